@@ -1,0 +1,52 @@
+"""Every error that homeroom raises on purpose.
+
+HomeroomError
+├── InputError          something that was read is not what it should be
+│   ├── MappingError    a mapping file or a verb table makes no sense
+│   └── SourceError     a file, a directory or a stream cannot be read at all
+├── QuestionError       a question makes no sense, or asks for more than a bound allows
+├── DataDirectoryError  a loaded directory is damaged, locked, or of another version
+└── KeyFileError        the pseudonym key is missing, unreadable or open to others
+
+One rejected event is not an error: it is counted, written to the rejects file and shown in the summary
+(``homeroom.events.model.Reject``). An error ends the command, and its message says what was met, where, which
+bound or form it broke, and what to do.
+"""
+
+__all__ = [
+    "DataDirectoryError",
+    "HomeroomError",
+    "InputError",
+    "KeyFileError",
+    "MappingError",
+    "QuestionError",
+    "SourceError",
+]
+
+
+class HomeroomError(Exception):
+    """The root of the tree: catch this to catch all of homeroom's own errors."""
+
+
+class InputError(HomeroomError):
+    """Something that was read is not what it should be."""
+
+
+class MappingError(InputError):
+    """A mapping file or a verb table makes no sense; the message names file, key, value and the allowed values."""
+
+
+class SourceError(InputError):
+    """A file, a directory or a stream cannot be read at all."""
+
+
+class QuestionError(HomeroomError):
+    """A question makes no sense; the message names the field, its value and what is allowed."""
+
+
+class DataDirectoryError(HomeroomError):
+    """A loaded directory is damaged, locked by another load, or written by a newer version."""
+
+
+class KeyFileError(HomeroomError):
+    """The pseudonym key is missing, unreadable, of the wrong size, or readable by others."""
