@@ -5,6 +5,7 @@ HomeroomError
 │   ├── MappingError    a mapping file or a verb table makes no sense
 │   └── SourceError     a file, a directory or a stream cannot be read at all
 ├── QuestionError       a question makes no sense, or asks for more than a bound allows
+├── WorldError          the parameters of a generated world make no sense
 ├── DataDirectoryError  a loaded directory is damaged, locked, or of another version
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
 
@@ -21,6 +22,7 @@ __all__ = [
     "MappingError",
     "QuestionError",
     "SourceError",
+    "WorldError",
 ]
 
 
@@ -42,6 +44,10 @@ class SourceError(InputError):
 
 class QuestionError(HomeroomError):
     """A question makes no sense; the message names the field, its value and what is allowed."""
+
+
+class WorldError(HomeroomError):
+    """The parameters of a generated world make no sense; the message names one, its value and its bounds."""
 
 
 class DataDirectoryError(HomeroomError):

@@ -15,6 +15,22 @@ DECOMPRESSED_BYTES_FREE: Final = 256 << 20
 """The ratio of a compressed file is not judged before it has grown to this size."""
 DECOMPRESSION_RATIO_MAX: Final = 400
 """Logs compress 5 to 60 times; gzip cannot exceed 1032. Beyond this the rest of the file is refused as a bomb."""
+DECOMPRESSOR_WINDOW_BYTES_MAX: Final = 128 << 20
+"""A zstd or xz stream that asks for a larger window (``zstd --ultra --long=31``) is refused: it would have to be
+held in memory."""
+DOCUMENT_BYTES_MAX: Final = 512 << 20
+"""A JSON document (one array, not a statement a line) and a columnar file on standard input have to be held as a
+whole; a larger one is refused, with the advice to write one statement a line, or to name the file."""
+SNIFF_LINES_MAX: Final = 1_000
+"""Lines at the head of a file that are tried before it is said that it holds no events."""
+QUOTED_LINES_MAX: Final = 1_000
+"""Lines that one quoted field of a CSV file may span. A quote that is never closed would else swallow the file."""
+BATCH_ROWS: Final = 1 << 17
+"""Rows of a record batch that is read from Parquet, Arrow or a table in memory."""
+LOOKUP_BYTES_MAX: Final = 256 << 20
+"""A file that a mapping looks values up in is held in memory as a whole."""
+REJECT_LINES_MAX: Final = 1_000_000
+"""Lines of a rejects file; what is rejected beyond is counted and not written."""
 JSON_DEPTH_MAX: Final = 64
 """Deeper nesting is refused before a recursive decoder sees it."""
 
@@ -30,6 +46,11 @@ ATTRIBUTES_MAX: Final = 32
 """Attributes of a data set."""
 TEXT_BYTES_MAX: Final = 4_096
 """A verb, activity, course, id or account that is longer is a reject."""
+DICTIONARY_VALUES_MAX: Final = 1 << 24
+"""Distinct verbs, activities or courses of a data set; events with further ones are rejects. A column with more is
+no vocabulary but an id, and would fill the memory."""
+ISSUERS_MAX: Final = 65_536
+"""Issuers whose hash state is kept between batches; beyond it they are forgotten and worked out anew."""
 
 # --- state -----------------------------------------------------------------------------------------------------
 PARTITIONS: Final = 16
@@ -38,12 +59,48 @@ stays in the processor's cache. A power of two."""
 DAYS_PER_WORD: Final = 63
 """Nine whole weeks; the top bit stays clear."""
 
+SEGMENT_EVENTS_MAX: Final = 16_000_000
+"""Events that wait in memory before they are sorted into a segment of history: some 1 GB."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
 BREAKDOWN_VALUES_MAX: Final = 25
 """Values of a breakdown that are shown; the rest is said, and joined in `(other)`."""
 
+# --- charts and pages ------------------------------------------------------------------------------------------
+CHART_PERIODS_MAX: Final = 400
+"""Newest groups or periods that a chart draws, so that each keeps two pixels; it says how many there are."""
+CHART_TITLED_CELLS_MAX: Final = 2_500
+"""Cells of a heat map that carry their own numbers on hover; a denser one is drawn as one path a colour."""
+REPORT_TRIANGLE_PERIODS_MAX: Final = 60
+"""Newest groups and first columns of a triangle that the page shows as a table; the CSV beside it holds all."""
+REPORT_ROWS_MAX: Final = 400
+"""Newest rows of a table of numbers in the page; the CSV beside it holds all."""
+
+# --- generated learners ----------------------------------------------------------------------------------------
+GENERATED_LEARNERS_MAX: Final = 100_000_000
+"""Learners of a generated world: eight bytes an enrolment are held, 1.1 GB at this bound."""
+GENERATED_EVENTS_MAX: Final = 10_000_000_000
+"""Lines of a generated log."""
+GENERATED_EVENTS_PER_DAY_MAX: Final = 1_000
+"""Events a learner and day on average; more is no learning, and one visit would outgrow a block."""
+GENERATED_DAYS_MAX: Final = 3_660
+"""Days of a generated log: ten years."""
+GENERATED_COURSES_MAX: Final = 500
+"""Course runs of a generated log; the texts of their activities are held."""
+GENERATED_LATE_DAYS_MAX: Final = 30
+"""Longest delay of a late event."""
+GENERATED_FILES_MAX: Final = 10_000
+"""Files of one generated log."""
+GENERATED_BLOCK_EVENTS: Final = 1 << 18
+"""Events that are made at a time, about 100 bytes each."""
+GENERATED_GROUP_ROWS: Final = 1_000_000
+"""Rows of a row group of a generated Parquet file."""
+REPORT_CSV_ROWS_MAX: Final = 25_000
+"""Rows of a CSV inside of the page (about 1.5 MB); for a larger one the page names the command."""
+
+assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0
 assert DAYS_PER_WORD < 64

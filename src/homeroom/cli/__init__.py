@@ -1,1 +1,144 @@
-"""."""
+"""The command line: one module a command, imported when it is called.
+
+Comes in: the words after ``homeroom``. Goes out: answers on standard output, everything else (progress, notes,
+errors) on standard error, and an exit status (`homeroom.cli.status`). This room only translates: it never computes a
+figure, and what it does can be done from Python too.
+
+Start-up is the reason for the table below: a shell user feels 0.1 s, and NumPy, Numba and Arrow take a second to
+import. The names and summaries of the commands stand here, so that ``homeroom --help`` imports none of them. A new
+command is a module with a click command called ``command``, and one line in `COMMANDS`.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from homeroom.cli import status
+from homeroom.errors import HomeroomError
+
+__all__ = ["COMMANDS", "main", "root"]
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "analyze": ("homeroom.cli.analyze", "Read event files and show who came back, at a glance."),
+    "query": ("homeroom.cli.query", "Ask one question: retention, lifecycle, stickiness, active."),
+    "load": ("homeroom.cli.load", "Add event files to a data directory that answers at once."),
+    "generate": (
+        "homeroom.cli.generate",
+        "Write events of made-up learners, for trying and testing.",
+    ),
+    "warm": ("homeroom.cli.warm", "Compile the kernels now instead of at first use."),
+}
+"""Command by command: the module that holds it, and what ``homeroom --help`` says of it."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command; a closed pipe leaves under a name of ours, as click would answer it with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _PipeClosedError from error
+
+
+class _PipeClosedError(Exception):
+    """Whoever read standard output has gone away."""
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: object) -> None:
+    if asked and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"homeroom {version('homeroom')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="homeroom COMMAND --help says more. Try: homeroom analyze PATH",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def root() -> None:
+    """From a file of learning events to retention, in seconds.
+
+    PATH is a file, a directory, a quoted glob such as 'logs/*.gz', or - for standard input: xAPI, Open edX tracking
+    logs, Moodle exports, and tables as CSV, TSV, NDJSON, Parquet or Arrow.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    What a user or the world got wrong becomes one line on standard error; a traceback means a mistake of ours.
+    """
+    try:
+        result = root.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="homeroom",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+    except (_PipeClosedError, BrokenPipeError):
+        _mute_stdout()
+        return status.PIPE_CLOSED
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted", status.INTERRUPTED)
+    except click.ClickException as error:
+        return _refuse(error)
+    except HomeroomError as error:
+        return _complain(str(error), status.FAILED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}", status.FAILED)
+    return result if isinstance(result, int) else status.CLEAN
+
+
+def _refuse(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return status.FAILED
+    said = error.format_message().rstrip()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        said += f" ({error.ctx.command_path} --help says what there is)"
+    return _complain(said, error.exit_code)
+
+
+def _complain(message: str, exit_status: int) -> int:
+    # Names of files and values come from outside; none of them may steer the terminal.
+    line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(message.split()))
+    click.echo(f"homeroom: {line}", err=True)
+    return exit_status
+
+
+def _mute_stdout() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush finds no broken pipe either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -62,7 +62,7 @@ class Answer:
     ----------
     question : the question that was answered
     periods : ISO date of each period's first day (an hour's instant, with offset)
-    as_of : ISO instant up to which the data are known
+    as_of : ISO instant up to which the data are known; None if there are none
     timezone : the reporting zone that was used
     answered_from : ``columns`` of the state, or ``history``
     source : what was read
@@ -72,7 +72,7 @@ class Answer:
 
     question: Question
     periods: tuple[str, ...]
-    as_of: str
+    as_of: str | None
     timezone: str
     answered_from: Literal["columns", "history"]
     source: Source = field(default_factory=Source)
@@ -138,7 +138,7 @@ class RetentionAnswer(Answer):
     @property
     def sizes(self) -> Counts:
         """Size of each group, int64 of shape (periods,)."""
-        return self.counts[:, 0]
+        return self.counts[:, 0] if len(self.counts) else np.zeros(0, np.int64)
 
     @property
     def rates(self) -> Rates:

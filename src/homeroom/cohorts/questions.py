@@ -55,20 +55,22 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Raise `QuestionError` if the condition makes no sense; ``where`` names its place in the question."""
         if not self.field or not self.values:
             raise QuestionError(f"{where}: {self} needs a field and at least one value, such as verb=played")
+        numeric = self.field in NUMBER_FIELDS
         if self.op in ("=", "!="):
             if self.field in FLAG_FIELDS and not set(self.values) <= {"true", "false"}:
                 raise QuestionError(f"{where}: {self.field} is true or false, not {', '.join(self.values)}")
-            return
-        if self.field not in NUMBER_FIELDS:
+        elif not numeric:
             raise QuestionError(
                 f"{where}: {self.field} cannot be compared with {self.op}; only {', '.join(NUMBER_FIELDS)} can. "
-                f"Use = or !=")
-        if len(self.values) != 1:
+                f"Use = or !="
+            )
+        elif len(self.values) != 1:
             raise QuestionError(f"{where}: {self.field}{self.op} takes one number, not {len(self.values)}")
-        try:
-            float(self.values[0])
-        except ValueError:
-            raise QuestionError(f"{where}: {self.field}{self.op}{self.values[0]} is no number") from None
+        for value in self.values if numeric else ():
+            try:
+                float(value)
+            except ValueError:
+                raise QuestionError(f"{where}: {self}: {value!r} is no number") from None
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"},

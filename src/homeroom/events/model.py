@@ -11,7 +11,7 @@ What cannot become an event becomes a ``Reject``: it is counted by reason and wr
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ UInt8s: TypeAlias = npt.NDArray[np.uint8]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
 Float64s: TypeAlias = npt.NDArray[np.float64]
 
-Strings: TypeAlias = "Sequence[str | None] | pa.Array"
+Strings: TypeAlias = Union[Sequence[str | None], pa.Array]
 """Text, one value an event: a Python list, or an Arrow array (string, large_string, or a dictionary of these).
 ``None`` or null is "absent"."""
 
@@ -45,6 +45,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"
     MISSING_FIELD = "missing_field"
     COLUMN_COUNT = "column_count"
+    QUOTE_MISPLACED = "quote_misplaced"
     LINE_TOO_LONG = "line_too_long"
     TEXT_TOO_LONG = "text_too_long"
     TIME_FORMAT = "time_format"
@@ -96,10 +97,10 @@ class RawEvents:
 
     line: Int64s
     account: Strings
-    time: "Strings | Int64s"
-    issuer: "Strings | str" = ""
-    verb: "Strings | str"
-    activity: "Strings | str" = ""
+    time: Strings | Int64s
+    issuer: Strings | str = ""
+    verb: Strings | str
+    activity: Strings | str = ""
     course: Strings | None = None
     event_id: Strings | None = None
     track: Strings | None = None

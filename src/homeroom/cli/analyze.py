@@ -1,0 +1,125 @@
+"""``homeroom analyze``: read files and show, without being asked anything further, who came back."""
+
+import datetime as dt
+import shlex
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from homeroom.cli.asking import build_questions, given_fields, interval_option, range_options
+from homeroom.cli.output import STDOUT, json_option, write_file, write_json
+from homeroom.cli.reading import (
+    READ_FLAGS,
+    Reading,
+    data_option,
+    finish,
+    note_rejects,
+    read_options,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homeroom.cohorts.answers import Answer, Source
+    from homeroom.cohorts.questions import Interval
+
+__all__ = ["as_command", "choose_interval", "command"]
+
+KINDS: Final = ("retention", "lifecycle", "stickiness", "active")
+DAYS_BY_DAY_MAX: Final = 21
+DAYS_BY_WEEK_MAX: Final = 366
+
+
+@click.command()
+@read_options
+@data_option
+@range_options
+@interval_option
+@click.option(
+    "--html",
+    "html_target",
+    metavar="FILE",
+    help="Write the report as one self-contained page to FILE.",
+)
+@json_option
+def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the options define
+    """Read event files and show who came back: retention, lifecycle, stickiness, activity.
+
+    Without --interval, periods are days for data of up to three weeks, weeks up to a year, and else months.
+    """
+    reading = Reading.from_flags(flags)
+    fields = given_fields(flags)
+    # A flag that makes no sense is refused before minutes are spent on reading.
+    build_questions(
+        "active", {name: value for name, value in fields.items() if name != "interval"}, None
+    )
+    data, seconds = reading.dataset(fields.get("timezone"))
+    interval = fields.pop("interval", None) or choose_interval(data.source, fields)
+    answers = {}
+    for kind in KINDS:
+        own = {} if kind == "active" else {"interval": interval}
+        answers[kind] = data.ask(build_questions(kind, {**fields, **own}, None)[0])
+    _write(answers, data.source, flags)
+    if flags["json_target"] == STDOUT:
+        note_rejects(data.source)
+    else:
+        _show(answers, data.source, seconds, flags)
+    return finish(data.source)
+
+
+def choose_interval(source: "Source", fields: "Mapping[str, Any]") -> "Interval":
+    """Return the period that suits the range of the data, or the part of it that is asked about."""
+    ends = [fields.get("from") or source.first_event, fields.get("to") or source.last_event]
+    if None in ends:
+        return "day"
+    first, last = (dt.date.fromisoformat(str(end)[:10]) for end in ends)
+    days = (last - first).days + 1
+    if days <= DAYS_BY_DAY_MAX:
+        return "day"
+    return "week" if days <= DAYS_BY_WEEK_MAX else "month"
+
+
+def _write(answers: "Mapping[str, Answer]", source: "Source", flags: "Mapping[str, Any]") -> None:
+    if flags["html_target"]:
+        from homeroom.serve.report import Section, render_report
+
+        sections = [Section(answer, as_command(answer, flags)) for answer in answers.values()]
+        page = render_report(sections, source)
+        write_file(flags["html_target"], lambda sink: sink.write(page.encode()))
+    if flags["json_target"]:
+        document = {kind: answer.to_json() for kind, answer in answers.items()}
+        write_json({**document, "source": source.to_json()}, flags["json_target"])
+
+
+def as_command(answer: "Answer", flags: "Mapping[str, Any]") -> str:
+    """Write the command that asks the question of this answer again."""
+    words = ["homeroom", "query", answer.question.name, *flags["paths"]]
+    for name in ("data", *READ_FLAGS):
+        # Where rejects and names were written is no part of the question, and no business of the page's readers.
+        if flags.get(name) is not None and name not in ("rejects", "names"):
+            words += [f"--{name}", flags[name]]
+    for name, value in answer.question.to_dict().items():
+        if name == "filters":
+            for condition in answer.question.filters:
+                words += ["--filter", str(condition)]
+        elif name != "question":
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+def _show(
+    answers: "Mapping[str, Answer]",
+    source: "Source",
+    seconds: float | None,
+    flags: "Mapping[str, Any]",
+) -> None:
+    from homeroom.cli.terminal import AnswerView, SourceSummary, stdout_console
+
+    console = stdout_console()
+    console.print(SourceSummary(source, seconds))
+    for answer in answers.values():
+        console.print()
+        console.print(AnswerView(answer, "brief"))
+    if flags["html_target"]:
+        console.print()
+        console.print(f"The page is {flags['html_target']}", markup=False, highlight=False)

@@ -1,0 +1,172 @@
+"""What every command that reads events shares: the flags that say what to read and how, and what follows from rejects.
+
+Either files are named and read now, or a loaded directory is opened. Flags that only make sense for reading are refused
+beside ``--data`` and not passed over in silence: who gives ``--mapping`` believes that it does something.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from homeroom.cli import status
+from homeroom.cli.progress import ReadProgress
+
+if TYPE_CHECKING:
+    from homeroom.analyzer import Dataset
+    from homeroom.cohorts.answers import Source
+
+__all__ = [
+    "READ_FLAGS",
+    "Reading",
+    "StrictError",
+    "data_option",
+    "finish",
+    "note_rejects",
+    "read_options",
+    "scan_option",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+READ_FLAGS: Final = ("mapping", "codec", "key", "verbs", "names", "rejects")
+"""Flags that are passed on to the reader as they are."""
+
+data_option = click.option(
+    "--data", metavar="DIR", help="Ask a directory that homeroom load made, instead of PATHs."
+)
+scan_option = click.option(
+    "--scan", is_flag=True,
+    help="Parquet only: read just the columns that the question needs; repeats are not looked for.",
+)  # fmt: skip
+
+
+def read_options(command: Command) -> Command:
+    """Add PATH… and the flags that say how to read."""
+    for option in (
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Fail if anything was rejected, before any output is written.",
+        ),
+        click.option(
+            "--rejects",
+            metavar="FILE",
+            help="Write what was rejected to FILE: source, line, reason.",
+        ),
+        click.option(
+            "--names",
+            metavar="FILE",
+            help="Write which pseudonym is whose account to FILE. Off if absent.",
+        ),
+        click.option(
+            "--verbs",
+            metavar="FILE",
+            help="A TOML that adds verbs to the table of verbs and tracks.",
+        ),
+        click.option(
+            "--key",
+            metavar="FILE",
+            help="The key of the pseudonyms; made, for you alone, if there is none.",
+        ),
+        click.option(
+            "--codec",
+            metavar="NAME",
+            help="Read everything as this format; found by content if absent.",
+        ),
+        click.option(
+            "--mapping",
+            metavar="NAME|FILE",
+            help="Columns of a table: a TOML, or the name of a ready one.",
+        ),
+        click.argument("paths", metavar="[PATH]...", nargs=-1),
+    ):
+        command = option(command)
+    return command
+
+
+class StrictError(click.ClickException):
+    """Something was rejected and ``--strict`` was given."""
+
+    exit_code = status.STRICT
+
+    def __init__(self, source: "Source") -> None:
+        from homeroom.cli.terminal import rejects_line
+
+        super().__init__(f"--strict: {rejects_line(source)}. Nothing was written")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What to read, and how, as the flags say it."""
+
+    paths: tuple[str, ...]
+    options: Mapping[str, Any]
+    data: str | None = None
+    scan: bool = False
+    strict: bool = False
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, Any]) -> "Reading":
+        """Collect the flags and refuse those that contradict each other."""
+        options = {name: flags[name] for name in READ_FLAGS if flags.get(name) is not None}
+        reading = cls(
+            flags["paths"],
+            options,
+            flags.get("data"),
+            bool(flags.get("scan")),
+            bool(flags.get("strict")),
+        )
+        reading._check()
+        return reading
+
+    def _check(self) -> None:
+        if self.data is None:
+            if not self.paths:
+                raise click.UsageError(
+                    "nothing to read; name files, directories, globs, or - for standard input"
+                )
+            return
+        given = [*(["PATH"] if self.paths else []), *(f"--{name}" for name in self.options),
+                 *(["--scan"] if self.scan else [])]  # fmt: skip
+        if given:
+            raise click.UsageError(
+                f"--data asks what was loaded and reads nothing, so {', '.join(given)} has no place"
+            )
+
+    def dataset(self, timezone: str | None) -> tuple["Dataset", float | None]:
+        """Read or open the data, and return them with the seconds of reading (None if nothing was read).
+
+        Parameters
+        ----------
+        timezone : zone in which the days of what is read are cut, so that questions in it need no history
+        """
+        import homeroom as hr
+
+        if self.data is not None:
+            return self._checked(hr.open(self.data)), None
+        options = dict(self.options)
+        if timezone is not None:
+            options["timezone"] = timezone
+        with ReadProgress() as progress:
+            read = hr.scan if self.scan else hr.read
+            data = read(*self.paths, **options, progress=progress)
+            return self._checked(data), progress.seconds
+
+    def _checked(self, data: "Dataset") -> "Dataset":
+        if self.strict and data.source.events_rejected:
+            raise StrictError(data.source)
+        return data
+
+
+def note_rejects(source: "Source") -> None:
+    """Say on standard error what was rejected, where standard output belongs to a machine form."""
+    if source.events_rejected:
+        from homeroom.cli.terminal import rejects_line
+
+        click.echo(f"homeroom: {rejects_line(source)}", err=True)
+
+
+def finish(source: "Source") -> int:
+    """Return the exit status of a command that has done its work."""
+    return status.REJECTS_MET if source.events_rejected else status.CLEAN

@@ -1,0 +1,69 @@
+"""What the terminal can show: its colours, and which of the two schemes fits its background.
+
+The colours are those of the charts and the page, so that a figure looks the same wherever it is met. A cell of a heat
+map sets both its background and its text, so it can be read on any terminal. Where colours are missing or too few for
+ten steps (``NO_COLOR``, a pipe, 16 colours), figures carry everything themselves: colour is never the only bearer.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+
+from homeroom.cohorts.charts.palette import DARK, LIGHT, Scheme
+
+__all__ = ["Ink", "ink_of"]
+
+_GREY_SHARE: Final = 0.85
+"""How far a cell that is not complete loses its colour; it keeps its lightness, and with it its step."""
+_LIGHT_BACKGROUNDS: Final = frozenset({"7", "15"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """The styles of one rendering.
+
+    ``coloured`` says whether there is any colour, ``shaded`` whether there are enough to carry a value.
+    """
+
+    scheme: Scheme
+    coloured: bool
+    shaded: bool
+
+    def cell(self, step: int) -> Style:
+        """Return the style of a cell with a figure in it."""
+        return Style(bgcolor=self.scheme.steps[step], color=self.scheme.step_ink(step))
+
+    def pixel(self, step: int) -> Color:
+        """Return the colour of a cell without a figure."""
+        return Color.parse(self.scheme.steps[step])
+
+    def open_pixel(self, step: int) -> Color:
+        """Return the colour of a cell without a figure that is not complete yet: nearly grey."""
+        return Color.parse(_greyed(self.scheme.steps[step], _GREY_SHARE))
+
+    def mark(self, name: str) -> Style:
+        """Return the style of a bar: ``new``, ``returning``, ``resurrecting``, ``dormant`` or ``muted``."""
+        return Style(color=getattr(self.scheme, name)) if self.coloured else Style()
+
+
+def ink_of(console: Console, environ: Mapping[str, str] = os.environ) -> Ink:
+    """Read from a console, and from ``COLORFGBG`` where a terminal sets it, what can be shown."""
+    background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    scheme = LIGHT if background in _LIGHT_BACKGROUNDS else DARK
+    coloured = console.color_system is not None and not console.no_color
+    return Ink(
+        scheme, coloured=coloured, shaded=coloured and console.color_system in ("256", "truecolor")
+    )
+
+
+def _greyed(colour: str, share: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    grey = 0.3 * red + 0.6 * green + 0.1 * blue
+    return "#" + "".join(
+        f"{round(part * (1 - share) + grey * share):02x}" for part in (red, green, blue)
+    )

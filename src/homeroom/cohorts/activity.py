@@ -1,0 +1,223 @@
+"""Who was active when: period bits, from the columns or from history.
+
+Every question asks for one or two behaviours (entry and returning). An `Activity` gives their bits block by block of
+learners; where they come from is settled here and nowhere else: from the day words of the state if these hold what
+is asked for, from the events of history if not. Both give the same bits for the same behaviour, which the tests
+check, so a question need not know.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.cohorts.kernels import bits as kernels
+from homeroom.cohorts.matching import Flags, Selection, Test, event_mask
+from homeroom.cohorts.periods import LEAD, Periods
+from homeroom.events.model import TRACKS, Int8s, Int32s, UInt64s
+from homeroom.events.texts import sealed
+from homeroom.limits import PARTITIONS
+from homeroom.state.history import Segment
+from homeroom.state.state import COURSE, State
+from homeroom.state.table import ANY, Partition, SubjectTable
+from homeroom.state.zones import DAY_MS
+
+__all__ = ["Activity", "ColumnActivity", "HistoryActivity", "Roster", "partition_mask", "track_words"]
+
+Bits = npt.NDArray[np.uint64]
+_ZERO_MS = 4 * DAY_MS
+
+
+class Activity(Protocol):
+    """Gives the period bits of behaviours, block by block."""
+
+    answered_from: Literal["columns", "history"]
+
+    def blocks(self) -> Sequence[tuple[int, int, int]]:
+        """Return the blocks: an own number of the source, first and end row; at most ``BLOCK_ROWS`` each."""
+        ...
+
+    def bits(self, block: tuple[int, int, int], behaviour: Selection) -> Bits:
+        """Return fresh bits of a block, uint64 of shape (LEAD + periods, words of 64 rows)."""
+        ...
+
+
+def track_words(partition: Partition, tracks: frozenset[int] | None) -> UInt64s:
+    """Return the day words of a set of tracks, uint64 of shape (words, rows), read-only; None is any activity."""
+    if tracks is None or len(tracks) == len(TRACKS):
+        return sealed(partition.words[ANY])
+    present = [partition.words[TRACKS[code]] for code in sorted(tracks) if TRACKS[code] in partition.words]
+    if len(present) == 1:
+        return sealed(present[0])
+    joined = np.zeros((partition.word_count, partition.rows), np.uint64)
+    for words in present:
+        joined |= words[:, : partition.rows]
+    return sealed(joined)
+
+
+def partition_mask(partition: Partition, selection: Selection) -> Int8s | None:
+    """Return -1 for the rows that pass the conditions on learners (or on the course), 0 for others; None: all do."""
+    tables: list[tuple[str, Flags]] = list(selection.learners)
+    if selection.course is not None:
+        allowed = np.zeros(selection.course + 2, np.uint8)
+        allowed[selection.course + 1] = 1
+        tables.append((COURSE, sealed(allowed)))
+    if not tables:
+        return None
+    mask = np.full(partition.rows, -1, np.int8)
+    for name, allowed in tables:
+        mask &= _allowed_rows(partition, name, allowed)
+    return sealed(mask)
+
+
+def _allowed_rows(partition: Partition, name: str, allowed: Flags) -> Int8s:
+    if name not in partition.codes:
+        return np.full(partition.rows, -int(allowed[0]), np.int8)
+    places = partition.codes[name][: partition.rows] + 1
+    table = np.append(-(allowed.astype(np.int8)), np.int8(0))  # codes beyond the table do not pass
+    return np.take(table, places, mode="clip")
+
+
+class ColumnActivity:
+    """Period bits from the day words of a subject table."""
+
+    answered_from: Literal["columns"] = "columns"
+
+    def __init__(self, table: SubjectTable, periods: Periods, behaviours: Sequence[Selection]) -> None:
+        self._table = table
+        self._periods = periods
+        # Kept by the identity of the behaviour: the same few objects are asked for again for every block.
+        self._masks = {id(b): [partition_mask(p, b) for p in table.partitions] for b in behaviours}
+        self._words = {id(b): [track_words(p, b.tracks) for p in table.partitions] for b in behaviours}
+
+    def blocks(self) -> Sequence[tuple[int, int, int]]:
+        """Return the blocks: partition, first and end row."""
+        return [
+            (number, start, min(start + kernels.BLOCK_ROWS, partition.rows))
+            for number, partition in enumerate(self._table.partitions)
+            for start in range(0, partition.rows, kernels.BLOCK_ROWS)
+        ]
+
+    def bits(self, block: tuple[int, int, int], behaviour: Selection) -> Bits:
+        """Return fresh bits of a block."""
+        number, start, end = block
+        partition = self._table.partitions[number]
+        found = np.zeros((LEAD + self._periods.count, (end - start + 63) // 64), np.uint64)
+        pieces = self._periods.pieces(partition.first_word, partition.word_count)
+        kernels.bits_of_columns(self._words[id(behaviour)][number], start, end, pieces, found)
+        mask = self._masks[id(behaviour)][number]
+        if mask is not None:
+            kernels.mask_bits(mask, start, end, found)
+        return found
+
+
+class HistoryActivity:
+    """Period bits from the events of history."""
+
+    answered_from: Literal["history"] = "history"
+
+    def __init__(self, state: State, periods: Periods, behaviours: Sequence[Selection]) -> None:
+        self._segments = state.segments
+        self._periods = periods
+        self._roster = Roster.of(state)
+        self._masks = {id(b): self._roster.mask(state, b) for b in behaviours}
+        self._tests = {id(b): b.history_tests() for b in behaviours}
+
+    def blocks(self) -> Sequence[tuple[int, int, int]]:
+        """Return the blocks: 0, first and end number of the learners in order of their keys."""
+        count = len(self._roster.key_hi)
+        return [(0, start, min(start + kernels.BLOCK_ROWS, count)) for start in range(0, count, kernels.BLOCK_ROWS)]
+
+    def bits(self, block: tuple[int, int, int], behaviour: Selection) -> Bits:
+        """Return fresh bits of a block."""
+        _, start, end = block
+        found = np.zeros((LEAD + self._periods.count, (end - start + 63) // 64), np.uint64)
+        tests = self._tests[id(behaviour)]
+        for segment, rows in zip(self._segments, self._roster.rows, strict=True):
+            first, last = (int(i) for i in np.searchsorted(rows, (start, end)))
+            if first < last:
+                self._fill(segment, slice(first, last), sealed(rows[first:last] - np.int32(start)), tests, found)
+        mask = self._masks[id(behaviour)]
+        if mask is not None:
+            kernels.mask_bits(mask, start, end, found)
+        return found
+
+    def _fill(self, segment: Segment, subjects: slice, rows: Int32s, tests: tuple[Test, ...], found: Bits) -> None:
+        offsets = segment.offsets[subjects.start : subjects.stop + 1]
+        first, end = int(offsets[0]), int(offsets[-1])
+        keep = event_mask(segment, first, end, tests)
+        times = sealed(segment.columns["time_ms"][first:end])
+        local = sealed(offsets - first)
+        if self._periods.interval == "hour":
+            edges = np.concatenate([[np.iinfo(np.int64).min], self._periods.edges_ms])
+            kernels.bits_of_edges(local, rows, times, keep, sealed(edges), found)
+            return
+        zone = self._periods.zone
+        kernels.bits_of_days(local, rows, times, keep, (zone.starts_ms, zone.offsets_ms, _ZERO_MS),
+                             self._periods.day_table, found)
+
+
+@dataclass(frozen=True)
+class Roster:
+    """All learners of history, numbered by the order of their keys.
+
+    ``rows`` has for each segment the number of each of its learners (int32, rising); ``key_hi``, ``key_lo`` are the
+    keys by number.
+    """
+
+    rows: list[Int32s]
+    key_hi: UInt64s
+    key_lo: UInt64s
+
+    @classmethod
+    def of(cls, state: State) -> "Roster":
+        """Number the learners of a state."""
+        return cls(*_numbered(state.segments))
+
+    def mask(self, state: State, selection: Selection) -> Int8s | None:
+        """Return -1 by number for learners that pass the conditions on attributes, 0 for others; None: all do."""
+        if not selection.learners:
+            return None
+        mask = np.zeros(len(self.key_hi), np.int8)
+        for partition, first, found in self._located(state):
+            chosen = partition_mask(partition, Selection(learners=selection.learners))
+            assert chosen is not None
+            mask[first : first + len(found)] = chosen[found]
+        return sealed(mask)
+
+    def attribute(self, state: State, name: str) -> Int32s:
+        """Return the code of each learner's value of an attribute, -1 where it has none."""
+        codes = np.full(len(self.key_hi), -1, np.int32)
+        for partition, first, found in self._located(state):
+            if name in partition.codes:
+                codes[first : first + len(found)] = partition.codes[name][found]
+        return codes
+
+    def _located(self, state: State) -> Iterator[tuple[Partition, int, Int32s]]:
+        """Give for each partition the number of its first learner, and its learners' rows."""
+        partition_of = (self.key_hi >> np.uint64(65 - PARTITIONS.bit_length())).astype(np.int64)
+        bounds = np.searchsorted(partition_of, np.arange(PARTITIONS + 1))
+        for number, partition in enumerate(state.learners.partitions):
+            first, end = int(bounds[number]), int(bounds[number + 1])
+            if first < end:
+                yield partition, first, partition.find(sealed(self.key_hi[first:end]), sealed(self.key_lo[first:end]))
+
+
+def _numbered(segments: Sequence[Segment]) -> tuple[list[Int32s], UInt64s, UInt64s]:
+    if not segments:
+        return [], np.empty(0, np.uint64), np.empty(0, np.uint64)
+    if len(segments) == 1:
+        only = segments[0]
+        return [np.arange(len(only.key_hi), dtype=np.int32)], only.key_hi, only.key_lo
+    hi = np.concatenate([s.key_hi for s in segments])
+    lo = np.concatenate([s.key_lo for s in segments])
+    order = np.lexsort((lo, hi))
+    hi, lo = hi[order], lo[order]
+    fresh = np.ones(len(hi), np.bool_)
+    fresh[1:] = (hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])
+    numbers = np.empty(len(hi), np.int32)
+    numbers[order] = np.cumsum(fresh, dtype=np.int32) - 1
+    ends = np.cumsum([len(s.key_hi) for s in segments])
+    return np.split(numbers, ends[:-1]), hi[fresh], lo[fresh]

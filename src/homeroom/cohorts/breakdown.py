@@ -1,0 +1,138 @@
+"""The values of a breakdown: which there are, in which order, and the conditions that pick each.
+
+A breakdown is nothing but one answer for each value, so a part is the question with one condition more. Values are
+ordered by their learners; beyond a bound the rest is joined. A learner may be in several parts of a breakdown by
+``course``, ``track``, ``verb`` or ``activity`` (which are facts of an event), and is in just one of a breakdown by
+an attribute.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.cohorts.activity import Roster, partition_mask, track_words
+from homeroom.cohorts.matching import NONE, OTHER, Selection, event_mask, resolve, values_of
+from homeroom.cohorts.questions import TEXT_FIELDS, Condition, Question
+from homeroom.events.model import TRACKS
+from homeroom.events.texts import sealed
+from homeroom.limits import BREAKDOWN_VALUES_MAX
+from homeroom.state.state import COURSE, State
+from homeroom.state.table import Partition
+
+__all__ = ["Parts", "parts"]
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a breakdown, in order: what each is called, and the conditions that pick it."""
+
+    parts: tuple[tuple[str, tuple[Condition, ...]], ...]
+    notes: tuple[str, ...]
+
+
+def parts(state: State, question: Question) -> Parts:
+    """Return the parts of a question's breakdown, over all events that its filters let through."""
+    field = str(question.breakdown)
+    values = values_of(field, state.dictionaries)
+    selection = resolve(question.filters, state.dictionaries)
+    counts = _learners_by_value(state, field, len(values), selection)
+    present = [i for i in range(len(values)) if counts[i + 1]]
+    ranked = [values[i] for i in sorted(present, key=lambda i: (-counts[i + 1], values[i]))]
+    top, rest = ranked[:BREAKDOWN_VALUES_MAX], ranked[BREAKDOWN_VALUES_MAX:]
+    found = [(value, (Condition(field, (value,)),)) for value in top]
+    notes = ()
+    if rest:
+        found.append((OTHER, (Condition(field, tuple(rest)),)))
+        notes = (f"{field} has {len(ranked)} values; the {len(top)} of most learners are shown, {len(rest)} are "
+                 f"joined in {OTHER}",)
+    if field not in TEXT_FIELDS and counts[0]:
+        found.append((NONE, (Condition(field, (NONE,)),)))
+    return Parts(tuple(found), notes)
+
+
+def _learners_by_value(state: State, field: str, count: int, selection: Selection) -> Counts:
+    """Return the learners by value, int64 of shape (count + 1,), those without one first."""
+    if selection.needs_history or field in ("verb", "activity"):
+        return _from_history(state, field, count, selection)
+    if field == "track":
+        return _by_track(state, selection)
+    if selection.course is not None:
+        return _from_history(state, field, count, selection)
+    if field == "course" and not selection.learners:
+        return _by_code(state.enrolments.partitions, COURSE, count, selection)
+    if field == "course":
+        return _from_history(state, field, count, selection)
+    return _by_code(state.learners.partitions, field, count, selection)
+
+
+def _by_track(state: State, selection: Selection) -> Counts:
+    counts = np.zeros(len(TRACKS) + 1, np.int64)
+    table = state.learners if selection.course is None else state.enrolments
+    allowed = range(len(TRACKS)) if selection.tracks is None else sorted(selection.tracks)
+    for partition in table.partitions:
+        mask = partition_mask(partition, selection)
+        for code in allowed:
+            if TRACKS[code] in partition.words:
+                active = partition.words[TRACKS[code]][:, : partition.rows].any(axis=0)
+                counts[code + 1] += int((active if mask is None else active & (mask != 0)).sum())
+    return counts
+
+
+def _by_code(partitions: Sequence[Partition], name: str, count: int, selection: Selection) -> Counts:
+    counts = np.zeros(count + 1, np.int64)
+    for partition in partitions:
+        codes = partition.codes.get(name)
+        places = np.zeros(partition.rows, np.int32) if codes is None else codes[: partition.rows] + 1
+        chosen = np.ones(partition.rows, np.bool_)
+        mask = partition_mask(partition, Selection(learners=selection.learners))
+        if mask is not None:
+            chosen &= mask != 0
+        if selection.tracks is not None:
+            chosen &= (track_words(partition, selection.tracks)[:, : partition.rows] != 0).any(axis=0)
+        counts += np.bincount(places[chosen], minlength=count + 1)
+    return counts
+
+
+def _from_history(state: State, field: str, count: int, selection: Selection) -> Counts:
+    """Count distinct pairs of learner and value."""
+    roster = Roster.of(state)
+    mask = roster.mask(state, selection)
+    pairs = []
+    for segment, rows in zip(state.segments, roster.rows, strict=True):
+        keep = event_mask(segment, 0, len(segment), selection.history_tests())
+        codes = segment.columns[field] if field in TEXT_FIELDS else None
+        if codes is None:
+            codes = np.full(len(segment), -1, np.int32)
+        seen = np.full(count + 1, -1, np.int64)
+        found = np.empty(len(segment), np.int64)
+        used = _distinct_pairs(segment.offsets, sealed(rows), sealed(codes.astype(np.int32)), keep, seen, found)
+        pairs.append(found[:used].copy())
+    if not pairs:
+        return np.zeros(count + 1, np.int64)
+    distinct = pairs[0] if len(pairs) == 1 else np.unique(np.concatenate(pairs))
+    ordinals, places = distinct // (count + 1), distinct % (count + 1)
+    if mask is not None:
+        chosen = mask[ordinals] != 0
+        places, ordinals = places[chosen], ordinals[chosen]
+    if field not in TEXT_FIELDS:
+        places = roster.attribute(state, field)[np.unique(ordinals)] + 1
+    return np.bincount(places, minlength=count + 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _distinct_pairs(offsets, rows, codes, keep, seen, found):  # type: ignore[no-untyped-def]
+    """Write ``row * (values + 1) + code + 1`` once for each value of each learner; return how many."""
+    used = 0
+    for subject in range(len(rows)):
+        for event in range(offsets[subject], offsets[subject + 1]):
+            place = codes[event] + 1
+            if (keep is None or keep[event] != 0) and seen[place] != subject:
+                seen[place] = subject
+                found[used] = np.int64(rows[subject]) * len(seen) + place
+                used += 1
+    return used

@@ -1,0 +1,189 @@
+"""The numbers of an answer as a small table of text, for those who read numbers rather than pictures.
+
+One form for notebooks and for pages: a caption, heads, rows whose first cell is the row's head. Incomplete numbers
+carry a ``*``, as in the charts.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from homeroom import limits
+from homeroom.cohorts.answers import (
+    ActiveAnswer,
+    Answer,
+    LifecycleAnswer,
+    RetentionAnswer,
+    StickinessAnswer,
+    wilson,
+)
+from homeroom.cohorts.charts import words
+from homeroom.cohorts.charts.active import RATIOS, SPANS
+from homeroom.cohorts.charts.scale import pool
+
+__all__ = ["Numbers", "pooled_numbers", "tabulate", "tabulate_parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A table: a caption, the heads, the rows (the first cell of each is its head).
+
+    ``cut`` says that rows or columns were left out, for they are more than people read.
+    """
+
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    cut: bool = False
+
+
+def tabulate(answer: Answer) -> tuple[Numbers, ...]:
+    """Return the numbers of an answer, newest periods last; of a breakdown, those of all learners."""
+    if isinstance(answer, RetentionAnswer):
+        return (pooled_numbers(answer), _triangle(answer))
+    if isinstance(answer, LifecycleAnswer):
+        return (_lifecycle(answer),)
+    if isinstance(answer, StickinessAnswer):
+        return (_stickiness(answer),)
+    if isinstance(answer, ActiveAnswer):
+        return _active(answer)
+    raise TypeError(f"{type(answer).__name__} has no table of numbers.")
+
+
+def tabulate_parts(answer: Answer) -> tuple[Numbers, ...]:
+    """Return the numbers of a breakdown, a row a value; nothing for an answer without one."""
+    parts = [(value, part) for value, part in answer.parts if isinstance(part, RetentionAnswer)]
+    if isinstance(answer, RetentionAnswer) and parts:
+        last = min(len(answer.columns), limits.REPORT_TRIANGLE_PERIODS_MAX + 1)
+        heads = (str(answer.question.breakdown).capitalize(), "Learners",
+                 *(words.since_label(c) for c in answer.columns[1:last]))  # fmt: skip
+        rows = tuple(
+            (
+                value,
+                words.count(int(part.sizes.sum())),
+                *(words.share(cell.rate) for cell in pool(part)[1:last]),
+            )
+            for value, part in parts
+        )
+        caption = (f"All groups of a {answer.question.breakdown} together, complete cells only, "
+                   f"by {words.unit(answer.question)}s since")  # fmt: skip
+        return (Numbers(caption, heads, rows, last < len(answer.columns)),)
+    return tuple(
+        replace(numbers, caption=f"{value}: {numbers.caption}")
+        for value, part in answer.parts
+        for numbers in tabulate(part)
+    )
+
+
+def pooled_numbers(answer: RetentionAnswer) -> Numbers:
+    """Return one row a column of the triangle: all groups together, with the confidence interval."""
+    cells = pool(answer)
+    low, high = wilson(np.array([c.returned for c in cells]), np.array([c.learners for c in cells]))
+    rows = tuple(
+        (
+            words.since_label(answer.columns[k]),
+            words.count(cell.groups),
+            words.count(cell.learners),
+            words.count(cell.returned),
+            words.share(cell.rate),
+            f"{100 * low[k]:.1f}\u2013{100 * high[k]:.1f}%" if cell.learners else "\u2013",
+        )
+        for k, cell in enumerate(cells)
+        if k
+    )
+    one = words.unit(answer.question).capitalize()
+    return Numbers("All groups together, complete cells only",
+                   (f"{one}s since", "Groups", "Learners", "Returned", "Share", "95% interval"), rows)  # fmt: skip
+
+
+def _triangle(answer: RetentionAnswer) -> Numbers:
+    interval, most = answer.question.interval, limits.REPORT_TRIANGLE_PERIODS_MAX
+    first, last = max(len(answer.periods) - most, 0), min(len(answer.columns), most + 1)
+    heads = (
+        interval.capitalize(),
+        "Learners",
+        *(words.since_label(c) for c in answer.columns[1:last]),
+    )
+    rows = tuple(
+        (
+            words.period_label(answer.periods[i], interval),
+            words.count(int(answer.sizes[i])),
+            *(_cell(answer, i, k) for k in range(1, last)),
+        )
+        for i in range(first, len(answer.periods))
+    )
+    cut = first > 0 or last < len(answer.columns)
+    return Numbers(f"Learners of each group who returned, by {interval}s since", heads, rows, cut)
+
+
+def _cell(answer: RetentionAnswer, row: int, column: int) -> str:
+    value = int(answer.counts[row, column])
+    return "" if value < 0 else _open(words.count(value), bool(answer.complete[row, column]))
+
+
+def _open(shown: str, complete: bool) -> str:  # noqa: FBT001 - the mark is the whole job
+    return shown if complete else f"{shown}*"
+
+
+def _newest(caption: str, heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Numbers:
+    most = limits.REPORT_ROWS_MAX
+    return Numbers(caption, heads, rows[-most:], len(rows) > most)
+
+
+def _lifecycle(answer: LifecycleAnswer) -> Numbers:
+    interval = answer.question.interval
+    stages = ("new", "returning", "resurrecting", "dormant")
+    rows = tuple(
+        (
+            words.period_label(period, interval),
+            *(
+                _open(words.count(int(getattr(answer, stage)[i])), bool(answer.complete[i]))
+                for stage in stages
+            ),
+        )
+        for i, period in enumerate(answer.periods)
+    )
+    return _newest(
+        "Learners by stage", (interval.capitalize(), *(s.capitalize() for s in stages)), rows
+    )
+
+
+def _stickiness(answer: StickinessAnswer) -> Numbers:
+    everyone, complete = int(answer.learners.sum()), bool(answer.complete.all())
+    rows = tuple(
+        (
+            words.count(i + 1),
+            _open(words.count(value), complete),
+            words.share(value / everyone) if everyone else "\u2013",
+        )
+        for i, value in enumerate(answer.learners.tolist())
+    )
+    one = words.unit(answer.question)
+    return _newest(f"Learners by active {one}s", (f"Active {one}s", "Learners", "Share"), rows)
+
+
+def _active(answer: ActiveAnswer) -> tuple[Numbers, ...]:
+    out = []
+    ratios = {"day": (), "week": (RATIOS[1],), "month": (RATIOS[0], RATIOS[2])}
+    for line in reversed(SPANS):
+        series = getattr(answer, line.series)
+        beside = [(r.label, getattr(answer, r.series)) for r in ratios[line.series]]
+        rows = tuple(
+            (
+                words.period_label(period, line.series),
+                _open(words.count(int(series.values[i])), bool(series.complete[i])),
+                *(
+                    words.share(float(ratio.values[i])) if i < len(ratio.values) else "\u2013"
+                    for _, ratio in beside
+                ),
+            )
+            for i, period in enumerate(series.periods)
+        )
+        out.append(
+            _newest(
+                f"By {line.series}",
+                (line.label, "Active learners", *(label for label, _ in beside)),
+                rows,
+            )
+        )
+    return tuple(out)

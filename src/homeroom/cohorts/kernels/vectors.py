@@ -1,0 +1,189 @@
+"""Vectors of eight words, written as LLVM vector code.
+
+The loops of this package are bound by memory only if eight words are handled at once, in registers. Numba's own
+vectoriser gets near that for plain loops, but gives up on carry-save adders (it cannot prove that accumulators and
+input do not overlap, and spills). So the two innermost steps are emitted as vector instructions by hand, through
+Numba's ``intrinsic``: LLVM maps them to AVX-512, AVX2 or NEON, whatever the machine has. Measured on one core of a
+Xeon with AVX-512, words in memory: 5.4 GB/s by the plain loop, 15 by this, 18 by a bare sum.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+__all__ = [
+    "BLOCK_WORDS",
+    "PLANES",
+    "add_block",
+    "add_masked_block",
+    "popcount",
+    "spread_planes",
+    "test_64_words",
+]
+
+LANES = 8
+INPUTS = 16
+BLOCK_WORDS = LANES * INPUTS
+"""Words that one step of the carry-save adder takes."""
+PLANES = 8
+"""Bit planes of the counters: a lane can count to 255, so planes are read out after at most 15 blocks."""
+_PREFETCH_WORDS = 512
+"""How far ahead memory is asked for: 4 kB, the best of 0 to 8 kB on the machine above (12 to 15 GB/s)."""
+
+_I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+_VECTOR = ir.VectorType(_I64, LANES)
+
+
+def _data(context: Any, builder: Any, array_type: Any, value: Any) -> Any:
+    return make_array(array_type)(context, builder, value).data
+
+
+def _load(builder: Any, pointer: Any, offset: int, kind: Any = _VECTOR) -> Any:
+    place = builder.gep(pointer, [ir.Constant(_I64, offset)])
+    loaded = builder.load(builder.bitcast(place, kind.as_pointer()))
+    loaded.align = 1
+    return loaded
+
+
+def _store(builder: Any, vector: Any, pointer: Any, offset: int) -> None:
+    place = builder.gep(pointer, [ir.Constant(_I64, offset)])
+    stored = builder.store(vector, builder.bitcast(place, _VECTOR.as_pointer()))
+    stored.align = 1
+
+
+def _splat(value: int) -> Any:
+    return ir.Constant(_VECTOR, [value] * LANES)
+
+
+def _full_add(builder: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    """Add three bits in each position: (carry, sum)."""
+    either = builder.xor(a, b)
+    return builder.or_(builder.and_(a, b), builder.and_(either, c)), builder.xor(either, c)
+
+
+def _add_inputs(builder: Any, inputs: Sequence[Any], planes_pointer: Any) -> None:
+    """Add 16 vectors into the planes: a tree of full adders, then the carry ripples through the upper planes."""
+    planes = [_load(builder, planes_pointer, LANES * i) for i in range(PLANES)]
+    carries = list(inputs)
+    for level in range(INPUTS.bit_length() - 1):
+        above = []
+        for i in range(0, len(carries), 2):
+            carry, planes[level] = _full_add(builder, planes[level], carries[i], carries[i + 1])
+            above.append(carry)
+        carries = above
+    carry = carries[0]
+    for level in range(INPUTS.bit_length() - 1, PLANES):
+        held = planes[level]
+        planes[level] = builder.xor(held, carry)
+        carry = builder.and_(held, carry)
+    for i, plane in enumerate(planes):
+        _store(builder, plane, planes_pointer, LANES * i)
+
+
+def _inputs(builder: Any, words: Any, start: Any) -> list[Any]:
+    prefetch = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32]), "llvm.prefetch.p0"
+    )
+    base = builder.gep(words, [start])
+    vectors = []
+    for i in range(INPUTS):
+        ahead = builder.gep(base, [ir.Constant(_I64, LANES * i + _PREFETCH_WORDS)])
+        flags = [ir.Constant(_I32, v) for v in (0, 3, 1)]  # read, keep in all caches, data
+        builder.call(prefetch, [builder.bitcast(ahead, _I8.as_pointer()), *flags])
+        vectors.append(_load(builder, base, LANES * i))
+    return vectors
+
+
+@intrinsic
+def add_block(typingctx, words, start, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
+    """Add ``words[start:start + BLOCK_WORDS]``, uint64, into ``planes``, uint64 of shape (PLANES * 8,)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = _data(context, builder, signature.args[0], args[0])
+        target = _data(context, builder, signature.args[2], args[2])
+        _add_inputs(builder, _inputs(builder, data, args[1]), target)
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64, planes), codegen
+
+
+@intrinsic
+def add_masked_block(typingctx, words, start, mask, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
+    """Do as `add_block` for the rows whose ``mask``, int8, is -1; it must be 0 for the others."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = _data(context, builder, signature.args[0], args[0])
+        chosen = builder.gep(_data(context, builder, signature.args[2], args[2]), [args[1]])
+        target = _data(context, builder, signature.args[3], args[3])
+        narrow = ir.VectorType(_I8, LANES)
+        masked = [
+            builder.and_(vector, builder.sext(_load(builder, chosen, LANES * i, narrow), _VECTOR))
+            for i, vector in enumerate(_inputs(builder, data, args[1]))
+        ]
+        _add_inputs(builder, masked, target)
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64, mask, planes), codegen
+
+
+@intrinsic
+def spread_planes(typingctx, planes, fields):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
+    """Sum the lanes of the counters: ``fields[2 * j + h]`` gets the counts of the bits ``8 * h + j``, ``+ 16``,
+    ``+ 32`` and ``+ 48`` in four fields of 16 bits."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source = _data(context, builder, signature.args[0], args[0])
+        target = _data(context, builder, signature.args[1], args[1])
+        vectors = [_load(builder, source, LANES * i) for i in range(PLANES)]
+        total = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_I64, [_VECTOR]), f"llvm.vector.reduce.add.v{LANES}i64"
+        )
+        for j in range(8):
+            counters = _splat(0)
+            for level, plane in enumerate(vectors):
+                # Bit j of every byte becomes bit `level` of that byte's counter.
+                bit = builder.and_(plane, _splat(0x0101010101010101 << j))
+                shift = j - level
+                moved = builder.lshr(bit, _splat(shift)) if shift >= 0 else builder.shl(bit, _splat(-shift))
+                counters = builder.or_(counters, moved)
+            for half, shift in ((0, 0), (1, 8)):
+                wide = builder.and_(builder.lshr(counters, _splat(shift)), _splat(0x00FF00FF00FF00FF))
+                place = builder.gep(target, [ir.Constant(_I64, 2 * j + half)])
+                builder.store(builder.call(total, [wide]), place)
+        return context.get_dummy_value()
+
+    return types.void(planes, fields), codegen
+
+
+@intrinsic
+def test_64_words(typingctx, words, start, mask):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
+    """Return a uint64 whose bit i says whether ``words[start + i] & mask`` is not zero, for 64 words."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+        wanted = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[2], ir.Constant(_I32, 0))
+        zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+        wanted = builder.shuffle_vector(wanted, ir.Constant(_VECTOR, ir.Undefined), zeros)
+        found = ir.Constant(_I64, 0)
+        for i in range(64 // LANES):
+            hits = builder.icmp_unsigned("!=", builder.and_(_load(builder, data, LANES * i), wanted), _splat(0))
+            byte = builder.zext(builder.bitcast(hits, _I8), _I64)
+            found = builder.or_(found, builder.shl(byte, ir.Constant(_I64, LANES * i)))
+        return found
+
+    return types.uint64(words, types.int64, types.uint64), codegen
+
+
+@intrinsic
+def popcount(typingctx, word):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """Return the number of bits set in a uint64, as int64; loops over it become vector instructions."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen

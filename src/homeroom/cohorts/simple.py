@@ -1,0 +1,75 @@
+"""Lifecycle, stickiness and active learners: the questions that look at one behaviour, any activity."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.cohorts.activity import Activity
+from homeroom.cohorts.kernels import bits as kernels
+from homeroom.cohorts.matching import Selection
+from homeroom.cohorts.periods import LEAD, Periods
+from homeroom.state.running import Run, shares
+
+__all__ = ["active_counts", "lifecycle_counts", "mean_share", "stickiness_counts"]
+
+Bits = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int64]
+
+
+def _summed(
+    activity: Activity, behaviour: Selection, shape: tuple[int, ...], add: Callable[[Bits, Counts], None], run: Run
+) -> Counts:
+    """Add up what ``add`` counts in each block of learners."""
+    results = [np.zeros(shape, np.int64) for _ in range(run.workers)]
+
+    def task(share: Sequence[tuple[int, int, int]], counts: Counts) -> Callable[[], None]:
+        def work() -> None:
+            for block in share:
+                add(activity.bits(block, behaviour), counts)
+
+        return work
+
+    run([task(share, counts) for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)])
+    return np.add.reduce(results)
+
+
+def lifecycle_counts(activity: Activity, behaviour: Selection, periods: Periods, run: Run) -> Counts:
+    """Return (new, returning, resurrecting, dormant), int64 of shape (4, periods)."""
+    return _summed(activity, behaviour, (4, periods.count), kernels.count_lifecycle, run)
+
+
+def stickiness_counts(activity: Activity, behaviour: Selection, periods: Periods, run: Run) -> Counts:
+    """Return the learners by number of active periods from 1 on, int64 of shape (periods,)."""
+
+    def add(bits: Bits, counts: Counts) -> None:
+        kernels.count_periods_per_row(bits, LEAD, counts)
+
+    return _summed(activity, behaviour, (periods.count + 1,), add, run)[1:]
+
+
+def active_counts(activity: Activity, behaviour: Selection, periods: Periods, run: Run) -> Counts:
+    """Return the active learners by period, int64 of shape (periods,)."""
+
+    def add(bits: Bits, counts: Counts) -> None:
+        kernels.count_active(bits[LEAD:], counts)
+
+    return _summed(activity, behaviour, (periods.count,), add, run)
+
+
+def mean_share(
+    short: tuple[Periods, Counts, npt.NDArray[np.bool_]], long: tuple[Periods, Counts, npt.NDArray[np.bool_]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return for each long period the mean of the short ones that begin in it over its own number, and whether it
+    is complete. Each side is (periods, counts, which have ended); the short ones must cover the long ones."""
+    short_periods, short_counts, short_ended = short
+    long_periods, long_counts, long_ended = long
+    shares_found = np.full(long_periods.count, np.nan)
+    complete = long_ended.copy()
+    inside = long_periods.of_days(short_periods.days[1:-1])
+    for place in range(long_periods.count):
+        chosen = inside == place
+        complete[place] &= short_ended[chosen].all()
+        if long_counts[place]:
+            shares_found[place] = short_counts[chosen].mean() / long_counts[place]
+    return shares_found, complete

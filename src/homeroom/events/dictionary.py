@@ -1,0 +1,239 @@
+"""Texts that repeat, as small numbers.
+
+Verbs, activities and courses come a million times with a thousand values. A dictionary gives each value a code; the
+columns hold codes, and everything that must look at text (length, encoding, mail addresses, hashing) looks at each
+value once, when it is new. So thoroughness is free, and a known value costs one look-up in C: a ``dict`` whose
+``__missing__`` does the work, mapped over the list without a Python frame a value. Arrow columns are encoded by
+Arrow, batch by batch, and only their distinct values are looked up.
+
+Codes depend on the order in which values came and mean nothing outside the run: whatever is compared, hashed or
+kept uses the text, or its hash under a fixed public key.
+
+A value that may not enter has a negative code in place of an exception, so that the column of codes says at once
+whether any event has to be rejected. Such values are not kept, or a hostile file could fill the memory with them.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from homeroom import limits
+from homeroom.events.digests import hash_texts
+from homeroom.events.model import Int32s, Strings, UInt64s
+from homeroom.events.texts import buffers, large_strings, sealed
+
+__all__ = [
+    "ABSENT",
+    "DROPPED",
+    "INVALID",
+    "TOO_LONG",
+    "Dictionaries",
+    "Dictionary",
+    "Hashes",
+    "TextCodes",
+    "looks_like_mail",
+    "text_fault",
+]
+
+ABSENT = -1
+TOO_LONG = -2
+INVALID = -3
+DROPPED = -4
+
+AT_SIGN = re.compile(r"[^\s/@](?:@|%40)[^\s/@]", re.IGNORECASE)
+OPAQUE_KEY = re.compile(r"\b(?:block|asset|lib-block)-v1(?::|%3a)", re.IGNORECASE)
+OPAQUE_KEY_PART = re.compile(r"(?:\+|%2b|:)(?:type|block)(?:@|%40)", re.IGNORECASE)
+
+
+def looks_like_mail(text: str) -> bool:
+    """Return whether a text seems to hold an address: something, an at sign (``@`` or ``%40``), something.
+
+    Open edX usage keys (``block-v1:Org+Course+Run+type@video+block@intro``) use the at sign as a separator; theirs
+    are passed over, any further one is not.
+    """
+    if "@" not in text and "%40" not in text:
+        return False
+    if OPAQUE_KEY.search(text):
+        text = OPAQUE_KEY_PART.sub("+", text)
+    return AT_SIGN.search(text) is not None
+
+
+def text_fault(text: str) -> int | None:
+    """Return `TOO_LONG` or `INVALID` for a text that may not enter, else None."""
+    # Characters first: the encoded form of a hostile text is not made before its length is known.
+    if len(text) > limits.TEXT_BYTES_MAX:
+        return TOO_LONG
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError:
+        return INVALID
+    return TOO_LONG if size_bytes > limits.TEXT_BYTES_MAX else None
+
+
+class TextCodes(dict[str | None, int]):
+    """Text to code for whole columns; ``__missing__`` of a subclass says what new text gets."""
+
+    def codes(self, values: "Strings | str", count: int) -> Int32s:
+        """Return the code of each value: int32 of shape (count,).
+
+        Parameters
+        ----------
+        values : one text for all, a list, or an Arrow array of strings or of a dictionary of them
+        count : the number of events
+        """
+        if isinstance(values, str):
+            return np.full(count, self[values], np.int32)
+        if isinstance(values, pa.Array):
+            return self._arrow_codes(values)
+        return np.fromiter(map(self.__getitem__, values), np.int32, count)
+
+    def _arrow_codes(self, values: pa.Array) -> Int32s:
+        if not pa.types.is_dictionary(values.type):
+            values = values.dictionary_encode()
+        elif len(values.dictionary) > len(values):
+            # A slice of a large column: look only at the values that it uses.
+            values = values.cast(values.type.value_type).dictionary_encode()
+        known = np.append(self._distinct_codes(values.dictionary), np.int32(ABSENT))
+        indices = values.indices
+        if indices.null_count:
+            indices = indices.cast(pa.int64()).fill_null(len(known) - 1)
+        codes: Int32s = known[indices.to_numpy(zero_copy_only=False)]
+        return codes
+
+    def _distinct_codes(self, distinct: pa.Array) -> Int32s:
+        try:
+            texts = distinct.to_pylist()
+        except UnicodeDecodeError:
+            # A file may hold what is not UTF-8; as surrogates it reaches `__missing__`, which refuses it.
+            raw = distinct.cast(pa.large_binary()).to_pylist()
+            texts = [None if one is None else one.decode(errors="surrogateescape") for one in raw]
+        return np.fromiter(map(self.__getitem__, texts), np.int32, len(texts))
+
+
+class _Known(TextCodes):
+    """The values of a dictionary, which is asked about each new one."""
+
+    def __init__(self, learn: Callable[[str], int]) -> None:
+        super().__init__({None: ABSENT, "": ABSENT})
+        self._learn = learn
+
+    def __missing__(self, text: str) -> int:
+        return self._learn(text)
+
+
+class Hashes(NamedTuple):
+    """128-bit hashes of a dictionary's values by code, under a fixed public key; read-only."""
+
+    hi: UInt64s
+    lo: UInt64s
+
+
+class Dictionary:
+    """Text to code and back; it only grows.
+
+    Parameters
+    ----------
+    mask : what stands in place of a value that looks like a mail address
+    values_max : a further value gets `DROPPED`
+
+    Attributes
+    ----------
+    values : the text of each code
+    """
+
+    def __init__(
+        self, mask: Callable[[str], str], values_max: int = limits.DICTIONARY_VALUES_MAX
+    ) -> None:
+        self.values: list[str] = []
+        self._known = _Known(self._learn)
+        self._mask = mask
+        self._values_max = values_max
+        self._hi = np.zeros(64, np.uint64)
+        self._lo = np.zeros(64, np.uint64)
+        self._hashed = 0
+
+    def __len__(self) -> int:
+        """Return the number of values."""
+        return len(self.values)
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return len(self.values)
+
+    def codes(self, values: "Strings | str", count: int) -> Int32s:
+        """Return the code of each value, adding new ones: int32 of shape (count,).
+
+        Absent and empty text is `ABSENT`; text that may not enter is `TOO_LONG`, `INVALID` (no UTF-8 form) or
+        `DROPPED` (the dictionary is full).
+        """
+        return self._known.codes(values, count)
+
+    @property
+    def hashes(self) -> Hashes:
+        """Hashes of all values by code, two uint64 arrays of shape (size,)."""
+        size = len(self.values)
+        if size > self._hashed:
+            self._hash_new(size)
+        return Hashes(sealed(self._hi[:size]), sealed(self._lo[:size]))
+
+    def _hash_new(self, size: int) -> None:
+        if size > len(self._hi):
+            room = np.zeros(max(size, 2 * len(self._hi)) - len(self._hi), np.uint64)
+            self._hi = np.concatenate([self._hi, room])
+            self._lo = np.concatenate([self._lo, room])
+        new = hash_texts(buffers(large_strings(self.values[self._hashed : size])))
+        self._hi[self._hashed : size], self._lo[self._hashed : size] = new
+        self._hashed = size
+
+    def _learn(self, text: str) -> int:
+        refused = text_fault(text)
+        if refused is not None:
+            return refused
+        if looks_like_mail(text):
+            # Not kept under its own text: each look-up masks it anew, and the address stays out of memory.
+            return self._known[self._mask(text)]
+        if len(self.values) >= self._values_max:
+            return DROPPED
+        code = len(self.values)
+        self.values.append(text)
+        self._known[text] = code
+        return code
+
+
+def _mask_under(key: bytes) -> Callable[[str], str]:
+    def mask(text: str) -> str:
+        digest = hashlib.blake2s(text.encode(), key=key, person=b"homeval1", digest_size=8)
+        return f"hashed:{digest.hexdigest()}"
+
+    return mask
+
+
+@dataclass(frozen=True)
+class Dictionaries:
+    """The dictionaries of a run; attributes get theirs when they are first met."""
+
+    mask: Callable[[str], str]
+    verb: Dictionary
+    activity: Dictionary
+    course: Dictionary
+    attributes: dict[str, Dictionary] = field(default_factory=dict)
+
+    @classmethod
+    def under(cls, key: bytes) -> "Dictionaries":
+        """Return empty dictionaries that mask addresses by a hash under ``key``."""
+        mask = _mask_under(key)
+        return cls(
+            mask=mask, verb=Dictionary(mask), activity=Dictionary(mask), course=Dictionary(mask)
+        )
+
+    def attribute(self, name: str) -> Dictionary:
+        """Return the dictionary of an attribute, a new one if it was not met before."""
+        if name not in self.attributes:
+            self.attributes[name] = Dictionary(self.mask, limits.ATTRIBUTE_VALUES_MAX)
+        return self.attributes[name]

@@ -1,0 +1,215 @@
+"""The shape of JSON text, looked at before a decoder sees it.
+
+A recursive decoder may be led into the stack's end by nesting alone, and a quick decoder of many lines says of a
+broken one only that something in this megabyte is wrong. So three questions are answered here over plain bytes, in
+kernels: does every line hold one value that nests within the bound; where do the elements of a top-level array
+begin and end (so that one broken element is refused alone); and how deep does one text go.
+
+The first question is asked of every byte that is read, so it has a quick way that knows nothing of strings: opening
+brackets are counted in blocks of 64 bytes, which compiles to vector instructions. A line with at most as many as the
+bound allows cannot nest deeper; only one that has more is read again byte by byte. The way not taken: leaving it to
+the decoder's own recursion check. Its limit depends on how deep the caller already is, so that the same line could
+be an event on one day and a reject on another.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from homeroom import limits
+from homeroom.events.model import Int64s
+
+__all__ = ["nests_too_deep", "quick_look", "split_array"]
+
+_BLOCK_BYTES = 64
+_TAB = 9
+_NEWLINE = 10
+_RETURN = 13
+_SPACE = 32
+_QUOTE = 34
+_COMMA = 44
+_OPEN_BRACKET = 91
+_BACKSLASH = 92
+_CLOSE_BRACKET = 93
+_OPEN = 123
+_CLOSE = 125
+_BOUNDED = 0
+_TOO_DEEP = 1
+_CASE = 32
+"""``[`` and ``{``, ``]`` and ``}`` differ in this bit alone."""
+
+
+def _view(text: bytes) -> npt.NDArray[np.uint8]:
+    """View the bytes read-only: the one array type that the kernels here are compiled for."""
+    return np.frombuffer(text, np.uint8)
+
+
+@numba.njit(cache=True, nogil=True)
+def _shape(data: npt.NDArray[np.uint8], start: int, end: int, depth_max: int) -> int:
+    """Say whether the brackets of ``data[start:end]`` nest too deep, strings left out.
+
+    What closes more than it opens ends the look: a decoder stops there too.
+    """
+    depth = 0
+    quoted = False
+    i = start
+    while i < end:
+        byte = data[i]
+        if quoted:
+            if byte == _BACKSLASH:
+                i += 1
+            elif byte == _QUOTE:
+                quoted = False
+        elif byte == _QUOTE:
+            quoted = True
+        elif byte | _CASE == _OPEN:
+            depth += 1
+            if depth > depth_max:
+                return _TOO_DEEP
+        elif byte | _CASE == _CLOSE:
+            depth -= 1
+            if depth < 0:
+                return _BOUNDED
+        i += 1
+    return _BOUNDED
+
+
+@numba.njit(cache=True, nogil=True)
+def _edges_fit(data: npt.NDArray[np.uint8], newline: int) -> bool:
+    """Say whether a value ends before the line end and another begins after it (or the text ends there).
+
+    Inside a JSON value ``}`` is never followed by ``{``, so that no value goes over such a line end.
+    """
+    before = newline - 1
+    while before >= 0 and (data[before] == _SPACE or data[before] == _RETURN or data[before] == _TAB):
+        before -= 1
+    after = newline + 1
+    while after < len(data) and data[after] <= _SPACE:
+        after += 1
+    ended = before < 0 or data[before] == _CLOSE or data[before] == _NEWLINE
+    return ended and (after == len(data) or data[after] == _OPEN)
+
+
+@numba.njit(cache=True, nogil=True)
+def _quick_look(data: npt.NDArray[np.uint8], depth_max: int) -> tuple[int, bool]:
+    """Count line ends, and say whether every line is sound; stops at the first that is not."""
+    size = len(data)
+    ends = 0
+    line_start = 0
+    opened = 0
+    for block in range(size // _BLOCK_BYTES):
+        start = block * _BLOCK_BYTES
+        opens = np.uint8(0)
+        newlines = np.uint8(0)
+        for j in range(_BLOCK_BYTES):
+            byte = data[start + j]
+            folded = byte | np.uint8(_CASE)
+            opens = np.uint8(opens + np.uint8(folded == np.uint8(_OPEN)))
+            newlines = np.uint8(newlines | np.uint8(byte == np.uint8(_NEWLINE)))
+        # Openings of a block count for every line that touches it: perhaps too many, never too few.
+        opened += opens
+        if newlines > 0:
+            for j in range(start, start + _BLOCK_BYTES):
+                if data[j] == _NEWLINE:
+                    ends += 1
+                    deep = opened > depth_max and _shape(data, line_start, j, depth_max) == _TOO_DEEP
+                    if deep or not _edges_fit(data, j):
+                        return ends, False
+                    line_start = j + 1
+                    opened = int(opens)
+    for j in range(size - size % _BLOCK_BYTES, size):
+        if data[j] == _NEWLINE:
+            ends += 1
+            if _shape(data, line_start, j, depth_max) == _TOO_DEEP or not _edges_fit(data, j):
+                return ends, False
+            line_start = j + 1
+    return ends, _shape(data, line_start, size, depth_max) != _TOO_DEEP
+
+
+@numba.njit(cache=True, nogil=True)
+def _split(
+    data: npt.NDArray[np.uint8], opening: int, places: npt.NDArray[np.int64]
+) -> tuple[int, bool]:
+    """Write the elements' starts and ends to ``places`` (rows of two); return their number and if ``]`` was met.
+
+    With too few rows the number is right and the rows that fit are written.
+    """
+    found = 0
+    depth = 0
+    quoted = False
+    start = -1
+    end = -1
+    i = opening + 1
+    while i < len(data):
+        byte = data[i]
+        closing = False
+        if quoted:
+            if byte == _BACKSLASH:
+                i += 1
+            elif byte == _QUOTE:
+                quoted = False
+        elif byte == _QUOTE:
+            quoted = True
+        elif byte | _CASE == _OPEN:
+            depth += 1
+        elif byte | _CASE == _CLOSE:
+            closing = depth == 0 and byte == _CLOSE_BRACKET
+            depth -= 1 if depth > 0 else 0
+        if closing or (byte == _COMMA and depth == 0 and not quoted):
+            if start >= 0 or not closing or found > 0:
+                if found < len(places):
+                    places[found, 0] = start if start >= 0 else i
+                    places[found, 1] = end if start >= 0 else i
+                found += 1
+            start = -1
+            if closing:
+                return found, True
+        elif byte > _SPACE:
+            if start < 0:
+                start = min(i, len(data) - 1)
+            end = min(i, len(data) - 1) + 1
+        i += 1
+    if start >= 0:
+        if found < len(places):
+            places[found, 0] = start
+            places[found, 1] = end
+        found += 1
+    return found, False
+
+
+def quick_look(text: bytes) -> tuple[int, bool]:
+    """Look over lines of JSON objects without decoding them.
+
+    Returns
+    -------
+    The number of line ends, and whether the lines are sound: none nests more than ``limits.JSON_DEPTH_MAX`` deep, no
+    object goes over a line's end. The number is that of the whole text only where it is sound.
+    """
+    line_ends, sound = _quick_look(_view(text), limits.JSON_DEPTH_MAX)
+    return int(line_ends), bool(sound)
+
+
+def nests_too_deep(text: bytes) -> bool:
+    """Say whether one JSON text nests more than ``limits.JSON_DEPTH_MAX`` deep before it ends or breaks."""
+    data = _view(text)
+    return bool(_shape(data, 0, len(data), limits.JSON_DEPTH_MAX) == _TOO_DEEP)
+
+
+def split_array(text: bytes, opening: int = 0) -> tuple[Int64s, bool]:
+    """Find the elements of the JSON array that opens at byte ``opening`` of ``text``.
+
+    Strings and nested values are stepped over; nothing is decoded, so that an element may be broken and its
+    neighbours still be found, as long as it closes its own quotes and brackets.
+
+    Returns
+    -------
+    Starts and ends, int64 of shape (n, 2), and whether the array was closed: a truncated one was not. Nothing
+    between two commas is an element of no length.
+    """
+    data = _view(text)
+    places = np.empty((max(16, len(text) // 256), 2), np.int64)
+    found, closed = _split(data, opening, places)
+    if found > len(places):
+        places = np.empty((found, 2), np.int64)
+        found, closed = _split(data, opening, places)
+    return places[:found], bool(closed)

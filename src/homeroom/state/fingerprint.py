@@ -1,0 +1,81 @@
+"""A fingerprint of state: equal for equal logical content, wherever and however it was reached.
+
+Every cell that holds something (a word of a track, an attribute) is hashed together with its learner's key, its
+column's name and its place; the fingerprint is the sum of these hashes modulo 2^128. A sum does not depend on the
+order of rows or partitions, absent cells add nothing, and a change of one row changes it by the difference of that
+row alone. Values are hashed as text or number, never as a dictionary code.
+
+Source of the construction: AdHash (Bellare, Micciancio, A new paradigm for collision-free hashing, 1997), with
+SipHash as the hash: it guards against errors, not against a forger.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.events.digests import hash_texts
+from homeroom.events.model import Int64s, UInt64s
+from homeroom.events.texts import Texts, buffers, large_strings, sealed
+from homeroom.state.table import Partition, SubjectTable
+
+__all__ = ["hash_rows", "name_hash", "table_fingerprint"]
+
+_STEP_ROWS = 1 << 16
+
+
+def hash_rows(*columns: npt.NDArray[np.generic] | np.uint64 | int) -> tuple[UInt64s, UInt64s]:
+    """Return the 128-bit hash of each row of 64-bit columns: two uint64 arrays of the columns' shape (n,)."""
+    count = max(len(c) for c in columns if isinstance(c, np.ndarray))
+    matrix = np.empty((count, len(columns)), np.uint64)
+    for i, column in enumerate(columns):
+        matrix[:, i] = column.astype(np.uint64) if isinstance(column, np.ndarray) else np.uint64(column)
+    offsets: Int64s = np.arange(count + 1, dtype=np.int64) * (8 * len(columns))
+    return hash_texts(Texts(sealed(matrix.view(np.uint8).reshape(-1)), sealed(offsets)))
+
+
+def name_hash(name: str) -> np.uint64:
+    """Return a 64-bit hash of a column's name."""
+    return np.uint64(hash_texts(buffers(large_strings([name])))[0][0])
+
+
+def table_fingerprint(table: SubjectTable, kind: str, values: Mapping[str, UInt64s]) -> int:
+    """Return the fingerprint of a table, 0 … 2^128 - 1.
+
+    ``values`` has for each attribute the hash of the value behind each code.
+    """
+    total = 0
+    for partition in table.partitions:
+        for start in range(0, partition.rows, _STEP_ROWS):
+            rows = slice(start, min(start + _STEP_ROWS, partition.rows))
+            total += _rows_fingerprint(partition, rows, kind, values)
+    return total % (1 << 128)
+
+
+def _rows_fingerprint(partition: Partition, rows: slice, kind: str, values: Mapping[str, UInt64s]) -> int:
+    total = 0
+    key_hi, key_lo = partition.key_hi[rows], partition.key_lo[rows]
+    for track, words in partition.words.items():
+        column = name_hash(f"{kind}/track/{track}")
+        for i in range(partition.word_count):
+            word = words[i, rows]
+            held = np.flatnonzero(word)
+            total += _sum(key_hi[held], key_lo[held], column, partition.first_word + i, word[held])
+    for name, codes in partition.codes.items():
+        held = np.flatnonzero(codes[rows] >= 0)
+        value = values[name][codes[rows][held]]
+        column = name_hash(f"{kind}/attribute/{name}")
+        total += _sum(key_hi[held], key_lo[held], column, value, partition.set_ms[name][rows][held])
+    return total
+
+
+def _sum(*columns: npt.NDArray[np.generic] | np.uint64 | int) -> int:
+    if not len(columns[0]):  # type: ignore[arg-type]
+        return 0
+    hi, lo = hash_rows(*columns)
+    return (_exact_sum(hi) << 64) + _exact_sum(lo)
+
+
+def _exact_sum(words: UInt64s) -> int:
+    low = int((words & np.uint64(0xFFFFFFFF)).sum())
+    return (int((words >> np.uint64(32)).sum()) << 32) + low

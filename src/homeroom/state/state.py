@@ -1,0 +1,185 @@
+"""All that a node knows of one tenant's learners: two subject tables and history.
+
+`State.fold` takes events in any order and any number of times. `State.seal` turns what has come since the last time
+into a segment of history, and only then knows which events were new. Folding first and dropping repeats later is
+safe because the tables are idempotent; counting first would not be.
+
+`rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom import limits
+from homeroom.events.dictionary import Dictionaries
+from homeroom.events.model import TRACKS, EventBatch, UInt64s
+from homeroom.state.fingerprint import hash_rows, table_fingerprint
+from homeroom.state.history import Segment, build_segment
+from homeroom.state.running import Run, Sequential
+from homeroom.state.table import RowBatch, SubjectTable
+from homeroom.state.zones import Zone, local_days
+
+__all__ = ["COURSE", "EventCounts", "State", "chosen_events", "enrolment_keys", "rebuild", "segment_events"]
+
+COURSE = "course"
+"""The attribute that names an enrolment's course run."""
+_PARTITION_BITS = np.uint64((limits.PARTITIONS - 1) << (65 - limits.PARTITIONS.bit_length()))
+
+
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """What became of the events folded so far: new ones, repeats, and new ones with an id that others have."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    conflicts: int = 0
+
+
+class State:
+    """Learners, enrolments and history of one tenant.
+
+    Parameters
+    ----------
+    zone : the tenant's time zone, in which its day bits are cut
+    dictionaries : texts behind the codes of the events (those of the door)
+    run : runs tasks, perhaps in threads
+    """
+
+    def __init__(self, zone: Zone, dictionaries: Dictionaries, run: Run | None = None) -> None:
+        self.zone = zone
+        self.dictionaries = dictionaries
+        self.run: Run = run or Sequential()
+        self.learners = SubjectTable()
+        self.enrolments = SubjectTable()
+        self.segments: list[Segment] = []
+        self.counts = EventCounts()
+        self._pending: list[EventBatch] = []
+        self._pending_events = 0
+
+    def fold(self, batch: EventBatch) -> None:
+        """Join a batch into the tables and keep it for history."""
+        self.fold_tables(batch)
+        self._pending.append(batch)
+        self._pending_events += len(batch)
+        if self._pending_events >= limits.SEGMENT_EVENTS_MAX:
+            self.seal()
+
+    def fold_tables(self, batch: EventBatch) -> None:
+        """Join a batch into the tables alone, without keeping it for history."""
+        if not len(batch):
+            return
+        rows = RowBatch(
+            key_hi=batch.key_hi,
+            key_lo=batch.key_lo,
+            days=local_days(batch.time_ms, self.zone),
+            time_ms=batch.time_ms,
+            tracks=batch.track,
+            track_names=TRACKS,
+            attributes=batch.attributes,
+            ties={name: _ranks(self.dictionaries.attributes[name].values) for name in batch.attributes},
+        )
+        self.learners.fold(rows, self.run)
+        enrolled = batch.course >= 0
+        if not enrolled.any():
+            return
+        if not enrolled.all():
+            rows = _chosen(rows, enrolled)
+        courses = batch.course[enrolled]
+        key_hi, key_lo = enrolment_keys(rows.key_hi, rows.key_lo, self.dictionaries.course.hashes.hi[courses])
+        # An enrolment has one course for ever, so nothing is ever tied.
+        ties = {COURSE: np.zeros(len(self.dictionaries.course), np.uint64)}
+        self.enrolments.fold(
+            replace(rows, key_hi=key_hi, key_lo=key_lo, attributes={COURSE: courses}, ties=ties), self.run
+        )
+
+    def seal(self) -> None:
+        """Turn the events since the last time into a segment of history, without repeats."""
+        if not self._pending:
+            return
+        batches, self._pending, self._pending_events = self._pending, [], 0
+        report = build_segment(batches, self.segments)
+        new = 0 if report.segment is None else len(report.segment)
+        if report.segment is not None:
+            self.segments.append(report.segment)
+        self.counts = EventCounts(
+            self.counts.accepted + new,
+            self.counts.duplicate + report.duplicates,
+            self.counts.conflicts + report.conflicts,
+        )
+
+    def settle(self) -> None:
+        """Seal history and cluster the tables: what to do before questions are asked."""
+        self.seal()
+        self.learners.cluster(self.run)
+        self.enrolments.cluster(self.run)
+
+    @property
+    def events(self) -> int:
+        """Number of events in history."""
+        return sum(len(segment) for segment in self.segments)
+
+    @property
+    def time_range_ms(self) -> tuple[int, int] | None:
+        """Time of the first and of the last event in history."""
+        if not self.segments:
+            return None
+        return min(s.min_ms for s in self.segments), max(s.max_ms for s in self.segments)
+
+    def fingerprint(self) -> str:
+        """Return 32 hexadecimal digits that are equal for equal tables."""
+        hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
+        total = table_fingerprint(self.learners, "learner", hashes)
+        total += table_fingerprint(self.enrolments, "enrolment", {COURSE: self.dictionaries.course.hashes.hi})
+        return f"{total % (1 << 128):032x}"
+
+
+def enrolment_keys(key_hi: UInt64s, key_lo: UInt64s, course_hashes: UInt64s) -> tuple[UInt64s, UInt64s]:
+    """Return the keys of enrolments; an enrolment lies in the partition of its learner."""
+    hi, lo = hash_rows(key_hi, key_lo, course_hashes)
+    return (hi & ~_PARTITION_BITS) | (key_hi & _PARTITION_BITS), lo
+
+
+def rebuild(state: State) -> State:
+    """Fold history from nothing, event by event in its own order: the oracle of the incremental way."""
+    fresh = State(state.zone, state.dictionaries)
+    for segment in state.segments:
+        fresh.fold_tables(segment_events(segment))
+        fresh.segments.append(segment)
+    return fresh
+
+
+def segment_events(segment: Segment) -> EventBatch:
+    """Return a segment's events as a batch again."""
+    columns = segment.columns
+    widths = np.diff(segment.offsets)
+    attributes = {name.removeprefix("attributes."): columns[name] for name in columns if name.startswith("attributes.")}
+    plain = {name: columns[name] for name in columns if not name.startswith("attributes.")}
+    return EventBatch(key_hi=np.repeat(segment.key_hi, widths), key_lo=np.repeat(segment.key_lo, widths),
+                      attributes=attributes, **plain)  # type: ignore[arg-type]
+
+
+def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatch:
+    """Return some of the events of a batch."""
+    plain = {f.name: getattr(batch, f.name) for f in fields(batch) if f.name != "attributes"}
+    return EventBatch(
+        **{name: None if column is None else column[chosen] for name, column in plain.items()},
+        attributes={name: codes[chosen] for name, codes in batch.attributes.items()},
+    )
+
+
+def _ranks(values: Sequence[str]) -> UInt64s:
+    """Return the place of each value in alphabetical order: of values set at one time, the last of them wins."""
+    ranks = np.empty(len(values), np.uint64)
+    ranks[sorted(range(len(values)), key=values.__getitem__)] = np.arange(len(values), dtype=np.uint64)
+    return ranks
+
+
+def _chosen(rows: RowBatch, chosen: npt.NDArray[np.bool_]) -> RowBatch:
+    return replace(
+        rows, key_hi=rows.key_hi[chosen], key_lo=rows.key_lo[chosen], days=rows.days[chosen],
+        time_ms=rows.time_ms[chosen], tracks=None if rows.tracks is None else rows.tracks[chosen])
+
+

@@ -1,0 +1,258 @@
+"""A subject table: one row a learner (or an enrolment), one array a column, every column a join.
+
+Rows lie in ``limits.PARTITIONS`` partitions by the top bits of the key, so that threads need no locks and a
+partition's index fits a cache. Within a partition rows are *clustered by first day*: then all rows of one start
+period are neighbours, and a retention triangle is a positional popcount over contiguous words. Clustering is done
+now and then (`SubjectTable.cluster`); rows that came or moved since then are found by `Partition.displaced` and take
+a slower way.
+
+Columns grow by doubling into fresh zeroed memory, whose pages cost nothing until they are written: a word or a
+track that nobody used takes no room. The way not taken is a list of chunks: growing would copy less, but every
+kernel would need a loop over chunks within its loop over rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
+from homeroom.limits import DAYS_PER_WORD, PARTITIONS
+from homeroom.state import fold, index
+from homeroom.state.running import Run, Task
+
+__all__ = ["ANY", "NO_DAY", "Partition", "RowBatch", "SubjectTable"]
+
+ANY = "any"
+"""The track that every event counts for."""
+NO_DAY = np.iinfo(np.int32).max
+_NEVER = np.iinfo(np.int64).min
+_SHIFT = np.uint64(64 - PARTITIONS.bit_length() + 1)
+_STEP_ROWS = 1 << 16
+"""Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowBatch:
+    """What a table folds: columns of length n.
+
+    ``key_hi``, ``key_lo`` uint64; ``days`` int32 local days; ``time_ms`` int64; ``tracks`` uint8 or None (then only
+    the track ``any`` is folded), with ``track_names`` by code; ``attributes`` int32 codes (-1 absent) by name, with
+    the hash of each code's value in ``ties``.
+    """
+
+    key_hi: UInt64s
+    key_lo: UInt64s
+    days: Int32s
+    time_ms: Int64s
+    tracks: UInt8s | None = None
+    track_names: tuple[str, ...] = ()
+    attributes: Mapping[str, Int32s] = field(default_factory=dict)
+    ties: Mapping[str, UInt64s] = field(default_factory=dict)
+
+
+class Partition:
+    """The rows of one range of keys. Arrays are longer than ``rows``; what lies beyond is zero or unset."""
+
+    def __init__(self, first_word: int, word_count: int) -> None:
+        self.rows = 0
+        self.first_word = first_word
+        self.key_hi: UInt64s = np.empty(0, np.uint64)
+        self.key_lo: UInt64s = np.empty(0, np.uint64)
+        self.start_day: Int32s = np.empty(0, np.int32)
+        self.last_day: Int32s = np.empty(0, np.int32)
+        self.words: dict[str, UInt64s] = {ANY: np.zeros((word_count, 0), np.uint64)}
+        self.codes: dict[str, Int32s] = {}
+        self.set_ms: dict[str, Int64s] = {}
+        self.slots: npt.NDArray[np.int32] | None = index.new_slots(0)
+        # From the last clustering: rows run_starts[i]:run_starts[i + 1] began on run_days[i].
+        self.run_days: Int32s = np.empty(0, np.int32)
+        self.run_starts: Int64s = np.zeros(1, np.int64)
+
+    @property
+    def clustered_rows(self) -> int:
+        """Rows that lie in runs of one first day, but for the displaced ones."""
+        return int(self.run_starts[-1])
+
+    @property
+    def word_count(self) -> int:
+        """Words a row and track."""
+        return int(self.words[ANY].shape[0])
+
+    def reserve(self, more: int) -> None:
+        """Make room for ``more`` rows, in the columns and in the index."""
+        needed = self.rows + more
+        if needed > len(self.key_hi):
+            self._grow(max(needed, 2 * len(self.key_hi), 64))
+        if self.slots is None or index.slots_needed(needed) > len(self.slots):
+            self.slots = index.new_slots(needed)
+            index.refill(self.slots, self.key_lo, self.rows)
+
+    def _grow(self, room: int) -> None:
+        self.key_hi = _grown(self.key_hi, self.rows, room, 0)
+        self.key_lo = _grown(self.key_lo, self.rows, room, 0)
+        self.start_day = _grown(self.start_day, self.rows, room, NO_DAY)
+        self.last_day = _grown(self.last_day, self.rows, room, -1)
+        for name in self.words:
+            self.words[name] = _grown(self.words[name], self.rows, room, 0)
+        for name in self.codes:
+            self.codes[name] = _grown(self.codes[name], self.rows, room, -1)
+            self.set_ms[name] = _grown(self.set_ms[name], self.rows, room, _NEVER)
+
+    def cover(self, first_word: int, end_word: int) -> None:
+        """Make words exist from ``first_word`` up to ``end_word``, excluded."""
+        first = min(first_word, self.first_word)
+        count = max(end_word, self.first_word + self.word_count) - first
+        if (first, count) == (self.first_word, self.word_count):
+            return
+        shift = self.first_word - first
+        for name, old in self.words.items():
+            new = np.zeros((count, len(self.key_hi)), np.uint64)
+            for word in range(old.shape[0]):
+                if old[word, : self.rows].any():
+                    new[word + shift, : self.rows] = old[word, : self.rows]
+            self.words[name] = new
+        self.first_word = first
+
+    def fold(self, batch: RowBatch, events: Int64s) -> Int32s:
+        """Fold the events with these numbers; return the row of each."""
+        found = np.empty(len(events), np.int32)
+        for start in range(0, len(events), _STEP_ROWS):
+            step = events[start : start + _STEP_ROWS]
+            self._fold_step(batch, step, found[start : start + _STEP_ROWS])
+        return found
+
+    def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
+        self.reserve(len(events))
+        self.rows = index.find_or_add(
+            self.slots, self.key_hi, self.key_lo, self.rows, events, batch.key_hi, batch.key_lo, rows)
+        fold.fold_days(rows, events, batch.days, self.first_word, self.words[ANY], self.start_day, self.last_day)
+        if batch.tracks is not None:
+            for code in np.flatnonzero(np.bincount(batch.tracks[events])):
+                words = self._track(batch.track_names[code])
+                fold.fold_track(rows, events, batch.days, batch.tracks, code, self.first_word, words)
+        for name, codes in batch.attributes.items():
+            column, set_ms = self._attribute(name)
+            fold.fold_attribute(rows, events, batch.time_ms, codes, batch.ties[name], column, set_ms)
+
+    def _track(self, name: str) -> UInt64s:
+        if name not in self.words:
+            self.words[name] = np.zeros_like(self.words[ANY])
+        return self.words[name]
+
+    def _attribute(self, name: str) -> tuple[Int32s, Int64s]:
+        if name not in self.codes:
+            self.codes[name] = np.full(len(self.key_hi), -1, np.int32)
+            self.set_ms[name] = np.full(len(self.key_hi), _NEVER, np.int64)
+        return self.codes[name], self.set_ms[name]
+
+    def cluster(self) -> None:
+        """Sort the rows by first day and trim the columns to them."""
+        rows = self.rows
+        start = self.start_day[:rows]
+        if rows == self.clustered_rows == len(self.key_hi) and not len(self.displaced()):
+            return
+        order = np.argsort(start, kind="stable")
+        self.key_hi, self.key_lo = self.key_hi[order], self.key_lo[order]
+        self.start_day, self.last_day = start[order], self.last_day[order]
+        for name, old in self.words.items():
+            new = np.zeros((self.word_count, rows), np.uint64)
+            for word in range(self.word_count):
+                if old[word, :rows].any():
+                    np.take(old[word], order, out=new[word])
+            self.words[name] = new
+        for name in self.codes:
+            self.codes[name], self.set_ms[name] = self.codes[name][order], self.set_ms[name][order]
+        self.run_days, starts = np.unique(self.start_day, return_index=True)
+        self.run_starts = np.append(starts, rows).astype(np.int64)
+        self.slots = None  # rows have moved; made anew when the next event or question looks a key up
+
+    def displaced(self) -> Int64s:
+        """Rows below ``clustered_rows`` whose first day has become earlier since the clustering."""
+        placed = np.repeat(self.run_days, np.diff(self.run_starts))
+        return np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
+
+    def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
+        """Return the row of each key, -1 for those that have none."""
+        found = np.empty(len(key_hi), np.int32)
+        self.reserve(0)
+        index.find_rows(self.slots, self.key_hi, self.key_lo, key_hi, key_lo, found)
+        return found
+
+    def check_invariants(self) -> None:
+        """Assert what must hold between any two folds."""
+        rows = self.rows
+        assert rows <= len(self.key_hi)
+        assert (np.diff(self.run_starts) >= 0).all()
+        assert self.clustered_rows <= rows
+        any_words = self.words[ANY][:, :rows]
+        for name, words in self.words.items():
+            assert words.shape == (self.word_count, len(self.key_hi)), name
+            assert not (words[:, :rows] & ~any_words).any(), f"{name} has days that {ANY} has not"
+            assert not (words[:, :rows] >> np.uint64(DAYS_PER_WORD)).any(), "the top bit stays clear"
+        if rows:
+            word, bit = np.divmod(self.start_day[:rows], DAYS_PER_WORD)
+            held = any_words[word - self.first_word, np.arange(rows)] >> bit.astype(np.uint64)
+            assert (held & np.uint64(1)).all(), "the first day is an active day"
+            assert (self.last_day[:rows] >= self.start_day[:rows]).all()
+
+
+class SubjectTable:
+    """All partitions of one kind of subject."""
+
+    def __init__(self) -> None:
+        self.partitions = [Partition(0, 0) for _ in range(PARTITIONS)]
+
+    @property
+    def rows(self) -> int:
+        """Number of subjects."""
+        return sum(p.rows for p in self.partitions)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that the rows take: keys, index, days, words that were written, attributes."""
+        total = 0
+        for p in self.partitions:
+            total += p.rows * (16 + 4 + 4 + 12 * len(p.codes)) + (p.slots.nbytes if p.slots is not None else 0)
+            total += sum(8 * p.rows for words in p.words.values() for w in words if w[: p.rows].any())
+        return total
+
+    def fold(self, batch: RowBatch, run: Run) -> None:
+        """Fold a batch; ``run`` may fold the partitions in several threads."""
+        if not len(batch.days):
+            return
+        first, end = int(batch.days.min()) // DAYS_PER_WORD, int(batch.days.max()) // DAYS_PER_WORD + 1
+        starts = np.zeros(PARTITIONS + 1, np.int64)
+        order = np.empty(len(batch.days), np.int64)
+        fold.group_by_partition(batch.key_hi, _SHIFT, starts, order)
+
+        def task(number: int) -> Task:
+            events = order[starts[number] : starts[number + 1]]
+            partition = self.partitions[number]
+
+            def work() -> None:
+                if partition.rows == 0 and partition.word_count == 0:
+                    partition.first_word = first
+                partition.cover(first, end)
+                partition.fold(batch, events)
+
+            return work
+
+        run([task(p) for p in range(PARTITIONS) if starts[p] < starts[p + 1]])
+
+    def cluster(self, run: Run) -> None:
+        """Cluster every partition by first day."""
+        run([p.cluster for p in self.partitions if p.rows])
+
+
+def _grown(old: npt.NDArray[np.generic], rows: int, room: int, fill: int) -> npt.NDArray[np.generic]:
+    shape = (*old.shape[:-1], room)
+    new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
+    if old.ndim == 1:
+        new[:rows] = old[:rows]
+    else:
+        for word in range(old.shape[0]):
+            if old[word, :rows].any():
+                new[word, :rows] = old[word, :rows]
+    return new

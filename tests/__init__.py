@@ -1,0 +1,1 @@
+"""The tests: they mirror the source tree, and `oracle` and `vectors` say what is right."""
