@@ -8,6 +8,7 @@ that a reader may follow is fine. A finding is a warning, and `make docs` takes 
 import sys
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
 from sphinx.util import logging
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -34,5 +35,6 @@ def warn_of_other_hosts(app, error):
 
 
 def setup(app):
-    """Register the check with Sphinx."""
+    """Register the check with Sphinx, and tables as text, for which Pygments has no colours."""
+    app.add_lexer("csv", TextLexer)
     app.connect("build-finished", warn_of_other_hosts)

@@ -5,7 +5,8 @@ An example is run when the line before its fence is the comment ``<!-- run -->``
 - ``pycon``: doctest; what is shown after ``>>>`` must come out (``...`` stands for anything).
 - ``python``: must run without an error. ``pycon`` and ``python`` blocks of one page share their names, in order.
 - ``console``: lines after ``$`` are commands for bash, the lines below them what standard output and standard error
-  must show. ``…`` stands for anything within a line, a line that is only ``…`` for any number of lines.
+  must show. ``…`` stands for anything within a line, a line that is only ``…`` for any number of lines. A command
+  whose output is not shown must succeed.
 - ``csv``, ``json``, ``toml`` and so on with ``<!-- run: save NAME -->``: written to that file, for later examples.
 
 ``<!-- run: needs NAME -->`` skips the page, visibly, where ../shared/data has no such file; ``<!-- run: slow -->``
@@ -150,10 +151,13 @@ def run_commands(example: Example, where: str) -> None:
             timeout=SECONDS_MAX,
             check=False,
         )
-        assert matches(expected, done.stdout), (
+        difference = (
             f"{where}: $ {command}\n--- shown in the page\n{expected}\n--- what came out "
             f"(exit status {done.returncode})\n{done.stdout}"
         )
+        assert matches(expected, done.stdout), difference
+        if expected.strip() in ("", "…"):  # nothing is shown that would betray a failure
+            assert done.returncode == 0, difference
 
 
 def split_command(part: str) -> tuple[str, str]:

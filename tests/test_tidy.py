@@ -1,4 +1,4 @@
-"""The repository's own rules, as ordinary tests.
+"""The repository's own rules for its source, as ordinary tests.
 
 A rule that only a reviewer knows is broken by the first tired evening. Each test here is one rule of the house, its
 failure names the file and the line, and says what to do. Style that ruff, mypy or import-linter can see is theirs;
@@ -8,82 +8,31 @@ import contracts are run here as well, because a broken one is a broken design a
 import ast
 import importlib
 import re
-import socket
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
-import pytest
-
 from homeroom import limits
+from tests.tree import (
+    ROOT,
+    SOURCE,
+    at,
+    files,
+    functions,
+    module_name,
+    none,
+    python_files,
+    text_of,
+    tree_of,
+)
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "src" / "homeroom"
 LINES_MAX = 600
 LINES_AIM = 400
 FUNCTION_LINES_MAX = 70
 PROSE_MIN = 60
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "types", "tools", "base", "core"}
 WHOLE_TESTS = {"tidy", "docs", "package", "benchmarks", "frame", "laws", "demo"}
-
-
-@cache
-def files() -> tuple[Path, ...]:
-    """All files that are or would be tracked; without git, all files outside hidden and built folders."""
-    git = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if git.returncode == 0:
-        found = [ROOT / name for name in git.stdout.split("\0") if name]
-    else:
-        hidden = {".venv", "build", "__pycache__", "_build"}
-        found = [p for p in ROOT.rglob("*") if not hidden & set(p.relative_to(ROOT).parts)]
-    return tuple(sorted(p for p in found if p.is_file() and not p.is_symlink()))
-
-
-@cache
-def text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return ""
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(text_of(path), str(path))
-
-
-def python_files(*folders: str) -> list[Path]:
-    inside = tuple(ROOT / folder for folder in folders)
-    return [p for p in files() if p.suffix == ".py" and any(p.is_relative_to(f) for f in inside)]
-
-
-def module_name(path: Path) -> str:
-    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
-def none(offences: list[str], remedy: str) -> None:
-    """Fail with all offences at once, and what to do about them."""
-    assert not offences, f"{remedy}:\n  " + "\n  ".join(offences)
-
-
-def at(path: Path, line: int, what: str) -> str:
-    return f"{path.relative_to(ROOT)}:{line}: {what}"
 
 
 # --- size and names ----------------------------------------------------------------------------------------------
@@ -358,136 +307,16 @@ def test_every_bound_is_used():
     )
 
 
-# --- what the repository must not hold ---------------------------------------------------------------------------
-
-# Written so that the patterns do not match themselves.
-PLACES = re.compile(
-    r"(?<![\w.~-])/(?:work|root|opt|Users)/[\w.]|(?<![\w.])/home/[a-z]|[A-Z]:\\Users\\|file:/{2}"
-)
-REGISTRIES = re.compile(
-    r"pypi\.org|pythonhosted\.org|npmjs\.org|deb\.debian\.org|--(?:extra-)?index-url\s+\S+/"
-    r"|--find-links\s+\S+/|--trusted-host\s+\w"
-)
-
-
-def test_no_file_names_a_machine_or_a_registry():
-    none(
-        [
-            at(p, i, line.strip()[:100])
-            for p in files()
-            if p != Path(__file__)
-            for i, line in enumerate(text_of(p).splitlines(), 1)
-            if PLACES.search(line) or REGISTRIES.search(line)
-        ],
-        "a path of one machine or the host of a registry helps nobody else; write it relative, or leave it out",
-    )
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.stem
-)
-def test_a_lock_file_pins_by_hash_and_names_no_source(path: Path):
-    lines = text_of(path).splitlines()
-    none(
-        [
-            at(path, i, line)
-            for i, line in enumerate(lines, 1)
-            if "://" in line or " @ " in line or re.match(r"\s*-(?!-hash=sha256:)", line)
-        ],
-        "a lock file holds names, versions and hashes only; run make lock",
-    )
-    assert "Python 3.11" in "".join(lines[:5]), (
-        "the lock file says which Python it was made for; run make lock"
-    )
-    pins = re.findall(
-        r"^[a-z0-9][\w.-]*==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", text_of(path), re.MULTILINE
-    )
-    named = [line for line in lines if re.match(r"[a-z0-9]", line)]
-    assert len(pins) == len(named), "every line names a version and its hashes; run make lock"
-
-
-def test_the_lock_has_what_the_package_asks_for():
-    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
-    locked = set(
-        re.findall(r"^([a-z0-9][\w.-]*)==", text_of(ROOT / "requirements/base.txt"), re.MULTILINE)
-    )
-    wanted = {re.split(r"[<>=!~\[; ]", line)[0].lower() for line in project["dependencies"]}
-    assert wanted <= locked, (
-        f"run make lock: {sorted(wanted - locked)} stand in pyproject.toml only"
-    )
-
-
-def test_locks_agree_on_versions():
-    versions: dict[str, set[str]] = {}
-    for path in (ROOT / "requirements").glob("*.txt"):
-        for name, version in re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", text_of(path), re.MULTILINE):
-            versions.setdefault(name, set()).add(version)
-    none(
-        [f"{n}: {', '.join(sorted(v))}" for n, v in versions.items() if len(v) > 1],
-        "one environment, one version",
-    )
-
-
-def test_every_make_target_that_is_named_exists():
-    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
-    named = re.compile(
-        r"(?:`|^ {4}|\$ )make ([a-z][a-z-]*)|^step (?:--\S+ )?([a-z-]+)", re.MULTILINE
-    )
+def test_every_bound_on_memory_stands_in_one_file():
     offences = []
-    for path in (p for p in files() if p.suffix == ".md" or p == ROOT / ".ci" / "run"):
-        offences += [
-            f"{path.relative_to(ROOT)}: {found.group().strip()}"
-            for found in named.finditer(text_of(path))
-            if (found[1] or found[2]) not in targets
-        ]
-    none(offences, "there is no such target in the Makefile")
-
-
-# --- the guards themselves ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("address", [("192.0.2.1", 9), ("2001:db8::1", 9, 0, 0)])
-def test_a_test_cannot_reach_another_machine(address):
-    family = socket.AF_INET6 if len(address) == 4 else socket.AF_INET
-    with (
-        socket.socket(family, socket.SOCK_DGRAM) as out,
-        pytest.raises(AssertionError, match="loopback"),
-    ):
-        out.connect(address)
-
-
-def test_a_test_cannot_look_up_another_machine():
-    with pytest.raises(AssertionError, match="loopback"):
-        socket.getaddrinfo("example.org", 80)
-
-
-def test_a_test_can_reach_this_machine():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        socket.create_connection(server.getsockname()).close()
-
-
-def test_a_failing_random_test_says_how_to_replay_it(tmp_path: Path):
-    (tmp_path / "conftest.py").write_text(text_of(ROOT / "tests" / "conftest.py"))
-    (tmp_path / "test_drawn.py").write_text(
-        "def test_drawn(rng):\n    assert rng.integers(0, 9) < 0\n"
-    )
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            f"--rootdir={tmp_path}",
-            "test_drawn.py",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 1
-    assert re.search(r"HOMEROOM_SEED=\d+ .*pytest 'test_drawn.py::test_drawn'", run.stdout), (
-        run.stdout
-    )
+    for path in (p for p in python_files("src") if p != SOURCE / "limits.py"):
+        for node in tree_of(path).body:
+            targets = (
+                node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            )
+            offences += [
+                at(path, node.lineno, target.id)
+                for target in targets
+                if isinstance(target, ast.Name) and target.id.endswith("BYTES_MAX")
+            ]
+    none(offences, "a bound belongs in limits.py, with what it protects")

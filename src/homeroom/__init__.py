@@ -3,3 +3,63 @@
 ``import homeroom as hr`` is the whole Python interface; the rooms below it (``events``, ``state``, ``cohorts``, …)
 are for those who extend it. ARCHITECTURE.md walks them in the order in which data does.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homeroom.analyzer import Dataset, load, read
+    from homeroom.analyzer import open_directory as open
+    from homeroom.cohorts.questions import (
+        Active,
+        Condition,
+        Lifecycle,
+        Question,
+        Retention,
+        Stickiness,
+        parse_question,
+    )
+    from homeroom.errors import HomeroomError
+
+__all__ = [
+    "Active",
+    "Condition",
+    "Dataset",
+    "HomeroomError",
+    "Lifecycle",
+    "Question",
+    "Retention",
+    "Stickiness",
+    "__version__",
+    "load",
+    "open",
+    "parse_question",
+    "read",
+]
+
+# Imported at first use: `homeroom --help` must not wait for NumPy, Numba and Arrow.
+_WHERE = {
+    **dict.fromkeys(("Dataset", "load", "read", "open"), "homeroom.analyzer"),
+    **dict.fromkeys(
+        ("Active", "Condition", "Lifecycle", "Question", "Retention", "Stickiness", "parse_question"),
+        "homeroom.cohorts.questions",
+    ),
+    "HomeroomError": "homeroom.errors",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("homeroom")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'homeroom' has no attribute {name!r}")
+    import importlib
+
+    found = getattr(importlib.import_module(_WHERE[name]), "open_directory" if name == "open" else name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -49,6 +49,8 @@ TEXT_BYTES_MAX: Final = 4_096
 DICTIONARY_VALUES_MAX: Final = 1 << 24
 """Distinct verbs, activities or courses of a data set; events with further ones are rejects. A column with more is
 no vocabulary but an id, and would fill the memory."""
+KEY_FILE_BYTES_MAX: Final = 4_096
+"""A key file holds 64 digits and comments; a longer file is something else that was named by mistake."""
 ISSUERS_MAX: Final = 65_536
 """Issuers whose hash state is kept between batches; beyond it they are forgotten and worked out anew."""
 
@@ -59,8 +61,10 @@ stays in the processor's cache. A power of two."""
 DAYS_PER_WORD: Final = 63
 """Nine whole weeks; the top bit stays clear."""
 
-SEGMENT_EVENTS_MAX: Final = 16_000_000
-"""Events that wait in memory before they are sorted into a segment of history: some 1 GB."""
+SEGMENT_EVENTS_MAX: Final = 8_000_000
+"""Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
+ROW_GROUP_EVENTS: Final = 1 << 20
+"""Events in a row group of a segment on disk."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500

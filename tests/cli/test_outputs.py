@@ -4,32 +4,17 @@ import csv
 import dataclasses
 import io
 import json
-from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import referencing
 
 from homeroom.cli.output import Outputs, answers_document, json_text, write_file
 from homeroom.errors import SourceError
 from homeroom.events.model import Reason
 from tests.cli import answers
-
-SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "outputs"
-
-
-@pytest.fixture(scope="session")
-def validator():
-    """Return a function that checks a document against a schema of the docs."""
-    contents = {path.name: json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")}
-    registry = referencing.Registry().with_contents(contents.items())
-
-    def check(document: object, name: str) -> None:
-        jsonschema.Draft202012Validator(contents[name], registry=registry).validate(document)
-
-    return check
+from tests.cli.conftest import SCHEMAS
 
 
 def test_every_schema_is_a_schema():

@@ -281,3 +281,49 @@ def test_a_light_terminal_gets_the_light_scheme():
     assert ink_of(console, {"COLORFGBG": "0;15"}).scheme is LIGHT
     assert ink_of(console, {"COLORFGBG": "15;0"}).scheme is DARK
     assert ink_of(console, {}).scheme is DARK
+
+
+@pytest.mark.parametrize("background", ["0;15", "15;0"])
+@pytest.mark.parametrize("colours", ["256", "truecolor"])
+def test_figures_can_be_read_on_every_step_of_the_scale(colours, background):
+    console = Console(file=io.StringIO(), color_system=colours, force_terminal=True)
+    ink = ink_of(console, {"COLORFGBG": background})
+
+    for step in range(10):
+        style = ink.cell(step)
+        text, field = (luminance(colour.get_truecolor()) for colour in (style.color, style.bgcolor))
+        assert (max(text, field) + 0.05) / (min(text, field) + 0.05) >= 4.5, step
+
+
+@pytest.mark.parametrize("background", ["0;15", "15;0"])
+@pytest.mark.parametrize("colours", ["256", "truecolor"])
+def test_lightness_goes_one_way_along_the_scale(colours, background):
+    console = Console(file=io.StringIO(), color_system=colours, force_terminal=True)
+    ink = ink_of(console, {"COLORFGBG": background})
+
+    lightness = [luminance(ink.pixel(step).get_truecolor()) for step in range(10)]
+    assert len(set(lightness)) == 10
+    assert lightness == sorted(lightness, reverse=background == "0;15")
+
+
+def luminance(colour) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    parts = [part / 255 for part in colour]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_triangles_that_stand_together_share_one_scale():
+    low, high = answers.retention(4), answers.retention(4)
+    fall = dataclasses.replace(
+        low, counts=np.where(low.counts > 0, np.maximum(low.counts // 20, 0), low.counts)
+    )
+    fall.counts[:, 0] = low.counts[:, 0]
+
+    text = ESCAPE.sub("", render(answers_view([fall, high], 80), 80, "truecolor"))
+
+    legends = [line for line in text.splitlines() if line.strip().startswith("0%")]
+    assert len(legends) == 2
+    assert len({line.split("%")[1].strip() for line in legends}) == 1

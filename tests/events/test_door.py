@@ -111,14 +111,8 @@ def test_what_the_source_does_not_have_is_absent() -> None:
     batch = admit(events()).batch
     assert batch.activity.tolist() == batch.course.tolist() == [-1, -1, -1]
     assert batch.id_hash.tolist() == [0, 0, 0]
-    assert (
-        batch.score
-        is batch.progress
-        is batch.success
-        is batch.completion
-        is batch.duration_ms
-        is None
-    )
+    numbers = [batch.score, batch.progress, batch.success, batch.completion, batch.duration_ms]
+    assert numbers == [None] * 5
     assert batch.attributes == {}
 
 

@@ -31,12 +31,13 @@ MAGIC_BYTES = 10
 """Bytes at the head of a stream that `detect` looks at."""
 
 FEED_BYTES = 1 << 17
-ZSTD_FEED_BYTES = 1 << 11
-"""zstandard has no bound on what one call gives back. Its ratio stays under 33,000, so 2 kB give 64 MB at most."""
+ZSTD_FEED_BYTES = (1 << 6, 1 << 11)
+"""zstandard has no bound on what one call gives back; its ratio stays under 33,000. So little is fed at first, more
+while it gives little back: one call gives 2 MB where a file begins as a bomb, and 64 MB where it turns into one."""
 OUTPUT_BYTES = 1 << 18
 
 
-class StreamFault(InputError):
+class StreamFault(InputError):  # noqa: N818 - a fault of the world, see Reason
     """A stream cannot be read further; what came before the fault is good.
 
     It never reaches a caller of ``read_inputs``, which turns it into one `Reject` of the file.
@@ -87,6 +88,7 @@ class _ZstdFrame:
         reader = zstandard.ZstdDecompressor(max_window_size=DECOMPRESSOR_WINDOW_BYTES_MAX)
         self._frame = reader.decompressobj(write_size=OUTPUT_BYTES)
         self._waiting = b""
+        self._feed_bytes = ZSTD_FEED_BYTES[0]
 
     @property
     def eof(self) -> bool:
@@ -105,10 +107,13 @@ class _ZstdFrame:
         self._waiting += data
         pieces: list[bytes] = []
         size, at = 0, 0
+        least, most = ZSTD_FEED_BYTES
         while at < len(self._waiting) and size < max_length and not self._frame.eof:
-            pieces.append(self._frame.decompress(self._waiting[at : at + ZSTD_FEED_BYTES]))
-            size += len(pieces[-1])
-            at += ZSTD_FEED_BYTES
+            piece = self._frame.decompress(self._waiting[at : at + self._feed_bytes])
+            at += self._feed_bytes
+            pieces.append(piece)
+            size += len(piece)
+            self._feed_bytes = least if len(piece) > OUTPUT_BYTES else min(most, 2 * self._feed_bytes)
         self._waiting = self._waiting[at:]
         return b"".join(pieces)
 

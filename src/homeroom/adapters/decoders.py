@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -32,13 +32,21 @@ from homeroom.events.table import Lookup, TableCodec, TableDecoded, columns_of_r
 if TYPE_CHECKING:
     from homeroom.adapters.inputs import ReadOptions
 
-__all__ = ["Decoders"]
+__all__ = ["NO_EVENTS", "Decoders"]
 
 DecodeLines: TypeAlias = Callable[[bytes, int], Iterator[Decoded]]
 DecodeRecords: TypeAlias = Callable[[bytes, Records, int], Iterator[Decoded]]
 DecodeBatch: TypeAlias = Callable[[pa.RecordBatch, int], Iterator[Decoded]]
 
-_FOREIGN = (
+NO_EVENTS: Final = RawEvents(
+    line=np.zeros(0, np.int64),
+    account=pa.array([], pa.string()),
+    time=pa.array([], pa.string()),
+    verb="",
+)
+"""Stands beside rejects that come without events."""
+
+_FOREIGN: Final = (
     (b"PK\x03\x04", "a zip archive; unpack it first"),
     (b"%PDF", "a PDF"),
     (b"\x89PNG", "an image"),
@@ -92,7 +100,7 @@ class Decoders:
         """Say what reads columns of these names."""
         return Found(self._codec_of_names(names, source), tuple(names))
 
-    def why_not(self, head: bytes, source: Source) -> str:
+    def why_not(self, head: bytes) -> str:
         """Say why a source is not events, in words for the rejects file."""
         for magic, what in _FOREIGN:
             if head.startswith(magic):
@@ -261,7 +269,7 @@ class Decoders:
     ) -> Iterator[Decoded]:
         """Decode the same rows once for each kind of event that they hold; what is no row is rejected once."""
         if rejects:
-            yield Decoded(_no_events(), rejects)
+            yield Decoded(NO_EVENTS, rejects)
         for codec in codecs:
             yield self._told(codec.decode_columns(columns, line), source)
 
@@ -283,7 +291,7 @@ class Decoders:
         if name == "openedx":
             from homeroom.events.openedx import OpenedxCodec
 
-            return OpenedxCodec()
+            return OpenedxCodec(verbs)
         return self._moodle()()
 
     def _moodle(self) -> Any:  # noqa: ANN401
@@ -294,7 +302,7 @@ class Decoders:
     def _tables(self, found: Found, source: Source) -> tuple[TableCodec, ...]:
         specs, mapping = self._specs(found.names, source)
         if not specs:
-            raise StreamFault(Reason.NOT_EVENTS, self.why_not(b"", source))
+            raise StreamFault(Reason.NOT_EVENTS, self.why_not(b""))
         if mapping is None:
             self._say_what_is_ignored(specs[0], found.names, source)
             return (TableCodec(specs[0]),)
@@ -323,7 +331,7 @@ class Decoders:
                     Reason.NOT_EVENTS, f"{missing} {', '.join(sorted(needed))}, is not beside it"
                 )
             self._note(
-                f"{source.name}: {missing} {', '.join(lookup_spec.columns)}, is not beside it; these stay empty"
+                f"{source.name}: {missing} {', '.join(lookup_spec.columns)}, is not there; these stay empty"
             )
         return found
 
@@ -367,12 +375,3 @@ class Decoders:
 
 def _file_name(source: Source) -> str:
     return "" if source.path is None else source.path.name
-
-
-def _no_events() -> RawEvents:
-    return RawEvents(
-        line=np.zeros(0, np.int64),
-        account=pa.array([], pa.string()),
-        time=pa.array([], pa.string()),
-        verb="",
-    )

@@ -16,18 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias
 
-import numpy as np
 import pyarrow as pa
 
 from homeroom.adapters.columnar import ColumnarFile, open_columnar
 from homeroom.adapters.compression import MAGIC_BYTES, StreamFault, read_blocks
-from homeroom.adapters.decoders import Decoders
+from homeroom.adapters.decoders import NO_EVENTS, Decoders
 from homeroom.adapters.lines import Chunk, cut_lines
 from homeroom.adapters.records import cut_record_chunks
 from homeroom.adapters.sources import Input, Source, find_sources
 from homeroom.errors import SourceError
 from homeroom.events.mapping import TableMapping
-from homeroom.events.model import Decoded, RawEvents, Reason, Reject
+from homeroom.events.model import Decoded, Reason, Reject
 from homeroom.events.sniff import Container, Found, container_of
 from homeroom.events.vocabulary import VerbTable
 from homeroom.limits import BATCH_ROWS, DOCUMENT_BYTES_MAX
@@ -39,15 +38,15 @@ class Observer(Protocol):
     """Who is told how reading goes: a progress bar, a summary."""
 
     def begin(self, size_bytes: int | None) -> None:
-        """Reading begins; ``size_bytes`` of all sources together, None where one does not say its size."""
+        """Hear that reading begins; ``size_bytes`` of all sources, None where one does not say its size."""
         ...
 
     def advance(self, read_bytes: int, events: int) -> None:
-        """So many bytes more were read (of the files as they lie, compressed), and so many events more decoded."""
+        """Hear how many bytes more were read (of files as they lie, compressed), and events decoded."""
         ...
 
     def note(self, text: str) -> None:
-        """Something that a person should know, and that is neither an event nor a reject."""
+        """Hear what a person should know and what is neither an event nor a reject."""
         ...
 
 
@@ -75,12 +74,6 @@ class ReadOptions:
     stdin: BinaryIO | None = None
 
 
-NO_EVENTS = RawEvents(
-    line=np.zeros(0, np.int64),
-    account=pa.array([], pa.string()),
-    time=pa.array([], pa.string()),
-    verb="",
-)
 _PEEK_BYTES = 1 << 16
 _Pieces: TypeAlias = Iterator[Decoded]
 
@@ -250,7 +243,7 @@ class _Reading:
             fault = held[-1].fault
             if fault is not None and fault.reason is not Reason.TRUNCATED:
                 raise fault
-            yield _refused(Reason.NOT_EVENTS, self._decoders.why_not(held[-1].data, self._source))
+            yield _refused(Reason.NOT_EVENTS, self._decoders.why_not(held[-1].data))
 
     def _delimited(self, chunks: Iterator[Chunk], found: Found) -> _Pieces:
         assert found.dialect is not None
@@ -273,7 +266,7 @@ class _Reading:
         if found.codec is None:
             found = self._decoders.of_document(data, self._source)
         if found.codec is None:
-            yield _refused(Reason.NOT_EVENTS, self._decoders.why_not(data, self._source))
+            yield _refused(Reason.NOT_EVENTS, self._decoders.why_not(data))
             return
         for decoded in self._decoders.decode_document(found, self._source)(data):
             if fault is None:
@@ -313,7 +306,7 @@ class _Reading:
             if used := self._decoders.lookup_use(self._source):
                 self._observer.note(f"{self._source.name} holds no events; {used}")
             else:
-                yield _refused(Reason.NOT_EVENTS, self._decoders.why_not(b"", self._source))
+                yield _refused(Reason.NOT_EVENTS, self._decoders.why_not(b""))
             return
         wanted, decode = self._decoders.decode_batches(found, self._source)
         row = 1
@@ -358,14 +351,14 @@ def _collected(first: bytes, blocks: Iterator[bytes]) -> tuple[bytes, StreamFaul
             parts.append(block)
             size += len(block)
             if size > DOCUMENT_BYTES_MAX:
-                raise StreamFault(
-                    Reason.TEXT_TOO_LONG,
-                    f"a document of more than {DOCUMENT_BYTES_MAX} bytes; write one event a line, or name a file",
-                )
+                break
     except StreamFault as fault:
-        if fault.reason in (Reason.TEXT_TOO_LONG, Reason.DECOMPRESSION_BOMB):
+        if fault.reason is Reason.DECOMPRESSION_BOMB:
             raise
         return b"".join(parts), fault
+    if size > DOCUMENT_BYTES_MAX:
+        detail = f"a document of more than {DOCUMENT_BYTES_MAX} bytes; write one event a line, or name a file"
+        raise StreamFault(Reason.TEXT_TOO_LONG, detail)
     return b"".join(parts), None
 
 

@@ -18,12 +18,12 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from homeroom import limits
 from homeroom.errors import KeyFileError
 
 __all__ = ["default_key_path", "open_key"]
 
 KEY_BYTES = 32
-FILE_BYTES_MAX = 4_096
 COMMENT = (
     "# homeroom pseudonym key. Who has it can find out who is behind a pseudonym. Keep it secret,\n"
     "# and keep a copy: without it, later data cannot be joined to what is loaded already.\n"
@@ -79,7 +79,7 @@ def _read(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         _check_status(os.fstat(descriptor), path)
-        content = os.read(descriptor, FILE_BYTES_MAX + 1)
+        content = os.read(descriptor, limits.KEY_FILE_BYTES_MAX + 1)
     finally:
         os.close(descriptor)
     return _parse(content, path)
@@ -99,7 +99,7 @@ def _check_status(status: os.stat_result, path: Path) -> None:
 def _parse(content: bytes, path: Path) -> bytes:
     lines = [line.strip() for line in content.splitlines()]
     digits = b"".join(line for line in lines if not line.startswith(b"#"))
-    if len(content) <= FILE_BYTES_MAX and len(digits) == 2 * KEY_BYTES:
+    if len(content) <= limits.KEY_FILE_BYTES_MAX and len(digits) == 2 * KEY_BYTES:
         with contextlib.suppress(ValueError):
             return bytes.fromhex(digits.decode("ascii"))
     raise KeyFileError(

@@ -16,7 +16,7 @@ from homeroom.adapters.columnar import open_columnar
 from homeroom.adapters.compression import MAGIC_BYTES, StreamFault, read_blocks
 from homeroom.errors import MappingError, SourceError
 from homeroom.events.cells import as_text
-from homeroom.events.delimited import cut_records, parse_records
+from homeroom.events.delimited import cut_last_records, parse_records
 from homeroom.events.mapping import LookupSpec, TableMapping, parse_mapping
 from homeroom.events.mapping import fits as name_fits
 from homeroom.events.sniff import Container, container_of, sniff_lines
@@ -144,7 +144,7 @@ def _delimited(data: bytes, wanted: Sequence[str]) -> dict[str, pa.Array] | None
         return None
     body = data.split(b"\n", found.header_line)[found.header_line :]
     text = (body[0] if body else b"").removesuffix(b"\n") + b"\n"
-    records = cut_records(text, found.dialect.delimiter, last=True)
+    records = cut_last_records(text, found.dialect.delimiter)
     columns = parse_records(
         text, records, found.header_line + 1, found.dialect, list(dict.fromkeys(wanted))
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from homeroom.adapters.lines import Chunk
-from homeroom.events.delimited import Records, cut_records
+from homeroom.events.delimited import Records, cut_last_records, cut_records
 from homeroom.events.model import Reason, Reject
 
 __all__ = ["RecordChunk", "cut_record_chunks"]
@@ -52,7 +52,7 @@ def cut_record_chunks(
             continue
         first_line = open_line if open_text else first_line
         text = text if text.endswith(b"\n") else text + b"\n"
-        records = cut_records(text, delimiter, last=False)
+        records = cut_records(text, delimiter)
         yield RecordChunk(text, records, first_line)
         open_text = text[records.end :]
         open_line = first_line + text.count(b"\n", 0, records.end)
@@ -61,7 +61,7 @@ def cut_record_chunks(
 
 
 def _last(text: bytes, delimiter: bytes, line: int, rejects: tuple[Reject, ...]) -> RecordChunk:
-    return RecordChunk(text, cut_records(text, delimiter, last=True), line, rejects)
+    return RecordChunk(text, cut_last_records(text, delimiter), line, rejects)
 
 
 def _without_header(chunk: Chunk, header_line: int) -> tuple[bytes, int, tuple[Reject, ...]]:

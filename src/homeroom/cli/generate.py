@@ -29,9 +29,10 @@ def _count(_ctx: click.Context, _param: click.Parameter, written: str | None) ->
     match = re.fullmatch(r"(\d+)(?:\.(\d+))?([kKmM]?)", written.replace("_", "").replace(",", ""))
     if match:
         whole, part, unit = match.groups(default="")
-        count, left = divmod(int(whole + part) * _UNITS[unit.lower()], 10 ** len(part))
-        if left == 0:
-            return count
+        digits = int(whole + part) * _UNITS[unit.lower()]
+        divisor: int = 10 ** len(part)
+        if digits % divisor == 0:
+            return digits // divisor
     raise click.BadParameter(f"{written!r} is no whole number; write 10000, 250k or 1.5M")
 
 

@@ -10,6 +10,7 @@ from homeroom.cli.reading import Reading, StrictError, finish, note_rejects, rea
 
 if TYPE_CHECKING:
     from homeroom.analyzer import Dataset
+    from homeroom.cohorts.answers import Source
 
 __all__ = ["command"]
 
@@ -49,7 +50,7 @@ def command(directory: str, **flags: Any) -> int:  # noqa: ANN401 - click passes
     return finish(data.source)
 
 
-def _refuse_rejects(source: Any) -> None:  # noqa: ANN401 - replaced when the reader exists
+def _refuse_rejects(source: "Source") -> None:
     if source.events_rejected:
         raise StrictError(source)
 

@@ -21,7 +21,9 @@ REFRESH_S: Final = 0.1
 
 
 class ReadProgress:
-    """A bar that a read calls with what it has done so far; a context manager that takes the bar away again.
+    """Watches a read and draws how far it is; a context manager that takes the bar away again.
+
+    It is a ``homeroom.analyzer.Progress``.
 
     Parameters
     ----------
@@ -61,17 +63,18 @@ class ReadProgress:
     def __call__(self, bytes_done: int, bytes_total: int, events: int, rejects: int) -> None:
         """Show how far the read is; ``bytes_total`` 0 means unknown, as for standard input."""
         now = self._clock()
-        if not self._watched or now - self._started < DELAY_S or now - self._shown < REFRESH_S:
+        early = now - self._started < DELAY_S or now - self._shown < REFRESH_S
+        if not self._watched or early:
             return
         self._shown = now
         if self._bar is None:
             self._bar = _new_bar(self._stream)
             self._bar.start()
-        rate = round(events / max(now - self._started, 1e-9))
-        said = f"{events:,} events · {rate:,}/s" + (f" · {rejects:,} rejected" if rejects else "")
-        self._bar.update(
-            self._bar.task_ids[0], completed=bytes_done, total=bytes_total or None, said=said
-        )
+        said = f"{events:,} events · {round(events / (now - self._started)):,}/s"
+        if rejects:
+            said += f" · {rejects:,} rejected"
+        task = self._bar.task_ids[0]
+        self._bar.update(task, completed=bytes_done, total=bytes_total or None, said=said)
 
 
 def _new_bar(stream: TextIO) -> "Progress":

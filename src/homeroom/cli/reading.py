@@ -93,7 +93,7 @@ class StrictError(click.ClickException):
     def __init__(self, source: "Source") -> None:
         from homeroom.cli.terminal import rejects_line
 
-        super().__init__(f"--strict: {rejects_line(source)}. Nothing was written")
+        super().__init__(f"--strict: {rejects_line(source)}. No output was written")
 
 
 @dataclass(frozen=True, slots=True)

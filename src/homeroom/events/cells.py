@@ -46,9 +46,7 @@ _NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf(inity)?)\Z", re.IGNORECASE)
 def is_text(array: pa.Array) -> bool:
     """Say whether an array is text, or a dictionary of texts."""
     kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def mask_of(array: pa.Array) -> Mask:
@@ -65,7 +63,7 @@ def without(array: pa.Array, texts: tuple[str, ...]) -> pa.Array:
     return pc.if_else(hollow, pa.scalar(None, array.type), array)
 
 
-def as_text(array: pa.Array) -> tuple[pa.Array, Mask | None]:
+def as_text(array: pa.Array) -> tuple[pa.Array, Mask | None]:  # noqa: PLR0911 - one return a family of types
     """Return a column as text (string, large string, or a dictionary of these); what holds no text is marked.
 
     Integers become their digits; a float that is whole becomes the digits of its integer, since that is what a
@@ -157,11 +155,12 @@ def _text_numbers(array: pa.Array) -> tuple[Float64s, Mask | None, Mask | None]:
             return values, None, None
     except pa.ArrowInvalid:
         pass
-    cells = [None if cell is None else cell.strip() for cell in text.to_pylist()]
-    values = np.array([float(c) if c and _NUMBER.match(c) else math.nan for c in cells], np.float64)
-    not_finite = np.array([bool(c) and _NOT_FINITE.match(c) is not None for c in cells], bool)
-    not_finite |= np.isinf(values)
-    no_number = np.array([bool(c) for c in cells], bool) & np.isnan(values) & ~not_finite
+    cells: list[str] = ["" if cell is None else cell.strip() for cell in text.to_pylist()]
+    values = np.array([float(c) if _NUMBER.match(c) else math.nan for c in cells], np.float64)
+    not_finite: Mask = np.array(
+        [_NOT_FINITE.match(c) is not None for c in cells], np.bool_
+    ) | np.isinf(values)
+    no_number: Mask = np.array([bool(c) for c in cells], np.bool_) & np.isnan(values) & ~not_finite
     return np.where(not_finite, np.nan, values), _some(no_number), _some(not_finite)
 
 
@@ -212,7 +211,7 @@ def _iso_duration(text: str) -> int | None:
 def _by_value(
     text: pa.Array,
     convert: Callable[[str], int | None],
-    dtype: Any,
+    dtype: npt.DTypeLike,
     odd: Mask | None,
 ) -> tuple[npt.NDArray[Any], Mask | None]:
     """Convert each distinct text once; empty is -1, and what cannot be converted is marked."""

@@ -147,7 +147,7 @@ def _numeric(text: pa.Array) -> Mask | None:
         is not False
     ):
         return None
-    numeric = mask_of(pc.match_substring_regex(text, _NUMERIC).fill_null(False))
+    numeric = mask_of(pc.match_substring_regex(text, _NUMERIC).fill_null(fill_value=False))
     return numeric if numeric.any() else None
 
 

@@ -27,7 +27,7 @@ import pyarrow.csv as pa_csv
 from homeroom.events.model import Int64s, Reason, Reject
 from homeroom.limits import LINE_BYTES_MAX, QUOTED_LINES_MAX
 
-__all__ = ["Columns", "Dialect", "Records", "cut_records", "parse_records", "split_record"]
+__all__ = ["Columns", "Dialect", "Records", "cut_last_records", "cut_records", "parse_records", "split_record"]
 
 Positions: TypeAlias = npt.NDArray[np.intp]
 
@@ -86,20 +86,27 @@ def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     return re.compile(fields + rb"\r?\n"), re.compile(opened)
 
 
-def cut_records(text: bytes, delimiter: bytes, *, last: bool) -> Records:
-    """Find the whole records at the head of a text.
+def cut_records(text: bytes, delimiter: bytes) -> Records:
+    """Find the whole records at the head of a text that begins at the start of a record and ends with a newline.
 
-    Parameters
-    ----------
-    text : begins at the start of a record, ends with a newline
-    last : the stream ends with this text, so a record that is still open is broken
+    A record that is still open at the end is left for a longer text, within the bounds of a quoted field.
     """
     if b'"' not in text:
         return Records(len(text))
     found = _by_parity(text, delimiter)
-    if found is not None and (found.end == len(text) or not (last or _too_open(text, found.end))):
-        return found
-    return _one_by_one(text, delimiter, last=last)
+    if found is None or _too_open(text, found.end):
+        return _one_by_one(text, delimiter, last=False)
+    return found
+
+
+def cut_last_records(text: bytes, delimiter: bytes) -> Records:
+    """Find the records of a text with which its stream ends: one that is still open is broken; see `cut_records`."""
+    if b'"' not in text:
+        return Records(len(text))
+    found = _by_parity(text, delimiter)
+    if found is None or found.end < len(text):
+        return _one_by_one(text, delimiter, last=True)
+    return found
 
 
 def _too_open(text: bytes, start: int) -> bool:
@@ -234,7 +241,8 @@ def _record_lines(text: bytes, count: int) -> Int64s:
     starts = np.concatenate(([0], newlines[ends[:-1]] + 1))
     lengths = newlines[ends] - starts
     blank = (lengths == 0) | ((lengths == 1) & (data[starts] == _RETURN))
-    return np.concatenate(([0], ends[:-1] + 1))[~blank].astype(np.int64)
+    lines: Int64s = np.concatenate(([0], ends[:-1] + 1))[~blank].astype(np.int64)
+    return lines
 
 
 def _exactly(

@@ -23,7 +23,7 @@ from homeroom import limits
 from homeroom.events.jsontext import nests_too_deep, quick_look, split_array
 from homeroom.events.model import Int64s, Reason, Reject
 
-__all__ = ["Items", "JsonReader"]
+__all__ = ["Items", "JsonReader", "why_not_json"]
 
 T = TypeVar("T")
 
@@ -72,8 +72,8 @@ class JsonReader(Generic[T]):
 
     def lines(self, chunk: bytes, first_line: int) -> Items[T]:
         """Decode whole lines, one text a line; blank lines are no lines."""
-        if chunk.startswith(_BYTE_ORDER_MARK) and first_line == 1:
-            chunk = chunk[len(_BYTE_ORDER_MARK) :]
+        if first_line == 1:
+            chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
         line_ends, sound = quick_look(chunk)
         if sound and _is_utf8(chunk):
             values = self._quickly(chunk)
@@ -85,8 +85,7 @@ class JsonReader(Generic[T]):
 
     def document(self, data: bytes) -> Items[T]:
         """Decode a whole document: an array, an object that holds one, or one object that is an item itself."""
-        if data.startswith(_BYTE_ORDER_MARK):
-            data = data[len(_BYTE_ORDER_MARK) :]
+        data = data.removeprefix(_BYTE_ORDER_MARK)
         opening = _array_opening(data, self._members)
         if opening < 0:
             return self._carefully([_Piece(1, data)] if data.strip(_BLANK) else [])
@@ -131,7 +130,7 @@ class JsonReader(Generic[T]):
             except msgspec.ValidationError as error:
                 rejects.append(Reject("", piece.line, *_explain(str(error))))
             except (ValueError, RecursionError):
-                rejects.append(Reject("", piece.line, *_why_not_json(piece.text)))
+                rejects.append(Reject("", piece.line, *why_not_json(piece.text)))
         return Items(values, np.array(lines, np.int64), rejects)
 
 
@@ -167,7 +166,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _line_numbers(chunk: bytes, line_ends: int, first_line: int, count: int) -> Int64s | None:
-    """Number the lines that hold text; None if there are not ``count`` of them."""
+    """Give the numbers of the lines that hold text; None if there are not ``count`` of them."""
     if line_ends + (not chunk.endswith(b"\n")) == count:
         return np.arange(first_line, first_line + count, dtype=np.int64)
     texts = enumerate(chunk.split(b"\n"), first_line)
@@ -205,7 +204,8 @@ def _explain(message: str) -> tuple[Reason, str]:
     return Reason.WRONG_TYPE, f"{where}: {what[:1].lower()}{what[1:]}"
 
 
-def _why_not_json(text: bytes) -> tuple[Reason, str]:
+def why_not_json(text: bytes) -> tuple[Reason, str]:
+    """Say why a text that no decoder reads is refused."""
     if _NOT_FINITE.search(text):
         return Reason.SCORE_NOT_FINITE, "a score is no finite number"
     if _LONE_SURROGATE.search(text):

@@ -45,7 +45,9 @@ def _view(text: bytes) -> npt.NDArray[np.uint8]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _shape(data: npt.NDArray[np.uint8], start: int, end: int, depth_max: int) -> int:
+def _shape(  # noqa: C901 - one loop over bytes: what compiles well
+    data: npt.NDArray[np.uint8], start: int, end: int, depth_max: int
+) -> int:
     """Say whether the brackets of ``data[start:end]`` nest too deep, strings left out.
 
     What closes more than it opens ends the look: a decoder stops there too.
@@ -81,7 +83,9 @@ def _edges_fit(data: npt.NDArray[np.uint8], newline: int) -> bool:
     Inside a JSON value ``}`` is never followed by ``{``, so that no value goes over such a line end.
     """
     before = newline - 1
-    while before >= 0 and (data[before] == _SPACE or data[before] == _RETURN or data[before] == _TAB):
+    while before >= 0 and (
+        data[before] == _SPACE or data[before] == _RETURN or data[before] == _TAB
+    ):
         before -= 1
     after = newline + 1
     while after < len(data) and data[after] <= _SPACE:
@@ -91,7 +95,9 @@ def _edges_fit(data: npt.NDArray[np.uint8], newline: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _quick_look(data: npt.NDArray[np.uint8], depth_max: int) -> tuple[int, bool]:
+def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
+    data: npt.NDArray[np.uint8], depth_max: int
+) -> tuple[int, bool]:
     """Count line ends, and say whether every line is sound; stops at the first that is not."""
     size = len(data)
     ends = 0
@@ -107,12 +113,14 @@ def _quick_look(data: npt.NDArray[np.uint8], depth_max: int) -> tuple[int, bool]
             opens = np.uint8(opens + np.uint8(folded == np.uint8(_OPEN)))
             newlines = np.uint8(newlines | np.uint8(byte == np.uint8(_NEWLINE)))
         # Openings of a block count for every line that touches it: perhaps too many, never too few.
-        opened += opens
+        opened += int(opens)
         if newlines > 0:
             for j in range(start, start + _BLOCK_BYTES):
                 if data[j] == _NEWLINE:
                     ends += 1
-                    deep = opened > depth_max and _shape(data, line_start, j, depth_max) == _TOO_DEEP
+                    deep = (
+                        opened > depth_max and _shape(data, line_start, j, depth_max) == _TOO_DEEP
+                    )
                     if deep or not _edges_fit(data, j):
                         return ends, False
                     line_start = j + 1
@@ -127,7 +135,7 @@ def _quick_look(data: npt.NDArray[np.uint8], depth_max: int) -> tuple[int, bool]
 
 
 @numba.njit(cache=True, nogil=True)
-def _split(
+def _split(  # noqa: C901, PLR0912 - one loop over bytes: what compiles well
     data: npt.NDArray[np.uint8], opening: int, places: npt.NDArray[np.int64]
 ) -> tuple[int, bool]:
     """Write the elements' starts and ends to ``places`` (rows of two); return their number and if ``]`` was met.

@@ -32,6 +32,7 @@ __all__ = [
     "TableMapping",
     "TimeSpec",
     "When",
+    "fits",
     "parse_mapping",
     "spec_of_names",
 ]
@@ -191,7 +192,7 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class TableMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole mapping: what one row of each table becomes. A row becomes one event for each spec that fits its table."""
+    """A whole mapping: a row becomes one event for each spec that fits its table."""
 
     name: str = "mapping"
     about: str = ""
@@ -277,7 +278,9 @@ def parse_mapping(text: str, where: str) -> TableMapping:
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"{where}: this is no TOML: {error}") from None
     if "events" not in data:  # the short form: one table, its keys at the top
-        general = {key: data.pop(key) for key in ("name", "about", "lookup") if key in data}
+        general: dict[str, Any] = {
+            key: data.pop(key) for key in ("name", "about", "lookup") if key in data
+        }
         data = {**general, "events": [data]}
     _check_keys(data, TableMapping, where)
     events = data["events"]
@@ -292,20 +295,20 @@ def parse_mapping(text: str, where: str) -> TableMapping:
     return mapping
 
 
-def _event_data(event: Any, where: str) -> dict[str, Any]:
+def _event_data(event: object, where: str) -> dict[str, Any]:
     """Spell out the short forms (a field that is a text is a column) and refuse unknown keys at their place."""
     if not isinstance(event, dict):
         raise MappingError(f"{where} must be a table, not {event!r}")
     _check_keys(event, EventSpec, where)
     event = dict(event)
-    for name in {*FIELDS, "time"} & event.keys():
+    for name in set(FIELDS) & event.keys():
         event[name] = _field_data(
             event[name], TimeSpec if name == "time" else FieldSpec, f"{where}.{name}"
         )
     if isinstance(event.get("when"), dict):
         _check_keys(event["when"], When, f"{where}.when")
     attributes = event.get("attributes", {})
-    if isinstance(attributes, list):
+    if isinstance(attributes, list) and all(isinstance(name, str) for name in attributes):
         attributes = {name: name for name in attributes}
     if not isinstance(attributes, dict):
         raise MappingError(
@@ -317,7 +320,7 @@ def _event_data(event: Any, where: str) -> dict[str, Any]:
     return event
 
 
-def _field_data(value: Any, kind: type[msgspec.Struct], where: str) -> dict[str, Any]:
+def _field_data(value: object, kind: type[msgspec.Struct], where: str) -> dict[str, Any]:
     if isinstance(value, str):
         return {"column": value}
     if not isinstance(value, dict):
@@ -340,26 +343,30 @@ def _check_keys(data: Mapping[str, Any], kind: type[msgspec.Struct], where: str)
 def _check(mapping: TableMapping, where: str) -> None:
     for n, spec in enumerate(mapping.events):
         place = f"{where}: events[{n}]"
-        for name, field in (*spec.fields(), *spec.attributes.items()):
-            if (field.column is None) == (field.value is None):
-                raise MappingError(f"{place}.{name} needs either a column or a value")
-            if not field.columns and field.column is not None:
-                raise MappingError(f"{place}.{name}: {field.column!r} names no column")
+        _check_fields(spec, place)
         for name in spec.lookups:
             if name not in mapping.lookup:
                 known = ", ".join(mapping.lookup) or "none"
                 raise MappingError(
                     f"{place}.lookups: there is no [lookup.{name}]; there are: {known}"
                 )
-        if spec.track is not None and spec.track.value not in (None, *TRACKS):
-            raise MappingError(
-                f"{place}.track == {spec.track.value!r}, must be one of {', '.join(TRACKS)}"
-            )
         for name in ("score_max", "progress_max"):
             bound = getattr(spec, name)
             if bound is not None and not 0 < bound < float("inf"):
                 raise MappingError(f"{place}.{name} == {bound}, must be greater than 0")
         _check_time(spec.time, f"{place}.time")
+
+
+def _check_fields(spec: EventSpec, place: str) -> None:
+    for name, field in (*spec.fields(), *spec.attributes.items()):
+        if (field.column is None) == (field.value is None):
+            raise MappingError(f"{place}.{name} needs either a column or a value")
+        if not field.columns and field.column is not None:
+            raise MappingError(f"{place}.{name}: {field.column!r} names no column")
+    if spec.track is not None and spec.track.value not in (None, *TRACKS):
+        raise MappingError(
+            f"{place}.track == {spec.track.value!r}, must be one of {', '.join(TRACKS)}"
+        )
 
 
 def _check_time(time: TimeSpec, where: str) -> None:

@@ -1,16 +1,18 @@
-"""What must not leave the door in clear: addresses and accounts hidden inside the ids of things.
+"""Accounts that hide inside the ids of things.
 
 An activity's id is chosen by its platform, and some put a person into it: ``https://lms.example/users/jane/badge``,
-``mailto:jane@example.org`` as an object, ``/u/jane`` as a page. After the door nothing names a person, so a text
-that does is dropped: the event counts, its activity (course, attribute) is absent. To drop is chosen over masking
-the part, because half an id groups events under something that is no activity at all.
+``/u/jane`` as a page. After the door nothing names a person, so a text that holds its own event's account is
+dropped: the event counts, its activity (course, attribute) is absent. To drop is chosen over masking the part,
+because half an id groups events under something that is no activity at all. Mail addresses need no account to be
+recognised, and are masked at the door, whatever codec they come from.
 
-What counts as naming a person is a rule and not a guess: an address in the text; or the event's own account in it
-as a whole word of `ACCOUNT_LENGTH_MIN` characters or more that is not a plain number; shorter ones and numbers occur
-by chance (learner 12 in course 12).
+What counts as holding an account is a rule and not a guess: it stands in the text as a whole word, has
+`ACCOUNT_LENGTH_MIN` characters or more, and is not a plain number. Shorter ones and numbers occur by chance
+(learner 12 in course 12).
 """
 
 import re
+from typing import Final
 
 import numba
 import numpy as np
@@ -19,31 +21,26 @@ import pyarrow as pa
 
 from homeroom.events.model import Int32s
 
-__all__ = ["ACCOUNT_LENGTH_MIN", "holds_account", "holds_address", "without_persons"]
+__all__ = ["ACCOUNT_LENGTH_MIN", "holds_account", "without_accounts"]
 
-ACCOUNT_LENGTH_MIN = 3
+ACCOUNT_LENGTH_MIN: Final = 3
 """A shorter account is not looked for inside other texts."""
-
-_BLOCK_KEY = re.compile(r"\+(?:type|block)@")
-_ADDRESS = re.compile(r"[^\s@/:;,?&=<>()]+(?:@|%40)[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}", re.IGNORECASE)
-
-
-def holds_address(text: str) -> bool:
-    """Say whether a mail address stands in the text; usage keys (``…+type@video+block@intro.mp4``) are none."""
-    if "@" not in text and "%40" not in text:
-        return False
-    return _ADDRESS.search(_BLOCK_KEY.sub("+", text)) is not None
 
 
 def holds_account(text: str, account: str | None) -> bool:
     """Say whether the account stands in the text as a whole word."""
-    if not account or account not in text or len(account) < ACCOUNT_LENGTH_MIN or account.isdecimal():
+    if (
+        not account
+        or account not in text
+        or len(account) < ACCOUNT_LENGTH_MIN
+        or account.isdecimal()
+    ):
         return False
     return re.search(rf"(?<!\w){re.escape(account)}(?!\w)", text) is not None
 
 
-def without_persons(texts: pa.Array, accounts: pa.Array) -> pa.Array:
-    """Return the texts with those absent that hold an address, or the account of their own row.
+def without_accounts(texts: pa.Array, accounts: pa.Array) -> pa.Array:
+    """Return the texts with those absent that hold the account of their own row.
 
     Parameters
     ----------
@@ -53,21 +50,11 @@ def without_persons(texts: pa.Array, accounts: pa.Array) -> pa.Array:
     The common case, that none does, costs one pass over the bytes and returns the very array that came in.
     """
     plain = texts if pa.types.is_string(texts.type) else texts.dictionary
-    named = _accounts_are_held(texts, plain, accounts)
-    _, starts, data = plain.buffers()
-    letters = b"" if data is None else data.to_pybytes()
-    if not named and b"@" not in letters and b"%40" not in letters:
-        return texts
-    coded = texts if plain is not texts else texts.dictionary_encode()
-    values: list[str | None] = coded.dictionary.to_pylist()
-    addresses = {code for code, value in enumerate(values) if value and holds_address(value)}
-    if not named and not addresses:
+    if not _accounts_are_held(texts, plain, accounts):
         return texts
     kept = [
-        None
-        if code is None or code in addresses or (named and holds_account(values[code] or "", account))
-        else values[code]
-        for code, account in zip(coded.indices.to_pylist(), accounts.to_pylist(), strict=True)
+        None if text is None or holds_account(text, account) else text
+        for text, account in zip(texts.to_pylist(), accounts.to_pylist(), strict=True)
     ]
     column = pa.array(kept, pa.string())
     return column if plain is texts else column.dictionary_encode()
@@ -75,7 +62,7 @@ def without_persons(texts: pa.Array, accounts: pa.Array) -> pa.Array:
 
 def _accounts_are_held(texts: pa.Array, plain: pa.Array, accounts: pa.Array) -> bool:
     """Say whether any row's account may stand in its text; the kernel asks nothing about whole words."""
-    if not len(texts) or not len(plain):
+    if len(texts) == 0 or len(plain) == 0:
         return False
     if plain is texts:
         codes = np.arange(len(texts), dtype=np.int32)

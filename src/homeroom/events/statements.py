@@ -16,7 +16,6 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from homeroom.events.model import Reason
-from homeroom.events.personal import holds_address
 
 __all__ = [
     "ACTIVITY",
@@ -44,11 +43,13 @@ NotEmpty: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 ACTIVITY: Final = "Activity"
 COURSE_TYPE: Final = "http://adlnet.gov/expapi/activities/course"
-_COURSE_TYPES: Final = frozenset({
-    COURSE_TYPE,
-    "http://id.tincanapi.com/activitytype/lms/course",
-    "https://w3id.org/xapi/cmi5/activitytype/course",
-})
+_COURSE_TYPES: Final = frozenset(
+    {
+        COURSE_TYPE,
+        "http://id.tincanapi.com/activitytype/lms/course",
+        "https://w3id.org/xapi/cmi5/activitytype/course",
+    }
+)
 _COURSE_ID: Final = re.compile(r"(?:^|/)course-v\d+:|/courses?/|/course/view\.php\?id=\d+$")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _SHA1: Final = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -214,8 +215,6 @@ def verb_fault(verb: str) -> Fault | None:
         return Reason.MISSING_FIELD, "verb.id is empty"
     if ":" not in verb:
         return Reason.WRONG_TYPE, "verb.id must be an IRI"
-    if holds_address(verb):
-        return Reason.WRONG_TYPE, "verb.id must not hold an address"
     return None
 
 

@@ -162,7 +162,7 @@ def _column(cells: list[Any], kinds: set[type]) -> pa.Array:
     """Return cells as one column: of their type if they have one, else of text (so that no type depends on luck)."""
     if kinds <= {str}:
         return pa.array(cells, pa.string())
-    if kinds == {int} or kinds == {bool}:
+    if kinds in ({int}, {bool}):
         try:
             return pa.array(cells, pa.bool_() if bool in kinds else pa.int64())
         except (pa.ArrowInvalid, OverflowError):
@@ -239,7 +239,7 @@ class _Rows:
         if spec.when.is_:
             kept = pc.is_in(text, pa.array(spec.when.is_, pa.string()))
         else:
-            kept = pc.fill_null(pc.not_equal(text, ""), False)
+            kept = pc.not_equal(text, "").fill_null(fill_value=False)
         left_out = len(self) - int(pc.sum(kept).as_py() or 0)
         if left_out:
             self.columns = {name: column.filter(kept) for name, column in self.columns.items()}
@@ -392,7 +392,7 @@ class _Event:
 def _absent(column: pa.Array) -> Mask:
     absent = mask_of(column.is_null())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        absent |= mask_of(pc.fill_null(pc.equal(column, ""), True))
+        absent |= mask_of(pc.equal(column, "").fill_null(fill_value=True))
     return absent
 
 

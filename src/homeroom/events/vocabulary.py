@@ -102,12 +102,13 @@ class VerbTable:
                     f"{source}: [{name}] is no track; it must be one of {', '.join(allowed)}. {_HOW}"
                 )
             if not isinstance(table, dict):
-                raise MappingError(f"{source}: {name} is {table!r}, must be a table: [{name}]. {_HOW}")
+                raise MappingError(
+                    f"{source}: {name} is {table!r}, must be a table: [{name}]. {_HOW}"
+                )
         verbs = dict(_by_track(written, "verbs", source))
         types = dict(_by_track(written, "activity_types", source))
-        undecided = {
-            verb: 1 for verb in _listed(written.get(_UNDECIDED, {}), _UNDECIDED, ("verbs",), source)["verbs"]
-        }
+        open_table = _listed(written.get(_UNDECIDED, {}), _UNDECIDED, ("verbs",), source)
+        undecided = dict.fromkeys(open_table["verbs"], 1)
         # A verb that the user gives to a track is decided by that, unless the user also says otherwise.
         return VerbTable(
             self._verbs.joined(verbs),
@@ -142,7 +143,9 @@ def _by_track(written: Mapping[str, object], key: str, source: str) -> Iterator[
     """Yield the names under ``key`` of each track, with the track's position; none may stand under two."""
     seen: dict[str, str] = {}
     for position, track in enumerate(TRACKS):
-        for name in _listed(written.get(track, {}), track, ("verbs", "activity_types"), source)[key]:
+        for name in _listed(written.get(track, {}), track, ("verbs", "activity_types"), source)[
+            key
+        ]:
             if seen.setdefault(name, track) != track:
                 raise MappingError(
                     f"{source}: {name!r} stands under {key} of both [{seen[name]}] and [{track}]; leave one"
@@ -161,7 +164,9 @@ def _listed(
                 f"{source}: [{name}] has no key {key!r}; it may have {', '.join(allowed)}. {_HOW}"
             )
         if not isinstance(value, list):
-            raise MappingError(f"{source}: {key} of [{name}] is {value!r}, must be a list of texts. {_HOW}")
+            raise MappingError(
+                f"{source}: {key} of [{name}] is {value!r}, must be a list of texts. {_HOW}"
+            )
         for item in value:
             if not isinstance(item, str) or not item.strip("*"):
                 raise MappingError(

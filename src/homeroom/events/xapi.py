@@ -32,7 +32,7 @@ from homeroom.events.model import (
     Reject,
     Strings,
 )
-from homeroom.events.personal import without_persons
+from homeroom.events.personal import without_accounts
 from homeroom.events.statements import (
     ACTIVITY,
     COURSE_TYPE,
@@ -51,6 +51,7 @@ from homeroom.events.statements import (
 from homeroom.events.vocabulary import VerbTable
 
 __all__ = ["XapiCodec", "looks_like"]
+
 
 def _uuid_classes() -> bytes:
     """Map each byte: a hexadecimal digit to x, a dash to itself, anything else to ?."""
@@ -126,8 +127,8 @@ class XapiCodec:
             issuer=_one_or_coded(issuer),
             time=pa.array(_times(parts), pa.string()),
             verb=verb,
-            activity=without_persons(pa.array(activity, pa.string()), account),
-            course=without_persons(_coded(_courses(parts)), account),
+            activity=without_accounts(pa.array(activity, pa.string()), account),
+            course=without_accounts(_coded(_courses(parts)), account),
             event_id=pa.array(parts.ids, pa.string()),
             track=self._tracks(verb, [target.definition.type for target in parts.targets]),
             attributes=_attributes(parts.contexts, account),
@@ -136,11 +137,11 @@ class XapiCodec:
 
     def _tracks(self, verb: pa.DictionaryArray, kind: list[str]) -> Strings | None:
         """Return the track of each event whose verb says too little, so that the activity's type decides."""
-        verbs = verb.dictionary.to_pylist()
+        verbs: list[str] = verb.dictionary.to_pylist()
         codes, kinds = _codes(kind)
         pairs = verb.indices.to_numpy() * len(kinds) + codes
         if len(verbs) * len(kinds) <= _PAIRS_MAX:
-            places, met = pairs, range(len(verbs) * len(kinds))
+            places, met = pairs, list(range(len(verbs) * len(kinds)))
         else:
             places, met = _codes(pairs.tolist())
         decided = np.array(
@@ -194,14 +195,16 @@ def _suspects(parts: _Parts) -> list[int]:
     """Return the places of all statements that `fault` could refuse, and of some that it would not."""
     places = set(_without_uuid(parts.ids))
     places.update(parts.ended)
-    places.update([
-        place
-        for place, actor in enumerate(parts.actors)
-        if actor.account is None
-        or actor.mbox is not None
-        or actor.mbox_sha1sum is not None
-        or actor.openid is not None
-    ])
+    places.update(
+        [
+            place
+            for place, actor in enumerate(parts.actors)
+            if actor.account is None
+            or actor.mbox is not None
+            or actor.mbox_sha1sum is not None
+            or actor.openid is not None
+        ]
+    )
     odd_verbs = {verb for verb in set(parts.verbs) if verb_fault(verb) is not None}
     if odd_verbs:
         places.update(place for place, verb in enumerate(parts.verbs) if verb in odd_verbs)
@@ -258,12 +261,16 @@ def _courses(parts: _Parts) -> Sequence[str | None]:
         first = [parent[0] if parent else NO_REF for parent in parents]  # type: ignore[index]
     except TypeError:
         first = [NO_REF] * len(around)
-    courses: list[str | None] = [ref.id if ref.definition.type == COURSE_TYPE else None for ref in first]
+    courses: list[str | None] = [
+        ref.id if ref.definition.type == COURSE_TYPE else None for ref in first
+    ]
     if None in courses:
         for place, course in enumerate(courses):
             if course is None:
                 activities = around[place]
-                courses[place] = course_of(activities.parent, activities.grouping, parts.targets[place])
+                courses[place] = course_of(
+                    activities.parent, activities.grouping, parts.targets[place]
+                )
     return courses
 
 
@@ -271,8 +278,8 @@ def _attributes(contexts: list[Context], account: pa.Array) -> dict[str, Strings
     if not [c for c in contexts if c.platform is not None or c.language is not None]:
         return {}
     return {
-        "platform": without_persons(_coded([context.platform for context in contexts]), account),
-        "language": without_persons(_coded([context.language for context in contexts]), account),
+        "platform": without_accounts(_coded([context.platform for context in contexts]), account),
+        "language": without_accounts(_coded([context.language for context in contexts]), account),
     }
 
 
@@ -331,7 +338,9 @@ def _coded(values: Sequence[str | None]) -> pa.Array:
     if None in texts:
         absent = codes == texts.index(None)
         texts[texts.index(None)] = ""
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=absent), pa.array(texts, pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, mask=absent), pa.array(texts, pa.string())
+    )
 
 
 def _one_or_coded(values: list[str]) -> Strings | str:

@@ -81,7 +81,7 @@ WAVE_DAYS: Final = 4.0
 """Mean distance of the wave from the start of the course."""
 EXTRA_COURSES: Final = 0.40
 """Further enrolments a learner, on average; persistent learners take more."""
-DROPOUT_SHAPE, DROPOUT_SCALE_DAYS = 1.0, 10.0
+DROPOUT_SHAPE, DROPOUT_SCALE_DAYS = 1.4, 15.5
 """Gamma distribution of the learners' own daily chance to drop out: all stay for S(t) = (1 + t/scale)^-shape."""
 RATE_SHAPE: Final = 2.2
 """A learner who has not dropped out comes on a Monday with a chance drawn from Beta(1, shape)."""

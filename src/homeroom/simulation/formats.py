@@ -73,7 +73,7 @@ def xapi_format(courses: int) -> LineFormat:
             ',"object":',
             Pieces("activity", [_object(a) for a in _activities(courses)]),
             Pieces("result", [_xapi_result(result) for result in results()]),
-            ',"context":{"language":"en","platform":"',
+            ',"context":{"platform":"',
             Pieces("platform", PLATFORMS),
             f'","extensions":{{"{COUNTRY_EXTENSION}":"',
             Pieces("country", [code for code, _, _ in COUNTRIES]),

@@ -67,12 +67,17 @@ EVENT: Final = np.dtype(
         ("kind", np.uint8),
         ("country", np.uint8),
         ("platform", np.uint8),
+        ("late", np.uint8),
     ],
     align=True,
 )
-"""An event as numbers: ``time_ms`` since 1970, ``arrival_ms`` since the beginning of its day for the line in the log
-(a late event arrives days after it happened), the two halves of its id, and codes in `homeroom.simulation.curriculum`.
-Rows and not columns, because they are written and sorted as wholes."""
+"""An event as numbers.
+
+``time_ms`` since 1970, ``arrival_ms`` since the beginning of the day for the line in the log (an event whose ``late``
+is 1 arrives days after it happened), the two halves of its id, and codes of `homeroom.simulation.curriculum`. Rows and
+not columns, because they are written and sorted as wholes, and because a kernel that hands ten arrays to a function
+counts ten references. There is no padding: equal events are equal bytes.
+"""
 
 Events: TypeAlias = npt.NDArray[np.void]
 """An array of `EVENT`, shape (n,)."""
@@ -107,7 +112,7 @@ def share_out(visits: UInt64s, day: int, events: int, rules: Rules) -> Int64s:
     lengths = np.empty(count, np.int64)
     before = 0
     for i in range(count):
-        until = min(rest, int(reach[i] * np.float64(rest) / total))
+        until: int = min(rest, int(reach[i] * np.float64(rest) / total))
         if i == count - 1:
             until = rest
         lengths[i] = each + until - before
@@ -116,10 +121,9 @@ def share_out(visits: UInt64s, day: int, events: int, rules: Rules) -> Int64s:
 
 
 @numba.njit(cache=True, nogil=True)
-def write_visits(visits: UInt64s, lengths: Int64s, day: int, out: Events, rules: Rules) -> int:
-    """Write the events of visits into ``out`` (times from the start of the world); return how many are late."""
+def write_visits(visits: UInt64s, lengths: Int64s, day: int, out: Events, rules: Rules) -> None:
+    """Write the events of visits into ``out``; times count from the start of the world."""
     at = 0
-    late = 0
     for i in range(len(visits)):
         length = lengths[i]
         if length == 0:
@@ -130,12 +134,10 @@ def write_visits(visits: UInt64s, lengths: Int64s, day: int, out: Events, rules:
         _set_times(begin, day, at, length, out, rules)
         _set_who(number, day, at, length, out, rules)
         lag_ms = _lag_ms(number, day, rules)
-        if lag_ms > 0:
-            late += length
-            for k in range(at, at + length):
-                out[k].time_ms -= lag_ms
+        for k in range(at, at + length):
+            out[k].late = lag_ms > 0
+            out[k].time_ms -= lag_ms
         at += length
-    return late
 
 
 @numba.njit(cache=True, nogil=True)

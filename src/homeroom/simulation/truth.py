@@ -40,7 +40,7 @@ class Tally:
         copies = events[block.repeated]
         self._rows += len(events)
         self._repeats += len(copies)
-        self._late += block.late
+        self._late += int(events["late"].sum()) - int(copies["late"].sum())
         self._seen[events["learner"]] = True
         for sign, lines in ((1, events), (-1, copies)):
             self._kinds += sign * np.bincount(lines["kind"], minlength=len(self._kinds))

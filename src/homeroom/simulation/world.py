@@ -132,13 +132,11 @@ class LearnerWorld:
 class Block:
     """Events of one part of one day, in the order of their lines.
 
-    ``repeated`` (bool, by line) marks the copies, ``late`` counts the events
-    that are not copies and were reported on a later day than they happened.
+    ``repeated`` (bool, by line) marks the copies.
     """
 
     events: Events
     repeated: npt.NDArray[np.bool_]
-    late: int
 
     def __len__(self) -> int:
         """Return the number of lines."""
@@ -213,7 +211,7 @@ class Population:
 
     def _block(self, day: int, visits: UInt64s, lengths: Int64s, size: int, repeats: int) -> Block:
         events = np.empty(size, EVENT)
-        late = write_visits(visits, lengths, day, events, self.rules)
+        write_visits(visits, lengths, day, events, self.rules)
         events["time_ms"] += self.world.start_ms
         key = visits[0] ^ np.uint64(day << 48)
         chosen, delays_ms = choose_repeats(key, size, repeats, self.rules)
@@ -222,7 +220,7 @@ class Population:
         arrival_ms[size:] += delays_ms
         # The line number in the low bits makes every key different: any sort gives the one order.
         order = np.sort((arrival_ms << 32) | np.arange(len(lines))) & 0xFFFF_FFFF
-        return Block(events=np.take(events, lines[order]), repeated=order >= size, late=late)
+        return Block(events=np.take(events, lines[order]), repeated=order >= size)
 
 
 def _apportion(total: int, weights: Int64s) -> Int64s:

@@ -65,6 +65,11 @@ class Target:
         if that cannot be, or if something is there already.
         """
         by_name, packed = _by_name(path)
+        single = path.suffix != "" and files is None and not path.is_dir()
+        if single and not (by_name or format):
+            raise WorldError(
+                f"{path} ends in none of {', '.join(SUFFIXES)}; rename it, or add --format"
+            )
         format = format or by_name or "parquet"  # noqa: A001
         compression = compression or packed or ("zst" if format == "parquet" else "none")
         if compression == "snappy" and format != "parquet":
@@ -74,10 +79,9 @@ class Target:
                 f"{path} ends in .{packed}, which is not how {format} with {compression} is written; "
                 f"leave .{packed} away"
             )
-        single = path.suffix != "" and files is None and not path.is_dir()
         if single:
             return cls(paths=(path,), format=format, compression=compression)
-        count = files or 1
+        count = 1 if files is None else files
         if not 1 <= count <= limits.GENERATED_FILES_MAX:
             raise WorldError(f"files == {count}, must be from 1 to {limits.GENERATED_FILES_MAX:,}")
         ending = _SUFFIX_OF[format]

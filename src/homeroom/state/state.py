@@ -7,7 +7,7 @@ safe because the tables are idempotent; counting first would not be.
 `rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -46,6 +46,10 @@ class State:
     zone : the tenant's time zone, in which its day bits are cut
     dictionaries : texts behind the codes of the events (those of the door)
     run : runs tasks, perhaps in threads
+
+    Attributes
+    ----------
+    keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     """
 
     def __init__(self, zone: Zone, dictionaries: Dictionaries, run: Run | None = None) -> None:
@@ -56,6 +60,7 @@ class State:
         self.enrolments = SubjectTable()
         self.segments: list[Segment] = []
         self.counts = EventCounts()
+        self.keep: Callable[[Segment], Segment] = _as_it_is
         self._pending: list[EventBatch] = []
         self._pending_events = 0
 
@@ -103,7 +108,7 @@ class State:
         report = build_segment(batches, self.segments)
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
-            self.segments.append(report.segment)
+            self.segments.append(self.keep(report.segment))
         self.counts = EventCounts(
             self.counts.accepted + new,
             self.counts.duplicate + report.duplicates,
@@ -168,6 +173,10 @@ def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatc
         **{name: None if column is None else column[chosen] for name, column in plain.items()},
         attributes={name: codes[chosen] for name, codes in batch.attributes.items()},
     )
+
+
+def _as_it_is(segment: Segment) -> Segment:
+    return segment
 
 
 def _ranks(values: Sequence[str]) -> UInt64s:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
+from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD, PARTITIONS
 from homeroom.state import fold, index
 from homeroom.state.running import Run, Task
@@ -83,11 +84,15 @@ class Partition:
     def reserve(self, more: int) -> None:
         """Make room for ``more`` rows, in the columns and in the index."""
         needed = self.rows + more
-        if needed > len(self.key_hi):
+        if needed > len(self.key_hi) or not self.key_hi.flags.writeable:
             self._grow(max(needed, 2 * len(self.key_hi), 64))
-        if self.slots is None or index.slots_needed(needed) > len(self.slots):
-            self.slots = index.new_slots(needed)
-            index.refill(self.slots, self.key_lo, self.rows)
+        self._index(needed)
+
+    def _index(self, rows: int) -> None:
+        """Have an index with room for so many rows."""
+        if self.slots is None or index.slots_needed(rows) > len(self.slots):
+            self.slots = index.new_slots(rows)
+            index.refill(self.slots, sealed(self.key_lo), self.rows)
 
     def _grow(self, room: int) -> None:
         self.key_hi = _grown(self.key_hi, self.rows, room, 0)
@@ -176,8 +181,8 @@ class Partition:
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""
         found = np.empty(len(key_hi), np.int32)
-        self.reserve(0)
-        index.find_rows(self.slots, self.key_hi, self.key_lo, key_hi, key_lo, found)
+        self._index(self.rows)
+        index.find_rows(self.slots, sealed(self.key_hi), sealed(self.key_lo), key_hi, key_lo, found)
         return found
 
     def check_invariants(self) -> None:

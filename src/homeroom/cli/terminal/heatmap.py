@@ -63,9 +63,13 @@ _BOLD: Final = Style(bold=True)
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
-    """One triangle, drawn in the width that it gets."""
+    """One triangle, drawn in the width that it gets.
+
+    ``top`` is the rate at which the colours end, shared by triangles that stand together; None takes its own.
+    """
 
     answer: RetentionAnswer
+    top: float | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the map in figures or in pixels, whichever fits."""
@@ -74,11 +78,9 @@ class Heatmap:
             yield Text("no groups in this range", _DIM)
             return
         ink = ink_of(console)
-        draw = (
-            _Figures(answer, ink)
-            if _figures_fit(answer, options.max_width)
-            else _Pixels(answer, ink)
-        )
+        top = ceiling([answer]) if self.top is None else self.top
+        form = _Figures if _figures_fit(answer, options.max_width) else _Pixels
+        draw = form(answer, ink, top)
         for line in draw.lines(options.max_width):
             if line.no_wrap is None:
                 line.no_wrap, line.overflow = True, "crop"
@@ -109,10 +111,10 @@ def _size_width(answer: RetentionAnswer) -> int:
 class _Figures:
     """The form with a percentage in each cell."""
 
-    def __init__(self, answer: RetentionAnswer, ink: Ink) -> None:
+    def __init__(self, answer: RetentionAnswer, ink: Ink, top: float) -> None:
         self.answer = answer
         self.ink = ink
-        self.top = ceiling([answer])
+        self.top = top
         self.label = _label_width(answer)
         self.size = _size_width(answer)
 
@@ -124,7 +126,7 @@ class _Figures:
         for row in range(len(self.answer.periods)):
             yield self._row(row, rates[row].tolist())
         yield Text()
-        yield _legend(self.answer, self.ink, "*")
+        yield _legend(self.answer, self.ink, self.top, "*")
 
     def _heading(self) -> Text:
         interval = unit(self.answer.question)
@@ -165,11 +167,11 @@ class _Figures:
 class _Pixels:
     """The form without figures, for triangles that are wider than the terminal."""
 
-    def __init__(self, answer: RetentionAnswer, ink: Ink) -> None:
+    def __init__(self, answer: RetentionAnswer, ink: Ink, top: float) -> None:
         self.answer = answer
         self.ink = ink
         self.label = _label_width(answer)
-        self.top = ceiling([answer])
+        self.top = top
         self.rates = answer.rates
         self.open = _open(answer)
 
@@ -270,7 +272,7 @@ class _Pixels:
 
     def _key(self) -> Iterator[Text]:
         if self.ink.shaded:
-            yield _legend(self.answer, self.ink, "")
+            yield _legend(self.answer, self.ink, self.top, "")
         else:
             low, high = (percent(self.top * step / STEPS) for step in (3, 4))
             yield _sentence(
@@ -284,12 +286,12 @@ def _sentence(words: str) -> Text:
     return Text(words, _DIM, no_wrap=False)
 
 
-def _legend(answer: RetentionAnswer, ink: Ink, mark: str) -> Text:
-    line, top, open_cells = Text(no_wrap=False), ceiling([answer]), bool(_open(answer)[:, 1:].any())
+def _legend(answer: RetentionAnswer, ink: Ink, top: float, mark: str) -> Text:
+    line, open_cells = Text(no_wrap=False), bool(_open(answer)[:, 1:].any())
     if ink.shaded:
         line.append("0% ", _DIM)
         for step in range(STEPS):
-            line.append("  ", Style(bgcolor=ink.scheme.steps[step]))
+            line.append("  ", Style.from_color(bgcolor=ink.pixel(step)))
         line.append(f" {percent(top)}%{' and over' if _highest(answer) > top else ''}", _DIM)
     else:
         line.append("percent of the group", _DIM)

@@ -18,6 +18,12 @@ from homeroom.cohorts.charts.palette import DARK, LIGHT, Scheme
 
 __all__ = ["Ink", "ink_of"]
 
+_STEPS_256: Final = {
+    False: (233, 17, 18, 19, 25, 32, 39, 81, 153, 195),
+    True: (231, 195, 153, 117, 74, 26, 25, 19, 18, 17),
+}
+"""The ten steps in the fixed palette of 256 colours, on dark and on light: the nearest colours to those of the scheme
+fall together, and turn green. As in the scheme, lightness goes one way and keeps a gap in the middle."""
 _GREY_SHARE: Final = 0.85
 """How far a cell that is not complete loses its colour; it keeps its lightness, and with it its step."""
 _LIGHT_BACKGROUNDS: Final = frozenset({"7", "15"})
@@ -27,20 +33,22 @@ _LIGHT_BACKGROUNDS: Final = frozenset({"7", "15"})
 class Ink:
     """The styles of one rendering.
 
-    ``coloured`` says whether there is any colour, ``shaded`` whether there are enough to carry a value.
+    ``steps`` are the colours of the scale. ``coloured`` says whether there is any colour, ``shaded`` whether there
+    are enough of them to carry a value.
     """
 
     scheme: Scheme
+    steps: tuple[str, ...]
     coloured: bool
     shaded: bool
 
     def cell(self, step: int) -> Style:
         """Return the style of a cell with a figure in it."""
-        return Style(bgcolor=self.scheme.steps[step], color=self.scheme.step_ink(step))
+        return Style(bgcolor=self.steps[step], color=self.scheme.step_ink(step))
 
     def pixel(self, step: int) -> Color:
         """Return the colour of a cell without a figure."""
-        return Color.parse(self.scheme.steps[step])
+        return Color.parse(self.steps[step])
 
     def open_pixel(self, step: int) -> Color:
         """Return the colour of a cell without a figure that is not complete yet: nearly grey."""
@@ -56,9 +64,11 @@ def ink_of(console: Console, environ: Mapping[str, str] = os.environ) -> Ink:
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     scheme = LIGHT if background in _LIGHT_BACKGROUNDS else DARK
     coloured = console.color_system is not None and not console.no_color
-    return Ink(
-        scheme, coloured=coloured, shaded=coloured and console.color_system in ("256", "truecolor")
-    )
+    steps = scheme.steps
+    if console.color_system == "256":
+        steps = tuple(f"color({number})" for number in _STEPS_256[scheme is LIGHT])
+    shaded = coloured and console.color_system in ("256", "truecolor")
+    return Ink(scheme, steps, coloured=coloured, shaded=shaded)
 
 
 def _greyed(colour: str, share: float) -> str:

@@ -22,6 +22,7 @@ from homeroom.cohorts.answers import (
     RetentionAnswer,
     StickinessAnswer,
 )
+from homeroom.cohorts.charts.scale import ceiling
 from homeroom.cohorts.charts.words import heading, summary
 from homeroom.limits import PERIODS_MAX
 
@@ -39,10 +40,14 @@ _BOLD: Final = Style(bold=True)
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """One answer, with those of its breakdown; a ``brief`` one is a part of a summary that says the rest."""
+    """One answer, with those of its breakdown.
+
+    A ``brief`` one is a part of a summary that says the rest. ``top`` is the scale of triangles that stand together.
+    """
 
     answer: Answer
     detail: Literal["full", "brief"] = "full"
+    top: float | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw title, sentence, figure and notes."""
@@ -53,12 +58,12 @@ class AnswerView:
         if self.detail == "full":
             yield Text(setting(answer), _DIM)
         yield Text()
-        yield Indented(_figure(answer, rows_max))
+        top = _shared_top([answer, *_parts(answer)]) if self.top is None else self.top
+        yield Indented(_figure(answer, rows_max, top))
         if answer.parts:
             yield Text()
-            yield _beside(
-                [_part(value, part, rows_max) for value, part in answer.parts], options.max_width
-            )
+            views = [_part(value, part, rows_max, top) for value, part in answer.parts]
+            yield _beside(views, options.max_width)
         for note in answer.notes:
             yield Text(f"note: {clean(note)}", _DIM)
 
@@ -80,13 +85,23 @@ class Indented:
 
 def answers_view(answers: Sequence[Answer], width: int) -> RenderableType:
     """Put several answers beside each other where the width allows, else below each other."""
-    return _beside([AnswerView(answer) for answer in answers], width)
+    top = _shared_top([each for answer in answers for each in (answer, *_parts(answer))])
+    return _beside([AnswerView(answer, top=top) for answer in answers], width)
 
 
-def _figure(answer: Answer, rows_max: int) -> RenderableType:
+def _parts(answer: Answer) -> list[Answer]:
+    return [part for _, part in answer.parts]
+
+
+def _shared_top(answers: Sequence[Answer]) -> float | None:
+    triangles = [answer for answer in answers if isinstance(answer, RetentionAnswer)]
+    return ceiling(triangles) if triangles else None
+
+
+def _figure(answer: Answer, rows_max: int, top: float | None) -> RenderableType:
     match answer:
         case RetentionAnswer():
-            return Heatmap(answer)
+            return Heatmap(answer, top)
         case LifecycleAnswer():
             return LifecycleTable(answer, rows_max)
         case StickinessAnswer():
@@ -96,8 +111,8 @@ def _figure(answer: Answer, rows_max: int) -> RenderableType:
     raise TypeError(f"{type(answer).__name__} has no form for the terminal")
 
 
-def _part(value: str, part: Answer, rows_max: int) -> RenderableType:
-    return Group(Text(shorten(value, 60), _BOLD), Indented(_figure(part, rows_max)))
+def _part(value: str, part: Answer, rows_max: int, top: float | None) -> RenderableType:
+    return Group(Text(shorten(value, 60), _BOLD), Indented(_figure(part, rows_max, top)))
 
 
 def _beside(views: Sequence[RenderableType], width: int) -> RenderableType:

@@ -66,7 +66,8 @@ def figure(answer: ActiveAnswer, width: float) -> Figure:
     panels = [_panel(part, name, room) for name, part in named]
     notes = [
         *words.open_note(
-            "Dashed, with a hollow point", [getattr(answer, line.series).complete for line in SPANS]
+            "dashed, with a hollow point,",
+            [getattr(answer, line.series).complete for line in SPANS],
         )
     ]
     if answer.parts:

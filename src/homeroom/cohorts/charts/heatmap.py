@@ -236,7 +236,7 @@ def _legend(answer: RetentionAnswer, top_rate: float, width: float) -> Panel:
     body += [rect((left + i * swatch, 4, swatch, 12), f"s{i}") for i in range(STEPS)]
     body.append(text((left + STEPS * swatch + 8, 14), f"{end} of the group", "muted"))
     drawn = [answer, *(part for _, part in answer.parts if isinstance(part, RetentionAnswer))]
-    notes = words.open_note("Striped, or with *", [a.complete | (a.counts < 0) for a in drawn])
+    notes = words.open_note("striped or has a *", [a.complete | (a.counts < 0) for a in drawn])
     shown = min(len(answer.periods), limits.CHART_PERIODS_MAX)
     notes = (*notes, *newest_note(shown, len(answer.periods), "groups"))
     under = legend((), notes, width)

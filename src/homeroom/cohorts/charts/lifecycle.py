@@ -40,7 +40,7 @@ def figure(answer: LifecycleAnswer, width: float) -> Figure:
     ]
     if not answer.complete.all():
         keys.append(Key("", "Not complete yet"))
-    notes = words.open_note("Striped", [answer.complete])
+    notes = words.open_note("striped", [answer.complete])
     shown = min(len(answer.periods), limits.CHART_PERIODS_MAX)
     notes = (*notes, *newest_note(shown, len(answer.periods), "periods"))
     if answer.parts:

@@ -27,7 +27,7 @@ def figure(answer: StickinessAnswer, width: float) -> Figure:
     panels = [_panel(part, name, room) for name, part in named]
     keys = [] if answer.complete.all() else [Key("", "Not complete yet")]
     notes = [f"Across: number of different {words.unit(answer.question)}s with activity."]
-    notes += words.open_note("Striped", [answer.complete])
+    notes += words.open_note("striped", [answer.complete])
     if len(answer.learners) > limits.CHART_PERIODS_MAX:
         notes.append(f"The first {limits.CHART_PERIODS_MAX} of {len(answer.learners):,} bars are drawn; "
                      "the numbers hold all.")  # fmt: skip

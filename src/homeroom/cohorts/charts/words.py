@@ -107,7 +107,7 @@ def count(value: int) -> str:
 
 def open_note(mark: str, complete: Sequence[npt.NDArray[np.bool_]]) -> tuple[str, ...]:
     """Say what the mark of an incomplete number means, if there is one."""
-    return () if all(flags.all() for flags in complete) else (f"{mark}: {INCOMPLETE}.",)
+    return () if all(flags.all() for flags in complete) else (f"What is {mark} is {INCOMPLETE}.",)
 
 
 def instant_label(instant: str | None) -> str:

@@ -1,0 +1,281 @@
+"""What a person calls: read files, load a directory, open it, ask.
+
+    data = homeroom.read("logs/*.gz")
+    data.retention(interval="week")
+
+This module joins the adapters (files, key, directory, threads) with a node. It decides nothing about events or
+answers; it knows only what is to be read, and where things are kept.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
+
+from homeroom.adapters.directory import DataDirectory, Manifest
+from homeroom.adapters.inputs import Input, ReadOptions, read_inputs
+from homeroom.adapters.keyfile import default_key_path, open_key
+from homeroom.adapters.mappings import load_mapping
+from homeroom.adapters.names import NameBook
+from homeroom.adapters.rejects import RejectsWriter
+from homeroom.adapters.threads import ThreadRun
+from homeroom.cohorts.answers import (
+    ActiveAnswer,
+    Answer,
+    LifecycleAnswer,
+    RetentionAnswer,
+    Source,
+    StickinessAnswer,
+)
+from homeroom.cohorts.questions import Question, parse_question, zone
+from homeroom.errors import DataDirectoryError, MappingError, SourceError
+from homeroom.events.dictionary import Dictionaries
+from homeroom.events.door import Door
+from homeroom.events.vocabulary import VerbTable
+from homeroom.node import Node
+from homeroom.state.history import Segment
+from homeroom.state.running import Run
+from homeroom.state.state import State
+from homeroom.state.zones import load_zone
+
+__all__ = ["Dataset", "Progress", "load", "open_directory", "read"]
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+
+class Progress(Protocol):
+    """Is told how far a read is; ``bytes_total`` 0 means unknown."""
+
+    def __call__(self, bytes_done: int, bytes_total: int, events: int, rejects: int) -> None:
+        """Show it."""
+        ...
+
+
+class Dataset:
+    """Learners that can be asked about.
+
+    Attributes
+    ----------
+    source : what was read (of a directory: by all loads together)
+    """
+
+    def __init__(self, node: Node, source: Source) -> None:
+        self._node = node
+        self.source = source
+
+    @property
+    def timezone(self) -> str:
+        """The zone in which days are cut; questions in it are answered from the columns."""
+        return self._node.state.zone.name
+
+    def fingerprint(self) -> str:
+        """Return 32 hexadecimal digits, equal for equal sets of events under one key."""
+        return self._node.state.fingerprint()
+
+    def ask(self, question: Question) -> Answer:
+        """Answer a question. Raises `QuestionError`, naming what makes no sense."""
+        return self._node.ask(question, self.source)
+
+    def retention(self, **fields: Any) -> RetentionAnswer:  # noqa: ANN401 - the fields of `Retention`
+        """Answer a `Retention` question given by its fields (``from_`` is the first date)."""
+        return cast(RetentionAnswer, self._ask("retention", fields))
+
+    def lifecycle(self, **fields: Any) -> LifecycleAnswer:  # noqa: ANN401
+        """Answer a `Lifecycle` question given by its fields."""
+        return cast(LifecycleAnswer, self._ask("lifecycle", fields))
+
+    def stickiness(self, **fields: Any) -> StickinessAnswer:  # noqa: ANN401
+        """Answer a `Stickiness` question given by its fields."""
+        return cast(StickinessAnswer, self._ask("stickiness", fields))
+
+    def active(self, **fields: Any) -> ActiveAnswer:  # noqa: ANN401
+        """Answer an `Active` question given by its fields."""
+        return cast(ActiveAnswer, self._ask("active", fields))
+
+    def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
+        written = {"from" if name == "from_" else name: value for name, value in fields.items()}
+        return self.ask(parse_question({"question": kind, **written}))
+
+
+def read(
+    *inputs: Input,
+    timezone: str = "UTC",
+    key: PathLike | None = None,
+    mapping: str | None = None,
+    codec: str | None = None,
+    verbs: PathLike | None = None,
+    names: PathLike | None = None,
+    rejects: PathLike | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Read events and keep them in memory.
+
+    Parameters
+    ----------
+    inputs : paths, patterns, directories, ``-`` for standard input, or Arrow tables
+    timezone : zone in which days are cut
+    key : key file of the pseudonyms, made if there is none; absent means the one in the user's configuration
+    mapping : how tables are read: a TOML file, or the name of a ready mapping
+    codec : read everything as this format; found by content if absent
+    verbs : a TOML file that extends the table of verbs
+    names : a file that will say who is behind each pseudonym (``.csv`` or ``.parquet``); absent means nowhere
+    rejects : a file that will list what was not taken
+    progress : is told how far the read is
+
+    Raises
+    ------
+    SourceError, MappingError, KeyFileError, QuestionError
+        For what cannot be read at all. A bad event is no error: see ``source.rejected_by_reason``.
+    """
+    zone(timezone)
+    secret = open_key(default_key_path(os.environ) if key is None else Path(key))
+    book = NameBook() if names is not None else None
+    options = _options(mapping, codec, verbs)
+    door = Door(secret, options.verbs or VerbTable.standard(), book)
+    node = Node(State(load_zone(timezone), door.dictionaries, ThreadRun()), door)
+    reading = _Reading(inputs, options, rejects, progress)
+    reading.into(node)
+    node.state.settle()
+    if book is not None and names is not None:
+        book.write(Path(names))
+    return Dataset(node, reading.described(node.summary()))
+
+
+def load(
+    directory: PathLike,
+    *inputs: Input,
+    timezone: str | None = None,
+    key: PathLike | None = None,
+    mapping: str | None = None,
+    codec: str | None = None,
+    verbs: PathLike | None = None,
+    names: PathLike | None = None,
+    rejects: PathLike | None = None,
+    progress: Progress | None = None,
+    accept: Callable[[Source], None] | None = None,
+) -> Dataset:
+    """Add events to a data directory, all or nothing, and return it; ``source`` is what this load read.
+
+    The parameters are those of `read`. The zone is fixed by the first load, and another one is refused later; the key
+    lies in the directory unless one is given. ``accept`` is called before anything is kept, and may raise to refuse.
+    """
+    place = DataDirectory(Path(directory))
+    with place.locked():
+        manifest = place.manifest() or Manifest(timezone=timezone or "UTC")
+        if timezone not in (None, manifest.timezone):
+            raise DataDirectoryError(
+                f"{directory} cuts days in {manifest.timezone}, not {timezone}: leave --timezone out, or load into a "
+                f"new directory"
+            )
+        zone(manifest.timezone)
+        secret = open_key(place.key_path if key is None else Path(key))
+        book = NameBook() if names is not None else None
+        options = _options(mapping, codec, verbs)
+        door = Door(secret, options.verbs or VerbTable.standard(), book)
+        state = place.open(manifest, door.dictionaries, ThreadRun())
+        node = Node(state, door)
+        keeping = _Keeping(place, manifest, state)
+        state.keep = keeping
+        reading = _Reading(inputs, options, rejects, progress)
+        reading.into(node)
+        state.settle()
+        source = reading.described(node.summary())
+        if accept is not None:
+            accept(source)
+        place.commit(keeping.load, state, (*manifest.segments, *keeping.names), _joined(manifest, node))
+        if book is not None and names is not None:
+            book.write(Path(names))
+    return Dataset(node, source)
+
+
+def open_directory(directory: PathLike) -> Dataset:
+    """Open a data directory to ask questions; the pseudonym key is not needed. Raises `DataDirectoryError`."""
+    place = DataDirectory(Path(directory))
+    manifest = place.manifest()
+    if manifest is None:
+        raise DataDirectoryError(f"{directory} is no data directory; make one with homeroom load {directory} PATH")
+    no_key = bytes(32)  # nothing new comes in, so nothing is hashed
+    state = place.open(manifest, Dictionaries.under(no_key), ThreadRun())
+    return Dataset(Node(state), _source(manifest))
+
+
+class _Keeping:
+    """Writes each new segment of a load to its directory."""
+
+    def __init__(self, place: DataDirectory, manifest: Manifest, state: State) -> None:
+        self._place = place
+        self._state = state
+        self.load = manifest.load + 1
+        self.names: list[str] = []
+
+    def __call__(self, segment: Segment) -> Segment:
+        name, kept = self._place.keep(self.load, len(self.names), segment, self._state.dictionaries)
+        self.names.append(name)
+        return kept
+
+
+class _Reading:
+    """One read, from inputs into a node."""
+
+    def __init__(
+        self, inputs: Sequence[Input], options: ReadOptions, rejects: PathLike | None, progress: Progress | None
+    ) -> None:
+        if not inputs:
+            raise SourceError("nothing to read: name a file, a directory, a pattern, a table, or - for standard input")
+        self._inputs = inputs
+        self._options = options
+        self._writer = RejectsWriter(None if rejects is None else Path(rejects))
+        self._progress = progress
+        self._total_bytes = self._done_bytes = self._events = 0
+        self._notes: dict[str, None] = {}
+        self._sources: set[str] = set()
+
+    def begin(self, size_bytes: int | None) -> None:
+        """Note how much there is to read."""
+        self._total_bytes = size_bytes or 0
+
+    def advance(self, read_bytes: int, events: int) -> None:
+        """Pass on how far the read is."""
+        self._done_bytes += read_bytes
+        self._events += events
+        if self._progress is not None:
+            self._progress(self._done_bytes, self._total_bytes, self._events, self._writer.count)
+
+    def note(self, text: str) -> None:
+        """Keep a note for the summary, once."""
+        self._notes[text] = None
+
+    def into(self, node: Node) -> None:
+        """Read everything into a node."""
+        with self._writer:
+            for source, decoded in read_inputs(self._inputs, self._options, self):
+                if len(decoded.events):
+                    self._sources.add(source)
+                self._writer.write(node.take(decoded, source))
+
+    def described(self, source: Source) -> Source:
+        """Add to a summary what only the reader knows."""
+        return replace(source, files=len(self._sources), rejects_file=self._writer.written_to,
+                       notes=(*self._notes, *source.notes, *self._writer.notes))
+
+
+def _options(mapping: str | None, codec: str | None, verbs: PathLike | None) -> ReadOptions:
+    table = VerbTable.standard()
+    if verbs is not None:
+        try:
+            text = Path(verbs).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise MappingError(f"the verb table {verbs} cannot be read: {error}") from error
+        table = table.extended(text, str(verbs))
+    return ReadOptions(codec=codec, mapping=None if mapping is None else load_mapping(str(mapping)), verbs=table)
+
+
+def _source(manifest: Manifest) -> Source:
+    known = {name: value for name, value in manifest.summary.items() if name in Source.__slots__}
+    return Source(**{**known, "notes": tuple(known.get("notes", ()))})
+
+
+def _joined(manifest: Manifest, node: Node) -> Source:
+    """Return the summary of all loads, this one included."""
+    return replace(node.summary(_source(manifest)), notes=())

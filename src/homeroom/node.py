@@ -1,0 +1,73 @@
+"""One node: the cores put together.
+
+Decoded chunks go in at one end, through the door into state; questions go in at the other. The node owns nothing
+else: what was read where, and where things are kept, is the affair of whoever calls it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from homeroom.cohorts.answers import Answer, Source
+from homeroom.cohorts.ask import ask
+from homeroom.cohorts.questions import Question
+from homeroom.events.door import Door
+from homeroom.events.instants import format_instant
+from homeroom.events.model import Decoded, Reject
+from homeroom.state.state import State
+
+__all__ = ["Node", "Tally"]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was met while reading, so far."""
+
+    decoded: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+class Node:
+    """A door and a state.
+
+    Parameters
+    ----------
+    state : the state to fold into and to ask
+    door : turns decoded chunks into events that name nobody; None for a node that only answers
+    """
+
+    def __init__(self, state: State, door: Door | None = None) -> None:
+        self.state = state
+        self.door = door
+        self.tally = Tally()
+
+    def take(self, decoded: Decoded, source: str) -> list[Reject]:
+        """Fold a chunk; return what of it was refused, by the codec or by the door."""
+        assert self.door is not None, "a node without a door takes no events"
+        admitted = self.door.admit(decoded, source)
+        self.state.fold(admitted.batch)
+        # The door returns the codec's rejects too.
+        self.tally.decoded += len(admitted.batch)
+        self.tally.rejected.update(reject.reason.value for reject in admitted.rejects)
+        return admitted.rejects
+
+    def summary(self, before: "Source | None" = None) -> Source:
+        """Return what was read, added to what had been read ``before``; the state must be settled."""
+        counts, before = self.state.counts, before or Source()
+        rejected = Counter(before.rejected_by_reason) + self.tally.rejected
+        span = self.state.time_range_ms
+        return Source(
+            events_read=before.events_read + self.tally.decoded + self.tally.rejected.total(),
+            events_accepted=before.events_accepted + counts.accepted,
+            events_duplicate=(before.events_duplicate or 0) + counts.duplicate,
+            events_rejected=rejected.total(),
+            rejected_by_reason=dict(rejected.most_common()),
+            conflicts=(before.conflicts or 0) + counts.conflicts,
+            learners=self.state.learners.rows,
+            first_event=None if span is None else format_instant(span[0]),
+            last_event=None if span is None else format_instant(span[1]),
+            notes=() if self.door is None else self.door.notes,
+        )
+
+    def ask(self, question: Question, source: Source) -> Answer:
+        """Answer a question. Raises `QuestionError` for what makes no sense on these data."""
+        return ask(self.state, question, source)
