@@ -40,7 +40,15 @@ __all__ = [
 _WHERE = {
     **dict.fromkeys(("Dataset", "load", "read", "open"), "homeroom.analyzer"),
     **dict.fromkeys(
-        ("Active", "Condition", "Lifecycle", "Question", "Retention", "Stickiness", "parse_question"),
+        (
+            "Active",
+            "Condition",
+            "Lifecycle",
+            "Question",
+            "Retention",
+            "Stickiness",
+            "parse_question",
+        ),
         "homeroom.cohorts.questions",
     ),
     "HomeroomError": "homeroom.errors",
@@ -56,7 +64,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         raise AttributeError(f"module 'homeroom' has no attribute {name!r}")
     import importlib
 
-    found = getattr(importlib.import_module(_WHERE[name]), "open_directory" if name == "open" else name)
+    found = getattr(
+        importlib.import_module(_WHERE[name]), "open_directory" if name == "open" else name
+    )
     globals()[name] = found
     return found
 

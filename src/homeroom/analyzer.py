@@ -183,7 +183,9 @@ def load(
         source = reading.described(node.summary())
         if accept is not None:
             accept(source)
-        place.commit(keeping.load, state, (*manifest.segments, *keeping.names), _joined(manifest, node))
+        place.commit(
+            keeping.load, state, (*manifest.segments, *keeping.names), _joined(manifest, node)
+        )
         if book is not None and names is not None:
             book.write(Path(names))
     return Dataset(node, source)
@@ -194,7 +196,9 @@ def open_directory(directory: PathLike) -> Dataset:
     place = DataDirectory(Path(directory))
     manifest = place.manifest()
     if manifest is None:
-        raise DataDirectoryError(f"{directory} is no data directory; make one with homeroom load {directory} PATH")
+        raise DataDirectoryError(
+            f"{directory} is no data directory; make one with homeroom load {directory} PATH"
+        )
     no_key = bytes(32)  # nothing new comes in, so nothing is hashed
     state = place.open(manifest, Dictionaries.under(no_key), ThreadRun())
     return Dataset(Node(state), _source(manifest))
@@ -219,10 +223,16 @@ class _Reading:
     """One read, from inputs into a node."""
 
     def __init__(
-        self, inputs: Sequence[Input], options: ReadOptions, rejects: PathLike | None, progress: Progress | None
+        self,
+        inputs: Sequence[Input],
+        options: ReadOptions,
+        rejects: PathLike | None,
+        progress: Progress | None,
     ) -> None:
         if not inputs:
-            raise SourceError("nothing to read: name a file, a directory, a pattern, a table, or - for standard input")
+            raise SourceError(
+                "nothing to read: name a file, a directory, a pattern, a table, or - for standard input"
+            )
         self._inputs = inputs
         self._options = options
         self._writer = RejectsWriter(None if rejects is None else Path(rejects))
@@ -256,8 +266,12 @@ class _Reading:
 
     def described(self, source: Source) -> Source:
         """Add to a summary what only the reader knows."""
-        return replace(source, files=len(self._sources), rejects_file=self._writer.written_to,
-                       notes=(*self._notes, *source.notes, *self._writer.notes))
+        return replace(
+            source,
+            files=len(self._sources),
+            rejects_file=self._writer.written_to,
+            notes=(*self._notes, *source.notes, *self._writer.notes),
+        )
 
 
 def _options(mapping: str | None, codec: str | None, verbs: PathLike | None) -> ReadOptions:
@@ -268,7 +282,9 @@ def _options(mapping: str | None, codec: str | None, verbs: PathLike | None) -> 
         except (OSError, UnicodeDecodeError) as error:
             raise MappingError(f"the verb table {verbs} cannot be read: {error}") from error
         table = table.extended(text, str(verbs))
-    return ReadOptions(codec=codec, mapping=None if mapping is None else load_mapping(str(mapping)), verbs=table)
+    return ReadOptions(
+        codec=codec, mapping=None if mapping is None else load_mapping(str(mapping)), verbs=table
+    )
 
 
 def _source(manifest: Manifest) -> Source:

@@ -91,14 +91,11 @@ def test_retention_from_the_shell_is_one_document_on_standard_output(log, valida
     assert answer["source"]["events_read"] == answer["source"]["events_accepted"] == EVENTS
 
 
-def test_standard_input_is_read(log):
-    with Path(log).open("rb") as stdin:
-        done = subprocess.run(
-            [sys.executable, "-m", "homeroom", "query", "retention", "-", "--json", "-"],
-            stdin=stdin, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+def test_standard_input_is_read(log, capsys, monkeypatch):
+    with Path(log).open(encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
 
-    assert json.loads(done.stdout)["counts"] == COUNTS
+        assert asked(capsys, "query", "retention", "-")["counts"] == COUNTS
 
 
 @pytest.mark.parametrize("kind", ["retention", "lifecycle", "stickiness", "active"])
@@ -298,3 +295,17 @@ def test_load_tells_a_person_how_to_ask(log, tmp_path, capsys):
     assert f"homeroom query retention --data {directory}" in capsys.readouterr().out.replace(
         "\n", ""
     )
+
+
+def test_what_an_earlier_load_rejected_is_in_the_answer_and_not_in_the_status(
+    bad_log, tmp_path, capsys
+):
+    directory = str(tmp_path / "data")
+    assert main(["load", directory, bad_log]) == status.REJECTS_MET
+    capsys.readouterr()
+
+    assert main(["query", "retention", "--data", directory, "--json", "-"]) == status.CLEAN
+
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert json.loads(shown.out)["source"]["events_rejected"] == 2

@@ -82,6 +82,7 @@ def test_every_command_of_the_table_is_there():
             "--data asks what was loaded and reads nothing, so PATH",
         ),
         (["query", "retention", "--data", "d", "--mapping", "oulad"], "so --mapping has no place"),
+        (["query", "retention", "--data", "d", "--strict"], "so --strict has no place"),
         (["query", "retention", "x", "--json", "-", "--csv", "-"], "both want standard output"),
         (["query", "all", "x"], "--question FILE"),
         (["query", "active", "x", "--mode", "recurring"], "No such option"),

@@ -49,6 +49,16 @@ def test_what_makes_no_sense_is_refused_with_its_place_and_a_hint(text, said):
     assert str(raised.value).startswith("m.toml")
 
 
+def test_a_mapping_may_say_what_a_moodle_export_does_not():
+    moodle = parse_mapping("[moodle]\ntimezone = 'Europe/Berlin'", "m.toml").moodle
+    assert moodle is not None
+    assert (moodle.timezone, moodle.date_order) == ("Europe/Berlin", "day-first")
+    with pytest.raises(MappingError, match="IANA"):
+        parse_mapping("[moodle]\ntimezone = 'Mars'", "m.toml")
+    with pytest.raises(MappingError, match="date_order"):
+        parse_mapping("[moodle]\ndate_order = 'year-first'", "m.toml")
+
+
 def test_a_spec_fits_by_file_name_and_by_columns():
     mapping = parse_mapping(SHORT + 'files = ["visits*.csv"]', "m.toml")
     assert mapping.specs_for("visits_2024.csv.gz", ["Student", "When", "More"])

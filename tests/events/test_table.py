@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom.events.mapping import EventSpec, parse_mapping, spec_of_names
@@ -354,6 +354,7 @@ CELLS = st.one_of(
 )
 
 
+@settings(max_examples=20)
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -5,6 +5,8 @@ from typing import Any
 
 __all__ = ["differences"]
 
+TEXT_MAX = 80
+
 
 def differences(expected: Any, found: Any, place: str = "") -> list[str]:
     """Return where the figures found differ from those expected.
@@ -30,4 +32,11 @@ def differences(expected: Any, found: Any, place: str = "") -> list[str]:
         same = math.isclose(expected, found, rel_tol=1e-12, abs_tol=1e-15)
     else:
         same = expected == found
-    return [] if same else [f"{place}: expected {expected!r}, found {found!r}"]
+    return [] if same else [f"{place}: expected {_short(expected)}, found {_short(found)}"]
+
+
+def _short(value: Any) -> str:
+    """Write a value so that a whole triangle does not hide the one line that matters."""
+    size = f" ({len(value)} items)" if isinstance(value, list) else ""
+    text = repr(value)
+    return (text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "…") + size

@@ -32,5 +32,7 @@ def test_every_combination_of_mode_match_and_interval_is_worked_out_by_hand():
 def test_a_difference_is_found_and_placed():
     assert differences({"a": [1, 2]}, {"a": [1, 2], "b": 3}) == []
     assert differences({"a": [1, 2]}, {"a": [1, 3]}) == ["a[1]: expected 2, found 3"]
-    assert differences({"a": [1]}, {"a": [1, 2]}) == ["a: expected [1], found [1, 2]"]
+    assert differences({"a": [1]}, {"a": [1, 2]}) == [
+        "a: expected [1] (1 items), found [1, 2] (2 items)"
+    ]
     assert differences({"a": None}, {}) == ["a: expected None, found 'nothing'"]

@@ -61,8 +61,9 @@ def test_a_day_made_alone_equals_that_day_of_the_whole():
         assert [b.events.tobytes() for b in SMALL.population().day(day)] == days[day]
 
 
-def test_blocks_of_another_size_hold_the_same_events(monkeypatch, small):
-    monkeypatch.setattr(limits, "GENERATED_BLOCK_EVENTS", 50)
+@pytest.mark.parametrize("size", [1, 50])
+def test_blocks_of_another_size_hold_the_same_events(monkeypatch, small, size):
+    monkeypatch.setattr(limits, "GENERATED_BLOCK_EVENTS", size)
     blocks = list(SMALL.population().blocks())
     assert len(blocks) > 100
     parts = np.concatenate([b.events[~b.repeated] for b in blocks])

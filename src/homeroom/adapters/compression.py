@@ -113,7 +113,9 @@ class _ZstdFrame:
             at += self._feed_bytes
             pieces.append(piece)
             size += len(piece)
-            self._feed_bytes = least if len(piece) > OUTPUT_BYTES else min(most, 2 * self._feed_bytes)
+            self._feed_bytes = (
+                least if len(piece) > OUTPUT_BYTES else min(most, 2 * self._feed_bytes)
+            )
         self._waiting = self._waiting[at:]
         return b"".join(pieces)
 

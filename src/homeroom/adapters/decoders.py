@@ -22,12 +22,20 @@ from homeroom.events.mapping import (
     ALIASES,
     KNOWN_ATTRIBUTES,
     EventSpec,
+    MoodleSpec,
     TableMapping,
     spec_of_names,
 )
 from homeroom.events.model import Decoded, Int64s, RawEvents, Reason, Reject
+from homeroom.events.moodle import DateOrder, MoodleCodec
 from homeroom.events.sniff import Found, Looks, sniff_document, sniff_lines, standard_looks
-from homeroom.events.table import Lookup, TableCodec, TableDecoded, columns_of_rows, row_reader
+from homeroom.events.table import (
+    Lookup,
+    TableCodec,
+    columns_of_rows,
+    row_reader,
+    sound_columns,
+)
 
 if TYPE_CHECKING:
     from homeroom.adapters.inputs import ReadOptions
@@ -76,7 +84,7 @@ class Decoders:
         self._left_out: Counter[str] = Counter()
         self._said: set[str] = set()
 
-    # --- what is it ----------------------------------------------------------------------------------------------
+    # --- what is it ------------------------------------------------------------------------------
 
     def of_lines(self, chunk: bytes, source: Source) -> Found:
         """Say what the first lines of a source are."""
@@ -138,13 +146,13 @@ class Decoders:
         forced = self._options.codec
         if forced == "moodle":
             return "moodle"
-        if (
-            forced is None
-            and self._options.mapping is None
-            and self._moodle().looks_like_header(names)
-        ):
+        if forced is None and self._may_be_moodle() and MoodleCodec.looks_like_header(names):
             return "moodle"
         return "table" if forced in (None, "table") and self._specs(names, source)[0] else None
+
+    def _may_be_moodle(self) -> bool:
+        mapping = self._options.mapping
+        return mapping is None or mapping.moodle is not None
 
     def _specs(
         self, names: Sequence[str], source: Source
@@ -156,7 +164,7 @@ class Decoders:
                 return specs, mapping
         return (), None
 
-    # --- how is it read --------------------------------------------------------------------------------------------
+    # --- how is it read --------------------------------------------------------------------------
 
     def decode_lines(self, found: Found, source: Source) -> DecodeLines:
         """Return what decodes JSON lines."""
@@ -200,7 +208,7 @@ class Decoders:
             def decode(batch: pa.RecordBatch, first_row: int) -> Iterator[Decoded]:
                 line = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
                 by_name = {name: batch.column(name) for name in batch.schema.names}
-                return decode_columns(Columns(by_name, line))
+                return decode_columns(Columns(*sound_columns(by_name, line)))
 
             return wanted, decode
         codecs = self._tables(found, source)
@@ -220,7 +228,9 @@ class Decoders:
 
             def decode_log(columns: Columns) -> Iterator[Decoded]:
                 decoded = moodle.decode_columns(columns.by_name, columns.line)
-                yield Decoded(decoded.events, [*columns.rejects, *decoded.rejects])
+                if columns.rejects:
+                    yield Decoded(NO_EVENTS, columns.rejects)
+                yield self._told(decoded, source)
 
             return found.names, decode_log
         codecs = self._tables(found, source)
@@ -273,7 +283,7 @@ class Decoders:
         for codec in codecs:
             yield self._told(codec.decode_columns(columns, line), source)
 
-    # --- codecs ------------------------------------------------------------------------------------------------------
+    # --- codecs ----------------------------------------------------------------------------------
 
     def _codec(self, name: str | None) -> Any:  # noqa: ANN401 - codecs share a form and no base
         if name not in self._codecs:
@@ -292,12 +302,12 @@ class Decoders:
             from homeroom.events.openedx import OpenedxCodec
 
             return OpenedxCodec(verbs)
-        return self._moodle()()
-
-    def _moodle(self) -> Any:  # noqa: ANN401
-        from homeroom.events.moodle import MoodleCodec
-
-        return MoodleCodec
+        moodle = (
+            MoodleSpec()
+            if self._options.mapping is None
+            else self._options.mapping.moodle or MoodleSpec()
+        )
+        return MoodleCodec(verbs, moodle.timezone, DateOrder(moodle.date_order), moodle.issuer)
 
     def _tables(self, found: Found, source: Source) -> tuple[TableCodec, ...]:
         specs, mapping = self._specs(found.names, source)
@@ -335,18 +345,20 @@ class Decoders:
             )
         return found
 
-    # --- what a person should know -------------------------------------------------------------------------------------
+    # --- what a person should know ---------------------------------------------------------------
 
     def say_what_was_left_out(self) -> None:
         """Note how many rows were no events, as the mapping says."""
-        for name, count in sorted(self._left_out.items()):
+        for name, count in sorted((+self._left_out).items()):
             self._note(f"{name}: {count:,} rows are no events, as the mapping's `when` says")
         self._left_out.clear()
 
-    def _told(self, decoded: TableDecoded, source: Source) -> TableDecoded:
-        if decoded.left_out:
-            self._left_out[source.name] += decoded.left_out
-        if decoded.zone_assumed and source.name not in self._said:
+    def _told(self, decoded: Decoded, source: Source) -> Decoded:
+        self._left_out[source.name] += getattr(decoded, "left_out", 0)
+        said = source.name in self._said or (
+            self._options.mapping is not None and self._options.mapping.moodle is not None
+        )
+        if getattr(decoded, "zone_assumed", False) and not said:
             self._said.add(source.name)
             self._note(
                 f"{source.name}: its times name no zone and were read as UTC; a mapping can name their zone"

@@ -76,7 +76,9 @@ class DataDirectory:
         try:
             manifest = msgspec.json.decode(written, type=Manifest)
         except msgspec.MsgspecError as error:
-            raise DataDirectoryError(f"{file} is damaged: {error}. Restore it from a backup") from error
+            raise DataDirectoryError(
+                f"{file} is damaged: {error}. Restore it from a backup"
+            ) from error
         if manifest.format != FORMAT:
             raise DataDirectoryError(
                 f"{self.path} is of format {manifest.format}, this version reads {FORMAT}; use the version of "
@@ -94,7 +96,9 @@ class DataDirectory:
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
                 for number in range(len(table.partitions)):
                     table.partitions[number] = _partition(arrays, f"{kind}/{number}/")
-        state.segments = [open_segment(self.path / "history" / name, dictionaries) for name in manifest.segments]
+        state.segments = [
+            open_segment(self.path / "history" / name, dictionaries) for name in manifest.segments
+        ]
         return state
 
     @contextmanager
@@ -104,7 +108,9 @@ class DataDirectory:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
-                raise DataDirectoryError(f"{folder} cannot be made: {error.strerror or error}") from error
+                raise DataDirectoryError(
+                    f"{folder} cannot be made: {error.strerror or error}"
+                ) from error
         with (self.path / ".lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +121,9 @@ class DataDirectory:
             self._remove_strays()
             yield
 
-    def keep(self, load: int, number: int, segment: Segment, dictionaries: Dictionaries) -> tuple[str, Segment]:
+    def keep(
+        self, load: int, number: int, segment: Segment, dictionaries: Dictionaries
+    ) -> tuple[str, Segment]:
         """Write a segment of a load; return its name and the segment as it lies on disk."""
         name = f"{load:06d}-{number:04d}.parquet"
         write_segment(self.path / "history" / name, segment, dictionaries)
@@ -123,15 +131,26 @@ class DataDirectory:
 
     def commit(self, load: int, state: State, segments: tuple[str, ...], summary: Source) -> None:
         """Write the state, then make it and the segments the directory's content, in one step."""
-        named = {f"{kind}/{number}/{name}": array
-                 for kind, table in (("learner", state.learners), ("enrolment", state.enrolments))
-                 for number, partition in enumerate(table.partitions)
-                 for name, array in _arrays(partition).items()}
+        named = {
+            f"{kind}/{number}/{name}": array
+            for kind, table in (("learner", state.learners), ("enrolment", state.enrolments))
+            for number, partition in enumerate(table.partitions)
+            for name, array in _arrays(partition).items()
+        }
         state_name, dictionaries_name = f"{load:06d}.tensors", f"{load:06d}.dictionaries"
         write_tensors(self.path / "state" / state_name, named)
-        _write_whole(self.path / "state" / dictionaries_name, msgspec.json.encode(_values(state.dictionaries)))
-        manifest = Manifest(load=load, timezone=state.zone.name, segments=segments, state=state_name,
-                            dictionaries=dictionaries_name, summary=summary.to_json())
+        _write_whole(
+            self.path / "state" / dictionaries_name,
+            msgspec.json.encode(_values(state.dictionaries)),
+        )
+        manifest = Manifest(
+            load=load,
+            timezone=state.zone.name,
+            segments=segments,
+            state=state_name,
+            dictionaries=dictionaries_name,
+            summary=summary.to_json(),
+        )
         _sync_folder(self.path / "history")
         _sync_folder(self.path / "state")
         fresh = self.path / f"{_MANIFEST}.new"
@@ -156,7 +175,9 @@ class DataDirectory:
         try:
             values = json.loads(file.read_bytes())
         except (OSError, ValueError) as error:
-            raise DataDirectoryError(f"{file} is missing or damaged: {error}. Restore it from a backup") from error
+            raise DataDirectoryError(
+                f"{file} is missing or damaged: {error}. Restore it from a backup"
+            ) from error
         for kind in ("verb", "activity", "course"):
             getattr(dictionaries, kind).codes(values[kind], len(values[kind]))
         for attribute, texts in values["attributes"].items():
@@ -164,17 +185,25 @@ class DataDirectory:
 
 
 def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
-    return {"verb": dictionaries.verb.values, "activity": dictionaries.activity.values,
-            "course": dictionaries.course.values,
-            "attributes": {name: one.values for name, one in dictionaries.attributes.items()}}
+    return {
+        "verb": dictionaries.verb.values,
+        "activity": dictionaries.activity.values,
+        "course": dictionaries.course.values,
+        "attributes": {name: one.values for name, one in dictionaries.attributes.items()},
+    }
 
 
 def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
     rows = partition.rows
     arrays: dict[str, npt.NDArray[Any]] = {
-        "first_word": np.array([partition.first_word], np.int64), "key_hi": partition.key_hi[:rows],
-        "key_lo": partition.key_lo[:rows], "start_day": partition.start_day[:rows],
-        "last_day": partition.last_day[:rows], "run_days": partition.run_days, "run_starts": partition.run_starts}
+        "first_word": np.array([partition.first_word], np.int64),
+        "key_hi": partition.key_hi[:rows],
+        "key_lo": partition.key_lo[:rows],
+        "start_day": partition.start_day[:rows],
+        "last_day": partition.last_day[:rows],
+        "run_days": partition.run_days,
+        "run_starts": partition.run_starts,
+    }
     arrays |= {f"words/{name}": words[:, :rows] for name, words in partition.words.items()}
     arrays |= {f"codes/{name}": codes[:rows] for name, codes in partition.codes.items()}
     arrays |= {f"set_ms/{name}": set_ms[:rows] for name, set_ms in partition.set_ms.items()}
@@ -182,7 +211,11 @@ def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
 
 
 def _partition(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Partition:
-    mine = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    mine = {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
     partition = Partition(int(mine["first_word"][0]), 0)
     partition.rows = len(mine["key_hi"])
     for name in ("key_hi", "key_lo", "start_day", "last_day", "run_days", "run_starts"):

@@ -34,20 +34,37 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
     names = ["learner", *(_NAMES.get(name, name) for name in segment.columns)]
     types = [pa.dictionary(pa.int32(), pa.binary(16)), *(_type(name) for name in segment.columns)]
     schema = pa.schema(list(zip(names, types, strict=True)))
-    encoded = [name for name, kind in zip(names, types, strict=True) if pa.types.is_dictionary(kind)]
+    encoded = [
+        name for name, kind in zip(names, types, strict=True) if pa.types.is_dictionary(kind)
+    ]
     with path.open("xb") as file:
-        with pq.ParquetWriter(file, schema, compression="lz4", use_dictionary=encoded, write_statistics=["time"],
-                              column_encoding=None) as writer:
+        with pq.ParquetWriter(
+            file,
+            schema,
+            compression="lz4",
+            use_dictionary=encoded,
+            write_statistics=["time"],
+            column_encoding=None,
+        ) as writer:
             for start in range(0, len(segment), ROW_GROUP_EVENTS):
                 rows = slice(start, min(start + ROW_GROUP_EVENTS, len(segment)))
                 arrays = [_learners(segment, rows)]
-                arrays += [_encoded(name, column[rows], dictionaries) for name, column in segment.columns.items()]
+                arrays += [
+                    _encoded(name, column[rows], dictionaries)
+                    for name, column in segment.columns.items()
+                ]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         file.flush()
         _sync(file)
-    write_tensors(path.with_suffix(".index"), {
-        "key_hi": segment.key_hi, "key_lo": segment.key_lo, "offsets": segment.offsets,
-        "range_ms": np.array([segment.min_ms, segment.max_ms], np.int64)})
+    write_tensors(
+        path.with_suffix(".index"),
+        {
+            "key_hi": segment.key_hi,
+            "key_lo": segment.key_lo,
+            "offsets": segment.offsets,
+            "range_ms": np.array([segment.min_ms, segment.max_ms], np.int64),
+        },
+    )
 
 
 def open_segment(path: Path, dictionaries: Dictionaries) -> Segment:
@@ -68,9 +85,13 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             with pq.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
         except (OSError, pa.ArrowInvalid) as error:
-            raise DataDirectoryError(f"{path} is damaged: {error}. Restore it from a backup") from error
+            raise DataDirectoryError(
+                f"{path} is damaged: {error}. Restore it from a backup"
+            ) from error
         if rows != events:
-            raise DataDirectoryError(f"{path} holds {rows} events, its index {events}. Restore both from a backup")
+            raise DataDirectoryError(
+                f"{path} holds {rows} events, its index {events}. Restore both from a backup"
+            )
         back = {written: name for name, written in _NAMES.items()}
         self._names = [back.get(name, name) for name in schema.names if name != "learner"]
         self._read: dict[str, npt.NDArray[Any]] = {}
@@ -92,18 +113,26 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         written = _NAMES.get(name, name)
         text = name in _TEXTS or name == "track" or name.startswith(_PREFIX)
         try:
-            with pq.ParquetFile(self._path, read_dictionary=[written] if text else None, memory_map=True) as file:
+            with pq.ParquetFile(
+                self._path, read_dictionary=[written] if text else None, memory_map=True
+            ) as file:
                 column = file.read([written]).column(0)
         except (OSError, pa.ArrowInvalid) as error:
-            raise DataDirectoryError(f"{self._path}, column {written}: {error}. Restore it from a backup") from error
+            raise DataDirectoryError(
+                f"{self._path}, column {written}: {error}. Restore it from a backup"
+            ) from error
         if not text:
             if name == "time_ms":
                 column = column.cast(pa.int64())
             return _numbers(column, np.dtype(EVENT_COLUMNS[name][0]))
         if name == "track":
             places = {track: code for code, track in enumerate(TRACKS)}
-            parts = [np.array([places[v] for v in chunk.dictionary.to_pylist()], np.uint8)[chunk.indices.to_numpy()]
-                     for chunk in column.chunks]
+            parts = [
+                np.array([places[v] for v in chunk.dictionary.to_pylist()], np.uint8)[
+                    chunk.indices.to_numpy()
+                ]
+                for chunk in column.chunks
+            ]
             return np.concatenate(parts)
         dictionary = _dictionary(self._dictionaries, name)
         return np.concatenate([dictionary.codes(chunk, len(chunk)) for chunk in column.chunks])
@@ -137,7 +166,9 @@ def _encoded(name: str, column: npt.NDArray[Any], dictionaries: Dictionaries) ->
     if name == "time_ms":
         return pa.array(column).cast(pa.timestamp("ms", tz="UTC"))
     if name == "track":
-        return pa.DictionaryArray.from_arrays(pa.array(column.astype(np.int32)), pa.array(TRACKS, pa.string()))
+        return pa.DictionaryArray.from_arrays(
+            pa.array(column.astype(np.int32)), pa.array(TRACKS, pa.string())
+        )
     if name not in _TEXTS and not name.startswith(_PREFIX):
         return pa.array(column)
     # Only the values that these rows use go into the file, renumbered.

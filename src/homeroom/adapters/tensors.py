@@ -37,7 +37,9 @@ def write_tensors(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
                 pa.ipc.write_tensor(pa.Tensor.from_numpy(np.ascontiguousarray(array)), sink)
         footer = json.dumps(places).encode()
         sink.write(footer)
-        sink.write(len(footer).to_bytes(4, "little") + zlib.crc32(footer).to_bytes(4, "little") + _MARK)
+        sink.write(
+            len(footer).to_bytes(4, "little") + zlib.crc32(footer).to_bytes(4, "little") + _MARK
+        )
         sink.flush()
         os.fsync(file.fileno())
 
@@ -51,7 +53,9 @@ def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
                 raise DataDirectoryError(f"{path} is cut off: {size_bytes} bytes. {_ADVICE}")
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise DataDirectoryError(f"{path} cannot be read: {error.strerror or error}. {_ADVICE}") from error
+        raise DataDirectoryError(
+            f"{path} cannot be read: {error.strerror or error}. {_ADVICE}"
+        ) from error
     trailer = mapped[-_TRAILER_BYTES:]
     length = int.from_bytes(trailer[:4], "little")
     footer = mapped[-_TRAILER_BYTES - length : -_TRAILER_BYTES]

@@ -12,8 +12,6 @@ from homeroom.cli.reading import (
     READ_FLAGS,
     Reading,
     data_option,
-    finish,
-    note_rejects,
     read_options,
 )
 
@@ -61,10 +59,10 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
         answers[kind] = data.ask(build_questions(kind, {**fields, **own}, None)[0])
     _write(answers, data.source, flags)
     if flags["json_target"] == STDOUT:
-        note_rejects(data.source)
+        reading.note_rejects(data.source)
     else:
         _show(answers, data.source, seconds, flags)
-    return finish(data.source)
+    return reading.status(data.source)
 
 
 def choose_interval(source: "Source", fields: "Mapping[str, Any]") -> "Interval":
@@ -122,4 +120,4 @@ def _show(
         console.print(AnswerView(answer, "brief"))
     if flags["html_target"]:
         console.print()
-        console.print(f"The page is {flags['html_target']}", markup=False, highlight=False)
+        console.print(f"The page is {flags['html_target']}", soft_wrap=True)

@@ -6,7 +6,7 @@ import click
 
 from homeroom.cli.output import STDOUT, json_option, write_json
 from homeroom.cli.progress import ReadProgress
-from homeroom.cli.reading import Reading, StrictError, finish, note_rejects, read_options
+from homeroom.cli.reading import Reading, StrictError, read_options
 
 if TYPE_CHECKING:
     from homeroom.analyzer import Dataset
@@ -44,10 +44,10 @@ def command(directory: str, **flags: Any) -> int:  # noqa: ANN401 - click passes
     if flags["json_target"]:
         write_json(_document(directory, data), flags["json_target"])
     if flags["json_target"] == STDOUT:
-        note_rejects(data.source)
+        reading.note_rejects(data.source)
     else:
         _show(directory, data, seconds)
-    return finish(data.source)
+    return reading.status(data.source)
 
 
 def _refuse_rejects(source: "Source") -> None:

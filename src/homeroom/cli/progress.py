@@ -27,16 +27,16 @@ class ReadProgress:
 
     Parameters
     ----------
-    stream : where the bar is drawn; nothing is drawn if it is no terminal
+    stream : where the bar is drawn, standard error if absent; nothing is drawn if it is no terminal
     clock : seconds that only grow
     """
 
     def __init__(
-        self, stream: TextIO = sys.stderr, clock: Callable[[], float] = time.perf_counter
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._stream = stream
+        self._stream = sys.stderr if stream is None else stream
         self._clock = clock
-        self._watched = stream.isatty()
+        self._watched = self._stream.isatty()
         self._started = self._shown = clock()
         self._bar: Progress | None = None
 

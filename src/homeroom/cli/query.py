@@ -16,8 +16,6 @@ from homeroom.cli.output import Outputs, table_options
 from homeroom.cli.reading import (
     Reading,
     data_option,
-    finish,
-    note_rejects,
     read_options,
     scan_option,
 )
@@ -88,10 +86,10 @@ def _answer(kind: str | None, flags: dict[str, Any]) -> int:
     answers = [data.ask(question) for question in questions]
     outputs.write(answers)
     if outputs.takes_stdout:
-        note_rejects(data.source)
+        reading.note_rejects(data.source)
     else:
         _show(answers, seconds)
-    return finish(data.source)
+    return reading.status(data.source)
 
 
 def _show(answers: "Sequence[Answer]", seconds: float | None) -> None:

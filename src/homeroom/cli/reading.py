@@ -22,8 +22,6 @@ __all__ = [
     "Reading",
     "StrictError",
     "data_option",
-    "finish",
-    "note_rejects",
     "read_options",
     "scan_option",
 ]
@@ -57,7 +55,7 @@ def read_options(command: Command) -> Command:
         click.option(
             "--names",
             metavar="FILE",
-            help="Write which pseudonym is whose account to FILE. Off if absent.",
+            help="Write whose account each pseudonym is to FILE (.csv or .parquet); off if absent.",
         ),
         click.option(
             "--verbs",
@@ -128,7 +126,7 @@ class Reading:
                 )
             return
         given = [*(["PATH"] if self.paths else []), *(f"--{name}" for name in self.options),
-                 *(["--scan"] if self.scan else [])]  # fmt: skip
+                 *(["--scan"] if self.scan else []), *(["--strict"] if self.strict else [])]  # fmt: skip
         if given:
             raise click.UsageError(
                 f"--data asks what was loaded and reads nothing, so {', '.join(given)} has no place"
@@ -144,7 +142,7 @@ class Reading:
         import homeroom as hr
 
         if self.data is not None:
-            return self._checked(hr.open(self.data)), None
+            return hr.open(self.data), None
         options = dict(self.options)
         if timezone is not None:
             options["timezone"] = timezone
@@ -158,15 +156,14 @@ class Reading:
             raise StrictError(data.source)
         return data
 
+    def note_rejects(self, source: "Source") -> None:
+        """Say on standard error what this command rejected, where standard output belongs to a machine form."""
+        if source.events_rejected and self.data is None:
+            from homeroom.cli.terminal import rejects_line
 
-def note_rejects(source: "Source") -> None:
-    """Say on standard error what was rejected, where standard output belongs to a machine form."""
-    if source.events_rejected:
-        from homeroom.cli.terminal import rejects_line
+            click.echo(f"homeroom: {rejects_line(source)}", err=True)
 
-        click.echo(f"homeroom: {rejects_line(source)}", err=True)
-
-
-def finish(source: "Source") -> int:
-    """Return the exit status of a command that has done its work."""
-    return status.REJECTS_MET if source.events_rejected else status.CLEAN
+    def status(self, source: "Source") -> int:
+        """Return the exit status of a command that has done its work; what earlier loads rejected is not its own."""
+        met = source.events_rejected and self.data is None
+        return status.REJECTS_MET if met else status.CLEAN

@@ -24,7 +24,14 @@ from homeroom.state.state import COURSE, State
 from homeroom.state.table import ANY, Partition, SubjectTable
 from homeroom.state.zones import DAY_MS
 
-__all__ = ["Activity", "ColumnActivity", "HistoryActivity", "Roster", "partition_mask", "track_words"]
+__all__ = [
+    "Activity",
+    "ColumnActivity",
+    "HistoryActivity",
+    "Roster",
+    "partition_mask",
+    "track_words",
+]
 
 Bits = npt.NDArray[np.uint64]
 _ZERO_MS = 4 * DAY_MS
@@ -48,7 +55,9 @@ def track_words(partition: Partition, tracks: frozenset[int] | None) -> UInt64s:
     """Return the day words of a set of tracks, uint64 of shape (words, rows), read-only; None is any activity."""
     if tracks is None or len(tracks) == len(TRACKS):
         return sealed(partition.words[ANY])
-    present = [partition.words[TRACKS[code]] for code in sorted(tracks) if TRACKS[code] in partition.words]
+    present = [
+        partition.words[TRACKS[code]] for code in sorted(tracks) if TRACKS[code] in partition.words
+    ]
     if len(present) == 1:
         return sealed(present[0])
     joined = np.zeros((partition.word_count, partition.rows), np.uint64)
@@ -85,12 +94,16 @@ class ColumnActivity:
 
     answered_from: Literal["columns"] = "columns"
 
-    def __init__(self, table: SubjectTable, periods: Periods, behaviours: Sequence[Selection]) -> None:
+    def __init__(
+        self, table: SubjectTable, periods: Periods, behaviours: Sequence[Selection]
+    ) -> None:
         self._table = table
         self._periods = periods
         # Kept by the identity of the behaviour: the same few objects are asked for again for every block.
         self._masks = {id(b): [partition_mask(p, b) for p in table.partitions] for b in behaviours}
-        self._words = {id(b): [track_words(p, b.tracks) for p in table.partitions] for b in behaviours}
+        self._words = {
+            id(b): [track_words(p, b.tracks) for p in table.partitions] for b in behaviours
+        }
 
     def blocks(self) -> Sequence[tuple[int, int, int]]:
         """Return the blocks: partition, first and end row."""
@@ -128,7 +141,10 @@ class HistoryActivity:
     def blocks(self) -> Sequence[tuple[int, int, int]]:
         """Return the blocks: 0, first and end number of the learners in order of their keys."""
         count = len(self._roster.key_hi)
-        return [(0, start, min(start + kernels.BLOCK_ROWS, count)) for start in range(0, count, kernels.BLOCK_ROWS)]
+        return [
+            (0, start, min(start + kernels.BLOCK_ROWS, count))
+            for start in range(0, count, kernels.BLOCK_ROWS)
+        ]
 
     def bits(self, block: tuple[int, int, int], behaviour: Selection) -> Bits:
         """Return fresh bits of a block."""
@@ -138,13 +154,21 @@ class HistoryActivity:
         for segment, rows in zip(self._segments, self._roster.rows, strict=True):
             first, last = (int(i) for i in np.searchsorted(rows, (start, end)))
             if first < last:
-                self._fill(segment, slice(first, last), sealed(rows[first:last] - np.int32(start)), tests, found)
+                self._fill(
+                    segment,
+                    slice(first, last),
+                    sealed(rows[first:last] - np.int32(start)),
+                    tests,
+                    found,
+                )
         mask = self._masks[id(behaviour)]
         if mask is not None:
             kernels.mask_bits(mask, start, end, found)
         return found
 
-    def _fill(self, segment: Segment, subjects: slice, rows: Int32s, tests: tuple[Test, ...], found: Bits) -> None:
+    def _fill(
+        self, segment: Segment, subjects: slice, rows: Int32s, tests: tuple[Test, ...], found: Bits
+    ) -> None:
         offsets = segment.offsets[subjects.start : subjects.stop + 1]
         first, end = int(offsets[0]), int(offsets[-1])
         keep = event_mask(segment, first, end, tests)
@@ -155,8 +179,15 @@ class HistoryActivity:
             kernels.bits_of_edges(local, rows, times, keep, sealed(edges), found)
             return
         zone = self._periods.zone
-        kernels.bits_of_days(local, rows, times, keep, (zone.starts_ms, zone.offsets_ms, _ZERO_MS),
-                             self._periods.day_table, found)
+        kernels.bits_of_days(
+            local,
+            rows,
+            times,
+            keep,
+            (zone.starts_ms, zone.offsets_ms, _ZERO_MS),
+            self._periods.day_table,
+            found,
+        )
 
 
 @dataclass(frozen=True)
@@ -202,7 +233,11 @@ class Roster:
         for number, partition in enumerate(state.learners.partitions):
             first, end = int(bounds[number]), int(bounds[number + 1])
             if first < end:
-                yield partition, first, partition.find(sealed(self.key_hi[first:end]), sealed(self.key_lo[first:end]))
+                yield (
+                    partition,
+                    first,
+                    partition.find(sealed(self.key_hi[first:end]), sealed(self.key_lo[first:end])),
+                )
 
 
 def _numbered(segments: Sequence[Segment]) -> tuple[list[Int32s], UInt64s, UInt64s]:

@@ -21,8 +21,16 @@ from homeroom.cohorts.questions import Active, Lifecycle, Question, Retention, S
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ActiveAnswer", "Answer", "LifecycleAnswer", "RetentionAnswer", "Series", "Source", "StickinessAnswer",
-           "wilson"]
+__all__ = [
+    "ActiveAnswer",
+    "Answer",
+    "LifecycleAnswer",
+    "RetentionAnswer",
+    "Series",
+    "Source",
+    "StickinessAnswer",
+    "wilson",
+]
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -50,8 +58,11 @@ class Source:
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON-ready data."""
-        return {name: (list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v)
-                for name in self.__slots__ for v in (getattr(self, name),)}
+        return {
+            name: (list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v)
+            for name in self.__slots__
+            for v in (getattr(self, name),)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +98,14 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as JSON-ready data; its schema is in ``docs/reference/outputs``."""
-        out = {"question": self.question.to_dict(), **self._figures(), "timezone": self.timezone,
-               "as_of": self.as_of, "answered_from": self.answered_from, "notes": list(self.notes)}
+        out = {
+            "question": self.question.to_dict(),
+            **self._figures(),
+            "timezone": self.timezone,
+            "as_of": self.as_of,
+            "answered_from": self.answered_from,
+            "notes": list(self.notes),
+        }
         if self.question.breakdown is not None:
             out["breakdown"] = [{"value": value, **part._figures()} for value, part in self.parts]
         out["source"] = self.source.to_json()
@@ -101,7 +118,11 @@ class Answer:
         tables = []
         for value, part in self.parts:
             table = part.to_arrow()
-            tables.append(table.add_column(0, str(self.question.breakdown), pa.array([value] * len(table), pa.string())))
+            tables.append(
+                table.add_column(
+                    0, str(self.question.breakdown), pa.array([value] * len(table), pa.string())
+                )
+            )
         return pa.concat_tables(tables)
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -149,7 +170,11 @@ class RetentionAnswer(Answer):
 
     def confidence(self, level: float = 0.95) -> tuple[Rates, Rates]:
         """Return the lower and upper bound of each rate (Wilson score interval), of the shape of ``counts``."""
-        low, high = wilson(np.maximum(self.counts, 0), np.broadcast_to(self.sizes[:, None], self.counts.shape), level)
+        low, high = wilson(
+            np.maximum(self.counts, 0),
+            np.broadcast_to(self.sizes[:, None], self.counts.shape),
+            level,
+        )
         outside = self.counts < 0
         return np.where(outside, np.nan, low), np.where(outside, np.nan, high)
 
@@ -158,20 +183,31 @@ class RetentionAnswer(Answer):
         inside = self.counts >= 0
         question = self.question
         return {
-            "interval": question.interval, "mode": question.mode, "match": question.match,
-            "periods": list(self.periods), "columns": list(self.columns), "sizes": self.sizes.tolist(),
-            "counts": _ragged(self.counts, inside), "complete": _ragged(self.complete, inside),
-            "rates": _ragged(self.rates, inside), "rate_low": _ragged(low, inside), "rate_high": _ragged(high, inside),
+            "interval": question.interval,
+            "mode": question.mode,
+            "match": question.match,
+            "periods": list(self.periods),
+            "columns": list(self.columns),
+            "sizes": self.sizes.tolist(),
+            "counts": _ragged(self.counts, inside),
+            "complete": _ragged(self.complete, inside),
+            "rates": _ragged(self.rates, inside),
+            "rate_low": _ragged(low, inside),
+            "rate_high": _ragged(high, inside),
         }
 
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
         low, high = self.confidence()
         rows, columns = np.nonzero(self.counts >= 0)
         return {
-            "period": [self.periods[i] for i in rows], "since": [self.columns[i] for i in columns],
-            "size": self.sizes[rows], "count": self.counts[rows, columns],
-            "rate": _nullable(self.rates[rows, columns]), "rate_low": _nullable(low[rows, columns]),
-            "rate_high": _nullable(high[rows, columns]), "complete": self.complete[rows, columns],
+            "period": [self.periods[i] for i in rows],
+            "since": [self.columns[i] for i in columns],
+            "size": self.sizes[rows],
+            "count": self.counts[rows, columns],
+            "rate": _nullable(self.rates[rows, columns]),
+            "rate_low": _nullable(low[rows, columns]),
+            "rate_high": _nullable(high[rows, columns]),
+            "complete": self.complete[rows, columns],
         }
 
 
@@ -187,13 +223,24 @@ class LifecycleAnswer(Answer):
     complete: Flags
 
     def _figures(self) -> dict[str, Any]:
-        return {"interval": self.question.interval, "periods": list(self.periods),
-                **{name: getattr(self, name).tolist()
-                   for name in ("new", "returning", "resurrecting", "dormant", "complete")}}
+        return {
+            "interval": self.question.interval,
+            "periods": list(self.periods),
+            **{
+                name: getattr(self, name).tolist()
+                for name in ("new", "returning", "resurrecting", "dormant", "complete")
+            },
+        }
 
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
-        return {"period": list(self.periods), "new": self.new, "returning": self.returning,
-                "resurrecting": self.resurrecting, "dormant": self.dormant, "complete": self.complete}
+        return {
+            "period": list(self.periods),
+            "new": self.new,
+            "returning": self.returning,
+            "resurrecting": self.resurrecting,
+            "dormant": self.dormant,
+            "complete": self.complete,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,14 +252,21 @@ class StickinessAnswer(Answer):
     complete: Flags
 
     def _figures(self) -> dict[str, Any]:
-        return {"interval": self.question.interval, "periods": list(self.periods),
-                "active_periods": list(range(1, len(self.learners) + 1)), "learners": self.learners.tolist(),
-                "complete": self.complete.tolist()}
+        return {
+            "interval": self.question.interval,
+            "periods": list(self.periods),
+            "active_periods": list(range(1, len(self.learners) + 1)),
+            "learners": self.learners.tolist(),
+            "complete": self.complete.tolist(),
+        }
 
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
         # The range is complete as a whole or not: a learner can still move to a higher row in an open period.
-        return {"active_periods": np.arange(1, len(self.learners) + 1), "learners": self.learners,
-                "complete": np.full(len(self.learners), bool(self.complete.all()))}
+        return {
+            "active_periods": np.arange(1, len(self.learners) + 1),
+            "learners": self.learners,
+            "complete": np.full(len(self.learners), bool(self.complete.all())),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +279,11 @@ class Series:
 
     def to_json(self) -> dict[str, Any]:
         """Return the series as JSON-ready data."""
-        return {"periods": list(self.periods), "values": [_number(v) for v in self.values.tolist()],
-                "complete": self.complete.tolist()}
+        return {
+            "periods": list(self.periods),
+            "values": [_number(v) for v in self.values.tolist()],
+            "complete": self.complete.tolist(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,19 +300,28 @@ class ActiveAnswer(Answer):
     week_month: Series
 
     def _figures(self) -> dict[str, Any]:
-        return {"active": {name: getattr(self, name).to_json() for name in ("day", "week", "month")},
-                "ratios": {name: getattr(self, name).to_json() for name in ("day_week", "day_month", "week_month")}}
+        return {
+            "active": {name: getattr(self, name).to_json() for name in ("day", "week", "month")},
+            "ratios": {
+                name: getattr(self, name).to_json()
+                for name in ("day_week", "day_month", "week_month")
+            },
+        }
 
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
         names = ("day", "week", "month", "day_week", "day_month", "week_month")
         series = [getattr(self, name) for name in names]
-        return {"measure": [n for n, s in zip(names, series, strict=True) for _ in s.periods],
-                "period": [p for s in series for p in s.periods],
-                "value": _nullable(np.concatenate([s.values.astype(np.float64) for s in series])),
-                "complete": np.concatenate([s.complete for s in series])}
+        return {
+            "measure": [n for n, s in zip(names, series, strict=True) for _ in s.periods],
+            "period": [p for s in series for p in s.periods],
+            "value": _nullable(np.concatenate([s.values.astype(np.float64) for s in series])),
+            "complete": np.concatenate([s.complete for s in series]),
+        }
 
 
-def wilson(successes: npt.NDArray[Any], trials: npt.NDArray[Any], level: float = 0.95) -> tuple[Rates, Rates]:
+def wilson(
+    successes: npt.NDArray[Any], trials: npt.NDArray[Any], level: float = 0.95
+) -> tuple[Rates, Rates]:
     """Return the Wilson score interval of shares, NaN where there are no trials.
 
     Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
@@ -282,4 +348,6 @@ def _nullable(values: Rates) -> pa.Array:
 
 
 def _ragged(cells: npt.NDArray[Any], inside: Flags) -> list[list[Any]]:
-    return [[_number(v) for v in row[keep].tolist()] for row, keep in zip(cells, inside, strict=True)]
+    return [
+        [_number(v) for v in row[keep].tolist()] for row, keep in zip(cells, inside, strict=True)
+    ]

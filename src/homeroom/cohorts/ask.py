@@ -25,7 +25,15 @@ from homeroom.cohorts.answers import (
 )
 from homeroom.cohorts.matching import Selection, common, resolve
 from homeroom.cohorts.periods import Periods, make_periods
-from homeroom.cohorts.questions import Active, Condition, Interval, Lifecycle, Question, Retention, Stickiness
+from homeroom.cohorts.questions import (
+    Active,
+    Condition,
+    Interval,
+    Lifecycle,
+    Question,
+    Retention,
+    Stickiness,
+)
 from homeroom.events.instants import format_instant
 from homeroom.state.state import State
 from homeroom.state.zones import Zone, date_of, load_zone, local_days
@@ -62,7 +70,8 @@ def ask(state: State, question: Question, source: Source) -> Answer:
         return answer
     wanted = breakdown.parts(state, question)
     parts = tuple(
-        (value, _answer(context, _narrowed(question, conditions))) for value, conditions in wanted.parts
+        (value, _answer(context, _narrowed(question, conditions)))
+        for value, conditions in wanted.parts
     )
     from_history = any(part.answered_from == "history" for _, part in parts)
     return replace(
@@ -75,13 +84,19 @@ def ask(state: State, question: Question, source: Source) -> Answer:
 
 def _narrowed(question: Question, conditions: tuple[Condition, ...]) -> Question:
     fields: dict[str, Any] = {name: getattr(question, name) for name in question.__struct_fields__}
-    return type(question)(**{**fields, "breakdown": None, "filters": (*question.filters, *conditions)})
+    return type(question)(
+        **{**fields, "breakdown": None, "filters": (*question.filters, *conditions)}
+    )
 
 
 def _context(state: State, question: Question, source: Source) -> _Context:
     zone = load_zone(question.timezone or state.zone.name)
     span = state.time_range_ms
-    first, last, newest_ms = question.from_ or question.to, question.to or question.from_, np.iinfo(np.int64).min
+    first, last, newest_ms = (
+        question.from_ or question.to,
+        question.to or question.from_,
+        np.iinfo(np.int64).min,
+    )
     if span is not None:
         low, high = (date_of(int(day)) for day in local_days(np.array(span, np.int64), zone))
         first = question.from_ or min(low, question.to or low)
@@ -118,12 +133,17 @@ def _from_columns(context: _Context, interval: Interval, *selections: Selection)
 def _activity(context: _Context, periods: Periods, *behaviours: Selection) -> Activity:
     if _from_columns(context, periods.interval, *behaviours):
         course = any(behaviour.course is not None for behaviour in behaviours)
-        return ColumnActivity(context.state.enrolments if course else context.state.learners, periods, behaviours)
+        return ColumnActivity(
+            context.state.enrolments if course else context.state.learners, periods, behaviours
+        )
     return HistoryActivity(context.state, periods, behaviours)
 
 
 def _said(
-    context: _Context, question: Question, periods: Periods, answered_from: Literal["columns", "history"],
+    context: _Context,
+    question: Question,
+    periods: Periods,
+    answered_from: Literal["columns", "history"],
     *selections: Selection,
 ) -> dict[str, Any]:
     """Return what all answers say of themselves."""
@@ -139,7 +159,9 @@ def _said(
     }
 
 
-def _behaviour(filters: Selection, conditions: tuple[Condition, ...], context: _Context) -> Selection:
+def _behaviour(
+    filters: Selection, conditions: tuple[Condition, ...], context: _Context
+) -> Selection:
     """Return what passes the filters and the conditions of one behaviour."""
     if not conditions:
         return filters
@@ -158,7 +180,11 @@ def _retention(context: _Context, question: Retention, selection: Selection) -> 
     state = context.state
     periods = context.periods(question, question.interval)
     entry = _behaviour(selection, question.entry, context)
-    returning = entry if question.returning == question.entry else _behaviour(selection, question.returning, context)
+    returning = (
+        entry
+        if question.returning == question.entry
+        else _behaviour(selection, question.returning, context)
+    )
     source: Literal["columns", "history"] = "columns"
     clustered = retention.is_clustered_question(question) and selection.tracks is None
     if clustered and periods.count and _from_columns(context, question.interval, selection):
@@ -170,21 +196,29 @@ def _retention(context: _Context, question: Retention, selection: Selection) -> 
         counts = retention.bit_triangle(activity, question, entry, returning, periods, state.run)
     complete = retention.completeness(question, counts, periods.complete(context.as_of_ms))
     return _triangle_answer(
-        _said(context, question, periods, source, entry, returning), question, counts, complete)
+        _said(context, question, periods, source, entry, returning), question, counts, complete
+    )
 
 
 def _triangle_answer(
-    said: dict[str, Any], question: Retention, counts: npt.NDArray[np.int64], complete: npt.NDArray[np.bool_]
+    said: dict[str, Any],
+    question: Retention,
+    counts: npt.NDArray[np.int64],
+    complete: npt.NDArray[np.bool_],
 ) -> RetentionAnswer:
     inside = retention.shown(question, counts)
     labels = retention.column_labels(question, counts.shape[1])
-    return RetentionAnswer(**said, columns=labels, counts=np.where(inside, counts, -1), complete=complete & inside)
+    return RetentionAnswer(
+        **said, columns=labels, counts=np.where(inside, counts, -1), complete=complete & inside
+    )
 
 
 def _course_time(context: _Context, question: Retention, selection: Selection) -> RetentionAnswer:
     periods = context.periods(question, question.interval)
     returning = resolve(question.returning, context.state.dictionaries)
-    counts, answered_from = course_time.course_triangle(context.state, question, selection, returning, periods)
+    counts, answered_from = course_time.course_triangle(
+        context.state, question, selection, returning, periods
+    )
     complete = course_time.course_completeness(question, counts, periods, context.as_of_ms)
     said = _said(context, question, periods, answered_from, selection, returning)
     return _triangle_answer(said, question, counts, complete)
@@ -197,20 +231,29 @@ def _lifecycle(context: _Context, question: Lifecycle, selection: Selection) -> 
     new, returning, resurrecting, dormant = counts
     return LifecycleAnswer(
         **_said(context, question, periods, activity.answered_from, selection),
-        new=new, returning=returning, resurrecting=resurrecting, dormant=dormant,
-        complete=periods.complete(context.as_of_ms))
+        new=new,
+        returning=returning,
+        resurrecting=resurrecting,
+        dormant=dormant,
+        complete=periods.complete(context.as_of_ms),
+    )
 
 
 def _stickiness(context: _Context, question: Stickiness, selection: Selection) -> StickinessAnswer:
     periods = context.periods(question, question.interval)
     activity = _activity(context, periods, selection)
     learners = simple.stickiness_counts(activity, selection, periods, context.state.run)
-    return StickinessAnswer(**_said(context, question, periods, activity.answered_from, selection),
-                            learners=learners, complete=periods.complete(context.as_of_ms))
+    return StickinessAnswer(
+        **_said(context, question, periods, activity.answered_from, selection),
+        learners=learners,
+        complete=periods.complete(context.as_of_ms),
+    )
 
 
 def _active(context: _Context, question: Active, selection: Selection) -> ActiveAnswer:
-    shown: dict[Interval, Periods] = {i: context.periods(question, i) for i in ("day", "week", "month")}
+    shown: dict[Interval, Periods] = {
+        i: context.periods(question, i) for i in ("day", "week", "month")
+    }
     week, month = shown["week"], shown["month"]
     # Ratios look at all days and weeks of a shown week or month, also at those outside of the range.
     wide: dict[Interval, Periods] = dict(shown)
@@ -236,7 +279,9 @@ def _active(context: _Context, question: Active, selection: Selection) -> Active
     return ActiveAnswer(**said, **series, **ratios)
 
 
-def _series(shown: Periods, wide: Periods, counts: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_]) -> Series:
+def _series(
+    shown: Periods, wide: Periods, counts: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_]
+) -> Series:
     """Cut the shown periods out of more."""
     if not shown.count:
         return Series((), np.zeros(0, np.int64), np.zeros(0, np.bool_))

@@ -48,8 +48,10 @@ def parts(state: State, question: Question) -> Parts:
     notes = ()
     if rest:
         found.append((OTHER, (Condition(field, tuple(rest)),)))
-        notes = (f"{field} has {len(ranked)} values; the {len(top)} of most learners are shown, {len(rest)} are "
-                 f"joined in {OTHER}",)
+        notes = (
+            f"{field} has {len(ranked)} values; the {len(top)} of most learners are shown, {len(rest)} are "
+            f"joined in {OTHER}",
+        )
     if field not in TEXT_FIELDS and counts[0]:
         found.append((NONE, (Condition(field, (NONE,)),)))
     return Parts(tuple(found), notes)
@@ -83,17 +85,23 @@ def _by_track(state: State, selection: Selection) -> Counts:
     return counts
 
 
-def _by_code(partitions: Sequence[Partition], name: str, count: int, selection: Selection) -> Counts:
+def _by_code(
+    partitions: Sequence[Partition], name: str, count: int, selection: Selection
+) -> Counts:
     counts = np.zeros(count + 1, np.int64)
     for partition in partitions:
         codes = partition.codes.get(name)
-        places = np.zeros(partition.rows, np.int32) if codes is None else codes[: partition.rows] + 1
+        places = (
+            np.zeros(partition.rows, np.int32) if codes is None else codes[: partition.rows] + 1
+        )
         chosen = np.ones(partition.rows, np.bool_)
         mask = partition_mask(partition, Selection(learners=selection.learners))
         if mask is not None:
             chosen &= mask != 0
         if selection.tracks is not None:
-            chosen &= (track_words(partition, selection.tracks)[:, : partition.rows] != 0).any(axis=0)
+            chosen &= (track_words(partition, selection.tracks)[:, : partition.rows] != 0).any(
+                axis=0
+            )
         counts += np.bincount(places[chosen], minlength=count + 1)
     return counts
 
@@ -110,7 +118,9 @@ def _from_history(state: State, field: str, count: int, selection: Selection) ->
             codes = np.full(len(segment), -1, np.int32)
         seen = np.full(count + 1, -1, np.int64)
         found = np.empty(len(segment), np.int64)
-        used = _distinct_pairs(segment.offsets, sealed(rows), sealed(codes.astype(np.int32)), keep, seen, found)
+        used = _distinct_pairs(
+            segment.offsets, sealed(rows), sealed(codes.astype(np.int32)), keep, seen, found
+        )
         pairs.append(found[:used].copy())
     if not pairs:
         return np.zeros(count + 1, np.int64)

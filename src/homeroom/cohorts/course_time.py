@@ -60,8 +60,20 @@ def course_triangle(
         words = track_words(back, tracks)
         if back is not partition:
             words = _words_of(back, partition, words)
-        groups, first_day = sealed(periods.of_days(days)), int(shown_days[0]) if len(shown_days) else 0
-        _add_enrolments(words, back.first_word, sealed(days.astype(np.int64)), groups, first_day, edges, spans, counts)
+        groups, first_day = (
+            sealed(periods.of_days(days)),
+            int(shown_days[0]) if len(shown_days) else 0,
+        )
+        _add_enrolments(
+            words,
+            back.first_word,
+            sealed(days.astype(np.int64)),
+            groups,
+            first_day,
+            edges,
+            spans,
+            counts,
+        )
     return counts, answered_from
 
 
@@ -106,14 +118,24 @@ def _starts(state: State, question: Retention, selection: Selection) -> list[Int
     if question.align == "enrolment":
         if selection.tracks is None or _ENROLMENT in selection.tracks:
             enrolled = [_first_day(p, frozenset({_ENROLMENT})) for p in parts]
-            return [np.where(day >= 0, day, first) for day, first in zip(enrolled, firsts, strict=True)]
+            return [
+                np.where(day >= 0, day, first) for day, first in zip(enrolled, firsts, strict=True)
+            ]
         return firsts
     began = np.full(len(state.dictionaries.course), np.iinfo(np.int32).max, np.int32)
     for partition, first in zip(parts, firsts, strict=True):
         seen = first >= 0
-        np.minimum.at(began, partition.codes[COURSE][: partition.rows][seen] if partition.rows else [], first[seen])
-    return [np.where(first >= 0, began[partition.codes[COURSE][: partition.rows]], -1).astype(np.int32)
-            if partition.rows else first for partition, first in zip(parts, firsts, strict=True)]
+        np.minimum.at(
+            began,
+            partition.codes[COURSE][: partition.rows][seen] if partition.rows else [],
+            first[seen],
+        )
+    return [
+        np.where(first >= 0, began[partition.codes[COURSE][: partition.rows]], -1).astype(np.int32)
+        if partition.rows
+        else first
+        for partition, first in zip(parts, firsts, strict=True)
+    ]
 
 
 def _first_day(partition: Partition, tracks: frozenset[int] | None) -> Int32s:
@@ -134,7 +156,10 @@ def _edges(interval: Interval, start_days: npt.NDArray[np.int64], count: int) ->
     if interval != "month":
         width = 7 if interval == "week" else 1
         return sealed(start_days[:, None] + width * np.arange(count + 1, dtype=np.int64)[None, :])
-    rows = [[day_of_date(_months_later(date_of(int(day)), k)) for k in range(count + 1)] for day in start_days]
+    rows = [
+        [day_of_date(_months_later(date_of(int(day)), k)) for k in range(count + 1)]
+        for day in start_days
+    ]
     return sealed(np.array(rows, np.int64).reshape(len(start_days), count + 1))
 
 
@@ -178,7 +203,9 @@ def _add_enrolments(words, first_word, days, groups, first_day, edges, spans, co
                     break
 
 
-def course_completeness(question: Retention, counts: Counts, periods: Periods, as_of_ms: int) -> npt.NDArray[np.bool_]:
+def course_completeness(
+    question: Retention, counts: Counts, periods: Periods, as_of_ms: int
+) -> npt.NDArray[np.bool_]:
     """Return which cells cannot change any more: course period k has ended for a start on the row's last date."""
     rows = len(counts)
     ended = np.zeros((rows, rows + 1), np.bool_)

@@ -120,26 +120,37 @@ def _narrowed(chosen: Selection, condition: Condition, dictionaries: Dictionarie
         codes = _track_codes(condition)
         return replace(chosen, tracks=codes if chosen.tracks is None else chosen.tracks & codes)
     if name in NUMBER_FIELDS:
-        test = Test(name, op=condition.op, numbers=tuple(float(value) for value in condition.values))
+        test = Test(
+            name, op=condition.op, numbers=tuple(float(value) for value in condition.values)
+        )
         return replace(chosen, tests=(*chosen.tests, test))
     if name in FLAG_FIELDS:
         wanted = {"true": 1, "false": 0}
         hit = {wanted[value] for value in condition.values}
         allowed = [(value in hit) == (condition.op == "=") for value in (-1, 0, 1)]
-        return replace(chosen, tests=(*chosen.tests, Test(name, sealed(np.array(allowed, np.uint8)))))
+        return replace(
+            chosen, tests=(*chosen.tests, Test(name, sealed(np.array(allowed, np.uint8))))
+        )
     if name in ("verb", "activity", "course"):
         return _with_codes(chosen, condition, getattr(dictionaries, name).values)
     if name not in dictionaries.attributes:
         _refuse_field(name, dictionaries)
     allowed_values, notes = _allowed(condition, dictionaries.attributes[name].values)
-    return replace(chosen, learners=(*chosen.learners, (name, allowed_values)), notes=chosen.notes + notes)
+    return replace(
+        chosen, learners=(*chosen.learners, (name, allowed_values)), notes=chosen.notes + notes
+    )
 
 
 def _with_codes(chosen: Selection, condition: Condition, values: Sequence[str]) -> Selection:
     allowed, notes = _allowed(condition, values)
     chosen = replace(chosen, notes=chosen.notes + notes)
     codes = np.flatnonzero(allowed) - 1
-    if condition.field == "course" and condition.op == "=" and len(codes) == 1 and chosen.course is None:
+    if (
+        condition.field == "course"
+        and condition.op == "="
+        and len(codes) == 1
+        and chosen.course is None
+    ):
         return replace(chosen, course=int(codes[0]))
     return replace(chosen, tests=(*chosen.tests, Test(condition.field, allowed)))
 
@@ -147,7 +158,9 @@ def _with_codes(chosen: Selection, condition: Condition, values: Sequence[str]) 
 def _track_codes(condition: Condition) -> frozenset[int]:
     unknown = [value for value in condition.values if value not in TRACKS]
     if unknown:
-        raise QuestionError(f"{condition}: track is {unknown[0]!r}, which is none of {', '.join(TRACKS)}")
+        raise QuestionError(
+            f"{condition}: track is {unknown[0]!r}, which is none of {', '.join(TRACKS)}"
+        )
     named = frozenset(TRACKS.index(value) for value in condition.values)
     return named if condition.op == "=" else frozenset(range(len(TRACKS))) - named
 
@@ -158,7 +171,11 @@ def _allowed(condition: Condition, values: Sequence[str]) -> tuple[Flags, tuple[
     parts = condition.field in ("verb", "activity")
     notes = []
     for wanted in condition.values:
-        hits = [i for i, value in enumerate(values) if value == wanted or (parts and _is_last_part(wanted, value))]
+        hits = [
+            i
+            for i, value in enumerate(values)
+            if value == wanted or (parts and _is_last_part(wanted, value))
+        ]
         allowed[[i + 1 for i in hits]] = 1
         if wanted == NONE:
             allowed[0] = 1
@@ -177,7 +194,15 @@ def _is_last_part(wanted: str, value: str) -> bool:
 
 
 def _refuse_field(name: str, dictionaries: Dictionaries) -> None:
-    known = ["verb", "activity", "course", "track", *NUMBER_FIELDS, *FLAG_FIELDS, *sorted(dictionaries.attributes)]
+    known = [
+        "verb",
+        "activity",
+        "course",
+        "track",
+        *NUMBER_FIELDS,
+        *FLAG_FIELDS,
+        *sorted(dictionaries.attributes),
+    ]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise QuestionError(f"field {name!r} is not in the data{hint} Fields: {', '.join(known)}")

@@ -63,13 +63,17 @@ class Periods:
     def _local(self, ms: int) -> str:
         offset = int(self.zone.offsets_ms[bisect.bisect_right(self.zone.starts_ms, ms) - 1])  # type: ignore[arg-type]
         local = dt.timezone(dt.timedelta(milliseconds=offset))
-        return (_EPOCH + dt.timedelta(milliseconds=ms)).astimezone(local).isoformat(timespec="minutes")
+        return (
+            (_EPOCH + dt.timedelta(milliseconds=ms)).astimezone(local).isoformat(timespec="minutes")
+        )
 
     def complete(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
         """Which periods have ended by then, bool of shape (count,)."""
         if self.interval == "hour":
             return self.edges_ms[2:] <= as_of_ms
-        return np.array([day_start_ms(int(day), self.zone) <= as_of_ms for day in self.days[2:]], np.bool_)
+        return np.array(
+            [day_start_ms(int(day), self.zone) <= as_of_ms for day in self.days[2:]], np.bool_
+        )
 
     @cached_property
     def day_table(self) -> tuple[int, npt.NDArray[np.int32]]:
@@ -78,7 +82,9 @@ class Periods:
         widths = np.diff(self.days)
         return first, sealed(np.repeat(np.arange(1, len(widths) + 1, dtype=np.int32), widths))
 
-    def pieces(self, first_word: int, word_count: int) -> tuple[Int64s, Int64s, npt.NDArray[np.uint64]]:
+    def pieces(
+        self, first_word: int, word_count: int
+    ) -> tuple[Int64s, Int64s, npt.NDArray[np.uint64]]:
         """Write each ``bits`` row as masks on day words ``first_word`` … + ``word_count`` - 1.
 
         Returns (starts, word, bits): row p is met by a bit of ``bits[j]`` in word ``word[j]`` (counted from
@@ -87,7 +93,9 @@ class Periods:
         edges = [first_word * limits.DAYS_PER_WORD, *(int(d) for d in self.days)]
         starts, words, bits = [0], [], []
         for low, high in zip(edges[:-1], edges[1:], strict=True):
-            for word in range(max(low // limits.DAYS_PER_WORD, first_word), first_word + word_count):
+            for word in range(
+                max(low // limits.DAYS_PER_WORD, first_word), first_word + word_count
+            ):
                 base = word * limits.DAYS_PER_WORD
                 if base >= high:
                     break
@@ -111,7 +119,9 @@ def _ones(bits: int) -> int:
     return (1 << min(max(bits, 0), limits.DAYS_PER_WORD)) - 1
 
 
-def make_periods(interval: Interval, zone: Zone, week_start: WeekStart, first: dt.date, last: dt.date) -> Periods:
+def make_periods(
+    interval: Interval, zone: Zone, week_start: WeekStart, first: dt.date, last: dt.date
+) -> Periods:
     """Return the periods that meet the range ``first``–``last``, both dates included.
 
     Raises `QuestionError` if there are more than ``limits.PERIODS_MAX``.
@@ -130,7 +140,9 @@ def make_periods(interval: Interval, zone: Zone, week_start: WeekStart, first: d
     return day_periods(interval, zone, week_start, first, last)
 
 
-def day_periods(interval: Interval, zone: Zone, week_start: WeekStart, first: dt.date, last: dt.date) -> Periods:
+def day_periods(
+    interval: Interval, zone: Zone, week_start: WeekStart, first: dt.date, last: dt.date
+) -> Periods:
     """Return periods of days, weeks or months."""
     one = dt.timedelta(days=1)
     if interval == "month":
@@ -163,6 +175,10 @@ def hour_periods(zone: Zone, first: dt.date, last: dt.date) -> Periods:
         # A stretch's last instant may show a full hour that the next stretch's clock skips.
         edges.update(range(hour, end + 1, _HOUR_MS))
     ordered = sorted(edges)
-    before = bisect.bisect_right(ordered, low) - 1  # the hour that holds the first instant of the range
+    before = (
+        bisect.bisect_right(ordered, low) - 1
+    )  # the hour that holds the first instant of the range
     after = bisect.bisect_left(ordered, high)
-    return Periods("hour", zone, np.empty(0, np.int64), np.array(ordered[before - 1 : after + 1], np.int64))
+    return Periods(
+        "hour", zone, np.empty(0, np.int64), np.array(ordered[before - 1 : after + 1], np.int64)
+    )

@@ -18,8 +18,19 @@ import msgspec
 from homeroom.errors import QuestionError
 
 __all__ = [
-    "Active", "Align", "Condition", "Interval", "Lifecycle", "Match", "Mode", "Question", "Retention", "Stickiness",
-    "WeekStart", "parse_condition", "parse_question",
+    "Active",
+    "Align",
+    "Condition",
+    "Interval",
+    "Lifecycle",
+    "Match",
+    "Mode",
+    "Question",
+    "Retention",
+    "Stickiness",
+    "WeekStart",
+    "parse_condition",
+    "parse_question",
 ]
 
 Interval: TypeAlias = Literal["hour", "day", "week", "month"]
@@ -54,18 +65,24 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def check(self, where: str) -> None:
         """Raise `QuestionError` if the condition makes no sense; ``where`` names its place in the question."""
         if not self.field or not self.values:
-            raise QuestionError(f"{where}: {self} needs a field and at least one value, such as verb=played")
+            raise QuestionError(
+                f"{where}: {self} needs a field and at least one value, such as verb=played"
+            )
         numeric = self.field in NUMBER_FIELDS
         if self.op in ("=", "!="):
             if self.field in FLAG_FIELDS and not set(self.values) <= {"true", "false"}:
-                raise QuestionError(f"{where}: {self.field} is true or false, not {', '.join(self.values)}")
+                raise QuestionError(
+                    f"{where}: {self.field} is true or false, not {', '.join(self.values)}"
+                )
         elif not numeric:
             raise QuestionError(
                 f"{where}: {self.field} cannot be compared with {self.op}; only {', '.join(NUMBER_FIELDS)} can. "
                 f"Use = or !="
             )
         elif len(self.values) != 1:
-            raise QuestionError(f"{where}: {self.field}{self.op} takes one number, not {len(self.values)}")
+            raise QuestionError(
+                f"{where}: {self.field}{self.op} takes one number, not {len(self.values)}"
+            )
         for value in self.values if numeric else ():
             try:
                 float(value)
@@ -73,8 +90,14 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise QuestionError(f"{where}: {self}: {value!r} is no number") from None
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"},
-               tag_field="question"):
+class Question(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"from_": "from"},
+    tag_field="question",
+):
     """What all questions have.
 
     Parameters
@@ -105,10 +128,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.timezone is not None:
             zone(self.timezone)
         if self.as_of is not None and self.as_of.tzinfo is None:
-            raise QuestionError(f"as_of is {self.as_of.isoformat()} without a zone; add Z or an offset such as +02:00")
+            raise QuestionError(
+                f"as_of is {self.as_of.isoformat()} without a zone; add Z or an offset such as +02:00"
+            )
         if self.breakdown in (*NUMBER_FIELDS, *FLAG_FIELDS):
-            raise QuestionError(f"breakdown is {self.breakdown}; break down by course, track, verb, activity or "
-                                f"an attribute of the learner")
+            raise QuestionError(
+                f"breakdown is {self.breakdown}; break down by course, track, verb, activity or "
+                f"an attribute of the learner"
+            )
         for place, conditions in self._conditions().items():
             for condition in conditions:
                 condition.check(place)
@@ -120,8 +147,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Write the question as plain data, without what is at its default; `parse_question` reads it back."""
         written: dict[str, Any] = msgspec.to_builtins(self)
         defaults = msgspec.to_builtins(type(self)())
-        return {key: value for key, value in written.items()
-                if key == "question" or value != defaults[key]}
+        return {
+            key: value
+            for key, value in written.items()
+            if key == "question" or value != defaults[key]
+        }
 
 
 class Retention(Question, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="retention"):
@@ -156,14 +186,19 @@ class Retention(Question, frozen=True, kw_only=True, forbid_unknown_fields=True,
             if first <= last or end < first:
                 raise QuestionError(
                     f"brackets holds {first}-{end} after {last}; each must begin after the one before it ends, from "
-                    f"1, such as 1, 2-7, 8-30")
+                    f"1, such as 1, 2-7, 8-30"
+                )
             last = end
         if self.align != "calendar":
             if self.mode == "recurring" or self.entry:
-                raise QuestionError(f"align is {self.align}: course time has one start an enrolment, so mode must be "
-                                    f"first-time and entry empty")
+                raise QuestionError(
+                    f"align is {self.align}: course time has one start an enrolment, so mode must be "
+                    f"first-time and entry empty"
+                )
             if self.interval == "hour":
-                raise QuestionError(f"align is {self.align}: course time is counted in days, weeks or months")
+                raise QuestionError(
+                    f"align is {self.align}: course time is counted in days, weeks or months"
+                )
 
     def _conditions(self) -> dict[str, tuple[Condition, ...]]:
         return {"filters": self.filters, "entry": self.entry, "returning": self.returning}
@@ -201,7 +236,9 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(name, sorted(zoneinfo.available_timezones()), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(
+            name, sorted(zoneinfo.available_timezones()), n=3, cutoff=0.5
+        )
         hint = f"; did you mean {' or '.join(near)}?" if near else ", such as Europe/Berlin or UTC"
         raise QuestionError(f"timezone is {name!r}, which is no IANA time zone{hint}") from None
 
@@ -210,10 +247,18 @@ def parse_condition(text: str) -> Condition:
     """Read a condition as the command line writes it: ``verb=played,paused``, ``score>=0.5``, ``country!=DE``."""
     match = _CONDITION.match(text)
     if match is None:
-        raise QuestionError(f"condition {text!r} has no operator; write FIELD=VALUE, such as verb=played")
+        raise QuestionError(
+            f"condition {text!r} has no operator; write FIELD=VALUE, such as verb=played"
+        )
     field, operator, values = match.groups()
     condition = msgspec.convert(
-        {"field": field, "op": operator, "values": [v.strip() for v in values.split(",") if v.strip()]}, Condition)
+        {
+            "field": field,
+            "op": operator,
+            "values": [v.strip() for v in values.split(",") if v.strip()],
+        },
+        Condition,
+    )
     condition.check(f"condition {text!r}")
     return condition
 
@@ -226,14 +271,18 @@ def parse_question(written: Mapping[str, Any]) -> Question:
     """
     kind = _BY_NAME.get(str(written.get("question")))
     if kind is None:
-        raise QuestionError(f"question is {written.get('question')!r}; it must be one of {', '.join(_BY_NAME)}")
+        raise QuestionError(
+            f"question is {written.get('question')!r}; it must be one of {', '.join(_BY_NAME)}"
+        )
     data = dict(written)
     known = {f.encode_name for f in msgspec.structs.fields(kind)} | {"question"}
     for field in data:
         if field not in known:
             near = difflib.get_close_matches(field, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise QuestionError(f"{kind.name} has no field {field!r}{hint} Fields: {', '.join(sorted(known))}")
+            raise QuestionError(
+                f"{kind.name} has no field {field!r}{hint} Fields: {', '.join(sorted(known))}"
+            )
     for field in ("filters", "entry", "returning"):
         if field in data:
             data[field] = [_plain_condition(field, item) for item in _listed(field, data[field])]
@@ -269,6 +318,8 @@ def _bracket(item: object) -> tuple[int, int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?", item)
         if match:
             return int(match[1]), int(match[2] or match[1])
-    elif isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(i, int) for i in item):
+    elif (
+        isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(i, int) for i in item)
+    ):
         return int(item[0]), int(item[1])
     raise QuestionError(f"brackets holds {item!r}; write 1, 2-7 or 8-30")

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from homeroom.cohorts.activity import Activity, partition_mask, track_words
 from homeroom.cohorts.kernels import bits as kernels
 from homeroom.cohorts.kernels import triangles
-from homeroom.cohorts.kernels.vectors import BLOCK_WORDS, PLANES
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.periods import LEAD, Periods
 from homeroom.cohorts.questions import Retention
@@ -22,7 +21,14 @@ from homeroom.events.texts import sealed
 from homeroom.state.running import Run, shares
 from homeroom.state.table import Partition, SubjectTable
 
-__all__ = ["bit_triangle", "clustered_triangle", "column_labels", "completeness", "is_clustered_question", "shown"]
+__all__ = [
+    "bit_triangle",
+    "clustered_triangle",
+    "column_labels",
+    "completeness",
+    "is_clustered_question",
+    "shown",
+]
 
 Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -39,7 +45,9 @@ def is_clustered_question(question: Retention) -> bool:
     )
 
 
-def clustered_triangle(table: SubjectTable, selection: Selection, periods: Periods, run: Run) -> Counts:
+def clustered_triangle(
+    table: SubjectTable, selection: Selection, periods: Periods, run: Run
+) -> Counts:
     """Return the first-time triangle of any activity, int64 of shape (periods, periods), from clustered columns."""
     parts = [(p, partition_mask(p, selection)) for p in table.partitions if p.rows]
     results = [np.zeros((periods.count, periods.count), np.int64) for _ in range(run.workers)]
@@ -51,24 +59,30 @@ def clustered_triangle(table: SubjectTable, selection: Selection, periods: Perio
 
         return work
 
-    run([task(share, counts) for share, counts in zip(shares(parts, run.workers), results, strict=False)])
+    run(
+        [
+            task(share, counts)
+            for share, counts in zip(shares(parts, run.workers), results, strict=False)
+        ]
+    )
     return np.add.reduce(results)
 
 
 def _add_partition(partition: Partition, mask: object, periods: Periods, counts: Counts) -> None:
     words = track_words(partition, None)
-    run_days, run_starts = sealed(partition.run_days), sealed(partition.run_starts)
-    if periods.interval == "day":
-        scratch = np.zeros(PLANES * 8 + 16 + BLOCK_WORDS, np.uint64)
-        triangles.day_triangle(
-            words, partition.first_word, run_days, run_starts, mask, int(periods.days[1]), scratch, counts)
-    else:
-        pieces = _shown_pieces(partition, periods)
-        triangles.mask_triangle(words, sealed(periods.of_days(run_days)), run_starts, mask, pieces, counts)
+    pieces = _shown_pieces(partition, periods)
+    segments = triangles.cut_segments(pieces, partition.word_count)
+    scratch = np.zeros(triangles.SCRATCH_WORDS, np.uint64)
+    run_periods = sealed(periods.of_days(partition.run_days))
+    triangles.segment_triangle(
+        words, run_periods, sealed(partition.run_starts), mask, segments, scratch, counts
+    )
     _add_out_of_place(partition, words, mask, periods, counts)
 
 
-def _add_out_of_place(partition: Partition, words: object, mask: object, periods: Periods, counts: Counts) -> None:
+def _add_out_of_place(
+    partition: Partition, words: object, mask: object, periods: Periods, counts: Counts
+) -> None:
     """Count the rows that came since the last clustering, and move those whose first day became earlier."""
     displaced = partition.displaced()
     tail = np.arange(partition.clustered_rows, partition.rows)
@@ -81,7 +95,9 @@ def _add_out_of_place(partition: Partition, words: object, mask: object, periods
         (displaced, partition.start_day[displaced], 1),
         (tail, partition.start_day[tail], 1),
     ):
-        triangles.add_rows(words, sealed(rows), sealed(periods.of_days(days)), sign, mask, pieces, counts)
+        triangles.add_rows(
+            words, sealed(rows), sealed(periods.of_days(days)), sign, mask, pieces, counts
+        )
 
 
 def _shown_pieces(partition: Partition, periods: Periods) -> tuple[object, ...]:
@@ -90,7 +106,12 @@ def _shown_pieces(partition: Partition, periods: Periods) -> tuple[object, ...]:
 
 
 def bit_triangle(
-    activity: Activity, question: Retention, entry: Selection, returning: Selection, periods: Periods, run: Run
+    activity: Activity,
+    question: Retention,
+    entry: Selection,
+    returning: Selection,
+    periods: Periods,
+    run: Run,
 ) -> Counts:
     """Return counts, int64 of shape (periods, columns), from period bits.
 
@@ -110,13 +131,21 @@ def bit_triangle(
 
         return work
 
-    run([task(share, counts) for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)])
+    run(
+        [
+            task(share, counts)
+            for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)
+        ]
+    )
     return np.add.reduce(results)
 
 
 def _add_block(
-    question: Retention, group: npt.NDArray[np.uint64], back: npt.NDArray[np.uint64], spans: Counts | None,
-    counts: Counts
+    question: Retention,
+    group: npt.NDArray[np.uint64],
+    back: npt.NDArray[np.uint64],
+    spans: Counts | None,
+    counts: Counts,
 ) -> None:
     if question.mode == "first-time":
         kernels.keep_first(group)
@@ -147,7 +176,11 @@ def _spans(question: Retention, count: int) -> Counts | None:
 def shown(question: Retention, counts: Counts) -> Flags:
     """Return which cells lie within the range, bool of the shape of ``counts``."""
     periods = len(counts)
-    firsts = np.array([0, *(first for first, _ in question.brackets)]) if question.brackets else np.arange(periods)
+    firsts = (
+        np.array([0, *(first for first, _ in question.brackets)])
+        if question.brackets
+        else np.arange(periods)
+    )
     return np.arange(periods)[:, None] + firsts[None, :] < periods
 
 

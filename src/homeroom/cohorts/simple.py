@@ -18,7 +18,11 @@ Counts = npt.NDArray[np.int64]
 
 
 def _summed(
-    activity: Activity, behaviour: Selection, shape: tuple[int, ...], add: Callable[[Bits, Counts], None], run: Run
+    activity: Activity,
+    behaviour: Selection,
+    shape: tuple[int, ...],
+    add: Callable[[Bits, Counts], None],
+    run: Run,
 ) -> Counts:
     """Add up what ``add`` counts in each block of learners."""
     results = [np.zeros(shape, np.int64) for _ in range(run.workers)]
@@ -30,16 +34,25 @@ def _summed(
 
         return work
 
-    run([task(share, counts) for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)])
+    run(
+        [
+            task(share, counts)
+            for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)
+        ]
+    )
     return np.add.reduce(results)
 
 
-def lifecycle_counts(activity: Activity, behaviour: Selection, periods: Periods, run: Run) -> Counts:
+def lifecycle_counts(
+    activity: Activity, behaviour: Selection, periods: Periods, run: Run
+) -> Counts:
     """Return (new, returning, resurrecting, dormant), int64 of shape (4, periods)."""
     return _summed(activity, behaviour, (4, periods.count), kernels.count_lifecycle, run)
 
 
-def stickiness_counts(activity: Activity, behaviour: Selection, periods: Periods, run: Run) -> Counts:
+def stickiness_counts(
+    activity: Activity, behaviour: Selection, periods: Periods, run: Run
+) -> Counts:
     """Return the learners by number of active periods from 1 on, int64 of shape (periods,)."""
 
     def add(bits: Bits, counts: Counts) -> None:
@@ -58,7 +71,8 @@ def active_counts(activity: Activity, behaviour: Selection, periods: Periods, ru
 
 
 def mean_share(
-    short: tuple[Periods, Counts, npt.NDArray[np.bool_]], long: tuple[Periods, Counts, npt.NDArray[np.bool_]]
+    short: tuple[Periods, Counts, npt.NDArray[np.bool_]],
+    long: tuple[Periods, Counts, npt.NDArray[np.bool_]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return for each long period the mean of the short ones that begin in it over its own number, and whether it
     is complete. Each side is (periods, counts, which have ended); the short ones must cover the long ones."""

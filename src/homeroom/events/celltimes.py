@@ -140,7 +140,7 @@ def _numbers_ms(text: pa.Array) -> Float64s:
 
 
 def _numeric(text: pa.Array) -> Mask | None:
-    """Return which texts are numbers, None if none is; ISO text has a dash at its fifth place, which is quick to see."""
+    """Return which texts are numbers, None if none is; the dash at the fifth place of ISO text is quick to see."""
     if (
         len(text) == 0
         or pc.all(pc.equal(pc.binary_slice(text.cast(pa.binary()), 4, 5), b"-")).as_py()

@@ -14,7 +14,7 @@ guessing, and gives no line number for a record that it merged out of two.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -27,7 +27,15 @@ import pyarrow.csv as pa_csv
 from homeroom.events.model import Int64s, Reason, Reject
 from homeroom.limits import LINE_BYTES_MAX, QUOTED_LINES_MAX
 
-__all__ = ["Columns", "Dialect", "Records", "cut_last_records", "cut_records", "parse_records", "split_record"]
+__all__ = [
+    "Columns",
+    "Dialect",
+    "Records",
+    "cut_last_records",
+    "cut_records",
+    "parse_records",
+    "split_record",
+]
 
 Positions: TypeAlias = npt.NDArray[np.intp]
 
@@ -186,8 +194,31 @@ def _by_arrow(
         uneven.append((row.number, row.actual_columns))
         return "skip"
 
+    if text.count(b"\r") != text.count(b"\r\n"):
+        return None  # Arrow also ends a record at a carriage return alone
+    table = _arrow_table(text, records, dialect, wanted, None)
+    # Arrow shows an uneven row as text, and cannot show one that is no UTF-8.
+    if table is None and _is_utf8(text):
+        table = _arrow_table(text, records, dialect, wanted, set_aside)
+    if table is None:
+        return None
+    lines = _record_lines(text, table.num_rows + len(uneven)) + first_line
+    if len(lines) != table.num_rows + len(uneven):
+        return None
+    rejects = [_uneven(int(lines[number - 1]), count, dialect) for number, count in uneven]
+    lines = np.delete(lines, [number - 1 for number, _ in uneven]) if uneven else lines
+    return Columns({name: _whole(table.column(name)) for name in wanted}, lines, rejects)
+
+
+def _arrow_table(
+    text: bytes,
+    records: Records,
+    dialect: Dialect,
+    wanted: Sequence[str],
+    set_aside: Callable[[pa_csv.InvalidRow], str] | None,
+) -> pa.Table | None:
     try:
-        table = pa_csv.read_csv(
+        return pa_csv.read_csv(
             pa.BufferReader(text),
             read_options=pa_csv.ReadOptions(
                 column_names=dialect.names, use_threads=False, block_size=len(text) + 1
@@ -206,12 +237,14 @@ def _by_arrow(
         )
     except pa.ArrowInvalid:
         return None
-    lines = _record_lines(text, table.num_rows + len(uneven)) + first_line
-    if len(lines) != table.num_rows + len(uneven):
-        return None
-    rejects = [_uneven(int(lines[number - 1]), count, dialect) for number, count in uneven]
-    lines = np.delete(lines, [number - 1 for number, _ in uneven]) if uneven else lines
-    return Columns({name: _whole(table.column(name)) for name in wanted}, lines, rejects)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _uneven(line: int, count: int, dialect: Dialect) -> Reject:

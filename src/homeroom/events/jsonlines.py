@@ -1,9 +1,9 @@
 """Many JSON texts at once, and each broken one alone.
 
 Decoding a megabyte of lines in one call is twice as quick as a call a line, but says of a broken line only that the
-megabyte is broken. So the quick call is tried first, and a chunk that fails is read again line by line: what is
-sound becomes an item, what is not becomes a `Reject` with its line, its reason and the path of the field, never its
-content. Both ways must agree on every line, whatever stands beside it in the chunk; so what the quick call would
+megabyte is broken. So the quick call is tried first, and a chunk that fails is halved until the broken lines stand
+alone: what is sound becomes an item, what is not becomes a `Reject` with its line, its reason and the path of the
+field, never its content. Both ways must agree on every line, whatever stands beside it in the chunk; so what the quick call would
 let through (bytes that are no UTF-8 in a field that is stepped over, nesting beyond the bound, two values on a
 line) is looked for before it.
 
@@ -11,7 +11,7 @@ Elements of an array are read in the same two ways; their place in the array sta
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -74,64 +74,84 @@ class JsonReader(Generic[T]):
         """Decode whole lines, one text a line; blank lines are no lines."""
         if first_line == 1:
             chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
-        line_ends, sound = quick_look(chunk)
-        if sound and _is_utf8(chunk):
-            values = self._quickly(chunk)
-            lines = _line_numbers(chunk, line_ends, first_line, len(values))
-            if lines is not None:
-                return Items(values, lines, [])
+        values = self._of_lines(chunk)
+        lines = _line_numbers(chunk, first_line, len(values))
+        if lines is not None:
+            return Items(values, lines, [])
         texts = enumerate(chunk.split(b"\n"), first_line)
-        return self._carefully(_Piece(line, text) for line, text in texts if text.strip(_BLANK))
+        pieces = [_Piece(line, text) for line, text in texts if text.strip(_BLANK)]
+        return self._sifted(pieces, lambda some: self._of_lines(b"\n".join(p.text for p in some)))
 
     def document(self, data: bytes) -> Items[T]:
         """Decode a whole document: an array, an object that holds one, or one object that is an item itself."""
         data = data.removeprefix(_BYTE_ORDER_MARK)
         opening = _array_opening(data, self._members)
         if opening < 0:
-            return self._carefully([_Piece(1, data)] if data.strip(_BLANK) else [])
+            whole = [_Piece(1, data)] if data.strip(_BLANK) else []
+            return self._sifted(whole, self._of_elements)
         places, closed = split_array(data, opening)
         pieces = [_Piece(n, data[a:b]) for n, (a, b) in enumerate(places.tolist(), 1)]
-        items = self._elements(pieces)
+        items = self._sifted(pieces, self._of_elements)
         if not closed:
             detail = "the array is not closed: the document ends too early"
             items.rejects.append(Reject("", len(pieces) + 1, Reason.TRUNCATED, detail))
         return items
 
-    def _quickly(self, chunk: bytes) -> list[T]:
-        """Decode all lines in one call; none if any of them is broken."""
+    def _of_lines(self, chunk: bytes) -> list[T]:
+        """Decode all lines in one call; none if any of them may be unsound."""
+        if not (quick_look(chunk)[1] and _is_utf8(chunk)):
+            return []
         try:
             return self._one.decode_lines(chunk)
         except (ValueError, RecursionError):
             return []
 
-    def _elements(self, pieces: list[_Piece]) -> Items[T]:
-        values: list[T] = []
-        joined = b",".join(piece.text for piece in pieces)
-        if _is_utf8(joined) and not any(nests_too_deep(piece.text) for piece in pieces):
-            try:
-                values = self._list.decode(b"[" + joined + b"]")
-            except (ValueError, RecursionError):
-                values = []
-        if len(values) == len(pieces):
-            return Items(values, np.arange(1, len(values) + 1, dtype=np.int64), [])
-        return self._carefully(pieces)
+    def _of_elements(self, pieces: Sequence[_Piece]) -> list[T]:
+        """Decode all elements in one call; none if any of them may be unsound."""
+        if any(nests_too_deep(piece.text) for piece in pieces):
+            return []
+        joined = b"[" + b",".join(piece.text for piece in pieces) + b"]"
+        if not _is_utf8(joined):
+            return []
+        try:
+            return self._list.decode(joined)
+        except (ValueError, RecursionError):
+            return []
 
-    def _carefully(self, pieces: Iterable[_Piece]) -> Items[T]:
-        values: list[T] = []
+    def _sifted(self, pieces: list[_Piece], decode: Callable[[list[_Piece]], list[T]]) -> Items[T]:
+        """Decode all pieces: halves that are sound in one call, and what is broken alone.
+
+        One broken line of a thousand costs the decoding of about two thousand this way, and not a thousand calls.
+        """
+        found: Items[T] = Items([], np.empty(0, np.int64), [])
         lines: list[int] = []
-        rejects: list[Reject] = []
-        for piece in pieces:
-            try:
-                _refuse_unsound(piece.text)
-                values.append(self._one.decode(piece.text))
-                lines.append(piece.line)
-            except _UnsoundError as error:
-                rejects.append(Reject("", piece.line, error.reason, error.detail))
-            except msgspec.ValidationError as error:
-                rejects.append(Reject("", piece.line, *_explain(str(error))))
-            except (ValueError, RecursionError):
-                rejects.append(Reject("", piece.line, *why_not_json(piece.text)))
-        return Items(values, np.array(lines, np.int64), rejects)
+        waiting = [pieces] if pieces else []
+        while waiting:
+            some = waiting.pop()
+            if len(some) == 1:
+                self._exactly(some[0], found, lines)
+                continue
+            values = decode(some)
+            if len(values) == len(some):
+                found.values.extend(values)
+                lines.extend(piece.line for piece in some)
+            else:
+                middle = len(some) // 2
+                waiting += [some[middle:], some[:middle]]
+        return Items(found.values, np.array(lines, np.int64), found.rejects)
+
+    def _exactly(self, piece: _Piece, found: Items[T], lines: list[int]) -> None:
+        """Decode one piece, or say why it is refused."""
+        try:
+            _refuse_unsound(piece.text)
+            found.values.append(self._one.decode(piece.text))
+            lines.append(piece.line)
+        except _UnsoundError as error:
+            found.rejects.append(Reject("", piece.line, error.reason, error.detail))
+        except msgspec.ValidationError as error:
+            found.rejects.append(Reject("", piece.line, *_explain(str(error))))
+        except (ValueError, RecursionError):
+            found.rejects.append(Reject("", piece.line, *why_not_json(piece.text)))
 
 
 class _UnsoundError(Exception):
@@ -165,8 +185,9 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _line_numbers(chunk: bytes, line_ends: int, first_line: int, count: int) -> Int64s | None:
+def _line_numbers(chunk: bytes, first_line: int, count: int) -> Int64s | None:
     """Give the numbers of the lines that hold text; None if there are not ``count`` of them."""
+    line_ends, _ = quick_look(chunk)
     if line_ends + (not chunk.endswith(b"\n")) == count:
         return np.arange(first_line, first_line + count, dtype=np.int64)
     texts = enumerate(chunk.split(b"\n"), first_line)

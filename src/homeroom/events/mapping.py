@@ -16,7 +16,7 @@ import re
 import tomllib
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -29,6 +29,7 @@ __all__ = [
     "EventSpec",
     "FieldSpec",
     "LookupSpec",
+    "MoodleSpec",
     "TableMapping",
     "TimeSpec",
     "When",
@@ -191,13 +192,22 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return tuple(sorted(set(sources)))
 
 
+class MoodleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a Moodle log export does not say of itself: see ``homeroom.events.moodle.MoodleCodec``."""
+
+    timezone: str = "UTC"
+    date_order: Literal["day-first", "month-first"] = "day-first"
+    issuer: str = "moodle"
+
+
 class TableMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole mapping: a row becomes one event for each spec that fits its table."""
 
     name: str = "mapping"
     about: str = ""
-    events: tuple[EventSpec, ...]
+    events: tuple[EventSpec, ...] = ()
     lookup: Mapping[str, LookupSpec] = {}
+    moodle: MoodleSpec | None = None
 
     def specs_for(self, file_name: str, names: Iterable[str]) -> tuple[EventSpec, ...]:
         """Return what fits a table of this file name and these columns; none if nothing does."""
@@ -261,6 +271,7 @@ def spec_of_names(names: Sequence[str]) -> EventSpec | None:
 # --- from TOML ---------------------------------------------------------------------------------------------------
 
 _BRACES: Final = re.compile(r"\{([^{}]+)\}")
+_GENERAL_KEYS: Final = ("name", "about", "lookup", "moodle")
 _UNITS: Final = ("auto", "iso", "s", "ms", "us", "ns", "days")
 
 
@@ -277,20 +288,21 @@ def parse_mapping(text: str, where: str) -> TableMapping:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"{where}: this is no TOML: {error}") from None
-    if "events" not in data:  # the short form: one table, its keys at the top
-        general: dict[str, Any] = {
-            key: data.pop(key) for key in ("name", "about", "lookup") if key in data
-        }
-        data = {**general, "events": [data]}
+    general: dict[str, Any] = {key: data.pop(key) for key in _GENERAL_KEYS if key in data}
+    if "events" not in data and (data or "moodle" not in general):
+        data = {"events": [data]}  # the short form: one table, its keys at the top
+    data = {"events": [], **data, **general}
     _check_keys(data, TableMapping, where)
     events = data["events"]
-    if not isinstance(events, list) or not events:
+    if not isinstance(events, list):
         raise MappingError(f"{where}: events must be tables, written [[events]]")
     data["events"] = [_event_data(event, f"{where}: events[{n}]") for n, event in enumerate(events)]
     try:
         mapping = msgspec.convert(data, TableMapping)
     except msgspec.ValidationError as error:
         raise MappingError(f"{where}: {error}") from None
+    if mapping.moodle is not None:
+        _check_zone(mapping.moodle.timezone, f"{where}: moodle")
     _check(mapping, where)
     return mapping
 
@@ -375,13 +387,17 @@ def _check_time(time: TimeSpec, where: str) -> None:
             f"{where}.format == {time.format!r}, must be one of {', '.join(_UNITS)}, or a pattern such as %d/%m/%Y"
         )
     if time.timezone is not None:
-        try:
-            zoneinfo.ZoneInfo(time.timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise MappingError(
-                f"{where}.timezone == {time.timezone!r} is no IANA name such as Europe/Paris"
-            ) from None
+        _check_zone(time.timezone, where)
     if time.format == "days" and (time.start is None or not time.starts):
         raise MappingError(
             f'{where}: format "days" needs start (a column) and starts (its values, with dates)'
         )
+
+
+def _check_zone(name: str, where: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise MappingError(
+            f"{where}.timezone == {name!r} is no IANA name such as Europe/Paris"
+        ) from None

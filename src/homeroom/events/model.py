@@ -17,8 +17,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["TRACKS", "Decoded", "EventBatch", "Float64s", "Int8s", "Int32s", "Int64s", "RawEvents", "Reason",
-           "Reject", "Strings", "UInt8s", "UInt64s"]
+__all__ = [
+    "TRACKS",
+    "Decoded",
+    "EventBatch",
+    "Float64s",
+    "Int8s",
+    "Int32s",
+    "Int64s",
+    "RawEvents",
+    "Reason",
+    "Reject",
+    "Strings",
+    "UInt8s",
+    "UInt64s",
+]
 
 Int8s: TypeAlias = npt.NDArray[np.int8]
 Int32s: TypeAlias = npt.NDArray[np.int32]
@@ -32,7 +45,14 @@ Strings: TypeAlias = Union[Sequence[str | None], pa.Array]
 ``None`` or null is "absent"."""
 
 TRACKS: tuple[str, ...] = (
-    "other", "video", "problem", "reading", "forum", "live", "navigation", "enrolment",
+    "other",
+    "video",
+    "problem",
+    "reading",
+    "forum",
+    "live",
+    "navigation",
+    "enrolment",
 )
 """The kinds of activity that have their own day bitmap; an event's track is its position here."""
 

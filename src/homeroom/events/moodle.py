@@ -30,6 +30,7 @@ from homeroom.events.jsonlines import Items, JsonReader
 from homeroom.events.model import TRACKS, Decoded, Int64s, RawEvents, Reason, Reject
 from homeroom.events.personal import without_accounts
 from homeroom.events.vocabulary import VerbTable
+from homeroom.limits import TEXT_BYTES_MAX
 
 __all__ = ["DateOrder", "MoodleCodec", "MoodleDecoded", "looks_like"]
 
@@ -73,6 +74,7 @@ _MONTHS: Final = (
 )
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIMES_CACHED: Final = 65_536
+_TIME_TEXT_MAX: Final = 64
 _SECONDS_MAX: Final = 10**12
 
 
@@ -223,7 +225,8 @@ class MoodleCodec:
         cells = zip(line.tolist(), *(texts.get(name, absent) for name in names), strict=True)
         for number, time, *rest in cells:
             try:
-                rows.append(_of_export_row(self._time_ms(time or ""), *rest, issuer=self._issuer))
+                time_ms = self._time_ms((time or "")[:_TIME_TEXT_MAX])
+                rows.append(_of_export_row(time_ms, *rest, issuer=self._issuer))
                 lines.append(number)
             except _RefusedError as error:
                 rejects.append(Reject("", number, *error.fault))
@@ -231,7 +234,12 @@ class MoodleCodec:
 
     def _events(self, rows: Sequence[_Row], lines: Sequence[int]) -> RawEvents:
         account = pa.array([row.account for row in rows], pa.string())
-        tracks = [self._by_type(row.verb, row.component) for row in rows]
+        tracks = [
+            self._by_type(row.verb, row.component)
+            if max(len(row.verb), len(row.component)) <= TEXT_BYTES_MAX
+            else -1
+            for row in rows
+        ]
         return RawEvents(
             line=np.array(lines, np.int64),
             account=account,

@@ -28,6 +28,7 @@ from homeroom.events.jsontext import nests_too_deep
 from homeroom.events.model import TRACKS, Decoded, Int64s, RawEvents, Reason, Reject
 from homeroom.events.personal import without_accounts
 from homeroom.events.vocabulary import VerbTable
+from homeroom.limits import TEXT_BYTES_MAX
 
 __all__ = ["PAGE_REQUEST", "OpenedxCodec", "looks_like"]
 
@@ -135,7 +136,9 @@ class OpenedxCodec:
 
     def _events(self, rows: Sequence["_Row"], line: Int64s) -> RawEvents:
         account = pa.array([row.account for row in rows], pa.string())
-        tracks = [self._by_type(row.verb, row.kind) for row in rows]
+        tracks = [
+            self._by_type(row.verb, row.kind) if len(row.verb) <= TEXT_BYTES_MAX else -1 for row in rows
+        ]
         return RawEvents(
             line=line,
             account=account,
@@ -194,7 +197,7 @@ def _row(event: LogLine) -> _Row:
         time=event.time if _ZONE.search(event.time) else f"{event.time}Z",
         verb=PAGE_REQUEST if path else named,
         activity=activity,
-        kind=_kind(activity),
+        kind=_kind(activity) if len(activity) <= TEXT_BYTES_MAX else "",
         course=_course(event, context, payload),
         score=_score(payload),
         success=_success(payload.get("success")),

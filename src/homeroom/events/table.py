@@ -31,7 +31,15 @@ from homeroom.events.jsonlines import Items, JsonReader
 from homeroom.events.mapping import EventSpec, FieldSpec, LookupSpec, spec_of_names
 from homeroom.events.model import Decoded, Float64s, Int64s, RawEvents, Reason, Reject, Strings
 
-__all__ = ["Lookup", "TableCodec", "TableDecoded", "columns_of_rows", "looks_like", "row_reader"]
+__all__ = [
+    "Lookup",
+    "TableCodec",
+    "TableDecoded",
+    "columns_of_rows",
+    "looks_like",
+    "row_reader",
+    "sound_columns",
+]
 
 _JOINT: Final = "\x1f"
 
@@ -105,13 +113,8 @@ class TableCodec:
         """Decode a record batch; ``first_row`` is the number of its first row, from 1."""
         line = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
         there = set(batch.schema.names)
-        columns = {name: batch.column(name) for name in self.columns if name in there}
-        try:
-            columns, line, rejects = _sound(columns, line)
-        except (pa.ArrowException, ValueError, IndexError) as error:
-            detail = f"the rows from {first_row} on are damaged ({type(error).__name__})"
-            decoded = self.decode_columns({}, line[:0])
-            return replace(decoded, rejects=[Reject("", 0, Reason.UNREADABLE, detail)])
+        found = {name: batch.column(name) for name in self.columns if name in there}
+        columns, line, rejects = sound_columns(found, line)
         decoded = self.decode_columns(columns, line)
         return replace(decoded, rejects=[*rejects, *decoded.rejects]) if rejects else decoded
 
@@ -180,10 +183,26 @@ def _cell_text(cell: Any) -> str | None:  # noqa: ANN401 - whatever JSON holds
     return None if cell is None or isinstance(cell, dict | list) else str(cell)
 
 
-def _sound(
+def sound_columns(
+    columns: Mapping[str, pa.Array], line: Int64s
+) -> tuple[dict[str, pa.Array], Int64s, list[Reject]]:
+    """Refuse rows whose text is not UTF-8, which neither Parquet nor Arrow files check.
+
+    Where a column is damaged beyond that (offsets that lie outside of its data), no row is kept, and one reject says
+    so: it is not known how many rows there were.
+    """
+    try:
+        return _with_utf8(dict(columns), line)
+    except (pa.ArrowException, ValueError, IndexError) as error:
+        first = int(line[0]) if len(line) else 1
+        detail = f"the rows from {first} on are damaged ({type(error).__name__})"
+        empty = {name: pa.array([], pa.string()) for name in columns}
+        return empty, line[:0], [Reject("", 0, Reason.UNREADABLE, detail)]
+
+
+def _with_utf8(
     columns: dict[str, pa.Array], line: Int64s
 ) -> tuple[dict[str, pa.Array], Int64s, list[Reject]]:
-    """Refuse rows whose text is not UTF-8, which neither Parquet nor Arrow files check."""
     bad = np.zeros(len(line), bool)
     for name, column in columns.items():
         try:

@@ -11,11 +11,11 @@ The way not taken: ``pyarrow.json`` builds columns at once, but of 1 MB with one
 it is slower than this.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
-from typing import Final, TypedDict
+from typing import Final, TypedDict, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -49,8 +49,11 @@ from homeroom.events.statements import (
     verb_fault,
 )
 from homeroom.events.vocabulary import VerbTable
+from homeroom.limits import TEXT_BYTES_MAX
 
 __all__ = ["XapiCodec", "looks_like"]
+
+K = TypeVar("K", bound=Hashable)
 
 
 def _uuid_classes() -> bytes:
@@ -145,12 +148,17 @@ class XapiCodec:
         else:
             places, met = _codes(pairs.tolist())
         decided = np.array(
-            [self._by_type(verbs[p // len(kinds)], kinds[p % len(kinds)]) for p in met], np.int8
+            [self._decided(verbs[p // len(kinds)], kinds[p % len(kinds)]) for p in met], np.int8
         )
         if decided.max(initial=-1) < 0:
             return None
         tracks = decided[places]
         return pa.DictionaryArray.from_arrays(pa.array(tracks, mask=tracks < 0), _TRACKS)
+
+    def _decided(self, verb: str, kind: str) -> int:
+        # What is too long for an event is too long to be remembered here.
+        long = len(verb) > TEXT_BYTES_MAX or len(kind) > TEXT_BYTES_MAX
+        return -1 if long else self._by_type(verb, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,16 +325,17 @@ def _flags(values: list[bool | None]) -> Int8s:
     return np.array([-1 if value is None else value for value in values], np.int8)
 
 
-class _Numbering(dict[str | None, int]):
+class _Numbering(dict[K, int]):
     """Gives each new key the next number."""
 
-    def __missing__(self, key: str | None) -> int:
+    def __missing__(self, key: K) -> int:
         number = self[key] = len(self)
         return number
 
 
-def _codes(values: Sequence[str | None]) -> tuple[Int32s, list[str | None]]:
-    numbering = _Numbering()
+def _codes(values: Sequence[K]) -> tuple[Int32s, list[K]]:
+    """Number the distinct values in the order met: the number of each value, and the values by number."""
+    numbering = _Numbering[K]()
     codes = np.fromiter(map(numbering.__getitem__, values), np.int32, len(values))
     return codes, list(numbering)
 

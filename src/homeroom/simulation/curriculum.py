@@ -24,11 +24,15 @@ from homeroom import limits
 from homeroom.events.model import Int32s, Int64s
 
 __all__ = [
+    "ACTIVITIES",
     "COUNTRIES",
     "DAY_MS",
+    "EXTRA_COURSES",
     "ISSUER",
+    "ITEMS",
     "PLATFORMS",
     "RULES",
+    "UNITS",
     "VERBS",
     "Activity",
     "Kind",

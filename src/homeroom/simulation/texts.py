@@ -65,7 +65,7 @@ class Texts:
     learners : size of the world, which settles the digits of an account
     accounts : ``short`` for ``learner-000123``, ``long`` for 27 bytes, the last of them hexadecimal from the seed
     seed : of the world
-    start, days : of the world; an event lies within
+    dates : the days of the world, in order; an event lies within
     """
 
     def __init__(

@@ -197,13 +197,13 @@ class Population:
         visits_of_day(self._keys, self._begins, day, visits, self.rules)
         visits.sort()
         lengths = share_out(visits, day, events, self.rules)
-        reach = np.cumsum(lengths)
+        reach = np.concatenate(([0], np.cumsum(lengths)))
         parts = -(-events // limits.GENERATED_BLOCK_EVENTS)
         cuts = np.searchsorted(reach, np.arange(1, parts) * events // parts)
-        edges = [0, *(int(cut) for cut in np.unique(cuts)), len(visits)]
-        sizes = np.diff(np.concatenate(([0], reach[np.array(edges[1:]) - 1])))
+        edges = np.unique(np.concatenate(([0], cuts, [len(visits)])))
+        sizes = np.diff(reach[edges])
         repeats = _apportion(int(self.repeats[day]), sizes)
-        for part, (low, high) in enumerate(pairwise(edges)):
+        for part, (low, high) in enumerate(pairwise(edges.tolist())):
             if sizes[part]:
                 yield self._block(
                     day, visits[low:high], lengths[low:high], int(sizes[part]), int(repeats[part])

@@ -29,7 +29,9 @@ def hash_rows(*columns: npt.NDArray[np.generic] | np.uint64 | int) -> tuple[UInt
     count = max(len(c) for c in columns if isinstance(c, np.ndarray))
     matrix = np.empty((count, len(columns)), np.uint64)
     for i, column in enumerate(columns):
-        matrix[:, i] = column.astype(np.uint64) if isinstance(column, np.ndarray) else np.uint64(column)
+        matrix[:, i] = (
+            column.astype(np.uint64) if isinstance(column, np.ndarray) else np.uint64(column)
+        )
     offsets: Int64s = np.arange(count + 1, dtype=np.int64) * (8 * len(columns))
     return hash_texts(Texts(sealed(matrix.view(np.uint8).reshape(-1)), sealed(offsets)))
 
@@ -52,7 +54,9 @@ def table_fingerprint(table: SubjectTable, kind: str, values: Mapping[str, UInt6
     return total % (1 << 128)
 
 
-def _rows_fingerprint(partition: Partition, rows: slice, kind: str, values: Mapping[str, UInt64s]) -> int:
+def _rows_fingerprint(
+    partition: Partition, rows: slice, kind: str, values: Mapping[str, UInt64s]
+) -> int:
     total = 0
     key_hi, key_lo = partition.key_hi[rows], partition.key_lo[rows]
     for track, words in partition.words.items():

@@ -22,10 +22,19 @@ __all__ = ["EVENT_COLUMNS", "Column", "Segment", "SegmentReport", "build_segment
 Column = npt.NDArray[np.generic]
 
 EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
-    "time_ms": ("int64", None), "verb": ("int32", None), "activity": ("int32", None), "course": ("int32", None),
-    "track": ("uint8", None), "identity_hi": ("uint64", None), "identity_lo": ("uint64", None),
-    "id_hash": ("uint64", None), "score": ("float64", np.nan), "progress": ("float64", np.nan),
-    "success": ("int8", -1), "completion": ("int8", -1), "duration_ms": ("int64", -1),
+    "time_ms": ("int64", None),
+    "verb": ("int32", None),
+    "activity": ("int32", None),
+    "course": ("int32", None),
+    "track": ("uint8", None),
+    "identity_hi": ("uint64", None),
+    "identity_lo": ("uint64", None),
+    "id_hash": ("uint64", None),
+    "score": ("float64", np.nan),
+    "progress": ("float64", np.nan),
+    "success": ("int8", -1),
+    "completion": ("int8", -1),
+    "duration_ms": ("int64", -1),
 }
 """Columns of an event besides its learner and attributes: type, and what an event has where the column is missing
 (None: the column is always there)."""
@@ -93,20 +102,32 @@ def build_segment(batches: Sequence[EventBatch], earlier: Iterable[Segment] = ()
     starts[subjects] = len(order)
     offsets = starts[: subjects + 1].copy()
     first = offsets[:-1]
-    segment = Segment(key_hi[first], key_lo[first], offsets, columns, int(columns["time_ms"].min()),
-                      int(columns["time_ms"].max()))
+    segment = Segment(
+        key_hi[first],
+        key_lo[first],
+        offsets,
+        columns,
+        int(columns["time_ms"].min()),
+        int(columns["time_ms"].max()),
+    )
     return SegmentReport(segment, duplicates, _conflicts(columns["id_hash"], earlier))
 
 
-def _mark_known(keys: tuple[UInt64s, ...], identity: tuple[Column, ...], earlier: Iterable[Segment],
-                known: npt.NDArray[np.bool_]) -> None:
+def _mark_known(
+    keys: tuple[UInt64s, ...],
+    identity: tuple[Column, ...],
+    earlier: Iterable[Segment],
+    known: npt.NDArray[np.bool_],
+) -> None:
     if not len(known):
         return
     low, high = identity[0].min(), identity[0].max()
     for old in earlier:
         if old.min_ms <= high and low <= old.max_ms:
             columns = tuple(old.columns[name] for name in ("time_ms", "identity_hi", "identity_lo"))
-            sorting.mark_known(keys, identity, (old.key_hi, old.key_lo), old.offsets, columns, known)
+            sorting.mark_known(
+                keys, identity, (old.key_hi, old.key_lo), old.offsets, columns, known
+            )
 
 
 def _conflicts(ids: Column, earlier: Iterable[Segment]) -> int:
@@ -124,16 +145,23 @@ def _conflicts(ids: Column, earlier: Iterable[Segment]) -> int:
 
 def _joined(batches: Sequence[EventBatch]) -> dict[str, Column]:
     """Join the columns of batches; a column that no batch has stays away, attributes become ``attributes.NAME``."""
-    joined: dict[str, Column] = {name: np.concatenate([getattr(b, name) for b in batches] or [np.empty(0, np.uint64)])
-                                 for name in ("key_hi", "key_lo")}
+    joined: dict[str, Column] = {
+        name: np.concatenate([getattr(b, name) for b in batches] or [np.empty(0, np.uint64)])
+        for name in ("key_hi", "key_lo")
+    }
     for name, (dtype, absent) in EVENT_COLUMNS.items():
         parts = [getattr(b, name) for b in batches]
         if all(part is None for part in parts) and absent is not None:
             continue
         joined[name] = np.concatenate(
-            [np.full(len(b), absent, dtype) if part is None else part
-             for b, part in zip(batches, parts, strict=True)] or [np.empty(0, dtype)])
+            [
+                np.full(len(b), absent, dtype) if part is None else part
+                for b, part in zip(batches, parts, strict=True)
+            ]
+            or [np.empty(0, dtype)]
+        )
     for name in sorted({name for b in batches for name in b.attributes}):
         joined[f"attributes.{name}"] = np.concatenate(
-            [b.attributes.get(name, np.full(len(b), -1, np.int32)) for b in batches])
+            [b.attributes.get(name, np.full(len(b), -1, np.int32)) for b in batches]
+        )
     return joined

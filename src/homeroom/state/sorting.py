@@ -47,7 +47,8 @@ def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo)
             i, j = low, middle
             for k in range(low, high):
                 if i < middle and (
-                    j >= high or not _before(order[j], order[i], key_hi, key_lo, time_ms, id_hi, id_lo)
+                    j >= high
+                    or not _before(order[j], order[i], key_hi, key_lo, time_ms, id_hi, id_lo)
                 ):
                     spare[k] = order[i]
                     i += 1
@@ -78,15 +79,22 @@ def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):  # type: ig
     spare = np.empty(len(order), np.int64)
     for b in range(buckets):
         if starts[b + 1] - starts[b] > 1:
-            _merge_sort(order, spare, starts[b], starts[b + 1], key_hi, key_lo, time_ms, id_hi, id_lo)
+            _merge_sort(
+                order, spare, starts[b], starts[b + 1], key_hi, key_lo, time_ms, id_hi, id_lo
+            )
 
 
 @numba.njit(cache=True, nogil=True)
 def mark_repeats(key_hi, key_lo, time_ms, id_hi, id_lo, known):  # type: ignore[no-untyped-def]
     """Set ``known[i]``, bool, where sorted event i is the same event as the one before it."""
     for i in range(1, len(key_hi)):
-        if (id_lo[i] == id_lo[i - 1] and id_hi[i] == id_hi[i - 1] and time_ms[i] == time_ms[i - 1]
-                and key_lo[i] == key_lo[i - 1] and key_hi[i] == key_hi[i - 1]):
+        if (
+            id_lo[i] == id_lo[i - 1]
+            and id_hi[i] == id_hi[i - 1]
+            and time_ms[i] == time_ms[i - 1]
+            and key_lo[i] == key_lo[i - 1]
+            and key_hi[i] == key_hi[i - 1]
+        ):
             known[i] = True
 
 
@@ -117,7 +125,8 @@ def mark_known(new_keys, new_events, old_keys, old_offsets, old_events, known): 
     for i in range(len(new_hi)):
         hi, lo = new_hi[i], new_lo[i]
         while subject < len(old_hi) and (
-                old_hi[subject] < hi or (old_hi[subject] == hi and old_lo[subject] < lo)):
+            old_hi[subject] < hi or (old_hi[subject] == hi and old_lo[subject] < lo)
+        ):
             subject += 1
             at = 0
         if subject == len(old_hi):
@@ -127,10 +136,20 @@ def mark_known(new_keys, new_events, old_keys, old_offsets, old_events, known): 
         at = max(at, old_offsets[subject])
         end = old_offsets[subject + 1]
         while at < end and (
-                old_ms[at] < new_ms[i]
-                or (old_ms[at] == new_ms[i] and (
+            old_ms[at] < new_ms[i]
+            or (
+                old_ms[at] == new_ms[i]
+                and (
                     old_id_hi[at] < new_id_hi[i]
-                    or (old_id_hi[at] == new_id_hi[i] and old_id_lo[at] < new_id_lo[i])))):
+                    or (old_id_hi[at] == new_id_hi[i] and old_id_lo[at] < new_id_lo[i])
+                )
+            )
+        ):
             at += 1
-        if at < end and old_ms[at] == new_ms[i] and old_id_hi[at] == new_id_hi[i] and old_id_lo[at] == new_id_lo[i]:
+        if (
+            at < end
+            and old_ms[at] == new_ms[i]
+            and old_id_hi[at] == new_id_hi[i]
+            and old_id_lo[at] == new_id_lo[i]
+        ):
             known[i] = True

@@ -22,7 +22,15 @@ from homeroom.state.running import Run, Sequential
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
-__all__ = ["COURSE", "EventCounts", "State", "chosen_events", "enrolment_keys", "rebuild", "segment_events"]
+__all__ = [
+    "COURSE",
+    "EventCounts",
+    "State",
+    "chosen_events",
+    "enrolment_keys",
+    "rebuild",
+    "segment_events",
+]
 
 COURSE = "course"
 """The attribute that names an enrolment's course run."""
@@ -84,7 +92,9 @@ class State:
             tracks=batch.track,
             track_names=TRACKS,
             attributes=batch.attributes,
-            ties={name: _ranks(self.dictionaries.attributes[name].values) for name in batch.attributes},
+            ties={
+                name: _ranks(self.dictionaries.attributes[name].values) for name in batch.attributes
+            },
         )
         self.learners.fold(rows, self.run)
         enrolled = batch.course >= 0
@@ -93,11 +103,14 @@ class State:
         if not enrolled.all():
             rows = _chosen(rows, enrolled)
         courses = batch.course[enrolled]
-        key_hi, key_lo = enrolment_keys(rows.key_hi, rows.key_lo, self.dictionaries.course.hashes.hi[courses])
+        key_hi, key_lo = enrolment_keys(
+            rows.key_hi, rows.key_lo, self.dictionaries.course.hashes.hi[courses]
+        )
         # An enrolment has one course for ever, so nothing is ever tied.
         ties = {COURSE: np.zeros(len(self.dictionaries.course), np.uint64)}
         self.enrolments.fold(
-            replace(rows, key_hi=key_hi, key_lo=key_lo, attributes={COURSE: courses}, ties=ties), self.run
+            replace(rows, key_hi=key_hi, key_lo=key_lo, attributes={COURSE: courses}, ties=ties),
+            self.run,
         )
 
     def seal(self) -> None:
@@ -137,11 +150,15 @@ class State:
         """Return 32 hexadecimal digits that are equal for equal tables."""
         hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
         total = table_fingerprint(self.learners, "learner", hashes)
-        total += table_fingerprint(self.enrolments, "enrolment", {COURSE: self.dictionaries.course.hashes.hi})
+        total += table_fingerprint(
+            self.enrolments, "enrolment", {COURSE: self.dictionaries.course.hashes.hi}
+        )
         return f"{total % (1 << 128):032x}"
 
 
-def enrolment_keys(key_hi: UInt64s, key_lo: UInt64s, course_hashes: UInt64s) -> tuple[UInt64s, UInt64s]:
+def enrolment_keys(
+    key_hi: UInt64s, key_lo: UInt64s, course_hashes: UInt64s
+) -> tuple[UInt64s, UInt64s]:
     """Return the keys of enrolments; an enrolment lies in the partition of its learner."""
     hi, lo = hash_rows(key_hi, key_lo, course_hashes)
     return (hi & ~_PARTITION_BITS) | (key_hi & _PARTITION_BITS), lo
@@ -160,10 +177,18 @@ def segment_events(segment: Segment) -> EventBatch:
     """Return a segment's events as a batch again."""
     columns = segment.columns
     widths = np.diff(segment.offsets)
-    attributes = {name.removeprefix("attributes."): columns[name] for name in columns if name.startswith("attributes.")}
+    attributes = {
+        name.removeprefix("attributes."): columns[name]
+        for name in columns
+        if name.startswith("attributes.")
+    }
     plain = {name: columns[name] for name in columns if not name.startswith("attributes.")}
-    return EventBatch(key_hi=np.repeat(segment.key_hi, widths), key_lo=np.repeat(segment.key_lo, widths),
-                      attributes=attributes, **plain)  # type: ignore[arg-type]
+    return EventBatch(
+        key_hi=np.repeat(segment.key_hi, widths),
+        key_lo=np.repeat(segment.key_lo, widths),
+        attributes=attributes,
+        **plain,
+    )  # type: ignore[arg-type]
 
 
 def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatch:
@@ -182,13 +207,18 @@ def _as_it_is(segment: Segment) -> Segment:
 def _ranks(values: Sequence[str]) -> UInt64s:
     """Return the place of each value in alphabetical order: of values set at one time, the last of them wins."""
     ranks = np.empty(len(values), np.uint64)
-    ranks[sorted(range(len(values)), key=values.__getitem__)] = np.arange(len(values), dtype=np.uint64)
+    ranks[sorted(range(len(values)), key=values.__getitem__)] = np.arange(
+        len(values), dtype=np.uint64
+    )
     return ranks
 
 
 def _chosen(rows: RowBatch, chosen: npt.NDArray[np.bool_]) -> RowBatch:
     return replace(
-        rows, key_hi=rows.key_hi[chosen], key_lo=rows.key_lo[chosen], days=rows.days[chosen],
-        time_ms=rows.time_ms[chosen], tracks=None if rows.tracks is None else rows.tracks[chosen])
-
-
+        rows,
+        key_hi=rows.key_hi[chosen],
+        key_lo=rows.key_lo[chosen],
+        days=rows.days[chosen],
+        time_ms=rows.time_ms[chosen],
+        tracks=None if rows.tracks is None else rows.tracks[chosen],
+    )

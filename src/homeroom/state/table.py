@@ -131,15 +131,35 @@ class Partition:
     def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
         self.reserve(len(events))
         self.rows = index.find_or_add(
-            self.slots, self.key_hi, self.key_lo, self.rows, events, batch.key_hi, batch.key_lo, rows)
-        fold.fold_days(rows, events, batch.days, self.first_word, self.words[ANY], self.start_day, self.last_day)
+            self.slots,
+            self.key_hi,
+            self.key_lo,
+            self.rows,
+            events,
+            batch.key_hi,
+            batch.key_lo,
+            rows,
+        )
+        fold.fold_days(
+            rows,
+            events,
+            batch.days,
+            self.first_word,
+            self.words[ANY],
+            self.start_day,
+            self.last_day,
+        )
         if batch.tracks is not None:
             for code in np.flatnonzero(np.bincount(batch.tracks[events])):
                 words = self._track(batch.track_names[code])
-                fold.fold_track(rows, events, batch.days, batch.tracks, code, self.first_word, words)
+                fold.fold_track(
+                    rows, events, batch.days, batch.tracks, code, self.first_word, words
+                )
         for name, codes in batch.attributes.items():
             column, set_ms = self._attribute(name)
-            fold.fold_attribute(rows, events, batch.time_ms, codes, batch.ties[name], column, set_ms)
+            fold.fold_attribute(
+                rows, events, batch.time_ms, codes, batch.ties[name], column, set_ms
+            )
 
     def _track(self, name: str) -> UInt64s:
         if name not in self.words:
@@ -171,7 +191,9 @@ class Partition:
             self.codes[name], self.set_ms[name] = self.codes[name][order], self.set_ms[name][order]
         self.run_days, starts = np.unique(self.start_day, return_index=True)
         self.run_starts = np.append(starts, rows).astype(np.int64)
-        self.slots = None  # rows have moved; made anew when the next event or question looks a key up
+        self.slots = (
+            None  # rows have moved; made anew when the next event or question looks a key up
+        )
 
     def displaced(self) -> Int64s:
         """Rows below ``clustered_rows`` whose first day has become earlier since the clustering."""
@@ -195,7 +217,9 @@ class Partition:
         for name, words in self.words.items():
             assert words.shape == (self.word_count, len(self.key_hi)), name
             assert not (words[:, :rows] & ~any_words).any(), f"{name} has days that {ANY} has not"
-            assert not (words[:, :rows] >> np.uint64(DAYS_PER_WORD)).any(), "the top bit stays clear"
+            assert not (words[:, :rows] >> np.uint64(DAYS_PER_WORD)).any(), (
+                "the top bit stays clear"
+            )
         if rows:
             word, bit = np.divmod(self.start_day[:rows], DAYS_PER_WORD)
             held = any_words[word - self.first_word, np.arange(rows)] >> bit.astype(np.uint64)
@@ -219,15 +243,22 @@ class SubjectTable:
         """Bytes that the rows take: keys, index, days, words that were written, attributes."""
         total = 0
         for p in self.partitions:
-            total += p.rows * (16 + 4 + 4 + 12 * len(p.codes)) + (p.slots.nbytes if p.slots is not None else 0)
-            total += sum(8 * p.rows for words in p.words.values() for w in words if w[: p.rows].any())
+            total += p.rows * (16 + 4 + 4 + 12 * len(p.codes)) + (
+                p.slots.nbytes if p.slots is not None else 0
+            )
+            total += sum(
+                8 * p.rows for words in p.words.values() for w in words if w[: p.rows].any()
+            )
         return total
 
     def fold(self, batch: RowBatch, run: Run) -> None:
         """Fold a batch; ``run`` may fold the partitions in several threads."""
         if not len(batch.days):
             return
-        first, end = int(batch.days.min()) // DAYS_PER_WORD, int(batch.days.max()) // DAYS_PER_WORD + 1
+        first, end = (
+            int(batch.days.min()) // DAYS_PER_WORD,
+            int(batch.days.max()) // DAYS_PER_WORD + 1,
+        )
         starts = np.zeros(PARTITIONS + 1, np.int64)
         order = np.empty(len(batch.days), np.int64)
         fold.group_by_partition(batch.key_hi, _SHIFT, starts, order)
@@ -251,7 +282,9 @@ class SubjectTable:
         run([p.cluster for p in self.partitions if p.rows])
 
 
-def _grown(old: npt.NDArray[np.generic], rows: int, room: int, fill: int) -> npt.NDArray[np.generic]:
+def _grown(
+    old: npt.NDArray[np.generic], rows: int, room: int, fill: int
+) -> npt.NDArray[np.generic]:
     shape = (*old.shape[:-1], room)
     new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
     if old.ndim == 1:

@@ -19,7 +19,16 @@ import numpy as np
 from homeroom import limits
 from homeroom.events.model import Int32s, Int64s
 
-__all__ = ["DAY_MS", "DAY_ZERO", "Zone", "date_of", "day_of_date", "day_start_ms", "load_zone", "local_days"]
+__all__ = [
+    "DAY_MS",
+    "DAY_ZERO",
+    "Zone",
+    "date_of",
+    "day_of_date",
+    "day_start_ms",
+    "load_zone",
+    "local_days",
+]
 
 DAY_MS = 86_400_000
 DAY_ZERO = dt.date(1970, 1, 5)

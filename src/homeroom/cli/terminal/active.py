@@ -1,9 +1,9 @@
 """Active learners as three lines, one each for days, weeks and months, and how they relate.
 
-The three lines span the same time, so what stands above each other happened together. The newest period is most often
-open: the figures that a reader takes away (mean, highest, newest) are those of complete periods, and the line shows an
-open one dim and with ``*``. The ratios say how often an active learner comes: a day/week of 20% is one day and a half
-of seven.
+The three lines span the same time, so what stands above each other happened at about the same time. The newest period
+is most often open: the figures that a reader takes away (mean, highest, newest) are those of complete periods, and the
+line shows an open one dim and with ``*``. The ratios say how often an active learner comes: a day/week of 20% is one
+day and a half of seven.
 """
 
 from dataclasses import dataclass
@@ -61,11 +61,11 @@ class ActiveLines:
 
     def _ratios(self) -> Text:
         line = Text("mean ratio  ", _DIM)
-        for field, label in _RATIOS:
+        for number, (field, label) in enumerate(_RATIOS):
             one: Series = getattr(self.answer, field)
             known = one.values[one.complete & ~np.isnan(one.values)]
-            line.append(f"{label} ", _DIM)
-            line.append(f"{percent(float(known.mean()))}%   " if len(known) else "–   ")
+            line.append(f"{'   ' if number else ''}{label} ", _DIM)
+            line.append(f"{percent(float(known.mean()))}%" if len(known) else "–")
         return line
 
 

@@ -84,9 +84,10 @@ class Heatmap:
         for line in draw.lines(options.max_width):
             if line.no_wrap is None:
                 line.no_wrap, line.overflow = True, "crop"
-            if not ink.shaded:
-                line.rstrip()
-            yield line
+            for part in (line,) if line.no_wrap else line.wrap(console, options.max_width):
+                if not ink.shaded:
+                    part.rstrip()
+                yield part
 
 
 def _figures_fit(answer: RetentionAnswer, width: int) -> bool:

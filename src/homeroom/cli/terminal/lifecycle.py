@@ -117,8 +117,8 @@ def _stroke(ink: Ink, stage: str) -> str:
 def _legend(answer: LifecycleAnswer, ink: Ink) -> Text:
     line = Text()
     for stage in ("dormant", "new", "returning", "resurrecting"):
-        line.append(_stroke(ink, stage) * 2, ink.mark(stage))
-        line.append(f" {stage}   ", _DIM)
+        line.append(("   " if line else "") + _stroke(ink, stage) * 2, ink.mark(stage))
+        line.append(f" {stage}", _DIM)
     if not answer.complete.all():
-        line.append("* not complete yet", _DIM)
+        line.append("   * not complete yet", _DIM)
     return line

@@ -19,7 +19,10 @@ from homeroom.serve.report.reasons import explain
 
 __all__ = ["SourceSummary", "rejects_line"]
 
+_HINT: Final = "--rejects FILE writes each down with its source and line"
 KEY_WIDTH: Final = 10
+SECONDS_SHOWN_MIN: Final = 0.1
+"""A quicker read says nothing of the speed."""
 _DIM: Final = Style(dim=True)
 _BOLD: Final = Style(bold=True)
 _WARN: Final = Style(color="yellow", bold=True)
@@ -44,15 +47,10 @@ class SourceSummary:
 def rejects_line(source: Source) -> str:
     """Say in one line what was rejected; for standard error, and for errors of ``--strict``."""
     by_reason = ", ".join(f"{count(number)} {clean(reason)}" for reason, number in _sorted(source))
-    where = (
-        f"; see {clean(source.rejects_file)}"
-        if source.rejects_file
-        else "; --rejects FILE writes them down"
-    )
-    return (
-        f"{count(source.events_rejected)} of {plural(source.events_read, 'event')} "
-        f"{'was' if source.events_rejected == 1 else 'were'} rejected: {by_reason}{where}"
-    )
+    where = f"see {clean(source.rejects_file)}" if source.rejects_file else _HINT
+    verb = "was" if source.events_rejected == 1 else "were"
+    events = plural(source.events_read, "event")
+    return f"{count(source.events_rejected)} of {events} {verb} rejected: {by_reason}; {where}"
 
 
 def _fields(source: Source, seconds: float | None) -> Iterator[tuple[Text, Text]]:
@@ -64,14 +62,16 @@ def _fields(source: Source, seconds: float | None) -> Iterator[tuple[Text, Text]
     if source.events_duplicate is None:
         yield _key("repeats"), Text("not looked for: they cannot change this answer")
     elif source.events_duplicate:
-        yield (
-            _key("repeats"),
-            Text(f"{plural(source.events_duplicate, 'exact repeat')} counted once"),
-        )
+        repeats = plural(source.events_duplicate, "exact repeat")
+        yield _key("repeats"), Text(f"{repeats} counted once")
     if source.conflicts:
         events = plural(source.conflicts, "event")
         yield _key("conflicts"), Text(f"{events} with the id of another event; both are counted")
     yield from _rejected(source)
+    if source.rejects_file:
+        yield _key(""), Text(f"each with its line in {clean(source.rejects_file)}", _DIM)
+    elif source.events_rejected and seconds is not None:
+        yield _key(""), Text(_HINT, _DIM)
     for note in source.notes:
         yield _key("note"), Text(clean(note))
 
@@ -84,7 +84,7 @@ def _read_words(source: Source, seconds: float | None) -> str:
     said = plural(source.events_read, "event")
     if source.files:
         said += f" from {plural(source.files, 'file')}"
-    if seconds:
+    if seconds and seconds >= SECONDS_SHOWN_MIN:
         said += f" in {seconds:.1f} s, {count(round(source.events_read / seconds))} a second"
     return said
 
@@ -104,8 +104,6 @@ def _rejected(source: Source) -> Iterator[tuple[Text, Text]]:
     for reason, number in _sorted(source):
         key = Text(f"{'':{KEY_WIDTH}}{count(number):>{size}}  {clean(reason):<19} ")
         yield key, Text(clean(explain(reason)[1]), _DIM)
-    if source.rejects_file:
-        yield _key(""), Text(f"each with its line in {clean(source.rejects_file)}", _DIM)
 
 
 def _sorted(source: Source) -> list[tuple[str, int]]:

@@ -14,7 +14,7 @@ from homeroom.cli.terminal.active import ActiveLines
 from homeroom.cli.terminal.heatmap import Heatmap
 from homeroom.cli.terminal.lifecycle import LifecycleTable
 from homeroom.cli.terminal.stickiness import StickinessBars
-from homeroom.cli.terminal.wording import clean, setting, shorten
+from homeroom.cli.terminal.wording import clean, setting, shorten, wrapped
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
@@ -54,9 +54,9 @@ class AnswerView:
         answer = self.answer
         rows_max = BRIEF_ROWS_MAX if self.detail == "brief" else FULL_ROWS_MAX
         yield Text(clean(heading(answer)), _BOLD)
-        yield Text(clean(summary(answer)), _DIM)
+        yield from wrapped(console, clean(summary(answer)), options.max_width, _DIM)
         if self.detail == "full":
-            yield Text(setting(answer), _DIM)
+            yield from wrapped(console, setting(answer), options.max_width, _DIM)
         yield Text()
         top = _shared_top([answer, *_parts(answer)]) if self.top is None else self.top
         yield Indented(_figure(answer, rows_max, top))
@@ -65,7 +65,7 @@ class AnswerView:
             views = [_part(value, part, rows_max, top) for value, part in answer.parts]
             yield _beside(views, options.max_width)
         for note in answer.notes:
-            yield Text(f"note: {clean(note)}", _DIM)
+            yield from wrapped(console, f"note: {clean(note)}", options.max_width, _DIM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,16 @@ the data passes through `clean` before it is shown. Titles and sentences are tho
 """
 
 import re
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.charts.words import count, instant_label
 
-__all__ = ["clean", "percent", "plural", "setting", "shorten"]
+__all__ = ["clean", "percent", "plural", "setting", "shorten", "wrapped"]
 
 _UNFIT = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
@@ -35,6 +40,13 @@ def shorten(text: str, width: int) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """Write a count with its word: ``1 file``, ``3 files``."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def wrapped(console: Console, text: str, width: int, style: Style) -> Iterator[Text]:
+    """Break a sentence into lines; rich alone leaves the space at which it breaks at the end of the line."""
+    for line in Text(text, style).wrap(console, max(width, 1)):
+        line.rstrip()
+        yield line
 
 
 def percent(rate: float) -> str:

@@ -11,8 +11,20 @@ import numpy as np
 
 from homeroom.cohorts.kernels.vectors import popcount, test_64_words
 
-__all__ = ["BLOCK_ROWS", "bits_of_columns", "bits_of_days", "bits_of_edges", "bracket_product", "count_active",
-           "count_lifecycle", "count_periods_per_row", "keep_first", "mask_bits", "or_later", "product"]
+__all__ = [
+    "BLOCK_ROWS",
+    "bits_of_columns",
+    "bits_of_days",
+    "bits_of_edges",
+    "bracket_product",
+    "count_active",
+    "count_lifecycle",
+    "count_periods_per_row",
+    "keep_first",
+    "mask_bits",
+    "or_later",
+    "product",
+]
 
 BLOCK_ROWS = 1 << 15
 """Rows of a block: 512 words a period, so that 180 periods stay in a second-level cache."""

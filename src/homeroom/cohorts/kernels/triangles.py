@@ -6,12 +6,17 @@ planes with five operations each, and only the planes are ever looked at bit by 
 population counts using AVX2 instructions, The Computer Journal 61, 2018; Clausecker, Lemire, Schintke, Faster
 positional-population counts, 2024). Words before a group's first day are never read.
 
-Weeks and months need "any day of the period", which is a test of the word against a mask; a period lies in two words
-at most.
+A week or a month is a *segment* of a word: before a word is added, an addition with carry moves "any bit of the
+segment" to the segment's top bit, so periods of any kind cost four operations more than days. A period that lies in
+two words (a month, a week from Sunday) is counted apart, by testing both.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from homeroom.cohorts.kernels.vectors import (
     BLOCK_WORDS,
@@ -20,13 +25,71 @@ from homeroom.cohorts.kernels.vectors import (
     add_masked_block,
     spread_planes,
 )
-from homeroom.limits import DAYS_PER_WORD
+from homeroom.events.texts import sealed
 
-__all__ = ["add_rows", "count_bits", "day_triangle", "mask_triangle"]
+__all__ = [
+    "SCRATCH_WORDS",
+    "Segments",
+    "add_rows",
+    "count_segments",
+    "cut_segments",
+    "segment_triangle",
+]
 
-_DAYS = DAYS_PER_WORD
+SCRATCH_WORDS = PLANES * 8 + 16 + BLOCK_WORDS
+"""Words that `count_segments` needs to work in, zeroed."""
 _BLOCKS_MAX = (1 << PLANES) // 16 - 1
-_ROWS_IN_CACHE = 2048
+
+
+class Segments(NamedTuple):
+    """Periods as segments of day words.
+
+    Parameters
+    ----------
+    low, top : uint64 by word: the lower bits of all segments in it, and their top bits
+    period : int64 of shape (words, 64): the period whose segment has this top bit, -1 for none
+    first_word : int64 by period: the first word that it or a later period lies in
+    split : int64 of shape (n, 3): periods that lie in two words, with these words
+    split_bits : uint64 of shape (n, 2): their bits in both
+    """
+
+    low: npt.NDArray[np.uint64]
+    top: npt.NDArray[np.uint64]
+    period: npt.NDArray[np.int64]
+    first_word: npt.NDArray[np.int64]
+    split: npt.NDArray[np.int64]
+    split_bits: npt.NDArray[np.uint64]
+
+
+def cut_segments(pieces: Sequence[npt.NDArray[np.generic]], word_count: int) -> Segments:
+    """Cut words into segments. ``pieces`` = (starts, word, bits) as `Periods.pieces` writes them, shown ones only."""
+    starts, words, bits = (part.tolist() for part in pieces)
+    low, top = [0] * word_count, [0] * word_count
+    period = np.full((word_count, 64), -1, np.int64)
+    first_word = np.full(len(starts) - 1, word_count, np.int64)
+    split, split_bits = [], []
+    for p in range(len(starts) - 1):
+        places = range(starts[p], starts[p + 1])
+        if len(places):
+            first_word[p] = words[places[0]]
+        if len(places) == 1:
+            word, mask = words[places[0]], bits[places[0]]
+            highest = mask.bit_length() - 1
+            top[word] |= 1 << highest
+            low[word] |= mask ^ (1 << highest)
+            period[word, highest] = p
+        elif places:
+            split.append((p, words[places[0]], words[places[1]]))
+            split_bits.append((bits[places[0]], bits[places[1]]))
+    first_word = np.minimum.accumulate(first_word[::-1])[::-1]
+    return Segments(
+        sealed(np.array(low, np.uint64)),
+        sealed(np.array(top, np.uint64)),
+        sealed(period),
+        sealed(first_word),
+        sealed(np.array(split, np.int64).reshape(-1, 3)),
+        sealed(np.array(split_bits, np.uint64).reshape(-1, 2)),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -36,16 +99,18 @@ def _read_out(planes, fields, counts):  # type: ignore[no-untyped-def]
         for half in range(2):
             packed = fields[2 * j + half]
             for i in range(4):
-                counts[16 * i + 8 * half + j] += np.int64((packed >> np.uint64(16 * i)) & np.uint64(0xFFFF))
+                counts[16 * i + 8 * half + j] += np.int64(
+                    (packed >> np.uint64(16 * i)) & np.uint64(0xFFFF)
+                )
     planes[:] = 0
 
 
 @numba.njit(cache=True, nogil=True)
-def count_bits(words, mask, start, end, scratch, counts):  # type: ignore[no-untyped-def]
-    """Add to ``counts[b]``, int64 of shape (64,), the number of ``words[start:end]`` with bit b set.
+def count_segments(words, low, top, mask, start, end, scratch, counts):  # type: ignore[no-untyped-def]
+    """Add to ``counts[b]``, int64 of shape (64,), how many of ``words[start:end]`` meet the segment with top bit b.
 
     ``mask`` is None, or int8 by word, -1 for those that count and 0 for the others. ``scratch`` is zeroed uint64 of
-    shape (PLANES * 8 + 16 + BLOCK_WORDS,), and is zeroed again on return (but for its fields).
+    shape (SCRATCH_WORDS,), fit for the next call on return.
     """
     planes = scratch[: PLANES * 8]
     fields = scratch[PLANES * 8 : PLANES * 8 + 16]
@@ -55,9 +120,9 @@ def count_bits(words, mask, start, end, scratch, counts):  # type: ignore[no-unt
         blocks = 0
         while blocks < _BLOCKS_MAX and at + BLOCK_WORDS <= end:
             if mask is None:
-                add_block(words, at, planes)
+                add_block(words, at, low, top, planes)
             else:
-                add_masked_block(words, at, mask, planes)
+                add_masked_block(words, at, low, top, mask, planes)
             at += BLOCK_WORDS
             blocks += 1
         if at < end and blocks < _BLOCKS_MAX:  # less than a block is left: pad it with zeros
@@ -66,47 +131,13 @@ def count_bits(words, mask, start, end, scratch, counts):  # type: ignore[no-unt
             for i in range(end - at):
                 if mask is None or mask[at + i] != 0:
                     tail[i] = words[at + i]
-            add_block(tail, 0, planes)
+            add_block(tail, 0, low, top, planes)
             at = end
         _read_out(planes, fields, counts)
 
 
 @numba.njit(cache=True, nogil=True)
-def day_triangle(words, first_word, run_days, run_starts, mask, first_day, scratch, counts):  # type: ignore[no-untyped-def]
-    """Add the daily triangle of clustered rows to ``counts``, int64 of shape (days, days).
-
-    ``words`` is uint64 of shape (words, rows), its first word ``first_word``; rows ``run_starts[i]:run_starts[i + 1]``
-    began on ``run_days[i]``; ``counts[p, k]`` is of day ``first_day + p`` and k days later.
-    """
-    days = counts.shape[0]
-    bits = np.zeros(64, np.int64)
-    end_word = min((first_day + days - 1) // _DAYS + 1, first_word + words.shape[0])
-    for run in range(len(run_days)):
-        day = run_days[run]
-        p = day - first_day
-        if p < 0 or p >= days:
-            continue
-        for word in range(day // _DAYS, end_word):
-            bits[:] = 0
-            count_bits(words[word - first_word], mask, run_starts[run], run_starts[run + 1], scratch, bits)
-            for bit in range(max(0, day - word * _DAYS), min(_DAYS, first_day + days - word * _DAYS)):
-                counts[p, word * _DAYS + bit - day] += bits[bit]
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_one(words, wanted, mask, start, end):  # type: ignore[no-untyped-def]
-    found = 0
-    if mask is None:
-        for i in range(start, end):
-            found += (words[i] & wanted) != 0
-    else:
-        for i in range(start, end):
-            found += (words[i] & wanted & np.uint64(np.int64(mask[i]))) != 0
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_two(words, wanted, words_2, wanted_2, mask, start, end):  # type: ignore[no-untyped-def]
+def _count_split(words, words_2, wanted, wanted_2, mask, start, end):  # type: ignore[no-untyped-def]
     found = 0
     if mask is None:
         for i in range(start, end):
@@ -119,38 +150,44 @@ def _count_two(words, wanted, words_2, wanted_2, mask, start, end):  # type: ign
 
 
 @numba.njit(cache=True, nogil=True)
-def mask_triangle(words, run_periods, run_starts, mask, pieces, counts):  # type: ignore[no-untyped-def]
-    """Add the triangle of clustered rows over any periods to ``counts``, int64 of shape (periods, periods).
+def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, counts):  # type: ignore[no-untyped-def]
+    """Add the triangle of clustered rows to ``counts``, int64 of shape (periods, periods).
 
-    Rows ``run_starts[i]:run_starts[i + 1]`` began in period ``run_periods[i]`` (outside of 0 … periods - 1: not
-    shown). ``pieces`` = (starts, word, bits): period q is met by a word with a bit of ``bits[j]`` in row ``word[j]``
-    of ``words``, for j in ``starts[q]:starts[q + 1]``, which are none, one or two.
+    ``words`` is uint64 of shape (words, rows). Rows ``run_starts[i]:run_starts[i + 1]`` began in period
+    ``run_periods[i]`` (outside of 0 … periods - 1: not shown); ``counts[p, k]`` is of period p and k periods later.
     """
-    starts, piece_word, piece_bits = pieces
     periods = counts.shape[0]
+    found = np.zeros(64, np.int64)
     for run in range(len(run_periods)):
         p = run_periods[run]
         if p < 0 or p >= periods:
             continue
-        for start in range(run_starts[run], run_starts[run + 1], _ROWS_IN_CACHE):
-            end = min(start + _ROWS_IN_CACHE, run_starts[run + 1])
-            for q in range(p, periods):
-                j = starts[q]
-                if starts[q + 1] - j == 1:
-                    found = _count_one(words[piece_word[j]], piece_bits[j], mask, start, end)
-                elif starts[q + 1] - j == 2:
-                    found = _count_two(words[piece_word[j]], piece_bits[j], words[piece_word[j + 1]],
-                                       piece_bits[j + 1], mask, start, end)
-                else:
-                    continue
-                counts[p, q - p] += found
+        start, end = run_starts[run], run_starts[run + 1]
+        for word in range(segments.first_word[p], words.shape[0]):
+            top = segments.top[word]
+            if top == 0:
+                continue
+            found[:] = 0
+            count_segments(words[word], segments.low[word], top, mask, start, end, scratch, found)
+            for bit in range(64):
+                q = segments.period[word, bit]
+                if q >= p:
+                    counts[p, q - p] += found[bit]
+        for j in range(len(segments.split)):
+            q = segments.split[j, 0]
+            if q >= p:
+                first, second = words[segments.split[j, 1]], words[segments.split[j, 2]]
+                wanted = segments.split_bits[j]
+                counts[p, q - p] += _count_split(
+                    first, second, wanted[0], wanted[1], mask, start, end
+                )
 
 
 @numba.njit(cache=True, nogil=True)
 def add_rows(words, rows, start_periods, sign, mask, pieces, counts):  # type: ignore[no-untyped-def]
     """Add (``sign`` 1) or take away (-1) single rows of the triangle: rows that are not where they should be.
 
-    Row ``rows[i]`` is in the group of period ``start_periods[i]``.
+    Row ``rows[i]`` is in the group of period ``start_periods[i]``; ``pieces`` as `Periods.pieces` writes them.
     """
     starts, piece_word, piece_bits = pieces
     periods = counts.shape[0]

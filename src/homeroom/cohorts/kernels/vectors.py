@@ -87,7 +87,9 @@ def _add_inputs(builder: Any, inputs: Sequence[Any], planes_pointer: Any) -> Non
 
 def _inputs(builder: Any, words: Any, start: Any) -> list[Any]:
     prefetch = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32]), "llvm.prefetch.p0"
+        builder.module,
+        ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32]),
+        "llvm.prefetch.p0",
     )
     base = builder.gep(words, [start])
     vectors = []
@@ -99,36 +101,65 @@ def _inputs(builder: Any, words: Any, start: Any) -> list[Any]:
     return vectors
 
 
+def _any_of_segments(builder: Any, vector: Any, low: Any, top: Any) -> Any:
+    """Set the top bit of each segment of a word if any of its bits is set; clear all others.
+
+    Adding a segment's lower bits to themselves as a full mask carries into its top bit just if one of them is set,
+    and never beyond it.
+    """
+    carried = builder.add(builder.and_(vector, low), low)
+    return builder.and_(builder.or_(carried, vector), top)
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    """Return a vector with one value in all lanes."""
+    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(_I32, 0))
+    lanes = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+    return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), lanes)
+
+
 @intrinsic
-def add_block(typingctx, words, start, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
-    """Add ``words[start:start + BLOCK_WORDS]``, uint64, into ``planes``, uint64 of shape (PLANES * 8,)."""
+def add_block(typingctx, words, start, low, top, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
+    """Add ``words[start:start + BLOCK_WORDS]``, uint64, into ``planes``, uint64 of shape (PLANES * 8,).
+
+    Of each word only its segments are added: the bit ``top`` of a segment, if it or any bit ``low`` of it is set.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = _data(context, builder, signature.args[0], args[0])
-        target = _data(context, builder, signature.args[2], args[2])
-        _add_inputs(builder, _inputs(builder, data, args[1]), target)
+        target = _data(context, builder, signature.args[4], args[4])
+        low_bits, top_bits = _spread(builder, args[2]), _spread(builder, args[3])
+        vectors = [
+            _any_of_segments(builder, v, low_bits, top_bits)
+            for v in _inputs(builder, data, args[1])
+        ]
+        _add_inputs(builder, vectors, target)
         return context.get_dummy_value()
 
-    return types.void(words, types.int64, planes), codegen
+    return types.void(words, types.int64, types.uint64, types.uint64, planes), codegen
 
 
 @intrinsic
-def add_masked_block(typingctx, words, start, mask, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
+def add_masked_block(typingctx, words, start, low, top, mask, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001, D417
     """Do as `add_block` for the rows whose ``mask``, int8, is -1; it must be 0 for the others."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = _data(context, builder, signature.args[0], args[0])
-        chosen = builder.gep(_data(context, builder, signature.args[2], args[2]), [args[1]])
-        target = _data(context, builder, signature.args[3], args[3])
+        low_bits, top_bits = _spread(builder, args[2]), _spread(builder, args[3])
+        chosen = builder.gep(_data(context, builder, signature.args[4], args[4]), [args[1]])
+        target = _data(context, builder, signature.args[5], args[5])
         narrow = ir.VectorType(_I8, LANES)
-        masked = [
-            builder.and_(vector, builder.sext(_load(builder, chosen, LANES * i, narrow), _VECTOR))
+        vectors = [
+            builder.and_(
+                _any_of_segments(builder, vector, low_bits, top_bits),
+                builder.sext(_load(builder, chosen, LANES * i, narrow), _VECTOR),
+            )
             for i, vector in enumerate(_inputs(builder, data, args[1]))
         ]
-        _add_inputs(builder, masked, target)
+        _add_inputs(builder, vectors, target)
         return context.get_dummy_value()
 
-    return types.void(words, types.int64, mask, planes), codegen
+    return types.void(words, types.int64, types.uint64, types.uint64, mask, planes), codegen
 
 
 @intrinsic
@@ -149,10 +180,16 @@ def spread_planes(typingctx, planes, fields):  # type: ignore[no-untyped-def]  #
                 # Bit j of every byte becomes bit `level` of that byte's counter.
                 bit = builder.and_(plane, _splat(0x0101010101010101 << j))
                 shift = j - level
-                moved = builder.lshr(bit, _splat(shift)) if shift >= 0 else builder.shl(bit, _splat(-shift))
+                moved = (
+                    builder.lshr(bit, _splat(shift))
+                    if shift >= 0
+                    else builder.shl(bit, _splat(-shift))
+                )
                 counters = builder.or_(counters, moved)
             for half, shift in ((0, 0), (1, 8)):
-                wide = builder.and_(builder.lshr(counters, _splat(shift)), _splat(0x00FF00FF00FF00FF))
+                wide = builder.and_(
+                    builder.lshr(counters, _splat(shift)), _splat(0x00FF00FF00FF00FF)
+                )
                 place = builder.gep(target, [ir.Constant(_I64, 2 * j + half)])
                 builder.store(builder.call(total, [wide]), place)
         return context.get_dummy_value()
@@ -166,12 +203,12 @@ def test_64_words(typingctx, words, start, mask):  # type: ignore[no-untyped-def
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
-        wanted = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[2], ir.Constant(_I32, 0))
-        zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
-        wanted = builder.shuffle_vector(wanted, ir.Constant(_VECTOR, ir.Undefined), zeros)
+        wanted = _spread(builder, args[2])
         found = ir.Constant(_I64, 0)
         for i in range(64 // LANES):
-            hits = builder.icmp_unsigned("!=", builder.and_(_load(builder, data, LANES * i), wanted), _splat(0))
+            hits = builder.icmp_unsigned(
+                "!=", builder.and_(_load(builder, data, LANES * i), wanted), _splat(0)
+            )
             byte = builder.zext(builder.bitcast(hits, _I8), _I64)
             found = builder.or_(found, builder.shl(byte, ir.Constant(_I64, LANES * i)))
         return found

@@ -1,0 +1,100 @@
+"""Compile all kernels, so that nobody's first question waits for a compiler.
+
+Numba compiles a kernel when it is first called with arguments of certain types and keeps the machine code on disk.
+Listing kernels and types here would rot; so a small school day is played instead: events of every source are read,
+loaded and opened again, and every kind of question is asked from columns and from history. What users do later then
+finds its code ready. A test checks that nothing is left to compile.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from homeroom.analyzer import Dataset, load, open_directory, read
+
+__all__ = ["warm_kernels"]
+
+_COURSES = ("course-v1:Warm+A+1", "course-v1:Warm+B+1")
+_XAPI = (
+    '{{"id":"6690e6c9-3ef0-4ed3-8b37-7f3964730b{0:02d}","actor":{{"account":{{"homePage":"http://warm","name":"w{0}"}}}},'
+    '"verb":{{"id":"http://adlnet.gov/expapi/verbs/completed"}},"object":{{"id":"http://warm/a"}},'
+    '"result":{{"score":{{"scaled":0.5}}}},"timestamp":"2024-03-0{1}T10:00:00+01:00"}}\n'
+)
+
+
+def warm_kernels(say: Callable[[str], None]) -> None:
+    """Compile and keep all kernels; ``say`` is told what happens, a line at a time."""
+    say("compiling kernels, once a version and machine (about half a minute)")
+    with tempfile.TemporaryDirectory(prefix="homeroom-") as folder:
+        place = Path(folder)
+        files = _write_sources(place)
+        key = place / "warm.key"
+        for data in (
+            read(*files, _table(600), key=key),
+            load(place / "data", _table(600), timezone="Europe/Berlin", key=key),
+            load(place / "data", files[0], key=key),
+            open_directory(place / "data"),
+        ):
+            _ask_all(data)
+            data.fingerprint()
+
+
+def _table(events: int) -> pa.Table:
+    rng = np.random.default_rng(7)
+    learners = rng.integers(0, 40, events)
+    times = np.datetime64("2024-01-30T00:00:00", "ms") + np.sort(
+        rng.integers(0, 60 * 86_400_000, events)
+    )
+    return pa.table(
+        {
+            "account": [f"w{i}" for i in learners],
+            "issuer": ["http://warm"] * events,
+            "time": pa.array(times, pa.timestamp("ms", tz="UTC")),
+            "verb": pa.array(
+                rng.choice(["played", "posted", "enrolled"], events)
+            ).dictionary_encode(),
+            "activity": [f"a{i % 9}" for i in range(events)],
+            "course": [_COURSES[i % 2] for i in range(events)],
+            "id": [f"e{i}" for i in range(events)],
+            "score": rng.random(events),
+            "country": pa.array([("DE", None, "FR")[i % 3] for i in learners], pa.string()),
+        }
+    )
+
+
+def _write_sources(place: Path) -> list[Path]:
+    xapi, csv = place / "warm.json", place / "warm.csv"
+    xapi.write_text("".join(_XAPI.format(i, i % 9 + 1) for i in range(60)))
+    rows = [f"w{i},2024-03-0{i % 9 + 1}T08:00:00Z,played,a,{_COURSES[0]}" for i in range(60)]
+    csv.write_text("account,time,verb,activity,course\n" + "\n".join(rows) + "\n")
+    array = place / "warm-array.json"
+    array.write_text("[" + ",".join(_XAPI.format(i, i % 9 + 1).strip() for i in range(9)) + "]")
+    return [xapi, csv, array]
+
+
+def _ask_all(data: Dataset) -> None:
+    for fields in _fields():
+        data.retention(**fields)
+        data.lifecycle(**{name: value for name, value in fields.items() if name in _SHARED})
+    data.stickiness()
+    data.active()
+    data.retention(filters=["score>=0.5"], breakdown="verb")
+    data.retention(interval="hour", from_="2024-03-01", to="2024-03-03")
+
+
+_SHARED = ("interval", "timezone", "filters", "week_start", "breakdown")
+
+
+def _fields() -> Iterator[dict[str, object]]:
+    for interval in ("day", "week", "month"):
+        yield {"interval": interval}
+        yield {"interval": interval, "filters": ["country=DE"]}
+    yield {"interval": "week", "week_start": "sunday", "timezone": "Asia/Kolkata"}
+    yield {"mode": "recurring", "match": "on-or-after", "breakdown": "course"}
+    yield {"brackets": ["1", "2-3"], "entry": ["track=video"], "filters": ["country!=DE"]}
+    yield {"returning": ["verb=played"], "filters": ["country=DE"], "breakdown": "country"}
+    yield {"align": "enrolment"}
+    yield {"align": "course-start", "interval": "month", "returning": ["verb=posted"]}
