@@ -61,6 +61,8 @@ stays in the processor's cache. A power of two."""
 DAYS_PER_WORD: Final = 63
 """Nine whole weeks; the top bit stays clear."""
 
+FOLD_EVENTS: Final = 1 << 16
+"""Events that wait for each other before they are folded into the tables together."""
 SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
 ROW_GROUP_EVENTS: Final = 1 << 20

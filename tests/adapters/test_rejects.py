@@ -1,6 +1,7 @@
 """The rejects file: private, without content, bounded, and absent when there is nothing to say."""
 
 import json
+import os
 import stat
 
 import pytest
@@ -55,14 +56,17 @@ def test_an_old_file_that_others_could_read_is_replaced(tmp_path):
     assert "old" not in path.read_text()
 
 
-def test_a_device_is_written_to_and_never_replaced(tmp_path):
-    link = tmp_path / "null"
-    link.symlink_to("/dev/null")
-    with RejectsWriter(link) as writer:
+def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDWR)
+    with RejectsWriter(pipe) as writer:
         writer.write([ONE])
-    with RejectsWriter(link):
+    assert json.loads(os.read(reading, 1_000))["line"] == 7
+    with RejectsWriter(pipe):
         pass
-    assert link.is_symlink()
+    assert pipe.is_fifo()
+    os.close(reading)
 
 
 def test_beyond_the_bound_rejects_are_counted_and_that_is_said(tmp_path, monkeypatch):

@@ -67,6 +67,16 @@ def test_a_triangle_that_fits_shows_sizes_means_and_every_rate():
     assert mean.split()[2] == f"{answer.sizes.sum():,}"
 
 
+def test_the_heading_of_a_bracket_is_whole():
+    answer = dataclasses.replace(answers.retention(4), columns=("0", "1", "2-30", "31-120"))
+
+    lines = render(AnswerView(answer)).splitlines()
+
+    heading = next(line for line in lines if "learners" in line)
+    assert heading.split()[-3:] == ["1", "2–30", "31–120"]
+    assert len(next(line for line in lines if "2024-01-08" in line)) <= len(heading) + 1
+
+
 def test_a_cell_that_can_still_change_is_marked_in_every_form():
     assert "*" in render(AnswerView(answers.retention(4)))
     assert "not complete yet" in render(AnswerView(answers.retention(4)))

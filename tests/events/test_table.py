@@ -354,7 +354,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=20)
+@settings()
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -3,9 +3,9 @@
 Decoding a megabyte of lines in one call is twice as quick as a call a line, but says of a broken line only that the
 megabyte is broken. So the quick call is tried first, and a chunk that fails is halved until the broken lines stand
 alone: what is sound becomes an item, what is not becomes a `Reject` with its line, its reason and the path of the
-field, never its content. Both ways must agree on every line, whatever stands beside it in the chunk; so what the quick call would
-let through (bytes that are no UTF-8 in a field that is stepped over, nesting beyond the bound, two values on a
-line) is looked for before it.
+field, never its content. Both ways must agree on every line, whatever stands beside it in the chunk; so what the
+quick call would let through (bytes that are no UTF-8 in a field that is stepped over, nesting beyond the bound, two
+values on a line) is looked for before it.
 
 Elements of an array are read in the same two ways; their place in the array stands where lines have their number.
 """
@@ -49,9 +49,9 @@ class Items(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    line: int
-    text: bytes
+class _Fault:
+    reason: Reason
+    detail: str
 
 
 class JsonReader(Generic[T]):
@@ -74,91 +74,96 @@ class JsonReader(Generic[T]):
         """Decode whole lines, one text a line; blank lines are no lines."""
         if first_line == 1:
             chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
-        values = self._of_lines(chunk)
-        lines = _line_numbers(chunk, first_line, len(values))
+        line_ends, sound = quick_look(chunk)
+        values = self._of_sound_lines(chunk) if sound else []
+        lines = _line_numbers(chunk, line_ends, first_line, len(values))
         if lines is not None:
             return Items(values, lines, [])
-        texts = enumerate(chunk.split(b"\n"), first_line)
-        pieces = [_Piece(line, text) for line, text in texts if text.strip(_BLANK)]
-        return self._sifted(pieces, lambda some: self._of_lines(b"\n".join(p.text for p in some)))
+        texts = [text if text.strip(_BLANK) else b"" for text in chunk.split(b"\n")]
+        numbers = [line for line, text in enumerate(texts, first_line) if text]
+        return self._sifted([text for text in texts if text], numbers, self._of_lines)
 
     def document(self, data: bytes) -> Items[T]:
         """Decode a whole document: an array, an object that holds one, or one object that is an item itself."""
         data = data.removeprefix(_BYTE_ORDER_MARK)
         opening = _array_opening(data, self._members)
         if opening < 0:
-            whole = [_Piece(1, data)] if data.strip(_BLANK) else []
-            return self._sifted(whole, self._of_elements)
+            return self._sifted([data] if data.strip(_BLANK) else [], [1], self._of_elements)
         places, closed = split_array(data, opening)
-        pieces = [_Piece(n, data[a:b]) for n, (a, b) in enumerate(places.tolist(), 1)]
-        items = self._sifted(pieces, self._of_elements)
+        texts = [data[a:b] for a, b in places.tolist()]
+        items = self._sifted(texts, range(1, len(texts) + 1), self._of_elements)
         if not closed:
             detail = "the array is not closed: the document ends too early"
-            items.rejects.append(Reject("", len(pieces) + 1, Reason.TRUNCATED, detail))
+            items.rejects.append(Reject("", len(texts) + 1, Reason.TRUNCATED, detail))
         return items
 
-    def _of_lines(self, chunk: bytes) -> list[T]:
+    def _of_sound_lines(self, chunk: bytes) -> list[T]:
+        """Decode all lines in one call; none if any of them is broken."""
+        try:
+            return self._one.decode_lines(chunk) if _is_utf8(chunk) else []
+        except (ValueError, RecursionError):
+            return []
+
+    def _of_lines(self, texts: Sequence[bytes]) -> list[T]:
         """Decode all lines in one call; none if any of them may be unsound."""
-        if not (quick_look(chunk)[1] and _is_utf8(chunk)):
-            return []
-        try:
-            return self._one.decode_lines(chunk)
-        except (ValueError, RecursionError):
-            return []
+        chunk = b"\n".join(texts)
+        return self._of_sound_lines(chunk) if quick_look(chunk)[1] else []
 
-    def _of_elements(self, pieces: Sequence[_Piece]) -> list[T]:
+    def _of_elements(self, texts: Sequence[bytes]) -> list[T]:
         """Decode all elements in one call; none if any of them may be unsound."""
-        if any(nests_too_deep(piece.text) for piece in pieces):
+        if any(nests_too_deep(text) for text in texts):
             return []
-        joined = b"[" + b",".join(piece.text for piece in pieces) + b"]"
-        if not _is_utf8(joined):
-            return []
+        joined = b"[" + b",".join(texts) + b"]"
         try:
-            return self._list.decode(joined)
+            return self._list.decode(joined) if _is_utf8(joined) else []
         except (ValueError, RecursionError):
             return []
 
-    def _sifted(self, pieces: list[_Piece], decode: Callable[[list[_Piece]], list[T]]) -> Items[T]:
-        """Decode all pieces: halves that are sound in one call, and what is broken alone.
+    def _sifted(
+        self,
+        texts: Sequence[bytes],
+        numbers: Sequence[int],
+        decode: Callable[[Sequence[bytes]], list[T]],
+    ) -> Items[T]:
+        """Decode all texts: halves that are sound in one call, and what is broken alone.
 
         One broken line of a thousand costs the decoding of about two thousand this way, and not a thousand calls.
         """
-        found: Items[T] = Items([], np.empty(0, np.int64), [])
+        values: list[T] = []
         lines: list[int] = []
-        waiting = [pieces] if pieces else []
+        rejects: list[Reject] = []
+        waiting = [(0, len(texts))] if texts else []
         while waiting:
-            some = waiting.pop()
-            if len(some) == 1:
-                self._exactly(some[0], found, lines)
+            start, stop = waiting.pop()
+            if stop - start > 1:
+                some = decode(texts[start:stop])
+                if len(some) == stop - start:
+                    values += some
+                    lines += numbers[start:stop]
+                else:
+                    middle = (start + stop) // 2
+                    waiting += [(middle, stop), (start, middle)]
                 continue
-            values = decode(some)
-            if len(values) == len(some):
-                found.values.extend(values)
-                lines.extend(piece.line for piece in some)
+            found = self._exactly(texts[start])
+            if isinstance(found, _Fault):
+                rejects.append(Reject("", numbers[start], found.reason, found.detail))
             else:
-                middle = len(some) // 2
-                waiting += [some[middle:], some[:middle]]
-        return Items(found.values, np.array(lines, np.int64), found.rejects)
+                values.append(found)
+                lines.append(numbers[start])
+        return Items(values, np.array(lines, np.int64), rejects)
 
-    def _exactly(self, piece: _Piece, found: Items[T], lines: list[int]) -> None:
-        """Decode one piece, or say why it is refused."""
+    def _exactly(self, text: bytes) -> "T | _Fault":
+        """Decode one text, or say why it is refused."""
+        if not _is_utf8(text):
+            return _Fault(Reason.NOT_UTF8, "the line is not UTF-8")
+        if nests_too_deep(text):
+            return _Fault(Reason.NOT_JSON, f"nested more than {limits.JSON_DEPTH_MAX} deep")
         try:
-            _refuse_unsound(piece.text)
-            found.values.append(self._one.decode(piece.text))
-            lines.append(piece.line)
-        except _UnsoundError as error:
-            found.rejects.append(Reject("", piece.line, error.reason, error.detail))
+            return self._one.decode(text)
         except msgspec.ValidationError as error:
-            found.rejects.append(Reject("", piece.line, *_explain(str(error))))
+            return _Fault(*_explain(str(error)))
         except (ValueError, RecursionError):
-            found.rejects.append(Reject("", piece.line, *why_not_json(piece.text)))
-
-
-class _UnsoundError(Exception):
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
+            return _Fault(*why_not_json(text))
 
 
 def _array_opening(data: bytes, members: tuple[str, ...]) -> int:
@@ -185,22 +190,13 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _line_numbers(chunk: bytes, first_line: int, count: int) -> Int64s | None:
+def _line_numbers(chunk: bytes, line_ends: int, first_line: int, count: int) -> Int64s | None:
     """Give the numbers of the lines that hold text; None if there are not ``count`` of them."""
-    line_ends, _ = quick_look(chunk)
     if line_ends + (not chunk.endswith(b"\n")) == count:
         return np.arange(first_line, first_line + count, dtype=np.int64)
     texts = enumerate(chunk.split(b"\n"), first_line)
     lines = [line for line, text in texts if text.strip(_BLANK)]
     return np.array(lines, np.int64) if len(lines) == count else None
-
-
-def _refuse_unsound(text: bytes) -> None:
-    if not _is_utf8(text):
-        raise _UnsoundError(Reason.NOT_UTF8, "the line is not UTF-8")
-    if nests_too_deep(text):
-        detail = f"nested more than {limits.JSON_DEPTH_MAX} deep"
-        raise _UnsoundError(Reason.NOT_JSON, detail)
 
 
 def _explain(message: str) -> tuple[Reason, str]:

@@ -137,7 +137,8 @@ class OpenedxCodec:
     def _events(self, rows: Sequence["_Row"], line: Int64s) -> RawEvents:
         account = pa.array([row.account for row in rows], pa.string())
         tracks = [
-            self._by_type(row.verb, row.kind) if len(row.verb) <= TEXT_BYTES_MAX else -1 for row in rows
+            self._by_type(row.verb, row.kind) if len(row.verb) <= TEXT_BYTES_MAX else -1
+            for row in rows
         ]
         return RawEvents(
             line=line,

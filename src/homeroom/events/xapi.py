@@ -334,7 +334,7 @@ class _Numbering(dict[K, int]):
 
 
 def _codes(values: Sequence[K]) -> tuple[Int32s, list[K]]:
-    """Number the distinct values in the order met: the number of each value, and the values by number."""
+    """Return for each value its number, in the order met, and the distinct values by number."""
     numbering = _Numbering[K]()
     codes = np.fromiter(map(numbering.__getitem__, values), np.int32, len(values))
     return codes, list(numbering)

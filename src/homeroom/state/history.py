@@ -17,7 +17,7 @@ import numpy.typing as npt
 from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.state import sorting
 
-__all__ = ["EVENT_COLUMNS", "Column", "Segment", "SegmentReport", "build_segment"]
+__all__ = ["EVENT_COLUMNS", "Column", "Segment", "SegmentReport", "build_segment", "joined_columns"]
 
 Column = npt.NDArray[np.generic]
 
@@ -79,7 +79,7 @@ def build_segment(batches: Sequence[EventBatch], earlier: Iterable[Segment] = ()
 
     ``conflicts`` counts the events whose id another event, here or earlier, has with other content.
     """
-    events = _joined(batches)
+    events = joined_columns(batches)
     keys = (events.pop("key_hi"), events.pop("key_lo"))
     order = np.empty(len(keys[0]), np.int64)
     identity = (events["time_ms"], events["identity_hi"], events["identity_lo"])
@@ -143,7 +143,7 @@ def _conflicts(ids: Column, earlier: Iterable[Segment]) -> int:
     return int(again.sum())
 
 
-def _joined(batches: Sequence[EventBatch]) -> dict[str, Column]:
+def joined_columns(batches: Sequence[EventBatch]) -> dict[str, Column]:
     """Join the columns of batches; a column that no batch has stays away, attributes become ``attributes.NAME``."""
     joined: dict[str, Column] = {
         name: np.concatenate([getattr(b, name) for b in batches] or [np.empty(0, np.uint64)])

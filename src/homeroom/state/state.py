@@ -7,8 +7,9 @@ safe because the tables are idempotent; counting first would not be.
 `rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, UInt64s
 from homeroom.state.fingerprint import hash_rows, table_fingerprint
-from homeroom.state.history import Segment, build_segment
+from homeroom.state.history import Column, Segment, build_segment, joined_columns
 from homeroom.state.running import Run, Sequential
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
@@ -28,6 +29,7 @@ __all__ = [
     "State",
     "chosen_events",
     "enrolment_keys",
+    "joined_batches",
     "rebuild",
     "segment_events",
 ]
@@ -69,16 +71,32 @@ class State:
         self.segments: list[Segment] = []
         self.counts = EventCounts()
         self.keep: Callable[[Segment], Segment] = _as_it_is
+        self._waiting: list[EventBatch] = []
+        self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
 
     def fold(self, batch: EventBatch) -> None:
-        """Join a batch into the tables and keep it for history."""
+        """Take a batch for the tables and for history.
+
+        Small batches wait for each other: folding a few hundred events at a time into sixteen partitions would cost
+        more in calls than in work.
+        """
+        self._waiting.append(batch)
+        self._waiting_events += len(batch)
+        if self._waiting_events >= limits.FOLD_EVENTS:
+            self._fold_waiting()
+
+    def _fold_waiting(self) -> None:
+        batches, self._waiting, self._waiting_events = self._waiting, [], 0
+        if not batches:
+            return
+        batch = batches[0] if len(batches) == 1 else joined_batches(batches)
         self.fold_tables(batch)
         self._pending.append(batch)
         self._pending_events += len(batch)
         if self._pending_events >= limits.SEGMENT_EVENTS_MAX:
-            self.seal()
+            self._seal_pending()
 
     def fold_tables(self, batch: EventBatch) -> None:
         """Join a batch into the tables alone, without keeping it for history."""
@@ -115,6 +133,10 @@ class State:
 
     def seal(self) -> None:
         """Turn the events since the last time into a segment of history, without repeats."""
+        self._fold_waiting()
+        self._seal_pending()
+
+    def _seal_pending(self) -> None:
         if not self._pending:
             return
         batches, self._pending, self._pending_events = self._pending, [], 0
@@ -173,22 +195,25 @@ def rebuild(state: State) -> State:
     return fresh
 
 
+def joined_batches(batches: Sequence[EventBatch]) -> EventBatch:
+    """Return the events of several batches as one."""
+    return _batch_of(joined_columns(batches))
+
+
+def _batch_of(columns: Mapping[str, Column]) -> EventBatch:
+    prefix = "attributes."
+    plain: dict[str, Any] = {name: columns[name] for name in columns if not name.startswith(prefix)}
+    attributes: dict[str, Any] = {
+        name.removeprefix(prefix): columns[name] for name in columns if name.startswith(prefix)
+    }
+    return EventBatch(**plain, attributes=attributes)
+
+
 def segment_events(segment: Segment) -> EventBatch:
     """Return a segment's events as a batch again."""
-    columns = segment.columns
     widths = np.diff(segment.offsets)
-    attributes = {
-        name.removeprefix("attributes."): columns[name]
-        for name in columns
-        if name.startswith("attributes.")
-    }
-    plain = {name: columns[name] for name in columns if not name.startswith("attributes.")}
-    return EventBatch(
-        key_hi=np.repeat(segment.key_hi, widths),
-        key_lo=np.repeat(segment.key_lo, widths),
-        attributes=attributes,
-        **plain,
-    )  # type: ignore[arg-type]
+    keys = {"key_hi": np.repeat(segment.key_hi, widths), "key_lo": np.repeat(segment.key_lo, widths)}
+    return _batch_of({**keys, **segment.columns})
 
 
 def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatch:

@@ -91,7 +91,12 @@ class Heatmap:
 
 
 def _figures_fit(answer: RetentionAnswer, width: int) -> bool:
-    return _margin(answer) + CELL_WIDTH * (len(answer.columns) - 1) <= width
+    return _margin(answer) + _cell_width(answer) * (len(answer.columns) - 1) <= width
+
+
+def _cell_width(answer: RetentionAnswer) -> int:
+    """Return the characters of a cell: three for its figure, or as many as its heading has, and one for its mark."""
+    return max(CELL_WIDTH, *(len(since_label(column)) + 1 for column in answer.columns))
 
 
 def _margin(answer: RetentionAnswer) -> int:
@@ -118,6 +123,7 @@ class _Figures:
         self.top = top
         self.label = _label_width(answer)
         self.size = _size_width(answer)
+        self.cell = _cell_width(answer)
 
     def lines(self, _width: int) -> Iterator[Text]:
         """Draw heading, mean, one line a group, legend."""
@@ -136,7 +142,7 @@ class _Figures:
             _DIM,
         )
         for column in self.answer.columns[1:]:
-            line.append(f"{since_label(column):>{CELL_WIDTH - 1}} "[-CELL_WIDTH:])
+            line.append(f"{since_label(column):>{self.cell - 1}} ")
         return line
 
     def _mean(self) -> Text:
@@ -159,7 +165,7 @@ class _Figures:
         return line
 
     def _cell(self, line: Text, rate: float, mark: str, style: Style) -> None:
-        text = f"{percent(rate):>{CELL_WIDTH - 1}}{mark}"
+        text = f"{percent(rate):>{self.cell - 1}}{mark}"
         if self.ink.shaded and not math.isnan(rate):
             style += self.ink.cell(rate_step(rate, self.top))
         line.append(text, style)

@@ -63,7 +63,7 @@ def setting(answer: Answer) -> str:
     question = answer.question
     said = [clean(answer.timezone)]
     if question.week_start != "monday":
-        said.append(f"weeks from {question.week_start}")
+        said.append(f"weeks from {question.week_start.capitalize()}")
     if question.from_ or question.to:
         said.append(f"{question.from_ or '…'} to {question.to or '…'}")
     if answer.as_of:
