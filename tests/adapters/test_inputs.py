@@ -400,7 +400,7 @@ def test_oulad_is_read_as_it_lies(shared_data):
 # --- anything at all ---------------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from([
-    CSV, XAPI[:400], b'"', b"\n", b"{", b"[", b"PAR1", b"ARROW1\0\0", b"\xff\xff\xff\xff", b"\xff\xfe", b"account,time\n",
+    CSV, XAPI[:400], b'"', b"\n", b"{", b"[", b"PAR1", b"ARROW1\0\0", b"\xff\xff\xff\xff", b"\xff\xfe", b"account,time\n",  # noqa: E501
     gzip.compress(CSV), gzip.compress(CSV)[:30], zstandard.compress(XAPI), bz2.compress(CSV), lzma.compress(CSV)[:40],
 ])  # fmt: skip
 

@@ -1,12 +1,26 @@
 """Mapping files: what they say, what they may not say, and which table they fit."""
 
 import datetime as dt
+import re
 
+import msgspec
 import pytest
 
+from homeroom.adapters.inputs import ReadOptions, read_inputs
 from homeroom.adapters.mappings import load_mapping, ready_mappings
 from homeroom.errors import MappingError
-from homeroom.events.mapping import FieldSpec, TimeSpec, parse_mapping, spec_of_names
+from homeroom.events.mapping import (
+    ALIASES,
+    KNOWN_ATTRIBUTES,
+    EventSpec,
+    FieldSpec,
+    LookupSpec,
+    MoodleSpec,
+    TableMapping,
+    TimeSpec,
+    parse_mapping,
+    spec_of_names,
+)
 
 SHORT = 'account = "Student"\ntime = "When"\n'
 
@@ -103,3 +117,32 @@ def test_a_mapping_that_is_not_there_is_said_with_those_that_are(tmp_path):
     path = tmp_path / "m.toml"
     path.write_text(SHORT)
     assert load_mapping(str(path)).events[0].account.column == "Student"
+
+
+def toml_of(page: str) -> list[str]:
+    return re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+
+
+def test_the_mappings_in_the_guide_do_what_it_says(root, tmp_path):
+    page = (root / "docs" / "how-to" / "read-any-table.md").read_text()
+    one, several = [parse_mapping(text, "guide") for text in toml_of(page)]
+    assert len(several.events) == 3
+    table = re.search(r"```\n(Matrikel.*?)```", page, re.DOTALL)
+    assert table is not None
+    path = tmp_path / "visits.csv"
+    path.write_text(table[1])
+    (_, decoded), *_ = read_inputs([path], ReadOptions(mapping=one))
+    assert decoded.events.account.to_pylist() == ["4711"]
+    assert decoded.events.course.to_pylist() == ["BIO/24S"]
+    assert list(decoded.events.time) == [1_709_287_200_000]
+    assert [(reject.line, reject.reason.value) for reject in decoded.rejects] == [
+        (3, "number_format")
+    ]
+
+
+def test_the_reference_lists_every_alias_and_every_key(root):
+    page = (root / "docs" / "reference" / "mapping.md").read_text()
+    names = {alias for aliases in ALIASES.values() for alias in aliases} | set(KNOWN_ATTRIBUTES)
+    for kind in (EventSpec, TimeSpec, LookupSpec, MoodleSpec, TableMapping):
+        names |= {field.encode_name for field in msgspec.structs.fields(kind)}
+    assert [name for name in sorted(names) if f"`{name}`" not in page and name != "events"] == []

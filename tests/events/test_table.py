@@ -116,7 +116,7 @@ def test_each_number_is_taken_by_its_own_size_also_beside_text():
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_typed_instants_become_milliseconds_and_a_missing_zone_is_utc_and_said(unit):
-    instants = pa.array([dt.datetime(2024, 3, 1, 10)], pa.timestamp(unit))
+    instants = pa.array([dt.datetime(2024, 3, 1, 10)], pa.timestamp(unit))  # noqa: DTZ001 - a column without zone
     assert plain(one_time(instants).events.time) == [TIME_MS]
     assert one_time(instants).zone_assumed
     assert not one_time(instants.cast(pa.timestamp(unit, "UTC"))).zone_assumed
@@ -145,7 +145,7 @@ def test_a_mapping_names_the_zone_of_local_times():
 
 
 def test_a_zone_holds_for_typed_instants_too():
-    local = pa.array([dt.datetime(2024, 3, 1, 11)], pa.timestamp("ms"))
+    local = pa.array([dt.datetime(2024, 3, 1, 11)], pa.timestamp("ms"))  # noqa: DTZ001 - a column without zone
     decoded = one_time(local, "timezone = 'Europe/Paris'")
     assert plain(decoded.events.time) == [TIME_MS]
     assert not decoded.zone_assumed
@@ -354,17 +354,14 @@ CELLS = st.one_of(
 )
 
 
-@settings()
-@given(
-    st.lists(
-        st.fixed_dictionaries(
-            {n: CELLS for n in ("account", "time", "verb", "score", "success", "duration")}
-        ),
-        max_size=12,
-    )
-)
-def test_whatever_a_row_holds_it_is_an_event_or_a_reject_and_never_because_of_its_neighbours(table):
-    spec = spec_of_names(["account", "time", "verb", "score", "success", "duration"])
+WHEN = st.sampled_from([TIME, TIME_MS, float(TIME_MS), str(TIME_MS)])
+FIELDS = dict.fromkeys(("account", "verb", "score", "success", "duration"), CELLS)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.fixed_dictionaries({"time": WHEN, **FIELDS}), max_size=8))
+def test_a_row_is_an_event_or_a_reject_and_never_because_of_its_neighbours(table):
+    spec = spec_of_names(["time", *FIELDS])
     assert spec is not None
     codec = TableCodec(spec)
     text = [json.dumps(row).encode() + b"\n" for row in table]
@@ -372,4 +369,16 @@ def test_whatever_a_row_holds_it_is_an_event_or_a_reject_and_never_because_of_it
     assert len(together.events) + len(together.rejects) == len(table)
     alone = [codec.decode(line, n) for n, line in enumerate(text, 1)]
     assert {r.line for r in together.rejects} == {r.line for d in alone for r in d.rejects}
-    assert plain(together.events.account) == [a for d in alone for a in plain(d.events.account)]
+    for name in ("account", "verb", "score", "success", "duration_ms"):
+        values = [str(value) for d in alone for value in plain(getattr(d.events, name))]
+        assert [str(value) for value in plain(getattr(together.events, name))] == values
+
+
+@settings(max_examples=20)
+@given(st.lists(CELLS, min_size=1, max_size=8))
+def test_any_cell_may_stand_for_a_time(cells):
+    spec = spec_of_names(["account", "time"])
+    assert spec is not None
+    text = b"".join(json.dumps({"account": "a", "time": cell}).encode() + b"\n" for cell in cells)
+    decoded = TableCodec(spec).decode(text, 1)
+    assert len(decoded.events) + len(decoded.rejects) == len(cells)

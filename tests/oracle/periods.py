@@ -48,29 +48,19 @@ def _reaches_full_hour(zone: str, minute_ms: int) -> bool:
 
 
 @functools.lru_cache(maxsize=100_000)
-def _midnights(zone: str, date: dt.date) -> tuple[int, int]:
-    """Return the earliest and the latest instant that could be called 00:00 of the date, in ms."""
+def _after_midnight(zone: str, date: dt.date) -> int:
+    """Return an instant a few hours after the latest one that could be called 00:00 of the date, in ms."""
     readings = [
         dt.datetime(date.year, date.month, date.day, fold=fold, tzinfo=_zone(zone))
         for fold in (0, 1)
     ]
-    instants = [int(reading.timestamp()) * 1000 for reading in readings]
-    return min(instants) - 180 * MINUTE_MS, max(instants) + 180 * MINUTE_MS
-
-
-@functools.lru_cache(maxsize=100_000)
-def _date_begins_ms(zone: str, date: dt.date) -> int:
-    """Return the first instant at which the clock shows this date or a later one."""
-    ms, _ = _midnights(zone, date)
-    while _clock(zone, ms).date() < date:
-        ms += MINUTE_MS
-    return ms
+    return max(int(reading.timestamp()) * 1000 for reading in readings) + 180 * MINUTE_MS
 
 
 @functools.lru_cache(maxsize=100_000)
 def _date_ends_ms(zone: str, date: dt.date) -> int:
     """Return the first instant after which the clock never shows this date or an earlier one again."""
-    _, ms = _midnights(zone, date + DAY)
+    ms = _after_midnight(zone, date + DAY)
     while _clock(zone, ms - MINUTE_MS).date() > date:
         ms -= MINUTE_MS
     return ms
@@ -143,10 +133,11 @@ class Calendar:
         """Return, in order, the periods that meet the dates from ``first`` to ``last``, both included."""
         if first > last:
             return []
+        stop: Period
+        period: Period
         if interval == "hour":
-            stop: Period = _date_ends_ms(self.zone, last)
-            begin = _date_begins_ms(self.zone, first)
-            period: Period = self._hour(begin) if begin < _date_ends_ms(self.zone, last) else stop
+            begin, stop = self.date_ends_ms(first - DAY), self.date_ends_ms(last)
+            period = self._hour(begin) if begin < stop else stop
         else:
             stop = last + DAY
             period = self.of_date(interval, first)

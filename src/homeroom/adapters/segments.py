@@ -62,6 +62,7 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
             "key_hi": segment.key_hi,
             "key_lo": segment.key_lo,
             "offsets": segment.offsets,
+            "sorted_ids": segment.sorted_ids,
             "range_ms": np.array([segment.min_ms, segment.max_ms], np.int64),
         },
     )
@@ -72,7 +73,7 @@ def open_segment(path: Path, dictionaries: Dictionaries) -> Segment:
     index = read_tensors(path.with_suffix(".index"))
     low, high = (int(ms) for ms in index["range_ms"])
     columns = _ParquetColumns(path, dictionaries, int(index["offsets"][-1]))
-    return Segment(index["key_hi"], index["key_lo"], index["offsets"], columns, low, high)
+    return Segment(index["key_hi"], index["key_lo"], index["offsets"], columns, index["sorted_ids"], low, high)
 
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):

@@ -199,8 +199,9 @@ def as_durations_ms(array: pa.Array, unit_ms: int) -> tuple[Int64s, Mask | None]
 
 def _milliseconds(numbers: Float64s, unit_ms: int) -> tuple[Int64s, Mask | None]:
     absent = np.isnan(numbers)
-    odd = (numbers < 0) | (numbers * unit_ms >= 2**53)
-    return np.where(absent | odd, -1, numbers * unit_ms).round().astype(np.int64), _some(odd)
+    odd = (numbers < 0) | (numbers >= 2**53 / unit_ms)
+    sound = np.where(absent | odd, 0, numbers)
+    return np.where(absent | odd, -1, (sound * unit_ms).round()).astype(np.int64), _some(odd)
 
 
 def _iso_duration(text: str) -> int | None:

@@ -67,7 +67,8 @@ def day_times(days: pa.Array, starts: pa.Array, spec: TimeSpec) -> Times:
     numbers, *_ = as_numbers(days)
     at = spec.at
     of_day_ms = ((at.hour * 60 + at.minute) * 60 + at.second) * 1000
-    local, odd = _rounded((np.floor(numbers) + base) * _DAY_MS + of_day_ms)
+    with np.errstate(over="ignore"):
+        local, odd = _rounded((np.floor(numbers) + base) * _DAY_MS + of_day_ms)
     detail = "the day is no number, or no start date is known for its course"
     return Times(_to_utc(local, spec.timezone), odd, detail)
 
@@ -115,7 +116,8 @@ def _since_1970(array: pa.Array, unit_per_s: int | None) -> Times:
             return Times(whole)
     numbers, *_ = as_numbers(array)
     if unit_per_s is not None:
-        return Times(*_rounded(numbers * (1_000 / unit_per_s)), detail)
+        with np.errstate(over="ignore"):  # what overflows is as far out of range as what does not
+            return Times(*_rounded(numbers * (1_000 / unit_per_s)), detail)
     size = np.abs(numbers)
     factor = np.select([size < 1e11, size < 1e14, size < 1e17], [1e3, 1.0, 1e-3], 1e-6)
     return Times(*_rounded(numbers * factor), detail)

@@ -75,13 +75,15 @@ class JsonReader(Generic[T]):
         if first_line == 1:
             chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
         line_ends, sound = quick_look(chunk)
-        values = self._of_sound_lines(chunk) if sound else []
+        sound = sound and _is_utf8(chunk)
+        values = self._of_sound_lines([chunk]) if sound else []
         lines = _line_numbers(chunk, line_ends, first_line, len(values))
         if lines is not None:
             return Items(values, lines, [])
         texts = [text if text.strip(_BLANK) else b"" for text in chunk.split(b"\n")]
         numbers = [line for line, text in enumerate(texts, first_line) if text]
-        return self._sifted([text for text in texts if text], numbers, self._of_lines)
+        decode = self._of_sound_lines if sound else self._of_lines
+        return self._sifted([text for text in texts if text], numbers, decode)
 
     def document(self, data: bytes) -> Items[T]:
         """Decode a whole document: an array, an object that holds one, or one object that is an item itself."""
@@ -97,17 +99,17 @@ class JsonReader(Generic[T]):
             items.rejects.append(Reject("", len(texts) + 1, Reason.TRUNCATED, detail))
         return items
 
-    def _of_sound_lines(self, chunk: bytes) -> list[T]:
+    def _of_sound_lines(self, texts: Sequence[bytes]) -> list[T]:
         """Decode all lines in one call; none if any of them is broken."""
         try:
-            return self._one.decode_lines(chunk) if _is_utf8(chunk) else []
+            return self._one.decode_lines(b"\n".join(texts))
         except (ValueError, RecursionError):
             return []
 
     def _of_lines(self, texts: Sequence[bytes]) -> list[T]:
         """Decode all lines in one call; none if any of them may be unsound."""
         chunk = b"\n".join(texts)
-        return self._of_sound_lines(chunk) if quick_look(chunk)[1] else []
+        return self._of_sound_lines([chunk]) if quick_look(chunk)[1] and _is_utf8(chunk) else []
 
     def _of_elements(self, texts: Sequence[bytes]) -> list[T]:
         """Decode all elements in one call; none if any of them may be unsound."""

@@ -15,11 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.model import EventBatch, Int64s, UInt64s
+from homeroom.events.texts import sealed
+from homeroom.limits import PARTITIONS
 from homeroom.state import sorting
+from homeroom.state.running import Run, Task
 
 __all__ = ["EVENT_COLUMNS", "Column", "Segment", "SegmentReport", "build_segment", "joined_columns"]
 
 Column = npt.NDArray[np.generic]
+
+_IDENTITY = ("time_ms", "identity_hi", "identity_lo")
 
 EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
     "time_ms": ("int64", None),
@@ -50,6 +55,7 @@ class Segment:
     offsets : int64 (subjects + 1,), where each learner's events begin
     columns : by name of `EVENT_COLUMNS` (those that no event has may be missing) and ``attributes.NAME`` (int32
         codes); all of shape (events,). The mapping may read a column only when it is asked for
+    sorted_ids : uint64, the hashes of all event ids, sorted
     min_ms, max_ms : time of the first and last event
     """
 
@@ -57,6 +63,7 @@ class Segment:
     key_lo: UInt64s
     offsets: Int64s
     columns: Mapping[str, Column]
+    sorted_ids: UInt64s
     min_ms: int
     max_ms: int
 
@@ -74,72 +81,109 @@ class SegmentReport:
     conflicts: int
 
 
-def build_segment(batches: Sequence[EventBatch], earlier: Iterable[Segment] = ()) -> SegmentReport:
+def build_segment(batches: Sequence[EventBatch], earlier: Sequence[Segment], run: Run) -> SegmentReport:
     """Sort events into a segment without those that are repeated, or that an earlier segment holds.
 
-    ``conflicts`` counts the events whose id another event, here or earlier, has with other content.
+    Events are dealt out by the top bits of their keys first, so that what is sorted and gathered at once stays in the
+    processor's cache, and partitions can be sorted in several threads. ``conflicts`` counts the events whose id
+    another event, here or earlier, has with other content.
     """
-    events = joined_columns(batches)
-    keys = (events.pop("key_hi"), events.pop("key_lo"))
-    order = np.empty(len(keys[0]), np.int64)
-    identity = (events["time_ms"], events["identity_hi"], events["identity_lo"])
-    sorting.sort_events(*keys, *identity, sorting.bucket_bits(len(order)), order)
-    known = np.zeros(len(order), np.bool_)
-    sorted_keys = (keys[0][order], keys[1][order])
-    sorted_identity = (identity[0][order], identity[1][order], identity[2][order])
-    sorting.mark_repeats(*sorted_keys, *sorted_identity, known)
-    earlier = list(earlier)
-    _mark_known(sorted_keys, sorted_identity, earlier, known)
-    duplicates = int(known.sum())
-    if duplicates:
-        order = order[~known]
-    if not len(order):
+    dealt, starts = _dealt(joined_columns(batches), run)
+    found: list[_Sorted | None] = [None] * PARTITIONS
+
+    def task(number: int) -> Task:
+        def work() -> None:
+            rows = slice(int(starts[number]), int(starts[number + 1]))
+            found[number] = _sorted({name: column[rows] for name, column in dealt.items()}, earlier)
+
+        return work
+
+    run([task(number) for number in range(PARTITIONS) if starts[number] < starts[number + 1]])
+    parts = [part for part in found if part is not None]
+    duplicates = sum(part.duplicates for part in parts)
+    kept = [part for part in parts if len(part.offsets) > 1]
+    if not kept:
         return SegmentReport(None, duplicates, 0)
-    key_hi, key_lo = keys[0][order], keys[1][order]
-    columns = {name: column[order] for name, column in events.items()}
-    starts = np.empty(len(order) + 1, np.int64)
-    subjects = sorting.subject_starts(key_hi, key_lo, starts)
-    starts[subjects] = len(order)
-    offsets = starts[: subjects + 1].copy()
-    first = offsets[:-1]
+    names = list(kept[0].columns)
+    columns = {name: np.concatenate([part.columns[name] for part in kept]) for name in names}
+    ends = np.cumsum([0, *(part.offsets[-1] for part in kept)])
+    offsets = [part.offsets[:-1] + end for part, end in zip(kept, ends[:-1], strict=True)]
+    ids = columns["id_hash"]
     segment = Segment(
-        key_hi[first],
-        key_lo[first],
-        offsets,
-        columns,
-        int(columns["time_ms"].min()),
-        int(columns["time_ms"].max()),
+        key_hi=np.concatenate([part.key_hi for part in kept]),
+        key_lo=np.concatenate([part.key_lo for part in kept]),
+        offsets=np.append(np.concatenate(offsets), ends[-1]),
+        columns=columns,
+        sorted_ids=np.sort(ids[ids != 0]),
+        min_ms=int(columns["time_ms"].min()),
+        max_ms=int(columns["time_ms"].max()),
     )
-    return SegmentReport(segment, duplicates, _conflicts(columns["id_hash"], earlier))
+    return SegmentReport(segment, duplicates, _conflicts(segment, earlier))
 
 
-def _mark_known(
-    keys: tuple[UInt64s, ...],
-    identity: tuple[Column, ...],
-    earlier: Iterable[Segment],
-    known: npt.NDArray[np.bool_],
-) -> None:
-    if not len(known):
-        return
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """The sorted new events of one range of keys."""
+
+    key_hi: UInt64s
+    key_lo: UInt64s
+    offsets: Int64s
+    columns: dict[str, Column]
+    duplicates: int
+
+
+def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int64s]:
+    """Deal events out to partitions; return the columns, and where each partition's events start."""
+    partition = (columns["key_hi"] >> np.uint64(65 - PARTITIONS.bit_length())).astype(np.uint8)
+    starts = np.zeros(PARTITIONS + 1, np.int64)
+    starts[1:] = np.cumsum(np.bincount(partition, minlength=PARTITIONS))
+    dealt = {name: np.empty_like(column) for name, column in columns.items()}
+
+    def task(name: str) -> Task:
+        def work() -> None:
+            # As plain words of their width, so that one kernel serves all types.
+            width = f"u{columns[name].itemsize}"
+            sorting.deal(partition, starts, sealed(columns[name]).view(width), dealt[name].view(width))
+
+        return work
+
+    run([task(name) for name in columns])
+    return dealt, starts
+
+
+def _sorted(events: dict[str, Column], earlier: Iterable[Segment]) -> _Sorted:
+    keys = (sealed(events.pop("key_hi")), sealed(events.pop("key_lo")))
+    identity = tuple(sealed(events[name]) for name in _IDENTITY)
+    order = np.empty(len(keys[0]), np.int64)
+    sorting.sort_events(*keys, *identity, sorting.bucket_bits(len(order)), order)
+    keys = (sealed(keys[0][order]), sealed(keys[1][order]))
+    identity = tuple(sealed(column[order]) for column in identity)
+    known = np.zeros(len(order), np.bool_)
+    sorting.mark_repeats(*keys, *identity, known)
     low, high = identity[0].min(), identity[0].max()
     for old in earlier:
         if old.min_ms <= high and low <= old.max_ms:
-            columns = tuple(old.columns[name] for name in ("time_ms", "identity_hi", "identity_lo"))
-            sorting.mark_known(
-                keys, identity, (old.key_hi, old.key_lo), old.offsets, columns, known
-            )
+            columns = tuple(sealed(old.columns[name]) for name in _IDENTITY)
+            offsets = sealed(old.offsets)
+            sorting.mark_known(keys, identity, (sealed(old.key_hi), sealed(old.key_lo)), offsets, columns, known)
+    duplicates = int(known.sum())
+    if duplicates:
+        new = ~known
+        order, keys = order[new], (sealed(keys[0][new]), sealed(keys[1][new]))
+    starts = np.empty(len(order) + 1, np.int64)
+    subjects = sorting.subject_starts(*keys, starts)
+    starts[subjects] = len(order)
+    first = starts[:subjects]
+    columns = {name: column[order] for name, column in events.items()}
+    return _Sorted(keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns, duplicates)
 
 
-def _conflicts(ids: Column, earlier: Iterable[Segment]) -> int:
-    given = np.sort(ids[ids != 0])
-    if not len(given):
-        return 0
+def _conflicts(segment: Segment, earlier: Iterable[Segment]) -> int:
+    given = sealed(segment.sorted_ids)
     again = np.zeros(len(given), np.bool_)
     again[1:] = given[1:] == given[:-1]
     for old in earlier:
-        others = np.sort(old.columns["id_hash"])
-        at = np.minimum(np.searchsorted(others, given), len(others) - 1)
-        again |= others[at] == given
+        sorting.mark_shared(given, sealed(old.sorted_ids), again)
     return int(again.sum())
 
 

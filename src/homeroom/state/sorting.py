@@ -9,11 +9,24 @@ sorted segments are compared in one walk.
 import numba
 import numpy as np
 
-__all__ = ["bucket_bits", "mark_known", "mark_repeats", "sort_events", "subject_starts"]
+from homeroom.limits import PARTITIONS
+
+__all__ = [
+    "bucket_bits",
+    "deal",
+    "mark_known",
+    "mark_repeats",
+    "mark_shared",
+    "sort_events",
+    "subject_starts",
+]
+
+
+_PARTITION_BITS = PARTITIONS.bit_length() - 1
 
 
 def bucket_bits(events: int) -> int:
-    """Return how many upper key bits to sort by counting, so that a bucket holds some 64 events."""
+    """Return how many key bits to sort by counting, so that a bucket holds some 64 events."""
     return max(0, min(16, int(events / 64).bit_length()))
 
 
@@ -62,18 +75,22 @@ def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo)
 
 @numba.njit(cache=True, nogil=True)
 def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):  # type: ignore[no-untyped-def]
-    """Write to ``order``, int64, the event numbers by (key, time, identity); ``bits`` is from `bucket_bits`."""
+    """Write to ``order``, int64, the event numbers by (key, time, identity); ``bits`` is from `bucket_bits`.
+
+    All keys must be of one partition: their top bits are equal and are not looked at.
+    """
     buckets = 1 << bits
     shift = np.uint64(64 - bits)
+    top = np.uint64(_PARTITION_BITS)
     starts = np.zeros(buckets + 1, np.int64)
     for i in range(len(key_hi)):
-        bucket = np.int64(key_hi[i] >> shift) if bits else 0
+        bucket = np.int64((key_hi[i] << top) >> shift) if bits else 0
         starts[bucket + 1] += 1
     for b in range(buckets):
         starts[b + 1] += starts[b]
     place = starts[:-1].copy()
     for i in range(len(key_hi)):
-        bucket = np.int64(key_hi[i] >> shift) if bits else 0
+        bucket = np.int64((key_hi[i] << top) >> shift) if bits else 0
         order[place[bucket]] = i
         place[bucket] += 1
     spare = np.empty(len(order), np.int64)
@@ -82,6 +99,43 @@ def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):  # type: ig
             _merge_sort(
                 order, spare, starts[b], starts[b + 1], key_hi, key_lo, time_ms, id_hi, id_lo
             )
+
+
+@numba.njit(cache=True, nogil=True)
+def deal(partition, starts, column, dealt):  # type: ignore[no-untyped-def]
+    """Copy ``column`` to ``dealt`` so that the rows of partition p stand from ``starts[p]`` on, in their order."""
+    place = starts.copy()
+    for i in range(len(column)):
+        p = partition[i]
+        dealt[place[p]] = column[i]
+        place[p] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def mark_shared(values, others, shared):  # type: ignore[no-untyped-def]
+    """Set ``shared[i]`` where ``values[i]`` is among ``others``; both are sorted.
+
+    From each place the search doubles its step before it halves, so that it is quick for few among many, and no
+    slower than a merge for many among many.
+    """
+    low = 0
+    for i in range(len(values)):
+        value = values[i]
+        step = 1
+        while low + step < len(others) and others[low + step] < value:
+            step *= 2
+        high = min(low + step, len(others))
+        low += step // 2
+        while low < high:
+            middle = (low + high) // 2
+            if others[middle] < value:
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(others):
+            return
+        if others[low] == value:
+            shared[i] = True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -140,7 +140,7 @@ class State:
         if not self._pending:
             return
         batches, self._pending, self._pending_events = self._pending, [], 0
-        report = build_segment(batches, self.segments)
+        report = build_segment(batches, self.segments, self.run)
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
             self.segments.append(self.keep(report.segment))
