@@ -66,6 +66,19 @@ def test_any_order_any_split_and_any_repetition_give_the_same_state_and_answers(
         assert source.events_duplicate == read_events - distinct
 
 
+def test_events_that_differ_in_their_given_track_alone_are_two_events_in_any_order():
+    """Were they one, history would hold the track of whichever came first, and the day bits of both."""
+    video = Event(account="a", time_ms=1_714_557_600_000, track="video")
+    problem = Event(account="a", time_ms=1_714_557_600_000, track="problem")
+    for order in ((video, problem), (problem, video)):
+        data = read(order)
+        assert (data.source.events_accepted, data.source.events_duplicate) == (2, 0)
+        for track in ("video", "problem"):
+            for zone in ("UTC", "Pacific/Kiritimati"):  # from columns, and from history
+                question = Stickiness(filters=(Condition("track", (track,)),), timezone=zone)
+                assert data.ask(question).learners.tolist() == [1]
+
+
 @given(cases())
 @settings(max_examples=10)
 def test_other_events_have_another_fingerprint(case):

@@ -126,6 +126,16 @@ def test_a_file_without_permission_is_an_error_if_named_and_a_reject_if_found(tm
     assert read(tmp_path).reasons == [(0, "unreadable")]
 
 
+def test_a_file_name_that_is_not_utf8_can_be_read_and_written_down(tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff.csv"
+    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(CSV + b"x\n")
+    found = read(tmp_path)
+    assert found.accounts == ["a", "b"]
+    with RejectsWriter(tmp_path / "rejects") as writer:
+        writer.write(found.rejects)
+
+
 def test_a_dangling_link_in_a_directory_is_a_reject(tmp_path):
     (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere")
     assert read(tmp_path).reasons == [(0, "unreadable")]

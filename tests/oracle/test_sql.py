@@ -31,7 +31,7 @@ def shown(case: Case, days: tuple[int, int]) -> tuple[dt.date, dt.date]:
 
 
 @given(st.data(), cases(), RANGES, INTERVALS, WEEK_STARTS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_retention_of_both_twins_is_the_same(data, case, days, interval, week_start):
     first, last = shown(case, days)
     (entry_sql, entry), (returning_sql, returning) = data.draw(BEHAVIOURS), data.draw(BEHAVIOURS)
@@ -55,7 +55,7 @@ def test_retention_of_both_twins_is_the_same(data, case, days, interval, week_st
 
 
 @given(cases(), RANGES, INTERVALS, WEEK_STARTS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_lifecycle_and_stickiness_of_both_twins_are_the_same(case, days, interval, week_start):
     first, last = shown(case, days)
     database = Database(case.events, first, last, case.zone, week_start)

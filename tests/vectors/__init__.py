@@ -137,7 +137,7 @@ def _row(cells: list[str], width: int) -> list[str]:
     return cells[:-1] + [cells[-1].rstrip("…")] * (width - len(cells) + 1)
 
 
-def _lifecycle(lines: list[str], _: list[str]) -> dict[str, Any]:
+def _lifecycle(lines: list[str], _periods: list[str]) -> dict[str, Any]:
     (_, stages), *rows = (_split(line) for line in lines)
     figures: dict[str, Any] = {
         stage: [int(cells[i]) for _, cells in rows] for i, stage in enumerate(stages)
@@ -147,7 +147,7 @@ def _lifecycle(lines: list[str], _: list[str]) -> dict[str, Any]:
     return figures
 
 
-def _stickiness(lines: list[str], _: list[str]) -> dict[str, Any]:
+def _stickiness(lines: list[str], _periods: list[str]) -> dict[str, Any]:
     rows = dict(_split(line) for line in lines)
     return {
         "periods": [label.rstrip("~") for label in rows["periods"]],
@@ -156,7 +156,7 @@ def _stickiness(lines: list[str], _: list[str]) -> dict[str, Any]:
     }
 
 
-def _active(lines: list[str], _: list[str]) -> dict[str, Any]:
+def _active(lines: list[str], _periods: list[str]) -> dict[str, Any]:
     series: dict[str, dict[str, list[Any]]] = {}
     for name, (label, value) in (_split(line) for line in lines):
         one = series.setdefault(name, {"periods": [], "values": [], "complete": []})

@@ -76,7 +76,7 @@ def _of_path(text: str) -> Iterator[Source]:
     if stat.S_ISDIR(status.st_mode):
         yield from _of_directory(path)
     else:
-        yield Source(text, path, size_bytes=_size(status))
+        yield Source(_shown(text), path, size_bytes=_size(status))
 
 
 def _of_pattern(text: str) -> Iterator[Source]:
@@ -112,11 +112,16 @@ def _regular(path: Path) -> Iterator[Source]:
     try:
         status = path.stat()
     except OSError:
-        yield Source(str(path), path, named=False)
+        yield Source(_shown(str(path)), path, named=False)
         return
     if stat.S_ISREG(status.st_mode):
-        yield Source(str(path), path, named=False, size_bytes=_size(status))
+        yield Source(_shown(str(path)), path, named=False, size_bytes=_size(status))
 
 
 def _size(status: os.stat_result) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _shown(path: str) -> str:
+    """Return a path as text that can be written anywhere: names of files need not be UTF-8."""
+    return os.fsencode(path).decode(errors="replace")

@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.generate",
         "Write events of made-up learners, for trying and testing.",
     ),
+    "demo": ("homeroom.cli.demo", "Show all of it on real statements and a million learners."),
     "warm": ("homeroom.cli.warm", "Compile the kernels now instead of at first use."),
 }
 """Command by command: the module that holds it, and what ``homeroom --help`` says of it."""

@@ -3,21 +3,24 @@
 A statement is about a kilobyte of JSON of which an event keeps a dozen fields. The budget for the whole way into
 history is four microseconds a statement on one core, and building one Python object with the values of one event
 already takes a quarter of that. So nothing here runs once a statement but the decoder (in C, into types that hold
-only what is used: `homeroom.events.statements`) and list comprehensions, one a column
-(`homeroom.events.statement_columns`); this module cuts chunks into blocks and builds the arrays.
+only what is used: `homeroom.events.statements`) and list comprehensions, one a column. Rules that could refuse a
+statement are first asked of whole columns in the quickest form that never lets a faulty one through; only the
+suspects are then looked at one by one.
 
 The way not taken: ``pyarrow.json`` builds columns at once, but of 1 MB with one broken line it returns nothing, and
 it is slower than this.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 from typing import Final, TypedDict, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from homeroom.events.jsonlines import JsonReader
+from homeroom.events.jsonlines import Items, JsonReader
 from homeroom.events.model import (
     TRACKS,
     Decoded,
@@ -26,11 +29,25 @@ from homeroom.events.model import (
     Int32s,
     Int64s,
     RawEvents,
+    Reject,
     Strings,
 )
 from homeroom.events.personal import without_accounts
-from homeroom.events.statement_columns import StatementColumns
-from homeroom.events.statements import Statement
+from homeroom.events.statements import (
+    ACTIVITY,
+    COURSE_TYPE,
+    NO_REF,
+    Actor,
+    Context,
+    Result,
+    Statement,
+    Target,
+    course_of,
+    duration_ms,
+    fault,
+    score_share,
+    verb_fault,
+)
 from homeroom.events.vocabulary import VerbTable
 from homeroom.limits import TEXT_BYTES_MAX
 
@@ -38,12 +55,22 @@ __all__ = ["XapiCodec", "looks_like"]
 
 K = TypeVar("K", bound=Hashable)
 
-_BLOCK_BYTES: Final = 1 << 20
-"""Statements of this many bytes, decoded, stay in the second-level cache."""
+
+def _uuid_classes() -> bytes:
+    """Map each byte: a hexadecimal digit to x, a dash to itself, anything else to ?."""
+    classes = bytearray(b"?" * 256)
+    for digit in b"0123456789abcdefABCDEF":
+        classes[digit] = ord("x")
+    classes[ord("-")] = ord("-")
+    return bytes(classes)
+
+
 _PAIRS_MAX: Final = 256
 """Pairs of verb and type of a chunk of which all are looked up; of more, only those that are met."""
 _PAIRS_CACHED: Final = 4_096
 _TRACKS: Final = pa.array(TRACKS)
+_UUID_CLASSES: Final = _uuid_classes()
+_UUID_FORM: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 
 
 def looks_like(sample: Mapping[str, object]) -> bool:
@@ -67,39 +94,49 @@ class XapiCodec:
 
     def decode(self, chunk: bytes, first_line: int) -> Decoded:
         """Decode whole lines, one statement a line."""
-        columns = StatementColumns()
-        for block in _blocks(chunk):
-            columns.add(self._reader.lines(block, first_line))
-            first_line += block.count(b"\n")
-        return self._decoded(columns)
+        return self._decoded(self._reader.lines(chunk, first_line))
 
     def decode_document(self, data: bytes) -> Decoded:
         """Decode one document: an array of statements, a statement result, or one statement.
 
         In an array, the number of the statement (from 1) stands where else the line's number does.
         """
-        columns = StatementColumns()
-        columns.add(self._reader.document(data))
-        return self._decoded(columns)
+        return self._decoded(self._reader.document(data))
 
-    def _decoded(self, columns: StatementColumns) -> Decoded:
-        account = pa.array(columns.account, pa.string())
-        activity = pa.array(columns.activity, pa.string())
-        verb = _coded(columns.verb)
-        events = RawEvents(
-            line=np.concatenate([np.empty(0, np.int64), *columns.line]),
+    def _decoded(self, items: Items[Statement]) -> Decoded:
+        parts = _parts(items.values)
+        suspects = _suspects(parts)
+        bad = {p: found for p in suspects if (found := fault(items.values[p])) is not None}
+        if not bad:
+            return Decoded(self._events(parts, items.line), items.rejects)
+        keep = [place not in bad for place in range(len(items.values))]
+        refused = [Reject("", int(items.line[place]), *found) for place, found in bad.items()]
+        rejects = sorted([*items.rejects, *refused], key=lambda reject: reject.line)
+        parts = _parts(list(compress(items.values, keep)))
+        return Decoded(self._events(parts, items.line[keep]), rejects)
+
+    def _events(self, parts: "_Parts", line: Int64s) -> RawEvents:
+        accounts, issuer = _subjects(parts.actors)
+        account = pa.array(accounts, pa.string())
+        verb = _coded(parts.verbs)
+        activity = [target.id for target in parts.targets]
+        kinds = [target.object_type for target in parts.targets]
+        if kinds.count(ACTIVITY) != len(kinds):
+            # A person, a statement or a reference to one is no activity, and may name somebody.
+            activity = [a if k == ACTIVITY else "" for a, k in zip(activity, kinds, strict=True)]
+        return RawEvents(
+            line=line,
             account=account,
-            issuer=_one_or_coded(columns.issuer),
-            time=pa.array(columns.time, pa.string()),
+            issuer=_one_or_coded(issuer),
+            time=pa.array(_times(parts), pa.string()),
             verb=verb,
-            activity=without_accounts(activity, account),
-            course=without_accounts(_coded(columns.course), account),
-            event_id=pa.array(columns.event_id, pa.string()),
-            track=self._tracks(verb, columns.kind),
-            attributes=_attributes(columns, account),
-            **_results(columns),
+            activity=without_accounts(pa.array(activity, pa.string()), account),
+            course=without_accounts(_coded(_courses(parts)), account),
+            event_id=pa.array(parts.ids, pa.string()),
+            track=self._tracks(verb, [target.definition.type for target in parts.targets]),
+            attributes=_attributes(parts.contexts, account),
+            **_results(parts),
         )
-        return Decoded(events, columns.rejects)
 
     def _tracks(self, verb: pa.DictionaryArray, kind: list[str]) -> Strings | None:
         """Return the track of each event whose verb says too little, so that the activity's type decides."""
@@ -124,20 +161,133 @@ class XapiCodec:
         return -1 if long else self._by_type(verb, kind)
 
 
-def _blocks(chunk: bytes) -> Iterator[bytes]:
-    """Cut a chunk after line ends."""
-    start = 0
-    while start < len(chunk):
-        end = chunk.find(b"\n", start + _BLOCK_BYTES) + 1 or len(chunk)
-        yield chunk[start:end]
-        start = end
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts of many statements, part by part."""
+
+    statements: list[Statement]
+    ids: list[str | None]
+    times: list[str | None]
+    actors: list[Actor]
+    verbs: list[str]
+    targets: list[Target]
+    results: list[Result]
+    contexts: list[Context]
+    ended: list[int]
+    """Places of the statements whose result says more than extensions do."""
 
 
-def _attributes(columns: StatementColumns, account: pa.Array) -> dict[str, Strings]:
+def _parts(statements: list[Statement]) -> _Parts:
+    results = [s.result for s in statements]
+    return _Parts(
+        statements=statements,
+        ids=[s.id for s in statements],
+        times=[s.timestamp for s in statements],
+        actors=[s.actor for s in statements],
+        verbs=[s.verb.id for s in statements],
+        targets=[s.object for s in statements],
+        results=results,
+        contexts=[s.context for s in statements],
+        ended=[
+            place
+            for place, r in enumerate(results)
+            if r.score is not None
+            or r.duration is not None
+            or r.success is not None
+            or r.completion is not None
+        ],
+    )
+
+
+def _suspects(parts: _Parts) -> list[int]:
+    """Return the places of all statements that `fault` could refuse, and of some that it would not."""
+    places = set(_without_uuid(parts.ids))
+    places.update(parts.ended)
+    places.update(
+        [
+            place
+            for place, actor in enumerate(parts.actors)
+            if actor.account is None
+            or actor.mbox is not None
+            or actor.mbox_sha1sum is not None
+            or actor.openid is not None
+        ]
+    )
+    odd_verbs = {verb for verb in set(parts.verbs) if verb_fault(verb) is not None}
+    if odd_verbs:
+        places.update(place for place, verb in enumerate(parts.verbs) if verb in odd_verbs)
+    places.update([place for place, target in enumerate(parts.targets) if ":" not in target.id])
+    if None in parts.times:
+        places.update(place for place, value in enumerate(parts.times) if value is None)
+    return sorted(places)
+
+
+def _without_uuid(ids: Sequence[str | None]) -> Sequence[int]:
+    """Return the places of ids that are no UUID, or not surely one."""
+    try:
+        joined = "".join(ids).encode()  # type: ignore[arg-type]
+    except TypeError:
+        joined = b"?"
+    if joined.translate(_UUID_CLASSES) == _UUID_FORM * len(ids):
+        return ()
+    return [place for place, identifier in enumerate(ids) if identifier is not None]
+
+
+def _subjects(actors: list[Actor]) -> tuple[list[str], list[str]]:
+    """Return who did it: the name and who issued it, for whichever identifier an actor has."""
+    try:
+        return (
+            [actor.account.name for actor in actors],  # type: ignore[union-attr]
+            [actor.account.home_page for actor in actors],  # type: ignore[union-attr]
+        )
+    except AttributeError:
+        pairs = [_subject(actor) for actor in actors]
+        return [name for name, _ in pairs], [issuer for _, issuer in pairs]
+
+
+def _subject(actor: Actor) -> tuple[str, str]:
+    if actor.account is not None:
+        return actor.account.name, actor.account.home_page
+    if actor.mbox is not None:
+        return actor.mbox[len("mailto:") :], "mailto"
+    if actor.mbox_sha1sum is not None:
+        return actor.mbox_sha1sum.lower(), "mbox_sha1sum"
+    return actor.openid or "", "openid"
+
+
+def _times(parts: _Parts) -> list[str | None]:
+    """Return when it happened, or where that is not said, when it was stored."""
+    if None in parts.times:
+        return [s.stored if s.timestamp is None else s.timestamp for s in parts.statements]
+    return parts.times
+
+
+def _courses(parts: _Parts) -> Sequence[str | None]:
+    around = [context.activities for context in parts.contexts]
+    parents = [activities.parent for activities in around]
+    try:
+        first = [parent[0] if parent else NO_REF for parent in parents]  # type: ignore[index]
+    except TypeError:
+        first = [NO_REF] * len(around)
+    courses: list[str | None] = [
+        ref.id if ref.definition.type == COURSE_TYPE else None for ref in first
+    ]
+    if None in courses:
+        for place, course in enumerate(courses):
+            if course is None:
+                activities = around[place]
+                courses[place] = course_of(
+                    activities.parent, activities.grouping, parts.targets[place]
+                )
+    return courses
+
+
+def _attributes(contexts: list[Context], account: pa.Array) -> dict[str, Strings]:
+    if not [c for c in contexts if c.platform is not None or c.language is not None]:
+        return {}
     return {
-        name: without_accounts(_coded(values), account)
-        for name, values in (("platform", columns.platform), ("language", columns.language))
-        if values.count(None) != len(values)
+        "platform": without_accounts(_coded([context.platform for context in contexts]), account),
+        "language": without_accounts(_coded([context.language for context in contexts]), account),
     }
 
 
@@ -149,21 +299,20 @@ class _ResultColumns(TypedDict, total=False):
     duration_ms: Int64s
 
 
-def _results(columns: StatementColumns) -> _ResultColumns:
+def _results(parts: _Parts) -> _ResultColumns:
     """Return the columns that any result fills."""
-    count = len(columns.score)
-    filled: _ResultColumns = {}
-    if columns.progress.count(None) != count:
-        filled["progress"] = _numbers(columns.progress)
-    if columns.score.count(None) != count:
-        filled["score"] = _numbers(columns.score)
-    if columns.success.count(None) != count:
-        filled["success"] = _flags(columns.success)
-    if columns.completion.count(None) != count:
-        filled["completion"] = _flags(columns.completion)
-    if columns.duration_ms.count(-1) != count:
-        filled["duration_ms"] = np.array(columns.duration_ms, np.int64)
-    return filled
+    columns: _ResultColumns = {}
+    progress = [result.extensions.progress for result in parts.results]
+    if progress.count(None) != len(progress):
+        columns["progress"] = _numbers(progress)
+    if parts.ended:
+        results = parts.results
+        durations = [-1 if r.duration is None else duration_ms(r.duration) for r in results]
+        columns["score"] = _numbers([score_share(r.score) for r in results])
+        columns["success"] = _flags([r.success for r in results])
+        columns["completion"] = _flags([r.completion for r in results])
+        columns["duration_ms"] = np.array(durations, np.int64)
+    return columns
 
 
 def _numbers(values: list[float | None]) -> Float64s:

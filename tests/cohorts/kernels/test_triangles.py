@@ -131,3 +131,23 @@ def test_a_cut_gives_every_period_its_bits_once(rng):
             assert not covered[word] & mask
             covered[word] |= mask
         assert not (segments.low & ~covered).any()
+
+
+def test_a_period_may_be_all_days_of_a_word(rng):
+    days = draw_days(rng, 1_925, words=3, share=0.01)
+    edges = days.first_day + np.array([-1, 0, 63, 126, 189, 190])
+    periods = Periods("day", periods_of(days, "day", 0, 1).zone, edges, np.zeros(0, np.int64))
+    segments, _ = segments_of(days, periods)
+    groups = np.zeros(days.rows, np.int64)
+    for mask in masks_of(rng, days.rows).values():
+        counts = np.zeros((4, 4), np.int64)
+        triangles.segment_triangle(
+            days.words,
+            sealed(np.zeros(1, np.int64)),
+            sealed(np.array([0, days.rows], np.int64)),
+            mask,
+            segments,
+            np.zeros(triangles.SCRATCH_WORDS, np.uint64),
+            counts,
+        )
+        assert (counts == plain_triangle(groups, by_period(days, periods)[LEAD:], mask)).all()

@@ -1,0 +1,240 @@
+"""The plain twin of state: facts in Python objects, folded with sets and dictionaries.
+
+A fact is an event by its texts, so the same facts can be written under any order of dictionary codes and in any
+split into batches. What a state holds is read back as texts too; then two states are the same if they are equal.
+"""
+
+import datetime as dt
+import hashlib
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from homeroom.events.dictionary import Dictionaries
+from homeroom.events.model import TRACKS, EventBatch
+from homeroom.events.texts import sealed
+from homeroom.state.state import COURSE, State, enrolment_keys
+from homeroom.state.table import Partition, SubjectTable
+from homeroom.state.zones import DAY_ZERO, load_zone
+
+__all__ = [
+    "Fact",
+    "batch_of",
+    "content",
+    "draw_facts",
+    "fresh_state",
+    "history_of",
+    "key_of",
+    "plain_content",
+]
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+NUMBERS = {
+    "score": (np.float64, np.nan),
+    "progress": (np.float64, np.nan),
+    "success": (np.int8, -1),
+    "completion": (np.int8, -1),
+    "duration_ms": (np.int64, -1),
+}
+Content = dict[str, dict[tuple[int, int], dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """An event by its texts. Learners are numbers; see `key_of` for what is nasty about their keys."""
+
+    learner: int
+    time_ms: int
+    verb: str = "played"
+    activity: str | None = None
+    course: str | None = None
+    track: int = 0
+    id: str | None = None
+    score: float | None = None
+    progress: float | None = None
+    success: int | None = None
+    completion: int | None = None
+    duration_ms: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+def key_of(learner: int) -> tuple[int, int]:
+    """Return a learner's key. Every third shares its upper half with the one before, every fifth its lower half."""
+    same_hi, same_lo = learner - (learner % 3 == 1), learner - (learner % 5 == 1)
+    hi = int.from_bytes(hashlib.sha256(b"hi%d" % same_hi).digest()[:8], "little")
+    lo = int.from_bytes(hashlib.sha256(b"lo%d" % same_lo).digest()[:8], "little")
+    return hi, lo
+
+
+def draw_facts(
+    rng: np.random.Generator, count: int, learners: int = 12, days: int = 200
+) -> list[Fact]:
+    """Draw facts that collide: few learners, times on few instants, repeated ids, attributes set twice at one time."""
+    start_ms = 1_710_000_000_000
+    picks = rng.integers(0, 1 << 30, (count, 12))
+    facts = []
+    for row in picks:
+        p = [int(x) for x in row]
+        time_ms = start_ms + (p[1] % days) * 86_400_000 + (p[2] % 48) * 1_800_000
+        countries = (("country", ("DE", "FR", "Österreich", "AT")[p[3] % 4]),) * (p[3] % 3 == 0)
+        platforms = (("platform", ("web", "app")[p[4] % 2]),) * (p[4] % 4 == 0)
+        facts.append(
+            Fact(
+                learner=p[0] % learners,
+                time_ms=time_ms,
+                verb=("played", "posted", "enrolled")[p[5] % 3],
+                activity=(None, "a", "b", "quiz")[p[6] % 4],
+                course=(None, "c1", "c2")[p[7] % 3],
+                track=p[8] % len(TRACKS),
+                id=(None, f"id {p[9] % count}")[p[9] % 2],
+                score=(None, 0.0, 0.5, 1.0)[p[10] % 4],
+                duration_ms=(None, 0, 90_000)[p[11] % 3],
+                attributes=(*countries, *platforms),
+            )
+        )
+    return facts
+
+
+def batch_of(facts: Sequence[Fact], dictionaries: Dictionaries) -> EventBatch:
+    """Write facts as a batch; a column that no fact has is left out."""
+    count = len(facts)
+    keys = np.array([key_of(f.learner) for f in facts], np.uint64).reshape(count, 2)
+    digests = [hashlib.sha256(repr(f).encode()).digest() for f in facts]
+    identity = np.frombuffer(b"".join(d[:16] for d in digests), np.uint64).reshape(count, 2)
+    numbers = {}
+    for name, (dtype, absent) in NUMBERS.items():
+        values = [getattr(f, name) for f in facts]
+        if any(value is not None for value in values):
+            numbers[name] = sealed(np.array([absent if v is None else v for v in values], dtype))
+    names = sorted({name for f in facts for name, _ in f.attributes})
+    return EventBatch(
+        key_hi=sealed(keys[:, 0]),
+        key_lo=sealed(keys[:, 1]),
+        time_ms=sealed(np.array([f.time_ms for f in facts], np.int64)),
+        verb=sealed(dictionaries.verb.codes([f.verb for f in facts], count)),
+        activity=sealed(dictionaries.activity.codes([f.activity for f in facts], count)),
+        course=sealed(dictionaries.course.codes([f.course for f in facts], count)),
+        track=sealed(np.array([f.track for f in facts], np.uint8)),
+        identity_hi=sealed(identity[:, 0]),
+        identity_lo=sealed(identity[:, 1]),
+        id_hash=sealed(np.array([_id_hash(f) for f in facts], np.uint64)),
+        **numbers,
+        attributes={
+            name: sealed(
+                dictionaries.attribute(name).codes([dict(f.attributes).get(name) for f in facts], count)
+            )
+            for name in names
+        },
+    )
+
+
+def _id_hash(fact: Fact) -> int:
+    if fact.id is None:
+        return 0
+    return int.from_bytes(hashlib.sha256(fact.id.encode()).digest()[:8], "little") | 1
+
+
+def fresh_state(zone: str = "UTC", order: Iterable[str] = ()) -> State:
+    """Return an empty state. ``order`` gives texts their codes before any event does."""
+    dictionaries = Dictionaries.under(bytes(32))
+    for text in order:
+        for one in (dictionaries.verb, dictionaries.activity, dictionaries.course):
+            one.codes([text], 1)
+        dictionaries.attribute("country").codes([text], 1)
+        dictionaries.attribute("platform").codes([text], 1)
+    return State(load_zone(zone), dictionaries)
+
+
+# --- what must be in the columns -------------------------------------------------------------------------------
+
+
+def plain_content(facts: Iterable[Fact], zone: str) -> Content:
+    """Fold facts with sets: for every row its days by track, and the greatest (time, text) of each attribute."""
+    info = zoneinfo.ZoneInfo(zone)
+    rows: Content = {"learner": {}, "enrolment": {}}
+    for fact in facts:
+        date = (EPOCH + dt.timedelta(milliseconds=fact.time_ms)).astimezone(info).date()
+        day = (date - DAY_ZERO).days
+        _join(rows["learner"], key_of(fact.learner), fact, day, dict(fact.attributes))
+        if fact.course is not None:
+            key = _enrolment_key(fact.learner, fact.course)
+            _join(rows["enrolment"], key, fact, day, {COURSE: fact.course})
+    return rows
+
+
+def _join(rows: Any, key: tuple[int, int], fact: Fact, day: int, attributes: dict[str, str]) -> None:
+    row = rows.setdefault(key, {"days": {}, "attributes": {}})
+    for track in ("any", TRACKS[fact.track]):
+        row["days"].setdefault(track, set()).add(day)
+    for name, value in attributes.items():
+        held = row["attributes"].get(name, (fact.time_ms, value))
+        row["attributes"][name] = max(held, (fact.time_ms, value))
+    row["first"] = min(row["days"]["any"])
+    row["last"] = max(row["days"]["any"])
+
+
+def _enrolment_key(learner: int, course: str) -> tuple[int, int]:
+    dictionaries = Dictionaries.under(bytes(32))
+    code = dictionaries.course.codes([course], 1)
+    hi, lo = key_of(learner)
+    keys = enrolment_keys(
+        np.array([hi], np.uint64), np.array([lo], np.uint64), dictionaries.course.hashes.hi[code]
+    )
+    return int(keys[0][0]), int(keys[1][0])
+
+
+def content(state: State) -> Content:
+    """Read what the columns of a state hold, in the form of `plain_content`."""
+    texts = {name: one.values for name, one in state.dictionaries.attributes.items()}
+    return {
+        "learner": _rows(state.learners, texts),
+        "enrolment": _rows(state.enrolments, {COURSE: state.dictionaries.course.values}),
+    }
+
+
+def _rows(table: SubjectTable, texts: dict[str, list[str]]) -> dict[tuple[int, int], Any]:
+    rows = {}
+    for number, partition in enumerate(table.partitions):
+        for row in range(partition.rows):
+            key = (int(partition.key_hi[row]), int(partition.key_lo[row]))
+            assert key not in rows, "a key has one row"
+            assert key[0] >> 60 == number, "a row lies in the partition of its key"
+            rows[key] = _row(partition, row, texts)
+    return rows
+
+
+def _row(partition: Partition, row: int, texts: dict[str, list[str]]) -> dict[str, Any]:
+    days = {}
+    for track, words in partition.words.items():
+        held = {
+            (partition.first_word + word) * 63 + bit
+            for word in range(partition.word_count)
+            for bit in range(64)
+            if int(words[word, row]) >> bit & 1
+        }
+        if held:
+            days[track] = held
+    attributes = {
+        name: (int(partition.set_ms[name][row]), texts[name][codes[row]])
+        for name, codes in partition.codes.items()
+        if codes[row] >= 0
+    }
+    first, last = int(partition.start_day[row]), int(partition.last_day[row])
+    return {"days": days, "attributes": attributes, "first": first, "last": last}
+
+
+# --- what must be in history -----------------------------------------------------------------------------------
+
+
+def history_of(state: State) -> list[tuple[int, int, int, int, int]]:
+    """Return (key, time, identity) of every event in history, segment by segment."""
+    found = []
+    for segment in state.segments:
+        widths = np.diff(segment.offsets)
+        columns = [np.repeat(segment.key_hi, widths), np.repeat(segment.key_lo, widths)]
+        columns += [segment.columns[name] for name in ("time_ms", "identity_hi", "identity_lo")]
+        found += list(zip(*(column.tolist() for column in columns), strict=True))
+    return found
