@@ -8,12 +8,12 @@ answers; it knows only what is to be read, and where things are kept.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 
-from homeroom.adapters.directory import DataDirectory, Manifest
+from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, ReadOptions, read_inputs
 from homeroom.adapters.keyfile import default_key_path, open_key
 from homeroom.adapters.mappings import load_mapping
@@ -35,7 +35,6 @@ from homeroom.events.door import Door
 from homeroom.events.vocabulary import VerbTable
 from homeroom.node import Node
 from homeroom.state.history import Segment
-from homeroom.state.running import Run
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
@@ -79,19 +78,19 @@ class Dataset:
 
     def retention(self, **fields: Any) -> RetentionAnswer:  # noqa: ANN401 - the fields of `Retention`
         """Answer a `Retention` question given by its fields (``from_`` is the first date)."""
-        return cast(RetentionAnswer, self._ask("retention", fields))
+        return cast("RetentionAnswer", self._ask("retention", fields))
 
     def lifecycle(self, **fields: Any) -> LifecycleAnswer:  # noqa: ANN401
         """Answer a `Lifecycle` question given by its fields."""
-        return cast(LifecycleAnswer, self._ask("lifecycle", fields))
+        return cast("LifecycleAnswer", self._ask("lifecycle", fields))
 
     def stickiness(self, **fields: Any) -> StickinessAnswer:  # noqa: ANN401
         """Answer a `Stickiness` question given by its fields."""
-        return cast(StickinessAnswer, self._ask("stickiness", fields))
+        return cast("StickinessAnswer", self._ask("stickiness", fields))
 
     def active(self, **fields: Any) -> ActiveAnswer:  # noqa: ANN401
         """Answer an `Active` question given by its fields."""
-        return cast(ActiveAnswer, self._ask("active", fields))
+        return cast("ActiveAnswer", self._ask("active", fields))
 
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
         written = {"from" if name == "from_" else name: value for name, value in fields.items()}
@@ -162,14 +161,16 @@ def load(
     """
     place = DataDirectory(Path(directory))
     with place.locked():
-        manifest = place.manifest() or Manifest(timezone=timezone or "UTC")
+        manifest = place.manifest() or Manifest()
+        if manifest.load == 0:
+            manifest = Manifest(timezone=timezone or "UTC")
         if timezone not in (None, manifest.timezone):
             raise DataDirectoryError(
                 f"{directory} cuts days in {manifest.timezone}, not {timezone}: leave --timezone out, or load into a "
                 f"new directory"
             )
         zone(manifest.timezone)
-        secret = open_key(place.key_path if key is None else Path(key))
+        secret = place.key(manifest, None if key is None else Path(key))
         book = NameBook() if names is not None else None
         options = _options(mapping, codec, verbs)
         door = Door(secret, options.verbs or VerbTable.standard(), book)
@@ -177,14 +178,21 @@ def load(
         node = Node(state, door)
         keeping = _Keeping(place, manifest, state)
         state.keep = keeping
-        reading = _Reading(inputs, options, rejects, progress)
+        reading = _Reading(inputs, options, rejects or place.rejects_path(keeping.load), progress)
         reading.into(node)
         state.settle()
         source = reading.described(node.summary())
         if accept is not None:
             accept(source)
         place.commit(
-            keeping.load, state, (*manifest.segments, *keeping.names), _joined(manifest, node)
+            state,
+            Manifest(
+                load=keeping.load,
+                timezone=manifest.timezone,
+                key_check=key_check(secret),
+                segments=(*manifest.segments, *keeping.names),
+                summary=_joined(manifest, node).to_json(),
+            ),
         )
         if book is not None and names is not None:
             book.write(Path(names))
@@ -195,12 +203,18 @@ def open_directory(directory: PathLike) -> Dataset:
     """Open a data directory to ask questions; the pseudonym key is not needed. Raises `DataDirectoryError`."""
     place = DataDirectory(Path(directory))
     manifest = place.manifest()
-    if manifest is None:
+    if manifest is None or manifest.load == 0:
         raise DataDirectoryError(
-            f"{directory} is no data directory; make one with homeroom load {directory} PATH"
+            f"{directory} holds nothing that was loaded (no homeroom.json); make it with homeroom load {directory} "
+            f"PATH, or restore it from a backup"
         )
     no_key = bytes(32)  # nothing new comes in, so nothing is hashed
-    state = place.open(manifest, Dictionaries.under(no_key), ThreadRun())
+    try:
+        state = place.open(manifest, Dictionaries.under(no_key), ThreadRun())
+    except DataDirectoryError:
+        if place.manifest() == manifest:
+            raise
+        return open_directory(directory)  # a load has ended between the two; its manifest is whole
     return Dataset(Node(state), _source(manifest))
 
 

@@ -27,6 +27,14 @@ QUOTED_LINES_MAX: Final = 1_000
 """Lines that one quoted field of a CSV file may span. A quote that is never closed would else swallow the file."""
 BATCH_ROWS: Final = 1 << 17
 """Rows of a record batch that is read from Parquet, Arrow or a table in memory."""
+PAGE_BYTES_MAX: Final = 256 << 20
+"""A page of a Parquet file that is scanned; a file with larger ones is read by Arrow, a batch at a time."""
+PAGE_HEADER_DEPTH_MAX: Final = 4
+"""Structures within structures of a page's header; the format has two."""
+SCAN_GROUP_ROWS_MAX: Final = 1 << 23
+"""Times of one row group are held while its accounts are read; a larger group is read by Arrow, a batch at a time."""
+SCAN_WINDOW_ROWS: Final = 1 << 16
+"""Events that a scan folds at once: enough for each partition, and few enough for the processor's cache."""
 LOOKUP_BYTES_MAX: Final = 256 << 20
 """A file that a mapping looks values up in is held in memory as a whole."""
 REJECT_LINES_MAX: Final = 1_000_000

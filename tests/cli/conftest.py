@@ -11,6 +11,12 @@ import referencing
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "outputs"
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in a folder of its own: a command may write a rejects file where it is called."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+
+
 @pytest.fixture(scope="session")
 def validator() -> Callable[[object, str], None]:
     """Return a function that checks a document against a schema of the docs."""

@@ -62,8 +62,8 @@ class Fact:
 
 
 def key_of(learner: int) -> tuple[int, int]:
-    """Return a learner's key. Every third shares its upper half with the one before, every fifth its lower half."""
-    same_hi, same_lo = learner - (learner % 3 == 1), learner - (learner % 5 == 1)
+    """Return a learner's key. Every third shares its upper half with the one before, every sixth its lower half."""
+    same_hi, same_lo = learner - (learner % 3 == 1), learner - (learner % 6 == 5)
     hi = int.from_bytes(hashlib.sha256(b"hi%d" % same_hi).digest()[:8], "little")
     lo = int.from_bytes(hashlib.sha256(b"lo%d" % same_lo).digest()[:8], "little")
     return hi, lo
@@ -124,7 +124,9 @@ def batch_of(facts: Sequence[Fact], dictionaries: Dictionaries) -> EventBatch:
         **numbers,
         attributes={
             name: sealed(
-                dictionaries.attribute(name).codes([dict(f.attributes).get(name) for f in facts], count)
+                dictionaries.attribute(name).codes(
+                    [dict(f.attributes).get(name) for f in facts], count
+                )
             )
             for name in names
         },
@@ -165,7 +167,9 @@ def plain_content(facts: Iterable[Fact], zone: str) -> Content:
     return rows
 
 
-def _join(rows: Any, key: tuple[int, int], fact: Fact, day: int, attributes: dict[str, str]) -> None:
+def _join(
+    rows: Any, key: tuple[int, int], fact: Fact, day: int, attributes: dict[str, str]
+) -> None:
     row = rows.setdefault(key, {"days": {}, "attributes": {}})
     for track in ("any", TRACKS[fact.track]):
         row["days"].setdefault(track, set()).add(day)
@@ -211,9 +215,9 @@ def _row(partition: Partition, row: int, texts: dict[str, list[str]]) -> dict[st
     for track, words in partition.words.items():
         held = {
             (partition.first_word + word) * 63 + bit
-            for word in range(partition.word_count)
-            for bit in range(64)
-            if int(words[word, row]) >> bit & 1
+            for word, bits in enumerate(words[:, row].tolist())
+            for bit, digit in enumerate(reversed(f"{bits:b}"))
+            if digit == "1"
         }
         if held:
             days[track] = held

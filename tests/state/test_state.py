@@ -71,9 +71,7 @@ def assert_is_fold_of(state: State, facts: list[Fact], zone: str) -> None:
     assert state.counts.conflicts == len(given_ids) - len(set(given_ids))
 
 
-@given(
-    st.integers(0, 1 << 30), st.sampled_from((0, 1, 2, 15, 60)), st.sampled_from(ZONES)
-)
+@given(st.integers(0, 1 << 30), st.sampled_from((0, 1, 2, 15, 60)), st.sampled_from(ZONES))
 @settings(max_examples=40)
 def test_any_walk_ends_in_what_plain_sets_hold(seed, count, zone):
     rng = np.random.default_rng(seed)
@@ -93,12 +91,12 @@ def test_any_walk_ends_in_what_plain_sets_hold(seed, count, zone):
 
 @pytest.mark.parametrize("run", [None, ThreadRun(2)], ids=["one thread", "two threads"])
 def test_many_learners_are_folded_as_plain_sets_fold_them(run, rng):
-    facts = draw_facts(rng, 4_000, learners=1_500, days=400)
+    facts = draw_facts(rng, 2_400, learners=700, days=400)
     state = fresh_state("Europe/Berlin")
     state.run = run or state.run
-    for start in range(0, len(facts), 1_000):
-        state.fold(batch_of(facts[start : start + 1_000], state.dictionaries))
-        if start == 2_000:
+    for start in range(0, len(facts), 600):
+        state.fold(batch_of(facts[start : start + 600], state.dictionaries))
+        if start == 1_200:
             state.settle()
     state.settle()
     check(state)

@@ -5,6 +5,7 @@
     history/N-I.parquet    segments of history, with N-I.index beside each
     state/N.tensors        the tables, as of load N
     state/N.dictionaries   texts behind the codes in it
+    rejects/N.ndjson       what load N did not take, if anything
 
 A load writes new files beside the old ones and makes them durable; then it replaces ``homeroom.json``. Whatever kills
 it before that leaves the directory as it was, whatever kills it after as it would be; files that no manifest names
@@ -12,8 +13,10 @@ are removed by the next load. One load at a time holds the lock; questions need 
 """
 
 import fcntl
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,34 +26,59 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
+from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.segments import open_segment, write_segment
 from homeroom.adapters.tensors import read_tensors, write_tensors
-from homeroom.cohorts.answers import Source
-from homeroom.errors import DataDirectoryError
+from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.state.history import Segment
 from homeroom.state.running import Run
 from homeroom.state.state import State
-from homeroom.state.table import Partition, SubjectTable
+from homeroom.state.table import Partition
 from homeroom.state.zones import load_zone
 
-__all__ = ["DataDirectory", "Manifest"]
+__all__ = ["DataDirectory", "Manifest", "key_check"]
 
 FORMAT = 1
 _MANIFEST = "homeroom.json"
+_FOLDERS = ("history", "state", "rejects")
+_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|tensors|dictionaries|ndjson)")
+_ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
 class Manifest(msgspec.Struct, kw_only=True, frozen=True):
-    """What belongs to a directory. ``summary`` is of all loads together."""
+    """What belongs to a directory.
+
+    ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
+    """
 
     format: int = FORMAT
     load: int = 0
     timezone: str = "UTC"
+    key_check: str = ""
     segments: tuple[str, ...] = ()
     state: str | None = None
     dictionaries: str | None = None
     summary: dict[str, Any] = {}
+    dictionaries_crc: int = 0
+    crc: int = 0
+
+    def sealed(self) -> "Manifest":
+        """Return the manifest with the checksum of its other fields."""
+        bare = msgspec.structs.replace(self, crc=0)
+        return msgspec.structs.replace(bare, crc=isal_zlib.crc32(msgspec.json.encode(bare)))
+
+    def files(self) -> set[str]:
+        """Return the paths of all files that belong to the directory, below it."""
+        parts = [*self.segments] + [
+            str(Path(n).with_suffix(".index")) for n in self.segments
+        ]
+        named = {f"history/{name}" for name in parts}
+        return named | {
+            f"state/{name}" for name in (self.state, self.dictionaries) if name is not None
+        }
 
 
 @dataclass(frozen=True)
@@ -75,10 +103,10 @@ class DataDirectory:
             raise DataDirectoryError(f"{file} cannot be read: {error.strerror or error}") from error
         try:
             manifest = msgspec.json.decode(written, type=Manifest)
-        except msgspec.MsgspecError as error:
-            raise DataDirectoryError(
-                f"{file} is damaged: {error}. Restore it from a backup"
-            ) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise DataDirectoryError(f"{file} is damaged: {error}. {_ADVICE}") from error
+        if manifest.format == FORMAT and manifest != manifest.sealed():
+            raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         if manifest.format != FORMAT:
             raise DataDirectoryError(
                 f"{self.path} is of format {manifest.format}, this version reads {FORMAT}; use the version of "
@@ -86,11 +114,33 @@ class DataDirectory:
             )
         return manifest
 
+    def rejects_path(self, load: int) -> Path:
+        """Where the rejects of a load are listed."""
+        return self.path / "rejects" / f"{load:06d}.ndjson"
+
+    def key(self, manifest: Manifest, given: Path | None) -> bytes:
+        """Return the pseudonym key, made if nothing was loaded yet.
+
+        Raises `KeyFileError` if it is not the one that earlier loads used: the same learner would become two.
+        """
+        path = self.key_path if given is None else given
+        if manifest.key_check and not path.exists():
+            raise KeyFileError(
+                f"{path} is missing, and {self.path} was loaded with it; restore it, or name it with --key"
+            )
+        key = open_key(path)
+        if manifest.key_check not in ("", key_check(key)):
+            raise KeyFileError(
+                f"{path} is not the key that {self.path} was loaded with, so its learners would all count as new; "
+                f"restore that key, or load into a new directory"
+            )
+        return key
+
     def open(self, manifest: Manifest, dictionaries: Dictionaries, run: Run) -> State:
         """Open the state and history of a manifest; arrays are mapped, columns of history read when asked for."""
         state = State(load_zone(manifest.timezone), dictionaries, run)
         if manifest.dictionaries is not None:
-            self._restore(manifest.dictionaries, dictionaries)
+            self._restore(manifest, dictionaries)
         if manifest.state is not None:
             arrays = read_tensors(self.path / "state" / manifest.state)
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
@@ -104,22 +154,43 @@ class DataDirectory:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory for one load. Raises `DataDirectoryError` if another load holds it."""
-        for folder in (self.path, self.path / "history", self.path / "state"):
-            try:
+        try:
+            for folder in (self.path, *(self.path / name for name in _FOLDERS)):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as error:
-                raise DataDirectoryError(
-                    f"{folder} cannot be made: {error.strerror or error}"
-                ) from error
-        with (self.path / ".lock").open("a") as lock:
+            lock = (self.path / ".lock").open("a")
+        except OSError as error:
+            raise DataDirectoryError(
+                f"{self.path} cannot be written: {error.strerror or error}; choose a folder that is yours"
+            ) from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DataDirectoryError(
                     f"{self.path} is being loaded by another process; wait until it is done"
                 ) from None
-            self._remove_strays()
+            self._begin()
             yield
+
+    def _begin(self) -> None:
+        """Have a manifest, and nothing beside it that belongs to no load."""
+        manifest = self.manifest()
+        if manifest is None:
+            # It is there from the start, so that its absence beside files of ours can only be a loss.
+            if any(self._own_files()):
+                raise DataDirectoryError(f"{self.path / _MANIFEST} is missing. {_ADVICE}")
+            self._replace_manifest(Manifest())
+            return
+        lost = [name for name in sorted(manifest.files()) if not (self.path / name).is_file()]
+        if lost:
+            raise DataDirectoryError(f"{self.path / lost[0]} is missing. {_ADVICE}")
+        self._remove_strays(manifest)
+
+    def _own_files(self) -> Iterator[Path]:
+        for folder in _FOLDERS:
+            for file in (self.path / folder).iterdir():
+                if _OWN_NAME.fullmatch(file.name) and file.is_file():
+                    yield file
 
     def keep(
         self, load: int, number: int, segment: Segment, dictionaries: Dictionaries
@@ -129,59 +200,64 @@ class DataDirectory:
         write_segment(self.path / "history" / name, segment, dictionaries)
         return name, open_segment(self.path / "history" / name, dictionaries)
 
-    def commit(self, load: int, state: State, segments: tuple[str, ...], summary: Source) -> None:
-        """Write the state, then make it and the segments the directory's content, in one step."""
+    def commit(self, state: State, manifest: Manifest) -> None:
+        """Write the state, then make it and the manifest's segments the directory's content, in one step."""
         named = {
             f"{kind}/{number}/{name}": array
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments))
             for number, partition in enumerate(table.partitions)
             for name, array in _arrays(partition).items()
         }
-        state_name, dictionaries_name = f"{load:06d}.tensors", f"{load:06d}.dictionaries"
-        write_tensors(self.path / "state" / state_name, named)
-        _write_whole(
-            self.path / "state" / dictionaries_name,
-            msgspec.json.encode(_values(state.dictionaries)),
+        values = msgspec.json.encode(_values(state.dictionaries))
+        manifest = msgspec.structs.replace(
+            manifest,
+            state=f"{manifest.load:06d}.tensors",
+            dictionaries=f"{manifest.load:06d}.dictionaries",
+            dictionaries_crc=isal_zlib.crc32(values),
         )
-        manifest = Manifest(
-            load=load,
-            timezone=state.zone.name,
-            segments=segments,
-            state=state_name,
-            dictionaries=dictionaries_name,
-            summary=summary.to_json(),
-        )
+        folder = self.path / "state"
+        write_tensors(folder / str(manifest.state), named)
+        _write_whole(folder / str(manifest.dictionaries), values)
         _sync_folder(self.path / "history")
-        _sync_folder(self.path / "state")
+        _sync_folder(folder)
+        self._replace_manifest(manifest)
+        self._remove_strays(manifest)
+
+    def _replace_manifest(self, manifest: Manifest) -> None:
         fresh = self.path / f"{_MANIFEST}.new"
         fresh.unlink(missing_ok=True)
-        _write_whole(fresh, msgspec.json.format(msgspec.json.encode(manifest)))
+        _write_whole(fresh, msgspec.json.format(msgspec.json.encode(manifest.sealed())))
         fresh.replace(self.path / _MANIFEST)
         _sync_folder(self.path)
-        self._remove_strays()
 
-    def _remove_strays(self) -> None:
-        """Remove files that the manifest does not name: what a load left that was killed, and older states."""
-        manifest = self.manifest() or Manifest()
-        named = {manifest.state, manifest.dictionaries, *manifest.segments}
-        named |= {str(Path(name).with_suffix(".index")) for name in manifest.segments}
-        for folder in ("history", "state"):
-            for file in (self.path / folder).iterdir():
-                if file.name not in named:
-                    file.unlink()
+    def _remove_strays(self, manifest: Manifest) -> None:
+        """Remove files of ours that do not belong: what a load left that was killed, and older states."""
+        named = manifest.files()
+        for file in self._own_files():
+            kept = f"{file.parent.name}/{file.name}" in named
+            if not kept and (file.parent.name != "rejects" or int(file.stem) > manifest.load):
+                file.unlink()
 
-    def _restore(self, name: str, dictionaries: Dictionaries) -> None:
-        file = self.path / "state" / name
+    def _restore(self, manifest: Manifest, dictionaries: Dictionaries) -> None:
+        file = self.path / "state" / str(manifest.dictionaries)
         try:
-            values = json.loads(file.read_bytes())
-        except (OSError, ValueError) as error:
+            written = file.read_bytes()
+        except OSError as error:
             raise DataDirectoryError(
-                f"{file} is missing or damaged: {error}. Restore it from a backup"
+                f"{file} cannot be read: {error.strerror or error}. {_ADVICE}"
             ) from error
+        if isal_zlib.crc32(written) != manifest.dictionaries_crc:
+            raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
+        values = json.loads(written)
         for kind in ("verb", "activity", "course"):
             getattr(dictionaries, kind).codes(values[kind], len(values[kind]))
         for attribute, texts in values["attributes"].items():
             dictionaries.attribute(attribute).codes(texts, len(texts))
+
+
+def key_check(key: bytes) -> str:
+    """Return what tells a key from others and does not help to find it."""
+    return hashlib.blake2s(key=key, person=b"homechek", digest_size=8).hexdigest()
 
 
 def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:

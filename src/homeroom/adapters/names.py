@@ -5,8 +5,6 @@ one an event, and writes them to a file that its owner alone may read, apart fro
 kept elsewhere or thrown away.
 """
 
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from homeroom.adapters.whole_files import PRIVATE, whole_file
 from homeroom.errors import SourceError
 from homeroom.events.model import UInt64s
 
@@ -69,19 +68,8 @@ class NameBook:
             raise SourceError(
                 f"names file {path} ends in {path.suffix!r}, must be {' or '.join(SUFFIXES)}"
             )
-        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
-        try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    if path.suffix == ".csv":
-                        pyarrow.csv.write_csv(self.table(), file)
-                    else:
-                        pyarrow.parquet.write_table(self.table(), file, compression="zstd")
-                fresh.replace(path)
-            finally:
-                fresh.unlink(missing_ok=True)
-        except OSError as error:
-            raise SourceError(
-                f"names file {path} cannot be written: {error.strerror or error}"
-            ) from error
+        with whole_file(path, PRIVATE) as sink:
+            if path.suffix == ".csv":
+                pyarrow.csv.write_csv(self.table(), sink)
+            else:
+                pyarrow.parquet.write_table(self.table(), sink, compression="zstd")

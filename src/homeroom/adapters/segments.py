@@ -44,7 +44,7 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
             compression="lz4",
             use_dictionary=encoded,
             write_statistics=["time"],
-            column_encoding=None,
+            write_page_checksum=True,
         ) as writer:
             for start in range(0, len(segment), ROW_GROUP_EVENTS):
                 rows = slice(start, min(start + ROW_GROUP_EVENTS, len(segment)))
@@ -73,7 +73,9 @@ def open_segment(path: Path, dictionaries: Dictionaries) -> Segment:
     index = read_tensors(path.with_suffix(".index"))
     low, high = (int(ms) for ms in index["range_ms"])
     columns = _ParquetColumns(path, dictionaries, int(index["offsets"][-1]))
-    return Segment(index["key_hi"], index["key_lo"], index["offsets"], columns, index["sorted_ids"], low, high)
+    return Segment(
+        index["key_hi"], index["key_lo"], index["offsets"], columns, index["sorted_ids"], low, high
+    )
 
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
@@ -115,7 +117,10 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         text = name in _TEXTS or name == "track" or name.startswith(_PREFIX)
         try:
             with pq.ParquetFile(
-                self._path, read_dictionary=[written] if text else None, memory_map=True
+                self._path,
+                read_dictionary=[written] if text else None,
+                memory_map=True,
+                page_checksum_verification=True,
             ) as file:
                 column = file.read([written]).column(0)
         except (OSError, pa.ArrowInvalid) as error:

@@ -17,7 +17,10 @@ import pyarrow as pa
 
 from homeroom.errors import SourceError
 
-__all__ = ["Input", "Source", "find_sources"]
+__all__ = ["REJECTS_FILE", "Input", "Source", "find_sources"]
+
+REJECTS_FILE = "homeroom-rejects.ndjson"
+"""The name that rejects files get unless a person names them; no source when a directory is read."""
 
 Input: TypeAlias = "str | os.PathLike[str] | pa.Table"
 """A path, a glob pattern, a directory, ``-`` for standard input, or a table in memory."""
@@ -103,7 +106,7 @@ def _of_directory(directory: Path) -> Iterator[Source]:
     for folder, folders, files in os.walk(directory, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith("."):
+            if not name.startswith(".") and name != REJECTS_FILE:
                 yield from _regular(Path(folder, name))
 
 

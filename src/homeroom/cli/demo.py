@@ -20,8 +20,12 @@ REAL_STATEMENTS: Final = "../shared/data/ralph/statements.json.gz"
 
 
 @click.command()
-@click.option("--folder", default="demo", show_default=True, help="Where files and pages are written.")
-@click.option("--learners", default="1.1M", show_default=True, help="Made-up learners; some never begin.")
+@click.option(
+    "--folder", default="demo", show_default=True, help="Where files and pages are written."
+)
+@click.option(
+    "--learners", default="1.1M", show_default=True, help="Made-up learners; some never begin."
+)
 @click.option("--events", default="5M", show_default=True, help="Their events.")
 def command(folder: str, learners: str, events: str) -> int:
     """Analyze real statements (where they are) and a million made-up learners."""
@@ -34,14 +38,20 @@ def command(folder: str, learners: str, events: str) -> int:
     else:
         click.echo(f"skipped: the real statements, {REAL_STATEMENTS} is not there\n")
     table, data = str(place / "million.parquet"), str(place / "data")
-    _run("generate", table, "--learners", learners, "--events", events, "--seed", "1", "--overwrite")
+    _run(
+        "generate", table, "--learners", learners, "--events", events, "--seed", "1", "--overwrite"
+    )
     # The demo loads into a directory of its own, which holds nothing but an earlier demo.
     shutil.rmtree(data, ignore_errors=True)
     _run("load", data, table)
     _run("analyze", "--data", data, "--html", str(place / "million.html"))
-    _run("query", "retention", "--data", data, "--interval", "month", "--returning-verb", "completed")
+    _run(
+        "query", "retention", "--data", data, "--interval", "month", "--returning-verb", "completed"
+    )
     pages = sorted(str(page) for page in place.glob("*.html"))
-    click.echo(f"\nDone in {time.perf_counter() - started:.0f} s. Pages to open: {', '.join(pages)}")
+    click.echo(
+        f"\nDone in {time.perf_counter() - started:.0f} s. Pages to open: {', '.join(pages)}"
+    )
     return status.CLEAN
 
 

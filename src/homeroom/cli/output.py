@@ -5,19 +5,14 @@ dashboard which reads it every minute never sees half an answer. JSON is laid ou
 does not care, and a person finds one row of a triangle on one line.
 """
 
-import contextlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 import click
-
-from homeroom.errors import SourceError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,37 +131,11 @@ def json_text(value: object, indent: str = "") -> str:
 
 
 def write_file(target: str, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a new file, and put it in its place only when it is whole.
+    """Let ``write`` fill a new file, which takes its place only when it is whole. Raises `SourceError`."""
+    from homeroom.adapters.whole_files import whole_file
 
-    Raises `SourceError` if the folder is missing or may not be written.
-    """
-    place = Path(target)
-    if place.is_dir():
-        raise SourceError(f"{target} is a directory; name a file in it")
-    try:
-        handle, beside = tempfile.mkstemp(
-            prefix=f".{place.name}.", suffix=".part", dir=place.parent
-        )
-    except OSError as error:
-        raise SourceError(
-            f"{target} cannot be written: {error.strerror}; name a file in a folder that exists and is yours"
-        ) from None
-    try:
-        with os.fdopen(handle, "wb") as sink:
-            write(sink)
-        Path(beside).chmod(_usual_mode())
-        Path(beside).replace(place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(beside).unlink()
-        raise
-
-
-def _usual_mode() -> int:
-    """Return the mode that ``open`` would give: a temporary file starts at 0600, an answer is no secret."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    with whole_file(Path(target)) as sink:
+        write(sink)
 
 
 def _as_table(answers: Sequence["Answer"]) -> "pa.Table":

@@ -4,6 +4,7 @@ Either files are named and read now, or a loaded directory is opened. Flags that
 beside ``--data`` and not passed over in silence: who gives ``--mapping`` believes that it does something.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -50,7 +51,7 @@ def read_options(command: Command) -> Command:
         click.option(
             "--rejects",
             metavar="FILE",
-            help="Write what was rejected to FILE: source, line, reason.",
+            help="Where to write what was rejected: source, line, reason. [default: homeroom-rejects.ndjson, if any]",
         ),
         click.option(
             "--names",
@@ -81,6 +82,13 @@ def read_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def default_rejects() -> str | None:
+    """Return where rejects are written unless the user says: here, or nowhere if this folder may not be written."""
+    from homeroom.adapters.sources import REJECTS_FILE
+
+    return REJECTS_FILE if os.access(".", os.W_OK) else None
 
 
 class StrictError(click.ClickException):
@@ -143,7 +151,7 @@ class Reading:
 
         if self.data is not None:
             return hr.open(self.data), None
-        options = dict(self.options)
+        options = {"rejects": default_rejects(), **self.options}
         if timezone is not None:
             options["timezone"] = timezone
         with ReadProgress() as progress:

@@ -1,12 +1,9 @@
 """What the exit status says: one table, in one place.
 
-The tension: a script that runs under ``set -e``, a Makefile or a scheduler takes every status but 0 as "it did not
-work", and one broken line in ten million must not stop it (bad input never stops a good file). Yet a status must be
-able to tell. So the answer is asked for: with ``--strict`` a reject makes the command fail before it writes anything.
-Without it, rejects are shown on standard error and stand in the JSON under ``source``, and the status stays 0.
-
-The way not taken is a status of its own for "finished, with rejects" (as rsync's 23): every caller would have to learn
-that this one failure is none. Who wants it so changes ``REJECTS_MET`` here; nothing else depends on its value.
+Two wishes pull: bad input must never stop a good file, and a scheduler that looks at nothing but the status must learn
+that there was some. So rejects never keep an answer back, and have a status of their own, unlike any failure (as with
+rsync's 23 and 24): everything was done, and something was left out. ``--strict`` makes it a failure: nothing is
+written then.
 """
 
 from typing import Final
@@ -14,7 +11,7 @@ from typing import Final
 __all__ = ["CLEAN", "FAILED", "INTERRUPTED", "MEANINGS", "PIPE_CLOSED", "REJECTS_MET", "STRICT"]
 
 CLEAN: Final = 0
-REJECTS_MET: Final = 0
+REJECTS_MET: Final = 3
 STRICT: Final = 1
 FAILED: Final = 2
 INTERRUPTED: Final = 130
@@ -22,7 +19,7 @@ PIPE_CLOSED: Final = 141
 
 MEANINGS: Final = (
     (CLEAN, "everything was read"),
-    (REJECTS_MET, "the command finished; some of the input was rejected, counted and shown"),
+    (REJECTS_MET, "everything was done; some of the input was rejected, counted and written down"),
     (STRICT, "`--strict` was given and something was rejected; no output was written"),
     (FAILED, "the command could not be done; one line on standard error says why and what to do"),
     (INTERRUPTED, "interrupted with Ctrl-C"),

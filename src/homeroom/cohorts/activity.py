@@ -40,7 +40,10 @@ _ZERO_MS = 4 * DAY_MS
 class Activity(Protocol):
     """Gives the period bits of behaviours, block by block."""
 
-    answered_from: Literal["columns", "history"]
+    @property
+    def answered_from(self) -> Literal["columns", "history"]:
+        """Where the bits come from."""
+        ...
 
     def blocks(self) -> Sequence[tuple[int, int, int]]:
         """Return the blocks: an own number of the source, first and end row; at most ``BLOCK_ROWS`` each."""
@@ -204,7 +207,7 @@ class Roster:
 
     @classmethod
     def of(cls, state: State) -> "Roster":
-        """Number the learners of a state."""
+        """Return the roster of a state."""
         return cls(*_numbered(state.segments))
 
     def mask(self, state: State, selection: Selection) -> Int8s | None:

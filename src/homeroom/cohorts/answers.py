@@ -39,9 +39,11 @@ Rates: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What was read. ``events_read`` = accepted + duplicate + rejected; ``events_duplicate`` is None where repeats
-    were not counted (they cannot change an answer from the columns). ``conflicts`` counts events that came with an
-    id that another event has too; both count."""
+    """What was read. ``events_read`` = accepted + duplicate + rejected.
+
+    ``events_duplicate`` is None where repeats were not counted (they cannot change an answer from the columns).
+    ``conflicts`` counts events that came with an id that another event has too; both count.
+    """
 
     events_read: int = 0
     events_accepted: int = 0
@@ -90,7 +92,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     parts: tuple[tuple[str, "Answer"], ...] = ()
 
-    def _figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
+        """Return the counts as JSON-ready data, without the question and where they are from."""
         raise TypeError(f"{type(self).__name__} has no figures of its own")
 
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
@@ -100,14 +103,14 @@ class Answer:
         """Return the answer as JSON-ready data; its schema is in ``docs/reference/outputs``."""
         out = {
             "question": self.question.to_dict(),
-            **self._figures(),
+            **self.figures(),
             "timezone": self.timezone,
             "as_of": self.as_of,
             "answered_from": self.answered_from,
             "notes": list(self.notes),
         }
         if self.question.breakdown is not None:
-            out["breakdown"] = [{"value": value, **part._figures()} for value, part in self.parts]
+            out["breakdown"] = [{"value": value, **part.figures()} for value, part in self.parts]
         out["source"] = self.source.to_json()
         return out
 
@@ -178,7 +181,8 @@ class RetentionAnswer(Answer):
         outside = self.counts < 0
         return np.where(outside, np.nan, low), np.where(outside, np.nan, high)
 
-    def _figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
+        """Return the counts as JSON-ready data."""
         low, high = self.confidence()
         inside = self.counts >= 0
         question = self.question
@@ -222,7 +226,8 @@ class LifecycleAnswer(Answer):
     dormant: Counts
     complete: Flags
 
-    def _figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
+        """Return the counts as JSON-ready data."""
         return {
             "interval": self.question.interval,
             "periods": list(self.periods),
@@ -251,7 +256,8 @@ class StickinessAnswer(Answer):
     learners: Counts
     complete: Flags
 
-    def _figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
+        """Return the counts as JSON-ready data."""
         return {
             "interval": self.question.interval,
             "periods": list(self.periods),
@@ -288,8 +294,10 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveAnswer(Answer):
-    """Active learners by day, week and month (int64), and ratios (float64, NaN where nobody was active):
-    ``day_week`` is the mean of the days of a week over the week, ``day_month`` and ``week_month`` likewise."""
+    """Active learners by day, week and month (int64), and ratios (float64, NaN where nobody was active).
+
+    ``day_week`` is the mean of the days of a week over the week, ``day_month`` and ``week_month`` likewise.
+    """
 
     question: Active
     day: Series
@@ -299,7 +307,8 @@ class ActiveAnswer(Answer):
     day_month: Series
     week_month: Series
 
-    def _figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
+        """Return the counts as JSON-ready data."""
         return {
             "active": {name: getattr(self, name).to_json() for name in ("day", "week", "month")},
             "ratios": {

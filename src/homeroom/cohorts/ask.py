@@ -260,7 +260,8 @@ def _active(context: _Context, question: Active, selection: Selection) -> Active
     if month.count:
         first = date_of(int(min(week.days[1], month.days[1])))
         last = date_of(int(max(week.days[-1], month.days[-1])) - 1)
-        for interval in ("day", "week"):
+        shorter: tuple[Interval, ...] = ("day", "week")
+        for interval in shorter:
             wide[interval] = make_periods(interval, context.zone, question.week_start, first, last)
     counted = {}
     answered_from: Literal["columns", "history"] = "columns"
@@ -270,13 +271,21 @@ def _active(context: _Context, question: Active, selection: Selection) -> Active
         counts = simple.active_counts(activity, selection, periods, context.state.run)
         counted[interval] = (periods, counts, periods.complete(context.as_of_ms))
     series = {interval: _series(shown[interval], *counted[interval]) for interval in shown}
-    ratios = {}
-    for short, long in (("day", "week"), ("day", "month"), ("week", "month")):
+
+    def ratio(short: Interval, long: Interval) -> Series:
         long_shown = (shown[long], series[long].values, series[long].complete)
         values, complete = simple.mean_share(counted[short], long_shown)
-        ratios[f"{short}_{long}"] = Series(shown[long].labels, values, complete)
-    said = _said(context, question, shown["day"], answered_from, selection)
-    return ActiveAnswer(**said, **series, **ratios)
+        return Series(shown[long].labels, values, complete)
+
+    return ActiveAnswer(
+        **_said(context, question, shown["day"], answered_from, selection),
+        day=series["day"],
+        week=series["week"],
+        month=series["month"],
+        day_week=ratio("day", "week"),
+        day_month=ratio("day", "month"),
+        week_month=ratio("week", "month"),
+    )
 
 
 def _series(

@@ -9,11 +9,11 @@ an attribute.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.activity import Roster, partition_mask, track_words
+from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.matching import NONE, OTHER, Selection, event_mask, resolve, values_of
 from homeroom.cohorts.questions import TEXT_FIELDS, Condition, Question
 from homeroom.events.model import TRACKS
@@ -45,7 +45,7 @@ def parts(state: State, question: Question) -> Parts:
     ranked = [values[i] for i in sorted(present, key=lambda i: (-counts[i + 1], values[i]))]
     top, rest = ranked[:BREAKDOWN_VALUES_MAX], ranked[BREAKDOWN_VALUES_MAX:]
     found = [(value, (Condition(field, (value,)),)) for value in top]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if rest:
         found.append((OTHER, (Condition(field, tuple(rest)),)))
         notes = (
@@ -113,13 +113,15 @@ def _from_history(state: State, field: str, count: int, selection: Selection) ->
     pairs = []
     for segment, rows in zip(state.segments, roster.rows, strict=True):
         keep = event_mask(segment, 0, len(segment), selection.history_tests())
-        codes = segment.columns[field] if field in TEXT_FIELDS else None
-        if codes is None:
-            codes = np.full(len(segment), -1, np.int32)
+        codes = (
+            segment.columns[field].astype(np.int32)
+            if field in TEXT_FIELDS
+            else np.full(len(segment), -1, np.int32)
+        )
         seen = np.full(count + 1, -1, np.int64)
         found = np.empty(len(segment), np.int64)
-        used = _distinct_pairs(
-            segment.offsets, sealed(rows), sealed(codes.astype(np.int32)), keep, seen, found
+        used = kernels.distinct_pairs(
+            segment.offsets, sealed(rows), sealed(codes), keep, seen, found
         )
         pairs.append(found[:used].copy())
     if not pairs:
@@ -130,19 +132,6 @@ def _from_history(state: State, field: str, count: int, selection: Selection) ->
         chosen = mask[ordinals] != 0
         places, ordinals = places[chosen], ordinals[chosen]
     if field not in TEXT_FIELDS:
-        places = roster.attribute(state, field)[np.unique(ordinals)] + 1
+        codes = roster.attribute(state, field)[np.unique(ordinals)]
+        return np.bincount(codes + 1, minlength=count + 1)
     return np.bincount(places, minlength=count + 1)
-
-
-@numba.njit(cache=True, nogil=True)
-def _distinct_pairs(offsets, rows, codes, keep, seen, found):  # type: ignore[no-untyped-def]
-    """Write ``row * (values + 1) + code + 1`` once for each value of each learner; return how many."""
-    used = 0
-    for subject in range(len(rows)):
-        for event in range(offsets[subject], offsets[subject + 1]):
-            place = codes[event] + 1
-            if (keep is None or keep[event] != 0) and seen[place] != subject:
-                seen[place] = subject
-                found[used] = np.int64(rows[subject]) * len(seen) + place
-                used += 1
-    return used

@@ -11,11 +11,11 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.activity import Roster, partition_mask, track_words
+from homeroom.cohorts.kernels import courses as kernels
 from homeroom.cohorts.matching import Selection, common, event_mask
 from homeroom.cohorts.periods import Periods
 from homeroom.cohorts.questions import Interval, Retention
@@ -64,7 +64,7 @@ def course_triangle(
             sealed(periods.of_days(days)),
             int(shown_days[0]) if len(shown_days) else 0,
         )
-        _add_enrolments(
+        kernels.add_enrolments(
             words,
             back.first_word,
             sealed(days.astype(np.int64)),
@@ -166,41 +166,6 @@ def _edges(interval: Interval, start_days: npt.NDArray[np.int64], count: int) ->
 def _months_later(date: dt.date, months: int) -> dt.date:
     year, month = divmod(date.year * 12 + date.month - 1 + months, 12)
     return dt.date(year, month + 1, min(date.day, calendar.monthrange(year, month + 1)[1]))
-
-
-@numba.njit(cache=True, nogil=True)
-def _add_enrolments(words, first_word, days, groups, first_day, edges, spans, counts):  # type: ignore[no-untyped-def]
-    """Count each enrolment in its group and in the columns whose span holds one of its course periods."""
-    periods = counts.shape[0]
-    active = np.zeros(periods + 1, np.bool_)
-    for row in range(len(days)):
-        p = groups[row]
-        if p < 0 or p >= periods:
-            continue
-        counts[p, 0] += 1
-        shown = periods - p
-        active[:] = False
-        bounds = edges[days[row] - first_day]
-        k = 0
-        for word in range(max(0, days[row] // DAYS_PER_WORD - first_word), words.shape[0]):
-            left = words[word, row]
-            while left:
-                bit = 0
-                while not (left >> np.uint64(bit)) & np.uint64(1):
-                    bit += 1
-                left &= left - np.uint64(1)
-                day = (first_word + word) * DAYS_PER_WORD + bit
-                if day < days[row]:
-                    continue
-                while k < shown and day >= bounds[k + 1]:
-                    k += 1
-                if k < shown:
-                    active[k] = True
-        for c in range(len(spans)):
-            for k in range(spans[c, 0], min(spans[c, 1], shown - 1) + 1):
-                if active[k]:
-                    counts[p, c + 1] += 1
-                    break
 
 
 def course_completeness(

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.questions import FLAG_FIELDS, NUMBER_FIELDS, Condition
 from homeroom.errors import QuestionError
 from homeroom.events.dictionary import Dictionaries
@@ -41,8 +41,11 @@ Flags = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test of an event. With ``allowed``, code c of the column passes if ``allowed[c + 1]`` is 1 (0: absent);
-    else the column's number is compared with ``numbers``."""
+    """One test of an event.
+
+    With ``allowed``, code c of the column passes if ``allowed[c + 1]`` is 1 (place 0: absent); else the column's
+    number is compared with ``numbers``.
+    """
 
     column: str
     allowed: Flags | None = None
@@ -145,12 +148,8 @@ def _with_codes(chosen: Selection, condition: Condition, values: Sequence[str]) 
     allowed, notes = _allowed(condition, values)
     chosen = replace(chosen, notes=chosen.notes + notes)
     codes = np.flatnonzero(allowed) - 1
-    if (
-        condition.field == "course"
-        and condition.op == "="
-        and len(codes) == 1
-        and chosen.course is None
-    ):
+    single = len(codes) == 1 and codes[0] >= 0
+    if condition.field == "course" and condition.op == "=" and single and chosen.course is None:
         return replace(chosen, course=int(codes[0]))
     return replace(chosen, tests=(*chosen.tests, Test(condition.field, allowed)))
 
@@ -219,13 +218,6 @@ def values_of(name: str, dictionaries: Dictionaries) -> Sequence[str]:
     return list(dictionaries.attributes[name].values)
 
 
-@numba.njit(cache=True, nogil=True)
-def _pass_codes(codes, allowed, keep):  # type: ignore[no-untyped-def]
-    for i in range(len(codes)):
-        place = codes[i] + 1
-        keep[i] &= allowed[place] if place < len(allowed) else 0
-
-
 def event_mask(segment: Segment, first: int, end: int, tests: Sequence[Test]) -> Flags | None:
     """Return which of the events ``first:end`` of a segment pass all tests, uint8; None if there are none."""
     if not tests:
@@ -240,7 +232,7 @@ def event_mask(segment: Segment, first: int, end: int, tests: Sequence[Test]) ->
             column = column[first:end]
         if test.allowed is not None:
             codes = column if column.dtype == np.int32 else column.astype(np.int32)
-            _pass_codes(sealed(codes), test.allowed, keep)
+            kernels.pass_codes(sealed(codes), test.allowed, keep)
         else:
             keep &= test.passes(column).astype(np.uint8)
     return sealed(keep)

@@ -9,6 +9,7 @@ before the first shown one, which lifecycle needs.
 
 import bisect
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,7 +62,7 @@ class Periods:
         return tuple(date_of(day).isoformat() for day in self.days[1:-1])
 
     def _local(self, ms: int) -> str:
-        offset = int(self.zone.offsets_ms[bisect.bisect_right(self.zone.starts_ms, ms) - 1])  # type: ignore[arg-type]
+        offset = int(self.zone.offsets_ms[bisect.bisect_right(self.zone.starts_ms, ms) - 1])
         local = dt.timezone(dt.timedelta(milliseconds=offset))
         return (
             (_EPOCH + dt.timedelta(milliseconds=ms)).astimezone(local).isoformat(timespec="minutes")
@@ -92,7 +93,7 @@ class Periods:
         """
         edges = [first_word * limits.DAYS_PER_WORD, *(int(d) for d in self.days)]
         starts, words, bits = [0], [], []
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in itertools.pairwise(edges):
             for word in range(
                 max(low // limits.DAYS_PER_WORD, first_word), first_word + word_count
             ):
@@ -175,9 +176,7 @@ def hour_periods(zone: Zone, first: dt.date, last: dt.date) -> Periods:
         # A stretch's last instant may show a full hour that the next stretch's clock skips.
         edges.update(range(hour, end + 1, _HOUR_MS))
     ordered = sorted(edges)
-    before = (
-        bisect.bisect_right(ordered, low) - 1
-    )  # the hour that holds the first instant of the range
+    before = bisect.bisect_right(ordered, low) - 1  # the hour that holds the range's first instant
     after = bisect.bisect_left(ordered, high)
     return Periods(
         "hour", zone, np.empty(0, np.int64), np.array(ordered[before - 1 : after + 1], np.int64)

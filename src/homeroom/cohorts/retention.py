@@ -6,7 +6,6 @@ as quick. Everything else (recurring, on or after, brackets, other behaviours, h
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from homeroom.cohorts.kernels import triangles
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.periods import LEAD, Periods
 from homeroom.cohorts.questions import Retention
+from homeroom.events.model import Int8s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.running import Run, shares
 from homeroom.state.table import Partition, SubjectTable
@@ -27,6 +27,7 @@ __all__ = [
     "column_labels",
     "completeness",
     "is_clustered_question",
+    "masked_triangle",
     "shown",
 ]
 
@@ -49,10 +50,22 @@ def clustered_triangle(
     table: SubjectTable, selection: Selection, periods: Periods, run: Run
 ) -> Counts:
     """Return the first-time triangle of any activity, int64 of shape (periods, periods), from clustered columns."""
-    parts = [(p, partition_mask(p, selection)) for p in table.partitions if p.rows]
+    masks = [partition_mask(partition, selection) for partition in table.partitions]
+    return masked_triangle(table, masks, periods, run)
+
+
+def masked_triangle(
+    table: SubjectTable, masks: Sequence[Int8s | None], periods: Periods, run: Run
+) -> Counts:
+    """Do as `clustered_triangle` for ready masks, one a partition as `partition_mask` makes them."""
+    parts = [
+        (partition, mask)
+        for partition, mask in zip(table.partitions, masks, strict=True)
+        if partition.rows
+    ]
     results = [np.zeros((periods.count, periods.count), np.int64) for _ in range(run.workers)]
 
-    def task(share: Sequence[tuple[Partition, object]], counts: Counts) -> Callable[[], None]:
+    def task(share: Sequence[tuple[Partition, Int8s | None]], counts: Counts) -> Callable[[], None]:
         def work() -> None:
             for partition, mask in share:
                 _add_partition(partition, mask, periods, counts)
@@ -65,10 +78,13 @@ def clustered_triangle(
             for share, counts in zip(shares(parts, run.workers), results, strict=False)
         ]
     )
-    return np.add.reduce(results)
+    total: Counts = np.add.reduce(results)
+    return total
 
 
-def _add_partition(partition: Partition, mask: object, periods: Periods, counts: Counts) -> None:
+def _add_partition(
+    partition: Partition, mask: Int8s | None, periods: Periods, counts: Counts
+) -> None:
     words = track_words(partition, None)
     pieces = _shown_pieces(partition, periods)
     segments = triangles.cut_segments(pieces, partition.word_count)
@@ -81,7 +97,7 @@ def _add_partition(partition: Partition, mask: object, periods: Periods, counts:
 
 
 def _add_out_of_place(
-    partition: Partition, words: object, mask: object, periods: Periods, counts: Counts
+    partition: Partition, words: UInt64s, mask: Int8s | None, periods: Periods, counts: Counts
 ) -> None:
     """Count the rows that came since the last clustering, and move those whose first day became earlier."""
     displaced = partition.displaced()
@@ -100,7 +116,7 @@ def _add_out_of_place(
         )
 
 
-def _shown_pieces(partition: Partition, periods: Periods) -> tuple[object, ...]:
+def _shown_pieces(partition: Partition, periods: Periods) -> tuple[Int64s, Int64s, UInt64s]:
     starts, word, bits = periods.pieces(partition.first_word, partition.word_count)
     return sealed(starts[LEAD:]), word, bits
 
@@ -118,7 +134,7 @@ def bit_triangle(
     With brackets, column 0 is the group and the others are the brackets.
     """
     spans = _spans(question, periods.count)
-    columns = periods.count if spans is None else len(spans) + 1
+    columns = max(periods.count, 1) if spans is None else len(spans) + 1
     results = [np.zeros((periods.count, columns), np.int64) for _ in range(run.workers)]
 
     def task(share: Sequence[tuple[int, int, int]], counts: Counts) -> Callable[[], None]:
@@ -137,7 +153,8 @@ def bit_triangle(
             for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)
         ]
     )
-    return np.add.reduce(results)
+    total: Counts = np.add.reduce(results)
+    return total
 
 
 def _add_block(
@@ -190,10 +207,11 @@ def completeness(question: Retention, counts: Counts, ended: Flags) -> Flags:
     A cell of *on or after* looks at all periods up to the end of the range. Column 0 looks at its own period.
     """
     periods = len(counts)
-    if question.brackets:
-        lasts = np.array([0, *(end for _, end in question.brackets)])
-    else:
-        lasts = np.arange(periods)
+    lasts = (
+        np.array([0, *(end for _, end in question.brackets)])
+        if question.brackets
+        else np.arange(periods)
+    )
     last = np.arange(periods)[:, None] + lasts[None, :]
     if question.match == "on-or-after":
         last[:, 1:] = periods - 1

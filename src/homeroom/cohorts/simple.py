@@ -40,7 +40,8 @@ def _summed(
             for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)
         ]
     )
-    return np.add.reduce(results)
+    total: Counts = np.add.reduce(results)
+    return total
 
 
 def lifecycle_counts(
@@ -74,8 +75,11 @@ def mean_share(
     short: tuple[Periods, Counts, npt.NDArray[np.bool_]],
     long: tuple[Periods, Counts, npt.NDArray[np.bool_]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return for each long period the mean of the short ones that begin in it over its own number, and whether it
-    is complete. Each side is (periods, counts, which have ended); the short ones must cover the long ones."""
+    """Return for each long period the mean of the short ones that begin in it over its own number.
+
+    Beside it stands whether it is complete. Each side is (periods, counts, which have ended); the short ones must
+    cover the long ones.
+    """
     short_periods, short_counts, short_ended = short
     long_periods, long_counts, long_ended = long
     shares_found = np.full(long_periods.count, np.nan)

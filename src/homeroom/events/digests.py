@@ -10,14 +10,16 @@ kept for the one place where an attacker is expected, the pseudonym.
 The words of a row, little-endian, in this order, for ever:
 
 1. flags: bit 0 activity, 1 course, 2 event id, 3 score, 4 progress, 5 duration are present; bits 16-17 success + 1,
-   bits 18-19 completion + 1 (absent is 0, no is 1, yes is 2); from bit 32 on the number of attributes present
+   bits 18-19 completion + 1 (absent is 0, no is 1, yes is 2); bits 24-31 the track's position in ``TRACKS`` (which
+   only grows at its end); from bit 32 on the number of attributes present
 2. key_hi, key_lo, time_ms, verb (two words)
 3. what the flags say is present: activity (2), course (2), event id (2), score, progress (bits of the float64, -0.0
    as 0.0), duration_ms
 4. for each attribute present, sorted by name: hash of the name (2), hash of the value (2)
 
 Absent fields add nothing, so a field that is added later leaves the identities of older events as they are. The
-track is left out: it follows from a table that users extend. Texts are hashed under a public key that is fixed
+track is that under which the event was taken in: day bits depend on it, so two rows that differ only there are two
+events. Texts are hashed under a public key that is fixed
 (`TEXT_KEY`); event ids under one that is derived from the pseudonym key (`id_key`), because an id may be built from
 an account and would otherwise be open to guessing.
 """
@@ -42,6 +44,7 @@ __all__ = [
     "id_key",
     "row_identities",
     "siphash128",
+    "siphash128_at",
 ]
 
 SipKey: TypeAlias = tuple[int, int]
@@ -82,6 +85,7 @@ class Rows(NamedTuple):
     success: Int8s
     completion: Int8s
     duration_ms: Int64s
+    track: UInt8s
 
 
 class Vocabulary(NamedTuple):
@@ -219,6 +223,14 @@ def siphash128(
     return _siphash128_or(state, base + start, base + end, base + len(buffer), np.uint64(0))
 
 
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def siphash128_at(
+    k0: np.uint64, k1: np.uint64, address: int, end: int
+) -> tuple[np.uint64, np.uint64]:
+    """Return what `siphash128` does, of the bytes from one address to another; nothing beyond them is read."""
+    return _siphash128_or(_sip_start(k0, k1), address, end, end, np.uint64(0))
+
+
 @numba.njit(cache=True, nogil=True)
 def _hash_texts(k0: np.uint64, k1: np.uint64, data: UInt8s, offsets: Int64s) -> Digests:
     count = len(offsets) - 1
@@ -302,6 +314,7 @@ def _flags(rows: Rows, codes: Int32s) -> UInt64s:  # noqa: C901 - one loop a col
     flags = np.zeros(count, np.uint64)
     for i in range(count):
         flags[i] = np.uint64(rows.activity[i] >= 0) | np.uint64(rows.course[i] >= 0) << np.uint64(1)
+        flags[i] |= np.uint64(rows.track[i]) << np.uint64(24)
     for i in range(len(rows.id_hi)):
         flags[i] |= np.uint64((rows.id_hi[i] | rows.id_lo[i]) != 0) << np.uint64(2)
     for i in range(len(rows.score)):

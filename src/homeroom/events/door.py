@@ -222,6 +222,7 @@ class Door:
             course=sealed(columns.course),
             id_hi=sealed(id_hi),
             id_lo=sealed(id_lo),
+            track=sealed(self._track(columns)),
             **{
                 name: sealed(columns.numbers.get(name, none))
                 for name, none in ABSENT_NUMBERS.items()
@@ -238,7 +239,7 @@ class Door:
             verb=rows.verb,
             activity=rows.activity,
             course=rows.course,
-            track=sealed(self._track(columns)),
+            track=rows.track,
             identity_hi=sealed(identity_hi),
             identity_lo=sealed(identity_lo),
             id_hash=sealed(id_hash),

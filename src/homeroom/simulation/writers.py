@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from homeroom import limits
+from homeroom.adapters.whole_files import whole_file
 from homeroom.errors import WorldError
 from homeroom.simulation.columns import SCHEMA, Columns
 from homeroom.simulation.formats import CSV_COLUMNS, csv_format, xapi_format
@@ -113,7 +114,7 @@ def write_world(world: LearnerWorld, target: Target, watch: Callable[[int], None
     ):
         path = target.paths[number]
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _whole(path) as file, _sink(file, target, texts, world.courses) as sink:
+        with whole_file(path) as file, _sink(file, target, texts, world.courses) as sink:
             for _, events in pieces:
                 sink.write(events)
                 watch(len(events))
@@ -135,18 +136,6 @@ def _pieces(
             done += take
             line += take
             number += line == end
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that gets its name when everything went well, and leaves nothing when not."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 class _Sink(Protocol):

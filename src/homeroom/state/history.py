@@ -10,6 +10,7 @@ overlap can hold the same event.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,7 @@ from homeroom.state.running import Run, Task
 
 __all__ = ["EVENT_COLUMNS", "Column", "Segment", "SegmentReport", "build_segment", "joined_columns"]
 
-Column = npt.NDArray[np.generic]
-
-_IDENTITY = ("time_ms", "identity_hi", "identity_lo")
+Column: TypeAlias = npt.NDArray[Any]
 
 EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
     "time_ms": ("int64", None),
@@ -81,7 +80,9 @@ class SegmentReport:
     conflicts: int
 
 
-def build_segment(batches: Sequence[EventBatch], earlier: Sequence[Segment], run: Run) -> SegmentReport:
+def build_segment(
+    batches: Sequence[EventBatch], earlier: Sequence[Segment], run: Run
+) -> SegmentReport:
     """Sort events into a segment without those that are repeated, or that an earlier segment holds.
 
     Events are dealt out by the top bits of their keys first, so that what is sorted and gathered at once stays in the
@@ -143,7 +144,9 @@ def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int
         def work() -> None:
             # As plain words of their width, so that one kernel serves all types.
             width = f"u{columns[name].itemsize}"
-            sorting.deal(partition, starts, sealed(columns[name]).view(width), dealt[name].view(width))
+            sorting.deal(
+                partition, starts, sealed(columns[name]).view(width), dealt[name].view(width)
+            )
 
         return work
 
@@ -153,19 +156,21 @@ def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int
 
 def _sorted(events: dict[str, Column], earlier: Iterable[Segment]) -> _Sorted:
     keys = (sealed(events.pop("key_hi")), sealed(events.pop("key_lo")))
-    identity = tuple(sealed(events[name]) for name in _IDENTITY)
+    identity = _identity(events)
     order = np.empty(len(keys[0]), np.int64)
     sorting.sort_events(*keys, *identity, sorting.bucket_bits(len(order)), order)
     keys = (sealed(keys[0][order]), sealed(keys[1][order]))
-    identity = tuple(sealed(column[order]) for column in identity)
+    time_ms, id_hi, id_lo = identity
+    identity = (sealed(time_ms[order]), sealed(id_hi[order]), sealed(id_lo[order]))
     known = np.zeros(len(order), np.bool_)
     sorting.mark_repeats(*keys, *identity, known)
     low, high = identity[0].min(), identity[0].max()
     for old in earlier:
         if old.min_ms <= high and low <= old.max_ms:
-            columns = tuple(sealed(old.columns[name]) for name in _IDENTITY)
-            offsets = sealed(old.offsets)
-            sorting.mark_known(keys, identity, (sealed(old.key_hi), sealed(old.key_lo)), offsets, columns, known)
+            old_keys = (sealed(old.key_hi), sealed(old.key_lo))
+            sorting.mark_known(
+                keys, identity, old_keys, sealed(old.offsets), _identity(old.columns), known
+            )
     duplicates = int(known.sum())
     if duplicates:
         new = ~known
@@ -175,7 +180,18 @@ def _sorted(events: dict[str, Column], earlier: Iterable[Segment]) -> _Sorted:
     starts[subjects] = len(order)
     first = starts[:subjects]
     columns = {name: column[order] for name, column in events.items()}
-    return _Sorted(keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns, duplicates)
+    return _Sorted(
+        keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns, duplicates
+    )
+
+
+def _identity(columns: Mapping[str, Column]) -> tuple[Column, Column, Column]:
+    """Return what tells the events of one learner apart."""
+    return (
+        sealed(columns["time_ms"]),
+        sealed(columns["identity_hi"]),
+        sealed(columns["identity_lo"]),
+    )
 
 
 def _conflicts(segment: Segment, earlier: Iterable[Segment]) -> int:

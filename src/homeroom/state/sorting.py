@@ -43,31 +43,41 @@ def _before(a, b, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-unt
     return id_lo[a] < id_lo[b]
 
 
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _insertion_sort(order, low, high, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-untyped-def]
+    for i in range(low + 1, high):
+        moved = order[i]
+        j = i
+        while j > low and _before(moved, order[j - 1], key_hi, key_lo, time_ms, id_hi, id_lo):
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = moved
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _merge(order, spare, low, middle, high, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-untyped-def]
+    i, j = low, middle
+    for k in range(low, high):
+        if i < middle and (
+            j >= high or not _before(order[j], order[i], key_hi, key_lo, time_ms, id_hi, id_lo)
+        ):
+            spare[k] = order[i]
+            i += 1
+        else:
+            spare[k] = order[j]
+            j += 1
+
+
 @numba.njit(cache=True, nogil=True)
 def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-untyped-def]
     width = 12
     for low in range(start, end, width):
-        for i in range(low + 1, min(low + width, end)):
-            moved = order[i]
-            j = i
-            while j > low and _before(moved, order[j - 1], key_hi, key_lo, time_ms, id_hi, id_lo):
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = moved
+        high = min(low + width, end)
+        _insertion_sort(order, low, high, key_hi, key_lo, time_ms, id_hi, id_lo)
     while width < end - start:
         for low in range(start, end, 2 * width):
             middle, high = min(low + width, end), min(low + 2 * width, end)
-            i, j = low, middle
-            for k in range(low, high):
-                if i < middle and (
-                    j >= high
-                    or not _before(order[j], order[i], key_hi, key_lo, time_ms, id_hi, id_lo)
-                ):
-                    spare[k] = order[i]
-                    i += 1
-                else:
-                    spare[k] = order[j]
-                    j += 1
+            _merge(order, spare, low, middle, high, key_hi, key_lo, time_ms, id_hi, id_lo)
         for k in range(start, end):
             order[k] = spare[k]
         width *= 2

@@ -212,17 +212,23 @@ def _batch_of(columns: Mapping[str, Column]) -> EventBatch:
 def segment_events(segment: Segment) -> EventBatch:
     """Return a segment's events as a batch again."""
     widths = np.diff(segment.offsets)
-    keys = {"key_hi": np.repeat(segment.key_hi, widths), "key_lo": np.repeat(segment.key_lo, widths)}
+    keys = {
+        "key_hi": np.repeat(segment.key_hi, widths),
+        "key_lo": np.repeat(segment.key_lo, widths),
+    }
     return _batch_of({**keys, **segment.columns})
 
 
 def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatch:
     """Return some of the events of a batch."""
-    plain = {f.name: getattr(batch, f.name) for f in fields(batch) if f.name != "attributes"}
-    return EventBatch(
-        **{name: None if column is None else column[chosen] for name, column in plain.items()},
-        attributes={name: codes[chosen] for name, codes in batch.attributes.items()},
-    )
+    plain: dict[str, Any] = {
+        f.name: None if column is None else column[chosen]
+        for f in fields(batch)
+        if f.name != "attributes"
+        for column in (getattr(batch, f.name),)
+    }
+    attributes = {name: codes[chosen] for name, codes in batch.attributes.items()}
+    return EventBatch(**plain, attributes=attributes)
 
 
 def _as_it_is(segment: Segment) -> Segment:

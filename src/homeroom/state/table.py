@@ -13,6 +13,7 @@ kernel would need a loop over chunks within its loop over rows.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ __all__ = ["ANY", "NO_DAY", "Partition", "RowBatch", "SubjectTable"]
 ANY = "any"
 """The track that every event counts for."""
 NO_DAY = np.iinfo(np.int32).max
+_Word = TypeVar("_Word", bound=np.generic)
 _NEVER = np.iinfo(np.int64).min
 _SHIFT = np.uint64(64 - PARTITIONS.bit_length() + 1)
 _STEP_ROWS = 1 << 16
@@ -191,9 +193,8 @@ class Partition:
             self.codes[name], self.set_ms[name] = self.codes[name][order], self.set_ms[name][order]
         self.run_days, starts = np.unique(self.start_day, return_index=True)
         self.run_starts = np.append(starts, rows).astype(np.int64)
-        self.slots = (
-            None  # rows have moved; made anew when the next event or question looks a key up
-        )
+        # Rows have moved: the index is made anew when the next event or question looks a key up.
+        self.slots = None
 
     def displaced(self) -> Int64s:
         """Rows below ``clustered_rows`` whose first day has become earlier since the clustering."""
@@ -282,9 +283,7 @@ class SubjectTable:
         run([p.cluster for p in self.partitions if p.rows])
 
 
-def _grown(
-    old: npt.NDArray[np.generic], rows: int, room: int, fill: int
-) -> npt.NDArray[np.generic]:
+def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: int) -> npt.NDArray[_Word]:
     shape = (*old.shape[:-1], room)
     new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
     if old.ndim == 1:

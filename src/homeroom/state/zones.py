@@ -11,6 +11,7 @@ Days are numbered from Monday 5 January 1970, so that a word of 63 days begins w
 import datetime as dt
 import functools
 import zoneinfo
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -78,10 +79,9 @@ def load_zone(name: str) -> Zone:
 
 
 def _change_between(
-    low: dt.datetime, high: dt.datetime, before: int, offset: "functools.partial[int] | object"
+    low: dt.datetime, high: dt.datetime, before: int, offset: Callable[[dt.datetime], int]
 ) -> dt.datetime:
     """Find the first whole second at which the offset is no longer ``before``."""
-    assert callable(offset)
     while high - low > dt.timedelta(seconds=1):
         middle = low + dt.timedelta(seconds=((high - low) // dt.timedelta(seconds=1)) // 2)
         if offset(middle) == before:
@@ -98,13 +98,13 @@ def _frozen(values: list[int]) -> Int64s:
 
 
 @numba.njit(cache=True, nogil=True)
-def _local_days(time_ms, starts_ms, offsets_ms, days):  # type: ignore[no-untyped-def]
+def _local_days(time_ms: Int64s, starts_ms: Int64s, offsets_ms: Int64s, days: Int32s) -> None:
     stretch = 0
     last = len(starts_ms) - 1
     for i in range(len(time_ms)):
         t = time_ms[i]
         if t < starts_ms[stretch] or (stretch < last and t >= starts_ms[stretch + 1]):
-            stretch = np.searchsorted(starts_ms, t, side="right") - 1
+            stretch = int(np.searchsorted(starts_ms, t, side="right")) - 1
         days[i] = (t + offsets_ms[stretch] - _ZERO_MS) // DAY_MS
 
 

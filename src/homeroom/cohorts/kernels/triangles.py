@@ -70,7 +70,7 @@ def cut_segments(pieces: Sequence[npt.NDArray[np.generic]], word_count: int) -> 
     split, split_bits = [], []
     for p in range(len(starts) - 1):
         places = range(starts[p], starts[p + 1])
-        if len(places):
+        if places:
             first_word[p] = words[places[0]]
         if len(places) == 1:
             word, mask = words[places[0]], bits[places[0]]
@@ -149,6 +149,27 @@ def _count_split(words, words_2, wanted, wanted_2, mask, start, end):  # type: i
     return found
 
 
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _add_run(words, p, start, end, mask, segments, scratch, found, counts):  # type: ignore[no-untyped-def]
+    """Add the rows ``start:end``, which began in period p, to ``counts`` by periods later; ``found`` is room for 64."""
+    for word in range(segments.first_word[p], words.shape[0]):
+        top = segments.top[word]
+        if top == 0:
+            continue
+        found[:] = 0
+        count_segments(words[word], segments.low[word], top, mask, start, end, scratch, found)
+        for bit in range(64):
+            q = segments.period[word, bit]
+            if q >= p:
+                counts[q - p] += found[bit]
+    for j in range(len(segments.split)):
+        q = segments.split[j, 0]
+        if q >= p:
+            first, second = words[segments.split[j, 1]], words[segments.split[j, 2]]
+            wanted = segments.split_bits[j]
+            counts[q - p] += _count_split(first, second, wanted[0], wanted[1], mask, start, end)
+
+
 @numba.njit(cache=True, nogil=True)
 def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, counts):  # type: ignore[no-untyped-def]
     """Add the triangle of clustered rows to ``counts``, int64 of shape (periods, periods).
@@ -156,31 +177,12 @@ def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, co
     ``words`` is uint64 of shape (words, rows). Rows ``run_starts[i]:run_starts[i + 1]`` began in period
     ``run_periods[i]`` (outside of 0 … periods - 1: not shown); ``counts[p, k]`` is of period p and k periods later.
     """
-    periods = counts.shape[0]
     found = np.zeros(64, np.int64)
     for run in range(len(run_periods)):
         p = run_periods[run]
-        if p < 0 or p >= periods:
-            continue
-        start, end = run_starts[run], run_starts[run + 1]
-        for word in range(segments.first_word[p], words.shape[0]):
-            top = segments.top[word]
-            if top == 0:
-                continue
-            found[:] = 0
-            count_segments(words[word], segments.low[word], top, mask, start, end, scratch, found)
-            for bit in range(64):
-                q = segments.period[word, bit]
-                if q >= p:
-                    counts[p, q - p] += found[bit]
-        for j in range(len(segments.split)):
-            q = segments.split[j, 0]
-            if q >= p:
-                first, second = words[segments.split[j, 1]], words[segments.split[j, 2]]
-                wanted = segments.split_bits[j]
-                counts[p, q - p] += _count_split(
-                    first, second, wanted[0], wanted[1], mask, start, end
-                )
+        if 0 <= p < counts.shape[0]:
+            start, end = run_starts[run], run_starts[run + 1]
+            _add_run(words, p, start, end, mask, segments, scratch, found, counts[p])
 
 
 @numba.njit(cache=True, nogil=True)
