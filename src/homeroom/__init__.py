@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from homeroom.analyzer import Dataset, load, read
-    from homeroom.analyzer import open_directory as open
+    from homeroom.analyzer import open_directory as open  # noqa: A004 - users write hr.open
     from homeroom.cohorts.questions import (
         Active,
         Condition,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypedDict, Unpack, cast
 
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, ReadOptions, read_inputs
@@ -38,7 +38,7 @@ from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
-__all__ = ["Dataset", "Progress", "load", "open_directory", "read"]
+__all__ = ["Dataset", "Progress", "ReadFlags", "load", "open_directory", "read"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -49,6 +49,31 @@ class Progress(Protocol):
     def __call__(self, bytes_done: int, bytes_total: int, events: int, rejects: int) -> None:
         """Show it."""
         ...
+
+
+class ReadFlags(TypedDict, total=False):
+    """How to read; None is the same as absent.
+
+    Parameters
+    ----------
+    timezone : zone in which days are cut
+    key : key file of the pseudonyms, made if there is none
+    mapping : how tables are read: a TOML file, or the name of a ready mapping
+    codec : read everything as this format; found by content if absent
+    verbs : a TOML file that extends the table of verbs
+    names : a file that will say who is behind each pseudonym (``.csv`` or ``.parquet``); absent means nowhere
+    rejects : a file that will list what was not taken
+    progress : is told how far the read is
+    """
+
+    timezone: str | None
+    key: PathLike | None
+    mapping: str | None
+    codec: str | None
+    verbs: PathLike | None
+    names: PathLike | None
+    rejects: PathLike | None
+    progress: Progress | None
 
 
 class Dataset:
@@ -80,15 +105,15 @@ class Dataset:
         """Answer a `Retention` question given by its fields (``from_`` is the first date)."""
         return cast("RetentionAnswer", self._ask("retention", fields))
 
-    def lifecycle(self, **fields: Any) -> LifecycleAnswer:  # noqa: ANN401
+    def lifecycle(self, **fields: Any) -> LifecycleAnswer:  # noqa: ANN401 - the fields of `Lifecycle`
         """Answer a `Lifecycle` question given by its fields."""
         return cast("LifecycleAnswer", self._ask("lifecycle", fields))
 
-    def stickiness(self, **fields: Any) -> StickinessAnswer:  # noqa: ANN401
+    def stickiness(self, **fields: Any) -> StickinessAnswer:  # noqa: ANN401 - the fields of `Stickiness`
         """Answer a `Stickiness` question given by its fields."""
         return cast("StickinessAnswer", self._ask("stickiness", fields))
 
-    def active(self, **fields: Any) -> ActiveAnswer:  # noqa: ANN401
+    def active(self, **fields: Any) -> ActiveAnswer:  # noqa: ANN401 - the fields of `Active`
         """Answer an `Active` question given by its fields."""
         return cast("ActiveAnswer", self._ask("active", fields))
 
@@ -97,43 +122,30 @@ class Dataset:
         return self.ask(parse_question({"question": kind, **written}))
 
 
-def read(
-    *inputs: Input,
-    timezone: str = "UTC",
-    key: PathLike | None = None,
-    mapping: str | None = None,
-    codec: str | None = None,
-    verbs: PathLike | None = None,
-    names: PathLike | None = None,
-    rejects: PathLike | None = None,
-    progress: Progress | None = None,
-) -> Dataset:
+def read(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
     """Read events and keep them in memory.
 
     Parameters
     ----------
     inputs : paths, patterns, directories, ``-`` for standard input, or Arrow tables
-    timezone : zone in which days are cut
-    key : key file of the pseudonyms, made if there is none; absent means the one in the user's configuration
-    mapping : how tables are read: a TOML file, or the name of a ready mapping
-    codec : read everything as this format; found by content if absent
-    verbs : a TOML file that extends the table of verbs
-    names : a file that will say who is behind each pseudonym (``.csv`` or ``.parquet``); absent means nowhere
-    rejects : a file that will list what was not taken
-    progress : is told how far the read is
+    flags : how to read them, see `ReadFlags`. Without ``timezone`` days are cut in UTC, without ``key`` the key in
+        the user's configuration is used
 
     Raises
     ------
     SourceError, MappingError, KeyFileError, QuestionError
         For what cannot be read at all. A bad event is no error: see ``source.rejected_by_reason``.
     """
+    _refuse_unknown(flags)
+    timezone, key, names = flags.get("timezone"), flags.get("key"), flags.get("names")
+    timezone = "UTC" if timezone is None else timezone
     zone(timezone)
     secret = open_key(default_key_path(os.environ) if key is None else Path(key))
     book = NameBook() if names is not None else None
-    options = _options(mapping, codec, verbs)
+    options = _options(flags)
     door = Door(secret, options.verbs or VerbTable.standard(), book)
     node = Node(State(load_zone(timezone), door.dictionaries, ThreadRun()), door)
-    reading = _Reading(inputs, options, rejects, progress)
+    reading = _Reading(inputs, options, flags.get("rejects"), flags.get("progress"))
     reading.into(node)
     node.state.settle()
     if book is not None and names is not None:
@@ -144,21 +156,17 @@ def read(
 def load(
     directory: PathLike,
     *inputs: Input,
-    timezone: str | None = None,
-    key: PathLike | None = None,
-    mapping: str | None = None,
-    codec: str | None = None,
-    verbs: PathLike | None = None,
-    names: PathLike | None = None,
-    rejects: PathLike | None = None,
-    progress: Progress | None = None,
     accept: Callable[[Source], None] | None = None,
+    **flags: Unpack[ReadFlags],
 ) -> Dataset:
     """Add events to a data directory, all or nothing, and return it; ``source`` is what this load read.
 
-    The parameters are those of `read`. The zone is fixed by the first load, and another one is refused later; the key
-    lies in the directory unless one is given. ``accept`` is called before anything is kept, and may raise to refuse.
+    ``flags`` say how to read, see `ReadFlags`. The zone is fixed by the first load (UTC if absent), and another one is
+    refused later; the key lies in the directory unless one is given. ``accept`` is called before anything is kept,
+    and may raise to refuse.
     """
+    _refuse_unknown(flags)
+    timezone, key, names = flags.get("timezone"), flags.get("key"), flags.get("names")
     place = DataDirectory(Path(directory))
     with place.locked():
         manifest = place.manifest() or Manifest()
@@ -172,13 +180,14 @@ def load(
         zone(manifest.timezone)
         secret = place.key(manifest, None if key is None else Path(key))
         book = NameBook() if names is not None else None
-        options = _options(mapping, codec, verbs)
+        options = _options(flags)
         door = Door(secret, options.verbs or VerbTable.standard(), book)
         state = place.open(manifest, door.dictionaries, ThreadRun())
         node = Node(state, door)
         keeping = _Keeping(place, manifest, state)
         state.keep = keeping
-        reading = _Reading(inputs, options, rejects or place.rejects_path(keeping.load), progress)
+        rejects = flags.get("rejects") or place.rejects_path(keeping.load)
+        reading = _Reading(inputs, options, rejects, flags.get("progress"))
         reading.into(node)
         state.settle()
         source = reading.described(node.summary())
@@ -288,7 +297,16 @@ class _Reading:
         )
 
 
-def _options(mapping: str | None, codec: str | None, verbs: PathLike | None) -> ReadOptions:
+def _refuse_unknown(flags: ReadFlags) -> None:
+    """Raise what Python raises for an argument that a function does not have."""
+    for name in flags:
+        if name not in ReadFlags.__annotations__:
+            known = ", ".join(ReadFlags.__annotations__)
+            raise TypeError(f"{name!r} is no way to read; it must be one of {known}")
+
+
+def _options(flags: ReadFlags) -> ReadOptions:
+    mapping, verbs = flags.get("mapping"), flags.get("verbs")
     table = VerbTable.standard()
     if verbs is not None:
         try:
@@ -297,7 +315,9 @@ def _options(mapping: str | None, codec: str | None, verbs: PathLike | None) -> 
             raise MappingError(f"the verb table {verbs} cannot be read: {error}") from error
         table = table.extended(text, str(verbs))
     return ReadOptions(
-        codec=codec, mapping=None if mapping is None else load_mapping(str(mapping)), verbs=table
+        codec=flags.get("codec"),
+        mapping=None if mapping is None else load_mapping(str(mapping)),
+        verbs=table,
     )
 
 

@@ -160,7 +160,7 @@ def test_another_zone_is_refused_and_the_same_is_not(place):
 
 def test_what_was_never_loaded_cannot_be_opened(tmp_path):
     for place in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(DataDirectoryError, match="is no data directory; make one"):
+        with pytest.raises(DataDirectoryError, match="holds nothing that was loaded"):
             hr.open(place)
 
 

@@ -6,6 +6,7 @@ are read when a question asks for them. Where each learner's events begin stands
 could be had from the column ``learner`` too, but not in a millisecond.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
                 ]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         file.flush()
-        _sync(file)
+        os.fsync(file.fileno())
     write_tensors(
         path.with_suffix(".index"),
         {
@@ -87,7 +88,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         try:
             with pq.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(
                 f"{path} is damaged: {error}. Restore it from a backup"
             ) from error
@@ -123,7 +124,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
                 page_checksum_verification=True,
             ) as file:
                 column = file.read([written]).column(0)
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(
                 f"{self._path}, column {written}: {error}. Restore it from a backup"
             ) from error
@@ -195,9 +196,3 @@ def _learners(segment: Segment, rows: slice) -> pa.Array:
     keys[:, 0], keys[:, 1] = segment.key_hi[first:end], segment.key_lo[first:end]
     texts = pa.Array.from_buffers(pa.binary(16), end - first, [None, pa.py_buffer(keys.tobytes())])
     return pa.DictionaryArray.from_arrays(pa.array(indices), texts)
-
-
-def _sync(file: Any) -> None:  # noqa: ANN401 - any open file
-    import os
-
-    os.fsync(file.fileno())

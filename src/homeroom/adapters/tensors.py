@@ -74,7 +74,7 @@ def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
         source.seek(place)
         try:
             arrays[name] = pa.ipc.read_tensor(source).to_numpy()
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise DataDirectoryError(f"{path} is damaged at {name}: {error}. {_ADVICE}") from error
         if list(arrays[name].shape) != shape or _checksum(arrays[name]) != checksum:
             raise DataDirectoryError(f"{path} is damaged at {name}. {_ADVICE}")

@@ -121,7 +121,7 @@ def _from_history(state: State, field: str, count: int, selection: Selection) ->
         seen = np.full(count + 1, -1, np.int64)
         found = np.empty(len(segment), np.int64)
         used = kernels.distinct_pairs(
-            segment.offsets, sealed(rows), sealed(codes), keep, seen, found
+            sealed(segment.offsets), sealed(rows), sealed(codes), keep, seen, found
         )
         pairs.append(found[:used].copy())
     if not pairs:

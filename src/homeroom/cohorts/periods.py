@@ -24,7 +24,7 @@ from homeroom.events.model import Int64s
 from homeroom.events.texts import sealed
 from homeroom.state.zones import DAY_MS, Zone, date_of, day_of_date, day_start_ms
 
-__all__ = ["LEAD", "Periods", "day_periods", "hour_periods", "make_periods"]
+__all__ = ["LEAD", "Periods", "hour_periods", "make_periods"]
 
 LEAD = 2
 _HOUR_MS = 3_600_000
@@ -138,10 +138,10 @@ def make_periods(
         )
     if interval == "hour":
         return hour_periods(zone, first, last)
-    return day_periods(interval, zone, week_start, first, last)
+    return _day_periods(interval, zone, week_start, first, last)
 
 
-def day_periods(
+def _day_periods(
     interval: Interval, zone: Zone, week_start: WeekStart, first: dt.date, last: dt.date
 ) -> Periods:
     """Return periods of days, weeks or months."""

@@ -64,11 +64,15 @@ def masked_triangle(
         if partition.rows
     ]
     results = [np.zeros((periods.count, periods.count), np.int64) for _ in range(run.workers)]
+    # Partitions mostly hold the same words, and cutting them is Python: once for each layout, not for each partition.
+    layouts = {(p.first_word, p.word_count): _shown_pieces(p, periods) for p, _ in parts}
+    cut = {layout: triangles.cut_segments(pieces, layout[1]) for layout, pieces in layouts.items()}
 
     def task(share: Sequence[tuple[Partition, Int8s | None]], counts: Counts) -> Callable[[], None]:
         def work() -> None:
             for partition, mask in share:
-                _add_partition(partition, mask, periods, counts)
+                segments = cut[partition.first_word, partition.word_count]
+                _add_partition(partition, mask, periods, segments, counts)
 
         return work
 
@@ -83,11 +87,13 @@ def masked_triangle(
 
 
 def _add_partition(
-    partition: Partition, mask: Int8s | None, periods: Periods, counts: Counts
+    partition: Partition,
+    mask: Int8s | None,
+    periods: Periods,
+    segments: triangles.Segments,
+    counts: Counts,
 ) -> None:
     words = track_words(partition, None)
-    pieces = _shown_pieces(partition, periods)
-    segments = triangles.cut_segments(pieces, partition.word_count)
     scratch = np.zeros(triangles.SCRATCH_WORDS, np.uint64)
     run_periods = sealed(periods.of_days(partition.run_days))
     triangles.segment_triangle(

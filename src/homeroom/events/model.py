@@ -11,7 +11,7 @@ What cannot become an event becomes a ``Reject``: it is counted by reason and wr
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ UInt8s: TypeAlias = npt.NDArray[np.uint8]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
 Float64s: TypeAlias = npt.NDArray[np.float64]
 
-Strings: TypeAlias = Union[Sequence[str | None], pa.Array]
+Strings: TypeAlias = Sequence[str | None] | pa.Array
 """Text, one value an event: a Python list, or an Arrow array (string, large_string, or a dictionary of these).
 ``None`` or null is "absent"."""
 
@@ -138,8 +138,10 @@ class RawEvents:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a codec made of one chunk: events, and what could not become one. ``Reject.source`` may be left empty
-    by a codec; the reader fills it in."""
+    """What a codec made of one chunk: events, and what could not become one.
+
+    ``Reject.source`` may be left empty by a codec; the reader fills it in.
+    """
 
     events: RawEvents
     rejects: Sequence[Reject] = ()

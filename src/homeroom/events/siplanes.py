@@ -20,16 +20,17 @@ from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
+import pyarrow as pa
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from homeroom.events.digests import siphash128_at
-from homeroom.events.model import Int64s, UInt8s, UInt64s
+from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import address_of, load_byte
 from homeroom.limits import TEXT_BYTES_MAX
 
-__all__ = ["EMPTY", "FINE", "NOT_UTF8", "TOO_LONG", "Digests", "Spans", "hash_spans"]
+__all__ = ["EMPTY", "FINE", "NOT_UTF8", "TOO_LONG", "Digests", "Spans", "gathered", "hash_spans"]
 
 FINE: Final = 0
 EMPTY: Final = 1
@@ -72,6 +73,17 @@ class Digests(NamedTuple):
 def hash_spans(spans: Spans, key: tuple[int, int], digests: Digests) -> int:
     """Write SipHash-2-4-128 of each text under a key of two 64-bit words; return how many are not `FINE`."""
     return int(_hash_spans(np.uint64(key[0]), np.uint64(key[1]), spans, digests))
+
+
+def gathered(spans: Spans, chosen: Int32s) -> pa.LargeStringArray:
+    """Return some of the texts, which must be UTF-8, as an array of their own."""
+    offsets = np.zeros(len(chosen) + 1, np.int64)
+    np.cumsum(spans.ends[chosen] - spans.starts[chosen], out=offsets[1:])
+    data = np.empty(int(offsets[-1]), np.uint8)
+    _copy(spans, chosen, data)
+    return pa.LargeStringArray.from_buffers(
+        len(chosen), pa.py_buffer(offsets), pa.py_buffer(data)
+    )
 
 
 # --- vector instructions -----------------------------------------------------------------------------------------
@@ -285,3 +297,14 @@ def _hash_spans(k0: np.uint64, k1: np.uint64, spans: Spans, digests: Digests) ->
                 found += status[i] != FINE
         place = end
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(spans: Spans, chosen: Int32s, data: UInt8s) -> None:
+    starts, ends = spans
+    at = 0
+    for i in range(len(chosen)):
+        start = starts[chosen[i]]
+        for place in range(ends[chosen[i]] - start):
+            data[at + place] = load_byte(start + place)
+        at += ends[chosen[i]] - start

@@ -19,7 +19,7 @@ from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import Texts, buffers, large_strings, sealed
 from homeroom.state.table import Partition, SubjectTable
 
-__all__ = ["hash_rows", "name_hash", "table_fingerprint"]
+__all__ = ["hash_rows", "table_fingerprint"]
 
 _STEP_ROWS = 1 << 16
 
@@ -36,7 +36,7 @@ def hash_rows(*columns: npt.NDArray[np.generic] | np.uint64 | int) -> tuple[UInt
     return hash_texts(Texts(sealed(matrix.view(np.uint8).reshape(-1)), sealed(offsets)))
 
 
-def name_hash(name: str) -> np.uint64:
+def _name_hash(name: str) -> np.uint64:
     """Return a 64-bit hash of a column's name."""
     return np.uint64(hash_texts(buffers(large_strings([name])))[0][0])
 
@@ -60,7 +60,7 @@ def _rows_fingerprint(
     total = 0
     key_hi, key_lo = partition.key_hi[rows], partition.key_lo[rows]
     for track, words in partition.words.items():
-        column = name_hash(f"{kind}/track/{track}")
+        column = _name_hash(f"{kind}/track/{track}")
         for i in range(partition.word_count):
             word = words[i, rows]
             held = np.flatnonzero(word)
@@ -68,15 +68,15 @@ def _rows_fingerprint(
     for name, codes in partition.codes.items():
         held = np.flatnonzero(codes[rows] >= 0)
         value = values[name][codes[rows][held]]
-        column = name_hash(f"{kind}/attribute/{name}")
+        column = _name_hash(f"{kind}/attribute/{name}")
         total += _sum(key_hi[held], key_lo[held], column, value, partition.set_ms[name][rows][held])
     return total
 
 
-def _sum(*columns: npt.NDArray[np.generic] | np.uint64 | int) -> int:
-    if not len(columns[0]):  # type: ignore[arg-type]
+def _sum(keys: UInt64s, *others: npt.NDArray[np.generic] | np.uint64 | int) -> int:
+    if not len(keys):
         return 0
-    hi, lo = hash_rows(*columns)
+    hi, lo = hash_rows(keys, *others)
     return (_exact_sum(hi) << 64) + _exact_sum(lo)
 
 

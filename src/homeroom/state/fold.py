@@ -16,7 +16,7 @@ _DAYS = DAYS_PER_WORD
 
 
 @numba.njit(cache=True, nogil=True)
-def group_by_partition(key_hi, shift, starts, order):  # type: ignore[no-untyped-def]
+def group_by_partition(key_hi, shift, starts, order):
     """Sort event numbers by the top bits of their keys: ``order[starts[p]:starts[p + 1]]`` are those of p."""
     for i in range(len(key_hi)):
         starts[(key_hi[i] >> shift) + np.uint64(1)] += 1
@@ -30,7 +30,7 @@ def group_by_partition(key_hi, shift, starts, order):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
-def fold_days(rows, events, days, first_word, words, start_day, last_day):  # type: ignore[no-untyped-def]
+def fold_days(rows, events, days, first_word, words, start_day, last_day):
     """OR each event's day bit into ``words[word - first_word, row]``; move first and last day."""
     for i in range(len(events)):
         row = rows[i]
@@ -42,7 +42,7 @@ def fold_days(rows, events, days, first_word, words, start_day, last_day):  # ty
 
 
 @numba.njit(cache=True, nogil=True)
-def fold_track(rows, events, days, tracks, track, first_word, words):  # type: ignore[no-untyped-def]
+def fold_track(rows, events, days, tracks, track, first_word, words):
     """OR the day bits of the events of one track."""
     for i in range(len(events)):
         event = events[i]
@@ -53,7 +53,7 @@ def fold_track(rows, events, days, tracks, track, first_word, words):  # type: i
 
 
 @numba.njit(cache=True, nogil=True)
-def fold_attribute(rows, events, time_ms, codes, tie, column_codes, column_ms):  # type: ignore[no-untyped-def]
+def fold_attribute(rows, events, time_ms, codes, tie, column_codes, column_ms):
     """Keep each row's value of the greatest (time, hash of the value); ``tie[code]`` is that hash."""
     for i in range(len(events)):
         event = events[i]

@@ -24,7 +24,7 @@ def new_slots(rows: int) -> npt.NDArray[np.int32]:
 
 
 @numba.njit(cache=True, nogil=True)
-def refill(slots, key_lo, rows):  # type: ignore[no-untyped-def]
+def refill(slots, key_lo, rows):
     """Enter the first ``rows`` keys into empty ``slots``; the keys must be distinct."""
     mask = np.uint64(len(slots) - 1)
     for row in range(rows):
@@ -35,7 +35,7 @@ def refill(slots, key_lo, rows):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def find_or_add(slots, key_hi, key_lo, rows, events, new_hi, new_lo, found):  # type: ignore[no-untyped-def]
+def find_or_add(slots, key_hi, key_lo, rows, events, new_hi, new_lo, found):
     """Find or add the keys ``new_hi[events]``, ``new_lo[events]``; write rows to ``found``, return the new count.
 
     ``key_hi`` and ``key_lo`` must have room for every event to be a new row.
@@ -63,7 +63,7 @@ def find_or_add(slots, key_hi, key_lo, rows, events, new_hi, new_lo, found):  # 
 
 
 @numba.njit(cache=True, nogil=True)
-def find_rows(slots, key_hi, key_lo, asked_hi, asked_lo, found):  # type: ignore[no-untyped-def]
+def find_rows(slots, key_hi, key_lo, asked_hi, asked_lo, found):
     """Write the row of each asked key to ``found``, -1 where it has none."""
     mask = np.uint64(len(slots) - 1)
     for i in range(len(asked_hi)):

@@ -31,7 +31,7 @@ def bucket_bits(events: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _before(a, b, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-untyped-def]
+def _before(a, b, key_hi, key_lo, time_ms, id_hi, id_lo):
     if key_hi[a] != key_hi[b]:
         return key_hi[a] < key_hi[b]
     if key_lo[a] != key_lo[b]:
@@ -44,7 +44,7 @@ def _before(a, b, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-unt
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def _insertion_sort(order, low, high, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-untyped-def]
+def _insertion_sort(order, low, high, key_hi, key_lo, time_ms, id_hi, id_lo):
     for i in range(low + 1, high):
         moved = order[i]
         j = i
@@ -55,7 +55,7 @@ def _insertion_sort(order, low, high, key_hi, key_lo, time_ms, id_hi, id_lo):  #
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def _merge(order, spare, low, middle, high, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-untyped-def]
+def _merge(order, spare, low, middle, high, key_hi, key_lo, time_ms, id_hi, id_lo):
     i, j = low, middle
     for k in range(low, high):
         if i < middle and (
@@ -69,7 +69,7 @@ def _merge(order, spare, low, middle, high, key_hi, key_lo, time_ms, id_hi, id_l
 
 
 @numba.njit(cache=True, nogil=True)
-def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo):  # type: ignore[no-untyped-def]
+def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo):
     width = 12
     for low in range(start, end, width):
         high = min(low + width, end)
@@ -84,7 +84,7 @@ def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo)
 
 
 @numba.njit(cache=True, nogil=True)
-def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):  # type: ignore[no-untyped-def]
+def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):
     """Write to ``order``, int64, the event numbers by (key, time, identity); ``bits`` is from `bucket_bits`.
 
     All keys must be of one partition: their top bits are equal and are not looked at.
@@ -112,7 +112,7 @@ def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):  # type: ig
 
 
 @numba.njit(cache=True, nogil=True)
-def deal(partition, starts, column, dealt):  # type: ignore[no-untyped-def]
+def deal(partition, starts, column, dealt):
     """Copy ``column`` to ``dealt`` so that the rows of partition p stand from ``starts[p]`` on, in their order."""
     place = starts.copy()
     for i in range(len(column)):
@@ -122,7 +122,7 @@ def deal(partition, starts, column, dealt):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def mark_shared(values, others, shared):  # type: ignore[no-untyped-def]
+def mark_shared(values, others, shared):
     """Set ``shared[i]`` where ``values[i]`` is among ``others``; both are sorted.
 
     From each place the search doubles its step before it halves, so that it is quick for few among many, and no
@@ -149,7 +149,7 @@ def mark_shared(values, others, shared):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def mark_repeats(key_hi, key_lo, time_ms, id_hi, id_lo, known):  # type: ignore[no-untyped-def]
+def mark_repeats(key_hi, key_lo, time_ms, id_hi, id_lo, known):
     """Set ``known[i]``, bool, where sorted event i is the same event as the one before it."""
     for i in range(1, len(key_hi)):
         if (
@@ -163,7 +163,7 @@ def mark_repeats(key_hi, key_lo, time_ms, id_hi, id_lo, known):  # type: ignore[
 
 
 @numba.njit(cache=True, nogil=True)
-def subject_starts(key_hi, key_lo, starts):  # type: ignore[no-untyped-def]
+def subject_starts(key_hi, key_lo, starts):
     """Write where each subject's events begin in sorted events; return the number of subjects."""
     subjects = 0
     for i in range(len(key_hi)):
@@ -174,7 +174,7 @@ def subject_starts(key_hi, key_lo, starts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def mark_known(new_keys, new_events, old_keys, old_offsets, old_events, known):  # type: ignore[no-untyped-def]
+def mark_known(new_keys, new_events, old_keys, old_offsets, old_events, known):
     """Set ``known[i]`` where sorted new event i is in the old segment too.
 
     ``new_keys`` = (hi, lo) and ``new_events`` = (time_ms, id_hi, id_lo) by event; ``old_keys`` by subject,

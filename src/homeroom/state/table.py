@@ -72,6 +72,7 @@ class Partition:
         # From the last clustering: rows run_starts[i]:run_starts[i + 1] began on run_days[i].
         self.run_days: Int32s = np.empty(0, np.int32)
         self.run_starts: Int64s = np.zeros(1, np.int64)
+        self._displaced: Int64s | None = None  # looked for after a fold, when somebody asks
 
     @property
     def clustered_rows(self) -> int:
@@ -132,6 +133,7 @@ class Partition:
 
     def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
         self.reserve(len(events))
+        self._displaced = None
         self.rows = index.find_or_add(
             self.slots,
             self.key_hi,
@@ -193,13 +195,16 @@ class Partition:
             self.codes[name], self.set_ms[name] = self.codes[name][order], self.set_ms[name][order]
         self.run_days, starts = np.unique(self.start_day, return_index=True)
         self.run_starts = np.append(starts, rows).astype(np.int64)
+        self._displaced = None
         # Rows have moved: the index is made anew when the next event or question looks a key up.
         self.slots = None
 
     def displaced(self) -> Int64s:
         """Rows below ``clustered_rows`` whose first day has become earlier since the clustering."""
-        placed = np.repeat(self.run_days, np.diff(self.run_starts))
-        return np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
+        if self._displaced is None:
+            placed = np.repeat(self.run_days, np.diff(self.run_starts))
+            self._displaced = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
+        return self._displaced
 
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""

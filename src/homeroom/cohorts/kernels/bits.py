@@ -31,7 +31,7 @@ BLOCK_ROWS = 1 << 15
 
 
 @numba.njit(cache=True, nogil=True)
-def bits_of_columns(words, start, end, pieces, bits):  # type: ignore[no-untyped-def]
+def bits_of_columns(words, start, end, pieces, bits):
     """Fill ``bits``, zeroed uint64 of shape (periods, words of 64 rows), from the rows ``start:end`` of day words.
 
     ``words`` is uint64 of shape (words, rows); ``pieces`` as in `triangles.mask_triangle`, any number a period.
@@ -50,7 +50,7 @@ def bits_of_columns(words, start, end, pieces, bits):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
-def mask_bits(mask, start, end, bits):  # type: ignore[no-untyped-def]
+def mask_bits(mask, start, end, bits):
     """Clear the bits of the rows ``start:end`` whose ``mask``, int8, is 0."""
     for i in range((end - start + 63) // 64):
         kept = np.uint64(0)
@@ -62,12 +62,12 @@ def mask_bits(mask, start, end, bits):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _enter(bits, p, row):  # type: ignore[no-untyped-def]
+def _enter(bits, p, row):
     bits[p, row >> 6] |= np.uint64(1) << np.uint64(row & 63)
 
 
 @numba.njit(cache=True, nogil=True)
-def bits_of_days(offsets, rows, time_ms, keep, zone, table, bits):  # type: ignore[no-untyped-def]
+def bits_of_days(offsets, rows, time_ms, keep, zone, table, bits):
     """Fill ``bits`` from events of some subjects, into the rows ``rows[subject]``.
 
     Events ``offsets[s]:offsets[s + 1]`` are those of subject s; ``keep`` is uint8 by event, 0 is left out, or None.
@@ -94,7 +94,7 @@ def bits_of_days(offsets, rows, time_ms, keep, zone, table, bits):  # type: igno
 
 
 @numba.njit(cache=True, nogil=True)
-def bits_of_edges(offsets, rows, time_ms, keep, edges_ms, bits):  # type: ignore[no-untyped-def]
+def bits_of_edges(offsets, rows, time_ms, keep, edges_ms, bits):
     """Fill ``bits`` from events as `bits_of_days` does, for periods that are stretches of absolute time.
 
     Period p holds the instants from ``edges_ms[p]`` up to ``edges_ms[p + 1]``; period 0 also all before.
@@ -115,7 +115,7 @@ def bits_of_edges(offsets, rows, time_ms, keep, edges_ms, bits):  # type: ignore
 
 
 @numba.njit(cache=True, nogil=True)
-def keep_first(bits):  # type: ignore[no-untyped-def]
+def keep_first(bits):
     """Keep of each row only its first period."""
     for i in range(bits.shape[1]):
         seen = np.uint64(0)
@@ -126,7 +126,7 @@ def keep_first(bits):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def or_later(bits):  # type: ignore[no-untyped-def]
+def or_later(bits):
     """Make period p hold whoever was active in p or any later period."""
     for p in range(bits.shape[0] - 2, -1, -1):
         for i in range(bits.shape[1]):
@@ -134,7 +134,7 @@ def or_later(bits):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _common(a, b):  # type: ignore[no-untyped-def]
+def _common(a, b):
     found = np.int64(0)
     for i in range(len(a)):
         found += popcount(a[i] & b[i])
@@ -142,7 +142,7 @@ def _common(a, b):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def product(entry, returning, lead, counts):  # type: ignore[no-untyped-def]
+def product(entry, returning, lead, counts):
     """Add to ``counts[p, k]`` the rows of entry period p that are in returning period p + k.
 
     Periods before ``lead`` are there for their bits only: ``counts`` begins with period ``lead``.
@@ -157,7 +157,7 @@ def product(entry, returning, lead, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def bracket_product(entry, returning, lead, brackets, counts):  # type: ignore[no-untyped-def]
+def bracket_product(entry, returning, lead, brackets, counts):
     """Add to ``counts[p, c]`` the rows of entry period p in any of the periods p + ``brackets[c]``, both ends in."""
     periods = counts.shape[0]
     union = np.empty(entry.shape[1], np.uint64)
@@ -175,7 +175,7 @@ def bracket_product(entry, returning, lead, brackets, counts):  # type: ignore[n
 
 
 @numba.njit(cache=True, nogil=True)
-def count_active(bits, counts):  # type: ignore[no-untyped-def]
+def count_active(bits, counts):
     """Add to ``counts[p]`` the rows active in period p."""
     for p in range(len(counts)):
         for i in range(bits.shape[1]):
@@ -183,7 +183,7 @@ def count_active(bits, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def count_lifecycle(bits, counts):  # type: ignore[no-untyped-def]
+def count_lifecycle(bits, counts):
     """Add (new, returning, resurrecting, dormant) to ``counts``, int64 of shape (4, periods).
 
     ``bits`` has two periods more: all that lies before, and the one before the first counted. ``counts[:, p]`` is of
@@ -203,7 +203,7 @@ def count_lifecycle(bits, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def count_periods_per_row(bits, lead, counts):  # type: ignore[no-untyped-def]
+def count_periods_per_row(bits, lead, counts):
     """Add to ``counts[n]`` the rows that are active in exactly n of the periods from ``lead`` on."""
     active = np.empty(64, np.int64)
     for i in range(bits.shape[1]):

@@ -13,7 +13,7 @@ __all__ = ["distinct_pairs", "pass_codes"]
 
 
 @numba.njit(cache=True, nogil=True)
-def pass_codes(codes, allowed, keep):  # type: ignore[no-untyped-def]
+def pass_codes(codes, allowed, keep):
     """Clear ``keep``, uint8 by event, where ``allowed[code + 1]`` is 0; codes beyond the table do not pass."""
     for i in range(len(codes)):
         place = codes[i] + 1
@@ -21,7 +21,7 @@ def pass_codes(codes, allowed, keep):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def distinct_pairs(offsets, rows, codes, keep, seen, found):  # type: ignore[no-untyped-def]
+def distinct_pairs(offsets, rows, codes, keep, seen, found):
     """Write ``row * (values + 1) + code + 1`` once for each value of each learner; return how many.
 
     Events ``offsets[s]:offsets[s + 1]`` are those of subject s, in row ``rows[s]``; ``keep`` is uint8 by event, 0 is

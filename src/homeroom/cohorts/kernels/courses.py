@@ -14,7 +14,7 @@ __all__ = ["add_enrolments"]
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def _mark_periods(words, row, first_word, start, bounds, shown, active):  # type: ignore[no-untyped-def]
+def _mark_periods(words, row, first_word, start, bounds, shown, active):
     """Set ``active[k]`` for each of the first ``shown`` course periods in which the row has a day."""
     k = 0
     for word in range(max(0, start // DAYS_PER_WORD - first_word), words.shape[0]):
@@ -34,7 +34,7 @@ def _mark_periods(words, row, first_word, start, bounds, shown, active):  # type
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def _count_columns(active, spans, shown, counts):  # type: ignore[no-untyped-def]
+def _count_columns(active, spans, shown, counts):
     for c in range(len(spans)):
         for k in range(spans[c, 0], min(spans[c, 1], shown - 1) + 1):
             if active[k]:
@@ -43,7 +43,7 @@ def _count_columns(active, spans, shown, counts):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True)
-def add_enrolments(words, first_word, days, groups, first_day, edges, spans, counts):  # type: ignore[no-untyped-def]
+def add_enrolments(words, first_word, days, groups, first_day, edges, spans, counts):
     """Count each enrolment in its group and in the columns whose span holds one of its course periods.
 
     ``words`` is uint64 of shape (words, rows); ``days`` is int64 by row, the day from which it counts. Row i is in

@@ -93,7 +93,7 @@ def cut_segments(pieces: Sequence[npt.NDArray[np.generic]], word_count: int) -> 
 
 
 @numba.njit(cache=True, nogil=True)
-def _read_out(planes, fields, counts):  # type: ignore[no-untyped-def]
+def _read_out(planes, fields, counts):
     spread_planes(planes, fields)
     for j in range(8):
         for half in range(2):
@@ -106,7 +106,7 @@ def _read_out(planes, fields, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def count_segments(words, low, top, mask, start, end, scratch, counts):  # type: ignore[no-untyped-def]
+def count_segments(words, low, top, mask, start, end, scratch, counts):
     """Add to ``counts[b]``, int64 of shape (64,), how many of ``words[start:end]`` meet the segment with top bit b.
 
     ``mask`` is None, or int8 by word, -1 for those that count and 0 for the others. ``scratch`` is zeroed uint64 of
@@ -137,7 +137,7 @@ def count_segments(words, low, top, mask, start, end, scratch, counts):  # type:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_split(words, words_2, wanted, wanted_2, mask, start, end):  # type: ignore[no-untyped-def]
+def _count_split(words, words_2, wanted, wanted_2, mask, start, end):
     found = 0
     if mask is None:
         for i in range(start, end):
@@ -150,7 +150,7 @@ def _count_split(words, words_2, wanted, wanted_2, mask, start, end):  # type: i
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def _add_run(words, p, start, end, mask, segments, scratch, found, counts):  # type: ignore[no-untyped-def]
+def _add_run(words, p, start, end, mask, segments, scratch, found, counts):
     """Add the rows ``start:end``, which began in period p, to ``counts`` by periods later; ``found`` is room for 64."""
     for word in range(segments.first_word[p], words.shape[0]):
         top = segments.top[word]
@@ -171,7 +171,7 @@ def _add_run(words, p, start, end, mask, segments, scratch, found, counts):  # t
 
 
 @numba.njit(cache=True, nogil=True)
-def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, counts):  # type: ignore[no-untyped-def]
+def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, counts):
     """Add the triangle of clustered rows to ``counts``, int64 of shape (periods, periods).
 
     ``words`` is uint64 of shape (words, rows). Rows ``run_starts[i]:run_starts[i + 1]`` began in period
@@ -186,7 +186,7 @@ def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, co
 
 
 @numba.njit(cache=True, nogil=True)
-def add_rows(words, rows, start_periods, sign, mask, pieces, counts):  # type: ignore[no-untyped-def]
+def add_rows(words, rows, start_periods, sign, mask, pieces, counts):
     """Add (``sign`` 1) or take away (-1) single rows of the triangle: rows that are not where they should be.
 
     Row ``rows[i]`` is in the group of period ``start_periods[i]``; ``pieces`` as `Periods.pieces` writes them.

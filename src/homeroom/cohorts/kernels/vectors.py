@@ -122,7 +122,7 @@ def _spread(builder: Any, value: Any) -> Any:
 
 
 @_instruction
-def add_block(typingctx, words, start, low, top, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001 - Numba hands in types
+def add_block(typingctx, words, start, low, top, planes):  # noqa: ARG001 - Numba hands in types
     """Add ``words[start:start + BLOCK_WORDS]``, uint64, into ``planes``, uint64 of shape (PLANES * 8,).
 
     Of each word only its segments are added: the bit ``top`` of a segment, if it or any bit ``low`` of it is set.
@@ -143,7 +143,7 @@ def add_block(typingctx, words, start, low, top, planes):  # type: ignore[no-unt
 
 
 @_instruction
-def add_masked_block(typingctx, words, start, low, top, mask, planes):  # type: ignore[no-untyped-def]  # noqa: ARG001 - Numba hands in types
+def add_masked_block(typingctx, words, start, low, top, mask, planes):  # noqa: ARG001 - Numba hands in types
     """Do as `add_block` for the rows whose ``mask``, int8, is -1; it must be 0 for the others."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -166,7 +166,7 @@ def add_masked_block(typingctx, words, start, low, top, mask, planes):  # type: 
 
 
 @_instruction
-def spread_planes(typingctx, planes, fields):  # type: ignore[no-untyped-def]  # noqa: ARG001 - Numba hands in types
+def spread_planes(typingctx, planes, fields):  # noqa: ARG001 - Numba hands in types
     """Sum the lanes of the counters, in ``planes``, into four fields of 16 bits a word.
 
     ``fields[2 * j + h]`` gets the counts of the bits ``8 * h + j``, ``+ 16``, ``+ 32`` and ``+ 48``.
@@ -203,7 +203,7 @@ def spread_planes(typingctx, planes, fields):  # type: ignore[no-untyped-def]  #
 
 
 @_instruction
-def test_64_words(typingctx, words, start, mask):  # type: ignore[no-untyped-def]  # noqa: ARG001 - Numba hands in types
+def test_64_words(typingctx, words, start, mask):  # noqa: ARG001 - Numba hands in types
     """Return a uint64 whose bit i says whether ``words[start + i] & mask`` is not zero, for 64 words."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -222,7 +222,7 @@ def test_64_words(typingctx, words, start, mask):  # type: ignore[no-untyped-def
 
 
 @_instruction
-def popcount(typingctx, word):  # type: ignore[no-untyped-def]  # noqa: ARG001 - Numba hands in types
+def popcount(typingctx, word):  # noqa: ARG001 - Numba hands in types
     """Return the number of bits set in a uint64, as int64; loops over it become vector instructions."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001 - Numba hands them in
