@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homeroom import limits
 from homeroom.cohorts.questions import Active, Condition, Lifecycle, Retention, Stickiness
+from homeroom.errors import QuestionError
 from tests.cohorts.engine import hr, key_file, needs_reading, read
 from tests.oracle import Event, table
 from tests.oracle.draw import Case, cases
@@ -96,3 +98,21 @@ def test_a_directory_that_is_loaded_in_steps_is_what_one_read_gives(tmp_path_fac
     at_once, opened = read(case.events, case.zone), hr.open(str(folder))
     assert opened.fingerprint() == loaded.fingerprint() == at_once.fingerprint()
     assert answers(opened) == answers(at_once)
+
+
+def test_an_attribute_of_too_many_values_is_left_out_in_whatever_order_they_come(monkeypatch):
+    monkeypatch.setattr(limits, "ATTRIBUTE_VALUES_MAX", 3)
+    events = [
+        Event(
+            account=f"a{i % 5}",
+            time_ms=1_709_251_200_000 + i * 3_600_000,
+            attributes={"country": f"c{i % 4}"},
+        )
+        for i in range(40)
+    ]
+    one = read(events)
+    other = read([table(events[20:]), table(list(reversed(events)))])
+    assert one.fingerprint() == other.fingerprint()
+    assert any("country" in note for note in one.source.notes)
+    with pytest.raises(QuestionError, match="'country' is not in the data"):
+        one.retention(breakdown="country")

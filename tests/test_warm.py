@@ -11,33 +11,49 @@ from pathlib import Path
 
 import pytest
 
+import homeroom as hr
+
 SHORT = ("--from", "2024-03-01", "--to", "2024-03-10")
 QUESTIONS = (
     ("retention",),
     ("retention", "--interval", "day"),
     ("retention", "--interval", "month", "--mode", "recurring"),
     ("retention", "--interval", "hour", *SHORT),
-    ("retention", "--match", "on-or-after", "--filter", "country=DE"),
-    ("retention", "--bracket", "1", "--bracket", "2-7", "--mode", "recurring"),
-    ("retention", "--bracket", "1-2", "--match", "on-or-after", "--filter", "country=DE"),
+    ("retention", "--match", "on-or-after", "--filter", "platform=web"),
+    ("retention", "--brackets", "1,2-7", "--mode", "recurring"),
+    ("retention", "--brackets", "1-2", "--match", "on-or-after", "--filter", "platform=web"),
     ("retention", "--entry-verb", "played", "--returning-verb", "completed"),
-    ("retention", "--filter", "track=video", "--filter", "country!=DE"),
-    ("retention", "--filter", "course=algebra", "--breakdown", "country"),
-    ("retention", "--filter", "course=algebra", "--filter", "country=DE"),
+    ("retention", "--filter", "track=video", "--filter", "platform!=web"),
+    (
+        "retention",
+        "--filter",
+        "course=https://campus.example.org/course/001",
+        "--breakdown",
+        "platform",
+    ),
+    (
+        "retention",
+        "--filter",
+        "course=https://campus.example.org/course/001",
+        "--filter",
+        "platform=web",
+    ),
     ("retention", "--filter", "score>=0.5", "--breakdown", "activity"),
     ("retention", "--filter", "success=true", "--timezone", "Asia/Kolkata"),
     ("retention", "--align", "enrolment"),
     ("retention", "--align", "enrolment", "--filter", "verb=played"),
     ("retention", "--align", "course-start", "--interval", "day", "--breakdown", "course"),
-    ("retention", "--align", "course-start", "--interval", "month", "--bracket", "1-3"),
+    ("retention", "--align", "course-start", "--interval", "month", "--brackets", "1-3"),
     ("retention", "--breakdown", "track", "--week-start", "sunday"),
     ("lifecycle", "--breakdown", "course"),
-    ("lifecycle", "--interval", "hour", *SHORT, "--filter", "country=DE"),
+    ("lifecycle", "--interval", "hour", *SHORT, "--filter", "platform=web"),
     ("stickiness", "--filter", "track=video,problem"),
-    ("stickiness", "--filter", "verb=played", "--filter", "country=FR"),
-    ("active", "--breakdown", "verb", "--filter", "country=DE"),
+    ("stickiness", "--filter", "verb=played", "--filter", "platform=android"),
+    ("active", "--breakdown", "verb", "--filter", "platform=web"),
     ("active", "--timezone", "America/New_York"),
 )
+
+SCANNED = (("retention",), ("retention", "--interval", "day"), ("lifecycle",))
 
 PROGRAM = """
 import sys
@@ -59,6 +75,7 @@ def run(cache: Path, *commands: tuple[str, ...]) -> None:
         [sys.executable, "-c", PROGRAM],
         input="".join(f"{list(command)!r}\n" for command in commands),
         env=environment,
+        cwd=cache.parent,
         capture_output=True,
         text=True,
         check=False,
@@ -81,7 +98,17 @@ def warm(tmp_path_factory) -> Path:
 
 def in_ways(folder: Path) -> dict[str, list[str]]:
     """Write the same few learners in every format; return what to read for each."""
-    big = "generate", "--learners", "300", "--events", "4000", "--seed", "3", "--start", "2024-01-15"
+    big = (
+        "generate",
+        "--learners",
+        "300",
+        "--events",
+        "4000",
+        "--seed",
+        "3",
+        "--start",
+        "2024-01-15",
+    )
     ways = {}
     for name in ("events.csv", "events.ndjson", "events.parquet", "events.ndjson.gz"):
         ways[name] = [str(folder / name)]
@@ -101,17 +128,20 @@ def test_nothing_is_left_to_compile(warm, tmp_path):
         left[f"read {name}"] = sorted(kernels(warm) - before)
     place = str(tmp_path / "data")
     all_paths = [path for paths in ways.values() for path in paths]
-    for step, commands in {
+    steps = {
         "analyze": [("analyze", *all_paths, "--html", str(tmp_path / "page.html"))],
         "load": [("load", place, all_paths[0]), ("load", place, *all_paths[1:])],
         "query --data": [
             ("query", *q[:1], "--data", place, *q[1:], "--json", os.devnull) for q in QUESTIONS
         ],
         "scan": [
-            ("query", *q[:1], "--scan", ways["events.parquet"][0], *q[1:], "--json", os.devnull)
-            for q in (QUESTIONS[0], QUESTIONS[1], QUESTIONS[18])
+            ("query", *q[:1], "--scan", *ways["events.parquet"], *q[1:], "--json", os.devnull)
+            for q in SCANNED
         ],
-    }.items():
+    }
+    if not hasattr(hr, "scan"):
+        del steps["scan"]
+    for step, commands in steps.items():
         before = kernels(warm)
         run(warm, *commands)
         left[step] = sorted(kernels(warm) - before)

@@ -48,8 +48,7 @@ TIME_MS_MIN: Final = 631_152_000_000
 TIME_MS_MAX: Final = 4_102_444_800_000
 """2100-01-01T00:00:00Z, excluded: year 3000 is a broken clock."""
 ATTRIBUTE_VALUES_MAX: Final = 1_000
-"""Distinct values of one attribute. An attribute with more identifies people; its further values are dropped,
-counted, and said."""
+"""Distinct values of one attribute. An attribute with more could identify people: it is left out whole, and said."""
 ATTRIBUTES_MAX: Final = 32
 """Attributes of a data set."""
 TEXT_BYTES_MAX: Final = 4_096

@@ -98,7 +98,9 @@ def test_what_was_opened_before_a_load_keeps_its_answers(place):
 def test_attributes_verbs_and_tracks_of_a_later_load_join_those_of_earlier_ones(place):
     late = events(6, "late")
     late = [
-        type(e)(account=e.account, time_ms=e.time_ms, verb="wondered", attributes={"platform": "app"})
+        type(e)(
+            account=e.account, time_ms=e.time_ms, verb="wondered", attributes={"platform": "app"}
+        )
         for e in late
     ]
     data = load(place, late)
@@ -322,7 +324,9 @@ def test_files_of_others_are_left_alone(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("mine")
     load(tmp_path, events(3))
-    assert {"state/thesis.txt", "history/notes.md", "state/drafts/one.txt"} <= set(files_of(tmp_path))
+    assert {"state/thesis.txt", "history/notes.md", "state/drafts/one.txt"} <= set(
+        files_of(tmp_path)
+    )
 
 
 # --- the key of the pseudonyms -----------------------------------------------------------------------------------

@@ -57,7 +57,11 @@ def test_every_column_comes_back_and_an_absent_one_stays_absent(tmp_path, absent
         facts = [Fact(**one) for one in fields]
     segment, dictionaries = made(facts)
     write_segment(tmp_path / "s.parquet", segment, dictionaries)
-    for others in (dictionaries, fresh_state().dictionaries, fresh_state(order="cbaZ").dictionaries):
+    for others in (
+        dictionaries,
+        fresh_state().dictionaries,
+        fresh_state(order="cbaZ").dictionaries,
+    ):
         assert_same(segment, dictionaries, open_segment(tmp_path / "s.parquet", others), others)
 
 

@@ -102,7 +102,9 @@ def test_a_flipped_bit_anywhere_is_found_or_means_nothing(tmp_path, rng):
         broken[at] ^= 1 << (at % 7)
         path.write_bytes(broken)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, from Python 3.12 on
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # of forking beside threads, from Python 3.12 on
             child = os.fork()
         if child == 0:
             os._exit(_read_status(path, arrays))

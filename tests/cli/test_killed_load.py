@@ -42,7 +42,9 @@ def test_a_load_may_die_at_any_step_on_the_disk(root, tmp_path, story):
     check(told)
     assert all(one["ended"] == 77 for one in told), "each load was killed at its step"
     left = [one["left"] for one in told]
-    assert left == sorted(left, reverse=True), "there is one step before which nothing, and after which all is there"
+    assert left == sorted(left, reverse=True), (
+        "there is one step before which nothing, and after which all is there"
+    )
     assert set(left) == {"before", "after"}
     last_before = told[left.index("after") - 1]["step"]
     assert last_before == "os.rename homeroom.json.new"
@@ -79,7 +81,9 @@ def test_the_command_may_be_killed_at_any_moment(tmp_path):
         command = [sys.executable, "-m", "homeroom", "load", str(place), str(source)]
         began = time.perf_counter()
         run: Callable[..., Any] = subprocess.run
-        done = run([*command, "--key", key_file()], capture_output=True, preexec_fn=die, check=False)
+        done = run(
+            [*command, "--key", key_file()], capture_output=True, preexec_fn=die, check=False
+        )
         return done.returncode, time.perf_counter() - began
 
     copy = tmp_path / "copy"

@@ -127,8 +127,14 @@ def test_what_does_not(text: str) -> None:
     assert not looks_like_mail(text)
 
 
-def test_an_attribute_has_its_own_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attribute_of_too_many_values_is_refused_whole_and_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "ATTRIBUTE_VALUES_MAX", 1)
     found = Dictionaries.under(KEY)
-    assert found.attribute("country").codes(["DE", "FR"], 2).tolist() == [0, DROPPED]
+    assert found.attribute("country").codes(["DE"], 1).tolist() == [0]
     assert found.attribute("country") is found.attributes["country"]
+    assert list(found.shown_attributes) == ["country"]
+    assert found.attribute("country").codes(["DE", "FR"], 2).tolist() == [0, 1]
+    assert found.identifying() == {"country"}
+    assert not found.shown_attributes

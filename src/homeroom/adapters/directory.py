@@ -72,9 +72,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
 
     def files(self) -> set[str]:
         """Return the paths of all files that belong to the directory, below it."""
-        parts = [*self.segments] + [
-            str(Path(n).with_suffix(".index")) for n in self.segments
-        ]
+        parts = [*self.segments] + [str(Path(n).with_suffix(".index")) for n in self.segments]
         named = {f"history/{name}" for name in parts}
         return named | {
             f"state/{name}" for name in (self.state, self.dictionaries) if name is not None
@@ -251,6 +249,7 @@ class DataDirectory:
         values = json.loads(written)
         for kind in ("verb", "activity", "course"):
             getattr(dictionaries, kind).codes(values[kind], len(values[kind]))
+        dictionaries.refused.update(values["refused"])
         for attribute, texts in values["attributes"].items():
             dictionaries.attribute(attribute).codes(texts, len(texts))
 
@@ -265,7 +264,8 @@ def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
         "verb": dictionaries.verb.values,
         "activity": dictionaries.activity.values,
         "course": dictionaries.course.values,
-        "attributes": {name: one.values for name, one in dictionaries.attributes.items()},
+        "attributes": {name: one.values for name, one in dictionaries.shown_attributes.items()},
+        "refused": sorted(dictionaries.identifying()),
     }
 
 

@@ -32,8 +32,10 @@ _NAMES = {"time_ms": "time"}
 
 def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> None:
     """Write a segment to ``path`` and its index beside it, and make both durable."""
-    names = ["learner", *(_NAMES.get(name, name) for name in segment.columns)]
-    types = [pa.dictionary(pa.int32(), pa.binary(16)), *(_type(name) for name in segment.columns)]
+    refused = {f"{_PREFIX}{name}" for name in dictionaries.identifying()}
+    columns = {name: column for name, column in segment.columns.items() if name not in refused}
+    names = ["learner", *(_NAMES.get(name, name) for name in columns)]
+    types = [pa.dictionary(pa.int32(), pa.binary(16)), *(_type(name) for name in columns)]
     schema = pa.schema(list(zip(names, types, strict=True)))
     encoded = [
         name for name, kind in zip(names, types, strict=True) if pa.types.is_dictionary(kind)
@@ -51,8 +53,7 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
                 rows = slice(start, min(start + ROW_GROUP_EVENTS, len(segment)))
                 arrays = [_learners(segment, rows)]
                 arrays += [
-                    _encoded(name, column[rows], dictionaries)
-                    for name, column in segment.columns.items()
+                    _encoded(name, column[rows], dictionaries) for name, column in columns.items()
                 ]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         file.flush()

@@ -136,9 +136,9 @@ def _narrowed(chosen: Selection, condition: Condition, dictionaries: Dictionarie
         )
     if name in ("verb", "activity", "course"):
         return _with_codes(chosen, condition, getattr(dictionaries, name).values)
-    if name not in dictionaries.attributes:
+    if name not in dictionaries.shown_attributes:
         _refuse_field(name, dictionaries)
-    allowed_values, notes = _allowed(condition, dictionaries.attributes[name].values)
+    allowed_values, notes = _allowed(condition, dictionaries.shown_attributes[name].values)
     return replace(
         chosen, learners=(*chosen.learners, (name, allowed_values)), notes=chosen.notes + notes
     )
@@ -200,7 +200,7 @@ def _refuse_field(name: str, dictionaries: Dictionaries) -> None:
         "track",
         *NUMBER_FIELDS,
         *FLAG_FIELDS,
-        *sorted(dictionaries.attributes),
+        *sorted(dictionaries.shown_attributes),
     ]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
@@ -213,9 +213,9 @@ def values_of(name: str, dictionaries: Dictionaries) -> Sequence[str]:
         return TRACKS
     if name in ("verb", "activity", "course"):
         return list(getattr(dictionaries, name).values)
-    if name not in dictionaries.attributes:
+    if name not in dictionaries.shown_attributes:
         _refuse_field(name, dictionaries)
-    return list(dictionaries.attributes[name].values)
+    return list(dictionaries.shown_attributes[name].values)
 
 
 def event_mask(segment: Segment, first: int, end: int, tests: Sequence[Test]) -> Flags | None:

@@ -223,6 +223,7 @@ class Dictionaries:
     activity: Dictionary
     course: Dictionary
     attributes: dict[str, Dictionary] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
 
     @classmethod
     def under(cls, key: bytes) -> "Dictionaries":
@@ -235,5 +236,22 @@ class Dictionaries:
     def attribute(self, name: str) -> Dictionary:
         """Return the dictionary of an attribute, a new one if it was not met before."""
         if name not in self.attributes:
-            self.attributes[name] = Dictionary(self.mask, limits.ATTRIBUTE_VALUES_MAX)
+            self.attributes[name] = Dictionary(self.mask)
         return self.attributes[name]
+
+    def identifying(self) -> set[str]:
+        """Return the attributes that have, or ever had, more values than a group of people can share.
+
+        They count for the identity of an event and are kept nowhere else: whole, because which values came first is
+        an accident of order.
+        """
+        self.refused.update(
+            name for name, one in self.attributes.items() if len(one) > limits.ATTRIBUTE_VALUES_MAX
+        )
+        return self.refused
+
+    @property
+    def shown_attributes(self) -> dict[str, Dictionary]:
+        """The attributes that may be asked about."""
+        refused = self.identifying()
+        return {name: one for name, one in self.attributes.items() if name not in refused}

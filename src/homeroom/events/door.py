@@ -107,16 +107,15 @@ class Door:
         self._names = names
         self._track_names = _TrackNames()
         self._track_by_verb: UInt8s = np.zeros(0, np.uint8)
-        self._values_dropped: dict[str, int] = {}
         self._attributes_dropped: set[str] = set()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out without refusing an event, in words for the summary."""
         notes = [
-            f"attribute {name}: {count} values dropped, as they came after the first "
-            f"{limits.ATTRIBUTE_VALUES_MAX} distinct ones; make it coarser or leave it out"
-            for name, count in sorted(self._values_dropped.items())
+            f"attribute {name} has more than {limits.ATTRIBUTE_VALUES_MAX:,} different values, could identify people, "
+            f"and was left out; make it coarser"
+            for name in sorted(self.dictionaries.identifying())
         ]
         if self._attributes_dropped:
             names = ", ".join(sorted(self._attributes_dropped))
@@ -193,11 +192,7 @@ class Door:
                 continue
             codes = self.dictionaries.attribute(name).codes(values, len(raw))
             if codes.min(initial=ABSENT) < ABSENT:
-                dropped = codes == DROPPED
-                count = self._values_dropped.get(name, 0) + int(dropped.sum())
-                if count:
-                    self._values_dropped[name] = count
-                codes[dropped] = ABSENT
+                codes[codes == DROPPED] = ABSENT
                 screening.check_codes(name, codes, verdicts)
             columns[name] = codes
         return columns

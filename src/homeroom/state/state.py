@@ -102,6 +102,10 @@ class State:
         """Join a batch into the tables alone, without keeping it for history."""
         if not len(batch):
             return
+        refused = self.dictionaries.identifying()
+        attributes = {
+            name: codes for name, codes in batch.attributes.items() if name not in refused
+        }
         rows = RowBatch(
             key_hi=batch.key_hi,
             key_lo=batch.key_lo,
@@ -109,10 +113,8 @@ class State:
             time_ms=batch.time_ms,
             tracks=batch.track,
             track_names=TRACKS,
-            attributes=batch.attributes,
-            ties={
-                name: _ranks(self.dictionaries.attributes[name].values) for name in batch.attributes
-            },
+            attributes=attributes,
+            ties={name: _ranks(self.dictionaries.attributes[name].values) for name in attributes},
         )
         self.learners.fold(rows, self.run)
         enrolled = batch.course >= 0
@@ -153,6 +155,8 @@ class State:
     def settle(self) -> None:
         """Seal history and cluster the tables: what to do before questions are asked."""
         self.seal()
+        for name in self.dictionaries.identifying():
+            self.learners.forget_attribute(name)
         self.learners.cluster(self.run)
         self.enrolments.cluster(self.run)
 

@@ -283,6 +283,12 @@ class SubjectTable:
 
         run([task(p) for p in range(PARTITIONS) if starts[p] < starts[p + 1]])
 
+    def forget_attribute(self, name: str) -> None:
+        """Drop an attribute of all rows."""
+        for partition in self.partitions:
+            partition.codes.pop(name, None)
+            partition.set_ms.pop(name, None)
+
     def cluster(self, run: Run) -> None:
         """Cluster every partition by first day."""
         run([p.cluster for p in self.partitions if p.rows])
