@@ -50,6 +50,8 @@ $(VENV)/.base: requirements/base.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.warm: $(VENV)/.base $(KERNELS)
 	@echo "install: compiling the kernels (kept on disk)"
+	@# Numba looks only at the date of a kernel's own file, not of those that it calls.
+	@find src -name '*.nb[ci]' -delete
 	@$(VENV)/bin/homeroom warm
 	@touch $@
 

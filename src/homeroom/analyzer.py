@@ -167,6 +167,8 @@ def load(
     """
     _refuse_unknown(flags)
     timezone, key, names = flags.get("timezone"), flags.get("key"), flags.get("names")
+    if timezone is not None:
+        zone(timezone)
     place = DataDirectory(Path(directory))
     with place.locked():
         manifest = place.manifest() or Manifest()
@@ -177,7 +179,6 @@ def load(
                 f"{directory} cuts days in {manifest.timezone}, not {timezone}: leave --timezone out, or load into a "
                 f"new directory"
             )
-        zone(manifest.timezone)
         secret = place.key(manifest, None if key is None else Path(key))
         book = NameBook() if names is not None else None
         options = _options(flags)

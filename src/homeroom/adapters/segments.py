@@ -7,6 +7,7 @@ could be had from the column ``learner`` too, but not in a millisecond.
 """
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,16 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             )
         back = {written: name for name, written in _NAMES.items()}
         self._names = [back.get(name, name) for name in schema.names if name != "learner"]
+        self._lock = threading.Lock()
         self._read: dict[str, npt.NDArray[Any]] = {}
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         if name not in self._names:
             raise KeyError(name)
-        if name not in self._read:
-            self._read[name] = self._load(name)
-        return self._read[name]
+        with self._lock:  # two threads that ask for one column must not both decode it
+            if name not in self._read:
+                self._read[name] = self._load(name)
+            return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

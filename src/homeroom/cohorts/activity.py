@@ -22,7 +22,7 @@ from homeroom.limits import PARTITIONS
 from homeroom.state.history import Segment
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import ANY, Partition, SubjectTable
-from homeroom.state.zones import DAY_MS
+from homeroom.state.zones import ZERO_MS
 
 __all__ = [
     "Activity",
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 Bits = npt.NDArray[np.uint64]
-_ZERO_MS = 4 * DAY_MS
 
 
 class Activity(Protocol):
@@ -187,7 +186,7 @@ class HistoryActivity:
             rows,
             times,
             keep,
-            (zone.starts_ms, zone.offsets_ms, _ZERO_MS),
+            (zone.starts_ms, zone.offsets_ms, ZERO_MS),
             self._periods.day_table,
             found,
         )

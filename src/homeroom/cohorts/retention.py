@@ -5,7 +5,7 @@ that are clustered by first day, is a positional popcount (`kernels.triangles`):
 as quick. Everything else (recurring, on or after, brackets, other behaviours, history) goes through period bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from homeroom.cohorts.periods import LEAD, Periods
 from homeroom.cohorts.questions import Retention
 from homeroom.events.model import Int8s, Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.running import Run, shares
+from homeroom.state.running import Run, summed
 from homeroom.state.table import Partition, SubjectTable
 
 __all__ = [
@@ -63,27 +63,16 @@ def masked_triangle(
         for partition, mask in zip(table.partitions, masks, strict=True)
         if partition.rows
     ]
-    results = [np.zeros((periods.count, periods.count), np.int64) for _ in range(run.workers)]
     # Partitions mostly hold the same words, and cutting them is Python: once for each layout, not for each partition.
     layouts = {(p.first_word, p.word_count): _shown_pieces(p, periods) for p, _ in parts}
     cut = {layout: triangles.cut_segments(pieces, layout[1]) for layout, pieces in layouts.items()}
 
-    def task(share: Sequence[tuple[Partition, Int8s | None]], counts: Counts) -> Callable[[], None]:
-        def work() -> None:
-            for partition, mask in share:
-                segments = cut[partition.first_word, partition.word_count]
-                _add_partition(partition, mask, periods, segments, counts)
+    def add(part: tuple[Partition, Int8s | None], counts: Counts) -> None:
+        partition, mask = part
+        segments = cut[partition.first_word, partition.word_count]
+        _add_partition(partition, mask, periods, segments, counts)
 
-        return work
-
-    run(
-        [
-            task(share, counts)
-            for share, counts in zip(shares(parts, run.workers), results, strict=False)
-        ]
-    )
-    total: Counts = np.add.reduce(results)
-    return total
+    return summed(parts, (periods.count, periods.count), add, run)
 
 
 def _add_partition(
@@ -141,26 +130,14 @@ def bit_triangle(
     """
     spans = _spans(question, periods.count)
     columns = max(periods.count, 1) if spans is None else len(spans) + 1
-    results = [np.zeros((periods.count, columns), np.int64) for _ in range(run.workers)]
 
-    def task(share: Sequence[tuple[int, int, int]], counts: Counts) -> Callable[[], None]:
-        def work() -> None:
-            for block in share:
-                group = activity.bits(block, entry)
-                same = question.mode == "recurring" and entry is returning
-                back = group if same else activity.bits(block, returning)
-                _add_block(question, group, back, spans, counts)
+    def add(block: tuple[int, int, int], counts: Counts) -> None:
+        group = activity.bits(block, entry)
+        same = question.mode == "recurring" and entry is returning
+        back = group if same else activity.bits(block, returning)
+        _add_block(question, group, back, spans, counts)
 
-        return work
-
-    run(
-        [
-            task(share, counts)
-            for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)
-        ]
-    )
-    total: Counts = np.add.reduce(results)
-    return total
+    return summed(activity.blocks(), (periods.count, columns), add, run)
 
 
 def _add_block(

@@ -1,6 +1,6 @@
 """Lifecycle, stickiness and active learners: the questions that look at one behaviour, any activity."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from homeroom.cohorts.activity import Activity
 from homeroom.cohorts.kernels import bits as kernels
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.periods import LEAD, Periods
-from homeroom.state.running import Run, shares
+from homeroom.state.running import Run, summed
 
 __all__ = ["active_counts", "lifecycle_counts", "mean_share", "stickiness_counts"]
 
@@ -25,23 +25,11 @@ def _summed(
     run: Run,
 ) -> Counts:
     """Add up what ``add`` counts in each block of learners."""
-    results = [np.zeros(shape, np.int64) for _ in range(run.workers)]
 
-    def task(share: Sequence[tuple[int, int, int]], counts: Counts) -> Callable[[], None]:
-        def work() -> None:
-            for block in share:
-                add(activity.bits(block, behaviour), counts)
+    def add_block(block: tuple[int, int, int], counts: Counts) -> None:
+        add(activity.bits(block, behaviour), counts)
 
-        return work
-
-    run(
-        [
-            task(share, counts)
-            for share, counts in zip(shares(activity.blocks(), run.workers), results, strict=False)
-        ]
-    )
-    total: Counts = np.add.reduce(results)
-    return total
+    return summed(activity.blocks(), shape, add_block, run)
 
 
 def lifecycle_counts(

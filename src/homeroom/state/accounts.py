@@ -163,7 +163,9 @@ class AccountTable:
         """Number of accounts."""
         return sum(partition.rows for partition in self.partitions)
 
-    def window(self, hi: UInt64s, lo: UInt64s, status: UInt8s, time_ms: Int64s) -> tuple[Window, Times]:
+    def window(
+        self, hi: UInt64s, lo: UInt64s, status: UInt8s, time_ms: Int64s
+    ) -> tuple[Window, Times]:
         """Cut the days of hashed events and group the good ones by partition.
 
         Parameters

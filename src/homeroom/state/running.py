@@ -7,9 +7,13 @@ threads (`homeroom.adapters.threads`); without it, tasks run one after the other
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
-__all__ = ["Run", "Sequential", "Task", "shares"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Run", "Sequential", "Task", "summed"]
 
 Task: TypeAlias = Callable[[], None]
+Counts: TypeAlias = npt.NDArray[np.int64]
 _T = TypeVar("_T")
 
 
@@ -34,6 +38,23 @@ class Sequential:
             task()
 
 
-def shares(items: Sequence[_T], workers: int) -> list[Sequence[_T]]:
-    """Deal items out to workers, as evenly as their number allows; no share is empty."""
-    return [items[i::workers] for i in range(min(workers, len(items)))]
+def summed(
+    items: Sequence[_T], shape: tuple[int, ...], add: Callable[[_T, Counts], None], run: Run
+) -> Counts:
+    """Add up what ``add`` counts for each item, int64 of a shape.
+
+    Items are dealt out to the workers, and each worker counts into an array of its own.
+    """
+    hands = [items[i :: run.workers] for i in range(min(run.workers, len(items)))]
+    results = [np.zeros(shape, np.int64) for _ in hands]
+
+    def task(hand: Sequence[_T], counts: Counts) -> Task:
+        def work() -> None:
+            for item in hand:
+                add(item, counts)
+
+        return work
+
+    run([task(hand, counts) for hand, counts in zip(hands, results, strict=True)])
+    total: Counts = np.add.reduce([np.zeros(shape, np.int64), *results])
+    return total

@@ -23,6 +23,7 @@ from homeroom.events.model import Int32s, Int64s
 __all__ = [
     "DAY_MS",
     "DAY_ZERO",
+    "ZERO_MS",
     "Zone",
     "date_of",
     "day_of_date",
@@ -35,7 +36,8 @@ DAY_MS = 86_400_000
 DAY_ZERO = dt.date(1970, 1, 5)
 """The Monday that is day 0."""
 
-_ZERO_MS = 4 * DAY_MS
+ZERO_MS = 4 * DAY_MS
+"""Day 0 begins so long after 1970-01-01T00:00 of the zone."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _PROBE = dt.timedelta(days=5)
 
@@ -105,7 +107,7 @@ def _local_days(time_ms: Int64s, starts_ms: Int64s, offsets_ms: Int64s, days: In
         t = time_ms[i]
         if t < starts_ms[stretch] or (stretch < last and t >= starts_ms[stretch + 1]):
             stretch = int(np.searchsorted(starts_ms, t, side="right")) - 1
-        days[i] = (t + offsets_ms[stretch] - _ZERO_MS) // DAY_MS
+        days[i] = (t + offsets_ms[stretch] - ZERO_MS) // DAY_MS
 
 
 def local_days(time_ms: Int64s, zone: Zone) -> Int32s:
@@ -123,7 +125,7 @@ def day_start_ms(day: int, zone: Zone) -> int:
     That is local midnight; where a change of clock skips midnight, the change; where it repeats the end of the day
     before, the second midnight.
     """
-    local = day * DAY_MS + _ZERO_MS
+    local = day * DAY_MS + ZERO_MS
     for i in range(len(zone.starts_ms) - 1, -1, -1):
         start = int(zone.starts_ms[i])
         end = int(zone.starts_ms[i + 1]) if i + 1 < len(zone.starts_ms) else None

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from homeroom.cohorts.activity import _ZERO_MS
 from homeroom.cohorts.kernels import bits as kernels
 from homeroom.cohorts.periods import LEAD, hour_periods
 from homeroom.events.texts import sealed
-from homeroom.state.zones import DAY_MS, date_of, load_zone
+from homeroom.state.zones import DAY_MS, ZERO_MS, date_of, load_zone
 from tests.cohorts.kernels.masks import (
     EDGE_ROWS,
     by_period,
@@ -67,17 +66,17 @@ def test_events_become_bits_of_local_days(zone, interval, rng):
     flat = load_zone(zone)
     days = draw_days(rng, 1, words=1)
     periods = periods_of(days, interval, 40, 200)
-    low, high = (_ZERO_MS + (days.first_day + day) * DAY_MS for day in (-30, 260))
+    low, high = (ZERO_MS + (days.first_day + day) * DAY_MS for day in (-30, 260))
     offsets, rows, times, keep = drawn_events(rng, 150, low, high)
     for kept in (None, keep):
         found = np.zeros((LEAD + periods.count, (450 + 63) // 64), np.uint64)
-        stretches = (flat.starts_ms, flat.offsets_ms, _ZERO_MS)
+        stretches = (flat.starts_ms, flat.offsets_ms, ZERO_MS)
         kernels.bits_of_days(offsets, rows, times, kept, stretches, periods.day_table, found)
         active = np.zeros((LEAD + periods.count, 450), np.bool_)
         for subject, row in enumerate(rows):
             for event in range(offsets[subject], offsets[subject + 1]):
                 place = np.searchsorted(flat.starts_ms, times[event], side="right") - 1
-                day = (int(times[event]) + int(flat.offsets_ms[place]) - _ZERO_MS) // DAY_MS
+                day = (int(times[event]) + int(flat.offsets_ms[place]) - ZERO_MS) // DAY_MS
                 p = int(np.searchsorted(periods.days, day, side="right"))
                 if (kept is None or kept[event]) and p < len(periods.days):
                     active[p, row] = True
