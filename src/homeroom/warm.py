@@ -82,6 +82,7 @@ def _ask_all(data: Dataset) -> None:
     data.stickiness()
     data.active()
     data.retention(filters=["score>=0.5"], breakdown="verb")
+    data.lifecycle(breakdown="verb")
     data.retention(interval="hour", from_="2024-03-01", to="2024-03-03")
 
 

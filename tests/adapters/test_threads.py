@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from homeroom.adapters.threads import ThreadRun, processors
-from homeroom.state.running import Sequential, shares
+from homeroom.state.running import Sequential, summed
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -86,8 +86,9 @@ def test_workers_are_as_many_as_processors_unless_said():
 
 @pytest.mark.parametrize("count", [0, 1, 5, 16])
 @pytest.mark.parametrize("workers", [1, 2, 3, 20])
-def test_shares_deal_out_everything_evenly(count, workers):
-    dealt = shares(list(range(count)), workers)
-    assert sorted(item for share in dealt for item in share) == list(range(count))
-    assert len(dealt) == min(workers, count)
-    assert not dealt or max(map(len, dealt)) - min(map(len, dealt)) <= 1
+def test_what_workers_count_is_added_up_whatever_their_number(count, workers):
+    def add(item, counts):
+        counts[item % 3] += 1
+
+    counts = summed(list(range(count)), (3,), add, ThreadRun(workers))
+    assert counts.tolist() == [len(range(place, count, 3)) for place in range(3)]
