@@ -48,8 +48,8 @@ DecodeBatch: TypeAlias = Callable[[pa.RecordBatch, int], Iterator[Decoded]]
 
 NO_EVENTS: Final = RawEvents(
     line=np.zeros(0, np.int64),
-    account=pa.array([], pa.string()),
-    time=pa.array([], pa.string()),
+    account=(),
+    time=(),
     verb="",
 )
 """Stands beside rejects that come without events."""

@@ -68,7 +68,6 @@ def _uuid_classes() -> bytes:
 _PAIRS_MAX: Final = 256
 """Pairs of verb and type of a chunk of which all are looked up; of more, only those that are met."""
 _PAIRS_CACHED: Final = 4_096
-_TRACKS: Final = pa.array(TRACKS)
 _UUID_CLASSES: Final = _uuid_classes()
 _UUID_FORM: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 
@@ -153,7 +152,7 @@ class XapiCodec:
         if decided.max(initial=-1) < 0:
             return None
         tracks = decided[places]
-        return pa.DictionaryArray.from_arrays(pa.array(tracks, mask=tracks < 0), _TRACKS)
+        return pa.DictionaryArray.from_arrays(pa.array(tracks, mask=tracks < 0), pa.array(TRACKS))
 
     def _decided(self, verb: str, kind: str) -> int:
         # What is too long for an event is too long to be remembered here.
