@@ -7,7 +7,7 @@ between bounds are asserted at the foot of the file, so that a change that break
 from typing import Final
 
 # --- reading ---------------------------------------------------------------------------------------------------
-CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 21
 """Text is decoded in chunks of about this size, so that one broken line costs one chunk's second look."""
 LINE_BYTES_MAX: Final = 16 << 20
 """A longer line is rejected and skipped without being held in memory (a statement is about 1 kB)."""
