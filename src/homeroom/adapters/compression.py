@@ -156,7 +156,7 @@ def detect(head: bytes) -> Compression:
 
 
 def read_blocks(head: bytes, rest: ByteReader) -> Iterator[bytes]:
-    """Yield the content of a stream in blocks of at most about 1 MB, decompressed if it is compressed.
+    """Yield the content of a stream in blocks of at most about 2 MB, decompressed if it is compressed.
 
     Parameters
     ----------
