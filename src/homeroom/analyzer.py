@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack, cast
 
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, ReadOptions, read_inputs
@@ -37,6 +37,9 @@ from homeroom.node import Node
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
+
+if TYPE_CHECKING:
+    from homeroom.adapters.segments import SegmentEntry
 
 __all__ = ["Dataset", "Progress", "ReadFlags", "load", "open_directory", "read"]
 
@@ -200,7 +203,7 @@ def load(
                 load=keeping.load,
                 timezone=manifest.timezone,
                 key_check=key_check(secret),
-                segments=(*manifest.segments, *keeping.names),
+                segments=(*manifest.segments, *keeping.entries),
                 summary=_joined(manifest, node).to_json(),
             ),
         )
@@ -235,11 +238,12 @@ class _Keeping:
         self._place = place
         self._state = state
         self.load = manifest.load + 1
-        self.names: list[str] = []
+        self.entries: "list[SegmentEntry]" = []
 
     def __call__(self, segment: Segment) -> Segment:
-        name, kept = self._place.keep(self.load, len(self.names), segment, self._state.dictionaries)
-        self.names.append(name)
+        number = len(self.entries)
+        entry, kept = self._place.keep(self.load, number, segment, self._state.dictionaries)
+        self.entries.append(entry)
         return kept
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from homeroom.adapters.segments import open_segment, write_segment
+from homeroom.adapters.segments import SegmentEntry, StoredSegment, write_segment
+from homeroom.adapters.tensors import read_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS
@@ -16,6 +17,16 @@ from tests.state.plain import Fact, batch_of, draw_facts, fresh_state
 
 AT = 1_710_000_000_000
 OPTIONAL = [name for name, (_, absent) in EVENT_COLUMNS.items() if absent is not None]
+
+
+def opened_segment(path, dictionaries):
+    """Open a segment as a directory does, with what the directory notes of it."""
+    index = read_tensors(path.with_suffix(".index"))
+    times = pq.read_table(path, columns=["time"]).column(0).cast("int64").to_numpy()
+    entry = SegmentEntry(
+        path.name, int(index["offsets"][-1]), int(times.min()), int(times.max()), {}
+    )
+    return StoredSegment(path, dictionaries, entry)
 
 
 def made(facts: list[Fact]) -> tuple[Segment, Dictionaries]:
@@ -62,7 +73,7 @@ def test_every_column_comes_back_and_an_absent_one_stays_absent(tmp_path, absent
         fresh_state().dictionaries,
         fresh_state(order="cbaZ").dictionaries,
     ):
-        assert_same(segment, dictionaries, open_segment(tmp_path / "s.parquet", others), others)
+        assert_same(segment, dictionaries, opened_segment(tmp_path / "s.parquet", others), others)
 
 
 def test_unusual_values_come_back(tmp_path):
@@ -75,13 +86,13 @@ def test_unusual_values_come_back(tmp_path):
     segment, dictionaries = made(facts)
     write_segment(tmp_path / "s.parquet", segment, dictionaries)
     others = fresh_state().dictionaries
-    assert_same(segment, dictionaries, open_segment(tmp_path / "s.parquet", others), others)
+    assert_same(segment, dictionaries, opened_segment(tmp_path / "s.parquet", others), others)
 
 
 def test_a_column_that_is_not_there_is_no_key(tmp_path):
     segment, dictionaries = made([Fact(learner=1, time_ms=AT)])
     write_segment(tmp_path / "s.parquet", segment, dictionaries)
-    columns = open_segment(tmp_path / "s.parquet", dictionaries).columns
+    columns = opened_segment(tmp_path / "s.parquet", dictionaries).columns
     assert columns.get("score") is None
     assert "learner" not in columns
     with pytest.raises(KeyError):
@@ -125,7 +136,7 @@ def test_a_column_that_was_damaged_since_is_refused_when_it_is_asked_for(tmp_pat
     segment, dictionaries = made(draw_facts(rng, 500))
     path = tmp_path / "s.parquet"
     write_segment(path, segment, dictionaries)
-    opened = open_segment(path, dictionaries)
+    opened = opened_segment(path, dictionaries)
     whole = bytearray(path.read_bytes())
     chunk = next(
         column
@@ -163,7 +174,7 @@ def test_learners_may_lie_across_row_groups(tmp_path, rng):
     write_segment(path, segment, dictionaries)
     assert pq.ParquetFile(path).num_row_groups == 3
     others = fresh_state().dictionaries
-    assert_same(segment, dictionaries, open_segment(path, others), others)
+    assert_same(segment, dictionaries, opened_segment(path, others), others)
     learners = pq.read_table(path, columns=["learner"]).column(0)
     raw = b"".join(learners.to_pylist())
     assert (np.frombuffer(raw, ">u8")[::2] == np.repeat(keys, np.diff(offsets))).all()

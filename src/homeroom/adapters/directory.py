@@ -2,7 +2,7 @@
 
     homeroom.json          what belongs to the directory, replaced in one step: the only file that is ever replaced
     pseudonym.key          the key of the pseudonyms, mode 0600 (not needed to ask questions)
-    history/N-I.parquet    segments of history, with N-I.index beside each
+    history/N-I.parquet    segments of history, with N-I.index and N-I.ids beside each
     state/N.tensors        the tables, as of load N
     state/N.dictionaries   texts behind the codes in it
     rejects/N.ndjson       what load N did not take, if anything
@@ -29,7 +29,7 @@ import numpy.typing as npt
 from isal import isal_zlib
 
 from homeroom.adapters.keyfile import open_key
-from homeroom.adapters.segments import open_segment, write_segment
+from homeroom.adapters.segments import SUFFIXES, SegmentEntry, StoredSegment, write_segment
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.dictionary import Dictionaries
@@ -44,7 +44,7 @@ __all__ = ["DataDirectory", "Manifest", "key_check"]
 FORMAT = 1
 _MANIFEST = "homeroom.json"
 _FOLDERS = ("history", "state", "rejects")
-_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|tensors|dictionaries|ndjson)")
+_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|ndjson)")
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
@@ -58,7 +58,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     load: int = 0
     timezone: str = "UTC"
     key_check: str = ""
-    segments: tuple[str, ...] = ()
+    segments: tuple[SegmentEntry, ...] = ()
     state: str | None = None
     dictionaries: str | None = None
     summary: dict[str, Any] = {}
@@ -72,8 +72,11 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
 
     def files(self) -> set[str]:
         """Return the paths of all files that belong to the directory, below it."""
-        parts = [*self.segments] + [str(Path(n).with_suffix(".index")) for n in self.segments]
-        named = {f"history/{name}" for name in parts}
+        named = {
+            f"history/{Path(entry.name).with_suffix(suffix)}"
+            for entry in self.segments
+            for suffix in SUFFIXES
+        }
         return named | {
             f"state/{name}" for name in (self.state, self.dictionaries) if name is not None
         }
@@ -144,8 +147,11 @@ class DataDirectory:
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
                 for number in range(len(table.partitions)):
                     table.partitions[number] = _partition(arrays, f"{kind}/{number}/")
+        for entry in manifest.segments:
+            entry.check(self.path / "history")
         state.segments = [
-            open_segment(self.path / "history" / name, dictionaries) for name in manifest.segments
+            StoredSegment(self.path / "history" / entry.name, dictionaries, entry)
+            for entry in manifest.segments
         ]
         return state
 
@@ -192,11 +198,12 @@ class DataDirectory:
 
     def keep(
         self, load: int, number: int, segment: Segment, dictionaries: Dictionaries
-    ) -> tuple[str, Segment]:
-        """Write a segment of a load; return its name and the segment as it lies on disk."""
-        name = f"{load:06d}-{number:04d}.parquet"
-        write_segment(self.path / "history" / name, segment, dictionaries)
-        return name, open_segment(self.path / "history" / name, dictionaries)
+    ) -> tuple[SegmentEntry, Segment]:
+        """Write a segment of a load; return its entry and the segment as it lies on disk."""
+        path = self.path / "history" / f"{load:06d}-{number:04d}.parquet"
+        write_segment(path, segment, dictionaries)
+        entry = SegmentEntry.of(path, segment)
+        return entry, StoredSegment(path, dictionaries, entry)
 
     def commit(self, state: State, manifest: Manifest) -> None:
         """Write the state, then make it and the manifest's segments the directory's content, in one step."""

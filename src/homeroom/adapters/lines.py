@@ -2,8 +2,8 @@
 
 The problem: to number lines and to keep each whole, one is tempted to loop over them; at a million lines a second
 that loop is all the time there is. The intuition: a chunk needs two cheap questions only, where its last newline
-is (``rfind``) and how many there are (a comparison of all bytes); both run at memory speed. What stands after the last newline
-waits for the next block.
+is (``rfind``) and how many there are (a comparison of all bytes); both run at memory speed. What stands after the
+last newline waits for the next block.
 
 A line that outgrows ``limits.LINE_BYTES_MAX`` is dropped while it arrives, so a line of a gigabyte costs 16 MB.
 """

@@ -295,7 +295,9 @@ class Group:
             raise PageError("the file is shorter than it says")
         codec = CODECS.get(chunk.compression)
         optional = self.file.metadata.schema.column(place).max_definition_level == 1
-        return Column(data, self.rows, optional, None if codec is None else pa.Codec(codec).decompress)
+        return Column(
+            data, self.rows, optional, None if codec is None else pa.Codec(codec).decompress
+        )
 
     def _times(self, column: Column, per_ms: int, scratch: Scratch) -> _Times:
         time_ms = scratch.times(self.rows)

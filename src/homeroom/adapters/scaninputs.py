@@ -72,7 +72,9 @@ def open_scan_inputs(inputs: Sequence[Input], mapping: TableMapping | None) -> S
 def _opened(source: Source, mapping: TableMapping | None) -> list[ScanFile] | Reject:
     path = source.path
     if path is None:
-        raise SourceError(f"{source.name} cannot be scanned: a scan reads Parquet files; read it instead")
+        raise SourceError(
+            f"{source.name} cannot be scanned: a scan reads Parquet files; read it instead"
+        )
     try:
         with path.open("rb") as opened:
             is_parquet = opened.read(len(MAGIC)) == MAGIC
@@ -82,8 +84,12 @@ def _opened(source: Source, mapping: TableMapping | None) -> list[ScanFile] | Re
         return Reject(source.name, 0, Reason.UNREADABLE, f"cannot be opened: {error.strerror}")
     if not is_parquet:
         if source.named:
-            raise SourceError(f"{path} is no Parquet file: a scan reads nothing else; read it instead")
-        return Reject(source.name, 0, Reason.NOT_EVENTS, "no Parquet file; a scan reads nothing else")
+            raise SourceError(
+                f"{path} is no Parquet file: a scan reads nothing else; read it instead"
+            )
+        return Reject(
+            source.name, 0, Reason.NOT_EVENTS, "no Parquet file; a scan reads nothing else"
+        )
     try:
         with pq.ParquetFile(path) as parquet:
             specs = _specs(source, parquet.schema_arrow.names, mapping)
@@ -104,7 +110,9 @@ def _specs(
 ) -> tuple[EventSpec, ...]:
     """Return how the rows become events, as `homeroom.adapters.decoders` settles it for a read."""
     if mapping is None and MoodleCodec.looks_like_header(names):
-        raise SourceError(f"{source.name} is a Moodle log, which a scan does not know; read it instead")
+        raise SourceError(
+            f"{source.name} is a Moodle log, which a scan does not know; read it instead"
+        )
     spec = spec_of_names(names) if mapping is None else None
     if spec is not None:
         return (spec,)

@@ -11,8 +11,8 @@ Repeated events cannot be counted this way, and cannot matter to an answer eithe
 
 import hashlib
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -143,7 +143,9 @@ class Scanner:
         digests = self._workspace.digests(len(piece.time_ms))
         if hash_spans(piece.spans, issuer.sip_key, digests):
             bad = digests.status != FINE
-            report.rejects += _judged(piece, bad if piece.odd is None else bad | piece.odd, report.group)
+            report.rejects += _judged(
+                piece, bad if piece.odd is None else bad | piece.odd, report.group
+            )
         elif piece.odd is not None and piece.odd.any():
             report.rejects += _judged(piece, piece.odd, report.group)
         if piece.odd is not None:
@@ -204,7 +206,9 @@ class Scanner:
         for code, name in names.items():
             chosen = verdicts.kept & (codes == code)
             if chosen.any():
-                self._fold_issuer(Spans(*(one[chosen] for one in spans)), time_ms[chosen], name, report)
+                self._fold_issuer(
+                    Spans(*(one[chosen] for one in spans)), time_ms[chosen], name, report
+                )
 
     def _fold_issuer(self, spans: Spans, time_ms: Int64s, name: str, report: GroupReport) -> None:
         issuer = self._issuer(name)
@@ -221,9 +225,7 @@ class Scanner:
         with self._issuer_lock:
             codes = self._issuer_codes.issuer_codes(raw.issuer, len(raw))
             distinct = np.unique(codes[codes >= 0])
-            names = dict(
-                zip(distinct.tolist(), self._issuer_codes.issuers(distinct), strict=True)
-            )
+            names = dict(zip(distinct.tolist(), self._issuer_codes.issuers(distinct), strict=True))
         screening.check_codes("issuer", codes, verdicts)
         return account, screening.time_column(raw.time, verdicts), codes, names
 

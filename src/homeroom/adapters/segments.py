@@ -2,16 +2,18 @@
 
 Texts are written as texts (dictionary-encoded), so a file stands on its own and `select verb, count(*) from
 'DIR/history/*.parquet'` works; on reading, each distinct text is looked up once to get the code of this run. Columns
-are read when a question asks for them. Where each learner's events begin stands beside it in an index file, which
-could be had from the column ``learner`` too, but not in a millisecond.
+are read when a question asks for them. Beside it stand an index (each learner's key, and where its events begin) and
+the sorted hashes of the event ids: both could be had from the columns too, but not in a millisecond.
 """
 
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -20,15 +22,50 @@ import pyarrow.parquet as pq
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries, Dictionary
-from homeroom.events.model import TRACKS
+from homeroom.events.model import TRACKS, Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.history import EVENT_COLUMNS, Segment
 
-__all__ = ["open_segment", "write_segment"]
+__all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
+
+SUFFIXES = (".parquet", ".index", ".ids")
+"""The files of one segment."""
 
 _TEXTS = ("verb", "activity", "course")
 _PREFIX = "attributes."
 _NAMES = {"time_ms": "time"}
+_ADVICE = "Restore the directory from a backup, or load its files into a new one"
+
+
+class SegmentEntry(msgspec.Struct, frozen=True):
+    """What a directory notes of a segment, so that it need not be opened; ``sizes`` in bytes by suffix."""
+
+    name: str
+    events: int
+    min_ms: int
+    max_ms: int
+    sizes: dict[str, int]
+
+    @classmethod
+    def of(cls, path: Path, segment: Segment) -> "SegmentEntry":
+        """Note a segment that was written."""
+        sizes = {suffix: path.with_suffix(suffix).stat().st_size for suffix in SUFFIXES}
+        return cls(path.name, len(segment), segment.min_ms, segment.max_ms, sizes)
+
+    def check(self, folder: Path) -> None:
+        """Raise `DataDirectoryError` if a file of the segment is missing or cut off; its content is not read."""
+        for suffix, size_bytes in self.sizes.items():
+            file = (folder / self.name).with_suffix(suffix)
+            try:
+                found_bytes = file.stat().st_size
+            except OSError as error:
+                raise DataDirectoryError(
+                    f"{file} cannot be read: {error.strerror or error}. {_ADVICE}"
+                ) from error
+            if found_bytes != size_bytes:
+                raise DataDirectoryError(
+                    f"{file} has {found_bytes:,} bytes, must have {size_bytes:,}. {_ADVICE}"
+                )
 
 
 def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> None:
@@ -59,26 +96,61 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         file.flush()
         os.fsync(file.fileno())
-    write_tensors(
-        path.with_suffix(".index"),
-        {
-            "key_hi": segment.key_hi,
-            "key_lo": segment.key_lo,
-            "offsets": segment.offsets,
-            "sorted_ids": segment.sorted_ids,
-            "range_ms": np.array([segment.min_ms, segment.max_ms], np.int64),
-        },
-    )
+    index = {"key_hi": segment.key_hi, "key_lo": segment.key_lo, "offsets": segment.offsets}
+    write_tensors(path.with_suffix(".index"), index)
+    write_tensors(path.with_suffix(".ids"), {"sorted_ids": segment.sorted_ids})
 
 
-def open_segment(path: Path, dictionaries: Dictionaries) -> Segment:
-    """Open a segment; its columns are read when they are asked for."""
-    index = read_tensors(path.with_suffix(".index"))
-    low, high = (int(ms) for ms in index["range_ms"])
-    columns = _ParquetColumns(path, dictionaries, int(index["offsets"][-1]))
-    return Segment(
-        index["key_hi"], index["key_lo"], index["offsets"], columns, index["sorted_ids"], low, high
-    )
+class StoredSegment(Segment):
+    """A segment on disk, of which nothing is read before it is asked for.
+
+    A question that the columns of the state answer never touches history, and must not pay for opening it.
+    """
+
+    _path: Path
+    _dictionaries: Dictionaries
+    _entry: SegmentEntry
+
+    def __init__(self, path: Path, dictionaries: Dictionaries, entry: SegmentEntry) -> None:
+        # A segment is frozen, so what it is made of goes in by this door.
+        self.__dict__.update(min_ms=entry.min_ms, max_ms=entry.max_ms)
+        self.__dict__.update(_path=path, _dictionaries=dictionaries, _entry=entry)
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return self._entry.events
+
+    @cached_property
+    def _index(self) -> dict[str, npt.NDArray[Any]]:
+        index = read_tensors(self._path.with_suffix(".index"))
+        if index["offsets"][-1] != len(self):
+            raise DataDirectoryError(f"{self._path} and its index are not of one load. {_ADVICE}")
+        return index
+
+    @cached_property
+    def key_hi(self) -> UInt64s:
+        """Upper halves of the learners' keys."""
+        return self._index["key_hi"]
+
+    @cached_property
+    def key_lo(self) -> UInt64s:
+        """Lower halves of the learners' keys."""
+        return self._index["key_lo"]
+
+    @cached_property
+    def offsets(self) -> Int64s:
+        """Where each learner's events begin."""
+        return self._index["offsets"]
+
+    @cached_property
+    def sorted_ids(self) -> UInt64s:
+        """Hashes of all event ids, sorted."""
+        return read_tensors(self._path.with_suffix(".ids"))["sorted_ids"]
+
+    @cached_property
+    def columns(self) -> Mapping[str, npt.NDArray[Any]]:
+        """The columns, each read at its first use."""
+        return _ParquetColumns(self._path, self._dictionaries, len(self))
 
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
@@ -91,13 +163,9 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             with pq.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
         except (OSError, pa.ArrowException) as error:
-            raise DataDirectoryError(
-                f"{path} is damaged: {error}. Restore it from a backup"
-            ) from error
+            raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
         if rows != events:
-            raise DataDirectoryError(
-                f"{path} holds {rows} events, its index {events}. Restore both from a backup"
-            )
+            raise DataDirectoryError(f"{path} holds {rows} events, its index {events}. {_ADVICE}")
         back = {written: name for name, written in _NAMES.items()}
         self._names = [back.get(name, name) for name in schema.names if name != "learner"]
         self._lock = threading.Lock()
@@ -130,7 +198,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
                 column = file.read([written]).column(0)
         except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(
-                f"{self._path}, column {written}: {error}. Restore it from a backup"
+                f"{self._path}, column {written}: {error}. {_ADVICE}"
             ) from error
         if not text:
             if name == "time_ms":

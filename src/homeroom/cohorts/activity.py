@@ -19,6 +19,7 @@ from homeroom.cohorts.periods import LEAD, Periods
 from homeroom.events.model import TRACKS, Int8s, Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
+from homeroom.state import sorting
 from homeroom.state.history import Segment
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import ANY, Partition, SubjectTable
@@ -243,18 +244,26 @@ class Roster:
 
 
 def _numbered(segments: Sequence[Segment]) -> tuple[list[Int32s], UInt64s, UInt64s]:
-    if not segments:
-        return [], np.empty(0, np.uint64), np.empty(0, np.uint64)
     if len(segments) == 1:
         only = segments[0]
         return [np.arange(len(only.key_hi), dtype=np.int32)], only.key_hi, only.key_lo
-    hi = np.concatenate([s.key_hi for s in segments])
-    lo = np.concatenate([s.key_lo for s in segments])
-    order = np.lexsort((lo, hi))
-    hi, lo = hi[order], lo[order]
-    fresh = np.ones(len(hi), np.bool_)
-    fresh[1:] = (hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])
-    numbers = np.empty(len(hi), np.int32)
-    numbers[order] = np.cumsum(fresh, dtype=np.int32) - 1
-    ends = np.cumsum([len(s.key_hi) for s in segments])
-    return np.split(numbers, ends[:-1]), hi[fresh], lo[fresh]
+    lists = [(sealed(segment.key_hi), sealed(segment.key_lo)) for segment in segments]
+    key_hi, key_lo = _union(lists)
+    rows = [np.empty(len(hi), np.int32) for hi, _ in lists]
+    for (hi, lo), places in zip(lists, rows, strict=True):
+        sorting.place_keys(hi, lo, key_hi, key_lo, places)
+    return rows, key_hi, key_lo
+
+
+def _union(lists: Sequence[tuple[UInt64s, UInt64s]]) -> tuple[UInt64s, UInt64s]:
+    """Merge sorted keys, halves first, so that each key moves log n times."""
+    if not lists:
+        return sealed(np.empty(0, np.uint64)), sealed(np.empty(0, np.uint64))
+    if len(lists) == 1:
+        return lists[0]
+    middle = len(lists) // 2
+    first, second = _union(lists[:middle]), _union(lists[middle:])
+    room = len(first[0]) + len(second[0])
+    hi, lo = np.empty(room, np.uint64), np.empty(room, np.uint64)
+    count = sorting.union_keys(*first, *second, hi, lo)
+    return sealed(hi[:count]), sealed(lo[:count])

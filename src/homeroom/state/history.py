@@ -44,7 +44,7 @@ EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
 (None: the column is always there)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segment:
     """Sorted events.
 

@@ -17,8 +17,10 @@ __all__ = [
     "mark_known",
     "mark_repeats",
     "mark_shared",
+    "place_keys",
     "sort_events",
     "subject_starts",
+    "union_keys",
 ]
 
 
@@ -217,3 +219,33 @@ def mark_known(new_keys, new_events, old_keys, old_offsets, old_events, known):
             and old_id_lo[at] == new_id_lo[i]
         ):
             known[i] = True
+
+
+@numba.njit(cache=True, nogil=True)
+def union_keys(a_hi, a_lo, b_hi, b_lo, hi, lo):
+    """Merge two sorted lists of distinct keys into one; return the length of it. ``hi``, ``lo`` have room for all."""
+    i = j = count = 0
+    while i < len(a_hi) or j < len(b_hi):
+        if j == len(b_hi):
+            from_a, from_b = True, False
+        elif i == len(a_hi):
+            from_a, from_b = False, True
+        else:
+            same = a_hi[i] == b_hi[j]
+            from_a = a_hi[i] < b_hi[j] or (same and a_lo[i] <= b_lo[j])
+            from_b = a_hi[i] > b_hi[j] or (same and a_lo[i] >= b_lo[j])
+        hi[count], lo[count] = (a_hi[i], a_lo[i]) if from_a else (b_hi[j], b_lo[j])
+        i += from_a
+        j += from_b
+        count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def place_keys(key_hi, key_lo, all_hi, all_lo, places):
+    """Write where each of some sorted keys stands among all of them."""
+    at = 0
+    for i in range(len(key_hi)):
+        while all_hi[at] != key_hi[i] or all_lo[at] != key_lo[i]:
+            at += 1
+        places[i] = at
