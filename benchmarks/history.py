@@ -114,7 +114,9 @@ def _fill_table(path: Path, log: Path) -> None:
 
 
 def _question(name: str, folder: Path, runs: int, threads: int) -> dict[str, Any]:
-    ours = _asked("benchmarks.history:ask_ours", {"question": name, "folder": str(folder)}, runs, threads)
+    ours = _asked(
+        "benchmarks.history:ask_ours", {"question": name, "folder": str(folder)}, runs, threads
+    )
     assert ours["answered_from"] == "history", "the columns answered"
     peers = []
     for origin in _ORIGINS:

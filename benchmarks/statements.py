@@ -20,7 +20,15 @@ from typing import Any
 
 from benchmarks.alone import run_alone
 
-__all__ = ["REAL_STATEMENTS", "add_arguments", "measure", "prepare", "read_ours", "read_peer", "show"]
+__all__ = [
+    "REAL_STATEMENTS",
+    "add_arguments",
+    "measure",
+    "prepare",
+    "read_ours",
+    "read_peer",
+    "show",
+]
 
 REAL_STATEMENTS = Path(__file__).resolve().parents[2] / "shared/data/ralph/statements.json.gz"
 _BROKEN_EVERY_BYTES = 1 << 20
@@ -75,9 +83,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def _peer(
     name: str, form: str, path: str, ours: dict[str, Any], facts: dict[str, Any]
 ) -> dict[str, Any]:
-    found = run_alone(
-        "benchmarks.statements:read_peer", {"peer": name, "path": path}, processors=1
-    )
+    found = run_alone("benchmarks.statements:read_peer", {"peer": name, "path": path}, processors=1)
     assert found["weeks"] == ours["weeks"], f"{name} counts other learners by week than we do"
     rate = facts["lines"] / found["seconds"]
     return {
@@ -146,7 +152,9 @@ def _real_lines(statements: int) -> Iterator[bytes]:
         for line in file:
             read = decoder.decode(line)
             account = read["actor"].get("account", {}).get("name", "")
-            originals.append((line, read["id"].encode(), read["timestamp"].encode(), account.encode()))
+            originals.append(
+                (line, read["id"].encode(), read["timestamp"].encode(), account.encode())
+            )
     for number in range(statements):
         line, event_id, written, account = originals[number % len(originals)]
         copy = number // len(originals)
@@ -167,9 +175,11 @@ def _later(written: bytes, copy: int) -> bytes:
     """Return the time so many weeks later, in the form that it was written in."""
     from datetime import datetime, timedelta
 
-    return (datetime.fromisoformat(written.decode()) + timedelta(weeks=copy)).isoformat(
-        timespec="microseconds"
-    ).encode()
+    return (
+        (datetime.fromisoformat(written.decode()) + timedelta(weeks=copy))
+        .isoformat(timespec="microseconds")
+        .encode()
+    )
 
 
 def _generated_lines(folder: Path, statements: int) -> Iterator[bytes]:
@@ -227,7 +237,11 @@ def _profile(work: Callable[[], object]) -> list[dict[str, Any]]:
     profiler = cProfile.Profile()
     profiler.runcall(work)
     rows = [
-        {"function": f"{Path(place[0]).name}:{place[2]}", "calls": row[1], "seconds": round(row[2], 3)}
+        {
+            "function": f"{Path(place[0]).name}:{place[2]}",
+            "calls": row[1],
+            "seconds": round(row[2], 3),
+        }
         for place, row in pstats.Stats(profiler).stats.items()  # type: ignore[attr-defined]
     ]
     return sorted(rows, key=lambda row: -row["seconds"])[:_PROFILE_LINES]
@@ -284,7 +298,11 @@ def _read_polars(path: str) -> Callable[[], list[int]]:
         "verb": pl.Struct({"id": text}),
         "object": pl.Struct({"id": text}),
         "result": pl.Struct(
-            {"score": pl.Struct({"scaled": pl.Float64}), "success": pl.Boolean, "completion": pl.Boolean}
+            {
+                "score": pl.Struct({"scaled": pl.Float64}),
+                "success": pl.Boolean,
+                "completion": pl.Boolean,
+            }
         ),
     }
 

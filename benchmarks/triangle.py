@@ -95,7 +95,9 @@ def country(code: int) -> Selection:
 
 def _learner_days(table: SubjectTable) -> int:
     return sum(
-        int(np.bitwise_count(words[: p.rows]).sum()) for p in table.partitions for words in p.words[ANY]
+        int(np.bitwise_count(words[: p.rows]).sum())
+        for p in table.partitions
+        for words in p.words[ANY]
     )
 
 

@@ -238,7 +238,7 @@ class _Keeping:
         self._place = place
         self._state = state
         self.load = manifest.load + 1
-        self.entries: "list[SegmentEntry]" = []
+        self.entries: list[SegmentEntry] = []
 
     def __call__(self, segment: Segment) -> Segment:
         number = len(self.entries)

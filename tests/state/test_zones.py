@@ -57,7 +57,7 @@ def test_local_days_are_those_of_zoneinfo(name, rng):
 @pytest.mark.parametrize("name", ZONES)
 def test_a_day_starts_when_no_earlier_date_is_shown_any_more(name):
     zone, info = load_zone(name), zoneinfo.ZoneInfo(name)
-    days = [day_of_date(dt.date(2011, 12, 20)) + i for i in range(0, 800)]
+    days = [day_of_date(dt.date(2011, 12, 20)) + i for i in range(800)]
     for change in zone.starts_ms[1:40]:
         near = plain_day(int(change), info)
         days += [near - 1, near, near + 1]

@@ -81,9 +81,7 @@ def gathered(spans: Spans, chosen: Int32s) -> pa.LargeStringArray:
     np.cumsum(spans.ends[chosen] - spans.starts[chosen], out=offsets[1:])
     data = np.empty(int(offsets[-1]), np.uint8)
     _copy(spans, chosen, data)
-    return pa.LargeStringArray.from_buffers(
-        len(chosen), pa.py_buffer(offsets), pa.py_buffer(data)
-    )
+    return pa.LargeStringArray.from_buffers(len(chosen), pa.py_buffer(offsets), pa.py_buffer(data))
 
 
 # --- vector instructions -----------------------------------------------------------------------------------------

@@ -4,9 +4,8 @@ A kernel gets packed words; its twin gets ``active[period, row]``. Everything he
 one to the other, so that a test of a kernel is one line of NumPy against one call.
 """
 
-import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,9 @@ from homeroom.cohorts.periods import LEAD, Periods, make_periods
 from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD
 from homeroom.state.zones import date_of, load_zone
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 __all__ = ["EDGE_ROWS", "Days", "by_period", "draw_days", "masks_of", "packed", "periods_of"]
 

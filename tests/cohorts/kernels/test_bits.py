@@ -1,5 +1,7 @@
 """Period bits against a matrix of yes and no: from columns, from events, and everything that is counted from them."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,7 @@ def drawn_events(rng: np.random.Generator, subjects: int, low_ms: int, high_ms: 
     counts = rng.integers(0, 9, subjects)
     offsets = sealed(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
     times = rng.integers(low_ms, high_ms, int(offsets[-1]))
-    for a, b in zip(offsets[:-1], offsets[1:], strict=True):
+    for a, b in itertools.pairwise(offsets):
         times[a:b].sort()
     keep = sealed(rng.integers(0, 2, len(times)).astype(np.uint8))
     rows = sealed(np.sort(rng.choice(3 * subjects, subjects, replace=False)).astype(np.int32))
@@ -94,7 +96,7 @@ def test_events_become_bits_of_hours(zone, date, rng):
     offsets, rows, times, keep = drawn_events(rng, 200, low, high)
     on_edges = times.copy()  # events at the very edges, too
     on_edges[::5] = rng.choice(edges[1:], len(on_edges[::5]))
-    for a, b in zip(offsets[:-1], offsets[1:], strict=True):
+    for a, b in itertools.pairwise(offsets):
         on_edges[a:b].sort()
     for kept in (None, keep):
         found = np.zeros((LEAD + periods.count, (600 + 63) // 64), np.uint64)

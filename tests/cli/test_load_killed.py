@@ -4,20 +4,21 @@ The kills are real: see ``tests/cli/kills.py`` for how a load dies at each of it
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import homeroom as hr
 from tests.adapters.loads import answers, events, load
 from tests.cohorts.engine import key_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LINES = 30_000
 
@@ -87,7 +88,7 @@ def test_the_command_may_be_killed_at_any_moment(tmp_path):
         return done.returncode, time.perf_counter() - began
 
     copy = tmp_path / "copy"
-    os.rename(place, copy)
+    place.rename(copy)
     subprocess.run(["cp", "-r", copy, place], check=True)
     _, taken_s = run_load(0)
     after = answers(hr.open(place))
