@@ -7,7 +7,7 @@ are for those who extend it. ARCHITECTURE.md walks them in the order in which da
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from homeroom.analyzer import Dataset, load, read
+    from homeroom.analyzer import Dataset, load, read, scan
     from homeroom.analyzer import open_directory as open  # noqa: A004 - users write hr.open
     from homeroom.cohorts.questions import (
         Active,
@@ -34,11 +34,12 @@ __all__ = [
     "open",
     "parse_question",
     "read",
+    "scan",
 ]
 
 # Imported at first use: `homeroom --help` must not wait for NumPy, Numba and Arrow.
 _WHERE = {
-    **dict.fromkeys(("Dataset", "load", "read", "open"), "homeroom.analyzer"),
+    **dict.fromkeys(("Dataset", "load", "read", "scan", "open"), "homeroom.analyzer"),
     **dict.fromkeys(
         (
             "Active",

@@ -8,17 +8,22 @@ answers; it knows only what is to be read, and where things are kept.
 """
 
 import os
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack, cast
 
+from homeroom import limits
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, ReadOptions, read_inputs
 from homeroom.adapters.keyfile import default_key_path, open_key
 from homeroom.adapters.mappings import load_mapping
 from homeroom.adapters.names import NameBook
+from homeroom.adapters.parquet import ScanFile, open_scan_file
 from homeroom.adapters.rejects import RejectsWriter
+from homeroom.adapters.scanning import Scanner
+from homeroom.adapters.sources import find_sources
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
@@ -32,8 +37,11 @@ from homeroom.cohorts.questions import Question, parse_question, zone
 from homeroom.errors import DataDirectoryError, MappingError, SourceError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.door import Door
+from homeroom.events.instants import format_instant
+from homeroom.events.model import Reject
 from homeroom.events.vocabulary import VerbTable
 from homeroom.node import Node
+from homeroom.state.accounts import AccountTable
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
@@ -41,7 +49,7 @@ from homeroom.state.zones import load_zone
 if TYPE_CHECKING:
     from homeroom.adapters.segments import SegmentEntry
 
-__all__ = ["Dataset", "Progress", "ReadFlags", "load", "open_directory", "read"]
+__all__ = ["Dataset", "Progress", "ReadFlags", "load", "open_directory", "read", "scan"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -154,6 +162,41 @@ def read(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
     if book is not None and names is not None:
         book.write(Path(names))
     return Dataset(node, reading.described(node.summary()))
+
+
+def scan(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
+    """Read only who was active when, from Parquet files, and keep nothing but days.
+
+    For files too large to be kept: two columns are read, each event is folded where it lies, and no history is made.
+    Questions about any activity by day, week or month are answered as by `read`; others are refused. Repeats are not
+    counted (``source.events_duplicate`` is None): a day is active once.
+
+    Parameters
+    ----------
+    inputs : paths, patterns or directories of Parquet files
+    flags : as for `read`; ``names``, ``codec`` and ``verbs`` say nothing to a scan and are refused
+
+    Raises
+    ------
+    SourceError, MappingError, KeyFileError, QuestionError
+        For what cannot be read at all, as for `read`.
+    """
+    _refuse_unknown(flags)
+    refused = [name for name in ("names", "codec", "verbs") if flags.get(name) is not None]
+    if refused:
+        raise SourceError(
+            f"a scan keeps nothing but days, so {refused[0]} has no place in it; read the files instead"
+        )
+    timezone, key = flags.get("timezone") or "UTC", flags.get("key")
+    zone(timezone)
+    secret = open_key(default_key_path(os.environ) if key is None else Path(key))
+    reading = _Reading(inputs, _options(flags), flags.get("rejects"), flags.get("progress"))
+    accounts = AccountTable(load_zone(timezone))
+    source, scanned_ms = reading.scanned(Scanner(accounts, secret, secrets.token_bytes(16)))
+    state = State(load_zone(timezone), Dictionaries.under(secret), ThreadRun())
+    state.learners = accounts.subjects(state.run)
+    state.scanned_ms = scanned_ms
+    return Dataset(Node(state), replace(source, learners=state.learners.rows))
 
 
 def load(
@@ -291,6 +334,43 @@ class _Reading:
                 if len(decoded.events):
                     self._sources.add(source)
                 self._writer.write(node.take(decoded, source))
+
+    def scanned(self, scanner: Scanner) -> tuple[Source, tuple[int, int]]:
+        """Fold Parquet files into a scanner; return what was read, and the first and last instant."""
+        opened = [
+            open_scan_file(source, self._options.mapping) for source in find_sources(self._inputs)
+        ]
+        files = [one for one in opened if isinstance(one, ScanFile)]
+        self.begin(sum(file.size_bytes for file in files))
+        accepted, first_ms, last_ms = 0, limits.TIME_MS_MAX, limits.TIME_MS_MIN
+        with self._writer:
+            self._writer.write(one for one in opened if isinstance(one, Reject))
+            for file in files:
+                if file.is_zone_assumed:
+                    self.note(
+                        f"{file.name}: its times name no zone and were read as UTC; a mapping can name their zone"
+                    )
+            for report in scanner.scan([group for file in files for group in file.groups()]):
+                self._writer.write(report.rejects)
+                self._sources.add(report.group.file.name)
+                self.advance(report.group.size_bytes, report.accepted)
+                accepted += report.accepted
+                if report.first_ms is not None and report.last_ms is not None:
+                    first_ms, last_ms = min(first_ms, report.first_ms), max(last_ms, report.last_ms)
+        self.note(
+            "scanned: repeated events were not looked for; they cannot change an answer from days"
+        )
+        source = Source(
+            events_read=accepted + self._writer.count,
+            events_accepted=accepted,
+            events_duplicate=None,
+            events_rejected=self._writer.count,
+            rejected_by_reason=self._writer.by_reason,
+            conflicts=None,
+            first_event=format_instant(first_ms) if accepted else None,
+            last_event=format_instant(last_ms) if accepted else None,
+        )
+        return self.described(source), (first_ms, last_ms)
 
     def described(self, source: Source) -> Source:
         """Add to a summary what only the reader knows."""

@@ -19,8 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from homeroom.adapters.compression import StreamFault
-from homeroom.events.mapping import EventSpec
-from homeroom.events.model import Decoded, Int64s, Reason
+from homeroom.adapters.sources import Source
+from homeroom.errors import SourceError
+from homeroom.events.mapping import EventSpec, TableMapping, spec_of_names
+from homeroom.events.model import Decoded, Int64s, Reason, Reject
 from homeroom.events.pages import Buffers, Column, PageError, read_texts, read_words
 from homeroom.events.siplanes import Spans
 from homeroom.events.table import TableCodec
@@ -32,7 +34,7 @@ from homeroom.limits import (
     TIME_MS_MIN,
 )
 
-__all__ = ["FAULTS", "Group", "Piece", "ScanFile", "Scratch", "columns_needed"]
+__all__ = ["FAULTS", "Group", "Piece", "ScanFile", "Scratch", "columns_needed", "open_scan_file"]
 
 CODECS: Final = {"SNAPPY": "snappy", "ZSTD": "zstd", "GZIP": "gzip", "BROTLI": "brotli"}
 """What pages may be compressed with. ``LZ4`` stands for two forms in old files, and is left to Arrow."""
@@ -110,6 +112,37 @@ def columns_needed(spec: EventSpec) -> EventSpec:
 _DEFAULTS: Final[dict[str, Any]] = {
     one.name: one.default for one in msgspec.structs.fields(EventSpec) if not one.required
 } | {"attributes": {}}
+
+
+def open_scan_file(source: Source, mapping: TableMapping | None) -> "ScanFile | Reject":
+    """Open a source for a scan, or say why it cannot be: in a directory that is a reject.
+
+    Raises
+    ------
+    SourceError
+        A source that was named itself is no Parquet file with accounts and times.
+    """
+    detail = "a scan reads Parquet files; read tables and standard input instead"
+    if source.path is not None:
+        try:
+            with pq.ParquetFile(source.path) as file:
+                spec = _only_spec(source.path.name, file.schema_arrow.names, mapping)
+                if spec is not None:
+                    return ScanFile(source.path, source.name, columns_needed(spec), file)
+            detail = "it must hold one table of events, with an account and a time in each row"
+        except FAULTS as error:
+            detail = f"no Parquet file that can be read ({type(error).__name__})"
+    if source.named:
+        raise SourceError(f"{source.name} cannot be scanned: {detail}")
+    return Reject(source.name, 0, Reason.NOT_EVENTS, detail)
+
+
+def _only_spec(name: str, names: list[str], mapping: TableMapping | None) -> EventSpec | None:
+    """Return how the file is read, None if that is not by one table without look-ups."""
+    if mapping is None:
+        return spec_of_names(names)
+    specs = mapping.specs_for(name, names)
+    return specs[0] if len(specs) == 1 and not specs[0].lookups else None
 
 
 class ScanFile:

@@ -34,6 +34,7 @@ from homeroom.cohorts.questions import (
     Retention,
     Stickiness,
 )
+from homeroom.errors import QuestionError
 from homeroom.events.instants import format_instant
 from homeroom.state.state import State
 from homeroom.state.zones import Zone, date_of, load_zone, local_days
@@ -64,6 +65,8 @@ class _Context:
 def ask(state: State, question: Question, source: Source) -> Answer:
     """Answer a question from settled state. Raises `QuestionError` for what makes no sense on these data."""
     question.check()
+    if state.scanned_ms is not None:
+        _refuse_beyond_days(state, question)
     context = _context(state, question, source)
     answer = _answer(context, question)
     if question.breakdown is None:
@@ -80,6 +83,28 @@ def ask(state: State, question: Question, source: Source) -> Answer:
         notes=answer.notes + wanted.notes,
         answered_from="history" if from_history else answer.answered_from,
     )
+
+
+def _refuse_beyond_days(state: State, question: Question) -> None:
+    """Raise `QuestionError` for what cannot be answered where nothing but days of activity was kept."""
+    asked = {
+        "filters": bool(question.filters),
+        "breakdown": question.breakdown is not None,
+        "timezone": question.timezone not in (None, state.zone.name),
+    }
+    if isinstance(question, Retention):
+        asked |= {
+            "entry": bool(question.entry),
+            "returning": bool(question.returning),
+            "align": question.align != "calendar",
+        }
+    asked["interval"] = getattr(question, "interval", "day") == "hour"
+    refused = [name for name, is_asked in asked.items() if is_asked]
+    if refused:
+        raise QuestionError(
+            f"{refused[0]}: a scan keeps nothing but days of any activity, cut in {state.zone.name}; read the files "
+            f"in whole for this question (without --scan, or homeroom.read)"
+        )
 
 
 def _narrowed(question: Question, conditions: tuple[Condition, ...]) -> Question:

@@ -10,7 +10,6 @@ else raises `PageError`, and the caller takes Arrow's reader for that row group.
 length and index is checked before it is used as an address.
 """
 
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -25,7 +24,7 @@ from homeroom.events.siplanes import Spans
 from homeroom.events.texts import address_of, load_byte, sealed
 from homeroom.limits import PAGE_BYTES_MAX, PAGE_HEADER_DEPTH_MAX
 
-__all__ = ["Buffers", "Column", "PageError", "Present", "PageTexts", "read_texts", "read_words"]
+__all__ = ["Buffers", "Column", "PageError", "PageTexts", "Present", "read_texts", "read_words"]
 
 Present: TypeAlias = npt.NDArray[np.bool_]
 Decompress: TypeAlias = Callable[[memoryview, int], Any]
@@ -157,7 +156,7 @@ def _pages(column: Column) -> Iterator[_Page]:
         except (IndexError, KeyError) as error:
             raise PageError("a page header is damaged") from error
         position = body + stored
-        if not (0 <= size <= PAGE_BYTES_MAX and 0 <= stored and position <= len(column.data)):
+        if not (0 <= size <= PAGE_BYTES_MAX and stored >= 0 and position <= len(column.data)):
             raise PageError(f"a page of {size} bytes does not fit its chunk")
         if about is None:
             continue  # an index page, or a kind that came later
@@ -181,7 +180,7 @@ def _page(column: Column, kind: int, about: Fields, body: memoryview, size: int)
         return _Page(kind, count, encoding, values)
     if len(values) < 4:
         raise PageError("a page is too short for its levels")
-    end = 4 + struct.unpack_from("<I", values)[0]
+    end = 4 + int.from_bytes(values[:4].tobytes(), "little")
     if end > len(values):
         raise PageError("the levels of a page are longer than the page")
     return _Page(kind, count, encoding, values[end:], _present(values[4:end], count))
@@ -195,10 +194,9 @@ def _page_v2(column: Column, about: Fields, body: memoryview, size: int) -> _Pag
     if column.optional and about.get(2, 1):
         present = _present(np.frombuffer(body[:levels], np.uint8), count)
     rest = body[levels:]
-    if about.get(7, True):
-        values = _decompressed(column, rest, size - levels)
-    else:
-        values = sealed(np.frombuffer(rest, np.uint8))
+    is_compressed = about.get(7, True)
+    plain = None if is_compressed else sealed(np.frombuffer(rest, np.uint8))
+    values = _decompressed(column, rest, size - levels) if plain is None else plain
     return _Page(_Kind.DATA_V2, count, about[4], values, present)
 
 
@@ -246,6 +244,7 @@ def read_texts(column: Column) -> Iterator[PageTexts]:
         if page.encoding == PLAIN:
             spans, kept = _plain_texts(page), page.values
         elif page.encoding in DICTIONARY_ENCODINGS and dictionary is not None:
+            assert dictionary_data is not None
             codes = _codes(page, len(dictionary.starts))
             spans, kept = Spans(dictionary.starts[codes], dictionary.ends[codes]), dictionary_data
         else:
@@ -350,13 +349,15 @@ def _plain_spans(data: UInt8s, starts: Int64s, ends: Int64s) -> bool:
         if length > limit - at:
             return False
         starts[i] = at
-        at += length
+        at += int(length)
         ends[i] = at
     return True
 
 
 @numba.njit(cache=True, nogil=True)
-def _read_hybrid(data: UInt8s, position: int, bits: int, out: Int32s) -> int:
+def _read_hybrid(  # noqa: C901, PLR0915 - one loop over bytes: what compiles well
+    data: UInt8s, position: int, bits: int, out: Int32s
+) -> int:
     """Read runs and packed groups of eight (the format's RLE / bit-packing hybrid) until ``out`` is full.
 
     Returns `ALL_ONES` if it is one run of ones, `MIXED` if not, `DAMAGED` if the data end early.
@@ -377,6 +378,7 @@ def _read_hybrid(data: UInt8s, position: int, bits: int, out: Int32s) -> int:
             shift += 7
             if byte < 0x80:
                 break
+        runs = int(head >> 1)
         if head & 1 == 0:
             if position + run_bytes > len(data):
                 return DAMAGED
@@ -384,14 +386,14 @@ def _read_hybrid(data: UInt8s, position: int, bits: int, out: Int32s) -> int:
             for place in range(run_bytes):
                 value |= np.int64(data[position + place]) << (8 * place)
             position += run_bytes
-            end = filled + min(count - filled, head >> 1)
+            end = filled + min(count - filled, runs)
             if filled == 0 and end == count and value == 1:
                 out[:] = 1
                 return ALL_ONES
             out[filled:end] = value & mask
             filled = end
             continue
-        groups = min(head >> 1, (count - filled + 7) // 8)
+        groups = min(runs, (count - filled + 7) // 8)
         taken = min(count - filled, groups * 8)
         if (taken * bits + 7) // 8 > len(data) - position:
             return DAMAGED

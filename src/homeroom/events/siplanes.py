@@ -124,7 +124,7 @@ def _rotate(builder: Any, vector: Any, bits: int) -> Any:  # noqa: ANN401
     return builder.or_(builder.shl(vector, _all(bits)), builder.lshr(vector, _all(64 - bits)))
 
 
-def _round(builder: Any, state: list[Any]) -> list[Any]:
+def _round(builder: Any, state: list[Any]) -> list[Any]:  # noqa: ANN401
     v0, v1, v2, v3 = state
     v0, v2 = builder.add(v0, v1), builder.add(v2, v3)
     v1 = builder.xor(_rotate(builder, v1, 13), v0)
@@ -142,7 +142,12 @@ def _take(builder: Any, state: list[Any], word: Any) -> list[Any]:  # noqa: ANN4
     return [builder.xor(v0, word), v1, v2, v3]
 
 
-def _finish(builder: Any, state: list[Any], changed: int, mark: int) -> tuple[Any, list[Any]]:
+def _finish(
+    builder: Any,  # noqa: ANN401 - LLVM's own
+    state: list[Any],
+    changed: int,
+    mark: int,
+) -> tuple[Any, list[Any]]:
     state[changed] = builder.xor(state[changed], _all(mark))
     for _ in range(4):
         state = _round(builder, state)
@@ -163,8 +168,8 @@ def _start(builder: Any, k0: Any, k1: Any) -> list[Any]:  # noqa: ANN401
 def _emit(_context: Any, *_types: Any) -> Any:  # noqa: ANN401 - Numba hands in types
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
         k0, k1, starts, ends, words_max, first_word, second_word = arguments
-        places = [cgutils.alloca_once_value(builder, v) for v in _start(builder, k0, k1)]
-        seen_place = cgutils.alloca_once_value(builder, _all(0))
+        places = [cgutils.alloca_once_value(builder, v) for v in _start(builder, k0, k1)]  # type: ignore[no-untyped-call]
+        seen_place = cgutils.alloca_once_value(builder, _all(0))  # type: ignore[no-untyped-call]
         address = _load(builder, starts)
         length = builder.sub(_load(builder, ends), address)
         words = builder.lshr(length, _all(3))

@@ -200,25 +200,9 @@ class AccountTable:
         _find_days(parts, run, first_day, last_day)
         targets = [(p, order[starts[p] : starts[p + 1]]) for p in range(PARTITIONS)]
         table.partitions = [Partition(first, 0) for _ in range(PARTITIONS)]
-
-        def settle(number: int, rows: Int64s) -> Task:
-            def work() -> None:
-                rows[:] = rows[np.argsort(first_day[rows], kind="stable")]
-                partition = table.partitions[number]
-                partition.rows = len(rows)
-                partition.key_hi = key_hi[rows]
-                start = first_day[rows].astype(np.int32)
-                partition.start_day = start
-                partition.last_day = last_day[rows].astype(np.int32)
-                partition.words = {ANY: np.zeros((count, len(rows)), np.uint64)}
-                partition.slots = None
-                heads = np.flatnonzero(np.diff(start, prepend=-1))
-                partition.run_days, partition.run_starts = start[heads], np.append(heads, len(rows))
-
-            return work
-
-        run([settle(number, rows) for number, rows in targets])
-        del key_hi, first_day, last_day
+        days = _Settling(key_hi, first_day, last_day, count)
+        run([days.task(table.partitions[number], rows) for number, rows in targets])
+        del key_hi, first_day, last_day, days
         key_lo = _taken(parts, "key_lo")
         run([_key_task(table.partitions[number], key_lo, rows) for number, rows in targets])
         del key_lo
@@ -230,6 +214,32 @@ class AccountTable:
                     for number, rows in targets
                 ])  # fmt: skip
         return table
+
+
+class _Settling(NamedTuple):
+    """What partitions are filled from: by account, the upper half of its key and its first and last day."""
+
+    key_hi: UInt64s
+    first_day: Days
+    last_day: Days
+    word_count: int
+
+    def task(self, partition: Partition, rows: Int64s) -> Task:
+        """Fill a partition with these accounts, clustered by first day; ``rows`` is put in their order."""
+
+        def work() -> None:
+            rows[:] = rows[np.argsort(self.first_day[rows], kind="stable")]
+            partition.rows = len(rows)
+            partition.key_hi = self.key_hi[rows]
+            start = self.first_day[rows].astype(np.int32)
+            partition.start_day = start
+            partition.last_day = self.last_day[rows].astype(np.int32)
+            partition.words = {ANY: np.zeros((self.word_count, len(rows)), np.uint64)}
+            partition.slots = None
+            heads = np.flatnonzero(np.diff(start, prepend=-1))
+            partition.run_days, partition.run_starts = start[heads], np.append(heads, len(rows))
+
+        return work
 
 
 def _rows_max(slots: UInt64s) -> int:
@@ -293,7 +303,7 @@ def _word_task(partition: Partition, place: int, column: UInt64s, rows: Int64s) 
 
 
 @numba.njit(cache=True, nogil=True)
-def _group(hi, status, time_ms, zone, starts, order):  # type: ignore[no-untyped-def]
+def _group(hi, status, time_ms, zone, starts, order):
     """Write days into ``hi`` and order the good events by partition; return the range of times and of days."""
     starts_ms, offsets_ms = zone
     first_ms, last_ms = np.int64(TIME_MS_MAX), np.int64(-1)
@@ -327,7 +337,7 @@ def _group(hi, status, time_ms, zone, starts, order):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
-def _fold(slots, words, first_word, progress, events, hashes, new):  # type: ignore[no-untyped-def]
+def _fold(slots, words, first_word, progress, events, hashes, new):
     """Fold events until all are done or the index is full; return how many are done, and the rows there are now.
 
     ``progress`` is (events done, rows, rows before the window).
@@ -342,7 +352,7 @@ def _fold(slots, words, first_word, progress, events, hashes, new):  # type: ign
     while at < len(events) and rows + BLOCK <= rows_max:
         count = min(BLOCK, len(events) - at)
         for i in range(count):
-            prefetch(from_slots + np.int64(lo[events[at + i]] & mask) * ENTRY_BYTES)
+            prefetch(from_slots + np.int64(lo[events[at + i]] & mask) * ENTRY_BYTES)  # type: ignore[arg-type]
         for i in range(count):
             event = events[at + i]
             low = lo[event]
@@ -374,7 +384,7 @@ def _fold(slots, words, first_word, progress, events, hashes, new):  # type: ign
 
 
 @numba.njit(cache=True, nogil=True)
-def _refill(slots, old):  # type: ignore[no-untyped-def]
+def _refill(slots, old):
     """Enter all of an index into a larger one."""
     mask = np.uint64((len(slots) >> 1) - 1)
     for i in range(0, len(old), 2):
@@ -387,7 +397,7 @@ def _refill(slots, old):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _days_of_words(words, first_word, first_day, last_day):  # type: ignore[no-untyped-def]
+def _days_of_words(words, first_word, first_day, last_day):
     """Write each row's first and last day."""
     for row in range(len(first_day)):
         first_day[row] = 0

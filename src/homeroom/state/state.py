@@ -59,6 +59,7 @@ class State:
 
     Attributes
     ----------
+    scanned_ms : time of the first and last event, where only days were kept and there is no history (a scan)
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     """
 
@@ -70,6 +71,7 @@ class State:
         self.enrolments = SubjectTable()
         self.segments: list[Segment] = []
         self.counts = EventCounts()
+        self.scanned_ms: tuple[int, int] | None = None
         self.keep: Callable[[Segment], Segment] = _as_it_is
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
@@ -167,9 +169,9 @@ class State:
 
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
-        """Time of the first and of the last event in history."""
+        """Time of the first and of the last event."""
         if not self.segments:
-            return None
+            return self.scanned_ms
         return min(s.min_ms for s in self.segments), max(s.max_ms for s in self.segments)
 
     def fingerprint(self) -> str:
