@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learners import COUNTRY_SHARES, FIRST_DAY, Learners, keys_of
+from benchmarks.learners import COUNTRY_SHARES, FIRST_DAY, keys_of
 from homeroom import limits
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.dictionary import Dictionaries

@@ -42,7 +42,7 @@ class Stretch:
     words: npt.NDArray[np.uint64]
 
 
-def _emit_prefetch(builder: Any, place: Any) -> None:
+def _emit_prefetch(builder: Any, place: Any) -> None:  # noqa: ANN401 - LLVM has no types
     prefetch = cgutils.get_or_insert_function(
         builder.module,
         ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32]),
