@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from homeroom.analyzer import Dataset, load, open_directory, read
+from homeroom.analyzer import Dataset, load, open_directory, read, scan
 
 __all__ = ["warm_kernels"]
 
@@ -32,6 +33,7 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         place = Path(folder)
         files = _write_sources(place)
         key = place / "warm.key"
+        _scan_all(place, key)
         for data in (
             read(*files, _table(600), key=key),
             load(place / "data", _table(600), timezone="Europe/Berlin", key=key),
@@ -40,6 +42,17 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         ):
             _ask_all(data)
             data.fingerprint()
+
+
+def _scan_all(place: Path, key: Path) -> None:
+    """Scan pages of both encodings, and rows that must be refused."""
+    table = _table(600)
+    holes = pa.array([None if i % 50 == 0 else f"w{i % 40}" for i in range(600)], pa.string())
+    for number, one in enumerate((table, table.set_column(0, "account", holes))):
+        for has_dictionary in (True, False):
+            file = place / f"warm-{number}-{has_dictionary}.parquet"
+            pq.write_table(one, file, use_dictionary=has_dictionary, row_group_size=250)
+            scan(file, key=key).retention()
 
 
 def _table(events: int) -> pa.Table:
