@@ -13,7 +13,16 @@ from benchmarks.machine import describe
 
 __all__ = ["NAMES", "main"]
 
-NAMES = ("triangle", "recurring", "fold", "statements", "scan", "history")
+NAMES = (
+    "triangle",
+    "recurring",
+    "fold",
+    "statements",
+    "scan",
+    "history",
+    "scaling",
+    "startup",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

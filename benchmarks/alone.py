@@ -9,13 +9,17 @@ import argparse
 import importlib
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 __all__ = ["peak_bytes", "run_alone"]
+
+_ROOT = str(Path(__file__).resolve().parent.parent)
 
 
 def run_alone(
@@ -23,7 +27,9 @@ def run_alone(
 ) -> dict[str, Any]:
     """Call ``module:function`` in a fresh process, on so many processors, and return its result."""
     command = [sys.executable, "-m", "benchmarks.alone", place, json.dumps(dict(arguments))]
-    environment = dict(os.environ)
+    # The fresh process finds this package from wherever it is started.
+    paths = [_ROOT, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     if processors is not None:
         command += ["--processors", str(processors)]
         environment |= {"POLARS_MAX_THREADS": str(processors), "NUMBA_NUM_THREADS": str(processors)}
@@ -35,7 +41,13 @@ def run_alone(
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has held."""
+    """Return the most memory that this process has held.
+
+    Where there is ``/proc``, from there: what ``getrusage`` says begins with the memory of whoever started the process.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -22,8 +22,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.alone import peak_bytes, run_alone
 
 __all__ = ["add_arguments", "ask_duckdb", "ask_ours", "measure", "prepare", "show"]
@@ -41,12 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learners", type=int, default=None, help="default: a twentieth of events")
     parser.add_argument("--runs", type=int, default=3, help="processes a question")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure everything; the result is JSON-ready."""
     learners = options.learners or max(1, options.events // 20)
-    folder = Path(options.workdir) / "history" / f"{options.events}-{learners}"
+    folder = options.workdir / "history" / f"{options.events}-{learners}"
     prepared = prepare(folder, options.events, learners)
     questions = [
         _question(name, folder, options.runs, options.threads) for name in ("retention", "hours")
@@ -118,7 +117,7 @@ def _question(name: str, folder: Path, runs: int, threads: int) -> dict[str, Any
         "benchmarks.history:ask_ours", {"question": name, "folder": str(folder)}, runs, threads
     )
     assert ours["answered_from"] == "history", "the columns answered"
-    peers = []
+    peers: list[dict[str, Any]] = []
     for origin in _ORIGINS:
         asked = {"question": name, "folder": str(folder), "origin": origin}
         found = _asked("benchmarks.history:ask_duckdb", asked, runs, threads)
@@ -140,7 +139,8 @@ def _question(name: str, folder: Path, runs: int, threads: int) -> dict[str, Any
 
 def _filled(rows: list[list[int]]) -> list[list[int]]:
     """Return rows without trailing zeros, which one side may leave out."""
-    return [np.trim_zeros(np.array(row), "b").tolist() for row in rows]
+    kept = [max((place for place, n in enumerate(row, 1) if n), default=0) for row in rows]
+    return [row[:length] for row, length in zip(rows, kept, strict=True)]
 
 
 def _asked(place: str, asked: dict[str, Any], runs: int, threads: int) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def ask_ours(asked: dict[str, Any]) -> dict[str, Any]:
         if asked["question"] == "retention":
             entry, returning = (f"verb={verb}" for verb in _VERBS)
             found = data.retention(interval="week", entry=[entry], returning=[returning])
-            return np.maximum(found.counts, 0).tolist(), found.answered_from
+            return found.counts.clip(0).tolist(), found.answered_from
         first, last = _WEEK
         hours = data.stickiness(interval="hour", from_=first, to=last)
         return [hours.learners.tolist()], hours.answered_from

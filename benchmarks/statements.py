@@ -45,11 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forms", nargs="+", choices=list(_SUFFIXES), default=list(_SUFFIXES))
     parser.add_argument("--profile", action="store_true", help="say where our time goes")
     parser.add_argument("--peers", choices=["all", "none"], default="all")
+    parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure everything; the result is JSON-ready."""
-    folder = Path(options.workdir) / "statements"
+    folder = options.workdir / "statements"
     facts = prepare(folder, options.statements)
     ours, peers = {}, []
     for form in options.forms:
@@ -291,7 +292,7 @@ def _read_polars(path: str) -> Callable[[], list[int]]:
     import polars as pl
 
     text = pl.String
-    schema = {
+    schema: dict[str, Any] = {
         "id": text,
         "timestamp": text,
         "actor": pl.Struct({"account": pl.Struct({"name": text, "homePage": text})}),

@@ -26,7 +26,7 @@ from homeroom.events.texts import sealed
 from homeroom.state.table import ANY, SubjectTable
 from homeroom.state.zones import load_zone
 
-__all__ = ["add_arguments", "country", "measure", "periods_of", "show"]
+__all__ = ["add_arguments", "compared", "country", "measure", "periods_of", "show"]
 
 _PEER_RUNS = 9
 _COUNTRY = 0
@@ -115,11 +115,13 @@ def _question(setting: _Setting, cut: Cut, peers: PreparedTables | None) -> dict
     )
 
 
-def compared(ours: Timing, counts: Counts, ways: Sequence[Way]) -> dict[str, Any]:
+def compared(
+    ours: Timing, counts: Counts, ways: Sequence[Way], runs: int = _PEER_RUNS
+) -> dict[str, Any]:
     """Measure the peers' ways, compare their cells with ours, and return the ratios by kind of way."""
     measured = []
     for way in ways:
-        times, found = timed(way.work, _PEER_RUNS)
+        times, found = timed(way.work, runs)
         equal = bool(np.array_equal(way.counts(found), counts))
         assert equal, f"{way.peer} ({way.name}) counts otherwise"
         measured.append(

@@ -43,7 +43,7 @@ class Stretch:
 
 
 def _emit_prefetch(builder: Any, place: Any) -> None:  # noqa: ANN401 - LLVM has no types
-    prefetch = cgutils.get_or_insert_function(
+    prefetch = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
         builder.module,
         ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32]),
         "llvm.prefetch.p0",
@@ -59,7 +59,10 @@ def _sum_steps(typingctx, address, steps, ahead_words):  # type: ignore[no-untyp
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401, ARG001
         data = builder.inttoptr(args[0], _I64.as_pointer())
         # LLVM keeps these in registers: they are written and read through constant addresses only.
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_SUMS)]
+        sums: list[Any] = [
+            cgutils.alloca_once(builder, _VECTOR)  # type: ignore[no-untyped-call]
+            for _ in range(_SUMS)
+        ]
         for total in sums:
             builder.store(ir.Constant(_VECTOR, [0] * _LANES), total)
         with cgutils.for_range(builder, args[1]) as loop:
@@ -74,7 +77,7 @@ def _sum_steps(typingctx, address, steps, ahead_words):  # type: ignore[no-untyp
         joined = builder.load(sums[0])
         for total in sums[1:]:
             joined = builder.add(joined, builder.load(total))
-        reduce = cgutils.get_or_insert_function(
+        reduce = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
             builder.module, ir.FunctionType(_I64, [_VECTOR]), f"llvm.vector.reduce.add.v{_LANES}i64"
         )
         return builder.call(reduce, [joined])
@@ -86,7 +89,7 @@ def _sum_steps(typingctx, address, steps, ahead_words):  # type: ignore[no-untyp
 def sum_words(words, ahead_words):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the sum, modulo 2^64, of uint64 words; memory is asked for ``ahead_words`` before it is needed."""
     steps = len(words) // _STEP_WORDS
-    total = _sum_steps(words.ctypes.data, steps, ahead_words)
+    total = _sum_steps(words.ctypes.data, steps, ahead_words)  # type: ignore[call-arg, var-annotated]
     for i in range(steps * _STEP_WORDS, len(words)):
         total += words[i]
     return total

@@ -33,7 +33,7 @@ PAGE_HEADER_DEPTH_MAX: Final = 4
 """Structures within structures of a page's header; the format has two."""
 SCAN_GROUP_ROWS_MAX: Final = 1 << 23
 """Times of one row group are held while its accounts are read; a larger group is read by Arrow, a batch at a time."""
-SCAN_WINDOW_ROWS: Final = 1 << 16
+SCAN_WINDOW_ROWS: Final = 1 << 18
 """Events that a scan folds at once: enough for each partition, and few enough for the processor's cache."""
 LOOKUP_BYTES_MAX: Final = 256 << 20
 """A file that a mapping looks values up in is held in memory as a whole."""

@@ -45,10 +45,13 @@ def warm_kernels(say: Callable[[str], None]) -> None:
 
 
 def _scan_all(place: Path, key: Path) -> None:
-    """Scan pages of both encodings, and rows that must be refused."""
-    table = _table(600)
-    holes = pa.array([None if i % 50 == 0 else f"w{i % 40}" for i in range(600)], pa.string())
-    for number, one in enumerate((table, table.set_column(0, "account", holes))):
+    """Scan pages of both encodings, rows that must be refused, more accounts than an index begins with, and issuers."""
+    table = _table(3_000)
+    whole = table.drop_columns(["issuer"]).set_column(
+        0, "account", [[f"warm {i}" for i in range(3_000)]]
+    )
+    holes = pa.array([None if i % 50 == 0 else f"w{i % 40}" for i in range(3_000)], pa.string())
+    for number, one in enumerate((whole, whole.set_column(0, "account", holes), table)):
         for has_dictionary in (True, False):
             file = place / f"warm-{number}-{has_dictionary}.parquet"
             pq.write_table(one, file, use_dictionary=has_dictionary, row_group_size=250)

@@ -1,7 +1,7 @@
 """The data directory: what was loaded is what is opened, and whatever goes wrong is said and costs nothing.
 
 The loads here are real ones; only what a disk, a person or another process may do to a directory is played. Kills at
-every moment are in ``tests/cli/test_killed_load.py``.
+every moment are in ``tests/cli/test_load_killed.py``.
 """
 
 import contextlib

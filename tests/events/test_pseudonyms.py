@@ -76,6 +76,16 @@ def test_issuers_that_may_not_enter_have_negative_codes() -> None:
     assert codes.tolist() == [1, INVALID, TOO_LONG, 0]
 
 
+def test_an_absent_issuer_is_none_in_every_form_of_column() -> None:
+    issuers = ["a", None, ""]
+    for column in (issuers, pa.array(issuers), pa.array(issuers).dictionary_encode()):
+        assert door.Pseudonyms(KEY).issuer_codes(column, 3).tolist() == [1, 0, 0]
+    assert (
+        digits(door.pseudonyms(KEY, pa.array(issuers), ["ada"] * 3))[1:]
+        == [expected("", "ada")] * 2
+    )
+
+
 def test_issuers_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ISSUERS_MAX", 10)
     found = door.Pseudonyms(KEY)

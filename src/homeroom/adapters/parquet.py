@@ -23,7 +23,7 @@ from homeroom.adapters.sources import Source
 from homeroom.errors import SourceError
 from homeroom.events.mapping import EventSpec, TableMapping, spec_of_names
 from homeroom.events.model import Decoded, Int64s, Reason, Reject
-from homeroom.events.pages import Buffers, Column, PageError, read_texts, read_words
+from homeroom.events.pages import Buffers, Column, Enough, PageError, read_texts, read_words
 from homeroom.events.siplanes import Spans
 from homeroom.events.table import TableCodec
 from homeroom.limits import (
@@ -57,6 +57,7 @@ class Piece:
     time_ms : int64, milliseconds where not ``odd``
     odd : rows whose time is absent or out of bounds; None if there are none
     absent : those of them whose time is absent; None if there are none
+    bounded : whether some times are only the bounds of their page, all on one day
     first_row : number of the first row within the group, from 0
     buffers : keep the accounts alive
     """
@@ -65,6 +66,7 @@ class Piece:
     time_ms: Int64s
     odd: Mask | None
     absent: Mask | None
+    bounded: bool
     first_row: int
     buffers: Buffers
 
@@ -74,13 +76,14 @@ class _Times:
     """The times of a row group; see `Piece`."""
 
     time_ms: Int64s
+    bounded: bool
     odd: Mask | None = None
     absent: Mask | None = None
 
     def piece(self, spans: Spans, first_row: int, held: Buffers) -> Piece:
         rows = slice(first_row, first_row + len(spans.starts))
         odd, absent = (None if one is None else one[rows] for one in (self.odd, self.absent))
-        return Piece(spans, self.time_ms[rows], odd, absent, first_row, held)
+        return Piece(spans, self.time_ms[rows], odd, absent, self.bounded, first_row, held)
 
 
 @dataclass(slots=True)
@@ -268,8 +271,13 @@ class Group:
         """Its share of the file."""
         return int(self.file.size_bytes * self.rows / max(1, self.file.metadata.num_rows))
 
-    def pieces(self, scratch: Scratch) -> Iterator[Piece]:
+    def pieces(self, scratch: Scratch, is_one_day: Enough) -> Iterator[Piece]:
         """Yield the rows by the quick way.
+
+        Parameters
+        ----------
+        scratch : memory of the thread
+        is_one_day : says whether two instants, in milliseconds, and all between them are of one day
 
         Raises
         ------
@@ -280,7 +288,8 @@ class Group:
         if self.rows > SCAN_GROUP_ROWS_MAX:
             raise PageError(f"a row group of {self.rows} rows")
         with self.file.path.open("rb", buffering=0) as opened:
-            times = self._times(self._column(opened.fileno(), time, "INT64"), per_ms, scratch)
+            column = self._column(opened.fileno(), time, "INT64")
+            times = self._times(column, per_ms, scratch.times(self.rows), is_one_day)
             texts = self._column(opened.fileno(), account, "BYTE_ARRAY")
         first = filled = 0
         held: Buffers = []
@@ -332,14 +341,18 @@ class Group:
             data, self.rows, optional, None if codec is None else pa.Codec(codec).decompress
         )
 
-    def _times(self, column: Column, per_ms: int, scratch: Scratch) -> _Times:
-        time_ms = scratch.times(self.rows)
-        present = read_words(column, time_ms)
+    def _times(self, column: Column, per_ms: int, time_ms: Int64s, is_one_day: Enough) -> _Times:
+        def are_enough(low: int, high: int) -> bool:
+            first, last = low // per_ms, high // per_ms
+            return TIME_MS_MIN <= first <= last < TIME_MS_MAX and is_one_day(first, last)
+
+        words = read_words(column, time_ms, are_enough)
         if per_ms > 1:
             np.floor_divide(time_ms, per_ms, out=time_ms)
+        present = words.present
         if present is None and time_ms.min() >= TIME_MS_MIN and time_ms.max() < TIME_MS_MAX:
-            return _Times(time_ms)
+            return _Times(time_ms, words.bounded)
         if self.file.is_auto:
             raise PageError("integers that are not all milliseconds")
         odd = (time_ms < TIME_MS_MIN) | (time_ms >= TIME_MS_MAX)
-        return _Times(time_ms, odd, None if present is None else ~present)
+        return _Times(time_ms, words.bounded, odd, None if present is None else ~present)

@@ -25,7 +25,7 @@ from homeroom.adapters.parquet import Group, Piece, Scratch
 from homeroom.adapters.threads import processors
 from homeroom.events import screening
 from homeroom.events.model import Decoded, Int32s, Int64s, RawEvents, Reason, Reject, UInt64s
-from homeroom.events.pages import PageError
+from homeroom.events.pages import Enough, PageError
 from homeroom.events.pseudonyms import Pseudonyms
 from homeroom.events.screening import Verdicts
 from homeroom.events.siplanes import FINE, Digests, Spans, gathered, hash_spans
@@ -86,6 +86,14 @@ class _Workspace(threading.local):
         return Digests(self._hi[:count], self._lo[:count], self._status[:count])
 
 
+class _RefusedOfBoundsError(Exception):
+    """A row was refused, so the bounds of its page may not be those of the rows that count."""
+
+
+def _never(_first_ms: int, _last_ms: int) -> bool:
+    return False
+
+
 class Scanner:
     """Folds row groups into a table of accounts.
 
@@ -105,6 +113,8 @@ class Scanner:
         self._issuer_codes = Pseudonyms(key)
         self._issuer_lock = threading.Lock()
         self._workspace = _Workspace()
+        self._exact: set[str] = set()
+        """Files that hold refused accounts: of these every time is read, since one at a bound may be a refused one."""
 
     def scan(self, groups: Sequence[Group]) -> Iterator[GroupReport]:
         """Fold row groups in threads; yield what each held, in their order."""
@@ -128,20 +138,32 @@ class Scanner:
 
         What the first attempt has folded stays: to fold an event twice changes nothing.
         """
-        report = GroupReport(group)
         try:
-            issuer = self._issuer(group.file.issuer or "")
-            for piece in group.pieces(self._workspace.scratch):
-                self._fold_piece(piece, issuer, report)
+            try:
+                return self._fold_pages(group, self._bounds_are_enough(group))
+            except _RefusedOfBoundsError:
+                self._exact.add(group.file.name)
+                return self._fold_pages(group, _never)
         except PageError:
             return self._fold_batches(group)
-        return report
 
     # --- by pages --------------------------------------------------------------------------------
+
+    def _bounds_are_enough(self, group: Group) -> Enough:
+        return _never if group.file.name in self._exact else self._table.is_one_day
+
+    def _fold_pages(self, group: Group, is_one_day: Enough) -> GroupReport:
+        report = GroupReport(group)
+        issuer = self._issuer(group.file.issuer or "")
+        for piece in group.pieces(self._workspace.scratch, is_one_day):
+            self._fold_piece(piece, issuer, report)
+        return report
 
     def _fold_piece(self, piece: Piece, issuer: _Issuer, report: GroupReport) -> None:
         digests = self._workspace.digests(len(piece.time_ms))
         if hash_spans(piece.spans, issuer.sip_key, digests):
+            if piece.bounded:
+                raise _RefusedOfBoundsError
             bad = digests.status != FINE
             report.rejects += _judged(
                 piece, bad if piece.odd is None else bad | piece.odd, report.group
@@ -163,15 +185,30 @@ class Scanner:
         window, times = self._table.window(digests.hi, digests.lo, digests.status, time_ms)
         report.add(int(window.starts[-1]), times.first_ms, times.last_ms)
         waiting = [p for p in range(len(self._locks)) if window.starts[p] < window.starts[p + 1]]
+        named: list[tuple[int, int, Int32s]] = []
         while waiting:
             number = self._locked(waiting)
             try:
                 partition = self._table.partitions[number]
+                first_row = partition.rows
                 new = partition.fold(window, number)
-                if len(new):
-                    partition.name(*issuer.keys(gathered(spans, new)))
             finally:
                 self._locks[number].release()
+            if len(new):
+                named.append((number, first_row, new))
+        if named:
+            self._name(
+                named, *issuer.keys(gathered(spans, np.concatenate([new for *_, new in named])))
+            )
+
+    def _name(self, named: list[tuple[int, int, Int32s]], key_hi: UInt64s, key_lo: UInt64s) -> None:
+        """Give new rows their pseudonyms, partition by partition."""
+        at = 0
+        for number, first_row, new in named:
+            end = at + len(new)
+            with self._locks[number]:
+                self._table.partitions[number].name(first_row, key_hi[at:end], key_lo[at:end])
+            at = end
 
     def _locked(self, waiting: list[int]) -> int:
         """Lock one of the partitions, a free one if there is one, and take it off the list."""

@@ -345,7 +345,9 @@ def wilson(
     share = successes / n
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) + z2 / (4 * n)) / n) / (1 + z2 / n)
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    # Of none or of all the bound is the share itself, which rounding must not miss.
+    low, high = np.minimum(middle - half, share), np.maximum(middle + half, share)
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def _number(value: float) -> float | None:

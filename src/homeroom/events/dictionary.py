@@ -98,7 +98,7 @@ class TextCodes(dict[str | None, int]):
         elif len(values.dictionary) > len(values):
             # A slice of a large column: look only at the values that it uses.
             values = values.cast(values.type.value_type).dictionary_encode()
-        known = np.append(self._distinct_codes(values.dictionary), np.int32(ABSENT))
+        known = np.append(self._distinct_codes(values.dictionary), np.int32(self[None]))
         indices = values.indices
         if indices.null_count:
             indices = indices.cast(pa.int64()).fill_null(len(known) - 1)

@@ -4,6 +4,9 @@ A scan that asks Arrow for a column of text gets a copy of every account, which 
 where the page's decompressor put them and only their addresses go on, so an account is written once and read once.
 That halves the time of a scan.
 
+A log lies in the order of time, so most pages of times begin and end on one day. Their headers say so, and they are
+not even decompressed (`read_words`).
+
 Understood is what nearly every writer writes for these two columns: data pages of version 1 and 2, plain or by
 dictionary, with or without absent values, not nested (Parquet format 2.11, "Data Pages" and "Encodings"). Everything
 else raises `PageError`, and the caller takes Arrow's reader for that row group. A file is not to be trusted: every
@@ -24,12 +27,23 @@ from homeroom.events.siplanes import Spans
 from homeroom.events.texts import address_of, load_byte, sealed
 from homeroom.limits import PAGE_BYTES_MAX, PAGE_HEADER_DEPTH_MAX
 
-__all__ = ["Buffers", "Column", "PageError", "PageTexts", "Present", "read_texts", "read_words"]
+__all__ = [
+    "Buffers",
+    "Column",
+    "Enough",
+    "PageError",
+    "PageTexts",
+    "Present",
+    "read_texts",
+    "read_words",
+]
 
 Present: TypeAlias = npt.NDArray[np.bool_]
 Decompress: TypeAlias = Callable[[memoryview, int], Any]
 """Takes compressed bytes and their size when decompressed, returns a buffer."""
 Buffers: TypeAlias = list[Any]
+Enough: TypeAlias = Callable[[int, int], bool]
+"""Says whether the least and the greatest value of a page are all that needs to be known of it."""
 
 
 class PageError(Exception):
@@ -75,6 +89,46 @@ class PageTexts:
 
     spans: Spans
     buffers: Buffers
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What `read_words` found beside the values.
+
+    Parameters
+    ----------
+    present : which values are there; None if all are
+    bounded : whether the values of some pages are only their bounds
+    """
+
+    present: Present | None
+    bounded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """One page before it is decompressed: its own header is ``about``; ``body`` becomes ``size`` bytes."""
+
+    kind: int
+    count: int
+    encoding: int
+    about: "Fields"
+    body: memoryview
+    size: int
+
+    def bounds(self, column: Column) -> tuple[int, int] | None:
+        """Return the least and the greatest of its 64-bit integers, if the header says them and none is absent."""
+        about = self.about.get(8 if self.kind == _Kind.DATA_V2 else 5)
+        if not isinstance(about, dict) or (column.optional and about.get(3) != 0):
+            return None
+        low, high = about.get(6), about.get(5)
+        if not isinstance(low, bytes) or not isinstance(high, bytes):
+            return None
+        if len(low) != WORD_BYTES or len(high) != WORD_BYTES:
+            return None
+        return int.from_bytes(low, "little", signed=True), int.from_bytes(
+            high, "little", signed=True
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +193,14 @@ def _field(data: bytes, position: int, kind: int, depth: int) -> tuple[Any, int]
         return _zigzag(data, position)
     if kind == 8:
         size, position = _varint(data, position)
-        return None, position + size  # statistics, which nobody here needs
+        return data[position : position + size], position + size
     if kind == 12 and depth < PAGE_HEADER_DEPTH_MAX:
         return _fields(data, position, depth + 1)
     raise PageError(f"a page header holds a field of kind {kind}")
 
 
-def _pages(column: Column) -> Iterator[_Page]:
-    """Yield the pages of a chunk until all its values were seen."""
+def _heads(column: Column) -> Iterator[_Head]:
+    """Yield the heads of the pages of a chunk until all its values were seen."""
     position = seen = 0
     while seen < column.rows:
         try:
@@ -160,22 +214,22 @@ def _pages(column: Column) -> Iterator[_Page]:
             raise PageError(f"a page of {size} bytes does not fit its chunk")
         if about is None:
             continue  # an index page, or a kind that came later
-        page = _page(column, kind, about, memoryview(column.data)[body:position], size)
+        count = about.get(1, -1)
+        encoding = about.get(4 if kind == _Kind.DATA_V2 else 2)
+        if not 0 <= count <= PAGE_BYTES_MAX or encoding is None:
+            raise PageError("a page header is damaged")
         if kind != _Kind.DICTIONARY:
-            seen += page.count
+            seen += count
         if seen > column.rows:
             raise PageError("a chunk has more values than its row group")
-        yield page
+        yield _Head(kind, count, encoding, about, memoryview(column.data)[body:position], size)
 
 
-def _page(column: Column, kind: int, about: Fields, body: memoryview, size: int) -> _Page:
-    count = about.get(1, -1)
-    encoding = about.get(4 if kind == _Kind.DATA_V2 else 2)
-    if not 0 <= count <= PAGE_BYTES_MAX or encoding is None:
-        raise PageError("a page header is damaged")
+def _page(column: Column, head: _Head) -> _Page:
+    kind, count, encoding = head.kind, head.count, head.encoding
     if kind == _Kind.DATA_V2:
-        return _page_v2(column, about, body, size)
-    values = _decompressed(column, body, size)
+        return _page_v2(column, head.about, head.body, head.size)
+    values = _decompressed(column, head.body, head.size)
     if kind == _Kind.DICTIONARY or not column.optional:
         return _Page(kind, count, encoding, values)
     if len(values) < 4:
@@ -237,7 +291,8 @@ def read_texts(column: Column) -> Iterator[PageTexts]:
     """
     dictionary: Spans | None = None
     dictionary_data: UInt8s | None = None
-    for page in _pages(column):
+    for head in _heads(column):
+        page = _page(column, head)
         if page.kind == _Kind.DICTIONARY:
             dictionary, dictionary_data = _plain_texts(page), page.values
             continue
@@ -254,8 +309,11 @@ def read_texts(column: Column) -> Iterator[PageTexts]:
         yield PageTexts(spans, [kept])
 
 
-def read_words(column: Column, out: Int64s) -> Present | None:
-    """Write the values of a column of 64-bit integers to ``out``; return which are there, None if all are.
+def read_words(column: Column, out: Int64s, are_enough: Enough) -> Words:
+    """Write the values of a column of 64-bit integers to ``out``.
+
+    A page whose bounds ``are_enough`` is not decompressed: its values are written as the least of them, the last one
+    as the greatest.
 
     Raises
     ------
@@ -263,26 +321,57 @@ def read_words(column: Column, out: Int64s) -> Present | None:
         Some page is of another form, or damaged.
     """
     place = 0
+    bounded = False
     absent: list[tuple[int, Present]] = []
-    dictionary: Int64s | None = None
-    for page in _pages(column):
-        if page.kind == _Kind.DICTIONARY:
-            dictionary = _plain_words(page)
+    codes = _WordDictionary(column)
+    for head in _heads(column):
+        if head.kind == _Kind.DICTIONARY:
+            codes.head = head
             continue
+        bounds = head.bounds(column)
+        end = place + head.count
+        if bounds is not None and head.count and are_enough(*bounds):
+            out[place:end], out[end - 1] = bounds
+            bounded = True
+            place = end
+            continue
+        page = _page(column, head)
         if page.encoding == PLAIN:
             values = _plain_words(page)
-        elif page.encoding in DICTIONARY_ENCODINGS and dictionary is not None:
-            values = dictionary[_codes(page, len(dictionary))]
+        elif page.encoding in DICTIONARY_ENCODINGS:
+            values = codes.values(page)
         else:
             raise PageError(f"integers in encoding {page.encoding}")
         if page.present is not None:
             values = _spread(values, page.present)
             absent.append((place, page.present))
-        out[place : place + page.count] = values
-        place += page.count
+        out[place:end] = values
+        place = end
+    return Words(_joined(absent, len(out)), bounded)
+
+
+class _WordDictionary:
+    """The dictionary of a column of integers, decompressed when a page first needs it."""
+
+    def __init__(self, column: Column) -> None:
+        self.head: _Head | None = None
+        self._column = column
+        self._values: Int64s | None = None
+
+    def values(self, page: _Page) -> Int64s:
+        if self._values is None:
+            if self.head is None:
+                raise PageError("codes without a dictionary")
+            self._values = _plain_words(_page(self._column, self.head))
+        values: Int64s = self._values[_codes(page, len(self._values))]
+        return values
+
+
+def _joined(absent: list[tuple[int, Present]], rows: int) -> Present | None:
+    """Return which values of a chunk are there, from the pages where some are not."""
     if not absent:
         return None
-    present = np.ones(len(out), np.bool_)
+    present = np.ones(rows, np.bool_)
     for start, some in absent:
         present[start : start + len(some)] = some
     return present

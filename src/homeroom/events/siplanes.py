@@ -214,6 +214,17 @@ def _emit_for_kernels(  # noqa: PLR0913, PLR0917 - Numba counts the arguments of
     return _emit(context, k0, k1, starts, ends, words_max, first_word, second_word)
 
 
+def _emit_copy(_context: Any, to: Any, start: Any, size: Any) -> Any:  # noqa: ANN401, ARG001 - Numba hands in types
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        pointer = ir.IntType(8).as_pointer()
+        to, start, size = arguments
+        copy: Any = cgutils.raw_memcpy  # without types of its own
+        copy(builder, builder.inttoptr(to, pointer), builder.inttoptr(start, pointer), size, 1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
 def _as_intrinsic(emit: Any) -> Any:  # noqa: ANN401 - Numba's annotations do not know what a kernel sees
     return intrinsic(emit)
 
@@ -227,6 +238,9 @@ The arguments are the key; the addresses of eight starts and of eight ends (int6
 that a text has; and where to write eight first and eight second words of the digests (addresses of uint64).
 """
 
+
+_copy_bytes: Callable[[int, int, int], None] = _as_intrinsic(_emit_copy)
+"""Copy to an address, from another one, so many bytes, in kernels."""
 
 # --- kernels -----------------------------------------------------------------------------------------------------
 
@@ -305,9 +319,9 @@ def _hash_spans(k0: np.uint64, k1: np.uint64, spans: Spans, digests: Digests) ->
 @numba.njit(cache=True, nogil=True)
 def _copy(spans: Spans, chosen: Int32s, data: UInt8s) -> None:
     starts, ends = spans
-    at = 0
+    at = address_of(data)
     for i in range(len(chosen)):
         start = starts[chosen[i]]
-        for place in range(ends[chosen[i]] - start):
-            data[at + place] = load_byte(start + place)
-        at += ends[chosen[i]] - start
+        size = ends[chosen[i]] - start
+        _copy_bytes(at, start, size)
+        at += size

@@ -7,9 +7,8 @@ partitions of their pseudonyms and are clustered by first day (`AccountTable.sub
 find them is dropped.
 
 What an event still needs after hashing fits two words: 100 bits that tell accounts apart (four choose the partition,
-96 stand in its index) and sixteen for the day. Two of a hundred million accounts become one by chance in one scan of
-10^14. An index entry holds the hash and the row, so an event touches two cache lines of large memory, one here and
-one in its word column; both are asked for ahead of time. First and last day follow from the words and are not kept.
+96 stand in its index, `homeroom.state.buckets`) and sixteen for the day. Two of a hundred million accounts become one
+by chance in one scan of 10^14. First and last day follow from the words and are not kept.
 
 The way not taken: pseudonyms for all events, into the table itself. The vector code of `homeroom.events.lanes` makes
 that possible, at three times the hashing.
@@ -24,30 +23,34 @@ import numpy.typing as npt
 
 from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.siplanes import FINE
-from homeroom.events.texts import address_of, sealed
+from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD, PARTITIONS, TIME_MS_MAX
+from homeroom.state.buckets import (
+    DAY_BITS,
+    DAY_MASK,
+    TAG_BITS,
+    bucket_count,
+    fold_sightings,
+    new_buckets,
+    refill,
+    rows_max,
+)
 from homeroom.state.fold import group_by_partition
-from homeroom.state.instructions import highest_bit, lowest_bit, prefetch
+from homeroom.state.instructions import highest_bit, lowest_bit
+from homeroom.state.paging import new_words
 from homeroom.state.running import Run, Task
 from homeroom.state.table import ANY, Partition, SubjectTable
-from homeroom.state.zones import DAY_MS, Zone
+from homeroom.state.zones import DAY_MS, Zone, local_days
 
 __all__ = ["AccountPartition", "AccountTable", "Times", "Window"]
 
-DAY_BITS: Final = 16
-TAG_MASK: Final = np.uint64(0xFFFFFFFF)
-DAY_MASK: Final = np.uint64((1 << DAY_BITS) - 1)
 SHIFT: Final = np.uint64(64 - PARTITIONS.bit_length() + 1)
-SLOTS_FIRST: Final = 1024
-BLOCK: Final = 128
-"""Events whose memory is asked for at once."""
-WORD_BYTES: Final = 8
-ENTRY_BYTES: Final = 16
-_DAYS: Final = DAYS_PER_WORD
+BUCKETS_FIRST: Final = 32
+WORDS_MAX: Final = (1 << DAY_BITS) // DAYS_PER_WORD + 1
 Days: TypeAlias = npt.NDArray[np.uint16]
 
 assert TIME_MS_MAX // DAY_MS + 2 < 1 << DAY_BITS
-assert PARTITIONS.bit_length() - 1 + 32 + DAY_BITS <= 64
+assert PARTITIONS.bit_length() - 1 + TAG_BITS + DAY_BITS <= 64
 
 
 class Times(NamedTuple):
@@ -61,16 +64,16 @@ class Times(NamedTuple):
 class Window(NamedTuple):
     """Events on their way in, columns of length n; `AccountTable.window` makes one.
 
-    ``hi`` and ``lo`` uint64, the hash of the account, the day in the lowest bits of ``hi``; ``order`` the events by
-    partition, those of p being ``order[starts[p]:starts[p + 1]]``; ``first_day`` and ``last_day`` of all.
+    ``hi`` and ``lo`` uint64, the hash of the account, the day in the lowest bits of ``hi``; ``order`` int32, which
+    event this is. All three lie by partition, those of p at ``starts[p]:starts[p + 1]``. ``words`` are the numbers of
+    the words that the days of all lie in.
     """
 
     hi: UInt64s
     lo: UInt64s
     order: Int32s
     starts: Int64s
-    first_day: int
-    last_day: int
+    words: tuple[int, ...]
 
 
 class AccountPartition:
@@ -80,10 +83,10 @@ class AccountPartition:
         self.rows = 0
         self.key_hi: UInt64s = np.empty(0, np.uint64)
         self.key_lo: UInt64s = np.empty(0, np.uint64)
-        self.first_word = 0
-        self.words: UInt64s = np.zeros((0, 0), np.uint64)
-        self._slots: UInt64s = np.zeros(2 * SLOTS_FIRST, np.uint64)
-        self._make_room(_rows_max(self._slots))
+        self.columns: dict[int, UInt64s] = {}
+        self._addresses = np.zeros(WORDS_MAX, np.int64)
+        self._buckets = new_buckets(BUCKETS_FIRST)
+        self._make_room(rows_max(self._buckets))
 
     def fold(self, window: Window, number: int) -> Int32s:
         """OR the days of a window's events of this partition into their rows.
@@ -91,59 +94,53 @@ class AccountPartition:
         Returns
         -------
         The events whose accounts are new, int32, in the order of their rows, which are the last ones. The caller
-        gives them their pseudonyms with `name` before anyone else folds.
+        gives them their pseudonyms with `name`.
         """
-        events = window.order[window.starts[number] : window.starts[number + 1]]
-        self._cover(window.first_day // _DAYS, window.last_day // _DAYS + 1)
+        mine = slice(window.starts[number], window.starts[number + 1])
+        hi, lo, order = window.hi[mine], window.lo[mine], window.order[mine]
+        for word in window.words:
+            if word not in self.columns:
+                self._place(word, new_words(len(self.key_hi)))
         before = self.rows
-        new = np.empty(len(events), np.int32)
+        new = np.empty(len(order), np.int32)
         at = 0
-        while at < len(events):
-            at, self.rows = _fold(
-                self._slots, self.words, self.first_word, (at, self.rows, before), events,
-                (window.hi, window.lo), new,
-            )  # fmt: skip
-            if at < len(events):
+        while at < len(order):
+            at, self.rows = fold_sightings(
+                self._buckets, self._addresses, (at, self.rows, before), hi, lo, order, new
+            )
+            if at < len(order):
                 self._grow()
         return new[: self.rows - before]
 
-    def name(self, key_hi: UInt64s, key_lo: UInt64s) -> None:
-        """Give the newest rows their pseudonyms."""
-        self.key_hi[self.rows - len(key_hi) : self.rows] = key_hi
-        self.key_lo[self.rows - len(key_lo) : self.rows] = key_lo
+    def name(self, first_row: int, key_hi: UInt64s, key_lo: UInt64s) -> None:
+        """Give rows that follow each other their pseudonyms."""
+        self.key_hi[first_row : first_row + len(key_hi)] = key_hi
+        self.key_lo[first_row : first_row + len(key_lo)] = key_lo
 
     def forget_hashes(self) -> None:
         """Drop the index; nothing can be folded after this."""
-        self._slots = np.zeros(0, np.uint64)
+        self._buckets = np.zeros(0, np.uint64)
 
     def _grow(self) -> None:
-        slots = np.zeros(2 * len(self._slots), np.uint64)
-        _refill(slots, self._slots)
-        self._slots = slots
-        self._make_room(_rows_max(slots))
+        old = self._buckets
+        self._buckets = new_buckets(2 * bucket_count(old))
+        refill(self._buckets, old)
+        self._make_room(rows_max(self._buckets))
 
-    def _make_room(self, rows_max: int) -> None:
-        for name in ("key_hi", "key_lo"):
-            column = np.empty(rows_max, np.uint64)
-            column[: self.rows] = getattr(self, name)[: self.rows]
-            setattr(self, name, column)
-        self._rewrite(self.first_word, len(self.words), rows_max)
+    def _make_room(self, rows: int) -> None:
+        self.key_hi = self._moved(self.key_hi, rows)
+        self.key_lo = self._moved(self.key_lo, rows)
+        for word, column in self.columns.items():
+            self._place(word, self._moved(column, rows))
 
-    def _cover(self, first_word: int, end_word: int) -> None:
-        if not len(self.words):
-            self.first_word = first_word
-        first = min(first_word, self.first_word)
-        count = max(end_word, self.first_word + len(self.words)) - first
-        if (first, count) != (self.first_word, len(self.words)):
-            self._rewrite(first, count, len(self.key_hi))
+    def _moved(self, old: UInt64s, rows: int) -> UInt64s:
+        column = new_words(rows)
+        column[: self.rows] = old[: self.rows]
+        return column
 
-    def _rewrite(self, first: int, count: int, rows_max: int) -> None:
-        """Have words from ``first`` on for so many rows; pages that nobody has written take no memory."""
-        words = np.zeros((count, rows_max), np.uint64)
-        for place, old in enumerate(self.words, self.first_word - first):
-            if old[: self.rows].any():
-                words[place, : self.rows] = old[: self.rows]
-        self.words, self.first_word = words, first
+    def _place(self, word: int, column: UInt64s) -> None:
+        self.columns[word] = column
+        self._addresses[word] = column.ctypes.data
 
 
 class AccountTable:
@@ -163,6 +160,14 @@ class AccountTable:
         """Number of accounts."""
         return sum(partition.rows for partition in self.partitions)
 
+    def is_one_day(self, first_ms: int, last_ms: int) -> bool:
+        """Whether all instants from one to another are of one day, without a change of clock between them."""
+        zone = self._zone
+        span = np.array([first_ms, last_ms], np.int64)
+        first, last = np.searchsorted(zone.starts_ms, span, side="right")
+        day, last_day = local_days(span, zone)
+        return bool(first == last and day == last_day)
+
     def window(
         self, hi: UInt64s, lo: UInt64s, status: UInt8s, time_ms: Int64s
     ) -> tuple[Window, Times]:
@@ -175,12 +180,21 @@ class AccountTable:
         time_ms : good for all that count
         """
         starts = np.zeros(PARTITIONS + 1, np.int64)
-        order = np.empty(len(hi), np.int32)
+        by_partition = (
+            np.empty(len(hi), np.uint64), np.empty(len(hi), np.uint64), np.empty(len(hi), np.int32)
+        )  # fmt: skip
         zone = self._zone
-        first_ms, last_ms, first_day, last_day = _group(
-            hi, status, sealed(time_ms), (zone.starts_ms, zone.offsets_ms), starts, order
+        met = np.zeros(WORDS_MAX, np.bool_)
+        first_ms, last_ms = _group(
+            (hi, lo),
+            (status, sealed(time_ms)),
+            (zone.starts_ms, zone.offsets_ms),
+            starts,
+            met,
+            by_partition,
         )
-        return Window(hi, lo, order, starts, first_day, last_day), Times(time_ms, first_ms, last_ms)
+        words = tuple(np.flatnonzero(met).tolist())
+        return Window(*by_partition, starts, words), Times(time_ms, first_ms, last_ms)
 
     def subjects(self, run: Run) -> SubjectTable:
         """Return the accounts as a settled subject table; this table is empty afterwards."""
@@ -191,8 +205,8 @@ class AccountTable:
             return table
         for part in parts:
             part.forget_hashes()
-        first = min(part.first_word for part in parts)
-        count = max(part.first_word + len(part.words) for part in parts) - first
+        words = sorted({word for part in parts for word in part.columns})
+        first, count = words[0], words[-1] + 1 - words[0]
         key_hi = _taken(parts, "key_hi")
         order, starts = np.empty(len(key_hi), np.int64), np.zeros(PARTITIONS + 1, np.int64)
         group_by_partition(key_hi, SHIFT, starts, order)
@@ -206,13 +220,13 @@ class AccountTable:
         key_lo = _taken(parts, "key_lo")
         run([_key_task(table.partitions[number], key_lo, rows) for number, rows in targets])
         del key_lo
-        for word in range(first, first + count):
+        for word in words:
             column = _taken_word(parts, word)
-            if column is not None:
-                run([
-                    _word_task(table.partitions[number], word - first, column, rows)
-                    for number, rows in targets
-                ])  # fmt: skip
+            run([
+                _word_task(table.partitions[number], word - first, column, rows)
+                for number, rows in targets
+            ])  # fmt: skip
+            del column
         return table
 
 
@@ -242,11 +256,6 @@ class _Settling(NamedTuple):
         return work
 
 
-def _rows_max(slots: UInt64s) -> int:
-    """Return how many rows an index of this length may have: three of four slots."""
-    return len(slots) // 2 * 3 // 4
-
-
 # --- from accounts to subjects -----------------------------------------------------------------------------------
 
 
@@ -258,17 +267,16 @@ def _taken(parts: Sequence[AccountPartition], name: str) -> UInt64s:
     return column
 
 
-def _taken_word(parts: Sequence[AccountPartition], word: int) -> UInt64s | None:
-    """Return one word column of all parts and take it away from them; None if nobody has written it."""
-    column = np.zeros(sum(part.rows for part in parts), np.uint64)
-    place, written = 0, False
+def _taken_word(parts: Sequence[AccountPartition], word: int) -> UInt64s:
+    """Return one word of all parts in one piece, and take it away from them."""
+    taken = np.zeros(sum(part.rows for part in parts), np.uint64)
+    place = 0
     for part in parts:
-        at = word - part.first_word
-        if 0 <= at < len(part.words):
-            column[place : place + part.rows] = part.words[at, : part.rows]
-            written = True
+        column = part.columns.pop(word, None)
+        if column is not None:
+            taken[place : place + part.rows] = column[: part.rows]
         place += part.rows
-    return column if written else None
+    return taken
 
 
 def _find_days(
@@ -278,9 +286,13 @@ def _find_days(
 
     def task(part: AccountPartition, end: int) -> Task:
         chosen = slice(end - part.rows, end)
-        return lambda: _days_of_words(
-            part.words, part.first_word, first_day[chosen], last_day[chosen]
-        )
+
+        def work() -> None:
+            for word, column in sorted(part.columns.items()):
+                from_day = word * DAYS_PER_WORD
+                _add_days(column, from_day, first_day[chosen], last_day[chosen])
+
+        return work
 
     run([task(part, end) for part, end in zip(parts, ends, strict=True)])
 
@@ -303,12 +315,17 @@ def _word_task(partition: Partition, place: int, column: UInt64s, rows: Int64s) 
 
 
 @numba.njit(cache=True, nogil=True)
-def _group(hi, status, time_ms, zone, starts, order):
-    """Write days into ``hi`` and order the good events by partition; return the range of times and of days."""
+def _group(hashes, about, zone, starts, met, by_partition):
+    """Put the good events, with their days, in the order of partitions; mark their words, return the range of times.
+
+    The arguments are pairs: hashes (hi, lo), what is known of the events (status, time_ms), the zone (starts_ms,
+    offsets_ms); and what is written: ``starts``, ``met``, and the columns ``hi``, ``lo`` and ``order`` of `Window`.
+    """
+    hi, lo = hashes
+    status, time_ms = about
+    to_hi, to_lo, to_order = by_partition
     starts_ms, offsets_ms = zone
     first_ms, last_ms = np.int64(TIME_MS_MAX), np.int64(-1)
-    first_day, last_day = np.int64(1 << DAY_BITS), np.int64(-1)
-    stretch = 0
     # The stretch of the zone that the last event fell into: its ends, and what turns its instants into local ones.
     low, high, shift = np.int64(0), np.int64(0), np.int64(0)
     for i in range(len(hi)):
@@ -320,10 +337,12 @@ def _group(hi, status, time_ms, zone, starts, order):
             low = starts_ms[stretch]
             high = starts_ms[stretch + 1] if stretch + 1 < len(starts_ms) else np.int64(TIME_MS_MAX)
             shift = offsets_ms[stretch] - 4 * DAY_MS
-        day = (t + shift) // DAY_MS
+        day = np.uint64(t + shift) // np.uint64(
+            DAY_MS
+        )  # an index without a sign needs no look at it
         first_ms, last_ms = min(first_ms, t), max(last_ms, t)
-        first_day, last_day = min(first_day, day), max(last_day, day)
-        hi[i] = (hi[i] & ~DAY_MASK) | np.uint64(day)
+        met[day // np.uint64(DAYS_PER_WORD)] = True
+        hi[i] = (hi[i] & ~DAY_MASK) | day
         starts[(hi[i] >> SHIFT) + np.uint64(1)] += 1
     for p in range(1, len(starts)):
         starts[p] += starts[p - 1]
@@ -331,82 +350,20 @@ def _group(hi, status, time_ms, zone, starts, order):
     for i in range(len(hi)):
         if status[i] == FINE:
             p = hi[i] >> SHIFT
-            order[place[p]] = i
-            place[p] += 1
-    return first_ms, last_ms, first_day, last_day
+            at = place[p]
+            to_hi[at] = hi[i]
+            to_lo[at] = lo[i]
+            to_order[at] = i
+            place[p] = at + 1
+    return first_ms, last_ms
 
 
 @numba.njit(cache=True, nogil=True)
-def _fold(slots, words, first_word, progress, events, hashes, new):
-    """Fold events until all are done or the index is full; return how many are done, and the rows there are now.
-
-    ``progress`` is (events done, rows, rows before the window).
-    """
-    at, rows, before = progress
-    hi, lo = hashes
-    mask = np.uint64((len(slots) >> 1) - 1)
-    rows_max = len(slots) // 2 * 3 // 4
-    column_bytes = words.shape[1] * WORD_BYTES
-    from_slots, from_words = address_of(slots), address_of(words)
-    found = np.empty(BLOCK, np.int64)
-    while at < len(events) and rows + BLOCK <= rows_max:
-        count = min(BLOCK, len(events) - at)
-        for i in range(count):
-            prefetch(from_slots + np.int64(lo[events[at + i]] & mask) * ENTRY_BYTES)  # type: ignore[arg-type]
-        for i in range(count):
-            event = events[at + i]
-            low = lo[event]
-            high = hi[event]
-            tag = (high >> np.uint64(DAY_BITS)) & TAG_MASK
-            slot = low & mask
-            while True:
-                entry = slots[2 * slot + np.uint64(1)]
-                if entry == 0:
-                    new[rows - before] = event
-                    rows += 1
-                    entry = (tag << np.uint64(32)) | np.uint64(rows)
-                    slots[2 * slot] = low
-                    slots[2 * slot + np.uint64(1)] = entry
-                    break
-                if slots[2 * slot] == low and entry >> np.uint64(32) == tag:
-                    break
-                slot = (slot + np.uint64(1)) & mask
-            row = np.int64(entry & TAG_MASK) - 1
-            word = np.int64(high & DAY_MASK) // _DAYS - first_word
-            prefetch(from_words + word * column_bytes + row * WORD_BYTES)
-            found[i] = row
-        for i in range(count):
-            day = np.int64(hi[events[at + i]] & DAY_MASK)
-            word = day // _DAYS
-            words[word - first_word, found[i]] |= np.uint64(1) << np.uint64(day - word * _DAYS)
-        at += count
-    return at, rows
-
-
-@numba.njit(cache=True, nogil=True)
-def _refill(slots, old):
-    """Enter all of an index into a larger one."""
-    mask = np.uint64((len(slots) >> 1) - 1)
-    for i in range(0, len(old), 2):
-        if old[i + 1] != 0:
-            slot = old[i] & mask
-            while slots[2 * slot + np.uint64(1)] != 0:
-                slot = (slot + np.uint64(1)) & mask
-            slots[2 * slot] = old[i]
-            slots[2 * slot + np.uint64(1)] = old[i + 1]
-
-
-@numba.njit(cache=True, nogil=True)
-def _days_of_words(words, first_word, first_day, last_day):
-    """Write each row's first and last day."""
+def _add_days(column, from_day, first_day, last_day):
+    """Move each row's first and last day, 0 where there was none, by one word; words come in their order."""
     for row in range(len(first_day)):
-        first_day[row] = 0
-        last_day[row] = 0
-    for place in range(words.shape[0] - 1, -1, -1):
-        from_day = (first_word + place) * _DAYS
-        for row in range(len(first_day)):
-            word = words[place, row]
-            if word != 0:
+        word = column[row]
+        if word != 0:
+            last_day[row] = from_day + highest_bit(word)
+            if first_day[row] == 0:
                 first_day[row] = from_day + lowest_bit(word)
-                if last_day[row] == 0:
-                    last_day[row] = from_day + highest_bit(word)

@@ -151,3 +151,18 @@ def test_a_period_may_be_all_days_of_a_word(rng):
             counts,
         )
         assert (counts == plain_triangle(groups, by_period(days, periods)[LEAD:], mask)).all()
+
+
+@pytest.mark.parametrize("rows", [1_920, 1_921, 2_047, 2_048, 2_049, 4_097])
+def test_planes_are_read_out_before_they_run_over(rows, rng):
+    """Each row is active on every day, so that the counter of every bit reaches its greatest value."""
+    days = draw_days(rng, rows, words=1, share=1)
+    periods = periods_of(days, "day", 0, 62)
+    segments, _ = segments_of(days, periods)
+    for mask, expected in ((None, rows), (sealed(np.full(rows, -1, np.int8)), rows)):
+        counts = np.zeros((periods.count, periods.count), np.int64)
+        runs = (sealed(np.zeros(1, np.int64)), sealed(np.array([0, rows], np.int64)))
+        scratch = np.zeros(triangles.SCRATCH_WORDS, np.uint64)
+        triangles.segment_triangle(days.words, *runs, mask, segments, scratch, counts)
+        assert (counts[0] == expected).all()
+        assert not counts[1:].any()

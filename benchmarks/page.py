@@ -1,0 +1,215 @@
+"""Fill the figures of docs/reference/benchmarks.md from results: no figure of that page is typed by hand.
+
+    python -m benchmarks all --json > build/benchmarks/results.ndjson
+    python -m benchmarks.page build/benchmarks/results.ndjson
+
+Each line of the results is one benchmark's document. What stands between ``<!-- figures: NAME -->`` and
+``<!-- end -->`` is replaced; benchmarks that are not in the results keep the figures that they have.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+__all__ = ["PAGE", "filled", "main"]
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "benchmarks.md"
+_FIGURES = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Result: TypeAlias = dict[str, Any]
+Rows: TypeAlias = Iterator[Sequence[object]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill the page from files of results."""
+    paths = sys.argv[1:] if arguments is None else arguments
+    if not paths:
+        print("python -m benchmarks.page RESULTS…, made by python -m benchmarks NAME --json")
+        return 2
+    results = {}
+    for path in paths:
+        for line in Path(path).read_text(encoding="utf-8").splitlines():
+            if line.startswith("{"):
+                result = json.loads(line)
+                results[result["benchmark"]] = result
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    print(f"{PAGE.name}: figures of {', '.join(sorted(results))}")
+    return 0
+
+
+def filled(page: str, results: dict[str, Result]) -> str:
+    """Return the page with the figures of these results."""
+
+    def figures(found: re.Match[str]) -> str:
+        name = found[2]
+        if name not in results:
+            return found[0]
+        header, rows = _TABLES[name]
+        table = [header, ["---"] * len(header), *rows(results[name])]
+        lines = "\n".join(f"| {' | '.join(str(cell) for cell in row)} |" for row in table)
+        return f"{found[1]}{_machine(results[name]['machine'])}\n\n{lines}\n{found[3]}"
+
+    return _FIGURES.sub(figures, page)
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    peers = {name: machine["versions"].get(name) for name in ("duckdb", "polars", "chdb")}
+    versions = ", ".join(f"{name} {found}" for name, found in peers.items() if found)
+    return (
+        f"{machine['processor']}, {machine['processors']} processors, {machine['memory_gb']} GB; Python "
+        f"{machine['python']}, {versions}; load before the run {machine['load']}."
+    )
+
+
+def _ms(times: dict[str, Any], name: str = "median_ms") -> str:
+    value = float(times[name])
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
+def _quickest(found: dict[str, Any], kind: str) -> str:
+    peers = [peer for peer in found["peers"] if peer["kind"] == kind]
+    if not peers:
+        return ""
+    best = min(peers, key=lambda peer: float(peer["median_ms"]))
+    return f"{_ms(best)} ({best['peer']}, {best['way']})"
+
+
+def _triangle(result: Result) -> Rows:
+    asked = [(f"{q['question']}", q["ours"], q) for q in result["questions"]]
+    masks = result["masks"]
+    asked.append(("day, condition → mask → triangle", masks["condition_mask_triangle"], masks))
+    for name, times, found in asked:
+        ratios = (found["ratio"], found["ratio_laid_out"] or "")
+        peers = (_quickest(found, "query"), ratios[0], _quickest(found, "laid out"), ratios[1])
+        yield (
+            f"first-time, {name}",
+            _ms(times),
+            _ms(times, "p99_ms"),
+            _ms(times, "max_ms"),
+            *peers,
+        )
+    ready, again = masks["ready_mask"], masks["times_unfiltered"]
+    yield _plain_row(f"day, ready mask: {again} × unfiltered", ready)
+    yardstick = result["yardstick"]
+    read = f"reading {yardstick['size_bytes'] / 1e6:.0f} MB at {yardstick['gigabytes_per_second']} GB/s"
+    yield _plain_row(
+        f"{read}; the daily triangle: {result['times_yardstick']} ×", yardstick["times"]
+    )
+
+
+def _plain_row(name: str, times: dict[str, Any]) -> Sequence[object]:
+    return (name, _ms(times), _ms(times, "p99_ms"), _ms(times, "max_ms"), "", "", "", "")
+
+
+def _recurring(result: Result) -> Rows:
+    for question in result["questions"]:
+        times = question["ours"]
+        peer = _quickest(question, "query")
+        name = f"recurring, {question['question']}"
+        yield name, _ms(times), _ms(times, "p99_ms"), peer, question["ratio"] or ""
+
+
+def _fold(result: Result) -> Rows:
+    for load in result["loads"]:
+        rate = load["events_per_second_per_core"] / 1e6
+        yield (
+            load["load"],
+            f"`{load['way']}`",
+            load["batch_events"],
+            load["threads"],
+            f"{rate:.2f} M",
+        )
+
+
+def _statements(result: Result) -> Rows:
+    for form, found in result["ours"].items():
+        rate = found["statements_per_second"]
+        used = sorted(found["processor_seconds"])[len(found["processor_seconds"]) // 2]
+        lines = result["statements"] + result["broken_lines"]
+        yield "homeroom", form, f"{rate:,}", f"{lines / used:,.0f}", found["target"] or ""
+    for peer in result["peers"]:
+        yield peer["peer"], peer["form"], f"{peer['statements_per_second']:,}", "", ""
+
+
+def _scan(result: Result) -> Rows:
+    for file in result["files"]:
+        for way, found in file["ways"].items():
+            rate = result["events"] / found["seconds"] / 1e6
+            ratio = file["ratio"] if way == "homeroom" else ""
+            seconds = f"{found['seconds']} s"
+            yield (
+                file["compression"],
+                way,
+                seconds,
+                f"{rate:.1f} M",
+                f"{found['peak_mb']:,} MB",
+                ratio,
+            )
+
+
+def _history(result: Result) -> Rows:
+    names = {
+        "retention": "weekly retention, one verb to another",
+        "hours": "active hours of a week",
+    }
+    for question in result["questions"]:
+        ratios = f"{question['ratio']} / {question['ratio_again']}"
+        ours = {"peer": "homeroom", "origin": "data directory"} | question["ours"]
+        for found in (ours, *question["peers"]):
+            first, again = f"{found['first_s']:.2f} s", f"{found['again_s']:.2f} s"
+            who = f"{found['peer']}, {found['origin']}"
+            said = ratios if found is ours else ""
+            peak = f"{found['peak_bytes'] / 1e6:,.0f} MB"
+            yield names[question["question"]], who, first, again, peak, said
+
+
+def _scaling(result: Result) -> Rows:
+    for size in result["sizes"]:
+        fold = f"{size['fold_events_per_second'] / 1e6:.1f} M"
+        learners = f"{size['learners']:,}"
+        yield learners, f"{size['triangle_ms']:.3g} ms", fold, size["bytes_per_learner"]
+    found = result["exponents"]
+    folds = f"{found['fold']}; from 5 million on {found['fold_from_5_million']}"
+    yield "fitted exponent", found["triangle"], folds, found["memory"]
+
+
+def _startup(result: Result) -> Rows:
+    names = {
+        "python": "the interpreter alone",
+        "help": "`homeroom --help`",
+        "query": "`homeroom query retention --data DIR --json -`",
+    }
+    for name, times in result["commands"].items():
+        imports = times.get("imports_ms", {})
+        longest = ", ".join(f"{k} {v:.0f}" for k, v in list(imports.items())[1:6])
+        wanted = f"{times['wanted_ms']} ms" if "wanted_ms" in times else ""
+        yield names[name], _ms(times), _ms(times, "max_ms"), wanted, longest
+
+
+_TIMES = ("median", "P99", "max")
+_RATIOS = ("quickest query of a peer", "ratio", "quickest laid out by hand", "ratio")
+_TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
+    "triangle": (("question", *_TIMES, *_RATIOS), _triangle),
+    "recurring": (("question", "median", "P99", "quickest query of the peer", "ratio"), _recurring),
+    "fold": (("load", "way", "events a batch", "threads", "events/s a core"), _fold),
+    "statements": (
+        ("who", "form", "statements/s", "a second of processor time", "wanted"),
+        _statements,
+    ),
+    "scan": (("file", "way", "median", "events/s", "peak memory", "ratio"), _scan),
+    "history": (
+        ("question", "who", "first answer", "again", "peak memory", "ratio, first / again"),
+        _history,
+    ),
+    "scaling": (
+        ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
+        _scaling,
+    ),
+    "startup": (("command", "median", "max", "wanted", "imports, ms"), _startup),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Each benchmark at a size where nothing is measured, run once for all tests of it."""
+
+import functools
+import json
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from tests.tree import ROOT
+
+SIZES = {
+    "fold": ["--learners", "2000", "--events", "5000", "--days", "70"],
+    "statements": ["--statements", "1500", "--runs", "1"],
+    "scan": [
+        "--events",
+        "9000",
+        "--learners",
+        "300",
+        "--runs",
+        "1",
+        "--ways",
+        "homeroom",
+        "duckdb",
+    ],
+    "history": ["--events", "20000", "--learners", "900", "--runs", "1"],
+    "scaling": ["--sizes", "1000", "4000", "--days", "70", "--runs", "2"],
+    "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],
+    "triangle": ["--learners", "2000", "--days", "70", "--runs", "2"],
+    "recurring": ["--learners", "2000", "--days", "70"],
+}
+_WITH_FILES = ("statements", "scan", "history", "startup")
+
+
+@functools.cache
+def result_of(name: str) -> dict[str, Any]:
+    """Run a benchmark as a person does, and return its document."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = ["--workdir", folder] if name in _WITH_FILES else []
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks", name, "--json", *SIZES[name], *place],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
