@@ -16,6 +16,7 @@ import numpy as np
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch
 from homeroom.events.texts import sealed
+from homeroom.limits import PARTITIONS
 from homeroom.state.state import COURSE, State, enrolment_keys
 from homeroom.state.table import Partition, SubjectTable
 from homeroom.state.zones import DAY_ZERO, load_zone
@@ -205,7 +206,7 @@ def _rows(table: SubjectTable, texts: dict[str, list[str]]) -> dict[tuple[int, i
         for row in range(partition.rows):
             key = (int(partition.key_hi[row]), int(partition.key_lo[row]))
             assert key not in rows, "a key has one row"
-            assert key[0] >> 60 == number, "a row lies in the partition of its key"
+            assert key[0] * PARTITIONS >> 64 == number, "a row lies in the partition of its key"
             rows[key] = _row(partition, row, texts)
     return rows
 

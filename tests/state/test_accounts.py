@@ -58,7 +58,7 @@ def content(table: SubjectTable) -> Days:
     for number, partition in enumerate(table.partitions):
         partition.check_invariants()
         for row in range(partition.rows):
-            assert int(partition.key_hi[row]) >> 60 == number
+            assert int(partition.key_hi[row]) * PARTITIONS >> 64 == number
             held = partition.words[ANY][:, row]
             days = {
                 (partition.first_word + word) * 63 + bit

@@ -16,7 +16,7 @@ def drawn(rng: np.random.Generator, count: int, distinct: int) -> tuple[np.ndarr
     All keys are of one partition, as those that are sorted at once are.
     """
     keys = rng.integers(0, 1 << 64, (max(distinct // 2, 1), 2), np.uint64)
-    keys[:, 0] = keys[:, 0] // PARTITIONS + np.uint64((1 << 64) // PARTITIONS * 11)
+    keys[:, 0] = keys[:, 0] // PARTITIONS + np.uint64((1 << 64) // PARTITIONS * (PARTITIONS - 1))
     keys[1::3, 0] = keys[: len(keys[1::3]), 0]  # the same upper half under other lower ones
     who = rng.integers(0, len(keys), count)
     columns = (

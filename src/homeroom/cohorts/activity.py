@@ -20,6 +20,7 @@ from homeroom.events.model import TRACKS, Int8s, Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
 from homeroom.state import sorting
+from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Segment
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import ANY, Partition, SubjectTable
@@ -107,6 +108,7 @@ class ColumnActivity:
         self._words = {
             id(b): [track_words(p, b.tracks) for p in table.partitions] for b in behaviours
         }
+        self._pieces = [periods.pieces(p.first_word, p.word_count) for p in table.partitions]
 
     def blocks(self) -> Sequence[tuple[int, int, int]]:
         """Return the blocks: partition, first and end row."""
@@ -119,10 +121,9 @@ class ColumnActivity:
     def bits(self, block: tuple[int, int, int], behaviour: Selection) -> Bits:
         """Return fresh bits of a block."""
         number, start, end = block
-        partition = self._table.partitions[number]
         found = np.zeros((LEAD + self._periods.count, (end - start + 63) // 64), np.uint64)
-        pieces = self._periods.pieces(partition.first_word, partition.word_count)
-        kernels.bits_of_columns(self._words[id(behaviour)][number], start, end, pieces, found)
+        words, pieces = self._words[id(behaviour)][number], self._pieces[number]
+        kernels.bits_of_columns(words, start, end, pieces, found)
         mask = self._masks[id(behaviour)][number]
         if mask is not None:
             kernels.mask_bits(mask, start, end, found)
@@ -231,7 +232,7 @@ class Roster:
 
     def _located(self, state: State) -> Iterator[tuple[Partition, int, Int32s]]:
         """Give for each partition the number of its first learner, and its learners' rows."""
-        partition_of = (self.key_hi >> np.uint64(65 - PARTITIONS.bit_length())).astype(np.int64)
+        partition_of = (self.key_hi >> PARTITION_SHIFT).astype(np.int64)
         bounds = np.searchsorted(partition_of, np.arange(PARTITIONS + 1))
         for number, partition in enumerate(state.learners.partitions):
             first, end = int(bounds[number]), int(bounds[number + 1])

@@ -9,7 +9,6 @@ before the first shown one, which lifecycle needs.
 
 import bisect
 import datetime as dt
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,33 +90,28 @@ class Periods:
         Returns (starts, word, bits): row p is met by a bit of ``bits[j]`` in word ``word[j]`` (counted from
         ``first_word``), for j in ``starts[p]:starts[p + 1]``.
         """
-        edges = [first_word * limits.DAYS_PER_WORD, *(int(d) for d in self.days)]
-        starts, words, bits = [0], [], []
-        for low, high in itertools.pairwise(edges):
-            for word in range(
-                max(low // limits.DAYS_PER_WORD, first_word), first_word + word_count
-            ):
-                base = word * limits.DAYS_PER_WORD
-                if base >= high:
-                    break
-                mask = _ones(high - base) & ~_ones(low - base)
-                if mask:
-                    words.append(word - first_word)
-                    bits.append(mask)
-            starts.append(len(words))
-        return (
-            sealed(np.array(starts, np.int64)),
-            sealed(np.array(words, np.int64)),
-            sealed(np.array(bits, np.uint64)),
-        )
+        days = limits.DAYS_PER_WORD
+        edges = np.concatenate([[first_word * days], self.days])
+        low, high = np.maximum(edges[:-1], first_word * days), edges[1:]
+        first = low // days
+        last = np.minimum((high - 1) // days, first_word + word_count - 1)
+        widths = np.where(low < high, np.maximum(last - first + 1, 0), 0)
+        starts = np.concatenate([[0], np.cumsum(widths)])
+        row = np.repeat(np.arange(len(widths)), widths)
+        words = first[row] + np.arange(len(row)) - starts[row]
+        base = words * days
+        bits = _ones(high[row] - base) & ~_ones(low[row] - base)
+        return sealed(starts), sealed(words - first_word), sealed(bits)
 
     def of_days(self, days: npt.NDArray[Any]) -> Int64s:
         """Return the shown period of each local day, -1 for those before and ``count`` for those after."""
         return np.clip(np.searchsorted(self.days[1:], days, side="right") - 1, -1, self.count)
 
 
-def _ones(bits: int) -> int:
-    return (1 << min(max(bits, 0), limits.DAYS_PER_WORD)) - 1
+def _ones(bits: Int64s) -> npt.NDArray[np.uint64]:
+    """Return words with so many of their lowest bits set, at most all that stand for days."""
+    count = np.clip(bits, 0, limits.DAYS_PER_WORD).astype(np.uint64)
+    return (np.uint64(1) << count) - np.uint64(1)
 
 
 def make_periods(

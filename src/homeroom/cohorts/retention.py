@@ -63,9 +63,12 @@ def masked_triangle(
         for partition, mask in zip(table.partitions, masks, strict=True)
         if partition.rows
     ]
-    # Partitions mostly hold the same words, and cutting them is Python: once for each layout, not for each partition.
-    layouts = {(p.first_word, p.word_count): _shown_pieces(p, periods) for p, _ in parts}
-    cut = {layout: triangles.cut_segments(pieces, layout[1]) for layout, pieces in layouts.items()}
+    # Partitions mostly hold the same words: these are cut once for each layout, not for each partition.
+    layouts = {(p.first_word, p.word_count): p for p, _ in parts}
+    cut = {
+        layout: triangles.cut_segments(_shown_pieces(p, periods), p.word_count)
+        for layout, p in layouts.items()
+    }
 
     def add(part: tuple[Partition, Int8s | None], counts: Counts) -> None:
         partition, mask = part

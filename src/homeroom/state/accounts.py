@@ -6,7 +6,7 @@ long as the scan, and the pseudonym is worked out once, when an account is new. 
 partitions of their pseudonyms and are clustered by first day (`AccountTable.subjects`), and what the scan needed to
 find them is dropped.
 
-What an event still needs after hashing fits two words: 100 bits that tell accounts apart (four choose the partition,
+What an event still needs after hashing fits two words: 99 bits that tell accounts apart (three choose the partition,
 96 stand in its index, `homeroom.state.buckets`) and sixteen for the day. Two of a hundred million accounts become one
 by chance in one scan of 10^14. First and last day follow from the words and are not kept.
 
@@ -35,7 +35,7 @@ from homeroom.state.buckets import (
     refill,
     rows_max,
 )
-from homeroom.state.fold import group_by_partition
+from homeroom.state.fold import PARTITION_SHIFT, group_by_partition
 from homeroom.state.instructions import highest_bit, lowest_bit
 from homeroom.state.paging import new_words
 from homeroom.state.running import Run, Task
@@ -44,7 +44,6 @@ from homeroom.state.zones import DAY_MS, Zone, local_days
 
 __all__ = ["AccountPartition", "AccountTable", "Times", "Window"]
 
-SHIFT: Final = np.uint64(64 - PARTITIONS.bit_length() + 1)
 BUCKETS_FIRST: Final = 32
 WORDS_MAX: Final = (1 << DAY_BITS) // DAYS_PER_WORD + 1
 Days: TypeAlias = npt.NDArray[np.uint16]
@@ -209,7 +208,7 @@ class AccountTable:
         first, count = words[0], words[-1] + 1 - words[0]
         key_hi = _taken(parts, "key_hi")
         order, starts = np.empty(len(key_hi), np.int64), np.zeros(PARTITIONS + 1, np.int64)
-        group_by_partition(key_hi, SHIFT, starts, order)
+        group_by_partition(key_hi, starts, order)
         first_day, last_day = np.zeros(len(key_hi), np.uint16), np.zeros(len(key_hi), np.uint16)
         _find_days(parts, run, first_day, last_day)
         targets = [(p, order[starts[p] : starts[p + 1]]) for p in range(PARTITIONS)]
@@ -343,13 +342,13 @@ def _group(hashes, about, zone, starts, met, by_partition):
         first_ms, last_ms = min(first_ms, t), max(last_ms, t)
         met[day // np.uint64(DAYS_PER_WORD)] = True
         hi[i] = (hi[i] & ~DAY_MASK) | day
-        starts[(hi[i] >> SHIFT) + np.uint64(1)] += 1
+        starts[(hi[i] >> PARTITION_SHIFT) + np.uint64(1)] += 1
     for p in range(1, len(starts)):
         starts[p] += starts[p - 1]
     place = starts[:-1].copy()
     for i in range(len(hi)):
         if status[i] == FINE:
-            p = hi[i] >> SHIFT
+            p = hi[i] >> PARTITION_SHIFT
             at = place[p]
             to_hi[at] = hi[i]
             to_lo[at] = lo[i]

@@ -1,30 +1,35 @@
 """The loops that fold events into columns.
 
 Every update is a join (an OR, a minimum, a maximum, a greatest tuple), so folding an event twice, late, or in
-another order ends in the same columns. The loops walk one partition at a time, whose columns stay in the
-processor's cache; that is where the speed comes from, not from the loop itself.
+another order ends in the same columns. The rows that a batch touches lie anywhere in a table that no cache holds;
+the speed comes from asking for the memory of a row some events before it is needed, so that the waits overlap.
 """
 
 import numba
 import numpy as np
 
-from homeroom.limits import DAYS_PER_WORD
+from homeroom.limits import DAYS_PER_WORD, PARTITIONS
+from homeroom.state.instructions import prefetch, set_bits
 
-__all__ = ["fold_attribute", "fold_days", "fold_track", "group_by_partition"]
+__all__ = ["PARTITION_SHIFT", "fold_attribute", "fold_days", "fold_tracks", "group_by_partition"]
 
+PARTITION_SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())
+"""A subject lies in partition ``key_hi >> PARTITION_SHIFT``."""
 _DAYS = DAYS_PER_WORD
+_AHEAD = 16
+"""Events between asking for the memory of a row and writing to it."""
 
 
 @numba.njit(cache=True, nogil=True)
-def group_by_partition(key_hi, shift, starts, order):
+def group_by_partition(key_hi, starts, order):
     """Sort event numbers by the top bits of their keys: ``order[starts[p]:starts[p + 1]]`` are those of p."""
     for i in range(len(key_hi)):
-        starts[(key_hi[i] >> shift) + np.uint64(1)] += 1
+        starts[(key_hi[i] >> PARTITION_SHIFT) + np.uint64(1)] += 1
     for p in range(1, len(starts)):
         starts[p] += starts[p - 1]
     place = starts[:-1].copy()
     for i in range(len(key_hi)):
-        p = key_hi[i] >> shift
+        p = key_hi[i] >> PARTITION_SHIFT
         order[place[p]] = i
         place[p] += 1
 
@@ -32,7 +37,15 @@ def group_by_partition(key_hi, shift, starts, order):
 @numba.njit(cache=True, nogil=True)
 def fold_days(rows, events, days, first_word, words, start_day, last_day):
     """OR each event's day bit into ``words[word - first_word, row]``; move first and last day."""
+    words_at, room = words.ctypes.data, words.shape[1]
+    start_at, last_at = start_day.ctypes.data, last_day.ctypes.data
+    end = len(events) - 1
     for i in range(len(events)):
+        soon = min(i + _AHEAD, end)
+        ahead = rows[soon]
+        prefetch(words_at + 8 * ((days[events[soon]] // _DAYS - first_word) * room + ahead))
+        prefetch(start_at + 4 * ahead)
+        prefetch(last_at + 4 * ahead)
         row = rows[i]
         day = days[events[i]]
         word = day // _DAYS
@@ -42,20 +55,33 @@ def fold_days(rows, events, days, first_word, words, start_day, last_day):
 
 
 @numba.njit(cache=True, nogil=True)
-def fold_track(rows, events, days, tracks, track, first_word, words):
-    """OR the day bits of the events of one track."""
+def fold_tracks(rows, events, days, tracks, first_word, room, addresses):
+    """OR each event's day bit into the word of its track.
+
+    ``addresses[track]`` is where the words of a track begin, uint64 of shape (words, room) for each.
+    """
+    end = len(events) - 1
     for i in range(len(events)):
+        soon = events[min(i + _AHEAD, end)]
+        word = days[soon] // _DAYS
+        ahead = (word - first_word) * room + rows[min(i + _AHEAD, end)]
+        prefetch(addresses[tracks[soon]] + 8 * ahead)
         event = events[i]
-        if tracks[event] == track:
-            day = days[event]
-            word = day // _DAYS
-            words[word - first_word, rows[i]] |= np.uint64(1) << np.uint64(day - word * _DAYS)
+        day = days[event]
+        word = day // _DAYS
+        place = addresses[tracks[event]] + 8 * ((word - first_word) * room + rows[i])
+        set_bits(place, np.uint64(1) << np.uint64(day - word * _DAYS))
 
 
 @numba.njit(cache=True, nogil=True)
 def fold_attribute(rows, events, time_ms, codes, tie, column_codes, column_ms):
     """Keep each row's value of the greatest (time, hash of the value); ``tie[code]`` is that hash."""
+    codes_at, ms_at = column_codes.ctypes.data, column_ms.ctypes.data
+    end = len(events) - 1
     for i in range(len(events)):
+        ahead = rows[min(i + _AHEAD, end)]
+        prefetch(codes_at + 4 * ahead)
+        prefetch(ms_at + 8 * ahead)
         event = events[i]
         code = codes[event]
         if code < 0:

@@ -19,6 +19,7 @@ from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
 from homeroom.state import sorting
+from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.running import Run, Task
 
 __all__ = ["EVENT_COLUMNS", "Column", "Segment", "SegmentReport", "build_segment", "joined_columns"]
@@ -135,7 +136,7 @@ class _Sorted:
 
 def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int64s]:
     """Deal events out to partitions; return the columns, and where each partition's events start."""
-    partition = (columns["key_hi"] >> np.uint64(65 - PARTITIONS.bit_length())).astype(np.uint8)
+    partition = (columns["key_hi"] >> PARTITION_SHIFT).astype(np.uint8)
     starts = np.zeros(PARTITIONS + 1, np.int64)
     starts[1:] = np.cumsum(np.bincount(partition, minlength=PARTITIONS))
     dealt = {name: np.empty_like(column) for name, column in columns.items()}

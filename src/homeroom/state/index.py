@@ -4,13 +4,21 @@ A dictionary of Python objects would cost a hundred bytes and a microsecond a le
 + 1, 0 is empty) and linear probing starts at the key's low bits; the key itself is a keyed hash already, so no
 second hash is needed and nobody outside can choose keys that collide. Keys are compared whole: a row is found by all
 128 bits. Nothing is ever deleted from an index; a row that moves only has its number rewritten.
+
+Slots and keys of a large table lie in memory, not in a cache, so a lookup is two waits. Both are asked for in time:
+the slot of the event after next, so to speak, and the key of the next one.
 """
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from homeroom.state.instructions import prefetch
+
 __all__ = ["find_or_add", "find_rows", "new_slots", "refill", "slots_needed"]
+
+_AHEAD = 12
+"""Events between asking for a slot, asking for the key that it names, and comparing it."""
 
 
 def slots_needed(rows: int) -> int:
@@ -41,8 +49,15 @@ def find_or_add(slots, key_hi, key_lo, rows, events, new_hi, new_lo, found):
     ``key_hi`` and ``key_lo`` must have room for every event to be a new row.
     """
     mask = np.uint64(len(slots) - 1)
+    slots_at, hi_at, lo_at = slots.ctypes.data, key_hi.ctypes.data, key_lo.ctypes.data
+    last = len(events) - 1
     for i in range(len(events)):
         event = events[i]
+        far = new_lo[events[min(i + 2 * _AHEAD, last)]] & mask
+        prefetch(slots_at + np.int64(far) * 4)
+        near = slots[new_lo[events[min(i + _AHEAD, last)]] & mask] - 1
+        prefetch(lo_at + np.int64(near) * 8)
+        prefetch(hi_at + np.int64(near) * 8)
         hi = new_hi[event]
         lo = new_lo[event]
         slot = lo & mask

@@ -9,7 +9,7 @@ sorted segments are compared in one walk.
 import numba
 import numpy as np
 
-from homeroom.limits import PARTITIONS
+from homeroom.state.fold import PARTITION_SHIFT
 
 __all__ = [
     "bucket_bits",
@@ -22,9 +22,6 @@ __all__ = [
     "subject_starts",
     "union_keys",
 ]
-
-
-_PARTITION_BITS = PARTITIONS.bit_length() - 1
 
 
 def bucket_bits(events: int) -> int:
@@ -93,7 +90,7 @@ def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):
     """
     buckets = 1 << bits
     shift = np.uint64(64 - bits)
-    top = np.uint64(_PARTITION_BITS)
+    top = np.uint64(64) - PARTITION_SHIFT
     starts = np.zeros(buckets + 1, np.int64)
     for i in range(len(key_hi)):
         bucket = np.int64((key_hi[i] << top) >> shift) if bits else 0

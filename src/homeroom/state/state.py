@@ -18,6 +18,7 @@ from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, UInt64s
 from homeroom.state.fingerprint import hash_rows, table_fingerprint
+from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Column, Segment, build_segment, joined_columns
 from homeroom.state.running import Run, Sequential
 from homeroom.state.table import RowBatch, SubjectTable
@@ -36,7 +37,7 @@ __all__ = [
 
 COURSE = "course"
 """The attribute that names an enrolment's course run."""
-_PARTITION_BITS = np.uint64((limits.PARTITIONS - 1) << (65 - limits.PARTITIONS.bit_length()))
+_PARTITION_BITS = np.uint64(limits.PARTITIONS - 1) << PARTITION_SHIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class State:
     def fold(self, batch: EventBatch) -> None:
         """Take a batch for the tables and for history.
 
-        Small batches wait for each other: folding a few hundred events at a time into sixteen partitions would cost
+        Small batches wait for each other: folding a few hundred events at a time into partitions would cost
         more in calls than in work.
         """
         self._waiting.append(batch)

@@ -1,7 +1,6 @@
 """A subject table: one row a learner (or an enrolment), one array a column, every column a join.
 
-Rows lie in ``limits.PARTITIONS`` partitions by the top bits of the key, so that threads need no locks and a
-partition's index fits a cache. Within a partition rows are *clustered by first day*: then all rows of one start
+Rows lie in ``limits.PARTITIONS`` partitions by the top bits of the key, so that threads need no locks. Within a partition rows are *clustered by first day*: then all rows of one start
 period are neighbours, and a retention triangle is a positional popcount over contiguous words. Clustering is done
 now and then (`SubjectTable.cluster`); rows that came or moved since then are found by `Partition.displaced` and take
 a slower way.
@@ -31,7 +30,6 @@ ANY = "any"
 NO_DAY = np.iinfo(np.int32).max
 _Word = TypeVar("_Word", bound=np.generic)
 _NEVER = np.iinfo(np.int64).min
-_SHIFT = np.uint64(64 - PARTITIONS.bit_length() + 1)
 _STEP_ROWS = 1 << 16
 """Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
 
@@ -154,16 +152,19 @@ class Partition:
             self.last_day,
         )
         if batch.tracks is not None:
-            for code in np.flatnonzero(np.bincount(batch.tracks[events])):
-                words = self._track(batch.track_names[code])
-                fold.fold_track(
-                    rows, events, batch.days, batch.tracks, code, self.first_word, words
-                )
+            self._fold_tracks(batch, events, rows, batch.tracks)
         for name, codes in batch.attributes.items():
             column, set_ms = self._attribute(name)
             fold.fold_attribute(
                 rows, events, batch.time_ms, codes, batch.ties[name], column, set_ms
             )
+
+    def _fold_tracks(self, batch: RowBatch, events: Int64s, rows: Int32s, tracks: UInt8s) -> None:
+        addresses = np.zeros(len(batch.track_names), np.int64)
+        for code in np.flatnonzero(np.bincount(tracks[events])):
+            addresses[code] = self._track(batch.track_names[code]).ctypes.data
+        room = len(self.key_hi)
+        fold.fold_tracks(rows, events, batch.days, tracks, self.first_word, room, addresses)
 
     def _track(self, name: str) -> UInt64s:
         if name not in self.words:
@@ -267,7 +268,7 @@ class SubjectTable:
         )
         starts = np.zeros(PARTITIONS + 1, np.int64)
         order = np.empty(len(batch.days), np.int64)
-        fold.group_by_partition(batch.key_hi, _SHIFT, starts, order)
+        fold.group_by_partition(batch.key_hi, starts, order)
 
         def task(number: int) -> Task:
             events = order[starts[number] : starts[number + 1]]

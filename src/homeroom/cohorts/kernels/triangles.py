@@ -11,7 +11,6 @@ segment" to the segment's top bit, so periods of any kind cost four operations m
 two words (a month, a week from Sunday) is counted apart, by testing both.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -22,7 +21,7 @@ from homeroom.cohorts.kernels.vectors import (
     BLOCK_WORDS,
     PLANES,
     add_block,
-    add_masked_block,
+    add_part,
     spread_planes,
 )
 from homeroom.events.texts import sealed
@@ -36,7 +35,7 @@ __all__ = [
     "segment_triangle",
 ]
 
-SCRATCH_WORDS = PLANES * 8 + 16 + BLOCK_WORDS
+SCRATCH_WORDS = PLANES * 8 + 16
 """Words that `count_segments` needs to work in, zeroed."""
 _BLOCKS_MAX = (1 << PLANES) // 16 - 1
 
@@ -61,34 +60,36 @@ class Segments(NamedTuple):
     split_bits: npt.NDArray[np.uint64]
 
 
-def cut_segments(pieces: Sequence[npt.NDArray[np.generic]], word_count: int) -> Segments:
+def cut_segments(
+    pieces: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]],
+    word_count: int,
+) -> Segments:
     """Cut words into segments. ``pieces`` = (starts, word, bits) as `Periods.pieces` writes them, shown ones only."""
-    starts, words, bits = (part.tolist() for part in pieces)
-    low, top = [0] * word_count, [0] * word_count
-    period = np.full((word_count, 64), -1, np.int64)
-    first_word = np.full(len(starts) - 1, word_count, np.int64)
-    split, split_bits = [], []
-    for p in range(len(starts) - 1):
-        places = range(starts[p], starts[p + 1])
-        if places:
-            first_word[p] = words[places[0]]
-        if len(places) == 1:
-            word, mask = words[places[0]], bits[places[0]]
-            highest = mask.bit_length() - 1
-            top[word] |= 1 << highest
-            low[word] |= mask ^ (1 << highest)
-            period[word, highest] = p
-        elif places:
-            split.append((p, words[places[0]], words[places[1]]))
-            split_bits.append((bits[places[0]], bits[places[1]]))
+    starts, words, bits = pieces
+    widths = np.diff(starts)
+    periods = np.arange(len(widths))
+    first_word = np.full(len(widths), word_count, np.int64)
+    first_word[widths > 0] = words[starts[:-1][widths > 0]]
     first_word = np.minimum.accumulate(first_word[::-1])[::-1]
+    whole, split = periods[widths == 1], periods[widths > 1]
+    word, mask = words[starts[whole]], bits[starts[whole]]
+    lowest = mask & (~mask + np.uint64(1))
+    # The bits of a period are neighbours, so its highest one follows from their number.
+    highest = np.bitwise_count(lowest - np.uint64(1)).astype(np.int64) + np.bitwise_count(mask) - 1
+    top_bits = np.uint64(1) << highest.astype(np.uint64)
+    low, top = np.zeros(word_count, np.uint64), np.zeros(word_count, np.uint64)
+    np.bitwise_or.at(top, word, top_bits)
+    np.bitwise_or.at(low, word, mask ^ top_bits)
+    period = np.full((word_count, 64), -1, np.int64)
+    period[word, highest] = whole
+    halves = starts[split]
     return Segments(
-        sealed(np.array(low, np.uint64)),
-        sealed(np.array(top, np.uint64)),
+        sealed(low),
+        sealed(top),
         sealed(period),
         sealed(first_word),
-        sealed(np.array(split, np.int64).reshape(-1, 3)),
-        sealed(np.array(split_bits, np.uint64).reshape(-1, 2)),
+        sealed(np.stack([split, words[halves], words[halves + 1]], axis=1)),
+        sealed(np.stack([bits[halves], bits[halves + 1]], axis=1)),
     )
 
 
@@ -113,25 +114,15 @@ def count_segments(words, low, top, mask, start, end, scratch, counts):
     shape (SCRATCH_WORDS,), fit for the next call on return.
     """
     planes = scratch[: PLANES * 8]
-    fields = scratch[PLANES * 8 : PLANES * 8 + 16]
-    tail = scratch[PLANES * 8 + 16 :]
+    fields = scratch[PLANES * 8 :]
     at = start
     while at < end:
-        blocks = 0
-        while blocks < _BLOCKS_MAX and at + BLOCK_WORDS <= end:
-            if mask is None:
-                add_block(words, at, low, top, planes)
-            else:
-                add_masked_block(words, at, low, top, mask, planes)
+        blocks = min((end - at) // BLOCK_WORDS, _BLOCKS_MAX)
+        for _ in range(blocks):
+            add_block(words, at, low, top, mask, planes)
             at += BLOCK_WORDS
-            blocks += 1
-        if at < end and blocks < _BLOCKS_MAX:  # less than a block is left: pad it with zeros
-            for i in range(BLOCK_WORDS):
-                tail[i] = 0
-            for i in range(end - at):
-                if mask is None or mask[at + i] != 0:
-                    tail[i] = words[at + i]
-            add_block(tail, 0, low, top, planes)
+        if at < end and blocks < _BLOCKS_MAX:
+            add_part(words, at, end - at, low, top, mask, planes)
             at = end
         _read_out(planes, fields, counts)
 

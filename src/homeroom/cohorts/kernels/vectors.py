@@ -19,7 +19,7 @@ __all__ = [
     "BLOCK_WORDS",
     "PLANES",
     "add_block",
-    "add_masked_block",
+    "add_part",
     "popcount",
     "spread_planes",
     "test_64_words",
@@ -39,6 +39,7 @@ _instruction: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_I64, LANES)
+_BYTES = ir.VectorType(_I8, LANES)
 
 
 def _data(context: Any, builder: Any, array_type: Any, value: Any) -> Any:
@@ -91,17 +92,24 @@ def _add_inputs(builder: Any, inputs: Sequence[Any], planes_pointer: Any) -> Non
         _store(builder, plane, planes_pointer, LANES * i)
 
 
-def _inputs(builder: Any, words: Any, start: Any) -> list[Any]:
+def _prefetch(builder: Any, base: Any, offset: int) -> None:
     kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])
+    ahead = builder.gep(base, [ir.Constant(_I64, offset + _PREFETCH_WORDS)])
+    flags = [ir.Constant(_I32, v) for v in (0, 3, 1)]  # read, keep in all caches, data
     prefetch = _external(builder, kind, "llvm.prefetch.p0")
-    base = builder.gep(words, [start])
-    vectors = []
-    for i in range(INPUTS):
-        ahead = builder.gep(base, [ir.Constant(_I64, LANES * i + _PREFETCH_WORDS)])
-        flags = [ir.Constant(_I32, v) for v in (0, 3, 1)]  # read, keep in all caches, data
-        builder.call(prefetch, [builder.bitcast(ahead, _I8.as_pointer()), *flags])
-        vectors.append(_load(builder, base, LANES * i))
-    return vectors
+    builder.call(prefetch, [builder.bitcast(ahead, _I8.as_pointer()), *flags])
+
+
+def _load_first(builder: Any, base: Any, offset: int, chosen: Any, kind: Any) -> Any:
+    """Load the lanes that are chosen, and never touch the memory of the others; they are 0."""
+    pointer = builder.bitcast(builder.gep(base, [ir.Constant(_I64, offset)]), kind.as_pointer())
+    width = kind.element.width
+    name = f"llvm.masked.load.v{LANES}i{width}.p0"
+    load = _external(
+        builder, ir.FunctionType(kind, [kind.as_pointer(), _I32, chosen.type, kind]), name
+    )
+    zeros = ir.Constant(kind, [0] * LANES)
+    return builder.call(load, [pointer, ir.Constant(_I32, 1), chosen, zeros])
 
 
 def _any_of_segments(builder: Any, vector: Any, low: Any, top: Any) -> Any:
@@ -121,48 +129,71 @@ def _spread(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), lanes)
 
 
+def _emit_add(builder: Any, vectors: Sequence[Any], low: Any, top: Any, target: Any) -> None:
+    """Add vectors of words, or of their segments where ``low`` is not zero."""
+    with builder.if_else(builder.icmp_unsigned("==", low, ir.Constant(_I64, 0))) as (days, wider):
+        with days:
+            _add_inputs(builder, vectors, target)
+        with wider:
+            low_bits, top_bits = _spread(builder, low), _spread(builder, top)
+            met = [_any_of_segments(builder, vector, low_bits, top_bits) for vector in vectors]
+            _add_inputs(builder, met, target)
+
+
 @_instruction
-def add_block(typingctx, words, start, low, top, planes):  # noqa: ARG001 - Numba hands in types
+def add_block(typingctx, words, start, low, top, mask, planes):  # noqa: ARG001 - Numba hands in types
     """Add ``words[start:start + BLOCK_WORDS]``, uint64, into ``planes``, uint64 of shape (PLANES * 8,).
 
     Of each word only its segments are added: the bit ``top`` of a segment, if it or any bit ``low`` of it is set.
+    With ``low`` = 0 every bit is a segment, and whole words are added, whatever ``top``. ``mask`` is None, or int8 by
+    word: -1 for those that count, 0 for the others.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = _data(context, builder, signature.args[0], args[0])
-        target = _data(context, builder, signature.args[4], args[4])
-        low_bits, top_bits = _spread(builder, args[2]), _spread(builder, args[3])
-        vectors = [
-            _any_of_segments(builder, v, low_bits, top_bits)
-            for v in _inputs(builder, data, args[1])
-        ]
-        _add_inputs(builder, vectors, target)
-        return context.get_dummy_value()
-
-    return types.void(words, types.int64, types.uint64, types.uint64, planes), codegen
-
-
-@_instruction
-def add_masked_block(typingctx, words, start, low, top, mask, planes):  # noqa: ARG001 - Numba hands in types
-    """Do as `add_block` for the rows whose ``mask``, int8, is -1; it must be 0 for the others."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = _data(context, builder, signature.args[0], args[0])
-        low_bits, top_bits = _spread(builder, args[2]), _spread(builder, args[3])
-        chosen = builder.gep(_data(context, builder, signature.args[4], args[4]), [args[1]])
+        base = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
         target = _data(context, builder, signature.args[5], args[5])
-        narrow = ir.VectorType(_I8, LANES)
-        vectors = [
-            builder.and_(
-                _any_of_segments(builder, vector, low_bits, top_bits),
-                builder.sext(_load(builder, chosen, LANES * i, narrow), _VECTOR),
-            )
-            for i, vector in enumerate(_inputs(builder, data, args[1]))
-        ]
-        _add_inputs(builder, vectors, target)
+        vectors = []
+        for i in range(INPUTS):
+            _prefetch(builder, base, LANES * i)
+            vectors.append(_load(builder, base, LANES * i))
+        if not isinstance(mask, types.NoneType):
+            chosen = builder.gep(_data(context, builder, signature.args[4], args[4]), [args[1]])
+            vectors = [
+                builder.and_(v, builder.sext(_load(builder, chosen, LANES * i, _BYTES), _VECTOR))
+                for i, v in enumerate(vectors)
+            ]
+        _emit_add(builder, vectors, args[2], args[3], target)
         return context.get_dummy_value()
 
     return types.void(words, types.int64, types.uint64, types.uint64, mask, planes), codegen
+
+
+@_instruction
+def add_part(typingctx, words, start, count, low, top, mask, planes):  # noqa: ARG001 - Numba hands in types
+    """Do as `add_block` for ``words[start:start + count]``, fewer than a block; nothing beyond is read."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        base = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+        target = _data(context, builder, signature.args[6], args[6])
+        left = _spread(builder, args[2])
+        places = [
+            ir.Constant(_VECTOR, [LANES * i + j for j in range(LANES)]) for i in range(INPUTS)
+        ]
+        present = [builder.icmp_signed("<", place, left) for place in places]
+        vectors = [
+            _load_first(builder, base, LANES * i, chosen, _VECTOR)
+            for i, chosen in enumerate(present)
+        ]
+        if not isinstance(mask, types.NoneType):
+            marks = builder.gep(_data(context, builder, signature.args[5], args[5]), [args[1]])
+            for i, chosen in enumerate(present):
+                mark = _load_first(builder, marks, LANES * i, chosen, _BYTES)
+                vectors[i] = builder.and_(vectors[i], builder.sext(mark, _VECTOR))
+        _emit_add(builder, vectors, args[3], args[4], target)
+        return context.get_dummy_value()
+
+    kinds = (words, types.int64, types.int64, types.uint64, types.uint64, mask, planes)
+    return types.void(*kinds), codegen
 
 
 @_instruction
