@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from homeroom.errors import QuestionError
+from homeroom.limits import PERIODS_MAX, TIME_MS_MAX, TIME_MS_MIN
 
 __all__ = [
     "Active",
@@ -43,6 +44,10 @@ Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 NUMBER_FIELDS = ("score", "progress", "duration_ms")
 TEXT_FIELDS = ("verb", "activity", "course", "track")
 FLAG_FIELDS = ("success", "completion")
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_INSTANTS = tuple(_EPOCH + dt.timedelta(milliseconds=ms) for ms in (TIME_MS_MIN, TIME_MS_MAX - 1))
+_DATES = tuple(instant.date() for instant in _INSTANTS)
+"""No event is older or newer, so no question needs to be."""
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,14 +128,7 @@ class Question(
 
     def check(self) -> None:
         """Raise `QuestionError` naming what makes no sense and what is allowed."""
-        if self.from_ and self.to and self.from_ > self.to:
-            raise QuestionError(f"from is {self.from_}, after to, {self.to}; exchange them")
-        if self.timezone is not None:
-            zone(self.timezone)
-        if self.as_of is not None and self.as_of.tzinfo is None:
-            raise QuestionError(
-                f"as_of is {self.as_of.isoformat()} without a zone; add Z or an offset such as +02:00"
-            )
+        self._check_times()
         if self.breakdown in (*NUMBER_FIELDS, *FLAG_FIELDS):
             raise QuestionError(
                 f"breakdown is {self.breakdown}; break down by course, track, verb, activity or "
@@ -139,6 +137,25 @@ class Question(
         for place, conditions in self._conditions().items():
             for condition in conditions:
                 condition.check(place)
+
+    def _check_times(self) -> None:
+        for name, date in (("from", self.from_), ("to", self.to)):
+            if date is not None and not _DATES[0] <= date <= _DATES[1]:
+                raise QuestionError(f"{name} is {date}, must be from {_DATES[0]} to {_DATES[1]}")
+        if self.from_ and self.to and self.from_ > self.to:
+            raise QuestionError(f"from is {self.from_}, after to, {self.to}; exchange them")
+        if self.timezone is not None:
+            zone(self.timezone)
+        if self.as_of is None:
+            return
+        if self.as_of.tzinfo is None:
+            raise QuestionError(
+                f"as_of is {self.as_of.isoformat()} without a zone; add Z or an offset such as +02:00"
+            )
+        if not _INSTANTS[0] <= self.as_of <= _INSTANTS[1]:
+            raise QuestionError(
+                f"as_of is {self.as_of.isoformat()}, must be from {_DATES[0]} to {_DATES[1]}"
+            )
 
     def _conditions(self) -> dict[str, tuple[Condition, ...]]:
         return {"filters": self.filters}
@@ -189,6 +206,8 @@ class Retention(Question, frozen=True, kw_only=True, forbid_unknown_fields=True,
                     f"1, such as 1, 2-7, 8-30"
                 )
             last = end
+        if last > PERIODS_MAX:
+            raise QuestionError(f"brackets holds {last}, must be at most {PERIODS_MAX} periods")
         if self.align != "calendar":
             if self.mode == "recurring" or self.entry:
                 raise QuestionError(

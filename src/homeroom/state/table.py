@@ -1,9 +1,9 @@
 """A subject table: one row a learner (or an enrolment), one array a column, every column a join.
 
-Rows lie in ``limits.PARTITIONS`` partitions by the top bits of the key, so that threads need no locks. Within a partition rows are *clustered by first day*: then all rows of one start
-period are neighbours, and a retention triangle is a positional popcount over contiguous words. Clustering is done
-now and then (`SubjectTable.cluster`); rows that came or moved since then are found by `Partition.displaced` and take
-a slower way.
+Rows lie in ``limits.PARTITIONS`` partitions by the top bits of the key, so that threads need no locks. Within a
+partition rows are *clustered by first day*: then all rows of one start period are neighbours, and a retention
+triangle is a positional popcount over contiguous words. Clustering is done now and then (`SubjectTable.cluster`);
+rows that came or moved since then are found by `Partition.displaced` and take a slower way.
 
 Columns grow by doubling into fresh zeroed memory, whose pages cost nothing until they are written: a word or a
 track that nobody used takes no room. The way not taken is a list of chunks: growing would copy less, but every
