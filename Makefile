@@ -13,6 +13,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 # Byte code is written at first import, for what is really imported: compiling all of it takes longer than all tests.
+# An environment that forbids to write it would have every command compile its imports anew, a second each time.
+unexport PYTHONDONTWRITEBYTECODE
 SYNC := $(PIP) install --quiet --no-compile --require-hashes --requirement
 LOCKS := base dev docs benchmarks
 KERNELS := $(shell grep -rlE '^ *(import|from) numba' src/homeroom --include='*.py' 2>/dev/null)
