@@ -23,7 +23,7 @@ from homeroom.adapters.names import NameBook
 from homeroom.adapters.parquet import ScanFile, open_scan_file
 from homeroom.adapters.rejects import RejectsWriter
 from homeroom.adapters.scanning import Scanner
-from homeroom.adapters.sources import find_sources
+from homeroom.adapters.sources import PASSED_OVER, find_sources, refuse_overwriting
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
@@ -39,6 +39,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.door import Door
 from homeroom.events.instants import format_instant
 from homeroom.events.model import Reject
+from homeroom.events.sniff import CODECS
 from homeroom.events.vocabulary import VerbTable
 from homeroom.node import Node
 from homeroom.state.accounts import AccountTable
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Progress", "ReadFlags", "load", "open_directory", "read", "scan"]
 
 PathLike: TypeAlias = str | os.PathLike[str]
+Accept: TypeAlias = Callable[[Source], None]
 
 
 class Progress(Protocol):
@@ -133,7 +135,11 @@ class Dataset:
         return self.ask(parse_question({"question": kind, **written}))
 
 
-def read(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
+def read(
+    *inputs: Input,
+    accept: Accept | None = None,
+    **flags: Unpack[ReadFlags],
+) -> Dataset:
     """Read events and keep them in memory.
 
     Parameters
@@ -141,13 +147,14 @@ def read(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
     inputs : paths, patterns, directories, ``-`` for standard input, or Arrow tables
     flags : how to read them, see `ReadFlags`. Without ``timezone`` days are cut in UTC, without ``key`` the key in
         the user's configuration is used
+    accept : is shown what was read before anything is written, and may raise to refuse it
 
     Raises
     ------
     SourceError, MappingError, KeyFileError, QuestionError
         For what cannot be read at all. A bad event is no error: see ``source.rejected_by_reason``.
     """
-    _refuse_unknown(flags)
+    _check_flags(inputs, flags)
     timezone, key, names = flags.get("timezone"), flags.get("key"), flags.get("names")
     timezone = "UTC" if timezone is None else timezone
     zone(timezone)
@@ -159,12 +166,15 @@ def read(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
     reading = _Reading(inputs, options, flags.get("rejects"), flags.get("progress"))
     reading.into(node)
     node.state.settle()
+    source = reading.described(node.summary())
+    if accept is not None:
+        accept(source)
     if book is not None and names is not None:
         book.write(Path(names))
-    return Dataset(node, reading.described(node.summary()))
+    return Dataset(node, source)
 
 
-def scan(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
+def scan(*inputs: Input, accept: Accept | None = None, **flags: Unpack[ReadFlags]) -> Dataset:
     """Read only who was active when, from Parquet files, and keep nothing but days.
 
     For files too large to be kept: two columns are read, each event is folded where it lies, and no history is made.
@@ -174,14 +184,14 @@ def scan(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
     Parameters
     ----------
     inputs : paths, patterns or directories of Parquet files
-    flags : as for `read`; ``names``, ``codec`` and ``verbs`` say nothing to a scan and are refused
+    flags, accept : as for `read`; ``names``, ``codec`` and ``verbs`` say nothing to a scan and are refused
 
     Raises
     ------
     SourceError, MappingError, KeyFileError, QuestionError
         For what cannot be read at all, as for `read`.
     """
-    _refuse_unknown(flags)
+    _check_flags(inputs, flags)
     refused = [name for name in ("names", "codec", "verbs") if flags.get(name) is not None]
     if refused:
         raise SourceError(
@@ -196,13 +206,16 @@ def scan(*inputs: Input, **flags: Unpack[ReadFlags]) -> Dataset:
     state = State(load_zone(timezone), Dictionaries.under(secret), ThreadRun())
     state.learners = accounts.subjects(state.run)
     state.scanned_ms = scanned_ms
-    return Dataset(Node(state), replace(source, learners=state.learners.rows))
+    source = replace(source, learners=state.learners.rows)
+    if accept is not None:
+        accept(source)
+    return Dataset(Node(state), source)
 
 
 def load(
     directory: PathLike,
     *inputs: Input,
-    accept: Callable[[Source], None] | None = None,
+    accept: Accept | None = None,
     **flags: Unpack[ReadFlags],
 ) -> Dataset:
     """Add events to a data directory, all or nothing, and return it; ``source`` is what this load read.
@@ -211,7 +224,7 @@ def load(
     refused later; the key lies in the directory unless one is given. ``accept`` is called before anything is kept,
     and may raise to refuse.
     """
-    _refuse_unknown(flags)
+    _check_flags(inputs, flags)
     timezone, key, names = flags.get("timezone"), flags.get("key"), flags.get("names")
     if timezone is not None:
         zone(timezone)
@@ -260,9 +273,10 @@ def open_directory(directory: PathLike) -> Dataset:
     place = DataDirectory(Path(directory))
     manifest = place.manifest()
     if manifest is None or manifest.load == 0:
+        why = " (no homeroom.json)" if manifest is None else ""
         raise DataDirectoryError(
-            f"{directory} holds nothing that was loaded (no homeroom.json); make it with homeroom load {directory} "
-            f"PATH, or restore it from a backup"
+            f"{directory} holds nothing that was loaded{why}; make it with homeroom load {directory} PATH, or restore "
+            f"it from a backup"
         )
     no_key = bytes(32)  # nothing new comes in, so nothing is hashed
     try:
@@ -337,8 +351,14 @@ class _Reading:
 
     def scanned(self, scanner: Scanner) -> tuple[Source, tuple[int, int]]:
         """Fold Parquet files into a scanner; return what was read, and the first and last instant."""
+        sources = find_sources(self._inputs)
+        for source in sources:
+            if source.passed_over:
+                self.note(PASSED_OVER.format(source.name))
         opened = [
-            open_scan_file(source, self._options.mapping) for source in find_sources(self._inputs)
+            open_scan_file(source, self._options.mapping)
+            for source in sources
+            if not source.passed_over
         ]
         files = [one for one in opened if isinstance(one, ScanFile)]
         self.begin(sum(file.size_bytes for file in files))
@@ -360,7 +380,7 @@ class _Reading:
         self.note(
             "scanned: repeated events were not looked for; they cannot change an answer from days"
         )
-        source = Source(
+        summary = Source(
             events_read=accepted + self._writer.count,
             events_accepted=accepted,
             events_duplicate=None,
@@ -370,7 +390,7 @@ class _Reading:
             first_event=format_instant(first_ms) if accepted else None,
             last_event=format_instant(last_ms) if accepted else None,
         )
-        return self.described(source), (first_ms, last_ms)
+        return self.described(summary), (first_ms, last_ms)
 
     def described(self, source: Source) -> Source:
         """Add to a summary what only the reader knows."""
@@ -382,25 +402,29 @@ class _Reading:
         )
 
 
-def _refuse_unknown(flags: ReadFlags) -> None:
-    """Raise what Python raises for an argument that a function does not have."""
+def _check_flags(inputs: Sequence[Input], flags: ReadFlags) -> None:
+    """Raise what Python raises for an argument that a function does not have, and refuse to write over the inputs."""
     for name in flags:
         if name not in ReadFlags.__annotations__:
             known = ", ".join(ReadFlags.__annotations__)
             raise TypeError(f"{name!r} is no way to read; it must be one of {known}")
+    refuse_overwriting(inputs, {"names": flags.get("names"), "rejects": flags.get("rejects")})
 
 
 def _options(flags: ReadFlags) -> ReadOptions:
-    mapping, verbs = flags.get("mapping"), flags.get("verbs")
+    mapping, verbs, codec = flags.get("mapping"), flags.get("verbs"), flags.get("codec")
+    if codec is not None and codec not in CODECS:
+        raise SourceError(f"codec is {codec!r}; it must be one of {', '.join(CODECS)}")
     table = VerbTable.standard()
     if verbs is not None:
         try:
             text = Path(verbs).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise MappingError(f"the verb table {verbs} cannot be read: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise MappingError(f"the verb table {verbs} cannot be read: {why}") from error
         table = table.extended(text, str(verbs))
     return ReadOptions(
-        codec=flags.get("codec"),
+        codec=codec,
         mapping=None if mapping is None else load_mapping(str(mapping)),
         verbs=table,
     )

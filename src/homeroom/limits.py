@@ -50,7 +50,7 @@ TIME_MS_MAX: Final = 4_102_444_800_000
 ATTRIBUTE_VALUES_MAX: Final = 1_000
 """Distinct values of one attribute. An attribute with more could identify people: it is left out whole, and said."""
 ATTRIBUTES_MAX: Final = 32
-"""Attributes of a data set."""
+"""Attributes of a data set. Further ones are left out, and that is said; which ones, the order of the files decides."""
 TEXT_BYTES_MAX: Final = 4_096
 """A verb, activity, course, id or account that is longer is a reject."""
 DICTIONARY_VALUES_MAX: Final = 1 << 24

@@ -401,7 +401,8 @@ def test_oulad_is_read_as_it_lies(shared_data):
     directory = shared_data("oulad")
     found = read(directory)
     assert len(found.accounts) == (173_912 - 1_909) + (32_593 - 45) + 10_072
-    assert found.reasons.count((0, "not_events")) == 2  # course and vle
+    assert found.reasons.count((0, "not_events")) == 0
+    assert sum("the mapping oulad says so" in note for note in found.notes) == 2  # course and vle
     assert sum(reason == "missing_field" for _, reason in found.reasons) == 45
     assert sum("looks up" in note for note in found.notes) == 2
     assert read(directory / "student.csv.gz", mapping=load_mapping("oulad")).accounts == []

@@ -19,7 +19,12 @@ def cut(*blocks: bytes, fault: StreamFault | None = None) -> list[Chunk]:
     return list(cut_lines(stream()))
 
 
-@given(st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"x", b"\n")), max_size=20))
+@given(
+    st.lists(
+        st.binary(max_size=30).map(lambda b: b.replace(b"x", b"\n").replace(b"\r", b"r")),
+        max_size=20,
+    )
+)
 def test_chunks_together_are_the_stream_and_number_its_lines(blocks):
     text = b"".join(blocks)
     if text[:2] in (b"\xff\xfe", b"\xfe\xff") or text.startswith(
@@ -38,6 +43,15 @@ def test_chunks_together_are_the_stream_and_number_its_lines(blocks):
         assert chunk.first_line == seen + 1
         seen += chunk.data.count(b"\n")
     assert all(chunk.data.endswith(b"\n") for chunk in chunks[:-1])
+
+
+def test_carriage_returns_alone_end_lines_where_there_is_no_newline():
+    chunks = cut(b"account,time\rjane,1\r", b"joe,2\r")
+    assert b"".join(chunk.data for chunk in chunks) == b"account,time\njane,1\njoe,2\n"
+    assert cut(b"a\rb\n", b"c\r")[0].data == b"a\rb\n"
+    assert b"".join(chunk.data for chunk in cut(b"a" * lines.CHUNK_BYTES + b"\r", b"\nb")).endswith(
+        b"a\r\nb"
+    )
 
 
 def test_a_chunk_is_about_a_megabyte():

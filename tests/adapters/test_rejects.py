@@ -12,6 +12,7 @@ from homeroom.errors import SourceError
 from homeroom.events.model import Reason, Reject
 
 ONE = Reject("log.json", 7, Reason.TIME_WITHOUT_ZONE, "timestamp has no zone")
+OLD = b'{"source":"old.csv","line":1,"reason":"not_json","detail":"x"}\n'
 TWO = Reject("log.csv", 0, Reason.NOT_EVENTS, "an image")
 
 
@@ -39,7 +40,7 @@ def test_rejects_are_counted_by_reason_the_most_frequent_first(tmp_path):
 
 def test_without_rejects_there_is_no_file_not_even_an_old_one(tmp_path):
     path = tmp_path / "rejects.ndjson"
-    path.write_text("of an earlier run")
+    path.write_bytes(OLD)
     with RejectsWriter(path) as writer:
         writer.write([])
     assert not path.exists()
@@ -48,12 +49,21 @@ def test_without_rejects_there_is_no_file_not_even_an_old_one(tmp_path):
 
 def test_an_old_file_that_others_could_read_is_replaced(tmp_path):
     path = tmp_path / "rejects.ndjson"
-    path.write_text("old")
+    path.write_bytes(OLD)
     path.chmod(0o644)
     with RejectsWriter(path) as writer:
         writer.write([ONE])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "old" not in path.read_text()
+    assert "old.csv" not in path.read_text()
+
+
+@pytest.mark.parametrize("text", ["account,time\n", "{}\n", '{"source": 1}\n', "[1]\n", "\n"])
+def test_a_file_that_is_no_rejects_file_is_never_replaced(tmp_path, text):
+    path = tmp_path / "precious.txt"
+    path.write_text(text)
+    with pytest.raises(SourceError, match="no rejects file"), RejectsWriter(path) as writer:
+        writer.write([ONE])
+    assert path.read_text() == text
 
 
 def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path):

@@ -81,7 +81,8 @@ def state_of(place: Path) -> str:
     try:
         data = hr.open(place)
     except hr.HomeroomError as error:
-        return str(error).partition(";")[0].replace(str(place), "DIR")
+        said = str(error).partition(";")[0].replace(str(place), "DIR")
+        return said.removesuffix(" (no homeroom.json)")  # made, or not yet: nothing was loaded
     return json.dumps([answers(data), data.source.events_accepted, data.source.events_duplicate])
 
 

@@ -396,3 +396,23 @@ def test_a_batch_is_read_only() -> None:
         getattr(batch, name) for name in EventBatch.__dataclass_fields__ if name != "attributes"
     ]
     assert not any(column.flags.writeable for column in [*columns, *batch.attributes.values()])
+
+
+def test_no_text_that_holds_the_account_of_its_event_comes_in() -> None:
+    account = ["jane.doe", "jane.doe", "joe"]
+    raw = events(
+        account=account,
+        verb=["u/Jane.Doe", "played", "played"],
+        activity=["video", "u/jane%2Edoe", "u/jane.doe"],
+        course=pa.array(["of jane.doe", "b", "jane.doers"]).dictionary_encode(),
+        attributes={"platform": ["a", "jane.doe", None]},
+    )
+    at = door()
+    batch = admit(raw, at).batch
+    texts = at.dictionaries
+    assert texts.verb.values[0].startswith("hashed:")
+    assert texts.verb.values[1:] == ["played"]
+    assert texts.activity.values == ["video", "u/jane.doe"]
+    assert texts.course.values == ["b", "jane.doers"]
+    assert texts.attributes["platform"].values == ["a"]
+    assert batch.activity.tolist() == [0, -1, 1]

@@ -162,11 +162,6 @@ def test_a_request_is_a_page_and_names_nobody(
     assert only(decoded, "course") == course
 
 
-def test_an_activity_that_holds_the_username_is_dropped() -> None:
-    decoded = decode_event(event={"id": "profile-of-jane"}, context={})
-    assert only(decoded, "activity") is None
-
-
 def test_the_course_of_a_browser_event_may_stand_in_its_page() -> None:
     page = "https://courses.example/courses/course-v1%3AOrg%2BC1%2BR1/courseware/"
     assert only(decode_event(page=page, context={}), "course") == "course-v1:Org+C1+R1"

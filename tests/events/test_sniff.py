@@ -115,4 +115,18 @@ def test_a_document_is_told_by_the_elements_that_its_head_holds():
     assert codec(b"[" + row + b"]") == "table"
     assert codec(b'[{"broken": }, ' + row + b"]") == "table"
     assert codec(json.dumps(STATEMENT, indent=1).encode()) == "xapi"
+    assert codec(b'\xef\xbb\xbf{"count": 3, "more": null, "statements": [' + statement) == "xapi"
     assert codec(b'[{"a": 1}]') is None
+    assert codec(b'[{"score": NaN, ' + statement[1:] + b"]") == "xapi"
+    assert sniff_document(b" [ ]\n", standard_looks(), accepts).empty
+
+
+def test_a_log_whose_lines_all_have_a_prefix_is_known():
+    event = json.dumps(
+        {"username": "j", "event_type": "play_video", "event_source": "browser", "time": "x"}
+    )
+    assert codec_of(b"Mar 1 host [tracking]: " + event.encode() + b"\n") == "openedx"
+
+
+def test_a_header_is_one_line():
+    assert codec_of(b"account,time,verb\rjane,2024-03-01T10:00:00Z,a\r") is None

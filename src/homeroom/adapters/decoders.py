@@ -18,12 +18,14 @@ from homeroom.adapters.compression import StreamFault
 from homeroom.adapters.mappings import LookupTables, ready_mappings
 from homeroom.adapters.sources import Source
 from homeroom.events.delimited import Columns, Records, parse_records
+from homeroom.events.dictionary import looks_like_mail
 from homeroom.events.mapping import (
     ALIASES,
     KNOWN_ATTRIBUTES,
     EventSpec,
     MoodleSpec,
     TableMapping,
+    fits,
     spec_of_names,
 )
 from homeroom.events.model import Decoded, Int64s, RawEvents, Reason, Reject
@@ -53,6 +55,9 @@ NO_EVENTS: Final = RawEvents(
     verb="",
 )
 """Stands beside rejects that come without events."""
+
+_NAMES_TOLD_MAX: Final = 20
+_NAME_LENGTH_MAX: Final = 60
 
 _FOREIGN: Final = (
     (b"PK\x03\x04", "a zip archive; unpack it first"),
@@ -126,6 +131,8 @@ class Decoders:
         for mapping in self._mappings():
             if names := mapping.lookups_of(source.path.name):
                 return f"the mapping {mapping.name} looks up {', '.join(names)} in it"
+            if mapping.no_events and fits(source.path.name, mapping.no_events):
+                return f"the mapping {mapping.name} says so"
         return None
 
     def _looks(self, source: Source) -> Looks:
@@ -243,8 +250,8 @@ class Decoders:
         ), decode_table
 
     def _rows(self, found: Found, source: Source) -> Callable[[Any], Iterator[Decoded]]:
-        found = replace(found, names=self._with_optional(found.names))
-        codecs = self._tables(found, source)
+        wider = replace(found, names=self._with_optional(found.names))
+        codecs = self._tables(wider, source, there=found.names)
         names = sorted({name for codec in codecs for name in codec.columns})
 
         def decode(items: Any) -> Iterator[Decoded]:  # noqa: ANN401 - Items of rows
@@ -309,12 +316,15 @@ class Decoders:
         )
         return MoodleCodec(verbs, moodle.timezone, DateOrder(moodle.date_order), moodle.issuer)
 
-    def _tables(self, found: Found, source: Source) -> tuple[TableCodec, ...]:
+    def _tables(
+        self, found: Found, source: Source, there: Sequence[str] | None = None
+    ) -> tuple[TableCodec, ...]:
+        """Return a codec for each kind of event; ``there`` are the names that the file has, if not all."""
         specs, mapping = self._specs(found.names, source)
         if not specs:
             raise StreamFault(Reason.NOT_EVENTS, self.why_not(b""))
         if mapping is None:
-            self._say_what_is_ignored(specs[0], found.names, source)
+            self._say_what_is_ignored(specs[0], found.names if there is None else there, source)
             return (TableCodec(specs[0]),)
         if self._options.mapping is None:
             self._note(f"{source.name}: read with the ready mapping {mapping.name}")
@@ -369,7 +379,7 @@ class Decoders:
         renamed = [
             f"{field} = {columns.column}"
             for field, columns in spec.fields()
-            if columns.column not in ALIASES
+            if columns.column not in ALIASES and columns.column in names
         ]
         if spec.time.column != "time":
             renamed.append(f"time = {spec.time.column}")
@@ -381,8 +391,16 @@ class Decoders:
         ignored = [name for name in names if name not in used]
         if ignored:
             self._note(
-                f"{source.name}: columns not read: {', '.join(ignored)}; a mapping can say what they are"
+                f"{source.name}: columns not read: {_listed(ignored)}; a mapping can say what they are"
             )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """List names of columns for people: a few, and none that may be a person's or is no name at all."""
+    told = [name for name in names if len(name) <= _NAME_LENGTH_MAX and not looks_like_mail(name)]
+    shown = told[:_NAMES_TOLD_MAX]
+    more = len(names) - len(shown)
+    return ", ".join([*shown, *([f"{more} more"] if more else [])])
 
 
 def _file_name(source: Source) -> str:

@@ -18,7 +18,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,14 @@ import numpy.typing as npt
 from isal import isal_zlib
 
 from homeroom.adapters.keyfile import open_key
-from homeroom.adapters.segments import SUFFIXES, SegmentEntry, StoredSegment, write_segment
+from homeroom.adapters.segments import (
+    ATTRIBUTE_PREFIX,
+    SUFFIXES,
+    SegmentEntry,
+    StoredSegment,
+    write_segment,
+)
+from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.dictionary import Dictionaries
@@ -42,7 +49,8 @@ from homeroom.state.zones import load_zone
 __all__ = ["DataDirectory", "Manifest", "key_check"]
 
 FORMAT = 1
-_MANIFEST = "homeroom.json"
+_REWRITTEN_FROM = 5_000
+"""Segments that a load writes anew are numbered from here on, so as not to meet its own."""
 _FOLDERS = ("history", "state", "rejects")
 _OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|ndjson)")
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
@@ -95,7 +103,7 @@ class DataDirectory:
 
     def manifest(self) -> Manifest | None:
         """Read the manifest; None if nothing was ever loaded. Raises `DataDirectoryError`."""
-        file = self.path / _MANIFEST
+        file = self.path / MANIFEST_FILE
         try:
             written = file.read_bytes()
         except FileNotFoundError:
@@ -174,7 +182,13 @@ class DataDirectory:
                     f"{self.path} is being loaded by another process; wait until it is done"
                 ) from None
             self._begin()
-            yield
+            try:
+                yield
+            except BaseException:
+                # What this load wrote belongs to nothing, and may be what fills the disk. Its rejects say why.
+                with suppress(DataDirectoryError, OSError):
+                    self._remove_strays(self.manifest() or Manifest(), rejects=False)
+                raise
 
     def _begin(self) -> None:
         """Have a manifest, and nothing beside it that belongs to no load."""
@@ -182,7 +196,7 @@ class DataDirectory:
         if manifest is None:
             # It is there from the start, so that its absence beside files of ours can only be a loss.
             if any(self._own_files()):
-                raise DataDirectoryError(f"{self.path / _MANIFEST} is missing. {_ADVICE}")
+                raise DataDirectoryError(f"{self.path / MANIFEST_FILE} is missing. {_ADVICE}")
             self._replace_manifest(Manifest())
             return
         lost = [name for name in sorted(manifest.files()) if not (self.path / name).is_file()]
@@ -201,7 +215,8 @@ class DataDirectory:
     ) -> tuple[SegmentEntry, Segment]:
         """Write a segment of a load; return its entry and the segment as it lies on disk."""
         path = self.path / "history" / f"{load:06d}-{number:04d}.parquet"
-        write_segment(path, segment, dictionaries)
+        with self._writing():
+            write_segment(path, segment, dictionaries)
         entry = SegmentEntry.of(path, segment)
         return entry, StoredSegment(path, dictionaries, entry)
 
@@ -213,6 +228,7 @@ class DataDirectory:
             for number, partition in enumerate(table.partitions)
             for name, array in _arrays(partition).items()
         }
+        manifest = self._without_refused(state, manifest)
         values = msgspec.json.encode(_values(state.dictionaries))
         manifest = msgspec.structs.replace(
             manifest,
@@ -221,26 +237,52 @@ class DataDirectory:
             dictionaries_crc=isal_zlib.crc32(values),
         )
         folder = self.path / "state"
-        write_tensors(folder / str(manifest.state), named)
-        _write_whole(folder / str(manifest.dictionaries), values)
-        _sync_folder(self.path / "history")
-        _sync_folder(folder)
-        self._replace_manifest(manifest)
-        self._remove_strays(manifest)
+        with self._writing():
+            write_tensors(folder / str(manifest.state), named)
+            _write_whole(folder / str(manifest.dictionaries), values)
+            _sync_folder(self.path / "history")
+            _sync_folder(folder)
+            self._replace_manifest(manifest)
+            self._remove_strays(manifest)
+
+    def _without_refused(self, state: State, manifest: Manifest) -> Manifest:
+        """Write segments anew that hold an attribute which, as is known by now, could identify people."""
+        refused = {f"{ATTRIBUTE_PREFIX}{name}" for name in state.dictionaries.identifying()}
+        entries = list(manifest.segments)
+        for place, segment in enumerate(state.segments if refused else ()):
+            if not refused.isdisjoint(segment.columns):
+                number = _REWRITTEN_FROM + place
+                entries[place], state.segments[place] = self.keep(
+                    manifest.load, number, segment, state.dictionaries
+                )
+        return msgspec.structs.replace(manifest, segments=tuple(entries))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Name the directory in what the system says of a full or failing disk."""
+        try:
+            yield
+        except OSError as error:
+            raise DataDirectoryError(
+                f"{self.path} cannot be written: {error.strerror or error}; the load was not kept. Make room, and "
+                f"load again"
+            ) from error
 
     def _replace_manifest(self, manifest: Manifest) -> None:
-        fresh = self.path / f"{_MANIFEST}.new"
+        fresh = self.path / f"{MANIFEST_FILE}.new"
         fresh.unlink(missing_ok=True)
         _write_whole(fresh, msgspec.json.format(msgspec.json.encode(manifest.sealed())))
-        fresh.replace(self.path / _MANIFEST)
+        fresh.replace(self.path / MANIFEST_FILE)
         _sync_folder(self.path)
 
-    def _remove_strays(self, manifest: Manifest) -> None:
+    def _remove_strays(self, manifest: Manifest, *, rejects: bool = True) -> None:
         """Remove files of ours that do not belong: what a load left that was killed, and older states."""
         named = manifest.files()
         for file in self._own_files():
             kept = f"{file.parent.name}/{file.name}" in named
-            if not kept and (file.parent.name != "rejects" or int(file.stem) > manifest.load):
+            if file.parent.name == "rejects":
+                kept = not rejects or int(file.stem) <= manifest.load
+            if not kept:
                 file.unlink()
 
     def _restore(self, manifest: Manifest, dictionaries: Dictionaries) -> None:

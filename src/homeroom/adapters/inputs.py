@@ -23,7 +23,7 @@ from homeroom.adapters.compression import MAGIC_BYTES, StreamFault, read_blocks
 from homeroom.adapters.decoders import NO_EVENTS, Decoders
 from homeroom.adapters.lines import Chunk, cut_lines
 from homeroom.adapters.records import cut_record_chunks
-from homeroom.adapters.sources import Input, Source, find_sources
+from homeroom.adapters.sources import PASSED_OVER, Input, Source, find_sources
 from homeroom.errors import SourceError
 from homeroom.events.mapping import TableMapping
 from homeroom.events.model import Decoded, Reason, Reject
@@ -105,8 +105,11 @@ def read_inputs(
     watched.begin(None if None in sizes else sum(size or 0 for size in sizes))
     paths = [source.path for source in sources if source.path is not None]
     decoders = Decoders(options or ReadOptions(), paths, watched.note)
-    stdin = (options.stdin if options else None) or sys.stdin.buffer
+    stdin = (options.stdin if options else None) or getattr(sys.stdin, "buffer", None)
     for source in sources:
+        if source.passed_over:
+            watched.note(PASSED_OVER.format(source.name))
+            continue
         reading = _Reading(source, decoders, watched, stdin)
         for decoded in reading.pieces():
             if decoded.rejects:
@@ -139,7 +142,7 @@ class _Reading:
     """One source on its way from bytes to pieces."""
 
     def __init__(
-        self, source: Source, decoders: Decoders, observer: Observer, stdin: BinaryIO
+        self, source: Source, decoders: Decoders, observer: Observer, stdin: BinaryIO | None
     ) -> None:
         self._source = source
         self._decoders = decoders
@@ -169,6 +172,8 @@ class _Reading:
             if source.table is not None:
                 yield from self._table(source.table)
             elif source.path is None:
+                if self._stdin is None:
+                    raise SourceError("standard input is closed; name a file, or pipe something in")
                 yield from self._stream(self._stdin)
             else:
                 with self._opened(source.path) as file:
@@ -258,6 +263,9 @@ class _Reading:
 
     def _document(self, first: bytes, blocks: Iterator[bytes]) -> _Pieces:
         found = self._decoders.of_document(first, self._source)
+        if found.empty:
+            self._observer.note(f"{self._source.name} is empty")
+            return
         if found.codec is None and (b"\n" in first.strip() or len(first) < _PEEK_BYTES):
             # What begins like a document may be lines of which the first is broken.
             yield from self._lines(itertools.chain([first], blocks))
@@ -293,14 +301,14 @@ class _Reading:
         yield from self._batches(columnar, size)
 
     def _table(self, table: pa.Table) -> _Pieces:
-        if len(set(table.column_names)) != len(table.column_names):
-            raise StreamFault(Reason.NOT_EVENTS, "two columns of the table have one name")
         columnar = ColumnarFile(
             tuple(table.column_names), table.num_rows, table.to_reader(BATCH_ROWS)
         )
         yield from self._batches(columnar, self._source.size_bytes)
 
     def _batches(self, columnar: ColumnarFile, size_bytes: int | None) -> _Pieces:
+        if len(set(columnar.names)) != len(columnar.names):
+            raise StreamFault(Reason.NOT_EVENTS, "two columns of the table have one name")
         found = self._decoders.of_names(columnar.names, self._source)
         if found.codec is None:
             if used := self._decoders.lookup_use(self._source):

@@ -8,6 +8,7 @@ last newline waits for the next block.
 A line that outgrows ``limits.LINE_BYTES_MAX`` is dropped while it arrives, so a line of a gigabyte costs 16 MB.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ def cut_lines(blocks: Iterator[bytes]) -> Iterator[Chunk]:
     """Cut blocks into chunks of whole lines of about ``limits.CHUNK_BYTES``; never raises `StreamFault`.
 
     A UTF-8 byte order mark at the start is dropped; UTF-16 and UTF-32 end the stream with the fault ``not_utf8``.
+    Where lines end with carriage returns alone, as old exports do, these become newlines.
     """
     cutter = _Cutter()
     fault: StreamFault | None = None
@@ -84,8 +86,9 @@ def _text(blocks: Iterator[bytes]) -> Iterator[bytes]:
     first = next(blocks, b"")
     if first[:2] in _UTF16_MARKS or first[:4] == b"\x00\x00\xfe\xff":
         raise StreamFault(Reason.NOT_UTF8, "the file is UTF-16 or UTF-32; save it as UTF-8")
-    yield first.removeprefix(_UTF8_MARK)
-    yield from blocks
+    returns_only = b"\r" in first.rstrip(b"\r") and b"\n" not in first
+    for block in itertools.chain([first.removeprefix(_UTF8_MARK)], blocks):
+        yield block.replace(b"\r", b"\n") if returns_only else block
 
 
 class _Cutter:

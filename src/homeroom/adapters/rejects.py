@@ -15,11 +15,15 @@ from typing import BinaryIO, Self
 
 import msgspec
 
+from homeroom.adapters.sources import shown
 from homeroom.errors import SourceError
-from homeroom.events.model import Reject
+from homeroom.events.model import REJECT_KEYS, Reject
 from homeroom.limits import REJECT_LINES_MAX
 
 __all__ = ["RejectsWriter"]
+
+_FIRST_LINE_BYTES = 1 << 16
+"""Enough to know a rejects file by: its lines hold names of files and no content."""
 
 
 class RejectsWriter:
@@ -41,7 +45,11 @@ class RejectsWriter:
         self._lines = 0
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start. Raises `SourceError` if a file of that name exists that is no rejects file."""
+        if self._path is not None and self._path.is_file() and not _is_rejects_file(self._path):
+            raise SourceError(
+                f"{self._path} exists and is no rejects file, so it is not replaced; name another file for the rejects"
+            )
         return self
 
     def __exit__(
@@ -103,7 +111,7 @@ class RejectsWriter:
     @property
     def written_to(self) -> str | None:
         """The file's path, None if none was written."""
-        return str(self._path) if self._lines else None
+        return shown(str(self._path)) if self._lines else None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -134,3 +142,13 @@ class RejectsWriter:
         self._path.unlink(missing_ok=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         return os.fdopen(descriptor, "wb")
+
+
+def _is_rejects_file(path: Path) -> bool:
+    """Say whether a file is empty or begins like one that was written here."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_FIRST_LINE_BYTES)
+        return not first or msgspec.json.decode(first).keys() == REJECT_KEYS
+    except (OSError, ValueError, AttributeError):
+        return False

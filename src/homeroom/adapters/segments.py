@@ -26,13 +26,13 @@ from homeroom.events.model import TRACKS, Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.history import EVENT_COLUMNS, Segment
 
-__all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
+__all__ = ["ATTRIBUTE_PREFIX", "SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
 
 SUFFIXES = (".parquet", ".index", ".ids")
 """The files of one segment."""
 
 _TEXTS = ("verb", "activity", "course")
-_PREFIX = "attributes."
+ATTRIBUTE_PREFIX = "attributes."
 _NAMES = {"time_ms": "time"}
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
@@ -70,7 +70,7 @@ class SegmentEntry(msgspec.Struct, frozen=True):
 
 def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> None:
     """Write a segment to ``path`` and its index beside it, and make both durable."""
-    refused = {f"{_PREFIX}{name}" for name in dictionaries.identifying()}
+    refused = {f"{ATTRIBUTE_PREFIX}{name}" for name in dictionaries.identifying()}
     columns = {name: column for name, column in segment.columns.items() if name not in refused}
     names = ["learner", *(_NAMES.get(name, name) for name in columns)]
     types = [pa.dictionary(pa.int32(), pa.binary(16)), *(_type(name) for name in columns)]
@@ -187,7 +187,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
 
     def _load(self, name: str) -> npt.NDArray[Any]:
         written = _NAMES.get(name, name)
-        text = name in _TEXTS or name == "track" or name.startswith(_PREFIX)
+        text = name in _TEXTS or name == "track" or name.startswith(ATTRIBUTE_PREFIX)
         try:
             with pq.ParquetFile(
                 self._path,
@@ -218,8 +218,8 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
 
 
 def _dictionary(dictionaries: Dictionaries, name: str) -> Dictionary:
-    if name.startswith(_PREFIX):
-        return dictionaries.attribute(name.removeprefix(_PREFIX))
+    if name.startswith(ATTRIBUTE_PREFIX):
+        return dictionaries.attribute(name.removeprefix(ATTRIBUTE_PREFIX))
     found: Dictionary = getattr(dictionaries, name)
     return found
 
@@ -236,7 +236,7 @@ def _numbers(column: pa.ChunkedArray, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 def _type(name: str) -> pa.DataType:
     if name == "time_ms":
         return pa.timestamp("ms", tz="UTC")
-    if name in _TEXTS or name == "track" or name.startswith(_PREFIX):
+    if name in _TEXTS or name == "track" or name.startswith(ATTRIBUTE_PREFIX):
         return pa.dictionary(pa.int32(), pa.string())
     return pa.from_numpy_dtype(EVENT_COLUMNS[name][0])
 
@@ -248,7 +248,7 @@ def _encoded(name: str, column: npt.NDArray[Any], dictionaries: Dictionaries) ->
         return pa.DictionaryArray.from_arrays(
             pa.array(column.astype(np.int32)), pa.array(TRACKS, pa.string())
         )
-    if name not in _TEXTS and not name.startswith(_PREFIX):
+    if name not in _TEXTS and not name.startswith(ATTRIBUTE_PREFIX):
         return pa.array(column)
     # Only the values that these rows use go into the file, renumbered.
     used, indices = np.unique(column, return_inverse=True)

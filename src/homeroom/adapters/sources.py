@@ -5,10 +5,11 @@ a progress bar knows its length. A directory is read in sorted order, which keep
 names must be readable; what merely lies in a directory that somebody names may turn out not to be.
 """
 
+import errno
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -17,10 +18,25 @@ import pyarrow as pa
 
 from homeroom.errors import SourceError
 
-__all__ = ["REJECTS_FILE", "Input", "Source", "find_sources"]
+__all__ = [
+    "MANIFEST_FILE",
+    "PASSED_OVER",
+    "REJECTS_FILE",
+    "Input",
+    "Source",
+    "find_sources",
+    "refuse_overwriting",
+    "shown",
+]
 
 REJECTS_FILE = "homeroom-rejects.ndjson"
 """The name that rejects files get unless a person names them; no source when a directory is read."""
+
+MANIFEST_FILE = "homeroom.json"
+"""The name of the file by which a data directory is known."""
+
+PASSED_OVER = "{} is a data directory of homeroom, and is passed over"
+"""What is said of such a directory below one that is read."""
 
 Input: TypeAlias = "str | os.PathLike[str] | pa.Table"
 """A path, a glob pattern, a directory, ``-`` for standard input, or a table in memory."""
@@ -37,6 +53,7 @@ class Source:
     table : a table in memory, else None
     named : somebody named this very file; else it was found in a directory or by a pattern
     size_bytes : None where it is not known
+    passed_over : it is a directory of homeroom's own, below one that is read: nothing to read, but to be said
     """
 
     name: str
@@ -44,6 +61,7 @@ class Source:
     table: pa.Table | None = None
     named: bool = True
     size_bytes: int | None = None
+    passed_over: bool = False
 
 
 def find_sources(inputs: Sequence[Input]) -> list[Source]:
@@ -65,6 +83,49 @@ def find_sources(inputs: Sequence[Input]) -> list[Source]:
     return sources
 
 
+def refuse_overwriting(
+    inputs: Sequence[Input], outputs: Mapping[str, "str | os.PathLike[str] | None"]
+) -> None:
+    """Refuse outputs that would take the place of what is read, or of each other.
+
+    Parameters
+    ----------
+    inputs : as for `find_sources`; also the files that say how to read
+    outputs : by the name that a person knows it by, where each goes; None and ``-`` are no files
+
+    Raises
+    ------
+    SourceError
+        Two of them are one file, or one of them is among the inputs, or what `find_sources` raises.
+    """
+    wanted = {
+        name: Path(path) for name, path in outputs.items() if path is not None and str(path) != "-"
+    }
+    taken: dict[object, str] = {}
+    for name, path in wanted.items():
+        if path.exists() and not path.is_file():
+            continue  # a device or a pipe takes any number of writers
+        other = taken.setdefault(_identity(path), name)
+        if other != name:
+            raise SourceError(f"{name} and {other} both name {path}; give each a file of its own")
+    if taken:
+        for source in find_sources(inputs):
+            writer = None if source.path is None else taken.get(_identity(source.path))
+            if writer is not None:
+                raise SourceError(
+                    f"{writer} would write over {source.name}, which is read; name a file outside of what is read"
+                )
+
+
+def _identity(path: Path) -> object:
+    """Return what two names of one file have in common, whether it exists or not."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return path.resolve()
+    return status.st_dev, status.st_ino
+
+
 def _of_path(text: str) -> Iterator[Source]:
     path = Path(text)
     try:
@@ -77,9 +138,11 @@ def _of_path(text: str) -> Iterator[Source]:
             f"{text} cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from error
     if stat.S_ISDIR(status.st_mode):
+        if _is_data_directory(path):
+            raise SourceError(f"{text} is a data directory of homeroom; ask it with --data {text}")
         yield from _of_directory(path)
     else:
-        yield Source(_shown(text), path, size_bytes=_size(status))
+        yield Source(shown(text), path, size_bytes=_size(status))
 
 
 def _of_pattern(text: str) -> Iterator[Source]:
@@ -90,41 +153,70 @@ def _of_pattern(text: str) -> Iterator[Source]:
     found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     if not found:
         raise SourceError(f"no file fits the pattern {text}")
+    met: set[object] = set()
     for name in found:
         path = Path(name)
         if path.is_dir():
-            if "**" not in text:
+            if _is_data_directory(path):
+                yield _passed_over(path)
+            elif "**" not in text:
                 yield from _of_directory(path)
-        else:
+        elif _is_new(path, met) and not any(map(_is_data_directory, path.parents[:2])):
             yield from _regular(path)
 
 
 def _of_directory(directory: Path) -> Iterator[Source]:
-    def refuse(error: OSError) -> None:
-        raise SourceError(f"{error.filename} cannot be listed: {error.strerror}") from error
-
-    for folder, folders, files in os.walk(directory, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    """Yield what lies in a directory and below it, links to folders followed, each folder once."""
+    refused: list[OSError] = []
+    met = {_identity(directory)}
+    for folder, folders, files in os.walk(directory, onerror=refused.append, followlinks=True):
+        below = [Path(folder, name) for name in sorted(folders) if not name.startswith(".")]
+        folders[:] = [path.name for path in below if _is_new(path, met)]
+        for path in below:
+            if _is_data_directory(path):
+                yield _passed_over(path)
         for name in sorted(files):
             if not name.startswith(".") and name != REJECTS_FILE:
                 yield from _regular(Path(folder, name))
+    for error in refused:
+        if Path(error.filename) == directory:
+            raise SourceError(f"{directory} cannot be listed: {error.strerror}") from error
+        yield Source(shown(error.filename), Path(error.filename), named=False)
+
+
+def _is_new(path: Path, met: set[object]) -> bool:
+    """Say whether a path is to be read: it was not met by another way, and is no data directory."""
+    identity = _identity(path)
+    if identity in met or _is_data_directory(path):
+        return False
+    met.add(identity)
+    return True
+
+
+def _passed_over(path: Path) -> Source:
+    return Source(shown(str(path)), path, named=False, passed_over=True)
+
+
+def _is_data_directory(path: Path) -> bool:
+    return (path / MANIFEST_FILE).is_file()
 
 
 def _regular(path: Path) -> Iterator[Source]:
     """Yield a found file unless it is a pipe, a socket or a device, which could keep a reader waiting for ever."""
     try:
         status = path.stat()
-    except OSError:
-        yield Source(_shown(str(path)), path, named=False)
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # links in a circle hold nothing
+            yield Source(shown(str(path)), path, named=False)
         return
     if stat.S_ISREG(status.st_mode):
-        yield Source(_shown(str(path)), path, named=False, size_bytes=_size(status))
+        yield Source(shown(str(path)), path, named=False, size_bytes=_size(status))
 
 
 def _size(status: os.stat_result) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """Return a path as text that can be written anywhere: names of files need not be UTF-8."""
     return os.fsencode(path).decode(errors="replace")

@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     What a user or the world got wrong becomes one line on standard error; a traceback means a mistake of ours.
     """
+    _open_streams()
     try:
         result = root.main(
             args=None if arguments is None else list(arguments),
@@ -121,6 +122,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}", status.FAILED)
     return result if isinstance(result, int) else status.CLEAN
+
+
+def _open_streams() -> None:
+    """Give a standard stream that was closed, as schedulers do, a place to go: no file of ours may take its number."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, so this one
+            if name != "stdin":
+                setattr(sys, name, os.fdopen(opened, "w", closefd=False))
 
 
 def _refuse(error: click.ClickException) -> int:

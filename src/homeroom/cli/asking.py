@@ -238,7 +238,7 @@ def _tables(file: str) -> list[dict[str, Any]]:
         written = json.loads(text) if file.lower().endswith(".json") else tomllib.loads(text)
     except OSError as error:
         raise QuestionError(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise QuestionError(f"{file} is neither TOML nor JSON that makes sense: {error}") from None
     several = written.get("question") if isinstance(written, dict) else written
     tables = (

@@ -113,6 +113,7 @@ def command(out: Path, **asked: Any) -> None:  # noqa: ANN401 - click's flags, c
     events: enrolment waves, dropouts, a weekly and daily rhythm in each learner's own time zone, repeats and late
     reports. No learner is real.
     """
+    from homeroom.adapters.sources import refuse_overwriting
     from homeroom.simulation.world import LearnerWorld
     from homeroom.simulation.writers import Target
 
@@ -130,6 +131,7 @@ def command(out: Path, **asked: Any) -> None:  # noqa: ANN401 - click's flags, c
         accounts=asked["accounts"],
     )
     target = Target.at(out, asked["form"], asked["compression"], asked["files"])
+    refuse_overwriting([], {"OUT": target.paths[0], "--truth": asked["truth"]})
     if not asked["overwrite"]:
         target.refuse_existing()
     truth = _write(world, target)

@@ -6,11 +6,10 @@ import click
 
 from homeroom.cli.output import STDOUT, json_option, write_json
 from homeroom.cli.progress import ReadProgress
-from homeroom.cli.reading import Reading, StrictError, read_options
+from homeroom.cli.reading import Reading, read_options
 
 if TYPE_CHECKING:
     from homeroom.analyzer import Dataset
-    from homeroom.cohorts.answers import Source
 
 __all__ = ["command"]
 
@@ -32,14 +31,16 @@ def command(directory: str, **flags: Any) -> int:  # noqa: ANN401 - click passes
     """
     import homeroom as hr
 
+    if not directory:
+        raise click.UsageError("DIRECTORY is empty; name one")
     reading = Reading.from_flags(flags)
     options = dict(reading.options)
     if flags["timezone"] is not None:
         options["timezone"] = flags["timezone"]
-    if reading.strict:
-        options["accept"] = _refuse_rejects
     with ReadProgress() as progress:
-        data = hr.load(directory, *reading.paths, **options, progress=progress)
+        data = hr.load(
+            directory, *reading.paths, **options, accept=reading.accept, progress=progress
+        )
         seconds = progress.seconds
     if flags["json_target"]:
         write_json(_document(directory, data), flags["json_target"])
@@ -50,13 +51,10 @@ def command(directory: str, **flags: Any) -> int:  # noqa: ANN401 - click passes
     return reading.status(data.source)
 
 
-def _refuse_rejects(source: "Source") -> None:
-    if source.events_rejected:
-        raise StrictError(source)
-
-
 def _document(directory: str, data: "Dataset") -> dict[str, Any]:
-    return {"directory": directory, "timezone": data.timezone, "fingerprint": data.fingerprint(),
+    from homeroom.adapters.sources import shown
+
+    return {"directory": shown(directory), "timezone": data.timezone, "fingerprint": data.fingerprint(),
             "source": data.source.to_json()}  # fmt: skip
 
 

@@ -7,6 +7,7 @@ beside ``--data`` and not passed over in silence: who gives ``--mapping`` believ
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -30,6 +31,12 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 READ_FLAGS: Final = ("mapping", "codec", "key", "verbs", "names", "rejects")
 """Flags that are passed on to the reader as they are."""
+
+_OUTPUT_FLAGS: Final = (
+    "json_target", "csv_target", "parquet_target", "html_target", "names", "rejects"
+)  # fmt: skip
+_FILE_FLAGS: Final = ("mapping", "key", "verbs", "question_file")
+"""Flags that name files which say how to read, or what is asked."""
 
 data_option = click.option(
     "--data", metavar="DIR", help="Ask a directory that homeroom load made, instead of PATHs."
@@ -115,6 +122,7 @@ class Reading:
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> "Reading":
         """Collect the flags and refuse those that contradict each other."""
+        _refuse_empty(flags)
         options = {name: flags[name] for name in READ_FLAGS if flags.get(name) is not None}
         reading = cls(
             flags["paths"],
@@ -124,6 +132,7 @@ class Reading:
             bool(flags.get("strict")),
         )
         reading._check()
+        _check_outputs(reading, flags)
         return reading
 
     def _check(self) -> None:
@@ -156,13 +165,13 @@ class Reading:
             options["timezone"] = timezone
         with ReadProgress() as progress:
             read = hr.scan if self.scan else hr.read
-            data = read(*self.paths, **options, progress=progress)
-            return self._checked(data), progress.seconds
+            data = read(*self.paths, **options, accept=self.accept, progress=progress)
+            return data, progress.seconds
 
-    def _checked(self, data: "Dataset") -> "Dataset":
-        if self.strict and data.source.events_rejected:
-            raise StrictError(data.source)
-        return data
+    def accept(self, source: "Source") -> None:
+        """Raise `StrictError` if nothing may be written of what was read."""
+        if self.strict and source.events_rejected:
+            raise StrictError(source)
 
     def note_rejects(self, source: "Source") -> None:
         """Say on standard error what this command rejected, where standard output belongs to a machine form."""
@@ -175,3 +184,26 @@ class Reading:
         """Return the exit status of a command that has done its work; what earlier loads rejected is not its own."""
         met = source.events_rejected and self.data is None
         return status.REJECTS_MET if met else status.CLEAN
+
+
+def _check_outputs(reading: Reading, flags: Mapping[str, Any]) -> None:
+    """Refuse to write over what is read, before it is: nobody keeps a second copy of the log of a term."""
+    from homeroom.adapters.sources import refuse_overwriting
+
+    outputs = {f"--{name.removesuffix('_target')}": flags.get(name) for name in _OUTPUT_FLAGS}
+    for name, target in outputs.items():
+        if target == "-" and name not in ("--json", "--csv"):
+            raise click.UsageError(f"{name} cannot go to standard output; name a file")
+    files = [flags.get(name) for name in _FILE_FLAGS]
+    refuse_overwriting(
+        [*reading.paths, *(file for file in files if file is not None and Path(file).is_file())],
+        outputs,
+    )
+
+
+def _refuse_empty(flags: Mapping[str, Any]) -> None:
+    """Refuse names that are empty: whoever writes ``--json "$OUT"`` with no OUT set, believes that it was written."""
+    for name, value in flags.items():
+        if value == "" or (name == "paths" and "" in value):
+            flag = "a PATH" if name == "paths" else f"--{name.removesuffix('_target').rstrip('_')}"
+            raise click.UsageError(f"{flag} is empty; name something, or leave it out")

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.kernels import codes as kernels
-from homeroom.cohorts.questions import FLAG_FIELDS, NUMBER_FIELDS, Condition
+from homeroom.cohorts.questions import FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from homeroom.errors import QuestionError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS
@@ -137,7 +137,7 @@ def _narrowed(chosen: Selection, condition: Condition, dictionaries: Dictionarie
     if name in ("verb", "activity", "course"):
         return _with_codes(chosen, condition, getattr(dictionaries, name).values)
     if name not in dictionaries.shown_attributes:
-        _refuse_field(name, dictionaries)
+        _refuse_field(name, dictionaries, (*NUMBER_FIELDS, *FLAG_FIELDS))
     allowed_values, notes = _allowed(condition, dictionaries.shown_attributes[name].values)
     return replace(
         chosen, learners=(*chosen.learners, (name, allowed_values)), notes=chosen.notes + notes
@@ -192,18 +192,10 @@ def _is_last_part(wanted: str, value: str) -> bool:
     return len(wanted) < len(value) and value.endswith(wanted) and value[-len(wanted) - 1] in "/#\\"
 
 
-def _refuse_field(name: str, dictionaries: Dictionaries) -> None:
-    known = [
-        "verb",
-        "activity",
-        "course",
-        "track",
-        *NUMBER_FIELDS,
-        *FLAG_FIELDS,
-        *sorted(dictionaries.shown_attributes),
-    ]
+def _refuse_field(name: str, dictionaries: Dictionaries, others: Sequence[str]) -> None:
+    known = [*TEXT_FIELDS, *others, *sorted(dictionaries.shown_attributes)]
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     raise QuestionError(f"field {name!r} is not in the data{hint} Fields: {', '.join(known)}")
 
 
@@ -214,7 +206,7 @@ def values_of(name: str, dictionaries: Dictionaries) -> Sequence[str]:
     if name in ("verb", "activity", "course"):
         return list(getattr(dictionaries, name).values)
     if name not in dictionaries.shown_attributes:
-        _refuse_field(name, dictionaries)
+        _refuse_field(name, dictionaries, ())
     return list(dictionaries.shown_attributes[name].values)
 
 

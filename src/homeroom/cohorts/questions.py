@@ -8,10 +8,11 @@ allowed. What the words mean exactly (a period, first-time, recurring, on, on or
 
 import datetime as dt
 import difflib
+import math
 import re
 import zoneinfo
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -69,7 +70,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def check(self, where: str) -> None:
         """Raise `QuestionError` if the condition makes no sense; ``where`` names its place in the question."""
-        if not self.field or not self.values:
+        if not self.field or not self.values or not all(self.values):
             raise QuestionError(
                 f"{where}: {self} needs a field and at least one value, such as verb=played"
             )
@@ -89,10 +90,10 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"{where}: {self.field}{self.op} takes one number, not {len(self.values)}"
             )
         for value in self.values if numeric else ():
-            try:
-                float(value)
-            except ValueError:
-                raise QuestionError(f"{where}: {self}: {value!r} is no number") from None
+            if not _is_finite(value):
+                raise QuestionError(
+                    f"{where}: {self.field} is compared with a finite number such as 0.5, not {value!r}"
+                )
 
 
 class Question(
@@ -201,9 +202,10 @@ class Retention(Question, frozen=True, kw_only=True, forbid_unknown_fields=True,
         last = 0
         for first, end in self.brackets:
             if first <= last or end < first:
+                written = str(first) if first == end else f"{first}-{end}"
                 raise QuestionError(
-                    f"brackets holds {first}-{end} after {last}; each must begin after the one before it ends, from "
-                    f"1, such as 1, 2-7, 8-30"
+                    f"brackets holds {written} after {last}; each must begin after the one before it ends, from 1, "
+                    f"such as 1, 2-7, 8-30"
                 )
             last = end
         if last > PERIODS_MAX:
@@ -247,6 +249,12 @@ class Active(Question, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
 
 QUESTIONS: tuple[type[Question], ...] = (Retention, Lifecycle, Stickiness, Active)
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
+_AT = re.compile(r" - at `\$\.(\w+)[^`]*`")
+_FORMS = {
+    "from": "which is no date; write it as 2024-01-31",
+    "to": "which is no date; write it as 2024-01-31",
+    "as_of": "which is no instant; write it with its zone, such as 2024-01-31T00:00:00Z",
+}
 _CONDITION = re.compile(r"^\s*([^=!<>\s]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*$", re.DOTALL)
 
 
@@ -298,7 +306,7 @@ def parse_question(written: Mapping[str, Any]) -> Question:
     for field in data:
         if field not in known:
             near = difflib.get_close_matches(field, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean {near[0]}?" if near else "."
             raise QuestionError(
                 f"{kind.name} has no field {field!r}{hint} Fields: {', '.join(sorted(known))}"
             )
@@ -310,9 +318,29 @@ def parse_question(written: Mapping[str, Any]) -> Question:
     try:
         question = msgspec.convert(data, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise QuestionError(f"{kind.name}: {error}") from None
+        raise QuestionError(f"{kind.name}: {_why_not(kind, data, str(error))}") from None
     question.check()
     return question
+
+
+def _why_not(kind: type[Question], data: Mapping[str, Any], message: str) -> str:
+    """Say which field is wrong, what it holds, and what it may: the decoder's message knows only the first."""
+    at = _AT.search(message)
+    field = at[1] if at else ""
+    allowed = {f.encode_name: get_args(f.type) for f in msgspec.structs.fields(kind)}
+    choices = [value for value in allowed.get(field, ()) if isinstance(value, str)]
+    if choices:
+        return f"{field} is {data[field]!r}; it must be one of {', '.join(choices)}"
+    if field in _FORMS:
+        return f"{field} is {data[field]!r}, {_FORMS[field]}"
+    return _AT.sub(f" in {field}", message) if field else message
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _listed(field: str, value: object) -> list[Any]:
@@ -334,7 +362,7 @@ def _plain_condition(field: str, item: object) -> dict[str, Any]:
 
 def _bracket(item: object) -> tuple[int, int]:
     if isinstance(item, str):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?", item)
+        match = re.fullmatch(r"\s*([0-9]+)\s*(?:[-–]\s*([0-9]+)\s*)?", item)
         if match:
             return int(match[1]), int(match[2] or match[1])
     elif (

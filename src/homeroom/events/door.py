@@ -32,6 +32,7 @@ from homeroom.events.model import (
     UInt8s,
     UInt64s,
 )
+from homeroom.events.personal import without_accounts
 from homeroom.events.pseudonyms import Pseudonyms
 from homeroom.events.screening import Screened, Verdicts
 from homeroom.events.texts import buffers, large_strings, sealed
@@ -152,12 +153,15 @@ class Door:
         issuer = self._pseudonyms.issuer_codes(raw.issuer, count)
         screening.check_codes("issuer", issuer, verdicts)
         time_ms = screening.time_column(raw.time, verdicts)
-        verb = self.dictionaries.verb.codes(raw.verb, count)
+        # Before any dictionary learns a text: what it has learned, it writes.
+        verbs = without_accounts(raw.verb, account, self.dictionaries.mask)
+        verb = self.dictionaries.verb.codes(verbs, count)
         verdicts.refuse(verb == ABSENT, Reason.MISSING_FIELD, "verb is missing")
         screening.check_codes("verb", verb, verdicts)
-        activity = self.dictionaries.activity.codes(raw.activity, count)
+        activity = self.dictionaries.activity.codes(without_accounts(raw.activity, account), count)
         screening.check_codes("activity", activity, verdicts)
-        course = self.dictionaries.course.codes("" if raw.course is None else raw.course, count)
+        courses = "" if raw.course is None else without_accounts(raw.course, account)
+        course = self.dictionaries.course.codes(courses, count)
         screening.check_codes("course", course, verdicts)
         event_id = None
         if raw.event_id is not None:
@@ -172,7 +176,7 @@ class Door:
             track=self._given_tracks(raw, verdicts),
             event_id=event_id,
             numbers=_numbers(raw, verdicts),
-            attributes=self._attribute_codes(raw, verdicts),
+            attributes=self._attribute_codes(raw, account, verdicts),
         )
 
     def _given_tracks(self, raw: RawEvents, verdicts: Verdicts) -> Int32s | None:
@@ -183,14 +187,17 @@ class Door:
         verdicts.refuse(track == INVALID, Reason.WRONG_TYPE, unknown)
         return track
 
-    def _attribute_codes(self, raw: RawEvents, verdicts: Verdicts) -> dict[str, Int32s]:
+    def _attribute_codes(
+        self, raw: RawEvents, account: pa.LargeStringArray, verdicts: Verdicts
+    ) -> dict[str, Int32s]:
         known = self.dictionaries.attributes
         columns = {}
         for name, values in sorted(raw.attributes.items()):
             if name not in known and len(known) >= limits.ATTRIBUTES_MAX:
                 self._attributes_dropped.add(name)
                 continue
-            codes = self.dictionaries.attribute(name).codes(values, len(raw))
+            texts = without_accounts(values, account)
+            codes = self.dictionaries.attribute(name).codes(texts, len(raw))
             if codes.min(initial=ABSENT) < ABSENT:
                 codes[codes == DROPPED] = ABSENT
                 screening.check_codes(name, codes, verdicts)

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from homeroom import limits
-from homeroom.events.jsontext import nests_too_deep, quick_look, split_array
+from homeroom.events.jsontext import nests_too_deep, quick_look, split_array, walk
 from homeroom.events.model import Int64s, Reason, Reject
 
 __all__ = ["Items", "JsonReader", "why_not_json"]
@@ -86,17 +86,10 @@ class JsonReader(Generic[T]):
         return self._sifted([text for text in texts if text], numbers, decode)
 
     def document(self, data: bytes) -> Items[T]:
-        """Decode a whole document: an array, an object that holds one, or one object that is an item itself."""
-        data = data.removeprefix(_BYTE_ORDER_MARK)
-        opening = _array_opening(data, self._members)
-        if opening < 0:
-            return self._sifted([data] if data.strip(_BLANK) else [], [1], self._of_elements)
-        places, closed = split_array(data, opening)
-        texts = [data[a:b] for a, b in places.tolist()]
+        """Decode a whole document: arrays, objects that hold one, and objects that are items, one after another."""
+        texts, rejects = _elements(data.removeprefix(_BYTE_ORDER_MARK), self._members)
         items = self._sifted(texts, range(1, len(texts) + 1), self._of_elements)
-        if not closed:
-            detail = "the array is not closed: the document ends too early"
-            items.rejects.append(Reject("", len(texts) + 1, Reason.TRUNCATED, detail))
+        items.rejects.extend(rejects)
         return items
 
     def _of_sound_lines(self, texts: Sequence[bytes]) -> list[T]:
@@ -168,14 +161,60 @@ class JsonReader(Generic[T]):
             return _Fault(*why_not_json(text))
 
 
-def _array_opening(data: bytes, members: tuple[str, ...]) -> int:
-    """Find where the array of items opens; -1 if the document is no array and holds none."""
-    head = len(data) - len(data.lstrip(_BLANK))
-    if data[head : head + 1] == b"[":
-        return head
+def _elements(data: bytes, members: tuple[str, ...]) -> tuple[list[bytes], list[Reject]]:
+    """Cut a document into the texts of its items; what stands around them and is no JSON is refused, line by line."""
+    texts: list[bytes] = []
+    rejects: list[Reject] = []
+    at = _next_text(data, 0)
+    while at < len(data):
+        fault: tuple[Reason, str] | None = None
+        if data[at] in b"[{":
+            some, at, closed = _elements_of(data, at, members)
+            texts += some
+            if not closed:
+                fault = Reason.TRUNCATED, "the array is not closed: the document ends too early"
+        else:
+            fault = Reason.NOT_JSON, "text that belongs to no JSON value"
+            line_end = data.find(b"\n", at)
+            at = len(data) if line_end < 0 else line_end
+        if fault is not None:
+            rejects.append(Reject("", len(texts) + 1, *fault))
+        at = _next_text(data, at)
+    return texts, rejects
+
+
+def _elements_of(data: bytes, at: int, members: tuple[str, ...]) -> tuple[list[bytes], int, bool]:
+    """Cut the value that begins at ``at``; return its items, the place after it, and whether it is closed.
+
+    A value that is no array and holds none is an item itself: if it is broken, its decoder says so.
+    """
+    opening, around = at, 0
+    if data[at] not in b"[":
+        stop, _ = walk(data, at, len(data))
+        opening = _member_opening(data, at, stop, members)
+        if opening < 0:
+            return [data[at:stop]], stop, True
+        _, around = walk(data, at, opening)
+    places, end = split_array(data, opening)
+    closed = end >= 0
+    if closed and around:
+        end, left = walk(data, end, len(data), around)
+        closed = left == 0
+    return [data[a:b] for a, b in places.tolist()], end if closed else len(data), closed
+
+
+def _next_text(data: bytes, at: int) -> int:
+    """Return the place of the next byte that is not blank."""
+    while at < len(data) and data[at] in _BLANK:
+        at += 1
+    return at
+
+
+def _member_opening(data: bytes, at: int, stop: int, members: tuple[str, ...]) -> int:
+    """Find where the array of items opens in the object ``data[at:stop]``; -1 if it holds none."""
     for member in members:
         key = re.compile(rb'[{,]\s*"' + re.escape(member.encode()) + rb'"\s*:\s*\[')
-        found = key.search(data)
+        found = key.search(data, at, stop)
         if found:
             return found.end() - 1
     return -1

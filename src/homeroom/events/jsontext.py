@@ -2,7 +2,7 @@
 
 A recursive decoder may be led into the stack's end by nesting alone, and a quick decoder of many lines says of a
 broken one only that something in this megabyte is wrong. So three questions are answered here over plain bytes, in
-kernels: does every line hold one value that nests within the bound; where do the elements of a top-level array
+kernels: does every line hold one value that nests within the bound; where do values, and the elements of an array,
 begin and end (so that one broken element is refused alone); and how deep does one text go.
 
 The first question is asked of every byte that is read, so it has a quick way that knows nothing of strings: opening
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from homeroom import limits
 from homeroom.events.model import Int64s
 
-__all__ = ["nests_too_deep", "quick_look", "split_array"]
+__all__ = ["nests_too_deep", "quick_look", "split_array", "walk"]
 
 _BLOCK_BYTES = 64
 _TAB = 9
@@ -88,10 +88,11 @@ def _edges_fit(data: npt.NDArray[np.uint8], newline: int) -> bool:
     ):
         before -= 1
     after = newline + 1
-    while after < len(data) and data[after] <= _SPACE:
+    # Up to the next line end only: it answers for what follows it, and a million blank lines are looked at once.
+    while after < len(data) and data[after] <= _SPACE and data[after] != _NEWLINE:
         after += 1
     ended = before < 0 or data[before] == _CLOSE or data[before] == _NEWLINE
-    return ended and (after == len(data) or data[after] == _OPEN)
+    return ended and (after == len(data) or data[after] == _OPEN or data[after] == _NEWLINE)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -137,10 +138,10 @@ def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
 @numba.njit(cache=True, nogil=True)
 def _split(  # noqa: C901, PLR0912 - one loop over bytes: what compiles well
     data: npt.NDArray[np.uint8], opening: int, places: npt.NDArray[np.int64]
-) -> tuple[int, bool]:
-    """Write the elements' starts and ends to ``places`` (rows of two); return their number and if ``]`` was met.
+) -> tuple[int, int]:
+    """Write the elements' starts and ends to ``places`` (rows of two); return their number and the place after ``]``.
 
-    With too few rows the number is right and the rows that fit are written.
+    That place is -1 if no ``]`` was met. With too few rows the number is right and the rows that fit are written.
     """
     found = 0
     depth = 0
@@ -171,7 +172,7 @@ def _split(  # noqa: C901, PLR0912 - one loop over bytes: what compiles well
                 found += 1
             start = -1
             if closing:
-                return found, True
+                return found, i + 1
         elif byte > _SPACE:
             if start < 0:
                 start = min(i, len(data) - 1)
@@ -182,7 +183,33 @@ def _split(  # noqa: C901, PLR0912 - one loop over bytes: what compiles well
             places[found, 0] = start
             places[found, 1] = end
         found += 1
-    return found, False
+    return found, -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(  # noqa: C901 - one loop over bytes: what compiles well
+    data: npt.NDArray[np.uint8], start: int, stop: int, depth: int
+) -> tuple[int, int]:
+    """Go on from ``start``, inside of ``depth`` brackets, until all are closed; return the place and the depth."""
+    quoted = False
+    i = start
+    while i < stop:
+        byte = data[i]
+        if quoted:
+            if byte == _BACKSLASH:
+                i += 1
+            elif byte == _QUOTE:
+                quoted = False
+        elif byte == _QUOTE:
+            quoted = True
+        elif byte | _CASE == _OPEN:
+            depth += 1
+        elif byte | _CASE == _CLOSE:
+            depth -= 1
+            if depth <= 0:
+                return i + 1, 0
+        i += 1
+    return stop, depth
 
 
 def quick_look(text: bytes) -> tuple[int, bool]:
@@ -203,7 +230,23 @@ def nests_too_deep(text: bytes) -> bool:
     return bool(_shape(data, 0, len(data), limits.JSON_DEPTH_MAX) == _TOO_DEEP)
 
 
-def split_array(text: bytes, opening: int = 0) -> tuple[Int64s, bool]:
+def walk(text: bytes, start: int, stop: int, depth: int = 0) -> tuple[int, int]:
+    """Step over JSON until as many brackets are closed as were open.
+
+    Parameters
+    ----------
+    start, stop : bytes of ``text`` to look at; ``start`` stands outside of strings
+    depth : how many brackets are open at ``start``
+
+    Returns
+    -------
+    The place after the bracket that closes the last, and 0; or ``stop``, and how many are open there.
+    """
+    place, left = _walk(_view(text), start, stop, depth)
+    return int(place), int(left)
+
+
+def split_array(text: bytes, opening: int = 0) -> tuple[Int64s, int]:
     """Find the elements of the JSON array that opens at byte ``opening`` of ``text``.
 
     Strings and nested values are stepped over; nothing is decoded, so that an element may be broken and its
@@ -211,13 +254,13 @@ def split_array(text: bytes, opening: int = 0) -> tuple[Int64s, bool]:
 
     Returns
     -------
-    Starts and ends, int64 of shape (n, 2), and whether the array was closed: a truncated one was not. Nothing
-    between two commas is an element of no length.
+    Starts and ends, int64 of shape (n, 2), and the place after the closing bracket, -1 if there is none: a truncated
+    array. Nothing between two commas is an element of no length.
     """
     data = _view(text)
     places = np.empty((max(16, len(text) // 256), 2), np.int64)
-    found, closed = _split(data, opening, places)
+    found, end = _split(data, opening, places)
     if found > len(places):
         places = np.empty((found, 2), np.int64)
-        found, closed = _split(data, opening, places)
-    return places[:found], bool(closed)
+        found, end = _split(data, opening, places)
+    return places[:found], int(end)

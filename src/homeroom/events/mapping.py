@@ -208,6 +208,7 @@ class TableMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     events: tuple[EventSpec, ...] = ()
     lookup: Mapping[str, LookupSpec] = {}
     moodle: MoodleSpec | None = None
+    no_events: tuple[str, ...] = ()
 
     def specs_for(self, file_name: str, names: Iterable[str]) -> tuple[EventSpec, ...]:
         """Return what fits a table of this file name and these columns; none if nothing does."""
@@ -286,7 +287,7 @@ def parse_mapping(text: str, where: str) -> TableMapping:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise MappingError(f"{where}: this is no TOML: {error}") from None
     general: dict[str, Any] = {key: data.pop(key) for key in _GENERAL_KEYS if key in data}
     if "events" not in data and (data or "moodle" not in general):

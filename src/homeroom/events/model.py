@@ -9,15 +9,16 @@ What cannot become an event becomes a ``Reject``: it is counted by reason and wr
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 __all__ = [
+    "REJECT_KEYS",
     "TRACKS",
     "Decoded",
     "EventBatch",
@@ -92,6 +93,10 @@ class Reject:
     line: int
     reason: Reason
     detail: str
+
+
+REJECT_KEYS: Final = frozenset(one.name for one in fields(Reject))
+"""By these a rejects file is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,6 @@ from msgspec import Struct
 from homeroom.errors import MappingError
 from homeroom.events.jsonlines import Items, JsonReader
 from homeroom.events.model import TRACKS, Decoded, Int64s, RawEvents, Reason, Reject
-from homeroom.events.personal import without_accounts
 from homeroom.events.vocabulary import VerbTable
 from homeroom.limits import TEXT_BYTES_MAX
 
@@ -246,10 +245,8 @@ class MoodleCodec:
             issuer=pa.array([row.issuer for row in rows], pa.string()),
             time=np.array([row.time_ms for row in rows], np.int64),
             verb=pa.array([row.verb for row in rows], pa.string()),
-            activity=without_accounts(
-                pa.array([row.activity for row in rows], pa.string()), account
-            ),
-            course=without_accounts(pa.array([row.course for row in rows], pa.string()), account),
+            activity=pa.array([row.activity for row in rows], pa.string()),
+            course=pa.array([row.course for row in rows], pa.string()),
             event_id=pa.array([row.event_id for row in rows], pa.string()),
             track=pa.array(
                 [TRACKS[track] if track >= 0 else None for track in tracks], pa.string()

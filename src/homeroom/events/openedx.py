@@ -26,7 +26,6 @@ from msgspec import Raw, Struct
 from homeroom.events.jsonlines import Items, JsonReader, why_not_json
 from homeroom.events.jsontext import nests_too_deep
 from homeroom.events.model import TRACKS, Decoded, Int64s, RawEvents, Reason, Reject
-from homeroom.events.personal import without_accounts
 from homeroom.events.vocabulary import VerbTable
 from homeroom.limits import TEXT_BYTES_MAX
 
@@ -146,10 +145,8 @@ class OpenedxCodec:
             issuer=self._issuer,
             time=pa.array([row.time for row in rows], pa.string()),
             verb=pa.array([row.verb for row in rows], pa.string()),
-            activity=without_accounts(
-                pa.array([row.activity for row in rows], pa.string()), account
-            ),
-            course=without_accounts(pa.array([row.course for row in rows], pa.string()), account),
+            activity=pa.array([row.activity for row in rows], pa.string()),
+            course=pa.array([row.course for row in rows], pa.string()),
             track=pa.array(
                 [TRACKS[track] if track >= 0 else None for track in tracks], pa.string()
             ),
@@ -238,7 +235,7 @@ def _activity(payload: Mapping[str, Any], context: Context) -> str:
 
 
 def _path_without_person(path: str) -> str:
-    path = re.split(r"[?#]", path, maxsplit=1)[0]
+    path = re.split(r"[?#;]", path, maxsplit=1)[0]
     return _PERSON_IN_PATH.sub(r"/\1/*", path)
 
 

@@ -16,7 +16,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from homeroom.events.delimited import Dialect, split_record
-from homeroom.events.jsontext import split_array
+from homeroom.events.jsontext import split_array, walk
+from homeroom.events.model import REJECT_KEYS
 from homeroom.limits import SNIFF_LINES_MAX
 
 __all__ = [
@@ -63,6 +64,7 @@ class Found:
     dialect : set for delimited text
     header_line : for delimited text, the line of the header, from 1
     own : it is a file that homeroom itself wrote, to be passed over
+    empty : it is a document that says itself that it holds nothing
     """
 
     codec: str | None
@@ -70,6 +72,7 @@ class Found:
     dialect: Dialect | None = None
     header_line: int = 0
     own: bool = False
+    empty: bool = False
 
 
 NOTHING: Final = Found(None)
@@ -81,10 +84,14 @@ _BINARY: Final = (
 _DELIMITERS: Final = (b",", b";", b"\t", b"|")
 _HEADER_LINES_MAX: Final = 10
 _STATEMENTS: Final = re.compile(
-    rb'\s*\{\s*(?:"more"\s*:\s*(?:"[^"]*"|null)\s*,\s*)?"statements"\s*:\s*\['
+    rb'\s*\{\s*(?:"\w+"\s*:\s*(?:"[^"]*"|[\w.+-]+)\s*,\s*){0,8}"statements"\s*:\s*\['
 )
+"""A statement result, whose array may stand behind a few plain fields, such as ``more``."""
+_EMPTY_ARRAY: Final = re.compile(rb"\s*\[\s*\]\s*")
+_NOT_FINITE: Final = re.compile(rb"(?<=[:\[,\s])-?(?:NaN|Infinity)\b")
+"""No JSON, and yet a statement: its codec says what is wrong with it."""
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _KEY_FILE: Final = b"# homeroom pseudonym key"
-_REJECT_KEYS: Final = frozenset(("source", "line", "reason", "detail"))
 
 
 def standard_looks() -> Looks:
@@ -103,7 +110,7 @@ def container_of(head: bytes) -> Container:
     for magic, container in _BINARY:
         if head.startswith(magic):
             return container
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
     first, _, _ = text.partition(b"\n")
     if text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"]", b""):
         return Container.DOCUMENT
@@ -114,13 +121,13 @@ def container_of(head: bytes) -> Container:
 
 def sniff_document(head: bytes, looks: Looks, accepts: Accepts) -> Found:
     """Say which codec reads a JSON document, from as many of its elements as the head holds whole."""
-    opening = head.find(b"[")
-    if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[") and not _STATEMENTS.match(
-        head
-    ):
-        sample = _decoded(head)
+    head = head.removeprefix(_BYTE_ORDER_MARK)
+    if _EMPTY_ARRAY.fullmatch(head):
+        return Found(None, empty=True)
+    if not head.lstrip().startswith(b"[") and not _STATEMENTS.match(head):
+        sample = _decoded(head[: walk(head, 0, len(head))[0]])
         return NOTHING if sample is None else _of_samples([sample], looks, accepts)
-    places, _ = split_array(head, opening)
+    places, _ = split_array(head, head.find(b"["))
     samples = [_decoded(head[a:b]) for a, b in places[:SNIFF_LINES_MAX].tolist()]
     found = _of_samples([sample for sample in samples if sample is not None], looks, accepts)
     return Found("xapi") if found.codec is None and _STATEMENTS.match(head) else found
@@ -136,12 +143,26 @@ def sniff_lines(chunk: bytes, looks: Looks, accepts: Accepts) -> Found:
         for line in lines
         if line.lstrip()[:1] == b"{" and (sample := _decoded(line)) is not None
     ]
-    return _of_samples(samples, looks, accepts) if samples else _of_header(lines, accepts)
+    if samples:
+        return _of_samples(samples, looks, accepts)
+    found = _of_header(lines, accepts)
+    return _of_prefixed(lines, looks) if found.codec is None else found
+
+
+def _of_prefixed(lines: Sequence[bytes], looks: Looks) -> Found:
+    """Find tracking logs whose lines begin with what a log writer puts before each event: time, host, process."""
+    for line in lines:
+        sample = _decoded(line[max(0, line.find(b"{")) :])
+        if sample is not None and "openedx" in looks and looks["openedx"](sample):
+            return Found("openedx", tuple(sample))
+    return NOTHING
 
 
 def _decoded(text: bytes) -> dict[str, Any] | None:
     try:
-        sample = msgspec.json.decode(text)
+        sample = msgspec.json.decode(
+            _NOT_FINITE.sub(b"null", text) if b"NaN" in text or b"Infinity" in text else text
+        )
     except (ValueError, RecursionError):
         return None
     return sample if isinstance(sample, dict) else None
@@ -154,7 +175,7 @@ def _of_samples(samples: Sequence[Mapping[str, Any]], looks: Looks, accepts: Acc
             if looks_like(sample):
                 return Found(codec, names)
     for sample in samples:
-        if set(sample) == _REJECT_KEYS:
+        if set(sample) == REJECT_KEYS:
             return Found(None, own=True)
         codec_of_row = accepts(tuple(sample))
         if codec_of_row is not None:
@@ -174,10 +195,12 @@ def _of_header(lines: Sequence[bytes], accepts: Accepts) -> Found:
 
 
 def _names(line: bytes, delimiter: bytes) -> tuple[str, ...]:
-    """Return the column names of a header, each once; empty if it is no text."""
+    """Return the column names of a header, each once; empty if it is no text, or several lines in one."""
     try:
         cells = [cell.decode().strip() for cell in split_record(line + b"\n", delimiter)]
     except UnicodeDecodeError:
+        return ()
+    if any("\r" in cell for cell in cells):
         return ()
     names: list[str] = []
     for place, cell in enumerate(cells, 1):

@@ -93,7 +93,7 @@ class VerbTable:
         """
         try:
             written = tomllib.loads(toml_text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise MappingError(f"{source} is no TOML: {error}. {_HOW}") from None
         allowed = (*TRACKS, _UNDECIDED)
         for name, table in written.items():

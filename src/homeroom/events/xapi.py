@@ -32,7 +32,6 @@ from homeroom.events.model import (
     Reject,
     Strings,
 )
-from homeroom.events.personal import without_accounts
 from homeroom.events.statements import (
     ACTIVITY,
     COURSE_TYPE,
@@ -129,11 +128,11 @@ class XapiCodec:
             issuer=_one_or_coded(issuer),
             time=pa.array(_times(parts), pa.string()),
             verb=verb,
-            activity=without_accounts(pa.array(activity, pa.string()), account),
-            course=without_accounts(_coded(_courses(parts)), account),
+            activity=pa.array(activity, pa.string()),
+            course=_coded(_courses(parts)),
             event_id=pa.array(parts.ids, pa.string()),
             track=self._tracks(verb, [target.definition.type for target in parts.targets]),
-            attributes=_attributes(parts.contexts, account),
+            attributes=_attributes(parts.contexts),
             **_results(parts),
         )
 
@@ -281,12 +280,12 @@ def _courses(parts: _Parts) -> Sequence[str | None]:
     return courses
 
 
-def _attributes(contexts: list[Context], account: pa.Array) -> dict[str, Strings]:
+def _attributes(contexts: list[Context]) -> dict[str, Strings]:
     if not [c for c in contexts if c.platform is not None or c.language is not None]:
         return {}
     return {
-        "platform": without_accounts(_coded([context.platform for context in contexts]), account),
-        "language": without_accounts(_coded([context.language for context in contexts]), account),
+        "platform": _coded([context.platform for context in contexts]),
+        "language": _coded([context.language for context in contexts]),
     }
 
 
