@@ -23,7 +23,7 @@ from homeroom.adapters.names import NameBook
 from homeroom.adapters.parquet import ScanFile, open_scan_file
 from homeroom.adapters.rejects import RejectsWriter
 from homeroom.adapters.scanning import Scanner
-from homeroom.adapters.sources import PASSED_OVER, find_sources, refuse_overwriting
+from homeroom.adapters.sources import find_sources, refuse_overwriting
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
@@ -100,6 +100,14 @@ class Dataset:
     def __init__(self, node: Node, source: Source) -> None:
         self._node = node
         self.source = source
+
+    def __repr__(self) -> str:
+        """Say what it holds, for the prompt and the notebook."""
+        source = self.source
+        return (
+            f"<homeroom Dataset: {source.events_accepted:,} events of {source.learners:,} learners, "
+            f"{source.first_event} to {source.last_event}>"
+        )
 
     @property
     def timezone(self) -> str:
@@ -353,12 +361,12 @@ class _Reading:
         """Fold Parquet files into a scanner; return what was read, and the first and last instant."""
         sources = find_sources(self._inputs)
         for source in sources:
-            if source.passed_over:
-                self.note(PASSED_OVER.format(source.name))
+            if source.note is not None:
+                self.note(source.note)
         opened = [
             open_scan_file(source, self._options.mapping)
             for source in sources
-            if not source.passed_over
+            if source.note is None
         ]
         files = [one for one in opened if isinstance(one, ScanFile)]
         self.begin(sum(file.size_bytes for file in files))

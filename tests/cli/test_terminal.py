@@ -225,9 +225,10 @@ def test_names_from_outside_cannot_steer_the_terminal():
 
 
 def test_the_summary_says_what_was_read_repeated_and_rejected():
-    text = render(SourceSummary(answers.SOURCE, 0.5))
+    assert "22,133 events from 3 files in 0.5 s\n" in render(SourceSummary(answers.SOURCE, 0.5))
+    text = render(SourceSummary(answers.SOURCE, 5.0))
 
-    assert "22,133 events from 3 files in 0.5 s, 44,266 a second" in text
+    assert "22,133 events from 3 files in 5.0 s, 4,427 a second" in text
     assert "22,100 events of 1,204 learners" in text
     assert "21 exact repeats counted once" in text
     assert f"10  time_without_zone   {explain('time_without_zone')[1][:30]}" in text

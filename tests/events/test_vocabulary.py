@@ -26,7 +26,6 @@ def by_type(verb: str, kind: str, table: VerbTable = TABLE) -> str | None:
         ("http://adlnet.gov/expapi/verbs/registered", "enrolment"),
         ("http://adlnet.gov/expapi/verbs/voided", "other"),
         ("http://id.tincanapi.com/verb/unregistered", "other"),  # an enrolment begins with joining
-        ("edx.course.enrollment.activated", "enrolment"),
         ("edx.course.enrollment.deactivated", "other"),
         ("https://w3id.org/xapi/dod-isd/verbs/navigated", "navigation"),
         ("play_video", "video"),

@@ -59,6 +59,9 @@ class Setting:
     def complete(self, interval: Interval, period: Period) -> bool:
         return self.as_of_ms is not None and self.calendar.end_ms(interval, period) <= self.as_of_ms
 
+    def begun(self, interval: Interval, period: Period) -> bool:
+        return self.complete(interval, self.calendar.before(interval, period))
+
     def labels(self, interval: Interval) -> list[str]:
         return [self.calendar.label(period) for period in self.shown(interval)]
 
@@ -296,9 +299,10 @@ def _active(events: Sequence[Event], setting: Setting) -> Figures:
                 for date in calendar.dates(long, period)
                 if calendar.of_date(short, date) == date
             ]
-            mean = sum(len(who[short].get(date, ())) for date in inside) / len(inside)
+            known = [date for date in inside if setting.begun(short, date)]
+            seen = sum(len(who[short].get(date, ())) for date in known)
             whole = len(who[long].get(period, ()))
-            values.append(mean / whole if whole else None)
+            values.append(seen / len(known) / whole if whole and known else None)
             complete.append(
                 setting.complete(long, period)
                 and all(setting.complete(short, date) for date in inside)

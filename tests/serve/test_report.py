@@ -125,7 +125,7 @@ def test_the_table_shows_the_counts_and_shares_of_the_answer() -> None:
     answer = build.retention(8)
     low, high = answer.confidence()
     for p, row in enumerate(Page(report()).table("triangle")[3:]):
-        assert row[1][2] == words.count(int(answer.sizes[p]))
+        assert row[1][2] == words.size(answer, p)
         assert len(row) == 2 + 7 - p
         for k, (_, given, text) in enumerate(row[2:], 1):
             star = "" if answer.complete[p, k] else "*"

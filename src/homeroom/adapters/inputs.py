@@ -23,7 +23,7 @@ from homeroom.adapters.compression import MAGIC_BYTES, StreamFault, read_blocks
 from homeroom.adapters.decoders import NO_EVENTS, Decoders
 from homeroom.adapters.lines import Chunk, cut_lines
 from homeroom.adapters.records import cut_record_chunks
-from homeroom.adapters.sources import PASSED_OVER, Input, Source, find_sources
+from homeroom.adapters.sources import Input, Source, find_sources
 from homeroom.errors import SourceError
 from homeroom.events.mapping import TableMapping
 from homeroom.events.model import Decoded, Reason, Reject
@@ -107,8 +107,8 @@ def read_inputs(
     decoders = Decoders(options or ReadOptions(), paths, watched.note)
     stdin = (options.stdin if options else None) or getattr(sys.stdin, "buffer", None)
     for source in sources:
-        if source.passed_over:
-            watched.note(PASSED_OVER.format(source.name))
+        if source.note is not None:
+            watched.note(source.note)
             continue
         reading = _Reading(source, decoders, watched, stdin)
         for decoded in reading.pieces():

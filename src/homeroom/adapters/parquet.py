@@ -134,7 +134,8 @@ def open_scan_file(source: Source, mapping: TableMapping | None) -> "ScanFile | 
                     return ScanFile(source.path, source.name, columns_needed(spec), file)
             detail = "it must hold one table of events, with an account and a time in each row"
         except FAULTS as error:
-            detail = f"no Parquet file that can be read ({type(error).__name__})"
+            why = getattr(error, "strerror", None) or "not of that form, or damaged"
+            detail = f"no Parquet file that can be read: {why}"
     if source.named:
         raise SourceError(f"{source.name} cannot be scanned: {detail}")
     return Reject(source.name, 0, Reason.NOT_EVENTS, detail)

@@ -20,7 +20,6 @@ from homeroom.errors import SourceError
 
 __all__ = [
     "MANIFEST_FILE",
-    "PASSED_OVER",
     "REJECTS_FILE",
     "Input",
     "Source",
@@ -34,9 +33,6 @@ REJECTS_FILE = "homeroom-rejects.ndjson"
 
 MANIFEST_FILE = "homeroom.json"
 """The name of the file by which a data directory is known."""
-
-PASSED_OVER = "{} is a data directory of homeroom, and is passed over"
-"""What is said of such a directory below one that is read."""
 
 Input: TypeAlias = "str | os.PathLike[str] | pa.Table"
 """A path, a glob pattern, a directory, ``-`` for standard input, or a table in memory."""
@@ -53,7 +49,7 @@ class Source:
     table : a table in memory, else None
     named : somebody named this very file; else it was found in a directory or by a pattern
     size_bytes : None where it is not known
-    passed_over : it is a directory of homeroom's own, below one that is read: nothing to read, but to be said
+    note : there is nothing to read here, and this is to be said
     """
 
     name: str
@@ -61,7 +57,7 @@ class Source:
     table: pa.Table | None = None
     named: bool = True
     size_bytes: int | None = None
-    passed_over: bool = False
+    note: str | None = None
 
 
 def find_sources(inputs: Sequence[Input]) -> list[Source]:
@@ -140,7 +136,10 @@ def _of_path(text: str) -> Iterator[Source]:
     if stat.S_ISDIR(status.st_mode):
         if _is_data_directory(path):
             raise SourceError(f"{text} is a data directory of homeroom; ask it with --data {text}")
-        yield from _of_directory(path)
+        found = list(_of_directory(path))
+        yield from found
+        if not found:
+            yield Source(shown(text), path, note=f"{shown(text)} holds no file")
     else:
         yield Source(shown(text), path, size_bytes=_size(status))
 
@@ -194,7 +193,9 @@ def _is_new(path: Path, met: set[object]) -> bool:
 
 
 def _passed_over(path: Path) -> Source:
-    return Source(shown(str(path)), path, named=False, passed_over=True)
+    name = shown(str(path))
+    note = f"{name} is a data directory of homeroom, and is passed over"
+    return Source(name, path, named=False, note=note)
 
 
 def _is_data_directory(path: Path) -> bool:

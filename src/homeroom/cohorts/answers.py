@@ -129,7 +129,13 @@ class Answer:
         return pa.concat_tables(tables)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return `to_arrow` as a pandas frame (pandas must be installed)."""
+        """Return `to_arrow` as a pandas frame. Raises `ImportError` where pandas is not installed."""
+        try:
+            import pandas as pd  # noqa: F401 - to say what is missing before Arrow does
+        except ImportError as error:
+            raise ImportError(
+                "to_pandas() needs pandas, which homeroom does not; pip install pandas, or use to_arrow()"
+            ) from error
         return self.to_arrow().to_pandas()
 
     def plot_svg(self) -> str:

@@ -294,12 +294,15 @@ def _active(context: _Context, question: Active, selection: Selection) -> Active
         activity = _activity(context, periods, selection)
         answered_from = activity.answered_from
         counts = simple.active_counts(activity, selection, periods, context.state.run)
-        counted[interval] = (periods, counts, periods.complete(context.as_of_ms))
-    series = {interval: _series(shown[interval], *counted[interval]) for interval in shown}
+        counted[interval] = (periods, counts)
+    series = {
+        interval: _series(shown[interval], *counted[interval], context.as_of_ms)
+        for interval in shown
+    }
 
     def ratio(short: Interval, long: Interval) -> Series:
-        long_shown = (shown[long], series[long].values, series[long].complete)
-        values, complete = simple.mean_share(counted[short], long_shown)
+        long_shown = (shown[long], series[long].values)
+        values, complete = simple.mean_share(counted[short], long_shown, context.as_of_ms)
         return Series(shown[long].labels, values, complete)
 
     return ActiveAnswer(
@@ -313,12 +316,10 @@ def _active(context: _Context, question: Active, selection: Selection) -> Active
     )
 
 
-def _series(
-    shown: Periods, wide: Periods, counts: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_]
-) -> Series:
+def _series(shown: Periods, wide: Periods, counts: npt.NDArray[np.int64], as_of_ms: int) -> Series:
     """Cut the shown periods out of more."""
     if not shown.count:
         return Series((), np.zeros(0, np.int64), np.zeros(0, np.bool_))
     start = int(np.searchsorted(wide.days, shown.days[1])) - 1
     cut = slice(start, start + shown.count)
-    return Series(shown.labels, counts[cut], ended[cut])
+    return Series(shown.labels, counts[cut], shown.complete(as_of_ms))

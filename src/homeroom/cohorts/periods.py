@@ -69,10 +69,18 @@ class Periods:
 
     def complete(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
         """Which periods have ended by then, bool of shape (count,)."""
+        return self._reached(as_of_ms)[1:]
+
+    def begun(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
+        """Which periods have begun by then, bool of shape (count,)."""
+        return self._reached(as_of_ms)[:-1]
+
+    def _reached(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
+        """Which of the edges of the periods lie no later: bool of shape (count + 1,)."""
         if self.interval == "hour":
-            return self.edges_ms[2:] <= as_of_ms
+            return np.asarray(self.edges_ms[1:] <= as_of_ms)
         return np.array(
-            [day_start_ms(int(day), self.zone) <= as_of_ms for day in self.days[2:]], np.bool_
+            [day_start_ms(int(day), self.zone) <= as_of_ms for day in self.days[1:]], np.bool_
         )
 
     @cached_property

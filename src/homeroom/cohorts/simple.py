@@ -1,6 +1,7 @@
 """Lifecycle, stickiness and active learners: the questions that look at one behaviour, any activity."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ __all__ = ["active_counts", "lifecycle_counts", "mean_share", "stickiness_counts
 
 Bits = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
+Counted: TypeAlias = tuple[Periods, Counts]
 
 
 def _summed(
@@ -60,22 +62,23 @@ def active_counts(activity: Activity, behaviour: Selection, periods: Periods, ru
 
 
 def mean_share(
-    short: tuple[Periods, Counts, npt.NDArray[np.bool_]],
-    long: tuple[Periods, Counts, npt.NDArray[np.bool_]],
+    short: Counted, long: Counted, as_of_ms: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return for each long period the mean of the short ones that begin in it over its own number.
 
-    Beside it stands whether it is complete. Each side is (periods, counts, which have ended); the short ones must
-    cover the long ones.
+    Beside it stands whether it is complete. Each side is (periods, counts); the short ones must cover the long ones.
+    Those that have not begun have no number yet, and are left out of the mean.
     """
-    short_periods, short_counts, short_ended = short
-    long_periods, long_counts, long_ended = long
+    short_periods, short_counts = short
+    long_periods, long_counts = long
     shares_found = np.full(long_periods.count, np.nan)
-    complete = long_ended.copy()
+    complete = long_periods.complete(as_of_ms)
+    ended, begun = short_periods.complete(as_of_ms), short_periods.begun(as_of_ms)
     inside = long_periods.of_days(short_periods.days[1:-1])
     for place in range(long_periods.count):
         chosen = inside == place
-        complete[place] &= short_ended[chosen].all()
-        if long_counts[place]:
-            shares_found[place] = short_counts[chosen].mean() / long_counts[place]
+        complete[place] &= ended[chosen].all()
+        known = chosen & begun
+        if long_counts[place] and known.any():
+            shares_found[place] = short_counts[known].mean() / long_counts[place]
     return shares_found, complete

@@ -294,7 +294,7 @@ def _sentence(words: str) -> Text:
 
 
 def _legend(answer: RetentionAnswer, ink: Ink, top: float, mark: str) -> Text:
-    line, open_cells = Text(no_wrap=False), bool(_open(answer)[:, 1:].any())
+    line, open_cells = Text(no_wrap=False), bool(_open(answer)[:, 0 if mark else 1 :].any())
     if ink.shaded:
         line.append("0% ", _DIM)
         for step in range(STEPS):

@@ -21,8 +21,8 @@ __all__ = ["SourceSummary", "rejects_line"]
 
 _HINT: Final = "--rejects FILE writes each down with its source and line"
 KEY_WIDTH: Final = 10
-SECONDS_SHOWN_MIN: Final = 0.1
-"""A quicker read says nothing of the speed."""
+RATE_SECONDS_MIN: Final = 2.0
+"""Of a quicker read most is start-up, which says nothing of the speed."""
 _DIM: Final = Style(dim=True)
 _BOLD: Final = Style(bold=True)
 _WARN: Final = Style(color="yellow", bold=True)
@@ -84,8 +84,10 @@ def _read_words(source: Source, seconds: float | None) -> str:
     said = plural(source.events_read, "event")
     if source.files:
         said += f" from {plural(source.files, 'file')}"
-    if seconds and seconds >= SECONDS_SHOWN_MIN:
-        said += f" in {seconds:.1f} s, {count(round(source.events_read / seconds))} a second"
+    if seconds:
+        said += f" in {seconds:.1f} s"
+    if seconds and seconds >= RATE_SECONDS_MIN:
+        said += f", {count(round(source.events_read / seconds))} a second"
     return said
 
 
@@ -98,8 +100,8 @@ def _rejected(source: Source) -> Iterator[tuple[Text, Text]]:
         yield _key("rejected"), Text("none")
         return
     rate = share(source.events_rejected / max(source.events_read, 1))
-    events = plural(source.events_rejected, "event")
-    yield _key("rejected"), Text.assemble((events, _WARN), f", {rate} of what was read")
+    rejects = Text(count(source.events_rejected), _WARN)
+    yield _key("rejected"), Text.assemble(rejects, f", {rate} of what was read")
     size = max((len(count(number)) for _, number in _sorted(source)), default=0)
     for reason, number in _sorted(source):
         key = Text(f"{'':{KEY_WIDTH}}{count(number):>{size}}  {clean(reason):<19} ")

@@ -130,7 +130,7 @@ def _view(answer: RetentionAnswer, top_rate: float, room: float) -> _View:
     labels = max(
         text_width(words.period_label(answer.periods[i], answer.question.interval)) for i in rows
     )
-    sizes = max(text_width(words.count(int(size))) for size in answer.sizes[rows.start :])
+    sizes = max(text_width(words.size(answer, i)) for i in rows)
     left = labels + max(sizes, text_width("Learners")) + 24
     cell = min(max((room - left) / max(last, 1), CELL_PX[0]), CELL_PX[1])
     row = ROW_PX[1] if cell >= NUMBERS_FROM_PX else max(cell, min(16, 480 / len(rows)), ROW_PX[0])
@@ -148,7 +148,7 @@ def _row_labels(view: _View) -> str:
     for row in range(0, len(labels), stride):
         base = HEAD_PX + row * view.row + min(view.row / 2, ROW_PX[1]) + 4
         body.append(text((0, base), labels[row]))
-        size = words.count(int(view.answer.sizes[view.rows[row]]))
+        size = words.size(view.answer, view.rows[row])
         body.append(text((view.left - 12, base), size, "muted", "end"))
     return "".join(body)
 

@@ -107,7 +107,7 @@ def _triangle(answer: RetentionAnswer) -> Numbers:
     rows = tuple(
         (
             words.period_label(answer.periods[i], interval),
-            words.count(int(answer.sizes[i])),
+            words.size(answer, i),
             *(_cell(answer, i, k) for k in range(1, last)),
         )
         for i in range(first, len(answer.periods))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from homeroom.cohorts.answers import Answer
+from homeroom.cohorts.answers import Answer, RetentionAnswer
 from homeroom.cohorts.questions import Condition, Question, Retention
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "period_label",
     "share",
     "since_label",
+    "size",
     "summary",
     "unit",
 ]
@@ -75,14 +76,15 @@ def _retention(question: Retention) -> str:
     one = question.interval
     entry = f"did {conditions(question.entry)}" if question.entry else "were active"
     back = f"did {conditions(question.returning)}" if question.returning else "were active"
+    again = " again" if question.entry == question.returning else ""
     later = (
-        "at that point or at any later time shown" if question.match == "on-or-after" else "again"
+        " at that point or at any later time shown" if question.match == "on-or-after" else again
     )
     if question.align != "calendar":
-        return f"The share of each group who {back} {later}, by {one}s since {_ALIGNED[question.align]}."
+        return f"The share of each group who {back}{later}, by {one}s since {_ALIGNED[question.align]}."
     first = "for the first time " if question.mode == "first-time" else ""
     many = "" if question.mode == "first-time" else " A learner can be in several groups."
-    return (f"Of the learners who {entry} {first}{_WITHIN[one]}, the share who {back} {later}, by {one}s since."
+    return (f"Of the learners who {entry} {first}{_WITHIN[one]}, the share who {back}{later}, by {one}s since."
             f"{many}")  # fmt: skip
 
 
@@ -92,17 +94,26 @@ def since_label(column: str) -> str:
 
 
 def period_label(period: str, interval: str) -> str:
-    """Write a period: ``2024-01-15``, a month as ``2024-01``, an hour as ``2024-01-15 13:00``."""
+    """Write a period: ``2024-01-15``, a month as ``2024-01``, an hour as ``2024-01-15 13:00``.
+
+    An hour keeps the offset of its zone: where the clock is set back, two hours have one reading.
+    """
     if interval == "month":
         return period[:7]
     if interval == "hour" and "T" in period:
-        return period.replace("T", " ")[:16]
+        offset = period[19:]
+        return period.replace("T", " ")[:16] + ("" if offset in ("", "Z", "+00:00") else offset)
     return period
 
 
 def count(value: int) -> str:
     """Write a count with commas: ``12,345``."""
     return f"{int(value):,}"
+
+
+def size(answer: RetentionAnswer, group: int) -> str:
+    """Write the size of a group; ``*`` marks one that can still grow."""
+    return count(int(answer.sizes[group])) + ("" if answer.complete[group, 0] else "*")
 
 
 def open_note(mark: str, complete: Sequence[npt.NDArray[np.bool_]]) -> tuple[str, ...]:

@@ -100,9 +100,13 @@ def _part(section: Section, number: int) -> _Part:
         charts=_charts(answer) if drawn else (),
         tables=tables, cut=any(numbers.cut for numbers in tables),
         csv=csv_link(answer), csv_name=f"{answer.question.name}.csv",
-        known=f"Answered from {answer.answered_from}, known up to {words.instant_label(answer.as_of)}, "
-              f"periods in {answer.timezone}.",
+        known=_known_words(answer),
     )  # fmt: skip
+
+
+def _known_words(answer: Answer) -> str:
+    known = f", known up to {words.instant_label(answer.as_of)}" if answer.as_of else ""
+    return f"Answered from {answer.answered_from}{known}, periods in {answer.timezone}."
 
 
 def _charts(answer: Answer) -> tuple[tuple[str, str], ...]:

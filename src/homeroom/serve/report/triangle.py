@@ -57,14 +57,14 @@ def triangle(answer: RetentionAnswer) -> Triangle:
     rows = tuple(_row(answer, i, last, bounds, top_rate) for i in range(first, periods))
     cut = f"The newest {periods - first:,} of {periods:,} groups and the first {last - 1:,} of " \
           f"{len(answer.columns) - 1:,} columns stand in the table."  # fmt: skip
-    shown = answer.counts[first:, 1:last] >= 0
+    shown = answer.counts[first:, :last] >= 0
     return Triangle(
         interval=answer.question.interval,
         columns=tuple(words.since_label(c) for c in answer.columns[1:last]),
         pooled=_pooled(answer, last, top_rate),
         rows=rows,
         top="100%" if top_rate == 1 else f"{words.share(top_rate, 0)} or more",
-        open_cells=bool((shown & ~answer.complete[first:, 1:last]).any()),
+        open_cells=bool((shown & ~answer.complete[first:, :last]).any()),
         cut=cut if first or last < len(answer.columns) else "",
     )
 
@@ -89,7 +89,7 @@ def _row(
             cell_words(answer, bounds, i, k),
         ))  # fmt: skip
     label = words.period_label(answer.periods[i], answer.question.interval)
-    return Row(label, words.count(size), tuple(cells))
+    return Row(label, words.size(answer, i), tuple(cells))
 
 
 def _pooled(answer: RetentionAnswer, last: int, top_rate: float) -> Row:
@@ -107,7 +107,8 @@ def _pooled(answer: RetentionAnswer, last: int, top_rate: float) -> Row:
                 said,
             )
         )
-    return Row("All groups", words.count(int(answer.sizes.sum())), tuple(cells))
+    mark = "" if answer.complete[:, 0].all() else "*"
+    return Row("All groups", words.count(int(answer.sizes.sum())) + mark, tuple(cells))
 
 
 def _style(step: str, rate: float, top_rate: float, extra: str) -> str:
