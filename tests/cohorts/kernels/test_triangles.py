@@ -61,6 +61,19 @@ def test_one_group_of_any_size_is_counted_bit_by_bit(rows, rng):
             assert (counts == expected).all(), (interval, week_start, first, last, name)
 
 
+def test_counters_are_read_out_before_they_are_full():
+    rows = 70_003
+    words = sealed(np.full((1, rows), (1 << 63) - 1, np.uint64))
+    days = Days(0, np.ones((63, rows), np.bool_), words)
+    periods = periods_of(days, "day", 0, 62)
+    segments, _ = segments_of(days, periods)
+    counts = np.zeros((periods.count, periods.count), np.int64)
+    runs = (sealed(np.zeros(1, np.int64)), sealed(np.array([0, rows], np.int64)))
+    scratch = np.zeros(triangles.SCRATCH_WORDS, np.uint64)
+    triangles.segment_triangle(words, *runs, None, segments, scratch, counts)
+    assert counts[0].tolist() == [rows] * 63
+
+
 @pytest.mark.parametrize(("rows", "share"), [(700, 0.02), (5_000, 0.3), (257, 0.9)])
 def test_runs_of_every_length_are_counted_from_their_own_period_on(rows, share, rng):
     days = draw_days(rng, rows, words=3, share=share)

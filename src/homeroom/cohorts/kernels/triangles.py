@@ -38,6 +38,8 @@ __all__ = [
 SCRATCH_WORDS = PLANES * 8 + 16
 """Words that `count_segments` needs to work in, zeroed."""
 _BLOCKS_MAX = (1 << PLANES) // 16 - 1
+_SPREADS_MAX = 32
+"""A counter of 16 bits holds the sums of eight lanes this often: 32 * 8 * 255 < 2**16."""
 
 
 class Segments(NamedTuple):
@@ -93,9 +95,9 @@ def cut_segments(
     )
 
 
-@numba.njit(cache=True, nogil=True)
-def _read_out(planes, fields, counts):
-    spread_planes(planes, fields)
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _read_out(fields, counts):
+    """Add the counters of all 64 bits to ``counts``, and set them to zero."""
     for j in range(8):
         for half in range(2):
             packed = fields[2 * j + half]
@@ -103,7 +105,7 @@ def _read_out(planes, fields, counts):
                 counts[16 * i + 8 * half + j] += np.int64(
                     (packed >> np.uint64(16 * i)) & np.uint64(0xFFFF)
                 )
-    planes[:] = 0
+    fields[:] = 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -116,6 +118,7 @@ def count_segments(words, low, top, mask, start, end, scratch, counts):
     planes = scratch[: PLANES * 8]
     fields = scratch[PLANES * 8 :]
     at = start
+    spread = 0
     while at < end:
         blocks = min((end - at) // BLOCK_WORDS, _BLOCKS_MAX)
         for _ in range(blocks):
@@ -124,7 +127,13 @@ def count_segments(words, low, top, mask, start, end, scratch, counts):
         if at < end and blocks < _BLOCKS_MAX:
             add_part(words, at, end - at, low, top, mask, planes)
             at = end
-        _read_out(planes, fields, counts)
+        spread_planes(planes, fields)
+        spread += 1
+        if spread == _SPREADS_MAX:
+            _read_out(fields, counts)
+            spread = 0
+    if spread:
+        _read_out(fields, counts)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -140,27 +149,6 @@ def _count_split(words, words_2, wanted, wanted_2, mask, start, end):
     return found
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
-def _add_run(words, p, start, end, mask, segments, scratch, found, counts):
-    """Add the rows ``start:end``, which began in period p, to ``counts`` by periods later; ``found`` is room for 64."""
-    for word in range(segments.first_word[p], words.shape[0]):
-        top = segments.top[word]
-        if top == 0:
-            continue
-        found[:] = 0
-        count_segments(words[word], segments.low[word], top, mask, start, end, scratch, found)
-        for bit in range(64):
-            q = segments.period[word, bit]
-            if q >= p:
-                counts[q - p] += found[bit]
-    for j in range(len(segments.split)):
-        q = segments.split[j, 0]
-        if q >= p:
-            first, second = words[segments.split[j, 1]], words[segments.split[j, 2]]
-            wanted = segments.split_bits[j]
-            counts[q - p] += _count_split(first, second, wanted[0], wanted[1], mask, start, end)
-
-
 @numba.njit(cache=True, nogil=True)
 def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, counts):
     """Add the triangle of clustered rows to ``counts``, int64 of shape (periods, periods).
@@ -169,11 +157,40 @@ def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, co
     ``run_periods[i]`` (outside of 0 … periods - 1: not shown); ``counts[p, k]`` is of period p and k periods later.
     """
     found = np.zeros(64, np.int64)
-    for run in range(len(run_periods)):
-        p = run_periods[run]
-        if 0 <= p < counts.shape[0]:
+    # Word by word and not run by run: memory is then read in a few long stretches, which it does best.
+    for word in range(words.shape[0]):
+        top = segments.top[word]
+        if top == 0:
+            continue
+        for run in range(len(run_periods)):
+            p = run_periods[run]
+            if p < 0 or p >= counts.shape[0] or segments.first_word[p] > word:
+                continue
             start, end = run_starts[run], run_starts[run + 1]
-            _add_run(words, p, start, end, mask, segments, scratch, found, counts[p])
+            found[:] = 0
+            count_segments(words[word], segments.low[word], top, mask, start, end, scratch, found)
+            for bit in range(64):
+                q = segments.period[word, bit]
+                if q >= p:
+                    counts[p, q - p] += found[bit]
+    if len(segments.split):
+        _add_split(words, run_periods, run_starts, mask, segments, counts)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_split(words, run_periods, run_starts, mask, segments, counts):
+    """Do as `segment_triangle` for the periods that lie in two words."""
+    for j in range(len(segments.split)):
+        q = segments.split[j, 0]
+        first, second = words[segments.split[j, 1]], words[segments.split[j, 2]]
+        wanted = segments.split_bits[j]
+        for run in range(len(run_periods)):
+            p = run_periods[run]
+            if 0 <= p <= q:
+                start, end = run_starts[run], run_starts[run + 1]
+                counts[p, q - p] += _count_split(
+                    first, second, wanted[0], wanted[1], mask, start, end
+                )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -198,9 +198,9 @@ def add_part(typingctx, words, start, count, low, top, mask, planes):  # noqa: A
 
 @_instruction
 def spread_planes(typingctx, planes, fields):  # noqa: ARG001 - Numba hands in types
-    """Sum the lanes of the counters, in ``planes``, into four fields of 16 bits a word.
+    """Sum the lanes of the counters, in ``planes``, into four fields of 16 bits a word, and set them to zero.
 
-    ``fields[2 * j + h]`` gets the counts of the bits ``8 * h + j``, ``+ 16``, ``+ 32`` and ``+ 48``.
+    The counts of the bits ``8 * h + j``, ``+ 16``, ``+ 32`` and ``+ 48`` are added to ``fields[2 * j + h]``.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -227,7 +227,10 @@ def spread_planes(typingctx, planes, fields):  # noqa: ARG001 - Numba hands in t
                     builder.lshr(counters, _splat(shift)), _splat(0x00FF00FF00FF00FF)
                 )
                 place = builder.gep(target, [ir.Constant(_I64, 2 * j + half)])
-                builder.store(builder.call(total, [wide]), place)
+                summed = builder.add(builder.load(place), builder.call(total, [wide]))
+                builder.store(summed, place)
+        for i in range(PLANES):
+            _store(builder, _splat(0), source, LANES * i)
         return context.get_dummy_value()
 
     return types.void(planes, fields), codegen
