@@ -17,7 +17,7 @@ from offline import fetched_from_elsewhere
 project = "homeroom"
 copyright = "the homeroom authors, Apache-2.0"
 extensions = ["myst_parser"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "decisions/0000-template.md"]
 html_theme = "furo"
 html_title = "homeroom"
 html_copy_source = False

@@ -72,7 +72,7 @@ FOLD_EVENTS: Final = 1 << 16
 """Events that wait for each other before they are folded into the tables together."""
 SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
-ROW_GROUP_EVENTS: Final = 1 << 20
+ROW_GROUP_EVENTS: Final = 1 << 18
 """Events in a row group of a segment on disk."""
 
 # --- questions -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import homeroom as hr
 from tests.cohorts.engine import key_file
 from tests.oracle import Event, table
 
-__all__ = ["QUESTIONS", "answers", "copied", "events", "files_of", "load"]
+__all__ = ["FIRST_MS", "QUESTIONS", "answers", "copied", "events", "files_of", "load"]
 
 FIRST_MS = 1_700_000_000_000
 QUESTIONS = (

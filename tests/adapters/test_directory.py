@@ -11,14 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import homeroom as hr
 from homeroom.adapters.directory import DataDirectory
 from homeroom.errors import DataDirectoryError, HomeroomError
-from tests.adapters.loads import answers, copied, events, files_of, load
+from tests.adapters.loads import FIRST_MS, answers, copied, events, files_of, load
 from tests.cohorts.engine import key_file, read
-from tests.oracle import table
+from tests.oracle import Event, table
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +148,36 @@ def test_a_load_that_is_not_accepted_leaves_the_directory_as_it_was(place):
     with pytest.raises(RuntimeError, match="not these"):
         load(place, events(9, "c"), accept=refuse)
     assert (answers(hr.open(place)), (place / "homeroom.json").read_bytes()) == before
+    assert not [name for name in files_of(place) if "000003" in name]
     load(place, events(9, "c"))
     assert not [name for name in files_of(place) if "000004" in name]
+
+
+def test_an_attribute_that_turns_out_to_identify_people_leaves_the_earlier_segments_too(tmp_path):
+    def people(numbers):
+        return [
+            Event(account=f"a{n}", time_ms=FIRST_MS + n, attributes={"country": f"real name {n}"})
+            for n in numbers
+        ]
+
+    def columns(place):
+        return {name for path in place.rglob("*.parquet") for name in pq.read_schema(path).names}
+
+    place = tmp_path / "data"
+    load(place, people(range(900)))
+    before = hr.open(place)
+    assert "attributes.country" in columns(place)
+    data = load(place, people(range(900, 1_100)))
+    assert any("could identify people" in note for note in data.source.notes)
+    assert "attributes.country" not in columns(place)
+    assert not [f for f in place.rglob("*.dictionaries") if b"real name" in f.read_bytes()]
+    again = hr.open(place)
+    assert again.fingerprint() == data.fingerprint()
+    played = {"interval": "day", "entry": ["verb=played"]}
+    assert again.retention(**played).sizes.sum() == 1_100
+    assert before.fingerprint() != again.fingerprint()
+    load(place, people(range(5)))
+    assert hr.open(place).retention(**played).sizes.sum() == 1_100
 
 
 def test_a_newer_format_is_refused(place):

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from homeroom.adapters import segments
 from homeroom.adapters.segments import SegmentEntry, StoredSegment, write_segment
 from homeroom.adapters.tensors import read_tensors
 from homeroom.errors import DataDirectoryError
@@ -178,3 +179,26 @@ def test_learners_may_lie_across_row_groups(tmp_path, rng):
     learners = pq.read_table(path, columns=["learner"]).column(0)
     raw = b"".join(learners.to_pylist())
     assert (np.frombuffer(raw, ">u8")[::2] == np.repeat(keys, np.diff(offsets))).all()
+
+
+def test_a_piece_of_a_column_is_that_stretch_of_it_whatever_groups_it_lies_in(
+    tmp_path, rng, monkeypatch
+):
+    monkeypatch.setattr(segments, "ROW_GROUP_EVENTS", 7)
+    monkeypatch.setattr(segments, "_GROUPS_HELD", 2)
+    segment, dictionaries = made(draw_facts(rng, 60))
+    write_segment(tmp_path / "s.parquet", segment, dictionaries)
+    stored = opened_segment(tmp_path / "s.parquet", dictionaries)
+    assert stored.columns.piece("nothing", 0, 5) is None
+    assert segment.piece("nothing", 0, 5) is None
+    for whole_first in (False, True):
+        for name, column in segment.columns.items():
+            if whole_first:
+                assert len(stored.columns[name]) == len(segment)
+            for first, end in rng.integers(0, len(segment) + 1, (30, 2)):
+                first, end = int(min(first, end)), int(max(first, end))  # noqa: PLW2901
+                for one in (stored, segment):
+                    piece = one.piece(name, first, end)
+                    assert np.array_equal(
+                        piece, column[first:end], equal_nan=column.dtype.kind == "f"
+                    )

@@ -1,5 +1,6 @@
 """The command line as a whole: what it imports, what it answers to mistakes, and how it ends."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -85,6 +86,13 @@ def test_every_command_of_the_table_is_there():
         (["query", "retention", "--data", "d", "--strict"], "so --strict has no place"),
         (["query", "retention", "x", "--json", "-", "--csv", "-"], "both want standard output"),
         (["query", "all", "x"], "--question FILE"),
+        (["query", "retention", "x", "--json", ""], "--json is empty"),
+        (["analyze", ""], "a PATH is empty"),
+        (["load", "", "x"], "DIRECTORY is empty"),
+        (["query", "retention", "x", "--parquet", "-"], "--parquet cannot go to standard output"),
+        (["query", "retention", __file__, "--csv", __file__], "--csv would write over"),
+        (["query", "retention", __file__, "--codec", "xpai"], "must be one of xapi, openedx"),
+        (["query", "retention", "x", "--as-of", "2024-01-01"], "such as 2024-01-31T00:00:00Z"),
         (["query", "active", "x", "--mode", "recurring"], "No such option"),
         (["analyze", "x", "--timezone", "Nowhere"], "no IANA time zone"),
     ],
@@ -180,3 +188,19 @@ def test_ctrl_c_ends_with_130():
         process.send_signal(signal.SIGINT)
         assert b"interrupted" in process.stderr.read()
     assert process.returncode == status.INTERRUPTED
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_was_closed_from_the_start_is_no_error(closed, tmp_path):
+    log, answer = tmp_path / "log.csv", tmp_path / "answer.json"
+    log.write_text("account,time,verb\njane,2024-03-01T10:00:00Z,played\n")
+    words = f"{sys.executable} -m homeroom query active {log} --key {tmp_path}/key --json {answer} {closed}"
+    assert subprocess.run(["sh", "-c", words], cwd=tmp_path, check=False).returncode == 0
+    assert json.loads(answer.read_text())["source"]["events_read"] == 1
+
+
+def test_standard_input_that_was_closed_cannot_be_read(tmp_path):
+    words = f"{sys.executable} -m homeroom query active - --key {tmp_path}/key <&-"
+    ended = subprocess.run(["sh", "-c", words], cwd=tmp_path, check=False, capture_output=True)
+    assert ended.returncode in (0, 2)
+    assert b"Traceback" not in ended.stderr

@@ -196,7 +196,19 @@ def test_rejects_are_counted_shown_and_written_down_and_stop_nothing(bad_log, tm
 def test_strict_fails_before_anything_is_written(bad_log, tmp_path, capsys):
     answer = tmp_path / "answer.json"
 
-    assert main(["query", "retention", bad_log, "--strict", "--json", str(answer)]) == status.STRICT
+    names = tmp_path / "names.csv"
+    words = [
+        "query",
+        "retention",
+        bad_log,
+        "--strict",
+        "--json",
+        str(answer),
+        "--names",
+        str(names),
+    ]
+    assert main(words) == status.STRICT
+    assert not names.exists()
 
     shown = capsys.readouterr()
     assert shown.out == ""

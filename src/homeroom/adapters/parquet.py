@@ -91,6 +91,7 @@ class Scratch:
     """Memory that one thread uses for one row group after the other."""
 
     time_ms: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    data: bytearray = field(default_factory=bytearray)
     starts: Int64s = field(default_factory=lambda: np.empty(SCAN_WINDOW_ROWS, np.int64))
     ends: Int64s = field(default_factory=lambda: np.empty(SCAN_WINDOW_ROWS, np.int64))
 
@@ -99,6 +100,12 @@ class Scratch:
         if len(self.time_ms) < rows:
             self.time_ms = np.empty(rows, np.int64)
         return self.time_ms[:rows]
+
+    def bytes(self, size: int) -> memoryview:
+        """Return room for so many bytes; what it held before is gone."""
+        if len(self.data) < size:
+            self.data = bytearray(size)
+        return memoryview(self.data)[:size]
 
     def spans(self, rows: int) -> Spans:
         """Return the first addresses."""
@@ -289,9 +296,9 @@ class Group:
         if self.rows > SCAN_GROUP_ROWS_MAX:
             raise PageError(f"a row group of {self.rows} rows")
         with self.file.path.open("rb", buffering=0) as opened:
-            column = self._column(opened.fileno(), time, "INT64")
+            column = self._column(opened.fileno(), time, "INT64", scratch)
             times = self._times(column, per_ms, scratch.times(self.rows), is_one_day)
-            texts = self._column(opened.fileno(), account, "BYTE_ARRAY")
+            texts = self._column(opened.fileno(), account, "BYTE_ARRAY", scratch)
         first = filled = 0
         held: Buffers = []
         for page in read_texts(texts):
@@ -322,7 +329,8 @@ class Group:
                 Reason.UNREADABLE, f"the file is damaged ({type(error).__name__})"
             ) from error
 
-    def _column(self, descriptor: int, place: int, kind: str) -> Column:
+    def _column(self, descriptor: int, place: int, kind: str, scratch: Scratch) -> Column:
+        """Read a column as it lies, into the memory of the thread: the one that was read before it is gone."""
         chunk = self.file.metadata.row_group(self.number).column(place)
         start, size = chunk.data_page_offset, chunk.total_compressed_size
         if chunk.has_dictionary_page and chunk.dictionary_page_offset:
@@ -333,8 +341,8 @@ class Group:
             raise PageError("a column lies beyond the end of the file")
         if chunk.compression not in CODECS and chunk.compression != PLAIN_CODEC:
             raise PageError(f"compression {chunk.compression}")
-        data = os.pread(descriptor, size, start)
-        if len(data) != size:
+        data = scratch.bytes(size)
+        if os.preadv(descriptor, [data], start) != size:
             raise PageError("the file is shorter than it says")
         codec = CODECS.get(chunk.compression)
         optional = self.file.metadata.schema.column(place).max_definition_level == 1

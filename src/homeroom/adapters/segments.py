@@ -8,7 +8,8 @@ the sorted hashes of the event ids: both could be had from the columns too, but 
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ SUFFIXES = (".parquet", ".index", ".ids")
 _TEXTS = ("verb", "activity", "course")
 ATTRIBUTE_PREFIX = "attributes."
 _NAMES = {"time_ms": "time"}
+_GROUPS_HELD = 12
+"""Row groups, of all columns together, that a segment keeps for the next block of learners: a few MB each."""
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
@@ -148,33 +151,44 @@ class StoredSegment(Segment):
         return read_tensors(self._path.with_suffix(".ids"))["sorted_ids"]
 
     @cached_property
-    def columns(self) -> Mapping[str, npt.NDArray[Any]]:
+    def columns(self) -> "_ParquetColumns":
         """The columns, each read at its first use."""
         return _ParquetColumns(self._path, self._dictionaries, len(self))
 
+    def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
+        """Return the events ``first:end`` of a column, of which no more than that need be read."""
+        return self.columns.piece(name, first, end)
+
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
-    """The columns of a Parquet file, each read at its first use and kept."""
+    """The columns of a Parquet file: a whole one is read at its first use and kept; of pieces, the last few groups."""
 
     def __init__(self, path: Path, dictionaries: Dictionaries, events: int) -> None:
         self._path = path
         self._dictionaries = dictionaries
         try:
             with pq.ParquetFile(path) as file:
-                schema, rows = file.schema_arrow, file.metadata.num_rows
+                schema, self._metadata = file.schema_arrow, file.metadata
         except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
-        if rows != events:
-            raise DataDirectoryError(f"{path} holds {rows} events, its index {events}. {_ADVICE}")
+        self._rows: int = self._metadata.num_rows
+        if self._rows != events:
+            raise DataDirectoryError(
+                f"{path} holds {self._rows} events, its index {events}. {_ADVICE}"
+            )
+        groups = range(self._metadata.num_row_groups)
+        sizes = [self._metadata.row_group(group).num_rows for group in groups]
+        self._starts = np.cumsum([0, *sizes])
         back = {written: name for name, written in _NAMES.items()}
         self._names = [back.get(name, name) for name in schema.names if name != "learner"]
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # two threads that ask for the same must not both decode it
         self._read: dict[str, npt.NDArray[Any]] = {}
+        self._last: OrderedDict[tuple[str, int], npt.NDArray[Any]] = OrderedDict()
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         if name not in self._names:
             raise KeyError(name)
-        with self._lock:  # two threads that ask for one column must not both decode it
+        with self._lock:
             if name not in self._read:
                 self._read[name] = self._load(name)
             return self._read[name]
@@ -185,36 +199,79 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
+        """Return the events ``first:end`` of a column, None if there is none of that name."""
+        if name not in self._names:
+            return None
+        with self._lock:
+            if name in self._read:
+                return self._read[name][first:end]
+            low = int(np.searchsorted(self._starts, first, side="right")) - 1
+            high = max(int(np.searchsorted(self._starts, end, side="left")), low + 1)
+            held = [self._held(name, group) for group in range(low, high)]
+        start = int(self._starts[low])
+        whole = held[0] if len(held) == 1 else np.concatenate(held)
+        return whole[first - start : end - start]
+
+    def _held(self, name: str, group: int) -> npt.NDArray[Any]:
+        """Return one row group of a column, from the few that were used last or from the file."""
+        found = self._last.get((name, group))
+        if found is None:
+            found = np.empty(int(self._starts[group + 1] - self._starts[group]), _dtype(name))
+            self._decode(name, (group,), found)
+            self._last[name, group] = found
+            if len(self._last) > _GROUPS_HELD:
+                self._last.popitem(last=False)
+        self._last.move_to_end((name, group))
+        return found
+
     def _load(self, name: str) -> npt.NDArray[Any]:
+        values = np.empty(self._rows, _dtype(name))
+        self._decode(name, range(self._metadata.num_row_groups), values)
+        return values
+
+    def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
+        """Read row groups of a column into an array, one by one: what each needs on its way is used again."""
         written = _NAMES.get(name, name)
-        text = name in _TEXTS or name == "track" or name.startswith(ATTRIBUTE_PREFIX)
+        is_text = name in _TEXTS or name == "track" or name.startswith(ATTRIBUTE_PREFIX)
+        convert = self._converter(name)
+        end = 0
         try:
             with pq.ParquetFile(
                 self._path,
-                read_dictionary=[written] if text else None,
-                memory_map=True,
+                metadata=self._metadata,
+                read_dictionary=[written] if is_text else None,
                 page_checksum_verification=True,
             ) as file:
-                column = file.read([written]).column(0)
+                for group in groups:
+                    table = file.read_row_group(group, [written], use_threads=False)
+                    for chunk in table.column(0).chunks:
+                        start, end = end, end + len(chunk)
+                        values[start:end] = convert(chunk)
         except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(
                 f"{self._path}, column {written}: {error}. {_ADVICE}"
             ) from error
-        if not text:
-            if name == "time_ms":
-                column = column.cast(pa.int64())
-            return _numbers(column, np.dtype(EVENT_COLUMNS[name][0]))
+
+    def _converter(self, name: str) -> Callable[[pa.Array], npt.NDArray[Any]]:
+        """Return what makes numbers of a piece of a column."""
         if name == "track":
             places = {track: code for code, track in enumerate(TRACKS)}
-            parts = [
-                np.array([places[v] for v in chunk.dictionary.to_pylist()], np.uint8)[
-                    chunk.indices.to_numpy()
-                ]
-                for chunk in column.chunks
-            ]
-            return np.concatenate(parts)
-        dictionary = _dictionary(self._dictionaries, name)
-        return np.concatenate([dictionary.codes(chunk, len(chunk)) for chunk in column.chunks])
+            return lambda piece: np.array(
+                [places[one] for one in piece.dictionary.to_pylist()], np.uint8
+            )[piece.indices.to_numpy()]
+        if name in _TEXTS or name.startswith(ATTRIBUTE_PREFIX):
+            dictionary = _dictionary(self._dictionaries, name)
+            return lambda piece: dictionary.codes(piece, len(piece))
+        if name == "time_ms":
+            return lambda piece: piece.view(pa.int64()).to_numpy(zero_copy_only=False)
+        return lambda piece: piece.to_numpy(zero_copy_only=False)
+
+
+def _dtype(name: str) -> npt.DTypeLike:
+    """Return the type of a column in memory."""
+    is_attribute = name.startswith(ATTRIBUTE_PREFIX)
+    return np.int32 if is_attribute else EVENT_COLUMNS[name][0]
 
 
 def _dictionary(dictionaries: Dictionaries, name: str) -> Dictionary:
@@ -222,15 +279,6 @@ def _dictionary(dictionaries: Dictionaries, name: str) -> Dictionary:
         return dictionaries.attribute(name.removeprefix(ATTRIBUTE_PREFIX))
     found: Dictionary = getattr(dictionaries, name)
     return found
-
-
-def _numbers(column: pa.ChunkedArray, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    values = np.empty(len(column), dtype)
-    start = 0
-    for chunk in column.chunks:
-        values[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-        start += len(chunk)
-    return values
 
 
 def _type(name: str) -> pa.DataType:

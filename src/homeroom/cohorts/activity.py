@@ -8,6 +8,7 @@ check, so a question need not know.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from homeroom.limits import PARTITIONS
 from homeroom.state import sorting
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Segment
+from homeroom.state.running import Run
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import ANY, Partition, SubjectTable
 from homeroom.state.zones import ZERO_MS
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 Bits = npt.NDArray[np.uint64]
+
+NO_KEYS: UInt64s = sealed(np.empty(0, np.uint64))
 
 
 class Activity(Protocol):
@@ -155,8 +159,12 @@ class HistoryActivity:
         _, start, end = block
         found = np.zeros((LEAD + self._periods.count, (end - start + 63) // 64), np.uint64)
         tests = self._tests[id(behaviour)]
-        for segment, rows in zip(self._segments, self._roster.rows, strict=True):
-            first, last = (int(i) for i in np.searchsorted(rows, (start, end)))
+        parts = list(zip(self._segments, self._roster.rows, strict=True))
+        # Neighbours go through the segments from different ends, so that two threads do not wait for one to decode.
+        odd = start // kernels.BLOCK_ROWS % 2
+        for segment, rows in reversed(parts) if odd else parts:
+            # Of the type of the rows: of another, NumPy would copy all of them each time.
+            first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
             if first < last:
                 self._fill(
                     segment,
@@ -176,7 +184,9 @@ class HistoryActivity:
         offsets = segment.offsets[subjects.start : subjects.stop + 1]
         first, end = int(offsets[0]), int(offsets[-1])
         keep = event_mask(segment, first, end, tests)
-        times = sealed(segment.columns["time_ms"][first:end])
+        found_times = segment.piece("time_ms", first, end)
+        assert found_times is not None
+        times = sealed(found_times)
         local = sealed(offsets - first)
         if self._periods.interval == "hour":
             edges = np.concatenate([[np.iinfo(np.int64).min], self._periods.edges_ms])
@@ -209,7 +219,7 @@ class Roster:
     @classmethod
     def of(cls, state: State) -> "Roster":
         """Return the roster of a state."""
-        return cls(*_numbered(state.segments))
+        return cls(*_numbered(state.segments, state.run))
 
     def mask(self, state: State, selection: Selection) -> Int8s | None:
         """Return -1 by number for learners that pass the conditions on attributes, 0 for others; None: all do."""
@@ -244,22 +254,40 @@ class Roster:
                 )
 
 
-def _numbered(segments: Sequence[Segment]) -> tuple[list[Int32s], UInt64s, UInt64s]:
+def _numbered(segments: Sequence[Segment], run: Run) -> tuple[list[Int32s], UInt64s, UInt64s]:
     if len(segments) == 1:
         only = segments[0]
         return [np.arange(len(only.key_hi), dtype=np.int32)], only.key_hi, only.key_lo
-    lists = [(sealed(segment.key_hi), sealed(segment.key_lo)) for segment in segments]
-    key_hi, key_lo = _union(lists)
-    rows = [np.empty(len(hi), np.int32) for hi, _ in lists]
-    for (hi, lo), places in zip(lists, rows, strict=True):
-        sorting.place_keys(hi, lo, key_hi, key_lo, places)
-    return rows, key_hi, key_lo
+    keys = [(sealed(segment.key_hi), sealed(segment.key_lo)) for segment in segments]
+    rows = [np.empty(len(hi), np.int32) for hi, _ in keys]
+    # Cut where partitions are: the lists are sorted, so each part can be merged alone, and by another thread.
+    edges = np.arange(1, PARTITIONS, dtype=np.uint64) << PARTITION_SHIFT
+    cuts = [[0, *np.searchsorted(hi, edges).tolist(), len(hi)] for hi, _ in keys]
+    parts: list[tuple[UInt64s, UInt64s]] = [(NO_KEYS, NO_KEYS)] * PARTITIONS
+
+    def slices(part: int) -> list[slice]:
+        return [slice(cut[part], cut[part + 1]) for cut in cuts]
+
+    def unite(part: int) -> None:
+        lists = [(hi[cut], lo[cut]) for (hi, lo), cut in zip(keys, slices(part), strict=True)]
+        parts[part] = _union(lists)
+        for (hi, lo), places, cut in zip(lists, rows, slices(part), strict=True):
+            sorting.place_keys(hi, lo, *parts[part], places[cut])
+
+    run([partial(unite, part) for part in range(PARTITIONS)])
+    first = 0
+    for part, (hi, _) in enumerate(parts):
+        for places, cut in zip(rows, slices(part), strict=True):
+            places[cut] += np.int32(first)
+        first += len(hi)
+    key_hi, key_lo = (np.concatenate([part[half] for part in parts]) for half in (0, 1))
+    return rows, sealed(key_hi), sealed(key_lo)
 
 
 def _union(lists: Sequence[tuple[UInt64s, UInt64s]]) -> tuple[UInt64s, UInt64s]:
     """Merge sorted keys, halves first, so that each key moves log n times."""
     if not lists:
-        return sealed(np.empty(0, np.uint64)), sealed(np.empty(0, np.uint64))
+        return NO_KEYS, NO_KEYS
     if len(lists) == 1:
         return lists[0]
     middle = len(lists) // 2

@@ -216,12 +216,10 @@ def event_mask(segment: Segment, first: int, end: int, tests: Sequence[Test]) ->
         return None
     keep = np.ones(end - first, np.uint8)
     for test in tests:
-        column = segment.columns.get(test.column)
+        column = segment.piece(test.column, first, end)
         if column is None:
             dtype, absent = EVENT_COLUMNS[test.column]
             column = np.full(end - first, absent, dtype)
-        else:
-            column = column[first:end]
         if test.allowed is not None:
             codes = column if column.dtype == np.int32 else column.astype(np.int32)
             kernels.pass_codes(sealed(codes), test.allowed, keep)

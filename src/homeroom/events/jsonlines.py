@@ -1,11 +1,12 @@
 """Many JSON texts at once, and each broken one alone.
 
 Decoding a megabyte of lines in one call is twice as quick as a call a line, but gives nothing of a megabyte with a
-broken line, and a hint of where that is. So the quick call is tried first, and a chunk that fails is cut at the hint,
-or halved, until the broken lines stand alone: what is sound becomes an item, what is not becomes a `Reject` with its
-line, its reason and the path of the field, never its content. Both ways must agree on every line, whatever stands
-beside it in the chunk; so what the quick call would let through (bytes that are no UTF-8 in a field that is stepped
-over, nesting beyond the bound, two values on a line) is looked for before it.
+broken line, and a hint of where that is. So the quick call is tried first; where it fails, the chunk is cut around the
+line that the hint names, and what fails all the same is halved until the broken lines stand alone: what is sound
+becomes an item, what is not becomes a `Reject` with its line, its reason and the path of the field, never its content.
+All ways must agree on every line, whatever stands beside it in the chunk; so what the quick call would let through
+(bytes that are no UTF-8 in a field that is stepped over, nesting beyond the bound, two values on a line) is looked for
+before it.
 
 Elements of an array are read in the same two ways; their place in the array stands where lines have their number.
 """
@@ -13,7 +14,7 @@ Elements of an array are read in the same two ways; their place in the array sta
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -33,6 +34,8 @@ _PATH: Final = re.compile(r" - at `\$(?:\[\d+\])?\.?(?P<path>[^`]*)`")
 _ITEM: Final = re.compile(r" - at `\$\[(?P<item>\d+)\]")
 _BYTE: Final = re.compile(r"\(byte (?P<byte>\d+)\)")
 _HINTS_MAX: Final = 8
+"""Cuts of a chunk: where more is broken, halving ends sooner."""
+_NEWLINE: Final = ord("\n")
 _MISSING: Final = re.compile(r"missing required field `(?P<field>[^`]*)`")
 _LONE_SURROGATE: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -49,10 +52,6 @@ class Items(Generic[T]):
     values: list[T]
     line: Int64s
     rejects: list[Reject]
-
-
-_Attempt: TypeAlias = tuple[list[T], int | None]
-"""All items of some texts; or none, and perhaps a hint of which text is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +80,39 @@ class JsonReader(Generic[T]):
         """Decode whole lines, one text a line; blank lines are no lines."""
         if first_line == 1:
             chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
-        look = quick_look(chunk)
-        values, hint = self._of_looked_at(chunk, look)
-        lines = _line_numbers(chunk, look[0], first_line, len(values))
-        if lines is not None:
-            return Items(values, lines, [])
+        parts: list[Items[T]] = []
+        for _ in range(_HINTS_MAX):
+            items, hint = self._quickly(chunk, first_line)
+            place = _line_place(chunk, hint) if items is None else None
+            if place is None:
+                break
+            before, _ = self._quickly(chunk[: place.start], first_line)
+            if before is None:
+                break  # the hint was wrong
+            number = first_line + place.number
+            parts += [before, self._slowly(chunk[place.start : place.stop], number)]
+            chunk, first_line = chunk[place.stop :], number + 1
+        return _joined([*parts, self._slowly(chunk, first_line) if items is None else items])
+
+    def _quickly(self, chunk: bytes, first_line: int) -> tuple[Items[T] | None, int | None]:
+        """Decode all lines in one call; or return which of them, from 0, may be to blame, if that is known."""
+        line_ends, sound = quick_look(chunk)
+        if not sound:
+            return None, max(line_ends - 1, 0)
+        if not _is_utf8(chunk):
+            return None, None
+        try:
+            values = self._one.decode_lines(chunk)
+        except (ValueError, RecursionError) as error:
+            return None, _place_of(str(error), chunk)
+        lines = _line_numbers(chunk, line_ends, first_line, len(values))
+        return (None, None) if lines is None else (Items(values, lines, []), None)
+
+    def _slowly(self, chunk: bytes, first_line: int) -> Items[T]:
+        """Decode lines of which many may be broken."""
         texts = [text if text.strip(_BLANK) else b"" for text in chunk.split(b"\n")]
         numbers = [line for line, text in enumerate(texts, first_line) if text]
-        decode = self._of_sound_lines if look[1] and _is_utf8(chunk) else self._of_lines
-        return self._sifted([text for text in texts if text], numbers, decode, hint)
+        return self._sifted([text for text in texts if text], numbers, self._of_lines)
 
     def document(self, data: bytes) -> Items[T]:
         """Decode a whole document: arrays, objects that hold one, and objects that are items, one after another."""
@@ -98,71 +121,52 @@ class JsonReader(Generic[T]):
         items.rejects.extend(rejects)
         return items
 
-    def _of_sound_lines(self, texts: Sequence[bytes]) -> "_Attempt[T]":
-        """Decode all lines in one call; none if any of them is broken."""
-        chunk = b"\n".join(texts) if len(texts) > 1 else texts[0]
-        try:
-            return self._one.decode_lines(chunk), None
-        except (ValueError, RecursionError) as error:
-            return [], _place_of(str(error), chunk)
+    def _of_lines(self, texts: Sequence[bytes]) -> list[T]:
+        """Decode all lines in one call; none if any of them is broken, or may be unsound."""
+        items, _ = self._quickly(b"\n".join(texts), 1)
+        return [] if items is None else items.values
 
-    def _of_lines(self, texts: Sequence[bytes]) -> "_Attempt[T]":
-        """Decode all lines in one call; none if any of them may be unsound."""
-        chunk = b"\n".join(texts)
-        return self._of_looked_at(chunk, quick_look(chunk))
-
-    def _of_looked_at(self, chunk: bytes, look: tuple[int, bool]) -> "_Attempt[T]":
-        """Decode all lines of a chunk that was looked over: the line at which that ended is a hint too."""
-        line_ends, sound = look
-        if not sound:
-            return [], max(line_ends - 1, 0)
-        return self._of_sound_lines([chunk]) if _is_utf8(chunk) else ([], None)
-
-    def _of_elements(self, texts: Sequence[bytes]) -> "_Attempt[T]":
+    def _of_elements(self, texts: Sequence[bytes]) -> list[T]:
         """Decode all elements in one call; none if any of them may be unsound."""
         if any(nests_too_deep(text) for text in texts):
-            return [], None
+            return []
         joined = b"[" + b",".join(texts) + b"]"
         try:
-            return (self._list.decode(joined), None) if _is_utf8(joined) else ([], None)
-        except (ValueError, RecursionError) as error:
-            return [], _place_of(str(error), b"")
+            return self._list.decode(joined) if _is_utf8(joined) else []
+        except (ValueError, RecursionError):
+            return []
 
     def _sifted(
         self,
         texts: Sequence[bytes],
         numbers: Sequence[int],
-        decode: "Callable[[Sequence[bytes]], _Attempt[T]]",
-        hint: int | None = None,
+        decode: Callable[[Sequence[bytes]], list[T]],
     ) -> Items[T]:
-        """Decode all texts: stretches that are sound in one call, and what is broken alone.
+        """Decode all texts: halves that are sound in one call, and what is broken alone.
 
-        ``hint`` is the text at which decoding all of them is known to fail. A few hints are followed: where all is
-        broken, halving is what ends soon. One broken line of a thousand costs the decoding of some 1,500 this way,
-        and not a thousand calls.
+        One broken line of a thousand costs the decoding of about two thousand this way, and not a thousand calls.
         """
         values: list[T] = []
         lines: list[int] = []
         rejects: list[Reject] = []
-        hints_left = _HINTS_MAX
-        waiting = [(0, len(texts))] if hint is None else _cut(0, len(texts), hint)
+        waiting = [(0, len(texts))] if texts else []
         while waiting:
             start, stop = waiting.pop()
             if stop - start > 1:
-                some, hint = decode(texts[start:stop])
+                some = decode(texts[start:stop])
                 if len(some) == stop - start:
                     values += some
                     lines += numbers[start:stop]
                 else:
-                    hints_left -= 1
-                    waiting += _cut(start, stop, hint if hints_left > 0 else None)
-            elif stop > start:
-                found = self._exactly(texts[start])
-                if isinstance(found, _Fault):
-                    rejects.append(Reject("", numbers[start], found.reason, found.detail))
-                else:
-                    values.append(found)
-                    lines.append(numbers[start])
+                    middle = (start + stop) // 2
+                    waiting += [(middle, stop), (start, middle)]
+                continue
+            found = self._exactly(texts[start])
+            if isinstance(found, _Fault):
+                rejects.append(Reject("", numbers[start], found.reason, found.detail))
+            else:
+                values.append(found)
+                lines.append(numbers[start])
         return Items(values, np.array(lines, np.int64), rejects)
 
     def _exactly(self, text: bytes) -> "T | _Fault":
@@ -179,25 +183,45 @@ class JsonReader(Generic[T]):
             return _Fault(*why_not_json(text))
 
 
-def _cut(start: int, stop: int, hint: int | None) -> list[tuple[int, int]]:
-    """Cut a stretch of texts around the one that a hint names, or in two; what comes first stands last.
+@dataclass(frozen=True, slots=True)
+class _LinePlace:
+    """A line of a chunk: its number, from 0, and its bytes, the newline included."""
 
-    A hint may be wrong: any cut gives the same items, only later.
-    """
-    if hint is None or hint >= stop - start:
-        middle = (start + stop) // 2
-        return [(middle, stop), (start, middle)]
-    at = start + hint
-    return [(at + 1, stop), (at, at + 1), (start, at)]
+    number: int
+    start: int
+    stop: int
+
+
+def _line_place(chunk: bytes, value: int | None) -> _LinePlace | None:
+    """Find the line of the value of this number, from 0; None if there is none, or blank lines hide which it is."""
+    if value is None:
+        return None
+    ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
+    if value > len(ends):
+        return None
+    start = int(ends[value - 1]) + 1 if value else 0
+    stop = int(ends[value]) + 1 if value < len(ends) else len(chunk)
+    return _LinePlace(value, start, stop) if start < stop else None
+
+
+def _joined(parts: Sequence[Items[T]]) -> Items[T]:
+    """Put items together that follow each other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Items(
+        [value for part in parts for value in part.values],
+        np.concatenate([part.line for part in parts]),
+        [reject for part in parts for reject in part.rejects],
+    )
 
 
 def _place_of(message: str, chunk: bytes) -> int | None:
-    """Return the text at which decoding ended, as the decoder's message says: by number, or by byte."""
+    """Return the line at which decoding ended, as the decoder's message says: by number, or by byte."""
     item = _ITEM.search(message)
     if item:
         return int(item["item"])
     byte = _BYTE.search(message)
-    return chunk.count(b"\n", 0, int(byte["byte"])) if byte and chunk else None
+    return chunk.count(b"\n", 0, int(byte["byte"])) if byte else None
 
 
 def _elements(data: bytes, members: tuple[str, ...]) -> tuple[list[bytes], list[Reject]]:
@@ -272,8 +296,6 @@ def _is_utf8(text: bytes) -> bool:
 
 def _line_numbers(chunk: bytes, line_ends: int, first_line: int, count: int) -> Int64s | None:
     """Give the numbers of the lines that hold text; None if there are not ``count`` of them."""
-    if not count:
-        return None if chunk.strip(_BLANK) else np.zeros(0, np.int64)
     if line_ends + (not chunk.endswith(b"\n")) == count:
         return np.arange(first_line, first_line + count, dtype=np.int64)
     texts = enumerate(chunk.split(b"\n"), first_line)

@@ -77,7 +77,7 @@ class Column:
     decompress : undoes its compression; None where there is none
     """
 
-    data: bytes
+    data: memoryview
     rows: int
     optional: bool
     decompress: Decompress | None
@@ -152,7 +152,7 @@ class _Page:
 Fields: TypeAlias = dict[int, Any]
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[position]
@@ -165,12 +165,12 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
             raise PageError("a number of a page header is too long")
 
 
-def _zigzag(data: bytes, position: int) -> tuple[int, int]:
+def _zigzag(data: memoryview, position: int) -> tuple[int, int]:
     value, position = _varint(data, position)
     return (value >> 1) ^ -(value & 1), position
 
 
-def _fields(data: bytes, position: int, depth: int = 0) -> tuple[Fields, int]:
+def _fields(data: memoryview, position: int, depth: int = 0) -> tuple[Fields, int]:
     """Read a structure in Thrift's compact protocol: values by field number, and the position after it."""
     found: Fields = {}
     field = 0
@@ -186,14 +186,14 @@ def _fields(data: bytes, position: int, depth: int = 0) -> tuple[Fields, int]:
         found[field], position = _field(data, position, head & 0x0F, depth)
 
 
-def _field(data: bytes, position: int, kind: int, depth: int) -> tuple[Any, int]:
+def _field(data: memoryview, position: int, kind: int, depth: int) -> tuple[Any, int]:
     if kind in (1, 2):
         return kind == 1, position
     if kind in (3, 4, 5, 6):
         return _zigzag(data, position)
     if kind == 8:
         size, position = _varint(data, position)
-        return data[position : position + size], position + size
+        return bytes(data[position : position + size]), position + size
     if kind == 12 and depth < PAGE_HEADER_DEPTH_MAX:
         return _fields(data, position, depth + 1)
     raise PageError(f"a page header holds a field of kind {kind}")
@@ -222,7 +222,7 @@ def _heads(column: Column) -> Iterator[_Head]:
             seen += count
         if seen > column.rows:
             raise PageError("a chunk has more values than its row group")
-        yield _Head(kind, count, encoding, about, memoryview(column.data)[body:position], size)
+        yield _Head(kind, count, encoding, about, column.data[body:position], size)
 
 
 def _page(column: Column, head: _Head) -> _Page:

@@ -71,6 +71,11 @@ class Segment:
         """Return the number of events."""
         return int(self.offsets[-1])
 
+    def piece(self, name: str, first: int, end: int) -> Column | None:
+        """Return the events ``first:end`` of a column; None if the segment does not have it."""
+        column = self.columns.get(name)
+        return None if column is None else column[first:end]
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentReport:

@@ -138,14 +138,17 @@ def count_segments(words, low, top, mask, start, end, scratch, counts):
 
 @numba.njit(cache=True, nogil=True)
 def _count_split(words, words_2, wanted, wanted_2, mask, start, end):
-    found = 0
+    # Slices, whose places are never negative: only then does this become vector code.
+    first, second = words[start:end], words_2[start:end]
+    found = np.int64(0)
     if mask is None:
-        for i in range(start, end):
-            found += ((words[i] & wanted) | (words_2[i] & wanted_2)) != 0
+        for i in range(len(first)):
+            found += np.int64(((first[i] & wanted) | (second[i] & wanted_2)) != 0)
     else:
-        for i in range(start, end):
-            hit = (words[i] & wanted) | (words_2[i] & wanted_2)
-            found += (hit & np.uint64(np.int64(mask[i]))) != 0
+        counted = mask[start:end]
+        for i in range(len(first)):
+            hit = (first[i] & wanted) | (second[i] & wanted_2)
+            found += np.int64((hit & np.uint64(np.int64(counted[i]))) != 0)
     return found
 
 
