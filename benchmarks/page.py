@@ -1,10 +1,11 @@
-"""Fill the figures of docs/reference/benchmarks.md from results: no figure of that page is typed by hand.
+"""Fill the figures of docs/reference/benchmarks.md and of the README from results: no figure there is typed by hand.
 
     python -m benchmarks all --json > build/benchmarks/results.ndjson
     python -m benchmarks.page build/benchmarks/results.ndjson
 
 Each line of the results is one benchmark's document. What stands between ``<!-- figures: NAME -->`` and
-``<!-- end -->`` is replaced; benchmarks that are not in the results keep the figures that they have.
+``<!-- end -->`` is replaced; benchmarks that are not in the results keep the figures that they have. ``summary`` stands
+for a few figures of several benchmarks, and needs all of those.
 """
 
 import json
@@ -14,9 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-__all__ = ["PAGE", "filled", "main"]
+__all__ = ["PAGE", "README", "SUMMED_UP", "filled", "main"]
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "benchmarks.md"
+_ROOT = Path(__file__).resolve().parents[1]
+PAGE = _ROOT / "docs" / "reference" / "benchmarks.md"
+README = _ROOT / "README.md"
+SUMMED_UP = ("triangle", "recurring", "statements", "scan", "history", "startup")
 _FIGURES = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Result: TypeAlias = dict[str, Any]
@@ -35,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if line.startswith("{"):
                 result = json.loads(line)
                 results[result["benchmark"]] = result
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
-    print(f"{PAGE.name}: figures of {', '.join(sorted(results))}")
+    for page in (PAGE, README):
+        page.write_text(filled(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+    print(f"{PAGE.name}, {README.name}: figures of {', '.join(sorted(results))}")
     return 0
 
 
@@ -45,12 +50,19 @@ def filled(page: str, results: dict[str, Result]) -> str:
 
     def figures(found: re.Match[str]) -> str:
         name = found[2]
-        if name not in results:
+        if name == "summary" and all(one in results for one in SUMMED_UP):
+            header, rows, machine = _SUMMARY, _summary(results), results["triangle"]["machine"]
+        elif name in results:
+            header, rows, machine = (
+                _TABLES[name][0],
+                _TABLES[name][1](results[name]),
+                results[name]["machine"],
+            )
+        else:
             return found[0]
-        header, rows = _TABLES[name]
-        table = [header, ["---"] * len(header), *rows(results[name])]
+        table = [header, ["---"] * len(header), *rows]
         lines = "\n".join(f"| {' | '.join(str(cell) for cell in row)} |" for row in table)
-        return f"{found[1]}{_machine(results[name]['machine'])}\n\n{lines}\n{found[3]}"
+        return f"{found[1]}{_machine(machine)}\n\n{lines}\n{found[3]}"
 
     return _FIGURES.sub(figures, page)
 
@@ -62,6 +74,42 @@ def _machine(machine: dict[str, Any]) -> str:
         f"{machine['processor']}, {machine['processors']} processors, {machine['memory_gb']} GB; Python "
         f"{machine['python']}, {versions}; load before the run {machine['load']}."
     )
+
+
+def _summary(results: dict[str, Result]) -> Rows:
+    """Sum up what people ask first: ours, the quickest peer's best query, and how many times as long it takes."""
+    asked = {q["question"]: q for q in results["triangle"]["questions"]}
+    masks = results["triangle"]["masks"]
+    for name, times, found in (
+        ("daily triangle", asked["day"]["ours"], asked["day"]),
+        ("weekly triangle", asked["week"]["ours"], asked["week"]),
+        ("monthly triangle", asked["month"]["ours"], asked["month"]),
+        ("daily, of the learners of one country", masks["condition_mask_triangle"], masks),
+    ):
+        said = f"{_ms(times)}, P99 {_ms(times, 'p99_ms')}"
+        yield f"first-time retention, {name}", said, _quickest(found, "query"), found["ratio"]
+    for found in results["recurring"]["questions"]:
+        if found["question"] in ("day", "week"):
+            name = f"recurring retention by {found['question']}"
+            yield name, _ms(found["ours"]), _quickest(found, "query"), found["ratio"] or ""
+    for file in results["scan"]["files"]:
+        ways = file["ways"]
+        others = [way for way in ways if way != "homeroom"]
+        best = min(others, key=lambda way: float(ways[way]["seconds"]))
+        said = {way: f"{ways[way]['seconds']} s, {ways[way]['peak_mb']:,} MB" for way in ways}
+        name = f"raw Parquet ({file['compression']}) of 100 million events, to the weekly triangle"
+        yield name, said["homeroom"], f"{said[best]} ({best})", file["ratio"]
+    question = results["history"]["questions"][0]
+    best = min(question["peers"], key=lambda peer: float(peer["first_s"]))
+    name = "from one verb to another, from the history of 100 million events"
+    peer = f"{best['first_s']:.1f} s ({best['peer']}, {best['origin']})"
+    yield name, f"{question['ours']['first_s']:.1f} s", peer, question["ratio"]
+    for form, found in results["statements"]["ours"].items():
+        if form in ("plain", "gz"):
+            rate = f"{found['statements_per_second']:,} a second on one core"
+            yield f"xAPI statements in, {form}: checked, repeats dropped, kept", rate, "", ""
+    query = results["startup"]["commands"]["query"]
+    yield "from the shell, of a loaded directory of a million learners", _ms(query), "", ""
 
 
 def _ms(times: dict[str, Any], name: str = "median_ms") -> str:
@@ -189,6 +237,7 @@ def _startup(result: Result) -> Rows:
         yield names[name], _ms(times), _ms(times, "max_ms"), wanted, longest
 
 
+_SUMMARY = ("question", "homeroom", "the quickest peer's best query", "ratio")
 _TIMES = ("median", "P99", "max")
 _RATIOS = ("quickest query of a peer", "ratio", "quickest laid out by hand", "ratio")
 _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from benchmarks.__main__ import NAMES
-from benchmarks.page import PAGE, filled
+from benchmarks.page import PAGE, README, SUMMED_UP, filled
 from tests.benchmarks.tiny import SIZES, result_of
 
 pytest.importorskip("duckdb", reason="needs the peers: requirements/benchmarks.txt")
@@ -48,6 +48,17 @@ def test_the_result_is_the_one_it_always_was(name):
 def test_the_page_has_a_place_for_each_benchmark():
     places = re.findall(r"<!-- figures: (\w+) -->", PAGE.read_text(encoding="utf-8"))
     assert sorted(places) == sorted(NAMES)
+
+
+@pytest.mark.slow
+def test_the_readme_sums_them_up():
+    assert "<!-- figures: summary -->" in README.read_text(encoding="utf-8")
+    page = filled(
+        "<!-- figures: summary -->\nold\n<!-- end -->\n", {n: result_of(n) for n in SUMMED_UP}
+    )
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(rows) > 10
+    assert {row.count("|") for row in rows} == {5}
 
 
 def test_benchmarks_without_results_keep_their_figures():

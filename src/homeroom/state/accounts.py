@@ -45,6 +45,10 @@ from homeroom.state.zones import DAY_MS, Zone, local_days
 __all__ = ["AccountPartition", "AccountTable", "Times", "Window"]
 
 BUCKETS_FIRST: Final = 32
+ROWS_SMALL: Final = 1 << 16
+ROWS_RESERVED: Final = 1 << 22
+"""Rows that a partition's columns have once it has more than a few: of memory that is not written to, the system gives
+none, and columns that need not grow are copied nowhere."""
 WORDS_MAX: Final = (1 << DAY_BITS) // DAYS_PER_WORD + 1
 Days: TypeAlias = npt.NDArray[np.uint16]
 
@@ -127,6 +131,10 @@ class AccountPartition:
         self._make_room(rows_max(self._buckets))
 
     def _make_room(self, rows: int) -> None:
+        if rows <= len(self.key_hi):
+            return
+        if rows > ROWS_SMALL:
+            rows = max(rows, ROWS_RESERVED)
         self.key_hi = self._moved(self.key_hi, rows)
         self.key_lo = self._moved(self.key_lo, rows)
         for word, column in self.columns.items():

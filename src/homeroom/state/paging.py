@@ -25,7 +25,7 @@ def new_words(count: int) -> npt.NDArray[np.uint64]:
     size_bytes = 8 * count
     if size_bytes < OWN_BYTES_MIN:
         return np.zeros(count, np.uint64)
-    memory: Any = mmap.mmap(-1, size_bytes)
+    memory: Any = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if LARGE_PAGES is not None:
         with contextlib.suppress(OSError):  # a system that has none
             memory.madvise(LARGE_PAGES)

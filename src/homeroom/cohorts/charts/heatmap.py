@@ -84,7 +84,8 @@ def figure(answer: RetentionAnswer, width: float) -> Figure:
     room = (width + GAP_PX) / across - GAP_PX
     panels = [_panel(part, name, top_rate, room) for name, part in named]
     used = width if len(panels) > 1 else max(panels[0].width, min(width, 480))
-    foot = _legend(answer, top_rate, used)
+    drawn = any(part.sizes.any() for _, part in named)
+    foot = _legend(answer, top_rate, used) if drawn else Panel(used, 0, "")
     return assemble(panels, (words.heading(answer), words.summary(answer)), used, foot)
 
 
