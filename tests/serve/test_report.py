@@ -64,7 +64,7 @@ class Page(HTMLParser):
             self.tables[-1][1][-1][-1] = (tag, given, text + data)
 
     def table(self, style: str) -> list[list[tuple[str, dict[str, str], str]]]:
-        return next(rows for name, rows in self.tables if name == style)
+        return next(rows for name, rows in self.tables if style in name.split())
 
 
 def report(rows: int = 8, source: Source = build.SOURCE) -> str:
