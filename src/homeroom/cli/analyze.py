@@ -115,7 +115,7 @@ def _show(
 
     console = stdout_console()
     console.print(SourceSummary(source, seconds))
-    for answer in answers.values():
+    for answer in answers.values() if source.events_accepted else ():
         console.print()
         console.print(AnswerView(answer, "brief"))
     if flags["html_target"]:

@@ -81,7 +81,8 @@ def _key(name: str) -> Text:
 
 
 def _read_words(source: Source, seconds: float | None) -> str:
-    said = plural(source.events_read, "event")
+    events = source.events_accepted + (source.events_duplicate or 0)
+    said = plural(source.events_read, "event") if events else "nothing that is an event"
     if source.files:
         said += f" from {plural(source.files, 'file')}"
     if seconds:
