@@ -4,8 +4,8 @@
     python -m benchmarks.page build/benchmarks/results.ndjson
 
 Each line of the results is one benchmark's document. What stands between ``<!-- figures: NAME -->`` and
-``<!-- end -->`` is replaced; benchmarks that are not in the results keep the figures that they have. ``summary`` stands
-for a few figures of several benchmarks, and needs all of those.
+``<!-- end -->`` is replaced; benchmarks that are not in the results keep the figures that they have. ``summary`` and
+``goals`` are made of several benchmarks, and need all of those.
 """
 
 import json
@@ -20,7 +20,7 @@ __all__ = ["PAGE", "README", "SUMMED_UP", "filled", "main"]
 _ROOT = Path(__file__).resolve().parents[1]
 PAGE = _ROOT / "docs" / "reference" / "benchmarks.md"
 README = _ROOT / "README.md"
-SUMMED_UP = ("triangle", "recurring", "statements", "scan", "history", "startup")
+SUMMED_UP = ("triangle", "recurring", "fold", "statements", "scan", "history", "scaling", "startup")
 _FIGURES = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Result: TypeAlias = dict[str, Any]
@@ -50,8 +50,9 @@ def filled(page: str, results: dict[str, Result]) -> str:
 
     def figures(found: re.Match[str]) -> str:
         name = found[2]
-        if name == "summary" and all(one in results for one in SUMMED_UP):
-            header, rows, machine = _SUMMARY, _summary(results), results["triangle"]["machine"]
+        if name in _OF_ALL and all(one in results for one in SUMMED_UP):
+            header, make = _OF_ALL[name]
+            rows, machine = make(results), results["triangle"]["machine"]
         elif name in results:
             header, rows, machine = (
                 _TABLES[name][0],
@@ -110,6 +111,59 @@ def _summary(results: dict[str, Result]) -> Rows:
             yield f"xAPI statements in, {form}: checked, repeats dropped, kept", rate, "", ""
     query = results["startup"]["commands"]["query"]
     yield "from the shell, of a loaded directory of a million learners", _ms(query), "", ""
+
+
+def _goals(results: dict[str, Result]) -> Rows:
+    """Compare with what was aimed at."""
+    triangle, scaling = results["triangle"], results["scaling"]
+    daily, masks = triangle["questions"][0], triangle["masks"]
+    recurring = {q["question"]: q["ours"]["median_ms"] for q in results["recurring"]["questions"]}
+    scan = {file["compression"]: file for file in results["scan"]["files"]}
+    history = {q["question"]: q for q in results["history"]["questions"]}
+    fold = results["fold"]["loads"][0]["events_per_second_per_core"]
+    startup = results["startup"]["commands"]
+    # name, wanted, measured, and 1 where more is better, -1 where less is
+    goals: list[tuple[str, float, float | None, int]] = [
+        ("daily triangle, P99, ms", 15, daily["ours"]["p99_ms"], -1),
+        ("daily triangle: times as quick as the quickest query of a peer", 10, daily["ratio"], 1),
+        ("daily triangle: times as quick as what is laid out by hand for it", 10, daily["ratio_laid_out"], 1),
+        ("daily triangle, times a bare read of the words", 1.5, triangle["times_yardstick"], -1),
+        ("with a ready mask, times the unfiltered", 1.5, masks["times_unfiltered"], -1),
+        ("condition, mask and triangle, ms", 30, masks["condition_mask_triangle"]["median_ms"], -1),
+        ("recurring by day, ms", 500, recurring["day"], -1),
+        ("recurring by week, ms", 80, recurring["week"], -1),
+        *((f"raw Parquet ({name}): times as quick as the quickest peer", 1.5, file["ratio"], 1)
+          for name, file in scan.items()),
+        *((f"raw Parquet ({name}): peak memory, times DuckDB's", 0.65, _share_of(file, "duckdb"), -1)
+          for name, file in scan.items()),
+        *((f"xAPI statements a second, {form}", found["target"], found["statements_per_second"], 1)
+          for form, found in results["statements"]["ours"].items() if found["target"]),
+        ("fold of decoded days, events a second on a core", 5e6, fold, 1),
+        *((f"from history, {name}: times as quick as DuckDB", 1, q["ratio"], 1) for name, q in history.items()),
+        *((f"exponent by learners: {name.replace('_', ' ')}", 1.05, scaling["exponents"][name], -1)
+          for name in ("triangle", "memory", "fold_from_5_million")),
+        ("bytes a learner, of a track of 180 days", 120,
+         max(one["bytes_per_learner"] for one in scaling["sizes"]), -1),
+        ("homeroom --help, ms", 100, startup["help"]["median_ms"], -1),
+        ("a query from the shell, ms", 1_000, startup["query"]["median_ms"], -1),
+    ]  # fmt: skip
+    for name, wanted, measured, sign in goals:
+        bound = "at least" if sign > 0 else "at most"
+        if measured is None:  # a run of other sizes
+            yield name, f"{bound} {wanted:,.10g}", "", "not measured"
+        else:
+            reached = sign * measured >= sign * wanted
+            yield (
+                name,
+                f"{bound} {wanted:,.10g}",
+                f"{measured:,.10g}",
+                "" if reached else "not reached",
+            )
+
+
+def _share_of(file: Result, peer: str) -> float:
+    ways = file["ways"]
+    return round(ways["homeroom"]["peak_mb"] / ways[peer]["peak_mb"], 2)
 
 
 def _ms(times: dict[str, Any], name: str = "median_ms") -> str:
@@ -237,7 +291,10 @@ def _startup(result: Result) -> Rows:
         yield names[name], _ms(times), _ms(times, "max_ms"), wanted, longest
 
 
-_SUMMARY = ("question", "homeroom", "the quickest peer's best query", "ratio")
+_OF_ALL: dict[str, tuple[Sequence[str], Callable[[dict[str, Result]], Rows]]] = {
+    "summary": (("question", "homeroom", "the quickest peer's best query", "ratio"), _summary),
+    "goals": (("goal", "wanted", "measured", ""), _goals),
+}
 _TIMES = ("median", "P99", "max")
 _RATIOS = ("quickest query of a peer", "ratio", "quickest laid out by hand", "ratio")
 _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {

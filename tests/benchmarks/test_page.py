@@ -47,7 +47,7 @@ def test_the_result_is_the_one_it_always_was(name):
 
 def test_the_page_has_a_place_for_each_benchmark():
     places = re.findall(r"<!-- figures: (\w+) -->", PAGE.read_text(encoding="utf-8"))
-    assert sorted(places) == sorted(NAMES)
+    assert sorted(places) == sorted([*NAMES, "goals"])
 
 
 @pytest.mark.slow
@@ -59,6 +59,10 @@ def test_the_readme_sums_them_up():
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert len(rows) > 10
     assert {row.count("|") for row in rows} == {5}
+    page = filled(
+        "<!-- figures: goals -->\nold\n<!-- end -->\n", {n: result_of(n) for n in SUMMED_UP}
+    )
+    assert len([line for line in page.splitlines() if line.startswith("|")]) > 20
 
 
 def test_benchmarks_without_results_keep_their_figures():
