@@ -12,9 +12,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from homeroom.adapters.compression import StreamFault
+from homeroom.events.linebreaks import count_newlines
 from homeroom.events.model import Reason, Reject
 from homeroom.limits import CHUNK_BYTES, LINE_BYTES_MAX
 
@@ -22,7 +21,6 @@ __all__ = ["Chunk", "cut_lines"]
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK = b"\xef\xbb\xbf"
-_NEWLINE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ class _Cutter:
         self._held.append(block[start:end])
         data = b"".join(self._held)
         chunk = Chunk(data, self._line, rejects)
-        self._line += _line_ends(data)
+        self._line += count_newlines(data)
         self._held, self._held_bytes = [], 0
         self._hold(block[end:])
         return chunk if data or rejects else None
@@ -138,8 +136,3 @@ class _Cutter:
         self._held, self._held_bytes, self._dropping = [], 0, False
         self._line += 1
         return reject
-
-
-def _line_ends(data: bytes) -> int:
-    """Count line ends; comparing all bytes at once is four times as quick as ``bytes.count``, which seeks each."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))

@@ -14,6 +14,7 @@ Elements of an array are read in the same two ways; their place in the array sta
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ import pyarrow as pa
 
 from homeroom import limits
 from homeroom.events.jsontext import nests_too_deep, quick_look, split_array, walk
+from homeroom.events.linebreaks import count_newlines, line_bounds
 from homeroom.events.model import Int64s, Reason, Reject
 
 __all__ = ["Items", "JsonReader", "why_not_json"]
@@ -35,7 +37,6 @@ _ITEM: Final = re.compile(r" - at `\$\[(?P<item>\d+)\]")
 _BYTE: Final = re.compile(r"\(byte (?P<byte>\d+)\)")
 _HINTS_MAX: Final = 8
 """Cuts of a chunk: where more is broken, halving ends sooner."""
-_NEWLINE: Final = ord("\n")
 _MISSING: Final = re.compile(r"missing required field `(?P<field>[^`]*)`")
 _LONE_SURROGATE: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -83,15 +84,16 @@ class JsonReader(Generic[T]):
         parts: list[Items[T]] = []
         for _ in range(_HINTS_MAX):
             items, hint = self._quickly(chunk, first_line)
-            place = _line_place(chunk, hint) if items is None else None
-            if place is None:
+            place = None if items is not None or hint is None else line_bounds(chunk, hint)
+            if place is None or hint is None:
                 break
-            before, _ = self._quickly(chunk[: place.start], first_line)
+            start, stop = place
+            before, _ = self._quickly(chunk[:start], first_line)
             if before is None:
                 break  # the hint was wrong
-            number = first_line + place.number
-            parts += [before, self._slowly(chunk[place.start : place.stop], number)]
-            chunk, first_line = chunk[place.stop :], number + 1
+            number = first_line + hint
+            parts += [before, self._slowly(chunk[start:stop], number)]
+            chunk, first_line = chunk[stop:], number + 1
         return _joined([*parts, self._slowly(chunk, first_line) if items is None else items])
 
     def _quickly(self, chunk: bytes, first_line: int) -> tuple[Items[T] | None, int | None]:
@@ -183,35 +185,14 @@ class JsonReader(Generic[T]):
             return _Fault(*why_not_json(text))
 
 
-@dataclass(frozen=True, slots=True)
-class _LinePlace:
-    """A line of a chunk: its number, from 0, and its bytes, the newline included."""
-
-    number: int
-    start: int
-    stop: int
-
-
-def _line_place(chunk: bytes, value: int | None) -> _LinePlace | None:
-    """Find the line of the value of this number, from 0; None if there is none, or blank lines hide which it is."""
-    if value is None:
-        return None
-    ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
-    if value > len(ends):
-        return None
-    start = int(ends[value - 1]) + 1 if value else 0
-    stop = int(ends[value]) + 1 if value < len(ends) else len(chunk)
-    return _LinePlace(value, start, stop) if start < stop else None
-
-
 def _joined(parts: Sequence[Items[T]]) -> Items[T]:
     """Put items together that follow each other."""
     if len(parts) == 1:
         return parts[0]
     return Items(
-        [value for part in parts for value in part.values],
+        list(chain.from_iterable(part.values for part in parts)),
         np.concatenate([part.line for part in parts]),
-        [reject for part in parts for reject in part.rejects],
+        list(chain.from_iterable(part.rejects for part in parts)),
     )
 
 
@@ -221,7 +202,7 @@ def _place_of(message: str, chunk: bytes) -> int | None:
     if item:
         return int(item["item"])
     byte = _BYTE.search(message)
-    return chunk.count(b"\n", 0, int(byte["byte"])) if byte else None
+    return count_newlines(chunk[: int(byte["byte"])]) if byte else None
 
 
 def _elements(data: bytes, members: tuple[str, ...]) -> tuple[list[bytes], list[Reject]]:
