@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack, c
 
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
-from homeroom.adapters.inputs import Input, ReadOptions, read_inputs
+from homeroom.adapters.inputs import Input, read_inputs
 from homeroom.adapters.keyfile import default_key_path, open_key
 from homeroom.adapters.mappings import load_mapping
 from homeroom.adapters.names import NameBook
+from homeroom.adapters.options import ReadOptions
 from homeroom.adapters.parquet import ScanFile, open_scan_file
 from homeroom.adapters.rejects import RejectsWriter
 from homeroom.adapters.scanning import Scanner

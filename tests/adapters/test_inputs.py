@@ -18,8 +18,9 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from homeroom.adapters.inputs import Input, ReadOptions, read_inputs
+from homeroom.adapters.inputs import Input, read_inputs
 from homeroom.adapters.mappings import load_mapping
+from homeroom.adapters.options import ReadOptions
 from homeroom.adapters.rejects import RejectsWriter
 from homeroom.errors import HomeroomError, SourceError
 from homeroom.events.mapping import parse_mapping

@@ -6,8 +6,9 @@ import re
 import msgspec
 import pytest
 
-from homeroom.adapters.inputs import ReadOptions, read_inputs
+from homeroom.adapters.inputs import read_inputs
 from homeroom.adapters.mappings import load_mapping, ready_mappings
+from homeroom.adapters.options import ReadOptions
 from homeroom.errors import MappingError
 from homeroom.events.mapping import (
     ALIASES,

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from homeroom.adapters.compression import StreamFault
 from homeroom.adapters.mappings import LookupTables, ready_mappings
+from homeroom.adapters.options import ReadOptions
 from homeroom.adapters.sources import Source
 from homeroom.events.delimited import Columns, Records, parse_records
 from homeroom.events.dictionary import looks_like_mail
@@ -38,9 +39,6 @@ from homeroom.events.table import (
     row_reader,
     sound_columns,
 )
-
-if TYPE_CHECKING:
-    from homeroom.adapters.inputs import ReadOptions
 
 __all__ = ["NO_EVENTS", "Decoders"]
 
@@ -80,7 +78,7 @@ class Decoders:
     """
 
     def __init__(
-        self, options: "ReadOptions", paths: Sequence[Path], note: Callable[[str], None]
+        self, options: ReadOptions, paths: Sequence[Path], note: Callable[[str], None]
     ) -> None:
         self._options = options
         self._note = note

@@ -12,7 +12,7 @@ mapping says are no events, which are counted and said (``Observer.note``).
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias
 
@@ -22,16 +22,15 @@ from homeroom.adapters.columnar import ColumnarFile, open_columnar
 from homeroom.adapters.compression import MAGIC_BYTES, StreamFault, read_blocks
 from homeroom.adapters.decoders import NO_EVENTS, Decoders
 from homeroom.adapters.lines import Chunk, cut_lines
+from homeroom.adapters.options import ReadOptions
 from homeroom.adapters.records import cut_record_chunks
 from homeroom.adapters.sources import Input, Source, find_sources
 from homeroom.errors import SourceError
-from homeroom.events.mapping import TableMapping
 from homeroom.events.model import Decoded, Reason, Reject
 from homeroom.events.sniff import Container, Found, container_of
-from homeroom.events.vocabulary import VerbTable
 from homeroom.limits import BATCH_ROWS, DOCUMENT_BYTES_MAX
 
-__all__ = ["Input", "Observer", "ReadOptions", "read_inputs"]
+__all__ = ["Input", "Observer", "read_inputs"]
 
 
 class Observer(Protocol):
@@ -54,24 +53,6 @@ class _Nobody:
     def begin(self, size_bytes: int | None) -> None: ...
     def advance(self, read_bytes: int, events: int) -> None: ...
     def note(self, text: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions:
-    """How to read.
-
-    Parameters
-    ----------
-    codec : a name of ``sniff.CODECS``: read everything as this, whatever it looks like
-    mapping : how tables are read; None means by the model's own column names, or by a ready mapping that fits
-    verbs : the table of verbs, None for the standard one
-    stdin : what ``-`` stands for; None for the standard input of the process
-    """
-
-    codec: str | None = None
-    mapping: TableMapping | None = None
-    verbs: VerbTable | None = None
-    stdin: BinaryIO | None = None
 
 
 _PEEK_BYTES = 1 << 16
