@@ -73,3 +73,15 @@ def test_values_beyond_the_bound_of_a_breakdown_are_joined_in_other():
     parts = answer(events, question)["breakdown"]
     assert [part["value"] for part in parts][-1] == "(other)"
     assert len(parts) == 26
+
+
+def test_on_or_after_says_how_its_cells_become_complete():
+    day_ms = 86_400_000
+    events = [Event(account="a", time_ms=1_704_067_200_000 + n * day_ms) for n in (0, 7, 15)]
+    data = read(events)
+    (note,) = data.retention(match="on-or-after").notes
+    assert "--to 2024-01-14 ends" in note
+    whole = data.retention(match="on-or-after", to="2024-01-14")
+    assert whole.notes == ()
+    assert whole.complete[:, 1:][whole.counts[:, 1:] >= 0].all()
+    assert data.retention().notes == ()

@@ -219,9 +219,23 @@ def _retention(context: _Context, question: Retention, selection: Selection) -> 
         activity = _activity(context, periods, entry, returning)
         source = activity.answered_from
         counts = retention.bit_triangle(activity, question, entry, returning, periods, state.run)
-    complete = retention.completeness(question, counts, periods.complete(context.as_of_ms))
-    return _triangle_answer(
-        _said(context, question, periods, source, entry, returning), question, counts, complete
+    ended = periods.complete(context.as_of_ms)
+    complete = retention.completeness(question, counts, ended)
+    said = _said(context, question, periods, source, entry, returning)
+    said["notes"] += _range_is_open(question, periods, ended)
+    return _triangle_answer(said, question, counts, complete)
+
+
+def _range_is_open(
+    question: Retention, periods: Periods, ended: npt.NDArray[np.bool_]
+) -> tuple[str, ...]:
+    """Say why no cell of on or after is complete, and how one gets some that are."""
+    if question.match == "on" or not ended.any() or ended[-1] or periods.interval == "hour":
+        return ()
+    last = date_of(int(periods.days[1 + int(ended.sum())]) - 1)
+    return (
+        "on or after counts up to the end of the range, and its last period is not over, so no cell is complete; "
+        f"--to {last} ends the range before it",
     )
 
 
