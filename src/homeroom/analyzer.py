@@ -360,14 +360,9 @@ class _Reading:
 
     def scanned(self, scanner: Scanner) -> tuple[Source, tuple[int, int]]:
         """Fold Parquet files into a scanner; return what was read, and the first and last instant."""
-        sources = find_sources(self._inputs)
-        for source in sources:
-            if source.note is not None:
-                self.note(source.note)
         opened = [
             open_scan_file(source, self._options.mapping)
-            for source in sources
-            if source.note is None
+            for source in find_sources(self._inputs, self.note)
         ]
         files = [one for one in opened if isinstance(one, ScanFile)]
         self.begin(sum(file.size_bytes for file in files))
@@ -389,7 +384,7 @@ class _Reading:
         self.note(
             "scanned: repeated events were not looked for; they cannot change an answer from days"
         )
-        summary = Source(
+        source = Source(
             events_read=accepted + self._writer.count,
             events_accepted=accepted,
             events_duplicate=None,
@@ -399,7 +394,7 @@ class _Reading:
             first_event=format_instant(first_ms) if accepted else None,
             last_event=format_instant(last_ms) if accepted else None,
         )
-        return self.described(summary), (first_ms, last_ms)
+        return self.described(source), (first_ms, last_ms)
 
     def described(self, source: Source) -> Source:
         """Add to a summary what only the reader knows."""

@@ -81,16 +81,13 @@ def read_inputs(
         Before anything is read: an input does not exist. Later: one that was named itself cannot be opened.
     """
     watched: Observer = _Nobody() if observer is None else observer
-    sources = find_sources(inputs)
+    sources = find_sources(inputs, watched.note)
     sizes = [source.size_bytes for source in sources]
     watched.begin(None if None in sizes else sum(size or 0 for size in sizes))
     paths = [source.path for source in sources if source.path is not None]
     decoders = Decoders(options or ReadOptions(), paths, watched.note)
     stdin = (options.stdin if options else None) or getattr(sys.stdin, "buffer", None)
     for source in sources:
-        if source.note is not None:
-            watched.note(source.note)
-            continue
         reading = _Reading(source, decoders, watched, stdin)
         for decoded in reading.pieces():
             if decoded.rejects:

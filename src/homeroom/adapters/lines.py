@@ -9,6 +9,7 @@ A line that outgrows ``limits.LINE_BYTES_MAX`` is dropped while it arrives, so a
 """
 
 import itertools
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,7 +21,6 @@ from homeroom.limits import CHUNK_BYTES, LINE_BYTES_MAX
 __all__ = ["Chunk", "cut_lines"]
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_UTF8_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _text(blocks: Iterator[bytes]) -> Iterator[bytes]:
     if first[:2] in _UTF16_MARKS or first[:4] == b"\x00\x00\xfe\xff":
         raise StreamFault(Reason.NOT_UTF8, "the file is UTF-16 or UTF-32; save it as UTF-8")
     returns_only = b"\r" in first.rstrip(b"\r") and b"\n" not in first
-    for block in itertools.chain([first.removeprefix(_UTF8_MARK)], blocks):
+    for block in itertools.chain([first.removeprefix(BOM_UTF8)], blocks):
         yield block.replace(b"\r", b"\n") if returns_only else block
 
 

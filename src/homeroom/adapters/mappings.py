@@ -6,6 +6,7 @@ wrote or from those that ship with homeroom.
 
 import functools
 import itertools
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -125,7 +126,7 @@ def _columns(path: Path, wanted: Sequence[str]) -> dict[str, pa.Array] | None:
                 raise SourceError(
                     f"{path} is larger than {LOOKUP_BYTES_MAX} bytes, too large to look values up in"
                 )
-    data = b"".join(parts).removeprefix(b"\xef\xbb\xbf")
+    data = b"".join(parts).removeprefix(BOM_UTF8)
     container = container_of(data)
     if container in (Container.LINES, Container.DOCUMENT):
         return _delimited(data, wanted)

@@ -233,7 +233,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
         """Read row groups of a column into an array, one by one: what each needs on its way is used again."""
         written = _NAMES.get(name, name)
-        is_text = name in _TEXTS or name == "track" or name.startswith(ATTRIBUTE_PREFIX)
+        is_text = name == "track" or _has_dictionary(name)
         convert = self._converter(name)
         end = 0
         try:
@@ -260,7 +260,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             return lambda piece: np.array(
                 [places[one] for one in piece.dictionary.to_pylist()], np.uint8
             )[piece.indices.to_numpy()]
-        if name in _TEXTS or name.startswith(ATTRIBUTE_PREFIX):
+        if _has_dictionary(name):
             dictionary = _dictionary(self._dictionaries, name)
             return lambda piece: dictionary.codes(piece, len(piece))
         if name == "time_ms":
@@ -270,8 +270,12 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
 
 def _dtype(name: str) -> npt.DTypeLike:
     """Return the type of a column in memory."""
-    is_attribute = name.startswith(ATTRIBUTE_PREFIX)
-    return np.int32 if is_attribute else EVENT_COLUMNS[name][0]
+    return np.int32 if _has_dictionary(name) else EVENT_COLUMNS[name][0]
+
+
+def _has_dictionary(name: str) -> bool:
+    """Say whether a column holds codes of texts."""
+    return name in _TEXTS or name.startswith(ATTRIBUTE_PREFIX)
 
 
 def _dictionary(dictionaries: Dictionaries, name: str) -> Dictionary:
@@ -284,7 +288,7 @@ def _dictionary(dictionaries: Dictionaries, name: str) -> Dictionary:
 def _type(name: str) -> pa.DataType:
     if name == "time_ms":
         return pa.timestamp("ms", tz="UTC")
-    if name in _TEXTS or name == "track" or name.startswith(ATTRIBUTE_PREFIX):
+    if name == "track" or _has_dictionary(name):
         return pa.dictionary(pa.int32(), pa.string())
     return pa.from_numpy_dtype(EVENT_COLUMNS[name][0])
 
@@ -296,7 +300,7 @@ def _encoded(name: str, column: npt.NDArray[Any], dictionaries: Dictionaries) ->
         return pa.DictionaryArray.from_arrays(
             pa.array(column.astype(np.int32)), pa.array(TRACKS, pa.string())
         )
-    if name not in _TEXTS and not name.startswith(ATTRIBUTE_PREFIX):
+    if not _has_dictionary(name):
         return pa.array(column)
     # Only the values that these rows use go into the file, renumbered.
     used, indices = np.unique(column, return_inverse=True)

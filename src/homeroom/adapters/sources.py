@@ -9,7 +9,7 @@ import errno
 import glob
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -60,8 +60,10 @@ class Source:
     note: str | None = None
 
 
-def find_sources(inputs: Sequence[Input]) -> list[Source]:
-    """Return all that the inputs stand for, in their order.
+def find_sources(
+    inputs: Sequence[Input], note: Callable[[str], None] | None = None
+) -> list[Source]:
+    """Return all that the inputs stand for, in their order; ``note`` is told what there is that is not to be read.
 
     Raises
     ------
@@ -76,7 +78,10 @@ def find_sources(inputs: Sequence[Input]) -> list[Source]:
             sources.append(Source("standard input"))
         else:
             sources.extend(_of_path(os.fspath(item)))
-    return sources
+    for source in sources:
+        if note is not None and source.note is not None:
+            note(source.note)
+    return [source for source in sources if source.note is None]
 
 
 def refuse_overwriting(
@@ -104,7 +109,8 @@ def refuse_overwriting(
         other = taken.setdefault(_identity(path), name)
         if other != name:
             raise SourceError(f"{name} and {other} both name {path}; give each a file of its own")
-    if taken:
+    # What does not exist yet is none of the inputs, and these need not be sought.
+    if any(path.exists() for path in wanted.values()):
         for source in find_sources(inputs):
             writer = None if source.path is None else taken.get(_identity(source.path))
             if writer is not None:

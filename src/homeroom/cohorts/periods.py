@@ -69,14 +69,10 @@ class Periods:
 
     def complete(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
         """Which periods have ended by then, bool of shape (count,)."""
-        return self._reached(as_of_ms)[1:]
+        return self.reached(as_of_ms)[1:]
 
-    def begun(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
-        """Which periods have begun by then, bool of shape (count,)."""
-        return self._reached(as_of_ms)[:-1]
-
-    def _reached(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
-        """Which of the edges of the periods lie no later: bool of shape (count + 1,)."""
+    def reached(self, as_of_ms: int) -> npt.NDArray[np.bool_]:
+        """Which edges of the periods lie no later, bool of shape (count + 1,): period p lies between p and p + 1."""
         if self.interval == "hour":
             return np.asarray(self.edges_ms[1:] <= as_of_ms)
         return np.array(

@@ -73,7 +73,8 @@ def mean_share(
     long_periods, long_counts = long
     shares_found = np.full(long_periods.count, np.nan)
     complete = long_periods.complete(as_of_ms)
-    ended, begun = short_periods.complete(as_of_ms), short_periods.begun(as_of_ms)
+    reached = short_periods.reached(as_of_ms)
+    begun, ended = reached[:-1], reached[1:]
     inside = long_periods.of_days(short_periods.days[1:-1])
     for place in range(long_periods.count):
         chosen = inside == place

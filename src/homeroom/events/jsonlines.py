@@ -12,6 +12,7 @@ Elements of an array are read in the same two ways; their place in the array sta
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -31,7 +32,7 @@ __all__ = ["Items", "JsonReader", "why_not_json"]
 T = TypeVar("T")
 
 _BLANK: Final = b" \t\r\n"
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_TEXT: Final = re.compile(rb"[^ \t\r\n]")
 _PATH: Final = re.compile(r" - at `\$(?:\[\d+\])?\.?(?P<path>[^`]*)`")
 _ITEM: Final = re.compile(r" - at `\$\[(?P<item>\d+)\]")
 _BYTE: Final = re.compile(r"\(byte (?P<byte>\d+)\)")
@@ -80,7 +81,7 @@ class JsonReader(Generic[T]):
     def lines(self, chunk: bytes, first_line: int) -> Items[T]:
         """Decode whole lines, one text a line; blank lines are no lines."""
         if first_line == 1:
-            chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
+            chunk = chunk.removeprefix(BOM_UTF8)
         parts: list[Items[T]] = []
         for _ in range(_HINTS_MAX):
             items, hint = self._quickly(chunk, first_line)
@@ -118,7 +119,7 @@ class JsonReader(Generic[T]):
 
     def document(self, data: bytes) -> Items[T]:
         """Decode a whole document: arrays, objects that hold one, and objects that are items, one after another."""
-        texts, rejects = _elements(data.removeprefix(_BYTE_ORDER_MARK), self._members)
+        texts, rejects = _elements(data.removeprefix(BOM_UTF8), self._members)
         items = self._sifted(texts, range(1, len(texts) + 1), self._of_elements)
         items.rejects.extend(rejects)
         return items
@@ -249,9 +250,8 @@ def _elements_of(data: bytes, at: int, members: tuple[str, ...]) -> tuple[list[b
 
 def _next_text(data: bytes, at: int) -> int:
     """Return the place of the next byte that is not blank."""
-    while at < len(data) and data[at] in _BLANK:
-        at += 1
-    return at
+    found = _TEXT.search(data, at)
+    return len(data) if found is None else found.start()
 
 
 def _member_opening(data: bytes, at: int, stop: int, members: tuple[str, ...]) -> int:

@@ -33,8 +33,6 @@ _BACKSLASH = 92
 _CLOSE_BRACKET = 93
 _OPEN = 123
 _CLOSE = 125
-_BOUNDED = 0
-_TOO_DEEP = 1
 _CASE = 32
 """``[`` and ``{``, ``]`` and ``}`` differ in this bit alone."""
 
@@ -45,17 +43,16 @@ def _view(text: bytes) -> npt.NDArray[np.uint8]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _shape(  # noqa: C901 - one loop over bytes: what compiles well
-    data: npt.NDArray[np.uint8], start: int, end: int, depth_max: int
-) -> int:
-    """Say whether the brackets of ``data[start:end]`` nest too deep, strings left out.
+def _walk(  # noqa: C901 - one loop over bytes: what compiles well
+    data: npt.NDArray[np.uint8], start: int, stop: int, depth: int, floor: int, ceiling: int
+) -> tuple[int, int]:
+    """Step over brackets, strings left out, until fewer than ``floor`` or more than ``ceiling`` are open.
 
-    What closes more than it opens ends the look: a decoder stops there too.
+    Returns the place after the bracket that ended the walk, or ``stop``, and how many are open there.
     """
-    depth = 0
     quoted = False
     i = start
-    while i < end:
+    while i < stop:
         byte = data[i]
         if quoted:
             if byte == _BACKSLASH:
@@ -66,14 +63,20 @@ def _shape(  # noqa: C901 - one loop over bytes: what compiles well
             quoted = True
         elif byte | _CASE == _OPEN:
             depth += 1
-            if depth > depth_max:
-                return _TOO_DEEP
+            if depth > ceiling:
+                return i + 1, depth
         elif byte | _CASE == _CLOSE:
             depth -= 1
-            if depth < 0:
-                return _BOUNDED
+            if depth < floor:
+                return i + 1, depth
         i += 1
-    return _BOUNDED
+    return stop, depth
+
+
+@numba.njit(cache=True, nogil=True)
+def _too_deep(data: npt.NDArray[np.uint8], start: int, stop: int, depth_max: int) -> bool:
+    """Say whether brackets nest too deep. What closes more than it opens ends the look: a decoder stops there too."""
+    return _walk(data, start, stop, 0, 0, depth_max)[1] > depth_max
 
 
 @numba.njit(cache=True, nogil=True)
@@ -119,9 +122,7 @@ def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
             for j in range(start, start + _BLOCK_BYTES):
                 if data[j] == _NEWLINE:
                     ends += 1
-                    deep = (
-                        opened > depth_max and _shape(data, line_start, j, depth_max) == _TOO_DEEP
-                    )
+                    deep = opened > depth_max and _too_deep(data, line_start, j, depth_max)
                     if deep or not _edges_fit(data, j):
                         return ends, False
                     line_start = j + 1
@@ -129,10 +130,10 @@ def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
     for j in range(size - size % _BLOCK_BYTES, size):
         if data[j] == _NEWLINE:
             ends += 1
-            if _shape(data, line_start, j, depth_max) == _TOO_DEEP or not _edges_fit(data, j):
+            if _too_deep(data, line_start, j, depth_max) or not _edges_fit(data, j):
                 return ends, False
             line_start = j + 1
-    return ends, _shape(data, line_start, size, depth_max) != _TOO_DEEP
+    return ends, not _too_deep(data, line_start, size, depth_max)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -186,32 +187,6 @@ def _split(  # noqa: C901, PLR0912 - one loop over bytes: what compiles well
     return found, -1
 
 
-@numba.njit(cache=True, nogil=True)
-def _walk(  # noqa: C901 - one loop over bytes: what compiles well
-    data: npt.NDArray[np.uint8], start: int, stop: int, depth: int
-) -> tuple[int, int]:
-    """Go on from ``start``, inside of ``depth`` brackets, until all are closed; return the place and the depth."""
-    quoted = False
-    i = start
-    while i < stop:
-        byte = data[i]
-        if quoted:
-            if byte == _BACKSLASH:
-                i += 1
-            elif byte == _QUOTE:
-                quoted = False
-        elif byte == _QUOTE:
-            quoted = True
-        elif byte | _CASE == _OPEN:
-            depth += 1
-        elif byte | _CASE == _CLOSE:
-            depth -= 1
-            if depth <= 0:
-                return i + 1, 0
-        i += 1
-    return stop, depth
-
-
 def quick_look(text: bytes) -> tuple[int, bool]:
     """Look over lines of JSON objects without decoding them.
 
@@ -227,7 +202,7 @@ def quick_look(text: bytes) -> tuple[int, bool]:
 def nests_too_deep(text: bytes) -> bool:
     """Say whether one JSON text nests more than ``limits.JSON_DEPTH_MAX`` deep before it ends or breaks."""
     data = _view(text)
-    return bool(_shape(data, 0, len(data), limits.JSON_DEPTH_MAX) == _TOO_DEEP)
+    return bool(_too_deep(data, 0, len(data), limits.JSON_DEPTH_MAX))
 
 
 def walk(text: bytes, start: int, stop: int, depth: int = 0) -> tuple[int, int]:
@@ -242,8 +217,8 @@ def walk(text: bytes, start: int, stop: int, depth: int = 0) -> tuple[int, int]:
     -------
     The place after the bracket that closes the last, and 0; or ``stop``, and how many are open there.
     """
-    place, left = _walk(_view(text), start, stop, depth)
-    return int(place), int(left)
+    place, left = _walk(_view(text), start, stop, depth, 1, len(text))
+    return int(place), max(int(left), 0)
 
 
 def split_array(text: bytes, opening: int = 0) -> tuple[Int64s, int]:

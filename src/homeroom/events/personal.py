@@ -64,10 +64,9 @@ def without_accounts(
     """
     if isinstance(texts, str) or not len(texts):
         return texts
-    if isinstance(texts, pa.Array) or _is_text(texts):
-        column = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
-        if not _accounts_may_be_held(column, accounts):
-            return texts
+    column = _as_column(texts)
+    if column is not None and not _accounts_may_be_held(column, accounts):
+        return texts
     rows = zip(_listed(texts), _listed(accounts), strict=True)
     return [
         text if text is None or not holds_account(text, account) else mask(text) if mask else None
@@ -75,13 +74,12 @@ def without_accounts(
     ]
 
 
-def _is_text(texts: Sequence[str | None]) -> bool:
-    """Say whether all texts have a UTF-8 form."""
+def _as_column(texts: Strings) -> pa.Array | None:
+    """Return texts as an Arrow array, None if one of them has no UTF-8 form."""
     try:
-        pa.array(texts, pa.string())
+        return texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     except UnicodeEncodeError:
-        return False
-    return True
+        return None
 
 
 def _listed(texts: Strings) -> Sequence[str | None]:

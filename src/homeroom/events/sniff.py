@@ -8,6 +8,7 @@ line by line.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -90,7 +91,6 @@ _STATEMENTS: Final = re.compile(
 _EMPTY_ARRAY: Final = re.compile(rb"\s*\[\s*\]\s*")
 _NOT_FINITE: Final = re.compile(rb"(?<=[:\[,\s])-?(?:NaN|Infinity)\b")
 """No JSON, and yet a statement: its codec says what is wrong with it."""
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _KEY_FILE: Final = b"# homeroom pseudonym key"
 
 
@@ -110,7 +110,7 @@ def container_of(head: bytes) -> Container:
     for magic, container in _BINARY:
         if head.startswith(magic):
             return container
-    text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
+    text = head.removeprefix(BOM_UTF8).lstrip()
     first, _, _ = text.partition(b"\n")
     if text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"]", b""):
         return Container.DOCUMENT
@@ -121,7 +121,7 @@ def container_of(head: bytes) -> Container:
 
 def sniff_document(head: bytes, looks: Looks, accepts: Accepts) -> Found:
     """Say which codec reads a JSON document, from as many of its elements as the head holds whole."""
-    head = head.removeprefix(_BYTE_ORDER_MARK)
+    head = head.removeprefix(BOM_UTF8)
     if _EMPTY_ARRAY.fullmatch(head):
         return Found(None, empty=True)
     if not head.lstrip().startswith(b"[") and not _STATEMENTS.match(head):
@@ -160,9 +160,7 @@ def _of_prefixed(lines: Sequence[bytes], looks: Looks) -> Found:
 
 def _decoded(text: bytes) -> dict[str, Any] | None:
     try:
-        sample = msgspec.json.decode(
-            _NOT_FINITE.sub(b"null", text) if b"NaN" in text or b"Infinity" in text else text
-        )
+        sample = msgspec.json.decode(_NOT_FINITE.sub(b"null", text))
     except (ValueError, RecursionError):
         return None
     return sample if isinstance(sample, dict) else None
