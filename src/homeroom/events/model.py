@@ -19,6 +19,7 @@ import pyarrow as pa
 
 __all__ = [
     "REJECT_KEYS",
+    "STANDINGS",
     "TRACKS",
     "Decoded",
     "EventBatch",
@@ -56,6 +57,19 @@ TRACKS: tuple[str, ...] = (
     "enrolment",
 )
 """The kinds of activity that have their own day bitmap; an event's track is its position here."""
+
+STANDINGS: tuple[str, ...] = (
+    "none",
+    "enrolled",
+    "left",
+    "progressed",
+    "graded",
+    "completed",
+    "passed",
+    "failed",
+)
+"""What an event about a course run as a whole says of the learner's standing in it; an event's standing is its
+position here, 0 for every event that is about anything less than the whole run."""
 
 
 class Reason(StrEnum):
@@ -117,6 +131,12 @@ class RawEvents:
     progress : share, 0 to 1; NaN is absent
     success, completion : int8, 1 yes, 0 no, -1 absent
     duration_ms : int64 milliseconds, -1 absent
+    standing : a column of names of ``STANDINGS``, or None: then the verb table says what a verb about the course
+        run as a whole means
+    section : the part of the course that the activity lies in (chapter, week, module)
+    answer : what was answered, where the question offers its answers or wants a number; never free text
+    position_s, position_from_s, length_s : float64 seconds, NaN absent: where in the video this happened (of a seek:
+        where it led), where a seek began, how long the video is
     attributes : facts about the learner that may be stored (country, platform, …), by name
     """
 
@@ -134,6 +154,12 @@ class RawEvents:
     success: Int8s | None = None
     completion: Int8s | None = None
     duration_ms: Int64s | None = None
+    standing: Strings | None = None
+    section: Strings | None = None
+    answer: Strings | None = None
+    position_s: Float64s | None = None
+    position_from_s: Float64s | None = None
+    length_s: Float64s | None = None
     attributes: Mapping[str, Strings] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -145,11 +171,13 @@ class RawEvents:
 class Decoded:
     """What a codec made of one chunk: events, and what could not become one.
 
-    ``Reject.source`` may be left empty by a codec; the reader fills it in.
+    ``Reject.source`` may be left empty by a codec; the reader fills it in. ``voided`` are the ids of events that
+    statements of this chunk take back (xAPI 4.2.2, voiding); these statements are no events themselves.
     """
 
     events: RawEvents
     rejects: Sequence[Reject] = ()
+    voided: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +193,9 @@ class EventBatch:
     identity_hi, identity_lo : uint64, digest of the whole row: two events with the same one are the same event
     id_hash : uint64, hash of the event id alone, 0 where there is none: same id, other identity is a conflict
     score, progress, success, completion, duration_ms : as in ``RawEvents``; None where no event has one
+    standing : uint8, position in ``STANDINGS``; None where no event has one
+    section, answer : int32 codes in the dictionaries of the run, -1 is absent; None where no event has one
+    position_s, position_from_s, length_s : as in ``RawEvents``; None where no event has one
     attributes : int32 codes by attribute name, -1 is absent
     """
 
@@ -183,6 +214,12 @@ class EventBatch:
     success: Int8s | None = None
     completion: Int8s | None = None
     duration_ms: Int64s | None = None
+    standing: UInt8s | None = None
+    section: Int32s | None = None
+    answer: Int32s | None = None
+    position_s: Float64s | None = None
+    position_from_s: Float64s | None = None
+    length_s: Float64s | None = None
     attributes: Mapping[str, Int32s] = field(default_factory=dict)
 
     def __len__(self) -> int:

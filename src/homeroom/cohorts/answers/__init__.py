@@ -1,0 +1,32 @@
+"""The typed answers, and the forms in which they leave: JSON, Arrow, pandas, SVG, HTML.
+
+An answer knows its question, what was read to compute it (``source``), whether the columns of the state or history
+answered it, and which of its cells are not complete yet. It holds counts; rates and their confidence intervals are
+derived from these, so that no two numbers of one answer can disagree.
+
+Cells that lie beyond the range hold -1 in ``counts`` (and are left out of every written form, so a triangle's rows
+get shorter downwards). One module a family of questions.
+"""
+
+from homeroom.cohorts.answers.answer import Answer, Counts, Flags, Rates, Source, wilson
+from homeroom.cohorts.answers.attendance import (
+    ActiveAnswer,
+    LifecycleAnswer,
+    RetentionAnswer,
+    Series,
+    StickinessAnswer,
+)
+
+__all__ = [
+    "ActiveAnswer",
+    "Answer",
+    "Counts",
+    "Flags",
+    "LifecycleAnswer",
+    "Rates",
+    "RetentionAnswer",
+    "Series",
+    "Source",
+    "StickinessAnswer",
+    "wilson",
+]

@@ -1,0 +1,48 @@
+"""The typed questions: flags, TOML, JSON and Python calls all build these objects, and nothing else is answered.
+
+A question is plain data, frozen and comparable. ``parse_question`` builds one from a mapping (a decoded TOML or JSON
+file, or collected flags); ``Question.check`` refuses what makes no sense, naming the field, its value and what is
+allowed. What the words mean exactly (a period, first-time, recurring, on, on or after) stands in
+``docs/reference/definitions.md``. The command line builds questions before anything is read, so nothing here imports
+NumPy. A new kind of question is a type in a module of its own, and a name in `parsing.QUESTIONS`.
+"""
+
+from homeroom.cohorts.questions.attendance import (
+    Active,
+    Align,
+    Lifecycle,
+    Match,
+    Mode,
+    Retention,
+    Stickiness,
+)
+from homeroom.cohorts.questions.conditions import (
+    FLAG_FIELDS,
+    NUMBER_FIELDS,
+    TEXT_FIELDS,
+    Condition,
+    parse_condition,
+)
+from homeroom.cohorts.questions.parsing import QUESTIONS, parse_question
+from homeroom.cohorts.questions.question import Interval, Question, WeekStart, zone
+
+__all__ = [
+    "FLAG_FIELDS",
+    "NUMBER_FIELDS",
+    "QUESTIONS",
+    "TEXT_FIELDS",
+    "Active",
+    "Align",
+    "Condition",
+    "Interval",
+    "Lifecycle",
+    "Match",
+    "Mode",
+    "Question",
+    "Retention",
+    "Stickiness",
+    "WeekStart",
+    "parse_condition",
+    "parse_question",
+    "zone",
+]

@@ -1,0 +1,123 @@
+"""What all questions have: a range, a zone, filters, a breakdown, and the instant up to which data are known."""
+
+import datetime as dt
+import difflib
+import zoneinfo
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from homeroom.cohorts.questions.conditions import (
+    FLAG_FIELDS,
+    NUMBER_FIELDS,
+    Condition,
+    plain_conditions,
+)
+from homeroom.errors import QuestionError
+from homeroom.limits import TIME_MS_MAX, TIME_MS_MIN
+
+__all__ = ["Interval", "Question", "WeekStart", "zone"]
+
+Interval: TypeAlias = Literal["hour", "day", "week", "month"]
+WeekStart: TypeAlias = Literal["monday", "sunday"]
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_INSTANTS = tuple(_EPOCH + dt.timedelta(milliseconds=ms) for ms in (TIME_MS_MIN, TIME_MS_MAX - 1))
+_DATES = tuple(instant.date() for instant in _INSTANTS)
+"""No event is older or newer, so no question needs to be."""
+
+
+class Question(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"from_": "from"},
+    tag_field="question",
+):
+    """What all questions have.
+
+    Parameters
+    ----------
+    from_, to : first and last date shown, both included, in the reporting zone; absent means as far as the data go
+    timezone : the reporting zone (IANA name) in which periods are cut; absent means the zone of the data set
+    week_start : first day of the week
+    filters : conditions that an event (or, for an attribute, its learner) must meet to be seen at all
+    breakdown : ``course``, ``track``, ``verb``, ``activity`` or an attribute: one answer for each value
+    as_of : the instant up to which the data are known, with a zone; absent means the newest event. A period that
+        ends later is marked as not complete
+    """
+
+    name: ClassVar[str] = "question"
+
+    from_: dt.date | None = None
+    to: dt.date | None = None
+    timezone: str | None = None
+    week_start: WeekStart = "monday"
+    filters: tuple[Condition, ...] = ()
+    breakdown: str | None = None
+    as_of: dt.datetime | None = None
+
+    def check(self) -> None:
+        """Raise `QuestionError` naming what makes no sense and what is allowed."""
+        self._check_times()
+        if self.breakdown in (*NUMBER_FIELDS, *FLAG_FIELDS):
+            raise QuestionError(
+                f"breakdown is {self.breakdown}; break down by course, track, verb, activity or "
+                f"an attribute of the learner"
+            )
+        for place, conditions in self._conditions().items():
+            for condition in conditions:
+                condition.check(place)
+
+    def _check_times(self) -> None:
+        for name, date in (("from", self.from_), ("to", self.to)):
+            if date is not None and not _DATES[0] <= date <= _DATES[1]:
+                raise QuestionError(f"{name} is {date}, must be from {_DATES[0]} to {_DATES[1]}")
+        if self.from_ and self.to and self.from_ > self.to:
+            raise QuestionError(f"from is {self.from_}, after to, {self.to}; exchange them")
+        if self.timezone is not None:
+            zone(self.timezone)
+        if self.as_of is None:
+            return
+        if self.as_of.tzinfo is None:
+            raise QuestionError(
+                f"as_of is {self.as_of.isoformat()} without a zone; add Z or an offset such as +02:00"
+            )
+        if not _INSTANTS[0] <= self.as_of <= _INSTANTS[1]:
+            raise QuestionError(
+                f"as_of is {self.as_of.isoformat()}, must be from {_DATES[0]} to {_DATES[1]}"
+            )
+
+    def _conditions(self) -> dict[str, tuple[Condition, ...]]:
+        return {"filters": self.filters}
+
+    @classmethod
+    def plain(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """Bring what people write short (conditions as text) to the plain data of the type. Raises `QuestionError`."""
+        data = dict(written)
+        if "filters" in data:
+            data["filters"] = plain_conditions("filters", data["filters"])
+        return data
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the question as plain data, without what is at its default; `parse_question` reads it back."""
+        written: dict[str, Any] = msgspec.to_builtins(self)
+        defaults = msgspec.to_builtins(type(self)())
+        return {
+            key: value
+            for key, value in written.items()
+            if key == "question" or value != defaults[key]
+        }
+
+
+def zone(name: str) -> zoneinfo.ZoneInfo:
+    """Look an IANA time zone up; raise `QuestionError` with near names if there is none."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(
+            name, sorted(zoneinfo.available_timezones()), n=3, cutoff=0.5
+        )
+        hint = f"; did you mean {' or '.join(near)}?" if near else ", such as Europe/Berlin or UTC"
+        raise QuestionError(f"timezone is {name!r}, which is no IANA time zone{hint}") from None
