@@ -335,12 +335,15 @@ class _Event:
             },
         )
         if not rows.rule.any():
-            return TableDecoded(events, (), self._left_out, self._zone_assumed)
+            return TableDecoded(events, left_out=self._left_out, zone_assumed=self._zone_assumed)
         bad = np.flatnonzero(rows.rule)
         pairs = zip(rows.line[bad].tolist(), rows.rule[bad].tolist(), strict=True)
         rejects = [Reject("", line, *rows.rules[rule - 1]) for line, rule in pairs]
         return TableDecoded(
-            _kept(events, rows.rule == 0), rejects, self._left_out, self._zone_assumed
+            _kept(events, rows.rule == 0),
+            rejects,
+            left_out=self._left_out,
+            zone_assumed=self._zone_assumed,
         )
 
     def _column(self, name: str, spec: FieldSpec) -> Strings:
