@@ -80,6 +80,22 @@ PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
 BREAKDOWN_VALUES_MAX: Final = 25
 """Values of a breakdown that are shown; the rest is said, and joined in `(other)`."""
+RULE_DEPTH_MAX: Final = 32
+"""Rules within rules of a cohort's definition."""
+STEPS_MAX: Final = 20
+"""Steps of a funnel or of a sequence."""
+WINDOW_DAYS_MAX: Final = 36_600
+"""Days of a window: a hundred years."""
+COUNT_MAX: Final = 1_000_000_000
+"""Events or days that a rule may ask for."""
+COHORTS_MAX: Final = 1_000
+"""Cohorts of one file of definitions, and lists, and calendars."""
+LIST_MEMBERS_MAX: Final = 10_000_000
+"""Members of one static list."""
+COHORT_FILE_BYTES_MAX: Final = 16 << 20
+"""A file of definitions is written by people."""
+OVERLAP_COHORTS_MAX: Final = 64
+"""Cohorts whose overlaps are shown together: one bit each."""
 
 # --- charts and pages ------------------------------------------------------------------------------------------
 CHART_PERIODS_MAX: Final = 400

@@ -226,7 +226,7 @@ class Roster:
         if not selection.learners:
             return None
         mask = np.zeros(len(self.key_hi), np.int8)
-        for partition, first, found in self._located(state):
+        for partition, first, found in self.located(state):
             chosen = partition_mask(partition, Selection(learners=selection.learners))
             assert chosen is not None
             mask[first : first + len(found)] = chosen[found]
@@ -235,12 +235,12 @@ class Roster:
     def attribute(self, state: State, name: str) -> Int32s:
         """Return the code of each learner's value of an attribute, -1 where it has none."""
         codes = np.full(len(self.key_hi), -1, np.int32)
-        for partition, first, found in self._located(state):
+        for partition, first, found in self.located(state):
             if name in partition.codes:
                 codes[first : first + len(found)] = partition.codes[name][found]
         return codes
 
-    def _located(self, state: State) -> Iterator[tuple[Partition, int, Int32s]]:
+    def located(self, state: State) -> Iterator[tuple[Partition, int, Int32s]]:
         """Give for each partition the number of its first learner, and its learners' rows."""
         partition_of = (self.key_hi >> PARTITION_SHIFT).astype(np.int64)
         bounds = np.searchsorted(partition_of, np.arange(PARTITIONS + 1))

@@ -1,0 +1,405 @@
+"""From definitions to members: which rules the columns answer, which history, and how they join.
+
+On one date every rule that is not made of rules becomes a set of learners, and what is made of rules joins those. The
+columns answer what they hold: attributes, lists, and days of activity of tracks in the zone in which days are cut. All
+other rules are asked of history, together, in one walk. Learners are those who had been active by the end of the date,
+so that "not" never means somebody who had not come yet.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from homeroom import limits
+from homeroom.cohorts.activity import Roster, partition_mask, track_words
+from homeroom.cohorts.kernels import members as kernels
+from homeroom.cohorts.matching import Selection, resolve
+from homeroom.cohorts.members import NOBODY, Members, existing, pack
+from homeroom.cohorts.probes import (
+    Both,
+    Counted,
+    FirstTime,
+    InOrder,
+    Kind,
+    Probe,
+    Reached,
+    Then,
+    ask_history,
+    by_row,
+)
+from homeroom.cohorts.questions.conditions import Condition
+from homeroom.cohorts.questions.definitions import Definitions
+from homeroom.cohorts.questions.rules import (
+    AllOf,
+    AnyOf,
+    Attribute,
+    Conditions,
+    Did,
+    DidThenNot,
+    First,
+    InCohort,
+    Listed,
+    Not,
+    Result,
+    Rule,
+    Stopped,
+    Window,
+    leaves,
+)
+from homeroom.cohorts.questions.rules import Sequence as Steps
+from homeroom.cohorts.stretches import Stretch, course_windows, stretch
+from homeroom.errors import QuestionError
+from homeroom.events.model import Int64s, UInt64s
+from homeroom.events.texts import sealed
+from homeroom.state.state import State
+from homeroom.state.table import Partition
+from homeroom.state.zones import DAY_MS, Zone, load_zone, local_days
+
+__all__ = ["Evaluation", "Evaluator"]
+
+_MANY: Final = np.iinfo(np.int64).max
+Place = tuple[Rule, int]
+"""A rule on a local day."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """From ``low`` to ``high`` active days (or events) of a kind in a stretch: what most rules come down to."""
+
+    where: Conditions
+    stretch: Stretch
+    low: int
+    high: int
+    by_day: bool = True
+
+    @property
+    def is_of_days(self) -> bool:
+        """Whether days decide it: one event is one day, and none is none."""
+        return self.by_day or (self.low, self.high) in ((1, _MANY), (0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Members of cohorts on one day.
+
+    ``answered_from`` says whether history was asked; ``notes`` what a reader should know.
+    """
+
+    members: Mapping[str, Members]
+    answered_from: Literal["columns", "history"]
+    notes: tuple[str, ...] = ()
+
+
+class Evaluator:
+    """Evaluates the cohorts of some definitions on one state. Sets it has found it keeps, so it is made anew each time.
+
+    Parameters
+    ----------
+    state : settled
+    definitions : checked
+    """
+
+    def __init__(self, state: State, definitions: Definitions) -> None:
+        self._state = state
+        self._definitions = definitions
+        self.zone: Zone = load_zone(definitions.timezone or state.zone.name)
+        self._found: dict[Place, Members] = {}
+        self._there: dict[int, Members] = {}
+        self._from_history: set[Rule] = set()
+        self._selections: dict[Conditions, Selection] = {}
+        self._notes: dict[str, None] = {}
+        span = state.time_range_ms
+        first = 0 if span is None else int(local_days(np.array(span, np.int64), self.zone)[0])
+        self._first_day = first - 1
+
+    def evaluate(self, names: Sequence[str], day: int) -> Evaluation:
+        """Return the members of cohorts at the end of a local day. Raises `QuestionError`."""
+        return self.on_days(names, [day])[0]
+
+    def on_days(self, names: Sequence[str], days: Sequence[int]) -> list[Evaluation]:
+        """Return the members on each of several days, with one walk through history for all."""
+        rules = [self._definitions.cohort(name).rule for name in names]
+        self._find([(leaf, day) for rule in rules for leaf in self._leaves(rule) for day in days])
+        return [
+            Evaluation(
+                {name: self.holds(rule, day) for name, rule in zip(names, rules, strict=True)},
+                self._answered_from(rules),
+                tuple(self._notes),
+            )
+            for day in days
+        ]
+
+    def holds(self, rule: Rule, day: int) -> Members:
+        """Return for whom a rule holds on a day; its leaves must have been asked for before."""
+        match rule:
+            case AllOf():
+                sets_ = [self.holds(inner, day) for inner in rule.rules]
+                return _reduced(sets_, Members.__and__)
+            case AnyOf():
+                sets_ = [self.holds(inner, day) for inner in rule.rules]
+                return _reduced(sets_, Members.__or__)
+            case Not():
+                return self._everybody(day) - self.holds(rule.rule, day)
+            case InCohort():
+                return self.holds(self._definitions.cohort(rule.name).rule, day)
+            case _:
+                return self._found[rule, day]
+
+    def leaves(self, rule: Rule) -> list[Rule]:
+        """Return the rules without rules in them that a rule comes down to, through the cohorts that it names."""
+        return list(dict.fromkeys(self._leaves(rule)))
+
+    def answered_from(self, rule: Rule) -> Literal["columns", "history"]:
+        """Say where a rule that was asked for was answered from."""
+        return self._answered_from([rule])
+
+    def _answered_from(self, rules: Iterable[Rule]) -> Literal["columns", "history"]:
+        asked = {leaf for rule in rules for leaf in self._leaves(rule)}
+        return "history" if asked & self._from_history else "columns"
+
+    def _leaves(self, rule: Rule) -> Iterable[Rule]:
+        for leaf in leaves(rule):
+            if isinstance(leaf, InCohort):
+                yield from self._leaves(self._definitions.cohort(leaf.name).rule)
+            else:
+                yield leaf
+
+    def _everybody(self, day: int) -> Members:
+        if day not in self._there:
+            self._there[day] = existing(self._state.learners, day)
+        return self._there[day]
+
+    def _find(self, places: Sequence[Place]) -> None:
+        """Answer what the columns hold, and collect the rest for one walk through history."""
+        asked: dict[Place, Probe] = {}
+        for place in dict.fromkeys(places):
+            if place in self._found or place in asked:
+                continue
+            found = self._from_columns(*place)
+            if found is None:
+                asked[place] = self._probe(*place)
+                self._from_history.add(place[0])
+            else:
+                self._found[place] = found & self._everybody(place[1])
+        if not asked:
+            return
+        roster = Roster.of(self._state)
+        flags = ask_history(self._state, roster, list(asked.values()))
+        for place, holds in zip(asked, by_row(self._state, roster, flags), strict=True):
+            self._found[place] = holds & self._everybody(place[1])
+
+    # --- columns ---------------------------------------------------------------------------------------------
+
+    def _from_columns(self, rule: Rule, day: int) -> Members | None:
+        """Return for whom a rule holds, None if the columns do not tell."""
+        match rule:
+            case Attribute():
+                return self._of_attribute(rule.condition)
+            case Listed():
+                return self._of_list(rule.name)
+            case Did() | First() | Stopped():
+                parts = self._as_days(rule, day)
+                if parts is None or not all(self._is_in_columns(part) for part in parts):
+                    return None
+                return _reduced([self._of_days(part) for part in parts], Members.__and__)
+        return None
+
+    def _as_days(self, rule: Did | First | Stopped, day: int) -> list[_Days] | None:
+        """Return what must hold together for a rule to hold; None where the window depends on the course run."""
+        if isinstance(rule, Stopped):
+            quiet = self._stretch(Window(last_days=rule.quiet_days), day)
+            before = Stretch(min(self._first_day, quiet.first), quiet.first)
+            return [_Days(rule.where, before, 1, _MANY), _Days(rule.where, quiet, 0, 0)]
+        if rule.window.is_of_calendar:
+            return None
+        inside = self._stretch(rule.window, day)
+        if isinstance(rule, First):
+            before = Stretch(min(self._first_day, inside.first), inside.first)
+            return [_Days(rule.where, before, 0, 0), _Days(rule.where, inside, 1, _MANY)]
+        high = _MANY if rule.high is None else rule.high
+        return [_Days(rule.where, inside, rule.low, high, rule.unit == "days")]
+
+    def _stretch(self, window: Window, day: int) -> Stretch:
+        """Return the days of a window, none of them before there is anything."""
+        found = stretch(window, day)
+        first = max(found.first, self._first_day)
+        return Stretch(min(first, found.end), found.end)
+
+    def _is_in_columns(self, part: _Days) -> bool:
+        selection = self._selection(part.where)
+        return (
+            part.is_of_days
+            and self.zone.name == self._state.zone.name
+            and not selection.needs_history
+            and selection.course is None
+        )
+
+    def _of_days(self, part: _Days) -> Members:
+        tracks = self._selection(part.where).tracks
+
+        def choose(partition: Partition) -> UInt64s:
+            found = np.zeros((partition.rows + 63) // 64, np.uint64)
+            words = track_words(partition, tracks)
+            pieces = _pieces(part.stretch, partition)
+            if (part.low, part.high) == (1, _MANY):
+                kernels.any_active_day(words, partition.rows, pieces, found)
+            else:
+                bounds = (part.low, part.high)
+                kernels.active_days(words, partition.rows, pieces, bounds, found)
+            return sealed(found)
+
+        return self._by_partition(choose)
+
+    def _by_partition(self, choose: Callable[[Partition], UInt64s]) -> Members:
+        partitions = self._state.learners.partitions
+        words: list[UInt64s] = [NOBODY] * len(partitions)
+
+        def task(number: int) -> Callable[[], None]:
+            def work() -> None:
+                words[number] = choose(partitions[number])
+
+            return work
+
+        self._state.run([task(i) for i, part in enumerate(partitions) if part.rows])
+        return Members(tuple(words), tuple(part.rows for part in partitions))
+
+    def _of_attribute(self, condition: Condition) -> Members:
+        selection = self._selection((condition,))
+        if not selection.learners:
+            raise QuestionError(
+                f"attribute = '{condition}' is about events, not about learners; write did = '{condition}'"
+            )
+
+        def choose(partition: Partition) -> UInt64s:
+            mask = partition_mask(partition, selection)
+            assert mask is not None
+            return pack(mask != 0)
+
+        return self._by_partition(choose)
+
+    def _of_list(self, name: str) -> Members:
+        listed = self._definitions.lists[name]
+        keys = np.array(
+            [int(half, 16) for text in listed for half in (text[:16], text[16:])], np.uint64
+        )
+        found = 0
+
+        def choose(partition: Partition) -> UInt64s:
+            nonlocal found
+            rows = partition.find(sealed(keys[0::2].copy()), sealed(keys[1::2].copy()))
+            flags = np.zeros(partition.rows, np.bool_)
+            flags[rows[rows >= 0]] = True
+            found += int(flags.sum())
+            return pack(flags)
+
+        chosen = self._by_partition(choose)
+        unknown = len(set(listed)) - len(chosen)
+        if unknown:
+            self._notes[
+                f"{unknown:,} of {len(set(listed)):,} on the list {name} are not in the data"
+            ] = None
+        return chosen
+
+    # --- history ---------------------------------------------------------------------------------------------
+
+    def _probe(self, rule: Rule, day: int) -> Probe:
+        if self._state.scanned_ms is not None:
+            raise QuestionError(
+                "a scan keeps nothing but days of any activity, and this cohort asks for more; read the files in whole"
+            )
+        match rule:
+            case Did() | First() | Stopped():
+                parts = self._as_days(rule, day)
+                if parts is None:
+                    return self._of_windows(rule, day)
+                return Both(tuple(self._counted(part) for part in parts))
+            case DidThenNot():
+                during_ms = _MANY if rule.during_days is None else rule.during_days * DAY_MS
+                then_not = Kind(self._events(rule.then_not), Stretch(self._first_day, day + 1))
+                return Then(
+                    self._kind(rule.where, rule.window, day), then_not, during_ms, self.zone
+                )
+            case Result():
+                return self._reached(rule, day)
+            case Steps():
+                return self._steps(rule, day)
+        raise TypeError(f"{type(rule).__name__} is no rule of history")
+
+    def _counted(self, part: _Days) -> Counted:
+        kind = Kind(self._events(part.where), part.stretch)
+        by_day = part.by_day and (part.low, part.high) not in ((1, _MANY), (0, 0))
+        return Counted(kind, part.low, part.high, self.zone, by_day)
+
+    def _kind(self, where: Conditions, window: Window, day: int) -> Kind:
+        windows = None
+        if window.is_of_calendar:
+            courses = self._state.dictionaries.course.values
+            windows = course_windows(window, self._definitions.calendars, courses, self.zone)
+        return Kind(self._events(where), self._stretch(window, day), windows)
+
+    def _of_windows(self, rule: Did | First | Stopped, day: int) -> Probe:
+        """Return the probe of a rule whose window depends on the course run."""
+        assert not isinstance(rule, Stopped), "it has no window"
+        kind = self._kind(rule.where, rule.window, day)
+        if isinstance(rule, First):
+            return FirstTime(kind, self.zone)
+        high = _MANY if rule.high is None else rule.high
+        return Counted(kind, rule.low, high, self.zone, rule.unit == "days")
+
+    def _reached(self, rule: Result, day: int) -> Probe:
+        condition = rule.condition
+        if rule.of == "any":
+            return Counted(
+                self._kind((*rule.where, condition), rule.window, day), 1, _MANY, self.zone
+            )
+        test = self._selection((condition,)).tests[0]
+        return Reached(self._kind(rule.where, rule.window, day), test, rule.of, self.zone)
+
+    def _steps(self, rule: Steps, day: int) -> Probe:
+        kinds = tuple(self._kind(step, rule.window, day) for step in rule.steps)
+        return InOrder(kinds, rule.within_ms, self.zone)
+
+    def _events(self, where: Conditions) -> Selection:
+        """Return what events must pass. Raises `QuestionError` for a condition on learners."""
+        selection = self._selection(where)
+        if selection.learners:
+            name = selection.learners[0][0]
+            raise QuestionError(
+                f"{name} is an attribute of learners, not of events; "
+                f"write {{attribute = '{name}=…'}} beside it under all"
+            )
+        return selection
+
+    def _selection(self, where: Conditions) -> Selection:
+        """Look conditions up. Raises `QuestionError` for a value that nothing in the data has."""
+        if where not in self._selections:
+            selection = resolve(where, self._state.dictionaries)
+            if selection.notes:
+                raise QuestionError(f"{' and '.join(map(str, where))}: {selection.notes[0]}")
+            self._selections[where] = selection
+        return self._selections[where]
+
+
+def _reduced(found: Sequence[Members], join: Callable[[Members, Members], Members]) -> Members:
+    total = found[0]
+    for one in found[1:]:
+        total = join(total, one)
+    return total
+
+
+def _pieces(days: Stretch, partition: Partition) -> tuple[Int64s, UInt64s]:
+    """Return the words of a partition that a stretch meets, and in each the mask of its days."""
+    width = limits.DAYS_PER_WORD
+    first = max(days.first, partition.first_word * width)
+    end = min(days.end, (partition.first_word + partition.word_count) * width)
+    words = range(first // width, -(-end // width)) if first < end else range(0)
+    masks = [_ones(end - word * width) & ~_ones(first - word * width) for word in words]
+    places = np.array([word - partition.first_word for word in words], np.int64)
+    return sealed(places), sealed(np.array(masks, np.uint64))
+
+
+def _ones(bits: int) -> int:
+    """Return a word with so many of its lowest bits set, at most all that stand for days."""
+    return (1 << min(max(bits, 0), limits.DAYS_PER_WORD)) - 1

@@ -1,0 +1,220 @@
+"""Loops that decide row by row whether a learner meets a rule; members leave as bits, 64 rows a word.
+
+From columns a rule about active days is a popcount of a few masked words a row. From history a rule looks at the
+events of a learner one by one; segments may come in any order, so what is kept for a learner is a count, a minimum or
+a greatest pair, never "the event before".
+"""
+
+import numba
+import numpy as np
+
+from homeroom.cohorts.kernels.vectors import popcount, test_64_words
+
+__all__ = [
+    "active_days",
+    "any_active_day",
+    "clear_outside",
+    "count_bits",
+    "count_events",
+    "counted_rows",
+    "first_in_window",
+    "followed",
+    "greatest_value",
+    "in_order",
+    "last_time",
+    "latest_value",
+]
+
+
+@numba.njit(cache=True, nogil=True)
+def active_days(words, rows, pieces, bounds, members):
+    """Set the bits of the rows that have from ``bounds[0]`` to ``bounds[1]`` days in the pieces.
+
+    ``words`` is uint64 of shape (words, at least ``rows``); ``pieces`` = (word, mask), a word of days and the mask of
+    those that count; ``members`` uint64 of shape (words of 64 rows,), overwritten.
+    """
+    piece_word, piece_bits = pieces
+    low, high = bounds
+    counts = np.empty(64, np.int64)
+    for i in range(len(members)):
+        first = 64 * i
+        size = min(64, rows - first)
+        counts[:] = 0
+        for j in range(len(piece_word)):
+            column = words[piece_word[j]]
+            wanted = piece_bits[j]
+            for k in range(size):
+                counts[k] += np.int64(popcount(column[first + k] & wanted))
+        found = np.uint64(0)
+        for k in range(size):
+            if low <= counts[k] <= high:
+                found |= np.uint64(1) << np.uint64(k)
+        members[i] = found
+
+
+@numba.njit(cache=True, nogil=True)
+def any_active_day(words, rows, pieces, members):
+    """Set the bits of the rows that have any day in the pieces; as `active_days` from 1 on, and quicker."""
+    piece_word, piece_bits = pieces
+    whole = rows // 64
+    members[:] = 0
+    for i in range(whole):
+        found = np.uint64(0)
+        for j in range(len(piece_word)):
+            found |= test_64_words(words[piece_word[j]], 64 * i, piece_bits[j])
+        members[i] = found
+    for row in range(64 * whole, rows):
+        for j in range(len(piece_word)):
+            if words[piece_word[j], row] & piece_bits[j]:
+                members[whole] |= np.uint64(1) << np.uint64(row - 64 * whole)
+
+
+@numba.njit(cache=True, nogil=True)
+def clear_outside(courses, time_ms, windows, keep):
+    """Clear ``keep``, uint8 by event, of events outside of the window of their course run.
+
+    ``windows`` = (from_ms, to_ms), int64 by course code + 1, the end excluded; an empty window holds nothing.
+    """
+    from_ms, to_ms = windows
+    for i in range(len(courses)):
+        course = courses[i] + 1
+        if course >= len(from_ms) or not from_ms[course] <= time_ms[i] < to_ms[course]:
+            keep[i] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def count_events(offsets, rows, time_ms, keep, span, counts):
+    """Add to ``counts[row]`` the events that are kept and lie in ``span`` = (from_ms, to_ms), the end excluded."""
+    from_ms, to_ms = span
+    for subject in range(len(rows)):
+        count = 0
+        for event in range(offsets[subject], offsets[subject + 1]):
+            if (keep is None or keep[event] != 0) and from_ms <= time_ms[event] < to_ms:
+                count += 1
+        counts[rows[subject]] += count
+
+
+@numba.njit(cache=True, nogil=True)
+def last_time(offsets, rows, time_ms, keep, span, last_ms):
+    """Raise ``last_ms[row]`` to the last kept event in the span."""
+    from_ms, to_ms = span
+    for subject in range(len(rows)):
+        row = rows[subject]
+        for event in range(offsets[subject], offsets[subject + 1]):
+            at = time_ms[event]
+            if (keep is None or keep[event] != 0) and from_ms <= at < to_ms and at > last_ms[row]:
+                last_ms[row] = at
+
+
+@numba.njit(cache=True, nogil=True)
+def followed(offsets, rows, time_ms, keep, span, last_ms, found):
+    """Set ``found[row]`` if a kept event lies after ``last_ms[row]``; ``span`` = (how long after, before when)."""
+    during_ms, to_ms = span
+    for subject in range(len(rows)):
+        row = rows[subject]
+        for event in range(offsets[subject], offsets[subject + 1]):
+            after = time_ms[event] - last_ms[row]
+            if (
+                (keep is None or keep[event] != 0)
+                and 0 < after <= during_ms
+                and time_ms[event] < to_ms
+            ):
+                found[row] = 1
+
+
+@numba.njit(cache=True, nogil=True)
+def first_in_window(offsets, rows, time_ms, keep, inside, to_ms, first_ms, found):
+    """Lower ``first_ms[row]`` to the first kept event before ``to_ms``; ``found[row]`` says if it is ``inside``.
+
+    Of events at one instant one that is inside suffices.
+    """
+    for subject in range(len(rows)):
+        row = rows[subject]
+        for event in range(offsets[subject], offsets[subject + 1]):
+            at = time_ms[event]
+            if (keep is not None and keep[event] == 0) or at >= to_ms or at > first_ms[row]:
+                continue
+            if at < first_ms[row]:
+                first_ms[row] = at
+                found[row] = 0
+            found[row] |= inside[event]
+
+
+@numba.njit(cache=True, nogil=True)
+def latest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
+    """Keep the value of each row's latest event in the span that has one; of one instant the greatest."""
+    from_ms, to_ms = span
+    for subject in range(len(rows)):
+        row = rows[subject]
+        for event in range(offsets[subject], offsets[subject + 1]):
+            at, value = time_ms[event], values[event]
+            if (keep is not None and keep[event] == 0) or np.isnan(value):
+                continue
+            if not from_ms <= at < to_ms:
+                continue
+            if at > best_ms[row] or (at == best_ms[row] and value > best[row]):
+                best_ms[row] = at
+                best[row] = value
+
+
+@numba.njit(cache=True, nogil=True)
+def greatest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
+    """Keep the greatest value of each row's events in the span; ``best_ms`` notes that there is one."""
+    from_ms, to_ms = span
+    for subject in range(len(rows)):
+        row = rows[subject]
+        for event in range(offsets[subject], offsets[subject + 1]):
+            at, value = time_ms[event], values[event]
+            if (keep is not None and keep[event] == 0) or np.isnan(value):
+                continue
+            if from_ms <= at < to_ms and (
+                best_ms[row] == np.iinfo(np.int64).min or value > best[row]
+            ):
+                best_ms[row] = at
+                best[row] = value
+
+
+@numba.njit(cache=True, nogil=True)
+def in_order(rows, time_ms, marks, steps, within_ms, found):
+    """Set ``found[row]`` if the row's events take all steps in order within a time.
+
+    Events lie by row and time; bit s of ``marks`` says that an event is step s. What is kept for a step is the latest
+    start of a chain that has come to it, since no earlier one can last longer.
+    """
+    never = np.iinfo(np.int64).min
+    start_ms = np.empty(steps, np.int64)
+    for i in range(len(rows)):
+        if i == 0 or rows[i] != rows[i - 1]:
+            start_ms[:] = never
+        at = time_ms[i]
+        # From the last step down, so that one event takes a chain one step only.
+        for step in range(steps - 1, -1, -1):
+            if not (marks[i] >> np.uint32(step)) & np.uint32(1):
+                continue
+            if step == 0:
+                start_ms[0] = at
+            elif start_ms[step - 1] != never and at - start_ms[step - 1] <= within_ms:
+                start_ms[step] = start_ms[step - 1]
+                if step == steps - 1:
+                    found[rows[i]] = 1
+
+
+@numba.njit(cache=True, nogil=True)
+def counted_rows(bits, counts):
+    """Add to ``counts[row]`` the periods of ``bits``, uint64 of shape (periods, words of 64 rows), that have it."""
+    for p in range(bits.shape[0]):
+        for i in range(bits.shape[1]):
+            word = bits[p, i]
+            while word:
+                low = word & (~word + np.uint64(1))
+                counts[64 * i + np.int64(popcount(low - np.uint64(1)))] += 1
+                word ^= low
+
+
+@numba.njit(cache=True, nogil=True)
+def count_bits(words):
+    """Return how many bits of words are set."""
+    count = np.int64(0)
+    for word in words:
+        count += np.int64(popcount(word))
+    return count
