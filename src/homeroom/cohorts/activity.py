@@ -81,9 +81,13 @@ def partition_mask(partition: Partition, selection: Selection) -> Int8s | None:
         allowed = np.zeros(selection.course + 2, np.uint8)
         allowed[selection.course + 1] = 1
         tables.append((COURSE, sealed(allowed)))
-    if not tables:
+    of_members = [mask for part, mask in selection.members if part is partition]
+    assert of_members or not selection.members, "members are of learners"
+    if not tables and not of_members:
         return None
     mask = np.full(partition.rows, -1, np.int8)
+    for chosen in of_members:
+        mask &= chosen
     for name, allowed in tables:
         mask &= _allowed_rows(partition, name, allowed)
     return sealed(mask)
@@ -223,11 +227,11 @@ class Roster:
 
     def mask(self, state: State, selection: Selection) -> Int8s | None:
         """Return -1 by number for learners that pass the conditions on attributes, 0 for others; None: all do."""
-        if not selection.learners:
+        if not selection.picks_learners:
             return None
         mask = np.zeros(len(self.key_hi), np.int8)
         for partition, first, found in self.located(state):
-            chosen = partition_mask(partition, Selection(learners=selection.learners))
+            chosen = partition_mask(partition, selection.of_learners())
             assert chosen is not None
             mask[first : first + len(found)] = chosen[found]
         return sealed(mask)

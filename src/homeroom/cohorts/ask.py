@@ -4,18 +4,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from homeroom.cohorts import attendance, breakdown
+import msgspec
+
+from homeroom.cohorts import attendance, belonging, breakdown
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
-from homeroom.cohorts.matching import Selection, resolve
+from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
+    CohortSize,
     Condition,
+    Learner,
     Lifecycle,
+    MemberList,
+    Overlap,
     Question,
     Retention,
     Stickiness,
 )
+from homeroom.cohorts.questions.definitions import Cohort
+from homeroom.cohorts.questions.rules import AllOf, InCohort
 from homeroom.errors import QuestionError
 from homeroom.state.state import State
 
@@ -26,6 +34,10 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     Lifecycle: attendance.answer_lifecycle,
     Stickiness: attendance.answer_stickiness,
     Active: attendance.answer_active,
+    MemberList: belonging.answer_members,
+    CohortSize: belonging.answer_cohort,
+    Overlap: belonging.answer_overlap,
+    Learner: belonging.answer_learner,
 }
 
 
@@ -36,6 +48,8 @@ def ask(state: State, question: Question, source: Source) -> Answer:
         _refuse_beyond_days(state, question)
     context = make_context(state, question, source)
     answer = _answer(context, question)
+    if question.compare:
+        return _compared(context, question, answer)
     if question.breakdown is None:
         return answer
     wanted = breakdown.parts(state, question)
@@ -53,8 +67,34 @@ def ask(state: State, question: Question, source: Source) -> Answer:
 
 
 def _answer(context: Context, question: Question) -> Answer:
-    selection = resolve(question.filters, context.state.dictionaries)
-    return _ANSWERS[type(question)](context, question, selection)
+    return _ANSWERS[type(question)](context, question, context.selection(question))
+
+
+def _compared(context: Context, question: Question, answer: Answer) -> Answer:
+    """Answer once more for each cohort that is compared; with ``cohort``, for those of its members that are in it."""
+    parts = tuple((name, _answer(context, _of_cohort(question, name))) for name in question.compare)
+    from_history = any(part.answered_from == "history" for _, part in parts)
+    notes = dict.fromkeys(note for _, part in parts for note in part.notes)
+    return replace(
+        answer,
+        parts=parts,
+        notes=(*answer.notes, *(note for note in notes if note not in answer.notes)),
+        answered_from="history" if from_history else answer.answered_from,
+    )
+
+
+def _of_cohort(question: Question, name: str) -> Question:
+    """Return the question of one of the cohorts that are compared."""
+    definitions = question.definitions
+    assert definitions is not None, "a question that compares has definitions"
+    if question.cohort is not None:
+        both = Cohort(
+            name=f"{question.cohort} ∩ {name}",
+            rule=AllOf((InCohort(question.cohort), InCohort(name))),
+        )
+        definitions = msgspec.structs.replace(definitions, cohorts=(*definitions.cohorts, both))
+        name = both.name
+    return msgspec.structs.replace(question, compare=(), cohort=name, definitions=definitions)
 
 
 def _refuse_beyond_days(state: State, question: Question) -> None:

@@ -65,7 +65,7 @@ def _learners_by_value(state: State, field: str, count: int, selection: Selectio
         return _by_track(state, selection)
     if selection.course is not None:
         return _from_history(state, field, count, selection)
-    if field == "course" and not selection.learners:
+    if field == "course" and not selection.picks_learners:
         return _by_code(state.enrolments.partitions, COURSE, count, selection)
     if field == "course":
         return _from_history(state, field, count, selection)
@@ -95,7 +95,7 @@ def _by_code(
             np.zeros(partition.rows, np.int32) if codes is None else codes[: partition.rows] + 1
         )
         chosen = np.ones(partition.rows, np.bool_)
-        mask = partition_mask(partition, Selection(learners=selection.learners))
+        mask = partition_mask(partition, selection.of_learners())
         if mask is not None:
             chosen &= mask != 0
         if selection.tracks is not None:

@@ -6,13 +6,14 @@ answer says which, and both give the same.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from homeroom.cohorts.activity import Activity, ColumnActivity, HistoryActivity
 from homeroom.cohorts.answers import Source
+from homeroom.cohorts.evaluating import Evaluator
 from homeroom.cohorts.matching import Selection, common, resolve
 from homeroom.cohorts.periods import Periods, make_periods
 from homeroom.cohorts.questions import Condition, Interval, Question
@@ -80,6 +81,23 @@ class Context:
             ),
         }
 
+    def selection(self, question: Question) -> Selection:
+        """Return what a question's filters let through, and the members of its cohort if it names one."""
+        selection = resolve(question.filters, self.state.dictionaries)
+        if question.cohort is None or question.definitions is None:
+            return selection
+        evaluator = Evaluator(self.state, question.definitions)
+        found = evaluator.evaluate([question.cohort], self.day(evaluator.zone))
+        members = found.members[question.cohort]
+        masks = [(part, members.mask(i)) for i, part in enumerate(self.state.learners.partitions)]
+        return replace(selection, members=tuple(masks), notes=(*selection.notes, *found.notes))
+
+    def day(self, zone: Zone) -> int:
+        """Return the local day of the as-of instant, on which cohorts are evaluated."""
+        if self.as_of_ms < 0:
+            return 0
+        return int(local_days(np.array([self.as_of_ms], np.int64), zone)[0])
+
     def behaviour(self, filters: Selection, conditions: tuple[Condition, ...]) -> Selection:
         """Return what passes the filters and the conditions of one behaviour."""
         if not conditions:
@@ -92,6 +110,7 @@ class Context:
             tests=(*filters.tests, *own.tests, *course),
             learners=(*filters.learners, *own.learners),
             notes=(*filters.notes, *own.notes),
+            members=filters.members,
         )
 
 

@@ -39,7 +39,9 @@ def course_triangle(
     answered_from: Literal["columns", "history"] = "columns"
     behind = state
     same_zone = periods.zone.name == state.zone.name
-    plain = not (filters.tests or filters.learners or returning.tests or returning.learners)
+    plain = not (
+        filters.tests or filters.picks_learners or returning.tests or returning.picks_learners
+    )
     if not same_zone or not plain or returning.course is not None:
         # The enrolments of the events that pass, in tables of their own that are cut in the zone asked for.
         answered_from = "history"

@@ -19,9 +19,10 @@ from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.questions import FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from homeroom.errors import QuestionError
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS
+from homeroom.events.model import TRACKS, Int8s
 from homeroom.events.texts import sealed
 from homeroom.state.history import EVENT_COLUMNS, Segment
+from homeroom.state.table import Partition
 
 __all__ = ["NONE", "OTHER", "Selection", "Test", "common", "event_mask", "resolve", "values_of"]
 
@@ -69,6 +70,7 @@ class Selection:
     tracks : codes of the tracks that pass, None if all do
     course : the one course that events must have, as a code; None if any may pass
     tests : tests that only history can make
+    members : of each partition of the learners, -1 for the rows that pass and 0 for others (int8); none if all do
     learners : attribute name and uint8 table ``allowed[code + 1]`` that a learner's value must pass
     notes : values that nothing in the data has
     """
@@ -78,11 +80,21 @@ class Selection:
     tests: tuple[Test, ...] = ()
     learners: tuple[tuple[str, Flags], ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+    members: tuple[tuple[Partition, Int8s], ...] = ()
 
     @property
     def needs_history(self) -> bool:
         """Whether the columns do not hold what is asked for."""
-        return bool(self.tests) or (self.course is not None and bool(self.learners))
+        return bool(self.tests) or (self.course is not None and self.picks_learners)
+
+    @property
+    def picks_learners(self) -> bool:
+        """Whether it asks anything of the learner, beside what it asks of events."""
+        return bool(self.learners) or bool(self.members)
+
+    def of_learners(self) -> "Selection":
+        """Return what it asks of learners alone."""
+        return Selection(learners=self.learners, members=self.members)
 
     def history_tests(self) -> tuple[Test, ...]:
         """Return all tests of an event, those that columns could answer too."""

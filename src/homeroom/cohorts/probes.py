@@ -115,7 +115,7 @@ class Counted:
             for piece in pieces:
                 keep = piece.keep(self.kind, self.tests)
                 members.count_events(piece.offsets, piece.rows, piece.time_ms, keep, span, counts)
-        return (counts >= self.low) & (counts <= self.high)
+        return np.asarray((counts >= self.low) & (counts <= self.high))
 
     def _count_days(self, pieces: Sequence[Piece], counts: Int64s) -> None:
         """Mark the days of each learner, then count the marks: a day that two segments have is one day."""
@@ -153,7 +153,7 @@ class FirstTime:
             members.first_in_window(
                 piece.offsets, piece.rows, piece.time_ms, keep, inside, to_ms, first_ms, found
             )
-        return found != 0
+        return np.asarray(found != 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,7 +251,7 @@ class InOrder:
         order = np.lexsort((marks, times, rows))
         events = (sealed(rows[order]), sealed(times[order]), sealed(marks[order]))
         members.in_order(*events, len(self.steps), self.within_ms, found)
-        return found != 0
+        return np.asarray(found != 0)
 
     def _marked(self, piece: Piece) -> tuple[Int32s, Int64s, npt.NDArray[np.uint32]]:
         """Return row, time and steps of the events that are a step."""

@@ -92,8 +92,9 @@ class Answer:
             "answered_from": self.answered_from,
             "notes": list(self.notes),
         }
-        if self.question.breakdown is not None:
-            out["breakdown"] = [{"value": value, **part.figures()} for value, part in self.parts]
+        if self.question.parted_by is not None:
+            kind = "compare" if self.question.compare else "breakdown"
+            out[kind] = [{"value": value, **part.figures()} for value, part in self.parts]
         out["source"] = self.source.to_json()
         return out
 
@@ -106,7 +107,7 @@ class Answer:
             table = part.to_arrow()
             tables.append(
                 table.add_column(
-                    0, str(self.question.breakdown), pa.array([value] * len(table), pa.string())
+                    0, str(self.question.parted_by), pa.array([value] * len(table), pa.string())
                 )
             )
         return pa.concat_tables(tables)

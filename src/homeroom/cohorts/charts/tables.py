@@ -55,7 +55,7 @@ def tabulate_parts(answer: Answer) -> tuple[Numbers, ...]:
     parts = [(value, part) for value, part in answer.parts if isinstance(part, RetentionAnswer)]
     if isinstance(answer, RetentionAnswer) and parts:
         last = min(len(answer.columns), limits.REPORT_TRIANGLE_PERIODS_MAX + 1)
-        heads = (str(answer.question.breakdown).capitalize(), "Learners",
+        heads = (str(answer.question.parted_by).capitalize(), "Learners",
                  *(words.since_label(c) for c in answer.columns[1:last]))  # fmt: skip
         rows = tuple(
             (
@@ -65,7 +65,7 @@ def tabulate_parts(answer: Answer) -> tuple[Numbers, ...]:
             )
             for value, part in parts
         )
-        caption = (f"All groups of a {answer.question.breakdown} together, complete cells only, "
+        caption = (f"All groups of a {answer.question.parted_by} together, complete cells only, "
                    f"by {words.unit(answer.question)}s since")  # fmt: skip
         return (Numbers(caption, heads, rows, last < len(answer.columns)),)
     return tuple(

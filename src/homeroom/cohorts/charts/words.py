@@ -48,7 +48,13 @@ def unit(question: Question) -> str:
 def heading(answer: Answer) -> str:
     """Return the title of an answer."""
     title = _TITLES[answer.question.name].format(unit=unit(answer.question))
-    return f"{title}, by {answer.question.breakdown}" if answer.question.breakdown else title
+    parted_by, cohort = answer.question.parted_by, answer.question.cohort
+    of = (
+        f" of the cohort {cohort}"
+        if cohort is not None and answer.question.name != "cohort"
+        else ""
+    )
+    return f"{title}{of}, by {parted_by}" if parted_by else f"{title}{of}"
 
 
 def summary(answer: Answer) -> str:

@@ -16,6 +16,7 @@ from homeroom.cohorts.questions.attendance import (
     Retention,
     Stickiness,
 )
+from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.conditions import (
     FLAG_FIELDS,
     NUMBER_FIELDS,
@@ -23,8 +24,10 @@ from homeroom.cohorts.questions.conditions import (
     Condition,
     parse_condition,
 )
+from homeroom.cohorts.questions.definitions import Definitions, parse_definitions
 from homeroom.cohorts.questions.parsing import QUESTIONS, parse_question
-from homeroom.cohorts.questions.question import Interval, Question, WeekStart, zone
+from homeroom.cohorts.questions.question import Interval, Question, WeekStart
+from homeroom.cohorts.questions.zones import zone
 
 __all__ = [
     "FLAG_FIELDS",
@@ -33,16 +36,22 @@ __all__ = [
     "TEXT_FIELDS",
     "Active",
     "Align",
+    "CohortSize",
     "Condition",
+    "Definitions",
     "Interval",
+    "Learner",
     "Lifecycle",
     "Match",
+    "MemberList",
     "Mode",
+    "Overlap",
     "Question",
     "Retention",
     "Stickiness",
     "WeekStart",
     "parse_condition",
+    "parse_definitions",
     "parse_question",
     "zone",
 ]

@@ -12,12 +12,12 @@ from typing import Any, Final
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.questions.question import zone
 from homeroom.cohorts.questions.rule_parsing import parse_rule
 from homeroom.cohorts.questions.rules import AllOf, AnyOf, InCohort, Listed, Not, Rule, leaves
+from homeroom.cohorts.questions.zones import zone
 from homeroom.errors import QuestionError
 
-__all__ = ["Calendar", "Cohort", "Definitions", "parse_definitions"]
+__all__ = ["Calendar", "Cohort", "Definitions", "checked", "parse_definitions"]
 
 FORMAT: Final = 1
 _TOP: Final = ("format", "timezone", "cohort", "list", "calendar")

@@ -8,12 +8,22 @@ from typing import Any, get_args
 import msgspec
 
 from homeroom.cohorts.questions.attendance import Active, Lifecycle, Retention, Stickiness
+from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.question import Question
 from homeroom.errors import QuestionError
 
 __all__ = ["QUESTIONS", "parse_question"]
 
-QUESTIONS: tuple[type[Question], ...] = (Retention, Lifecycle, Stickiness, Active)
+QUESTIONS: tuple[type[Question], ...] = (
+    Retention,
+    Lifecycle,
+    Stickiness,
+    Active,
+    MemberList,
+    CohortSize,
+    Overlap,
+    Learner,
+)
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
 _AT = re.compile(r" - at `\$\.(\w+)[^`]*`")
 _FORMS = {

@@ -1,8 +1,7 @@
 """What all questions have: a range, a zone, filters, a breakdown, and the instant up to which data are known."""
 
 import datetime as dt
-import difflib
-import zoneinfo
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -13,10 +12,12 @@ from homeroom.cohorts.questions.conditions import (
     Condition,
     plain_conditions,
 )
+from homeroom.cohorts.questions.definitions import Definitions, checked, parse_definitions
+from homeroom.cohorts.questions.zones import zone
 from homeroom.errors import QuestionError
 from homeroom.limits import TIME_MS_MAX, TIME_MS_MIN
 
-__all__ = ["Interval", "Question", "WeekStart", "zone"]
+__all__ = ["Interval", "Question", "WeekStart"]
 
 Interval: TypeAlias = Literal["hour", "day", "week", "month"]
 WeekStart: TypeAlias = Literal["monday", "sunday"]
@@ -44,6 +45,9 @@ class Question(
     week_start : first day of the week
     filters : conditions that an event (or, for an attribute, its learner) must meet to be seen at all
     breakdown : ``course``, ``track``, ``verb``, ``activity`` or an attribute: one answer for each value
+    cohort : the name of a cohort: only its members are seen, as they are at the end of the as-of instant's date
+    compare : names of cohorts: one answer for each
+    definitions : the cohorts that ``cohort`` and ``compare`` name
     as_of : the instant up to which the data are known, with a zone; absent means the newest event. A period that
         ends later is marked as not complete
     """
@@ -56,11 +60,15 @@ class Question(
     week_start: WeekStart = "monday"
     filters: tuple[Condition, ...] = ()
     breakdown: str | None = None
+    cohort: str | None = None
+    compare: tuple[str, ...] = ()
+    definitions: Definitions | None = None
     as_of: dt.datetime | None = None
 
     def check(self) -> None:
         """Raise `QuestionError` naming what makes no sense and what is allowed."""
         self._check_times()
+        self._check_cohorts()
         if self.breakdown in (*NUMBER_FIELDS, *FLAG_FIELDS):
             raise QuestionError(
                 f"breakdown is {self.breakdown}; break down by course, track, verb, activity or "
@@ -69,6 +77,31 @@ class Question(
         for place, conditions in self._conditions().items():
             for condition in conditions:
                 condition.check(place)
+
+    @property
+    def parted_by(self) -> str | None:
+        """What the parts of the answer are values of: the breakdown, or ``cohort``; None if there are none."""
+        return "cohort" if self.compare else self.breakdown
+
+    def cohorts_named(self) -> tuple[str, ...]:
+        """Return the names of all cohorts that the question names."""
+        return (*(() if self.cohort is None else (self.cohort,)), *self.compare)
+
+    def _check_cohorts(self) -> None:
+        if self.compare and self.breakdown is not None:
+            raise QuestionError(
+                f"compare and breakdown ({self.breakdown}) both ask for parts; leave one of them out"
+            )
+        if len(set(self.compare)) < len(self.compare):
+            raise QuestionError(f"compare names a cohort twice: {', '.join(self.compare)}")
+        for name in self.cohorts_named():
+            if self.definitions is None:
+                raise QuestionError(
+                    f"cohort {name!r} is not defined; give the definitions (--cohorts FILE, definitions=)"
+                )
+            self.definitions.cohort(name)
+        if self.definitions is not None:
+            checked(self.definitions)
 
     def _check_times(self) -> None:
         for name, date in (("from", self.from_), ("to", self.to)):
@@ -98,6 +131,15 @@ class Question(
         data = dict(written)
         if "filters" in data:
             data["filters"] = plain_conditions("filters", data["filters"])
+        written_out = data.get("definitions")
+        if isinstance(written_out, Mapping) and "cohorts" not in written_out:
+            data["definitions"] = parse_definitions(written_out)
+        if isinstance(data.get("cohort"), Mapping):
+            known = data.get("definitions") or Definitions()
+            data["definitions"] = known.with_rule("cohort", data["cohort"])
+            data["cohort"] = "cohort"
+        if isinstance(data.get("compare"), str):
+            data["compare"] = [name.strip() for name in data["compare"].split(",")]
         return data
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,15 +151,3 @@ class Question(
             for key, value in written.items()
             if key == "question" or value != defaults[key]
         }
-
-
-def zone(name: str) -> zoneinfo.ZoneInfo:
-    """Look an IANA time zone up; raise `QuestionError` with near names if there is none."""
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(
-            name, sorted(zoneinfo.available_timezones()), n=3, cutoff=0.5
-        )
-        hint = f"; did you mean {' or '.join(near)}?" if near else ", such as Europe/Berlin or UTC"
-        raise QuestionError(f"timezone is {name!r}, which is no IANA time zone{hint}") from None

@@ -1,0 +1,237 @@
+"""Who is in a cohort, how it grows and why it changes, what cohorts share, and the cohorts of one learner."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from homeroom.cohorts.answers.belonging import (
+    SUPPRESSED,
+    Change,
+    CohortAnswer,
+    LearnerAnswer,
+    MembersAnswer,
+    Membership,
+    OverlapAnswer,
+    shown_counts,
+)
+from homeroom.cohorts.context import Context
+from homeroom.cohorts.evaluating import Evaluator
+from homeroom.cohorts.matching import Selection
+from homeroom.cohorts.members import Members, existing
+from homeroom.cohorts.questions import Question
+from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
+from homeroom.cohorts.questions.definitions import Definitions
+from homeroom.cohorts.questions.rule_words import in_words
+from homeroom.errors import QuestionError
+from homeroom.events.texts import sealed
+from homeroom.limits import OVERLAP_SETS_MAX
+from homeroom.state.fold import PARTITION_SHIFT
+from homeroom.state.table import SubjectTable
+from homeroom.state.zones import day_of_date
+
+__all__ = ["answer_cohort", "answer_learner", "answer_members", "answer_overlap"]
+
+
+def answer_members(context: Context, question: MemberList, _: Selection) -> MembersAnswer:
+    """List the members of a cohort."""
+    name, evaluator, day = _named(question), _evaluator(context, question), 0
+    day = context.day(evaluator.zone)
+    found = evaluator.evaluate([name], day)
+    everybody = len(existing(context.state.learners, day))
+    members = found.members[name]
+    size = int(shown_counts(np.array([len(members)]), everybody, question.suppress_below)[0])
+    keys = () if size == SUPPRESSED else pseudonyms(context.state.learners, members)
+    return MembersAnswer(
+        **_said(context, question, found.answered_from, found.notes),
+        definition=_definition(question, name),
+        size=size,
+        learners=everybody,
+        members=keys,
+    )
+
+
+def answer_cohort(context: Context, question: CohortSize, _: Selection) -> CohortAnswer:
+    """Give the size of a cohort over time, and what changed between two dates."""
+    name, evaluator = _named(question), _evaluator(context, question)
+    periods = context.periods(question, question.interval)
+    today = context.day(evaluator.zone)
+    days = [min(int(end) - 1, today) for end in periods.days[2:]]
+    wanted = [*days, *(day_of_date(date) for date in question.changed or ())]
+    found = evaluator.on_days([name], wanted)
+    table, bound = context.state.learners, question.suppress_below
+    sizes = np.array([len(one.members[name]) for one in found[: len(days)]], np.int64)
+    learners = np.array([len(existing(table, day)) for day in days], np.int64)
+    return CohortAnswer(
+        **_said(
+            context,
+            question,
+            evaluator.answered_from(_rule(question, name)),
+            _notes(found),
+            periods.labels,
+        ),
+        definition=_definition(question, name),
+        sizes=shown_counts(sizes, learners, bound),
+        learners=learners,
+        complete=periods.complete(context.as_of_ms),
+        change=None if question.changed is None else _change(context, question, evaluator),
+    )
+
+
+def _change(context: Context, question: CohortSize, evaluator: Evaluator) -> Change:
+    """Compare two days, on which the cohort has been evaluated; its rules tell for whom they changed."""
+    assert question.changed is not None
+    rule, bound, table = (
+        _rule(question, _named(question)),
+        question.suppress_below,
+        context.state.learners,
+    )
+    first, last = (day_of_date(date) for date in question.changed)
+    before, after = evaluator.holds(rule, first), evaluator.holds(rule, last)
+    entered, left = after - before, before - after
+    reasons = []
+    for leaf in evaluator.leaves(rule):
+        was, is_now = evaluator.holds(leaf, first), evaluator.holds(leaf, last)
+        turned = (is_now - was) | (was - is_now)
+        reasons.append(
+            (in_words(leaf), _told(turned & entered, bound), _told(turned & left, bound))
+        )
+    new = existing(table, last) - existing(table, first)
+    reasons.append(
+        ("were active for the first time", _told(new & entered, bound), _told(new & left, bound))
+    )
+    return Change(
+        first=question.changed[0].isoformat(),
+        last=question.changed[1].isoformat(),
+        entered=_listed(table, entered, bound),
+        left=_listed(table, left, bound),
+        stayed=_told(before & after, bound),
+        reasons=tuple(reason for reason in reasons if reason[1:] != (0, 0)),
+    )
+
+
+def answer_overlap(context: Context, question: Overlap, _: Selection) -> OverlapAnswer:
+    """Count who is in several cohorts."""
+    evaluator, names = _evaluator(context, question), question.cohorts_named()
+    day = context.day(evaluator.zone)
+    found = evaluator.evaluate(names, day)
+    sets = [found.members[name] for name in names]
+    everybody = len(existing(context.state.learners, day))
+    shared = np.array([[len(a & b) for b in sets] for a in sets], np.int64)
+    combined: dict[int, int] = {}
+    for number in range(len(context.state.learners.partitions)):
+        chosen = np.array([one.chosen(number) for one in sets], np.uint64)
+        bits = (chosen << np.arange(len(sets), dtype=np.uint64)[:, None]).sum(
+            axis=0, dtype=np.uint64
+        )
+        for pattern, count in zip(*np.unique(bits, return_counts=True), strict=True):
+            combined[int(pattern)] = combined.get(int(pattern), 0) + int(count)
+    combined.pop(0, None)
+    ranked = sorted(combined.items(), key=lambda item: (-item[1], item[0]))[:OVERLAP_SETS_MAX]
+    bound = question.suppress_below
+    return OverlapAnswer(
+        **_said(context, question, found.answered_from, found.notes),
+        cohorts=names,
+        definitions=tuple(_definition(question, name) for name in names),
+        learners=everybody,
+        shared=shown_counts(shared, np.diagonal(shared)[:, None], bound) if bound else shared,
+        exact=tuple(
+            (
+                tuple(name for i, name in enumerate(names) if pattern >> i & 1),
+                int(shown_counts(np.array([count]), everybody, bound)[0]),
+            )
+            for pattern, count in ranked
+        ),
+    )
+
+
+def answer_learner(context: Context, question: Learner, _: Selection) -> LearnerAnswer:
+    """Say which cohorts a learner is in, and why."""
+    evaluator, definitions = _evaluator(context, question), _definitions(question)
+    day, text = context.day(evaluator.zone), question.learner.lower()
+    hi, lo = (np.array([int(half, 16)], np.uint64) for half in (text[:16], text[16:]))
+    number = int(hi[0] >> PARTITION_SHIFT)
+    row = int(context.state.learners.partitions[number].find(sealed(hi), sealed(lo))[0])
+    if row < 0:
+        raise QuestionError(
+            f"learner {text} is not in the data; pseudonyms are made under one key, is it another's?"
+        )
+    names = [cohort.name for cohort in definitions.cohorts]
+    found = evaluator.evaluate(names, day)
+
+    def holds(members: Members) -> bool:
+        return bool(members.words[number][row >> 6] >> np.uint64(row & 63) & np.uint64(1))
+
+    memberships = tuple(
+        Membership(
+            cohort=cohort.name,
+            definition=in_words(cohort.rule),
+            is_member=holds(found.members[cohort.name]),
+            reasons=tuple(
+                (in_words(leaf), holds(evaluator.holds(leaf, day)))
+                for leaf in evaluator.leaves(cohort.rule)
+            ),
+        )
+        for cohort in definitions.cohorts
+    )
+    return LearnerAnswer(
+        **_said(context, question, found.answered_from, found.notes), cohorts=memberships
+    )
+
+
+def pseudonyms(table: SubjectTable, members: Members) -> tuple[str, ...]:
+    """Return members as 32 hexadecimal digits each, in order."""
+    found: list[str] = []
+    for number, partition in enumerate(table.partitions):
+        places = members.places(number)
+        pairs = zip(
+            partition.key_hi[places].tolist(), partition.key_lo[places].tolist(), strict=True
+        )
+        found += [f"{hi:016x}{lo:016x}" for hi, lo in pairs]
+    return tuple(sorted(found))
+
+
+def _told(members: Members, bound: int) -> int:
+    count = len(members)
+    return SUPPRESSED if 0 < count < bound else count
+
+
+def _listed(table: SubjectTable, members: Members, bound: int) -> tuple[str, ...] | None:
+    return None if 0 < len(members) < bound else pseudonyms(table, members)
+
+
+def _named(question: Question) -> str:
+    assert question.cohort is not None, "checked"
+    return question.cohort
+
+
+def _definitions(question: Question) -> Definitions:
+    assert question.definitions is not None, "checked"
+    return question.definitions
+
+
+def _rule(question: Question, name: str) -> Any:  # noqa: ANN401 - a rule
+    return _definitions(question).cohort(name).rule
+
+
+def _definition(question: Question, name: str) -> str:
+    return f"Learners who {in_words(_rule(question, name))}"
+
+
+def _evaluator(context: Context, question: Question) -> Evaluator:
+    return Evaluator(context.state, _definitions(question))
+
+
+def _notes(found: Sequence[Any]) -> tuple[str, ...]:
+    return found[0].notes if found else ()
+
+
+def _said(
+    context: Context,
+    question: Question,
+    answered_from: Literal["columns", "history"],
+    notes: tuple[str, ...],
+    labels: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    said = context.said(question, context.periods(question, "month"), answered_from)
+    return {**said, "periods": labels, "notes": notes}
