@@ -18,7 +18,7 @@ from homeroom.cohorts.answers.belonging import (
 from homeroom.cohorts.context import Context
 from homeroom.cohorts.evaluating import Evaluator
 from homeroom.cohorts.matching import Selection
-from homeroom.cohorts.members import Members, existing
+from homeroom.cohorts.members import Members
 from homeroom.cohorts.questions import Question
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.definitions import Definitions
@@ -38,7 +38,7 @@ def answer_members(context: Context, question: MemberList, _: Selection) -> Memb
     name, evaluator, day = _named(question), _evaluator(context, question), 0
     day = context.day(evaluator.zone)
     found = evaluator.evaluate([name], day)
-    everybody = len(existing(context.state.learners, day))
+    everybody = len(evaluator.everybody(day))
     members = found.members[name]
     size = int(shown_counts(np.array([len(members)]), everybody, question.suppress_below)[0])
     keys = () if size == SUPPRESSED else pseudonyms(context.state.learners, members)
@@ -59,9 +59,9 @@ def answer_cohort(context: Context, question: CohortSize, _: Selection) -> Cohor
     days = [min(int(end) - 1, today) for end in periods.days[2:]]
     wanted = [*days, *(day_of_date(date) for date in question.changed or ())]
     found = evaluator.on_days([name], wanted)
-    table, bound = context.state.learners, question.suppress_below
+    bound = question.suppress_below
     sizes = np.array([len(one.members[name]) for one in found[: len(days)]], np.int64)
-    learners = np.array([len(existing(table, day)) for day in days], np.int64)
+    learners = np.array([len(evaluator.everybody(day)) for day in days], np.int64)
     return CohortAnswer(
         **_said(
             context,
@@ -96,7 +96,7 @@ def _change(context: Context, question: CohortSize, evaluator: Evaluator) -> Cha
         reasons.append(
             (in_words(leaf), _told(turned & entered, bound), _told(turned & left, bound))
         )
-    new = existing(table, last) - existing(table, first)
+    new = evaluator.everybody(last) - evaluator.everybody(first)
     reasons.append(
         ("were active for the first time", _told(new & entered, bound), _told(new & left, bound))
     )
@@ -116,7 +116,7 @@ def answer_overlap(context: Context, question: Overlap, _: Selection) -> Overlap
     day = context.day(evaluator.zone)
     found = evaluator.evaluate(names, day)
     sets = [found.members[name] for name in names]
-    everybody = len(existing(context.state.learners, day))
+    everybody = len(evaluator.everybody(day))
     shared = np.array([[len(a & b) for b in sets] for a in sets], np.int64)
     combined: dict[int, int] = {}
     for number in range(len(context.state.learners.partitions)):

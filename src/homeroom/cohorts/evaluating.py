@@ -8,7 +8,7 @@ so that "not" never means somebody who had not come yet.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -60,7 +60,8 @@ from homeroom.state.zones import DAY_MS, Zone, load_zone, local_days
 __all__ = ["Evaluation", "Evaluator"]
 
 _MANY: Final = np.iinfo(np.int64).max
-Place = tuple[Rule, int]
+_ACTIVE: Final = Did(where=())
+Place: TypeAlias = tuple[Rule, int]
 """A rule on a local day."""
 
 
@@ -141,7 +142,7 @@ class Evaluator:
                 sets_ = [self.holds(inner, day) for inner in rule.rules]
                 return _reduced(sets_, Members.__or__)
             case Not():
-                return self._everybody(day) - self.holds(rule.rule, day)
+                return self.everybody(day) - self.holds(rule.rule, day)
             case InCohort():
                 return self.holds(self._definitions.cohort(rule.name).rule, day)
             case _:
@@ -157,7 +158,8 @@ class Evaluator:
 
     def _answered_from(self, rules: Iterable[Rule]) -> Literal["columns", "history"]:
         asked = {leaf for rule in rules for leaf in self._leaves(rule)}
-        return "history" if asked & self._from_history else "columns"
+        from_columns = self._is_zone_of_columns and not asked & self._from_history
+        return "columns" if from_columns else "history"
 
     def _leaves(self, rule: Rule) -> Iterable[Rule]:
         for leaf in leaves(rule):
@@ -166,29 +168,45 @@ class Evaluator:
             else:
                 yield leaf
 
-    def _everybody(self, day: int) -> Members:
+    def everybody(self, day: int) -> Members:
+        """Return who had been active by the end of a day; in another zone than that of the columns history tells."""
         if day not in self._there:
-            self._there[day] = existing(self._state.learners, day)
+            if self._is_zone_of_columns:
+                self._there[day] = existing(self._state.learners, day)
+            else:
+                self._find([(_ACTIVE, day)])
         return self._there[day]
 
+    @property
+    def _is_zone_of_columns(self) -> bool:
+        return self.zone.name == self._state.zone.name
+
     def _find(self, places: Sequence[Place]) -> None:
-        """Answer what the columns hold, and collect the rest for one walk through history."""
+        """Answer what the columns hold, and the rest with one walk through history."""
         asked: dict[Place, Probe] = {}
-        for place in dict.fromkeys(places):
-            if place in self._found or place in asked:
-                continue
+        if not self._is_zone_of_columns:
+            days = dict.fromkeys(day for _, day in places if day not in self._there)
+            asked = {(_ACTIVE, day): self._probe(_ACTIVE, day) for day in days}
+        new = [place for place in dict.fromkeys(places) if place not in self._found]
+        for place in new:
             found = self._from_columns(*place)
-            if found is None:
+            if found is not None:
+                self._found[place] = found
+            elif place not in asked:
                 asked[place] = self._probe(*place)
                 self._from_history.add(place[0])
-            else:
-                self._found[place] = found & self._everybody(place[1])
+        self._found |= self._walked(asked)
+        self._there |= {day: self._found[rule, day] for rule, day in asked if rule is _ACTIVE}
+        for place in new:
+            self._found[place] &= self.everybody(place[1])
+
+    def _walked(self, asked: Mapping[Place, Probe]) -> dict[Place, Members]:
+        """Return for whom the probes hold."""
         if not asked:
-            return
+            return {}
         roster = Roster.of(self._state)
         flags = ask_history(self._state, roster, list(asked.values()))
-        for place, holds in zip(asked, by_row(self._state, roster, flags), strict=True):
-            self._found[place] = holds & self._everybody(place[1])
+        return dict(zip(asked, by_row(self._state, roster, flags), strict=True))
 
     # --- columns ---------------------------------------------------------------------------------------------
 
@@ -231,7 +249,7 @@ class Evaluator:
         selection = self._selection(part.where)
         return (
             part.is_of_days
-            and self.zone.name == self._state.zone.name
+            and self._is_zone_of_columns
             and not selection.needs_history
             and selection.course is None
         )

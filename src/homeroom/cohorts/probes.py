@@ -229,7 +229,7 @@ class Reached:
 class InOrder:
     """Steps one after the other, each by an event of its own, all within a time of the first.
 
-    Of events at one instant that of the earlier step comes first.
+    Of events at one instant, that whose earliest step comes first is first.
     """
 
     steps: tuple[Kind, ...]
@@ -248,7 +248,8 @@ class InOrder:
         if not marked:
             return np.zeros(size, np.bool_)
         rows, times, marks = (np.concatenate(columns) for columns in zip(*marked, strict=True))
-        order = np.lexsort((marks, times, rows))
+        lowest = marks & (~marks + np.uint32(1))
+        order = np.lexsort((marks, lowest, times, rows))
         events = (sealed(rows[order]), sealed(times[order]), sealed(marks[order]))
         members.in_order(*events, len(self.steps), self.within_ms, found)
         return np.asarray(found != 0)
