@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import (
-    QUESTIONS,
+    ATTENDANCE,
     Active,
     Condition,
     Question,
@@ -168,7 +168,7 @@ def plain_questions(draw: st.DrawFn, case: Case) -> Question:
         ),
         "to": draw(st.one_of(st.none(), st.just(case.date))),
     }
-    kind = draw(st.sampled_from(QUESTIONS))
+    kind = draw(st.sampled_from(ATTENDANCE))
     if kind is not Active:
         fields["interval"] = draw(st.sampled_from(("day", "week", "month")))
     if kind is Retention:
@@ -186,7 +186,7 @@ def plain_questions(draw: st.DrawFn, case: Case) -> Question:
 def questions(draw: st.DrawFn, case: Case, kind: type[Question] | None = None) -> Question:
     """Draw a question of a kind (or of any) that suits a case: near its dates, in its zone or in UTC."""
     if kind is None:
-        kind = draw(st.sampled_from(QUESTIONS))
+        kind = draw(st.sampled_from(ATTENDANCE))
     fields: dict[str, Any] = {
         "timezone": draw(st.sampled_from((None, case.zone, "UTC", "Asia/Kolkata"))),
         "week_start": draw(st.sampled_from(("monday", "sunday"))),

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries, Dictionary
-from homeroom.events.model import TRACKS, Int64s, UInt64s
+from homeroom.events.model import STANDINGS, TRACKS, Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.history import EVENT_COLUMNS, Segment
 
@@ -32,7 +32,9 @@ __all__ = ["ATTRIBUTE_PREFIX", "SUFFIXES", "SegmentEntry", "StoredSegment", "wri
 SUFFIXES = (".parquet", ".index", ".ids")
 """The files of one segment."""
 
-_TEXTS = ("verb", "activity", "course")
+_TEXTS = ("verb", "activity", "course", "section", "answer")
+_PLACES = {"track": TRACKS, "standing": STANDINGS}
+"""Columns that hold places in a fixed list of names; a file holds the names."""
 ATTRIBUTE_PREFIX = "attributes."
 _NAMES = {"time_ms": "time"}
 _GROUPS_HELD = 12
@@ -233,7 +235,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
         """Read row groups of a column into an array, one by one: what each needs on its way is used again."""
         written = _NAMES.get(name, name)
-        is_text = name == "track" or _has_dictionary(name)
+        is_text = name in _PLACES or _has_dictionary(name)
         convert = self._converter(name)
         end = 0
         try:
@@ -255,8 +257,8 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
 
     def _converter(self, name: str) -> Callable[[pa.Array], npt.NDArray[Any]]:
         """Return what makes numbers of a piece of a column."""
-        if name == "track":
-            places = {track: code for code, track in enumerate(TRACKS)}
+        if name in _PLACES:
+            places = {one: code for code, one in enumerate(_PLACES[name])}
             return lambda piece: np.array(
                 [places[one] for one in piece.dictionary.to_pylist()], np.uint8
             )[piece.indices.to_numpy()]
@@ -288,7 +290,7 @@ def _dictionary(dictionaries: Dictionaries, name: str) -> Dictionary:
 def _type(name: str) -> pa.DataType:
     if name == "time_ms":
         return pa.timestamp("ms", tz="UTC")
-    if name == "track" or _has_dictionary(name):
+    if name in _PLACES or _has_dictionary(name):
         return pa.dictionary(pa.int32(), pa.string())
     return pa.from_numpy_dtype(EVENT_COLUMNS[name][0])
 
@@ -296,9 +298,9 @@ def _type(name: str) -> pa.DataType:
 def _encoded(name: str, column: npt.NDArray[Any], dictionaries: Dictionaries) -> pa.Array:
     if name == "time_ms":
         return pa.array(column).cast(pa.timestamp("ms", tz="UTC"))
-    if name == "track":
+    if name in _PLACES:
         return pa.DictionaryArray.from_arrays(
-            pa.array(column.astype(np.int32)), pa.array(TRACKS, pa.string())
+            pa.array(column.astype(np.int32)), pa.array(_PLACES[name], pa.string())
         )
     if not _has_dictionary(name):
         return pa.array(column)

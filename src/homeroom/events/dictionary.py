@@ -222,6 +222,8 @@ class Dictionaries:
     verb: Dictionary
     activity: Dictionary
     course: Dictionary
+    section: Dictionary
+    answer: Dictionary
     attributes: dict[str, Dictionary] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
@@ -230,7 +232,12 @@ class Dictionaries:
         """Return empty dictionaries that mask addresses by a hash under ``key``."""
         mask = _mask_under(key)
         return cls(
-            mask=mask, verb=Dictionary(mask), activity=Dictionary(mask), course=Dictionary(mask)
+            mask=mask,
+            verb=Dictionary(mask),
+            activity=Dictionary(mask),
+            course=Dictionary(mask),
+            section=Dictionary(mask),
+            answer=Dictionary(mask),
         )
 
     def attribute(self, name: str) -> Dictionary:

@@ -40,6 +40,12 @@ EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
     "success": ("int8", -1),
     "completion": ("int8", -1),
     "duration_ms": ("int64", -1),
+    "standing": ("uint8", 0),
+    "section": ("int32", -1),
+    "answer": ("int32", -1),
+    "position_s": ("float64", np.nan),
+    "position_from_s": ("float64", np.nan),
+    "length_s": ("float64", np.nan),
 }
 """Columns of an event besides its learner and attributes: type, and what an event has where the column is missing
 (None: the column is always there)."""

@@ -13,6 +13,7 @@ from rich.text import Text
 from homeroom.cli.terminal.active import ActiveLines
 from homeroom.cli.terminal.heatmap import Heatmap
 from homeroom.cli.terminal.lifecycle import LifecycleTable
+from homeroom.cli.terminal.number_tables import NumberTables
 from homeroom.cli.terminal.stickiness import StickinessBars
 from homeroom.cli.terminal.wording import clean, setting, shorten, wrapped
 from homeroom.cohorts.answers import (
@@ -23,6 +24,7 @@ from homeroom.cohorts.answers import (
     StickinessAnswer,
 )
 from homeroom.cohorts.charts.scale import ceiling
+from homeroom.cohorts.charts.tables import tabulate
 from homeroom.cohorts.charts.words import heading, summary
 from homeroom.limits import PERIODS_MAX
 
@@ -108,7 +110,7 @@ def _figure(answer: Answer, rows_max: int, top: float | None) -> RenderableType:
             return StickinessBars(answer)
         case ActiveAnswer():
             return ActiveLines(answer)
-    raise TypeError(f"{type(answer).__name__} has no form for the terminal")
+    return NumberTables(tabulate(answer), rows_max)
 
 
 def _part(value: str, part: Answer, rows_max: int, top: float | None) -> RenderableType:

@@ -1,11 +1,15 @@
 """Charts: an answer becomes a picture that stands alone, or one that takes its style from the page around it.
 
 In come answers, out goes SVG text (and for notebooks a piece of HTML). A chart computes nothing that the answer does
-not hold; it opens nothing, asks the network for nothing, and is the same in every run. One module a kind of answer.
+not hold; it opens nothing, asks the network for nothing, and is the same in every run. One module a kind of answer;
+each kind has tables too (``tables``), and one that is a list has nothing but these.
 
 The way not taken: a charting library. Those draw in the browser with 300 kB to 4 MB of script, are blank on paper
 and to screen readers, and turn a page that must open in ten years into one that needs its maintainer.
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from homeroom.cohorts.answers import (
     ActiveAnswer,
@@ -18,7 +22,7 @@ from homeroom.cohorts.charts import active, heatmap, lifecycle, stickiness
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
-__all__ = ["WIDTH_PX", "draw", "draw_html", "draw_inline", "draw_small"]
+__all__ = ["WIDTH_PX", "draw", "draw_html", "draw_inline", "draw_small", "has_chart"]
 
 WIDTH_PX = 960
 
@@ -58,13 +62,18 @@ def draw_html(answer: Answer) -> str:
     return notebook(answer, draw(answer))
 
 
+def has_chart(answer: Answer) -> bool:
+    """Say whether there is a picture of this kind of answer; every kind has tables (`tables.tabulate`)."""
+    return type(answer) in _FIGURES
+
+
 def _figure(answer: Answer, width: float) -> Figure:
-    if isinstance(answer, RetentionAnswer):
-        return heatmap.figure(answer, width)
-    if isinstance(answer, LifecycleAnswer):
-        return lifecycle.figure(answer, width)
-    if isinstance(answer, StickinessAnswer):
-        return stickiness.figure(answer, width)
-    if isinstance(answer, ActiveAnswer):
-        return active.figure(answer, width)
-    raise TypeError(f"{type(answer).__name__} has no chart.")
+    return _FIGURES[type(answer)](answer, width)
+
+
+_FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
+    RetentionAnswer: heatmap.figure,
+    LifecycleAnswer: lifecycle.figure,
+    StickinessAnswer: stickiness.figure,
+    ActiveAnswer: active.figure,
+}

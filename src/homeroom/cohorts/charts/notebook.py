@@ -2,8 +2,9 @@
 
 from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.charts import words
+from homeroom.cohorts.charts.numbers import Numbers
 from homeroom.cohorts.charts.svg import escape
-from homeroom.cohorts.charts.tables import Numbers, tabulate, tabulate_parts
+from homeroom.cohorts.charts.tables import tabulate, tabulate_parts
 
 __all__ = ["notebook"]
 

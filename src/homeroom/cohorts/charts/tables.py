@@ -1,10 +1,8 @@
-"""The numbers of an answer as a small table of text, for those who read numbers rather than pictures.
+"""The numbers of every kind of answer as tables of text."""
 
-One form for notebooks and for pages: a caption, heads, rows whose first cell is the row's head. Incomplete numbers
-carry a ``*``, as in the charts.
-"""
-
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,35 +17,15 @@ from homeroom.cohorts.answers import (
 )
 from homeroom.cohorts.charts import words
 from homeroom.cohorts.charts.active import RATIOS, SPANS
+from homeroom.cohorts.charts.numbers import Numbers, newest, open_count
 from homeroom.cohorts.charts.scale import pool
 
-__all__ = ["Numbers", "pooled_numbers", "tabulate", "tabulate_parts"]
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """A table: a caption, the heads, the rows (the first cell of each is its head).
-
-    ``cut`` says that rows or columns were left out, for they are more than people read.
-    """
-
-    caption: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    cut: bool = False
+__all__ = ["pooled_numbers", "tabulate", "tabulate_parts"]
 
 
 def tabulate(answer: Answer) -> tuple[Numbers, ...]:
     """Return the numbers of an answer, newest periods last; of a breakdown, those of all learners."""
-    if isinstance(answer, RetentionAnswer):
-        return (pooled_numbers(answer), _triangle(answer))
-    if isinstance(answer, LifecycleAnswer):
-        return (_lifecycle(answer),)
-    if isinstance(answer, StickinessAnswer):
-        return (_stickiness(answer),)
-    if isinstance(answer, ActiveAnswer):
-        return _active(answer)
-    raise TypeError(f"{type(answer).__name__} has no table of numbers.")
+    return _TABLES[type(answer)](answer)
 
 
 def tabulate_parts(answer: Answer) -> tuple[Numbers, ...]:
@@ -73,6 +51,10 @@ def tabulate_parts(answer: Answer) -> tuple[Numbers, ...]:
         for value, part in answer.parts
         for numbers in tabulate(part)
     )
+
+
+def _retention(answer: RetentionAnswer) -> tuple[Numbers, ...]:
+    return (pooled_numbers(answer), _triangle(answer))
 
 
 def pooled_numbers(answer: RetentionAnswer) -> Numbers:
@@ -118,48 +100,35 @@ def _triangle(answer: RetentionAnswer) -> Numbers:
 
 def _cell(answer: RetentionAnswer, row: int, column: int) -> str:
     value = int(answer.counts[row, column])
-    return "" if value < 0 else _open(words.count(value), bool(answer.complete[row, column]))
+    return "" if value < 0 else open_count(value, answer.complete[row, column])
 
 
-def _open(shown: str, complete: bool) -> str:  # noqa: FBT001 - the mark is the whole job
-    return shown if complete else f"{shown}*"
-
-
-def _newest(caption: str, heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Numbers:
-    most = limits.REPORT_ROWS_MAX
-    return Numbers(caption, heads, rows[-most:], len(rows) > most)
-
-
-def _lifecycle(answer: LifecycleAnswer) -> Numbers:
+def _lifecycle(answer: LifecycleAnswer) -> tuple[Numbers, ...]:
     interval = answer.question.interval
     stages = ("new", "returning", "resurrecting", "dormant")
     rows = tuple(
         (
             words.period_label(period, interval),
-            *(
-                _open(words.count(int(getattr(answer, stage)[i])), bool(answer.complete[i]))
-                for stage in stages
-            ),
+            *(open_count(getattr(answer, stage)[i], answer.complete[i]) for stage in stages),
         )
         for i, period in enumerate(answer.periods)
     )
-    return _newest(
-        "Learners by stage", (interval.capitalize(), *(s.capitalize() for s in stages)), rows
-    )
+    heads = (interval.capitalize(), *(stage.capitalize() for stage in stages))
+    return (newest("Learners by stage", heads, rows),)
 
 
-def _stickiness(answer: StickinessAnswer) -> Numbers:
-    everyone, complete = int(answer.learners.sum()), bool(answer.complete.all())
+def _stickiness(answer: StickinessAnswer) -> tuple[Numbers, ...]:
+    everyone, complete = int(answer.learners.sum()), answer.complete.all()
     rows = tuple(
         (
             words.count(i + 1),
-            _open(words.count(value), complete),
+            open_count(value, complete),
             words.share(value / everyone) if everyone else "\u2013",
         )
         for i, value in enumerate(answer.learners.tolist())
     )
     one = words.unit(answer.question)
-    return _newest(f"Learners by active {one}s", (f"Active {one}s", "Learners", "Share"), rows)
+    return (newest(f"Learners by active {one}s", (f"Active {one}s", "Learners", "Share"), rows),)
 
 
 def _active(answer: ActiveAnswer) -> tuple[Numbers, ...]:
@@ -171,7 +140,7 @@ def _active(answer: ActiveAnswer) -> tuple[Numbers, ...]:
         rows = tuple(
             (
                 words.period_label(period, line.series),
-                _open(words.count(int(series.values[i])), bool(series.complete[i])),
+                open_count(series.values[i], series.complete[i]),
                 *(
                     words.share(float(ratio.values[i])) if i < len(ratio.values) else "\u2013"
                     for _, ratio in beside
@@ -180,10 +149,18 @@ def _active(answer: ActiveAnswer) -> tuple[Numbers, ...]:
             for i, period in enumerate(series.periods)
         )
         out.append(
-            _newest(
+            newest(
                 f"By {line.series}",
                 (line.label, "Active learners", *(label for label, _ in beside)),
                 rows,
             )
         )
     return tuple(out)
+
+
+_TABLES: Final[Mapping[type[Answer], Callable[[Any], tuple[Numbers, ...]]]] = {
+    RetentionAnswer: _retention,
+    LifecycleAnswer: _lifecycle,
+    StickinessAnswer: _stickiness,
+    ActiveAnswer: _active,
+}

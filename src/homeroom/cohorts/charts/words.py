@@ -7,7 +7,8 @@ would be wrong, so behaviours and filters are always named.
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,12 @@ _TITLES = {
     "stickiness": "Stickiness: {unit}s of activity",
     "active": "Active learners by day, week and month",
 }
+_SUMMARIES = {
+    "lifecycle": "New: first activity ever. Returning: also active the {unit} before. Resurrecting: back after one "
+    "{unit} away or more. Dormant: active the {unit} before, not now.",
+    "stickiness": "How many learners were active in exactly 1, 2, 3 … {unit}s of the range.",
+    "active": "Learners with any activity in the day, the week or the month.",
+}
 _WITHIN = {"hour": "in an hour", "day": "on a day", "week": "in a week", "month": "in a month"}
 _ALIGNED = {"enrolment": "the enrolment", "course-start": "the course run began"}
 
@@ -59,16 +66,9 @@ def heading(answer: Answer) -> str:
 
 def summary(answer: Answer) -> str:
     """Return one plain sentence or two that say what the numbers count."""
-    question, one = answer.question, unit(answer.question)
-    if isinstance(question, Retention):
-        said = _retention(question)
-    elif question.name == "lifecycle":
-        said = (f"New: first activity ever. Returning: also active the {one} before. Resurrecting: back after one "
-                f"{one} away or more. Dormant: active the {one} before, not now.")  # fmt: skip
-    elif question.name == "stickiness":
-        said = f"How many learners were active in exactly 1, 2, 3 … {one}s of the range."
-    else:
-        said = "Learners with any activity in the day, the week or the month."
+    question = answer.question
+    tell = _TOLD.get(question.name)
+    said = tell(question) if tell else _SUMMARIES[question.name].format(unit=unit(question))
     seen = f" Only events with {conditions(question.filters)}." if question.filters else ""
     return said + seen
 
@@ -147,3 +147,7 @@ def share(value: float, decimals: int = 1) -> str:
     if value < 1 and float(shown) == 100:
         return f">{100 - least:.{decimals}f}%"
     return f"{shown}%"
+
+
+_TOLD: Final[Mapping[str, Callable[[Any], str]]] = {"retention": _retention}
+"""What depends on more of the question than its period."""

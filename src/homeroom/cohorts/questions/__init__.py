@@ -8,6 +8,7 @@ NumPy. A new kind of question is a type in a module of its own, and a name in `p
 """
 
 from homeroom.cohorts.questions.attendance import (
+    ATTENDANCE,
     Active,
     Align,
     Lifecycle,
@@ -30,6 +31,7 @@ from homeroom.cohorts.questions.question import Interval, Question, WeekStart
 from homeroom.cohorts.questions.zones import zone
 
 __all__ = [
+    "ATTENDANCE",
     "FLAG_FIELDS",
     "NUMBER_FIELDS",
     "QUESTIONS",

@@ -1,14 +1,14 @@
 """Questions about days of activity: who came back, and when."""
 
 import re
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from homeroom.cohorts.questions.conditions import Condition, listed, plain_conditions
 from homeroom.cohorts.questions.question import Interval, Question
 from homeroom.errors import QuestionError
 from homeroom.limits import PERIODS_MAX
 
-__all__ = ["Active", "Align", "Lifecycle", "Match", "Mode", "Retention", "Stickiness"]
+__all__ = ["ATTENDANCE", "Active", "Align", "Lifecycle", "Match", "Mode", "Retention", "Stickiness"]
 
 Mode: TypeAlias = Literal["first-time", "recurring"]
 Match: TypeAlias = Literal["on", "on-or-after"]
@@ -111,3 +111,7 @@ def _bracket(item: object) -> tuple[int, int]:
     ):
         return int(item[0]), int(item[1])
     raise QuestionError(f"brackets holds {item!r}; write 1, 2-7 or 8-30")
+
+
+ATTENDANCE: Final[tuple[type[Question], ...]] = (Retention, Lifecycle, Stickiness, Active)
+"""The questions of who was there."""

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from homeroom.cohorts.questions.attendance import Active, Lifecycle, Retention, Stickiness
+from homeroom.cohorts.questions.attendance import ATTENDANCE
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.question import Question
 from homeroom.errors import QuestionError
@@ -15,10 +15,7 @@ from homeroom.errors import QuestionError
 __all__ = ["QUESTIONS", "parse_question"]
 
 QUESTIONS: tuple[type[Question], ...] = (
-    Retention,
-    Lifecycle,
-    Stickiness,
-    Active,
+    *ATTENDANCE,
     MemberList,
     CohortSize,
     Overlap,

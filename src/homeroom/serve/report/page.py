@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer, Source
 from homeroom.cohorts.charts import draw_inline, draw_small, words
+from homeroom.cohorts.charts.numbers import Numbers
 from homeroom.cohorts.charts.palette import DARK, LIGHT, STEPS, STRIPE_SHARE, rules, variables
 from homeroom.cohorts.charts.svg import clean
-from homeroom.cohorts.charts.tables import Numbers, tabulate, tabulate_parts
+from homeroom.cohorts.charts.tables import tabulate, tabulate_parts
 from homeroom.serve.report.download import csv_link
 from homeroom.serve.report.figures import headlines
 from homeroom.serve.report.reasons import explain
