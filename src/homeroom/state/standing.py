@@ -19,7 +19,7 @@ its tracks.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,6 @@ import numpy.typing as npt
 from homeroom.events.model import (
     STANDINGS,
     TRACKS,
-    EventBatch,
     Float64s,
     Int32s,
     Int64s,
@@ -47,12 +46,13 @@ __all__ = [
     "PASSED",
     "PROGRESS",
     "REACHED",
+    "RESULTS",
     "REVOKED",
     "STANDING_CODES",
     "STANDING_RANKS",
     "STATUS",
     "StandingBatch",
-    "standing_columns",
+    "standing_batch",
     "standings_of",
 ]
 
@@ -76,6 +76,9 @@ STANDING_CODES: Mapping[str, tuple[int, ...]] = {
 """The codes that a column may hold, besides -1 for absent."""
 STANDING_RANKS: UInt64s = sealed(np.arange(len(STANDINGS), dtype=np.uint64))
 """Of two codes at one instant the greater one is kept."""
+
+RESULTS: tuple[str, ...] = ("score", "progress", "completion")
+"""The columns of an event that say more of its standing."""
 
 _ENROLMENT = TRACKS.index("enrolment")
 _COMPLETED = STANDINGS.index("completed")
@@ -108,31 +111,41 @@ def standings_of(standing: UInt8s | None, track: UInt8s) -> UInt8s | None:
     return np.where((standing == 0) & enrols, np.uint8(ENROLLED), standing)
 
 
-def standing_columns(
-    batch: EventBatch, standings: UInt8s, chosen: npt.NDArray[np.bool_]
-) -> tuple[dict[str, Int32s], dict[str, Float64s], dict[str, Float64s]]:
-    """Return ``codes``, ``latest`` and ``greatest`` of a `StandingBatch` for the chosen events of a batch.
+def standing_batch(
+    keys: tuple[UInt64s, UInt64s],
+    time_ms: Int64s,
+    said: UInt8s,
+    results: Mapping[str, npt.NDArray[Any] | None],
+) -> StandingBatch:
+    """Return what events with a standing say, as columns that no event says anything of left out.
 
-    ``standings`` uint8 of shape (n,), of `standings_of`.
+    Parameters
+    ----------
+    keys : of the enrolments, hi and lo, uint64 of shape (n,)
+    time_ms : int64 of shape (n,)
+    said : places in ``STANDINGS``, uint8 of shape (n,), none of them 0
+    results : the columns ``score``, ``progress`` and ``completion`` of an `EventBatch` for these events
     """
-    said = standings[chosen]
     codes = {
         STATUS: _codes_of(said, STATUS),
         OUTCOME: _codes_of(said, OUTCOME),
         COMPLETED: np.where(said == _COMPLETED, np.int32(REACHED), np.int32(-1)),
     }
-    if batch.completion is not None:
-        revoked = (said == _COMPLETED) & (batch.completion[chosen] == 0)
-        codes[COMPLETED][revoked] = REVOKED
+    score, progress, completion = (results[name] for name in RESULTS)
+    if completion is not None:
+        codes[COMPLETED][(said == _COMPLETED) & (completion == 0)] = REVOKED
     latest, greatest = {}, {}
-    if batch.score is not None:
-        latest[GRADE] = np.where(np.isin(said, _GRADED), batch.score[chosen], np.nan)
-    if batch.progress is not None:
-        greatest[PROGRESS] = batch.progress[chosen].astype(np.float64)
-    return (
-        {name: sealed(column) for name, column in codes.items() if (column >= 0).any()},
-        {name: sealed(column) for name, column in latest.items() if not np.isnan(column).all()},
-        {name: sealed(column) for name, column in greatest.items() if not np.isnan(column).all()},
+    if score is not None:
+        latest[GRADE] = np.where(np.isin(said, _GRADED), score, np.nan)
+    if progress is not None:
+        greatest[PROGRESS] = progress
+    return StandingBatch(
+        key_hi=sealed(keys[0]),
+        key_lo=sealed(keys[1]),
+        time_ms=sealed(time_ms),
+        codes={name: sealed(column) for name, column in codes.items() if (column >= 0).any()},
+        latest={name: sealed(c) for name, c in latest.items() if not np.isnan(c).all()},
+        greatest={name: sealed(c) for name, c in greatest.items() if not np.isnan(c).all()},
     )
 
 

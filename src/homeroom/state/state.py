@@ -22,7 +22,7 @@ from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerp
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Column, Segment, build_segment, joined_columns
 from homeroom.state.running import Run, Sequential
-from homeroom.state.standing import StandingBatch, standing_columns, standings_of
+from homeroom.state.standing import RESULTS, standing_batch, standings_of
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
@@ -152,16 +152,14 @@ class State:
         standings = standings_of(batch.standing, batch.track)
         if standings is None:
             return
-        says = standings[enrolled] != 0
-        codes, latest, greatest = standing_columns(batch, standings, enrolled & (standings != 0))
+        says = enrolled & (standings != 0)
+        own, results = says[enrolled], {}
+        for name in RESULTS:
+            column = getattr(batch, name)
+            results[name] = None if column is None else column[says]
         self.enrolments.fold_standings(
-            StandingBatch(
-                key_hi=sealed(key_hi[says]),
-                key_lo=sealed(key_lo[says]),
-                time_ms=sealed(rows.time_ms[says]),
-                codes=codes,
-                latest=latest,
-                greatest=greatest,
+            standing_batch(
+                (key_hi[own], key_lo[own]), batch.time_ms[says], standings[says], results
             ),
             self.run,
         )
