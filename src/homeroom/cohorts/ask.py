@@ -6,12 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts import attendance, belonging, breakdown
+from homeroom.cohorts import at_risk, attendance, belonging, breakdown
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
+    AtRisk,
     CohortSize,
     Condition,
     Learner,
@@ -38,6 +39,7 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     CohortSize: belonging.answer_cohort,
     Overlap: belonging.answer_overlap,
     Learner: belonging.answer_learner,
+    AtRisk: at_risk.answer_at_risk,
 }
 
 

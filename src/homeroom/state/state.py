@@ -80,7 +80,6 @@ class State:
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
-        self._owner_rows: dict[int, tuple[tuple[int, int], Int32s]] = {}
 
     def fold(self, batch: EventBatch) -> None:
         """Take a batch for the tables and for history.
@@ -176,14 +175,13 @@ class State:
         A learner's enrolments lie in the partition of the same number. Kept until either table changes.
         """
         owned, owning = self.enrolments.partitions[number], self.learners.partitions[number]
-        versions = (owned.version, owning.version)
-        held = self._owner_rows.get(number)
-        if held is None or held[0] != versions:
-            empty = np.empty(0, np.uint64)
-            hi, lo = (owned.owners.get(half, empty)[: owned.rows] for half in ("hi", "lo"))
-            held = versions, sealed(owning.find(sealed(hi), sealed(lo)))
-            self._owner_rows[number] = held
-        return held[1]
+
+        def found() -> Int32s:
+            nobody = np.empty(0, np.uint64)
+            hi, lo = (owned.owners.get(half, nobody)[: owned.rows] for half in ("hi", "lo"))
+            return sealed(owning.find(sealed(hi), sealed(lo)))
+
+        return owned.derived("owner rows", owning.version, found)
 
     def seal(self) -> None:
         """Turn the events since the last time into a segment of history, without repeats."""

@@ -10,10 +10,10 @@ track that nobody used takes no room. The way not taken is a list of chunks: gro
 kernel would need a loop over chunks within its loop over rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ ANY = "any"
 """The track that every event counts for."""
 NO_DAY = np.iinfo(np.int32).max
 _Word = TypeVar("_Word", bound=np.generic)
+_Derived = TypeVar("_Derived")
 _NEVER = np.iinfo(np.int64).min
 FAMILIES: Mapping[str, float] = {"codes": -1, "set_ms": _NEVER, "numbers": np.nan, "owners": 0}
 """The families of columns that a partition has by name, and what a row holds in each that nothing was folded into."""
@@ -95,6 +96,7 @@ class Partition:
         self.run_days: Int32s = np.empty(0, np.int32)
         self.run_starts: Int64s = np.zeros(1, np.int64)
         self._displaced: Int64s | None = None  # looked for after a fold, when somebody asks
+        self._derived: dict[str, tuple[Hashable, object]] = {}
 
     @property
     def clustered_rows(self) -> int:
@@ -191,8 +193,6 @@ class Partition:
         """Fold these of the events that say how an enrolment stands; their rows are there already."""
         rows = self.find(sealed(batch.key_hi[events]), sealed(batch.key_lo[events]))
         assert (rows >= 0).all(), "an event about an enrolment has been folded into its days"
-        if not self.key_hi.flags.writeable:
-            self._grow(self.rows)
         self.version += 1
         for name, codes in batch.codes.items():
             columns = self._column("codes", name), self._column("set_ms", name)
@@ -219,6 +219,8 @@ class Partition:
         columns: dict[str, npt.NDArray[Any]] = getattr(self, family)
         if name not in columns:
             columns[name] = np.full(len(self.key_hi), FAMILIES[family], _TYPES[family])
+        elif not columns[name].flags.writeable:  # it lies in a mapped file
+            columns[name] = columns[name].copy()
         return columns[name]
 
     def cluster(self) -> None:
@@ -253,6 +255,18 @@ class Partition:
             placed = np.repeat(self.run_days, np.diff(self.run_starts))
             self._displaced = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
         return self._displaced
+
+    def derived(self, name: str, of: Hashable, make: Callable[[], _Derived]) -> _Derived:
+        """Return what ``make`` works out from the rows (read-only); kept until they, or ``of``, change.
+
+        One thing is kept under each name, so names must be few.
+        """
+        whole = (self.version, of)
+        held = self._derived.get(name)
+        if held is None or held[0] != whole:
+            held = (whole, make())
+            self._derived[name] = held
+        return cast("_Derived", held[1])
 
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""

@@ -16,15 +16,19 @@ from homeroom.cohorts.answers.attendance import (
     Series,
     StickinessAnswer,
 )
+from homeroom.cohorts.answers.risk import AtRiskAnswer, CourseRisk, RiskTrend
 
 __all__ = [
     "ActiveAnswer",
     "Answer",
+    "AtRiskAnswer",
     "Counts",
+    "CourseRisk",
     "Flags",
     "LifecycleAnswer",
     "Rates",
     "RetentionAnswer",
+    "RiskTrend",
     "Series",
     "Source",
     "StickinessAnswer",

@@ -10,6 +10,7 @@ import msgspec
 from homeroom.cohorts.questions.attendance import ATTENDANCE
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.question import Question
+from homeroom.cohorts.questions.risk import AtRisk
 from homeroom.errors import QuestionError
 
 __all__ = ["QUESTIONS", "parse_question"]
@@ -20,6 +21,7 @@ QUESTIONS: tuple[type[Question], ...] = (
     CohortSize,
     Overlap,
     Learner,
+    AtRisk,
 )
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
 _AT = re.compile(r" - at `\$\.(\w+)[^`]*`")
