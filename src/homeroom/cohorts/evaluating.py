@@ -54,7 +54,7 @@ from homeroom.errors import QuestionError
 from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.state import State
-from homeroom.state.table import Partition
+from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import DAY_MS, Zone, load_zone, local_days
 
 __all__ = ["Evaluation", "Evaluator"]
@@ -288,12 +288,20 @@ class Evaluator:
 
     def _of_days(self, part: _Days) -> Members:
         tracks = self._selection(part.where).tracks
+        once = (part.low, part.high) == (1, _MANY)
+        if tracks is None and part.stretch.first <= self._first_day:
+            # From the very beginning on, any activity is a first day that is early enough.
+            if once:
+                return existing(self._state.learners, part.stretch.end - 1)
+            if part.high == 0:
+                everyone = existing(self._state.learners, NO_DAY)
+                return everyone - existing(self._state.learners, part.stretch.end - 1)
 
         def choose(partition: Partition) -> UInt64s:
             found = np.zeros((partition.rows + 63) // 64, np.uint64)
             words = track_words(partition, tracks)
             pieces = _pieces(part.stretch, partition)
-            if (part.low, part.high) == (1, _MANY):
+            if once:
                 kernels.any_active_day(words, partition.rows, pieces, found)
             else:
                 bounds = (part.low, part.high)
