@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer, Source
-from homeroom.cohorts.charts import draw_inline, draw_small, words
+from homeroom.cohorts.charts import draw_inline, draw_small, has_chart, words
 from homeroom.cohorts.charts.numbers import Numbers
 from homeroom.cohorts.charts.palette import DARK, LIGHT, STEPS, STRIPE_SHARE, rules, variables
 from homeroom.cohorts.charts.svg import clean
@@ -93,7 +93,7 @@ def _part(section: Section, number: int) -> _Part:
     answer = section.answer
     table = triangle(answer) if isinstance(answer, RetentionAnswer) and answer.periods else None
     # A triangle that is cut as a table, or that has parts to compare, is drawn too.
-    drawn = table is None or bool(table.cut) or bool(answer.parts)
+    drawn = has_chart(answer) and (table is None or bool(table.cut) or bool(answer.parts))
     tables = (*tabulate(answer), *tabulate_parts(answer))
     return _Part(
         anchor=f"{answer.question.name}-{number}", title=words.heading(answer), summary=words.summary(answer),
