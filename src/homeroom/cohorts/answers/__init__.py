@@ -25,6 +25,7 @@ from homeroom.cohorts.answers.belonging import (
     Membership,
     OverlapAnswer,
 )
+from homeroom.cohorts.answers.finding import Finding
 
 __all__ = [
     "SUPPRESSED",
@@ -33,6 +34,7 @@ __all__ = [
     "Change",
     "CohortAnswer",
     "Counts",
+    "Finding",
     "Flags",
     "LearnerAnswer",
     "LifecycleAnswer",

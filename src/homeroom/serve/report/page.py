@@ -19,6 +19,7 @@ from homeroom.cohorts.charts.numbers import Numbers
 from homeroom.cohorts.charts.palette import DARK, LIGHT, STEPS, STRIPE_SHARE, rules, variables
 from homeroom.cohorts.charts.svg import clean
 from homeroom.cohorts.charts.tables import tabulate, tabulate_parts
+from homeroom.cohorts.standing_out import standing_out
 from homeroom.serve.report.download import csv_link
 from homeroom.serve.report.figures import headlines
 from homeroom.serve.report.reasons import explain
@@ -82,7 +83,7 @@ def render_report(
     )
     return _template().render(
         title=title, style=style, script=script, policy=policy,
-        headlines=headlines(answers, source), source=source,
+        headlines=headlines(answers, source), source=source, findings=standing_out(answers, source),
         known=_known(answers), timezone=answers[0].timezone if answers else "UTC",
         shares=_shares(source), reasons=_reasons(source), incomplete=words.INCOMPLETE,
         sections=[_part(section, number) for number, section in enumerate(sections, 1)],
