@@ -16,16 +16,34 @@ from homeroom.cohorts.answers.attendance import (
     Series,
     StickinessAnswer,
 )
+from homeroom.cohorts.answers.belonging import (
+    SUPPRESSED,
+    Change,
+    CohortAnswer,
+    LearnerAnswer,
+    MembersAnswer,
+    Membership,
+    OverlapAnswer,
+)
+from homeroom.cohorts.answers.finding import Finding
 from homeroom.cohorts.answers.risk import AtRiskAnswer, CourseRisk, RiskTrend
 
 __all__ = [
+    "SUPPRESSED",
     "ActiveAnswer",
     "Answer",
     "AtRiskAnswer",
+    "Change",
+    "CohortAnswer",
     "Counts",
     "CourseRisk",
+    "Finding",
     "Flags",
+    "LearnerAnswer",
     "LifecycleAnswer",
+    "MembersAnswer",
+    "Membership",
+    "OverlapAnswer",
     "Rates",
     "RetentionAnswer",
     "RiskTrend",
