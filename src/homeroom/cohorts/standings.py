@@ -28,7 +28,6 @@ from homeroom.state.standing import (
     STATUS,
     StandingBatch,
     standing_batch,
-    standings_of,
 )
 from homeroom.state.state import COURSE, State, enrolment_keys
 from homeroom.state.table import Partition, SubjectTable
@@ -85,7 +84,7 @@ class _Said:
 
 
 def _said_in(segment: Segment, state: State, end_ms: int) -> _Said:
-    standings = standings_of(segment.columns.get("standing"), segment.columns["track"])
+    standings = segment.columns.get("standing")
     places = np.empty(0, np.int64)
     if standings is not None:
         says = (standings != 0) & (segment.columns["course"] >= 0)

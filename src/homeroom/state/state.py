@@ -22,7 +22,7 @@ from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerp
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Column, Segment, build_segment, joined_columns
 from homeroom.state.running import Run, Sequential
-from homeroom.state.standing import RESULTS, standing_batch, standings_of
+from homeroom.state.standing import RESULTS, standing_batch
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
@@ -148,17 +148,16 @@ class State:
             owner_lo=rows.key_lo,
         )
         self.enrolments.fold(owned, self.run)
-        standings = standings_of(batch.standing, batch.track)
-        if standings is None:
+        if batch.standing is None:
             return
-        says = enrolled & (standings != 0)
+        says = enrolled & (batch.standing != 0)
         own, results = says[enrolled], {}
         for name in RESULTS:
             column = getattr(batch, name)
             results[name] = None if column is None else column[says]
         self.enrolments.fold_standings(
             standing_batch(
-                (key_hi[own], key_lo[own]), batch.time_ms[says], standings[says], results
+                (key_hi[own], key_lo[own]), batch.time_ms[says], batch.standing[says], results
             ),
             self.run,
         )
