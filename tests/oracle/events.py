@@ -25,6 +25,7 @@ class Event:
     success: bool | None = None
     completion: bool | None = None
     duration_ms: int | None = None
+    standing: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -41,6 +42,7 @@ COLUMNS: dict[str, pa.DataType] = {
     "success": pa.bool_(),
     "completion": pa.bool_(),
     "duration_ms": pa.int64(),
+    "standing": pa.string(),
 }
 ALWAYS = ("account", "time", "verb")
 
