@@ -62,7 +62,7 @@ def ask(state: State, question: Question, source: Source) -> Answer:
     from_history = any(part.answered_from == "history" for _, part in parts)
     return replace(
         answer,
-        parts=parts,
+        parts=answer.guarded_parts(parts),
         notes=answer.notes + wanted.notes,
         answered_from="history" if from_history else answer.answered_from,
     )
