@@ -31,6 +31,7 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     LearnerAnswer,
     LifecycleAnswer,
@@ -178,6 +179,10 @@ class Dataset:
     def learner(self, **fields: Any) -> LearnerAnswer:  # noqa: ANN401 - the fields of `Learner`
         """Answer a `Learner` question given by its fields."""
         return cast("LearnerAnswer", self._ask("learner", fields))
+
+    def at_risk(self, **fields: Any) -> AtRiskAnswer:  # noqa: ANN401 - the fields of `AtRisk`
+        """Answer an `AtRisk` question given by its fields."""
+        return cast("AtRiskAnswer", self._ask("at-risk", fields))
 
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
         if isinstance(fields.get("definitions"), str | os.PathLike):

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from homeroom.adapters.written_files import read_written
+from homeroom.cli.risk_options import RISK_FLAGS, with_courses
 from homeroom.cohorts.questions import (
     Align,
     Definitions,
@@ -37,6 +38,7 @@ __all__ = [
     "range_options",
     "retention_options",
     "size_options",
+    "suppress_option",
     "view_options",
 ]
 
@@ -66,6 +68,7 @@ QUESTION_FLAGS: Final = (
     "learner",
     "changed",
     "suppress_below",
+    *RISK_FLAGS,
 )
 """Every flag that is part of a question; the rest say what to read and where to write."""
 
@@ -100,7 +103,7 @@ _QUESTION: Final = click.option(
 _DEFINITIONS: Final = click.option(
     "--definitions", metavar="FILE", help="A TOML or JSON file that defines cohorts."
 )
-_SUPPRESS: Final = click.option(
+suppress_option: Final = click.option(
     "--suppress-below",
     metavar="NUMBER",
     type=int,
@@ -156,7 +159,7 @@ def view_options(command: Command) -> Command:
 
 def cohort_options(command: Command) -> Command:
     """Add the flags that questions about cohorts themselves have."""
-    return _add(command, _DEFINITIONS, _AS_OF, _SUPPRESS, _QUESTION)
+    return _add(command, _DEFINITIONS, _AS_OF, suppress_option, _QUESTION)
 
 
 def named_cohort_option(command: Command) -> Command:
@@ -271,7 +274,7 @@ def given_fields(flags: Mapping[str, Any]) -> dict[str, Any]:
     for end in ("from", "to"):
         if end in fields:
             fields[end] = _date(end, fields[end])
-    return fields
+    return with_courses(fields)
 
 
 def _date(name: str, text: str) -> dt.date:

@@ -16,6 +16,7 @@ from homeroom.cli.asking import (
     overlap_options,
     retention_options,
     size_options,
+    suppress_option,
     view_options,
 )
 from homeroom.cli.output import Outputs, table_options
@@ -25,6 +26,7 @@ from homeroom.cli.reading import (
     read_options,
     scan_option,
 )
+from homeroom.cli.risk_options import risk_options
 
 if TYPE_CHECKING:
     from homeroom.cohorts.answers import Answer
@@ -40,6 +42,7 @@ _ABOUT: Final = {
     "cohort": "The size of a cohort over time, and who entered and left between two dates, and why.",
     "overlap": "How many learners cohorts share: two by two, and by the exact set of cohorts.",
     "learner": "Which cohorts one learner is in, and the reason for each.",
+    "at-risk": "Who is enrolled, was active, has gone quiet and has not passed, with the reason for each.",
     "all": "Every question of a --question file, of whatever kinds.",
 }
 _SHORT: Final = {
@@ -51,6 +54,7 @@ _SHORT: Final = {
     "cohort": "The size of a cohort, and who entered and left.",
     "overlap": "How many learners cohorts share.",
     "learner": "The cohorts of one learner, with reasons.",
+    "at-risk": "Enrolments at risk, by course run and one by one.",
     "all": "Every question of a --question file.",
 }
 
@@ -81,13 +85,14 @@ _add("members", named_cohort_option, cohort_options)
 _add("cohort", named_cohort_option, size_options, cohort_options)
 _add("overlap", overlap_options, cohort_options)
 _add("learner", learner_options, cohort_options)
+_add("at-risk", risk_options, suppress_option, view_options)
 _add("all", view_options)
 
 
 def _answer(kind: str | None, flags: dict[str, Any]) -> int:
     outputs = Outputs(flags["json_target"], flags["csv_target"], flags["parquet_target"])
     names = flags["names"]
-    if kind == "members" and flags["data"] is not None:
+    if kind in ("members", "at-risk") and flags["data"] is not None:
         flags = {**flags, "names": None}  # a load has written them; here they are read
     reading = Reading.from_flags(flags)
     if kind is None and flags["question_file"] is None:
@@ -109,11 +114,11 @@ def _answer(kind: str | None, flags: dict[str, Any]) -> int:
 
 
 def _named(answer: "Answer", names: str | None) -> "Answer":
-    """Put accounts beside the members of a cohort, where a file of names was given."""
+    """Put accounts beside pseudonyms, where a file of names was given."""
     from homeroom.adapters.names import read_names
-    from homeroom.cohorts.answers import MembersAnswer
+    from homeroom.cohorts.answers import AtRiskAnswer, MembersAnswer
 
-    if names is None or not isinstance(answer, MembersAnswer):
+    if names is None or not isinstance(answer, MembersAnswer | AtRiskAnswer):
         return answer
     return answer.named(read_names(Path(names)))
 

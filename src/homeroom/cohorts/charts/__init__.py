@@ -14,13 +14,14 @@ from typing import Any, Final
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     LifecycleAnswer,
     OverlapAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, belonging, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import active, at_risk, belonging, heatmap, lifecycle, stickiness
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -84,4 +85,5 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     ActiveAnswer: active.figure,
     CohortAnswer: belonging.size_figure,
     OverlapAnswer: belonging.overlap_figure,
+    AtRiskAnswer: at_risk.figure,
 }

@@ -10,6 +10,7 @@ from homeroom import limits
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     LearnerAnswer,
     LifecycleAnswer,
@@ -19,7 +20,7 @@ from homeroom.cohorts.answers import (
     StickinessAnswer,
     wilson,
 )
-from homeroom.cohorts.charts import belonging, words
+from homeroom.cohorts.charts import at_risk, belonging, words
 from homeroom.cohorts.charts.active import RATIOS, SPANS
 from homeroom.cohorts.charts.numbers import Numbers, newest, open_count
 from homeroom.cohorts.charts.scale import pool
@@ -171,4 +172,5 @@ _TABLES: Final[Mapping[type[Answer], Callable[[Any], tuple[Numbers, ...]]]] = {
     CohortAnswer: belonging.size_numbers,
     OverlapAnswer: belonging.overlap_numbers,
     LearnerAnswer: belonging.learner_numbers,
+    AtRiskAnswer: at_risk.numbers,
 }

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer
-from homeroom.cohorts.questions import Condition, Question, Retention
+from homeroom.cohorts.questions import Condition, Question, Retention, risk_words
 from homeroom.cohorts.questions.rule_words import in_words
 
 __all__ = [
@@ -41,6 +41,7 @@ _TITLES = {
     "cohort": "Size by {unit}",
     "overlap": "Overlap of cohorts",
     "learner": "Cohorts of one learner",
+    "at-risk": "Enrolments at risk",
 }
 _SUMMARIES = {
     "lifecycle": "New: first activity ever. Returning: also active the {unit} before. Resurrecting: back after one "
@@ -162,5 +163,6 @@ _TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
     "retention": _retention,
     "members": _definition,
     "cohort": _definition,
+    "at-risk": risk_words.in_words,
 }
 """What depends on more of the question than its period."""
