@@ -19,6 +19,7 @@ from homeroom.analyzer import Dataset, load, open_directory, read, scan
 __all__ = ["warm_kernels"]
 
 _COURSES = ("course-v1:Warm+A+1", "course-v1:Warm+B+1")
+_STANDINGS = ("enrolled", None, "graded", None, "progressed", None, "completed", "passed", "left")
 _XAPI = (
     '{{"id":"6690e6c9-3ef0-4ed3-8b37-7f3964730b{0:02d}","actor":{{"account":{{"homePage":"http://warm","name":"w{0}"}}}},'
     '"verb":{{"id":"http://adlnet.gov/expapi/verbs/completed"}},"object":{{"id":"http://warm/a"}},'
@@ -76,6 +77,8 @@ def _table(events: int) -> pa.Table:
             "course": [_COURSES[i % 2] for i in range(events)],
             "id": [f"e{i}" for i in range(events)],
             "score": rng.random(events),
+            "standing": [_STANDINGS[i % len(_STANDINGS)] for i in range(events)],
+            "progress": rng.random(events),
             "country": pa.array([("DE", None, "FR")[i % 3] for i in learners], pa.string()),
         }
     )
@@ -104,6 +107,8 @@ def _ask_all(data: Dataset) -> None:
         data.overlap(definitions=definitions)
         data.cohort(definitions=definitions, cohort="both", changed="2024-02-01,2024-03-01")
         data.retention(definitions=definitions, cohort="both", compare="days,german")
+    for at_risk in _AT_RISK:
+        data.at_risk(**at_risk)
     [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
     data.learner(definitions=_COHORTS, learner=one)
 
@@ -129,6 +134,12 @@ _COHORTS: dict[str, dict[str, object]] = {
     "list": {"some": {"members": ["0" * 32]}},
     "calendar": {_COURSES[0]: {"start": "2024-02-20"}},
 }
+_PAST = "2024-03-10T12:00:00Z"
+_AT_RISK: tuple[dict[str, object], ...] = (
+    {"quiet_days": 1},
+    {"as_of": _PAST, "filters": ["country=DE", f"course={_COURSES[0]}"], "sort": "course"},
+    {"timezone": "Asia/Kolkata", "sort": "longest-quiet", "breakdown": "country"},
+)
 _SHARED = ("interval", "timezone", "filters", "week_start", "breakdown")
 
 
