@@ -74,6 +74,15 @@ SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
 ROW_GROUP_EVENTS: Final = 1 << 18
 """Events in a row group of a segment on disk."""
+VOIDS_MAX: Final = 100_000_000
+"""Voided ids of a data set: eight bytes each are held."""
+EDGES_MAX: Final = 1_000_000
+"""Edges between the accounts of one learner, those that were taken back included: some 0.5 GB when looked at."""
+JOINED_SEGMENTS_MAX: Final = 8
+"""Segments of events of merged accounts that a question walks through beside the stored ones."""
+OUT_OF_PLACE_ROWS_MAX: Final = 128
+"""Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
+triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500

@@ -3,7 +3,8 @@
 Texts are written as texts (dictionary-encoded), so a file stands on its own and `select verb, count(*) from
 'DIR/history/*.parquet'` works; on reading, each distinct text is looked up once to get the code of this run. Columns
 are read when a question asks for them. Beside it stand an index (each learner's key, and where its events begin) and
-the sorted hashes of the event ids: both could be had from the columns too, but not in a millisecond.
+the sorted hashes of the event ids with the place of each event: all could be had from the columns too, but not in a
+millisecond.
 """
 
 import os
@@ -25,7 +26,7 @@ from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries, Dictionary
 from homeroom.events.model import STANDINGS, TRACKS, Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
-from homeroom.state.history import EVENT_COLUMNS, Segment
+from homeroom.state.history import EVENT_COLUMNS, Places, Segment, places_by_id
 
 __all__ = ["ATTRIBUTE_PREFIX", "SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
 
@@ -103,7 +104,8 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
         os.fsync(file.fileno())
     index = {"key_hi": segment.key_hi, "key_lo": segment.key_lo, "offsets": segment.offsets}
     write_tensors(path.with_suffix(".index"), index)
-    write_tensors(path.with_suffix(".ids"), {"sorted_ids": segment.sorted_ids})
+    ids = {"sorted_ids": segment.sorted_ids, "places": segment.id_places}
+    write_tensors(path.with_suffix(".ids"), ids)
 
 
 class StoredSegment(Segment):
@@ -150,7 +152,18 @@ class StoredSegment(Segment):
     @cached_property
     def sorted_ids(self) -> UInt64s:
         """Hashes of all event ids, sorted."""
-        return read_tensors(self._path.with_suffix(".ids"))["sorted_ids"]
+        return self._ids["sorted_ids"]
+
+    @cached_property
+    def id_places(self) -> npt.NDArray[np.uint32]:
+        """Where the event of each of these ids stands; files of earlier versions do not say."""
+        if "places" in self._ids:
+            return self._ids["places"]
+        return places_by_id(self.columns["id_hash"])[1]
+
+    @cached_property
+    def _ids(self) -> dict[str, npt.NDArray[Any]]:
+        return read_tensors(self._path.with_suffix(".ids"))
 
     @cached_property
     def columns(self) -> "_ParquetColumns":
@@ -160,6 +173,10 @@ class StoredSegment(Segment):
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, of which no more than that need be read."""
         return self.columns.piece(name, first, end)
+
+    def pick(self, name: str, places: Places) -> npt.NDArray[Any]:
+        """Return a column at some places, rising; row groups that hold none of them are not read."""
+        return self.columns.pick(name, places)
 
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
@@ -214,6 +231,18 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         start = int(self._starts[low])
         whole = held[0] if len(held) == 1 else np.concatenate(held)
         return whole[first - start : end - start]
+
+    def pick(self, name: str, places: Places) -> npt.NDArray[Any]:
+        """Return a column at some places, rising."""
+        if name in self._read:
+            return self._read[name][places]
+        picked = np.empty(len(places), _dtype(name))
+        groups = np.searchsorted(self._starts, places, side="right") - 1
+        for group in np.unique(groups).tolist():
+            mine = slice(*np.searchsorted(groups, (group, group + 1)).tolist())
+            with self._lock:
+                picked[mine] = self._held(name, group)[places[mine] - self._starts[group]]
+        return picked
 
     def _held(self, name: str, group: int) -> npt.NDArray[Any]:
         """Return one row group of a column, from the few that were used last or from the file."""

@@ -223,10 +223,16 @@ def values_of(name: str, dictionaries: Dictionaries) -> Sequence[str]:
 
 
 def event_mask(segment: Segment, first: int, end: int, tests: Sequence[Test]) -> Flags | None:
-    """Return which of the events ``first:end`` of a segment pass all tests, uint8; None if there are none."""
-    if not tests:
+    """Return which of the events ``first:end`` of a segment count and pass all tests, uint8; None if all do.
+
+    Hidden events, which were voided or are under another key now, never count.
+    """
+    hidden = segment.hidden
+    low, high = np.searchsorted(hidden, (first, end)).tolist() if len(hidden) else (0, 0)
+    if not tests and low == high:
         return None
     keep = np.ones(end - first, np.uint8)
+    keep[hidden[low:high] - first] = 0
     for test in tests:
         column = segment.piece(test.column, first, end)
         if column is None:

@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.limits import DAYS_PER_WORD, PARTITIONS
+from homeroom.limits import DAYS_PER_WORD, OUT_OF_PLACE_ROWS_MAX, PARTITIONS
 from homeroom.state import fold, index
+from homeroom.state.keys import distinct_keys
 from homeroom.state.running import Run, Task
 
 __all__ = ["ANY", "NO_DAY", "Partition", "RowBatch", "SubjectTable"]
@@ -30,6 +31,14 @@ ANY = "any"
 NO_DAY = np.iinfo(np.int32).max
 _Word = TypeVar("_Word", bound=np.generic)
 _NEVER = np.iinfo(np.int64).min
+_FEW_EVENTS = 256
+"""So few events are looked up before room is made for new rows: most are of rows that there are."""
+_FEW_KEYS = 8
+"""So few keys are looked for one by one where there is no index: making one takes as long as some thirty walks."""
+_PLACED_ROWS = 64
+"""One of so many rows may be out of place, and `OUT_OF_PLACE_ROWS_MAX` at most."""
+_SPARE_ROWS = 64
+"""Room that clustering leaves, so that a few new rows need no copy of all columns."""
 _STEP_ROWS = 1 << 16
 """Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
 
@@ -70,12 +79,21 @@ class Partition:
         # From the last clustering: rows run_starts[i]:run_starts[i + 1] began on run_days[i].
         self.run_days: Int32s = np.empty(0, np.int32)
         self.run_starts: Int64s = np.zeros(1, np.int64)
-        self._displaced: Int64s | None = None  # looked for after a fold, when somebody asks
+        # Looked for after a fold, when somebody asks.
+        self._displaced: Int64s | None = None
+        self._empty: int | None = None
 
     @property
     def clustered_rows(self) -> int:
         """Rows that lie in runs of one first day, but for the displaced ones."""
         return int(self.run_starts[-1])
+
+    @property
+    def empty_rows(self) -> int:
+        """Rows that hold nothing any more: they are of no subject, until an event comes or clustering drops them."""
+        if self._empty is None:
+            self._empty = int(np.count_nonzero(self.start_day[: self.rows] == NO_DAY))
+        return self._empty
 
     @property
     def word_count(self) -> int:
@@ -130,18 +148,31 @@ class Partition:
         return found
 
     def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
-        self.reserve(len(events))
-        self._displaced = None
-        self.rows = index.find_or_add(
-            self.slots,
-            self.key_hi,
-            self.key_lo,
-            self.rows,
-            events,
-            batch.key_hi,
-            batch.key_lo,
-            rows,
-        )
+        if not self._find_few(batch, events, rows):
+            self.reserve(len(events))
+            self._displaced = None
+            self.rows = index.find_or_add(
+                self.slots,
+                self.key_hi,
+                self.key_lo,
+                self.rows,
+                events,
+                batch.key_hi,
+                batch.key_lo,
+                rows,
+            )
+        self._empty = None
+        self._fold_rows(batch, events, rows)
+
+    def _find_few(self, batch: RowBatch, events: Int64s, rows: Int32s) -> bool:
+        """Write the rows of a few events; False, and nothing is done, if they are many or one has no row yet."""
+        if len(events) > _FEW_EVENTS:
+            return False
+        rows[:] = self.find(sealed(batch.key_hi[events]), sealed(batch.key_lo[events]))
+        return bool((rows >= 0).all())
+
+    def _fold_rows(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
+        self._own_columns()
         fold.fold_days(
             rows,
             events,
@@ -158,6 +189,7 @@ class Partition:
             fold.fold_attribute(
                 rows, events, batch.time_ms, codes, batch.ties[name], column, set_ms
             )
+        self._note_moved(rows)
 
     def _fold_tracks(self, batch: RowBatch, events: Int64s, rows: Int32s, tracks: UInt8s) -> None:
         addresses = np.zeros(len(batch.track_names), np.int64)
@@ -177,31 +209,64 @@ class Partition:
             self.set_ms[name] = np.full(len(self.key_hi), _NEVER, np.int64)
         return self.codes[name], self.set_ms[name]
 
+    def clear(self, rows: Int32s) -> None:
+        """Make rows hold nothing, as though no event had ever been folded into them."""
+        self._own_columns()
+        self.start_day[rows], self.last_day[rows] = NO_DAY, -1
+        for words in self.words.values():
+            words[:, rows] = 0
+        for name, codes in self.codes.items():
+            codes[rows], self.set_ms[name][rows] = -1, _NEVER
+        self._empty = None
+        self._note_moved(rows)
+
+    def _own_columns(self) -> None:
+        """Have columns that may be written to, not those of a mapped file."""
+        if not self.start_day.flags.writeable:
+            self._grow(len(self.key_hi))
+
     def cluster(self) -> None:
-        """Sort the rows by first day and trim the columns to them."""
-        rows = self.rows
-        start = self.start_day[:rows]
-        if rows == self.clustered_rows == len(self.key_hi) and not len(self.displaced()):
+        """Sort the rows by first day, drop those that hold nothing, trim the columns: if more than a few need it."""
+        if self._is_in_place():
             return
-        order = np.argsort(start, kind="stable")
-        self.key_hi, self.key_lo = self.key_hi[order], self.key_lo[order]
-        self.start_day, self.last_day = start[order], self.last_day[order]
-        for name, old in self.words.items():
-            new = np.zeros((self.word_count, rows), np.uint64)
-            for word in range(self.word_count):
-                if old[word, :rows].any():
-                    np.take(old[word], order, out=new[word])
-            self.words[name] = new
+        # Rows that hold nothing come last.
+        order = np.argsort(self.start_day[: self.rows], kind="stable")
+        order = order[: self.rows - self.empty_rows]
+        self.rows, room = len(order), len(order) + _SPARE_ROWS
+        self.key_hi = _ordered(self.key_hi, order, room, 0)
+        self.key_lo = _ordered(self.key_lo, order, room, 0)
+        self.start_day = _ordered(self.start_day, order, room, NO_DAY)
+        self.last_day = _ordered(self.last_day, order, room, -1)
+        for name in self.words:
+            self.words[name] = _ordered(self.words[name], order, room, 0)
         for name in self.codes:
-            self.codes[name], self.set_ms[name] = self.codes[name][order], self.set_ms[name][order]
-        self.run_days, starts = np.unique(self.start_day, return_index=True)
-        self.run_starts = np.append(starts, rows).astype(np.int64)
-        self._displaced = None
+            self.codes[name] = _ordered(self.codes[name], order, room, -1)
+            self.set_ms[name] = _ordered(self.set_ms[name], order, room, _NEVER)
+        self.run_days, starts = np.unique(self.start_day[: self.rows], return_index=True)
+        self.run_starts = np.append(starts, self.rows).astype(np.int64)
+        self._displaced, self._empty = np.empty(0, np.int64), 0
         # Rows have moved: the index is made anew when the next event or question looks a key up.
         self.slots = None
 
+    def _is_in_place(self) -> bool:
+        """Say whether few enough rows are out of place, and no more room is kept than that for a few."""
+        allowed = min(OUT_OF_PLACE_ROWS_MAX, self.rows // _PLACED_ROWS)
+        tail = self.rows - self.clustered_rows
+        if tail > allowed or len(self.key_hi) > self.rows + _SPARE_ROWS:
+            return False
+        return tail + len(self.displaced()) <= allowed
+
+    def _note_moved(self, rows: Int32s) -> None:
+        """Look again at which of some rows are out of place, where the others are known."""
+        if self._displaced is not None:
+            touched = np.unique(rows[rows < self.clustered_rows]).astype(np.int64)
+            placed = self.run_days[np.searchsorted(self.run_starts, touched, side="right") - 1]
+            others = np.setdiff1d(self._displaced, touched, assume_unique=True)
+            moved = touched[self.start_day[touched] != placed]
+            self._displaced = np.sort(np.concatenate([others, moved]))
+
     def displaced(self) -> Int64s:
-        """Rows below ``clustered_rows`` whose first day has become earlier since the clustering."""
+        """Rows below ``clustered_rows`` that have another first day than at the clustering, or hold nothing now."""
         if self._displaced is None:
             placed = np.repeat(self.run_days, np.diff(self.run_starts))
             self._displaced = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
@@ -210,9 +275,21 @@ class Partition:
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""
         found = np.empty(len(key_hi), np.int32)
+        if self.slots is None and len(key_hi) <= _FEW_EVENTS:
+            keys = distinct_keys([(key_hi, key_lo)])
+            if len(keys[0]) <= _FEW_KEYS:
+                for hi, lo in zip(*keys, strict=True):
+                    found[(key_hi == hi) & (key_lo == lo)] = self._row_of(hi, lo)
+                return found
         self._index(self.rows)
         index.find_rows(self.slots, sealed(self.key_hi), sealed(self.key_lo), key_hi, key_lo, found)
         return found
+
+    def _row_of(self, hi: np.uint64, lo: np.uint64) -> int:
+        """Return the row of a key, -1 if it has none, without an index."""
+        places = np.flatnonzero(self.key_lo[: self.rows] == lo)
+        places = places[self.key_hi[places] == hi]
+        return int(places[0]) if len(places) else -1
 
     def check_invariants(self) -> None:
         """Assert what must hold between any two folds."""
@@ -227,11 +304,20 @@ class Partition:
             assert not (words[:, :rows] >> np.uint64(DAYS_PER_WORD)).any(), (
                 "the top bit stays clear"
             )
-        if rows:
-            word, bit = np.divmod(self.start_day[:rows], DAYS_PER_WORD)
-            held = any_words[word - self.first_word, np.arange(rows)] >> bit.astype(np.uint64)
+        empty = self.start_day[:rows] == NO_DAY
+        assert not any_words[:, empty].any(), "a row without a first day holds nothing"
+        assert (self.last_day[:rows][empty] == -1).all()
+        assert all((codes[:rows][empty] == -1).all() for codes in self.codes.values())
+        assert self.empty_rows == empty.sum()
+        there = np.flatnonzero(~empty)
+        if len(there):
+            word, bit = np.divmod(self.start_day[there], DAYS_PER_WORD)
+            held = any_words[word - self.first_word, there] >> bit.astype(np.uint64)
             assert (held & np.uint64(1)).all(), "the first day is an active day"
-            assert (self.last_day[:rows] >= self.start_day[:rows]).all()
+            assert (self.last_day[there] >= self.start_day[there]).all()
+        placed = np.repeat(self.run_days, np.diff(self.run_starts))
+        moved = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
+        assert np.array_equal(self.displaced(), moved)
 
 
 class SubjectTable:
@@ -242,8 +328,8 @@ class SubjectTable:
 
     @property
     def rows(self) -> int:
-        """Number of subjects."""
-        return sum(p.rows for p in self.partitions)
+        """Number of subjects: rows that hold something."""
+        return sum(p.rows - p.empty_rows for p in self.partitions)
 
     @property
     def size_bytes(self) -> int:
@@ -284,6 +370,14 @@ class SubjectTable:
 
         run([task(p) for p in range(PARTITIONS) if starts[p] < starts[p + 1]])
 
+    def clear(self, key_hi: UInt64s, key_lo: UInt64s) -> None:
+        """Make the rows of some keys hold nothing; keys that have no row are passed over."""
+        numbers = key_hi >> fold.PARTITION_SHIFT
+        for number in np.unique(numbers).tolist():
+            mine, partition = numbers == number, self.partitions[number]
+            rows = partition.find(sealed(key_hi[mine]), sealed(key_lo[mine]))
+            partition.clear(np.unique(rows[rows >= 0]))
+
     def forget_attribute(self, name: str) -> None:
         """Drop an attribute of all rows."""
         for partition in self.partitions:
@@ -304,4 +398,17 @@ def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: int) -> npt.NDAr
         for word in range(old.shape[0]):
             if old[word, :rows].any():
                 new[word, :rows] = old[word, :rows]
+    return new
+
+
+def _ordered(old: npt.NDArray[_Word], order: Int64s, room: int, fill: int) -> npt.NDArray[_Word]:
+    """Return some rows of a column in an order, with room for more."""
+    shape = (*old.shape[:-1], room)
+    new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
+    if old.ndim == 1:
+        np.take(old, order, out=new[: len(order)])
+    else:
+        for word in range(old.shape[0]):
+            if old[word].any():
+                np.take(old[word], order, out=new[word, : len(order)])
     return new
