@@ -104,7 +104,10 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
         os.fsync(file.fileno())
     index = {"key_hi": segment.key_hi, "key_lo": segment.key_lo, "offsets": segment.offsets}
     write_tensors(path.with_suffix(".index"), index)
-    ids = {"sorted_ids": segment.sorted_ids, "places": segment.id_places}
+    ids: dict[str, npt.NDArray[Any]] = {
+        "sorted_ids": segment.sorted_ids,
+        "places": segment.id_places,
+    }
     write_tensors(path.with_suffix(".ids"), ids)
 
 
@@ -116,16 +119,16 @@ class StoredSegment(Segment):
 
     _path: Path
     _dictionaries: Dictionaries
-    _entry: SegmentEntry
+    entry: SegmentEntry
 
     def __init__(self, path: Path, dictionaries: Dictionaries, entry: SegmentEntry) -> None:
         # A segment is frozen, so what it is made of goes in by this door.
         self.__dict__.update(min_ms=entry.min_ms, max_ms=entry.max_ms)
-        self.__dict__.update(_path=path, _dictionaries=dictionaries, _entry=entry)
+        self.__dict__.update(_path=path, _dictionaries=dictionaries, entry=entry)
 
     def __len__(self) -> int:
         """Return the number of events."""
-        return self._entry.events
+        return self.entry.events
 
     @cached_property
     def _index(self) -> dict[str, npt.NDArray[Any]]:

@@ -273,7 +273,8 @@ def _unseen_subjects(segment: Segment) -> Int64s:
     """Return the subjects of a segment whose events are all hidden, rising."""
     subjects = np.searchsorted(segment.offsets, segment.hidden, side="right") - 1
     which, counts = np.unique(subjects, return_counts=True)
-    return which[counts == segment.offsets[which + 1] - segment.offsets[which]]
+    found: Int64s = which[counts == segment.offsets[which + 1] - segment.offsets[which]]
+    return found
 
 
 def _others(keys: UInt64s, left_out: Int64s) -> UInt64s:

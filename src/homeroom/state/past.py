@@ -59,6 +59,11 @@ class Veil:
     moved: Places
     span: Span | None
 
+    @classmethod
+    def nothing(cls, segment: Segment) -> "Veil":
+        """Return the veil of a segment of which all is seen."""
+        return cls(NO_PLACES, NO_PLACES, (segment.min_ms, segment.max_ms))
+
     @property
     def hidden(self) -> Places:
         """All places that questions do not see."""
@@ -189,9 +194,9 @@ class History:
         voided = places_of_ids(segment, self.voids)
         subjects = find_sorted(segment.key_hi, segment.key_lo, *self.identities.moved[:2])
         moved = places_of_subjects(segment, subjects[subjects >= 0])
-        whole = Veil(NO_PLACES, moved, (segment.min_ms, segment.max_ms))
         self.stored.append(kept)
-        self.veils.append(_voided_too(segment, whole, voided))
+        veil = replace(Veil.nothing(segment), moved=moved)
+        self.veils.append(_voided_too(segment, veil, voided))
         visible = without_places(moved, voided)
         if len(visible):
             self._join(self._renamed(picked_events(segment, visible)))
@@ -330,11 +335,11 @@ def _voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:
     voided, span = with_places(veil.voided, places), veil.span
     times = segment.pick("time_ms", places)
     if span is not None and not (span[0] < times.min() and times.max() < span[1]):
-        span = _spanwithout_places(segment, voided)
+        span = _span_without(segment, voided)
     return Veil(voided, veil.moved, span)
 
 
-def _spanwithout_places(segment: Segment, voided: Places) -> Span | None:
+def _span_without(segment: Segment, voided: Places) -> Span | None:
     """Return the time of the first and the last event that is not voided."""
     if len(voided) == len(segment):
         return None
