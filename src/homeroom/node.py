@@ -45,6 +45,8 @@ class Node:
         assert self.door is not None, "a node without a door takes no events"
         admitted = self.door.admit(decoded, source)
         self.state.fold(admitted.batch)
+        if decoded.voided:
+            self.state.void(self.door.id_hashes(decoded.voided))
         # The door returns the codec's rejects too.
         self.tally.decoded += len(admitted.batch)
         self.tally.rejected.update(reject.reason.value for reject in admitted.rejects)
@@ -62,6 +64,7 @@ class Node:
             events_rejected=rejected.total(),
             rejected_by_reason=dict(rejected.most_common()),
             conflicts=(before.conflicts or 0) + counts.conflicts,
+            events_voided=self.state.history.voided_events,
             learners=self.state.learners.rows,
             first_event=None if span is None else format_instant(span[0]),
             last_event=None if span is None else format_instant(span[1]),

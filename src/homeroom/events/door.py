@@ -145,6 +145,11 @@ class Door:
             columns = columns.where(verdicts.kept)
         return Admitted(self._batch(columns), rejects)
 
+    def id_hashes(self, ids: Sequence[str]) -> UInt64s:
+        """Return what ``EventBatch.id_hash`` of the events with these ids is: uint64 of shape (n,), 0 for no id."""
+        found = digests.hash_ids(buffers(large_strings(ids)), self._id_key)
+        return sealed(digests.id_hashes(*found))
+
     def _screen(self, raw: RawEvents, verdicts: Verdicts) -> Screened:
         """Bring every column to its form behind the door, and refuse what breaks a rule."""
         count = len(raw)

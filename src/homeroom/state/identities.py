@@ -56,7 +56,7 @@ class Identities:
 
     def __bool__(self) -> bool:
         """Return whether any edge is known, or taken back."""
-        return self._changed or any(one is not None and len(one) for one in self._written)
+        return any(self.size)
 
     @cached_property
     def _known(self) -> "_Groups":
@@ -90,6 +90,14 @@ class Identities:
         least = self._known.least
         names = sorted(least)
         return Renamed(*halves(names), *halves([least[name] for name in names]))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of edges that are known, and of ids of edges that hold no longer."""
+        if self._changed:
+            return len(self._known.edges), len(self._known.gone)
+        edges, taken_back = self._written
+        return (0 if edges is None else len(edges), 0 if taken_back is None else len(taken_back))
 
     @property
     def edges(self) -> npt.NDArray[np.uint64]:

@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.errors import InputError
@@ -45,6 +46,7 @@ __all__ = ["Change", "History", "Veil", "Veiled"]
 
 Span: TypeAlias = tuple[int, int]
 """Time of a first and a last event."""
+Flags: TypeAlias = npt.NDArray[np.bool_]
 NO_IDS: UInt64s = sealed(np.empty(0, np.uint64))
 
 
@@ -145,6 +147,11 @@ class History:
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
         self._forget_shown()
 
+    @property
+    def facts(self) -> tuple[int, int, int]:
+        """Numbers of voided ids, of edges, and of edges that hold no longer: sets that only grow."""
+        return len(self.voids), *self.identities.size
+
     # --- what there is -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -170,6 +177,20 @@ class History:
         """Time of the first and the last event that questions see, None if there is none."""
         spans = [veil.span for veil in self.veils if veil.span is not None]
         return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else None
+
+    def have_ids(self, id_hashes: UInt64s) -> Flags:
+        """Return which ids any event has, given by their hashes, voided or not: bool of the shape of these."""
+        found = np.zeros(len(id_hashes), np.bool_)
+        for segment in self.stored:
+            found |= are_in(segment.sorted_ids, id_hashes)
+        return found
+
+    def have_keys(self, keys: Keys) -> Flags:
+        """Return which raw keys any event has, voided or not, bool of shape (n,)."""
+        found = np.zeros(len(keys[0]), np.bool_)
+        for segment in self.stored:
+            found |= find_sorted(segment.key_hi, segment.key_lo, *keys) >= 0
+        return found
 
     def as_shown(self, batch: EventBatch) -> EventBatch:
         """Return those events of a batch that are not voided, under the keys that their learners go under."""
