@@ -170,6 +170,8 @@ class DataDirectory:
         stored = [_opened(history, entry, dictionaries) for entry in manifest.segments]
         if manifest.past:
             joined = [_opened(folder, manifest.joined, dictionaries)] if manifest.joined else []
+            for one in joined:
+                one.hold()
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
@@ -337,7 +339,7 @@ class DataDirectory:
             dictionaries.attribute(attribute).codes(texts, len(texts))
 
 
-def _opened(folder: Path, entry: SegmentEntry, dictionaries: Dictionaries) -> Segment:
+def _opened(folder: Path, entry: SegmentEntry, dictionaries: Dictionaries) -> StoredSegment:
     """Return a segment on disk. Raises `DataDirectoryError` if a file of it is missing or cut off."""
     entry.check(folder)
     return StoredSegment(folder / entry.name, dictionaries, entry)

@@ -171,7 +171,18 @@ class StoredSegment(Segment):
     @cached_property
     def columns(self) -> "_ParquetColumns":
         """The columns, each read at its first use."""
-        return _ParquetColumns(self._path, self._dictionaries, len(self))
+        return _ParquetColumns(self._path, self._dictionaries, len(self), self._path)
+
+    def hold(self) -> None:
+        """Open all files now, for a segment that a later load replaces: what was opened keeps its answers."""
+        _ = self._index, self._ids
+        try:
+            whole = pa.memory_map(str(self._path)).read_buffer()
+        except OSError as error:
+            raise DataDirectoryError(
+                f"{self._path} cannot be read: {error.strerror or error}. {_ADVICE}"
+            ) from error
+        self.__dict__["columns"] = _ParquetColumns(self._path, self._dictionaries, len(self), whole)
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, of which no more than that need be read."""
@@ -185,11 +196,14 @@ class StoredSegment(Segment):
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     """The columns of a Parquet file: a whole one is read at its first use and kept; of pieces, the last few groups."""
 
-    def __init__(self, path: Path, dictionaries: Dictionaries, events: int) -> None:
+    def __init__(
+        self, path: Path, dictionaries: Dictionaries, events: int, source: Path | pa.Buffer
+    ) -> None:
         self._path = path
+        self._source = source
         self._dictionaries = dictionaries
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(self._opened()) as file:
                 schema, self._metadata = file.schema_arrow, file.metadata
         except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
@@ -259,6 +273,9 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         self._last.move_to_end((name, group))
         return found
 
+    def _opened(self) -> Path | pa.BufferReader:
+        return self._source if isinstance(self._source, Path) else pa.BufferReader(self._source)
+
     def _load(self, name: str) -> npt.NDArray[Any]:
         values = np.empty(self._rows, _dtype(name))
         self._decode(name, range(self._metadata.num_row_groups), values)
@@ -272,7 +289,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         end = 0
         try:
             with pq.ParquetFile(
-                self._path,
+                self._opened(),
                 metadata=self._metadata,
                 read_dictionary=[written] if is_text else None,
                 page_checksum_verification=True,
