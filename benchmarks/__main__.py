@@ -23,6 +23,7 @@ NAMES = (
     "history",
     "scaling",
     "startup",
+    "past",
 )
 
 
