@@ -26,6 +26,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "analyze": ("homeroom.cli.analyze", "Read event files and show who came back, at a glance."),
     "query": ("homeroom.cli.query", "Ask one question: retention, lifecycle, stickiness, active."),
     "load": ("homeroom.cli.load", "Add event files to a data directory that answers at once."),
+    "void": ("homeroom.cli.void", "Take events out of a data directory by their ids."),
+    "identities": (
+        "homeroom.cli.identities",
+        "Say which accounts of a data directory are one learner.",
+    ),
     "generate": (
         "homeroom.cli.generate",
         "Write events of made-up learners, for trying and testing.",
