@@ -80,7 +80,7 @@ EDGES_MAX: Final = 1_000_000
 """Edges between the accounts of one learner, those that were taken back included: some 0.5 GB when looked at."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
-OUT_OF_PLACE_ROWS_MAX: Final = 128
+OUT_OF_PLACE_ROWS_MAX: Final = 512
 """Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
 triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
 

@@ -32,13 +32,13 @@ NO_DAY = np.iinfo(np.int32).max
 _Word = TypeVar("_Word", bound=np.generic)
 _NEVER = np.iinfo(np.int64).min
 _FEW_EVENTS = 256
-"""So few events are looked up before room is made for new rows: most are of rows that there are."""
+"""After so few events it is looked again at their own rows only, which of them are out of place."""
 _FEW_KEYS = 8
 """So few keys are looked for one by one where there is no index: making one takes as long as some thirty walks."""
 _PLACED_ROWS = 64
 """One of so many rows may be out of place, and `OUT_OF_PLACE_ROWS_MAX` at most."""
 _SPARE_ROWS = 64
-"""Room that clustering leaves, so that a few new rows need no copy of all columns."""
+"""Room that clustering leaves, and a 128th of the rows, so that a few new rows need no copy of all columns."""
 _STEP_ROWS = 1 << 16
 """Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
 
@@ -103,8 +103,9 @@ class Partition:
     def reserve(self, more: int) -> None:
         """Make room for ``more`` rows, in the columns and in the index."""
         needed = self.rows + more
-        if needed > len(self.key_hi) or not self.key_hi.flags.writeable:
+        if needed > len(self.key_hi):
             self._grow(max(needed, 2 * len(self.key_hi), 64))
+        self._own_columns()
         self._index(needed)
 
     def _index(self, rows: int) -> None:
@@ -148,31 +149,21 @@ class Partition:
         return found
 
     def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
-        if not self._find_few(batch, events, rows):
-            self.reserve(len(events))
-            self._displaced = None
-            self.rows = index.find_or_add(
-                self.slots,
-                self.key_hi,
-                self.key_lo,
-                self.rows,
-                events,
-                batch.key_hi,
-                batch.key_lo,
-                rows,
-            )
+        more = self._new_rows_max(batch, events)
+        self.reserve(more)
+        self.rows = index.find_or_add(
+            self.slots,
+            self.key_hi,
+            self.key_lo,
+            self.rows,
+            events,
+            batch.key_hi,
+            batch.key_lo,
+            rows,
+        )
         self._empty = None
-        self._fold_rows(batch, events, rows)
-
-    def _find_few(self, batch: RowBatch, events: Int64s, rows: Int32s) -> bool:
-        """Write the rows of a few events; False, and nothing is done, if they are many or one has no row yet."""
         if len(events) > _FEW_EVENTS:
-            return False
-        rows[:] = self.find(sealed(batch.key_hi[events]), sealed(batch.key_lo[events]))
-        return bool((rows >= 0).all())
-
-    def _fold_rows(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
-        self._own_columns()
+            self._displaced = None
         fold.fold_days(
             rows,
             events,
@@ -190,6 +181,19 @@ class Partition:
                 rows, events, batch.time_ms, codes, batch.ties[name], column, set_ms
             )
         self._note_moved(rows)
+
+    def _new_rows_max(self, batch: RowBatch, events: Int64s) -> int:
+        """Return for how many new rows there must be room.
+
+        Few events among many rows are looked up first, where there is no room for all: most are of rows that there
+        are, and more room means a copy of all columns.
+        """
+        more = len(events)
+        if self.rows + more <= len(self.key_hi) or more > max(_FEW_EVENTS, self.rows >> 4):
+            return more
+        keys = sealed(batch.key_hi[events]), sealed(batch.key_lo[events])
+        new = self.find(*keys) < 0
+        return len(distinct_keys([(keys[0][new], keys[1][new])])[0])
 
     def _fold_tracks(self, batch: RowBatch, events: Int64s, rows: Int32s, tracks: UInt8s) -> None:
         addresses = np.zeros(len(batch.track_names), np.int64)
@@ -232,7 +236,7 @@ class Partition:
         # Rows that hold nothing come last.
         order = np.argsort(self.start_day[: self.rows], kind="stable")
         order = order[: self.rows - self.empty_rows]
-        self.rows, room = len(order), len(order) + _SPARE_ROWS
+        self.rows, room = len(order), len(order) + _spare(len(order))
         self.key_hi = _ordered(self.key_hi, order, room, 0)
         self.key_lo = _ordered(self.key_lo, order, room, 0)
         self.start_day = _ordered(self.start_day, order, room, NO_DAY)
@@ -245,14 +249,15 @@ class Partition:
         self.run_days, starts = np.unique(self.start_day[: self.rows], return_index=True)
         self.run_starts = np.append(starts, self.rows).astype(np.int64)
         self._displaced, self._empty = np.empty(0, np.int64), 0
-        # Rows have moved: the index is made anew when the next event or question looks a key up.
+        # Rows have moved.
         self.slots = None
+        self._index(self.rows)
 
     def _is_in_place(self) -> bool:
         """Say whether few enough rows are out of place, and no more room is kept than that for a few."""
         allowed = min(OUT_OF_PLACE_ROWS_MAX, self.rows // _PLACED_ROWS)
         tail = self.rows - self.clustered_rows
-        if tail > allowed or len(self.key_hi) > self.rows + _SPARE_ROWS:
+        if tail > allowed or len(self.key_hi) > self.rows + _spare(self.rows):
             return False
         return tail + len(self.displaced()) <= allowed
 
@@ -387,6 +392,10 @@ class SubjectTable:
     def cluster(self, run: Run) -> None:
         """Cluster every partition by first day."""
         run([p.cluster for p in self.partitions if p.rows])
+
+
+def _spare(rows: int) -> int:
+    return _SPARE_ROWS + (rows >> 7)
 
 
 def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: int) -> npt.NDArray[_Word]:
