@@ -43,7 +43,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.state.history import Segment
 from homeroom.state.running import Run
 from homeroom.state.state import State
-from homeroom.state.table import Partition
+from homeroom.state.table import FAMILIES, Partition
 from homeroom.state.zones import load_zone
 
 __all__ = ["DataDirectory", "Manifest", "key_check"]
@@ -163,6 +163,9 @@ class DataDirectory:
             StoredSegment(self.path / "history" / entry.name, dictionaries, entry)
             for entry in manifest.segments
         ]
+        if any(part.rows and not part.owners for part in state.enrolments.partitions):
+            # Written before enrolments knew their learners and how they stand.
+            state.refold()
         return state
 
     @contextmanager
@@ -331,8 +334,9 @@ def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
         "run_starts": partition.run_starts,
     }
     arrays |= {f"words/{name}": words[:, :rows] for name, words in partition.words.items()}
-    arrays |= {f"codes/{name}": codes[:rows] for name, codes in partition.codes.items()}
-    arrays |= {f"set_ms/{name}": set_ms[:rows] for name, set_ms in partition.set_ms.items()}
+    for family in FAMILIES:
+        columns: Mapping[str, npt.NDArray[Any]] = getattr(partition, family)
+        arrays |= {f"{family}/{name}": column[:rows] for name, column in columns.items()}
     return arrays
 
 

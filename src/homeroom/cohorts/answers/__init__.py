@@ -16,13 +16,31 @@ from homeroom.cohorts.answers.attendance import (
     Series,
     StickinessAnswer,
 )
+from homeroom.cohorts.answers.belonging import (
+    SUPPRESSED,
+    Change,
+    CohortAnswer,
+    LearnerAnswer,
+    MembersAnswer,
+    Membership,
+    OverlapAnswer,
+)
+from homeroom.cohorts.answers.finding import Finding
 
 __all__ = [
+    "SUPPRESSED",
     "ActiveAnswer",
     "Answer",
+    "Change",
+    "CohortAnswer",
     "Counts",
+    "Finding",
     "Flags",
+    "LearnerAnswer",
     "LifecycleAnswer",
+    "MembersAnswer",
+    "Membership",
+    "OverlapAnswer",
     "Rates",
     "RetentionAnswer",
     "Series",
