@@ -25,7 +25,7 @@ from homeroom.state.running import Run
 from homeroom.state.state import State
 from homeroom.state.zones import Zone, local_days
 
-__all__ = ["MOST_MS", "Block", "CourseEvents", "by_hand", "gather"]
+__all__ = ["MOST_MS", "Block", "CourseEvents", "added", "by_hand", "gather"]
 
 MOST_MS: Final = 1_000 * VIDEO_SECONDS_MAX
 _FORUM, _VIDEO, _PROBLEM = (TRACKS.index(name) for name in ("forum", "video", "problem"))
@@ -112,6 +112,12 @@ def by_hand(
 
     run([partial(task, number) for number in range(count)])
     return hands
+
+
+def added(counts: Sequence[npt.NDArray[Any]]) -> Int64s:
+    """Add up what the workers counted, int64."""
+    total: Int64s = np.add.reduce(counts, axis=0, dtype=np.int64)
+    return total
 
 
 class _Found:
@@ -300,7 +306,8 @@ def _joined(found: Sequence[_Found], run: Run) -> CourseEvents:
     """Put together what the workers found; number activities and sections within the course run."""
 
     def any_of(name: str) -> UInt8s:
-        return np.maximum.reduce([getattr(one, name) for one in found])
+        most: UInt8s = np.maximum.reduce([getattr(one, name) for one in found])
+        return most
 
     seen, sections = any_of("seen"), any_of("sections")
     activities = np.flatnonzero(seen)

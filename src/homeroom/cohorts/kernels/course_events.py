@@ -65,7 +65,7 @@ def fill_acts(places, verbs, tracks, codes, forum, acts):
     """Fill ``acts``, uint8, with ``codes[verb + 1]``; posting and reading count where the track is the forum's."""
     for i in range(len(places)):
         act = codes[verbs[places[i]] + 1]
-        if (act == _POSTED or act == _READ) and tracks[places[i]] != forum:
+        if _POSTED <= act <= _READ and tracks[places[i]] != forum:
             act = 0
         acts[i] = act
 
