@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 _PAUSED, _PLAYED, _ANSWERED, _POSTED, _READ = 1, 5, 6, 7, 8
+_TIME_MS_MAX = 24 * 86_400_000
+"""An answer that took longer than 24 days has no time: the page was left open, and the number would not fit."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -100,8 +102,8 @@ def fill_payload(acts, places, positions, answers, most_ms, first, second):
         elif act == _ANSWERED:
             if len(answer):
                 first[i] = answer[place]
-            if len(duration_ms):
-                second[i] = np.int32(min(duration_ms[place], np.int64(2_147_483_647)))
+            if len(duration_ms) and duration_ms[place] <= _TIME_MS_MAX:
+                second[i] = duration_ms[place]
 
 
 @numba.njit(cache=True, nogil=True)
