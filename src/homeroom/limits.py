@@ -92,8 +92,8 @@ COHORTS_MAX: Final = 1_000
 """Cohorts of one file of definitions, and lists, and calendars."""
 LIST_MEMBERS_MAX: Final = 10_000_000
 """Members of one static list."""
-COHORT_FILE_BYTES_MAX: Final = 16 << 20
-"""A file of definitions is written by people."""
+WRITTEN_FILE_BYTES_MAX: Final = 16 << 20
+"""A file of questions or of definitions is written by people."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64

@@ -54,7 +54,7 @@ from homeroom.errors import QuestionError
 from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.state import State
-from homeroom.state.table import Partition
+from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import DAY_MS, Zone, load_zone, local_days
 
 __all__ = ["Evaluation", "Evaluator"]
@@ -122,6 +122,8 @@ class Evaluator:
     def on_days(self, names: Sequence[str], days: Sequence[int]) -> list[Evaluation]:
         """Return the members on each of several days, with one walk through history for all."""
         rules = [self._definitions.cohort(name).rule for name in names]
+        for name, rule in zip(names, rules, strict=True):
+            self._check(name, rule)
         self._find([(leaf, day) for rule in rules for leaf in self._leaves(rule) for day in days])
         return [
             Evaluation(
@@ -131,6 +133,36 @@ class Evaluator:
             )
             for day in days
         ]
+
+    def _check(self, name: str, rule: Rule) -> None:
+        """Raise `QuestionError` with the name of the cohort whose rule asks for what the data do not have."""
+        for leaf in leaves(rule):
+            if isinstance(leaf, InCohort):
+                self._check(leaf.name, self._definitions.cohort(leaf.name).rule)
+                continue
+            try:
+                self._check_leaf(leaf)
+            except QuestionError as error:
+                raise QuestionError(f"cohort.{name}: {error}") from None
+
+    def _check_leaf(self, leaf: Rule) -> None:
+        match leaf:
+            case Attribute():
+                if not self._selection((leaf.condition,)).learners:
+                    raise QuestionError(
+                        f"attribute = '{leaf.condition}' is about events, not about learners; "
+                        f"write did = '{leaf.condition}'"
+                    )
+            case Steps():
+                for step in leaf.steps:
+                    self._events(step)
+            case Result():
+                self._events((*leaf.where, leaf.condition))
+            case DidThenNot():
+                self._events(leaf.where)
+                self._events(leaf.then_not)
+            case Did() | First() | Stopped():
+                self._events(leaf.where)
 
     def holds(self, rule: Rule, day: int) -> Members:
         """Return for whom a rule holds on a day; its leaves must have been asked for before."""
@@ -256,12 +288,20 @@ class Evaluator:
 
     def _of_days(self, part: _Days) -> Members:
         tracks = self._selection(part.where).tracks
+        once = (part.low, part.high) == (1, _MANY)
+        if tracks is None and part.stretch.first <= self._first_day:
+            # From the very beginning on, any activity is a first day that is early enough.
+            if once:
+                return existing(self._state.learners, part.stretch.end - 1)
+            if part.high == 0:
+                everyone = existing(self._state.learners, NO_DAY)
+                return everyone - existing(self._state.learners, part.stretch.end - 1)
 
         def choose(partition: Partition) -> UInt64s:
             found = np.zeros((partition.rows + 63) // 64, np.uint64)
             words = track_words(partition, tracks)
             pieces = _pieces(part.stretch, partition)
-            if (part.low, part.high) == (1, _MANY):
+            if once:
                 kernels.any_active_day(words, partition.rows, pieces, found)
             else:
                 bounds = (part.low, part.high)
@@ -285,10 +325,6 @@ class Evaluator:
 
     def _of_attribute(self, condition: Condition) -> Members:
         selection = self._selection((condition,))
-        if not selection.learners:
-            raise QuestionError(
-                f"attribute = '{condition}' is about events, not about learners; write did = '{condition}'"
-            )
 
         def choose(partition: Partition) -> UInt64s:
             mask = partition_mask(partition, selection)

@@ -16,13 +16,29 @@ from homeroom.cohorts.answers.attendance import (
     Series,
     StickinessAnswer,
 )
+from homeroom.cohorts.answers.belonging import (
+    SUPPRESSED,
+    Change,
+    CohortAnswer,
+    LearnerAnswer,
+    MembersAnswer,
+    Membership,
+    OverlapAnswer,
+)
 
 __all__ = [
+    "SUPPRESSED",
     "ActiveAnswer",
     "Answer",
+    "Change",
+    "CohortAnswer",
     "Counts",
     "Flags",
+    "LearnerAnswer",
     "LifecycleAnswer",
+    "MembersAnswer",
+    "Membership",
+    "OverlapAnswer",
     "Rates",
     "RetentionAnswer",
     "Series",

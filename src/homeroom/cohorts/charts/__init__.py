@@ -14,11 +14,13 @@ from typing import Any, Final
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    CohortAnswer,
     LifecycleAnswer,
+    OverlapAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import active, belonging, heatmap, lifecycle, stickiness
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -76,4 +78,6 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     LifecycleAnswer: lifecycle.figure,
     StickinessAnswer: stickiness.figure,
     ActiveAnswer: active.figure,
+    CohortAnswer: belonging.size_figure,
+    OverlapAnswer: belonging.overlap_figure,
 }

@@ -143,8 +143,15 @@ class Question(
         return data
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the question as plain data, without what is at its default; `parse_question` reads it back."""
-        written: dict[str, Any] = msgspec.to_builtins(self)
+        """Write the question as plain data, without what is at its default; `parse_question` reads it back.
+
+        Of the definitions, those that the question names are written.
+        """
+        used = self
+        if self.definitions is not None:
+            definitions = self.definitions.only(self.cohorts_named())
+            used = msgspec.structs.replace(self, definitions=definitions)
+        written: dict[str, Any] = msgspec.to_builtins(used)
         defaults = msgspec.to_builtins(type(self)())
         return {
             key: value

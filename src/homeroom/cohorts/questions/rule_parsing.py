@@ -135,6 +135,9 @@ def _conditions(value: object, place: str) -> Conditions:
         raise QuestionError(
             f"{place} is {value!r}; write a condition such as 'verb=played', or 'any'"
         ) from None
+    except QuestionError as error:
+        said = str(error)
+        raise QuestionError(said if said.startswith(place) else f"{place}: {said}") from None
     if not found:
         raise QuestionError(
             f"{place} is empty; write a condition such as 'verb=played', or 'any' for any activity"
