@@ -101,9 +101,7 @@ def drawn(draw: st.DrawFn) -> tuple[str, dt.date, list[list[CourseEvent]]]:
     kinds = (video_events, problem_events, other_events, standing_events)
     chosen = draw(st.sets(st.sampled_from(range(4)), min_size=1))
     events = draw(
-        st.lists(
-            st.one_of([kinds[i](around_ms) for i in sorted(chosen)]), min_size=1, max_size=60
-        )
+        st.lists(st.one_of([kinds[i](around_ms) for i in sorted(chosen)]), min_size=1, max_size=60)
     )
     portions: list[list[CourseEvent]] = [[], [], []]
     count = draw(st.sampled_from((1, 2, 3)))

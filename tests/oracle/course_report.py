@@ -438,7 +438,9 @@ def _problem(run: Run, name: str, answers: list[CourseEvent]) -> Figures:
     first = [results[0] for results in tries.values() if results[0] is not None]
     known = [results for results in tries.values() if any(r is not None for r in results)]
     right = [results.index(True) + 1 for results in known if True in results]
-    took = [e.duration_ms for e in answers if e.duration_ms is not None and e.duration_ms <= 24 * DAY_MS]
+    took = [
+        e.duration_ms for e in answers if e.duration_ms is not None and e.duration_ms <= 24 * DAY_MS
+    ]
     scores = []
     for own in run.learners(e for e in answers if e.score is not None).values():
         scores.append(max(e.score for e in own if e.time_ms == own[-1].time_ms))
@@ -494,9 +496,15 @@ def _grades(run: Run) -> Figures:
     completed = passed = failed = 0
     for own in run.learners(e for e in run.events if run.date(e) < run.end).values():
         about = [e for e in own if e.standing not in ("none", "enrolled", "left")]
-        graded = [(e.time_ms, e.score) for e in about if e.standing != "progressed" and e.score is not None]
+        graded = [
+            (e.time_ms, e.score)
+            for e in about
+            if e.standing != "progressed" and e.score is not None
+        ]
         shares = [(e.time_ms, e.progress) for e in about if e.progress is not None]
-        verdicts = [(e.time_ms, e.standing == "failed") for e in about if e.standing in ("passed", "failed")]
+        verdicts = [
+            (e.time_ms, e.standing == "failed") for e in about if e.standing in ("passed", "failed")
+        ]
         grades += [max(graded)[1]] if graded else []
         progress += [max(shares)[1]] if shares else []
         completed += any(e.standing == "completed" for e in about)

@@ -51,6 +51,8 @@ __all__ = ["DataDirectory", "Manifest", "key_check"]
 FORMAT = 1
 _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
+_KINDS = ("verb", "activity", "course", "section", "answer")
+"""Dictionaries beside those of attributes."""
 _FOLDERS = ("history", "state", "rejects")
 _OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|ndjson)")
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
@@ -296,8 +298,11 @@ class DataDirectory:
         if isal_zlib.crc32(written) != manifest.dictionaries_crc:
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         values = json.loads(written)
-        for kind in ("verb", "activity", "course"):
-            getattr(dictionaries, kind).codes(values[kind], len(values[kind]))
+        for kind in _KINDS:
+            texts = values.get(
+                kind, ()
+            )  # a directory of an earlier version has no sections and no answers
+            getattr(dictionaries, kind).codes(texts, len(texts))
         dictionaries.refused.update(values["refused"])
         for attribute, texts in values["attributes"].items():
             dictionaries.attribute(attribute).codes(texts, len(texts))
@@ -310,9 +315,7 @@ def key_check(key: bytes) -> str:
 
 def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
     return {
-        "verb": dictionaries.verb.values,
-        "activity": dictionaries.activity.values,
-        "course": dictionaries.course.values,
+        **{kind: getattr(dictionaries, kind).values for kind in _KINDS},
         "attributes": {name: one.values for name, one in dictionaries.shown_attributes.items()},
         "refused": sorted(dictionaries.identifying()),
     }

@@ -81,7 +81,7 @@ class CourseEvents:
     blocks : the events, by learners
     activities, sections : code in the dictionary of each number, int32
     is_video, is_problem : uint8 by activity, whether an event of that track names it
-    length_ms : int32 by activity, the length of the video that events tell, -1 where none does
+    length_ms : int32 by activity, the length of the video that events tell, 0 where none does
     """
 
     blocks: tuple[Block, ...]
@@ -123,13 +123,26 @@ def added(counts: Sequence[npt.NDArray[Any]]) -> Int64s:
 class _Found:
     """What one worker finds of one course run: blocks by their place, and marks by code of the dictionaries."""
 
-    def __init__(self, activities: int, sections: int) -> None:
+    def __init__(self) -> None:
         self.blocks: dict[int, Block] = {}
-        self.seen = np.zeros(activities, np.uint8)
-        self.video = np.zeros(activities, np.uint8)
-        self.problem = np.zeros(activities, np.uint8)
-        self.length_ms = np.full(activities, -1, np.int32)
-        self.sections = np.zeros(sections, np.uint8)
+        self.seen = np.zeros(0, np.uint8)
+        self.video = np.zeros(0, np.uint8)
+        self.problem = np.zeros(0, np.uint8)
+        self.length_ms = np.zeros(0, np.int32)
+        self.sections = np.zeros(0, np.uint8)
+
+    def fit(self, activities: int, sections: int) -> None:
+        """Make room for all codes: dictionaries can grow while the columns of a directory are read."""
+        for name in ("seen", "video", "problem", "length_ms"):
+            setattr(self, name, _longer(getattr(self, name), activities))
+        self.sections = _longer(self.sections, sections)
+
+
+def _longer(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """Return an array of at least a size; what is new in it is 0."""
+    if size <= len(array):
+        return array
+    return np.concatenate([array, np.zeros(size - len(array), array.dtype)])
 
 
 class _Columns:
@@ -212,6 +225,7 @@ class _Picking:
         kernels.fill_payload(acts, places, positions, answers, MOST_MS, first, second)
         activity = _taken(columns, "activity", places)
         section = _taken(columns, "section", places)
+        found.fit(len(self.state.dictionaries.activity), len(self.state.dictionaries.section))
         for marks, track in ((found.seen, -1), (found.video, _VIDEO), (found.problem, _PROBLEM)):
             kernels.mark_codes(activity, places, tracks, track, marks)
         if section is None:
@@ -280,14 +294,11 @@ def gather(
     """Return the events of course runs, given by their codes, that pass a selection."""
     roster = Roster.of(state)
     picking = _Picking(state, roster, selection, zone)
-    sizes = (len(state.dictionaries.activity), len(state.dictionaries.section))
 
     def work(span: tuple[int, int], hand: list[_Found]) -> None:
         picking.block(span, courses, hand)
 
-    hands = by_hand(
-        _spans(state, roster), lambda: [_Found(*sizes) for _ in courses], work, state.run
-    )
+    hands = by_hand(_spans(state, roster), lambda: [_Found() for _ in courses], work, state.run)
     return [_joined([hand[i] for hand in hands], state.run) for i in range(len(courses))]
 
 
@@ -305,8 +316,10 @@ def _spans(state: State, roster: Roster) -> list[tuple[int, int]]:
 def _joined(found: Sequence[_Found], run: Run) -> CourseEvents:
     """Put together what the workers found; number activities and sections within the course run."""
 
-    def any_of(name: str) -> UInt8s:
-        most: UInt8s = np.maximum.reduce([getattr(one, name) for one in found])
+    def any_of(name: str) -> npt.NDArray[Any]:
+        columns = [getattr(one, name) for one in found]
+        size = max(map(len, columns))
+        most: npt.NDArray[Any] = np.maximum.reduce([_longer(one, size) for one in columns])
         return most
 
     seen, sections = any_of("seen"), any_of("sections")

@@ -92,7 +92,7 @@ def _shelved(setting: Setting, order: list[int]) -> tuple[bool, _Shelf]:
         events.blocks, lambda: np.full(len(events.activities), -1, np.int32), work, setting.run
     )
     furthest_ms = np.maximum.reduce(hands)
-    length_ms = np.where(events.length_ms >= 0, events.length_ms, furthest_ms)[order]
+    length_ms = np.where(events.length_ms > 0, events.length_ms, furthest_ms)[order]
     sizes = (np.maximum(length_ms, 0).astype(np.int64) + 499) // 1000
     numbers = np.full(len(events.activities), -1, np.int32)
     numbers[order] = np.arange(len(order))
