@@ -131,22 +131,28 @@ def walk_enrolments(rows, time_ms, local_days, standing, acts, by_verb, days, co
     """
     first, end = days
     state, joined_ever = 0, False  # 0 never seen, 1 in, 2 out
-    i = 0
-    while i < len(rows):
-        j, comes, goes = i, False, False
-        while j < len(rows) and rows[j] == rows[i] and time_ms[j] == time_ms[i]:
-            step = _enrolment_step(standing[j], acts[j], by_verb)
-            comes |= step == 1
-            goes |= step == 2
-            j += 1
-        week = (local_days[i] - first) // 7 if first <= local_days[i] < end else -1
-        if local_days[i] < end:
+    passed = 0  # events before this one have been followed
+    for i in range(len(rows)):
+        if i >= passed and _enrolment_step(standing[i], acts[i], by_verb) and local_days[i] < end:
+            comes, goes, passed = _of_one_instant(i, rows, time_ms, standing, acts, by_verb)
+            week = (local_days[i] - first) // 7 if local_days[i] >= first else -1
             state, joined_ever = _moved(state, joined_ever, comes, goes, week, counts, totals)
-        if j == len(rows) or rows[j] != rows[i]:
+        if i + 1 == len(rows) or rows[i + 1] != rows[i]:
             totals[0] += state == 1
             totals[2] += joined_ever
             state, joined_ever = 0, False
-        i = j
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _of_one_instant(i, rows, time_ms, standing, acts, by_verb):
+    """Return whether the learner joins and leaves at the instant of event i, and the first event after it."""
+    comes, goes, j = False, False, i
+    while j < len(rows) and rows[j] == rows[i] and time_ms[j] == time_ms[i]:
+        step = _enrolment_step(standing[j], acts[j], by_verb)
+        comes |= step == 1
+        goes |= step == 2
+        j += 1
+    return comes, goes, j
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)

@@ -17,6 +17,7 @@ _SPEED_MAX = 4
 _SLACK_MS = 5_000
 _VIEWERS, _PLAYS, _MEASURED, _SEGMENTS, _UNCLOSED, _COMPLETERS, _COVERED = 0, 1, 2, 3, 4, 5, 6
 _SHARES = 10
+_FEW = 32
 
 
 @numba.njit(cache=True, nogil=True)
@@ -48,8 +49,8 @@ def walk_videos(events, days, videos, length_ms, starts, counts, shares, seconds
     stamps = np.full(len(videos), -1, np.int64)
     head, tail = np.empty(len(length_ms), np.int64), np.empty(len(length_ms), np.int64)
     after, touched = np.empty(room, np.int64), np.empty(len(length_ms), np.int64)
-    places, keys = np.empty(room, np.int64), np.empty(room, np.int64)
-    segments = np.empty(room, np.int64)
+    places, segments = np.empty(room, np.int64), np.empty(room, np.int64)
+    line = (time_ms, acts, flags, first, second)
     i = 0
     while i < room:
         row, used = rows[i], 0
@@ -68,12 +69,12 @@ def walk_videos(events, days, videos, length_ms, starts, counts, shares, seconds
             i += 1
         for k in range(used):
             video = touched[k]
-            count = _listed(head[video], after, time_ms, acts, first, second, places, keys)
-            line = (places[:count], time_ms, acts, flags, first, second)
-            size = _walk(line, length_ms[video], counts[video], segments)
+            count = _listed(head[video], after, line, places)
+            size = _walk(places, count, line, length_ms[video], video, counts, segments)
             if size:
-                window = seconds[:, starts[video] : starts[video + 1]]
-                _cover(segments[:size], window, counts[video], shares[video])
+                _sort(segments, size)
+                span = (starts[video], starts[video + 1] - 1)
+                _cover(segments, size, seconds, span, video, counts, shares)
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
@@ -81,31 +82,48 @@ def _tells(act, flags):
     return _PAUSED <= act <= _PLAYED or flags >> 2 == _COMPLETION_DONE
 
 
-@numba.njit(cache=True, nogil=True)
-def _listed(start, after, time_ms, acts, first, second, places, keys):
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _listed(start, after, line, places):
     """Write the places of one list of events; those of one instant in order of act, then position. Return how many."""
+    time_ms = line[0]
     count, begun, i = 0, 0, start
     while i >= 0:
         if count and time_ms[i] != time_ms[places[count - 1]]:
-            _settle(places, keys, begun, count)
+            if count - begun > 1:
+                _settle(places, begun, count, line)
             begun = count
         places[count] = i
-        keys[count] = (
-            np.int64(acts[i]) << 56 | np.int64(first[i] + 1) << 28 | np.int64(second[i] + 1)
-        )
         count += 1
         i = after[i]
-    _settle(places, keys, begun, count)
+    if count - begun > 1:
+        _settle(places, begun, count, line)
     return count
 
 
 @numba.njit(cache=True, nogil=True)
-def _settle(places, keys, begun, count):
-    """Bring a run of places into the order of its keys."""
-    if count - begun < 2:
+def _settle(places, begun, end, line):
+    """Bring events of one instant into order."""
+    _, acts, _, first, second = line
+    if end - begun > _FEW:
+        keys = np.empty(end - begun, np.int64)
+        for k in range(end - begun):
+            i = places[begun + k]
+            keys[k] = (np.int64(acts[i]) << 56) + (np.int64(first[i] + 1) << 28) + second[i] + 1
+        places[begun:end] = places[begun:end][np.argsort(keys)]
         return
-    order = np.argsort(keys[begun:count])
-    places[begun:count] = places[begun:count][order]
+    for k in range(begun + 1, end):
+        place, at = places[k], k
+        while at > begun and _is_before(place, places[at - 1], acts, first, second):
+            places[at] = places[at - 1]
+            at -= 1
+        places[at] = place
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _is_before(i, j, acts, first, second):
+    if acts[i] != acts[j]:
+        return acts[i] < acts[j]
+    return first[i] < first[j] or (first[i] == first[j] and second[i] < second[j])
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
@@ -122,17 +140,17 @@ def _is_closed(start_ms, opened_at, end_ms, at, length_ms):
     )
 
 
-@numba.njit(cache=True, nogil=True)
-def _walk(line, length_ms, counts, segments):
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _walk(places, count, line, length_ms, video, counts, segments):
     """Walk one learner's events of one video; write the seconds of its segments, as first << 32 | end.
 
     Returns how many were written; one that holds the middle of no second is written too, as an empty one.
     """
-    places, time_ms, acts, flags, first, second = line
+    time_ms, acts, flags, first, second = line
     used, plays, unclosed, completed = 0, 0, 0, 0
     # ``sure``: whether the video certainly plays; after it was completed it may play on or have ended.
     is_open, sure, start_ms, opened_at = False, False, np.int64(0), np.int64(0)
-    for k in range(len(places)):
+    for k in range(count):
         i = places[k]
         act, at = acts[i], time_ms[i]
         completed += act == _COMPLETED or flags[i] >> 2 == _COMPLETION_DONE
@@ -152,12 +170,12 @@ def _walk(line, length_ms, counts, segments):
         opens, sure = _opens(act, is_open, is_closed, sure)
         unclosed += int(opens and sure and here < 0)
         is_open, start_ms, opened_at = bool(opens and here >= 0), here, at
-    counts[_VIEWERS] += plays > 0
-    counts[_PLAYS] += plays
-    counts[_MEASURED] += used > 0
-    counts[_SEGMENTS] += used
-    counts[_UNCLOSED] += unclosed + (is_open and sure)
-    counts[_COMPLETERS] += completed > 0 and plays > 0
+    counts[video, _VIEWERS] += plays > 0
+    counts[video, _PLAYS] += plays
+    counts[video, _MEASURED] += used > 0
+    counts[video, _SEGMENTS] += used
+    counts[video, _UNCLOSED] += unclosed + (is_open and sure)
+    counts[video, _COMPLETERS] += completed > 0 and plays > 0
     return used
 
 
@@ -171,32 +189,48 @@ def _opens(act, is_open, is_closed, sure):
     return act == _COMPLETED and is_closed, False
 
 
-@numba.njit(cache=True, nogil=True)
-def _cover(segments, seconds, counts, shares):
-    """Add a learner's segments of one video to its seconds: all of them to the views, their union to the viewers."""
-    length = seconds.shape[1] - 1
-    segments.sort()
-    first, end, covered = np.int64(0), np.int64(0), np.int64(0)
-    for packed in segments:
-        a, b = packed >> 32, min(packed & 0xFFFFFFFF, np.int64(length))
-        if a >= b:
-            continue
-        seconds[1, a] += 1
-        seconds[1, b] -= 1
-        if a <= end:
-            end = max(end, b)
-            continue
-        covered += _add(seconds, first, end)
-        first, end = a, b
-    covered += _add(seconds, first, end)
-    counts[_COVERED] += covered
-    if length:
-        shares[min(covered * _SHARES // length, _SHARES - 1)] += 1
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _sort(values, size):
+    """Sort the first values: a few by insertion, for most learners have a few."""
+    if size > _FEW:
+        values[:size].sort()
+        return
+    for i in range(1, size):
+        value, at = values[i], i
+        while at and values[at - 1] > value:
+            values[at] = values[at - 1]
+            at -= 1
+        values[at] = value
 
 
 @numba.njit(cache=True, nogil=True, forceinline=True)
-def _add(seconds, first, end):
+def _cover(segments, size, seconds, span, video, counts, shares):
+    """Add a learner's segments of one video to its seconds: all of them to the views, their union to the viewers.
+
+    ``span`` is where the video's seconds begin and end in ``seconds``.
+    """
+    begin, length = span[0], span[1] - span[0]
+    first, end, covered = np.int64(0), np.int64(0), np.int64(0)
+    for k in range(size):
+        a, b = segments[k] >> 32, min(segments[k] & 0xFFFFFFFF, length)
+        if a >= b:
+            continue
+        seconds[1, begin + a] += 1
+        seconds[1, begin + b] -= 1
+        if a <= end:
+            end = max(end, b)
+            continue
+        covered += _add(seconds, begin, first, end)
+        first, end = a, b
+    covered += _add(seconds, begin, first, end)
+    counts[video, _COVERED] += covered
+    if length:
+        shares[video, min(covered * _SHARES // length, _SHARES - 1)] += 1
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _add(seconds, begin, first, end):
     if first < end:
-        seconds[0, first] += 1
-        seconds[0, end] -= 1
+        seconds[0, begin + first] += 1
+        seconds[0, begin + end] -= 1
     return end - first
