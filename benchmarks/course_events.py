@@ -39,7 +39,9 @@ _VERBS = (
     "http://adlnet.gov/expapi/verbs/registered", "http://id.tincanapi.com/verb/unregistered",
     "http://adlnet.gov/expapi/verbs/scored",
 )  # fmt: skip
-_PLAYED, _PAUSED, _SEEKED, _COMPLETED, _ANSWERED, _VIEWED, _POSTED, _JOINED, _LEFT, _SCORED = range(10)
+_PLAYED, _PAUSED, _SEEKED, _COMPLETED, _ANSWERED, _VIEWED, _POSTED, _JOINED, _LEFT, _SCORED = range(
+    10
+)
 _NAMES = ("learner", "time_ms", "verb", "activity", "track", "standing", "section", "answer",
           "success", "score", "duration_ms", "position_s", "position_from_s", "length_s")  # fmt: skip
 Columns = dict[str, npt.NDArray[Any]]
@@ -146,7 +148,12 @@ def _of_videos(rng, who, at, section) -> Iterator[Columns]:
 def _of_problems(rng, who, at, section) -> Iterator[Columns]:
     count = len(who)
     problem = section * (_PROBLEMS // _SECTIONS) + rng.integers(0, _PROBLEMS // _SECTIONS, count)
-    common = {"learner": who, "activity": _VIDEOS + problem, "section": section, "track": TRACKS.index("problem")}
+    common = {
+        "learner": who,
+        "activity": _VIDEOS + problem,
+        "section": section,
+        "track": TRACKS.index("problem"),
+    }
     yield _columns({**common, "time_ms": at, "verb": _VIEWED})
     still = np.ones(count, np.bool_)
     for attempt in range(3):
@@ -154,7 +161,12 @@ def _of_problems(rng, who, at, section) -> Iterator[Columns]:
         given = np.where(right, problem % 5, (problem + rng.integers(1, 5, count)) % 5)
         took = rng.integers(5_000, 200_000, count)
         at = at + took
-        answer = {"answer": given, "success": right, "score": right.astype(np.float64), "duration_ms": took}
+        answer = {
+            "answer": given,
+            "success": right,
+            "score": right.astype(np.float64),
+            "duration_ms": took,
+        }
         yield _chosen(_columns({**common, "time_ms": at, "verb": _ANSWERED, **answer}), still)
         still = still & ~right & (rng.random(count) < 0.7 - 0.2 * attempt)
 
@@ -167,9 +179,15 @@ def _of_pages(rng, who, at, section) -> Iterator[Columns]:
 
 
 def _of_forum(rng, who, at, section) -> Iterator[Columns]:
-    forum = {"learner": who, "activity": _VIDEOS + _PROBLEMS + _PAGES, "track": TRACKS.index("forum")}
+    forum = {
+        "learner": who,
+        "activity": _VIDEOS + _PROBLEMS + _PAGES,
+        "track": TRACKS.index("forum"),
+    }
     yield _columns({**forum, "time_ms": at, "verb": _VIEWED})
-    yield _chosen(_columns({**forum, "time_ms": at + 60_000, "verb": _POSTED}), rng.random(len(who)) < 0.3)
+    yield _chosen(
+        _columns({**forum, "time_ms": at + 60_000, "verb": _POSTED}), rng.random(len(who)) < 0.3
+    )
 
 
 def _standings(rng: np.random.Generator, learners: int) -> Iterator[Columns]:
@@ -178,12 +196,16 @@ def _standings(rng: np.random.Generator, learners: int) -> Iterator[Columns]:
     yield _columns({"learner": who, "time_ms": joined, "verb": _JOINED, "track": track,
                     "standing": STANDINGS.index("enrolled")})  # fmt: skip
     left = joined + rng.integers(0, 60 * 86_400_000, learners)
-    gone = _columns({"learner": who, "time_ms": left, "verb": _LEFT, "standing": STANDINGS.index("left")})
+    gone = _columns(
+        {"learner": who, "time_ms": left, "verb": _LEFT, "standing": STANDINGS.index("left")}
+    )
     yield _chosen(gone, rng.random(learners) < 0.1)
     score = rng.beta(5, 2, learners)
     verdict = np.where(score >= 0.5, STANDINGS.index("passed"), STANDINGS.index("failed"))
     end = np.full(learners, _START_MS + _DAYS * 86_400_000) - rng.integers(0, 86_400_000, learners)
-    graded = _columns({"learner": who, "time_ms": end, "verb": _SCORED, "standing": verdict, "score": score})
+    graded = _columns(
+        {"learner": who, "time_ms": end, "verb": _SCORED, "standing": verdict, "score": score}
+    )
     yield _chosen(graded, rng.random(learners) < 0.4)
 
 

@@ -1,14 +1,16 @@
 """Course reports of random events are those of the plain twin, however the events came."""
 
-import dataclasses
 import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from homeroom.cohorts.questions import CourseReport
+from homeroom.cohorts.answers.course_parts import Absent
+from homeroom.cohorts.answers.course_report import PARTS
+from homeroom.cohorts.course_report import timeline
+from homeroom.cohorts.questions import CourseReport, parse_condition, parse_definitions
 from homeroom.errors import QuestionError
 from tests.oracle import instant_ms
 from tests.oracle.compare import differences
@@ -135,6 +137,7 @@ def misses(portions: list[list[CourseEvent]], question: CourseReport, zone: str)
 @settings(max_examples=300)
 def test_a_report_is_what_the_plain_twin_says(data, drawn_case):
     zone, date, portions = drawn_case
+    block_events = data.draw(st.sampled_from((1, 7, 1_000)))
     courses = {event.course for part in portions for event in part} - {None}
     fields: dict[str, Any] = {
         "course": tuple(sorted(courses)),
@@ -149,6 +152,109 @@ def test_a_report_is_what_the_plain_twin_says(data, drawn_case):
     if data.draw(st.integers(0, 2)) == 0:
         noon = dt.datetime(date.year, date.month, date.day, 12, tzinfo=dt.UTC)
         fields["as_of"] = noon + dt.timedelta(days=data.draw(st.integers(-15, 30)))
-    if not courses:
-        return
-    assert misses(portions, CourseReport(**fields), zone) == []
+    assume(courses)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timeline, "REPORT_BLOCK_EVENTS", block_events)
+        assert misses(portions, CourseReport(**fields), zone) == []
+
+
+# --- which events, which course runs ---------------------------------------------------------------------------
+
+AT = instant_ms("2024-03-04T10:00Z")
+MINUTE_MS = 60_000
+
+
+def event(account: str, minutes: float = 0, **fields: Any) -> CourseEvent:
+    return CourseEvent(account=account, time_ms=AT + round(minutes * MINUTE_MS), **fields)
+
+
+EVENTS = [
+    event("a", 0, verb="registered", standing="enrolled", attributes=(("country", "DE"),)),
+    event("a", 1, activity="page 1", track="reading", section="one"),
+    event(
+        "b", 2, activity="page 1", track="reading", section="one", attributes=(("country", "FR"),)
+    ),
+    event("b", 3, activity="sum", track="problem", verb="answered", success=True, section="two"),
+    event("c", 4, activity="page 1", course="other run"),
+]
+
+
+def test_conditions_pick_the_events_and_learners_that_are_seen():
+    both = answered([EVENTS], CourseReport(course=("run",)))
+    videos = answered(
+        [EVENTS], CourseReport(course=("run",), filters=(parse_condition("track=reading"),))
+    )
+    german = answered(
+        [EVENTS], CourseReport(course=("run",), filters=(parse_condition("country=DE"),))
+    )
+    assert [one.runs[0].engagement.learners for one in (both, videos, german)] == [2, 2, 1]
+    assert isinstance(videos.runs[0].problems, Absent)
+    assert [page.name for page in german.runs[0].engagement.pages] == ["page 1"]
+
+
+def test_a_cohort_is_seen_alone_and_cohorts_are_compared():
+    definitions = parse_definitions(
+        {"cohort": {"tried": {"did": "verb=answered"}, "all": {"did": "any"}}}
+    )
+    alone = answered(
+        [EVENTS], CourseReport(course=("run",), cohort="tried", definitions=definitions)
+    )
+    assert alone.runs[0].engagement.learners == 1
+    compared = answered(
+        [EVENTS], CourseReport(course=("run",), compare=("tried", "all"), definitions=definitions)
+    )
+    assert [(name, part.runs[0].engagement.learners) for name, part in compared.parts] == [
+        ("tried", 1),
+        ("all", 2),
+    ]
+
+
+def test_a_breakdown_is_one_report_a_value():
+    answer = answered([EVENTS], CourseReport(course=("run",), breakdown="country"))
+    assert [value for value, _ in answer.parts] == ["DE", "FR", "(none)"]
+    german, french, nobody = (part.runs[0] for _, part in answer.parts)
+    assert (german.engagement.learners, french.engagement.learners) == (1, 1)
+    assert nobody.start is None
+    assert all(isinstance(getattr(nobody, part), Absent) for part in PARTS)
+
+
+def test_the_only_course_run_need_not_be_named():
+    assert answered([EVENTS[:4]], CourseReport()).runs[0].course == "run"
+    with pytest.raises(QuestionError, match="2 course runs: other run, run; name one"):
+        answered([EVENTS], CourseReport())
+    with pytest.raises(QuestionError, match="no event names a course run"):
+        answered([[event("a", course=None)]], CourseReport())
+
+
+def test_a_course_run_that_is_not_there_is_refused_with_near_names():
+    with pytest.raises(QuestionError, match=r"course 'other' is in no event; near: other run"):
+        answered([EVENTS], CourseReport(course=("other",)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"course": tuple(map(str, range(13)))}, "names 13 course runs, must be at most 12"),
+        ({"course": ("run", "run")}, "named once"),
+        ({"course": ("",)}, "must have a name"),
+        ({"course": ("run",), "breakdown": "course"}, "name the course runs instead"),
+        ({"course": ("run",), "breakdown": "verb"}, "an attribute of the learner"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(fields, why):
+    with pytest.raises(QuestionError, match=why):
+        answered([EVENTS], CourseReport(**fields))
+
+
+def test_a_calendar_says_when_a_run_begins():
+    definitions = parse_definitions({"calendar": {"run": {"start": dt.date(2024, 2, 29)}}})
+    named = answered([EVENTS], CourseReport(course=("run",), definitions=definitions)).runs[0]
+    assert (named.start, named.active_since.tolist()) == ("2024-02-29", [-1, 0])
+    found = answered([EVENTS], CourseReport(course=("run",))).runs[0]
+    assert (found.start, found.active_since.tolist()) == ("2024-03-04", [2])
+
+
+def test_weeks_before_the_first_date_shown_are_not_known():
+    later = [*EVENTS, event("b", 20 * 1440, activity="page 1")]
+    run = answered([later], CourseReport(course=("run",), from_=dt.date(2024, 3, 20))).runs[0]
+    assert run.to_json()["since_start"]["active"] == [None, None, 1]

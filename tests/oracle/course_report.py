@@ -53,10 +53,9 @@ class Run:
 
     @property
     def weeks(self) -> list[dt.date]:
-        dates = [self.date(e) for e in self.events]
-        q = self.question
-        first = q.from_ or min(min(dates), q.to or min(dates))
-        last = q.to or max(max(dates), first)
+        dates, q = [self.date(e) for e in self.events], self.question
+        first = q.from_ or min([*dates, q.to or dates[0]])
+        last = q.to or max([*dates, first])
         return list(self.calendar.shown("week", first, last))
 
     def week(self, event: CourseEvent) -> int | None:
@@ -334,53 +333,58 @@ def _played_segments(
     events: list[CourseEvent], length: int | None
 ) -> tuple[list[tuple[int, int]], int]:
     """Return the played segments of one learner and video in milliseconds, and how many have no known end."""
-    steps = [e for e in events if act(e) in RANK]
 
     def rank(event: CourseEvent) -> tuple[int, ...]:
         at, begun = _position(event.position_s), _position(event.position_from_s)
         none_first = (-1 if at is None else at, -1 if begun is None else begun)
         return (event.time_ms, RANK[str(act(event))], *none_first)
 
-    segments: list[tuple[int, int]] = []
-    unclosed = 0
-    opened: tuple[int, int] | None = None  # where, and when
-    sure = False
-    for event in sorted(steps, key=rank):
-        kind, here = act(event), _position(event.position_s)
-        if kind == "completed" and here is None:
-            continue
-        was_open, end = opened is not None, here
-        if kind == "seeked":
-            end = _position(event.position_from_s)
-        closed = False
-        if opened is not None:
-            closed = _closes(opened, end, event.time_ms, length)
-            if closed:
-                segments.append((min(opened[0], length), min(end, length)))
-            elif sure:
-                unclosed += 1
-        opened = None
+    player = _Player(length)
+    for event in sorted((e for e in events if act(e) in RANK), key=rank):
+        if act(event) != "completed" or _position(event.position_s) is not None:
+            player.step(event)
+    return player.segments, player.unclosed + (player.opened is not None and player.sure)
+
+
+class _Player:
+    """What is known of a player from one learner's events.
+
+    ``opened`` is where and when a segment has begun; ``sure`` says whether the video certainly plays since then.
+    """
+
+    def __init__(self, length: int | None) -> None:
+        self.length, self.segments, self.unclosed = length, [], 0
+        self.opened: tuple[int, int] | None = None
+        self.sure = False
+
+    def step(self, event: CourseEvent) -> None:
+        kind, here, was_open = act(event), _position(event.position_s), self.opened is not None
+        end = _position(event.position_from_s) if kind == "seeked" else here
+        closed = self.close(end, event.time_ms)
         if kind == "played":
-            sure = True
-        elif kind == "completed":
-            if not (was_open and closed):
-                continue
-            sure = False
+            self.sure = True
+        elif kind == "completed" and closed:
+            self.sure = False
         elif kind != "seeked" or not was_open:
-            continue
+            return
         if here is None:
-            unclosed += sure
+            self.unclosed += self.sure
         else:
-            opened = (here, event.time_ms)
-    return segments, unclosed + (opened is not None and sure)
+            self.opened = (here, event.time_ms)
 
-
-def _closes(opened: tuple[int, int], end: int | None, at: int, length: int | None) -> bool:
-    if end is None or length is None:
+    def close(self, end: int | None, at: int) -> bool:
+        """End the segment that is open, if there is one, and say whether it is a known one."""
+        if self.opened is None:
+            return False
+        (start, since), self.opened = self.opened, None
+        if end is not None and self.length is not None:
+            start, end, passed = min(start, self.length), min(end, self.length), at - since
+            can_have_played = 0 <= end - start <= 4 * passed + 5_000
+            if can_have_played and passed <= 4 * (self.length - start) + 5_000:
+                self.segments.append((start, end))
+                return True
+        self.unclosed += self.sure
         return False
-    start, passed = min(opened[0], length), at - opened[1]
-    played = min(end, length) - start
-    return 0 <= played <= 4 * passed + 5_000 and passed <= 4 * (length - start) + 5_000
 
 
 def _stretches(viewers: list[int], views: list[int]) -> Figures:
@@ -441,9 +445,8 @@ def _problem(run: Run, name: str, answers: list[CourseEvent]) -> Figures:
     took = [
         e.duration_ms for e in answers if e.duration_ms is not None and e.duration_ms <= 24 * DAY_MS
     ]
-    scores = []
-    for own in run.learners(e for e in answers if e.score is not None).values():
-        scores.append(max(e.score for e in own if e.time_ms == own[-1].time_ms))
+    scored = run.learners(e for e in answers if e.score is not None).values()
+    scores = [max(e.score for e in own if e.time_ms == own[-1].time_ms) for own in scored]
     given = [e for e in answers if e.answer]
     texts = {e.answer for e in given}
     told = [
