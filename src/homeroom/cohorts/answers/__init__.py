@@ -25,6 +25,7 @@ from homeroom.cohorts.answers.belonging import (
     Membership,
     OverlapAnswer,
 )
+from homeroom.cohorts.answers.course_report import CourseReportAnswer
 
 __all__ = [
     "SUPPRESSED",
@@ -33,6 +34,7 @@ __all__ = [
     "Change",
     "CohortAnswer",
     "Counts",
+    "CourseReportAnswer",
     "Flags",
     "LearnerAnswer",
     "LifecycleAnswer",

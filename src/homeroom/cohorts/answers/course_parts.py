@@ -33,8 +33,8 @@ __all__ = [
     "Video",
     "Videos",
     "Weeks",
+    "clock",
     "ratio",
-    "shares_of",
 ]
 
 SHARES: Final = 10
@@ -54,10 +54,12 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 
-def shares_of(counts: Counts) -> list[float | None]:
-    """Return what share of their sum counts are, None of nothing."""
-    whole = int(counts.sum())
-    return [number(ratio(int(count), whole)) for count in counts]
+def clock(seconds: float) -> str:
+    """Write a position in a video: ``3:20``, ``1:03:20``."""
+    hours, rest = divmod(int(seconds), 3600)
+    if hours:
+        return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+    return f"{rest // 60}:{rest % 60:02}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from homeroom.cohorts.answers.course_parts import (
     Absent,
     Problem,
     Video,
+    clock,
     ratio,
 )
 from homeroom.cohorts.answers.course_report import CourseRun, Finding
 
-__all__ = ["FINDINGS_MAX", "LEARNERS_MIN", "findings", "minutes"]
+__all__ = ["FINDINGS_MAX", "LEARNERS_MIN", "findings"]
 
 FINDINGS_MAX: Final = 7
 """Sentences of a summary."""
@@ -35,14 +36,6 @@ def findings(run: CourseRun) -> tuple[Finding, ...]:
     """Return the sentences of a course run's summary, at most seven."""
     found = [finding for rule in _RULES for finding in rule(run)]
     return tuple(found[:FINDINGS_MAX])
-
-
-def minutes(seconds: float) -> str:
-    """Write a position in a video: ``3:20``, ``1:03:20``."""
-    hours, rest = divmod(int(seconds), 3600)
-    if hours:
-        return f"{hours}:{rest // 60:02}:{rest % 60:02}"
-    return f"{rest // 60}:{rest % 60:02}"
 
 
 def _percent(share: float) -> str:
@@ -159,7 +152,7 @@ def _left(run: CourseRun) -> Iterator[Finding]:
     third = "a third" if left < 0.4 else _percent(left)
     yield Finding(
         "videos",
-        f"Video {video.name} is left at {minutes(video.left_at)} of {minutes(video.length_s)} by {third} of its "
+        f"Video {video.name} is left at {clock(video.left_at)} of {clock(video.length_s)} by {third} of its "
         f"viewers.",
         f"the video whose viewers fall below {LEFT_SHARE} of its most for good at the smallest share of its length, "
         f"before its last tenth",
@@ -179,7 +172,7 @@ def _rewatched(run: CourseRun) -> Iterator[Finding]:
     views, viewers, one, video = max(found, key=lambda item: (item[0] / item[1], item[1]))
     yield Finding(
         "videos",
-        f"Video {video.name} is watched again from {minutes(one.first)} to {minutes(one.end)}: "
+        f"Video {video.name} is watched again from {clock(one.first)} to {clock(one.end)}: "
         f"{views / viewers:.1f} times by each of its viewers.",
         "the stretch with the most views a viewer",
     )
@@ -193,8 +186,8 @@ def _left_course(run: CourseRun) -> Iterator[Finding]:
     left, week = int(part.left.sum()), int(part.left.argmax())
     yield Finding(
         "enrolments",
-        f"{left:,} learner{' has' if left == 1 else 's have'} left, most of them in the week of "
-        f"{part.weeks.labels[week]} ({int(part.left[week]):,}); {part.current:,} are enrolled.",
+        f"{left:,} learner{' has' if left == 1 else 's have'} left, {int(part.left[week]):,} of them in the week of "
+        f"{part.weeks.labels[week]}; {part.current:,} are enrolled.",
         "all that left within the weeks shown, and the week with most of them",
     )
 
