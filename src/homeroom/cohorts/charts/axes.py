@@ -93,7 +93,9 @@ def period_axis(at: Frame, labels: Sequence[str]) -> str:
         middle = at.left + (i + 0.5) * at.pitch
         half = text_width(labels[i]) / 2
         middle = min(max(middle, half), at.width - half)
-        if middle - half >= free:  # one that was moved back from the edge may meet the one before it
+        if (
+            middle - half >= free
+        ):  # one that was moved back from the edge may meet the one before it
             body.append(text((middle, base), labels[i], "muted", "middle"))
             free = middle + half
     return "".join(body)

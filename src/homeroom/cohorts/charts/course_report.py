@@ -39,7 +39,7 @@ from homeroom.cohorts.charts.panels import (
 from homeroom.cohorts.charts.scale import ruler
 from homeroom.cohorts.charts.svg import Figure, group, hatch, path, rect, shorten, text, wrap
 
-__all__ = ["SECTIONS_MAX", "VIDEOS_MAX", "figure"]
+__all__ = ["SECTIONS_MAX", "VIDEOS_MAX", "figure", "reasons"]
 
 VIDEOS_MAX: Final = 6
 """Videos of most learners whose curve is drawn."""
@@ -80,9 +80,7 @@ def _run(run: CourseRun, width: float, *, named: bool) -> Panel:
     room = (width + GAP_PX) / columns_for(3, width) - GAP_PX
     panels = [panel for part in PARTS for panel in _PANELS[part](getattr(run, part), room)]
     absent = [
-        f"{part.capitalize()}: {reason}."
-        for part in PARTS
-        for reason in _reasons(getattr(run, part))
+        f"{name}: {why}." for part in PARTS for name, why in reasons(part, getattr(run, part))
     ]
     body, top = [], 0.0
     for piece in (head, summary, _grid(panels, width), _sentences(absent, width, "muted")):
@@ -92,13 +90,18 @@ def _run(run: CourseRun, width: float, *, named: bool) -> Panel:
     return Panel(width, max(top - 16, 0), "".join(body))
 
 
-def _reasons(content: object) -> Iterator[str]:
+def reasons(part: str, content: object) -> Iterator[tuple[str, str]]:
+    """Give what of a part is absent, and why."""
     if isinstance(content, Absent):
-        yield content.reason
+        yield part.capitalize(), content.reason
     elif isinstance(content, Engagement):
-        for part in (content.sections, content.pages):
-            if isinstance(part, Absent):
-                yield part.reason
+        for name, inner in (("Sections", content.sections), ("Pages", content.pages)):
+            if isinstance(inner, Absent):
+                yield name, inner.reason
+    elif isinstance(content, Videos) and not content.has_positions:
+        yield "Seconds", "no event of a video tells where in it it happened"
+    elif isinstance(content, Problems) and not any(one.known for one in content.problems):
+        yield "Results", "no answer tells whether it was right"
 
 
 def _heading(name: str, width: float) -> Panel:
@@ -218,12 +221,29 @@ def _more(count: int, what: str) -> tuple[str, ...]:
 def _videos(part: Videos | Absent, width: float) -> Iterator[Panel]:
     if isinstance(part, Absent):
         return
+    if not part.has_positions:
+        yield _named("Videos", width, _viewers(part, width))
     drawn = [video for video in part.videos if video.most][:VIDEOS_MAX]
     for video in drawn:
         yield _named(video.name, width, video_panel(video, width))
     more = len(part.videos) + part.left_out - len(drawn)
     if drawn and more:
         yield legend((), _more(more, "videos"), width)
+
+
+def _viewers(part: Videos, width: float) -> Panel:
+    """Draw who played and who completed each video: all that is known without positions."""
+    rows = [
+        Bar(
+            one.name,
+            ((one.completed, "new"), (one.viewers - one.completed, "returning")),
+            words.count(one.viewers),
+            f"{one.name}: {one.viewers:,} viewers, {one.plays:,} plays, {one.completed:,} completed it",
+        )
+        for one in part.videos[:SECTIONS_MAX]
+    ]
+    keys = (Key("new", "Completed it"), Key("returning", "Played it"))
+    return bars(rows, keys, _more(len(part.videos) + part.left_out - len(rows), "videos"), width)
 
 
 def _problems(part: Problems | Absent, width: float) -> Iterator[Panel]:
@@ -233,11 +253,31 @@ def _problems(part: Problems | Absent, width: float) -> Iterator[Panel]:
     hardest = sorted(known, key=lambda one: (one.first_right / one.known, one.name))
     rows = [_problem_bar(one) for one in hardest[:SECTIONS_MAX]]
     if not rows:
+        yield from _scores(part, width)
         return
     keys = (Key("new", "Right at first"), Key("returning", "Later"), Key("dormant", "Never"))
     more = len(part.problems) + part.left_out - len(rows)
     drawn = bars(rows, keys, _more(more, "problems"), width)
     yield _named("Problems, the hardest first", width, drawn)
+
+
+def _scores(part: Problems, width: float) -> Iterator[Panel]:
+    """Draw mean scores, where no answer tells whether it was right."""
+    scored = sorted(
+        (one for one in part.problems if not np.isnan(one.score)), key=lambda one: (one.score, one.name)
+    )  # fmt: skip
+    rows = [
+        Bar(
+            one.name,
+            ((max(one.score, 0.0), "returning"),),
+            f"{one.score:.2f}",
+            f"{one.name}: mean of the last scores {one.score:.2f}, {one.learners:,} learners",
+        )
+        for one in scored[:SECTIONS_MAX]
+    ]
+    if rows:
+        drawn = bars(rows, (), _more(len(scored) - len(rows), "problems"), width)
+        yield _named("Problems by mean score", width, drawn)
 
 
 def _problem_bar(one: Problem) -> Bar:
@@ -300,7 +340,7 @@ def _compared(runs: Sequence[CourseRun], width: float) -> Panel:
         keys += mark + text((28, top + 12), shorten(name, width - 28), "muted")
         top += _LINE_PX
     whole = Panel(width, top, "".join(body) + keys)
-    return _named("Active learners by week since the start of each run", width, whole)
+    return _named("Active learners since the start", width, whole)
 
 
 def _stroke(dash: str) -> str:

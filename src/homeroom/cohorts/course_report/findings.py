@@ -5,6 +5,7 @@ seven sentences make the page. A rule speaks only where enough learners are behi
 sentence how it was found, so that a reader can look the number up.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -97,6 +98,7 @@ def _problem(run: CourseRun) -> Iterator[Finding]:
     """Find the problem at which fewest are right at first."""
     known = [one for one in _told_problems(run) if one.first_known >= LEARNERS_MIN]
     if not known:
+        yield from _lowest_score(run)
         return
     hardest = min(known, key=lambda one: (one.first_share, -one.first_known))
     lowest = ", the lowest of all problems" if len(known) > 1 else ""
@@ -105,6 +107,23 @@ def _problem(run: CourseRun) -> Iterator[Finding]:
         f"Problem {hardest.name} is right at first try for {_percent(hardest.first_share)} of "
         f"{hardest.first_known:,} learners{lowest}; in the end {_percent(hardest.ever_share)} get it right.",
         f"the least share of right first attempts, of problems that at least {LEARNERS_MIN} learners tried",
+    )
+
+
+def _lowest_score(run: CourseRun) -> Iterator[Finding]:
+    """Find the problem of the lowest mean score, where no answer tells whether it was right."""
+    scored = [
+        one
+        for one in _told_problems(run)
+        if one.learners >= LEARNERS_MIN and not math.isnan(one.score)
+    ]
+    if len(scored) < 2:
+        return
+    lowest = min(scored, key=lambda one: (one.score, -one.learners))
+    yield Finding(
+        "problems",
+        f"Problem {lowest.name} has the lowest mean score: {lowest.score:.2f}, of {lowest.learners:,} learners.",
+        f"the least mean of the learners' last scores, of problems that at least {LEARNERS_MIN} learners tried",
     )
 
 
