@@ -53,9 +53,11 @@ ATTRIBUTES_MAX: Final = 32
 """Attributes of a data set. Further ones are left out, and that is said; which ones, the order of the files decides."""
 TEXT_BYTES_MAX: Final = 4_096
 """A verb, activity, course, id or account that is longer is a reject."""
+ANSWER_BYTES_MAX: Final = 1_024
+"""A longer answer in a statement or a log line is left out of its event: it is no choice among a few."""
 DICTIONARY_VALUES_MAX: Final = 1 << 24
-"""Distinct verbs, activities or courses of a data set; events with further ones are rejects. A column with more is
-no vocabulary but an id, and would fill the memory."""
+"""Distinct verbs, activities, courses, sections or answers of a data set; events with further ones are rejects. A
+column with more is no vocabulary but an id, and would fill the memory."""
 KEY_FILE_BYTES_MAX: Final = 4_096
 """A key file holds 64 digits and comments; a longer file is something else that was named by mistake."""
 ISSUERS_MAX: Final = 65_536

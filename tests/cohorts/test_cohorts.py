@@ -25,6 +25,7 @@ WHERE = (
     "verb=played",
     "verb!=paused",
     "course=algebra",
+    ["course=biology", "track=video"],
     ["verb=played", "score>=0.5"],
     ["success=true"],
 )
@@ -196,3 +197,40 @@ def accounts() -> dict[tuple[int, int], str]:
             for row in range(part.rows):
                 known[int(part.key_hi[row]), int(part.key_lo[row])] = account
     return known
+
+
+def test_days_in_a_course_run_are_answered_from_the_columns():
+    at, day_ms = instant_ms("2024-03-04T12:00Z"), 86_400_000
+    events = [
+        Event(account="a", time_ms=at, course="algebra", track="video"),
+        Event(account="a", time_ms=at + 2 * day_ms, course="algebra", track="problem"),
+        Event(account="b", time_ms=at, course="algebra", track="video"),
+        Event(account="b", time_ms=at + 9 * day_ms, course="biology", track="video"),
+        Event(account="c", time_ms=at, track="video"),
+    ]
+    rules = {
+        "did": {"did": "course=algebra"},
+        "two days": {"did": "course=algebra", "at_least": 2, "unit": "days"},
+        "none": {"did": "course=algebra", "exactly": 0},
+        "few": {"did": "course=algebra", "at_most": 1, "unit": "days"},
+        "video": {"did": ["course=algebra", "track=video"], "within": {"last": "20d"}},
+        "problem": {"did": ["course=algebra", "track=problem"]},
+        "stopped": {"stopped": "course=algebra", "quiet": 8},
+        "first": {"first": "course=biology", "within": {"from": "2024-03-10"}},
+    }
+    wanted = {
+        "did": {"a", "b"},
+        "two days": {"a"},
+        "none": {"c"},
+        "few": {"b", "c"},
+        "video": {"a", "b"},
+        "problem": {"a"},
+        "stopped": {"b"},
+        "first": {"b"},
+    }
+    dataset, definitions = read(events), parse_definitions({"cohort": rules})
+    date = dt.date(2024, 3, 13)
+    for name, accounts_ in wanted.items():
+        assert found(dataset, definitions, name, [date]) == [accounts_], name
+        one = Evaluator(dataset._node.state, definitions).evaluate([name], day_of_date(date))
+        assert one.answered_from == "columns", name

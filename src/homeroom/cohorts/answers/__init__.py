@@ -26,6 +26,7 @@ from homeroom.cohorts.answers.belonging import (
     OverlapAnswer,
 )
 from homeroom.cohorts.answers.course_report import CourseReportAnswer
+from homeroom.cohorts.answers.finding import Finding
 
 __all__ = [
     "SUPPRESSED",
@@ -35,6 +36,7 @@ __all__ = [
     "CohortAnswer",
     "Counts",
     "CourseReportAnswer",
+    "Finding",
     "Flags",
     "LearnerAnswer",
     "LifecycleAnswer",

@@ -20,25 +20,13 @@ from homeroom.cohorts.answers.course_parts import (
     Videos,
     Weeks,
 )
+from homeroom.cohorts.answers.finding import Finding
 from homeroom.cohorts.questions.course_report import CourseReport
 
-__all__ = ["PARTS", "CourseReportAnswer", "CourseRun", "Finding", "compared", "told"]
+__all__ = ["PARTS", "CourseReportAnswer", "CourseRun", "compared", "told"]
 
 PARTS: Final = ("enrolments", "engagement", "videos", "problems", "discussion", "grades")
 """The parts of a course run, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One sentence of the summary, and the rule that found it. ``about`` names the part it is from."""
-
-    about: str
-    text: str
-    rule: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON-ready data."""
-        return {"about": self.about, "text": self.text, "rule": self.rule}
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def draw_html(answer: Answer) -> str:
     """Draw an answer for a notebook: the chart, and its numbers under it."""
     from homeroom.cohorts.charts.notebook import notebook
 
-    return notebook(answer, draw(answer))
+    return notebook(answer, draw(answer) if has_chart(answer) else "")
 
 
 def has_chart(answer: Answer) -> bool:
@@ -71,6 +71,10 @@ def has_chart(answer: Answer) -> bool:
 
 
 def _figure(answer: Answer, width: float) -> Figure:
+    if not has_chart(answer):
+        raise TypeError(
+            f"{type(answer).__name__} is a list and has no picture; to_arrow() holds it."
+        )
     return _FIGURES[type(answer)](answer, width)
 
 

@@ -19,7 +19,8 @@ from homeroom.cohorts.answers.course_parts import (
     clock,
     ratio,
 )
-from homeroom.cohorts.answers.course_report import CourseRun, Finding
+from homeroom.cohorts.answers.course_report import CourseRun
+from homeroom.cohorts.answers.finding import Finding
 
 __all__ = ["FINDINGS_MAX", "LEARNERS_MIN", "findings"]
 
