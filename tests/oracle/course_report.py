@@ -486,11 +486,12 @@ def _discussion(run: Run) -> Figures:
     if not posts and not readers:
         return {"absent": ...}
     weeks = range(len(run.weeks))
+    by_week = [[e for e in posts if run.week(e) == week] for week in weeks]
     return {
-        "posters": len({e.account for e in posts}),
-        "readers": len(readers),
-        "posts": [sum(run.week(e) == week for e in posts) for week in weeks],
-        "posters_by_week": [len({e.account for e in posts if run.week(e) == w}) for w in weeks],
+        "posters": len({e.account for e in posts}) or None,
+        "readers": len(readers) or None,
+        "posts": list(map(len, by_week)) if posts else None,
+        "posters_by_week": [len({e.account for e in own}) for own in by_week] if posts else None,
     }
 
 
@@ -516,10 +517,11 @@ def _grades(run: Run) -> Figures:
     if not (grades or progress or completed or passed or failed):
         return {"absent": ...}
     top = next((t for t in (1.0, 100.0) if max(grades, default=0) <= t), max(grades, default=0))
+    judged = passed + failed
     return {
-        "completed": completed,
-        "passed": passed,
-        "failed": failed,
+        "completed": completed or None,
+        "passed": passed if judged else None,
+        "failed": failed if judged else None,
         "graded": len(grades),
         "grades": _tenths(grades, top),
         "top": top,

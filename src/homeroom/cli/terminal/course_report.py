@@ -4,6 +4,7 @@ Long lists show their first lines and say how many there are; the curve of a vid
 the seconds that are skipped, rewatched and left named behind it. The tables of all numbers are those of the page.
 """
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -58,12 +59,31 @@ class CourseReportView:
         """Draw how several runs compare, then each run."""
         runs = self.answer.runs
         if len(runs) > 1:
-            yield NumberTables(numbers(self.answer)[:2], LINES_MAX)
+            yield NumberTables(numbers(self.answer)[:1], LINES_MAX)
+            yield from _compared(runs, options.max_width, ink_of(console))
             yield Text()
         for number, run in enumerate(runs):
             if number:
                 yield Text()
             yield from _run(run, console, options.max_width)
+
+
+def _compared(runs: Sequence[CourseRun], width: int, ink: Ink) -> Iterator[Text]:
+    """Draw the active learners of each run since its start as lines below each other, on one scale."""
+    yield Text()
+    yield _line("Active learners by week since the start of each", _DIM)
+    names = _names([run.course for run in runs])
+    weeks = max(len(run.active_since) for run in runs)
+    top = max(float(run.active_since.max(initial=0)) for run in runs)
+    room = min(weeks, max(width - names - 2, 8))
+    for run in runs:
+        values = np.full(weeks, 0.0)
+        values[: len(run.active_since)] = np.maximum(run.active_since, 0)
+        line = _line(f"{shorten(run.course, names):<{names}}  ")
+        # Runs stand above each other week by week, so a shorter one ends earlier.
+        end = -(-len(run.active_since) * room // weeks) if weeks else 0
+        line.append(spark(stretch(values, room)[:end], top), ink.mark("returning"))
+        yield line
 
 
 def _run(run: CourseRun, console: Console, width: int) -> Iterator[Text]:
@@ -84,11 +104,18 @@ def _run(run: CourseRun, console: Console, width: int) -> Iterator[Text]:
     if absent:
         yield Text()
     for name, why in absent:
-        yield _line(f"{name.lower()}: {clean(why)}", _DIM)
+        yield from _folded(f"{name.lower()}: {clean(why)}", width)
 
 
 def _line(text: str, style: Style = Style()) -> Text:  # noqa: B008 - a style is frozen
     return Text(text, style, no_wrap=True, overflow="crop")
+
+
+def _folded(text: str, width: int, indent: str = "") -> Iterator[Text]:
+    for part in textwrap.wrap(
+        text, max(width, 20), initial_indent=indent, subsequent_indent=indent
+    ):
+        yield _line(part, _DIM)
 
 
 def _title(text: str) -> Text:
@@ -135,9 +162,10 @@ def _section(one: Section, names: int, top: int, width: int, ink: Ink) -> Text:
     line = _line(
         f"{shorten(one.name, names):<{names}}  {count(one.reached):>13}  {count(one.stopped):>6}"
     )
-    line.append(f" = {share:>2}%  ", _DIM)
+    line.append(f" = {share:>2}%", _DIM)
     room = min(width - names - 33, BAR_MAX)
     if room > 3:
+        line.append("  ")
         line.append(bar(one.reached, top, room), ink.mark("returning"))
     return line
 
@@ -161,15 +189,22 @@ def _videos(part: Videos, width: int, ink: Ink) -> Iterator[Text]:
     yield from _more(len(part.videos) + part.left_out - len(shown), "videos")
 
 
+def _share(share: float) -> str:
+    return "\u2013" if np.isnan(share) else f"{percent(share)}%"
+
+
 def _video(video: Video, names: int, width: int, ink: Ink) -> Iterator[Text]:
-    completed = percent(ratio(video.completed, video.viewers))
-    watched = percent(video.watched_share)
+    completed, watched = (
+        _share(ratio(video.completed, video.viewers)),
+        _share(video.watched_share),
+    )
     line = _line(
         f"{shorten(video.name, names):<{names}}  {count(video.viewers):>7}  {count(video.plays):>5}  "
-        f"{watched:>5}%   {completed:>6}%   "
+        f"{watched:>7}  {completed:>9}"
     )
     room = min(width - names - 36, CURVE_MAX)
     if video.most and room > 7:
+        line.append("   ")
         values = stretch(video.viewers_at.astype(np.float64), min(room, len(video.viewers_at)))
         line.append(spark(values, float(video.most)), ink.mark("returning"))
     yield line
@@ -180,7 +215,7 @@ def _video(video: Video, names: int, width: int, ink: Ink) -> Iterator[Text]:
     ]
     told = "; ".join(one for one in said if one)
     if told:
-        yield _line(f"  {clock(video.length_s)} long; {told}", _DIM)
+        yield from _folded(f"{clock(video.length_s)} long; {told}", width, "  ")
 
 
 def _problems(part: Problems, width: int, ink: Ink) -> Iterator[Text]:
@@ -200,31 +235,34 @@ def _hardness(one: Problem) -> tuple[float, float, str]:
 
 
 def _problem(one: Problem, names: int, width: int, ink: Ink) -> Text:
-    first, ever = (
-        "\u2013" if np.isnan(share) else f"{percent(share)}%"
-        for share in (one.first_share, one.ever_share)
-    )
+    first, ever = _share(one.first_share), _share(one.ever_share)
     score = "\u2013" if np.isnan(one.score) else f"{one.score:.2f}"
     line = _line(
         f"{shorten(one.name, names):<{names}}  {count(one.learners):>8}  {count(one.attempts):>8}  "
-        f"{first:>14}  {ever:>4}  {score:>6}  "
+        f"{first:>14}  {ever:>4}  {score:>6}"
     )
     room = min(width - names - 54, BAR_MAX)
     if room > 3 and one.known:
+        line.append("  ")
         line.append(bar(one.first_right, one.known, room), ink.mark("new"))
     return line
 
 
 def _discussion(part: Discussion, width: int, ink: Ink) -> Iterator[Text]:
-    yield _title(f"Discussion: {count(part.posters)} posted, {count(part.readers)} read")
-    yield _labelled("posts", _weekly(part.posts, width, ink, "resurrecting"))
+    known = (("posted", part.posters), ("read", part.readers))
+    yield _title(f"Discussion: {_known(known)}")
+    if part.posters is not None:
+        yield _labelled("posts", _weekly(part.posts, width, ink, "resurrecting"))
+
+
+def _known(counts: Sequence[tuple[str, int | None]]) -> str:
+    """Write the counts that are known."""
+    return ", ".join(f"{count(value)} {name}" for name, value in counts if value is not None)
 
 
 def _grades(part: Grades, _width: int, ink: Ink) -> Iterator[Text]:
-    yield _title(
-        f"Grades and completion: {count(part.completed)} completed, {count(part.passed)} passed, "
-        f"{count(part.failed)} failed"
-    )
+    known = (("completed", part.completed), ("passed", part.passed), ("failed", part.failed))
+    yield _title(f"Grades and completion: {_known(known) or f'{count(part.graded)} graded'}")
     if part.graded:
         line = _line("")
         line.append(

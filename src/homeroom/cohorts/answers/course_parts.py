@@ -463,11 +463,14 @@ class Problems:
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """Who posted and who read, and by week posts and those who posted (int64)."""
+    """Who posted and who read, and by week posts and those who posted (int64).
+
+    ``posters`` or ``readers`` is None where no event posts or reads at all: then nobody knows, and it is not nought.
+    """
 
     weeks: Weeks
-    posters: int
-    readers: int
+    posters: int | None
+    readers: int | None
     posts: Counts
     posters_by_week: Counts
 
@@ -476,29 +479,32 @@ class Discussion:
         return {
             "posters": self.posters,
             "readers": self.readers,
-            "posts": self.posts.tolist(),
-            "posters_by_week": self.posters_by_week.tolist(),
+            "posts": None if self.posters is None else self.posts.tolist(),
+            "posters_by_week": None if self.posters is None else self.posters_by_week.tolist(),
         }
 
     def rows(self) -> Iterator[Row]:
         """Give the numbers as rows."""
-        yield None, "posters", None, self.posters
-        yield None, "readers", None, self.readers
-        yield from self.weeks.rows("posts", self.posts)
-        yield from self.weeks.rows("posters", self.posters_by_week)
+        if self.readers is not None:
+            yield None, "readers", None, self.readers
+        if self.posters is not None:
+            yield None, "posters", None, self.posters
+            yield from self.weeks.rows("posts", self.posts)
+            yield from self.weeks.rows("posters", self.posters_by_week)
 
 
 @dataclass(frozen=True, slots=True)
 class Grades:
     """Where learners stand: latest grades and progress by tenth of the scale, who completed, passed, failed.
 
+    ``completed`` is None where no event completes the course run, ``passed`` and ``failed`` where none judges it.
     ``top`` is what grades count to (1, 100, or the highest grade); ``median`` and ``mean_progress`` are NaN where
     there is none.
     """
 
-    completed: int
-    passed: int
-    failed: int
+    completed: int | None
+    passed: int | None
+    failed: int | None
     grades: Counts = field(default_factory=lambda: np.zeros(SHARES, np.int64))
     top: float = 1.0
     median: float = float("nan")
@@ -526,9 +532,13 @@ class Grades:
 
     def rows(self) -> Iterator[Row]:
         """Give the numbers as rows."""
-        for measure in ("completed", "passed", "failed", "graded", "top", "median"):
-            yield None, measure, None, getattr(self, measure)
-        yield from _tenths(None, "grades", self.grades)
+        for measure in ("completed", "passed", "failed"):
+            if getattr(self, measure) is not None:
+                yield None, measure, None, getattr(self, measure)
+        if self.graded:
+            for measure in ("graded", "top", "median"):
+                yield None, measure, None, getattr(self, measure)
+            yield from _tenths(None, "grades", self.grades)
         if self.progress.any():
             yield from _tenths(None, "progress", self.progress)
             yield None, "mean_progress", None, self.mean_progress

@@ -292,9 +292,10 @@ def _problem_bar(one: Problem) -> Bar:
 
 
 def _discussion(part: Discussion | Absent, width: float) -> Iterator[Panel]:
-    if isinstance(part, Absent):
+    if isinstance(part, Absent) or part.posters is None:
         return
-    name = f"Posts by week: {part.posters:,} posted, {part.readers:,} read"
+    read = "" if part.readers is None else f", {part.readers:,} read"
+    name = f"Posts by week: {part.posters:,} posted{read}"
     yield _week_bars(name, "Posts", part.weeks, part.posts, width)
 
 

@@ -209,15 +209,20 @@ def _answers(one: Problem) -> Iterator[tuple[str, ...]]:
 
 
 def _discussion(part: Discussion) -> Iterator[Numbers]:
-    columns = (part.posts.tolist(), part.posters_by_week.tolist())
-    yield newest("Posts by week", ("Week", "Posts", "Posters"), _weekly(part.weeks, columns))
-    rows = (("Posted", words.count(part.posters)), ("Read", words.count(part.readers)))
+    if part.posters is not None:
+        columns = (part.posts.tolist(), part.posters_by_week.tolist())
+        yield newest("Posts by week", ("Week", "Posts", "Posters"), _weekly(part.weeks, columns))
+    rows = (("Posted", _counted(part.posters)), ("Read", _counted(part.readers)))
     yield Numbers("Discussion", ("", "Learners"), rows)
+
+
+def _counted(value: int | None) -> str:
+    return NONE if value is None else words.count(value)
 
 
 def _grades(part: Grades) -> Iterator[Numbers]:
     rows = tuple(
-        (name, words.count(getattr(part, name.lower())))
+        (name, _counted(getattr(part, name.lower())))
         for name in ("Completed", "Passed", "Failed", "Graded")
     )
     yield Numbers("Grades and completion", ("", "Learners"), rows)

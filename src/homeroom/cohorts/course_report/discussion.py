@@ -42,8 +42,8 @@ def discussion(setting: Setting) -> Discussion | Absent:
     posts = added([hand.counts[Act.POSTED] for hand in hands])
     return Discussion(
         weeks=setting.weeks,
-        posters=posters,
-        readers=readers,
+        posters=posters or None,
+        readers=readers or None,
         posts=posts[0],
         posters_by_week=posts[1],
     )

@@ -217,8 +217,8 @@ def _standing(run: CourseRun) -> Iterator[Finding]:
     part = run.grades
     if isinstance(part, Absent):
         return
-    judged = part.passed + part.failed
-    if judged >= LEARNERS_MIN:
+    judged = (part.passed or 0) + (part.failed or 0)
+    if part.passed is not None and judged >= LEARNERS_MIN:
         yield Finding(
             "grades",
             f"{_percent(part.passed / judged)} of the {judged:,} learners who passed or failed have passed.",
@@ -235,7 +235,9 @@ def _standing(run: CourseRun) -> Iterator[Finding]:
 def _discussion(run: CourseRun) -> Iterator[Finding]:
     """Say what share of the active learners writes."""
     part, active = run.discussion, run.engagement
-    if isinstance(part, Absent) or isinstance(active, Absent) or active.learners < LEARNERS_MIN:
+    if isinstance(part, Absent) or isinstance(active, Absent) or part.posters is None:
+        return
+    if active.learners < LEARNERS_MIN:
         return
     share = _percent(part.posters / active.learners)
     yield Finding(

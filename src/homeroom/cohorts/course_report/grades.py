@@ -46,11 +46,11 @@ def grades(setting: Setting) -> Grades | Absent:
     scores, progress = (np.concatenate(column) for column in zip(*ordered.values(), strict=True))
     if not (completed or passed or failed or len(scores) or len(progress)):
         return Absent("no event tells a grade, the progress or the completion of the course run")
-    top = _top(scores)
+    top, is_judged = _top(scores), passed + failed > 0
     return Grades(
-        completed=completed,
-        passed=passed,
-        failed=failed,
+        completed=completed or None,
+        passed=passed if is_judged else None,
+        failed=failed if is_judged else None,
         grades=tenths(scores, top),
         top=top,
         median=float(np.median(scores)) if len(scores) else float("nan"),
