@@ -1,5 +1,7 @@
 """A node: chunks through the door into state, questions to it, and a summary in which nothing is lost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,17 @@ def test_a_summary_is_added_to_what_was_read_before():
     assert (found.events_rejected, found.conflicts) == (6, 4)
     assert found.rejected_by_reason["not_json"] == 3
     assert found.rejected_by_reason["not_utf8"] == 1
+
+
+def test_what_statements_take_back_has_not_happened():
+    one = node()
+    one.take(replace(chunk(), voided=["x", "elsewhere"]), "log.json")
+    one.state.settle()
+    assert one.state.history.voids.tolist() == sorted(one.door.id_hashes(["x", "elsewhere"]))
+    found = one.summary()
+    assert (found.events_accepted, found.events_voided, found.learners) == (2, 1, 1)
+    assert found.last_event == "2024-03-01T08:00:00.000Z"
+    assert one.ask(Active(), found).day.values.tolist() == [1]
 
 
 def test_an_answer_carries_the_source_that_it_was_asked_with():

@@ -32,6 +32,7 @@ from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
     CohortAnswer,
+    CourseReportAnswer,
     LearnerAnswer,
     LifecycleAnswer,
     MembersAnswer,
@@ -221,6 +222,10 @@ class Dataset:
     def learner(self, **fields: Any) -> LearnerAnswer:  # noqa: ANN401 - the fields of `Learner`
         """Answer a `Learner` question given by its fields."""
         return cast("LearnerAnswer", self._ask("learner", fields))
+
+    def report(self, **fields: Any) -> CourseReportAnswer:  # noqa: ANN401 - the fields of `CourseReport`
+        """Answer a `CourseReport` question given by its fields (``course`` names one course run, or lists several)."""
+        return cast("CourseReportAnswer", self._ask("report", fields))
 
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
         if isinstance(fields.get("definitions"), str | os.PathLike):

@@ -107,8 +107,11 @@ def as_command(answer: "Answer", flags: "Mapping[str, Any]") -> str:
         if name == "filters":
             for condition in answer.question.filters:
                 words += ["--filter", str(condition)]
+        elif name == "definitions":
+            words += ["--definitions", str(flags["definitions"])]
         elif name != "question":
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            written = ",".join(value) if isinstance(value, list) else str(value)
+            words += [f"--{name.replace('_', '-')}", written]
     return shlex.join(words)
 
 

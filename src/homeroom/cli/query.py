@@ -9,6 +9,7 @@ import click
 from homeroom.cli.asking import (
     build_questions,
     cohort_options,
+    course_option,
     given_fields,
     interval_option,
     learner_options,
@@ -40,6 +41,7 @@ _ABOUT: Final = {
     "cohort": "The size of a cohort over time, and who entered and left between two dates, and why.",
     "overlap": "How many learners cohorts share: two by two, and by the exact set of cohorts.",
     "learner": "Which cohorts one learner is in, and the reason for each.",
+    "report": "How a course run is doing: enrolments, engagement, videos, problems, discussion, grades.",
     "all": "Every question of a --question file, of whatever kinds.",
 }
 _SHORT: Final = {
@@ -51,6 +53,7 @@ _SHORT: Final = {
     "cohort": "The size of a cohort, and who entered and left.",
     "overlap": "How many learners cohorts share.",
     "learner": "The cohorts of one learner, with reasons.",
+    "report": "How a course run is doing, part by part.",
     "all": "Every question of a --question file.",
 }
 
@@ -81,6 +84,7 @@ _add("members", named_cohort_option, cohort_options)
 _add("cohort", named_cohort_option, size_options, cohort_options)
 _add("overlap", overlap_options, cohort_options)
 _add("learner", learner_options, cohort_options)
+_add("report", course_option, view_options)
 _add("all", view_options)
 
 

@@ -285,8 +285,6 @@ def _beside(numbers: Int32s, left_out: Int64s) -> Int32s:
     """Return numbers with those of the next learner, or of the last, at the places that were left out."""
     if not len(left_out):
         return numbers
-    if not len(numbers):
-        return np.zeros(len(left_out), np.int32)
     places = left_out - np.arange(len(left_out))
     return np.insert(numbers, places, numbers[np.minimum(places, len(numbers) - 1)])
 

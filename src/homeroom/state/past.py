@@ -156,12 +156,16 @@ class History:
 
     @cached_property
     def shown(self) -> list[Segment]:
-        """The segments that questions walk through; the events at the places of ``hidden`` are not there."""
-        veiled = [
-            Veiled(segment, veil.hidden) if len(veil.voided) or len(veil.moved) else segment
-            for segment, veil in zip(self.stored, self.veils, strict=True)
-        ]
-        return [*veiled, *self.joined]
+        """The segments that questions walk through; the events at the places of ``hidden`` are not there.
+
+        Each shows at least one event.
+        """
+        shown = []
+        for segment, veil in zip(self.stored, self.veils, strict=True):
+            hidden = veil.hidden
+            if len(hidden) < len(segment):
+                shown.append(Veiled(segment, hidden) if len(hidden) else segment)
+        return [*shown, *self.joined]
 
     def __len__(self) -> int:
         """Return the number of events that questions see."""

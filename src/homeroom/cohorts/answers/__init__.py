@@ -25,6 +25,8 @@ from homeroom.cohorts.answers.belonging import (
     Membership,
     OverlapAnswer,
 )
+from homeroom.cohorts.answers.course_report import CourseReportAnswer
+from homeroom.cohorts.answers.finding import Finding
 
 __all__ = [
     "SUPPRESSED",
@@ -33,6 +35,8 @@ __all__ = [
     "Change",
     "CohortAnswer",
     "Counts",
+    "CourseReportAnswer",
+    "Finding",
     "Flags",
     "LearnerAnswer",
     "LifecycleAnswer",

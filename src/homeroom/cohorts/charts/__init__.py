@@ -15,12 +15,13 @@ from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
     CohortAnswer,
+    CourseReportAnswer,
     LifecycleAnswer,
     OverlapAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, belonging, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import active, belonging, course_report, heatmap, lifecycle, stickiness
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -61,7 +62,7 @@ def draw_html(answer: Answer) -> str:
     """Draw an answer for a notebook: the chart, and its numbers under it."""
     from homeroom.cohorts.charts.notebook import notebook
 
-    return notebook(answer, draw(answer))
+    return notebook(answer, draw(answer) if has_chart(answer) else "")
 
 
 def has_chart(answer: Answer) -> bool:
@@ -70,6 +71,10 @@ def has_chart(answer: Answer) -> bool:
 
 
 def _figure(answer: Answer, width: float) -> Figure:
+    if not has_chart(answer):
+        raise TypeError(
+            f"{type(answer).__name__} is a list and has no picture; to_arrow() holds it."
+        )
     return _FIGURES[type(answer)](answer, width)
 
 
@@ -79,5 +84,6 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     StickinessAnswer: stickiness.figure,
     ActiveAnswer: active.figure,
     CohortAnswer: belonging.size_figure,
+    CourseReportAnswer: course_report.figure,
     OverlapAnswer: belonging.overlap_figure,
 }

@@ -85,7 +85,7 @@ def overlap_figure(answer: OverlapAnswer, width: float) -> Figure:
         ]
     note = "A cell is the share of the row's cohort that is in the column's too; columns are numbered as the rows."
     head = (words.heading(answer), words.summary(answer))
-    used = max(left + len(names) * cell, min(width, 480))
+    used = max(left + len(names) * cell, width)
     panel = Panel(used, HEAD_PX + ROW_PX * len(names), "".join(body))
     return assemble([panel], head, used, legend((), (note,), used))
 
