@@ -2,7 +2,7 @@
 
 A learner makes visits: to a video (played, paused, sought, played on), a problem (up to three answers), a page, or
 the forum. Visits to early sections are more frequent than to late ones, as in real courses. Some pauses are missing,
-some videos are completed. Beside the visits stand enrolments, leavers and grades. One event in five is of another
+some videos are completed. Beside the visits stand enrolments, leavers and grades. One learner in five is in another
 course run. Learners are numbers here, not accounts: what is measured begins behind the door.
 """
 
@@ -74,7 +74,7 @@ def make_directory(folder: Path, events: int, learners: int, seed: int = 1) -> N
         codes = _codes(dictionaries)
         columns = _in_time([*_visits(rng, events, learners), *_standings(rng, learners)])
         keys = rng.integers(0, 1 << 63, (2, learners), np.uint64) << np.uint64(1)
-        other = (rng.random(len(columns["time_ms"])) < 0.2).astype(np.int64)
+        other = (rng.random(learners) < 0.2).astype(np.int64)[columns["learner"]]
         for start in range(0, len(other), _BATCH):
             rows = slice(start, start + _BATCH)
             part = {name: column[rows] for name, column in columns.items()}
@@ -114,8 +114,10 @@ def _visits(rng: np.random.Generator, events: int, learners: int) -> Iterator[Co
 
 
 def _of_videos(rng, who, at, section) -> Iterator[Columns]:
+    video = section * (_VIDEOS // _SECTIONS) + rng.integers(0, _VIDEOS // _SECTIONS, len(who))
+    apart = _apart(who, video, at)
+    who, at, section, video = who[apart], at[apart], section[apart], video[apart]
     count = len(who)
-    video = section * (_VIDEOS // _SECTIONS) + rng.integers(0, _VIDEOS // _SECTIONS, count)
     length = 120.0 + 12.5 * video
     first = np.where(rng.random(count) < 0.7, 0.0, rng.random(count) * 0.5 * length)
     watched = rng.exponential(0.4, (3, count)) * length
@@ -133,16 +135,24 @@ def _of_videos(rng, who, at, section) -> Iterator[Columns]:
 
     passed = np.zeros(count)
     yield step(passed, _PLAYED, first)
-    passed = passed + one - first + 0.001
+    passed = passed + one - first + 0.01
     yield step(passed, _PAUSED, one)
     passed = passed + 10
     yield step(passed, _PLAYED, one)
-    passed = passed + two - one + 0.001
+    passed = passed + two - one + 0.01
     yield step(passed, _SEEKED, back, two)
-    passed = passed + three - back + 0.001
+    passed = passed + three - back + 0.01
     ends = rng.random(count) < 0.8
     yield _chosen(step(passed, _PAUSED, three), ends)
-    yield _chosen(step(passed + 0.002, _COMPLETED, three), ends & (three >= 0.95 * length))
+    yield _chosen(step(passed + 0.01, _COMPLETED, three), ends & (three >= 0.95 * length))
+
+
+def _apart(who, what, at) -> npt.NDArray[np.int64]:
+    """Return the visits that do not begin within three hours of the one before by the same learner."""
+    order = np.lexsort((at, what, who))
+    who, what, at = who[order], what[order], at[order]
+    same = (who[1:] == who[:-1]) & (what[1:] == what[:-1]) & (at[1:] - at[:-1] < 3 * 3_600_000)
+    return order[np.concatenate([[True], ~same])]
 
 
 def _of_problems(rng, who, at, section) -> Iterator[Columns]:
