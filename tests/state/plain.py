@@ -41,6 +41,9 @@ NUMBERS = {
     "completion": (np.int8, -1),
     "duration_ms": (np.int64, -1),
     "standing": (np.uint8, 0),
+    "position_s": (np.float64, np.nan),
+    "position_from_s": (np.float64, np.nan),
+    "length_s": (np.float64, np.nan),
 }
 Content = dict[str, dict[tuple[int, int], dict[str, Any]]]
 
@@ -62,6 +65,11 @@ class Fact:
     completion: int | None = None
     duration_ms: int | None = None
     standing: int | None = None
+    section: str | None = None
+    answer: str | None = None
+    position_s: float | None = None
+    position_from_s: float | None = None
+    length_s: float | None = None
     attributes: tuple[tuple[str, str], ...] = ()
 
 
@@ -96,6 +104,10 @@ def draw_facts(
                 id=(None, f"id {p[9] % count}")[p[9] % 2],
                 score=(None, -0.0, 0.0, 0.5, 1.0)[p[10] % 5],
                 duration_ms=(None, 0, 90_000)[p[11] % 3],
+                section=(None, "week 1", "https://example.org/weeks/2")[p[11] // 9 % 3],
+                answer=(None, "blue", "4.2")[p[11] // 27 % 3],
+                position_s=(None, 0.0, 12.5)[p[11] // 81 % 3],
+                length_s=(None, 60.0)[p[11] // 243 % 2],
                 standing=(None, None, *range(len(STANDINGS)))[p[12] % (len(STANDINGS) + 2)],
                 progress=(None, -0.0, 0.0, 0.25, 1.0)[p[13] % 5],
                 completion=(None, 0, 1)[p[14] % 3],
@@ -116,6 +128,10 @@ def batch_of(facts: Sequence[Fact], dictionaries: Dictionaries) -> EventBatch:
         values = [getattr(f, name) for f in facts]
         if any(value is not None for value in values):
             numbers[name] = sealed(np.array([absent if v is None else v for v in values], dtype))
+    for name in ("section", "answer"):
+        texts = [getattr(f, name) for f in facts]
+        if any(text is not None for text in texts):
+            numbers[name] = sealed(getattr(dictionaries, name).codes(texts, count))
     names = sorted({name for f in facts for name, _ in f.attributes})
     return EventBatch(
         key_hi=sealed(keys[:, 0]),
@@ -152,6 +168,8 @@ def fresh_state(zone: str = "UTC", order: Iterable[str] = ()) -> State:
     for text in order:
         for one in (dictionaries.verb, dictionaries.activity, dictionaries.course):
             one.codes([text], 1)
+        dictionaries.section.codes([text], 1)
+        dictionaries.answer.codes([text], 1)
         dictionaries.attribute("country").codes([text], 1)
         dictionaries.attribute("platform").codes([text], 1)
     return State(load_zone(zone), dictionaries)

@@ -145,7 +145,8 @@ def view_options(command: Command) -> Command:
         click.option(
             "--breakdown",
             metavar="FIELD",
-            help="One answer for each course, track, verb, activity or value of a learner's attribute.",
+            help="One answer for each course, track, verb, activity, section, answer, standing or value of a "
+            "learner's attribute.",
         ),
         click.option(
             "--compare",

@@ -8,7 +8,7 @@ Learners are those who had been active by the end of the date, so that "not" nev
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -406,13 +406,14 @@ class Evaluator:
         return Counted(kind, rule.low, high, self.zone, rule.unit == "days")
 
     def _reached(self, rule: Result, day: int) -> Probe:
-        condition = rule.condition
+        test = self._selection((rule.condition,)).tests[0]
+        kind = self._kind(rule.where, rule.window, day)
         if rule.of == "any":
-            return Counted(
-                self._kind((*rule.where, condition), rule.window, day), 1, _MANY, self.zone
-            )
-        test = self._selection((condition,)).tests[0]
-        return Reached(self._kind(rule.where, rule.window, day), test, rule.of, self.zone)
+            # An event without the value is of no result, also where a condition (!=) would let it pass.
+            tests = (*kind.selection.tests, test, test.of_presence())
+            some = replace(kind, selection=replace(kind.selection, tests=tests))
+            return Counted(some, 1, _MANY, self.zone)
+        return Reached(kind, test, rule.of, self.zone)
 
     def _steps(self, rule: Steps, day: int) -> Probe:
         kinds = tuple(self._kind(step, rule.window, day) for step in rule.steps)

@@ -6,6 +6,7 @@ at all: every track has its own day bits.
 """
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -61,6 +62,14 @@ class Test:
         if self.op in ("=", "!="):
             return np.isin(values, self.numbers, invert=self.op == "!=")
         return np.asarray(_COMPARISONS[self.op](values, self.numbers[0]), np.bool_)
+
+    def of_presence(self) -> "Test":
+        """Return the test that an event has a value at all."""
+        if self.allowed is None:
+            return Test(self.column, op=">=", numbers=(-math.inf,))
+        present = np.ones(len(self.allowed), np.uint8)
+        present[0] = 0
+        return Test(self.column, sealed(present))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
