@@ -45,6 +45,7 @@ _PLAYED, _PAUSED, _SEEKED, _COMPLETED, _ANSWERED, _VIEWED, _POSTED, _JOINED, _LE
 _NAMES = ("learner", "time_ms", "verb", "activity", "track", "standing", "section", "answer",
           "success", "score", "duration_ms", "position_s", "position_from_s", "length_s")  # fmt: skip
 Columns = dict[str, npt.NDArray[Any]]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ def _visits(rng: np.random.Generator, events: int, learners: int) -> Iterator[Co
         yield from make(rng, who[chosen], at[chosen], section[chosen])
 
 
-def _of_videos(rng, who, at, section) -> Iterator[Columns]:
+def _of_videos(
+    rng: np.random.Generator, who: Array, at: Array, section: Array
+) -> Iterator[Columns]:
     video = section * (_VIDEOS // _SECTIONS) + rng.integers(0, _VIDEOS // _SECTIONS, len(who))
     apart = _apart(who, video, at)
     who, at, section, video = who[apart], at[apart], section[apart], video[apart]
@@ -128,7 +131,7 @@ def _of_videos(rng, who, at, section) -> Iterator[Columns]:
     common = {"learner": who, "activity": video, "section": section, "track": TRACKS.index("video"),
               "length_s": length}  # fmt: skip
 
-    def step(after_s, verb, position, come_from=None) -> Columns:
+    def step(after_s: Array, verb: int, position: Array, come_from: Array | None = None) -> Columns:
         moved = {} if come_from is None else {"position_from_s": come_from}
         times = at + (1_000 * after_s).astype(np.int64)
         return _columns({**common, "time_ms": times, "verb": verb, "position_s": position, **moved})
@@ -147,7 +150,7 @@ def _of_videos(rng, who, at, section) -> Iterator[Columns]:
     yield _chosen(step(passed + 0.01, _COMPLETED, three), ends & (three >= 0.95 * length))
 
 
-def _apart(who, what, at) -> npt.NDArray[np.int64]:
+def _apart(who: Array, what: Array, at: Array) -> Array:
     """Return the visits that do not begin within three hours of the one before by the same learner."""
     order = np.lexsort((at, what, who))
     who, what, at = who[order], what[order], at[order]
@@ -155,7 +158,9 @@ def _apart(who, what, at) -> npt.NDArray[np.int64]:
     return order[np.concatenate([[True], ~same])]
 
 
-def _of_problems(rng, who, at, section) -> Iterator[Columns]:
+def _of_problems(
+    rng: np.random.Generator, who: Array, at: Array, section: Array
+) -> Iterator[Columns]:
     count = len(who)
     problem = section * (_PROBLEMS // _SECTIONS) + rng.integers(0, _PROBLEMS // _SECTIONS, count)
     common = {
@@ -181,14 +186,16 @@ def _of_problems(rng, who, at, section) -> Iterator[Columns]:
         still = still & ~right & (rng.random(count) < 0.7 - 0.2 * attempt)
 
 
-def _of_pages(rng, who, at, section) -> Iterator[Columns]:
+def _of_pages(rng: np.random.Generator, who: Array, at: Array, section: Array) -> Iterator[Columns]:
     page = section * (_PAGES // _SECTIONS) + rng.integers(0, _PAGES // _SECTIONS, len(who))
     activity = _VIDEOS + _PROBLEMS + page
     yield _columns({"learner": who, "time_ms": at, "verb": _VIEWED, "activity": activity, "section": section,
                     "track": TRACKS.index("reading")})  # fmt: skip
 
 
-def _of_forum(rng, who, at, section) -> Iterator[Columns]:
+def _of_forum(
+    rng: np.random.Generator, who: Array, at: Array, _section: Array
+) -> Iterator[Columns]:
     forum = {
         "learner": who,
         "activity": _VIDEOS + _PROBLEMS + _PAGES,
@@ -240,7 +247,9 @@ def _in_time(parts: list[Columns]) -> Columns:
     return {name: column[order] for name, column in joined.items()}
 
 
-def _batch(part: Columns, codes: _Codes, keys, other, rng: np.random.Generator) -> EventBatch:
+def _batch(
+    part: Columns, codes: _Codes, keys: Array, other: Array, rng: np.random.Generator
+) -> EventBatch:
     count = len(part["time_ms"])
     identity = rng.integers(0, 1 << 63, (2, count), np.uint64)
 

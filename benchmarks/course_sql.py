@@ -6,8 +6,16 @@ the last event of it that is no seek was a play. Each query is the quickest of a
 parts need the same rows in order, they are put in order once each, as one report would ask for them.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.cohorts.answers.course_parts import Absent
+from homeroom.cohorts.answers.course_report import PARTS as REPORT_PARTS
+from homeroom.cohorts.answers.course_report import CourseRun
 
 __all__ = ["PARTS", "asked", "of_report"]
 
@@ -172,11 +180,19 @@ PARTS: Final = {
 
 def asked(execute: Callable[[str], Any]) -> dict[str, list[list[Any]]]:
     """Ask all parts; ``execute`` runs SQL and returns something with ``fetchall``."""
-    return {name: [list(row) for row in execute(sql).fetchall()] for name, sql in PARTS.items()}
+    found = {name: [list(row) for row in execute(sql).fetchall()] for name, sql in PARTS.items()}
+    for name in ("views", "viewers"):
+        found[name] = [
+            row
+            for before, row in zip([None, *found[name][:-1]], found[name], strict=True)
+            if before is None or before[0] != row[0] or before[2] != row[2]
+        ]
+    return found
 
 
-def of_report(run: Any) -> dict[str, list[list[Any]]]:
+def of_report(run: CourseRun) -> dict[str, list[list[Any]]]:
     """Return the same figures from a course run of our answer, in the same form; seconds only where they change."""
+    assert not any(isinstance(getattr(run, part), Absent) for part in REPORT_PARTS)
     pages = sorted(run.engagement.pages, key=lambda page: page.name)
     sections = run.engagement.sections
     videos = sorted(run.videos.videos, key=lambda video: video.name)
@@ -195,7 +211,8 @@ def of_report(run: Any) -> dict[str, list[list[Any]]]:
         "views": [[v.name, *step] for v in videos for step in _changes(v.views_at)],
         "viewers": [[v.name, *step] for v in videos for step in _changes(v.viewers_at)],
         "problems": [
-            [p.name, p.learners, p.attempts, p.first_right, p.ever_right, p.to_right] for p in problems
+            [p.name, p.learners, p.attempts, p.first_right, p.ever_right, p.to_right]
+            for p in problems
         ],
         "answers": [
             [p.name, one.answer, one.count, one.right]
@@ -208,11 +225,11 @@ def of_report(run: Any) -> dict[str, list[list[Any]]]:
     }
 
 
-def _counted(rows: Any) -> list[list[Any]]:
+def _counted(rows: Iterable[Sequence[int]]) -> list[list[Any]]:
     return [[place, *row] for place, row in enumerate(rows) if any(row)]
 
 
-def _changes(counts: Any) -> list[list[int]]:
+def _changes(counts: npt.NDArray[np.int64]) -> list[list[int]]:
     """Return (second, count) where a count differs from that of the second before, and the end."""
     values = [0, *counts.tolist(), 0]
-    return [[i, b] for i, (a, b) in enumerate(zip(values[:-1], values[1:], strict=True)) if a != b]
+    return [[i, b] for i, (a, b) in enumerate(itertools.pairwise(values)) if a != b]

@@ -37,7 +37,7 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         for data in (
             read(*files, _table(600), key=key),
             load(place / "data", _table(600), timezone="Europe/Berlin", key=key),
-            load(place / "data", files[0], key=key),
+            load(place / "data", *files[:2], key=key),
             open_directory(place / "data"),
         ):
             _ask_all(data)
