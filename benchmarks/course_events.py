@@ -30,7 +30,7 @@ _OTHER = "course-v1:Made+Up+2"
 _START_MS = 1_736_121_600_000
 _DAYS = 84
 _SECTIONS, _VIDEOS, _PROBLEMS, _PAGES = 12, 60, 80, 120
-_BATCH = 1 << 20
+BATCH = 1 << 20
 _VIDEO_VERBS = "https://w3id.org/xapi/video/verbs/"
 _VERBS = (
     f"{_VIDEO_VERBS}played", f"{_VIDEO_VERBS}paused", f"{_VIDEO_VERBS}seeked",
@@ -76,8 +76,8 @@ def make_directory(folder: Path, events: int, learners: int, seed: int = 1) -> N
         columns = _in_time([*_visits(rng, events, learners), *_standings(rng, learners)])
         keys = rng.integers(0, 1 << 63, (2, learners), np.uint64) << np.uint64(1)
         other = (rng.random(learners) < 0.2).astype(np.int64)[columns["learner"]]
-        for start in range(0, len(other), _BATCH):
-            rows = slice(start, start + _BATCH)
+        for start in range(0, len(other), BATCH):
+            rows = slice(start, start + BATCH)
             part = {name: column[rows] for name, column in columns.items()}
             state.fold(_batch(part, codes, keys, other[rows], rng))
         state.settle()

@@ -81,9 +81,10 @@ def _fill_table(folder: Path) -> None:
         con.execute("set threads = 2; set timezone = 'UTC'; set preserve_insertion_order = false")
         source = f"read_parquet('{folder}/data/history/*.parquet')"
         for name in _ENUMS:
-            con.execute(
-                f"create type {name}_name as enum (select distinct {name} from {source} where {name} is not null order by {name})"
+            values = (
+                f"select distinct {name} from {source} where {name} is not null order by {name}"
             )
+            con.execute(f"create type {name}_name as enum ({values})")
         con.execute(
             f"create table people as select learner as blob, row_number() over ()::uinteger as learner "
             f"from (select distinct learner from {source})"
