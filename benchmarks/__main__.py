@@ -21,6 +21,7 @@ NAMES = (
     "statements",
     "scan",
     "history",
+    "course_report",
     "scaling",
     "startup",
     "past",
