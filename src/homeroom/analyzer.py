@@ -41,6 +41,7 @@ from homeroom.cohorts.answers import (
     Source,
     StickinessAnswer,
 )
+from homeroom.cohorts.explaining import Explanation
 from homeroom.cohorts.questions import Definitions, Question, parse_question, zone
 from homeroom.errors import DataDirectoryError, MappingError, SourceError
 from homeroom.events.dictionary import Dictionaries
@@ -147,6 +148,10 @@ class Dataset:
     def ask(self, question: Question) -> Answer:
         """Answer a question. Raises `QuestionError`, naming what makes no sense."""
         return self._node.ask(question, self.source)
+
+    def explain(self, question: Question) -> Explanation:
+        """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
+        return self._node.explain(question, self.source)
 
     def definitions(self, path: PathLike) -> Definitions:
         """Read a file of cohort definitions; accounts on its lists are looked up under the key of these data.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
+from homeroom.cohorts.explaining import Explanation, explain
 from homeroom.cohorts.questions import Question
 from homeroom.events.door import Door
 from homeroom.events.instants import format_instant
@@ -74,3 +75,7 @@ class Node:
     def ask(self, question: Question, source: Source) -> Answer:
         """Answer a question. Raises `QuestionError` for what makes no sense on these data."""
         return ask(self.state, question, source)
+
+    def explain(self, question: Question, source: Source) -> Explanation:
+        """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
+        return explain(self.state, question, source)

@@ -70,7 +70,11 @@ def ask(state: State, question: Question, source: Source) -> Answer:
 
 
 def _answer(context: Context, question: Question) -> Answer:
-    return _ANSWERS[type(question)](context, question, context.selection(question))
+    selection = context.selection(question)
+    answer = _ANSWERS[type(question)](context, question, selection)
+    if selection.members_from == "history":
+        answer = replace(answer, answered_from="history")
+    return answer
 
 
 def _compared(context: Context, question: Question, answer: Answer) -> Answer:

@@ -124,7 +124,7 @@ class Partition:
     @property
     def word_count(self) -> int:
         """Words a row and track."""
-        return int(self.words[ANY].shape[0])
+        return len(next(iter(self.words.values())))
 
     def reserve(self, more: int) -> None:
         """Make room for ``more`` rows, in the columns and in the index."""
