@@ -121,7 +121,7 @@ def assert_in_order(segment: Any) -> None:
 
 
 @given(st.integers(0, 1 << 30), st.sampled_from((0, 5, 30, 80)), st.sampled_from((None, 3)))
-@settings(max_examples=60)
+@settings(max_examples=35)
 def test_any_walk_ends_in_what_is_left(seed, count, few):
     rng = np.random.default_rng(seed)
     walk = Walk(draw_facts(rng, count, LEARNERS) if count else [], "Europe/Berlin", rng)
