@@ -29,7 +29,9 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    FunnelAnswer,
     LifecycleAnswer,
+    PathsAnswer,
     RetentionAnswer,
     Source,
     StickinessAnswer,
@@ -138,6 +140,14 @@ class Dataset:
     def active(self, **fields: Any) -> ActiveAnswer:  # noqa: ANN401 - the fields of `Active`
         """Answer an `Active` question given by its fields."""
         return cast("ActiveAnswer", self._ask("active", fields))
+
+    def funnel(self, **fields: Any) -> FunnelAnswer:  # noqa: ANN401 - the fields of `Funnel`
+        """Answer a `Funnel` question given by its fields."""
+        return cast("FunnelAnswer", self._ask("funnel", fields))
+
+    def paths(self, **fields: Any) -> PathsAnswer:  # noqa: ANN401 - the fields of `Paths`
+        """Answer a `Paths` question given by its fields."""
+        return cast("PathsAnswer", self._ask("paths", fields))
 
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
         written = {"from" if name == "from_" else name: value for name, value in fields.items()}

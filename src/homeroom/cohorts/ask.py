@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts import attendance, belonging, breakdown
+from homeroom.cohorts import attendance, belonging, breakdown, funnels, paths
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
 from homeroom.cohorts.matching import Selection
@@ -14,10 +14,12 @@ from homeroom.cohorts.questions import (
     Active,
     CohortSize,
     Condition,
+    Funnel,
     Learner,
     Lifecycle,
     MemberList,
     Overlap,
+    Paths,
     Question,
     Retention,
     Stickiness,
@@ -38,6 +40,8 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     CohortSize: belonging.answer_cohort,
     Overlap: belonging.answer_overlap,
     Learner: belonging.answer_learner,
+    Funnel: funnels.answer_funnel,
+    Paths: paths.answer_paths,
 }
 
 
@@ -100,6 +104,7 @@ def _of_cohort(question: Question, name: str) -> Question:
 def _refuse_beyond_days(state: State, question: Question) -> None:
     """Raise `QuestionError` for what cannot be answered where nothing but days of activity was kept."""
     asked = {
+        question.name: isinstance(question, Funnel | Paths),
         "filters": bool(question.filters),
         "breakdown": question.breakdown is not None,
         "timezone": question.timezone not in (None, state.zone.name),

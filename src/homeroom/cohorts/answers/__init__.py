@@ -16,13 +16,16 @@ from homeroom.cohorts.answers.attendance import (
     Series,
     StickinessAnswer,
 )
+from homeroom.cohorts.answers.behaviour import FunnelAnswer, PathsAnswer
 
 __all__ = [
     "ActiveAnswer",
     "Answer",
     "Counts",
     "Flags",
+    "FunnelAnswer",
     "LifecycleAnswer",
+    "PathsAnswer",
     "Rates",
     "RetentionAnswer",
     "Series",

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import msgspec
 
 from homeroom.cohorts.questions.attendance import ATTENDANCE
+from homeroom.cohorts.questions.behaviour import BEHAVIOUR
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.question import Question
 from homeroom.errors import QuestionError
@@ -20,6 +21,7 @@ QUESTIONS: tuple[type[Question], ...] = (
     CohortSize,
     Overlap,
     Learner,
+    *BEHAVIOUR,
 )
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
 _AT = re.compile(r" - at `\$\.(\w+)[^`]*`")
