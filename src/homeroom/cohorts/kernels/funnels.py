@@ -34,28 +34,34 @@ def best_chains(line, rules, way, span, found):
         still come, and ms from the first step to each other one, -1 where it was not taken
     """
     offsets, time_ms, what = line
-    steps, within_ms, _ = rules
+    steps, within_ms, ends = rules
     from_ms, to_ms, as_of_ms = span
+    levels, is_open, took = found
+    is_strict, wait = way
     start_ms = np.full((2, steps + 1), NEVER)
     times_ms = np.zeros((2, steps + 1, steps), np.int64)
-    state = (start_ms, times_ms)
     used = 0
     for row in range(len(offsets) - 1):
         level, now_ms = 0, NEVER
         start_ms[:] = NEVER
         for event in range(offsets[row], offsets[row + 1]):
             at_ms, mark = time_ms[event], np.uint32(what[event] & np.uint64(0xFFFFFFFF))
-            level = _go_on(at_ms, now_ms, mark, level, rules, way, state, found[2][used])
-            now_ms = at_ms
+            if wait and at_ms != now_ms:
+                _let_move(start_ms, times_ms)
+                now_ms = at_ms
+            _end_excluded(mark, ends, start_ms)
+            level = _take_steps(at_ms, mark, level, within_ms, wait, start_ms, times_ms, took, used)
             if level == steps:
                 break
+            if is_strict:
+                _end_interrupted(mark, start_ms)
             if (mark & np.uint32(1)) != 0 and from_ms <= at_ms < to_ms:
-                _begin(at_ms, way[1], state)
+                _begin(at_ms, wait, start_ms, times_ms)
                 level = max(level, 1)
         if level > 0:
-            found[0][used] = level
-            found[1][used] = level < steps and _latest_start(start_ms) > as_of_ms - within_ms
-            found[2][used, level - 1 :] = -1
+            levels[used] = level
+            is_open[used] = level < steps and _latest_start(start_ms) > as_of_ms - within_ms
+            took[used, level - 1 :] = -1
             used += 1
     return used
 
@@ -68,35 +74,35 @@ def chains_by_attempt(line, rules, way, span, found, attempts_max):
     begins after that.
     """
     offsets, time_ms, what = line
-    steps, within_ms, _ = rules
-    from_ms, to_ms, as_of_ms = span
-    start_ms = np.full((2, steps + 1), NEVER)
-    times_ms = np.zeros((2, steps + 1, steps), np.int64)
-    state = (start_ms, times_ms)
+    start_ms = np.full((2, rules[0] + 1), NEVER)
+    times_ms = np.zeros((2, rules[0] + 1, rules[0]), np.int64)
     used = 0
     for row in range(len(offsets) - 1):
         level, now_ms, begun_ms, left = 0, NEVER, NEVER, attempts_max
         start_ms[:] = NEVER
         for event in range(offsets[row], offsets[row + 1]):
             at_ms, mark = time_ms[event], np.uint32(what[event] & np.uint64(0xFFFFFFFF))
-            if level == 0 and left == 0:
-                break
-            is_over = level > 0 and at_ms - begun_ms > within_ms
+            is_over = level > 0 and at_ms - begun_ms > rules[1]
             is_done = False
             if level > 0 and not is_over:
-                level = _go_on(at_ms, now_ms, mark, level, rules, way, state, found[2][used])
-                is_done = level == steps
-                is_over = is_done or _latest_start(start_ms) == NEVER
+                if way[1] and at_ms != now_ms:
+                    _let_move(start_ms, times_ms)
+                _end_excluded(mark, rules[2], start_ms)
+                level = _take_steps(
+                    at_ms, mark, level, rules[1], way[1], start_ms, times_ms, found[2], used
+                )
+                is_done = level == rules[0]
+                is_over = is_done or _is_cut(mark, way[0], start_ms)
             now_ms = at_ms
             if is_over:
-                used = _write(level, rules, start_ms, as_of_ms, found, used)
+                used = _write(level, rules, start_ms, span[2], found, used)
                 level = 0
-            is_first = (mark & np.uint32(1)) != 0 and from_ms <= at_ms < to_ms
+            is_first = (mark & np.uint32(1)) != 0 and span[0] <= at_ms < span[1]
             if level == 0 and left > 0 and is_first and not is_done:
                 level, begun_ms, left = 1, at_ms, left - 1
-                _begin(at_ms, way[1], state)
+                _begin(at_ms, way[1], start_ms, times_ms)
         if level > 0:
-            used = _write(level, rules, start_ms, as_of_ms, found, used)
+            used = _write(level, rules, start_ms, span[2], found, used)
     return used
 
 
@@ -111,7 +117,15 @@ def _write(level, rules, start_ms, as_of_ms, found, used):
     return used + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _is_cut(mark, is_strict, start_ms):
+    """Say whether no chain can go on after an event."""
+    if is_strict:
+        _end_interrupted(mark, start_ms)
+    return _latest_start(start_ms) == NEVER
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _latest_start(start_ms):
     """Return the latest start of a chain that can go on; `NEVER` if none can."""
     latest = NEVER
@@ -120,65 +134,61 @@ def _latest_start(start_ms):
     return latest
 
 
-@numba.njit(cache=True, nogil=True)
-def _begin(at_ms, must_wait, state):
-    start_ms, times_ms = state
-    if at_ms > start_ms[must_wait, 1]:
-        start_ms[must_wait, 1] = at_ms
-        times_ms[must_wait, 1, 0] = at_ms
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _begin(at_ms, wait, start_ms, times_ms):
+    if at_ms > start_ms[wait, 1]:
+        start_ms[wait, 1] = at_ms
+        times_ms[wait, 1, 0] = at_ms
 
 
-@numba.njit(cache=True, nogil=True)
-def _go_on(at_ms, before_ms, mark, level, rules, way, state, took):
-    """Let an event, the one before it at ``before_ms``, act on all chains; return the most steps taken so far."""
-    if way[1] and at_ms != before_ms:
-        _let_move(state)
-    _end_excluded(mark, rules[2], state[0])
-    return _take_steps(at_ms, mark, level, rules, way, state, took)
-
-
-@numba.njit(cache=True, nogil=True)
-def _let_move(state):
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _let_move(start_ms, times_ms):
     """Let the chains move that have waited for the clock."""
-    start_ms, times_ms = state
     for level in range(1, start_ms.shape[1] - 1):
         if start_ms[1, level] > start_ms[0, level]:
             start_ms[0, level] = start_ms[1, level]
-            times_ms[0, level, :level] = times_ms[1, level, :level]
+            for i in range(level):
+                times_ms[0, level, i] = times_ms[1, level, i]
         start_ms[1, level] = NEVER
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _end_excluded(mark, ends, start_ms):
     for level in range(1, len(ends)):
         if mark & ends[level]:
-            start_ms[:, level] = NEVER
+            start_ms[0, level] = NEVER
+            start_ms[1, level] = NEVER
 
 
-@numba.njit(cache=True, nogil=True)
-def _take_steps(at_ms, mark, level, rules, way, state, took):
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _end_interrupted(mark, start_ms):
+    """End the chains whose last step the event is not, if it is any step: those that have just moved keep theirs."""
+    steps = start_ms.shape[1] - 1
+    if mark & np.uint32((1 << steps) - 1):
+        for level in range(1, steps):
+            if (mark >> np.uint32(level - 1)) & np.uint32(1) == 0:
+                start_ms[0, level] = NEVER
+                start_ms[1, level] = NEVER
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _take_steps(at_ms, mark, level, within_ms, wait, start_ms, times_ms, took, used):
     """Move the chains that the event takes a step further; return the most steps taken so far."""
-    steps, within_ms, _ = rules
-    start_ms, times_ms = state
-    is_strict, must_wait = way
-    is_step = (mark & np.uint32((1 << steps) - 1)) != 0
-    for k in range(steps - 1, 0, -1):
-        is_next = ((mark >> np.uint32(k)) & np.uint32(1)) != 0
-        if is_strict and is_step and not is_next:
-            start_ms[:, k + 1] = NEVER  # another step lies between
+    for k in range(start_ms.shape[1] - 2, 0, -1):
         since_ms = start_ms[0, k]
-        if not is_next or since_ms == NEVER or at_ms - since_ms > within_ms:
+        if (mark >> np.uint32(k)) & np.uint32(1) == 0 or since_ms == NEVER:
             continue
-        if since_ms > start_ms[must_wait, k + 1]:
-            start_ms[must_wait, k + 1] = since_ms
-            times_ms[must_wait, k + 1, :k] = times_ms[0, k, :k]
-            times_ms[must_wait, k + 1, k] = at_ms
+        if at_ms - since_ms > within_ms:
+            continue
+        if since_ms > start_ms[wait, k + 1]:
+            start_ms[wait, k + 1] = since_ms
+            for i in range(k):
+                times_ms[wait, k + 1, i] = times_ms[0, k, i]
+            times_ms[wait, k + 1, k] = at_ms
         if k + 1 > level:
             level = k + 1
             for i in range(k):
-                took[i] = times_ms[must_wait, level, i + 1] - since_ms
-    if is_strict and is_step and (mark & np.uint32(1)) == 0:
-        start_ms[:, 1] = NEVER
+                took[used, i] = times_ms[wait, level, i + 1] - since_ms
     return level
 
 
@@ -209,7 +219,7 @@ def best_any(line, rules, span, found):
             first = min(oldest, begun)
             if first >= 0 and at_ms - time_ms[first] <= within_ms and count > level:
                 level = count
-                _note_times(first, event, time_ms, what, found[2][used])
+                _note_times(first, event, time_ms, what, found[2], used)
                 if level == steps:
                     break
         if level > 0:
@@ -220,7 +230,7 @@ def best_any(line, rules, span, found):
     return used
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _met(event, mark, time_ms, within_ms, latest):
     """Return how many steps were met in the window that ends at an event, and the oldest of their latest events."""
     count, oldest = 0, event
@@ -234,28 +244,26 @@ def _met(event, mark, time_ms, within_ms, latest):
     return count, oldest
 
 
-@numba.njit(cache=True, nogil=True)
-def _note_times(first, last, time_ms, what, took):
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _note_times(first, last, time_ms, what, took, used):
     """Note when each further step was met from one event to another."""
     seen, level = np.uint32(0), 0
     for event in range(first, last + 1):
-        seen, level = _meet(
+        mark, since_ms = (
             np.uint32(what[event] & np.uint64(0xFFFFFFFF)),
-            seen,
-            level,
             time_ms[event] - time_ms[first],
-            took,
         )
+        seen, level = _meet(mark, seen, level, since_ms, took, used)
 
 
-@numba.njit(cache=True, nogil=True)
-def _meet(mark, seen, level, since_ms, took):
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _meet(mark, seen, level, since_ms, took, used):
     """Note the steps of an event that were not seen before; return all that were, and how many."""
     fresh = np.uint32(mark & ~seen)
     while fresh:
         fresh = np.uint32(fresh & (fresh - np.uint32(1)))
         if level > 0:
-            took[level - 1] = since_ms
+            took[used, level - 1] = since_ms
         level += 1
     return np.uint32(seen | mark), level
 
@@ -282,7 +290,7 @@ def any_attempts(line, rules, span, found, attempts_max):
                     continue
                 left, begun_ms, seen = left - 1, at_ms, np.uint32(0)
             mark = np.uint32(what[event] & np.uint64(0xFFFFFFFF))
-            seen, level = _meet(mark, seen, level, at_ms - begun_ms, found[2][used])
+            seen, level = _meet(mark, seen, level, at_ms - begun_ms, found[2], used)
         if level > 0:
             used = _write_any(level, rules, begun_ms, as_of_ms, found, used)
     return used
