@@ -1,0 +1,117 @@
+"""Random lines of events, and funnels and paths to ask of them, crowded where chains go wrong.
+
+What goes wrong are ties, events that are two steps at once, windows that end at just an event, repeated steps and
+chains that an event ends while another goes on. So few learners do few things within minutes, and windows are a few
+minutes long.
+"""
+
+import datetime as dt
+from typing import Any
+
+from hypothesis import strategies as st
+
+from homeroom.cohorts.questions import Condition
+from homeroom.cohorts.questions.behaviour import Exclusion, Funnel, Paths, Step
+from tests.oracle.events import Event, instant_ms
+
+__all__ = ["funnels", "lines", "path_questions"]
+
+MIDNIGHT_MS = instant_ms("2024-03-31T00:00Z")
+MINUTE_MS = 60_000
+VERBS = ("played", "answered", "https://w3id.org/xapi/video/verbs/paused", "left")
+
+
+def lines(size_max: int = 26) -> st.SearchStrategy[list[Event]]:
+    """Draw events of few learners around a midnight, many of them at one instant."""
+    return st.lists(
+        st.builds(
+            Event,
+            account=st.sampled_from("abc"),
+            time_ms=st.one_of(
+                st.integers(-8, 12).map(lambda n: MIDNIGHT_MS + n * MINUTE_MS),
+                st.integers(-8 * 60, 12 * 60).map(lambda n: MIDNIGHT_MS + n * 1_000),
+            ),
+            verb=st.sampled_from(VERBS),
+            track=st.sampled_from(("video", "problem", "other")),
+            activity=st.sampled_from(("quiz", None)),
+            course=st.sampled_from(("algebra", "biology", None)),
+            score=st.sampled_from((None, None, 0.2, 0.9)),
+            attributes=st.sampled_from(({}, {"country": "DE"}, {"country": "FR"})),
+        ),
+        max_size=size_max,
+    )
+
+
+def _kinds() -> st.SearchStrategy[tuple[Condition, ...]]:
+    """Draw what an event must be; several of these hold for one event."""
+    return st.sampled_from(
+        (
+            (Condition("verb", ("played",)),),
+            (Condition("verb", ("answered",)),),
+            (Condition("verb", ("answered", "paused")),),
+            (Condition("verb", ("left",), "!="),),
+            (Condition("track", ("video",)),),
+            (Condition("track", ("video",)), Condition("score", ("0.5",), ">=")),
+            (Condition("activity", ("(none)",)),),
+            (Condition("country", ("DE",)), Condition("verb", ("played",))),
+            (),
+        )
+    )
+
+
+def _shared(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw what funnels and paths have in common."""
+    filters = ((), (), (), (Condition("course", ("algebra",)),), (Condition("country", ("FR",), "!="),))  # fmt: skip
+    as_of = dt.datetime(2024, 3, 31, tzinfo=dt.UTC)
+    return {
+        "filters": draw(st.sampled_from(filters)),
+        "breakdown": draw(st.sampled_from((None, None, None, "course", "country", "verb"))),
+        "timezone": draw(st.sampled_from((None, "UTC", "Asia/Kolkata", "America/New_York"))),
+        "from_": draw(st.sampled_from((None, None, dt.date(2024, 3, 31)))),
+        "to": draw(st.sampled_from((None, None, dt.date(2024, 3, 31)))),
+        "as_of": draw(st.sampled_from((None, None, as_of, as_of + dt.timedelta(minutes=30)))),
+    }
+
+
+@st.composite
+def funnels(draw: st.DrawFn) -> Funnel:
+    """Draw a funnel of two to four steps."""
+    order = draw(st.sampled_from(("ordered", "ordered", "strict", "any")))
+    kinds = draw(st.lists(_kinds(), min_size=2, max_size=4, unique=order == "any"))
+    exclude, increasing = [], False
+    if order != "any":
+        increasing = draw(st.booleans())
+        for kind in draw(st.lists(_kinds().filter(bool), max_size=2)):
+            first = draw(st.integers(1, len(kinds) - 1))
+            last = draw(st.integers(first + 1, len(kinds)))
+            between = draw(st.sampled_from((None, (first, last))))
+            exclude.append(Exclusion(kind, between))
+    question = Funnel(
+        **_shared(draw),
+        steps=tuple(Step(kind) for kind in kinds),
+        order=order,
+        within=draw(st.sampled_from(("1m", "2m", "5m", "90s", "1d"))),
+        exclude=tuple(exclude),
+        count=draw(st.sampled_from(("best", "first", "every"))),
+        increasing=increasing,
+    )
+    question.check()
+    return question
+
+
+@st.composite
+def path_questions(draw: st.DrawFn) -> Paths:
+    """Draw a question about paths."""
+    anchor = draw(_kinds())
+    question = Paths(
+        **_shared(draw),
+        **draw(st.sampled_from(({}, {"after": anchor}, {"before": anchor}))),
+        by=draw(st.sampled_from(("verb", "activity", "track", "course"))),
+        depth=draw(st.integers(1, 4)),
+        fold=draw(st.sampled_from(("loops", "none"))),
+        within=draw(st.sampled_from(("30s", "1m", "3m", "none"))),
+        least=draw(st.sampled_from((1, 1, 2))),
+        branches=draw(st.sampled_from((1, 2, 8))),
+    )
+    question.check()
+    return question
