@@ -33,11 +33,12 @@ def knows_country(events: list[Event]) -> list[Event]:
     return [*events, known]
 
 
-@given(st.data(), lines())
-@settings(max_examples=150)
-def test_a_funnel_is_what_every_chain_tried_gives(data, events):
+@pytest.mark.parametrize("order", ["ordered", "strict", "any"])
+@given(data=st.data(), events=lines())
+@settings(max_examples=200)
+def test_a_funnel_is_what_every_chain_tried_gives(order, data, events):
     events = knows_country(events)
     dataset = in_segments(data, events)
     for _ in range(4):
-        question = data.draw(funnels())
+        question = data.draw(funnels(order))
         assert misses(dataset, events, question, "UTC") == []
