@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, get_args
 
 import click
 
+from homeroom.cli.behaviour_options import BEHAVIOUR_FLAGS
 from homeroom.cohorts.questions import (
     Align,
     Interval,
@@ -53,6 +54,7 @@ QUESTION_FLAGS: Final = (
     "filters",
     "breakdown",
     "as_of",
+    *BEHAVIOUR_FLAGS,
 )
 """Every flag that is part of a question; the rest say what to read and where to write."""
 

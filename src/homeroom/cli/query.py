@@ -12,6 +12,7 @@ from homeroom.cli.asking import (
     retention_options,
     view_options,
 )
+from homeroom.cli.behaviour_options import funnel_options, paths_options
 from homeroom.cli.output import Outputs, table_options
 from homeroom.cli.reading import (
     Reading,
@@ -30,6 +31,8 @@ _ABOUT: Final = {
     "lifecycle": "New, returning, resurrecting and dormant learners, period by period.",
     "stickiness": "Learners by the number of different periods in which they were active.",
     "active": "Active learners by day, week and month, and how these relate.",
+    "funnel": "How many learners take steps one after the other, and how long it takes them.",
+    "paths": "Which ways learners take, step by step: after something, before something, or through a visit.",
     "all": "Every question of a --question file, of whatever kinds.",
 }
 _SHORT: Final = {
@@ -37,6 +40,8 @@ _SHORT: Final = {
     "lifecycle": "New, returning, resurrecting and dormant learners.",
     "stickiness": "In how many periods learners were active.",
     "active": "Active learners by day, week and month.",
+    "funnel": "How far learners come along steps.",
+    "paths": "Which ways learners take.",
     "all": "Every question of a --question file.",
 }
 
@@ -70,6 +75,8 @@ _add("retention", interval_option, retention_options)
 _add("lifecycle", interval_option)
 _add("stickiness", interval_option)
 _add("active")
+_add("funnel", funnel_options)
+_add("paths", paths_options)
 _add("all")
 
 
