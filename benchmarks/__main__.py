@@ -16,6 +16,7 @@ __all__ = ["NAMES", "main"]
 NAMES = (
     "triangle",
     "recurring",
+    "cohorts",
     "fold",
     "statements",
     "scan",

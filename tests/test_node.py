@@ -1,5 +1,7 @@
 """A node: chunks through the door into state, questions to it, and a summary in which nothing is lost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,17 @@ def test_a_summary_is_added_to_what_was_read_before():
     assert (found.events_rejected, found.conflicts) == (6, 4)
     assert found.rejected_by_reason["not_json"] == 3
     assert found.rejected_by_reason["not_utf8"] == 1
+
+
+def test_what_statements_take_back_is_kept_as_the_hashes_of_its_ids():
+    one = node()
+    taken = one.door.admit(chunk(), "log.json").batch
+    assert one.voided == []
+    one.take(replace(chunk(), voided=["w", "x"]), "log.json")
+    one.take(Decoded(chunk().events, voided=["elsewhere"]), "log.json")
+    assert one.voided[:2] == taken.id_hash.tolist()
+    assert one.voided[2:] == one.door.id_hashes(["elsewhere"]).tolist()
+    assert {type(value) for value in one.voided} == {int}
 
 
 def test_an_answer_carries_the_source_that_it_was_asked_with():

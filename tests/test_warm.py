@@ -60,7 +60,39 @@ QUESTIONS = (
     ("stickiness", "--filter", "verb=played", "--filter", "platform=android"),
     ("active", "--breakdown", "verb", "--filter", "platform=web"),
     ("active", "--timezone", "America/New_York"),
+    ("members", "--definitions", "cohorts.toml", "--cohort", "days"),
+    (
+        "cohort",
+        "--definitions",
+        "cohorts.toml",
+        "--cohort",
+        "any",
+        "--changed",
+        "2024-02-01,2024-03-01",
+    ),
+    ("overlap", "--definitions", "cohorts.toml"),
+    ("retention", "--definitions", "cohorts.toml", "--cohort", "any", "--compare", "days,web"),
+    ("stickiness", "--definitions", "cohorts.toml", "--cohort", "steps", "--filter", "verb=played"),
 )
+COHORTS = """
+[cohort]
+days = { did = "track=video", at_least = 2, unit = "days", within = "40d" }
+web = { attribute = "platform=web" }
+quiet = { stopped = "any", quiet = "7d" }
+count = { did = "verb=played", at_least = 2, within = { to = 2024-03-01 } }
+days-of-verb = { did = "verb=played", at_least = 2, unit = "days" }
+steps = { sequence = ["verb=played", "verb=completed"], in = "2d" }
+then = { did = "verb=played", then_not = "verb=completed", during = "2d" }
+early = { first = "verb=played", within = { before = "start" } }
+in-time = { did = "any", within = { before = "start" } }
+latest = { result = "score>=0.5" }
+best = { result = "score>=0.5", of = "best" }
+success = { result = "success=true" }
+any = { any = [{ cohort = "days" }, { not = { cohort = "steps" } }] }
+
+[calendar."https://campus.example.org/course/001"]
+start = 2024-02-20
+"""
 
 SCANNED = (("retention",), ("retention", "--interval", "day"), ("lifecycle",))
 
@@ -140,6 +172,7 @@ def _csv(row: Mapping[str, Any]) -> str:
 @pytest.mark.slow
 def test_nothing_is_left_to_compile(warm, tmp_path):
     ways = in_ways(tmp_path)
+    (warm.parent / "cohorts.toml").write_text(COHORTS)
     place, main_files = str(tmp_path / "data"), list(ways.values())[:4]
     void = ("--json", os.devnull)
     asked = [("query", *q[:1], ways["events.csv"], *q[1:], *void) for q in QUESTIONS]

@@ -7,33 +7,49 @@ are for those who extend it. ARCHITECTURE.md walks them in the order in which da
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from homeroom.adapters.names import read_names
     from homeroom.analyzer import Dataset, load, read, scan
     from homeroom.analyzer import open_directory as open  # noqa: A004 - users write hr.open
     from homeroom.cohorts.questions import (
         Active,
+        CohortSize,
         Condition,
+        CourseReport,
+        Definitions,
+        Learner,
         Lifecycle,
+        MemberList,
+        Overlap,
         Question,
         Retention,
         Stickiness,
+        parse_definitions,
         parse_question,
     )
     from homeroom.errors import HomeroomError
 
 __all__ = [
     "Active",
+    "CohortSize",
     "Condition",
+    "CourseReport",
     "Dataset",
+    "Definitions",
     "HomeroomError",
+    "Learner",
     "Lifecycle",
+    "MemberList",
+    "Overlap",
     "Question",
     "Retention",
     "Stickiness",
     "__version__",
     "load",
     "open",
+    "parse_definitions",
     "parse_question",
     "read",
+    "read_names",
     "scan",
 ]
 
@@ -43,16 +59,24 @@ _WHERE = {
     **dict.fromkeys(
         (
             "Active",
+            "CohortSize",
             "Condition",
+            "CourseReport",
+            "Definitions",
+            "Learner",
             "Lifecycle",
+            "MemberList",
+            "Overlap",
             "Question",
             "Retention",
             "Stickiness",
+            "parse_definitions",
             "parse_question",
         ),
         "homeroom.cohorts.questions",
     ),
     "HomeroomError": "homeroom.errors",
+    "read_names": "homeroom.adapters.names",
 }
 
 

@@ -7,6 +7,7 @@ This module joins the adapters (files, key, directory, threads) with a node. It 
 answers; it knows only what is to be read, and where things are kept.
 """
 
+import functools
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack, cast
 
 from homeroom import limits
+from homeroom.adapters.definition_files import read_definitions
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, read_inputs
 from homeroom.adapters.keyfile import default_key_path, open_key
@@ -29,14 +31,19 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    CohortAnswer,
+    CourseReportAnswer,
     FunnelAnswer,
+    LearnerAnswer,
     LifecycleAnswer,
+    MembersAnswer,
+    OverlapAnswer,
     PathsAnswer,
     RetentionAnswer,
     Source,
     StickinessAnswer,
 )
-from homeroom.cohorts.questions import Question, parse_question, zone
+from homeroom.cohorts.questions import Definitions, Question, parse_question, zone
 from homeroom.errors import DataDirectoryError, MappingError, SourceError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.door import Door
@@ -53,7 +60,16 @@ from homeroom.state.zones import load_zone
 if TYPE_CHECKING:
     from homeroom.adapters.segments import SegmentEntry
 
-__all__ = ["Dataset", "Progress", "ReadFlags", "load", "open_directory", "read", "scan"]
+__all__ = [
+    "Dataset",
+    "Progress",
+    "ReadFlags",
+    "key_opener",
+    "load",
+    "open_directory",
+    "read",
+    "scan",
+]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Accept: TypeAlias = Callable[[Source], None]
@@ -100,8 +116,9 @@ class Dataset:
     source : what was read (of a directory: by all loads together)
     """
 
-    def __init__(self, node: Node, source: Source) -> None:
+    def __init__(self, node: Node, source: Source, key: Callable[[], bytes]) -> None:
         self._node = node
+        self._key = key
         self.source = source
 
     def __repr__(self) -> str:
@@ -124,6 +141,14 @@ class Dataset:
     def ask(self, question: Question) -> Answer:
         """Answer a question. Raises `QuestionError`, naming what makes no sense."""
         return self._node.ask(question, self.source)
+
+    def definitions(self, path: PathLike) -> Definitions:
+        """Read a file of cohort definitions; accounts on its lists are looked up under the key of these data.
+
+        Raises `QuestionError` for one that makes no sense, and `KeyFileError` if a list holds accounts and the key is
+        not there.
+        """
+        return read_definitions(Path(path), self._key)
 
     def retention(self, **fields: Any) -> RetentionAnswer:  # noqa: ANN401 - the fields of `Retention`
         """Answer a `Retention` question given by its fields (``from_`` is the first date)."""
@@ -149,7 +174,29 @@ class Dataset:
         """Answer a `Paths` question given by its fields."""
         return cast("PathsAnswer", self._ask("paths", fields))
 
+    def members(self, **fields: Any) -> MembersAnswer:  # noqa: ANN401 - the fields of `MemberList`
+        """Answer a `MemberList` question given by its fields."""
+        return cast("MembersAnswer", self._ask("members", fields))
+
+    def cohort(self, **fields: Any) -> CohortAnswer:  # noqa: ANN401 - the fields of `CohortSize`
+        """Answer a `CohortSize` question given by its fields."""
+        return cast("CohortAnswer", self._ask("cohort", fields))
+
+    def overlap(self, **fields: Any) -> OverlapAnswer:  # noqa: ANN401 - the fields of `Overlap`
+        """Answer an `Overlap` question given by its fields."""
+        return cast("OverlapAnswer", self._ask("overlap", fields))
+
+    def learner(self, **fields: Any) -> LearnerAnswer:  # noqa: ANN401 - the fields of `Learner`
+        """Answer a `Learner` question given by its fields."""
+        return cast("LearnerAnswer", self._ask("learner", fields))
+
+    def report(self, **fields: Any) -> CourseReportAnswer:  # noqa: ANN401 - the fields of `CourseReport`
+        """Answer a `CourseReport` question given by its fields (``course`` names one course run, or lists several)."""
+        return cast("CourseReportAnswer", self._ask("report", fields))
+
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
+        if isinstance(fields.get("definitions"), str | os.PathLike):
+            fields = {**fields, "definitions": self.definitions(fields["definitions"])}
         written = {"from" if name == "from_" else name: value for name, value in fields.items()}
         return self.ask(parse_question({"question": kind, **written}))
 
@@ -177,10 +224,10 @@ def read(
     timezone, key, names = flags.get("timezone"), flags.get("key"), flags.get("names")
     timezone = "UTC" if timezone is None else timezone
     zone(timezone)
-    secret = open_key(default_key_path(os.environ) if key is None else Path(key))
+    opener = key_opener(key)
     book = NameBook() if names is not None else None
     options = _options(flags)
-    door = Door(secret, options.verbs or VerbTable.standard(), book)
+    door = Door(opener(), options.verbs or VerbTable.standard(), book)
     node = Node(State(load_zone(timezone), door.dictionaries, ThreadRun()), door)
     reading = _Reading(inputs, options, flags.get("rejects"), flags.get("progress"))
     reading.into(node)
@@ -190,7 +237,7 @@ def read(
         accept(source)
     if book is not None and names is not None:
         book.write(Path(names))
-    return Dataset(node, source)
+    return Dataset(node, source, opener)
 
 
 def scan(*inputs: Input, accept: Accept | None = None, **flags: Unpack[ReadFlags]) -> Dataset:
@@ -218,7 +265,8 @@ def scan(*inputs: Input, accept: Accept | None = None, **flags: Unpack[ReadFlags
         )
     timezone, key = flags.get("timezone") or "UTC", flags.get("key")
     zone(timezone)
-    secret = open_key(default_key_path(os.environ) if key is None else Path(key))
+    opener = key_opener(key)
+    secret = opener()
     reading = _Reading(inputs, _options(flags), flags.get("rejects"), flags.get("progress"))
     accounts = AccountTable(load_zone(timezone))
     source, scanned_ms = reading.scanned(Scanner(accounts, secret, secrets.token_bytes(16)))
@@ -228,7 +276,7 @@ def scan(*inputs: Input, accept: Accept | None = None, **flags: Unpack[ReadFlags
     source = replace(source, learners=state.learners.rows)
     if accept is not None:
         accept(source)
-    return Dataset(Node(state), source)
+    return Dataset(Node(state), source, opener)
 
 
 def load(
@@ -284,7 +332,7 @@ def load(
         )
         if book is not None and names is not None:
             book.write(Path(names))
-    return Dataset(node, source)
+    return Dataset(node, source, lambda: secret)
 
 
 def open_directory(directory: PathLike) -> Dataset:
@@ -304,7 +352,27 @@ def open_directory(directory: PathLike) -> Dataset:
         if place.manifest() == manifest:
             raise
         return open_directory(directory)  # a load has ended between the two; its manifest is whole
-    return Dataset(Node(state), _source(manifest))
+    return Dataset(Node(state), _source(manifest), key_opener(data=directory))
+
+
+def key_opener(key: PathLike | None = None, data: PathLike | None = None) -> Callable[[], bytes]:
+    """Return what opens the key of the pseudonyms, when it is first needed.
+
+    Parameters
+    ----------
+    key : a key file, made if there is none; absent means the one in the user's configuration
+    data : a data directory, whose own key is meant
+    """
+
+    def of_directory() -> bytes:
+        assert data is not None, "chosen below"
+        place = DataDirectory(Path(data))
+        return place.key(place.manifest() or Manifest(), None)
+
+    def of_file() -> bytes:
+        return open_key(default_key_path(os.environ) if key is None else Path(key))
+
+    return functools.cache(of_file if data is None else of_directory)
 
 
 class _Keeping:

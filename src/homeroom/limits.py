@@ -53,9 +53,11 @@ ATTRIBUTES_MAX: Final = 32
 """Attributes of a data set. Further ones are left out, and that is said; which ones, the order of the files decides."""
 TEXT_BYTES_MAX: Final = 4_096
 """A verb, activity, course, id or account that is longer is a reject."""
+ANSWER_BYTES_MAX: Final = 1_024
+"""A longer answer in a statement or a log line is left out of its event: it is no choice among a few."""
 DICTIONARY_VALUES_MAX: Final = 1 << 24
-"""Distinct verbs, activities or courses of a data set; events with further ones are rejects. A column with more is
-no vocabulary but an id, and would fill the memory."""
+"""Distinct verbs, activities, courses, sections or answers of a data set; events with further ones are rejects. A
+column with more is no vocabulary but an id, and would fill the memory."""
 KEY_FILE_BYTES_MAX: Final = 4_096
 """A key file holds 64 digits and comments; a longer file is something else that was named by mistake."""
 ISSUERS_MAX: Final = 65_536
@@ -98,12 +100,25 @@ COHORTS_MAX: Final = 1_000
 """Cohorts of one file of definitions, and lists, and calendars."""
 LIST_MEMBERS_MAX: Final = 10_000_000
 """Members of one static list."""
-COHORT_FILE_BYTES_MAX: Final = 16 << 20
-"""A file of definitions is written by people."""
+WRITTEN_FILE_BYTES_MAX: Final = 16 << 20
+"""A file of questions or of definitions is written by people."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
 """Cohorts whose overlaps are shown together: one bit each."""
+
+# --- course reports --------------------------------------------------------------------------------------------
+REPORT_COURSES_MAX: Final = 12
+"""Course runs that one report sets side by side."""
+REPORT_BLOCK_EVENTS: Final = 1 << 20
+"""Events of some learners that are read together while those of a course are picked out."""
+REPORT_ITEMS_MAX: Final = 500
+"""Sections, pages, videos and problems of a course run that are told one by one, those of most learners; of the rest
+it is said how many there are."""
+REPORT_ANSWERS_MAX: Final = 20
+"""Different answers to a problem that are told, the most frequent; the rest is joined."""
+VIDEO_SECONDS_MAX: Final = 21_600
+"""Length of a video, and position in it, that is believed: six hours. Seconds are counted one by one."""
 
 # --- charts and pages ------------------------------------------------------------------------------------------
 CHART_PERIODS_MAX: Final = 400
@@ -143,4 +158,5 @@ assert PARTITIONS > 1
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0
 assert DAYS_PER_WORD < 64
+assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE

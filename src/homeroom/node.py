@@ -33,18 +33,25 @@ class Node:
     ----------
     state : the state to fold into and to ask
     door : turns decoded chunks into events that name nobody; None for a node that only answers
+
+    Attributes
+    ----------
+    voided : for each id that a statement took back so far, what ``EventBatch.id_hash`` of its event is
     """
 
     def __init__(self, state: State, door: Door | None = None) -> None:
         self.state = state
         self.door = door
         self.tally = Tally()
+        self.voided: list[int] = []
 
     def take(self, decoded: Decoded, source: str) -> list[Reject]:
         """Fold a chunk; return what of it was refused, by the codec or by the door."""
         assert self.door is not None, "a node without a door takes no events"
         admitted = self.door.admit(decoded, source)
         self.state.fold(admitted.batch)
+        if decoded.voided:
+            self.voided += self.door.id_hashes(decoded.voided).tolist()
         # The door returns the codec's rejects too.
         self.tally.decoded += len(admitted.batch)
         self.tally.rejected.update(reject.reason.value for reject in admitted.rejects)

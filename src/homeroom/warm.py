@@ -100,8 +100,35 @@ def _ask_all(data: Dataset) -> None:
     data.retention(filters=["score>=0.5"], breakdown="verb")
     data.lifecycle(breakdown="verb")
     data.retention(interval="hour", from_="2024-03-01", to="2024-03-03")
+    for definitions in (_COHORTS, {**_COHORTS, "timezone": "Asia/Kolkata"}):
+        data.overlap(definitions=definitions)
+        data.cohort(definitions=definitions, cohort="both", changed="2024-02-01,2024-03-01")
+        data.retention(definitions=definitions, cohort="both", compare="days,german")
+    [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
+    data.learner(definitions=_COHORTS, learner=one)
 
 
+_COHORTS: dict[str, dict[str, object]] = {
+    "cohort": {
+        "days": {"did": "any", "unit": "days"},
+        "weeks": {"did": "track!=video", "at_least": 2, "unit": "days", "within": "50d"},
+        "german": {"attribute": "country=DE"},
+        "listed": {"list": "some"},
+        "stopped": {"stopped": "verb=posted", "quiet": "3d"},
+        "counted": {"did": "verb=posted", "at_least": 1},
+        "of days": {"did": "verb=posted", "at_most": 2, "unit": "days"},
+        "in time": {"did": "any", "within": {"before": "start"}},
+        "first": {"first": "verb=posted", "within": {"before": "start"}},
+        "then": {"did": "verb=posted", "then_not": "any", "during": "3d"},
+        "then not": {"did": "any", "then_not": "verb=posted"},
+        "steps": {"sequence": ["any", "verb=posted"], "in": "9d"},
+        **{of: {"result": "score>=0.5", "of": of} for of in ("latest", "best", "any")},
+        "success": {"result": "success!=true"},
+        "both": {"any": [{"not": {"cohort": "steps"}}, {"all": [{"cohort": "days"}]}]},
+    },
+    "list": {"some": {"members": ["0" * 32]}},
+    "calendar": {_COURSES[0]: {"start": "2024-02-20"}},
+}
 _SHARED = ("interval", "timezone", "filters", "week_start", "breakdown")
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import homeroom as hr
 from homeroom.adapters.directory import DataDirectory
+from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError, HomeroomError
 from tests.adapters.loads import FIRST_MS, answers, copied, events, files_of, load
 from tests.cohorts.engine import key_file, read
@@ -113,6 +114,30 @@ def test_attributes_verbs_and_tracks_of_a_later_load_join_those_of_earlier_ones(
         left, right = data.ask(question).to_json(), whole.ask(question).to_json()
         assert left["breakdown"] == right["breakdown"]
     assert data.fingerprint() == whole.fingerprint()
+
+
+def test_a_directory_from_before_enrolments_knew_their_learners_gets_these_columns_from_history(
+    place,
+):
+    joined = [Event(account="joiner", time_ms=FIRST_MS, verb="enrolled", course="algebra")]
+    load(place, joined)
+    expected, file = answers(hr.open(place)), place / "state" / "000003.tensors"
+    whole = {name: array.copy() for name, array in read_tensors(file).items()}
+    older = {
+        name: array for name, array in whole.items() if not name.endswith(("/hi", "/lo", "/status"))
+    }
+    assert len(older) < len(whole)
+    file.unlink()
+    write_tensors(file, older)
+    opened = hr.open(place)
+    assert answers(opened) == expected
+    enrolments = opened._node.state.enrolments.partitions
+    assert all(part.owners for part in enrolments if part.rows)
+    assert (
+        sum((part.codes["status"] >= 0).sum() for part in enrolments if "status" in part.codes) == 1
+    )
+    load(place, events(10, "c"))
+    assert set(read_tensors(place / "state" / "000004.tensors")) >= set(whole)
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------

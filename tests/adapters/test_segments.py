@@ -51,7 +51,9 @@ def assert_same(segment: Segment, dictionaries: Dictionaries, other: Segment, ot
     for name, column in segment.columns.items():
         found = other.columns[name]
         assert found.dtype == column.dtype, name
-        if name in ("verb", "activity", "course") or name.startswith("attributes."):
+        if name in ("verb", "activity", "course", "section", "answer") or name.startswith(
+            "attributes."
+        ):
             assert texts(segment, name, dictionaries) == texts(other, name, others), name
         else:
             same = np.array_equal(column, found, equal_nan=column.dtype == np.float64)
@@ -62,6 +64,8 @@ def assert_same(segment: Segment, dictionaries: Dictionaries, other: Segment, ot
 def test_every_column_comes_back_and_an_absent_one_stays_absent(tmp_path, absent, rng):
     facts = draw_facts(rng, 90)
     full = {"progress": 0.25, "success": 1, "completion": 0, "score": 0.5, "duration_ms": 7}
+    full |= {"standing": 5, "section": "week 3", "answer": "käse", "position_s": 1.5}
+    full |= {"position_from_s": 2.5, "length_s": 3.5}
     facts += [Fact(learner=n, time_ms=AT + n, **full) for n in range(5)]
     if absent is not None:
         without = OPTIONAL if absent == "all" else [absent]

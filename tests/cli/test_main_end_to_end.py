@@ -321,3 +321,100 @@ def test_what_an_earlier_load_rejected_is_in_the_answer_and_not_in_the_status(
     shown = capsys.readouterr()
     assert shown.err == ""
     assert json.loads(shown.out)["source"]["events_rejected"] == 2
+
+
+COHORTS = """
+[cohort.weekly]
+did = "any"
+at_least = 3
+unit = "days"
+
+[cohort.asked]
+list = "asked"
+
+[list.asked]
+file = "asked.csv"
+"""
+
+
+@pytest.fixture
+def cohorts(tmp_path: Path) -> str:
+    """Return the name of a file of definitions, of which one is a list of accounts."""
+    (tmp_path / "asked.csv").write_text("account\nben\nana\neve\n")
+    path = tmp_path / "cohorts.toml"
+    path.write_text(COHORTS)
+    return str(path)
+
+
+def test_members_of_a_list_of_accounts_have_names_only_where_asked(log, cohorts, capsys, home):
+    ask = ("query", "members", log, "--definitions", cohorts, "--cohort", "asked")
+    bare = asked(capsys, *ask)
+    named = asked(capsys, *ask, "--names", "names.csv")
+
+    assert bare["size"] == 2
+    assert "names" not in bare
+    assert not any(word in json.dumps(bare) for word in ("ana", "ben"))
+    assert bare["notes"] == ["1 of 3 on the list asked are not in the data"]
+    assert sorted(account for _, account in named["names"].values()) == ["ana", "ben"]
+
+
+def test_members_of_a_loaded_directory_have_the_names_that_a_load_wrote(
+    log, cohorts, capsys, tmp_path
+):
+    place, names = str(tmp_path / "data"), str(tmp_path / "names.parquet")
+    assert main(["load", place, log, "--names", names]) == status.CLEAN
+    capsys.readouterr()
+    ask = ("query", "members", "--data", place, "--definitions", cohorts, "--cohort", "asked")
+
+    found = asked(capsys, *ask, "--names", names)
+    assert sorted(account for _, account in found["names"].values()) == ["ana", "ben"]
+    assert main([*ask, "--csv", "-"]) == status.CLEAN
+    assert capsys.readouterr().out.replace('"', "").split() == ["learner", *found["members"]]
+
+
+def test_a_question_file_names_definitions_beside_it(log, cohorts, capsys, tmp_path):
+    (tmp_path / "questions.toml").write_text(
+        """
+[[question]]
+question = "cohort"
+definitions = "cohorts.toml"
+cohort = "weekly"
+changed = ["2024-01-10", "2024-01-25"]
+
+[[question]]
+question = "overlap"
+definitions = "cohorts.toml"
+
+[[question]]
+question = "stickiness"
+definitions = "cohorts.toml"
+compare = ["weekly", "asked"]
+"""
+    )
+    found = asked(capsys, "query", "all", log, "--question", str(tmp_path / "questions.toml"))
+    size, overlap, stickiness = found["answers"]
+
+    assert size["sizes"] == [0, 1, 1, 2]
+    assert len(size["change"]["entered"]) == 1
+    assert overlap["shared"] == [[2, 1], [1, 2]]
+    assert [part["value"] for part in stickiness["compare"]] == ["weekly", "asked"]
+
+
+@pytest.mark.parametrize("kind", ["members", "cohort", "overlap", "learner"])
+def test_answers_about_cohorts_are_what_their_schemas_say_and_are_shown(
+    kind, log, cohorts, capsys, validator
+):
+    flags = {
+        "members": ("--cohort", "weekly", "--names", "names.csv"),
+        "cohort": ("--cohort", "weekly", "--changed", "2024-01-01,2024-01-25"),
+        "overlap": ("--cohorts", "weekly,asked", "--suppress-below", "2"),
+        "learner": (),
+    }[kind]
+    if kind == "learner":
+        listed = ("query", "members", log, "--definitions", cohorts, "--cohort", "weekly")
+        flags = ("--learner", asked(capsys, *listed)["members"][0])
+    ask = ("query", kind, log, "--definitions", cohorts, *flags)
+
+    validator(asked(capsys, *ask), f"{kind}.json")
+    assert main([*ask]) == status.CLEAN
+    assert "ohort" in capsys.readouterr().out

@@ -25,6 +25,7 @@ WHERE = (
     "verb=played",
     "verb!=paused",
     "course=algebra",
+    ["course=biology", "track=video"],
     ["verb=played", "score>=0.5"],
     ["success=true"],
 )
@@ -171,6 +172,18 @@ def test_a_cohort_is_what_its_rules_say_of_each_learner(data, case):
         ]
 
 
+def test_an_event_without_a_value_is_of_no_result():
+    at = instant_ms("2024-03-31T01:00Z")
+    given = ({}, {"score": 1.0}, {"score": 0.0}, {"success": False}, {"duration_ms": 7})
+    events = tuple(Event(account="abcde"[n], time_ms=at, **some) for n, some in enumerate(given))
+    dataset, date = read(events), dt.date(2024, 3, 31)
+    for what, met in (("score!=1", "c"), ("success!=true", "d"), ("duration_ms!=1", "e")):
+        for of in ("any", "latest", "best"):
+            definitions = parse_definitions({"cohort": {"some": {"result": what, "of": of}}})
+            assert found(dataset, definitions, "some", [date]) == [set(met)]
+            assert members(events, definitions, "some", date, "UTC") == set(met)
+
+
 def found(dataset, definitions: Definitions, name: str, dates: list[dt.date]) -> list[set[str]]:
     state = dataset._node.state
     evaluator = Evaluator(state, definitions)
@@ -196,3 +209,40 @@ def accounts() -> dict[tuple[int, int], str]:
             for row in range(part.rows):
                 known[int(part.key_hi[row]), int(part.key_lo[row])] = account
     return known
+
+
+def test_days_in_a_course_run_are_answered_from_the_columns():
+    at, day_ms = instant_ms("2024-03-04T12:00Z"), 86_400_000
+    events = [
+        Event(account="a", time_ms=at, course="algebra", track="video"),
+        Event(account="a", time_ms=at + 2 * day_ms, course="algebra", track="problem"),
+        Event(account="b", time_ms=at, course="algebra", track="video"),
+        Event(account="b", time_ms=at + 9 * day_ms, course="biology", track="video"),
+        Event(account="c", time_ms=at, track="video"),
+    ]
+    rules = {
+        "did": {"did": "course=algebra"},
+        "two days": {"did": "course=algebra", "at_least": 2, "unit": "days"},
+        "none": {"did": "course=algebra", "exactly": 0},
+        "few": {"did": "course=algebra", "at_most": 1, "unit": "days"},
+        "video": {"did": ["course=algebra", "track=video"], "within": {"last": "20d"}},
+        "problem": {"did": ["course=algebra", "track=problem"]},
+        "stopped": {"stopped": "course=algebra", "quiet": 8},
+        "first": {"first": "course=biology", "within": {"from": "2024-03-10"}},
+    }
+    wanted = {
+        "did": {"a", "b"},
+        "two days": {"a"},
+        "none": {"c"},
+        "few": {"b", "c"},
+        "video": {"a", "b"},
+        "problem": {"a"},
+        "stopped": {"b"},
+        "first": {"b"},
+    }
+    dataset, definitions = read(events), parse_definitions({"cohort": rules})
+    date = dt.date(2024, 3, 13)
+    for name, accounts_ in wanted.items():
+        assert found(dataset, definitions, name, [date]) == [accounts_], name
+        one = Evaluator(dataset._node.state, definitions).evaluate([name], day_of_date(date))
+        assert one.answered_from == "columns", name

@@ -16,6 +16,7 @@ from homeroom import limits
 from homeroom.events import digests
 from homeroom.events.door import Admitted, Door
 from homeroom.events.model import (
+    STANDINGS,
     TRACKS,
     Decoded,
     EventBatch,
@@ -29,6 +30,7 @@ from homeroom.events.pseudonyms import subject_prefix
 from tests.oracle.siphash import plain_siphash
 
 KEY = bytes(range(32))
+COMPLETED = STANDINGS.index("completed")
 
 
 class VideoVerbs:
@@ -42,6 +44,15 @@ class VideoVerbs:
         return np.array(
             [TRACKS.index("video") if verb == "played" else 0 for verb in verbs], np.uint8
         )
+
+    def standing_codes(self, verbs: list[str]) -> UInt8s:
+        """Say that `enrolled` alone speaks of a standing."""
+        return np.array([int(verb == "enrolled") for verb in verbs], np.uint8)
+
+    def course_standing_codes(self, verbs: list[str]) -> UInt8s:
+        """Say that `completed` does where it is about the course run."""
+        known = {"enrolled": STANDINGS.index("enrolled"), "completed": COMPLETED}
+        return np.array([known.get(verb, 0) for verb in verbs], np.uint8)
 
 
 def door() -> Door:

@@ -47,6 +47,8 @@ def test_the_short_form_is_one_table():
         (SHORT + "verb = {column = 'a', value = 'b'}", "verb needs either a column or a value"),
         (SHORT + "course = '{}'", "names no column"),
         (SHORT + "track = {value = 'vidio'}", "track == 'vidio', must be one of other, video"),
+        (SHORT + "standing = {value = 'pased'}", "standing == 'pased', must be one of none, enrolled"),
+        (SHORT + "position_s = 3", "position_s must be a column name"),
         (SHORT + "lookups = ['x']", r"there is no \[lookup.x\]; there are: none"),
         (SHORT + "score_max = 0", "score_max == 0.0, must be greater than 0"),
         (SHORT + "attributes = 5", "attributes must be a list"),
@@ -108,8 +110,13 @@ def test_without_account_or_time_a_table_is_not_events():
 
 def test_the_ready_mappings_are_sound():
     assert [mapping.name for mapping in ready_mappings()] == ["oulad"]
-    registered = load_mapping("oulad").events[0]
+    registered, unregistered, submitted, _ = load_mapping("oulad").events
     assert registered.time.starts["2013J"] == dt.date(2013, 10, 1)
+    assert (registered.standing, unregistered.standing) == (
+        FieldSpec(value="enrolled"),
+        FieldSpec(value="left"),
+    )
+    assert submitted.standing is None
 
 
 def test_a_mapping_that_is_not_there_is_said_with_those_that_are(tmp_path):

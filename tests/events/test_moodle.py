@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom.errors import MappingError
+from homeroom.events.door import Door
+from homeroom.events.model import STANDINGS
 from homeroom.events.moodle import DateOrder, MoodleCodec, MoodleDecoded, looks_like
+from homeroom.events.vocabulary import VerbTable
 from tests.events.samples_codecs import (
     EXPORT_ROW,
     LOGSTORE_ROW,
@@ -98,6 +101,24 @@ def test_the_learner_of_an_enrolment_is_the_one_who_was_enrolled() -> None:
     assert only(decoded, "account") == "5"
     assert only(decoded, "activity") == ""
     assert only(logstore(userid=2, relateduserid=5), "account") == "2"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("user_enrolment_created", "enrolled"),
+        ("user_enrolment_deleted", "left"),
+        ("course_completed", "completed"),
+        ("user_graded", "none"),
+        ("course_module_completion_updated", "none"),
+    ],
+)
+def test_the_logstore_speaks_of_the_standing_of_who_it_is_about(name: str, expected: str) -> None:
+    row = {"eventname": f"\\core\\event\\{name}", "component": "core", "contextlevel": 50}
+    decoded = logstore(**row, userid=2, relateduserid=5)
+    batch = Door(bytes(32), VerbTable.standard()).admit(decoded, "log.csv").batch
+    assert STANDINGS[0 if batch.standing is None else int(batch.standing[0])] == expected
+    assert (batch.section, batch.answer, batch.position_s) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,57 @@ def test_scores_flags_and_durations():
     assert plain(events.duration_ms) == [90_000, 90_000, -1]
 
 
+LATER = {
+    "standing": ["enrolled", "", None],
+    "section": pa.array(["week 1", "week 2", "week 1"]).dictionary_encode(),
+    "answer": [7, None, 9],
+    "position_s": ["12.5", "", " 8 "],
+    "position_from_s": [1, None, 3],
+    "length_s": [90.0, float("nan"), 90.0],
+}
+
+
+def check_later(decoded: Decoded) -> None:
+    events = decoded.events
+    assert not decoded.rejects
+    assert [plain(getattr(events, name)) for name in ("standing", "section", "answer")] == [
+        ["enrolled", "", None],
+        ["week 1", "week 2", "week 1"],
+        ["7", None, "9"],
+    ]
+    np.testing.assert_array_equal(events.position_s, [12.5, np.nan, 8])
+    np.testing.assert_array_equal(events.position_from_s, [1, np.nan, 3])
+    np.testing.assert_array_equal(events.length_s, [90, np.nan, 90])
+
+
+def test_standing_section_answer_and_places_in_a_video():
+    rows = {"account": ["a", "b", "c"], "time": [TIME] * 3}
+    columns = {**LATER, "length_s": pa.array([90.0, None, 90.0])}
+    check_later(read({**rows, **columns}))
+    renamed = {f"my {name}": column for name, column in columns.items()}
+    toml = "account = 'account'\ntime = 'time'\n"
+    check_later(read({**rows, **renamed}, toml + "\n".join(f"{n} = 'my {n}'" for n in LATER)))
+    plainly = read(rows).events
+    assert [getattr(plainly, name) for name in LATER] == [None] * len(LATER)
+
+
+def test_a_mapping_gives_one_value_and_writes_values_differently():
+    toml = """
+    account = "account"
+    time = "time"
+    standing = { column = "state", values = { P = "passed", F = "failed" } }
+    section = "{unit}/{part}"
+    answer = { value = "yes" }
+    length_s = { value = "60" }
+    """
+    table = {"account": ["a", "b"], "time": [TIME] * 2, "state": ["P", "F"], "unit": ["1", None]}
+    events = read({**table, "part": ["2", "3"]}, toml).events
+    assert plain(events.standing) == ["passed", "failed"]
+    assert plain(events.section) == ["1/2", None]
+    assert plain(events.answer) == ["yes", "yes"]
+    assert plain(events.length_s) == [60.0, 60.0]
+
+
 @pytest.mark.parametrize("number", ["NaN", "inf", "-Infinity", float("nan"), float("inf")])
 def test_a_score_that_is_not_finite_costs_its_row(number):
     decoded = read({"account": ["a", "b"], "time": [TIME] * 2, "score": [number, type(number)(1)]})
@@ -244,6 +295,9 @@ def test_a_score_that_is_not_finite_costs_its_row(number):
         ("success", "maybe", Reason.WRONG_TYPE),
         ("duration_ms", "-5", Reason.NUMBER_FORMAT),
         ("duration", "soon", Reason.NUMBER_FORMAT),
+        ("position_s", "soon", Reason.NUMBER_FORMAT),
+        ("position_from_s", "1:30", Reason.NUMBER_FORMAT),
+        ("length_s", "inf", Reason.SCORE_NOT_FINITE),
     ],
 )
 def test_a_bad_cell_costs_its_row_with_a_reason_that_holds_nothing_of_it(column, cell, reason):
@@ -355,7 +409,9 @@ CELLS = st.one_of(
 
 
 WHEN = st.sampled_from([TIME, TIME_MS, float(TIME_MS), str(TIME_MS)])
-FIELDS = dict.fromkeys(("account", "verb", "score", "success", "duration"), CELLS)
+FIELDS = dict.fromkeys(
+    ("account", "verb", "score", "success", "duration", "section", "answer", "position_s"), CELLS
+)
 
 
 @settings(max_examples=20)
@@ -369,7 +425,7 @@ def test_a_row_is_an_event_or_a_reject_and_never_because_of_its_neighbours(table
     assert len(together.events) + len(together.rejects) == len(table)
     alone = [codec.decode(line, n) for n, line in enumerate(text, 1)]
     assert {r.line for r in together.rejects} == {r.line for d in alone for r in d.rejects}
-    for name in ("account", "verb", "score", "success", "duration_ms"):
+    for name in ("account", "verb", "score", "success", "duration_ms", "answer", "position_s"):
         values = [str(value) for d in alone for value in plain(getattr(d.events, name))]
         assert [str(value) for value in plain(getattr(together.events, name))] == values
 

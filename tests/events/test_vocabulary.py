@@ -3,7 +3,7 @@
 import pytest
 
 from homeroom.errors import MappingError
-from homeroom.events.model import TRACKS
+from homeroom.events.model import STANDINGS, TRACKS
 from homeroom.events.vocabulary import VerbTable
 
 TABLE = VerbTable.standard()
@@ -142,10 +142,90 @@ def test_the_longest_prefix_wins_and_an_exact_name_beats_it() -> None:
     ]
 
 
+def standing(verb: str, table: VerbTable = TABLE) -> tuple[str, str]:
+    """Return what a verb says of a standing by itself, and where it is about a course run."""
+    alone, of_course = table.standing_codes([verb]), table.course_standing_codes([verb])
+    return STANDINGS[int(alone[0])], STANDINGS[int(of_course[0])]
+
+
+@pytest.mark.parametrize(
+    ("verb", "alone", "of_course"),
+    [
+        ("edx.course.enrollment.activated", "enrolled", "enrolled"),
+        ("edx.course.enrollment.deactivated", "left", "left"),
+        ("edx.grades.course.grade_calculated", "graded", "graded"),
+        ("edx.grades.subsection.grade_calculated", "none", "none"),
+        ("edx.certificate.created", "passed", "passed"),
+        ("\\core\\event\\user_enrolment_created", "enrolled", "enrolled"),
+        ("\\core\\event\\user_enrolment_deleted", "left", "left"),
+        ("\\core\\event\\course_completed", "completed", "completed"),
+        ("\\core\\event\\course_module_completion_updated", "none", "none"),
+        ("Course completed", "completed", "completed"),
+        ("http://adlnet.gov/expapi/verbs/registered", "none", "enrolled"),
+        ("http://adlnet.gov/expapi/verbs/completed", "none", "completed"),
+        ("http://adlnet.gov/expapi/verbs/failed", "none", "failed"),
+        ("registered", "enrolled", "enrolled"),
+        ("passed", "none", "passed"),
+        ("viewed", "none", "none"),
+        ("", "none", "none"),
+    ],
+)
+def test_the_standard_table_knows_standings(verb: str, alone: str, of_course: str) -> None:
+    assert standing(verb) == (alone, of_course)
+
+
+def test_standings_of_many_verbs_come_in_their_order() -> None:
+    verbs = ["enrolled", "sang", "completed"]
+    for codes in (TABLE.standing_codes(verbs), TABLE.course_standing_codes(verbs)):
+        assert codes.dtype == "uint8"
+    assert TABLE.standing_codes(verbs).tolist() == [1, 0, 0]
+    assert TABLE.course_standing_codes(verbs).tolist() == [1, 0, 5]
+    assert len(TABLE.standing_codes([])) == len(TABLE.course_standing_codes([])) == 0
+
+
+def test_a_file_adds_standings_and_overrides_them() -> None:
+    own = """
+    [standing.passed]
+    verbs = ["certified", "org.example.passed.*", "completed"]
+    [standing.completed]
+    of_course = ["enrolled"]
+    [standing.none]
+    verbs = ["edx.certificate.created", "registered"]
+    of_course = ["failed"]
+    """
+    table = TABLE.extended(own, "own.toml")
+    assert standing("certified", table) == ("passed", "passed")
+    assert standing("org.example.passed.today", table) == ("passed", "passed")
+    assert standing("completed", table) == ("passed", "passed"), "no longer by its activity"
+    assert standing("enrolled", table) == ("none", "completed"), "only by its activity"
+    assert standing("edx.certificate.created", table) == ("none", "none")
+    assert standing("registered", table) == ("none", "none")
+    assert standing("failed", table) == ("none", "none")
+    assert standing("enrol", table) == ("enrolled", "enrolled")
+    assert standing("completed") == ("none", "completed"), (
+        "the table that was extended is what it was"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("[video", "is no TOML"),
+        (
+            '[standing.graduated]\nverbs = ["x"]',
+            "[graduated] is no standing; it must be one of none, enrolled",
+        ),
+        ("standing = 3", "standing is 3, must be a table"),
+        ("[standing]\npassed = 3", "passed is 3, must be a table"),
+        (
+            '[standing.passed]\nactivity_types = ["x"]',
+            "[standing.passed] has no key 'activity_types'; it may have verbs, of_course",
+        ),
+        ('[standing.passed]\nverbs = "x"', "verbs of [standing.passed] is 'x', must be a list"),
+        (
+            '[standing.passed]\nverbs = ["x"]\n[standing.failed]\nof_course = ["x"]',
+            "'x' stands under both [standing.passed] and [standing.failed]",
+        ),
         ("[vidoe]\nverbs = []", "[vidoe] is no track; it must be one of other, video"),
         ("video = 3", "video is 3, must be a table"),
         ('[video]\nverb = ["x"]', "[video] has no key 'verb'; it may have verbs, activity_types"),

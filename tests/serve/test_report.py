@@ -81,7 +81,7 @@ def test_the_page_asks_no_other_host_for_anything() -> None:
         assert "src" not in given
         assert "style" not in given
         assert not any(name.startswith("on") for name in given)
-        assert given.get("href", "data:text/csv").startswith("data:text/csv")
+        assert given.get("href", "#").startswith(("data:text/csv", "#"))
     assert "@import" not in html
     assert not re.search(r"url\((?!#)", html)
 
@@ -142,8 +142,8 @@ def test_every_answer_has_its_numbers_its_command_and_its_csv() -> None:
     for answer in answers:
         assert f"homeroom query {answer.question.name} log.gz" in html
     links = [given["href"] for tag, given in Page(html).tags if tag == "a"]
-    assert links == [csv_link(answer) for answer in answers]
-    assert html.count("<details>") == len(answers)
+    assert [link for link in links if link[0] != "#"] == [csv_link(answer) for answer in answers]
+    assert html.count("<summary>Numbers</summary>") == len(answers)
     shown = [row for style, rows in Page(html).tables if style == "numbers" for row in rows]
     for i, stage in enumerate(("new", "returning", "resurrecting", "dormant")):
         first = next(row for row in shown if len(row) == 5 and row[0][2] == "2024-01-08")
@@ -279,3 +279,35 @@ def test_a_page_without_events_is_whole() -> None:
 
 def test_a_page_without_answers_says_what_was_read() -> None:
     assert "1,234,567 events" in render_report([], source=build.SOURCE)
+
+
+def test_contents_lead_to_every_section_and_what_stands_out_is_said() -> None:
+    answer = build.lifecycle(rows=6, new=np.array([100, 100, 100, 100, 200, 0]))
+    html = render_report([Section(answer), Section(build.retention())], build.SOURCE)
+
+    for anchor in ("source", "lifecycle-1", "retention-2"):
+        assert f'<li><a href="#{anchor}">' in html
+    assert "200 new learners in the week of 2024-01-29" in html
+    assert "The newest whole week lies outside of the 4 before it" in html
+
+
+def test_a_page_on_which_nothing_stands_out_says_so() -> None:
+    html = render_report([Section(build.active(days=1))], Source())
+
+    assert "Nothing: the newest whole periods lie within what was usual before" in html
+
+
+def test_a_list_has_no_chart_and_stands_open() -> None:
+    from homeroom.cohorts.answers import MembersAnswer
+    from homeroom.cohorts.questions import parse_question
+
+    rule = {"did": "any"}
+    answer = MembersAnswer(
+        question=parse_question({"question": "members", "cohort": rule}), periods=(), as_of=None,
+        timezone="UTC", answered_from="columns", definition="", size=1, learners=2, members=("0" * 32,),
+    )  # fmt: skip
+    html = render_report([Section(answer)], Source())
+
+    assert "<details open>" in html
+    assert "0" * 32 in html
+    assert 'class="chart' not in html

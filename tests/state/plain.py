@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS, EventBatch
+from homeroom.events.model import STANDINGS, TRACKS, EventBatch
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
+from homeroom.state.standing import COMPLETED, COMPLETIONS, OUTCOME, STATUS
 from homeroom.state.state import COURSE, State, enrolment_keys
 from homeroom.state.table import Partition, SubjectTable
 from homeroom.state.zones import DAY_ZERO, load_zone
@@ -39,6 +40,10 @@ NUMBERS = {
     "success": (np.int8, -1),
     "completion": (np.int8, -1),
     "duration_ms": (np.int64, -1),
+    "standing": (np.uint8, 0),
+    "position_s": (np.float64, np.nan),
+    "position_from_s": (np.float64, np.nan),
+    "length_s": (np.float64, np.nan),
 }
 Content = dict[str, dict[tuple[int, int], dict[str, Any]]]
 
@@ -59,6 +64,12 @@ class Fact:
     success: int | None = None
     completion: int | None = None
     duration_ms: int | None = None
+    standing: int | None = None
+    section: str | None = None
+    answer: str | None = None
+    position_s: float | None = None
+    position_from_s: float | None = None
+    length_s: float | None = None
     attributes: tuple[tuple[str, str], ...] = ()
 
 
@@ -75,7 +86,7 @@ def draw_facts(
 ) -> list[Fact]:
     """Draw facts that collide: few learners, times on few instants, repeated ids, attributes set twice at one time."""
     start_ms = 1_710_000_000_000
-    picks = rng.integers(0, 1 << 30, (count, 12))
+    picks = rng.integers(0, 1 << 30, (count, 15))
     facts = []
     for row in picks:
         p = [int(x) for x in row]
@@ -91,8 +102,15 @@ def draw_facts(
                 course=(None, "c1", "c2")[p[7] % 3],
                 track=p[8] % len(TRACKS),
                 id=(None, f"id {p[9] % count}")[p[9] % 2],
-                score=(None, 0.0, 0.5, 1.0)[p[10] % 4],
+                score=(None, -0.0, 0.0, 0.5, 1.0)[p[10] % 5],
                 duration_ms=(None, 0, 90_000)[p[11] % 3],
+                section=(None, "week 1", "https://example.org/weeks/2")[p[11] // 9 % 3],
+                answer=(None, "blue", "4.2")[p[11] // 27 % 3],
+                position_s=(None, 0.0, 12.5)[p[11] // 81 % 3],
+                length_s=(None, 60.0)[p[11] // 243 % 2],
+                standing=(None, None, *range(len(STANDINGS)))[p[12] % (len(STANDINGS) + 2)],
+                progress=(None, -0.0, 0.0, 0.25, 1.0)[p[13] % 5],
+                completion=(None, 0, 1)[p[14] % 3],
                 attributes=(*countries, *platforms),
             )
         )
@@ -110,6 +128,10 @@ def batch_of(facts: Sequence[Fact], dictionaries: Dictionaries) -> EventBatch:
         values = [getattr(f, name) for f in facts]
         if any(value is not None for value in values):
             numbers[name] = sealed(np.array([absent if v is None else v for v in values], dtype))
+    for name in ("section", "answer"):
+        texts = [getattr(f, name) for f in facts]
+        if any(text is not None for text in texts):
+            numbers[name] = sealed(getattr(dictionaries, name).codes(texts, count))
     names = sorted({name for f in facts for name, _ in f.attributes})
     return EventBatch(
         key_hi=sealed(keys[:, 0]),
@@ -146,6 +168,8 @@ def fresh_state(zone: str = "UTC", order: Iterable[str] = ()) -> State:
     for text in order:
         for one in (dictionaries.verb, dictionaries.activity, dictionaries.course):
             one.codes([text], 1)
+        dictionaries.section.codes([text], 1)
+        dictionaries.answer.codes([text], 1)
         dictionaries.attribute("country").codes([text], 1)
         dictionaries.attribute("platform").codes([text], 1)
     return State(load_zone(zone), dictionaries)
@@ -165,7 +189,46 @@ def plain_content(facts: Iterable[Fact], zone: str) -> Content:
         if fact.course is not None:
             key = _enrolment_key(fact.learner, fact.course)
             _join(rows["enrolment"], key, fact, day, {COURSE: fact.course})
+            row = rows["enrolment"][key]
+            row["owner"] = key_of(fact.learner)
+            _join_standing(row, fact)
+    for row in rows["enrolment"].values():
+        if "standings" in row:
+            row["standings"] = {
+                name: (rank[0] if isinstance(rank, tuple) else None, value)
+                for name, (rank, value) in row["standings"].items()
+            }
     return rows
+
+
+def _join_standing(row: Any, fact: Fact) -> None:
+    """Join what an event says of the whole course run, read from the table at the head of ``state.standing``."""
+    said = STANDINGS[fact.standing or 0]
+    if said == "none" and TRACKS[fact.track] == "enrolment":
+        said = "enrolled"
+    if said == "none":
+        return
+
+    def join(name: str, rank: Any, value: Any) -> None:
+        standings = row.setdefault("standings", {})
+        standings[name] = max(standings.get(name, (rank, value)), (rank, value))
+
+    revoked = fact.completion == 0
+    is_of = {
+        "status": (said in ("enrolled", "left"), said == "left", said),
+        "outcome": (said in ("passed", "failed"), said == "failed", said),
+        "completed": (said == "completed", revoked, "revoked" if revoked else "reached"),
+        "grade": (
+            said in ("graded", "passed", "failed") and fact.score is not None,
+            fact.score,
+            fact.score,
+        ),
+    }
+    for name, (is_said, rank, value) in is_of.items():
+        if is_said:
+            join(name, (fact.time_ms, rank), value)
+    if fact.progress is not None:
+        join("progress", fact.progress, fact.progress)
 
 
 def _join(
@@ -200,6 +263,24 @@ def content(state: State) -> Content:
     }
 
 
+CODES = {STATUS: STANDINGS, OUTCOME: STANDINGS, COMPLETED: COMPLETIONS}
+
+
+def _standings(partition: Partition, row: int) -> dict[str, Any]:
+    """Return of each column of how an enrolment stands its time (None: it has none) and value."""
+    found: dict[str, Any] = {}
+    for name, texts in CODES.items():
+        if name in partition.codes and partition.codes[name][row] >= 0:
+            value = texts[partition.codes[name][row]]
+            found[name] = (int(partition.set_ms[name][row]), value)
+    for name, numbers in partition.numbers.items():
+        if not np.isnan(numbers[row]):
+            timed = name in partition.set_ms
+            at = int(partition.set_ms[name][row]) if timed else None
+            found[name] = (at, float(numbers[row]))
+    return found
+
+
 def _rows(table: SubjectTable, texts: dict[str, list[str]]) -> dict[tuple[int, int], Any]:
     rows = {}
     for number, partition in enumerate(table.partitions):
@@ -225,10 +306,15 @@ def _row(partition: Partition, row: int, texts: dict[str, list[str]]) -> dict[st
     attributes = {
         name: (int(partition.set_ms[name][row]), texts[name][codes[row]])
         for name, codes in partition.codes.items()
-        if codes[row] >= 0
+        if name in texts and codes[row] >= 0
     }
     first, last = int(partition.start_day[row]), int(partition.last_day[row])
-    return {"days": days, "attributes": attributes, "first": first, "last": last}
+    found = {"days": days, "attributes": attributes, "first": first, "last": last}
+    if partition.owners:
+        found["owner"] = (int(partition.owners["hi"][row]), int(partition.owners["lo"][row]))
+        if standings := _standings(partition, row):
+            found["standings"] = standings
+    return found
 
 
 # --- what must be in history -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom.adapters.threads import ThreadRun
+from homeroom.events.model import STANDINGS, TRACKS
 from homeroom.state.state import State, joined_batches, rebuild, segment_events
 from tests.state.plain import (
     Fact,
@@ -32,6 +33,12 @@ def check(state: State) -> None:
     for table in (state.learners, state.enrolments):
         for partition in table.partitions:
             partition.check_invariants()
+    for number, partition in enumerate(state.enrolments.partitions):
+        rows = state.owner_rows(number)
+        owning = state.learners.partitions[number]
+        for half, keys in (("hi", owning.key_hi), ("lo", owning.key_lo)):
+            owners = partition.owners.get(half, keys[:0])[: partition.rows]
+            assert (keys[rows] == owners).all(), "an enrolment knows the row of its learner"
 
 
 def walked(facts: list[Fact], zone: str, rng: np.random.Generator, order: tuple[str, ...] = ()):
@@ -150,11 +157,24 @@ def test_a_fingerprint_changes_with_every_part_of_what_is_held():
         but(attributes=(("country", "FR"),)),
         but(attributes=(("platform", "DE"),)),
         but(attributes=()),
+        *(
+            but(standing=standing)
+            for standing in range(1, len(STANDINGS))
+            if standing not in (3, 4)
+        ),
+        but(standing=5, completion=0),
+        but(standing=4, score=0.5),
+        but(standing=4, score=0.25),
+        but(standing=4, score=0.5, time_ms=base.time_ms + 1),
+        but(standing=3, progress=0.5),
+        but(standing=3, progress=0.25),
+        but(track=TRACKS.index("enrolment")),
     ]
     prints = [fingerprint(base), fingerprint(), *(fingerprint(fact) for fact in others)]
     assert len(set(prints)) == len(prints)
     # What columns do not hold does not count: that is history's.
-    same = [but(verb="posted"), but(activity="x"), but(id="i"), but(score=0.5)]
+    same = [but(verb="posted"), but(activity="x"), but(id="i"), but(score=0.5), but(progress=0.5)]
+    same += [but(standing=0), but(standing=3), but(standing=4), but(standing=3, score=0.5)]
     assert {fingerprint(fact) for fact in same} == {fingerprint(base)}
     # Two learners that exchange their courses are others than before.
     left, right = but(course="c", learner=1), but(course="d", learner=2)
@@ -209,7 +229,7 @@ def test_joined_batches_hold_the_events_of_all_and_absent_columns_stay_absent():
     assert len(joined) == 45
     assert np.isnan(joined.score[:5]).all()
     assert (joined.duration_ms[:5] == -1).all()
-    assert joined.progress is None
+    assert joined.position_s is None
     assert (joined.attributes["country"][:5] == -1).all()
     whole = batch_of(plain + rich, state.dictionaries)
     for name in ("key_hi", "time_ms", "verb", "course", "track", "identity_lo", "id_hash"):

@@ -43,7 +43,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.state.history import Segment
 from homeroom.state.running import Run
 from homeroom.state.state import State
-from homeroom.state.table import Partition
+from homeroom.state.table import FAMILIES, Partition
 from homeroom.state.zones import load_zone
 
 __all__ = ["DataDirectory", "Manifest", "key_check"]
@@ -53,6 +53,8 @@ _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
 _FOLDERS = ("history", "state", "rejects")
 _OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|ndjson)")
+_TEXTS = ("verb", "activity", "course", "section", "answer")
+"""Dictionaries of a run that are kept, besides those of attributes."""
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
@@ -161,6 +163,9 @@ class DataDirectory:
             StoredSegment(self.path / "history" / entry.name, dictionaries, entry)
             for entry in manifest.segments
         ]
+        if any(part.rows and not part.owners for part in state.enrolments.partitions):
+            # Written before enrolments knew their learners and how they stand.
+            state.refold()
         return state
 
     @contextmanager
@@ -296,8 +301,9 @@ class DataDirectory:
         if isal_zlib.crc32(written) != manifest.dictionaries_crc:
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         values = json.loads(written)
-        for kind in ("verb", "activity", "course"):
-            getattr(dictionaries, kind).codes(values[kind], len(values[kind]))
+        for kind in _TEXTS:
+            texts = values.get(kind, [])  # a directory of before may not have it
+            getattr(dictionaries, kind).codes(texts, len(texts))
         dictionaries.refused.update(values["refused"])
         for attribute, texts in values["attributes"].items():
             dictionaries.attribute(attribute).codes(texts, len(texts))
@@ -310,9 +316,7 @@ def key_check(key: bytes) -> str:
 
 def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
     return {
-        "verb": dictionaries.verb.values,
-        "activity": dictionaries.activity.values,
-        "course": dictionaries.course.values,
+        **{kind: getattr(dictionaries, kind).values for kind in _TEXTS},
         "attributes": {name: one.values for name, one in dictionaries.shown_attributes.items()},
         "refused": sorted(dictionaries.identifying()),
     }
@@ -330,8 +334,9 @@ def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
         "run_starts": partition.run_starts,
     }
     arrays |= {f"words/{name}": words[:, :rows] for name, words in partition.words.items()}
-    arrays |= {f"codes/{name}": codes[:rows] for name, codes in partition.codes.items()}
-    arrays |= {f"set_ms/{name}": set_ms[:rows] for name, set_ms in partition.set_ms.items()}
+    for family in FAMILIES:
+        columns: Mapping[str, npt.NDArray[Any]] = getattr(partition, family)
+        arrays |= {f"{family}/{name}": column[:rows] for name, column in columns.items()}
     return arrays
 
 

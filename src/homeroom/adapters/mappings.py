@@ -6,23 +6,16 @@ wrote or from those that ship with homeroom.
 
 import functools
 import itertools
-from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 
-import pyarrow as pa
-
-from homeroom.adapters.columnar import open_columnar
-from homeroom.adapters.compression import MAGIC_BYTES, StreamFault, read_blocks
+from homeroom.adapters.compression import StreamFault
+from homeroom.adapters.small_tables import read_columns
 from homeroom.errors import MappingError, SourceError
-from homeroom.events.cells import as_text
-from homeroom.events.delimited import cut_last_records, parse_records
 from homeroom.events.mapping import LookupSpec, TableMapping, parse_mapping
 from homeroom.events.mapping import fits as name_fits
-from homeroom.events.sniff import Container, container_of, sniff_lines
 from homeroom.events.table import Lookup
-from homeroom.limits import LOOKUP_BYTES_MAX
 
 __all__ = ["LookupTables", "load_mapping", "ready_mappings"]
 
@@ -101,7 +94,7 @@ def _siblings(path: Path | None) -> Iterator[Path]:
 def _load(path: Path, spec: LookupSpec) -> Lookup:
     wanted = (*spec.key, *spec.columns)
     try:
-        columns = _columns(path, wanted)
+        columns = read_columns(path, wanted)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
     except StreamFault as fault:
@@ -113,40 +106,3 @@ def _load(path: Path, spec: LookupSpec) -> Lookup:
             f"{path}: the mapping looks up the columns {', '.join(wanted)}, and this has not all of them"
         )
     return Lookup(spec, columns)
-
-
-def _columns(path: Path, wanted: Sequence[str]) -> dict[str, pa.Array] | None:
-    with path.open("rb") as file:
-        head = file.read(MAGIC_BYTES)
-        parts, size = [], 0
-        for block in read_blocks(head, file):
-            parts.append(block)
-            size += len(block)
-            if size > LOOKUP_BYTES_MAX:
-                raise SourceError(
-                    f"{path} is larger than {LOOKUP_BYTES_MAX} bytes, too large to look values up in"
-                )
-    data = b"".join(parts).removeprefix(BOM_UTF8)
-    container = container_of(data)
-    if container in (Container.LINES, Container.DOCUMENT):
-        return _delimited(data, wanted)
-    columnar = open_columnar(container, data)
-    if not set(wanted) <= set(columnar.names):
-        return None
-    table = pa.Table.from_batches(columnar.batches(wanted))
-    return {
-        name: as_text(table.column(name).combine_chunks())[0].cast(pa.string()) for name in wanted
-    }
-
-
-def _delimited(data: bytes, wanted: Sequence[str]) -> dict[str, pa.Array] | None:
-    found = sniff_lines(data, {}, lambda names: "table" if set(wanted) <= set(names) else None)
-    if found.dialect is None:
-        return None
-    body = data.split(b"\n", found.header_line)[found.header_line :]
-    text = (body[0] if body else b"").removesuffix(b"\n") + b"\n"
-    records = cut_last_records(text, found.dialect.delimiter)
-    columns = parse_records(
-        text, records, found.header_line + 1, found.dialect, list(dict.fromkeys(wanted))
-    )
-    return dict(columns.by_name)

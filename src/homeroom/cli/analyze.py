@@ -2,6 +2,7 @@
 
 import datetime as dt
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -47,16 +48,22 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
     """
     reading = Reading.from_flags(flags)
     fields = given_fields(flags)
+    if "definitions" in fields:
+        fields["definitions"] = reading.definitions(Path(fields["definitions"]))
     # A flag that makes no sense is refused before minutes are spent on reading.
     build_questions(
-        "active", {name: value for name, value in fields.items() if name != "interval"}, None
+        "active",
+        {name: value for name, value in fields.items() if name != "interval"},
+        None,
+        reading.definitions,
     )
     data, seconds = reading.dataset(fields.get("timezone"))
     interval = fields.pop("interval", None) or choose_interval(data.source, fields)
     answers = {}
     for kind in KINDS:
         own = {} if kind == "active" else {"interval": interval}
-        answers[kind] = data.ask(build_questions(kind, {**fields, **own}, None)[0])
+        question = build_questions(kind, {**fields, **own}, None, reading.definitions)[0]
+        answers[kind] = data.ask(question)
     _write(answers, data.source, flags)
     if flags["json_target"] == STDOUT:
         reading.note_rejects(data.source)
@@ -100,8 +107,11 @@ def as_command(answer: "Answer", flags: "Mapping[str, Any]") -> str:
         if name == "filters":
             for condition in answer.question.filters:
                 words += ["--filter", str(condition)]
+        elif name == "definitions":
+            words += ["--definitions", str(flags["definitions"])]
         elif name != "question":
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            written = ",".join(value) if isinstance(value, list) else str(value)
+            words += [f"--{name.replace('_', '-')}", written]
     return shlex.join(words)
 
 

@@ -5,17 +5,18 @@ question file, and the defaults stand in one place, the question's own type.
 """
 
 import datetime as dt
-import json
-import tomllib
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 import click
 
+from homeroom.adapters.written_files import read_written
 from homeroom.cli.behaviour_options import BEHAVIOUR_FLAGS
 from homeroom.cohorts.questions import (
     Align,
+    Definitions,
     Interval,
     Match,
     Mode,
@@ -28,10 +29,16 @@ from homeroom.errors import QuestionError
 __all__ = [
     "QUESTION_FLAGS",
     "build_questions",
+    "cohort_options",
+    "course_option",
     "given_fields",
     "interval_option",
+    "learner_options",
+    "named_cohort_option",
+    "overlap_options",
     "range_options",
     "retention_options",
+    "size_options",
     "view_options",
 ]
 
@@ -55,6 +62,14 @@ QUESTION_FLAGS: Final = (
     "breakdown",
     "as_of",
     *BEHAVIOUR_FLAGS,
+    "definitions",
+    "cohort",
+    "compare",
+    "cohorts",
+    "learner",
+    "changed",
+    "suppress_below",
+    "course",
 )
 """Every flag that is part of a question; the rest say what to read and where to write."""
 
@@ -65,22 +80,48 @@ interval_option = click.option(
 )
 
 
+_AS_OF: Final = click.option(
+    "--as-of",
+    metavar="INSTANT",
+    help="The data are known up to here, such as 2024-03-01T00:00:00Z; periods that end later are marked as "
+    "incomplete (the newest event if not given).",
+)
+_WEEK_START: Final = click.option(
+    "--week-start",
+    type=click.Choice(get_args(WeekStart)),
+    help="First day of the week (Monday).",
+)
+_FROM: Final = click.option(
+    "--from", "from_", metavar="DATE", help="First date shown, YYYY-MM-DD, included."
+)
+_TO: Final = click.option("--to", metavar="DATE", help="Last date shown, included.")
+_QUESTION: Final = click.option(
+    "--question",
+    "question_file",
+    metavar="FILE",
+    help="Take the question, or several under [[question]], from a TOML or JSON file; flags override its fields.",
+)
+_DEFINITIONS: Final = click.option(
+    "--definitions", metavar="FILE", help="A TOML or JSON file that defines cohorts."
+)
+_SUPPRESS: Final = click.option(
+    "--suppress-below",
+    metavar="NUMBER",
+    type=int,
+    help="Do not tell counts from 1 up to this, excluded, nor those whose rest is so small.",
+)
+
+
 def range_options(command: Command) -> Command:
     """Add the flags that say which part of the data is asked about."""
     return _add(
         command,
-        click.option(
-            "--from", "from_", metavar="DATE", help="First date shown, YYYY-MM-DD, included."
-        ),
-        click.option("--to", metavar="DATE", help="Last date shown, included."),
+        _FROM,
+        _TO,
         click.option(
             "--timezone", metavar="ZONE", help="Reporting zone, such as Europe/Berlin (UTC)."
         ),
-        click.option(
-            "--week-start",
-            type=click.Choice(get_args(WeekStart)),
-            help="First day of the week (Monday).",
-        ),
+        _WEEK_START,
         click.option(
             "--filter",
             "filters",
@@ -89,11 +130,12 @@ def range_options(command: Command) -> Command:
             help="See only events that meet COND, such as course=math-1 or 'score>=0.5'. May be repeated: "
             "all must hold.",
         ),
+        _AS_OF,
+        _DEFINITIONS,
         click.option(
-            "--as-of",
-            metavar="INSTANT",
-            help="The data are known up to here, such as 2024-03-01T00:00:00Z; periods that end later are "
-            "marked as incomplete (the newest event if not given).",
+            "--cohort",
+            metavar="NAME",
+            help="See only the members of a cohort that --definitions defines.",
         ),
     )
 
@@ -105,15 +147,74 @@ def view_options(command: Command) -> Command:
         click.option(
             "--breakdown",
             metavar="FIELD",
-            help="One answer for each course, track, verb, activity or value of a learner's attribute.",
+            help="One answer for each course, track, verb, activity, section, answer, standing or value of a "
+            "learner's attribute.",
         ),
         click.option(
-            "--question",
-            "question_file",
-            metavar="FILE",
-            help="Take the question, or several under [[question]], from a TOML or JSON file; flags override "
-            "its fields.",
+            "--compare",
+            metavar="NAMES",
+            help="One answer for each of these cohorts, such as 'early,late'.",
         ),
+        _QUESTION,
+    )
+
+
+def cohort_options(command: Command) -> Command:
+    """Add the flags that questions about cohorts themselves have."""
+    return _add(command, _DEFINITIONS, _AS_OF, _SUPPRESS, _QUESTION)
+
+
+def course_option(command: Command) -> Command:
+    """Add the flag that names the course runs of a report."""
+    return _add(
+        command,
+        click.option(
+            "--course",
+            metavar="NAME",
+            multiple=True,
+            help="The course run, by its whole name (the only one of the data). Repeated: several side by side.",
+        ),
+    )
+
+
+def named_cohort_option(command: Command) -> Command:
+    """Add the flag that names the cohort which a question is about."""
+    return _add(command, click.option("--cohort", metavar="NAME", help="The cohort."))
+
+
+def size_options(command: Command) -> Command:
+    """Add the flags that only the size of a cohort has."""
+    return _add(
+        command,
+        _FROM,
+        _TO,
+        interval_option,
+        _WEEK_START,
+        click.option(
+            "--changed",
+            metavar="DATE,DATE",
+            help="Also say who entered and left between the ends of these two dates, and why.",
+        ),
+    )
+
+
+def overlap_options(command: Command) -> Command:
+    """Add the flags that only overlap has."""
+    return _add(
+        command,
+        click.option(
+            "--cohorts",
+            metavar="NAMES",
+            help="The cohorts, such as 'early,late' (all that are defined).",
+        ),
+    )
+
+
+def learner_options(command: Command) -> Command:
+    """Add the flags that only the question about one learner has."""
+    return _add(
+        command,
+        click.option("--learner", metavar="PSEUDONYM", help="The learner: 32 hexadecimal digits."),
     )
 
 
@@ -201,7 +302,10 @@ def _date(name: str, text: str) -> dt.date:
 
 
 def build_questions(
-    kind: str | None, fields: Mapping[str, Any], file: str | None
+    kind: str | None,
+    fields: Mapping[str, Any],
+    file: str | None,
+    define: Callable[[Path], Definitions],
 ) -> list[Question]:
     """Build the questions of one command.
 
@@ -210,12 +314,16 @@ def build_questions(
     kind : the kind that the command names, or None for the kinds that the file names
     fields : what the flags give; it overrides the file
     file : a question file, or None
+    define : reads a file of definitions; one that a question file names lies beside it
 
     Raises
     ------
     QuestionError
         The file cannot be read, holds no question or one of another kind, or a question makes no sense.
     """
+    define = functools.cache(define)
+    if isinstance(fields.get("definitions"), str):
+        fields = {**fields, "definitions": define(Path(fields["definitions"]))}
     if file is None:
         return [parse_question({"question": kind, **fields})]
     questions = []
@@ -227,6 +335,8 @@ def build_questions(
                 f"query all for a file of several kinds"
             )
         try:
+            if isinstance(table.get("definitions"), str) and "definitions" not in fields:
+                table["definitions"] = define(Path(file).parent / table["definitions"])
             questions.append(parse_question({**table, "question": named, **fields}))
         except QuestionError as error:
             raise QuestionError(f"{file}: question {number}: {error}") from None
@@ -235,13 +345,7 @@ def build_questions(
 
 def _tables(file: str) -> list[dict[str, Any]]:
     """Read the tables of a question file: the file itself, or those under ``[[question]]``."""
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-        written = json.loads(text) if file.lower().endswith(".json") else tomllib.loads(text)
-    except OSError as error:
-        raise QuestionError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise QuestionError(f"{file} is neither TOML nor JSON that makes sense: {error}") from None
+    written = read_written(Path(file))
     several = written.get("question") if isinstance(written, dict) else written
     tables = (
         several

@@ -18,6 +18,7 @@ from homeroom.cli.progress import ReadProgress
 if TYPE_CHECKING:
     from homeroom.analyzer import Dataset
     from homeroom.cohorts.answers import Source
+    from homeroom.cohorts.questions import Definitions
 
 __all__ = [
     "READ_FLAGS",
@@ -35,7 +36,7 @@ READ_FLAGS: Final = ("mapping", "codec", "key", "verbs", "names", "rejects")
 _OUTPUT_FLAGS: Final = (
     "json_target", "csv_target", "parquet_target", "html_target", "names", "rejects"
 )  # fmt: skip
-_FILE_FLAGS: Final = ("mapping", "key", "verbs", "question_file")
+_FILE_FLAGS: Final = ("mapping", "key", "verbs", "question_file", "definitions")
 """Flags that name files which say how to read, or what is asked."""
 
 data_option = click.option(
@@ -148,6 +149,13 @@ class Reading:
             raise click.UsageError(
                 f"--data asks what was loaded and reads nothing, so {', '.join(given)} has no place"
             )
+
+    def definitions(self, path: Path) -> "Definitions":
+        """Read a file of cohort definitions; the key is opened only if a list on it holds accounts."""
+        from homeroom.adapters.definition_files import read_definitions
+        from homeroom.analyzer import key_opener
+
+        return read_definitions(path, key_opener(self.options.get("key"), self.data))
 
     def dataset(self, timezone: str | None) -> tuple["Dataset", float | None]:
         """Read or open the data, and return them with the seconds of reading (None if nothing was read).

@@ -9,11 +9,13 @@ import msgspec
 from homeroom.cohorts import attendance, belonging, breakdown, funnels, paths
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
+from homeroom.cohorts.course_report.report import answer_report
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
     CohortSize,
     Condition,
+    CourseReport,
     Funnel,
     Learner,
     Lifecycle,
@@ -42,6 +44,7 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     Learner: belonging.answer_learner,
     Funnel: funnels.answer_funnel,
     Paths: paths.answer_paths,
+    CourseReport: answer_report,
 }
 
 
@@ -109,6 +112,7 @@ def _refuse_beyond_days(state: State, question: Question) -> None:
         "breakdown": question.breakdown is not None,
         "timezone": question.timezone not in (None, state.zone.name),
     }
+    asked["report"] = isinstance(question, CourseReport)
     if isinstance(question, Retention):
         asked |= {
             "entry": bool(question.entry),

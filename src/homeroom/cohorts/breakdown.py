@@ -2,8 +2,7 @@
 
 A breakdown is nothing but one answer for each value, so a part is the question with one condition more. Values are
 ordered by their learners; beyond a bound the rest is joined. A learner may be in several parts of a breakdown by
-``course``, ``track``, ``verb`` or ``activity`` (which are facts of an event), and is in just one of a breakdown by
-an attribute.
+``course``, ``track``, ``verb`` or another fact of an event, and is in just one of a breakdown by an attribute.
 """
 
 from collections.abc import Sequence
@@ -16,15 +15,18 @@ from homeroom.cohorts.activity import Roster, partition_mask, track_words
 from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.matching import NONE, OTHER, Selection, event_mask, resolve, values_of
 from homeroom.cohorts.questions import TEXT_FIELDS, Condition, Question
-from homeroom.events.model import TRACKS
+from homeroom.events.model import TRACKS, Int32s
 from homeroom.events.texts import sealed
 from homeroom.limits import BREAKDOWN_VALUES_MAX
+from homeroom.state.history import EVENT_COLUMNS, Segment
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import Partition
 
 __all__ = ["Parts", "parts"]
 
 Counts = npt.NDArray[np.int64]
+_HISTORY_ALONE = ("verb", "activity", "section", "answer", "standing")
+"""Facts of an event that no column of the tables holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def parts(state: State, question: Question) -> Parts:
 
 def _learners_by_value(state: State, field: str, count: int, selection: Selection) -> Counts:
     """Return the learners by value, int64 of shape (count + 1,), those without one first."""
-    if selection.needs_history or field in ("verb", "activity"):
+    if selection.needs_history or field in _HISTORY_ALONE:
         return _from_history(state, field, count, selection)
     if field == "track":
         return _by_track(state, selection)
@@ -106,6 +108,15 @@ def _by_code(
     return counts
 
 
+def _codes(segment: Segment, field: str) -> Int32s:
+    """Return the value of each event of a segment, -1 where it is a fact of the learner."""
+    column = segment.columns.get(field) if field in TEXT_FIELDS else None
+    if column is not None:
+        return column.astype(np.int32)
+    absent = EVENT_COLUMNS[field][1] if field in TEXT_FIELDS else -1
+    return np.full(len(segment), absent, np.int32)
+
+
 def _from_history(state: State, field: str, count: int, selection: Selection) -> Counts:
     """Count distinct pairs of learner and value."""
     roster = Roster.of(state)
@@ -113,11 +124,7 @@ def _from_history(state: State, field: str, count: int, selection: Selection) ->
     pairs = []
     for segment, rows in zip(state.segments, roster.rows, strict=True):
         keep = event_mask(segment, 0, len(segment), selection.history_tests())
-        codes = (
-            segment.columns[field].astype(np.int32)
-            if field in TEXT_FIELDS
-            else np.full(len(segment), -1, np.int32)
-        )
+        codes = _codes(segment, field)
         seen = np.full(count + 1, -1, np.int64)
         found = np.empty(len(segment), np.int64)
         used = kernels.distinct_pairs(

@@ -1,13 +1,14 @@
 """From definitions to members: which rules the columns answer, which history, and how they join.
 
 On one date every rule that is not made of rules becomes a set of learners, and what is made of rules joins those. The
-columns answer what they hold: attributes, lists, and days of activity of tracks in the zone in which days are cut. All
-other rules are asked of history, together, in one walk. Learners are those who had been active by the end of the date,
-so that "not" never means somebody who had not come yet.
+columns answer what they hold: attributes, lists, and days of activity of tracks, anywhere or in one course run, in the
+zone in which days are cut. All other rules are asked of history, together, in one walk. Results are among these: a rule
+about a score means that of any activity, and the grade that the columns hold is that of the course run as a whole.
+Learners are those who had been active by the end of the date, so that "not" never means somebody who had not come yet.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from homeroom import limits
 from homeroom.cohorts.activity import Roster, partition_mask, track_words
 from homeroom.cohorts.kernels import members as kernels
 from homeroom.cohorts.matching import Selection, resolve
-from homeroom.cohorts.members import NOBODY, Members, existing, pack
+from homeroom.cohorts.members import NOBODY, Members, existing, pack, unpack
 from homeroom.cohorts.probes import (
     Both,
     Counted,
@@ -53,8 +54,8 @@ from homeroom.cohorts.stretches import Stretch, course_windows, stretch
 from homeroom.errors import QuestionError
 from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.state import State
-from homeroom.state.table import Partition
+from homeroom.state.state import COURSE, State
+from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import DAY_MS, Zone, load_zone, local_days
 
 __all__ = ["Evaluation", "Evaluator"]
@@ -122,6 +123,8 @@ class Evaluator:
     def on_days(self, names: Sequence[str], days: Sequence[int]) -> list[Evaluation]:
         """Return the members on each of several days, with one walk through history for all."""
         rules = [self._definitions.cohort(name).rule for name in names]
+        for name, rule in zip(names, rules, strict=True):
+            self._check(name, rule)
         self._find([(leaf, day) for rule in rules for leaf in self._leaves(rule) for day in days])
         return [
             Evaluation(
@@ -131,6 +134,36 @@ class Evaluator:
             )
             for day in days
         ]
+
+    def _check(self, name: str, rule: Rule) -> None:
+        """Raise `QuestionError` with the name of the cohort whose rule asks for what the data do not have."""
+        for leaf in leaves(rule):
+            if isinstance(leaf, InCohort):
+                self._check(leaf.name, self._definitions.cohort(leaf.name).rule)
+                continue
+            try:
+                self._check_leaf(leaf)
+            except QuestionError as error:
+                raise QuestionError(f"cohort.{name}: {error}") from None
+
+    def _check_leaf(self, leaf: Rule) -> None:
+        match leaf:
+            case Attribute():
+                if not self._selection((leaf.condition,)).learners:
+                    raise QuestionError(
+                        f"attribute = '{leaf.condition}' is about events, not about learners; "
+                        f"write did = '{leaf.condition}'"
+                    )
+            case Steps():
+                for step in leaf.steps:
+                    self._events(step)
+            case Result():
+                self._events((*leaf.where, leaf.condition))
+            case DidThenNot():
+                self._events(leaf.where)
+                self._events(leaf.then_not)
+            case Did() | First() | Stopped():
+                self._events(leaf.where)
 
     def holds(self, rule: Rule, day: int) -> Members:
         """Return for whom a rule holds on a day; its leaves must have been asked for before."""
@@ -247,26 +280,36 @@ class Evaluator:
 
     def _is_in_columns(self, part: _Days) -> bool:
         selection = self._selection(part.where)
-        return (
-            part.is_of_days
-            and self._is_zone_of_columns
-            and not selection.needs_history
-            and selection.course is None
-        )
+        return part.is_of_days and self._is_zone_of_columns and not selection.needs_history
 
     def _of_days(self, part: _Days) -> Members:
-        tracks = self._selection(part.where).tracks
+        selection = self._selection(part.where)
+        if selection.course is not None:
+            return self._of_course_days(part, selection)
+        if selection.tracks is None and part.stretch.first <= self._first_day:
+            # From the very beginning on, any activity is a first day that is early enough.
+            if (part.low, part.high) == (1, _MANY):
+                return existing(self._state.learners, part.stretch.end - 1)
+            if part.high == 0:
+                everyone = existing(self._state.learners, NO_DAY)
+                return everyone - existing(self._state.learners, part.stretch.end - 1)
+        return self._by_partition(
+            lambda partition: _rows_of_days(part, partition, selection.tracks)
+        )
+
+    def _of_course_days(self, part: _Days, selection: Selection) -> Members:
+        """Ask the enrolments in a course run; whoever is not in it has no days there."""
+        code, state = selection.course, self._state
 
         def choose(partition: Partition) -> UInt64s:
-            found = np.zeros((partition.rows + 63) // 64, np.uint64)
-            words = track_words(partition, tracks)
-            pieces = _pieces(part.stretch, partition)
-            if (part.low, part.high) == (1, _MANY):
-                kernels.any_active_day(words, partition.rows, pieces, found)
-            else:
-                bounds = (part.low, part.high)
-                kernels.active_days(words, partition.rows, pieces, bounds, found)
-            return sealed(found)
+            number = state.learners.partitions.index(partition)
+            enrolments, owners = state.enrolments.partitions[number], state.owner_rows(number)
+            chosen = np.full(partition.rows, part.low <= 0)
+            if enrolments.rows:
+                inside = enrolments.codes[COURSE][: enrolments.rows] == code
+                holds = unpack(_rows_of_days(part, enrolments, selection.tracks), enrolments.rows)
+                chosen[owners[inside]] = holds[inside]
+            return pack(chosen)
 
         return self._by_partition(choose)
 
@@ -285,10 +328,6 @@ class Evaluator:
 
     def _of_attribute(self, condition: Condition) -> Members:
         selection = self._selection((condition,))
-        if not selection.learners:
-            raise QuestionError(
-                f"attribute = '{condition}' is about events, not about learners; write did = '{condition}'"
-            )
 
         def choose(partition: Partition) -> UInt64s:
             mask = partition_mask(partition, selection)
@@ -367,13 +406,14 @@ class Evaluator:
         return Counted(kind, rule.low, high, self.zone, rule.unit == "days")
 
     def _reached(self, rule: Result, day: int) -> Probe:
-        condition = rule.condition
+        test = self._selection((rule.condition,)).tests[0]
+        kind = self._kind(rule.where, rule.window, day)
         if rule.of == "any":
-            return Counted(
-                self._kind((*rule.where, condition), rule.window, day), 1, _MANY, self.zone
-            )
-        test = self._selection((condition,)).tests[0]
-        return Reached(self._kind(rule.where, rule.window, day), test, rule.of, self.zone)
+            # An event without the value is of no result, also where a condition (!=) would let it pass.
+            tests = (*kind.selection.tests, test, test.of_presence())
+            some = replace(kind, selection=replace(kind.selection, tests=tests))
+            return Counted(some, 1, _MANY, self.zone)
+        return Reached(kind, test, rule.of, self.zone)
 
     def _steps(self, rule: Steps, day: int) -> Probe:
         kinds = tuple(self._kind(step, rule.window, day) for step in rule.steps)
@@ -405,6 +445,17 @@ def _reduced(found: Sequence[Members], join: Callable[[Members, Members], Member
     for one in found[1:]:
         total = join(total, one)
     return total
+
+
+def _rows_of_days(part: _Days, partition: Partition, tracks: frozenset[int] | None) -> UInt64s:
+    """Return which rows of a partition have so many days, as bits."""
+    found = np.zeros((partition.rows + 63) // 64, np.uint64)
+    words, pieces = track_words(partition, tracks), _pieces(part.stretch, partition)
+    if (part.low, part.high) == (1, _MANY):
+        kernels.any_active_day(words, partition.rows, pieces, found)
+    else:
+        kernels.active_days(words, partition.rows, pieces, (part.low, part.high), found)
+    return sealed(found)
 
 
 def _pieces(days: Stretch, partition: Partition) -> tuple[Int64s, UInt64s]:

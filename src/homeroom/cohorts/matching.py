@@ -6,6 +6,7 @@ at all: every track has its own day bits.
 """
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,7 @@ from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.questions import FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from homeroom.errors import QuestionError
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS, Int8s
+from homeroom.events.model import STANDINGS, TRACKS, Int8s
 from homeroom.events.texts import sealed
 from homeroom.state.history import EVENT_COLUMNS, Segment
 from homeroom.state.table import Partition
@@ -34,6 +35,8 @@ _COMPARISONS: dict[str, Callable[[Any, float], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_CODED = ("verb", "activity", "course", "section", "answer")
+_PLACES = {"track": TRACKS, "standing": STANDINGS}
 _LAST_PART = re.compile(r"[^/#\\]*$")
 _NEAR_VALUES_MAX = 3
 
@@ -59,6 +62,14 @@ class Test:
         if self.op in ("=", "!="):
             return np.isin(values, self.numbers, invert=self.op == "!=")
         return np.asarray(_COMPARISONS[self.op](values, self.numbers[0]), np.bool_)
+
+    def of_presence(self) -> "Test":
+        """Return the test that an event has a value at all."""
+        if self.allowed is None:
+            return Test(self.column, op=">=", numbers=(-math.inf,))
+        present = np.ones(len(self.allowed), np.uint8)
+        present[0] = 0
+        return Test(self.column, sealed(present))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,8 +143,12 @@ def resolve(conditions: Iterable[Condition], dictionaries: Dictionaries) -> Sele
 def _narrowed(chosen: Selection, condition: Condition, dictionaries: Dictionaries) -> Selection:
     name = condition.field
     if name == "track":
-        codes = _track_codes(condition)
+        codes = _place_codes(condition)
         return replace(chosen, tracks=codes if chosen.tracks is None else chosen.tracks & codes)
+    if name == "standing":
+        passes = np.zeros(len(STANDINGS) + 1, np.uint8)
+        passes[[code + 1 for code in _place_codes(condition)]] = 1
+        return replace(chosen, tests=(*chosen.tests, Test(name, sealed(passes))))
     if name in NUMBER_FIELDS:
         test = Test(
             name, op=condition.op, numbers=tuple(float(value) for value in condition.values)
@@ -146,7 +161,7 @@ def _narrowed(chosen: Selection, condition: Condition, dictionaries: Dictionarie
         return replace(
             chosen, tests=(*chosen.tests, Test(name, sealed(np.array(allowed, np.uint8))))
         )
-    if name in ("verb", "activity", "course"):
+    if name in _CODED:
         return _with_codes(chosen, condition, getattr(dictionaries, name).values)
     if name not in dictionaries.shown_attributes:
         _refuse_field(name, dictionaries, (*NUMBER_FIELDS, *FLAG_FIELDS))
@@ -166,20 +181,22 @@ def _with_codes(chosen: Selection, condition: Condition, values: Sequence[str]) 
     return replace(chosen, tests=(*chosen.tests, Test(condition.field, allowed)))
 
 
-def _track_codes(condition: Condition) -> frozenset[int]:
-    unknown = [value for value in condition.values if value not in TRACKS]
+def _place_codes(condition: Condition) -> frozenset[int]:
+    """Return the places, in the fixed list of names of the field, that a condition lets pass."""
+    names = _PLACES[condition.field]
+    unknown = [value for value in condition.values if value not in names]
     if unknown:
         raise QuestionError(
-            f"{condition}: track is {unknown[0]!r}, which is none of {', '.join(TRACKS)}"
+            f"{condition}: {condition.field} is {unknown[0]!r}, which is none of {', '.join(names)}"
         )
-    named = frozenset(TRACKS.index(value) for value in condition.values)
-    return named if condition.op == "=" else frozenset(range(len(TRACKS))) - named
+    named = frozenset(names.index(value) for value in condition.values)
+    return named if condition.op == "=" else frozenset(range(len(names))) - named
 
 
 def _allowed(condition: Condition, values: Sequence[str]) -> tuple[Flags, tuple[str, ...]]:
     """Return the table of codes that pass, the absent one first, and notes on values that nothing has."""
     allowed = np.zeros(len(values) + 1, np.uint8)
-    parts = condition.field in ("verb", "activity")
+    parts = condition.field in ("verb", "activity", "section")
     notes = []
     for wanted in condition.values:
         hits = [
@@ -213,9 +230,9 @@ def _refuse_field(name: str, dictionaries: Dictionaries, others: Sequence[str]) 
 
 def values_of(name: str, dictionaries: Dictionaries) -> Sequence[str]:
     """Return the values of a field by code. Raises `QuestionError` if the data do not have the field."""
-    if name == "track":
-        return TRACKS
-    if name in ("verb", "activity", "course"):
+    if name in _PLACES:
+        return _PLACES[name]
+    if name in _CODED:
         return list(getattr(dictionaries, name).values)
     if name not in dictionaries.shown_attributes:
         _refuse_field(name, dictionaries, ())

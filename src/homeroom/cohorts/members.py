@@ -83,6 +83,17 @@ def members_of(table: SubjectTable, choose: Callable[[int, Partition], UInt64s])
 
 
 def existing(table: SubjectTable, day: int) -> Members:
-    """Return who had been active by the end of a local day."""
+    """Return who had been active by the end of a local day.
+
+    Rows lie in the order of their first days, so but for those out of place it is the first so many of each partition.
+    """
     last = min(day, int(NO_DAY) - 1)
-    return members_of(table, lambda _, part: pack(part.start_day[: part.rows] <= last))
+
+    def choose(_: int, part: Partition) -> UInt64s:
+        words = np.zeros((part.rows + 63) // 64, np.uint64)
+        end = int(part.run_starts[np.searchsorted(part.run_days, last, side="right")])
+        loose = np.append(part.displaced(), np.arange(part.clustered_rows, part.rows))
+        kernels.started(sealed(part.start_day), end, sealed(loose), last, words)
+        return sealed(words)
+
+    return members_of(table, choose)

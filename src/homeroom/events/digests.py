@@ -9,28 +9,29 @@ kept for the one place where an attacker is expected, the pseudonym.
 
 The words of a row, little-endian, in this order, for ever:
 
-1. flags: bit 0 activity, 1 course, 2 event id, 3 score, 4 progress, 5 duration are present; bits 16-17 success + 1,
-   bits 18-19 completion + 1 (absent is 0, no is 1, yes is 2); bits 24-31 the track's position in ``TRACKS`` (which
-   only grows at its end); from bit 32 on the number of attributes present
+1. flags: bit 0 activity, 1 course, 2 event id, 3 score, 4 progress, 5 duration, 6 section, 7 answer, 8 position,
+   9 position from, 10 length are present; bits 16-17 success + 1, bits 18-19 completion + 1 (absent is 0, no is 1, yes
+   is 2); bits 20-23 the standing's position in ``STANDINGS``, bits 24-31 the track's in ``TRACKS`` (both only grow at
+   their end); from bit 32 on the number of attributes present
 2. key_hi, key_lo, time_ms, verb (two words)
 3. what the flags say is present: activity (2), course (2), event id (2), score, progress (bits of the float64, -0.0
-   as 0.0), duration_ms
+   as 0.0), duration_ms, section (2), answer (2), position_s, position_from_s, length_s (as score)
 4. for each attribute present, sorted by name: hash of the name (2), hash of the value (2)
 
-Absent fields add nothing, so a field that is added later leaves the identities of older events as they are. The
-track is that under which the event was taken in: day bits depend on it, so two rows that differ only there are two
-events. Texts are hashed under a public key that is fixed
+Absent fields add nothing, so a field that is added later leaves the identities of older events as they are. Track
+and standing are those under which the event was taken in: columns depend on them, so two rows that differ only there
+are two events. Texts are hashed under a public key that is fixed
 (`TEXT_KEY`); event ids under one that is derived from the pseudonym key (`id_key`), because an id may be built from
 an account and would otherwise be open to guessing.
 """
 
 import hashlib
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numba
 import numpy as np
 
-from homeroom.events.model import Float64s, Int8s, Int32s, Int64s, UInt8s, UInt64s
+from homeroom.events.model import STANDINGS, Float64s, Int8s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import Texts, address_of, load_byte, load_tail, load_word
 
 __all__ = [
@@ -86,6 +87,12 @@ class Rows(NamedTuple):
     completion: Int8s
     duration_ms: Int64s
     track: UInt8s
+    standing: UInt8s
+    section: Int32s
+    answer: Int32s
+    position_s: Float64s
+    position_from_s: Float64s
+    length_s: Float64s
 
 
 class Vocabulary(NamedTuple):
@@ -97,6 +104,10 @@ class Vocabulary(NamedTuple):
     activity_lo: UInt64s
     course_hi: UInt64s
     course_lo: UInt64s
+    section_hi: UInt64s
+    section_lo: UInt64s
+    answer_hi: UInt64s
+    answer_lo: UInt64s
 
 
 class Attributes(NamedTuple):
@@ -308,39 +319,65 @@ def _take_text(state: State, code: int, hi: UInt64s, lo: UInt64s) -> State:
 
 
 @numba.njit(cache=True, nogil=True)
+def _mark_codes(flags: UInt64s, codes: Int32s, bit: int) -> None:
+    for i in range(len(codes)):
+        flags[i] |= np.uint64(codes[i] >= 0) << np.uint64(bit)
+
+
+@numba.njit(cache=True, nogil=True)
+def _mark_numbers(flags: UInt64s, numbers: Float64s, bit: int) -> None:
+    for i in range(len(numbers)):
+        flags[i] |= np.uint64(not np.isnan(numbers[i])) << np.uint64(bit)
+
+
+@numba.njit(cache=True, nogil=True)
 def _flags(rows: Rows, codes: Int32s) -> UInt64s:  # noqa: C901 - one loop a column
     """Return the first word of every row, worked out column by column: what is present."""
     count = len(rows.time_ms)
     flags = np.zeros(count, np.uint64)
-    for i in range(count):
-        flags[i] = np.uint64(rows.activity[i] >= 0) | np.uint64(rows.course[i] >= 0) << np.uint64(1)
-        flags[i] |= np.uint64(rows.track[i]) << np.uint64(24)
+    _mark_codes(flags, rows.activity, 0)
+    _mark_codes(flags, rows.course, 1)
     for i in range(len(rows.id_hi)):
         flags[i] |= np.uint64((rows.id_hi[i] | rows.id_lo[i]) != 0) << np.uint64(2)
-    for i in range(len(rows.score)):
-        flags[i] |= np.uint64(not np.isnan(rows.score[i])) << np.uint64(3)
-    for i in range(len(rows.progress)):
-        flags[i] |= np.uint64(not np.isnan(rows.progress[i])) << np.uint64(4)
+    _mark_numbers(flags, rows.score, 3)
+    _mark_numbers(flags, rows.progress, 4)
     for i in range(len(rows.duration_ms)):
         flags[i] |= np.uint64(rows.duration_ms[i] >= 0) << np.uint64(5)
+    _mark_codes(flags, rows.section, 6)
+    _mark_codes(flags, rows.answer, 7)
+    _mark_numbers(flags, rows.position_s, 8)
+    _mark_numbers(flags, rows.position_from_s, 9)
+    _mark_numbers(flags, rows.length_s, 10)
     for i in range(len(rows.success)):
         flags[i] |= np.uint64(rows.success[i] + 1) << np.uint64(16)
     for i in range(len(rows.completion)):
         flags[i] |= np.uint64(rows.completion[i] + 1) << np.uint64(18)
+    for i in range(len(rows.standing)):
+        flags[i] |= np.uint64(rows.standing[i]) << np.uint64(20)
+    for i in range(count):
+        flags[i] |= np.uint64(rows.track[i]) << np.uint64(24)
     for a in range(len(codes)):
         for i in range(count):
             flags[i] += np.uint64(codes[a, i] >= 0) << np.uint64(32)
     return flags
 
 
+LATER_FIELDS: Final = 0b111_1100_0000
+"""The flags of the fields from section to length: most rows have none of them."""
+
+assert len(STANDINGS) <= 16, "the first word has four bits for a standing"
+
+
 @numba.njit(cache=True, nogil=True)
-def _row_identities(  # noqa: C901 - one branch a field
+def _row_identities(  # noqa: C901, PLR0912, PLR0915 - one branch a field
     rows: Rows, vocabulary: Vocabulary, attributes: Attributes
 ) -> Digests:
     # Taken out of their tuples before the loop: in it, each access would count references.
     key_hi, key_lo, time_ms, verb, activity, course, id_hi, id_lo, score, progress = rows[:10]
     duration_ms = rows.duration_ms
-    verb_hi, verb_lo, activity_hi, activity_lo, course_hi, course_lo = vocabulary
+    section, answer, position_s, position_from_s, length_s = rows[-5:]
+    verb_hi, verb_lo, activity_hi, activity_lo, course_hi, course_lo = vocabulary[:6]
+    section_hi, section_lo, answer_hi, answer_lo = vocabulary[6:]
     codes, name_hi, name_lo, first, value_hi, value_lo = attributes
     all_flags = _flags(rows, codes)
     count = len(time_ms)
@@ -371,6 +408,22 @@ def _row_identities(  # noqa: C901 - one branch a field
         if flags & np.uint64(32):
             state = _sip_take(state, np.uint64(duration_ms[i]))
             words += 1
+        if flags & np.uint64(LATER_FIELDS):
+            if flags & np.uint64(1 << 6):
+                state = _take_text(state, section[i], section_hi, section_lo)
+                words += 2
+            if flags & np.uint64(1 << 7):
+                state = _take_text(state, answer[i], answer_hi, answer_lo)
+                words += 2
+            if flags & np.uint64(1 << 8):
+                state = _sip_take(state, _float_bits(position_s[i]))
+                words += 1
+            if flags & np.uint64(1 << 9):
+                state = _sip_take(state, _float_bits(position_from_s[i]))
+                words += 1
+            if flags & np.uint64(1 << 10):
+                state = _sip_take(state, _float_bits(length_s[i]))
+                words += 1
         for a in range(len(codes)):
             if codes[a, i] >= 0:
                 state = _take_text(state, a, name_hi, name_lo)

@@ -1,7 +1,8 @@
 """The door: events as a source wrote them go in, events that name nobody come out.
 
 Everything that must be settled once for an event is settled here, before anything is kept: is it whole, when was it,
-who is it about (a pseudonym), which track does it count for, and what makes it the same event when it is met again.
+who is it about (a pseudonym), which track does it count for, what does it say of a standing, and what makes it the same
+event when it is met again.
 Behind the door there are only numbers, and dictionaries for those that stand for text.
 
 Columns are checked whole (`homeroom.events.screening`) and copied only if an event of the chunk is refused.
@@ -10,7 +11,7 @@ A Door is not for two threads at once: dictionaries grow in the order of the eve
 interpreter, so other threads may decode meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -20,8 +21,16 @@ import pyarrow as pa
 
 from homeroom import limits
 from homeroom.events import digests, screening
-from homeroom.events.dictionary import ABSENT, DROPPED, INVALID, Dictionaries, TextCodes
+from homeroom.events.dictionary import (
+    ABSENT,
+    DROPPED,
+    INVALID,
+    Dictionaries,
+    Dictionary,
+    TextCodes,
+)
 from homeroom.events.model import (
+    STANDINGS,
     TRACKS,
     Decoded,
     EventBatch,
@@ -29,6 +38,7 @@ from homeroom.events.model import (
     RawEvents,
     Reason,
     Reject,
+    Strings,
     UInt8s,
     UInt64s,
 )
@@ -41,10 +51,16 @@ __all__ = ["Admitted", "Door", "Names", "Verbs"]
 
 
 class Verbs(Protocol):
-    """The table that says which verb counts for which track."""
+    """The table that says which verb counts for which track, and which speaks of a standing."""
 
     def track_codes(self, verbs: list[str]) -> UInt8s:
         """Return the position in ``TRACKS`` of each verb."""
+
+    def standing_codes(self, verbs: list[str]) -> UInt8s:
+        """Return the position in ``STANDINGS`` of what each verb says by itself."""
+
+    def course_standing_codes(self, verbs: list[str]) -> UInt8s:
+        """Return the position in ``STANDINGS`` of what each verb says where its activity is the course run."""
 
 
 class Names(Protocol):
@@ -64,25 +80,44 @@ class Admitted:
     rejects: list[Reject]
 
 
-class _TrackNames(TextCodes):
-    """Positions of track names; `INVALID` for a name that there is not."""
+class _Places(TextCodes):
+    """Positions of names in a fixed list; `INVALID` for a name that there is not."""
 
-    def __init__(self) -> None:
-        super().__init__({name: place for place, name in enumerate(TRACKS)})
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__({name: place for place, name in enumerate(names)})
         self[None] = self[""] = ABSENT
 
-    def __missing__(self, name: str) -> int:
+    def __missing__(self, name: str | None) -> int:
         return INVALID
 
 
+class _OfVerbs:
+    """What the verb table says of the verbs of a dictionary, by code; each verb is asked for once."""
+
+    def __init__(self, ask: Callable[[list[str]], UInt8s]) -> None:
+        self._ask = ask
+        self._codes: UInt8s = np.zeros(0, np.uint8)
+
+    def by_code(self, verbs: list[str]) -> UInt8s:
+        new = verbs[len(self._codes) :]
+        if new:
+            self._codes = np.append(self._codes, self._ask(new))
+        return self._codes
+
+
+SECONDS = ("position_s", "position_from_s", "length_s")
 NUMBER_TYPES = {
     "score": np.float64,
     "progress": np.float64,
     "success": np.int8,
     "completion": np.int8,
     "duration_ms": np.int64,
+    **dict.fromkeys(SECONDS, np.float64),
 }
-ABSENT_NUMBERS = {name: sealed(np.zeros(0, dtype)) for name, dtype in NUMBER_TYPES.items()}
+NUMBERS_ABSENT = {name: sealed(np.zeros(0, dtype)) for name, dtype in NUMBER_TYPES.items()}
+TEXTS = ("section", "answer")
+NO_CODES: Int32s = sealed(np.zeros(0, np.int32))
+NO_STANDINGS: UInt8s = sealed(np.zeros(0, np.uint8))
 NO_IDS: UInt64s = sealed(np.zeros(0, np.uint64))
 
 
@@ -92,7 +127,7 @@ class Door:
     Parameters
     ----------
     key : the pseudonym key, 32 bytes
-    verbs : says which track a verb counts for
+    verbs : says which track a verb counts for, and of which standing it speaks
     names : is told who is behind each pseudonym; None where nobody asked for names
 
     Attributes
@@ -104,10 +139,12 @@ class Door:
         self.dictionaries = Dictionaries.under(key)
         self._pseudonyms = Pseudonyms(key)
         self._id_key = digests.id_key(key)
-        self._verbs = verbs
         self._names = names
-        self._track_names = _TrackNames()
-        self._track_by_verb: UInt8s = np.zeros(0, np.uint8)
+        self._tracks = _OfVerbs(verbs.track_codes)
+        self._standings = _OfVerbs(verbs.standing_codes)
+        self._course_standings = _OfVerbs(verbs.course_standing_codes)
+        self._track_names = _Places(TRACKS)
+        self._standing_names = _Places(STANDINGS)
         self._attributes_dropped: set[str] = set()
 
     @property
@@ -145,6 +182,11 @@ class Door:
             columns = columns.where(verdicts.kept)
         return Admitted(self._batch(columns), rejects)
 
+    def id_hashes(self, ids: Sequence[str]) -> UInt64s:
+        """Return what ``EventBatch.id_hash`` of the events with these ids is: uint64 of shape (n,), 0 for no id."""
+        found = digests.hash_ids(buffers(large_strings(ids)), self._id_key)
+        return sealed(digests.id_hashes(*found))
+
     def _screen(self, raw: RawEvents, verdicts: Verdicts) -> Screened:
         """Bring every column to its form behind the door, and refuse what breaks a rule."""
         count = len(raw)
@@ -158,11 +200,15 @@ class Door:
         verb = self.dictionaries.verb.codes(verbs, count)
         verdicts.refuse(verb == ABSENT, Reason.MISSING_FIELD, "verb is missing")
         screening.check_codes("verb", verb, verdicts)
-        activity = self.dictionaries.activity.codes(without_accounts(raw.activity, account), count)
-        screening.check_codes("activity", activity, verdicts)
-        courses = "" if raw.course is None else without_accounts(raw.course, account)
-        course = self.dictionaries.course.codes(courses, count)
-        screening.check_codes("course", course, verdicts)
+        activity = self._codes("activity", raw.activity, account, verdicts)
+        courses = "" if raw.course is None else raw.course
+        course = self._codes("course", courses, account, verdicts)
+        given = {name: getattr(raw, name) for name in TEXTS}
+        texts = {
+            name: self._codes(name, values, account, verdicts)
+            for name, values in given.items()
+            if values is not None
+        }
         event_id = None
         if raw.event_id is not None:
             event_id = screening.text_column("id", raw.event_id, verdicts)
@@ -173,19 +219,22 @@ class Door:
             verb=verb,
             activity=activity,
             course=course,
-            track=self._given_tracks(raw, verdicts),
+            track=_given("track", raw.track, self._track_names, verdicts),
+            standing=_given("standing", raw.standing, self._standing_names, verdicts),
             event_id=event_id,
             numbers=_numbers(raw, verdicts),
+            texts=texts,
             attributes=self._attribute_codes(raw, account, verdicts),
         )
 
-    def _given_tracks(self, raw: RawEvents, verdicts: Verdicts) -> Int32s | None:
-        if raw.track is None:
-            return None
-        track = self._track_names.codes(raw.track, len(raw))
-        unknown = f"track is none of {', '.join(TRACKS)}"
-        verdicts.refuse(track == INVALID, Reason.WRONG_TYPE, unknown)
-        return track
+    def _codes(
+        self, field: str, values: Strings | str, account: pa.LargeStringArray, verdicts: Verdicts
+    ) -> Int32s:
+        """Return the codes of a column of texts in the dictionary of its name; refuse those that may not enter."""
+        known: Dictionary = getattr(self.dictionaries, field)
+        codes = known.codes(without_accounts(values, account), len(account))
+        screening.check_codes(field, codes, verdicts)
+        return codes
 
     def _attribute_codes(
         self, raw: RawEvents, account: pa.LargeStringArray, verdicts: Verdicts
@@ -215,6 +264,9 @@ class Door:
         if columns.event_id is not None:
             id_hi, id_lo = digests.hash_ids(buffers(columns.event_id), self._id_key)
             id_hash = digests.id_hashes(id_hi, id_lo)
+        numbers = {name: sealed(one) for name, one in columns.numbers.items() if _is_any(one)}
+        texts = {name: sealed(one) for name, one in columns.texts.items() if _is_any(one)}
+        standing = self._standing(columns)
         rows = digests.Rows(
             key_hi=sealed(key_hi),
             key_lo=sealed(key_lo),
@@ -225,10 +277,10 @@ class Door:
             id_hi=sealed(id_hi),
             id_lo=sealed(id_lo),
             track=sealed(self._track(columns)),
-            **{
-                name: sealed(columns.numbers.get(name, none))
-                for name, none in ABSENT_NUMBERS.items()
-            },
+            standing=standing,
+            section=texts.get("section", NO_CODES),
+            answer=texts.get("answer", NO_CODES),
+            **{name: numbers.get(name, none) for name, none in NUMBERS_ABSENT.items()},
         )
         attributes = {name: sealed(codes) for name, codes in columns.attributes.items()}
         identity_hi, identity_lo = digests.row_identities(
@@ -245,25 +297,52 @@ class Door:
             identity_hi=sealed(identity_hi),
             identity_lo=sealed(identity_lo),
             id_hash=sealed(id_hash),
-            **{name: getattr(rows, name) for name in columns.numbers},
+            standing=standing if len(standing) else None,
+            **numbers,
+            **texts,
             attributes=attributes,
         )
 
     def _track(self, columns: Screened) -> UInt8s:
         """Return the track that an event says it has, else that of its verb."""
-        new = self.dictionaries.verb.values[len(self._track_by_verb) :]
-        if new:
-            self._track_by_verb = np.append(self._track_by_verb, self._verbs.track_codes(new))
-        if not len(columns.verb):
-            return np.zeros(0, np.uint8)
-        track = self._track_by_verb[columns.verb]
+        by_verb = self._tracks.by_code(self.dictionaries.verb.values)
+        track = by_verb[columns.verb]
         if columns.track is not None:
             track = np.where(columns.track >= 0, columns.track.astype(np.uint8), track)
         return track
 
+    def _standing(self, columns: Screened) -> UInt8s:
+        """Return the standing that an event says it has, else that of its verb; empty if no event has one."""
+        verbs = self.dictionaries.verb.values
+        alone = self._standings.by_code(verbs)
+        of_course = self._course_standings.by_code(verbs)
+        standing = alone[columns.verb]
+        # Most verbs say the same whatever they are about, and ids of activities need not be looked at.
+        rows = np.flatnonzero((of_course != alone)[columns.verb])
+        rows = rows[self._is_course(columns.activity[rows], columns.course[rows])]
+        standing[rows] = of_course[columns.verb[rows]]
+        standing[columns.course == ABSENT] = 0  # of no course run
+        if columns.standing is not None:
+            standing = np.where(columns.standing >= 0, columns.standing, standing).astype(np.uint8)
+        return sealed(standing) if standing.any() else NO_STANDINGS
+
+    def _is_course(self, activity: Int32s, course: Int32s) -> npt.NDArray[np.bool_]:
+        """Return which activities have the id of their course run."""
+        both = (activity >= 0) & (course >= 0)
+        one, other = self.dictionaries.activity.hashes, self.dictionaries.course.hashes
+        activity, course = activity[both], course[both]
+        both[both] = (one.hi[activity] == other.hi[course]) & (one.lo[activity] == other.lo[course])
+        return both
+
     def _vocabulary(self) -> digests.Vocabulary:
         texts = self.dictionaries
-        return digests.Vocabulary(*texts.verb.hashes, *texts.activity.hashes, *texts.course.hashes)
+        return digests.Vocabulary(
+            *texts.verb.hashes,
+            *texts.activity.hashes,
+            *texts.course.hashes,
+            *texts.section.hashes,
+            *texts.answer.hashes,
+        )
 
     def _attributes(self, columns: dict[str, Int32s]) -> digests.Attributes:
         if not columns:
@@ -292,6 +371,25 @@ NO_ATTRIBUTES = digests.Attributes(
 )
 
 
+def _given(
+    field: str, values: Strings | None, places: _Places, verdicts: Verdicts
+) -> Int32s | None:
+    """Return the places of the names that a source gives, -1 where it does not; refuse those that there are not."""
+    if values is None:
+        return None
+    codes = places.codes(values, len(values))
+    names = ", ".join(name for name in places if name)
+    verdicts.refuse(codes == INVALID, Reason.WRONG_TYPE, f"{field} is none of {names}")
+    return codes
+
+
+def _is_any(column: npt.NDArray[Any]) -> bool:
+    """Say whether any value of a column of numbers or codes is not absent."""
+    if column.dtype == np.float64:
+        return not np.isnan(column).all()
+    return bool((column >= 0).any())
+
+
 def _numbers(raw: RawEvents, verdicts: Verdicts) -> dict[str, npt.NDArray[Any]]:
     """Return the columns of numbers that the source has."""
     numbers = {}
@@ -299,7 +397,10 @@ def _numbers(raw: RawEvents, verdicts: Verdicts) -> dict[str, npt.NDArray[Any]]:
         column = getattr(raw, name)
         if column is not None:
             numbers[name] = np.asarray(column, dtype)
-    for name in ("score", "progress"):
+    for name in ("score", "progress", *SECONDS):
         if name in numbers:
             screening.finite(name, numbers[name], verdicts)
+    for name in SECONDS:
+        if name in numbers:
+            screening.not_negative(name, numbers[name], verdicts)
     return numbers

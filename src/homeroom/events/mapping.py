@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from homeroom.errors import MappingError
-from homeroom.events.model import TRACKS
+from homeroom.events.model import STANDINGS, TRACKS
 
 __all__ = [
     "ALIASES",
@@ -56,6 +56,12 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "completion": ("completion", "completed"),
     "duration_ms": ("duration_ms",),
     "duration": ("duration", "duration_s"),
+    "standing": ("standing",),
+    "section": ("section",),
+    "answer": ("answer",),
+    "position_s": ("position_s",),
+    "position_from_s": ("position_from_s",),
+    "length_s": ("length_s",),
 }  # fmt: skip
 """Column names that are understood without a mapping, the best first; capitals, spaces and dashes do not matter."""
 
@@ -165,6 +171,12 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     completion: FieldSpec | None = None
     duration: FieldSpec | None = None
     duration_ms: FieldSpec | None = None
+    standing: FieldSpec | None = None
+    section: FieldSpec | None = None
+    answer: FieldSpec | None = None
+    position_s: FieldSpec | None = None
+    position_from_s: FieldSpec | None = None
+    length_s: FieldSpec | None = None
     attributes: Mapping[str, FieldSpec] = {}
     when: When | None = None
     files: tuple[str, ...] = ()
@@ -376,10 +388,14 @@ def _check_fields(spec: EventSpec, place: str) -> None:
             raise MappingError(f"{place}.{name} needs either a column or a value")
         if not field.columns and field.column is not None:
             raise MappingError(f"{place}.{name}: {field.column!r} names no column")
-    if spec.track is not None and spec.track.value not in (None, *TRACKS):
-        raise MappingError(
-            f"{place}.track == {spec.track.value!r}, must be one of {', '.join(TRACKS)}"
-        )
+    for name, given, allowed in (
+        ("track", spec.track, TRACKS),
+        ("standing", spec.standing, STANDINGS),
+    ):
+        if given is not None and given.value not in (None, *allowed):
+            raise MappingError(
+                f"{place}.{name} == {given.value!r}, must be one of {', '.join(allowed)}"
+            )
 
 
 def _check_time(time: TimeSpec, where: str) -> None:

@@ -10,10 +10,13 @@ Choices. The account is ``username``, which all ages of the format have, and onl
 the context. One platform is one issuer, whatever host name a request came by, so the issuer is a constant of the
 codec. Times without an offset are UTC: the format's documentation defines ``time`` as the UTC time of the event.
 A path is no verb (there are as many as pages): such events have the verb ``page_request`` and the path as activity.
+An event about a course run as a whole (a grade, a certificate) is logged while some block is open that it is not about:
+it has no activity. Where its payload names another user than the one who acted (a teacher who enrols somebody), it says
+nothing of the standing of who acted.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
@@ -23,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Raw, Struct
 
+from homeroom.events.interactions import chosen_answer, number_answer
 from homeroom.events.jsonlines import Items, JsonReader, why_not_json
 from homeroom.events.jsontext import nests_too_deep
 from homeroom.events.model import TRACKS, Decoded, Int64s, RawEvents, Reason, Reject
@@ -43,6 +47,11 @@ _PERSON_IN_PATH: Final = re.compile(
 _COURSE_IN_URL: Final = re.compile(
     r"/courses?/(course-v\d+:[^/?#]+|[^/?#+:]+/[^/?#]+/[^/?#]+)(?:[/?#]|$)"
 )
+_SECTION_IN_URL: Final = re.compile(
+    r"/courseware/([^/?#]{1,1000})(?:[/?#]|$)"
+    r"|/course/[^/?#]+/(block-v\d+:[^/?#]{1,500}\+type@(?:chapter|sequential)\+block@[^/?#]{1,500})(?:[/?#]|$)"
+)
+"""The chapter in a page of the courseware, or the subsection in a page of the learning application."""
 _BLOCK_KIND: Final = re.compile(
     r"[+:]type@([\w-]+)[+@]"  # block-v1:Org+Course+Run+type@video+block@abc
     r"|^i4x:(?:;_;_|//)[^/;]+[/;_]+[^/;]+[/;_]+([\w-]+)[/;]"  # i4x://Org/Course/video/abc, as written or escaped
@@ -58,6 +67,14 @@ _PATH_KINDS: Final = (
 _ACTIVITY_KEYS: Final = (
     "problem_id", "problem", "module_id", "usage_key", "usage_id", "block_id", "submission_uuid", "id", "target_url"
 )  # fmt: skip
+_ANSWERS: Final[Mapping[str, Callable[[object], str | None]]] = {
+    "choiceresponse": chosen_answer,
+    "multiplechoiceresponse": chosen_answer,
+    "optionresponse": chosen_answer,
+    "truefalseresponse": chosen_answer,
+    "numericalresponse": number_answer,
+}
+"""Kinds of question whose answers are kept; of others they may be free text."""
 _KINDS_CACHED: Final = 16_384
 
 
@@ -109,6 +126,9 @@ class OpenedxCodec:
     def __init__(self, verbs: VerbTable | None = None, issuer: str = "openedx") -> None:
         table = VerbTable.standard() if verbs is None else verbs
         self._by_type = lru_cache(_KINDS_CACHED)(table.by_type)
+        self._is_of_course_run = lru_cache(_KINDS_CACHED)(
+            lambda verb: bool(table.standing_codes([verb])[0])
+        )
         self._issuer = issuer
         self._reader = JsonReader(LogLine)
 
@@ -126,7 +146,7 @@ class OpenedxCodec:
         lines: list[int] = []
         for event, line in zip(items.values, items.line.tolist(), strict=True):
             try:
-                rows.append(_row(event))
+                rows.append(self._row(event))
                 lines.append(line)
             except _RefusedError as error:
                 rejects.append(Reject("", line, error.reason, error.detail))
@@ -150,9 +170,54 @@ class OpenedxCodec:
             track=pa.array(
                 [TRACKS[track] if track >= 0 else None for track in tracks], pa.string()
             ),
+            section=_texts([row.section for row in rows]),
+            answer=_texts([row.answer for row in rows]),
+            standing=_texts([row.standing for row in rows]),
+            position_s=np.array([row.position_s for row in rows], np.float64),
+            position_from_s=np.array([row.position_from_s for row in rows], np.float64),
+            length_s=np.array([row.length_s for row in rows], np.float64),
             score=np.array([row.score for row in rows], np.float64),
+            progress=np.array([row.progress for row in rows], np.float64),
             success=np.array([row.success for row in rows], np.int8),
             completion=np.array([row.completion for row in rows], np.int8),
+        )
+
+    def _row(self, event: LogLine) -> "_Row":
+        context = event.context or Context()
+        account = event.username or ("" if context.user_id is None else str(context.user_id))
+        named = event.event_type or event.name
+        if not account:
+            raise _RefusedError(
+                Reason.MISSING_FIELD, "username and context.user_id are empty: an anonymous event"
+            )
+        if not named:
+            raise _RefusedError(Reason.MISSING_FIELD, "event_type and name are missing")
+        if not event.time:
+            raise _RefusedError(Reason.MISSING_FIELD, "time is missing")
+        payload = _payload(bytes(event.event))
+        path = named if named.startswith("/") else ""
+        verb = PAGE_REQUEST if path else named
+        if len(verb) <= TEXT_BYTES_MAX and self._is_of_course_run(verb):
+            activity = ""
+        else:
+            activity = _path_without_person(path) if path else _activity(payload, context)
+        return _Row(
+            account=account,
+            time=event.time if _ZONE.search(event.time) else f"{event.time}Z",
+            verb=verb,
+            activity=activity,
+            kind=_kind(activity) if len(activity) <= TEXT_BYTES_MAX else "",
+            course=_course(event, context, payload),
+            section=_section(event, context),
+            answer=_answer(payload) if verb == "problem_check" else None,
+            standing="none" if _is_of_another(payload, context) else None,
+            position_s=_seconds(payload, verb, "new_time", "currentTime", "current_time"),
+            position_from_s=_seconds(payload, verb, "old_time"),
+            length_s=_seconds(payload, verb, "duration"),
+            score=_score(payload),
+            progress=_progress(payload, verb),
+            success=_success(payload.get("success")),
+            completion=_completion(payload),
         )
 
 
@@ -163,7 +228,14 @@ class _Row(Struct, gc=False, frozen=True):
     activity: str
     kind: str
     course: str | None
+    section: str | None
+    answer: str | None
+    standing: str | None
+    position_s: float
+    position_from_s: float
+    length_s: float
     score: float
+    progress: float
     success: int
     completion: int
 
@@ -173,34 +245,6 @@ class _RefusedError(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-def _row(event: LogLine) -> _Row:
-    context = event.context or Context()
-    account = event.username or ("" if context.user_id is None else str(context.user_id))
-    named = event.event_type or event.name
-    if not account:
-        raise _RefusedError(
-            Reason.MISSING_FIELD, "username and context.user_id are empty: an anonymous event"
-        )
-    if not named:
-        raise _RefusedError(Reason.MISSING_FIELD, "event_type and name are missing")
-    if not event.time:
-        raise _RefusedError(Reason.MISSING_FIELD, "time is missing")
-    payload = _payload(bytes(event.event))
-    path = named if named.startswith("/") else ""
-    activity = _path_without_person(path) if path else _activity(payload, context)
-    return _Row(
-        account=account,
-        time=event.time if _ZONE.search(event.time) else f"{event.time}Z",
-        verb=PAGE_REQUEST if path else named,
-        activity=activity,
-        kind=_kind(activity) if len(activity) <= TEXT_BYTES_MAX else "",
-        course=_course(event, context, payload),
-        score=_score(payload),
-        success=_success(payload.get("success")),
-        completion=_completion(payload),
-    )
 
 
 def _payload(raw: bytes) -> Mapping[str, Any]:
@@ -265,7 +309,14 @@ def _score(payload: Mapping[str, Any]) -> float:
         got, best = _number(payload.get(earned)), _number(payload.get(possible))
         if got is not None and best is not None and best > 0:
             return got / best
-    return float("nan")
+    percent = _number(payload.get("percent_grade"))
+    return float("nan") if percent is None else percent
+
+
+def _progress(payload: Mapping[str, Any], named: str) -> float:
+    """Return the share that is done, as the completion aggregator says; NaN if the event does not."""
+    percent = _number(payload.get("percent")) if "completion_aggregator" in named else None
+    return float("nan") if percent is None or not 0 <= percent <= 1 else percent
 
 
 def _number(value: object) -> float | None:
@@ -287,3 +338,47 @@ def _completion(payload: Mapping[str, Any]) -> int:
     """Return whether the block is complete, as ``edx.completion.block_completion.changed`` says."""
     value = _number(payload.get("completion"))
     return -1 if value is None else int(value == 1)
+
+
+def _section(event: LogLine, context: Context) -> str | None:
+    """Return the part of the course that the page shows: its chapter, or where only that is known, its subsection."""
+    for url in (event.event_type, event.page, context.path):
+        found = _SECTION_IN_URL.search(unquote(url)) if url and "/course" in url else None
+        if found:
+            return found[1] or found[2]
+    return None
+
+
+def _answer(payload: Mapping[str, Any]) -> str | None:
+    """Return the answer to a problem of one question; of several questions there is no one answer."""
+    submission = payload.get("submission")
+    if not isinstance(submission, dict) or len(submission) != 1:
+        return None
+    (question,) = submission.values()
+    kind = question.get("response_type") if isinstance(question, dict) else None
+    if not isinstance(kind, str) or kind not in _ANSWERS:
+        return None
+    return _ANSWERS[kind](question.get("answer"))
+
+
+def _is_of_another(payload: Mapping[str, Any], context: Context) -> bool:
+    """Say whether an event is about another user than the one who acted."""
+    about = payload.get("user_id")
+    if not isinstance(about, int | str) or about == "" or context.user_id in (None, ""):
+        return False
+    return str(about) != str(context.user_id)
+
+
+def _seconds(payload: Mapping[str, Any], named: str, *keys: str) -> float:
+    """Return the first of some places in a video, or its length; NaN if the event is of no video or has none."""
+    if "video" in named or "transcript" in named:
+        for key in keys:
+            value = _number(payload.get(key))
+            if value is not None and 0 <= value < float("inf"):
+                return value
+    return float("nan")
+
+
+def _texts(values: Sequence[str | None]) -> pa.Array | None:
+    """Return a column of texts, None where no event has one."""
+    return None if all(value is None for value in values) else pa.array(values, pa.string())

@@ -18,7 +18,16 @@ from homeroom.events.dictionary import ABSENT, DROPPED, INVALID, TOO_LONG
 from homeroom.events.model import Float64s, Int32s, Int64s, Reason, Reject, Strings
 from homeroom.events.texts import buffers, large_strings
 
-__all__ = ["Screened", "Verdicts", "check_codes", "empty", "finite", "text_column", "time_column"]
+__all__ = [
+    "Screened",
+    "Verdicts",
+    "check_codes",
+    "empty",
+    "finite",
+    "not_negative",
+    "text_column",
+    "time_column",
+]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -63,7 +72,8 @@ class Verdicts:
 class Screened:
     """The columns of a chunk half way through the door: checked, but with accounts still in clear.
 
-    Columns of ``numbers`` and ``attributes`` have the names of those of ``EventBatch``.
+    ``track`` and ``standing`` are as the source gives them, -1 where it does not. Columns of ``numbers``, ``texts``
+    (codes, -1 absent) and ``attributes`` have the names of those of ``EventBatch``.
     """
 
     account: pa.LargeStringArray
@@ -73,8 +83,10 @@ class Screened:
     activity: Int32s
     course: Int32s
     track: Int32s | None
+    standing: Int32s | None
     event_id: pa.LargeStringArray | None
     numbers: dict[str, npt.NDArray[Any]]
+    texts: dict[str, Int32s]
     attributes: dict[str, Int32s]
 
     def where(self, kept: Flags) -> "Screened":
@@ -88,8 +100,10 @@ class Screened:
             activity=self.activity[kept],
             course=self.course[kept],
             track=None if self.track is None else self.track[kept],
+            standing=None if self.standing is None else self.standing[kept],
             event_id=None if self.event_id is None else self.event_id.filter(mask),
             numbers={name: column[kept] for name, column in self.numbers.items()},
+            texts={name: codes[kept] for name, codes in self.texts.items()},
             attributes={name: codes[kept] for name, codes in self.attributes.items()},
         )
 
@@ -158,6 +172,11 @@ def finite(field: str, values: Float64s, verdicts: Verdicts) -> None:
     """Refuse the events whose number is infinite; NaN is absent and may pass."""
     infinite = np.isinf(values)
     verdicts.refuse(infinite, Reason.SCORE_NOT_FINITE, f"{field} is not finite")
+
+
+def not_negative(field: str, values: Float64s, verdicts: Verdicts) -> None:
+    """Refuse the events whose number is below 0; NaN is absent and may pass."""
+    verdicts.refuse(values < 0, Reason.NUMBER_FORMAT, f"{field} is negative")
 
 
 def _with_invalid(field: str, values: Strings, verdicts: Verdicts) -> pa.LargeStringArray:

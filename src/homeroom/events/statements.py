@@ -11,16 +11,19 @@ second leave no time for a Python call on each.
 """
 
 import re
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
 from homeroom.events.model import Reason
 
 __all__ = [
-    "ACTIVITY",
+    "ACTIVITIES",
     "COURSE_TYPE",
+    "COURSE_TYPES",
     "NO_REF",
+    "SECTION_TYPES",
+    "VOIDED",
     "Actor",
     "Context",
     "Fault",
@@ -33,6 +36,7 @@ __all__ = [
     "duration_ms",
     "fault",
     "score_share",
+    "section_of",
     "verb_fault",
 ]
 
@@ -41,15 +45,29 @@ Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Scaled: TypeAlias = Annotated[float, Meta(ge=-1, le=1)]
 NotEmpty: TypeAlias = Annotated[str, Meta(min_length=1)]
 
-ACTIVITY: Final = "Activity"
+ACTIVITIES: Final = frozenset({"Activity", "GroupActivity"})
+"""Types of an object that is an activity. Open edX calls a problem of several questions a GroupActivity."""
+VOIDED: Final = "http://adlnet.gov/expapi/verbs/voided"
+"""The verb of a statement that takes another back (xAPI 1.0.3, Data, 2.3.2)."""
 COURSE_TYPE: Final = "http://adlnet.gov/expapi/activities/course"
-_COURSE_TYPES: Final = frozenset(
+COURSE_TYPES: Final = frozenset(
     {
         COURSE_TYPE,
         "http://id.tincanapi.com/activitytype/lms/course",
         "https://w3id.org/xapi/cmi5/activitytype/course",
     }
 )
+SECTION_TYPES: Final = frozenset(
+    {
+        "http://adlnet.gov/expapi/activities/module",
+        "http://adlnet.gov/expapi/activities/lesson",
+        "http://id.tincanapi.com/activitytype/chapter",
+        "http://id.tincanapi.com/activitytype/section",
+        "http://vocab.xapi.fr/activities/course-section",
+        "https://w3id.org/xapi/cmi5/activitytype/block",
+    }
+)
+"""Types of activities that are parts of a course with others in them."""
 _COURSE_ID: Final = re.compile(r"(?:^|/)course-v\d+:|/courses?/|/course/view\.php\?id=\d+$")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _SHA1: Final = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -108,12 +126,21 @@ class Ref(Struct, gc=False, frozen=True):
     definition: Definition = Definition()
 
 
+class TargetDefinition(Struct, gc=False, frozen=True, rename={"interaction": "interactionType"}):
+    """What kind of activity the object is; ``interaction`` is how a question is answered."""
+
+    type: str = ""
+    interaction: Any = None
+
+
 class Target(Struct, gc=False, frozen=True, rename={"object_type": "objectType"}):
     """The object: an activity, or what the standard also allows (a person, a statement, a reference to one)."""
 
     id: str = ""
-    definition: Definition = Definition()
-    object_type: Literal["Activity", "Agent", "Group", "SubStatement", "StatementRef"] = "Activity"
+    definition: TargetDefinition = TargetDefinition()
+    object_type: Literal[
+        "Activity", "GroupActivity", "Agent", "Group", "SubStatement", "StatementRef"
+    ] = "Activity"
 
 
 Refs: TypeAlias = tuple[Ref, ...] | Ref
@@ -127,10 +154,27 @@ class ContextActivities(Struct, gc=False, frozen=True):
     grouping: Refs = ()
 
 
-class Context(Struct, gc=False, frozen=True, rename={"activities": "contextActivities"}):
-    """The surroundings."""
+class ContextExtensions(
+    Struct,
+    gc=False,
+    frozen=True,
+    rename={"length": "https://w3id.org/xapi/video/extensions/length"},
+):
+    """How long the video is (video profile, 5.1); whatever stands there, since nothing depends on it."""
+
+    length: Any = None
+
+
+class Context(
+    Struct,
+    gc=False,
+    frozen=True,
+    rename={"activities": "contextActivities"},
+):
+    """The surroundings. Extensions that are no object, as some programs write empty ones, say nothing."""
 
     activities: ContextActivities = ContextActivities()
+    extensions: ContextExtensions | list[Any] | str | float | bool | None = ContextExtensions()
     platform: str | None = None
     language: str | None = None
 
@@ -148,11 +192,21 @@ class ResultExtensions(
     Struct,
     gc=False,
     frozen=True,
-    rename={"progress": "https://w3id.org/xapi/video/extensions/progress"},
+    rename={
+        "progress": "https://w3id.org/xapi/video/extensions/progress",
+        "time": "https://w3id.org/xapi/video/extensions/time",
+        "time_from": "https://w3id.org/xapi/video/extensions/time-from",
+        "time_to": "https://w3id.org/xapi/video/extensions/time-to",
+        "length": "https://w3id.org/xapi/video/extensions/length",
+    },
 ):
-    """The one extension that is used: how much of a video was seen (video profile, 5.2)."""
+    """How much of a video was seen, and where in it this was (video profile, 5.2). Players write times in many ways."""
 
     progress: Share | None = None
+    time: Any = None
+    time_from: Any = None
+    time_to: Any = None
+    length: Any = None
 
 
 class Result(Struct, gc=False, frozen=True):
@@ -163,6 +217,7 @@ class Result(Struct, gc=False, frozen=True):
     success: bool | None = None
     completion: bool | None = None
     duration: str | None = None
+    response: Any = None
 
 
 NO_REF: Final = Ref("")
@@ -186,7 +241,7 @@ def fault(statement: Statement) -> Fault | None:
     return (
         _actor_fault(statement.actor)
         or verb_fault(statement.verb.id)
-        or _object_fault(statement.object)
+        or _object_fault(statement)
         or _id_fault(statement.id)
         or _time_fault(statement)
         or _result_fault(statement.result)
@@ -218,8 +273,16 @@ def verb_fault(verb: str) -> Fault | None:
     return None
 
 
-def _object_fault(target: Target) -> Fault | None:
-    if target.object_type != ACTIVITY:
+def _object_fault(statement: Statement) -> Fault | None:
+    target = statement.object
+    if statement.verb.id == VOIDED:
+        if target.object_type != "StatementRef" or not _UUID.fullmatch(target.id):
+            return (
+                Reason.WRONG_TYPE,
+                "object of a voiding statement must be a StatementRef to a UUID",
+            )
+        return None
+    if target.object_type not in ACTIVITIES:
         return None
     if not target.id:
         return Reason.MISSING_FIELD, "object.id is missing"
@@ -284,18 +347,33 @@ def course_of(parents: Refs, groupings: Refs, target: Target) -> str | None:
     In this order: a parent or grouping whose type is a course; one whose id looks like that of a course; the object
     itself when it is a course; the first grouping (where cmi5 puts the course); else there is none.
     """
-    around = (
-        *(parents if isinstance(parents, tuple) else (parents,)),
-        *(groupings if isinstance(groupings, tuple) else (groupings,)),
-    )
+    around = _around(parents, groupings)
     for ref in around:
-        if ref.definition.type in _COURSE_TYPES:
+        if ref.definition.type in COURSE_TYPES:
             return ref.id
     for ref in around:
         if _COURSE_ID.search(ref.id):
             return ref.id
-    if target.object_type == ACTIVITY and target.definition.type in _COURSE_TYPES:
+    if target.object_type in ACTIVITIES and target.definition.type in COURSE_TYPES:
         return target.id
     if isinstance(groupings, Ref):
         return groupings.id
     return groupings[0].id if groupings else None
+
+
+def section_of(parents: Refs, groupings: Refs, target: Target) -> str | None:
+    """Find the part of the course that a statement's activity lies in.
+
+    It is the first parent, else the first grouping, whose type is that of a part and which is not the object itself.
+    """
+    for ref in _around(parents, groupings):
+        if ref.definition.type in SECTION_TYPES and ref.id != target.id:
+            return ref.id
+    return None
+
+
+def _around(parents: Refs, groupings: Refs) -> tuple[Ref, ...]:
+    return (
+        *(parents if isinstance(parents, tuple) else (parents,)),
+        *(groupings if isinstance(groupings, tuple) else (groupings,)),
+    )

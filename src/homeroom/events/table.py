@@ -325,11 +325,17 @@ class _Event:
             course=self._optional("course", spec.course),
             event_id=self._optional("id", spec.id),
             track=self._optional("track", spec.track),
-            score=self._share("score", spec.score, spec.score_max),
-            progress=self._share("progress", spec.progress, spec.progress_max),
+            score=self._number("score", spec.score, spec.score_max),
+            progress=self._number("progress", spec.progress, spec.progress_max),
             success=self._flags("success", spec.success),
             completion=self._flags("completion", spec.completion),
             duration_ms=self._duration(),
+            standing=self._optional("standing", spec.standing),
+            section=self._optional("section", spec.section),
+            answer=self._optional("answer", spec.answer),
+            position_s=self._number("position_s", spec.position_s, None),
+            position_from_s=self._number("position_from_s", spec.position_from_s, None),
+            length_s=self._number("length_s", spec.length_s, None),
             attributes={
                 name: self._column(name, source) for name, source in spec.attributes.items()
             },
@@ -377,7 +383,7 @@ class _Event:
         self._zone_assumed = times.zone_assumed
         return times.time
 
-    def _share(self, name: str, spec: FieldSpec | None, best: float | None) -> Float64s | None:
+    def _number(self, name: str, spec: FieldSpec | None, best: float | None) -> Float64s | None:
         if spec is None:
             return None
         numbers, no_number, not_finite = as_numbers(self._source(spec))

@@ -1,4 +1,4 @@
-"""Which verb counts for which track: one table, in one file, that a user's file extends.
+"""Which verb counts for which track, and what it says of a standing: one table, in one file, that a user's extends.
 
 Platforms name the same act in a hundred ways, and questions are asked by kind of activity: video, problem, forum.
 The table that says which is which is data (``verbs.toml``), not code, because everybody who reads a new platform's
@@ -8,6 +8,11 @@ event, so the lookup may be as plain as it is here.
 Some verbs say too little alone: ``completed`` on a video is video, on a question it is problem. For those, and for
 verbs that the table does not know, the type of the activity decides. A codec asks `VerbTable.by_type` for these
 pairs; all other events get their track at the door from `VerbTable.track_codes`.
+
+A standing (enrolled, passed, …) is about a course run as a whole. Some verbs are never about less
+(``edx.course.enrollment.activated``); most are, and mean it only where their activity is the course run itself. So
+there are two lists for each standing, and `VerbTable.standing_codes` and `VerbTable.course_standing_codes` answer for
+either.
 """
 
 import tomllib
@@ -21,12 +26,15 @@ from typing import Final
 import numpy as np
 
 from homeroom.errors import MappingError
-from homeroom.events.model import TRACKS, UInt8s
+from homeroom.events.model import STANDINGS, TRACKS, UInt8s
 
 __all__ = ["VerbTable"]
 
 _STANDARD: Final = "verbs.toml"
 _UNDECIDED: Final = "by_activity_type"
+_STANDING: Final = "standing"
+_ALONE: Final = "verbs"
+_OF_COURSE: Final = "of_course"
 _OTHER: Final = TRACKS.index("other")
 _HOW: Final = "See docs/reference/verbs.md"
 
@@ -64,14 +72,17 @@ class _Names:
 
 @dataclass(frozen=True, slots=True)
 class VerbTable:
-    """Verbs and types of activities, with the track that they count for.
+    """Verbs and types of activities, with the track that they count for and the standing that they speak of.
 
-    Tables are values: `extended` returns a new one. An empty table puts every event into ``other``.
+    Tables are values: `extended` returns a new one. An empty table puts every event into ``other``, and of no
+    standing.
     """
 
     _verbs: _Names = field(default_factory=_Names)
     _types: _Names = field(default_factory=_Names)
     _by_type: _Names = field(default_factory=_Names)
+    _standings: _Names = field(default_factory=_Names)
+    _course_standings: _Names = field(default_factory=_Names)
 
     @classmethod
     def standard(cls) -> "VerbTable":
@@ -89,24 +100,17 @@ class VerbTable:
         Raises
         ------
         MappingError
-            if the text is no TOML, or names a track, a key or a value that is none; or a verb for two tracks
+            if the text is no TOML, or names a track, a standing, a key or a value that is none; or a verb for two
+            tracks, or for two standings
         """
         try:
             written = tomllib.loads(toml_text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise MappingError(f"{source} is no TOML: {error}. {_HOW}") from None
-        allowed = (*TRACKS, _UNDECIDED)
-        for name, table in written.items():
-            if name not in allowed:
-                raise MappingError(
-                    f"{source}: [{name}] is no track; it must be one of {', '.join(allowed)}. {_HOW}"
-                )
-            if not isinstance(table, dict):
-                raise MappingError(
-                    f"{source}: {name} is {table!r}, must be a table: [{name}]. {_HOW}"
-                )
+        _check_tables(written, (*TRACKS, _UNDECIDED, _STANDING), "track", source)
         verbs = dict(_by_track(written, "verbs", source))
         types = dict(_by_track(written, "activity_types", source))
+        alone, of_course = _by_standing(written.get(_STANDING, {}), source)
         open_table = _listed(written.get(_UNDECIDED, {}), _UNDECIDED, ("verbs",), source)
         undecided = dict.fromkeys(open_table["verbs"], 1)
         # A verb that the user gives to a track is decided by that, unless the user also says otherwise.
@@ -114,12 +118,25 @@ class VerbTable:
             self._verbs.joined(verbs),
             self._types.joined(types),
             self._by_type.joined(undecided, without=frozenset(verbs)),
+            self._standings.joined(alone, without=frozenset(of_course)),
+            self._course_standings.joined(of_course, without=frozenset(alone)),
         )
 
     def track_codes(self, verbs: Sequence[str]) -> UInt8s:
         """Return the track of each verb by itself: positions in ``TRACKS``, uint8, in the order given."""
         found = [self._verbs.find(verb) for verb in verbs]
         return np.array([_OTHER if track < 0 else track for track in found], np.uint8)
+
+    def standing_codes(self, verbs: Sequence[str]) -> UInt8s:
+        """Return what each verb by itself says of a standing: positions in ``STANDINGS``, uint8, in the order given."""
+        return np.array([max(self._standings.find(verb), 0) for verb in verbs], np.uint8)
+
+    def course_standing_codes(self, verbs: Sequence[str]) -> UInt8s:
+        """Return what each verb says of a standing where its activity is the course run itself, as `standing_codes`."""
+        found = [self._course_standings.find(verb) for verb in verbs]
+        return np.where(np.array(found, np.int64) > 0, found, self.standing_codes(verbs)).astype(
+            np.uint8
+        )
 
     def by_type(self, verb: str, activity_type: str) -> int:
         """Return the track if the activity's type decides it, else -1: then the verb alone does.
@@ -151,6 +168,37 @@ def _by_track(written: Mapping[str, object], key: str, source: str) -> Iterator[
                     f"{source}: {name!r} stands under {key} of both [{seen[name]}] and [{track}]; leave one"
                 )
             yield name, position
+
+
+def _by_standing(written: object, source: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the verbs that speak of a standing alone, and those that do where they are about a course run."""
+    assert isinstance(written, dict)
+    _check_tables(written, STANDINGS, "standing", source)
+    found: dict[str, dict[str, int]] = {_ALONE: {}, _OF_COURSE: {}}
+    seen: dict[str, str] = {}
+    for standing, table in written.items():
+        lists = _listed(table, f"{_STANDING}.{standing}", (_ALONE, _OF_COURSE), source)
+        for key, names in lists.items():
+            for name in names:
+                if seen.setdefault(name, standing) != standing:
+                    raise MappingError(
+                        f"{source}: {name!r} stands under both [{_STANDING}.{seen[name]}] and "
+                        f"[{_STANDING}.{standing}]; leave one"
+                    )
+                found[key][name] = STANDINGS.index(standing)
+    return found[_ALONE], found[_OF_COURSE]
+
+
+def _check_tables(
+    written: Mapping[str, object], allowed: Sequence[str], kind: str, source: str
+) -> None:
+    for name, table in written.items():
+        if name not in allowed:
+            raise MappingError(
+                f"{source}: [{name}] is no {kind}; it must be one of {', '.join(allowed)}. {_HOW}"
+            )
+        if not isinstance(table, dict):
+            raise MappingError(f"{source}: {name} is {table!r}, must be a table: [{name}]. {_HOW}")
 
 
 def _listed(

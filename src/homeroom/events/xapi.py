@@ -11,17 +11,19 @@ The way not taken: ``pyarrow.json`` builds columns at once, but of 1 MB with one
 it is slower than this.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
-from typing import Final, TypedDict, TypeVar
+from typing import Final, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
+from homeroom.events.interactions import chosen_answer, number_answer, seconds
 from homeroom.events.jsonlines import Items, JsonReader
 from homeroom.events.model import (
+    STANDINGS,
     TRACKS,
     Decoded,
     Float64s,
@@ -33,9 +35,11 @@ from homeroom.events.model import (
     Strings,
 )
 from homeroom.events.statements import (
-    ACTIVITY,
+    ACTIVITIES,
     COURSE_TYPE,
+    COURSE_TYPES,
     NO_REF,
+    VOIDED,
     Actor,
     Context,
     Result,
@@ -45,6 +49,7 @@ from homeroom.events.statements import (
     duration_ms,
     fault,
     score_share,
+    section_of,
     verb_fault,
 )
 from homeroom.events.vocabulary import VerbTable
@@ -81,13 +86,17 @@ class XapiCodec:
 
     Parameters
     ----------
-    verbs : the table that says which verb, on which type of activity, counts for which track
+    verbs : the table that says which verb, on which type of activity, counts for which track and speaks of which
+        standing
     """
 
     name: Final = "xapi"
 
     def __init__(self, verbs: VerbTable) -> None:
         self._by_type = lru_cache(_PAIRS_CACHED)(verbs.by_type)
+        self._of_course = lru_cache(_PAIRS_CACHED)(
+            lambda verb: int(verbs.course_standing_codes([verb])[0])
+        )
         self._reader = JsonReader(Statement, members=("statements",))
 
     def decode(self, chunk: bytes, first_line: int) -> Decoded:
@@ -105,23 +114,28 @@ class XapiCodec:
         parts = _parts(items.values)
         suspects = _suspects(parts)
         bad = {p: found for p in suspects if (found := fault(items.values[p])) is not None}
-        if not bad:
+        voiding = [p for p in suspects if parts.verbs[p] == VOIDED and p not in bad]
+        if not bad and not voiding:
             return Decoded(self._events(parts, items.line), items.rejects)
-        keep = [place not in bad for place in range(len(items.values))]
+        keep = np.ones(len(items.values), np.bool_)
+        keep[[*bad, *voiding]] = False
         refused = [Reject("", int(items.line[place]), *found) for place, found in bad.items()]
         rejects = sorted([*items.rejects, *refused], key=lambda reject: reject.line)
+        voided = [parts.targets[place].id for place in voiding]
         parts = _parts(list(compress(items.values, keep)))
-        return Decoded(self._events(parts, items.line[keep]), rejects)
+        return Decoded(self._events(parts, items.line[keep]), rejects, voided)
 
     def _events(self, parts: "_Parts", line: Int64s) -> RawEvents:
         accounts, issuer = _subjects(parts.actors)
         account = pa.array(accounts, pa.string())
         verb = _coded(parts.verbs)
         activity = [target.id for target in parts.targets]
-        kinds = [target.object_type for target in parts.targets]
-        if kinds.count(ACTIVITY) != len(kinds):
+        types = [target.object_type for target in parts.targets]
+        if types.count("Activity") != len(types):
             # A person, a statement or a reference to one is no activity, and may name somebody.
-            activity = [a if k == ACTIVITY else "" for a, k in zip(activity, kinds, strict=True)]
+            activity = [a if t in ACTIVITIES else "" for a, t in zip(activity, types, strict=True)]
+        places = _places(parts)
+        kinds = _Kinds(verb, [target.definition.type for target in parts.targets])
         return RawEvents(
             line=line,
             account=account,
@@ -129,34 +143,49 @@ class XapiCodec:
             time=pa.array(_times(parts), pa.string()),
             verb=verb,
             activity=pa.array(activity, pa.string()),
-            course=_coded(_courses(parts)),
+            course=_coded(places.courses),
+            section=None if places.sections is None else _coded(places.sections),
             event_id=pa.array(parts.ids, pa.string()),
-            track=self._tracks(verb, [target.definition.type for target in parts.targets]),
+            track=kinds.names(self._decided, TRACKS),
+            standing=kinds.names(self._standing, STANDINGS),
             attributes=_attributes(parts.contexts),
             **_results(parts),
+            **_played(parts),
         )
 
-    def _tracks(self, verb: pa.DictionaryArray, kind: list[str]) -> Strings | None:
-        """Return the track of each event whose verb says too little, so that the activity's type decides."""
-        verbs: list[str] = verb.dictionary.to_pylist()
-        codes, kinds = _codes(kind)
-        pairs = verb.indices.to_numpy() * len(kinds) + codes
-        if len(verbs) * len(kinds) <= _PAIRS_MAX:
-            places, met = pairs, list(range(len(verbs) * len(kinds)))
-        else:
-            places, met = _codes(pairs.tolist())
-        decided = np.array(
-            [self._decided(verbs[p // len(kinds)], kinds[p % len(kinds)]) for p in met], np.int8
-        )
-        if decided.max(initial=-1) < 0:
-            return None
-        tracks = decided[places]
-        return pa.DictionaryArray.from_arrays(pa.array(tracks, mask=tracks < 0), pa.array(TRACKS))
+    def _standing(self, verb: str, kind: str) -> int:
+        """Return the standing of a statement about a course, -1 where it is about anything else."""
+        if kind not in COURSE_TYPES or len(verb) > TEXT_BYTES_MAX:
+            return -1
+        return self._of_course(verb) or -1
 
     def _decided(self, verb: str, kind: str) -> int:
         # What is too long for an event is too long to be remembered here.
         long = len(verb) > TEXT_BYTES_MAX or len(kind) > TEXT_BYTES_MAX
         return -1 if long else self._by_type(verb, kind)
+
+
+class _Kinds:
+    """The pairs of verb and type of activity of many statements, of which there are few."""
+
+    def __init__(self, verb: pa.DictionaryArray, kind: list[str]) -> None:
+        self._verbs: list[str] = verb.dictionary.to_pylist()
+        codes, self._kinds = _codes(kind)
+        pairs = verb.indices.to_numpy() * len(self._kinds) + codes
+        if len(self._verbs) * len(self._kinds) <= _PAIRS_MAX:
+            self._places, self._met = pairs, list(range(len(self._verbs) * len(self._kinds)))
+        else:
+            self._places, self._met = _codes(pairs.tolist())
+
+    def names(self, decide: Callable[[str, str], int], names: Sequence[str]) -> Strings | None:
+        """Return the name of the place that each pair decides for, null where none (-1); None if no pair does."""
+        count = len(self._kinds)
+        found = [decide(self._verbs[p // count], self._kinds[p % count]) for p in self._met]
+        decided = np.array(found, np.int8)
+        if decided.max(initial=-1) < 0:
+            return None
+        places = decided[self._places]
+        return pa.DictionaryArray.from_arrays(pa.array(places, mask=places < 0), pa.array(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +202,13 @@ class _Parts:
     contexts: list[Context]
     ended: list[int]
     """Places of the statements whose result says more than extensions do."""
+
+
+class _Places(NamedTuple):
+    """Where statements belong: course run and, if any of them names one, part of it."""
+
+    courses: list[str | None]
+    sections: list[str | None] | None
 
 
 def _parts(statements: list[Statement]) -> _Parts:
@@ -193,6 +229,7 @@ def _parts(statements: list[Statement]) -> _Parts:
             or r.duration is not None
             or r.success is not None
             or r.completion is not None
+            or r.response is not None
         ],
     )
 
@@ -211,7 +248,9 @@ def _suspects(parts: _Parts) -> list[int]:
             or actor.openid is not None
         ]
     )
-    odd_verbs = {verb for verb in set(parts.verbs) if verb_fault(verb) is not None}
+    odd_verbs = {
+        verb for verb in set(parts.verbs) if verb == VOIDED or verb_fault(verb) is not None
+    }
     if odd_verbs:
         places.update(place for place, verb in enumerate(parts.verbs) if verb in odd_verbs)
     places.update([place for place, target in enumerate(parts.targets) if ":" not in target.id])
@@ -260,24 +299,30 @@ def _times(parts: _Parts) -> list[str | None]:
     return parts.times
 
 
-def _courses(parts: _Parts) -> Sequence[str | None]:
+def _places(parts: _Parts) -> _Places:
     around = [context.activities for context in parts.contexts]
     parents = [activities.parent for activities in around]
+    groupings = [activities.grouping for activities in around]
     try:
         first = [parent[0] if parent else NO_REF for parent in parents]  # type: ignore[index]
+        more = len(groupings) - groupings.count(()) or max(map(len, parents), default=0) > 1  # type: ignore[arg-type]
     except TypeError:
-        first = [NO_REF] * len(around)
+        first, more = [NO_REF] * len(around), True
     courses: list[str | None] = [
         ref.id if ref.definition.type == COURSE_TYPE else None for ref in first
     ]
-    if None in courses:
+    sections: list[str | None] | None = None
+    if more or None in courses:
+        sections = [None] * len(around)
         for place, course in enumerate(courses):
+            activities, target = around[place], parts.targets[place]
             if course is None:
-                activities = around[place]
-                courses[place] = course_of(
-                    activities.parent, activities.grouping, parts.targets[place]
-                )
-    return courses
+                courses[place] = course_of(activities.parent, activities.grouping, target)
+            if course is None or more:
+                sections[place] = section_of(activities.parent, activities.grouping, target)
+        if sections.count(None) == len(sections):
+            sections = None
+    return _Places(courses, sections)
 
 
 def _attributes(contexts: list[Context]) -> dict[str, Strings]:
@@ -295,6 +340,7 @@ class _ResultColumns(TypedDict, total=False):
     success: Int8s
     completion: Int8s
     duration_ms: Int64s
+    answer: Strings
 
 
 def _results(parts: _Parts) -> _ResultColumns:
@@ -305,12 +351,67 @@ def _results(parts: _Parts) -> _ResultColumns:
         columns["progress"] = _numbers(progress)
     if parts.ended:
         results = parts.results
+        answers = _answers(parts)
+        if answers is not None:
+            columns["answer"] = answers
         durations = [-1 if r.duration is None else duration_ms(r.duration) for r in results]
         columns["score"] = _numbers([score_share(r.score) for r in results])
         columns["success"] = _flags([r.success for r in results])
         columns["completion"] = _flags([r.completion for r in results])
         columns["duration_ms"] = np.array(durations, np.int64)
     return columns
+
+
+_ANSWERS: Final[Mapping[str, Callable[[object], str | None]]] = {
+    "choice": chosen_answer,
+    "true-false": chosen_answer,
+    "likert": chosen_answer,
+    "numeric": number_answer,
+}
+"""Types of interaction whose responses are kept (xAPI 1.0.3, Data, 2.4.4.1); of others they may be free text."""
+
+
+def _answers(parts: _Parts) -> Strings | None:
+    """Return what was answered, where the question offers its answers or wants a number."""
+    answers: list[str | None] = [None] * len(parts.results)
+    for place in parts.ended:
+        interaction = parts.targets[place].definition.interaction
+        if isinstance(interaction, str) and interaction in _ANSWERS:
+            answers[place] = _ANSWERS[interaction](parts.results[place].response)
+    return None if answers.count(None) == len(answers) else _coded(answers)
+
+
+class _PlayedColumns(TypedDict, total=False):
+    position_s: Float64s
+    position_from_s: Float64s
+    length_s: Float64s
+
+
+def _played(parts: _Parts) -> _PlayedColumns:
+    """Return the columns of where in a video it happened."""
+    extensions = [result.extensions for result in parts.results]
+    found = {
+        "position_s": _first(
+            seconds([one.time_to for one in extensions]), seconds([one.time for one in extensions])
+        ),
+        "position_from_s": seconds([one.time_from for one in extensions]),
+        "length_s": _first(seconds([one.length for one in extensions]), _context_lengths(parts)),
+    }
+    return {name: column for name, column in found.items() if column is not None}  # type: ignore[return-value]
+
+
+def _context_lengths(parts: _Parts) -> Float64s | None:
+    try:
+        return seconds([context.extensions.length for context in parts.contexts])  # type: ignore[union-attr]
+    except AttributeError:
+        return seconds([getattr(context.extensions, "length", None) for context in parts.contexts])
+
+
+def _first(one: Float64s | None, other: Float64s | None) -> Float64s | None:
+    """Return the values of one column, and those of the other where it has none."""
+    if one is None or other is None:
+        return other if one is None else one
+    return np.where(np.isnan(one), other, one)
 
 
 def _numbers(values: list[float | None]) -> Float64s:

@@ -1,7 +1,7 @@
 """A fingerprint of state: equal for equal logical content, wherever and however it was reached.
 
-Every cell that holds something (a word of a track, an attribute) is hashed together with its learner's key, its
-column's name and its place; the fingerprint is the sum of these hashes modulo 2^128. A sum does not depend on the
+Every cell that holds something (a word of a track, an attribute, a grade) is hashed together with its learner's key,
+its column's name and its place; the fingerprint is the sum of these hashes modulo 2^128. A sum does not depend on the
 order of rows or partitions, absent cells add nothing, and a change of one row changes it by the difference of that
 row alone. Values are hashed as text or number, never as a dictionary code.
 
@@ -9,17 +9,19 @@ Source of the construction: AdHash (Bellare, Micciancio, A new paradigm for coll
 SipHash as the hash: it guards against errors, not against a forger.
 """
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.digests import hash_texts
-from homeroom.events.model import Int64s, UInt64s
+from homeroom.events.model import STANDINGS, Int64s, UInt64s
 from homeroom.events.texts import Texts, buffers, large_strings, sealed
+from homeroom.state.standing import COMPLETED, COMPLETIONS, OUTCOME, STATUS
 from homeroom.state.table import Partition, SubjectTable
 
-__all__ = ["hash_rows", "table_fingerprint"]
+__all__ = ["hash_rows", "standing_hashes", "table_fingerprint"]
 
 _STEP_ROWS = 1 << 16
 
@@ -39,6 +41,13 @@ def hash_rows(*columns: npt.NDArray[np.generic] | np.uint64 | int) -> tuple[UInt
 def _name_hash(name: str) -> np.uint64:
     """Return a 64-bit hash of a column's name."""
     return np.uint64(hash_texts(buffers(large_strings([name])))[0][0])
+
+
+@functools.cache
+def standing_hashes() -> Mapping[str, UInt64s]:
+    """Return for each column of how an enrolment stands the hash of what each code stands for."""
+    texts = {STATUS: STANDINGS, OUTCOME: STANDINGS, COMPLETED: COMPLETIONS}
+    return {name: hash_texts(buffers(large_strings(one)))[0] for name, one in texts.items()}
 
 
 def table_fingerprint(table: SubjectTable, kind: str, values: Mapping[str, UInt64s]) -> int:
@@ -70,6 +79,13 @@ def _rows_fingerprint(
         value = values[name][codes[rows][held]]
         column = _name_hash(f"{kind}/attribute/{name}")
         total += _sum(key_hi[held], key_lo[held], column, value, partition.set_ms[name][rows][held])
+    for name, numbers in partition.numbers.items():
+        held = np.flatnonzero(~np.isnan(numbers[rows]))
+        value = numbers[rows][held].view(np.uint64)
+        column = _name_hash(f"{kind}/number/{name}")
+        timed = partition.set_ms.get(name)
+        set_ms = 0 if timed is None else timed[rows][held]
+        total += _sum(key_hi[held], key_lo[held], column, value, set_ms)
     return total
 
 

@@ -11,7 +11,16 @@ import numpy as np
 from homeroom.limits import DAYS_PER_WORD, PARTITIONS
 from homeroom.state.instructions import prefetch, set_bits
 
-__all__ = ["PARTITION_SHIFT", "fold_attribute", "fold_days", "fold_tracks", "group_by_partition"]
+__all__ = [
+    "PARTITION_SHIFT",
+    "fold_attribute",
+    "fold_days",
+    "fold_greatest",
+    "fold_latest",
+    "fold_owners",
+    "fold_tracks",
+    "group_by_partition",
+]
 
 PARTITION_SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())
 """A subject lies in partition ``key_hi >> PARTITION_SHIFT``."""
@@ -92,3 +101,42 @@ def fold_attribute(rows, events, time_ms, codes, tie, column_codes, column_ms):
         if held < 0 or at > column_ms[row] or (at == column_ms[row] and tie[code] > tie[held]):
             column_codes[row] = code
             column_ms[row] = at
+
+
+@numba.njit(cache=True, nogil=True)
+def fold_owners(rows, events, known_rows, new_hi, new_lo, owner_hi, owner_lo):
+    """Write the learner's key to the rows from ``known_rows`` on: those that these events have just made."""
+    for i in range(len(events)):
+        row = rows[i]
+        if row >= known_rows:
+            owner_hi[row] = new_hi[events[i]]
+            owner_lo[row] = new_lo[events[i]]
+
+
+@numba.njit(cache=True, nogil=True)
+def fold_latest(rows, events, time_ms, values, column, column_ms):
+    """Keep each row's number of the greatest (time, number); NaN is no number."""
+    for i in range(len(events)):
+        event = events[i]
+        # Of the two zeros one must be kept, or the order of events would show in the bits.
+        value = values[event] if values[event] != 0.0 else 0.0
+        if np.isnan(value):
+            continue
+        row = rows[i]
+        held = column[row]
+        at = time_ms[event]
+        if np.isnan(held) or at > column_ms[row] or (at == column_ms[row] and value > held):
+            column[row] = value
+            column_ms[row] = at
+
+
+@numba.njit(cache=True, nogil=True)
+def fold_greatest(rows, events, values, column):
+    """Keep each row's greatest number; NaN is no number."""
+    for i in range(len(events)):
+        value = values[events[i]] if values[events[i]] != 0.0 else 0.0
+        if np.isnan(value):
+            continue
+        row = rows[i]
+        if np.isnan(column[row]) or value > column[row]:
+            column[row] = value

@@ -16,11 +16,13 @@ import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS, EventBatch, UInt64s
-from homeroom.state.fingerprint import hash_rows, table_fingerprint
+from homeroom.events.model import TRACKS, EventBatch, Int32s, UInt64s
+from homeroom.events.texts import sealed
+from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Column, Segment, build_segment, joined_columns
 from homeroom.state.running import Run, Sequential
+from homeroom.state.standing import RESULTS, standing_batch, standings_of
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
@@ -78,6 +80,7 @@ class State:
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
+        self._owner_rows: dict[int, tuple[tuple[int, int], Int32s]] = {}
 
     def fold(self, batch: EventBatch) -> None:
         """Take a batch for the tables and for history.
@@ -121,8 +124,13 @@ class State:
         )
         self.learners.fold(rows, self.run)
         enrolled = batch.course >= 0
-        if not enrolled.any():
-            return
+        if enrolled.any():
+            self._fold_enrolments(batch, rows, enrolled)
+
+    def _fold_enrolments(
+        self, batch: EventBatch, rows: RowBatch, enrolled: npt.NDArray[np.bool_]
+    ) -> None:
+        """Join the events of a batch that name a course into the table of enrolments."""
         if not enrolled.all():
             rows = _chosen(rows, enrolled)
         courses = batch.course[enrolled]
@@ -131,10 +139,51 @@ class State:
         )
         # An enrolment has one course for ever, so nothing is ever tied.
         ties = {COURSE: np.zeros(len(self.dictionaries.course), np.uint64)}
-        self.enrolments.fold(
-            replace(rows, key_hi=key_hi, key_lo=key_lo, attributes={COURSE: courses}, ties=ties),
+        owned = replace(
+            rows,
+            key_hi=key_hi,
+            key_lo=key_lo,
+            attributes={COURSE: courses},
+            ties=ties,
+            owner_hi=rows.key_hi,
+            owner_lo=rows.key_lo,
+        )
+        self.enrolments.fold(owned, self.run)
+        standings = standings_of(batch.standing, batch.track)
+        if standings is None:
+            return
+        says = enrolled & (standings != 0)
+        own, results = says[enrolled], {}
+        for name in RESULTS:
+            column = getattr(batch, name)
+            results[name] = None if column is None else column[says]
+        self.enrolments.fold_standings(
+            standing_batch(
+                (key_hi[own], key_lo[own]), batch.time_ms[says], standings[says], results
+            ),
             self.run,
         )
+
+    def refold(self) -> None:
+        """Join all of history into the tables once more, which gives them columns that were not kept before."""
+        for segment in self.segments:
+            self.fold_tables(segment_events(segment))
+        self.settle()
+
+    def owner_rows(self, number: int) -> Int32s:
+        """Return for each enrolment of a partition the row of its learner, int32 of shape (rows,), read-only.
+
+        A learner's enrolments lie in the partition of the same number. Kept until either table changes.
+        """
+        owned, owning = self.enrolments.partitions[number], self.learners.partitions[number]
+        versions = (owned.version, owning.version)
+        held = self._owner_rows.get(number)
+        if held is None or held[0] != versions:
+            empty = np.empty(0, np.uint64)
+            hi, lo = (owned.owners.get(half, empty)[: owned.rows] for half in ("hi", "lo"))
+            held = versions, sealed(owning.find(sealed(hi), sealed(lo)))
+            self._owner_rows[number] = held
+        return held[1]
 
     def seal(self) -> None:
         """Turn the events since the last time into a segment of history, without repeats."""
@@ -179,9 +228,8 @@ class State:
         """Return 32 hexadecimal digits that are equal for equal tables."""
         hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
         total = table_fingerprint(self.learners, "learner", hashes)
-        total += table_fingerprint(
-            self.enrolments, "enrolment", {COURSE: self.dictionaries.course.hashes.hi}
-        )
+        of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
+        total += table_fingerprint(self.enrolments, "enrolment", of_enrolments)
         return f"{total % (1 << 128):032x}"
 
 

@@ -10,26 +10,36 @@ track that nobody used takes no room. The way not taken is a list of chunks: gro
 kernel would need a loop over chunks within its loop over rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
+from homeroom.events.model import Float64s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD, PARTITIONS
 from homeroom.state import fold, index
 from homeroom.state.running import Run, Task
+from homeroom.state.standing import STANDING_CODES, STANDING_RANKS, StandingBatch
 
-__all__ = ["ANY", "NO_DAY", "Partition", "RowBatch", "SubjectTable"]
+__all__ = ["ANY", "FAMILIES", "NO_DAY", "Partition", "RowBatch", "SubjectTable"]
 
 ANY = "any"
 """The track that every event counts for."""
 NO_DAY = np.iinfo(np.int32).max
 _Word = TypeVar("_Word", bound=np.generic)
 _NEVER = np.iinfo(np.int64).min
+FAMILIES: Mapping[str, float] = {"codes": -1, "set_ms": _NEVER, "numbers": np.nan, "owners": 0}
+"""The families of columns that a partition has by name, and what a row holds in each that nothing was folded into."""
+_TYPES: Mapping[str, type[np.generic]] = {
+    "codes": np.int32,
+    "set_ms": np.int64,
+    "numbers": np.float64,
+    "owners": np.uint64,
+}
 _STEP_ROWS = 1 << 16
 """Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
 
@@ -40,7 +50,7 @@ class RowBatch:
 
     ``key_hi``, ``key_lo`` uint64; ``days`` int32 local days; ``time_ms`` int64; ``tracks`` uint8 or None (then only
     the track ``any`` is folded), with ``track_names`` by code; ``attributes`` int32 codes (-1 absent) by name, with
-    the hash of each code's value in ``ties``.
+    the hash of each code's value in ``ties``; ``owner_hi``, ``owner_lo`` uint64, of enrolments the learner's key.
     """
 
     key_hi: UInt64s
@@ -51,10 +61,21 @@ class RowBatch:
     track_names: tuple[str, ...] = ()
     attributes: Mapping[str, Int32s] = field(default_factory=dict)
     ties: Mapping[str, UInt64s] = field(default_factory=dict)
+    owner_hi: UInt64s | None = None
+    owner_lo: UInt64s | None = None
 
 
 class Partition:
-    """The rows of one range of keys. Arrays are longer than ``rows``; what lies beyond is zero or unset."""
+    """The rows of one range of keys. Arrays are longer than ``rows``; what lies beyond is zero or unset.
+
+    Attributes
+    ----------
+    words : by track uint64 of shape (words, room)
+    codes, set_ms : by attribute int32 and int64 of shape (room,): the value, -1 absent, and the time it was set at
+    numbers : by name float64 of shape (room,), NaN absent; the time of one that has one is in ``set_ms``
+    owners : of enrolments ``hi`` and ``lo``, uint64 of shape (room,): the key of the learner; empty for learners
+    version : counts what may have changed rows, so that whatever is worked out from them is known to be old
+    """
 
     def __init__(self, first_word: int, word_count: int) -> None:
         self.rows = 0
@@ -66,6 +87,9 @@ class Partition:
         self.words: dict[str, UInt64s] = {ANY: np.zeros((word_count, 0), np.uint64)}
         self.codes: dict[str, Int32s] = {}
         self.set_ms: dict[str, Int64s] = {}
+        self.numbers: dict[str, Float64s] = {}
+        self.owners: dict[str, UInt64s] = {}
+        self.version = 0
         self.slots: npt.NDArray[np.int32] | None = index.new_slots(0)
         # From the last clustering: rows run_starts[i]:run_starts[i + 1] began on run_days[i].
         self.run_days: Int32s = np.empty(0, np.int32)
@@ -102,9 +126,10 @@ class Partition:
         self.last_day = _grown(self.last_day, self.rows, room, -1)
         for name in self.words:
             self.words[name] = _grown(self.words[name], self.rows, room, 0)
-        for name in self.codes:
-            self.codes[name] = _grown(self.codes[name], self.rows, room, -1)
-            self.set_ms[name] = _grown(self.set_ms[name], self.rows, room, _NEVER)
+        for family, fill in FAMILIES.items():
+            columns = getattr(self, family)
+            for name in columns:
+                columns[name] = _grown(columns[name], self.rows, room, fill)
 
     def cover(self, first_word: int, end_word: int) -> None:
         """Make words exist from ``first_word`` up to ``end_word``, excluded."""
@@ -132,6 +157,8 @@ class Partition:
     def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
         self.reserve(len(events))
         self._displaced = None
+        self.version += 1
+        known_rows = self.rows
         self.rows = index.find_or_add(
             self.slots,
             self.key_hi,
@@ -151,13 +178,30 @@ class Partition:
             self.start_day,
             self.last_day,
         )
+        if batch.owner_hi is not None:
+            owners = self._column("owners", "hi"), self._column("owners", "lo")
+            fold.fold_owners(rows, events, known_rows, batch.owner_hi, batch.owner_lo, *owners)
         if batch.tracks is not None:
             self._fold_tracks(batch, events, rows, batch.tracks)
         for name, codes in batch.attributes.items():
-            column, set_ms = self._attribute(name)
-            fold.fold_attribute(
-                rows, events, batch.time_ms, codes, batch.ties[name], column, set_ms
-            )
+            columns = self._column("codes", name), self._column("set_ms", name)
+            fold.fold_attribute(rows, events, batch.time_ms, codes, batch.ties[name], *columns)
+
+    def fold_standings(self, batch: StandingBatch, events: Int64s) -> None:
+        """Fold these of the events that say how an enrolment stands; their rows are there already."""
+        rows = self.find(sealed(batch.key_hi[events]), sealed(batch.key_lo[events]))
+        assert (rows >= 0).all(), "an event about an enrolment has been folded into its days"
+        if not self.key_hi.flags.writeable:
+            self._grow(self.rows)
+        self.version += 1
+        for name, codes in batch.codes.items():
+            columns = self._column("codes", name), self._column("set_ms", name)
+            fold.fold_attribute(rows, events, batch.time_ms, codes, STANDING_RANKS, *columns)
+        for name, values in batch.latest.items():
+            numbers = self._column("numbers", name), self._column("set_ms", name)
+            fold.fold_latest(rows, events, batch.time_ms, values, *numbers)
+        for name, values in batch.greatest.items():
+            fold.fold_greatest(rows, events, values, self._column("numbers", name))
 
     def _fold_tracks(self, batch: RowBatch, events: Int64s, rows: Int32s, tracks: UInt8s) -> None:
         addresses = np.zeros(len(batch.track_names), np.int64)
@@ -171,11 +215,11 @@ class Partition:
             self.words[name] = np.zeros_like(self.words[ANY])
         return self.words[name]
 
-    def _attribute(self, name: str) -> tuple[Int32s, Int64s]:
-        if name not in self.codes:
-            self.codes[name] = np.full(len(self.key_hi), -1, np.int32)
-            self.set_ms[name] = np.full(len(self.key_hi), _NEVER, np.int64)
-        return self.codes[name], self.set_ms[name]
+    def _column(self, family: str, name: str) -> npt.NDArray[Any]:
+        columns: dict[str, npt.NDArray[Any]] = getattr(self, family)
+        if name not in columns:
+            columns[name] = np.full(len(self.key_hi), FAMILIES[family], _TYPES[family])
+        return columns[name]
 
     def cluster(self) -> None:
         """Sort the rows by first day and trim the columns to them."""
@@ -192,13 +236,16 @@ class Partition:
                 if old[word, :rows].any():
                     np.take(old[word], order, out=new[word])
             self.words[name] = new
-        for name in self.codes:
-            self.codes[name], self.set_ms[name] = self.codes[name][order], self.set_ms[name][order]
+        for family in FAMILIES:
+            columns = getattr(self, family)
+            for name in columns:
+                columns[name] = columns[name][order]
         self.run_days, starts = np.unique(self.start_day, return_index=True)
         self.run_starts = np.append(starts, rows).astype(np.int64)
         self._displaced = None
         # Rows have moved: the index is made anew when the next event or question looks a key up.
         self.slots = None
+        self.version += 1
 
     def displaced(self) -> Int64s:
         """Rows below ``clustered_rows`` whose first day has become earlier since the clustering."""
@@ -232,6 +279,26 @@ class Partition:
             held = any_words[word - self.first_word, np.arange(rows)] >> bit.astype(np.uint64)
             assert (held & np.uint64(1)).all(), "the first day is an active day"
             assert (self.last_day[:rows] >= self.start_day[:rows]).all()
+        self._check_columns(rows)
+
+    def _check_columns(self, rows: int) -> None:
+        for family in FAMILIES:
+            for name, column in getattr(self, family).items():
+                assert column.shape == self.key_hi.shape, f"{family}/{name}"
+                assert column.dtype == _TYPES[family], f"{family}/{name}"
+        held = [(name, codes[:rows] >= 0) for name, codes in self.codes.items()]
+        held += [(name, ~np.isnan(values[:rows])) for name, values in self.numbers.items()]
+        for name, has in held:
+            if name in self.set_ms:
+                timed = self.set_ms[name][:rows] != _NEVER
+                assert (has == timed).all(), f"{name} has a time where it has a value"
+        for name, allowed in STANDING_CODES.items():
+            if name in self.codes:
+                known = np.isin(self.codes[name][:rows], (-1, *allowed))
+                assert known.all(), f"{name} is one of {allowed}"
+        if self.owners:
+            same = (self.owners["hi"] ^ self.key_hi)[:rows] >> fold.PARTITION_SHIFT
+            assert not same.any(), "an enrolment lies in the partition of its learner"
 
 
 class SubjectTable:
@@ -250,9 +317,9 @@ class SubjectTable:
         """Bytes that the rows take: keys, index, days, words that were written, attributes."""
         total = 0
         for p in self.partitions:
-            total += p.rows * (16 + 4 + 4 + 12 * len(p.codes)) + (
-                p.slots.nbytes if p.slots is not None else 0
-            )
+            columns = [column for family in FAMILIES for column in getattr(p, family).values()]
+            row_bytes = 16 + 4 + 4 + sum(column.itemsize for column in columns)
+            total += p.rows * row_bytes + (p.slots.nbytes if p.slots is not None else 0)
             total += sum(
                 8 * p.rows for words in p.words.values() for w in words if w[: p.rows].any()
             )
@@ -266,21 +333,35 @@ class SubjectTable:
             int(batch.days.min()) // DAYS_PER_WORD,
             int(batch.days.max()) // DAYS_PER_WORD + 1,
         )
+
+        def work(partition: Partition, events: Int64s) -> None:
+            if partition.rows == 0 and partition.word_count == 0:
+                partition.first_word = first
+            partition.cover(first, end)
+            partition.fold(batch, events)
+
+        self._by_partition(batch.key_hi, work, run)
+
+    def fold_standings(self, batch: StandingBatch, run: Run) -> None:
+        """Fold what events say of how enrolments stand, after their days have been folded."""
+
+        def work(partition: Partition, events: Int64s) -> None:
+            partition.fold_standings(batch, events)
+
+        if len(batch.time_ms):
+            self._by_partition(batch.key_hi, work, run)
+
+    def _by_partition(
+        self, key_hi: UInt64s, work: Callable[[Partition, Int64s], None], run: Run
+    ) -> None:
+        """Run ``work`` for each partition that has any of the keys, with their numbers."""
         starts = np.zeros(PARTITIONS + 1, np.int64)
-        order = np.empty(len(batch.days), np.int64)
-        fold.group_by_partition(batch.key_hi, starts, order)
+        order = np.empty(len(key_hi), np.int64)
+        fold.group_by_partition(key_hi, starts, order)
 
         def task(number: int) -> Task:
-            events = order[starts[number] : starts[number + 1]]
-            partition = self.partitions[number]
-
-            def work() -> None:
-                if partition.rows == 0 and partition.word_count == 0:
-                    partition.first_word = first
-                partition.cover(first, end)
-                partition.fold(batch, events)
-
-            return work
+            mine = order[starts[number] : starts[number + 1]]
+            return partial(work, self.partitions[number], mine)
 
         run([task(p) for p in range(PARTITIONS) if starts[p] < starts[p + 1]])
 
@@ -295,7 +376,7 @@ class SubjectTable:
         run([p.cluster for p in self.partitions if p.rows])
 
 
-def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: int) -> npt.NDArray[_Word]:
+def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: float) -> npt.NDArray[_Word]:
     shape = (*old.shape[:-1], room)
     new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
     if old.ndim == 1:

@@ -49,7 +49,8 @@ def _table(numbers: Numbers, width: int, rows_max: int) -> Iterator[Text]:
     rows = numbers.rows[:rows_max]
     columns = list(zip(numbers.heads, *rows, strict=True))
     widths = [min(max(len(clean(cell)) for cell in column), _CELL_WIDTH_MAX) for column in columns]
-    widths[0] = max(min(widths[0], width // 2), min(_FIRST_WIDTH_MIN, widths[0]))
+    left = width - sum(widths[1:]) - len(_GAP) * (len(widths) - 1)
+    widths[0] = min(widths[0], max(left, width // 2, _FIRST_WIDTH_MIN))
     right = [all(_NUMBER.fullmatch(cell) for cell in column[1:]) for column in columns]
     for chosen in _bands(widths, width):
         for number, row in enumerate((numbers.heads, *rows)):

@@ -17,14 +17,34 @@ from homeroom.cohorts.answers.attendance import (
     StickinessAnswer,
 )
 from homeroom.cohorts.answers.behaviour import FunnelAnswer, PathsAnswer
+from homeroom.cohorts.answers.belonging import (
+    SUPPRESSED,
+    Change,
+    CohortAnswer,
+    LearnerAnswer,
+    MembersAnswer,
+    Membership,
+    OverlapAnswer,
+)
+from homeroom.cohorts.answers.course_report import CourseReportAnswer
+from homeroom.cohorts.answers.finding import Finding
 
 __all__ = [
+    "SUPPRESSED",
     "ActiveAnswer",
     "Answer",
+    "Change",
+    "CohortAnswer",
     "Counts",
+    "CourseReportAnswer",
+    "Finding",
     "Flags",
     "FunnelAnswer",
+    "LearnerAnswer",
     "LifecycleAnswer",
+    "MembersAnswer",
+    "Membership",
+    "OverlapAnswer",
     "PathsAnswer",
     "Rates",
     "RetentionAnswer",

@@ -14,11 +14,14 @@ from typing import Any, Final
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    CohortAnswer,
+    CourseReportAnswer,
     LifecycleAnswer,
+    OverlapAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import active, belonging, course_report, heatmap, lifecycle, stickiness
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -59,7 +62,7 @@ def draw_html(answer: Answer) -> str:
     """Draw an answer for a notebook: the chart, and its numbers under it."""
     from homeroom.cohorts.charts.notebook import notebook
 
-    return notebook(answer, draw(answer))
+    return notebook(answer, draw(answer) if has_chart(answer) else "")
 
 
 def has_chart(answer: Answer) -> bool:
@@ -68,6 +71,10 @@ def has_chart(answer: Answer) -> bool:
 
 
 def _figure(answer: Answer, width: float) -> Figure:
+    if not has_chart(answer):
+        raise TypeError(
+            f"{type(answer).__name__} is a list and has no picture; to_arrow() holds it."
+        )
     return _FIGURES[type(answer)](answer, width)
 
 
@@ -76,4 +83,7 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     LifecycleAnswer: lifecycle.figure,
     StickinessAnswer: stickiness.figure,
     ActiveAnswer: active.figure,
+    CohortAnswer: belonging.size_figure,
+    CourseReportAnswer: course_report.figure,
+    OverlapAnswer: belonging.overlap_figure,
 }

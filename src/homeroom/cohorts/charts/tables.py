@@ -10,12 +10,17 @@ from homeroom import limits
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    CohortAnswer,
+    CourseReportAnswer,
+    LearnerAnswer,
     LifecycleAnswer,
+    MembersAnswer,
+    OverlapAnswer,
     RetentionAnswer,
     StickinessAnswer,
     wilson,
 )
-from homeroom.cohorts.charts import words
+from homeroom.cohorts.charts import belonging, course_tables, words
 from homeroom.cohorts.charts.active import RATIOS, SPANS
 from homeroom.cohorts.charts.numbers import Numbers, newest, open_count
 from homeroom.cohorts.charts.scale import pool
@@ -163,4 +168,9 @@ _TABLES: Final[Mapping[type[Answer], Callable[[Any], tuple[Numbers, ...]]]] = {
     LifecycleAnswer: _lifecycle,
     StickinessAnswer: _stickiness,
     ActiveAnswer: _active,
+    MembersAnswer: belonging.members_numbers,
+    CohortAnswer: belonging.size_numbers,
+    OverlapAnswer: belonging.overlap_numbers,
+    LearnerAnswer: belonging.learner_numbers,
+    CourseReportAnswer: course_tables.numbers,
 }

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer
 from homeroom.cohorts.questions import Condition, Question, Retention
+from homeroom.cohorts.questions.rule_words import in_words
 
 __all__ = [
     "INCOMPLETE",
@@ -36,12 +37,20 @@ _TITLES = {
     "lifecycle": "Learner lifecycle by {unit}",
     "stickiness": "Stickiness: {unit}s of activity",
     "active": "Active learners by day, week and month",
+    "members": "Members",
+    "cohort": "Size by {unit}",
+    "overlap": "Overlap of cohorts",
+    "learner": "Cohorts of one learner",
+    "report": "Course report",
 }
 _SUMMARIES = {
     "lifecycle": "New: first activity ever. Returning: also active the {unit} before. Resurrecting: back after one "
     "{unit} away or more. Dormant: active the {unit} before, not now.",
     "stickiness": "How many learners were active in exactly 1, 2, 3 … {unit}s of the range.",
     "active": "Learners with any activity in the day, the week or the month.",
+    "overlap": "How many members of one cohort are in another too, and in which exact sets of cohorts learners are.",
+    "report": "What learners do in the course run, part by part, in the calendar weeks that the range meets.",
+    "learner": "Each cohort, whether the learner is in it, and which of its rules hold.",
 }
 _WITHIN = {"hour": "in an hour", "day": "on a day", "week": "in a week", "month": "in a month"}
 _ALIGNED = {"enrolment": "the enrolment", "course-start": "the course run began"}
@@ -56,11 +65,7 @@ def heading(answer: Answer) -> str:
     """Return the title of an answer."""
     title = _TITLES[answer.question.name].format(unit=unit(answer.question))
     parted_by, cohort = answer.question.parted_by, answer.question.cohort
-    of = (
-        f" of the cohort {cohort}"
-        if cohort is not None and answer.question.name != "cohort"
-        else ""
-    )
+    of = "" if cohort is None else f" of the cohort {cohort}"
     return f"{title}{of}, by {parted_by}" if parted_by else f"{title}{of}"
 
 
@@ -149,5 +154,15 @@ def share(value: float, decimals: int = 1) -> str:
     return f"{shown}%"
 
 
-_TOLD: Final[Mapping[str, Callable[[Any], str]]] = {"retention": _retention}
+def _definition(question: Question) -> str:
+    assert question.definitions is not None, "checked"
+    assert question.cohort is not None, "checked"
+    return f"Learners who {in_words(question.definitions.cohort(question.cohort).rule)}."
+
+
+_TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
+    "retention": _retention,
+    "members": _definition,
+    "cohort": _definition,
+}
 """What depends on more of the question than its period."""

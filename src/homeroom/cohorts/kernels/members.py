@@ -53,6 +53,24 @@ def active_days(words, rows, pieces, bounds, members):
 
 
 @numba.njit(cache=True, nogil=True)
+def started(start_day, end, loose, last, members):
+    """Mark the rows whose first day is at most ``last``.
+
+    Rows below ``end`` are known to be such, but for those of ``loose`` (int64 rows), which are looked at one by one.
+    """
+    for word in range(end >> 6):
+        members[word] = ~np.uint64(0)
+    if end & 63:
+        members[end >> 6] = (np.uint64(1) << np.uint64(end & 63)) - np.uint64(1)
+    for row in loose:
+        bit = np.uint64(1) << np.uint64(row & 63)
+        if start_day[row] <= last:
+            members[row >> 6] |= bit
+        else:
+            members[row >> 6] &= ~bit
+
+
+@numba.njit(cache=True, nogil=True)
 def any_active_day(words, rows, pieces, members):
     """Set the bits of the rows that have any day in the pieces; as `active_days` from 1 on, and quicker."""
     piece_word, piece_bits = pieces

@@ -21,8 +21,8 @@ __all__ = [
 
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 
-NUMBER_FIELDS = ("score", "progress", "duration_ms")
-TEXT_FIELDS = ("verb", "activity", "course", "track")
+NUMBER_FIELDS = ("score", "progress", "duration_ms", "position_s", "length_s")
+TEXT_FIELDS = ("verb", "activity", "course", "track", "section", "answer", "standing")
 FLAG_FIELDS = ("success", "completion")
 _CONDITION = re.compile(r"^\s*([^=!<>\s]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*$", re.DOTALL)
 
@@ -30,10 +30,11 @@ _CONDITION = re.compile(r"^\s*([^=!<>\s]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*$", re.D
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One condition on an event or on a learner.
 
-    ``field`` is ``verb``, ``activity``, ``course``, ``track`` (text), ``score``, ``progress``, ``duration_ms``
-    (numbers), ``success``, ``completion`` (true or false), or the name of an attribute of the learner. ``=`` holds
-    if any of ``values`` is met, ``!=`` if none is; the other operators take one number. A verb or an activity may
-    be given whole or by its last part (``played`` for ``https://w3id.org/xapi/video/verbs/played``).
+    ``field`` is ``verb``, ``activity``, ``course``, ``track``, ``section``, ``answer``, ``standing`` (text), ``score``,
+    ``progress``, ``duration_ms``, ``position_s``, ``length_s`` (numbers), ``success``, ``completion`` (true or false),
+    or the name of an attribute of the learner. ``=`` holds if any of ``values`` is met, ``!=`` if none is; the other
+    operators take one number. A verb, an activity or a section may be given whole or by its last part (``played`` for
+    ``https://w3id.org/xapi/video/verbs/played``).
     """
 
     field: str

@@ -59,6 +59,27 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
         names = [cohort.name for cohort in self.cohorts]
         raise QuestionError(f"there is no cohort {name!r}{_instead(name, names, 'cohorts')}")
 
+    def only(self, names: Iterable[str]) -> "Definitions":
+        """Return what these cohorts need: themselves, the cohorts and lists in their rules, all calendars."""
+        needed: dict[str, Cohort] = {}
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed[name] = self.cohort(name)
+                waiting += _named(needed[name].rule)
+        listed = {
+            leaf.name
+            for cohort in needed.values()
+            for leaf in leaves(cohort.rule)
+            if isinstance(leaf, Listed)
+        }
+        return msgspec.structs.replace(
+            self,
+            cohorts=tuple(cohort for cohort in self.cohorts if cohort.name in needed),
+            lists={name: members for name, members in self.lists.items() if name in listed},
+        )
+
     def with_rule(self, name: str, written: object) -> "Definitions":
         """Return these definitions with one more cohort, of a rule as plain data."""
         cohort = Cohort(name=name, rule=parse_rule(written, name))

@@ -10,6 +10,7 @@ import msgspec
 from homeroom.cohorts.questions.attendance import ATTENDANCE
 from homeroom.cohorts.questions.behaviour import BEHAVIOUR
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
+from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.cohorts.questions.question import Question
 from homeroom.errors import QuestionError
 
@@ -22,6 +23,7 @@ QUESTIONS: tuple[type[Question], ...] = (
     Overlap,
     Learner,
     *BEHAVIOUR,
+    CourseReport,
 )
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
 _AT = re.compile(r" - at `\$\.(\w+)[^`]*`")

@@ -44,7 +44,8 @@ class Question(
     timezone : the reporting zone (IANA name) in which periods are cut; absent means the zone of the data set
     week_start : first day of the week
     filters : conditions that an event (or, for an attribute, its learner) must meet to be seen at all
-    breakdown : ``course``, ``track``, ``verb``, ``activity`` or an attribute: one answer for each value
+    breakdown : ``course``, ``track``, ``verb``, ``activity``, ``section``, ``answer``, ``standing`` or an attribute:
+        one answer for each value
     cohort : the name of a cohort: only its members are seen, as they are at the end of the as-of instant's date
     compare : names of cohorts: one answer for each
     definitions : the cohorts that ``cohort`` and ``compare`` name
@@ -71,8 +72,8 @@ class Question(
         self._check_cohorts()
         if self.breakdown in (*NUMBER_FIELDS, *FLAG_FIELDS):
             raise QuestionError(
-                f"breakdown is {self.breakdown}; break down by course, track, verb, activity or "
-                f"an attribute of the learner"
+                f"breakdown is {self.breakdown}; break down by course, track, verb, activity, section, answer, "
+                f"standing or an attribute of the learner"
             )
         for place, conditions in self._conditions().items():
             for condition in conditions:
@@ -143,8 +144,15 @@ class Question(
         return data
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the question as plain data, without what is at its default; `parse_question` reads it back."""
-        written: dict[str, Any] = msgspec.to_builtins(self)
+        """Write the question as plain data, without what is at its default; `parse_question` reads it back.
+
+        Of the definitions, those that the question names are written.
+        """
+        used = self
+        if self.definitions is not None:
+            definitions = self.definitions.only(self.cohorts_named())
+            used = msgspec.structs.replace(self, definitions=definitions)
+        written: dict[str, Any] = msgspec.to_builtins(used)
         defaults = msgspec.to_builtins(type(self)())
         return {
             key: value

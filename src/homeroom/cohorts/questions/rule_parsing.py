@@ -13,7 +13,6 @@ from typing import Any, Final, get_args
 from homeroom import limits
 from homeroom.cohorts.questions.conditions import (
     FLAG_FIELDS,
-    NUMBER_FIELDS,
     Condition,
     plain_conditions,
 )
@@ -44,7 +43,7 @@ __all__ = ["days_of", "milliseconds_of", "parse_rule"]
 _DURATION = re.compile(r"\s*(\d{1,6})\s*([smhdw]?)\s*")
 _UNIT_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _WINDOW_FIELDS: Final = ("last", "ago", "from", "to", "after", "before")
-_RESULT_FIELDS: Final = (*NUMBER_FIELDS, *FLAG_FIELDS)
+_RESULT_FIELDS: Final = ("score", "progress", "duration_ms", *FLAG_FIELDS)
 
 
 def parse_rule(written: object, place: str, depth: int = 0) -> Rule:
@@ -135,6 +134,9 @@ def _conditions(value: object, place: str) -> Conditions:
         raise QuestionError(
             f"{place} is {value!r}; write a condition such as 'verb=played', or 'any'"
         ) from None
+    except QuestionError as error:
+        said = str(error)
+        raise QuestionError(said if said.startswith(place) else f"{place}: {said}") from None
     if not found:
         raise QuestionError(
             f"{place} is empty; write a condition such as 'verb=played', or 'any' for any activity"

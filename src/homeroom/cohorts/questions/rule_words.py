@@ -53,16 +53,19 @@ def _joined(rules: tuple[Rule, ...], word: str) -> str:
 def _of_events(rule: Rule) -> str:
     match rule:
         case Did():
-            return f"did {_what(rule.where)} {_times(rule)}{_when(rule.window)}"
+            return f"{_did(rule.where)}{_times(rule)}{_when(rule.window)}"
         case First():
-            return f"did {_what(rule.where)} for the first time{_when(rule.window)}"
+            return f"{_did(rule.where)} for the first time{_when(rule.window)}"
         case DidThenNot():
             during = (
                 f" in the {_count(rule.during_days, 'day')} after" if rule.during_days else " since"
             )
-            return f"did {_what(rule.where)}{_when(rule.window)}, and then no {_what(rule.then_not)}{during}"
+            nothing = f"no {_what(rule.then_not)}" if rule.then_not else "nothing"
+            return f"{_did(rule.where)}{_when(rule.window)}, and then {nothing}{during}"
         case Stopped():
-            return f"did {_what(rule.where)} before, and not on the last {_count(rule.quiet_days, 'day')}"
+            return (
+                f"{_did(rule.where)} before, and not in the last {_count(rule.quiet_days, 'day')}"
+            )
         case Sequence():
             steps = ", then ".join(_what(step) for step in rule.steps)
             return f"did {steps}, all within {span_words(rule.within_ms)}{_when(rule.window)}"
@@ -73,24 +76,29 @@ def _of_events(rule: Rule) -> str:
 
 
 def _times(rule: Did) -> str:
-    low, high, unit = rule.low, rule.high, rule.unit
+    low, high = rule.low, rule.high
+    one = "day" if rule.unit == "days" else "time"
+    if (low, high) == (1, None):
+        return ""
+    if (low, high) == (0, 0):
+        return " at no time"
     if low == high:
-        said = (
-            f"exactly {_count(low, unit[:-1])}"
-            if unit == "days"
-            else f"exactly {_count(low, 'time')}"
-        )
+        said = f"exactly {_count(low, one)}"
     elif high is None:
-        said = f"at least {_count(low, 'day' if unit == 'days' else 'time')}"
+        said = f"at least {_count(low, one)}"
     elif low == 0:
-        said = f"at most {_count(high, 'day' if unit == 'days' else 'time')}"
+        said = f"at most {_count(high, one)}"
     else:
-        said = f"{low} to {_count(high, 'day' if unit == 'days' else 'time')}"
-    return f"on {said}" if unit == "days" else said
+        said = f"{low:,} to {_count(high, one)}"
+    return f" on {said}" if one == "day" else f" {said}"
+
+
+def _did(where: Conditions) -> str:
+    return f"did {_what(where)}" if where else "were active"
 
 
 def _what(where: Conditions) -> str:
-    return " and ".join(map(str, where)) if where else "anything"
+    return " and ".join(map(str, where)) if where else "any activity"
 
 
 def _when(window: Window) -> str:

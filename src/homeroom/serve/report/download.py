@@ -42,11 +42,9 @@ def csv_link(answer: Answer) -> str:
 def _rows(answer: Answer) -> int:
     if answer.parts:
         return sum(_rows(part) for _, part in answer.parts)
-    return (
-        int((answer.counts >= 0).sum())
-        if isinstance(answer, RetentionAnswer)
-        else len(answer.periods)
-    )
+    if isinstance(answer, RetentionAnswer):
+        return int((answer.counts >= 0).sum())
+    return int(answer.to_arrow().num_rows)
 
 
 def _plain(value: object) -> object:

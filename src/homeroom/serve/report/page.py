@@ -14,11 +14,12 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer, Source
-from homeroom.cohorts.charts import draw_inline, draw_small, words
+from homeroom.cohorts.charts import draw_inline, draw_small, has_chart, words
 from homeroom.cohorts.charts.numbers import Numbers
 from homeroom.cohorts.charts.palette import DARK, LIGHT, STEPS, STRIPE_SHARE, rules, variables
 from homeroom.cohorts.charts.svg import clean
 from homeroom.cohorts.charts.tables import tabulate, tabulate_parts
+from homeroom.cohorts.standing_out import standing_out
 from homeroom.serve.report.download import csv_link
 from homeroom.serve.report.figures import headlines
 from homeroom.serve.report.reasons import explain
@@ -82,7 +83,7 @@ def render_report(
     )
     return _template().render(
         title=title, style=style, script=script, policy=policy,
-        headlines=headlines(answers, source), source=source,
+        headlines=headlines(answers, source), source=source, findings=standing_out(answers, source),
         known=_known(answers), timezone=answers[0].timezone if answers else "UTC",
         shares=_shares(source), reasons=_reasons(source), incomplete=words.INCOMPLETE,
         sections=[_part(section, number) for number, section in enumerate(sections, 1)],
@@ -93,7 +94,7 @@ def _part(section: Section, number: int) -> _Part:
     answer = section.answer
     table = triangle(answer) if isinstance(answer, RetentionAnswer) and answer.periods else None
     # A triangle that is cut as a table, or that has parts to compare, is drawn too.
-    drawn = table is None or bool(table.cut) or bool(answer.parts)
+    drawn = has_chart(answer) and (table is None or bool(table.cut) or bool(answer.parts))
     tables = (*tabulate(answer), *tabulate_parts(answer))
     return _Part(
         anchor=f"{answer.question.name}-{number}", title=words.heading(answer), summary=words.summary(answer),

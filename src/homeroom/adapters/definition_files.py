@@ -1,0 +1,98 @@
+"""Files of definitions: cohorts, and the lists of learners that stand in files of their own.
+
+A list may hold pseudonyms, or accounts as their issuer knows them. Accounts become pseudonyms here, under the key of
+the data; nothing behind this module knows them.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from homeroom.adapters.compression import StreamFault
+from homeroom.adapters.small_tables import read_columns
+from homeroom.adapters.written_files import read_written
+from homeroom.cohorts.questions import Definitions, parse_definitions
+from homeroom.errors import QuestionError
+from homeroom.events.pseudonyms import pseudonyms
+
+__all__ = ["read_definitions"]
+
+_LIST_FIELDS: Final = ("file", "issuer")
+_PSEUDONYMS: Final = ("pseudonym", "learner")
+"""Columns that hold pseudonyms: of a file of names, and of the members of a cohort as CSV."""
+
+
+def read_definitions(path: Path, key: Callable[[], bytes]) -> Definitions:
+    """Read a file of definitions.
+
+    Parameters
+    ----------
+    path : TOML, or JSON if its name ends in ``.json``
+    key : returns the key of the pseudonyms; called only if a list holds accounts
+
+    Raises
+    ------
+    QuestionError
+        It cannot be read, or a definition makes no sense; the message names file and place.
+    """
+    written = read_written(path)
+    if not isinstance(written, Mapping):
+        raise QuestionError(f"{path} holds no tables; write [cohort.NAME] with a rule below it")
+    try:
+        lists = written.get("list")
+        if isinstance(lists, Mapping):
+            read = {name: _list(name, table, path, key) for name, table in lists.items()}
+            written = {**written, "list": read}
+        return parse_definitions(written)
+    except QuestionError as error:
+        raise QuestionError(f"{path}: {error}") from None
+
+
+def _list(name: str, table: object, path: Path, key: Callable[[], bytes]) -> object:
+    """Put the members in the place of the file that holds them."""
+    if not isinstance(table, Mapping) or "file" not in table:
+        return table
+    for field in table:
+        if field not in _LIST_FIELDS:
+            raise QuestionError(
+                f"list.{name}.{field} is no field here; beside file may stand issuer"
+            )
+    if not all(isinstance(value, str) for value in table.values()):
+        raise QuestionError(f"list.{name}: file and issuer must be texts")
+    return {"members": _members(name, table, path.parent / table["file"], key)}
+
+
+def _members(
+    name: str, table: Mapping[str, Any], file: Path, key: Callable[[], bytes]
+) -> list[str]:
+    for column in _PSEUDONYMS:
+        found = _columns(name, file, (column,))
+        if found is not None:
+            return [str(one).strip() for one in found[column].to_pylist() if one]
+    found = _columns(name, file, ("issuer", "account")) or _columns(name, file, ("account",))
+    if found is None:
+        raise QuestionError(
+            f"list.{name}: {file} has no column of learners; its first line must name one of "
+            f"{', '.join(_PSEUDONYMS)}, account"
+        )
+    accounts = found["account"]
+    issuers = found.get("issuer", table.get("issuer", ""))
+    if "issuer" in table and "issuer" in found:
+        raise QuestionError(f"list.{name}: {file} names the issuers, so issuer has no place here")
+    kept = pc.greater(pc.binary_length(pc.fill_null(accounts, "")), 0)  # an empty line is nobody
+    if not isinstance(issuers, str):
+        issuers = issuers.filter(kept)
+    hi, lo = pseudonyms(key(), issuers, accounts.filter(kept))
+    return [f"{a:016x}{b:016x}" for a, b in zip(hi.tolist(), lo.tolist(), strict=True)]
+
+
+def _columns(name: str, file: Path, wanted: tuple[str, ...]) -> dict[str, pa.Array] | None:
+    try:
+        return read_columns(file, wanted)
+    except OSError as error:
+        raise QuestionError(f"list.{name}: {file} cannot be read: {error.strerror}") from None
+    except StreamFault as fault:
+        raise QuestionError(f"list.{name}: {file} cannot be read: {fault.detail}") from None
