@@ -125,6 +125,8 @@ CHART_PERIODS_MAX: Final = 400
 """Newest groups or periods that a chart draws, so that each keeps two pixels; it says how many there are."""
 CHART_TITLED_CELLS_MAX: Final = 2_500
 """Cells of a heat map that carry their own numbers on hover; a denser one is drawn as one path a colour."""
+CHART_PATH_NODES_MAX: Final = 12
+"""Nodes of one step of paths that a chart tells apart, so that each keeps a label's height."""
 REPORT_TRIANGLE_PERIODS_MAX: Final = 60
 """Newest groups and first columns of a triangle that the page shows as a table; the CSV beside it holds all."""
 REPORT_ROWS_MAX: Final = 400
