@@ -47,14 +47,14 @@ class FunnelBars:
 
 def _lines(answer: FunnelAnswer, ink: Ink, width: int) -> Iterator[Text]:
     figures = max(len(answer.unit), len(count(int(answer.counts[0]))))
-    # Beside the figures: two shares of five, and the median of nine characters, each behind two spaces.
-    fixed = figures + 2 * 8 + 2 + _TIME_WIDTH + 2
+    # Beside the figures stand two shares, the median and the bar, each behind two spaces.
+    fixed = figures + 2 + 6 + 2 + 8 + 2 + _TIME_WIDTH + 2
     names = [f"{i}  {shorten(label, LABEL_WIDTH_MAX)}" for i, label in enumerate(answer.labels, 1)]
     label = max(len("step"), *(len(name) for name in names))
     beside = width - label - 2 - fixed >= BAR_WIDTH_MIN
     room = min(width - fixed - (label + 2 if beside else 3), BAR_WIDTH_MAX)
     head = f"{'step':<{label}}  " if beside else "   "
-    yield Text(f"{head}{answer.unit:>{figures}}  before   first  {'median':>{_TIME_WIDTH}}", _DIM)
+    yield Text(f"{head}{answer.unit:>{figures}}    kept  of first  {'median':>{_TIME_WIDTH}}", _DIM)
     for i, name in enumerate(names):
         if not beside:
             yield Text(shorten(name, width))
@@ -70,9 +70,9 @@ def _lines(answer: FunnelAnswer, ink: Ink, width: int) -> Iterator[Text]:
 def _shares(answer: FunnelAnswer, i: int) -> str:
     """Write the shares of the step before and of the first, and the median time from the step before."""
     if not i:
-        return " " * (6 + 8 + 2 + _TIME_WIDTH)
+        return " " * (6 + 2 + 8 + 2 + _TIME_WIDTH)
     from_first, from_previous = answer.conversion
     before, first = (f"{percent(float(share[i]))}%" for share in (from_previous, from_first))
     return (
-        f"{before:>6}  {first:>6}  {took(float(answer.from_previous.median_s[i])):>{_TIME_WIDTH}}"
+        f"{before:>6}  {first:>8}  {took(float(answer.from_previous.median_s[i])):>{_TIME_WIDTH}}"
     )

@@ -15,6 +15,7 @@ __all__ = [
     "bin_labels",
     "describe_funnel",
     "describe_paths",
+    "end_words",
     "joined",
     "root_label",
     "short_names",
@@ -26,6 +27,7 @@ _COUNTED: Final = {
     "first": "Of each learner the first attempt counts.",
     "every": "Every attempt counts, one after the other; a learner can make several.",
 }
+_ENDS: Final = {BEGIN: "beginning", END: "end"}
 _UNITS: Final = ((86_400, "days"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -90,18 +92,23 @@ def root_label(question: Paths) -> str:
 
 
 def short_names(values: Iterable[str]) -> Mapping[str, str]:
-    """Return values by their last parts where these tell them apart, else whole."""
+    """Return addresses by so many of their last parts as tell them apart, everything else whole."""
     found = {value: value for value in values}
-    if BEGIN in found:
-        found[BEGIN] = "beginning"
-    if END in found:
-        found[END] = "end"
-    last = {value: value.rstrip("/#").replace("#", "/").rsplit("/", 1)[-1] for value in found}
-    times = Counter(last.values())
-    for value in found:
-        if "://" in value and times[last[value]] == 1:
-            found[value] = last[value]
+    found |= {value: name for value, name in _ENDS.items() if value in found}
+    parts = {value: value.rstrip("/#").replace("#", "/").split("/") for value in found}
+    for size in range(1, max(map(len, parts.values()), default=0)):
+        last = {value: "/".join(split[-size:]) for value, split in parts.items()}
+        times = Counter(last.values())
+        for value, name in last.items():
+            tells = times[name] == 1 and not name.isdecimal()
+            if found[value] == value and "://" in value and tells:
+                found[value] = name
     return found
+
+
+def end_words(question: Paths) -> str:
+    """Say what it is when a path goes no further."""
+    return "nothing before" if question.before else "ended here"
 
 
 def took(seconds: float) -> str:

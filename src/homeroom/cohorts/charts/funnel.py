@@ -58,7 +58,7 @@ def _panel(answer: FunnelAnswer, name: str, width: float) -> Panel:
 def _row(answer: FunnelAnswer, i: int, width: float) -> str:
     first, before, count = (int(n) for n in (answer.counts[0], answer.before[i], answer.counts[i]))
     share = words.share(count / first, 0)
-    said = f"{words.count(count)}  {share}" if i else words.count(count)
+    said = f"{words.count(count)} ({share})" if i else words.count(count)
     label = shorten(f"{i + 1}. {answer.labels[i]}", width - text_width(said) - 12, NAME_PX)
     body = [
         text((0, 13), label, "name ink"),
@@ -84,7 +84,7 @@ def _drop(answer: FunnelAnswer, i: int) -> str:
     said = f"\u2193 {words.count(lost)} lost ({share})"
     median_s = float(answer.from_previous.median_s[i])
     if answer.counts[i]:
-        said += f", half of the others within {behaviour_words.took(median_s)}"
+        said += f"; the others took {behaviour_words.took(median_s)} (median)"
     return said
 
 

@@ -16,7 +16,7 @@ __all__ = ["Box", "Layout", "Ribbon", "lay_out"]
 
 LABEL_PX = 16
 GAP_PX = 6
-PLOT_PX = 200
+PLOT_PX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,8 @@ def lay_out(answer: PathsAnswer, steps: int, nodes_max: int) -> Layout:
     names = [_shown(answer, step, nodes_max) for step in range(1, steps + 1)]
     flows = _flows(answer, names)
     columns = [[BEGIN], *([*shown, OTHER] for shown in names)]
-    most = max(len(column) for column in columns)
     scale = PLOT_PX / max(answer.paths, 1)
-    height = PLOT_PX + most * (LABEL_PX + GAP_PX)
+    height = 0.0
     boxes: dict[tuple[int, str], Box] = {}
     for step, column in enumerate(columns):
         y = 0.0
@@ -74,10 +73,12 @@ def lay_out(answer: PathsAnswer, steps: int, nodes_max: int) -> Layout:
                 continue
             ended = flows.get((step + 1, name, END), 0)
             tall = paths * scale
-            boxes[step, name] = Box(
-                step, name, paths, ended, y, tall, y + _gone_on(flows, step, name) * scale
-            )
-            y += max(tall, LABEL_PX) + GAP_PX
+            slot = max(tall, LABEL_PX)
+            top = y + (slot - tall) / 2
+            ended_y = top + _gone_on(flows, step, name) * scale
+            boxes[step, name] = Box(step, name, paths, ended, top, tall, ended_y)
+            y += slot + GAP_PX
+        height = max(height, y)
     return Layout(tuple(boxes.values()), _ribbons(flows, boxes, scale), height, scale)
 
 

@@ -12,7 +12,7 @@ from homeroom import limits
 from homeroom.cohorts.answers import PathsAnswer
 from homeroom.cohorts.answers.behaviour import BEGIN
 from homeroom.cohorts.charts import words
-from homeroom.cohorts.charts.behaviour_words import root_label, short_names
+from homeroom.cohorts.charts.behaviour_words import end_words, root_label, short_names
 from homeroom.cohorts.charts.numbers import Numbers
 from homeroom.cohorts.charts.panels import (
     GAP_PX,
@@ -31,6 +31,8 @@ __all__ = ["figure", "numbers"]
 
 PITCH_PX_MIN = 104
 NODE_PX = 10
+RIBBON_PX_MIN = 0.2
+"""What is thinner than a hair would be drawn as a hair: dozens of these look like a flow."""
 STUB_PX = 14
 RIVER_PX_MIN = 480
 ROW_PX = 36
@@ -46,7 +48,7 @@ def figure(answer: PathsAnswer, width: float) -> Figure:
     room = (width + GAP_PX) / columns_for(len(named), width) - GAP_PX
     panels = [_panel(part, name, room) for name, part in named]
     all_paths = f"Share of all {words.count(answer.paths)} paths"
-    keys = [Key("returning", all_paths), Key("muted", "Ended here")]
+    keys = [Key("returning", all_paths), Key("muted", end_words(answer.question).capitalize())]
     heads = (words.heading(answer), words.summary(answer))
     return assemble(panels, heads, width, legend(keys, _notes(answer, room), width))
 
@@ -94,7 +96,7 @@ def _river(answer: PathsAnswer, width: float) -> tuple[float, str]:
     def left(step: int) -> float:
         return width - NODE_PX - step * pitch if lead_back else step * pitch
 
-    body = [_ribbon(one, left, names) for one in layout.ribbons]
+    body = [_ribbon(one, left, names) for one in layout.ribbons if one.width >= RIBBON_PX_MIN]
     for box in layout.boxes:
         x = left(box.step)
         body.append(rect((x, box.y, NODE_PX, max(box.height, 1)), _style(box), radius=1))
@@ -104,26 +106,25 @@ def _river(answer: PathsAnswer, width: float) -> tuple[float, str]:
             route = f"M{stub:.1f} {box.ended_y:.1f}h{STUB_PX}v{tall:.1f}h-{STUB_PX}Z"
             body.append(path(route, "muted", _ENDED))
     for box in layout.boxes:
-        said = _share(answer, box.paths) if box.step else words.count(box.paths)
-        room = pitch - NODE_PX - 14 - text_width(said)
-        label = f"{shorten(names[box.name], room)} {said}"
+        said = f" {_share(answer, box.paths)}" if box.step else ""
+        label = shorten(names[box.name], pitch - NODE_PX - 14 - text_width(said)) + said
         x = left(box.step) - 6 if lead_back else left(box.step) + NODE_PX + 6
-        y = box.y + min(box.height / 2, box.height - 2 if box.height > 16 else 8) + 4
-        body.append(text((x, y), label, "ink halo", "end" if lead_back else "start"))
+        at = (x, box.y + box.height / 2 + 4)
+        body.append(text(at, label, "ink halo", "end" if lead_back else "start"))
         hit = (left(box.step), box.y, NODE_PX, max(box.height, 8))
         body.append(rect(hit, "hit", _title(answer, box, names)))
     return layout.height, "".join(body)
 
 
 def _style(box: Box) -> str:
-    return "dormant" if box.name == OTHER else "returning"
+    return "muted" if box.name == OTHER else "returning"
 
 
 def _ribbon(one: Ribbon, left: Callable[[int], float], names: Mapping[str, str]) -> str:
     begin, end = left(one.source.step), left(one.target.step)
     begin, end = (begin + NODE_PX, end) if begin < end else (begin, end + NODE_PX)
     middle = (begin + end) / 2
-    top, low, wide = one.leaves_y, one.arrives_y, max(one.width, 0.3)
+    top, low, wide = one.leaves_y, one.arrives_y, one.width
     route = (
         f"M{begin:.1f} {top:.1f}C{middle:.1f} {top:.1f} {middle:.1f} {low:.1f} {end:.1f} {low:.1f}v{wide:.1f}"
         f"C{middle:.1f} {low + wide:.1f} {middle:.1f} {top + wide:.1f} {begin:.1f} {top + wide:.1f}Z"
@@ -136,7 +137,7 @@ def _ribbon(one: Ribbon, left: Callable[[int], float], names: Mapping[str, str])
 
 def _title(answer: PathsAnswer, box: Box, names: Mapping[str, str]) -> str:
     where = f"Step {box.step}, {names[box.name]}" if box.step else names[box.name]
-    ended = f", {words.count(box.ended)} of them ended here" if box.ended else ""
+    ended = f", {words.count(box.ended)} {end_words(answer.question)}" if box.ended else ""
     return f"{where}: {words.count(box.paths)} paths = {_share(answer, box.paths)}{ended}"
 
 
@@ -204,9 +205,9 @@ def numbers(answer: PathsAnswer) -> tuple[Numbers, ...]:
         for edge in answer.edges
     )
     paths = f"{words.count(answer.paths)} paths of {words.count(answer.learners)} learners"
+    came_heads = ("Step", "Paths", "Share", "Learners", end_words(answer.question).capitalize())
+    went_heads = ("To step, from", "To", "Paths", "Share", "Learners")
     return (
-        Numbers(f"What came at each step, of {paths}",
-                ("Step", "Paths", "Share", "Learners", "Ended here"), came[:most], len(came) > most),
-        Numbers("From where to where",
-                ("To step, from", "To", "Paths", "Share", "Learners"), went[:most], len(went) > most),
-    )  # fmt: skip
+        Numbers(f"What came at each step, of {paths}", came_heads, came[:most], len(came) > most),
+        Numbers("From where to where", went_heads, went[:most], len(went) > most),
+    )
