@@ -33,10 +33,12 @@ from homeroom.cohorts.answers import (
     Answer,
     CohortAnswer,
     CourseReportAnswer,
+    FunnelAnswer,
     LearnerAnswer,
     LifecycleAnswer,
     MembersAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     Source,
     StickinessAnswer,
@@ -211,6 +213,14 @@ class Dataset:
     def active(self, **fields: Any) -> ActiveAnswer:  # noqa: ANN401 - the fields of `Active`
         """Answer an `Active` question given by its fields."""
         return cast("ActiveAnswer", self._ask("active", fields))
+
+    def funnel(self, **fields: Any) -> FunnelAnswer:  # noqa: ANN401 - the fields of `Funnel`
+        """Answer a `Funnel` question given by its fields."""
+        return cast("FunnelAnswer", self._ask("funnel", fields))
+
+    def paths(self, **fields: Any) -> PathsAnswer:  # noqa: ANN401 - the fields of `Paths`
+        """Answer a `Paths` question given by its fields."""
+        return cast("PathsAnswer", self._ask("paths", fields))
 
     def members(self, **fields: Any) -> MembersAnswer:  # noqa: ANN401 - the fields of `MemberList`
         """Answer a `MemberList` question given by its fields."""

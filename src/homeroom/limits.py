@@ -95,6 +95,12 @@ RULE_DEPTH_MAX: Final = 32
 """Rules within rules of a cohort's definition."""
 STEPS_MAX: Final = 20
 """Steps of a funnel or of a sequence."""
+EXCLUSIONS_MAX: Final = 10
+"""Kinds of events that end a chain of a funnel; with its steps they are bits of one word of 32."""
+PATH_DEPTH_MAX: Final = 20
+"""Steps of a path that are told apart."""
+PATH_BRANCHES_MAX: Final = 50
+"""Nodes of one step of paths that are told apart; the rest is joined in `(other)`."""
 WINDOW_DAYS_MAX: Final = 36_600
 """Days of a window: a hundred years."""
 COUNT_MAX: Final = 1_000_000_000
@@ -128,6 +134,8 @@ CHART_PERIODS_MAX: Final = 400
 """Newest groups or periods that a chart draws, so that each keeps two pixels; it says how many there are."""
 CHART_TITLED_CELLS_MAX: Final = 2_500
 """Cells of a heat map that carry their own numbers on hover; a denser one is drawn as one path a colour."""
+CHART_PATH_NODES_MAX: Final = 12
+"""Nodes of one step of paths that a chart tells apart, so that each keeps a label's height."""
 REPORT_TRIANGLE_PERIODS_MAX: Final = 60
 """Newest groups and first columns of a triangle that the page shows as a table; the CSV beside it holds all."""
 REPORT_ROWS_MAX: Final = 400
@@ -156,6 +164,7 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 """Rows of a CSV inside of the page (about 1.5 MB); for a larger one the page names the command."""
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
+assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert PARTITIONS > 1
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0

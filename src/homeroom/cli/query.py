@@ -19,6 +19,7 @@ from homeroom.cli.asking import (
     size_options,
     view_options,
 )
+from homeroom.cli.behaviour_options import funnel_options, paths_options
 from homeroom.cli.output import Outputs, table_options
 from homeroom.cli.reading import (
     Reading,
@@ -41,6 +42,8 @@ _ABOUT: Final = {
     "lifecycle": "New, returning, resurrecting and dormant learners, period by period.",
     "stickiness": "Learners by the number of different periods in which they were active.",
     "active": "Active learners by day, week and month, and how these relate.",
+    "funnel": "How many learners take steps one after the other, and how long it takes them.",
+    "paths": "Which ways learners take, step by step: after something, before something, or through a visit.",
     "members": "The members of a cohort, as pseudonyms; with their accounts if --names says where these are.",
     "cohort": "The size of a cohort over time, and who entered and left between two dates, and why.",
     "overlap": "How many learners cohorts share: two by two, and by the exact set of cohorts.",
@@ -53,6 +56,8 @@ _SHORT: Final = {
     "lifecycle": "New, returning, resurrecting and dormant learners.",
     "stickiness": "In how many periods learners were active.",
     "active": "Active learners by day, week and month.",
+    "funnel": "How far learners come along steps.",
+    "paths": "Which ways learners take.",
     "members": "The members of a cohort.",
     "cohort": "The size of a cohort, and who entered and left.",
     "overlap": "How many learners cohorts share.",
@@ -71,41 +76,17 @@ def command() -> None:
 
 
 _OPTIONS: Final[Mapping[str, tuple[Option, ...]]] = {
-    "retention": (
-        interval_option,
-        retention_options,
-        view_options,
-    ),
-    "lifecycle": (
-        interval_option,
-        view_options,
-    ),
-    "stickiness": (
-        interval_option,
-        view_options,
-    ),
+    "retention": (interval_option, retention_options, view_options),
+    "lifecycle": (interval_option, view_options),
+    "stickiness": (interval_option, view_options),
     "active": (view_options,),
-    "members": (
-        named_cohort_option,
-        cohort_options,
-    ),
-    "cohort": (
-        named_cohort_option,
-        size_options,
-        cohort_options,
-    ),
-    "overlap": (
-        overlap_options,
-        cohort_options,
-    ),
-    "learner": (
-        learner_options,
-        cohort_options,
-    ),
-    "report": (
-        course_option,
-        view_options,
-    ),
+    "funnel": (funnel_options, view_options),
+    "paths": (paths_options, view_options),
+    "members": (named_cohort_option, cohort_options),
+    "cohort": (named_cohort_option, size_options, cohort_options),
+    "overlap": (overlap_options, cohort_options),
+    "learner": (learner_options, cohort_options),
+    "report": (course_option, view_options),
     "all": (view_options,),
 }
 """The flags of each kind, beside those that say what to read and where to write."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts import attendance, belonging, breakdown
+from homeroom.cohorts import attendance, belonging, breakdown, funnels, paths
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
 from homeroom.cohorts.course_report.report import answer_report
@@ -16,10 +16,12 @@ from homeroom.cohorts.questions import (
     CohortSize,
     Condition,
     CourseReport,
+    Funnel,
     Learner,
     Lifecycle,
     MemberList,
     Overlap,
+    Paths,
     Question,
     Retention,
     Stickiness,
@@ -40,6 +42,8 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     CohortSize: belonging.answer_cohort,
     Overlap: belonging.answer_overlap,
     Learner: belonging.answer_learner,
+    Funnel: funnels.answer_funnel,
+    Paths: paths.answer_paths,
     CourseReport: answer_report,
 }
 
@@ -107,6 +111,7 @@ def _of_cohort(question: Question, name: str) -> Question:
 def _refuse_beyond_days(state: State, question: Question) -> None:
     """Raise `QuestionError` for what cannot be answered where nothing but days of activity was kept."""
     asked = {
+        question.name: isinstance(question, Funnel | Paths),
         "filters": bool(question.filters),
         "breakdown": question.breakdown is not None,
         "timezone": question.timezone not in (None, state.zone.name),

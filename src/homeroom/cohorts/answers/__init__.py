@@ -16,6 +16,7 @@ from homeroom.cohorts.answers.attendance import (
     Series,
     StickinessAnswer,
 )
+from homeroom.cohorts.answers.behaviour import FunnelAnswer, PathsAnswer
 from homeroom.cohorts.answers.belonging import (
     SUPPRESSED,
     Change,
@@ -38,11 +39,13 @@ __all__ = [
     "CourseReportAnswer",
     "Finding",
     "Flags",
+    "FunnelAnswer",
     "LearnerAnswer",
     "LifecycleAnswer",
     "MembersAnswer",
     "Membership",
     "OverlapAnswer",
+    "PathsAnswer",
     "Rates",
     "RetentionAnswer",
     "Series",

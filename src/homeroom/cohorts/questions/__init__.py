@@ -17,6 +17,7 @@ from homeroom.cohorts.questions.attendance import (
     Retention,
     Stickiness,
 )
+from homeroom.cohorts.questions.behaviour import Funnel, Paths
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.conditions import (
     FLAG_FIELDS,
@@ -43,6 +44,7 @@ __all__ = [
     "Condition",
     "CourseReport",
     "Definitions",
+    "Funnel",
     "Interval",
     "Learner",
     "Lifecycle",
@@ -50,6 +52,7 @@ __all__ = [
     "MemberList",
     "Mode",
     "Overlap",
+    "Paths",
     "Question",
     "Retention",
     "Stickiness",

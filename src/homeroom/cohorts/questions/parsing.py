@@ -8,6 +8,7 @@ from typing import Any, get_args
 import msgspec
 
 from homeroom.cohorts.questions.attendance import ATTENDANCE
+from homeroom.cohorts.questions.behaviour import BEHAVIOUR
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.cohorts.questions.question import Question
@@ -21,6 +22,7 @@ QUESTIONS: tuple[type[Question], ...] = (
     CohortSize,
     Overlap,
     Learner,
+    *BEHAVIOUR,
     CourseReport,
 )
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
