@@ -10,7 +10,7 @@ answers; it knows only what is to be read, and where things are kept.
 import functools
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, TypeVar, Unpack, cast
@@ -150,6 +150,18 @@ class Dataset:
     def ask(self, question: Question) -> Answer:
         """Answer a question. Raises `QuestionError`, naming what makes no sense."""
         return self._node.ask(question, self.source)
+
+    def standard_questions(
+        self, fields: Mapping[str, Any], definitions: Definitions
+    ) -> tuple[Question, ...]:
+        """Return what a report asks of these data beside who came back.
+
+        Parameters
+        ----------
+        fields : fields that all its questions share, such as ``{"as_of": "2024-03-01T00:00:00Z"}``
+        definitions : the cohorts that it compares; ``data.definitions("standard")`` are those of homeroom
+        """
+        return self._node.standard_questions(fields, definitions)
 
     def explain(self, question: Question) -> Explanation:
         """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""

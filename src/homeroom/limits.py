@@ -138,6 +138,8 @@ CHART_PATH_NODES_MAX: Final = 12
 """Nodes of one step of paths that a chart tells apart, so that each keeps a label's height."""
 REPORT_TRIANGLE_PERIODS_MAX: Final = 60
 """Newest groups and first columns of a triangle that the page shows as a table; the CSV beside it holds all."""
+REPORT_STANDARD_COURSES: Final = 3
+"""Course runs, those with most learners, whose reports a page holds; each is a part of the page of its own."""
 REPORT_ROWS_MAX: Final = 400
 """Newest rows of a table of numbers in the page; the CSV beside it holds all."""
 

@@ -12,8 +12,9 @@ from homeroom.cli.reading import Reading, data_option, read_options
 from homeroom.cli.written_back import as_command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from homeroom.analyzer import Dataset
     from homeroom.cohorts.answers import Answer, Source
     from homeroom.cohorts.questions import Interval
 
@@ -59,7 +60,12 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
         own = {} if kind == "active" else {"interval": interval}
         question = build_questions(kind, {**fields, **own}, None, reading.definitions)[0]
         answers[kind] = data.ask(question)
-    _write(answers, data.source, flags)
+    if flags["html_target"]:
+        more = _more(data, fields, reading)
+        _write_page([*answers.values(), *more], data.source, flags)
+    if flags["json_target"]:
+        document = {kind: answer.to_json() for kind, answer in answers.items()}
+        write_json({**document, "source": data.source.to_json()}, flags["json_target"])
     if flags["json_target"] == STDOUT:
         reading.note_rejects(data.source)
     else:
@@ -79,18 +85,22 @@ def choose_interval(source: "Source", fields: "Mapping[str, Any]") -> "Interval"
     return "week" if days <= DAYS_BY_WEEK_MAX else "month"
 
 
-def _write(answers: "Mapping[str, Answer]", source: "Source", flags: "Mapping[str, Any]") -> None:
-    if flags["html_target"]:
-        from homeroom.serve.report import Section, render_report
+def _more(data: "Dataset", fields: "Mapping[str, Any]", reading: Reading) -> "list[Answer]":
+    """Answer what a page holds beside who came back."""
+    from homeroom.adapters.definition_files import STANDARD
 
-        sections = [
-            Section(answer, as_command(answer.question, flags)) for answer in answers.values()
-        ]
-        page = render_report(sections, source)
-        write_file(flags["html_target"], lambda sink: sink.write(page.encode()))
-    if flags["json_target"]:
-        document = {kind: answer.to_json() for kind, answer in answers.items()}
-        write_json({**document, "source": source.to_json()}, flags["json_target"])
+    definitions = fields.get("definitions") or reading.definitions(STANDARD)
+    return [data.ask(one) for one in data.standard_questions(fields, definitions)]
+
+
+def _write_page(answers: "Sequence[Answer]", source: "Source", flags: "Mapping[str, Any]") -> None:
+    from homeroom.adapters.definition_files import STANDARD
+    from homeroom.serve.report import Section, render_report
+
+    named = {**flags, "definitions": flags["definitions"] or str(STANDARD)}
+    sections = [Section(answer, as_command(answer.question, named)) for answer in answers]
+    page = render_report(sections, source)
+    write_file(flags["html_target"], lambda sink: sink.write(page.encode()))
 
 
 def _show(
