@@ -115,6 +115,13 @@ OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
 """Cohorts whose overlaps are shown together: one bit each."""
+RISK_WEEKS_MAX: Final = 400
+"""Weeks that the trend of enrolments at risk goes back: as many periods as a chart draws."""
+RISK_ROWS_MAX: Final = 10_000
+"""Enrolments at risk that an answer shows; its table holds all."""
+RISK_COURSES_MAX: Final = 1_000
+"""Course runs that an answer about enrolments at risk tells apart, those with most of them; the rest is joined in
+`(other)`."""
 
 # --- course reports --------------------------------------------------------------------------------------------
 REPORT_COURSES_MAX: Final = 12
@@ -167,6 +174,7 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
+assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0
