@@ -33,6 +33,7 @@ def lines() -> st.SearchStrategy[list[Event]]:
         verb=st.sampled_from(VERBS),
         track=st.sampled_from(("video", "problem", "other")),
         activity=st.sampled_from(("quiz", None)),
+        section=st.sampled_from(("week 1", "week 2", None)),
         course=st.sampled_from(("algebra", "algebra", "biology", None)),
         score=st.sampled_from((None, 0.2, 0.9)),
         attributes=st.sampled_from(({}, {"country": "DE"}, {"country": "FR"})),
@@ -114,7 +115,7 @@ def path_questions(draw: st.DrawFn) -> Paths:
     question = Paths(
         **_shared(draw),
         **draw(st.sampled_from(({}, {"after": anchor}, {"before": anchor}))),
-        by=draw(st.sampled_from(("verb", "activity", "track", "course"))),
+        by=draw(st.sampled_from(("verb", "activity", "section", "track", "course"))),
         depth=draw(st.integers(1, 4)),
         fold=draw(st.sampled_from(("loops", "none"))),
         within=draw(st.sampled_from(("30s", "1m", "3m", "none"))),

@@ -32,7 +32,7 @@ __all__ = [
 
 Order: TypeAlias = Literal["ordered", "strict", "any"]
 Count: TypeAlias = Literal["best", "first", "every"]
-By: TypeAlias = Literal["verb", "activity", "track", "course"]
+By: TypeAlias = Literal["verb", "activity", "section", "track", "course"]
 Fold: TypeAlias = Literal["loops", "none"]
 
 ANYTHING: Final = "any"
