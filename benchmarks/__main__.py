@@ -21,8 +21,10 @@ NAMES = (
     "statements",
     "scan",
     "history",
+    "course_report",
     "scaling",
     "startup",
+    "past",
 )
 
 

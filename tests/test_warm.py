@@ -60,6 +60,15 @@ QUESTIONS = (
     ("stickiness", "--filter", "verb=played", "--filter", "platform=android"),
     ("active", "--breakdown", "verb", "--filter", "platform=web"),
     ("active", "--timezone", "America/New_York"),
+    ("report", "--course", "https://campus.example.org/course/001"),
+    (
+        "report",
+        *("--course", "https://campus.example.org/course/001"),
+        *("--course", "https://campus.example.org/course/002"),
+        *("--filter", "platform=web", "--filter", "track=video,problem", "--breakdown", "platform"),
+    ),
+    ("report", "--course", "https://campus.example.org/course/001", "--filter", "verb=played"),
+    ("report", "--course", "https://campus.example.org/course/001", "--filter", "platform=web"),
     ("members", "--definitions", "cohorts.toml", "--cohort", "days"),
     (
         "cohort",

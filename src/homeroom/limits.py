@@ -76,6 +76,15 @@ SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
 ROW_GROUP_EVENTS: Final = 1 << 18
 """Events in a row group of a segment on disk."""
+VOIDS_MAX: Final = 100_000_000
+"""Voided ids of a data set: eight bytes each are held."""
+EDGES_MAX: Final = 1_000_000
+"""Edges between the accounts of one learner, those that were taken back included: some 0.5 GB when looked at."""
+JOINED_SEGMENTS_MAX: Final = 8
+"""Segments of events of merged accounts that a question walks through beside the stored ones."""
+OUT_OF_PLACE_ROWS_MAX: Final = 512
+"""Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
+triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
@@ -100,6 +109,19 @@ OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
 """Cohorts whose overlaps are shown together: one bit each."""
+
+# --- course reports --------------------------------------------------------------------------------------------
+REPORT_COURSES_MAX: Final = 12
+"""Course runs that one report sets side by side."""
+REPORT_BLOCK_EVENTS: Final = 1 << 20
+"""Events of some learners that are read together while those of a course are picked out."""
+REPORT_ITEMS_MAX: Final = 500
+"""Sections, pages, videos and problems of a course run that are told one by one, those of most learners; of the rest
+it is said how many there are."""
+REPORT_ANSWERS_MAX: Final = 20
+"""Different answers to a problem that are told, the most frequent; the rest is joined."""
+VIDEO_SECONDS_MAX: Final = 21_600
+"""Length of a video, and position in it, that is believed: six hours. Seconds are counted one by one."""
 
 # --- charts and pages ------------------------------------------------------------------------------------------
 CHART_PERIODS_MAX: Final = 400
@@ -138,4 +160,5 @@ assert PARTITIONS > 1
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0
 assert DAYS_PER_WORD < 64
+assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE

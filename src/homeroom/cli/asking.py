@@ -29,6 +29,7 @@ __all__ = [
     "QUESTION_FLAGS",
     "build_questions",
     "cohort_options",
+    "course_option",
     "given_fields",
     "interval_option",
     "learner_options",
@@ -66,6 +67,7 @@ QUESTION_FLAGS: Final = (
     "learner",
     "changed",
     "suppress_below",
+    "course",
 )
 """Every flag that is part of a question; the rest say what to read and where to write."""
 
@@ -158,6 +160,19 @@ def view_options(command: Command) -> Command:
 def cohort_options(command: Command) -> Command:
     """Add the flags that questions about cohorts themselves have."""
     return _add(command, _DEFINITIONS, _AS_OF, _SUPPRESS, _QUESTION)
+
+
+def course_option(command: Command) -> Command:
+    """Add the flag that names the course runs of a report."""
+    return _add(
+        command,
+        click.option(
+            "--course",
+            metavar="NAME",
+            multiple=True,
+            help="The course run, by its whole name (the only one of the data). Repeated: several side by side.",
+        ),
+    )
 
 
 def named_cohort_option(command: Command) -> Command:

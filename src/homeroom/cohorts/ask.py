@@ -9,11 +9,13 @@ import msgspec
 from homeroom.cohorts import attendance, belonging, breakdown
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
+from homeroom.cohorts.course_report.report import answer_report
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
     CohortSize,
     Condition,
+    CourseReport,
     Learner,
     Lifecycle,
     MemberList,
@@ -38,6 +40,7 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     CohortSize: belonging.answer_cohort,
     Overlap: belonging.answer_overlap,
     Learner: belonging.answer_learner,
+    CourseReport: answer_report,
 }
 
 
@@ -67,7 +70,11 @@ def ask(state: State, question: Question, source: Source) -> Answer:
 
 
 def _answer(context: Context, question: Question) -> Answer:
-    return _ANSWERS[type(question)](context, question, context.selection(question))
+    selection = context.selection(question)
+    answer = _ANSWERS[type(question)](context, question, selection)
+    if selection.members_from == "history":
+        answer = replace(answer, answered_from="history")
+    return answer
 
 
 def _compared(context: Context, question: Question, answer: Answer) -> Answer:
@@ -104,6 +111,7 @@ def _refuse_beyond_days(state: State, question: Question) -> None:
         "breakdown": question.breakdown is not None,
         "timezone": question.timezone not in (None, state.zone.name),
     }
+    asked["report"] = isinstance(question, CourseReport)
     if isinstance(question, Retention):
         asked |= {
             "entry": bool(question.entry),

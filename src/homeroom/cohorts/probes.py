@@ -15,7 +15,7 @@ import numpy.typing as npt
 from homeroom.cohorts.activity import Roster
 from homeroom.cohorts.kernels import bits, members
 from homeroom.cohorts.matching import Selection, Test, event_mask
-from homeroom.cohorts.members import NOBODY, Members, pack
+from homeroom.cohorts.members import Members, pack
 from homeroom.cohorts.periods import LEAD, Periods
 from homeroom.cohorts.questions.rules import Of
 from homeroom.cohorts.stretches import Stretch
@@ -302,7 +302,9 @@ def ask_history(state: State, roster: Roster, probes: Sequence[Probe]) -> list[F
 def by_row(state: State, roster: Roster, flags: Sequence[Flags]) -> list[Members]:
     """Return flags by number of the roster as sets of rows of the learners."""
     parts = state.learners.partitions
-    words = [[NOBODY] * len(parts) for _ in flags]
+    # Rows that hold nothing any more are of no learner of the roster.
+    nobody = [sealed(np.zeros((part.rows + 63) // 64, np.uint64)) for part in parts]
+    words = [list(nobody) for _ in flags]
     numbers = {id(part): number for number, part in enumerate(parts)}
     for partition, first, found in roster.located(state):
         for one, holds in zip(words, flags, strict=True):

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from homeroom.cli.terminal.active import ActiveLines
+from homeroom.cli.terminal.course_report import CourseReportView
 from homeroom.cli.terminal.heatmap import Heatmap
 from homeroom.cli.terminal.lifecycle import LifecycleTable
 from homeroom.cli.terminal.number_tables import NumberTables
@@ -19,6 +20,7 @@ from homeroom.cli.terminal.wording import clean, setting, shorten, wrapped
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    CourseReportAnswer,
     LifecycleAnswer,
     RetentionAnswer,
     StickinessAnswer,
@@ -110,6 +112,8 @@ def _figure(answer: Answer, rows_max: int, top: float | None) -> RenderableType:
             return StickinessBars(answer)
         case ActiveAnswer():
             return ActiveLines(answer)
+        case CourseReportAnswer():
+            return CourseReportView(answer)
     return NumberTables(tabulate(answer), rows_max)
 
 

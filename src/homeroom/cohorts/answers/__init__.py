@@ -25,6 +25,7 @@ from homeroom.cohorts.answers.belonging import (
     Membership,
     OverlapAnswer,
 )
+from homeroom.cohorts.answers.course_report import CourseReportAnswer
 from homeroom.cohorts.answers.finding import Finding
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Change",
     "CohortAnswer",
     "Counts",
+    "CourseReportAnswer",
     "Finding",
     "Flags",
     "LearnerAnswer",

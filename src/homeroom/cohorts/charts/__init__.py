@@ -15,12 +15,13 @@ from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
     CohortAnswer,
+    CourseReportAnswer,
     LifecycleAnswer,
     OverlapAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, belonging, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import active, belonging, course_report, heatmap, lifecycle, stickiness
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -83,5 +84,6 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     StickinessAnswer: stickiness.figure,
     ActiveAnswer: active.figure,
     CohortAnswer: belonging.size_figure,
+    CourseReportAnswer: course_report.figure,
     OverlapAnswer: belonging.overlap_figure,
 }

@@ -11,6 +11,7 @@ from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
     CohortAnswer,
+    CourseReportAnswer,
     LearnerAnswer,
     LifecycleAnswer,
     MembersAnswer,
@@ -19,7 +20,7 @@ from homeroom.cohorts.answers import (
     StickinessAnswer,
     wilson,
 )
-from homeroom.cohorts.charts import belonging, words
+from homeroom.cohorts.charts import belonging, course_tables, words
 from homeroom.cohorts.charts.active import RATIOS, SPANS
 from homeroom.cohorts.charts.numbers import Numbers, newest, open_count
 from homeroom.cohorts.charts.scale import pool
@@ -171,4 +172,5 @@ _TABLES: Final[Mapping[type[Answer], Callable[[Any], tuple[Numbers, ...]]]] = {
     CohortAnswer: belonging.size_numbers,
     OverlapAnswer: belonging.overlap_numbers,
     LearnerAnswer: belonging.learner_numbers,
+    CourseReportAnswer: course_tables.numbers,
 }

@@ -41,6 +41,7 @@ _TITLES = {
     "cohort": "Size by {unit}",
     "overlap": "Overlap of cohorts",
     "learner": "Cohorts of one learner",
+    "report": "Course report",
 }
 _SUMMARIES = {
     "lifecycle": "New: first activity ever. Returning: also active the {unit} before. Resurrecting: back after one "
@@ -48,6 +49,7 @@ _SUMMARIES = {
     "stickiness": "How many learners were active in exactly 1, 2, 3 … {unit}s of the range.",
     "active": "Learners with any activity in the day, the week or the month.",
     "overlap": "How many members of one cohort are in another too, and in which exact sets of cohorts learners are.",
+    "report": "What learners do in the course run, part by part, in the calendar weeks that the range meets.",
     "learner": "Each cohort, whether the learner is in it, and which of its rules hold.",
 }
 _WITHIN = {"hour": "in an hour", "day": "on a day", "week": "in a week", "month": "in a month"}

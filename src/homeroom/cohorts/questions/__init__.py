@@ -25,6 +25,7 @@ from homeroom.cohorts.questions.conditions import (
     Condition,
     parse_condition,
 )
+from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.cohorts.questions.definitions import Definitions, parse_definitions
 from homeroom.cohorts.questions.parsing import QUESTIONS, parse_question
 from homeroom.cohorts.questions.question import Interval, Question, WeekStart
@@ -40,6 +41,7 @@ __all__ = [
     "Align",
     "CohortSize",
     "Condition",
+    "CourseReport",
     "Definitions",
     "Interval",
     "Learner",

@@ -9,6 +9,7 @@ import msgspec
 
 from homeroom.cohorts.questions.attendance import ATTENDANCE
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
+from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.cohorts.questions.question import Question
 from homeroom.errors import QuestionError
 
@@ -20,6 +21,7 @@ QUESTIONS: tuple[type[Question], ...] = (
     CohortSize,
     Overlap,
     Learner,
+    CourseReport,
 )
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
 _AT = re.compile(r" - at `\$\.(\w+)[^`]*`")
