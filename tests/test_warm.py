@@ -83,6 +83,26 @@ QUESTIONS = (
     ),
     ("overlap", "--definitions", "cohorts.toml"),
     ("retention", "--definitions", "cohorts.toml", "--cohort", "any", "--compare", "days,web"),
+    ("funnel", "--step", "verb=registered", "--step", "verb=played", "--within", "3d"),
+    (
+        *("funnel", "--step", "verb=played", "--step", "verb=answered", "--order", "strict"),
+        *(
+            "--exclude",
+            "verb=posted",
+            "--increasing",
+            "--count",
+            "every",
+            "--filter",
+            "platform=web",
+        ),
+    ),
+    ("funnel", "--step", "track=video", "--step", "verb=answered", "--order", "any"),
+    (
+        *("funnel", "--step", "score>=0.5", "--step", "any", "--order", "any"),
+        *("--count", "every", "--breakdown", "platform"),
+    ),
+    ("paths", "--by", "activity", "--depth", "6", "--within", "none"),
+    ("paths", "--before", "verb=posted", "--fold", "none", "--filter", "platform=web"),
     ("stickiness", "--definitions", "cohorts.toml", "--cohort", "steps", "--filter", "verb=played"),
 )
 COHORTS = """

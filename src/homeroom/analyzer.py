@@ -10,7 +10,7 @@ answers; it knows only what is to be read, and where things are kept.
 import functools
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, TypeVar, Unpack, cast
@@ -33,14 +33,17 @@ from homeroom.cohorts.answers import (
     Answer,
     CohortAnswer,
     CourseReportAnswer,
+    FunnelAnswer,
     LearnerAnswer,
     LifecycleAnswer,
     MembersAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     Source,
     StickinessAnswer,
 )
+from homeroom.cohorts.explaining import Explanation
 from homeroom.cohorts.questions import Definitions, Question, parse_question, zone
 from homeroom.errors import DataDirectoryError, MappingError, SourceError
 from homeroom.events.dictionary import Dictionaries
@@ -148,6 +151,22 @@ class Dataset:
         """Answer a question. Raises `QuestionError`, naming what makes no sense."""
         return self._node.ask(question, self.source)
 
+    def standard_questions(
+        self, fields: Mapping[str, Any], definitions: Definitions
+    ) -> tuple[Question, ...]:
+        """Return what a report asks of these data beside who came back.
+
+        Parameters
+        ----------
+        fields : fields that all its questions share, such as ``{"as_of": "2024-03-01T00:00:00Z"}``
+        definitions : the cohorts that it compares; ``data.definitions("standard")`` are those of homeroom
+        """
+        return self._node.standard_questions(fields, definitions)
+
+    def explain(self, question: Question) -> Explanation:
+        """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
+        return self._node.explain(question, self.source)
+
     def definitions(self, path: PathLike) -> Definitions:
         """Read a file of cohort definitions; accounts on its lists are looked up under the key of these data.
 
@@ -206,6 +225,14 @@ class Dataset:
     def active(self, **fields: Any) -> ActiveAnswer:  # noqa: ANN401 - the fields of `Active`
         """Answer an `Active` question given by its fields."""
         return cast("ActiveAnswer", self._ask("active", fields))
+
+    def funnel(self, **fields: Any) -> FunnelAnswer:  # noqa: ANN401 - the fields of `Funnel`
+        """Answer a `Funnel` question given by its fields."""
+        return cast("FunnelAnswer", self._ask("funnel", fields))
+
+    def paths(self, **fields: Any) -> PathsAnswer:  # noqa: ANN401 - the fields of `Paths`
+        """Answer a `Paths` question given by its fields."""
+        return cast("PathsAnswer", self._ask("paths", fields))
 
     def members(self, **fields: Any) -> MembersAnswer:  # noqa: ANN401 - the fields of `MemberList`
         """Answer a `MemberList` question given by its fields."""

@@ -122,6 +122,16 @@ def _ask_all(data: Dataset) -> None:
         data.report(course=_COURSES[0], filters=filters)
     [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
     data.learner(definitions=_COHORTS, learner=one)
+    _ask_behaviour(data)
+
+
+def _ask_behaviour(data: Dataset) -> None:
+    steps = ["verb=enrolled", "verb=played and score>=0.1"]
+    for count in ("best", "first"):
+        data.funnel(steps=steps, exclude=["verb=posted"], filters=["country=DE"], count=count)
+        data.funnel(steps=steps, order="any", count=count)
+    data.paths()
+    data.paths(before=["verb=posted"], by="activity", filters=["country=DE"])
 
 
 _COHORTS: dict[str, dict[str, object]] = {

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from homeroom.adapters.written_files import read_written
+from homeroom.cli.behaviour_options import BEHAVIOUR_FLAGS
 from homeroom.cohorts.questions import (
     Align,
     Definitions,
@@ -60,6 +61,7 @@ QUESTION_FLAGS: Final = (
     "filters",
     "breakdown",
     "as_of",
+    *BEHAVIOUR_FLAGS,
     "definitions",
     "cohort",
     "compare",

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from homeroom.events.model import Float64s, Int64s
-from homeroom.events.statements import Context, Result, Target, duration_ms
+from homeroom.events.statements import Context, Result, ResultExtensions, Target, duration_ms
 from homeroom.limits import ANSWER_BYTES_MAX
 
 __all__ = [
@@ -110,13 +110,14 @@ class PlacesInVideos(TypedDict, total=False):
 
 
 def places_in_videos(
-    results: Sequence[Result], contexts: Sequence[Context], is_seek: npt.NDArray[np.bool_]
+    extensions: Sequence[ResultExtensions],
+    contexts: Sequence[Context],
+    is_seek: npt.NDArray[np.bool_],
 ) -> PlacesInVideos:
     """Return where in a video statements happened (video profile, 5.1 and 5.2).
 
     Where it began and where it led are looked for in statements that are seeks, or that say no time.
     """
-    extensions = [result.extensions for result in results]
     time = seconds([one.time for one in extensions])
     every = np.arange(len(extensions))
     rows = every if time is None else np.flatnonzero(is_seek | np.isnan(time))

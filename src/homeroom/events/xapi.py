@@ -44,6 +44,7 @@ from homeroom.events.statements import (
     Actor,
     Context,
     Result,
+    ResultExtensions,
     Statement,
     Target,
     course_of,
@@ -153,7 +154,7 @@ class XapiCodec:
             standing=kinds.names(self._standing, STANDINGS),
             attributes=_attributes(parts.contexts),
             **_results(parts),
-            **places_in_videos(parts.results, parts.contexts, _is_seek(verb)),
+            **places_in_videos(parts.extensions, parts.contexts, _is_seek(verb)),
         )
 
     def _standing(self, verb: str, kind: str) -> int:
@@ -202,6 +203,7 @@ class _Parts:
     verbs: list[str]
     targets: list[Target]
     results: list[Result]
+    extensions: list[ResultExtensions]
     contexts: list[Context]
     ended: list[int]
     """Places of the statements whose result says more than extensions do."""
@@ -224,6 +226,7 @@ def _parts(statements: list[Statement]) -> _Parts:
         verbs=[s.verb.id for s in statements],
         targets=[s.object for s in statements],
         results=results,
+        extensions=[r.extensions for r in results],
         contexts=[s.context for s in statements],
         ended=[
             place
@@ -355,7 +358,7 @@ class _ResultColumns(TypedDict, total=False):
 def _results(parts: _Parts) -> _ResultColumns:
     """Return the columns that any result fills."""
     columns: _ResultColumns = {}
-    progress = [result.extensions.progress for result in parts.results]
+    progress = [one.progress for one in parts.extensions]
     if progress.count(None) != len(progress):
         columns["progress"] = _numbers(progress)
     if parts.ended:

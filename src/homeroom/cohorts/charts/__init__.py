@@ -16,12 +16,23 @@ from homeroom.cohorts.answers import (
     Answer,
     CohortAnswer,
     CourseReportAnswer,
+    FunnelAnswer,
     LifecycleAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, belonging, course_report, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import (
+    active,
+    belonging,
+    course_report,
+    funnel,
+    heatmap,
+    lifecycle,
+    paths,
+    stickiness,
+)
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -86,4 +97,6 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     CohortAnswer: belonging.size_figure,
     CourseReportAnswer: course_report.figure,
     OverlapAnswer: belonging.overlap_figure,
+    FunnelAnswer: funnel.figure,
+    PathsAnswer: paths.figure,
 }

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer
+from homeroom.cohorts.charts.behaviour_words import describe_funnel, describe_paths
 from homeroom.cohorts.questions import Condition, Question, Retention
 from homeroom.cohorts.questions.rule_words import in_words
 
@@ -42,6 +43,8 @@ _TITLES = {
     "overlap": "Overlap of cohorts",
     "learner": "Cohorts of one learner",
     "report": "Course report",
+    "funnel": "Funnel",
+    "paths": "Paths",
 }
 _SUMMARIES = {
     "lifecycle": "New: first activity ever. Returning: also active the {unit} before. Resurrecting: back after one "
@@ -164,5 +167,7 @@ _TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
     "retention": _retention,
     "members": _definition,
     "cohort": _definition,
+    "funnel": describe_funnel,
+    "paths": describe_paths,
 }
 """What depends on more of the question than its period."""
