@@ -40,7 +40,10 @@ NUMBERS = st.integers(0, 3).flatmap(
 def test_keys_are_found_by_both_halves(known, asked):
     ordered = sorted(known)
     found = find_sorted(*halves(ordered), *halves(asked))
-    assert found.tolist() == [ordered.index(key) if key in known else -1 for key in asked]
+    assert found.tolist() == [
+        ordered.index(key) if key in known else -1 - sum(other < key for other in known)
+        for key in asked
+    ]
     distinct = distinct_keys([halves(asked), halves(ordered)])
     assert list(map(whole, *(half.tolist() for half in distinct))) == sorted({*asked, *known})
 
@@ -51,6 +54,19 @@ def test_keys_get_the_names_that_they_go_under(names, asked):
     renamed = Renamed(*halves(ordered), *halves([names[key] for key in ordered]))
     found = renamed.apply(*halves(asked))
     assert list(map(whole, *(half.tolist() for half in found))) == [names.get(k, k) for k in asked]
+
+
+@given(st.dictionaries(NUMBERS, NUMBERS), st.frozensets(NUMBERS), st.dictionaries(NUMBERS, NUMBERS))
+def test_names_change_for_some_keys_and_stay_for_the_others(names, keys, later):
+    ordered = sorted(names)
+    renamed = Renamed(*halves(ordered), *halves([names[key] for key in ordered]))
+    changed = renamed.changed(sorted(keys), later)
+    expected = {key: name for key, name in names.items() if key not in keys}
+    expected |= {key: later[key] for key in keys if key in later}
+    found = list(map(whole, changed.from_hi.tolist(), changed.from_lo.tolist()))
+    assert found == sorted(expected)
+    under = map(whole, changed.to_hi.tolist(), changed.to_lo.tolist())
+    assert dict(zip(found, under, strict=True)) == expected
 
 
 def test_events_are_found_by_id_and_by_learner(rng):
