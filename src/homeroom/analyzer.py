@@ -31,6 +31,7 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     CourseReportAnswer,
     FunnelAnswer,
@@ -253,6 +254,10 @@ class Dataset:
     def report(self, **fields: Any) -> CourseReportAnswer:  # noqa: ANN401 - the fields of `CourseReport`
         """Answer a `CourseReport` question given by its fields (``course`` names one course run, or lists several)."""
         return cast("CourseReportAnswer", self._ask("report", fields))
+
+    def at_risk(self, **fields: Any) -> AtRiskAnswer:  # noqa: ANN401 - the fields of `AtRisk`
+        """Answer an `AtRisk` question given by its fields."""
+        return cast("AtRiskAnswer", self._ask("at-risk", fields))
 
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
         if isinstance(fields.get("definitions"), str | os.PathLike):

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from homeroom import limits
 from tests.cohorts.engine import misses, needs_reading, read
 from tests.oracle import Event, instant_ms, table
+from tests.oracle.compare import differences
 from tests.oracle.draw_behaviour import funnels, lines
+from tests.vectors import Vector, expected, vectors
 
 pytestmark = needs_reading
 
@@ -42,3 +44,9 @@ def test_a_funnel_is_what_every_chain_tried_gives(order, data, events):
     for _ in range(4):
         question = data.draw(funnels(order))
         assert misses(dataset, events, question, "UTC") == []
+
+
+@pytest.mark.parametrize("vector", vectors("funnel", "paths"), ids=str)
+def test_what_was_worked_out_by_hand(vector: Vector):
+    found = read(vector.events, vector.zone).ask(vector.question).to_json()
+    assert differences(expected(vector, []), found) == []

@@ -17,6 +17,7 @@ from homeroom.cli.asking import (
     overlap_options,
     retention_options,
     size_options,
+    suppress_option,
     view_options,
 )
 from homeroom.cli.behaviour_options import funnel_options, paths_options
@@ -27,6 +28,7 @@ from homeroom.cli.reading import (
     read_options,
     scan_option,
 )
+from homeroom.cli.risk_options import risk_options
 
 if TYPE_CHECKING:
     from homeroom.analyzer import Dataset
@@ -49,6 +51,7 @@ _ABOUT: Final = {
     "overlap": "How many learners cohorts share: two by two, and by the exact set of cohorts.",
     "learner": "Which cohorts one learner is in, and the reason for each.",
     "report": "How a course run is doing: enrolments, engagement, videos, problems, discussion, grades.",
+    "at-risk": "Who is enrolled, was active, has gone quiet and has not passed, with the reason for each.",
     "all": "Every question of a --question file, of whatever kinds.",
 }
 _SHORT: Final = {
@@ -63,6 +66,7 @@ _SHORT: Final = {
     "overlap": "How many learners cohorts share.",
     "learner": "The cohorts of one learner, with reasons.",
     "report": "How a course run is doing, part by part.",
+    "at-risk": "Enrolments at risk, by course run and one by one.",
     "all": "Every question of a --question file.",
 }
 
@@ -87,6 +91,7 @@ _OPTIONS: Final[Mapping[str, tuple[Option, ...]]] = {
     "overlap": (overlap_options, cohort_options),
     "learner": (learner_options, cohort_options),
     "report": (course_option, view_options),
+    "at-risk": (risk_options, suppress_option, view_options),
     "all": (view_options,),
 }
 """The flags of each kind, beside those that say what to read and where to write."""
@@ -128,7 +133,7 @@ def asked(
 def _answer(kind: str, flags: dict[str, Any]) -> int:
     outputs = Outputs(flags["json_target"], flags["csv_target"], flags["parquet_target"])
     names = flags["names"]
-    if kind == "members" and flags["data"] is not None:
+    if kind in ("members", "at-risk") and flags["data"] is not None:
         flags = {**flags, "names": None}  # a load has written them; here they are read
     reading, questions, data, seconds = asked(kind, flags)
     answers = [_named(data.ask(question), names) for question in questions]
@@ -141,11 +146,11 @@ def _answer(kind: str, flags: dict[str, Any]) -> int:
 
 
 def _named(answer: "Answer", names: str | None) -> "Answer":
-    """Put accounts beside the members of a cohort, where a file of names was given."""
+    """Put accounts beside pseudonyms, where a file of names was given."""
     from homeroom.adapters.names import read_names
-    from homeroom.cohorts.answers import MembersAnswer
+    from homeroom.cohorts.answers import AtRiskAnswer, MembersAnswer
 
-    if names is None or not isinstance(answer, MembersAnswer):
+    if names is None or not isinstance(answer, MembersAnswer | AtRiskAnswer):
         return answer
     return answer.named(read_names(Path(names)))
 

@@ -155,5 +155,5 @@ def _open_note(question: Funnel, is_open: int) -> tuple[str, ...]:
     one = "attempt" if question.count == "every" else "learner"
     who = f"1 {one}" if is_open == 1 else f"{is_open:,} {one}s"
     return (
-        f"{who} could still go further: the {span_words(question.within_ms)} from the first step on are not over",
+        f"{who} could still go further: the time of {span_words(question.within_ms)} is not over",
     )

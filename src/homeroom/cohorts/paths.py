@@ -71,7 +71,12 @@ def answer_paths(context: Context, question: Paths, selection: Selection) -> Pat
     paths = sum(len(one.lengths) for one in written)
     is_open = sum(one.open for one in written) if question.within_ms is not None else 0
     said = context.said(question, context.periods(question, "month"), "history", selection, anchor)
-    notes = said["notes"] + _open_note(is_open) + _joined_note(question, steps)
+    notes = (
+        *said["notes"],
+        *(() if values else (f"no event has a {question.by}, so there is nothing to tell apart",)),
+        *_open_note(is_open),
+        *_joined_note(question, steps),
+    )
     return PathsAnswer(
         **{**said, "periods": (), "notes": notes},
         paths=paths,

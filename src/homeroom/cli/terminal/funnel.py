@@ -72,7 +72,11 @@ def _shares(answer: FunnelAnswer, i: int) -> str:
     if not i:
         return " " * (6 + 2 + 8 + 2 + _TIME_WIDTH)
     from_first, from_previous = answer.conversion
-    before, first = (f"{percent(float(share[i]))}%" for share in (from_previous, from_first))
+    before, first = (_percent(float(share[i])) for share in (from_previous, from_first))
     return (
         f"{before:>6}  {first:>8}  {took(float(answer.from_previous.median_s[i])):>{_TIME_WIDTH}}"
     )
+
+
+def _percent(share: float) -> str:
+    return "\u2013" if share != share else f"{percent(share)}%"  # noqa: PLR0124 - NaN alone is not itself

@@ -41,7 +41,7 @@ def answer_at_risk(context: Context, question: AtRisk, selection: Selection) -> 
         "history" if from_history else "columns",
         selection,
     )
-    notes = (*said["notes"], *notes_of(asked, int(current.sum()), int(unsaid.sum())))
+    notes = (*said["notes"], *notes_of(asked, current, int(unsaid.sum())))
     return AtRiskAnswer(
         **{**said, "notes": notes, "periods": () if trend is None else trend.labels},
         date=date_of(asked.day).isoformat(),

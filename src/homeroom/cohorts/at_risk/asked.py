@@ -1,11 +1,13 @@
 """The enrolments that are asked about, and the columns that say of them what is asked."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from homeroom.cohorts.activity import partition_mask
+from homeroom.cohorts.answers.answer import Counts
 from homeroom.cohorts.answers.risk import Known
 from homeroom.cohorts.context import Context
 from homeroom.cohorts.course_time import refolded
@@ -152,6 +154,23 @@ class Asked:
             return sealed(first)
 
         return part.derived("beyond days", tracks, found)
+
+    def newest_by_course(self) -> Counts:
+        """Return by course the last day up to the day on which anybody was active in it, int64, -1 for never."""
+        newest = np.full(self.course_count, -1, np.int64)
+        day = int(NO_DAY) if self.is_newest else self.day
+        for number in self.numbers:
+            make = partial(self._newest_in, number)
+            part = self.active.partitions[number]
+            found = part.derived("newest by course", (day, self.course_count), make)
+            newest = np.maximum(newest, found)
+        return newest
+
+    def _newest_in(self, number: int) -> Counts:
+        part, last = self.active.partitions[number], self.last_days(number)
+        newest = np.full(self.course_count, -1, np.int64)
+        np.maximum.at(newest, part.codes[COURSE][: part.rows], np.where(last == NO_DAY, -1, last))
+        return sealed(newest)
 
     def chosen(self, number: int) -> Int8s:
         """Return -1 for the rows whose learners are asked about, 0 for others; empty: all are."""

@@ -18,6 +18,10 @@ from homeroom.state.zones import date_of
 
 __all__ = ["Told", "notes_of", "told_trend"]
 
+STILL_DAYS = 28
+"""So long without anybody's activity, a course run has perhaps ended."""
+NAMES_MAX = 5
+
 
 @dataclass(frozen=True)
 class Told:
@@ -84,7 +88,7 @@ def told_trend(asked: Asked, trend: Trend, order: Sequence[Int64s]) -> RiskTrend
     )
 
 
-def notes_of(asked: Asked, current: int, unsaid: int) -> tuple[str, ...]:
+def notes_of(asked: Asked, current: Counts, unsaid: int) -> tuple[str, ...]:
     """Say which conditions the data cannot answer, and what that does to the numbers."""
     question, known, notes = asked.question, asked.known, []
     if not known.enrolments:
@@ -93,8 +97,8 @@ def notes_of(asked: Asked, current: int, unsaid: int) -> tuple[str, ...]:
         )
     elif unsaid:
         notes.append(
-            f"of {unsaid:,} of the {current:,} current enrolments no event says that they were made; they count from "
-            f"their first activity beyond the front page"
+            f"of {unsaid:,} of the {int(current.sum()):,} current enrolments no event says that they were made; they "
+            f"count from their first activity beyond the front page"
         )
     if question.beyond and not known.tracks:
         notes.append(
@@ -106,7 +110,26 @@ def notes_of(asked: Asked, current: int, unsaid: int) -> tuple[str, ...]:
     if not known.completions and "completed" in question.unless:
         notes.append("no event says who completed: those who did are among those at risk")
     names = asked.state.dictionaries.course.values
+    still = [names[code] for code in _still_runs(asked, current)]
+    if still:
+        notes.append(
+            f"nobody has been active for {STILL_DAYS} days or more in {_some(still)}: if a run has ended, say so in a "
+            f"calendar of definitions (end)"
+        )
     ended = [names[i] for i in np.flatnonzero((asked.until > -EVER) & (asked.until <= asked.day))]
     if ended:
-        notes.append(f"ended by then, and left out: {', '.join(sorted(ended))}")
+        notes.append(f"ended by then, and left out: {_some(ended)}")
     return tuple(notes)
+
+
+def _still_runs(asked: Asked, current: Counts) -> Int64s:
+    """Return the course runs with current enrolments in which nobody at all has been active for long."""
+    newest = asked.newest_by_course()
+    return np.flatnonzero((current > 0) & (newest <= asked.day - STILL_DAYS))
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return some names, and how many more there are."""
+    shown = sorted(names)[:NAMES_MAX]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

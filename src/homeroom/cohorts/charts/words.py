@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer
 from homeroom.cohorts.charts.behaviour_words import describe_funnel, describe_paths
-from homeroom.cohorts.questions import Condition, Question, Retention
+from homeroom.cohorts.questions import Condition, Question, Retention, risk_words
 from homeroom.cohorts.questions.rule_words import in_words
 
 __all__ = [
@@ -45,6 +45,7 @@ _TITLES = {
     "report": "Course report",
     "funnel": "Funnel",
     "paths": "Paths",
+    "at-risk": "Enrolments at risk",
 }
 _SUMMARIES = {
     "lifecycle": "New: first activity ever. Returning: also active the {unit} before. Resurrecting: back after one "
@@ -169,5 +170,6 @@ _TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
     "cohort": _definition,
     "funnel": describe_funnel,
     "paths": describe_paths,
+    "at-risk": risk_words.in_words,
 }
 """What depends on more of the question than its period."""

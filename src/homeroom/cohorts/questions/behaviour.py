@@ -44,7 +44,7 @@ _BETWEEN = re.compile(r"\s*(\d{1,3})\s*[-\u2013]\s*(\d{1,3})\s*:\s+(.+)", re.DOT
 _SPAN = re.compile(r"\s*(\d{1,6})\s*(second|minute|hour|day|week)s?\s*", re.IGNORECASE)
 
 
-class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One step of a funnel: the conditions that its event meets (none: any event), and what it is called."""
 
     where: tuple[Condition, ...]
@@ -56,7 +56,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.name or _written(self.where)
 
 
-class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A kind of event that ends a chain, by its conditions.
 
     ``between`` = (first, last), steps counted from 1: it ends chains that have taken step ``first`` and not yet step
