@@ -152,7 +152,7 @@ def _retention(answer: RetentionAnswer) -> Iterator[Finding]:
 
 
 def _at_risk(answer: AtRiskAnswer) -> Iterator[Finding]:
-    """Say of all course runs together, and of each, if more or fewer enrolments are at risk than in the weeks before."""
+    """Say of all course runs together, and of each, if other numbers are at risk than in the weeks before."""
     trend = answer.trend
     if trend is None:
         return

@@ -68,7 +68,7 @@ def unit(question: Question) -> str:
 def heading(answer: Answer) -> str:
     """Return the title of an answer."""
     title = _TITLES[answer.question.name].format(unit=unit(answer.question))
-    courses = getattr(answer.question, "course", ())
+    courses: tuple[str, ...] = getattr(answer.question, "course", ())
     if len(courses) == 1:
         title += f": {courses[0]}"
     parted_by, cohort = answer.question.parted_by, answer.question.cohort
