@@ -320,7 +320,7 @@ def listed_accounts(answer: AtRiskAnswer) -> list[str]:
 
 
 def test_what_the_data_lack_is_said():
-    bare = asked([at("03-01", track="navigation"), TODAY])
+    bare = asked([at("03-10", track="navigation"), TODAY])
     assert (bare.current, bare.at_risk) == (1, 1)
     assert [note.split(":")[0] for note in bare.notes] == [
         "no event says who enrolled or left",
@@ -328,12 +328,19 @@ def test_what_the_data_lack_is_said():
         "no event says who passed or failed",
         "no event says who completed",
     ]
-    said = [at("03-01", "b", standing=s) for s in ("enrolled", "passed", "completed")]
-    whole = asked([at("03-01"), *said, TODAY])
+    said = [at("03-10", "b", standing=s) for s in ("enrolled", "passed", "completed")]
+    whole = asked([at("03-10"), *said, TODAY])
     assert whole.notes == (
         "of 1 of the 2 current enrolments no event says that they were made; they count from their first activity "
         "beyond the front page",
     )
+
+
+def test_a_course_run_that_has_perhaps_ended_is_named():
+    for last, is_still in (("03-03", True), ("03-04", False)):
+        notes = asked([at(last), at("03-20", course="biology"), TODAY]).notes
+        named = [note for note in notes if note.startswith("nobody has been active for 28 days")]
+        assert ["or more in algebra: if" in note for note in named] == [True] * is_still
 
 
 def test_cohorts_attributes_and_parts():

@@ -229,6 +229,7 @@ def test_joined_batches_hold_the_events_of_all_and_absent_columns_stay_absent():
     assert len(joined) == 45
     assert np.isnan(joined.score[:5]).all()
     assert (joined.duration_ms[:5] == -1).all()
+    assert np.isnan(joined.position_s[:5]).all()
     assert joined.position_from_s is None
     assert (joined.attributes["country"][:5] == -1).all()
     whole = batch_of(plain + rich, state.dictionaries)

@@ -22,6 +22,7 @@ from homeroom.cohorts.questions.rule_words import span_words
 from homeroom.cohorts.timelines import Timeline, Timelines
 from homeroom.events.model import Int64s, UInt8s
 from homeroom.events.texts import sealed
+from homeroom.state.running import Run
 from homeroom.state.zones import day_of_date, day_start_ms
 
 __all__ = ["answer_funnel", "shown_span"]
@@ -29,18 +30,21 @@ __all__ = ["answer_funnel", "shown_span"]
 _FIRST_MS: Final = -(1 << 62)
 _LAST_MS: Final = 1 << 62
 """Before and after everything, with room to add a window to."""
+_EDGES_MS: Final = sealed(np.array(SPAN_EDGES_MS, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     """Attempts: steps taken, whether each could go on, and ms from the first step to each other one, -1 if not taken.
 
-    Attempts that took one step alone have no row of times.
+    Attempts that took one step alone have no row of times. ``bins``, int64 of shape (2, steps - 1, edges), counts the
+    times from the first step, and from the one before.
     """
 
     levels: UInt8s
     is_open: UInt8s
     took_ms: Int64s
+    bins: Int64s
 
 
 def answer_funnel(context: Context, question: Funnel, selection: Selection) -> FunnelAnswer:
@@ -56,8 +60,7 @@ def answer_funnel(context: Context, question: Funnel, selection: Selection) -> F
 
     context.state.run([partial(work, number) for number in range(len(blocks))])
     all_found = _joined([one for one in found if one is not None], len(question.steps))
-    took_ms = all_found.took_ms
-    before_ms = np.concatenate([np.zeros((len(took_ms), 1), np.int64), took_ms[:, :-1]], axis=1)
+    from_first, from_previous = _times(all_found, context.state.run)
     levels = np.bincount(all_found.levels, minlength=len(question.steps) + 1)[1:]
     is_open = int(all_found.is_open.sum())
     said = context.said(question, context.periods(question, "month"), "history", *kinds)
@@ -66,8 +69,8 @@ def answer_funnel(context: Context, question: Funnel, selection: Selection) -> F
         labels=_labels(question),
         counts=np.cumsum(levels[::-1])[::-1].astype(np.int64),
         open=is_open,
-        from_first=_times(took_ms, took_ms),
-        from_previous=_times(took_ms, took_ms - before_ms),
+        from_first=from_first,
+        from_previous=from_previous,
     )
 
 
@@ -106,8 +109,11 @@ def _follow(context: Context, question: Funnel, timeline: Timeline) -> _Found:
             used = kernels.best_chains(line, rules, way, span, room)
         else:
             used = kernels.chains_by_attempt(line, rules, way, span, room, attempts_max)
-    levels, is_open, took_ms = room[0][:used], room[1][:used], room[2][:used]
-    return _Found(levels.copy(), is_open.copy(), took_ms[levels > 1])
+    levels, is_open = room[0][:used].copy(), room[1][:used].copy()
+    took_ms = room[2][:used][levels > 1]
+    bins = np.zeros((2, steps - 1, len(_EDGES_MS)), np.int64)
+    kernels.count_spans(sealed(took_ms), _EDGES_MS, bins)
+    return _Found(levels, is_open, took_ms, bins)
 
 
 def _ends(question: Funnel) -> Any:  # noqa: ANN401 - uint32, as the kernel takes it
@@ -126,19 +132,32 @@ def _joined(found: Sequence[_Found], steps: int) -> _Found:
         np.concatenate([np.empty(0, np.uint8), *(one.levels for one in found)]),
         np.concatenate([np.empty(0, np.uint8), *(one.is_open for one in found)]),
         np.concatenate([no_times, *(one.took_ms for one in found)]),
+        np.add.reduce(
+            [np.zeros((2, steps - 1, len(_EDGES_MS)), np.int64), *(one.bins for one in found)]
+        ),
     )
 
 
-def _times(took_ms: Int64s, spans_ms: Int64s) -> Times:
-    """Sum up the times to each step, for those who took it; ``spans_ms`` are the times to sum up."""
-    edges = np.array(SPAN_EDGES_MS, np.int64)
-    medians, bins = [np.nan], [np.zeros(len(edges), np.int64)]
-    for step in range(took_ms.shape[1]):
-        known = spans_ms[took_ms[:, step] >= 0, step]
-        medians.append(float(np.median(known)) / 1_000 if len(known) else np.nan)
-        places = np.searchsorted(edges, known, side="right") - 1
-        bins.append(np.bincount(places, minlength=len(edges)))
-    return Times(np.array(medians), np.stack(bins).astype(np.int64))
+def _times(found: _Found, run: Run) -> tuple[Times, Times]:
+    """Sum up the times from the first step, and from the one before."""
+    steps = found.took_ms.shape[1]
+    medians = np.full((2, steps + 1), np.nan)
+
+    def work(step: int) -> None:
+        took = found.took_ms[:, step]
+        there = took >= 0
+        took = took[there]
+        if len(took):
+            before = found.took_ms[there, step - 1] if step else 0
+            medians[:, step + 1] = np.median(took), np.median(took - before)
+
+    run([partial(work, step) for step in range(steps)])
+    first_step = np.zeros((1, len(_EDGES_MS)), np.int64)
+    times = (
+        Times(median / 1_000, np.concatenate([first_step, bins]))
+        for median, bins in zip(medians, found.bins, strict=True)
+    )
+    return next(times), next(times)
 
 
 def _labels(question: Funnel) -> tuple[str, ...]:

@@ -81,11 +81,9 @@ class Timelines:
 
     def block(self, start: int, end: int) -> Timeline:
         """Return the timeline of the learners ``start:end``."""
-        pieces = [
-            (piece, marks)
-            for piece in _pieces(self._state, self._roster, start, end)
-            for marks in (self._marked(piece, start),)
-        ]
+        pieces = [(piece, self._marked(piece, start)) for piece in self._pieces(start, end)]
+        # However they were decoded, segments are placed as they came: that is mostly the order of time.
+        pieces.sort(key=lambda placed: placed[0].number)
         counts = np.zeros(end - start, np.int64)
         for piece, marks in pieces:
             kernels.count_marked(piece.offsets, piece.rows, marks, counts)
@@ -101,6 +99,16 @@ class Timelines:
                 )
         kernels.put_in_order(sealed(offsets), *line)
         return Timeline(sealed(offsets), sealed(line[0]), sealed(line[1]))
+
+    def _pieces(self, start: int, end: int) -> Iterator["_Piece"]:
+        """Give the pieces of a block; neighbours begin at different ends, so that two threads do not wait for one."""
+        parts = list(enumerate(zip(self._state.segments, self._roster.rows, strict=True)))
+        for number, (segment, rows) in reversed(parts) if start // BLOCK_ROWS % 2 else parts:
+            # Of the type of the rows: of another, NumPy would copy all of them each time.
+            first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
+            if first < last:
+                own = sealed(rows[first:last] - np.int32(start))
+                yield _Piece(number, segment, slice(first, last), own)
 
     def _marked(self, piece: "_Piece", start: int) -> Marks:
         """Return the kinds of each event of a piece."""
@@ -125,7 +133,8 @@ class Timelines:
 class _Piece:
     """The events of some learners of a block in one segment."""
 
-    def __init__(self, segment: Segment, subjects: slice, rows: Int32s) -> None:
+    def __init__(self, number: int, segment: Segment, subjects: slice, rows: Int32s) -> None:
+        self.number = number
         offsets = segment.offsets[subjects.start : subjects.stop + 1]
         self.segment = segment
         self.first, self.end = int(offsets[0]), int(offsets[-1])
@@ -143,16 +152,6 @@ class _Piece:
     def codes(self, name: str) -> Int32s:
         """Return a column as codes, int32."""
         return sealed(self.column(name).astype(np.int32, copy=False))
-
-
-def _pieces(state: State, roster: Roster, start: int, end: int) -> Iterator[_Piece]:
-    """Give the pieces of a block; neighbours begin at different ends, so that two threads do not wait for one."""
-    parts = list(zip(state.segments, roster.rows, strict=True))
-    for segment, rows in reversed(parts) if start // BLOCK_ROWS % 2 else parts:
-        # Of the type of the rows: of another, NumPy would copy all of them each time.
-        first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
-        if first < last:
-            yield _Piece(segment, slice(first, last), sealed(rows[first:last] - np.int32(start)))
 
 
 def _column_tests(kinds: Sequence[Selection]) -> dict[str, Marks]:

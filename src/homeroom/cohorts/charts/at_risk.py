@@ -64,7 +64,7 @@ def figure(answer: AtRiskAnswer, width: float) -> Figure:
         return assemble([panel], head, width, Panel(width, 0, ""))
     bars = _bars(groups, width)
     lines = _lines(answer)
-    notes = [f"Across: share of current enrolments at risk on {answer.date}."]
+    notes = [f"Bars: share of current enrolments at risk on {answer.date}."]
     if len(groups) > BARS_MAX:
         notes.append(
             f"The {BARS_MAX} of {len(groups):,} with most at risk are drawn; the numbers hold all."

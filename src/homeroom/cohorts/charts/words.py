@@ -68,6 +68,9 @@ def unit(question: Question) -> str:
 def heading(answer: Answer) -> str:
     """Return the title of an answer."""
     title = _TITLES[answer.question.name].format(unit=unit(answer.question))
+    courses: tuple[str, ...] = getattr(answer.question, "course", ())
+    if len(courses) == 1:
+        title += f": {courses[0]}"
     parted_by, cohort = answer.question.parted_by, answer.question.cohort
     of = "" if cohort is None else f" of the cohort {cohort}"
     return f"{title}{of}, by {parted_by}" if parted_by else f"{title}{of}"

@@ -15,7 +15,7 @@ first step often; and those are the ones that have many events.
 import numba
 import numpy as np
 
-__all__ = ["any_attempts", "best_any", "best_chains", "chains_by_attempt"]
+__all__ = ["any_attempts", "best_any", "best_chains", "chains_by_attempt", "count_spans"]
 
 NEVER = np.iinfo(np.int64).min
 
@@ -303,3 +303,29 @@ def _write_any(level, rules, begun_ms, as_of_ms, found, used):
     found[1][used] = level < steps and begun_ms > as_of_ms - within_ms
     found[2][used, level - 1 :] = -1
     return used + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def count_spans(took, edges_ms, bins):
+    """Add times to bins that begin at ``edges_ms``, the first of them 0.
+
+    ``took`` is as in `best_chains`; ``bins``, int64 of shape (2, steps - 1, edges), counts times from the first step,
+    and from the one before.
+    """
+    for row in range(len(took)):
+        before_ms = np.int64(0)
+        for step in range(took.shape[1]):
+            since_ms = took[row, step]
+            if since_ms < 0:
+                break
+            bins[0, step, _bin(since_ms, edges_ms)] += 1
+            bins[1, step, _bin(since_ms - before_ms, edges_ms)] += 1
+            before_ms = since_ms
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _bin(span_ms, edges_ms):
+    place = len(edges_ms) - 1
+    while span_ms < edges_ms[place]:
+        place -= 1
+    return place
