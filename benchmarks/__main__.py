@@ -21,6 +21,7 @@ NAMES = (
     "statements",
     "scan",
     "history",
+    "funnels",
     "scaling",
     "startup",
 )
