@@ -284,6 +284,18 @@ def _course_report(result: Result) -> Rows:
         )
 
 
+def _funnels(result: Result) -> Rows:
+    names = {"funnel": "funnel of five steps", "paths": "paths after a registration"}
+    for question in result["questions"]:
+        ratios = f"{question['ratio']} / {question['ratio_again']}"
+        for found in ({"peer": "homeroom"} | question["ours"], *question["peers"]):
+            first, again = f"{found['first_s']:.2f} s", f"{found['again_s']:.2f} s"
+            said = ratios if found["peer"] == "homeroom" else ""
+            used = f"{found['processor_s']:.2f} s"
+            peak = f"{found['peak_bytes'] / 1e6:,.0f} MB"
+            yield names[question["question"]], found["peer"], first, again, used, peak, said
+
+
 def _scaling(result: Result) -> Rows:
     for size in result["sizes"]:
         fold = f"{size['fold_events_per_second'] / 1e6:.1f} M"
@@ -336,6 +348,18 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
             "ratio, first / again / held",
         ),
         _course_report,
+    ),
+    "funnels": (
+        (
+            "question",
+            "who",
+            "first answer",
+            "again",
+            "processors, again",
+            "peak memory",
+            "ratio, first / again",
+        ),
+        _funnels,
     ),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
