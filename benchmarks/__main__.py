@@ -17,6 +17,7 @@ NAMES = (
     "triangle",
     "recurring",
     "cohorts",
+    "at_risk",
     "fold",
     "statements",
     "scan",
@@ -24,6 +25,7 @@ NAMES = (
     "course_report",
     "scaling",
     "startup",
+    "past",
 )
 
 
