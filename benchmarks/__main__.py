@@ -22,8 +22,11 @@ NAMES = (
     "statements",
     "scan",
     "history",
+    "course_report",
+    "funnels",
     "scaling",
     "startup",
+    "past",
 )
 
 

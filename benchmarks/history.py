@@ -1,10 +1,12 @@
 """Questions that only history can answer, over a loaded directory, against DuckDB over the same events.
 
-Two questions: weekly first-time retention of those who began by one verb and came back by another; and by how many
-different hours of one week learners were active. Both read 100 million events at full size. Each answer is asked for
+Four questions: weekly first-time retention of those who began by one verb and came back by another; by how many
+different hours of one week learners were active; and the sizes of two cohorts, one that counts events in four weeks and
+one that asks for two verbs in sequence within a day. All read 100 million events at full size. Each answer is asked for
 in a fresh process, from its first import on, with files in the page cache, and once more in the same process, when
 columns are decoded already. DuckDB answers from its own table (made from the generated log and not from our files:
-learners as numbers, verbs as an enumeration, sorted by learner and time) and from the Parquet files of our history.
+without repeats, learners as numbers, verbs as an enumeration, sorted by learner and time) and from the Parquet files
+of our history.
 Its SQL is the quickest of several tries: one pass with bit masks, as there are at most 64 weeks.
 
 Logs, directory and table are made once under ``--workdir`` and kept; each step leaves a mark when it is whole, so
@@ -18,9 +20,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.alone import peak_bytes, run_alone
 
@@ -29,7 +31,10 @@ __all__ = ["add_arguments", "ask_duckdb", "ask_ours", "measure", "prepare", "sho
 _VERBS = ("played", "answered")
 _DAYS = 180
 _WEEK = ("2025-03-10", "2025-03-16")
+_WEEKS = ("2025-03-03", "2025-03-30")
+_COUNT = 5
 _COURSES = 12
+_QUESTIONS = ("retention", "hours", "counted", "sequence")
 _ORIGINS = ("table", "our parquet")
 
 
@@ -39,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learners", type=int, default=None, help="default: a twentieth of events")
     parser.add_argument("--runs", type=int, default=3, help="processes a question")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--questions", nargs="+", choices=_QUESTIONS, default=list(_QUESTIONS))
     parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
 
 
@@ -48,7 +54,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     folder = options.workdir / "history" / f"{options.events}-{learners}"
     prepared = prepare(folder, options.events, learners)
     questions = [
-        _question(name, folder, options.runs, options.threads) for name in ("retention", "hours")
+        _question(name, folder, options.runs, options.threads) for name in options.questions
     ]
     return {
         "events": options.events,
@@ -107,7 +113,8 @@ def _fill_table(path: Path, log: Path) -> None:
         )
         con.execute(
             f"""create table events as select learner, time::timestamp as time, verb::verb as verb
-            from {source} join people using (issuer, account) order by learner, time"""
+            from (select distinct * from {source}) join people using (issuer, account)
+            order by learner, time"""
         )
         con.execute("drop table people; checkpoint")
 
@@ -169,6 +176,10 @@ def ask_ours(asked: dict[str, Any]) -> dict[str, Any]:
             entry, returning = (f"verb={verb}" for verb in _VERBS)
             found = data.retention(interval="week", entry=[entry], returning=[returning])
             return found.counts.clip(0).tolist(), found.answered_from
+        if asked["question"] in _RULES:
+            ends = {"from_": _WEEKS[1], "to": _WEEKS[1], "interval": "day"}
+            size = data.cohort(cohort=_RULES[asked["question"]], **ends)
+            return [size.sizes.tolist()], size.answered_from
         first, last = _WEEK
         hours = data.stickiness(interval="hour", from_=first, to=last)
         return [hours.learners.tolist()], hours.answered_from
@@ -199,12 +210,14 @@ def ask_duckdb(asked: dict[str, Any]) -> dict[str, Any]:
     source, time_column = "events", "time"
     if asked["origin"] == "our parquet":
         source, time_column = f"read_parquet('{folder}/data/history/*.parquet')", "time::timestamp"
-    sql = {"retention": _retention_sql, "hours": _hours_sql}[asked["question"]](source, time_column)
+    sql = _SQL[asked["question"]](source, time_column)
 
     def answer() -> list[list[int]]:
         rows = con.execute(sql).fetchall()
         if asked["question"] == "retention":
             return [[int(n) for n in row[1:]] for row in rows]
+        if asked["question"] in _RULES:
+            return [[int(rows[0][0])]]
         found = [0] * (max((hours for hours, _ in rows), default=0))
         for hours, learners in rows:
             found[hours - 1] = learners
@@ -252,6 +265,48 @@ def _hours_sql(source: str, time_column: str) -> str:
                 and {time_column} < timestamp '{last}' + interval 1 day
             group by learner
         ) group by hours order by hours"""
+
+
+def _counted_sql(source: str, time_column: str) -> str:
+    """Return how many learners did one verb so often in four weeks."""
+    first, last = _WEEKS
+    return f"""
+        select count(*) from (
+            select learner from {source} where verb like '%/{_VERBS[1]}'
+                and {time_column} >= timestamp '{first}'
+                and {time_column} < timestamp '{last}' + interval 1 day
+            group by learner having count(*) >= {_COUNT}
+        )"""
+
+
+def _sequence_sql(source: str, time_column: str) -> str:
+    """Return how many learners did one verb and within a day another: by the last of the first before each second."""
+    first, second = (f"verb like '%/{verb}'" for verb in _VERBS)
+    return f"""
+        select count(distinct learner) from (
+            select learner, {second} as is_second, {time_column} as moment,
+                max({time_column}) filter (where {first}) over (
+                    partition by learner order by {time_column} range between unbounded preceding and current row
+                ) as last_first
+            from {source} where ({first} or {second})
+                and {time_column} < timestamp '{_WEEKS[1]}' + interval 1 day
+        ) where is_second and moment - last_first <= interval 1 day"""
+
+
+_SQL: Final[Mapping[str, Callable[[str, str], str]]] = {
+    "retention": _retention_sql,
+    "hours": _hours_sql,
+    "counted": _counted_sql,
+    "sequence": _sequence_sql,
+}
+_RULES: Final[Mapping[str, dict[str, Any]]] = {
+    "counted": {
+        "did": f"verb={_VERBS[1]}",
+        "at_least": _COUNT,
+        "within": dict(zip(("from", "to"), _WEEKS, strict=True)),
+    },
+    "sequence": {"sequence": [f"verb={verb}" for verb in _VERBS], "in": "1d"},
+}
 
 
 def show(result: dict[str, Any]) -> None:

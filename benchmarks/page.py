@@ -268,6 +268,34 @@ def _history(result: Result) -> Rows:
             yield names[question["question"]], who, first, again, peak, said
 
 
+def _course_report(result: Result) -> Rows:
+    held = f"{result['ours']['held_s']:.2f} s"
+    ratios = f"{result['ratio']} / {result['ratio_again']} / {result['ratio_held']}"
+    ours = {"peer": "homeroom", "origin": "data directory"} | result["ours"]
+    for found in (ours, *result["peers"]):
+        is_ours = found is ours
+        yield (
+            f"{found['peer']}, {found['origin']}",
+            f"{found['first_s']:.2f} s",
+            f"{found['again_s']:.2f} s",
+            held if is_ours else "",
+            f"{found['peak_bytes'] / 1e6:,.0f} MB",
+            ratios if is_ours else "",
+        )
+
+
+def _funnels(result: Result) -> Rows:
+    names = {"funnel": "funnel of five steps", "paths": "paths after a registration"}
+    for question in result["questions"]:
+        ratios = f"{question['ratio']} / {question['ratio_again']}"
+        for found in ({"peer": "homeroom"} | question["ours"], *question["peers"]):
+            first, again = f"{found['first_s']:.2f} s", f"{found['again_s']:.2f} s"
+            said = ratios if found["peer"] == "homeroom" else ""
+            used = f"{found['processor_s']:.2f} s"
+            peak = f"{found['peak_bytes'] / 1e6:,.0f} MB"
+            yield names[question["question"]], found["peer"], first, again, used, peak, said
+
+
 def _scaling(result: Result) -> Rows:
     for size in result["sizes"]:
         fold = f"{size['fold_events_per_second'] / 1e6:.1f} M"
@@ -309,6 +337,29 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "history": (
         ("question", "who", "first answer", "again", "peak memory", "ratio, first / again"),
         _history,
+    ),
+    "course_report": (
+        (
+            "who",
+            "first answer",
+            "again",
+            "columns held",
+            "peak memory",
+            "ratio, first / again / held",
+        ),
+        _course_report,
+    ),
+    "funnels": (
+        (
+            "question",
+            "who",
+            "first answer",
+            "again",
+            "processors, again",
+            "peak memory",
+            "ratio, first / again",
+        ),
+        _funnels,
     ),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),

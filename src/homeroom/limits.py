@@ -76,6 +76,15 @@ SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
 ROW_GROUP_EVENTS: Final = 1 << 18
 """Events in a row group of a segment on disk."""
+VOIDS_MAX: Final = 100_000_000
+"""Voided ids of a data set: eight bytes each are held."""
+EDGES_MAX: Final = 1_000_000
+"""Edges between the accounts of one learner, those that were taken back included: some 0.5 GB when looked at."""
+JOINED_SEGMENTS_MAX: Final = 8
+"""Segments of events of merged accounts that a question walks through beside the stored ones."""
+OUT_OF_PLACE_ROWS_MAX: Final = 512
+"""Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
+triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
@@ -86,6 +95,12 @@ RULE_DEPTH_MAX: Final = 32
 """Rules within rules of a cohort's definition."""
 STEPS_MAX: Final = 20
 """Steps of a funnel or of a sequence."""
+EXCLUSIONS_MAX: Final = 10
+"""Kinds of events that end a chain of a funnel; with its steps they are bits of one word of 32."""
+PATH_DEPTH_MAX: Final = 20
+"""Steps of a path that are told apart."""
+PATH_BRANCHES_MAX: Final = 50
+"""Nodes of one step of paths that are told apart; the rest is joined in `(other)`."""
 WINDOW_DAYS_MAX: Final = 36_600
 """Days of a window: a hundred years."""
 COUNT_MAX: Final = 1_000_000_000
@@ -108,13 +123,30 @@ RISK_COURSES_MAX: Final = 1_000
 """Course runs that an answer about enrolments at risk tells apart, those with most of them; the rest is joined in
 `(other)`."""
 
+# --- course reports --------------------------------------------------------------------------------------------
+REPORT_COURSES_MAX: Final = 12
+"""Course runs that one report sets side by side."""
+REPORT_BLOCK_EVENTS: Final = 1 << 20
+"""Events of some learners that are read together while those of a course are picked out."""
+REPORT_ITEMS_MAX: Final = 500
+"""Sections, pages, videos and problems of a course run that are told one by one, those of most learners; of the rest
+it is said how many there are."""
+REPORT_ANSWERS_MAX: Final = 20
+"""Different answers to a problem that are told, the most frequent; the rest is joined."""
+VIDEO_SECONDS_MAX: Final = 21_600
+"""Length of a video, and position in it, that is believed: six hours. Seconds are counted one by one."""
+
 # --- charts and pages ------------------------------------------------------------------------------------------
 CHART_PERIODS_MAX: Final = 400
 """Newest groups or periods that a chart draws, so that each keeps two pixels; it says how many there are."""
 CHART_TITLED_CELLS_MAX: Final = 2_500
 """Cells of a heat map that carry their own numbers on hover; a denser one is drawn as one path a colour."""
+CHART_PATH_NODES_MAX: Final = 12
+"""Nodes of one step of paths that a chart tells apart, so that each keeps a label's height."""
 REPORT_TRIANGLE_PERIODS_MAX: Final = 60
 """Newest groups and first columns of a triangle that the page shows as a table; the CSV beside it holds all."""
+REPORT_STANDARD_COURSES: Final = 3
+"""Course runs, those with most learners, whose reports a page holds; each is a part of the page of its own."""
 REPORT_ROWS_MAX: Final = 400
 """Newest rows of a table of numbers in the page; the CSV beside it holds all."""
 
@@ -141,9 +173,11 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 """Rows of a CSV inside of the page (about 1.5 MB); for a larger one the page names the command."""
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
+assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0
 assert DAYS_PER_WORD < 64
+assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from homeroom.cli import COMMANDS, root, status
+from tests import answers_behaviour
 from tests.cli import answers
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -36,17 +37,23 @@ def section(title: str) -> str:
     return "\n".join(lines[start:end])
 
 
+def documented(path: str) -> str:
+    """Return the command whose section says what this one takes: explaining a question takes what asking it does."""
+    return re.sub(r"^homeroom explain (?=.)", "homeroom query ", path)
+
+
 def test_every_command_has_a_section():
     for path, command in commands():
         if path != "homeroom":
-            assert section(path), path
+            assert section(documented(path)), path
             assert command.help, path
 
 
 def test_every_flag_is_in_the_section_of_its_command_or_in_a_shared_one():
     shared = "".join(section(title) for title in SHARED)
     for path, command in commands():
-        parents = [" ".join(path.split()[:n]) for n in range(2, len(path.split()) + 1)]
+        words = documented(path).split()
+        parents = [" ".join(words[:n]) for n in range(2, len(words) + 1)]
         text = shared + "".join(section(parent) for parent in parents)
         for parameter in command.params:
             for flag in (o for o in parameter.opts if o.startswith("--") and o != "--help"):
@@ -91,6 +98,8 @@ def test_the_page_of_outputs_names_every_schema_and_every_column():
         answers.lifecycle(3),
         answers.stickiness(3),
         answers.active(30),
+        answers_behaviour.funnel(),
+        answers_behaviour.paths(),
     ):
         columns = ", ".join(f"`{name}`" for name in answer.to_arrow().column_names)
         assert f"| {answer.question.name} | {columns} |" in text

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom.cohorts.breakdown import parts
-from homeroom.cohorts.questions import Active, Condition, Stickiness, parse_condition
+from homeroom.cohorts.questions import TEXT_FIELDS, Active, Condition, Stickiness, parse_condition
 from homeroom.errors import QuestionError
-from homeroom.events.model import TRACKS
+from homeroom.events.model import STANDINGS, TRACKS
 from homeroom.limits import BREAKDOWN_VALUES_MAX
 from homeroom.state.state import State
 from tests.cohorts.engine import misses, read
@@ -28,7 +28,7 @@ FILTERS = (
         ("track=live",),
     ),
 )
-FIELDS = ("course", "track", "verb", "activity", "country", "platform")
+FIELDS = (*TEXT_FIELDS, "country", "platform")
 
 
 def settled(facts: list[Fact], portions: int = 1) -> State:
@@ -63,6 +63,9 @@ def test_values_are_ordered_by_their_learners(field, filters, rng):
             course=f.course,
             track=TRACKS[f.track],
             score=f.score,
+            standing=STANDINGS[f.standing or 0],
+            section=f.section,
+            answer=f.answer,
             attributes=dict(f.attributes),
         )
         for f in dict.fromkeys(facts)
@@ -72,7 +75,7 @@ def test_values_are_ordered_by_their_learners(field, filters, rng):
     who: dict[str | None, set[str]] = {}
     for event in events:
         if learners.meets(event, conditions):
-            of_event = field in ("course", "track", "verb", "activity")
+            of_event = field in TEXT_FIELDS
             value = getattr(event, field) if of_event else learners.attribute(event.account, field)
             who.setdefault(value, set()).add(event.account)
     ranked = sorted((v for v in who if v is not None), key=lambda v: (-len(who[v]), v))
@@ -131,7 +134,7 @@ def test_a_value_that_is_called_other_is_still_itself():
     assert named(settled(facts), "country") == ["DE", "(other)", "(none)"]
 
 
-@given(cases(), st.sampled_from(("course", "track", "verb", "activity", "country")))
+@given(cases(), st.sampled_from((*TEXT_FIELDS, "country")))
 @settings(max_examples=30)
 def test_parts_are_answered_as_the_oracle_answers_them(case, field):
     if field == "country" and not any(e.attributes for e in case.events):

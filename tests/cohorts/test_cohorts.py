@@ -124,9 +124,8 @@ SAID = (
 )
 
 
-def complete(case: Case) -> Case:
+def complete(case: Case, at: int = instant_ms("2003-01-01T00:00Z")) -> Case:
     """Add one learner who has done everything that rules name, so that no value is unknown."""
-    at = instant_ms("2003-01-01T00:00Z")
     named = [
         Event(
             account="z",
@@ -170,6 +169,18 @@ def test_a_cohort_is_what_its_rules_say_of_each_learner(data, case):
         assert found(dataset, definitions, name, dates) == [
             members(case.events, definitions, name, date, case.zone) for date in dates
         ]
+
+
+def test_an_event_without_a_value_is_of_no_result():
+    at = instant_ms("2024-03-31T01:00Z")
+    given = ({}, {"score": 1.0}, {"score": 0.0}, {"success": False}, {"duration_ms": 7})
+    events = tuple(Event(account="abcde"[n], time_ms=at, **some) for n, some in enumerate(given))
+    dataset, date = read(events), dt.date(2024, 3, 31)
+    for what, met in (("score!=1", "c"), ("success!=true", "d"), ("duration_ms!=1", "e")):
+        for of in ("any", "latest", "best"):
+            definitions = parse_definitions({"cohort": {"some": {"result": what, "of": of}}})
+            assert found(dataset, definitions, "some", [date]) == [set(met)]
+            assert members(events, definitions, "some", date, "UTC") == set(met)
 
 
 def found(dataset, definitions: Definitions, name: str, dates: list[dt.date]) -> list[set[str]]:

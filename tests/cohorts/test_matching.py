@@ -9,7 +9,7 @@ from homeroom.cohorts.matching import Selection, common, event_mask, resolve, va
 from homeroom.cohorts.questions import Condition, parse_condition
 from homeroom.errors import QuestionError
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS
+from homeroom.events.model import STANDINGS, TRACKS
 from homeroom.state.history import Segment, build_segment
 from homeroom.state.running import Sequential
 from tests.oracle import Event
@@ -44,6 +44,11 @@ def as_event(fact: Fact) -> Event:
         success=flag[fact.success],
         completion=flag[fact.completion],
         duration_ms=fact.duration_ms,
+        standing=None if fact.standing is None else STANDINGS[fact.standing],
+        section=fact.section,
+        answer=fact.answer,
+        position_s=fact.position_s,
+        length_s=fact.length_s,
     )
 
 
@@ -54,6 +59,10 @@ CONDITIONS = [
     *("track=video", "track=video,other", "track!=problem,forum"),
     *("score>0", "score>=0.5", "score<0.5", "score<=0", "score=0.5", "score!=0.5", "score=0,1"),
     *("duration_ms=0", "duration_ms<1", "duration_ms!=0", "duration_ms>=90000", "duration_ms=-1"),
+    *("standing=passed", "standing=enrolled,none", "standing!=none", "standing!=failed,passed"),
+    *("section=2", "section=week 1,(none)", "section!=week 1", "section=(none)", "section=week 9"),
+    *("answer=blue", "answer!=4.2", "answer=(none)", "answer!=(none)", "answer=green"),
+    *("position_s=0", "position_s>=12.5", "position_s<1", "position_s!=0", "length_s>59"),
     *("progress>0", "progress!=0", "success=true", "success!=true", "completion=false,true"),
 ]
 
@@ -107,6 +116,9 @@ def dictionaries_of(**texts: list[str]) -> Dictionaries:
         ("verb=played", False),
         ("score>0", False),
         ("success=true", False),
+        ("standing=passed", False),
+        ("section=week 1", False),
+        ("position_s>1", False),
     ],
 )
 def test_what_the_columns_hold_needs_no_history(text, from_columns):

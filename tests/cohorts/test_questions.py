@@ -64,7 +64,10 @@ def test_conditions_are_written_as_on_the_command_line(text, condition):
         ("=played", "has no operator"),
         ("verb=", "at least one value"),
         ("verb= , ", "at least one value"),
-        ("verb>played", "cannot be compared with >; only score, progress, duration_ms can"),
+        (
+            "verb>played",
+            "cannot be compared with >; only score, progress, duration_ms, position_s, length_s can",
+        ),
         ("score>a", "compared with a finite number such as 0.5, not 'a'"),
         ("score>nan", "not 'nan'"),
         ("score<1e999", "not '1e999'"),

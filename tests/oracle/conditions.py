@@ -50,7 +50,9 @@ class Learners:
             found = {None if flag is None else str(flag).lower()}
         elif name == "track":
             found = {event.track or "other"}
-        elif name in ("verb", "activity"):
+        elif name == "standing":
+            found = {event.standing or "none"}
+        elif name in ("verb", "activity", "section"):
             whole = getattr(event, name)
             found = {None} if whole is None else {whole, last_part(whole)}
         elif name in TEXT_FIELDS:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import (
     ATTENDANCE,
+    TEXT_FIELDS,
     Active,
     Condition,
     Question,
@@ -79,6 +80,11 @@ def event_lists(draw: st.DrawFn, around_ms: int, size_max: int = 30) -> tuple[Ev
         progress=st.sampled_from((None, None, 0.25, 1.0)),
         success=st.sampled_from((None, None, True, False)),
         duration_ms=st.sampled_from((None, None, 1_000, 60_000)),
+        standing=st.sampled_from((None, None, "enrolled", "passed")),
+        section=st.sampled_from((None, "https://example.org/weeks/1", "week 2")),
+        answer=st.sampled_from((None, None, "blue", "4.2")),
+        position_s=st.sampled_from((None, 0.0, 12.5)),
+        length_s=st.sampled_from((None, None, 60.0)),
         attributes=st.sampled_from(({}, {}, *({"country": country} for country in COUNTRIES))),
     )
     size_min = draw(st.sampled_from((0, 1, 5, size_max // 2)))
@@ -96,6 +102,10 @@ def _near_twins(event: Event) -> st.SearchStrategy[Event]:
         "track": TRACKS,
         "attributes": ({}, *({"country": country} for country in COUNTRIES)),
         "score": (None, 0.5, 1.0),
+        "standing": (None, "enrolled", "failed"),
+        "section": (None, "week 2"),
+        "answer": (None, "blue", "green"),
+        "position_s": (None, 12.5, 13.0),
     }
     return st.sampled_from(sorted(other)).flatmap(
         lambda name: st.sampled_from(other[name]).map(
@@ -122,6 +132,9 @@ def conditions() -> st.SearchStrategy[Condition]:
         "track": TRACKS,
         "country": (*COUNTRIES, "XX", "(none)"),
         "success": ("true", "false"),
+        "standing": ("none", "enrolled", "passed", "completed"),
+        "section": ("1", "week 2", "week 3", "(none)"),
+        "answer": ("blue", "4.2", "no such", "(none)"),
     }
     equal = st.sampled_from(sorted(texts)).flatmap(
         lambda name: st.builds(
@@ -135,8 +148,8 @@ def conditions() -> st.SearchStrategy[Condition]:
     )
     numbers = st.builds(
         Condition,
-        field=st.sampled_from(("score", "progress", "duration_ms")),
-        values=st.sampled_from((("0",), ("0.5",), ("1000",))),
+        field=st.sampled_from(("score", "progress", "duration_ms", "position_s", "length_s")),
+        values=st.sampled_from((("0",), ("0.5",), ("12.5",), ("1000",))),
         op=st.sampled_from(("<", "<=", ">", ">=", "=", "!=")),
     )
     return st.one_of(equal, equal, equal, numbers)
@@ -191,9 +204,7 @@ def questions(draw: st.DrawFn, case: Case, kind: type[Question] | None = None) -
         "timezone": draw(st.sampled_from((None, case.zone, "UTC", "Asia/Kolkata"))),
         "week_start": draw(st.sampled_from(("monday", "sunday"))),
         "filters": draw(st.one_of(st.just(()), behaviours())),
-        "breakdown": draw(
-            st.sampled_from((None, None, None, "course", "track", "verb", "activity", "country"))
-        ),
+        "breakdown": draw(st.sampled_from((None, None, None, *TEXT_FIELDS, "country"))),
         "as_of": draw(st.one_of(st.none(), _instants(case))),
     }
     if kind is not Active:

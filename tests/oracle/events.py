@@ -26,6 +26,10 @@ class Event:
     completion: bool | None = None
     duration_ms: int | None = None
     standing: str | None = None
+    section: str | None = None
+    answer: str | None = None
+    position_s: float | None = None
+    length_s: float | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -43,6 +47,10 @@ COLUMNS: dict[str, pa.DataType] = {
     "completion": pa.bool_(),
     "duration_ms": pa.int64(),
     "standing": pa.string(),
+    "section": pa.string(),
+    "answer": pa.string(),
+    "position_s": pa.float64(),
+    "length_s": pa.float64(),
 }
 ALWAYS = ("account", "time", "verb")
 

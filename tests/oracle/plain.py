@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from homeroom.cohorts.questions import Active, Interval, Lifecycle, Question, Retention, Stickiness
+from homeroom.cohorts.questions import (
+    TEXT_FIELDS,
+    Active,
+    Interval,
+    Lifecycle,
+    Question,
+    Retention,
+    Stickiness,
+)
+from homeroom.cohorts.questions.behaviour import Funnel, Paths
+from tests.oracle.behaviour import funnel, paths
 from tests.oracle.conditions import Learners
 from tests.oracle.course_time import course_rows
 from tests.oracle.events import Event
@@ -95,6 +105,10 @@ def _figures(
             return _stickiness(events, question, setting)
         case Active():
             return _active(events, setting)
+        case Funnel():
+            return funnel(events, question, learners, setting.calendar.date, setting.as_of_ms)
+        case Paths():
+            return paths(events, question, learners, setting.calendar.date, setting.as_of_ms)
     raise TypeError(type(question).__name__)
 
 
@@ -105,11 +119,13 @@ def _parts(
     events: Sequence[Event], field: str, learners: Learners
 ) -> list[tuple[str, list[Event]]]:
     """Return the events of each value, the value of most learners first, then the rest, then those without one."""
-    of_events = field in ("course", "track", "verb", "activity")
+    of_events = field in TEXT_FIELDS
 
     def value_of(event: Event) -> str | None:
         if field == "track":
             return event.track or "other"
+        if field == "standing":
+            return event.standing or "none"
         value = getattr(event, field) if of_events else learners.attribute(event.account, field)
         return value if value is None else str(value)
 

@@ -19,7 +19,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
 from homeroom.state.standing import COMPLETED, COMPLETIONS, OUTCOME, STATUS
 from homeroom.state.state import COURSE, State, enrolment_keys
-from homeroom.state.table import Partition, SubjectTable
+from homeroom.state.table import NO_DAY, Partition, SubjectTable
 from homeroom.state.zones import DAY_ZERO, load_zone
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "content",
     "draw_facts",
     "fresh_state",
+    "hash_of_id",
     "history_of",
     "key_of",
     "plain_content",
@@ -41,6 +42,9 @@ NUMBERS = {
     "completion": (np.int8, -1),
     "duration_ms": (np.int64, -1),
     "standing": (np.uint8, 0),
+    "position_s": (np.float64, np.nan),
+    "position_from_s": (np.float64, np.nan),
+    "length_s": (np.float64, np.nan),
 }
 Content = dict[str, dict[tuple[int, int], dict[str, Any]]]
 
@@ -62,6 +66,11 @@ class Fact:
     completion: int | None = None
     duration_ms: int | None = None
     standing: int | None = None
+    section: str | None = None
+    answer: str | None = None
+    position_s: float | None = None
+    position_from_s: float | None = None
+    length_s: float | None = None
     attributes: tuple[tuple[str, str], ...] = ()
 
 
@@ -96,6 +105,10 @@ def draw_facts(
                 id=(None, f"id {p[9] % count}")[p[9] % 2],
                 score=(None, -0.0, 0.0, 0.5, 1.0)[p[10] % 5],
                 duration_ms=(None, 0, 90_000)[p[11] % 3],
+                section=(None, "week 1", "https://example.org/weeks/2")[p[11] // 9 % 3],
+                answer=(None, "blue", "4.2")[p[11] // 27 % 3],
+                position_s=(None, 0.0, 12.5)[p[11] // 81 % 3],
+                length_s=(None, 60.0)[p[11] // 243 % 2],
                 standing=(None, None, *range(len(STANDINGS)))[p[12] % (len(STANDINGS) + 2)],
                 progress=(None, -0.0, 0.0, 0.25, 1.0)[p[13] % 5],
                 completion=(None, 0, 1)[p[14] % 3],
@@ -116,6 +129,10 @@ def batch_of(facts: Sequence[Fact], dictionaries: Dictionaries) -> EventBatch:
         values = [getattr(f, name) for f in facts]
         if any(value is not None for value in values):
             numbers[name] = sealed(np.array([absent if v is None else v for v in values], dtype))
+    for name in ("section", "answer"):
+        texts = [getattr(f, name) for f in facts]
+        if any(text is not None for text in texts):
+            numbers[name] = sealed(getattr(dictionaries, name).codes(texts, count))
     names = sorted({name for f in facts for name, _ in f.attributes})
     return EventBatch(
         key_hi=sealed(keys[:, 0]),
@@ -141,9 +158,12 @@ def batch_of(facts: Sequence[Fact], dictionaries: Dictionaries) -> EventBatch:
 
 
 def _id_hash(fact: Fact) -> int:
-    if fact.id is None:
-        return 0
-    return int.from_bytes(hashlib.sha256(fact.id.encode()).digest()[:8], "little") | 1
+    return 0 if fact.id is None else hash_of_id(fact.id)
+
+
+def hash_of_id(text: str) -> int:
+    """Return the hash of an event's id."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") | 1
 
 
 def fresh_state(zone: str = "UTC", order: Iterable[str] = ()) -> State:
@@ -152,6 +172,8 @@ def fresh_state(zone: str = "UTC", order: Iterable[str] = ()) -> State:
     for text in order:
         for one in (dictionaries.verb, dictionaries.activity, dictionaries.course):
             one.codes([text], 1)
+        dictionaries.section.codes([text], 1)
+        dictionaries.answer.codes([text], 1)
         dictionaries.attribute("country").codes([text], 1)
         dictionaries.attribute("platform").codes([text], 1)
     return State(load_zone(zone), dictionaries)
@@ -264,7 +286,7 @@ def _standings(partition: Partition, row: int) -> dict[str, Any]:
 def _rows(table: SubjectTable, texts: dict[str, list[str]]) -> dict[tuple[int, int], Any]:
     rows = {}
     for number, partition in enumerate(table.partitions):
-        for row in range(partition.rows):
+        for row in np.flatnonzero(partition.start_day[: partition.rows] != NO_DAY).tolist():
             key = (int(partition.key_hi[row]), int(partition.key_lo[row]))
             assert key not in rows, "a key has one row"
             assert key[0] * PARTITIONS >> 64 == number, "a row lies in the partition of its key"
@@ -301,11 +323,13 @@ def _row(partition: Partition, row: int, texts: dict[str, list[str]]) -> dict[st
 
 
 def history_of(state: State) -> list[tuple[int, int, int, int, int]]:
-    """Return (key, time, identity) of every event in history, segment by segment."""
+    """Return (key, time, identity) of every event in history that is seen, segment by segment."""
     found = []
     for segment in state.segments:
         widths = np.diff(segment.offsets)
+        seen = np.ones(len(segment), np.bool_)
+        seen[segment.hidden] = False
         columns = [np.repeat(segment.key_hi, widths), np.repeat(segment.key_lo, widths)]
         columns += [segment.columns[name] for name in ("time_ms", "identity_hi", "identity_lo")]
-        found += list(zip(*(column.tolist() for column in columns), strict=True))
+        found += list(zip(*(column[seen].tolist() for column in columns), strict=True))
     return found

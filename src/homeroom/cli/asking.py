@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from homeroom.adapters.written_files import read_written
+from homeroom.cli.behaviour_options import BEHAVIOUR_FLAGS
 from homeroom.cli.risk_options import RISK_FLAGS, with_courses
 from homeroom.cohorts.questions import (
     Align,
@@ -30,6 +31,7 @@ __all__ = [
     "QUESTION_FLAGS",
     "build_questions",
     "cohort_options",
+    "course_option",
     "given_fields",
     "interval_option",
     "learner_options",
@@ -61,6 +63,7 @@ QUESTION_FLAGS: Final = (
     "filters",
     "breakdown",
     "as_of",
+    *BEHAVIOUR_FLAGS,
     "definitions",
     "cohort",
     "compare",
@@ -68,6 +71,7 @@ QUESTION_FLAGS: Final = (
     "learner",
     "changed",
     "suppress_below",
+    "course",
     *RISK_FLAGS,
 )
 """Every flag that is part of a question; the rest say what to read and where to write."""
@@ -146,7 +150,8 @@ def view_options(command: Command) -> Command:
         click.option(
             "--breakdown",
             metavar="FIELD",
-            help="One answer for each course, track, verb, activity or value of a learner's attribute.",
+            help="One answer for each course, track, verb, activity, section, answer, standing or value of a "
+            "learner's attribute.",
         ),
         click.option(
             "--compare",
@@ -160,6 +165,19 @@ def view_options(command: Command) -> Command:
 def cohort_options(command: Command) -> Command:
     """Add the flags that questions about cohorts themselves have."""
     return _add(command, _DEFINITIONS, _AS_OF, suppress_option, _QUESTION)
+
+
+def course_option(command: Command) -> Command:
+    """Add the flag that names the course runs of a report."""
+    return _add(
+        command,
+        click.option(
+            "--course",
+            metavar="NAME",
+            multiple=True,
+            help="The course run, by its whole name (the only one of the data). Repeated: several side by side.",
+        ),
+    )
 
 
 def named_cohort_option(command: Command) -> Command:

@@ -6,19 +6,23 @@ from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts import at_risk, attendance, belonging, breakdown
+from homeroom.cohorts import at_risk, attendance, belonging, breakdown, funnels, paths
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
+from homeroom.cohorts.course_report.report import answer_report
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
     AtRisk,
     CohortSize,
     Condition,
+    CourseReport,
+    Funnel,
     Learner,
     Lifecycle,
     MemberList,
     Overlap,
+    Paths,
     Question,
     Retention,
     Stickiness,
@@ -39,6 +43,9 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     CohortSize: belonging.answer_cohort,
     Overlap: belonging.answer_overlap,
     Learner: belonging.answer_learner,
+    Funnel: funnels.answer_funnel,
+    Paths: paths.answer_paths,
+    CourseReport: answer_report,
     AtRisk: at_risk.answer_at_risk,
 }
 
@@ -69,7 +76,11 @@ def ask(state: State, question: Question, source: Source) -> Answer:
 
 
 def _answer(context: Context, question: Question) -> Answer:
-    return _ANSWERS[type(question)](context, question, context.selection(question))
+    selection = context.selection(question)
+    answer = _ANSWERS[type(question)](context, question, selection)
+    if selection.members_from == "history":
+        answer = replace(answer, answered_from="history")
+    return answer
 
 
 def _compared(context: Context, question: Question, answer: Answer) -> Answer:
@@ -102,10 +113,12 @@ def _of_cohort(question: Question, name: str) -> Question:
 def _refuse_beyond_days(state: State, question: Question) -> None:
     """Raise `QuestionError` for what cannot be answered where nothing but days of activity was kept."""
     asked = {
+        question.name: isinstance(question, Funnel | Paths),
         "filters": bool(question.filters),
         "breakdown": question.breakdown is not None,
         "timezone": question.timezone not in (None, state.zone.name),
     }
+    asked["report"] = isinstance(question, CourseReport)
     if isinstance(question, Retention):
         asked |= {
             "entry": bool(question.entry),

@@ -23,7 +23,7 @@ from homeroom.events.model import TRACKS, Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD
 from homeroom.state.state import COURSE, State, chosen_events, segment_events
-from homeroom.state.table import Partition
+from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import Zone, date_of, day_of_date, day_start_ms
 
 __all__ = ["course_completeness", "course_triangle", "refolded"]
@@ -142,7 +142,8 @@ def _starts(state: State, question: Retention, selection: Selection) -> list[Int
 
 def _first_day(partition: Partition, tracks: frozenset[int] | None) -> Int32s:
     if tracks is None:
-        return partition.start_day[: partition.rows]
+        first = partition.start_day[: partition.rows]
+        return np.where(first == NO_DAY, np.int32(-1), first)
     words = track_words(partition, tracks)[:, : partition.rows]
     days = np.full(partition.rows, -1, np.int32)
     for word in range(partition.word_count - 1, -1, -1):

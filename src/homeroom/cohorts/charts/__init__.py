@@ -16,12 +16,25 @@ from homeroom.cohorts.answers import (
     Answer,
     AtRiskAnswer,
     CohortAnswer,
+    CourseReportAnswer,
+    FunnelAnswer,
     LifecycleAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, at_risk, belonging, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import (
+    active,
+    at_risk,
+    belonging,
+    course_report,
+    funnel,
+    heatmap,
+    lifecycle,
+    paths,
+    stickiness,
+)
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -84,6 +97,9 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     StickinessAnswer: stickiness.figure,
     ActiveAnswer: active.figure,
     CohortAnswer: belonging.size_figure,
+    CourseReportAnswer: course_report.figure,
     OverlapAnswer: belonging.overlap_figure,
+    FunnelAnswer: funnel.figure,
+    PathsAnswer: paths.figure,
     AtRiskAnswer: at_risk.figure,
 }

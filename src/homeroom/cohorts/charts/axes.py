@@ -88,12 +88,16 @@ def period_axis(at: Frame, labels: Sequence[str]) -> str:
     body = []
     widest = max(text_width(label) for label in labels)
     stride = label_stride(labels, widest + 16, at.pitch)
-    base = HEAD_PX + at.plot + 20
+    base, free = HEAD_PX + at.plot + 20, 0.0
     for i in range(0, len(labels), stride):
         middle = at.left + (i + 0.5) * at.pitch
         half = text_width(labels[i]) / 2
         middle = min(max(middle, half), at.width - half)
-        body.append(text((middle, base), labels[i], "muted", "middle"))
+        if (
+            middle - half >= free
+        ):  # one that was moved back from the edge may meet the one before it
+            body.append(text((middle, base), labels[i], "muted", "middle"))
+            free = middle + half
     return "".join(body)
 
 

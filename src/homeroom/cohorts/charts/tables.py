@@ -12,15 +12,18 @@ from homeroom.cohorts.answers import (
     Answer,
     AtRiskAnswer,
     CohortAnswer,
+    CourseReportAnswer,
+    FunnelAnswer,
     LearnerAnswer,
     LifecycleAnswer,
     MembersAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     StickinessAnswer,
     wilson,
 )
-from homeroom.cohorts.charts import at_risk, belonging, words
+from homeroom.cohorts.charts import at_risk, belonging, course_tables, funnel, paths, words
 from homeroom.cohorts.charts.active import RATIOS, SPANS
 from homeroom.cohorts.charts.numbers import Numbers, newest, open_count
 from homeroom.cohorts.charts.scale import pool
@@ -172,5 +175,8 @@ _TABLES: Final[Mapping[type[Answer], Callable[[Any], tuple[Numbers, ...]]]] = {
     CohortAnswer: belonging.size_numbers,
     OverlapAnswer: belonging.overlap_numbers,
     LearnerAnswer: belonging.learner_numbers,
+    CourseReportAnswer: course_tables.numbers,
+    FunnelAnswer: funnel.numbers,
+    PathsAnswer: paths.numbers,
     AtRiskAnswer: at_risk.numbers,
 }

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer
+from homeroom.cohorts.charts.behaviour_words import describe_funnel, describe_paths
 from homeroom.cohorts.questions import Condition, Question, Retention, risk_words
 from homeroom.cohorts.questions.rule_words import in_words
 
@@ -41,6 +42,9 @@ _TITLES = {
     "cohort": "Size by {unit}",
     "overlap": "Overlap of cohorts",
     "learner": "Cohorts of one learner",
+    "report": "Course report",
+    "funnel": "Funnel",
+    "paths": "Paths",
     "at-risk": "Enrolments at risk",
 }
 _SUMMARIES = {
@@ -49,6 +53,7 @@ _SUMMARIES = {
     "stickiness": "How many learners were active in exactly 1, 2, 3 … {unit}s of the range.",
     "active": "Learners with any activity in the day, the week or the month.",
     "overlap": "How many members of one cohort are in another too, and in which exact sets of cohorts learners are.",
+    "report": "What learners do in the course run, part by part, in the calendar weeks that the range meets.",
     "learner": "Each cohort, whether the learner is in it, and which of its rules hold.",
 }
 _WITHIN = {"hour": "in an hour", "day": "on a day", "week": "in a week", "month": "in a month"}
@@ -63,6 +68,9 @@ def unit(question: Question) -> str:
 def heading(answer: Answer) -> str:
     """Return the title of an answer."""
     title = _TITLES[answer.question.name].format(unit=unit(answer.question))
+    courses: tuple[str, ...] = getattr(answer.question, "course", ())
+    if len(courses) == 1:
+        title += f": {courses[0]}"
     parted_by, cohort = answer.question.parted_by, answer.question.cohort
     of = "" if cohort is None else f" of the cohort {cohort}"
     return f"{title}{of}, by {parted_by}" if parted_by else f"{title}{of}"
@@ -163,6 +171,8 @@ _TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
     "retention": _retention,
     "members": _definition,
     "cohort": _definition,
+    "funnel": describe_funnel,
+    "paths": describe_paths,
     "at-risk": risk_words.in_words,
 }
 """What depends on more of the question than its period."""
