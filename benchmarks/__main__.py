@@ -17,13 +17,16 @@ NAMES = (
     "triangle",
     "recurring",
     "cohorts",
+    "at_risk",
     "fold",
     "statements",
     "scan",
     "history",
+    "course_report",
     "funnels",
     "scaling",
     "startup",
+    "past",
 )
 
 

@@ -2,7 +2,7 @@
 
 A learner makes visits: to a video (played, paused, sought, played on), a problem (up to three answers), a page, or
 the forum. Visits to early sections are more frequent than to late ones, as in real courses. Some pauses are missing,
-some videos are completed. Beside the visits stand enrolments, leavers and grades. One event in five is of another
+some videos are completed. Beside the visits stand enrolments, leavers and grades. One learner in five is in another
 course run. Learners are numbers here, not accounts: what is measured begins behind the door.
 """
 
@@ -30,7 +30,7 @@ _OTHER = "course-v1:Made+Up+2"
 _START_MS = 1_736_121_600_000
 _DAYS = 84
 _SECTIONS, _VIDEOS, _PROBLEMS, _PAGES = 12, 60, 80, 120
-_BATCH = 1 << 20
+BATCH = 1 << 20
 _VIDEO_VERBS = "https://w3id.org/xapi/video/verbs/"
 _VERBS = (
     f"{_VIDEO_VERBS}played", f"{_VIDEO_VERBS}paused", f"{_VIDEO_VERBS}seeked",
@@ -45,6 +45,7 @@ _PLAYED, _PAUSED, _SEEKED, _COMPLETED, _ANSWERED, _VIEWED, _POSTED, _JOINED, _LE
 _NAMES = ("learner", "time_ms", "verb", "activity", "track", "standing", "section", "answer",
           "success", "score", "duration_ms", "position_s", "position_from_s", "length_s")  # fmt: skip
 Columns = dict[str, npt.NDArray[Any]]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ def make_directory(folder: Path, events: int, learners: int, seed: int = 1) -> N
         codes = _codes(dictionaries)
         columns = _in_time([*_visits(rng, events, learners), *_standings(rng, learners)])
         keys = rng.integers(0, 1 << 63, (2, learners), np.uint64) << np.uint64(1)
-        other = (rng.random(len(columns["time_ms"])) < 0.2).astype(np.int64)
-        for start in range(0, len(other), _BATCH):
-            rows = slice(start, start + _BATCH)
+        other = (rng.random(learners) < 0.2).astype(np.int64)[columns["learner"]]
+        for start in range(0, len(other), BATCH):
+            rows = slice(start, start + BATCH)
             part = {name: column[rows] for name, column in columns.items()}
             state.fold(_batch(part, codes, keys, other[rows], rng))
         state.settle()
@@ -113,9 +114,13 @@ def _visits(rng: np.random.Generator, events: int, learners: int) -> Iterator[Co
         yield from make(rng, who[chosen], at[chosen], section[chosen])
 
 
-def _of_videos(rng, who, at, section) -> Iterator[Columns]:
+def _of_videos(
+    rng: np.random.Generator, who: Array, at: Array, section: Array
+) -> Iterator[Columns]:
+    video = section * (_VIDEOS // _SECTIONS) + rng.integers(0, _VIDEOS // _SECTIONS, len(who))
+    apart = _apart(who, video, at)
+    who, at, section, video = who[apart], at[apart], section[apart], video[apart]
     count = len(who)
-    video = section * (_VIDEOS // _SECTIONS) + rng.integers(0, _VIDEOS // _SECTIONS, count)
     length = 120.0 + 12.5 * video
     first = np.where(rng.random(count) < 0.7, 0.0, rng.random(count) * 0.5 * length)
     watched = rng.exponential(0.4, (3, count)) * length
@@ -126,26 +131,36 @@ def _of_videos(rng, who, at, section) -> Iterator[Columns]:
     common = {"learner": who, "activity": video, "section": section, "track": TRACKS.index("video"),
               "length_s": length}  # fmt: skip
 
-    def step(after_s, verb, position, come_from=None) -> Columns:
+    def step(after_s: Array, verb: int, position: Array, come_from: Array | None = None) -> Columns:
         moved = {} if come_from is None else {"position_from_s": come_from}
         times = at + (1_000 * after_s).astype(np.int64)
         return _columns({**common, "time_ms": times, "verb": verb, "position_s": position, **moved})
 
     passed = np.zeros(count)
     yield step(passed, _PLAYED, first)
-    passed = passed + one - first + 0.001
+    passed = passed + one - first + 0.01
     yield step(passed, _PAUSED, one)
     passed = passed + 10
     yield step(passed, _PLAYED, one)
-    passed = passed + two - one + 0.001
+    passed = passed + two - one + 0.01
     yield step(passed, _SEEKED, back, two)
-    passed = passed + three - back + 0.001
+    passed = passed + three - back + 0.01
     ends = rng.random(count) < 0.8
     yield _chosen(step(passed, _PAUSED, three), ends)
-    yield _chosen(step(passed + 0.002, _COMPLETED, three), ends & (three >= 0.95 * length))
+    yield _chosen(step(passed + 0.01, _COMPLETED, three), ends & (three >= 0.95 * length))
 
 
-def _of_problems(rng, who, at, section) -> Iterator[Columns]:
+def _apart(who: Array, what: Array, at: Array) -> Array:
+    """Return the visits that do not begin within three hours of the one before by the same learner."""
+    order = np.lexsort((at, what, who))
+    who, what, at = who[order], what[order], at[order]
+    same = (who[1:] == who[:-1]) & (what[1:] == what[:-1]) & (at[1:] - at[:-1] < 3 * 3_600_000)
+    return order[np.concatenate([[True], ~same])]
+
+
+def _of_problems(
+    rng: np.random.Generator, who: Array, at: Array, section: Array
+) -> Iterator[Columns]:
     count = len(who)
     problem = section * (_PROBLEMS // _SECTIONS) + rng.integers(0, _PROBLEMS // _SECTIONS, count)
     common = {
@@ -171,14 +186,16 @@ def _of_problems(rng, who, at, section) -> Iterator[Columns]:
         still = still & ~right & (rng.random(count) < 0.7 - 0.2 * attempt)
 
 
-def _of_pages(rng, who, at, section) -> Iterator[Columns]:
+def _of_pages(rng: np.random.Generator, who: Array, at: Array, section: Array) -> Iterator[Columns]:
     page = section * (_PAGES // _SECTIONS) + rng.integers(0, _PAGES // _SECTIONS, len(who))
     activity = _VIDEOS + _PROBLEMS + page
     yield _columns({"learner": who, "time_ms": at, "verb": _VIEWED, "activity": activity, "section": section,
                     "track": TRACKS.index("reading")})  # fmt: skip
 
 
-def _of_forum(rng, who, at, section) -> Iterator[Columns]:
+def _of_forum(
+    rng: np.random.Generator, who: Array, at: Array, _section: Array
+) -> Iterator[Columns]:
     forum = {
         "learner": who,
         "activity": _VIDEOS + _PROBLEMS + _PAGES,
@@ -230,7 +247,9 @@ def _in_time(parts: list[Columns]) -> Columns:
     return {name: column[order] for name, column in joined.items()}
 
 
-def _batch(part: Columns, codes: _Codes, keys, other, rng: np.random.Generator) -> EventBatch:
+def _batch(
+    part: Columns, codes: _Codes, keys: Array, other: Array, rng: np.random.Generator
+) -> EventBatch:
     count = len(part["time_ms"])
     identity = rng.integers(0, 1 << 63, (2, count), np.uint64)
 

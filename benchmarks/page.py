@@ -268,6 +268,22 @@ def _history(result: Result) -> Rows:
             yield names[question["question"]], who, first, again, peak, said
 
 
+def _course_report(result: Result) -> Rows:
+    held = f"{result['ours']['held_s']:.2f} s"
+    ratios = f"{result['ratio']} / {result['ratio_again']} / {result['ratio_held']}"
+    ours = {"peer": "homeroom", "origin": "data directory"} | result["ours"]
+    for found in (ours, *result["peers"]):
+        is_ours = found is ours
+        yield (
+            f"{found['peer']}, {found['origin']}",
+            f"{found['first_s']:.2f} s",
+            f"{found['again_s']:.2f} s",
+            held if is_ours else "",
+            f"{found['peak_bytes'] / 1e6:,.0f} MB",
+            ratios if is_ours else "",
+        )
+
+
 def _funnels(result: Result) -> Rows:
     names = {"funnel": "funnel of five steps", "paths": "paths after a registration"}
     for question in result["questions"]:
@@ -321,6 +337,17 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "history": (
         ("question", "who", "first answer", "again", "peak memory", "ratio, first / again"),
         _history,
+    ),
+    "course_report": (
+        (
+            "who",
+            "first answer",
+            "again",
+            "columns held",
+            "peak memory",
+            "ratio, first / again / held",
+        ),
+        _course_report,
     ),
     "funnels": (
         (

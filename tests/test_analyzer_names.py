@@ -102,8 +102,18 @@ def statements() -> list[dict[str, Any]]:
         one["object"] = {**one["object"], "id": f"https://lms.example/profile?mail={MAIL}"}
         found += [one, changed(one, "timestamp", "yesterday"), changed(one, "timestamp", KeyError)]
         found.append(changed({**one, "id": None}, "actor.name", 7))
+        for kind in ("fill-in", "long-fill-in", "numeric", "other"):
+            found.append(changed(one, "object.definition.interactionType", kind))
+        for kind, response in (("choice", MAIL), ("likert", f"{actor.get('name')} {MAIL}")):
+            chosen = changed(one, "object.definition.interactionType", kind)
+            found.append(changed(chosen, "result.response", response))
     own = changed(STATEMENT, "actor.account.name", ACCOUNT)
     found.append(changed(own, "object.id", f"https://lms.example/users/{ACCOUNT}/badge"))
+    module = {"type": "http://adlnet.gov/expapi/activities/module"}
+    places = [{"id": f"https://lms.example/u/{ACCOUNT}", "definition": module}]
+    found.append(changed(own, "context.contextActivities.grouping", places))
+    chosen = changed(own, "object.definition.interactionType", "choice")
+    found.append(changed(chosen, "result.response", ["of", ACCOUNT]))
     return found
 
 
@@ -111,8 +121,24 @@ def log_lines() -> list[dict[str, Any]]:
     one = changed(LOG_LINE, "username", ACCOUNT)
     one["event"] |= {"email": MAIL, "name": NAME, "answers": {"q1": NAME}}
     mailed = changed(one, "username", MAIL)
+    typed = [
+        changed(
+            one,
+            "event.submission",
+            {"q1": {"response_type": kind, "answer": f"{NAME} {MAIL} {ACCOUNT}"}},
+        )
+        for kind in ("stringresponse", "numericalresponse", "customresponse", "choiceresponse")
+    ]
+    typed.append({**one, "page": f"https://lms.example/courses/a/b/c/courseware/{ACCOUNT}/"})
     asked = {**one, "event": json.dumps({"user": NAME, "code": MAIL}), "event_source": "browser"}
-    return [one, mailed, asked, changed(one, "time", NAME), changed(one, "context.user_id", MAIL)]
+    return [
+        one,
+        mailed,
+        asked,
+        *typed,
+        changed(one, "time", NAME),
+        changed(one, "context.user_id", MAIL),
+    ]
 
 
 SOURCES = {
@@ -136,6 +162,13 @@ SOURCES = {
             {"account": MAIL, "time": "2024-03-02T08:00:00Z", "verb": "played", "name": NAME},
             {"account": ACCOUNT, "time": NAME, "verb": "played", "name": NAME},
             {"account": ACCOUNT, "time": "2024-03-03T08:00:00Z", "verb": MAIL, "name": NAME},
+        ]
+    ),
+    "answers.csv": csv(
+        [
+            {"account": ACCOUNT, "time": "2024-03-01T08:00:00Z", "section": ACCOUNT, "answer": "a"},
+            {"account": ACCOUNT, "time": "2024-03-02T08:00:00Z", "section": MAIL, "answer": MAIL},
+            {"account": ACCOUNT, "time": "2024-03-03T08:00:00Z", "section": "", "answer": ACCOUNT},
         ]
     ),
 }
@@ -178,6 +211,8 @@ def test_nothing_that_is_written_names_anybody(sources, tmp_path, capfd, monkeyp
         ("query", "active", *data, "--breakdown", "verb", "--json", "v.json"),
         ("query", "stickiness", *data, "--breakdown", "activity", "--csv", "a.csv"),
         ("query", "lifecycle", *data, "--breakdown", "country", "--json", "c.json"),
+        ("query", "active", *data, "--breakdown", "answer", "--json", "answers.json"),
+        ("query", "active", *data, "--breakdown", "section", "--csv", "sections.csv"),
         ("query", "retention", *data, "--entry-verb", "unheard-of"),
     ):
         assert main(command) in FINE, command

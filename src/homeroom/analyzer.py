@@ -10,12 +10,12 @@ answers; it knows only what is to be read, and where things are kept.
 import functools
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
-from homeroom import limits
+from homeroom import corrections, limits
 from homeroom.adapters.definition_files import read_definitions
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, read_inputs
@@ -31,6 +31,7 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     CourseReportAnswer,
     FunnelAnswer,
@@ -43,6 +44,7 @@ from homeroom.cohorts.answers import (
     Source,
     StickinessAnswer,
 )
+from homeroom.cohorts.explaining import Explanation
 from homeroom.cohorts.questions import Definitions, Question, parse_question, zone
 from homeroom.errors import DataDirectoryError, MappingError, SourceError
 from homeroom.events.dictionary import Dictionaries
@@ -73,6 +75,7 @@ __all__ = [
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Accept: TypeAlias = Callable[[Source], None]
+_T = TypeVar("_T")
 
 
 class Progress(Protocol):
@@ -116,9 +119,16 @@ class Dataset:
     source : what was read (of a directory: by all loads together)
     """
 
-    def __init__(self, node: Node, source: Source, key: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        source: Source,
+        key: Callable[[], bytes],
+        directory: PathLike | None = None,
+    ) -> None:
         self._node = node
         self._key = key
+        self._directory = directory
         self.source = source
 
     def __repr__(self) -> str:
@@ -142,6 +152,22 @@ class Dataset:
         """Answer a question. Raises `QuestionError`, naming what makes no sense."""
         return self._node.ask(question, self.source)
 
+    def standard_questions(
+        self, fields: Mapping[str, Any], definitions: Definitions
+    ) -> tuple[Question, ...]:
+        """Return what a report asks of these data beside who came back.
+
+        Parameters
+        ----------
+        fields : fields that all its questions share, such as ``{"as_of": "2024-03-01T00:00:00Z"}``
+        definitions : the cohorts that it compares; ``data.definitions("standard")`` are those of homeroom
+        """
+        return self._node.standard_questions(fields, definitions)
+
+    def explain(self, question: Question) -> Explanation:
+        """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
+        return self._node.explain(question, self.source)
+
     def definitions(self, path: PathLike) -> Definitions:
         """Read a file of cohort definitions; accounts on its lists are looked up under the key of these data.
 
@@ -149,6 +175,41 @@ class Dataset:
         not there.
         """
         return read_definitions(Path(path), self._key)
+
+    def void(self, ids: Iterable[str]) -> corrections.Voided:
+        """Take events back by their ids: they have not happened. In a data directory this is kept.
+
+        Ids that have not come yet are voided when they come. Raises `InputError` for an id that is empty, and
+        `KeyFileError` if the key of a directory is not there.
+        """
+        given = list(ids)
+        return self._correct(lambda state: corrections.void(state, given, self._key))
+
+    def merge(self, pairs: corrections.Pairs) -> corrections.Joined:
+        """Make each pair of learners one: pseudonyms, or accounts as (issuer, account). A data directory keeps it.
+
+        Raises `InputError` for what is no pair of learners, and `KeyFileError` if accounts are given and the key of a
+        directory is not there.
+        """
+        keys = corrections.keys_of(pairs, self._key)
+        return self._correct(lambda state: corrections.join(state, keys))
+
+    def unmerge(self, pairs: corrections.Pairs) -> corrections.Parted:
+        """Take back that pairs of learners, given as for `merge`, are one.
+
+        Raises `InputError` if a pair was not merged with each other; then none is unmerged.
+        """
+        keys = corrections.keys_of(pairs, self._key)
+        return self._correct(lambda state: corrections.part(state, keys))
+
+    def _correct(self, change: Callable[[State], _T]) -> _T:
+        if self._directory is None:
+            result = change(self._node.state)
+            self.source = corrections.corrected(self.source, self._node.state)
+        else:
+            place = Path(self._directory)
+            self._node, self.source, result = corrections.correct_directory(place, change)
+        return result
 
     def retention(self, **fields: Any) -> RetentionAnswer:  # noqa: ANN401 - the fields of `Retention`
         """Answer a `Retention` question given by its fields (``from_`` is the first date)."""
@@ -193,6 +254,10 @@ class Dataset:
     def report(self, **fields: Any) -> CourseReportAnswer:  # noqa: ANN401 - the fields of `CourseReport`
         """Answer a `CourseReport` question given by its fields (``course`` names one course run, or lists several)."""
         return cast("CourseReportAnswer", self._ask("report", fields))
+
+    def at_risk(self, **fields: Any) -> AtRiskAnswer:  # noqa: ANN401 - the fields of `AtRisk`
+        """Answer an `AtRisk` question given by its fields."""
+        return cast("AtRiskAnswer", self._ask("at-risk", fields))
 
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
         if isinstance(fields.get("definitions"), str | os.PathLike):
@@ -332,27 +397,31 @@ def load(
         )
         if book is not None and names is not None:
             book.write(Path(names))
-    return Dataset(node, source, lambda: secret)
+    return Dataset(node, source, lambda: secret, directory)
 
 
-def open_directory(directory: PathLike) -> Dataset:
-    """Open a data directory to ask questions; the pseudonym key is not needed. Raises `DataDirectoryError`."""
+def open_directory(directory: PathLike, key: PathLike | None = None) -> Dataset:
+    """Open a data directory to ask questions, or to correct it. Raises `DataDirectoryError`.
+
+    Parameters
+    ----------
+    directory : that `load` made
+    key : the key of its pseudonyms, if it does not lie in the directory; questions do not need it
+    """
     place = DataDirectory(Path(directory))
-    manifest = place.manifest()
-    if manifest is None or manifest.load == 0:
-        why = " (no homeroom.json)" if manifest is None else ""
-        raise DataDirectoryError(
-            f"{directory} holds nothing that was loaded{why}; make it with homeroom load {directory} PATH, or restore "
-            f"it from a backup"
-        )
+    manifest = corrections.loaded_manifest(place)
     no_key = bytes(32)  # nothing new comes in, so nothing is hashed
     try:
         state = place.open(manifest, Dictionaries.under(no_key), ThreadRun())
     except DataDirectoryError:
         if place.manifest() == manifest:
             raise
-        return open_directory(directory)  # a load has ended between the two; its manifest is whole
-    return Dataset(Node(state), _source(manifest), key_opener(data=directory))
+        return open_directory(
+            directory, key
+        )  # a load has ended between the two; its manifest is whole
+    return Dataset(
+        Node(state), corrections.source_of(manifest), key_opener(key, directory), directory
+    )
 
 
 def key_opener(key: PathLike | None = None, data: PathLike | None = None) -> Callable[[], bytes]:
@@ -361,13 +430,13 @@ def key_opener(key: PathLike | None = None, data: PathLike | None = None) -> Cal
     Parameters
     ----------
     key : a key file, made if there is none; absent means the one in the user's configuration
-    data : a data directory, whose own key is meant
+    data : a data directory, whose own key is meant; with ``key``, this one, and it must be the directory's
     """
 
     def of_directory() -> bytes:
         assert data is not None, "chosen below"
         place = DataDirectory(Path(data))
-        return place.key(place.manifest() or Manifest(), None)
+        return place.key(place.manifest() or Manifest(), None if key is None else Path(key))
 
     def of_file() -> bytes:
         return open_key(default_key_path(os.environ) if key is None else Path(key))
@@ -512,11 +581,6 @@ def _options(flags: ReadFlags) -> ReadOptions:
     )
 
 
-def _source(manifest: Manifest) -> Source:
-    known = {name: value for name, value in manifest.summary.items() if name in Source.__slots__}
-    return Source(**{**known, "notes": tuple(known.get("notes", ()))})
-
-
 def _joined(manifest: Manifest, node: Node) -> Source:
     """Return the summary of all loads, this one included."""
-    return replace(node.summary(_source(manifest)), notes=())
+    return replace(node.summary(corrections.source_of(manifest)), notes=())

@@ -76,6 +76,15 @@ SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
 ROW_GROUP_EVENTS: Final = 1 << 18
 """Events in a row group of a segment on disk."""
+VOIDS_MAX: Final = 100_000_000
+"""Voided ids of a data set: eight bytes each are held."""
+EDGES_MAX: Final = 1_000_000
+"""Edges between the accounts of one learner, those that were taken back included: some 0.5 GB when looked at."""
+JOINED_SEGMENTS_MAX: Final = 8
+"""Segments of events of merged accounts that a question walks through beside the stored ones."""
+OUT_OF_PLACE_ROWS_MAX: Final = 512
+"""Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
+triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
@@ -106,6 +115,13 @@ OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
 """Cohorts whose overlaps are shown together: one bit each."""
+RISK_WEEKS_MAX: Final = 400
+"""Weeks that the trend of enrolments at risk goes back: as many periods as a chart draws."""
+RISK_ROWS_MAX: Final = 10_000
+"""Enrolments at risk that an answer shows; its table holds all."""
+RISK_COURSES_MAX: Final = 1_000
+"""Course runs that an answer about enrolments at risk tells apart, those with most of them; the rest is joined in
+`(other)`."""
 
 # --- course reports --------------------------------------------------------------------------------------------
 REPORT_COURSES_MAX: Final = 12
@@ -129,6 +145,8 @@ CHART_PATH_NODES_MAX: Final = 12
 """Nodes of one step of paths that a chart tells apart, so that each keeps a label's height."""
 REPORT_TRIANGLE_PERIODS_MAX: Final = 60
 """Newest groups and first columns of a triangle that the page shows as a table; the CSV beside it holds all."""
+REPORT_STANDARD_COURSES: Final = 3
+"""Course runs, those with most learners, whose reports a page holds; each is a part of the page of its own."""
 REPORT_ROWS_MAX: Final = 400
 """Newest rows of a table of numbers in the page; the CSV beside it holds all."""
 
@@ -156,6 +174,7 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
+assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0

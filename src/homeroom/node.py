@@ -5,11 +5,15 @@ else: what was read where, and where things are kept, is the affair of whoever c
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
-from homeroom.cohorts.questions import Question
+from homeroom.cohorts.explaining import Explanation, explain
+from homeroom.cohorts.questions import Definitions, Question
+from homeroom.cohorts.standard import standard_questions
 from homeroom.events.door import Door
 from homeroom.events.instants import format_instant
 from homeroom.events.model import Decoded, Reject
@@ -33,17 +37,12 @@ class Node:
     ----------
     state : the state to fold into and to ask
     door : turns decoded chunks into events that name nobody; None for a node that only answers
-
-    Attributes
-    ----------
-    voided : for each id that a statement took back so far, what ``EventBatch.id_hash`` of its event is
     """
 
     def __init__(self, state: State, door: Door | None = None) -> None:
         self.state = state
         self.door = door
         self.tally = Tally()
-        self.voided: list[int] = []
 
     def take(self, decoded: Decoded, source: str) -> list[Reject]:
         """Fold a chunk; return what of it was refused, by the codec or by the door."""
@@ -51,7 +50,7 @@ class Node:
         admitted = self.door.admit(decoded, source)
         self.state.fold(admitted.batch)
         if decoded.voided:
-            self.voided += self.door.id_hashes(decoded.voided).tolist()
+            self.state.void(self.door.id_hashes(decoded.voided))
         # The door returns the codec's rejects too.
         self.tally.decoded += len(admitted.batch)
         self.tally.rejected.update(reject.reason.value for reject in admitted.rejects)
@@ -69,6 +68,7 @@ class Node:
             events_rejected=rejected.total(),
             rejected_by_reason=dict(rejected.most_common()),
             conflicts=(before.conflicts or 0) + counts.conflicts,
+            events_voided=self.state.history.voided_events,
             learners=self.state.learners.rows,
             first_event=None if span is None else format_instant(span[0]),
             last_event=None if span is None else format_instant(span[1]),
@@ -78,3 +78,13 @@ class Node:
     def ask(self, question: Question, source: Source) -> Answer:
         """Answer a question. Raises `QuestionError` for what makes no sense on these data."""
         return ask(self.state, question, source)
+
+    def explain(self, question: Question, source: Source) -> Explanation:
+        """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
+        return explain(self.state, question, source)
+
+    def standard_questions(
+        self, fields: Mapping[str, Any], definitions: Definitions
+    ) -> tuple[Question, ...]:
+        """Return what a report asks of these data beside who came back; ``fields`` are those that all share."""
+        return standard_questions(self.state, fields, definitions)

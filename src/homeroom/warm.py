@@ -37,11 +37,23 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         for data in (
             read(*files, _table(600), key=key),
             load(place / "data", _table(600), timezone="Europe/Berlin", key=key),
-            load(place / "data", files[0], key=key),
+            load(place / "data", *files[:2], key=key),
             open_directory(place / "data"),
+            _corrected(read(*files, _table(600), key=key)),
+            _corrected(open_directory(place / "data", key)),
         ):
             _ask_all(data)
             data.fingerprint()
+
+
+def _corrected(data: Dataset) -> Dataset:
+    """Change the past of a data set in every way."""
+    learners = [("http://warm", f"w{i}") for i in range(4)]
+    for pairs in (learners[:2], learners[1:3], learners[2:]):
+        data.merge([(pairs[0], pairs[1])])
+    data.void([f"e{i}" for i in (0, 7, 599)])
+    data.unmerge([(learners[1], learners[2])])
+    return data
 
 
 def _scan_all(place: Path, key: Path) -> None:
@@ -70,11 +82,12 @@ def _table(events: int) -> pa.Table:
             "issuer": ["http://warm"] * events,
             "time": pa.array(times, pa.timestamp("ms", tz="UTC")),
             "verb": pa.array(
-                rng.choice(["played", "posted", "enrolled"], events)
+                rng.choice(["played", "posted", "enrolled", "answered"], events)
             ).dictionary_encode(),
             "activity": [f"a{i % 9}" for i in range(events)],
             "course": [_COURSES[i % 2] for i in range(events)],
             "id": [f"e{i}" for i in range(events)],
+            "section": [f"week {i % 3}" for i in range(events)],
             "score": rng.random(events),
             "country": pa.array([("DE", None, "FR")[i % 3] for i in learners], pa.string()),
         }
@@ -104,6 +117,9 @@ def _ask_all(data: Dataset) -> None:
         data.overlap(definitions=definitions)
         data.cohort(definitions=definitions, cohort="both", changed="2024-02-01,2024-03-01")
         data.retention(definitions=definitions, cohort="both", compare="days,german")
+    data.report(course=list(_COURSES))
+    for filters in (["track!=other"], ["country=DE"], ["track!=other", "country=DE"]):
+        data.report(course=_COURSES[0], filters=filters)
     [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
     data.learner(definitions=_COHORTS, learner=one)
     _ask_behaviour(data)

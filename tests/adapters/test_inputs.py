@@ -87,6 +87,23 @@ def read(*inputs: Input, **options: Any) -> Read:
     return found
 
 
+def test_what_statements_take_back_comes_through_beside_rejects(tmp_path):
+    takes_back = {**statement(8), "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"}}
+    takes_back["object"] = {"objectType": "StatementRef", "id": statement(3)["id"]}
+    whole = json_lines([takes_back, statement(9)])
+    array = b"[" + whole.strip().replace(b"\n", b",") + b"]"
+    for name, text in (
+        ("lines", whole),
+        ("lines and a reject", whole + b"{}\n"),
+        ("array", array),
+        ("array that is cut off", array[:-1] + b',{"id'),
+        ("packed and cut off", gzip.compress(array)[:-4]),
+    ):
+        (tmp_path / name).write_bytes(text)
+        pieces = [decoded for _, decoded in read_inputs([tmp_path / name], ReadOptions(), Read())]
+        assert [one for piece in pieces for one in piece.voided] == [statement(3)["id"]], name
+
+
 # --- where from --------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from homeroom.adapters import segments
 from homeroom.adapters.segments import SegmentEntry, StoredSegment, write_segment
-from homeroom.adapters.tensors import read_tensors
+from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS
@@ -45,7 +45,7 @@ def texts(segment: Segment, name: str, dictionaries: Dictionaries) -> list[str |
 
 def assert_same(segment: Segment, dictionaries: Dictionaries, other: Segment, others: Dictionaries):
     assert set(other.columns) == set(segment.columns)
-    for name in ("key_hi", "key_lo", "offsets", "sorted_ids"):
+    for name in ("key_hi", "key_lo", "offsets", "sorted_ids", "id_places"):
         assert np.array_equal(getattr(segment, name), getattr(other, name)), name
     assert (segment.min_ms, segment.max_ms) == (other.min_ms, other.max_ms)
     for name, column in segment.columns.items():
@@ -174,7 +174,8 @@ def test_learners_may_lie_across_row_groups(tmp_path, rng):
         "id_hash": np.zeros(count, np.uint64),
     }
     span = int(columns["time_ms"].min()), int(columns["time_ms"].max())
-    segment = Segment(keys, keys[::-1].copy(), offsets, columns, np.zeros(0, np.uint64), *span)
+    ids = np.zeros(0, np.uint64), np.zeros(0, np.uint32)
+    segment = Segment(keys, keys[::-1].copy(), offsets, columns, *ids, *span)
     path = tmp_path / "s.parquet"
     write_segment(path, segment, dictionaries)
     assert pq.ParquetFile(path).num_row_groups == 3
@@ -206,3 +207,36 @@ def test_a_piece_of_a_column_is_that_stretch_of_it_whatever_groups_it_lies_in(
                     assert np.array_equal(
                         piece, column[first:end], equal_nan=column.dtype.kind == "f"
                     )
+
+
+def test_some_places_of_a_column_are_read_from_the_groups_that_hold_them(
+    tmp_path, rng, monkeypatch
+):
+    monkeypatch.setattr(segments, "ROW_GROUP_EVENTS", 7)
+    segment, dictionaries = made(draw_facts(rng, 60))
+    write_segment(tmp_path / "s.parquet", segment, dictionaries)
+    stored = opened_segment(tmp_path / "s.parquet", dictionaries)
+    for whole_first in (False, True):
+        for name, column in segment.columns.items():
+            if whole_first:
+                assert len(stored.columns[name]) == len(segment)
+            for count in (0, 1, 2, 9):
+                places = np.sort(rng.choice(len(segment), count, replace=False))
+                for one in (stored, segment):
+                    found = one.pick(name, places)
+                    same = np.array_equal(
+                        found, column[places], equal_nan=column.dtype == np.float64
+                    )
+                    assert found.dtype == column.dtype
+                    assert same, (name, places)
+
+
+def test_ids_written_by_an_earlier_version_find_their_events_all_the_same(tmp_path, rng):
+    segment, dictionaries = made(draw_facts(rng, 60))
+    path = tmp_path / "s.parquet"
+    write_segment(path, segment, dictionaries)
+    path.with_suffix(".ids").unlink()
+    write_tensors(path.with_suffix(".ids"), {"sorted_ids": segment.sorted_ids})
+    stored = opened_segment(path, dictionaries)
+    assert len(stored.sorted_ids) > 10
+    assert (stored.columns["id_hash"][stored.id_places] == stored.sorted_ids).all()

@@ -37,17 +37,23 @@ def section(title: str) -> str:
     return "\n".join(lines[start:end])
 
 
+def documented(path: str) -> str:
+    """Return the command whose section says what this one takes: explaining a question takes what asking it does."""
+    return re.sub(r"^homeroom explain (?=.)", "homeroom query ", path)
+
+
 def test_every_command_has_a_section():
     for path, command in commands():
         if path != "homeroom":
-            assert section(path), path
+            assert section(documented(path)), path
             assert command.help, path
 
 
 def test_every_flag_is_in_the_section_of_its_command_or_in_a_shared_one():
     shared = "".join(section(title) for title in SHARED)
     for path, command in commands():
-        parents = [" ".join(path.split()[:n]) for n in range(2, len(path.split()) + 1)]
+        words = documented(path).split()
+        parents = [" ".join(words[:n]) for n in range(2, len(words) + 1)]
         text = shared + "".join(section(parent) for parent in parents)
         for parameter in command.params:
             for flag in (o for o in parameter.opts if o.startswith("--") and o != "--help"):

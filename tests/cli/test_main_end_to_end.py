@@ -418,3 +418,34 @@ def test_answers_about_cohorts_are_what_their_schemas_say_and_are_shown(
     validator(asked(capsys, *ask), f"{kind}.json")
     assert main([*ask]) == status.CLEAN
     assert "ohort" in capsys.readouterr().out
+
+
+def test_a_question_is_explained_from_columns_and_from_history(log, cohorts, capsys, validator):
+    columns = asked(capsys, "explain", "retention", log)
+    history = asked(
+        capsys, "explain", "lifecycle", log, "--filter", "verb=visited", "--definitions", cohorts,
+        "--cohort", "asked",
+    )  # fmt: skip
+
+    validator(columns, "explain.json")
+    validator(history, "explain.json")
+    assert columns["answered_from"] == "columns"
+    assert [one["column"] for one in columns["columns"]] == ["days of any"]
+    assert columns["history"] == []
+    assert history["answered_from"] == "history"
+    assert {one["column"]: one["values"] for one in history["history"]} == {
+        "time_ms": EVENTS,
+        "verb": EVENTS,
+    }
+    assert history["cohorts"] == [
+        {"name": "asked", "definition": "Learners who are on the list asked."}
+    ]
+
+
+def test_an_explanation_is_shown_and_has_no_table(log, capsys):
+    assert main(["explain", "stickiness", log]) == status.CLEAN
+    shown = capsys.readouterr().out
+    assert "How many learners were active in exactly 1, 2, 3 … days of the range." in shown
+    assert f"history: none of {EVENTS} events" in shown
+    assert main(["explain", "stickiness", log, "--csv", "x.csv"]) == status.FAILED
+    assert "an explanation has no table" in capsys.readouterr().err

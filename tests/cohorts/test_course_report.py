@@ -1,5 +1,6 @@
 """Course reports of random events are those of the plain twin, however the events came."""
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -28,12 +29,12 @@ SECTIONS = ("week 1", "week 2", "week 3", None)
 
 
 def times(around_ms: int) -> st.SearchStrategy[int]:
-    """Draw times close together, so that plays and pauses meet, on few days, some weeks apart."""
+    """Draw times close together, so that plays and pauses meet, many at one instant, on few days some weeks apart."""
     return st.builds(
         lambda day, minute, second: around_ms + day * DAY_MS + minute * 60_000 + second * SECOND_MS,
-        st.sampled_from((-9, -2, 0, 0, 0, 1, 8, 20)),
-        st.sampled_from((0, 0, 0, 29, 31, 700)),
-        st.integers(0, 30),
+        st.sampled_from((-9, -2, 0, 0, 0, 0, 1, 6, 20)),
+        st.sampled_from((0, 0, 0, 0, 30, 700)),
+        st.one_of(st.sampled_from((0, 0, 1, 10)), st.integers(0, 30)),
     )
 
 
@@ -95,6 +96,23 @@ def standing_events(around_ms: int) -> st.SearchStrategy[CourseEvent]:
     )
 
 
+AFTER_MS = st.sampled_from((0, 0, 0, 0, 1, 4_000, 30 * 60_000, 14 * DAY_MS))
+
+
+def twin(one: CourseEvent, other: CourseEvent, after_ms: int) -> CourseEvent:
+    """Return what another event says, said by the learner and of the activity of the first, then or a while later.
+
+    That is where answers go wrong: at one instant, and just where something ends.
+    """
+    return dataclasses.replace(
+        other,
+        account=one.account,
+        time_ms=one.time_ms + after_ms,
+        activity=one.activity,
+        course=one.course,
+    )
+
+
 @st.composite
 def drawn(draw: st.DrawFn) -> tuple[str, dt.date, list[list[CourseEvent]]]:
     """Draw a zone, a date in it, and events of all kinds dealt to segments, some of them twice."""
@@ -104,6 +122,9 @@ def drawn(draw: st.DrawFn) -> tuple[str, dt.date, list[list[CourseEvent]]]:
     chosen = draw(st.sets(st.sampled_from(range(4)), min_size=1))
     events = draw(
         st.lists(st.one_of([kinds[i](around_ms) for i in sorted(chosen)]), min_size=1, max_size=60)
+    )
+    events += draw(
+        st.lists(st.builds(twin, *(st.sampled_from(events),) * 2, AFTER_MS), max_size=30)
     )
     portions: list[list[CourseEvent]] = [[], [], []]
     count = draw(st.sampled_from((1, 2, 3)))
@@ -258,3 +279,71 @@ def test_weeks_before_the_first_date_shown_are_not_known():
     later = [*EVENTS, event("b", 20 * 1440, activity="page 1")]
     run = answered([later], CourseReport(course=("run",), from_=dt.date(2024, 3, 20))).runs[0]
     assert run.to_json()["since_start"]["active"] == [None, None, 1]
+
+
+# --- at one instant, and just where something ends -------------------------------------------------------------
+
+
+def orders(*events: CourseEvent) -> list[list[list[CourseEvent]]]:
+    """Return the ways in which events of one instant can come: in one segment, and dealt out in either order."""
+    return [[list(events)], [[e] for e in events], [[e] for e in reversed(events)]]
+
+
+def test_of_grades_of_one_instant_the_highest_counts_and_of_verdicts_failed():
+    later = {"minutes": 5, "track": "other"}
+    low, high = (event("a", standing="passed", score=s, **later) for s in (0.2, 0.9))
+    failed = event("a", standing="failed", **later)
+    first = event("a", 1, standing="graded", score=1.0)
+    for portions in orders(low, high, failed, first):
+        grades = answered(portions, CourseReport()).runs[0].grades
+        assert (grades.median, grades.passed, grades.failed) == (0.9, 0, 1)
+
+
+def test_answers_of_one_instant_are_one_attempt_and_its_score_the_highest():
+    own = {"verb": "answered", "activity": "sum", "track": "problem"}
+    wrong, right = (
+        event("a", 1, success=s, score=float(s) / 2, answer=str(s), **own) for s in (False, True)
+    )
+    unknown = event("a", 1, **own)
+    again = event("a", 2, success=True, **own)
+    for portions in orders(wrong, right, unknown, again):
+        (problem,) = answered(portions, CourseReport()).runs[0].problems.problems
+        assert (problem.attempts, problem.first_right, problem.mean_to_right, problem.score) == (
+            2,
+            0,
+            2,
+            0.5,
+        )
+        assert {one.answer: one.count for one in problem.answers} == {"True": 1, "False": 1}
+    for portions in orders(right, unknown):
+        (problem,) = answered(portions, CourseReport()).runs[0].problems.problems
+        assert (problem.attempts, problem.first_right) == (1, 1)
+
+
+def test_who_leaves_and_joins_at_one_instant_is_in():
+    joined, left = (event("a", 1, standing=standing) for standing in ("enrolled", "left"))
+    for portions in orders(left, joined, event("a", 0, standing="enrolled")):
+        part = answered(portions, CourseReport()).runs[0].enrolments
+        assert (part.enrolled.sum(), part.left.sum(), part.current, part.again) == (2, 1, 1, 1)
+
+
+def test_fourteen_days_without_an_event_are_quiet():
+    days = 14 * 1440
+    last = event("z", days)  # the data end here
+    for minutes, stopped in ((0, 1), (1 / 60_000, 0)):
+        only = event("a", minutes, section="one")
+        (section,) = answered([[only, last]], CourseReport()).runs[0].engagement.sections
+        assert (section.reached, section.stopped) == (1, stopped)
+    as_of = dt.datetime.fromtimestamp(AT / 1000, dt.UTC) + dt.timedelta(days=13)
+    (section,) = (
+        answered([[event("a", 0, section="one"), last]], CourseReport(as_of=as_of))
+        .runs[0]
+        .engagement.sections
+    )
+    assert section.stopped == 0
+
+
+def test_a_visit_ends_after_thirty_minutes():
+    pages = [event("a", minutes, activity="page") for minutes in (0, 30, 60 + 1 / 60_000)]
+    (page,) = answered([pages], CourseReport()).runs[0].engagement.pages
+    assert page.visits == 2

@@ -19,7 +19,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
 from homeroom.state.standing import COMPLETED, COMPLETIONS, OUTCOME, STATUS
 from homeroom.state.state import COURSE, State, enrolment_keys
-from homeroom.state.table import Partition, SubjectTable
+from homeroom.state.table import NO_DAY, Partition, SubjectTable
 from homeroom.state.zones import DAY_ZERO, load_zone
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "content",
     "draw_facts",
     "fresh_state",
+    "hash_of_id",
     "history_of",
     "key_of",
     "plain_content",
@@ -157,9 +158,12 @@ def batch_of(facts: Sequence[Fact], dictionaries: Dictionaries) -> EventBatch:
 
 
 def _id_hash(fact: Fact) -> int:
-    if fact.id is None:
-        return 0
-    return int.from_bytes(hashlib.sha256(fact.id.encode()).digest()[:8], "little") | 1
+    return 0 if fact.id is None else hash_of_id(fact.id)
+
+
+def hash_of_id(text: str) -> int:
+    """Return the hash of an event's id."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") | 1
 
 
 def fresh_state(zone: str = "UTC", order: Iterable[str] = ()) -> State:
@@ -204,8 +208,6 @@ def plain_content(facts: Iterable[Fact], zone: str) -> Content:
 def _join_standing(row: Any, fact: Fact) -> None:
     """Join what an event says of the whole course run, read from the table at the head of ``state.standing``."""
     said = STANDINGS[fact.standing or 0]
-    if said == "none" and TRACKS[fact.track] == "enrolment":
-        said = "enrolled"
     if said == "none":
         return
 
@@ -284,7 +286,7 @@ def _standings(partition: Partition, row: int) -> dict[str, Any]:
 def _rows(table: SubjectTable, texts: dict[str, list[str]]) -> dict[tuple[int, int], Any]:
     rows = {}
     for number, partition in enumerate(table.partitions):
-        for row in range(partition.rows):
+        for row in np.flatnonzero(partition.start_day[: partition.rows] != NO_DAY).tolist():
             key = (int(partition.key_hi[row]), int(partition.key_lo[row]))
             assert key not in rows, "a key has one row"
             assert key[0] * PARTITIONS >> 64 == number, "a row lies in the partition of its key"
@@ -321,11 +323,13 @@ def _row(partition: Partition, row: int, texts: dict[str, list[str]]) -> dict[st
 
 
 def history_of(state: State) -> list[tuple[int, int, int, int, int]]:
-    """Return (key, time, identity) of every event in history, segment by segment."""
+    """Return (key, time, identity) of every event in history that is seen, segment by segment."""
     found = []
     for segment in state.segments:
         widths = np.diff(segment.offsets)
+        seen = np.ones(len(segment), np.bool_)
+        seen[segment.hidden] = False
         columns = [np.repeat(segment.key_hi, widths), np.repeat(segment.key_lo, widths)]
         columns += [segment.columns[name] for name in ("time_ms", "identity_hi", "identity_lo")]
-        found += list(zip(*(column.tolist() for column in columns), strict=True))
+        found += list(zip(*(column[seen].tolist() for column in columns), strict=True))
     return found

@@ -229,7 +229,8 @@ def test_joined_batches_hold_the_events_of_all_and_absent_columns_stay_absent():
     assert len(joined) == 45
     assert np.isnan(joined.score[:5]).all()
     assert (joined.duration_ms[:5] == -1).all()
-    assert joined.position_s is None
+    assert np.isnan(joined.position_s[:5]).all()
+    assert joined.position_from_s is None
     assert (joined.attributes["country"][:5] == -1).all()
     whole = batch_of(plain + rich, state.dictionaries)
     for name in ("key_hi", "time_ms", "verb", "course", "track", "identity_lo", "id_hash"):

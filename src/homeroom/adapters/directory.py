@@ -5,6 +5,8 @@
     history/N-I.parquet    segments of history, with N-I.index and N-I.ids beside each
     state/N.tensors        the tables, as of load N
     state/N.dictionaries   texts behind the codes in it
+    state/N.past           voids, edges between accounts, and which events of each segment they hide, if there are any
+    state/N-0000.parquet   the events of merged accounts under their common keys, with .index and .ids, if there are any
     rejects/N.ndjson       what load N did not take, if anything
 
 A load writes new files beside the old ones and makes them durable; then it replaces ``homeroom.json``. Whatever kills
@@ -29,6 +31,7 @@ import numpy.typing as npt
 from isal import isal_zlib
 
 from homeroom.adapters.keyfile import open_key
+from homeroom.adapters.past import read_past, write_past
 from homeroom.adapters.segments import (
     ATTRIBUTE_PREFIX,
     SUFFIXES,
@@ -41,6 +44,7 @@ from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.state.history import Segment
+from homeroom.state.past import Veil
 from homeroom.state.running import Run
 from homeroom.state.state import State
 from homeroom.state.table import FAMILIES, Partition
@@ -49,10 +53,12 @@ from homeroom.state.zones import load_zone
 __all__ = ["DataDirectory", "Manifest", "key_check"]
 
 FORMAT = 1
+FORMAT_PAST = 2
+"""Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
 _FOLDERS = ("history", "state", "rejects")
-_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|ndjson)")
+_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|past|ndjson)")
 _TEXTS = ("verb", "activity", "course", "section", "answer")
 """Dictionaries of a run that are kept, besides those of attributes."""
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
@@ -62,6 +68,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     """What belongs to a directory.
 
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
+    ``past`` and ``joined`` are not written where they are not set.
     """
 
     format: int = FORMAT
@@ -73,6 +80,8 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     dictionaries: str | None = None
     summary: dict[str, Any] = {}
     dictionaries_crc: int = 0
+    past: str | msgspec.UnsetType = msgspec.UNSET
+    joined: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":
@@ -82,14 +91,15 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
 
     def files(self) -> set[str]:
         """Return the paths of all files that belong to the directory, below it."""
+        folders = {"history": self.segments, "state": (self.joined,) if self.joined else ()}
         named = {
-            f"history/{Path(entry.name).with_suffix(suffix)}"
-            for entry in self.segments
+            f"{folder}/{Path(entry.name).with_suffix(suffix)}"
+            for folder, entries in folders.items()
+            for entry in entries
             for suffix in SUFFIXES
         }
-        return named | {
-            f"state/{name}" for name in (self.state, self.dictionaries) if name is not None
-        }
+        whole = (self.state, self.dictionaries, self.past)
+        return named | {f"state/{name}" for name in whole if name}
 
 
 @dataclass(frozen=True)
@@ -116,12 +126,13 @@ class DataDirectory:
             manifest = msgspec.json.decode(written, type=Manifest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataDirectoryError(f"{file} is damaged: {error}. {_ADVICE}") from error
-        if manifest.format == FORMAT and manifest != manifest.sealed():
+        known = (FORMAT, FORMAT_PAST)
+        if manifest.format in known and manifest != manifest.sealed():
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
-        if manifest.format != FORMAT:
+        if manifest.format not in known:
             raise DataDirectoryError(
-                f"{self.path} is of format {manifest.format}, this version reads {FORMAT}; use the version of "
-                f"homeroom that wrote it, or load its files into a new directory"
+                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} and {FORMAT_PAST}; use the "
+                f"version of homeroom that wrote it, or load its files into a new directory"
             )
         return manifest
 
@@ -157,12 +168,15 @@ class DataDirectory:
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
                 for number in range(len(table.partitions)):
                     table.partitions[number] = _partition(arrays, f"{kind}/{number}/")
-        for entry in manifest.segments:
-            entry.check(self.path / "history")
-        state.segments = [
-            StoredSegment(self.path / "history" / entry.name, dictionaries, entry)
-            for entry in manifest.segments
-        ]
+        history, folder = self.path / "history", self.path / "state"
+        stored = [_opened(history, entry, dictionaries) for entry in manifest.segments]
+        if manifest.past:
+            joined = [_opened(folder, manifest.joined, dictionaries)] if manifest.joined else []
+            for one in joined:
+                one.hold()
+            read_past(folder / manifest.past, state.history, stored, joined)
+        else:
+            state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
         if any(part.rows and not part.owners for part in state.enrolments.partitions):
             # Written before enrolments knew their learners and how they stand.
             state.refold()
@@ -233,7 +247,9 @@ class DataDirectory:
             for number, partition in enumerate(table.partitions)
             for name, array in _arrays(partition).items()
         }
-        manifest = self._without_refused(state, manifest)
+        with self._writing():
+            manifest = self._without_refused(state, manifest)
+            manifest = self._with_past(state, manifest)
         values = msgspec.json.encode(_values(state.dictionaries))
         manifest = msgspec.structs.replace(
             manifest,
@@ -254,13 +270,33 @@ class DataDirectory:
         """Write segments anew that hold an attribute which, as is known by now, could identify people."""
         refused = {f"{ATTRIBUTE_PREFIX}{name}" for name in state.dictionaries.identifying()}
         entries = list(manifest.segments)
-        for place, segment in enumerate(state.segments if refused else ()):
+        stored = list(state.history.stored)
+        for place, segment in enumerate(stored if refused else ()):
             if not refused.isdisjoint(segment.columns):
                 number = _REWRITTEN_FROM + place
-                entries[place], state.segments[place] = self.keep(
+                entries[place], stored[place] = self.keep(
                     manifest.load, number, segment, state.dictionaries
                 )
+        state.history.restore(stored, state.history.veils, state.history.joined)
         return msgspec.structs.replace(manifest, segments=tuple(entries))
+
+    def _with_past(self, state: State, manifest: Manifest) -> Manifest:
+        """Write what has changed the past, if anything has."""
+        history, folder = state.history, self.path / "state"
+        if not len(history.voids) and not history.identities:
+            return manifest
+        past = f"{manifest.load:06d}.past"
+        write_past(folder / past, history)
+        joined = history.joined_whole()
+        entry: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
+        refused = {f"{ATTRIBUTE_PREFIX}{name}" for name in state.dictionaries.identifying()}
+        if isinstance(joined, StoredSegment) and refused.isdisjoint(joined.columns):
+            entry = joined.entry
+        elif joined is not None:
+            path = folder / f"{manifest.load:06d}-0000.parquet"
+            write_segment(path, joined, state.dictionaries)
+            entry = SegmentEntry.of(path, joined)
+        return msgspec.structs.replace(manifest, format=FORMAT_PAST, past=past, joined=entry)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -307,6 +343,12 @@ class DataDirectory:
         dictionaries.refused.update(values["refused"])
         for attribute, texts in values["attributes"].items():
             dictionaries.attribute(attribute).codes(texts, len(texts))
+
+
+def _opened(folder: Path, entry: SegmentEntry, dictionaries: Dictionaries) -> StoredSegment:
+    """Return a segment on disk. Raises `DataDirectoryError` if a file of it is missing or cut off."""
+    entry.check(folder)
+    return StoredSegment(folder / entry.name, dictionaries, entry)
 
 
 def key_check(key: bytes) -> str:

@@ -92,7 +92,7 @@ def read_inputs(
         for decoded in reading.pieces():
             if decoded.rejects:
                 named = [replace(reject, source=source.name) for reject in decoded.rejects]
-                decoded = Decoded(decoded.events, named)  # noqa: PLW2901 - the same piece, with its source
+                decoded = replace(decoded, rejects=named)  # noqa: PLW2901 - the same piece, with its source
             watched.advance(reading.bytes_since(), len(decoded.events))
             yield source.name, decoded
         watched.advance(reading.bytes_left(), 0)
@@ -262,7 +262,8 @@ class _Reading:
             rejects = [
                 reject for reject in decoded.rejects if reject.reason is not Reason.TRUNCATED
             ]
-            yield Decoded(decoded.events, [*rejects, Reject("", 0, fault.reason, fault.detail)])
+            rejects.append(Reject("", 0, fault.reason, fault.detail))
+            yield replace(decoded, rejects=rejects)
             fault = None
 
     def _columnar(

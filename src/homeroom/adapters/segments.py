@@ -3,7 +3,8 @@
 Texts are written as texts (dictionary-encoded), so a file stands on its own and `select verb, count(*) from
 'DIR/history/*.parquet'` works; on reading, each distinct text is looked up once to get the code of this run. Columns
 are read when a question asks for them. Beside it stand an index (each learner's key, and where its events begin) and
-the sorted hashes of the event ids: both could be had from the columns too, but not in a millisecond.
+the sorted hashes of the event ids with the place of each event: all could be had from the columns too, but not in a
+millisecond.
 """
 
 import os
@@ -25,7 +26,7 @@ from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries, Dictionary
 from homeroom.events.model import STANDINGS, TRACKS, Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
-from homeroom.state.history import EVENT_COLUMNS, Segment
+from homeroom.state.history import EVENT_COLUMNS, Places, Segment, places_by_id
 
 __all__ = ["ATTRIBUTE_PREFIX", "SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
 
@@ -103,7 +104,11 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
         os.fsync(file.fileno())
     index = {"key_hi": segment.key_hi, "key_lo": segment.key_lo, "offsets": segment.offsets}
     write_tensors(path.with_suffix(".index"), index)
-    write_tensors(path.with_suffix(".ids"), {"sorted_ids": segment.sorted_ids})
+    ids: dict[str, npt.NDArray[Any]] = {
+        "sorted_ids": segment.sorted_ids,
+        "places": segment.id_places,
+    }
+    write_tensors(path.with_suffix(".ids"), ids)
 
 
 class StoredSegment(Segment):
@@ -114,16 +119,16 @@ class StoredSegment(Segment):
 
     _path: Path
     _dictionaries: Dictionaries
-    _entry: SegmentEntry
+    entry: SegmentEntry
 
     def __init__(self, path: Path, dictionaries: Dictionaries, entry: SegmentEntry) -> None:
         # A segment is frozen, so what it is made of goes in by this door.
         self.__dict__.update(min_ms=entry.min_ms, max_ms=entry.max_ms)
-        self.__dict__.update(_path=path, _dictionaries=dictionaries, _entry=entry)
+        self.__dict__.update(_path=path, _dictionaries=dictionaries, entry=entry)
 
     def __len__(self) -> int:
         """Return the number of events."""
-        return self._entry.events
+        return self.entry.events
 
     @cached_property
     def _index(self) -> dict[str, npt.NDArray[Any]]:
@@ -150,26 +155,55 @@ class StoredSegment(Segment):
     @cached_property
     def sorted_ids(self) -> UInt64s:
         """Hashes of all event ids, sorted."""
-        return read_tensors(self._path.with_suffix(".ids"))["sorted_ids"]
+        return self._ids["sorted_ids"]
+
+    @cached_property
+    def id_places(self) -> npt.NDArray[np.uint32]:
+        """Where the event of each of these ids stands; files of earlier versions do not say."""
+        if "places" in self._ids:
+            return self._ids["places"]
+        return places_by_id(self.columns["id_hash"])[1]
+
+    @cached_property
+    def _ids(self) -> dict[str, npt.NDArray[Any]]:
+        return read_tensors(self._path.with_suffix(".ids"))
 
     @cached_property
     def columns(self) -> "_ParquetColumns":
         """The columns, each read at its first use."""
-        return _ParquetColumns(self._path, self._dictionaries, len(self))
+        return _ParquetColumns(self._path, self._dictionaries, len(self), self._path)
+
+    def hold(self) -> None:
+        """Open all files now, for a segment that a later load replaces: what was opened keeps its answers."""
+        _ = self._index, self._ids
+        try:
+            whole = pa.memory_map(str(self._path)).read_buffer()
+        except OSError as error:
+            raise DataDirectoryError(
+                f"{self._path} cannot be read: {error.strerror or error}. {_ADVICE}"
+            ) from error
+        self.__dict__["columns"] = _ParquetColumns(self._path, self._dictionaries, len(self), whole)
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, of which no more than that need be read."""
         return self.columns.piece(name, first, end)
 
+    def pick(self, name: str, places: Places) -> npt.NDArray[Any]:
+        """Return a column at some places, rising; row groups that hold none of them are not read."""
+        return self.columns.pick(name, places)
+
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     """The columns of a Parquet file: a whole one is read at its first use and kept; of pieces, the last few groups."""
 
-    def __init__(self, path: Path, dictionaries: Dictionaries, events: int) -> None:
+    def __init__(
+        self, path: Path, dictionaries: Dictionaries, events: int, source: Path | pa.Buffer
+    ) -> None:
         self._path = path
+        self._source = source
         self._dictionaries = dictionaries
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(self._opened()) as file:
                 schema, self._metadata = file.schema_arrow, file.metadata
         except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
@@ -215,6 +249,18 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         whole = held[0] if len(held) == 1 else np.concatenate(held)
         return whole[first - start : end - start]
 
+    def pick(self, name: str, places: Places) -> npt.NDArray[Any]:
+        """Return a column at some places, rising."""
+        if name in self._read:
+            return self._read[name][places]
+        picked = np.empty(len(places), _dtype(name))
+        groups = np.searchsorted(self._starts, places, side="right") - 1
+        for group in np.unique(groups).tolist():
+            mine = slice(*np.searchsorted(groups, (group, group + 1)).tolist())
+            with self._lock:
+                picked[mine] = self._held(name, group)[places[mine] - self._starts[group]]
+        return picked
+
     def _held(self, name: str, group: int) -> npt.NDArray[Any]:
         """Return one row group of a column, from the few that were used last or from the file."""
         found = self._last.get((name, group))
@@ -226,6 +272,9 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
                 self._last.popitem(last=False)
         self._last.move_to_end((name, group))
         return found
+
+    def _opened(self) -> Path | pa.BufferReader:
+        return self._source if isinstance(self._source, Path) else pa.BufferReader(self._source)
 
     def _load(self, name: str) -> npt.NDArray[Any]:
         values = np.empty(self._rows, _dtype(name))
@@ -240,7 +289,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         end = 0
         try:
             with pq.ParquetFile(
-                self._path,
+                self._opened(),
                 metadata=self._metadata,
                 read_dictionary=[written] if is_text else None,
                 page_checksum_verification=True,

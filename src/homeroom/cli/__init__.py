@@ -24,8 +24,14 @@ __all__ = ["COMMANDS", "main", "root"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "analyze": ("homeroom.cli.analyze", "Read event files and show who came back, at a glance."),
-    "query": ("homeroom.cli.query", "Ask one question: retention, lifecycle, stickiness, active."),
+    "query": ("homeroom.cli.query", "Ask one question, of any kind."),
+    "explain": ("homeroom.cli.explain", "Say what a question means, reads and costs."),
     "load": ("homeroom.cli.load", "Add event files to a data directory that answers at once."),
+    "void": ("homeroom.cli.void", "Take events out of a data directory by their ids."),
+    "identities": (
+        "homeroom.cli.identities",
+        "Say which accounts of a data directory are one learner.",
+    ),
     "generate": (
         "homeroom.cli.generate",
         "Write events of made-up learners, for trying and testing.",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from homeroom.cohorts.kernels import bits as kernels
 from homeroom.cohorts.matching import Flags, Selection, Test, event_mask
 from homeroom.cohorts.periods import LEAD, Periods
-from homeroom.events.model import TRACKS, Int8s, Int32s, UInt64s
+from homeroom.events.model import TRACKS, Int8s, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
 from homeroom.state import sorting
@@ -210,10 +210,10 @@ class HistoryActivity:
 
 @dataclass(frozen=True)
 class Roster:
-    """All learners of history, numbered by the order of their keys.
+    """All learners of history of whom any event is seen, numbered by the order of their keys.
 
     ``rows`` has for each segment the number of each of its learners (int32, rising); ``key_hi``, ``key_lo`` are the
-    keys by number.
+    keys by number. A learner of whom a segment shows nothing has the number of a neighbour there.
     """
 
     rows: list[Int32s]
@@ -259,10 +259,41 @@ class Roster:
 
 
 def _numbered(segments: Sequence[Segment], run: Run) -> tuple[list[Int32s], UInt64s, UInt64s]:
-    if len(segments) == 1:
-        only = segments[0]
-        return [np.arange(len(only.key_hi), dtype=np.int32)], only.key_hi, only.key_lo
-    keys = [(sealed(segment.key_hi), sealed(segment.key_lo)) for segment in segments]
+    unseen = [_unseen_subjects(segment) for segment in segments]
+    keys = [
+        (sealed(_others(segment.key_hi, left_out)), sealed(_others(segment.key_lo, left_out)))
+        for segment, left_out in zip(segments, unseen, strict=True)
+    ]
+    rows, key_hi, key_lo = _numbered_keys(keys, run)
+    places = zip(rows, unseen, strict=True)
+    return [_beside(numbers, left_out) for numbers, left_out in places], key_hi, key_lo
+
+
+def _unseen_subjects(segment: Segment) -> Int64s:
+    """Return the subjects of a segment whose events are all hidden, rising."""
+    subjects = np.searchsorted(segment.offsets, segment.hidden, side="right") - 1
+    which, counts = np.unique(subjects, return_counts=True)
+    found: Int64s = which[counts == segment.offsets[which + 1] - segment.offsets[which]]
+    return found
+
+
+def _others(keys: UInt64s, left_out: Int64s) -> UInt64s:
+    return np.delete(keys, left_out) if len(left_out) else keys
+
+
+def _beside(numbers: Int32s, left_out: Int64s) -> Int32s:
+    """Return numbers with those of the next learner, or of the last, at the places that were left out."""
+    if not len(left_out):
+        return numbers
+    places = left_out - np.arange(len(left_out))
+    return np.insert(numbers, places, numbers[np.minimum(places, len(numbers) - 1)])
+
+
+def _numbered_keys(
+    keys: Sequence[tuple[UInt64s, UInt64s]], run: Run
+) -> tuple[list[Int32s], UInt64s, UInt64s]:
+    if len(keys) == 1:
+        return [np.arange(len(keys[0][0]), dtype=np.int32)], *keys[0]
     rows = [np.empty(len(hi), np.int32) for hi, _ in keys]
     # Cut where partitions are: the lists are sorted, so each part can be merged alone, and by another thread.
     edges = np.arange(1, PARTITIONS, dtype=np.uint64) << PARTITION_SHIFT

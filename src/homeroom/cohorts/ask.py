@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts import attendance, belonging, breakdown, funnels, paths
+from homeroom.cohorts import at_risk, attendance, belonging, breakdown, funnels, paths
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
 from homeroom.cohorts.course_report.report import answer_report
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
+    AtRisk,
     CohortSize,
     Condition,
     CourseReport,
@@ -45,6 +46,7 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     Funnel: funnels.answer_funnel,
     Paths: paths.answer_paths,
     CourseReport: answer_report,
+    AtRisk: at_risk.answer_at_risk,
 }
 
 
@@ -67,14 +69,18 @@ def ask(state: State, question: Question, source: Source) -> Answer:
     from_history = any(part.answered_from == "history" for _, part in parts)
     return replace(
         answer,
-        parts=parts,
+        parts=answer.guarded_parts(parts),
         notes=answer.notes + wanted.notes,
         answered_from="history" if from_history else answer.answered_from,
     )
 
 
 def _answer(context: Context, question: Question) -> Answer:
-    return _ANSWERS[type(question)](context, question, context.selection(question))
+    selection = context.selection(question)
+    answer = _ANSWERS[type(question)](context, question, selection)
+    if selection.members_from == "history":
+        answer = replace(answer, answered_from="history")
+    return answer
 
 
 def _compared(context: Context, question: Question, answer: Answer) -> Answer:

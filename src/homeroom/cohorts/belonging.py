@@ -27,7 +27,7 @@ from homeroom.errors import QuestionError
 from homeroom.events.texts import sealed
 from homeroom.limits import OVERLAP_SETS_MAX
 from homeroom.state.fold import PARTITION_SHIFT
-from homeroom.state.table import SubjectTable
+from homeroom.state.table import NO_DAY, SubjectTable
 from homeroom.state.zones import day_of_date
 
 __all__ = ["answer_cohort", "answer_learner", "answer_members", "answer_overlap"]
@@ -149,10 +149,12 @@ def answer_learner(context: Context, question: Learner, _: Selection) -> Learner
     """Say which cohorts a learner is in, and why."""
     evaluator, definitions = _evaluator(context, question), _definitions(question)
     day, text = context.day(evaluator.zone), question.learner.lower()
-    hi, lo = (np.array([int(half, 16)], np.uint64) for half in (text[:16], text[16:]))
+    hi, lo = (sealed(np.array([int(half, 16)], np.uint64)) for half in (text[:16], text[16:]))
+    hi, lo = context.state.shown_keys(hi, lo)
     number = int(hi[0] >> PARTITION_SHIFT)
-    row = int(context.state.learners.partitions[number].find(sealed(hi), sealed(lo))[0])
-    if row < 0:
+    partition = context.state.learners.partitions[number]
+    row = int(partition.find(hi, lo)[0])
+    if row < 0 or partition.start_day[row] == NO_DAY:
         raise QuestionError(
             f"learner {text} is not in the data; pseudonyms are made under one key, is it another's?"
         )

@@ -20,7 +20,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import BREAKDOWN_VALUES_MAX
 from homeroom.state.history import EVENT_COLUMNS, Segment
 from homeroom.state.state import COURSE, State
-from homeroom.state.table import Partition
+from homeroom.state.table import NO_DAY, Partition
 
 __all__ = ["Parts", "parts"]
 
@@ -96,7 +96,7 @@ def _by_code(
         places = (
             np.zeros(partition.rows, np.int32) if codes is None else codes[: partition.rows] + 1
         )
-        chosen = np.ones(partition.rows, np.bool_)
+        chosen = partition.start_day[: partition.rows] != NO_DAY
         mask = partition_mask(partition, selection.of_learners())
         if mask is not None:
             chosen &= mask != 0

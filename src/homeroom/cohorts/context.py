@@ -90,7 +90,12 @@ class Context:
         found = evaluator.evaluate([question.cohort], self.day(evaluator.zone))
         members = found.members[question.cohort]
         masks = [(part, members.mask(i)) for i, part in enumerate(self.state.learners.partitions)]
-        return replace(selection, members=tuple(masks), notes=(*selection.notes, *found.notes))
+        return replace(
+            selection,
+            members=tuple(masks),
+            members_from=found.answered_from,
+            notes=(*selection.notes, *found.notes),
+        )
 
     def day(self, zone: Zone) -> int:
         """Return the local day of the as-of instant, on which cohorts are evaluated."""

@@ -337,25 +337,27 @@ class Evaluator:
         return self._by_partition(choose)
 
     def _of_list(self, name: str) -> Members:
-        listed = self._definitions.lists[name]
-        keys = np.array(
+        listed = list(dict.fromkeys(self._definitions.lists[name]))
+        halves = np.array(
             [int(half, 16) for text in listed for half in (text[:16], text[16:])], np.uint64
         )
-        found = 0
+        keys = self._state.shown_keys(sealed(halves[0::2]), sealed(halves[1::2]))
+        is_known = np.zeros(len(listed), np.bool_)
 
         def choose(partition: Partition) -> UInt64s:
-            nonlocal found
-            rows = partition.find(sealed(keys[0::2].copy()), sealed(keys[1::2].copy()))
+            rows = partition.find(*keys)
+            here = np.flatnonzero(rows >= 0)
+            here = here[partition.start_day[rows[here]] != NO_DAY]
+            is_known[here] = True  # a key is in one partition, so no two tasks write to one place
             flags = np.zeros(partition.rows, np.bool_)
-            flags[rows[rows >= 0]] = True
-            found += int(flags.sum())
+            flags[rows[here]] = True
             return pack(flags)
 
         chosen = self._by_partition(choose)
-        unknown = len(set(listed)) - len(chosen)
+        unknown = len(listed) - int(is_known.sum())
         if unknown:
             self._notes[
-                f"{unknown:,} of {len(set(listed)):,} on the list {name} are not in the data"
+                f"{unknown:,} of {len(listed):,} on the list {name} are not in the data"
             ] = None
         return chosen
 

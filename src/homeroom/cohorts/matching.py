@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +82,7 @@ class Selection:
     course : the one course that events must have, as a code; None if any may pass
     tests : tests that only history can make
     members : of each partition of the learners, -1 for the rows that pass and 0 for others (int8); none if all do
+    members_from : what it took to find these members
     learners : attribute name and uint8 table ``allowed[code + 1]`` that a learner's value must pass
     notes : values that nothing in the data has
     """
@@ -92,6 +93,7 @@ class Selection:
     learners: tuple[tuple[str, Flags], ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
     members: tuple[tuple[Partition, Int8s], ...] = ()
+    members_from: Literal["columns", "history"] = "columns"
 
     @property
     def needs_history(self) -> bool:
@@ -240,10 +242,16 @@ def values_of(name: str, dictionaries: Dictionaries) -> Sequence[str]:
 
 
 def event_mask(segment: Segment, first: int, end: int, tests: Sequence[Test]) -> Flags | None:
-    """Return which of the events ``first:end`` of a segment pass all tests, uint8; None if there are none."""
-    if not tests:
+    """Return which of the events ``first:end`` of a segment count and pass all tests, uint8; None if all do.
+
+    Hidden events, which were voided or are under another key now, never count.
+    """
+    hidden = segment.hidden
+    low, high = np.searchsorted(hidden, (first, end)).tolist() if len(hidden) else (0, 0)
+    if not tests and low == high:
         return None
     keep = np.ones(end - first, np.uint8)
+    keep[hidden[low:high] - first] = 0
     for test in tests:
         column = segment.piece(test.column, first, end)
         if column is None:

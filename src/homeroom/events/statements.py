@@ -30,6 +30,7 @@ __all__ = [
     "Ref",
     "Refs",
     "Result",
+    "ResultExtensions",
     "Statement",
     "Target",
     "course_of",

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, TypedDict, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from homeroom.events.interactions import chosen_answer, number_answer, seconds
+from homeroom.events.interactions import answers_of, places_in_videos
 from homeroom.events.jsonlines import Items, JsonReader
 from homeroom.events.model import (
     STANDINGS,
@@ -43,6 +43,7 @@ from homeroom.events.statements import (
     Actor,
     Context,
     Result,
+    ResultExtensions,
     Statement,
     Target,
     course_of,
@@ -150,7 +151,7 @@ class XapiCodec:
             standing=kinds.names(self._standing, STANDINGS),
             attributes=_attributes(parts.contexts),
             **_results(parts),
-            **_played(parts),
+            **places_in_videos(parts.extensions, parts.contexts),
         )
 
     def _standing(self, verb: str, kind: str) -> int:
@@ -199,6 +200,7 @@ class _Parts:
     verbs: list[str]
     targets: list[Target]
     results: list[Result]
+    extensions: list[ResultExtensions]
     contexts: list[Context]
     ended: list[int]
     """Places of the statements whose result says more than extensions do."""
@@ -221,6 +223,7 @@ def _parts(statements: list[Statement]) -> _Parts:
         verbs=[s.verb.id for s in statements],
         targets=[s.object for s in statements],
         results=results,
+        extensions=[r.extensions for r in results],
         contexts=[s.context for s in statements],
         ended=[
             place
@@ -304,25 +307,22 @@ def _places(parts: _Parts) -> _Places:
     parents = [activities.parent for activities in around]
     groupings = [activities.grouping for activities in around]
     try:
-        first = [parent[0] if parent else NO_REF for parent in parents]  # type: ignore[index]
-        more = len(groupings) - groupings.count(()) or max(map(len, parents), default=0) > 1  # type: ignore[arg-type]
+        first = [parent[0] if len(parent) == 1 else NO_REF for parent in parents]  # type: ignore[index,arg-type]
     except TypeError:
-        first, more = [NO_REF] * len(around), True
+        first = [NO_REF] * len(around)
     courses: list[str | None] = [
         ref.id if ref.definition.type == COURSE_TYPE else None for ref in first
     ]
-    sections: list[str | None] | None = None
-    if more or None in courses:
-        sections = [None] * len(around)
-        for place, course in enumerate(courses):
-            activities, target = around[place], parts.targets[place]
-            if course is None:
-                courses[place] = course_of(activities.parent, activities.grouping, target)
-            if course is None or more:
-                sections[place] = section_of(activities.parent, activities.grouping, target)
-        if sections.count(None) == len(sections):
-            sections = None
-    return _Places(courses, sections)
+    if None not in courses and groupings.count(()) == len(groupings):
+        return _Places(courses, None)
+    sections: list[str | None] = [None] * len(around)
+    for place, course in enumerate(courses):
+        activities, target = around[place], parts.targets[place]
+        if course is None:
+            courses[place] = course_of(activities.parent, activities.grouping, target)
+        if course is None or activities.grouping:
+            sections[place] = section_of(activities.parent, activities.grouping, target)
+    return _Places(courses, None if sections.count(None) == len(sections) else sections)
 
 
 def _attributes(contexts: list[Context]) -> dict[str, Strings]:
@@ -346,72 +346,20 @@ class _ResultColumns(TypedDict, total=False):
 def _results(parts: _Parts) -> _ResultColumns:
     """Return the columns that any result fills."""
     columns: _ResultColumns = {}
-    progress = [result.extensions.progress for result in parts.results]
+    progress = [one.progress for one in parts.extensions]
     if progress.count(None) != len(progress):
         columns["progress"] = _numbers(progress)
     if parts.ended:
         results = parts.results
-        answers = _answers(parts)
+        answers = answers_of(parts.targets, results, parts.ended)
         if answers is not None:
-            columns["answer"] = answers
+            columns["answer"] = _coded(answers)
         durations = [-1 if r.duration is None else duration_ms(r.duration) for r in results]
         columns["score"] = _numbers([score_share(r.score) for r in results])
         columns["success"] = _flags([r.success for r in results])
         columns["completion"] = _flags([r.completion for r in results])
         columns["duration_ms"] = np.array(durations, np.int64)
     return columns
-
-
-_ANSWERS: Final[Mapping[str, Callable[[object], str | None]]] = {
-    "choice": chosen_answer,
-    "true-false": chosen_answer,
-    "likert": chosen_answer,
-    "numeric": number_answer,
-}
-"""Types of interaction whose responses are kept (xAPI 1.0.3, Data, 2.4.4.1); of others they may be free text."""
-
-
-def _answers(parts: _Parts) -> Strings | None:
-    """Return what was answered, where the question offers its answers or wants a number."""
-    answers: list[str | None] = [None] * len(parts.results)
-    for place in parts.ended:
-        interaction = parts.targets[place].definition.interaction
-        if isinstance(interaction, str) and interaction in _ANSWERS:
-            answers[place] = _ANSWERS[interaction](parts.results[place].response)
-    return None if answers.count(None) == len(answers) else _coded(answers)
-
-
-class _PlayedColumns(TypedDict, total=False):
-    position_s: Float64s
-    position_from_s: Float64s
-    length_s: Float64s
-
-
-def _played(parts: _Parts) -> _PlayedColumns:
-    """Return the columns of where in a video it happened."""
-    extensions = [result.extensions for result in parts.results]
-    found = {
-        "position_s": _first(
-            seconds([one.time_to for one in extensions]), seconds([one.time for one in extensions])
-        ),
-        "position_from_s": seconds([one.time_from for one in extensions]),
-        "length_s": _first(seconds([one.length for one in extensions]), _context_lengths(parts)),
-    }
-    return {name: column for name, column in found.items() if column is not None}  # type: ignore[return-value]
-
-
-def _context_lengths(parts: _Parts) -> Float64s | None:
-    try:
-        return seconds([context.extensions.length for context in parts.contexts])  # type: ignore[union-attr]
-    except AttributeError:
-        return seconds([getattr(context.extensions, "length", None) for context in parts.contexts])
-
-
-def _first(one: Float64s | None, other: Float64s | None) -> Float64s | None:
-    """Return the values of one column, and those of the other where it has none."""
-    if one is None or other is None:
-        return other if one is None else one
-    return np.where(np.isnan(one), other, one)
 
 
 def _numbers(values: list[float | None]) -> Float64s:

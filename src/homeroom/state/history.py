@@ -5,10 +5,11 @@ history. A segment is a set of columns; learners lie one after the other in it, 
 order, and needs no index. Repeats fall out of the sort: the same event has the same learner, time and identity.
 
 A segment never changes. New events make a new one, checked against those before it; only segments whose time ranges
-overlap can hold the same event.
+overlap can hold the same event. What is taken back later stays in its segment and is *hidden* there
+(`homeroom.state.past`): a repeat of it must still be known as a repeat.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -22,9 +23,27 @@ from homeroom.state import sorting
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.running import Run, Task
 
-__all__ = ["EVENT_COLUMNS", "Column", "Segment", "SegmentReport", "build_segment", "joined_columns"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "NO_PLACES",
+    "Column",
+    "Places",
+    "Segment",
+    "SegmentReport",
+    "build_segment",
+    "joined_columns",
+    "places_by_id",
+    "sorted_segment",
+]
 
 Column: TypeAlias = npt.NDArray[Any]
+Places: TypeAlias = Int64s
+"""Where events stand in a segment, rising."""
+NO_PLACES: Places = sealed(np.empty(0, np.int64))
+_Keys: TypeAlias = tuple[Column, Column]
+_Identity: TypeAlias = tuple[Column, Column, Column]
+_Mark: TypeAlias = Callable[[_Keys, _Identity, npt.NDArray[np.bool_]], None]
+"""Sets the flags of sorted events that are to be left out."""
 
 EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
     "time_ms": ("int64", None),
@@ -62,6 +81,7 @@ class Segment:
     columns : by name of `EVENT_COLUMNS` (those that no event has may be missing) and ``attributes.NAME`` (int32
         codes); all of shape (events,). The mapping may read a column only when it is asked for
     sorted_ids : uint64, the hashes of all event ids, sorted
+    id_places : uint32, where the event of each of these stands
     min_ms, max_ms : time of the first and last event
     """
 
@@ -70,6 +90,7 @@ class Segment:
     offsets: Int64s
     columns: Mapping[str, Column]
     sorted_ids: UInt64s
+    id_places: npt.NDArray[np.uint32]
     min_ms: int
     max_ms: int
 
@@ -81,6 +102,15 @@ class Segment:
         """Return the events ``first:end`` of a column; None if the segment does not have it."""
         column = self.columns.get(name)
         return None if column is None else column[first:end]
+
+    def pick(self, name: str, places: Places) -> Column:
+        """Return a column at some places; the segment must have it."""
+        return self.columns[name][places]
+
+    @property
+    def hidden(self) -> Places:
+        """The places of events that no question may see: int64, rising."""
+        return NO_PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,41 +127,69 @@ def build_segment(
 ) -> SegmentReport:
     """Sort events into a segment without those that are repeated, or that an earlier segment holds.
 
-    Events are dealt out by the top bits of their keys first, so that what is sorted and gathered at once stays in the
-    processor's cache, and partitions can be sorted in several threads. ``conflicts`` counts the events whose id
-    another event, here or earlier, has with other content.
+    ``conflicts`` counts the events whose id another event, here or earlier, has with other content.
     """
-    dealt, starts = _dealt(joined_columns(batches), run)
+
+    def mark(keys: _Keys, identity: _Identity, known: npt.NDArray[np.bool_]) -> None:
+        _mark_known(keys, identity, earlier, known)
+
+    columns = joined_columns(batches)
+    count = len(columns["time_ms"])
+    segment = _sorted_segment(columns, mark, run)
+    if segment is None:
+        return SegmentReport(None, count, 0)
+    return SegmentReport(segment, count - len(segment), _conflicts(segment, earlier))
+
+
+def sorted_segment(batch: EventBatch, run: Run) -> Segment | None:
+    """Sort events into a segment, all of them: none is taken for a repeat. None if there are none."""
+    return _sorted_segment(joined_columns([batch]), lambda *_: None, run)
+
+
+def _sorted_segment(columns: dict[str, Column], mark: _Mark, run: Run) -> Segment | None:
+    """Sort events; those that ``mark`` marks are left out.
+
+    Events are dealt out by the top bits of their keys first, so that what is sorted and gathered at once stays in the
+    processor's cache, and partitions can be sorted in several threads.
+    """
+    dealt, starts = _dealt(columns, run)
     found: list[_Sorted | None] = [None] * PARTITIONS
 
     def task(number: int) -> Task:
         def work() -> None:
             rows = slice(int(starts[number]), int(starts[number + 1]))
-            found[number] = _sorted({name: column[rows] for name, column in dealt.items()}, earlier)
+            found[number] = _sorted({name: column[rows] for name, column in dealt.items()}, mark)
 
         return work
 
     run([task(number) for number in range(PARTITIONS) if starts[number] < starts[number + 1]])
-    parts = [part for part in found if part is not None]
-    duplicates = sum(part.duplicates for part in parts)
-    kept = [part for part in parts if len(part.offsets) > 1]
+    kept = [part for part in found if part is not None and len(part.offsets) > 1]
     if not kept:
-        return SegmentReport(None, duplicates, 0)
+        return None
     names = list(kept[0].columns)
     columns = {name: np.concatenate([part.columns[name] for part in kept]) for name in names}
     ends = np.cumsum([0, *(part.offsets[-1] for part in kept)])
     offsets = [part.offsets[:-1] + end for part, end in zip(kept, ends[:-1], strict=True)]
-    ids = columns["id_hash"]
-    segment = Segment(
+    sorted_ids, id_places = places_by_id(columns["id_hash"])
+    return Segment(
         key_hi=np.concatenate([part.key_hi for part in kept]),
         key_lo=np.concatenate([part.key_lo for part in kept]),
         offsets=np.append(np.concatenate(offsets), ends[-1]),
         columns=columns,
-        sorted_ids=np.sort(ids[ids != 0]),
+        sorted_ids=sorted_ids,
+        id_places=id_places,
         min_ms=int(columns["time_ms"].min()),
         max_ms=int(columns["time_ms"].max()),
     )
-    return SegmentReport(segment, duplicates, _conflicts(segment, earlier))
+
+
+def places_by_id(id_hash: UInt64s) -> tuple[UInt64s, npt.NDArray[np.uint32]]:
+    """Return the hashes of the ids that events have (0 is none), sorted, and the place of each: uint64, uint32."""
+    assert len(id_hash) < 1 << 32
+    given = np.flatnonzero(id_hash).astype(np.uint32)
+    ids = id_hash[given]
+    order = np.argsort(ids)
+    return ids[order], given[order]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +200,6 @@ class _Sorted:
     key_lo: UInt64s
     offsets: Int64s
     columns: dict[str, Column]
-    duplicates: int
 
 
 def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int64s]:
@@ -166,7 +223,7 @@ def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int
     return dealt, starts
 
 
-def _sorted(events: dict[str, Column], earlier: Iterable[Segment]) -> _Sorted:
+def _sorted(events: dict[str, Column], mark: _Mark) -> _Sorted:
     keys = (sealed(events.pop("key_hi")), sealed(events.pop("key_lo")))
     identity = _identity(events)
     order = np.empty(len(keys[0]), np.int64)
@@ -175,6 +232,22 @@ def _sorted(events: dict[str, Column], earlier: Iterable[Segment]) -> _Sorted:
     time_ms, id_hi, id_lo = identity
     identity = (sealed(time_ms[order]), sealed(id_hi[order]), sealed(id_lo[order]))
     known = np.zeros(len(order), np.bool_)
+    mark(keys, identity, known)
+    if known.any():
+        new = ~known
+        order, keys = order[new], (sealed(keys[0][new]), sealed(keys[1][new]))
+    starts = np.empty(len(order) + 1, np.int64)
+    subjects = sorting.subject_starts(*keys, starts)
+    starts[subjects] = len(order)
+    first = starts[:subjects]
+    columns = {name: column[order] for name, column in events.items()}
+    return _Sorted(keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns)
+
+
+def _mark_known(
+    keys: _Keys, identity: _Identity, earlier: Iterable[Segment], known: npt.NDArray[np.bool_]
+) -> None:
+    """Mark sorted events that repeat the one before, or that an earlier segment holds."""
     sorting.mark_repeats(*keys, *identity, known)
     low, high = identity[0].min(), identity[0].max()
     for old in earlier:
@@ -183,21 +256,9 @@ def _sorted(events: dict[str, Column], earlier: Iterable[Segment]) -> _Sorted:
             sorting.mark_known(
                 keys, identity, old_keys, sealed(old.offsets), _identity(old.columns), known
             )
-    duplicates = int(known.sum())
-    if duplicates:
-        new = ~known
-        order, keys = order[new], (sealed(keys[0][new]), sealed(keys[1][new]))
-    starts = np.empty(len(order) + 1, np.int64)
-    subjects = sorting.subject_starts(*keys, starts)
-    starts[subjects] = len(order)
-    first = starts[:subjects]
-    columns = {name: column[order] for name, column in events.items()}
-    return _Sorted(
-        keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns, duplicates
-    )
 
 
-def _identity(columns: Mapping[str, Column]) -> tuple[Column, Column, Column]:
+def _identity(columns: Mapping[str, Column]) -> _Identity:
     """Return what tells the events of one learner apart."""
     return (
         sealed(columns["time_ms"]),

@@ -14,6 +14,7 @@ from homeroom.state.fold import PARTITION_SHIFT
 __all__ = [
     "bucket_bits",
     "deal",
+    "find_sorted",
     "mark_known",
     "mark_repeats",
     "mark_shared",
@@ -21,6 +22,7 @@ __all__ = [
     "sort_events",
     "subject_starts",
     "union_keys",
+    "widen_span",
 ]
 
 
@@ -246,3 +248,34 @@ def place_keys(key_hi, key_lo, all_hi, all_lo, places):
         while all_hi[at] != key_hi[i] or all_lo[at] != key_lo[i]:
             at += 1
         places[i] = at
+
+
+@numba.njit(cache=True, nogil=True)
+def find_sorted(key_hi, key_lo, asked_hi, asked_lo, found):
+    """Write to ``found`` where each asked key stands among sorted, distinct ones.
+
+    For one that is not there it is -1 less the place at which it would stand.
+    """
+    for i in range(len(asked_hi)):
+        hi, lo = asked_hi[i], asked_lo[i]
+        low, high = 0, len(key_hi)
+        while low < high:
+            middle = (low + high) // 2
+            if key_hi[middle] < hi or (key_hi[middle] == hi and key_lo[middle] < lo):
+                low = middle + 1
+            else:
+                high = middle
+        there = low < len(key_hi) and key_hi[low] == hi and key_lo[low] == lo
+        found[i] = low if there else -1 - low
+
+
+@numba.njit(cache=True, nogil=True)
+def widen_span(time_ms, left_out, low, high):
+    """Return the least and the greatest of two bounds and of all times but those at some places, rising."""
+    at = 0
+    for i in range(len(time_ms)):
+        if at < len(left_out) and left_out[at] == i:
+            at += 1
+        else:
+            low, high = min(low, time_ms[i]), max(high, time_ms[i])
+    return low, high

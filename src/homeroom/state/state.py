@@ -7,9 +7,8 @@ safe because the tables are idempotent; counting first would not be.
 `rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +17,15 @@ from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, Int32s, UInt64s
 from homeroom.events.texts import sealed
+from homeroom.state.batches import chosen_events, joined_batches, segment_events
 from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
 from homeroom.state.fold import PARTITION_SHIFT
-from homeroom.state.history import Column, Segment, build_segment, joined_columns
+from homeroom.state.history import Segment, build_segment
+from homeroom.state.identities import Edge
+from homeroom.state.keys import distinct_keys
+from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
-from homeroom.state.standing import RESULTS, standing_batch, standings_of
+from homeroom.state.standing import RESULTS, standing_batch
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
@@ -72,7 +75,7 @@ class State:
         self.run: Run = run or Sequential()
         self.learners = SubjectTable()
         self.enrolments = SubjectTable()
-        self.segments: list[Segment] = []
+        self.history = History(self.run)
         self.counts = EventCounts()
         self.scanned_ms: tuple[int, int] | None = None
         self.keep: Callable[[Segment], Segment] = _as_it_is
@@ -80,7 +83,12 @@ class State:
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
-        self._owner_rows: dict[int, tuple[tuple[int, int], Int32s]] = {}
+        self._voids: list[UInt64s] = []
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The segments of history that questions walk through, some of them with hidden events."""
+        return self.history.shown
 
     def fold(self, batch: EventBatch) -> None:
         """Take a batch for the tables and for history.
@@ -105,7 +113,11 @@ class State:
             self._seal_pending()
 
     def fold_tables(self, batch: EventBatch) -> None:
-        """Join a batch into the tables alone, without keeping it for history."""
+        """Join a batch into the tables alone, without keeping it for history.
+
+        Voided events are left out, and those of merged accounts go to the row of their group.
+        """
+        batch = self.history.as_shown(batch)
         if not len(batch):
             return
         refused = self.dictionaries.identifying()
@@ -149,24 +161,23 @@ class State:
             owner_lo=rows.key_lo,
         )
         self.enrolments.fold(owned, self.run)
-        standings = standings_of(batch.standing, batch.track)
-        if standings is None:
+        if batch.standing is None:
             return
-        says = enrolled & (standings != 0)
+        says = enrolled & (batch.standing != 0)
         own, results = says[enrolled], {}
         for name in RESULTS:
             column = getattr(batch, name)
             results[name] = None if column is None else column[says]
         self.enrolments.fold_standings(
             standing_batch(
-                (key_hi[own], key_lo[own]), batch.time_ms[says], standings[says], results
+                (key_hi[own], key_lo[own]), batch.time_ms[says], batch.standing[says], results
             ),
             self.run,
         )
 
     def refold(self) -> None:
         """Join all of history into the tables once more, which gives them columns that were not kept before."""
-        for segment in self.segments:
+        for segment in self.history.stored:
             self.fold_tables(segment_events(segment))
         self.settle()
 
@@ -176,28 +187,30 @@ class State:
         A learner's enrolments lie in the partition of the same number. Kept until either table changes.
         """
         owned, owning = self.enrolments.partitions[number], self.learners.partitions[number]
-        versions = (owned.version, owning.version)
-        held = self._owner_rows.get(number)
-        if held is None or held[0] != versions:
-            empty = np.empty(0, np.uint64)
-            hi, lo = (owned.owners.get(half, empty)[: owned.rows] for half in ("hi", "lo"))
-            held = versions, sealed(owning.find(sealed(hi), sealed(lo)))
-            self._owner_rows[number] = held
-        return held[1]
+
+        def found() -> Int32s:
+            nobody = np.empty(0, np.uint64)
+            hi, lo = (owned.owners.get(half, nobody)[: owned.rows] for half in ("hi", "lo"))
+            return sealed(owning.find(sealed(hi), sealed(lo)))
+
+        return owned.derived("owner rows", owning.version, found)
 
     def seal(self) -> None:
-        """Turn the events since the last time into a segment of history, without repeats."""
+        """Turn the events since the last time into a segment of history, without repeats; apply voids that waited."""
         self._fold_waiting()
         self._seal_pending()
+        voids, self._voids = self._voids, []
+        if voids:
+            self._refold(self.history.void(np.concatenate(voids)))
 
     def _seal_pending(self) -> None:
         if not self._pending:
             return
         batches, self._pending, self._pending_events = self._pending, [], 0
-        report = build_segment(batches, self.segments, self.run)
+        report = build_segment(batches, self.history.stored, self.run)
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
-            self.segments.append(self.keep(report.segment))
+            self.history.add(report.segment, self.keep(report.segment))
         self.counts = EventCounts(
             self.counts.accepted + new,
             self.counts.duplicate + report.duplicates,
@@ -207,22 +220,66 @@ class State:
     def settle(self) -> None:
         """Seal history and cluster the tables: what to do before questions are asked."""
         self.seal()
+        self.history.tidy()
         for name in self.dictionaries.identifying():
             self.learners.forget_attribute(name)
         self.learners.cluster(self.run)
         self.enrolments.cluster(self.run)
 
+    # --- what changes the past -----------------------------------------------------------------------------------
+
+    def void(self, id_hashes: UInt64s) -> None:
+        """Void events by the hashes of their ids, whether they have come yet or not: they have not happened.
+
+        Where events wait to be sealed, it takes effect when they are (`seal`, `settle`), else at once.
+        Raises `InputError` if there would be more voids than ``limits.VOIDS_MAX``.
+        """
+        self._voids.append(np.asarray(id_hashes, np.uint64))
+        if not self._waiting and not self._pending:
+            self.seal()
+
+    def merge(self, edge_id: int, one: int, other: int) -> None:
+        """Say that two raw keys are one learner; all are 128-bit numbers, and the id is a new one each time."""
+        self.change_identities([Edge(edge_id, one, other)], [])
+
+    def unmerge(self, one: int, other: int) -> None:
+        """Take back all edges that are known between two raw keys."""
+        self.change_identities([], self.history.identities.between(one, other))
+
+    def change_identities(self, edges: Sequence[Edge], taken_back: Sequence[int]) -> None:
+        """Add edges between raw keys, and ids of edges that hold no longer, whether they have come yet or not.
+
+        Raises `InputError` if there would be more edges than ``limits.EDGES_MAX``.
+        """
+        self.seal()
+        self._refold(self.history.change_identities(edges, taken_back))
+
+    def _refold(self, change: Change | None) -> None:
+        """Make the rows of those whose past has changed anew."""
+        if change is None:
+            return
+        before = change.before
+        self.learners.clear(*distinct_keys([(before.key_hi, before.key_lo)]))
+        enrolled = before.course >= 0
+        hashes = self.dictionaries.course.hashes.hi[before.course[enrolled]]
+        owners = before.key_hi[enrolled], before.key_lo[enrolled]
+        if enrolled.any():
+            self.enrolments.clear(*distinct_keys([enrolment_keys(*owners, hashes)]))
+        self.fold_tables(change.after)
+
+    def shown_keys(self, key_hi: UInt64s, key_lo: UInt64s) -> tuple[UInt64s, UInt64s]:
+        """Return the keys under which the learners with some raw keys go now."""
+        return self.history.identities.moved.apply(key_hi, key_lo)
+
     @property
     def events(self) -> int:
-        """Number of events in history."""
-        return sum(len(segment) for segment in self.segments)
+        """Number of events in history that questions see."""
+        return len(self.history)
 
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
         """Time of the first and of the last event."""
-        if not self.segments:
-            return self.scanned_ms
-        return min(s.min_ms for s in self.segments), max(s.max_ms for s in self.segments)
+        return self.history.span_ms if self.history.stored else self.scanned_ms
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal tables."""
@@ -242,48 +299,16 @@ def enrolment_keys(
 
 
 def rebuild(state: State) -> State:
-    """Fold history from nothing, event by event in its own order: the oracle of the incremental way."""
+    """Fold history from nothing, event by event in its own order: the oracle of the incremental way.
+
+    All that was stored is looked at, and what was taken back or is under another key now follows from the voids and
+    edges alone.
+    """
     fresh = State(state.zone, state.dictionaries)
-    for segment in state.segments:
+    fresh.history = state.history
+    for segment in state.history.stored:
         fresh.fold_tables(segment_events(segment))
-        fresh.segments.append(segment)
     return fresh
-
-
-def joined_batches(batches: Sequence[EventBatch]) -> EventBatch:
-    """Return the events of several batches as one."""
-    return _batch_of(joined_columns(batches))
-
-
-def _batch_of(columns: Mapping[str, Column]) -> EventBatch:
-    prefix = "attributes."
-    plain: dict[str, Any] = {name: columns[name] for name in columns if not name.startswith(prefix)}
-    attributes: dict[str, Any] = {
-        name.removeprefix(prefix): columns[name] for name in columns if name.startswith(prefix)
-    }
-    return EventBatch(**plain, attributes=attributes)
-
-
-def segment_events(segment: Segment) -> EventBatch:
-    """Return a segment's events as a batch again."""
-    widths = np.diff(segment.offsets)
-    keys = {
-        "key_hi": np.repeat(segment.key_hi, widths),
-        "key_lo": np.repeat(segment.key_lo, widths),
-    }
-    return _batch_of({**keys, **segment.columns})
-
-
-def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatch:
-    """Return some of the events of a batch."""
-    plain: dict[str, Any] = {
-        f.name: None if column is None else column[chosen]
-        for f in fields(batch)
-        if f.name != "attributes"
-        for column in (getattr(batch, f.name),)
-    }
-    attributes = {name: codes[chosen] for name, codes in batch.attributes.items()}
-    return EventBatch(**plain, attributes=attributes)
 
 
 def _as_it_is(segment: Segment) -> Segment:

@@ -10,18 +10,19 @@ track that nobody used takes no room. The way not taken is a list of chunks: gro
 kernel would need a loop over chunks within its loop over rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.model import Float64s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.limits import DAYS_PER_WORD, PARTITIONS
+from homeroom.limits import DAYS_PER_WORD, OUT_OF_PLACE_ROWS_MAX, PARTITIONS
 from homeroom.state import fold, index
+from homeroom.state.keys import distinct_keys
 from homeroom.state.running import Run, Task
 from homeroom.state.standing import STANDING_CODES, STANDING_RANKS, StandingBatch
 
@@ -31,9 +32,20 @@ ANY = "any"
 """The track that every event counts for."""
 NO_DAY = np.iinfo(np.int32).max
 _Word = TypeVar("_Word", bound=np.generic)
+_Derived = TypeVar("_Derived")
 _NEVER = np.iinfo(np.int64).min
+_FEW_EVENTS = 256
+"""After so few events it is looked again at their own rows only, which of them are out of place."""
+_FEW_KEYS = 8
+"""So few keys are looked for one by one where there is no index: making one takes as long as some thirty walks."""
+_PLACED_ROWS = 64
+"""One of so many rows may be out of place, and `OUT_OF_PLACE_ROWS_MAX` at most."""
+_SPARE_ROWS = 64
+"""Room that clustering leaves, and a 128th of the rows, so that a few new rows need no copy of all columns."""
 FAMILIES: Mapping[str, float] = {"codes": -1, "set_ms": _NEVER, "numbers": np.nan, "owners": 0}
 """The families of columns that a partition has by name, and what a row holds in each that nothing was folded into."""
+_CLEARED = {family: nothing for family, nothing in FAMILIES.items() if family != "owners"}
+"""What a row holds that holds nothing any more; whose enrolment it is follows from its key and stays."""
 _TYPES: Mapping[str, type[np.generic]] = {
     "codes": np.int32,
     "set_ms": np.int64,
@@ -94,7 +106,10 @@ class Partition:
         # From the last clustering: rows run_starts[i]:run_starts[i + 1] began on run_days[i].
         self.run_days: Int32s = np.empty(0, np.int32)
         self.run_starts: Int64s = np.zeros(1, np.int64)
-        self._displaced: Int64s | None = None  # looked for after a fold, when somebody asks
+        # Looked for after a fold, when somebody asks.
+        self._displaced: Int64s | None = None
+        self._empty: int | None = None
+        self._derived: dict[str, tuple[Hashable, object]] = {}
 
     @property
     def clustered_rows(self) -> int:
@@ -102,15 +117,23 @@ class Partition:
         return int(self.run_starts[-1])
 
     @property
+    def empty_rows(self) -> int:
+        """Rows that hold nothing any more: they are of no subject, until an event comes or clustering drops them."""
+        if self._empty is None:
+            self._empty = int(np.count_nonzero(self.start_day[: self.rows] == NO_DAY))
+        return self._empty
+
+    @property
     def word_count(self) -> int:
         """Words a row and track."""
-        return int(self.words[ANY].shape[0])
+        return len(next(iter(self.words.values())))
 
     def reserve(self, more: int) -> None:
         """Make room for ``more`` rows, in the columns and in the index."""
         needed = self.rows + more
-        if needed > len(self.key_hi) or not self.key_hi.flags.writeable:
+        if needed > len(self.key_hi):
             self._grow(max(needed, 2 * len(self.key_hi), 64))
+        self._own_columns()
         self._index(needed)
 
     def _index(self, rows: int) -> None:
@@ -155,8 +178,8 @@ class Partition:
         return found
 
     def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
-        self.reserve(len(events))
-        self._displaced = None
+        more = self._new_rows_max(batch, events)
+        self.reserve(more)
         self.version += 1
         known_rows = self.rows
         self.rows = index.find_or_add(
@@ -169,6 +192,9 @@ class Partition:
             batch.key_lo,
             rows,
         )
+        self._empty = None
+        if len(events) > _FEW_EVENTS:
+            self._displaced = None
         fold.fold_days(
             rows,
             events,
@@ -186,13 +212,13 @@ class Partition:
         for name, codes in batch.attributes.items():
             columns = self._column("codes", name), self._column("set_ms", name)
             fold.fold_attribute(rows, events, batch.time_ms, codes, batch.ties[name], *columns)
+        self._note_moved(rows)
 
     def fold_standings(self, batch: StandingBatch, events: Int64s) -> None:
         """Fold these of the events that say how an enrolment stands; their rows are there already."""
         rows = self.find(sealed(batch.key_hi[events]), sealed(batch.key_lo[events]))
         assert (rows >= 0).all(), "an event about an enrolment has been folded into its days"
-        if not self.key_hi.flags.writeable:
-            self._grow(self.rows)
+        self._own_columns()
         self.version += 1
         for name, codes in batch.codes.items():
             columns = self._column("codes", name), self._column("set_ms", name)
@@ -202,6 +228,19 @@ class Partition:
             fold.fold_latest(rows, events, batch.time_ms, values, *numbers)
         for name, values in batch.greatest.items():
             fold.fold_greatest(rows, events, values, self._column("numbers", name))
+
+    def _new_rows_max(self, batch: RowBatch, events: Int64s) -> int:
+        """Return for how many new rows there must be room.
+
+        Few events among many rows are looked up first, where there is no room for all: most are of rows that there
+        are, and more room means a copy of all columns.
+        """
+        more = len(events)
+        if self.rows + more <= len(self.key_hi) or more > max(_FEW_EVENTS, self.rows >> 4):
+            return more
+        keys = sealed(batch.key_hi[events]), sealed(batch.key_lo[events])
+        new = self.find(*keys) < 0
+        return len(distinct_keys([(keys[0][new], keys[1][new])])[0])
 
     def _fold_tracks(self, batch: RowBatch, events: Int64s, rows: Int32s, tracks: UInt8s) -> None:
         addresses = np.zeros(len(batch.track_names), np.int64)
@@ -219,47 +258,110 @@ class Partition:
         columns: dict[str, npt.NDArray[Any]] = getattr(self, family)
         if name not in columns:
             columns[name] = np.full(len(self.key_hi), FAMILIES[family], _TYPES[family])
+        elif not columns[name].flags.writeable:  # it lies in a mapped file
+            columns[name] = columns[name].copy()
         return columns[name]
 
+    def clear(self, rows: Int32s) -> None:
+        """Make rows hold nothing, as though no event had ever been folded into them."""
+        self._own_columns()
+        self.start_day[rows], self.last_day[rows] = NO_DAY, -1
+        for words in self.words.values():
+            words[:, rows] = 0
+        for family, nothing in _CLEARED.items():
+            for column in getattr(self, family).values():
+                column[rows] = nothing
+        self._empty = None
+        self.version += 1
+        self._note_moved(rows)
+
+    def _own_columns(self) -> None:
+        """Have columns that may be written to, not those of a mapped file."""
+        if not self.start_day.flags.writeable:
+            self._grow(len(self.key_hi))
+
     def cluster(self) -> None:
-        """Sort the rows by first day and trim the columns to them."""
-        rows = self.rows
-        start = self.start_day[:rows]
-        if rows == self.clustered_rows == len(self.key_hi) and not len(self.displaced()):
+        """Sort the rows by first day, drop those that hold nothing, trim the columns: if more than a few need it."""
+        if self._is_in_place():
             return
-        order = np.argsort(start, kind="stable")
-        self.key_hi, self.key_lo = self.key_hi[order], self.key_lo[order]
-        self.start_day, self.last_day = start[order], self.last_day[order]
-        for name, old in self.words.items():
-            new = np.zeros((self.word_count, rows), np.uint64)
-            for word in range(self.word_count):
-                if old[word, :rows].any():
-                    np.take(old[word], order, out=new[word])
-            self.words[name] = new
-        for family in FAMILIES:
+        # Rows that hold nothing come last.
+        order = np.argsort(self.start_day[: self.rows], kind="stable")
+        order = order[: self.rows - self.empty_rows]
+        self.rows, room = len(order), len(order) + _spare(len(order))
+        self.key_hi = _ordered(self.key_hi, order, room, 0)
+        self.key_lo = _ordered(self.key_lo, order, room, 0)
+        self.start_day = _ordered(self.start_day, order, room, NO_DAY)
+        self.last_day = _ordered(self.last_day, order, room, -1)
+        for name in self.words:
+            self.words[name] = _ordered(self.words[name], order, room, 0)
+        for family, fill in FAMILIES.items():
             columns = getattr(self, family)
             for name in columns:
-                columns[name] = columns[name][order]
-        self.run_days, starts = np.unique(self.start_day, return_index=True)
-        self.run_starts = np.append(starts, rows).astype(np.int64)
-        self._displaced = None
-        # Rows have moved: the index is made anew when the next event or question looks a key up.
-        self.slots = None
+                columns[name] = _ordered(columns[name], order, room, fill)
+        self.run_days, starts = np.unique(self.start_day[: self.rows], return_index=True)
+        self.run_starts = np.append(starts, self.rows).astype(np.int64)
+        self._displaced, self._empty = np.empty(0, np.int64), 0
         self.version += 1
+        # Rows have moved.
+        self.slots = None
+        self._index(self.rows)
+
+    def _is_in_place(self) -> bool:
+        """Say whether few enough rows are out of place, and no more room is kept than that for a few."""
+        allowed = min(OUT_OF_PLACE_ROWS_MAX, self.rows // _PLACED_ROWS)
+        tail = self.rows - self.clustered_rows
+        if tail > allowed or len(self.key_hi) > self.rows + _spare(self.rows):
+            return False
+        return tail + len(self.displaced()) <= allowed
+
+    def _note_moved(self, rows: Int32s) -> None:
+        """Look again at which of some rows are out of place, where the others are known."""
+        if self._displaced is not None:
+            touched = np.unique(rows[rows < self.clustered_rows]).astype(np.int64)
+            placed = self.run_days[np.searchsorted(self.run_starts, touched, side="right") - 1]
+            others = np.setdiff1d(self._displaced, touched, assume_unique=True)
+            moved = touched[self.start_day[touched] != placed]
+            self._displaced = np.sort(np.concatenate([others, moved]))
 
     def displaced(self) -> Int64s:
-        """Rows below ``clustered_rows`` whose first day has become earlier since the clustering."""
+        """Rows below ``clustered_rows`` that have another first day than at the clustering, or hold nothing now."""
         if self._displaced is None:
             placed = np.repeat(self.run_days, np.diff(self.run_starts))
             self._displaced = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
         return self._displaced
 
+    def derived(self, name: str, of: Hashable, make: Callable[[], _Derived]) -> _Derived:
+        """Return what ``make`` works out from the rows (read-only); kept until they, or ``of``, change.
+
+        One thing is kept under each name, so names must be few.
+        """
+        if not self.holds(name, of):
+            self._derived[name] = ((self.version, of), make())
+        return cast("_Derived", self._derived[name][1])
+
+    def holds(self, name: str, of: Hashable = None) -> bool:
+        """Say whether `derived` would have nothing to make."""
+        held = self._derived.get(name)
+        return held is not None and held[0] == (self.version, of)
+
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""
         found = np.empty(len(key_hi), np.int32)
+        if self.slots is None and len(key_hi) <= _FEW_EVENTS:
+            keys = distinct_keys([(key_hi, key_lo)])
+            if len(keys[0]) <= _FEW_KEYS:
+                for hi, lo in zip(*keys, strict=True):
+                    found[(key_hi == hi) & (key_lo == lo)] = self._row_of(hi, lo)
+                return found
         self._index(self.rows)
         index.find_rows(self.slots, sealed(self.key_hi), sealed(self.key_lo), key_hi, key_lo, found)
         return found
+
+    def _row_of(self, hi: np.uint64, lo: np.uint64) -> int:
+        """Return the row of a key, -1 if it has none, without an index."""
+        places = np.flatnonzero(self.key_lo[: self.rows] == lo)
+        places = places[self.key_hi[places] == hi]
+        return int(places[0]) if len(places) else -1
 
     def check_invariants(self) -> None:
         """Assert what must hold between any two folds."""
@@ -274,12 +376,27 @@ class Partition:
             assert not (words[:, :rows] >> np.uint64(DAYS_PER_WORD)).any(), (
                 "the top bit stays clear"
             )
-        if rows:
-            word, bit = np.divmod(self.start_day[:rows], DAYS_PER_WORD)
-            held = any_words[word - self.first_word, np.arange(rows)] >> bit.astype(np.uint64)
+        empty = self.start_day[:rows] == NO_DAY
+        assert not any_words[:, empty].any(), "a row without a first day holds nothing"
+        there = np.flatnonzero(~empty)
+        if len(there):
+            word, bit = np.divmod(self.start_day[there], DAYS_PER_WORD)
+            held = any_words[word - self.first_word, there] >> bit.astype(np.uint64)
             assert (held & np.uint64(1)).all(), "the first day is an active day"
-            assert (self.last_day[:rows] >= self.start_day[:rows]).all()
+            assert (self.last_day[there] >= self.start_day[there]).all()
+        placed = np.repeat(self.run_days, np.diff(self.run_starts))
+        moved = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
+        assert np.array_equal(self.displaced(), moved)
         self._check_columns(rows)
+        self._check_empty(empty)
+
+    def _check_empty(self, empty: npt.NDArray[np.bool_]) -> None:
+        assert self.empty_rows == empty.sum()
+        assert (self.last_day[: len(empty)][empty] == -1).all()
+        for family, nothing in _CLEARED.items():
+            for name, column in getattr(self, family).items():
+                held = column[: len(empty)][empty]
+                assert (np.isnan(held) if np.isnan(nothing) else held == nothing).all(), name
 
     def _check_columns(self, rows: int) -> None:
         for family in FAMILIES:
@@ -309,8 +426,8 @@ class SubjectTable:
 
     @property
     def rows(self) -> int:
-        """Number of subjects."""
-        return sum(p.rows for p in self.partitions)
+        """Number of subjects: rows that hold something."""
+        return sum(p.rows - p.empty_rows for p in self.partitions)
 
     @property
     def size_bytes(self) -> int:
@@ -365,6 +482,14 @@ class SubjectTable:
 
         run([task(p) for p in range(PARTITIONS) if starts[p] < starts[p + 1]])
 
+    def clear(self, key_hi: UInt64s, key_lo: UInt64s) -> None:
+        """Make the rows of some keys hold nothing; keys that have no row are passed over."""
+        numbers = key_hi >> fold.PARTITION_SHIFT
+        for number in np.unique(numbers).tolist():
+            mine, partition = numbers == number, self.partitions[number]
+            rows = partition.find(sealed(key_hi[mine]), sealed(key_lo[mine]))
+            partition.clear(np.unique(rows[rows >= 0]))
+
     def forget_attribute(self, name: str) -> None:
         """Drop an attribute of all rows."""
         for partition in self.partitions:
@@ -376,6 +501,10 @@ class SubjectTable:
         run([p.cluster for p in self.partitions if p.rows])
 
 
+def _spare(rows: int) -> int:
+    return _SPARE_ROWS + (rows >> 7)
+
+
 def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: float) -> npt.NDArray[_Word]:
     shape = (*old.shape[:-1], room)
     new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
@@ -385,4 +514,17 @@ def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: float) -> npt.ND
         for word in range(old.shape[0]):
             if old[word, :rows].any():
                 new[word, :rows] = old[word, :rows]
+    return new
+
+
+def _ordered(old: npt.NDArray[_Word], order: Int64s, room: int, fill: float) -> npt.NDArray[_Word]:
+    """Return some rows of a column in an order, with room for more."""
+    shape = (*old.shape[:-1], room)
+    new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
+    if old.ndim == 1:
+        np.take(old, order, out=new[: len(order)])
+    else:
+        for word in range(old.shape[0]):
+            if old[word].any():
+                np.take(old[word], order, out=new[word, : len(order)])
     return new

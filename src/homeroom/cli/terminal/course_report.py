@@ -72,7 +72,7 @@ def _compared(runs: Sequence[CourseRun], width: int, ink: Ink) -> Iterator[Text]
     """Draw the active learners of each run since its start as lines below each other, on one scale."""
     yield Text()
     yield _line("Active learners by week since the start of each", _DIM)
-    names = _names([run.course for run in runs])
+    names = _names("", [run.course for run in runs])
     weeks = max(len(run.active_since) for run in runs)
     top = max(float(run.active_since.max(initial=0)) for run in runs)
     room = min(weeks, max(width - names - 2, 8))
@@ -149,7 +149,7 @@ def _engagement(part: Engagement, width: int, ink: Ink) -> Iterator[Text]:
     if isinstance(part.sections, Absent):
         return
     shown = part.sections[:LINES_MAX]
-    names = _names([one.name for one in shown])
+    names = _names("section", [one.name for one in shown])
     yield _line(f"{'section':<{names}}  came this far  stopped here", _DIM)
     top = max(one.reached for one in shown)
     for section in shown:
@@ -170,8 +170,9 @@ def _section(one: Section, names: int, top: int, width: int, ink: Ink) -> Text:
     return line
 
 
-def _names(names: Sequence[str]) -> int:
-    return min(max((len(clean(name)) for name in names), default=8), NAME_MAX)
+def _names(head: str, names: Sequence[str]) -> int:
+    """Return the width of a column of names."""
+    return min(max(len(head), *(len(clean(name)) for name in names)), NAME_MAX)
 
 
 def _more(left: int, what: str) -> Iterator[Text]:
@@ -182,7 +183,7 @@ def _more(left: int, what: str) -> Iterator[Text]:
 def _videos(part: Videos, width: int, ink: Ink) -> Iterator[Text]:
     yield _title(f"Videos: {count(len(part.videos) + part.left_out)}")
     shown = part.videos[:LINES_MAX]
-    names = _names([one.name for one in shown])
+    names = _names("video", [one.name for one in shown])
     yield _line(f"{'video':<{names}}  viewers  plays  watched  completed", _DIM)
     for video in shown:
         yield from _video(video, names, width, ink)
@@ -222,7 +223,7 @@ def _problems(part: Problems, width: int, ink: Ink) -> Iterator[Text]:
     hardest = sorted(part.problems, key=_hardness)
     yield _title(f"Problems, the hardest first: {count(len(hardest) + part.left_out)}")
     shown = hardest[:LINES_MAX]
-    names = _names([one.name for one in shown])
+    names = _names("problem", [one.name for one in shown])
     yield _line(f"{'problem':<{names}}  learners  attempts  right at first  ever   score", _DIM)
     for one in shown:
         yield _problem(one, names, width, ink)
@@ -242,7 +243,7 @@ def _problem(one: Problem, names: int, width: int, ink: Ink) -> Text:
         f"{first:>14}  {ever:>4}  {score:>6}"
     )
     room = min(width - names - 54, BAR_MAX)
-    if room > 3 and one.known:
+    if room > 3 and one.first_right:
         line.append("  ")
         line.append(bar(one.first_right, one.known, room), ink.mark("new"))
     return line

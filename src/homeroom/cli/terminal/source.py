@@ -59,6 +59,18 @@ def _fields(source: Source, seconds: float | None) -> Iterator[tuple[Text, Text]
     if source.first_event and source.last_event:
         ends = (clean(instant_label(end)) for end in (source.first_event, source.last_event))
         yield _key("from"), Text(" to ".join(ends))
+    yield from _told_apart(source)
+    yield from _rejected(source)
+    if source.rejects_file:
+        yield _key(""), Text(f"each with its line in {clean(source.rejects_file)}", _DIM)
+    elif source.events_rejected and seconds is not None:
+        yield _key(""), Text(_HINT, _DIM)
+    for note in source.notes:
+        yield _key("note"), Text(clean(note))
+
+
+def _told_apart(source: Source) -> Iterator[tuple[Text, Text]]:
+    """Say what of the events counts once, twice or not at all."""
     if source.events_duplicate is None:
         yield _key("repeats"), Text("not looked for: they cannot change this answer")
     elif source.events_duplicate:
@@ -67,13 +79,9 @@ def _fields(source: Source, seconds: float | None) -> Iterator[tuple[Text, Text]
     if source.conflicts:
         events = plural(source.conflicts, "event")
         yield _key("conflicts"), Text(f"{events} with the id of another event; both are counted")
-    yield from _rejected(source)
-    if source.rejects_file:
-        yield _key(""), Text(f"each with its line in {clean(source.rejects_file)}", _DIM)
-    elif source.events_rejected and seconds is not None:
-        yield _key(""), Text(_HINT, _DIM)
-    for note in source.notes:
-        yield _key("note"), Text(clean(note))
+    if source.events_voided:
+        events = plural(source.events_voided, "event")
+        yield _key("voided"), Text(f"{events} taken back; no answer sees them")
 
 
 def _key(name: str) -> Text:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from homeroom.cli.terminal.active import ActiveLines
+from homeroom.cli.terminal.at_risk import AtRiskView
 from homeroom.cli.terminal.course_report import CourseReportView
 from homeroom.cli.terminal.funnel import FunnelBars
 from homeroom.cli.terminal.heatmap import Heatmap
@@ -22,6 +23,7 @@ from homeroom.cli.terminal.wording import clean, setting, shorten, wrapped
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CourseReportAnswer,
     FunnelAnswer,
     LifecycleAnswer,
@@ -122,6 +124,7 @@ _VIEWS: Final[Mapping[type[Answer], Callable[[Any], RenderableType]]] = {
     CourseReportAnswer: CourseReportView,
     FunnelAnswer: FunnelBars,
     PathsAnswer: PathTree,
+    AtRiskAnswer: AtRiskView,
 }
 """What draws an answer that needs nothing else said."""
 

@@ -28,15 +28,18 @@ from homeroom.cohorts.answers.belonging import (
 )
 from homeroom.cohorts.answers.course_report import CourseReportAnswer
 from homeroom.cohorts.answers.finding import Finding
+from homeroom.cohorts.answers.risk import AtRiskAnswer, CourseRisk, RiskTrend
 
 __all__ = [
     "SUPPRESSED",
     "ActiveAnswer",
     "Answer",
+    "AtRiskAnswer",
     "Change",
     "CohortAnswer",
     "Counts",
     "CourseReportAnswer",
+    "CourseRisk",
     "Finding",
     "Flags",
     "FunnelAnswer",
@@ -48,6 +51,7 @@ __all__ = [
     "PathsAnswer",
     "Rates",
     "RetentionAnswer",
+    "RiskTrend",
     "Series",
     "Source",
     "StickinessAnswer",

@@ -25,7 +25,8 @@ class Source:
     """What was read. ``events_read`` = accepted + duplicate + rejected.
 
     ``events_duplicate`` is None where repeats were not counted (they cannot change an answer from the columns).
-    ``conflicts`` counts events that came with an id that another event has too; both count.
+    ``conflicts`` counts events that came with an id that another event has too; both count. ``events_voided`` are those
+    of all accepted events, of earlier loads too, that were taken back: no answer sees them.
     """
 
     events_read: int = 0
@@ -34,6 +35,7 @@ class Source:
     events_rejected: int = 0
     rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
     conflicts: int | None = 0
+    events_voided: int = 0
     learners: int = 0
     first_event: str | None = None
     last_event: str | None = None
@@ -81,6 +83,12 @@ class Answer:
 
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
         raise TypeError(f"{type(self).__name__} has no table of its own")
+
+    def guarded_parts(
+        self, parts: tuple[tuple[str, "Answer"], ...]
+    ) -> tuple[tuple[str, "Answer"], ...]:
+        """Return the parts of a breakdown without what, with the sum of all, would give away a small count."""
+        return parts
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as JSON-ready data; its schema is in ``docs/reference/outputs``."""

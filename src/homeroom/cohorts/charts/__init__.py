@@ -14,6 +14,7 @@ from typing import Any, Final
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     CourseReportAnswer,
     FunnelAnswer,
@@ -25,6 +26,7 @@ from homeroom.cohorts.answers import (
 )
 from homeroom.cohorts.charts import (
     active,
+    at_risk,
     belonging,
     course_report,
     funnel,
@@ -99,4 +101,5 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     OverlapAnswer: belonging.overlap_figure,
     FunnelAnswer: funnel.figure,
     PathsAnswer: paths.figure,
+    AtRiskAnswer: at_risk.figure,
 }

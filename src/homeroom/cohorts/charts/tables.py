@@ -10,6 +10,7 @@ from homeroom import limits
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     CourseReportAnswer,
     FunnelAnswer,
@@ -22,7 +23,7 @@ from homeroom.cohorts.answers import (
     StickinessAnswer,
     wilson,
 )
-from homeroom.cohorts.charts import belonging, course_tables, funnel, paths, words
+from homeroom.cohorts.charts import at_risk, belonging, course_tables, funnel, paths, words
 from homeroom.cohorts.charts.active import RATIOS, SPANS
 from homeroom.cohorts.charts.numbers import Numbers, newest, open_count
 from homeroom.cohorts.charts.scale import pool
@@ -177,4 +178,5 @@ _TABLES: Final[Mapping[type[Answer], Callable[[Any], tuple[Numbers, ...]]]] = {
     CourseReportAnswer: course_tables.numbers,
     FunnelAnswer: funnel.numbers,
     PathsAnswer: paths.numbers,
+    AtRiskAnswer: at_risk.numbers,
 }

@@ -30,6 +30,7 @@ from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.cohorts.questions.definitions import Definitions, parse_definitions
 from homeroom.cohorts.questions.parsing import QUESTIONS, parse_question
 from homeroom.cohorts.questions.question import Interval, Question, WeekStart
+from homeroom.cohorts.questions.risk import AtRisk
 from homeroom.cohorts.questions.zones import zone
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "TEXT_FIELDS",
     "Active",
     "Align",
+    "AtRisk",
     "CohortSize",
     "Condition",
     "CourseReport",

@@ -1,0 +1,65 @@
+"""Events as batches again: joined, chosen, and out of a segment of history.
+
+What folds and sorts events takes a batch; what is taken back or joined under another key starts from segments. These
+are the ways between the two.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.events.model import EventBatch
+from homeroom.state.history import Column, Segment, joined_columns
+
+__all__ = ["batch_of", "chosen_events", "joined_batches", "picked_events", "segment_events"]
+
+_PREFIX = "attributes."
+
+
+def joined_batches(batches: Sequence[EventBatch]) -> EventBatch:
+    """Return the events of several batches as one."""
+    return batch_of(joined_columns(batches))
+
+
+def batch_of(columns: Mapping[str, Column]) -> EventBatch:
+    """Return columns, attributes under ``attributes.NAME`` among them, as a batch."""
+    plain: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    for name, column in columns.items():
+        if name.startswith(_PREFIX):
+            attributes[name.removeprefix(_PREFIX)] = column
+        else:
+            plain[name] = column
+    return EventBatch(**plain, attributes=attributes)
+
+
+def segment_events(segment: Segment) -> EventBatch:
+    """Return all events of a segment as a batch, those that are hidden too."""
+    widths = np.diff(segment.offsets)
+    keys = {
+        "key_hi": np.repeat(segment.key_hi, widths),
+        "key_lo": np.repeat(segment.key_lo, widths),
+    }
+    return batch_of({**keys, **segment.columns})
+
+
+def picked_events(segment: Segment, places: npt.NDArray[np.int64]) -> EventBatch:
+    """Return the events at some places of a segment, rising, as a batch; no more than these need be read."""
+    subjects = np.searchsorted(segment.offsets, places, side="right") - 1
+    keys = {"key_hi": segment.key_hi[subjects], "key_lo": segment.key_lo[subjects]}
+    return batch_of({**keys, **{name: segment.pick(name, places) for name in segment.columns}})
+
+
+def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatch:
+    """Return some of the events of a batch."""
+    plain: dict[str, Any] = {
+        f.name: None if column is None else column[chosen]
+        for f in fields(batch)
+        if f.name != "attributes"
+        for column in (getattr(batch, f.name),)
+    }
+    attributes = {name: codes[chosen] for name, codes in batch.attributes.items()}
+    return EventBatch(**plain, attributes=attributes)

@@ -1,0 +1,59 @@
+"""The plain twin of what changes the past: sets of voided ids and of edges, and events as they are after all that.
+
+Whoever is one learner is found by giving every account the least of what its neighbours have, until nothing changes.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Past"]
+
+
+@dataclass
+class Past:
+    """What was taken back and what was joined.
+
+    ``key_of`` gives the key of an account, by which the least one is found; ``account_field`` is the name of an event's
+    account.
+    """
+
+    key_of: Callable[[Any], Any]
+    account_field: str = "account"
+    voided: set[str] = field(default_factory=set)
+    edges: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    taken_back: set[int] = field(default_factory=set)
+
+    def void(self, ids: Iterable[str]) -> None:
+        self.voided |= set(ids)
+
+    def merge(self, edge_id: int, one: Any, other: Any) -> None:
+        self.edges[edge_id] = (one, other)
+
+    def unmerge(self, one: Any, other: Any) -> None:
+        self.taken_back |= {
+            edge_id for edge_id, pair in self.edges.items() if set(pair) == {one, other}
+        }
+
+    def names(self) -> dict[Any, Any]:
+        """Return what each account that has an edge goes under."""
+        live = [pair for edge_id, pair in self.edges.items() if edge_id not in self.taken_back]
+        least = {account: account for pair in self.edges.values() for account in pair}
+        while True:
+            before = dict(least)
+            for one, other in live:
+                lower = min(least[one], least[other], key=self.key_of)
+                least[one] = least[other] = lower
+            if least == before:
+                return least
+
+    def remaining(self, events: Iterable[Any]) -> list[Any]:
+        """Return the events that are not voided, each under the account that its own goes under now."""
+        names = self.names()
+        return [
+            dataclasses.replace(event, **{self.account_field: names.get(account, account)})
+            for event in events
+            if event.id is None or event.id not in self.voided
+            for account in (getattr(event, self.account_field),)
+        ]

@@ -1,0 +1,263 @@
+"""Whatever is voided, merged and unmerged between whatever loads: the state is that of the events that are left.
+
+The same facts are taken in, in portions and with repeats, while ids are voided (some that have not come yet) and
+learners are joined and parted. After every step the invariants must hold, and after every settling the columns are
+what plain sets hold of the remaining facts under their common learner, history shows just these, and a rebuild from
+all that was stored is equal.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from homeroom import limits
+from homeroom.errors import InputError
+from homeroom.state import table
+from homeroom.state.past import Veiled
+from homeroom.state.state import State, rebuild
+from tests.oracle.past import Past
+from tests.state.plain import (
+    Fact,
+    batch_of,
+    content,
+    draw_facts,
+    fresh_state,
+    hash_of_id,
+    history_of,
+    key_of,
+    plain_content,
+)
+from tests.state.test_state import check
+
+LEARNERS = 12
+STEPS = ("fold", "fold", "void", "void", "merge", "merge", "unmerge", "seal", "settle")
+
+
+def number(learner: int) -> int:
+    hi, lo = key_of(learner)
+    return hi << 64 | lo
+
+
+class Walk:
+    """A state, and beside it the facts and what plain sets make of them."""
+
+    def __init__(self, facts: list[Fact], zone: str, rng: np.random.Generator) -> None:
+        self.state, self.zone, self.rng = fresh_state(zone), zone, rng
+        self.to_come, self.come = list(facts), []
+        self.past = Past(key_of, account_field="learner")
+        self.ids = sorted({fact.id for fact in facts if fact.id is not None})
+        self.next_edge = 1
+
+    def step(self, name: str) -> None:
+        getattr(self, f"_{name}", getattr(self.state, name, None))()
+        check(self.state)
+
+    def _fold(self) -> None:
+        count = int(self.rng.integers(1, 12))
+        facts, self.to_come = self.to_come[:count], self.to_come[count:]
+        again = self.rng.integers(0, len(self.come), 2) if self.come else []
+        facts += [self.come[int(i)] for i in again]
+        self.come += facts
+        self.state.fold(batch_of(facts, self.state.dictionaries))
+
+    def _void(self) -> None:
+        if self.ids:
+            ids = self.rng.choice(self.ids, int(self.rng.integers(1, 3))).tolist()
+            self.past.void(ids)
+            self.state.void(np.array([hash_of_id(text) for text in ids], np.uint64))
+
+    def _pair(self) -> tuple[int, int]:
+        one, other = self.rng.choice(LEARNERS, 2, replace=False).tolist()
+        return one, other
+
+    def _merge(self) -> None:
+        pair = self._pair()
+        self.past.merge(self.next_edge, *pair)
+        self.state.merge(self.next_edge, number(pair[0]), number(pair[1]))
+        self.next_edge += 1
+
+    def _unmerge(self) -> None:
+        pairs = sorted(set(self.past.edges.values()))
+        pair = pairs[int(self.rng.integers(len(pairs)))] if pairs else self._pair()
+        self.past.unmerge(*pair)
+        self.state.unmerge(number(pair[1]), number(pair[0]))
+
+    def assert_is_what_plain_sets_hold(self) -> None:
+        left = self.past.remaining(self.come)
+        assert content(self.state) == plain_content(left, self.zone)
+        assert rebuild(self.state).fingerprint() == self.state.fingerprint()
+        self._assert_history(left)
+
+    def _assert_history(self, left: list[Fact]) -> None:
+        names, state = self.past.names(), self.state
+        distinct = [f for f in dict.fromkeys(self.come) if f.id not in self.past.voided or not f.id]
+        digests = batch_of(distinct, state.dictionaries)
+        keys = [key_of(names.get(fact.learner, fact.learner)) for fact in distinct]
+        times = [fact.time_ms for fact in distinct]
+        identities = zip(digests.identity_hi.tolist(), digests.identity_lo.tolist(), strict=True)
+        expected = [(*k, at, *i) for k, at, i in zip(keys, times, identities, strict=True)]
+        assert sorted(history_of(state)) == sorted(expected)
+        assert state.events == len(distinct)
+        assert state.counts.accepted == len(set(self.come))
+        span = (min(times), max(times)) if times else None
+        assert state.time_range_ms == span
+        assert state.learners.rows == len({fact.learner for fact in left})
+        enrolled = {(f.learner, f.course) for f in left if f.course is not None}
+        assert state.enrolments.rows == len(enrolled)
+        for segment in state.segments:
+            assert_in_order(segment)
+
+
+def assert_in_order(segment: Any) -> None:
+    hidden = segment.hidden
+    assert (np.diff(hidden) > 0).all()
+    keys = list(zip(segment.key_hi.tolist(), segment.key_lo.tolist(), strict=True))
+    assert keys == sorted(set(keys))
+    for first, end in zip(segment.offsets[:-1], segment.offsets[1:], strict=True):
+        assert (np.diff(segment.columns["time_ms"][first:end]) >= 0).all()
+
+
+@given(st.integers(0, 1 << 30), st.sampled_from((0, 5, 30, 80)), st.sampled_from((None, 3)))
+@settings(max_examples=35)
+def test_any_walk_ends_in_what_is_left(seed, count, few):
+    rng = np.random.default_rng(seed)
+    walk = Walk(draw_facts(rng, count, LEARNERS) if count else [], "Europe/Berlin", rng)
+    with pytest.MonkeyPatch.context() as patch:
+        if few:  # so that all ways are gone with few events, too
+            patch.setattr(limits, "JOINED_SEGMENTS_MAX", few)
+            patch.setattr(table, "_FEW_EVENTS", few)
+            patch.setattr(table, "_PLACED_ROWS", 1)
+        for _ in range(40):
+            walk.step(STEPS[int(rng.integers(len(STEPS)))])
+            if rng.integers(4) == 0:
+                walk.state.seal()
+                check(walk.state)
+                walk.assert_is_what_plain_sets_hold()
+        walk.step("settle")
+        walk.assert_is_what_plain_sets_hold()
+        assert len(walk.state.history.joined) <= limits.JOINED_SEGMENTS_MAX
+
+
+def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
+    facts = draw_facts(rng, 60, LEARNERS)
+    ids = [fact.id for fact in facts if fact.id is not None][:7]
+    hashes = np.array([hash_of_id(text) for text in ids], np.uint64)
+    edges = [(n, *rng.choice(LEARNERS, 2, replace=False).tolist()) for n in range(1, 7)]
+
+    def load(state: State) -> None:
+        state.fold(batch_of(facts, state.dictionaries))
+        state.settle()
+
+    def merge(state: State) -> None:
+        for edge_id, one, other in edges:
+            state.merge(edge_id, number(one), number(other))
+
+    def take_back(state: State) -> None:  # perhaps before the edges have come
+        state.change_identities([], [2, 4])
+
+    def void(state: State) -> None:
+        state.void(hashes)
+
+    prints = set()
+    for order in (
+        (load, merge, take_back, void),
+        (take_back, void, merge, load),
+        (merge, load, void, take_back),
+    ):
+        state = fresh_state()
+        for change in order:
+            change(state)
+        prints.add((state.fingerprint(), tuple(sorted(history_of(state)))))
+    assert len(prints) == 1
+
+
+def settled(facts: list[Fact], zone: str = "UTC") -> State:
+    state = fresh_state(zone)
+    state.fold(batch_of(facts, state.dictionaries))
+    state.settle()
+    return state
+
+
+def hashes_of(*ids: str) -> np.ndarray[Any, Any]:
+    return np.array([hash_of_id(text) for text in ids], np.uint64)
+
+
+def test_both_events_that_share_an_id_are_voided_and_those_without_one_stay():
+    at = 1_710_000_000_000
+    facts = [
+        Fact(learner=0, time_ms=at, id="a"),
+        Fact(learner=1, time_ms=at + 1, id="a", verb="posted"),
+        Fact(learner=2, time_ms=at + 2, id="b"),
+        Fact(learner=3, time_ms=at + 3),
+    ]
+    state = settled(facts)
+    state.void(hashes_of("a"))
+    state.void(np.zeros(1, np.uint64))  # what events without an id have: it voids none of them
+    assert content(state) == plain_content(facts[2:], "UTC")
+    assert state.time_range_ms == (at + 2, at + 3)
+    state.void(hashes_of("b"))
+    assert state.time_range_ms == (at + 3, at + 3)
+
+
+def test_a_voided_event_stays_known_as_a_repeat():
+    fact = Fact(learner=0, time_ms=1_710_000_000_000, id="a")
+    state = settled([fact])
+    state.void(hashes_of("a"))
+    state.fold(batch_of([fact], state.dictionaries))
+    state.settle()
+    assert (state.counts.accepted, state.counts.duplicate, state.events) == (1, 1, 0)
+    assert state.time_range_ms is None
+    assert content(state) == {"learner": {}, "enrolment": {}}
+
+
+def test_a_void_moves_no_other_row_and_clusters_nothing(rng):
+    facts = [
+        Fact(learner=n % 900, time_ms=1_710_000_000_000 + n * 7_200_000, id=str(n), course="c")
+        for n in range(5_000)
+    ]
+    state = settled(facts)
+    columns = [id(part.start_day) for part in state.learners.partitions]
+    runs = [part.run_starts.tolist() for part in state.learners.partitions]
+    state.void(hashes_of("0"))  # the very first event: its learner began later now
+    state.settle()
+    assert [id(part.start_day) for part in state.learners.partitions] == columns
+    assert [part.run_starts.tolist() for part in state.learners.partitions] == runs
+    assert sum(len(part.displaced()) for part in state.learners.partitions) == 1
+    assert content(state) == plain_content(facts[1:], "UTC")
+    check(state)
+
+
+def test_rows_that_hold_nothing_are_dropped_by_clustering(monkeypatch):
+    facts = [Fact(learner=n, time_ms=1_710_000_000_000, id=str(n)) for n in range(40)]
+    state = settled(facts)
+    state.void(hashes_of(*(str(n) for n in range(1, 40))))
+    assert sum(part.empty_rows for part in state.learners.partitions) == 39
+    assert state.learners.rows == 1
+    state.settle()
+    assert sum(part.rows for part in state.learners.partitions) == 1
+    assert content(state) == plain_content(facts[:1], "UTC")
+
+
+def test_segments_without_a_change_are_shown_as_they_are():
+    state = settled([Fact(learner=n, time_ms=1_710_000_000_000, id=str(n)) for n in range(9)])
+    assert state.segments[0] is state.history.stored[0]
+    state.void(hashes_of("3"))
+    assert isinstance(state.segments[0], Veiled)
+    assert state.segments[0].min_ms == 1_710_000_000_000
+    with pytest.raises(AttributeError):
+        state.segments[0].nothing  # noqa: B018 - it must not be there
+
+
+def test_too_many_voids_and_edges_are_refused(monkeypatch):
+    monkeypatch.setattr(limits, "VOIDS_MAX", 2)
+    monkeypatch.setattr(limits, "EDGES_MAX", 1)
+    state = settled([Fact(learner=n, time_ms=1_710_000_000_000, id=str(n)) for n in range(4)])
+    state.void(hashes_of("0", "1"))
+    with pytest.raises(InputError, match="3 ids would be voided, more than 2"):
+        state.void(hashes_of("2"))
+    state.merge(1, number(0), number(1))
+    with pytest.raises(InputError, match="2 identity edges, more than 1"):
+        state.merge(2, number(2), number(3))
