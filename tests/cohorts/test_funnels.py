@@ -38,7 +38,7 @@ def knows_country(events: list[Event]) -> list[Event]:
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "any"])
 @given(data=st.data(), events=lines())
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_a_funnel_is_what_every_chain_tried_gives(order, data, events):
     events = knows_country(events)
     dataset = in_segments(data, events)
