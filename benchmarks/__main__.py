@@ -17,6 +17,7 @@ NAMES = (
     "triangle",
     "recurring",
     "cohorts",
+    "at_risk",
     "fold",
     "statements",
     "scan",

@@ -5,7 +5,8 @@ different hours of one week learners were active; and the sizes of two cohorts, 
 one that asks for two verbs in sequence within a day. All read 100 million events at full size. Each answer is asked for
 in a fresh process, from its first import on, with files in the page cache, and once more in the same process, when
 columns are decoded already. DuckDB answers from its own table (made from the generated log and not from our files:
-without repeats, learners as numbers, verbs as an enumeration, sorted by learner and time) and from the Parquet files of our history.
+without repeats, learners as numbers, verbs as an enumeration, sorted by learner and time) and from the Parquet files
+of our history.
 Its SQL is the quickest of several tries: one pass with bit masks, as there are at most 64 weeks.
 
 Logs, directory and table are made once under ``--workdir`` and kept; each step leaves a mark when it is whole, so

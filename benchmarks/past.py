@@ -77,7 +77,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     rng = np.random.default_rng(3)
     before = _asked(state)
     _void(state, rng, options.events)  # what is done once in a process is done
+    busy_s = time.process_time()
     voids = timing_of([_void(state, rng, options.events) for _ in range(options.runs)])
+    busy_s = time.process_time() - busy_s
     after_voids = _asked(state)
     pairs = rng.permutation(options.learners)[: 2 * options.runs].reshape(-1, 2)
     numbers = [tuple(_key(learner) for learner in pair) for pair in pairs.tolist()]
@@ -96,7 +98,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "segments": len(state.history.stored),
         "threads": options.threads,
         "filled_s": round(filled_s, 1),
-        "void": voids.to_json(),
+        "void": {**voids.to_json(), "mean_cpu_ms": round(busy_s * 1e3 / options.runs, 3)},
         "merge": merges.to_json(),
         "unmerge": unmerges.to_json(),
         "many_voids": {"ids": len(many), "ms": round(many_voids * 1e3, 1)},
@@ -219,6 +221,7 @@ def show(result: dict[str, Any]) -> None:
         print(
             f"one {name:<8} state alone   P50 {times['median_ms']:7.2f}  P99 {times['p99_ms']:7.2f}  "
             f"max {times['max_ms']:7.2f} ms"
+            + (f", {times['mean_cpu_ms']:.2f} ms of processor" if name == "void" else "")
         )
     many = result["many_voids"]
     print(f"{many['ids']:,} voids together     {many['ms']:,.1f} ms")

@@ -4,6 +4,8 @@ Numba keeps what it compiles as ``*.nbc`` files. So the tests start from an empt
 program as people do, in processes of their own, and look whether a file has come that was not there before.
 """
 
+import csv
+import itertools
 import os
 import subprocess
 import sys
@@ -81,6 +83,26 @@ QUESTIONS = (
     ),
     ("overlap", "--definitions", "cohorts.toml"),
     ("retention", "--definitions", "cohorts.toml", "--cohort", "any", "--compare", "days,web"),
+    ("funnel", "--step", "verb=registered", "--step", "verb=played", "--within", "3d"),
+    (
+        *("funnel", "--step", "verb=played", "--step", "verb=answered", "--order", "strict"),
+        *(
+            "--exclude",
+            "verb=posted",
+            "--increasing",
+            "--count",
+            "every",
+            "--filter",
+            "platform=web",
+        ),
+    ),
+    ("funnel", "--step", "track=video", "--step", "verb=answered", "--order", "any"),
+    (
+        *("funnel", "--step", "score>=0.5", "--step", "any", "--order", "any"),
+        *("--count", "every", "--breakdown", "platform"),
+    ),
+    ("paths", "--by", "activity", "--depth", "6", "--within", "none"),
+    ("paths", "--before", "verb=posted", "--fold", "none", "--filter", "platform=web"),
     ("stickiness", "--definitions", "cohorts.toml", "--cohort", "steps", "--filter", "verb=played"),
 )
 COHORTS = """
@@ -178,6 +200,20 @@ def _csv(row: Mapping[str, Any]) -> str:
     return f"{','.join(row)}\n{','.join(cells)}\n"
 
 
+def _events(log: str) -> list[dict[str, str]]:
+    with Path(log).open(newline="") as file:
+        return list(itertools.islice(csv.DictReader(file), 5))
+
+
+def _pairs(log: str) -> str:
+    """Write the first learners of a log as pairs that are one learner each; return the file."""
+    accounts = [f"{event['issuer']},{event['account']}" for event in _events(log)]
+    pairs = {f"{a},{b}\n" for a, b in itertools.pairwise(accounts) if a != b}
+    file = Path(log).with_name("pairs.csv")
+    file.write_text("issuer,account,other_issuer,other_account\n" + "".join(sorted(pairs)))
+    return str(file)
+
+
 @pytest.mark.slow
 def test_nothing_is_left_to_compile(warm, tmp_path):
     ways = in_ways(tmp_path)
@@ -196,6 +232,13 @@ def test_nothing_is_left_to_compile(warm, tmp_path):
         "load": [("load", place, main_files[0]), ("load", place, *main_files[1:])],
         "questions of a directory": [
             ("query", *q[:1], "--data", place, *q[1:], *void) for q in QUESTIONS
+        ],
+        "corrections": [
+            ("identities", place, "--merge", _pairs(ways["events.csv"])),
+            ("void", place, "nowhere", *(event["id"] for event in _events(ways["events.csv"]))),
+            *(("query", *q[:1], "--data", place, *q[1:], *void) for q in QUESTIONS),
+            ("identities", place, "--unmerge", _pairs(ways["events.csv"])),
+            ("load", place, main_files[0]),
         ],
         "scan": [
             ("query", *q[:1], "--scan", path, *q[1:], *void) for q in SCANNED for path in parquet

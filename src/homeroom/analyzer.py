@@ -10,7 +10,7 @@ answers; it knows only what is to be read, and where things are kept.
 import functools
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, TypeVar, Unpack, cast
@@ -31,12 +31,15 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     CourseReportAnswer,
+    FunnelAnswer,
     LearnerAnswer,
     LifecycleAnswer,
     MembersAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     Source,
     StickinessAnswer,
@@ -149,6 +152,18 @@ class Dataset:
         """Answer a question. Raises `QuestionError`, naming what makes no sense."""
         return self._node.ask(question, self.source)
 
+    def standard_questions(
+        self, fields: Mapping[str, Any], definitions: Definitions
+    ) -> tuple[Question, ...]:
+        """Return what a report asks of these data beside who came back.
+
+        Parameters
+        ----------
+        fields : fields that all its questions share, such as ``{"as_of": "2024-03-01T00:00:00Z"}``
+        definitions : the cohorts that it compares; ``data.definitions("standard")`` are those of homeroom
+        """
+        return self._node.standard_questions(fields, definitions)
+
     def explain(self, question: Question) -> Explanation:
         """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
         return self._node.explain(question, self.source)
@@ -212,6 +227,14 @@ class Dataset:
         """Answer an `Active` question given by its fields."""
         return cast("ActiveAnswer", self._ask("active", fields))
 
+    def funnel(self, **fields: Any) -> FunnelAnswer:  # noqa: ANN401 - the fields of `Funnel`
+        """Answer a `Funnel` question given by its fields."""
+        return cast("FunnelAnswer", self._ask("funnel", fields))
+
+    def paths(self, **fields: Any) -> PathsAnswer:  # noqa: ANN401 - the fields of `Paths`
+        """Answer a `Paths` question given by its fields."""
+        return cast("PathsAnswer", self._ask("paths", fields))
+
     def members(self, **fields: Any) -> MembersAnswer:  # noqa: ANN401 - the fields of `MemberList`
         """Answer a `MemberList` question given by its fields."""
         return cast("MembersAnswer", self._ask("members", fields))
@@ -231,6 +254,10 @@ class Dataset:
     def report(self, **fields: Any) -> CourseReportAnswer:  # noqa: ANN401 - the fields of `CourseReport`
         """Answer a `CourseReport` question given by its fields (``course`` names one course run, or lists several)."""
         return cast("CourseReportAnswer", self._ask("report", fields))
+
+    def at_risk(self, **fields: Any) -> AtRiskAnswer:  # noqa: ANN401 - the fields of `AtRisk`
+        """Answer an `AtRisk` question given by its fields."""
+        return cast("AtRiskAnswer", self._ask("at-risk", fields))
 
     def _ask(self, kind: str, fields: dict[str, Any]) -> Answer:
         if isinstance(fields.get("definitions"), str | os.PathLike):

@@ -95,6 +95,12 @@ RULE_DEPTH_MAX: Final = 32
 """Rules within rules of a cohort's definition."""
 STEPS_MAX: Final = 20
 """Steps of a funnel or of a sequence."""
+EXCLUSIONS_MAX: Final = 10
+"""Kinds of events that end a chain of a funnel; with its steps they are bits of one word of 32."""
+PATH_DEPTH_MAX: Final = 20
+"""Steps of a path that are told apart."""
+PATH_BRANCHES_MAX: Final = 50
+"""Nodes of one step of paths that are told apart; the rest is joined in `(other)`."""
 WINDOW_DAYS_MAX: Final = 36_600
 """Days of a window: a hundred years."""
 COUNT_MAX: Final = 1_000_000_000
@@ -109,6 +115,13 @@ OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
 """Cohorts whose overlaps are shown together: one bit each."""
+RISK_WEEKS_MAX: Final = 400
+"""Weeks that the trend of enrolments at risk goes back: as many periods as a chart draws."""
+RISK_ROWS_MAX: Final = 10_000
+"""Enrolments at risk that an answer shows; its table holds all."""
+RISK_COURSES_MAX: Final = 1_000
+"""Course runs that an answer about enrolments at risk tells apart, those with most of them; the rest is joined in
+`(other)`."""
 
 # --- course reports --------------------------------------------------------------------------------------------
 REPORT_COURSES_MAX: Final = 12
@@ -128,8 +141,12 @@ CHART_PERIODS_MAX: Final = 400
 """Newest groups or periods that a chart draws, so that each keeps two pixels; it says how many there are."""
 CHART_TITLED_CELLS_MAX: Final = 2_500
 """Cells of a heat map that carry their own numbers on hover; a denser one is drawn as one path a colour."""
+CHART_PATH_NODES_MAX: Final = 12
+"""Nodes of one step of paths that a chart tells apart, so that each keeps a label's height."""
 REPORT_TRIANGLE_PERIODS_MAX: Final = 60
 """Newest groups and first columns of a triangle that the page shows as a table; the CSV beside it holds all."""
+REPORT_STANDARD_COURSES: Final = 3
+"""Course runs, those with most learners, whose reports a page holds; each is a part of the page of its own."""
 REPORT_ROWS_MAX: Final = 400
 """Newest rows of a table of numbers in the page; the CSV beside it holds all."""
 
@@ -156,6 +173,8 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 """Rows of a CSV inside of the page (about 1.5 MB); for a larger one the page names the command."""
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
+assert STEPS_MAX + EXCLUSIONS_MAX <= 32
+assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0

@@ -5,12 +5,15 @@ else: what was read where, and where things are kept, is the affair of whoever c
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
 from homeroom.cohorts.explaining import Explanation, explain
-from homeroom.cohorts.questions import Question
+from homeroom.cohorts.questions import Definitions, Question
+from homeroom.cohorts.standard import standard_questions
 from homeroom.events.door import Door
 from homeroom.events.instants import format_instant
 from homeroom.events.model import Decoded, Reject
@@ -79,3 +82,9 @@ class Node:
     def explain(self, question: Question, source: Source) -> Explanation:
         """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
         return explain(self.state, question, source)
+
+    def standard_questions(
+        self, fields: Mapping[str, Any], definitions: Definitions
+    ) -> tuple[Question, ...]:
+        """Return what a report asks of these data beside who came back; ``fields`` are those that all share."""
+        return standard_questions(self.state, fields, definitions)

@@ -5,8 +5,8 @@ would end it, at its n-th step on the disk (an audit hook sees every file that i
 removed; ``fsync`` is wrapped, as nothing announces it), or is ended by the kernel after some microseconds (an alarm
 that nobody handles), wherever it is then. Kernels are loaded once, before the first fork.
 
-STORY is ``first`` (the first load of a new directory) or ``later``, WAY is ``steps`` or ``moments``. Goes out: one
-JSON line a kill.
+STORY is ``first`` (the first load of a new directory), ``later``, ``voided`` or ``merged`` (a correction of a directory
+that was corrected before); WAY is ``steps`` or ``moments``. Goes out: one JSON line a kill.
 """
 
 import itertools
@@ -22,6 +22,7 @@ from typing import Any
 
 import homeroom as hr
 from tests.adapters.loads import answers, events, load
+from tests.cohorts.engine import key_file
 
 KILLED = 77
 TIMED_KILLS = 24
@@ -83,7 +84,9 @@ def state_of(place: Path) -> str:
     except hr.HomeroomError as error:
         said = str(error).partition(";")[0].replace(str(place), "DIR")
         return said.removesuffix(" (no homeroom.json)")  # made, or not yet: nothing was loaded
-    return json.dumps([answers(data), data.source.events_accepted, data.source.events_duplicate])
+    source = data.source
+    counts = (source.events_accepted, source.events_duplicate, source.events_voided)
+    return json.dumps([answers(data), *counts])
 
 
 def strays(place: Path) -> list[str]:
@@ -94,9 +97,8 @@ def strays(place: Path) -> list[str]:
     return [p.name for p in files if p.stem not in named and "rejects" not in p.parts]
 
 
-def tell(folder: Path, base: Path | None, way: str) -> None:  # noqa: C901 - one story, told in order
-    """Kill the same load at every step, or after every 24th part of its time; print what each kill left."""
-    given = events(150, "new")
+def tell(folder: Path, base: Path | None, way: str, change: Callable[[Path], object]) -> None:  # noqa: C901 - one story, told in order
+    """Kill the same change at every step, or after every 24th part of its time; print what each kill left."""
     places = itertools.count()
 
     def fresh() -> Path:
@@ -110,7 +112,7 @@ def tell(folder: Path, base: Path | None, way: str) -> None:  # noqa: C901 - one
             watch = Sentinel(place, sentinel) if sentinel is not None else None
             if delay_s:
                 signal.setitimer(signal.ITIMER_REAL, delay_s)
-            load(place, given)
+            change(place)
             signal.setitimer(signal.ITIMER_REAL, 0)
             return json.dumps(watch.steps) if watch else "done"
 
@@ -131,7 +133,7 @@ def tell(folder: Path, base: Path | None, way: str) -> None:  # noqa: C901 - one
         left = state_of(place)
         again = ""
         try:
-            load(place, given)
+            change(place)
         except Exception as error:  # noqa: BLE001 - the test shows it
             again = repr(error)
         report = {
@@ -150,8 +152,22 @@ def main(folder: Path, story: str, way: str) -> None:
     """Tell a story in a folder."""
     base = folder / "base"
     load(base, events(120))  # also loads the kernels, before the first fork
+    one, *others = (("", f"learner {i}") for i in range(4))
+
+    def opened(place: Path) -> hr.Dataset:
+        return hr.open(place, key=key_file())
+
+    if story in ("voided", "merged"):
+        opened(base).void(["1", "2"])
+        opened(base).merge([(one, others[0])])
     answers(hr.open(base))
-    tell(folder, base if story == "later" else None, way)
+    new = events(150, "new")
+    changes: dict[str, Callable[[Path], object]] = {
+        "voided": lambda place: opened(place).void(["5", "6", "7"]),
+        "merged": lambda place: opened(place).merge([(one, others[1]), (others[1], others[2])]),
+    }
+    change = changes.get(story, lambda place: load(place, new))
+    tell(folder, None if story == "first" else base, way, change)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,9 @@
-"""What `homeroom analyze` decides by itself, and the commands that it writes under each chart of the page."""
-
-import dataclasses
+"""What `homeroom analyze` decides by itself."""
 
 import pytest
 
-from homeroom.cli.analyze import as_command, choose_interval
+from homeroom.cli.analyze import choose_interval
 from homeroom.cohorts.answers import Source
-from homeroom.cohorts.questions import Condition, Lifecycle
-from tests.cli import answers
-
-NOTHING = {"paths": ("a b.csv",), "data": None, "mapping": None}
 
 
 @pytest.mark.parametrize(
@@ -37,20 +31,3 @@ def test_the_part_that_is_asked_about_counts_not_the_whole():
 
 def test_no_events_at_all_have_a_period_too():
     assert choose_interval(Source(), {}) == "day"
-
-
-def test_the_command_of_a_chart_asks_the_same_question_again():
-    question = Lifecycle(
-        interval="month", timezone="Europe/Berlin", filters=(Condition("verb", ("played",)),)
-    )
-    answer = dataclasses.replace(answers.lifecycle(3), question=question)
-    flags = {**NOTHING, "mapping": "oulad", "names": "names.csv", "rejects": "rejects.ndjson"}
-
-    command = as_command(answer, flags)
-
-    assert command.startswith("homeroom query lifecycle 'a b.csv' --mapping oulad ")
-    assert "--interval month" in command
-    assert "--timezone Europe/Berlin" in command
-    assert "--filter verb=played" in command
-    assert "names.csv" not in command
-    assert "rejects.ndjson" not in command

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from homeroom.cli import COMMANDS, root, status
+from tests import answers_behaviour
 from tests.cli import answers
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -97,6 +98,8 @@ def test_the_page_of_outputs_names_every_schema_and_every_column():
         answers.lifecycle(3),
         answers.stickiness(3),
         answers.active(30),
+        answers_behaviour.funnel(),
+        answers_behaviour.paths(),
     ):
         columns = ", ".join(f"`{name}`" for name in answer.to_arrow().column_names)
         assert f"| {answer.question.name} | {columns} |" in text

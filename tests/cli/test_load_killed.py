@@ -37,7 +37,10 @@ def check(told: list[dict[str, Any]]) -> None:
         assert one["strays"] == [], one
 
 
-@pytest.mark.parametrize("story", ["later", pytest.param("first", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "story",
+    ["later", "merged", *(pytest.param(s, marks=pytest.mark.slow) for s in ("first", "voided"))],
+)
 def test_a_load_may_die_at_any_step_on_the_disk(root, tmp_path, story):
     told = kills(root, tmp_path, story, "steps")
     check(told)
@@ -50,12 +53,16 @@ def test_a_load_may_die_at_any_step_on_the_disk(root, tmp_path, story):
     last_before = told[left.index("after") - 1]["step"]
     assert last_before == "os.rename homeroom.json.new"
     names = " ".join(one["step"] for one in told)
-    for kept in (".parquet", ".index", ".tensors", ".dictionaries", "homeroom.json.new", "fsync"):
+    files = {
+        "voided": (".past",),
+        "merged": (".past", ".parquet", ".index", ".ids"),
+    }.get(story, (".parquet", ".index"))
+    for kept in (*files, ".tensors", ".dictionaries", "homeroom.json.new", "fsync"):
         assert kept in names, f"the sentinel saw no step on {kept}"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("story", ["later", "first"])
+@pytest.mark.parametrize("story", ["later", "first", "voided", "merged"])
 def test_a_load_may_die_at_any_moment(root, tmp_path, story):
     told = kills(root, tmp_path, story, "moments")
     check(told)

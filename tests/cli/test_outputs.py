@@ -13,6 +13,7 @@ import pytest
 from homeroom.cli.output import Outputs, answers_document, json_text, write_file
 from homeroom.errors import SourceError
 from homeroom.events.model import Reason
+from tests import answers_behaviour
 from tests.cli import answers
 from tests.cli.conftest import SCHEMAS
 
@@ -116,3 +117,23 @@ def test_a_file_that_fails_half_way_leaves_what_was_there(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"no/answer\.json cannot be written"):
         write_file(str(tmp_path / "no" / "answer.json"), lambda sink: sink.write(b""))
+
+
+@pytest.mark.parametrize("kind", ["funnel", "paths"])
+def test_funnels_and_paths_are_what_their_schemas_say(kind, validator):
+    for answer in (
+        getattr(answers_behaviour, kind)(),
+        answers_behaviour.with_parts(kind, ("a", "b")),
+    ):
+        document = json.loads(json_text(answer.to_json()))
+        validator(document, f"{kind}.json")
+        assert len(answer.to_arrow()) == len(document["steps" if kind == "funnel" else "edges"]) * (
+            len(answer.parts) or 1
+        )
+
+
+def test_a_funnel_of_nobody_has_no_rates(validator):
+    document = json.loads(json_text(answers_behaviour.funnel((0, 0)).to_json()))
+
+    validator(document, "funnel.json")
+    assert [step["from_first"] for step in document["steps"]] == [None, None]

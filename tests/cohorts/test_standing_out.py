@@ -101,3 +101,41 @@ def test_many_rejects_stand_out():
     source = replace(QUIET, events_read=1_000, events_rejected=11)
     assert texts(source=source) == ["11 of 1,000 events (1.1%) were rejected and are in no figure."]
     assert texts(source=replace(source, events_rejected=10)) == []
+
+
+def test_enrolments_at_risk_stand_out_in_all_runs_or_in_one():
+    from homeroom.cohorts.answers.risk import RiskTrend
+
+    answer = read_at_risk()
+    ends = build.periods(6)
+    complete = np.array([True] * 5 + [False])
+    counts = np.array([[100, 100, 100, 100, 150, 9], [50, 50, 50, 50, 52, 9]])
+    trend = RiskTrend(ends, ("math",), counts * 2, counts, complete)
+
+    assert texts(replace(answer, trend=trend)) == [
+        "150 enrolments of all course runs were at risk at the end of 2024-01-29: 50% more than the 100 of the "
+        "4 weeks before."
+    ]
+    assert texts(replace(answer, trend=None)) == []
+
+
+def read_at_risk():
+    from tests.cohorts.engine import read
+    from tests.oracle import Event, instant_ms
+
+    return read([Event(account="a", time_ms=instant_ms("2024-01-01T10:00Z"), course="c")]).at_risk()
+
+
+def test_the_summary_of_a_course_run_stands_out_with_its_course():
+    from homeroom.cohorts.answers import Finding
+    from tests.cohorts.engine import read
+    from tests.oracle import Event, instant_ms
+
+    data = read([Event(account="a", time_ms=instant_ms("2024-01-01T10:00Z"), course="math")])
+    answer = data.report()
+    [run] = answer.runs
+    said = tuple(Finding("videos", f"Finding {n}.", "A rule.") for n in range(5))
+
+    assert texts(replace(answer, runs=(replace(run, findings=said),))) == [
+        "math: Finding 0.", "math: Finding 1.", "math: Finding 2."
+    ]  # fmt: skip

@@ -18,6 +18,8 @@ from homeroom.cohorts.questions import (
     Retention,
     Stickiness,
 )
+from homeroom.cohorts.questions.behaviour import Funnel, Paths
+from tests.oracle.behaviour import funnel, paths
 from tests.oracle.conditions import Learners
 from tests.oracle.course_time import course_rows
 from tests.oracle.events import Event
@@ -103,6 +105,10 @@ def _figures(
             return _stickiness(events, question, setting)
         case Active():
             return _active(events, setting)
+        case Funnel():
+            return funnel(events, question, learners, setting.calendar.date, setting.as_of_ms)
+        case Paths():
+            return paths(events, question, learners, setting.calendar.date, setting.as_of_ms)
     raise TypeError(type(question).__name__)
 
 

@@ -208,8 +208,6 @@ def plain_content(facts: Iterable[Fact], zone: str) -> Content:
 def _join_standing(row: Any, fact: Fact) -> None:
     """Join what an event says of the whole course run, read from the table at the head of ``state.standing``."""
     said = STANDINGS[fact.standing or 0]
-    if said == "none" and TRACKS[fact.track] == "enrolment":
-        said = "enrolled"
     if said == "none":
         return
 

@@ -259,5 +259,5 @@ def test_too_many_voids_and_edges_are_refused(monkeypatch):
     with pytest.raises(InputError, match="3 ids would be voided, more than 2"):
         state.void(hashes_of("2"))
     state.merge(1, number(0), number(1))
-    with pytest.raises(InputError, match="1 identity edges already"):
+    with pytest.raises(InputError, match="2 identity edges, more than 1"):
         state.merge(2, number(2), number(3))

@@ -19,11 +19,12 @@ from typing import Any
 
 from homeroom.cohorts.questions import Question, parse_question
 from tests.oracle import Event, instant_ms
+from tests.vectors.behaviour import funnel_table, paths_table
 
 __all__ = ["FILES", "Vector", "expected", "load", "vectors"]
 
 FOLDER = Path(__file__).parent
-FILES = ("retention", "course_time", "other_questions", "calendar")
+FILES = ("retention", "course_time", "other_questions", "calendar", "behaviour")
 FIELDS = ("verb", "activity", "course", "track")
 
 
@@ -93,6 +94,8 @@ def expected(vector: Vector, periods: list[str]) -> dict[str, Any]:
         "lifecycle": _lifecycle,
         "stickiness": _stickiness,
         "active": _active,
+        "funnel": funnel_table,
+        "paths": paths_table,
     }[vector.question.name]
     figures = read(whole.splitlines(), periods)
     if parts:

@@ -17,6 +17,7 @@ TITLES = {
     "course_time": "Course time",
     "other_questions": "Lifecycle, stickiness, active learners",
     "calendar": "Zones, weeks, leap days, years",
+    "behaviour": "Funnels and paths",
 }
 
 

@@ -4,7 +4,9 @@ A list may hold pseudonyms, or accounts as their issuer knows them. Accounts bec
 the data; nothing behind this module knows them.
 """
 
+import tomllib
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,10 @@ from homeroom.cohorts.questions import Definitions, parse_definitions
 from homeroom.errors import QuestionError
 from homeroom.events.pseudonyms import pseudonyms
 
-__all__ = ["read_definitions"]
+__all__ = ["STANDARD", "read_definitions"]
+
+STANDARD: Final = Path("standard")
+"""The name of the definitions that ship with homeroom, where no file of that name lies."""
 
 _LIST_FIELDS: Final = ("file", "issuer")
 _PSEUDONYMS: Final = ("pseudonym", "learner")
@@ -30,7 +35,7 @@ def read_definitions(path: Path, key: Callable[[], bytes]) -> Definitions:
 
     Parameters
     ----------
-    path : TOML, or JSON if its name ends in ``.json``
+    path : TOML, or JSON if its name ends in ``.json``; ``standard`` are those that ship with homeroom
     key : returns the key of the pseudonyms; called only if a list holds accounts
 
     Raises
@@ -38,6 +43,9 @@ def read_definitions(path: Path, key: Callable[[], bytes]) -> Definitions:
     QuestionError
         It cannot be read, or a definition makes no sense; the message names file and place.
     """
+    if path == STANDARD and not path.exists():
+        shipped = resources.files("homeroom.cohorts.questions") / "standard.toml"
+        return parse_definitions(tomllib.loads(shipped.read_text("utf-8")))
     written = read_written(path)
     if not isinstance(written, Mapping):
         raise QuestionError(f"{path} holds no tables; write [cohort.NAME] with a rule below it")

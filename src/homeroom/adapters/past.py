@@ -1,9 +1,10 @@
 """What changed the past of a data directory, on disk: voids, edges, and what follows from them.
 
-The facts are the voided ids and the edges between accounts. The veils of the segments follow from them, but finding
-them takes a look into every segment; so they are written down beside the facts, in one file of arrays, and a question
-begins as quickly as without. The events of merged accounts under their common key are a segment like any other, which
-lies with the state and not with history: nobody who reads history with other tools should meet them twice.
+The facts are the voided ids and the edges between accounts. What each account goes under and the veils of the segments
+follow from them, but finding them takes a walk through all edges and a look into every segment; so they are written
+down beside the facts, in one file of arrays, and a question begins as quickly as without. The events of merged accounts
+under their common key are a segment like any other, which lies with the state and not with history: nobody who reads
+history with other tools should meet them twice.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,10 @@ import numpy.typing as npt
 
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
+from homeroom.events.texts import sealed
 from homeroom.state.history import Segment
 from homeroom.state.identities import Identities
+from homeroom.state.keys import Renamed
 from homeroom.state.past import History, Veil
 
 __all__ = ["read_past", "write_past"]
@@ -28,6 +31,7 @@ def write_past(path: Path, history: History) -> None:
         "voids": history.voids,
         "edges": history.identities.edges,
         "taken_back": history.identities.taken_back,
+        "moved": np.stack(history.identities.moved),
     }
     for number, veil in enumerate(history.veils):
         arrays[f"{number}/voided"], arrays[f"{number}/moved"] = veil.voided, veil.moved
@@ -40,13 +44,14 @@ def read_past(
 ) -> None:
     """Put stored segments behind their veils. Raises `DataDirectoryError` if the file is not whole or of others."""
     arrays = read_tensors(path)
-    if len(arrays) != 3 + 3 * len(stored):
+    if len(arrays) != 4 + 3 * len(stored):
         raise DataDirectoryError(
             f"{path} is not of the segments beside it. Restore the directory from a backup, or load its files into a "
             f"new one"
         )
     history.voids = arrays["voids"]
-    history.identities = Identities(arrays["edges"], arrays["taken_back"])
+    moved = Renamed(*map(sealed, arrays["moved"]))
+    history.identities = Identities(arrays["edges"], arrays["taken_back"], moved)
     veils = [_veil(arrays, number) for number in range(len(stored))]
     history.restore(stored, veils, joined)
 

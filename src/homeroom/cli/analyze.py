@@ -1,7 +1,6 @@
 """``homeroom analyze``: read files and show, without being asked anything further, who came back."""
 
 import datetime as dt
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,20 +8,17 @@ import click
 
 from homeroom.cli.asking import build_questions, given_fields, interval_option, range_options
 from homeroom.cli.output import STDOUT, json_option, write_file, write_json
-from homeroom.cli.reading import (
-    READ_FLAGS,
-    Reading,
-    data_option,
-    read_options,
-)
+from homeroom.cli.reading import Reading, data_option, read_options
+from homeroom.cli.written_back import as_command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from homeroom.analyzer import Dataset
     from homeroom.cohorts.answers import Answer, Source
     from homeroom.cohorts.questions import Interval
 
-__all__ = ["as_command", "choose_interval", "command"]
+__all__ = ["choose_interval", "command"]
 
 KINDS: Final = ("retention", "lifecycle", "stickiness", "active")
 DAYS_BY_DAY_MAX: Final = 21
@@ -64,7 +60,12 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
         own = {} if kind == "active" else {"interval": interval}
         question = build_questions(kind, {**fields, **own}, None, reading.definitions)[0]
         answers[kind] = data.ask(question)
-    _write(answers, data.source, flags)
+    if flags["html_target"]:
+        more = _more(data, fields, reading)
+        _write_page([*answers.values(), *more], data.source, flags)
+    if flags["json_target"]:
+        document = {kind: answer.to_json() for kind, answer in answers.items()}
+        write_json({**document, "source": data.source.to_json()}, flags["json_target"])
     if flags["json_target"] == STDOUT:
         reading.note_rejects(data.source)
     else:
@@ -84,35 +85,22 @@ def choose_interval(source: "Source", fields: "Mapping[str, Any]") -> "Interval"
     return "week" if days <= DAYS_BY_WEEK_MAX else "month"
 
 
-def _write(answers: "Mapping[str, Answer]", source: "Source", flags: "Mapping[str, Any]") -> None:
-    if flags["html_target"]:
-        from homeroom.serve.report import Section, render_report
+def _more(data: "Dataset", fields: "Mapping[str, Any]", reading: Reading) -> "list[Answer]":
+    """Answer what a page holds beside who came back."""
+    from homeroom.adapters.definition_files import STANDARD
 
-        sections = [Section(answer, as_command(answer, flags)) for answer in answers.values()]
-        page = render_report(sections, source)
-        write_file(flags["html_target"], lambda sink: sink.write(page.encode()))
-    if flags["json_target"]:
-        document = {kind: answer.to_json() for kind, answer in answers.items()}
-        write_json({**document, "source": source.to_json()}, flags["json_target"])
+    definitions = fields.get("definitions") or reading.definitions(STANDARD)
+    return [data.ask(one) for one in data.standard_questions(fields, definitions)]
 
 
-def as_command(answer: "Answer", flags: "Mapping[str, Any]") -> str:
-    """Write the command that asks the question of this answer again."""
-    words = ["homeroom", "query", answer.question.name, *flags["paths"]]
-    for name in ("data", *READ_FLAGS):
-        # Where rejects and names were written is no part of the question, and no business of the page's readers.
-        if flags.get(name) is not None and name not in ("rejects", "names"):
-            words += [f"--{name}", flags[name]]
-    for name, value in answer.question.to_dict().items():
-        if name == "filters":
-            for condition in answer.question.filters:
-                words += ["--filter", str(condition)]
-        elif name == "definitions":
-            words += ["--definitions", str(flags["definitions"])]
-        elif name != "question":
-            written = ",".join(value) if isinstance(value, list) else str(value)
-            words += [f"--{name.replace('_', '-')}", written]
-    return shlex.join(words)
+def _write_page(answers: "Sequence[Answer]", source: "Source", flags: "Mapping[str, Any]") -> None:
+    from homeroom.adapters.definition_files import STANDARD
+    from homeroom.serve.report import Section, render_report
+
+    named = {**flags, "definitions": flags["definitions"] or str(STANDARD)}
+    sections = [Section(answer, as_command(answer.question, named)) for answer in answers]
+    page = render_report(sections, source)
+    write_file(flags["html_target"], lambda sink: sink.write(page.encode()))
 
 
 def _show(

@@ -13,6 +13,8 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from homeroom.adapters.written_files import read_written
+from homeroom.cli.behaviour_options import BEHAVIOUR_FLAGS
+from homeroom.cli.risk_options import RISK_FLAGS, with_courses
 from homeroom.cohorts.questions import (
     Align,
     Definitions,
@@ -38,6 +40,7 @@ __all__ = [
     "range_options",
     "retention_options",
     "size_options",
+    "suppress_option",
     "view_options",
 ]
 
@@ -60,6 +63,7 @@ QUESTION_FLAGS: Final = (
     "filters",
     "breakdown",
     "as_of",
+    *BEHAVIOUR_FLAGS,
     "definitions",
     "cohort",
     "compare",
@@ -68,6 +72,7 @@ QUESTION_FLAGS: Final = (
     "changed",
     "suppress_below",
     "course",
+    *RISK_FLAGS,
 )
 """Every flag that is part of a question; the rest say what to read and where to write."""
 
@@ -102,7 +107,7 @@ _QUESTION: Final = click.option(
 _DEFINITIONS: Final = click.option(
     "--definitions", metavar="FILE", help="A TOML or JSON file that defines cohorts."
 )
-_SUPPRESS: Final = click.option(
+suppress_option: Final = click.option(
     "--suppress-below",
     metavar="NUMBER",
     type=int,
@@ -159,7 +164,7 @@ def view_options(command: Command) -> Command:
 
 def cohort_options(command: Command) -> Command:
     """Add the flags that questions about cohorts themselves have."""
-    return _add(command, _DEFINITIONS, _AS_OF, _SUPPRESS, _QUESTION)
+    return _add(command, _DEFINITIONS, _AS_OF, suppress_option, _QUESTION)
 
 
 def course_option(command: Command) -> Command:
@@ -287,7 +292,7 @@ def given_fields(flags: Mapping[str, Any]) -> dict[str, Any]:
     for end in ("from", "to"):
         if end in fields:
             fields[end] = _date(end, fields[end])
-    return fields
+    return with_courses(fields)
 
 
 def _date(name: str, text: str) -> dt.date:

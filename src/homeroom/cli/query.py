@@ -17,8 +17,10 @@ from homeroom.cli.asking import (
     overlap_options,
     retention_options,
     size_options,
+    suppress_option,
     view_options,
 )
+from homeroom.cli.behaviour_options import funnel_options, paths_options
 from homeroom.cli.output import Outputs, table_options
 from homeroom.cli.reading import (
     Reading,
@@ -26,6 +28,7 @@ from homeroom.cli.reading import (
     read_options,
     scan_option,
 )
+from homeroom.cli.risk_options import risk_options
 
 if TYPE_CHECKING:
     from homeroom.analyzer import Dataset
@@ -41,11 +44,14 @@ _ABOUT: Final = {
     "lifecycle": "New, returning, resurrecting and dormant learners, period by period.",
     "stickiness": "Learners by the number of different periods in which they were active.",
     "active": "Active learners by day, week and month, and how these relate.",
+    "funnel": "How many learners take steps one after the other, and how long it takes them.",
+    "paths": "Which ways learners take, step by step: after something, before something, or through a visit.",
     "members": "The members of a cohort, as pseudonyms; with their accounts if --names says where these are.",
     "cohort": "The size of a cohort over time, and who entered and left between two dates, and why.",
     "overlap": "How many learners cohorts share: two by two, and by the exact set of cohorts.",
     "learner": "Which cohorts one learner is in, and the reason for each.",
     "report": "How a course run is doing: enrolments, engagement, videos, problems, discussion, grades.",
+    "at-risk": "Who is enrolled, was active, has gone quiet and has not passed, with the reason for each.",
     "all": "Every question of a --question file, of whatever kinds.",
 }
 _SHORT: Final = {
@@ -53,11 +59,14 @@ _SHORT: Final = {
     "lifecycle": "New, returning, resurrecting and dormant learners.",
     "stickiness": "In how many periods learners were active.",
     "active": "Active learners by day, week and month.",
+    "funnel": "How far learners come along steps.",
+    "paths": "Which ways learners take.",
     "members": "The members of a cohort.",
     "cohort": "The size of a cohort, and who entered and left.",
     "overlap": "How many learners cohorts share.",
     "learner": "The cohorts of one learner, with reasons.",
     "report": "How a course run is doing, part by part.",
+    "at-risk": "Enrolments at risk, by course run and one by one.",
     "all": "Every question of a --question file.",
 }
 
@@ -71,41 +80,18 @@ def command() -> None:
 
 
 _OPTIONS: Final[Mapping[str, tuple[Option, ...]]] = {
-    "retention": (
-        interval_option,
-        retention_options,
-        view_options,
-    ),
-    "lifecycle": (
-        interval_option,
-        view_options,
-    ),
-    "stickiness": (
-        interval_option,
-        view_options,
-    ),
+    "retention": (interval_option, retention_options, view_options),
+    "lifecycle": (interval_option, view_options),
+    "stickiness": (interval_option, view_options),
     "active": (view_options,),
-    "members": (
-        named_cohort_option,
-        cohort_options,
-    ),
-    "cohort": (
-        named_cohort_option,
-        size_options,
-        cohort_options,
-    ),
-    "overlap": (
-        overlap_options,
-        cohort_options,
-    ),
-    "learner": (
-        learner_options,
-        cohort_options,
-    ),
-    "report": (
-        course_option,
-        view_options,
-    ),
+    "funnel": (funnel_options, view_options),
+    "paths": (paths_options, view_options),
+    "members": (named_cohort_option, cohort_options),
+    "cohort": (named_cohort_option, size_options, cohort_options),
+    "overlap": (overlap_options, cohort_options),
+    "learner": (learner_options, cohort_options),
+    "report": (course_option, view_options),
+    "at-risk": (risk_options, suppress_option, view_options),
     "all": (view_options,),
 }
 """The flags of each kind, beside those that say what to read and where to write."""
@@ -147,7 +133,7 @@ def asked(
 def _answer(kind: str, flags: dict[str, Any]) -> int:
     outputs = Outputs(flags["json_target"], flags["csv_target"], flags["parquet_target"])
     names = flags["names"]
-    if kind == "members" and flags["data"] is not None:
+    if kind in ("members", "at-risk") and flags["data"] is not None:
         flags = {**flags, "names": None}  # a load has written them; here they are read
     reading, questions, data, seconds = asked(kind, flags)
     answers = [_named(data.ask(question), names) for question in questions]
@@ -160,11 +146,11 @@ def _answer(kind: str, flags: dict[str, Any]) -> int:
 
 
 def _named(answer: "Answer", names: str | None) -> "Answer":
-    """Put accounts beside the members of a cohort, where a file of names was given."""
+    """Put accounts beside pseudonyms, where a file of names was given."""
     from homeroom.adapters.names import read_names
-    from homeroom.cohorts.answers import MembersAnswer
+    from homeroom.cohorts.answers import AtRiskAnswer, MembersAnswer
 
-    if names is None or not isinstance(answer, MembersAnswer):
+    if names is None or not isinstance(answer, MembersAnswer | AtRiskAnswer):
         return answer
     return answer.named(read_names(Path(names)))
 

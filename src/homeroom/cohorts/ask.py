@@ -6,20 +6,23 @@ from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts import attendance, belonging, breakdown
+from homeroom.cohorts import at_risk, attendance, belonging, breakdown, funnels, paths
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.context import Context, make_context
 from homeroom.cohorts.course_report.report import answer_report
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
+    AtRisk,
     CohortSize,
     Condition,
     CourseReport,
+    Funnel,
     Learner,
     Lifecycle,
     MemberList,
     Overlap,
+    Paths,
     Question,
     Retention,
     Stickiness,
@@ -40,7 +43,10 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     CohortSize: belonging.answer_cohort,
     Overlap: belonging.answer_overlap,
     Learner: belonging.answer_learner,
+    Funnel: funnels.answer_funnel,
+    Paths: paths.answer_paths,
     CourseReport: answer_report,
+    AtRisk: at_risk.answer_at_risk,
 }
 
 
@@ -63,7 +69,7 @@ def ask(state: State, question: Question, source: Source) -> Answer:
     from_history = any(part.answered_from == "history" for _, part in parts)
     return replace(
         answer,
-        parts=parts,
+        parts=answer.guarded_parts(parts),
         notes=answer.notes + wanted.notes,
         answered_from="history" if from_history else answer.answered_from,
     )
@@ -107,6 +113,7 @@ def _of_cohort(question: Question, name: str) -> Question:
 def _refuse_beyond_days(state: State, question: Question) -> None:
     """Raise `QuestionError` for what cannot be answered where nothing but days of activity was kept."""
     asked = {
+        question.name: isinstance(question, Funnel | Paths),
         "filters": bool(question.filters),
         "breakdown": question.breakdown is not None,
         "timezone": question.timezone not in (None, state.zone.name),

@@ -26,7 +26,7 @@ from homeroom.state.state import COURSE, State, chosen_events, segment_events
 from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import Zone, date_of, day_of_date, day_start_ms
 
-__all__ = ["course_completeness", "course_triangle"]
+__all__ = ["course_completeness", "course_triangle", "refolded"]
 
 Counts = npt.NDArray[np.int64]
 _ENROLMENT = TRACKS.index("enrolment")
@@ -45,8 +45,8 @@ def course_triangle(
     if not same_zone or not plain or returning.course is not None:
         # The enrolments of the events that pass, in tables of their own that are cut in the zone asked for.
         answered_from = "history"
-        whole, state = state, _refolded(state, periods.zone, (filters,))
-        behind = _refolded(whole, periods.zone, (filters, returning))
+        whole, state = state, refolded(state, periods.zone, (filters,))
+        behind = refolded(whole, periods.zone, (filters, returning))
         filters = returning = Selection()
     starts = _starts(state, question, filters)
     shown_days = np.arange(int(periods.days[1]), int(periods.days[-1]))
@@ -87,7 +87,7 @@ def _spans(question: Retention, periods: int) -> Counts:
     return sealed(np.array(spans, np.int64).reshape(-1, 2))
 
 
-def _refolded(state: State, zone: Zone, selections: Sequence[Selection]) -> State:
+def refolded(state: State, zone: Zone, selections: Sequence[Selection]) -> State:
     """Fold the events of history that pass all selections into a state of its own."""
     fresh = State(zone, state.dictionaries)
     roster = Roster.of(state)

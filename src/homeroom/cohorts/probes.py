@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.activity import Roster
-from homeroom.cohorts.kernels import bits, members
+from homeroom.cohorts.kernels import bits, members, timelines
 from homeroom.cohorts.matching import Selection, Test, event_mask
 from homeroom.cohorts.members import Members, pack
 from homeroom.cohorts.periods import LEAD, Periods
@@ -243,30 +243,35 @@ class InOrder:
 
     def holds(self, pieces: Sequence[Piece], size: int) -> Flags:
         """Put the events that are steps in order, and follow them."""
-        found = np.zeros(size, np.uint8)
-        marked = [self._marked(piece) for piece in pieces]
-        if not marked:
-            return np.zeros(size, np.bool_)
-        rows, times, marks = (np.concatenate(columns) for columns in zip(*marked, strict=True))
-        lowest = marks & (~marks + np.uint32(1))
-        order = np.lexsort((marks, lowest, times, rows))
-        events = (sealed(rows[order]), sealed(times[order]), sealed(marks[order]))
-        members.in_order(*events, len(self.steps), self.within_ms, found)
+        found, counts = np.zeros(size, np.uint8), np.zeros(size, np.int64)
+        marked = [(piece, self._marked(piece)) for piece in pieces]
+        for piece, marks in marked:
+            timelines.count_marked(piece.offsets, piece.rows, marks, counts)
+        offsets = np.zeros(size + 1, np.int64)
+        np.cumsum(counts, out=offsets[1:])
+        line = np.empty(int(offsets[-1]), np.int64), np.empty(int(offsets[-1]), np.uint64)
+        free = offsets[:-1].copy()
+        for piece, marks in marked:
+            rows = (piece.offsets, piece.rows)
+            timelines.place_marked(rows, piece.time_ms, marks, None, free, line)
+        timelines.put_in_order(sealed(offsets), *line)
+        members.in_order(
+            sealed(offsets),
+            sealed(line[0]),
+            sealed(line[1]),
+            len(self.steps),
+            self.within_ms,
+            found,
+        )
         return np.asarray(found != 0)
 
-    def _marked(self, piece: Piece) -> tuple[Int32s, Int64s, npt.NDArray[np.uint32]]:
-        """Return row, time and steps of the events that are a step."""
+    def _marked(self, piece: Piece) -> npt.NDArray[np.uint32]:
+        """Return the steps that each event is, a bit each."""
         marks = np.zeros(len(piece.time_ms), np.uint32)
         for number, (step, tests) in enumerate(zip(self.steps, self.tests, strict=True)):
-            first_ms, end_ms = step.stretch.span_ms(self.zone)
-            is_step = (piece.time_ms >= first_ms) & (piece.time_ms < end_ms)
-            keep = piece.keep(step, tests)
-            if keep is not None:
-                is_step &= keep != 0
-            marks[is_step] |= np.uint32(1 << number)
-        places = np.flatnonzero(marks)
-        rows = np.repeat(piece.rows, np.diff(piece.offsets))
-        return rows[places], piece.time_ms[places], marks[places]
+            span = step.stretch.span_ms(self.zone)
+            members.mark_step(piece.time_ms, piece.keep(step, tests), span, number, marks)
+        return sealed(marks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

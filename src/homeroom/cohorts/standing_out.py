@@ -7,15 +7,18 @@ says so.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from homeroom.cohorts.answers import (
+    SUPPRESSED,
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     Counts,
+    CourseReportAnswer,
     Finding,
     Flags,
     LifecycleAnswer,
@@ -32,6 +35,8 @@ EARLIER: Final = 4
 """Whole periods before the newest with which it is compared."""
 LEARNERS_MIN: Final = 20
 """A series of fewer learners moves by chance."""
+_OF_A_COURSE: Final = 3
+"""Sentences of the summary of a course run."""
 _SHARE_MIN: Final = 0.1
 _REJECTED_SHARE: Final = 0.01
 
@@ -146,8 +151,36 @@ def _retention(answer: RetentionAnswer) -> Iterator[Finding]:
     )
 
 
+def _at_risk(answer: AtRiskAnswer) -> Iterator[Finding]:
+    """Say of all course runs together, and of each, if other numbers are at risk than in the weeks before."""
+    trend = answer.trend
+    if trend is None:
+        return
+    rows = zip(("all course runs", *trend.courses), trend.at_risk, strict=True)
+    for course, counts in rows:
+        moved = None if (counts == SUPPRESSED).any() else _moved(trend.ends, counts, trend.complete)
+        if moved is None:
+            continue
+        more = "more" if moved.change > 0 else "fewer"
+        yield Finding(
+            "at-risk",
+            f"{moved.value:,} enrolments of {course} were at risk at the end of {moved.period}: "
+            f"{words.share(abs(moved.change), 0)} {more} than the {moved.mean:,.0f} of the {EARLIER} weeks before.",
+            _rule("week").replace("learners a week", "enrolments at risk a week"),
+        )
+
+
+def _report(answer: CourseReportAnswer) -> Iterator[Finding]:
+    """Give the first sentences of each course run's summary."""
+    for run in answer.runs:
+        for finding in run.findings[:_OF_A_COURSE]:
+            yield replace(finding, text=f"{run.course}: {finding.text}")
+
+
 _RULES: Final[Mapping[type[Answer], Callable[[Any], Iterator[Finding]]]] = {
     ActiveAnswer: _active,
     LifecycleAnswer: _lifecycle,
     RetentionAnswer: _retention,
+    AtRiskAnswer: _at_risk,
+    CourseReportAnswer: _report,
 }

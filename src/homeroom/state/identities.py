@@ -23,7 +23,7 @@ from homeroom import limits
 from homeroom.errors import InputError
 from homeroom.events.model import UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.keys import Renamed, halves, whole
+from homeroom.state.keys import Renamed, whole
 
 __all__ = ["Edge", "Identities"]
 
@@ -45,14 +45,26 @@ class Identities:
     ----------
     edges : uint64 of shape (n, 6): id, one key, other key, each as upper and lower half
     taken_back : uint64 of shape (m, 2): ids of edges that hold no longer, whether they have come yet or not
+    moved : what follows from both, where it is known
+
+    Attributes
+    ----------
+    moved : the keys of groups of two or more, and what each goes under
     """
 
     def __init__(
-        self, edges: npt.NDArray[np.uint64] | None = None, taken_back: UInt64s | None = None
+        self,
+        edges: UInt64s | None = None,
+        taken_back: UInt64s | None = None,
+        moved: Renamed | None = None,
     ) -> None:
-        # What was written down is looked at when somebody asks who is whom: most questions do not.
+        # What was written down is looked at when somebody changes it or asks for a group: questions do not.
         self._written = (edges, taken_back)
         self._changed = False
+        if moved is None:
+            nobody = Renamed(*(sealed(np.empty(0, np.uint64)) for _ in range(4)))
+            moved = nobody.changed(sorted(self._known.least), self._known.least)
+        self.moved = moved
 
     def __bool__(self) -> bool:
         """Return whether any edge is known, or taken back."""
@@ -72,9 +84,10 @@ class Identities:
 
         Raises `InputError` if there are more than ``limits.EDGES_MAX`` edges by then.
         """
+        changed = self._known.change(edges, taken_back)
         self._changed = True
-        self.__dict__.pop("moved", None)
-        return self._known.change(edges, taken_back)
+        self.moved = self.moved.changed(changed, self._known.least)
+        return changed
 
     def between(self, one: int, other: int) -> list[int]:
         """Return the ids of all edges between two keys that hold."""
@@ -83,13 +96,6 @@ class Identities:
     def group(self, key: int) -> tuple[int, ...]:
         """Return the keys that are one learner with a key, itself among them, rising."""
         return self._known.members.get(self._known.least.get(key, key), (key,))
-
-    @cached_property
-    def moved(self) -> Renamed:
-        """The keys that go under another, or that others go under, and what each goes under."""
-        least = self._known.least
-        names = sorted(least)
-        return Renamed(*halves(names), *halves([least[name] for name in names]))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -137,9 +143,16 @@ class _Groups:
         self.least: dict[int, int] = {}
         self.members: dict[int, tuple[int, ...]] = {}
 
-    def change(self, edges: Iterable[Edge], gone: Iterable[int]) -> list[int]:
+    def change(self, edges: Sequence[Edge], gone: Iterable[int]) -> list[int]:
         """Take facts in and return the keys whose groups are others than before, rising."""
-        touched = self._take_back(gone) | self._add(edges)
+        new = {edge.edge_id: edge for edge in edges if edge.one != edge.other}
+        known = len(self.edges.keys() | new.keys())
+        if known > limits.EDGES_MAX:
+            raise InputError(
+                f"there would be {known:,} identity edges, more than {limits.EDGES_MAX:,}; give the accounts one name "
+                f"in the source, and load it anew"
+            )
+        touched = self._take_back(gone) | self._add(new.values())
         before = {self.least.get(key, key) for key in touched}
         affected = touched.union(*(self.members.get(one, (one,)) for one in before))
         old = {key: self.members.get(self.least.get(key, key), (key,)) for key in affected}
@@ -171,13 +184,8 @@ class _Groups:
     def _add(self, edges: Iterable[Edge]) -> set[int]:
         touched = set()
         for edge in edges:
-            if edge.edge_id in self.edges or edge.one == edge.other:
+            if edge.edge_id in self.edges:
                 continue
-            if len(self.edges) >= limits.EDGES_MAX:
-                raise InputError(
-                    f"there are {limits.EDGES_MAX:,} identity edges already, the most that a data set may have; "
-                    f"give the accounts one name in the source, and load it anew"
-                )
             self.edges[edge.edge_id] = edge
             if edge.edge_id not in self.gone:
                 touched |= {edge.one, edge.other}

@@ -4,7 +4,7 @@ A segment of history has its learners in the order of their keys, so where a lea
 index. The keys that go under another one are few, sorted too, and looked for once for each event that comes in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -35,6 +35,16 @@ class Renamed(NamedTuple):
         """Return whether there are any."""
         return len(self.from_hi) > 0
 
+    def changed(self, keys: Sequence[int], names: Mapping[int, int]) -> "Renamed":
+        """Return ours with other names for some keys, rising; those that ``names`` does not have go under no other."""
+        old = find_sorted(self.from_hi, self.from_lo, *halves(keys))
+        kept = [np.delete(column, old[old >= 0]) for column in self]
+        named = [key for key in keys if key in names]
+        new = (*halves(named), *halves([names[key] for key in named]))
+        places = -1 - find_sorted(kept[0], kept[1], *new[:2])
+        columns = zip(kept, new, strict=True)
+        return Renamed(*(sealed(np.insert(column, places, more)) for column, more in columns))
+
     def apply(self, key_hi: UInt64s, key_lo: UInt64s) -> Keys:
         """Return what keys go under: those that are not among ours stay as they are."""
         if not self:
@@ -49,7 +59,10 @@ class Renamed(NamedTuple):
 
 
 def find_sorted(key_hi: UInt64s, key_lo: UInt64s, asked_hi: UInt64s, asked_lo: UInt64s) -> Int64s:
-    """Return the place of each asked key among sorted, distinct ones, -1 where it is not there."""
+    """Return the place of each asked key among sorted, distinct ones, int64.
+
+    For one that is not there it is -1 less the place at which it would stand.
+    """
     found = np.empty(len(asked_hi), np.int64)
     sorting.find_sorted(sealed(key_hi), sealed(key_lo), sealed(asked_hi), sealed(asked_lo), found)
     return found

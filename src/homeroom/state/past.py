@@ -50,7 +50,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 NO_IDS: UInt64s = sealed(np.empty(0, np.uint64))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Veil:
     """What questions do not see of a segment: places of voided and of moved events, int64, rising.
 
@@ -66,7 +66,7 @@ class Veil:
         """Return the veil of a segment of which all is seen."""
         return cls(NO_PLACES, NO_PLACES, (segment.min_ms, segment.max_ms))
 
-    @property
+    @cached_property
     def hidden(self) -> Places:
         """All places that questions do not see."""
         if not len(self.moved):

@@ -252,7 +252,10 @@ def place_keys(key_hi, key_lo, all_hi, all_lo, places):
 
 @numba.njit(cache=True, nogil=True)
 def find_sorted(key_hi, key_lo, asked_hi, asked_lo, found):
-    """Write to ``found`` where each asked key stands among sorted, distinct ones, -1 where it is not there."""
+    """Write to ``found`` where each asked key stands among sorted, distinct ones.
+
+    For one that is not there it is -1 less the place at which it would stand.
+    """
     for i in range(len(asked_hi)):
         hi, lo = asked_hi[i], asked_lo[i]
         low, high = 0, len(key_hi)
@@ -263,7 +266,7 @@ def find_sorted(key_hi, key_lo, asked_hi, asked_lo, found):
             else:
                 high = middle
         there = low < len(key_hi) and key_hi[low] == hi and key_lo[low] == lo
-        found[i] = low if there else -1
+        found[i] = low if there else -1 - low
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,8 +9,7 @@
 | progress | the progress of any of them | the greatest |
 
 A column of codes holds places in ``STANDINGS`` (``completed``: `REACHED`, `REVOKED`), chosen so that of two at one
-instant the greater code wins. An event of the track ``enrolment`` whose standing is none says that somebody enrolled:
-leaving has verbs of its own, on another track.
+instant the greater code wins.
 
 The way not taken: standings as attributes of the event beside its course, folded with everything else. Two events in
 a hundred say anything of this, so those are picked out first and folded alone; a batch without any costs one look at
@@ -26,7 +25,6 @@ import numpy.typing as npt
 
 from homeroom.events.model import (
     STANDINGS,
-    TRACKS,
     Float64s,
     Int32s,
     Int64s,
@@ -53,7 +51,6 @@ __all__ = [
     "STATUS",
     "StandingBatch",
     "standing_batch",
-    "standings_of",
 ]
 
 STATUS: Final = "status"
@@ -80,7 +77,6 @@ STANDING_RANKS: UInt64s = sealed(np.arange(len(STANDINGS), dtype=np.uint64))
 RESULTS: tuple[str, ...] = ("score", "progress", "completion")
 """The columns of an event that say more of its standing."""
 
-_ENROLMENT = TRACKS.index("enrolment")
 _COMPLETED = STANDINGS.index("completed")
 _GRADED = (STANDINGS.index("graded"), PASSED, FAILED)
 
@@ -99,16 +95,6 @@ class StandingBatch:
     codes: Mapping[str, Int32s]
     latest: Mapping[str, Float64s]
     greatest: Mapping[str, Float64s]
-
-
-def standings_of(standing: UInt8s | None, track: UInt8s) -> UInt8s | None:
-    """Return each event's standing, uint8 of shape (n,); None if no event has one."""
-    enrols = track == _ENROLMENT
-    if standing is None:
-        return enrols.view(np.uint8) * np.uint8(ENROLLED) if enrols.any() else None
-    if not standing.any() and not enrols.any():
-        return None
-    return np.where((standing == 0) & enrols, np.uint8(ENROLLED), standing)
 
 
 def standing_batch(

@@ -25,7 +25,7 @@ from homeroom.state.identities import Edge
 from homeroom.state.keys import distinct_keys
 from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
-from homeroom.state.standing import RESULTS, standing_batch, standings_of
+from homeroom.state.standing import RESULTS, standing_batch
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
@@ -84,7 +84,6 @@ class State:
         self._pending: list[EventBatch] = []
         self._pending_events = 0
         self._voids: list[UInt64s] = []
-        self._owner_rows: dict[int, tuple[tuple[int, int], Int32s]] = {}
 
     @property
     def segments(self) -> Sequence[Segment]:
@@ -162,17 +161,16 @@ class State:
             owner_lo=rows.key_lo,
         )
         self.enrolments.fold(owned, self.run)
-        standings = standings_of(batch.standing, batch.track)
-        if standings is None:
+        if batch.standing is None:
             return
-        says = enrolled & (standings != 0)
+        says = enrolled & (batch.standing != 0)
         own, results = says[enrolled], {}
         for name in RESULTS:
             column = getattr(batch, name)
             results[name] = None if column is None else column[says]
         self.enrolments.fold_standings(
             standing_batch(
-                (key_hi[own], key_lo[own]), batch.time_ms[says], standings[says], results
+                (key_hi[own], key_lo[own]), batch.time_ms[says], batch.standing[says], results
             ),
             self.run,
         )
@@ -189,14 +187,13 @@ class State:
         A learner's enrolments lie in the partition of the same number. Kept until either table changes.
         """
         owned, owning = self.enrolments.partitions[number], self.learners.partitions[number]
-        versions = (owned.version, owning.version)
-        held = self._owner_rows.get(number)
-        if held is None or held[0] != versions:
-            empty = np.empty(0, np.uint64)
-            hi, lo = (owned.owners.get(half, empty)[: owned.rows] for half in ("hi", "lo"))
-            held = versions, sealed(owning.find(sealed(hi), sealed(lo)))
-            self._owner_rows[number] = held
-        return held[1]
+
+        def found() -> Int32s:
+            nobody = np.empty(0, np.uint64)
+            hi, lo = (owned.owners.get(half, nobody)[: owned.rows] for half in ("hi", "lo"))
+            return sealed(owning.find(sealed(hi), sealed(lo)))
+
+        return owned.derived("owner rows", owning.version, found)
 
     def seal(self) -> None:
         """Turn the events since the last time into a segment of history, without repeats; apply voids that waited."""

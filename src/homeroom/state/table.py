@@ -10,10 +10,10 @@ track that nobody used takes no room. The way not taken is a list of chunks: gro
 kernel would need a loop over chunks within its loop over rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ ANY = "any"
 """The track that every event counts for."""
 NO_DAY = np.iinfo(np.int32).max
 _Word = TypeVar("_Word", bound=np.generic)
+_Derived = TypeVar("_Derived")
 _NEVER = np.iinfo(np.int64).min
 _FEW_EVENTS = 256
 """After so few events it is looked again at their own rows only, which of them are out of place."""
@@ -108,6 +109,7 @@ class Partition:
         # Looked for after a fold, when somebody asks.
         self._displaced: Int64s | None = None
         self._empty: int | None = None
+        self._derived: dict[str, tuple[Hashable, object]] = {}
 
     @property
     def clustered_rows(self) -> int:
@@ -256,6 +258,8 @@ class Partition:
         columns: dict[str, npt.NDArray[Any]] = getattr(self, family)
         if name not in columns:
             columns[name] = np.full(len(self.key_hi), FAMILIES[family], _TYPES[family])
+        elif not columns[name].flags.writeable:  # it lies in a mapped file
+            columns[name] = columns[name].copy()
         return columns[name]
 
     def clear(self, rows: Int32s) -> None:
@@ -325,6 +329,18 @@ class Partition:
             placed = np.repeat(self.run_days, np.diff(self.run_starts))
             self._displaced = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
         return self._displaced
+
+    def derived(self, name: str, of: Hashable, make: Callable[[], _Derived]) -> _Derived:
+        """Return what ``make`` works out from the rows (read-only); kept until they, or ``of``, change.
+
+        One thing is kept under each name, so names must be few.
+        """
+        whole = (self.version, of)
+        held = self._derived.get(name)
+        if held is None or held[0] != whole:
+            held = (whole, make())
+            self._derived[name] = held
+        return cast("_Derived", held[1])
 
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""

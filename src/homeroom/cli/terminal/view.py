@@ -1,8 +1,8 @@
 """One answer with its title, its sentence and its notes; several side by side where there is room."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
@@ -11,17 +11,23 @@ from rich.table import Table
 from rich.text import Text
 
 from homeroom.cli.terminal.active import ActiveLines
+from homeroom.cli.terminal.at_risk import AtRiskView
 from homeroom.cli.terminal.course_report import CourseReportView
+from homeroom.cli.terminal.funnel import FunnelBars
 from homeroom.cli.terminal.heatmap import Heatmap
 from homeroom.cli.terminal.lifecycle import LifecycleTable
 from homeroom.cli.terminal.number_tables import NumberTables
+from homeroom.cli.terminal.paths import PathTree
 from homeroom.cli.terminal.stickiness import StickinessBars
 from homeroom.cli.terminal.wording import clean, setting, shorten, wrapped
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CourseReportAnswer,
+    FunnelAnswer,
     LifecycleAnswer,
+    PathsAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
@@ -108,13 +114,19 @@ def _figure(answer: Answer, rows_max: int, top: float | None) -> RenderableType:
             return Heatmap(answer, top)
         case LifecycleAnswer():
             return LifecycleTable(answer, rows_max)
-        case StickinessAnswer():
-            return StickinessBars(answer)
-        case ActiveAnswer():
-            return ActiveLines(answer)
-        case CourseReportAnswer():
-            return CourseReportView(answer)
-    return NumberTables(tabulate(answer), rows_max)
+    view = _VIEWS.get(type(answer))
+    return NumberTables(tabulate(answer), rows_max) if view is None else view(answer)
+
+
+_VIEWS: Final[Mapping[type[Answer], Callable[[Any], RenderableType]]] = {
+    StickinessAnswer: StickinessBars,
+    ActiveAnswer: ActiveLines,
+    CourseReportAnswer: CourseReportView,
+    FunnelAnswer: FunnelBars,
+    PathsAnswer: PathTree,
+    AtRiskAnswer: AtRiskView,
+}
+"""What draws an answer that needs nothing else said."""
 
 
 def _part(value: str, part: Answer, rows_max: int, top: float | None) -> RenderableType:

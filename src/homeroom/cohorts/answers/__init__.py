@@ -16,6 +16,7 @@ from homeroom.cohorts.answers.attendance import (
     Series,
     StickinessAnswer,
 )
+from homeroom.cohorts.answers.behaviour import FunnelAnswer, PathsAnswer
 from homeroom.cohorts.answers.belonging import (
     SUPPRESSED,
     Change,
@@ -27,24 +28,30 @@ from homeroom.cohorts.answers.belonging import (
 )
 from homeroom.cohorts.answers.course_report import CourseReportAnswer
 from homeroom.cohorts.answers.finding import Finding
+from homeroom.cohorts.answers.risk import AtRiskAnswer, CourseRisk, RiskTrend
 
 __all__ = [
     "SUPPRESSED",
     "ActiveAnswer",
     "Answer",
+    "AtRiskAnswer",
     "Change",
     "CohortAnswer",
     "Counts",
     "CourseReportAnswer",
+    "CourseRisk",
     "Finding",
     "Flags",
+    "FunnelAnswer",
     "LearnerAnswer",
     "LifecycleAnswer",
     "MembersAnswer",
     "Membership",
     "OverlapAnswer",
+    "PathsAnswer",
     "Rates",
     "RetentionAnswer",
+    "RiskTrend",
     "Series",
     "Source",
     "StickinessAnswer",

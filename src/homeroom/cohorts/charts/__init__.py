@@ -14,14 +14,27 @@ from typing import Any, Final
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     CourseReportAnswer,
+    FunnelAnswer,
     LifecycleAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     StickinessAnswer,
 )
-from homeroom.cohorts.charts import active, belonging, course_report, heatmap, lifecycle, stickiness
+from homeroom.cohorts.charts import (
+    active,
+    at_risk,
+    belonging,
+    course_report,
+    funnel,
+    heatmap,
+    lifecycle,
+    paths,
+    stickiness,
+)
 from homeroom.cohorts.charts.palette import stylesheet
 from homeroom.cohorts.charts.svg import Figure, document, inline, without_hover
 
@@ -86,4 +99,7 @@ _FIGURES: Final[Mapping[type[Answer], Callable[[Any, float], Figure]]] = {
     CohortAnswer: belonging.size_figure,
     CourseReportAnswer: course_report.figure,
     OverlapAnswer: belonging.overlap_figure,
+    FunnelAnswer: funnel.figure,
+    PathsAnswer: paths.figure,
+    AtRiskAnswer: at_risk.figure,
 }

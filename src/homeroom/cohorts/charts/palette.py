@@ -87,6 +87,8 @@ def rules() -> str:
         ".hr-chart .name{font-weight:600}",
         ".hr-chart .cell{font-size:11px}",
         ".hr-chart .hit{fill:transparent}",
+        ".hr-chart .halo{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}",
+        _rule(".halo", "stroke", LIGHT.surface, "surface"),
         ".hr-chart .hit:hover{fill:#8090a0;fill-opacity:.14}",
     ]
     out += [_rule(f".s{i}", "fill", LIGHT.steps[i], f"step-{i}") for i in range(STEPS)]

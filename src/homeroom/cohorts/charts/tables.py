@@ -10,17 +10,20 @@ from homeroom import limits
 from homeroom.cohorts.answers import (
     ActiveAnswer,
     Answer,
+    AtRiskAnswer,
     CohortAnswer,
     CourseReportAnswer,
+    FunnelAnswer,
     LearnerAnswer,
     LifecycleAnswer,
     MembersAnswer,
     OverlapAnswer,
+    PathsAnswer,
     RetentionAnswer,
     StickinessAnswer,
     wilson,
 )
-from homeroom.cohorts.charts import belonging, course_tables, words
+from homeroom.cohorts.charts import at_risk, belonging, course_tables, funnel, paths, words
 from homeroom.cohorts.charts.active import RATIOS, SPANS
 from homeroom.cohorts.charts.numbers import Numbers, newest, open_count
 from homeroom.cohorts.charts.scale import pool
@@ -173,4 +176,7 @@ _TABLES: Final[Mapping[type[Answer], Callable[[Any], tuple[Numbers, ...]]]] = {
     OverlapAnswer: belonging.overlap_numbers,
     LearnerAnswer: belonging.learner_numbers,
     CourseReportAnswer: course_tables.numbers,
+    FunnelAnswer: funnel.numbers,
+    PathsAnswer: paths.numbers,
+    AtRiskAnswer: at_risk.numbers,
 }

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.answers import Answer, RetentionAnswer
-from homeroom.cohorts.questions import Condition, Question, Retention
+from homeroom.cohorts.charts.behaviour_words import describe_funnel, describe_paths
+from homeroom.cohorts.questions import Condition, Question, Retention, risk_words
 from homeroom.cohorts.questions.rule_words import in_words
 
 __all__ = [
@@ -42,6 +43,9 @@ _TITLES = {
     "overlap": "Overlap of cohorts",
     "learner": "Cohorts of one learner",
     "report": "Course report",
+    "funnel": "Funnel",
+    "paths": "Paths",
+    "at-risk": "Enrolments at risk",
 }
 _SUMMARIES = {
     "lifecycle": "New: first activity ever. Returning: also active the {unit} before. Resurrecting: back after one "
@@ -64,6 +68,9 @@ def unit(question: Question) -> str:
 def heading(answer: Answer) -> str:
     """Return the title of an answer."""
     title = _TITLES[answer.question.name].format(unit=unit(answer.question))
+    courses: tuple[str, ...] = getattr(answer.question, "course", ())
+    if len(courses) == 1:
+        title += f": {courses[0]}"
     parted_by, cohort = answer.question.parted_by, answer.question.cohort
     of = "" if cohort is None else f" of the cohort {cohort}"
     return f"{title}{of}, by {parted_by}" if parted_by else f"{title}{of}"
@@ -164,5 +171,8 @@ _TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
     "retention": _retention,
     "members": _definition,
     "cohort": _definition,
+    "funnel": describe_funnel,
+    "paths": describe_paths,
+    "at-risk": risk_words.in_words,
 }
 """What depends on more of the question than its period."""

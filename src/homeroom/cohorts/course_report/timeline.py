@@ -309,7 +309,7 @@ def _spans(state: State, roster: Roster) -> list[tuple[int, int]]:
         events[rows] += np.diff(segment.offsets)
     before = np.cumsum(events) - events
     cuts = np.flatnonzero(np.diff(before // REPORT_BLOCK_EVENTS, prepend=-1))
-    ends = np.append(cuts[1:], len(events))
+    ends = np.append(cuts, len(events))[1:]
     return list(zip(cuts.tolist(), ends.tolist(), strict=True))
 
 

@@ -193,28 +193,38 @@ def greatest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
 
 
 @numba.njit(cache=True, nogil=True)
-def in_order(rows, time_ms, marks, steps, within_ms, found):
-    """Set ``found[row]`` if the row's events take all steps in order within a time.
+def mark_step(time_ms, keep, span, step, marks):
+    """Set bit ``step`` of ``marks``, uint32 by event, of the events that are kept and lie in ``span``."""
+    from_ms, to_ms = span
+    bit = np.uint32(1) << np.uint32(step)
+    for i in range(len(time_ms)):
+        if (keep is None or keep[i] != 0) and from_ms <= time_ms[i] < to_ms:
+            marks[i] |= bit
 
-    Events lie by row and time; bit s of ``marks`` says that an event is step s. What is kept for a step is the latest
+
+@numba.njit(cache=True, nogil=True)
+def in_order(offsets, time_ms, what, steps, within_ms, found):
+    """Set ``found[row]`` if the row's events ``offsets[row]:offsets[row + 1]`` take all steps in order within a time.
+
+    Events lie in order; bit s of ``what``, uint64, says that an event is step s. What is kept for a step is the latest
     start of a chain that has come to it, since no earlier one can last longer.
     """
     never = np.iinfo(np.int64).min
     start_ms = np.empty(steps, np.int64)
-    for i in range(len(rows)):
-        if i == 0 or rows[i] != rows[i - 1]:
-            start_ms[:] = never
-        at = time_ms[i]
-        # From the last step down, so that one event takes a chain one step only.
-        for step in range(steps - 1, -1, -1):
-            if not (marks[i] >> np.uint32(step)) & np.uint32(1):
-                continue
-            if step == 0:
-                start_ms[0] = at
-            elif start_ms[step - 1] != never and at - start_ms[step - 1] <= within_ms:
-                start_ms[step] = start_ms[step - 1]
-                if step == steps - 1:
-                    found[rows[i]] = 1
+    for row in range(len(offsets) - 1):
+        start_ms[:] = never
+        for i in range(offsets[row], offsets[row + 1]):
+            at = time_ms[i]
+            # From the last step down, so that one event takes a chain one step only.
+            for step in range(steps - 1, -1, -1):
+                if not (what[i] >> np.uint64(step)) & np.uint64(1):
+                    continue
+                if step == 0:
+                    start_ms[0] = at
+                elif start_ms[step - 1] != never and at - start_ms[step - 1] <= within_ms:
+                    start_ms[step] = start_ms[step - 1]
+                    if step == steps - 1:
+                        found[row] = 1
 
 
 @numba.njit(cache=True, nogil=True)

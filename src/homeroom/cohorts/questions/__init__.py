@@ -17,6 +17,7 @@ from homeroom.cohorts.questions.attendance import (
     Retention,
     Stickiness,
 )
+from homeroom.cohorts.questions.behaviour import Funnel, Paths
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.conditions import (
     FLAG_FIELDS,
@@ -29,6 +30,7 @@ from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.cohorts.questions.definitions import Definitions, parse_definitions
 from homeroom.cohorts.questions.parsing import QUESTIONS, parse_question
 from homeroom.cohorts.questions.question import Interval, Question, WeekStart
+from homeroom.cohorts.questions.risk import AtRisk
 from homeroom.cohorts.questions.zones import zone
 
 __all__ = [
@@ -39,10 +41,12 @@ __all__ = [
     "TEXT_FIELDS",
     "Active",
     "Align",
+    "AtRisk",
     "CohortSize",
     "Condition",
     "CourseReport",
     "Definitions",
+    "Funnel",
     "Interval",
     "Learner",
     "Lifecycle",
@@ -50,6 +54,7 @@ __all__ = [
     "MemberList",
     "Mode",
     "Overlap",
+    "Paths",
     "Question",
     "Retention",
     "Stickiness",

@@ -8,9 +8,11 @@ from typing import Any, get_args
 import msgspec
 
 from homeroom.cohorts.questions.attendance import ATTENDANCE
+from homeroom.cohorts.questions.behaviour import BEHAVIOUR
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
 from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.cohorts.questions.question import Question
+from homeroom.cohorts.questions.risk import AtRisk
 from homeroom.errors import QuestionError
 
 __all__ = ["QUESTIONS", "parse_question"]
@@ -21,7 +23,9 @@ QUESTIONS: tuple[type[Question], ...] = (
     CohortSize,
     Overlap,
     Learner,
+    *BEHAVIOUR,
     CourseReport,
+    AtRisk,
 )
 _BY_NAME: dict[str, type[Question]] = {kind.name: kind for kind in QUESTIONS}
 _AT = re.compile(r" - at `\$\.(\w+)[^`]*`")

@@ -133,8 +133,14 @@ class Question(
         if "filters" in data:
             data["filters"] = plain_conditions("filters", data["filters"])
         written_out = data.get("definitions")
+        if written_out is not None and not isinstance(written_out, Mapping | Definitions):
+            raise QuestionError(
+                f"definitions is {written_out!r}; it must be tables such as {{cohort = {{early = {{did = 'any'}}}}}}"
+            )
         if isinstance(written_out, Mapping) and "cohorts" not in written_out:
             data["definitions"] = parse_definitions(written_out)
+        elif isinstance(written_out, Mapping):
+            data["definitions"] = _read_back(written_out)
         if isinstance(data.get("cohort"), Mapping):
             known = data.get("definitions") or Definitions()
             data["definitions"] = known.with_rule("cohort", data["cohort"])
@@ -159,3 +165,11 @@ class Question(
             for key, value in written.items()
             if key == "question" or value != defaults[key]
         }
+
+
+def _read_back(written: Mapping[str, Any]) -> Definitions:
+    """Read definitions as `Question.to_dict` writes them."""
+    try:
+        return msgspec.convert(written, Definitions, strict=False)
+    except msgspec.ValidationError as error:
+        raise QuestionError(f"definitions: {error}") from None

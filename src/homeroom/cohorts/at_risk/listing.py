@@ -1,0 +1,197 @@
+"""Which enrolments are at risk: the first of the list quickly, all of it where somebody wants all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.cohorts.answers.answer import Counts
+from homeroom.cohorts.answers.risk import RiskList
+from homeroom.cohorts.at_risk.asked import Asked, versions_of
+from homeroom.cohorts.kernels import risk as kernels
+from homeroom.cohorts.members import pack
+from homeroom.errors import QuestionError
+from homeroom.events.model import TRACKS, Int32s, Int64s, UInt64s
+from homeroom.events.texts import sealed
+from homeroom.limits import DAYS_PER_WORD
+from homeroom.state.running import summed
+from homeroom.state.standing import ENROLLED, FAILED, GRADE, OUTCOME, PROGRESS, STATUS
+from homeroom.state.state import COURSE
+from homeroom.state.table import ANY, NO_DAY, Partition
+from homeroom.state.zones import local_days
+
+__all__ = ["Listing", "without"]
+
+
+def without(
+    asked: Asked, bits: Sequence[UInt64s], hidden: npt.NDArray[np.bool_]
+) -> Sequence[UInt64s]:
+    """Return the bits without the enrolments in course runs of which nothing is told."""
+    if not hidden.any():
+        return bits
+    kept = list(bits)
+    for number in asked.numbers:
+        part = asked.active.partitions[number]
+        shown = ~hidden[part.codes[COURSE][: part.rows]]
+        kept[number] = bits[number] & pack(shown)
+    return [sealed(one) for one in kept]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The enrolments at risk, by partition as bits, to be described when they are wanted."""
+
+    asked: Asked
+    bits: Sequence[UInt64s]
+
+    def first(self, limit: int) -> RiskList:
+        """Return the first enrolments of the list, without a look at most of the others."""
+        low, high = -NO_DAY, int(NO_DAY)
+        if limit and self.asked.question.sort in ("recently-lost", "longest-quiet"):
+            low, high = self._enough(limit)
+        whole = self._within((low, high)) if limit else self._within((1, 0))
+        return whole.at(_order(whole, self.asked.question.sort)[:limit])
+
+    def everyone(self) -> RiskList:
+        """Return the whole list. Raises `QuestionError` if the data have changed since the question was asked."""
+        if self.asked.versions != versions_of(self.asked.state):
+            raise QuestionError("the data have changed since this was answered; ask again")
+        whole = self._within((-NO_DAY, int(NO_DAY)))
+        return whole.at(_order(whole, self.asked.question.sort))
+
+    def _enough(self, limit: int) -> tuple[int, int]:
+        """Return a span of last days that holds the first ``limit`` enrolments of the list."""
+        day, began = self.asked.day, [p.first_word for p in self.asked.active.partitions if p.rows]
+        room = max(day - DAYS_PER_WORD * min(began, default=0), 0) + 1
+
+        def add(number: int, counts: Counts) -> None:
+            kernels.count_quiet_days(self.bits[number], self.asked.last_days(number), day, counts)
+
+        counts = summed(self.asked.numbers, (room,), add, self.asked.state.run)
+        if self.asked.question.sort == "recently-lost":
+            quiet = int(np.searchsorted(np.cumsum(counts), min(limit, counts.sum())))
+            return day - quiet, day
+        quiet = int(np.searchsorted(np.cumsum(counts[::-1]), min(limit, counts.sum())))
+        return -NO_DAY, day - (room - 1 - quiet)
+
+    def _within(self, span: tuple[int, int]) -> RiskList:
+        """Return the enrolments whose last day lies in a span, in no order."""
+        found = []
+        for number in self.asked.numbers:
+            rows = np.empty(int(np.bitwise_count(self.bits[number]).sum()), np.int32)
+            count = kernels.rows_within(self.bits[number], self.asked.last_days(number), span, rows)
+            found.append(_described(self.asked, number, rows[:count]))
+        names = self.asked.state.dictionaries.course.values
+        joined = {
+            name: np.concatenate([_EMPTY[name], *(one[name] for one in found)]) for name in _EMPTY
+        }
+        return RiskList(
+            **joined,
+            courses=names,
+            offered=_offered(self.asked),
+            day=self.asked.day,
+            known=self.asked.known,
+        )
+
+
+_EMPTY = {
+    "key_hi": np.empty(0, np.uint64),
+    "key_lo": np.empty(0, np.uint64),
+    "course": np.empty(0, np.int32),
+    "enrolled_day": np.empty(0, np.int32),
+    "first_day": np.empty(0, np.int32),
+    "last_day": np.empty(0, np.int32),
+    "active_days": np.empty(0, np.int32),
+    "tracks": np.empty(0, np.uint8),
+    "failed": np.empty(0, np.bool_),
+    "grade": np.empty(0, np.float64),
+    "progress": np.empty(0, np.float64),
+}
+
+
+def _described(asked: Asked, number: int, rows: Int32s) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of a `RiskList` for rows of a partition."""
+    part, stands = asked.active.partitions[number], asked.standing.partitions[number]
+    until_day = _days_up_to(part, asked.day)
+    days = np.bitwise_count(part.words[ANY][:, rows] & until_day)
+    tracks = np.zeros(len(rows), np.uint8)
+    for code, track in enumerate(TRACKS):
+        if track in part.words:
+            was = (part.words[track][:, rows] & until_day).any(axis=0)
+            tracks |= was.astype(np.uint8) << np.uint8(code)
+    enrolled = np.full(len(rows), -1, np.int32)
+    failed = np.zeros(len(rows), np.bool_)
+    if STATUS in stands.codes:
+        known = stands.codes[STATUS][rows] == ENROLLED
+        enrolled[known] = local_days(stands.set_ms[STATUS][rows][known], asked.zone)
+    if OUTCOME in stands.codes:
+        failed = stands.codes[OUTCOME][rows] == FAILED
+    unknown = np.full(len(rows), np.nan)
+    grade, progress = (
+        stands.numbers[name][rows] if name in stands.numbers else unknown
+        for name in (GRADE, PROGRESS)
+    )
+    return {
+        "key_hi": part.owners["hi"][rows],
+        "key_lo": part.owners["lo"][rows],
+        "course": part.codes[COURSE][rows],
+        "enrolled_day": enrolled,
+        "first_day": part.start_day[rows],
+        "last_day": asked.last_days(number)[rows],
+        "active_days": days.sum(axis=0).astype(np.int32),
+        "tracks": tracks,
+        "failed": failed,
+        "grade": grade,
+        "progress": progress,
+    }
+
+
+def _days_up_to(part: Partition, day: int) -> UInt64s:
+    """Return for each word of a partition the mask of its days up to a day, uint64 of shape (words, 1)."""
+    lows = (part.first_word + np.arange(part.word_count)) * DAYS_PER_WORD
+    bits = np.clip(day - lows + 1, 0, DAYS_PER_WORD).astype(np.uint64)
+    return ((np.uint64(1) << bits) - np.uint64(1))[:, None]
+
+
+def _offered(asked: Asked) -> npt.NDArray[np.uint8]:
+    """Return by course the tracks that anybody was active in up to the day, bit t for track t."""
+    offered = np.zeros(asked.course_count, np.uint8)
+    for number in asked.numbers:
+        part = asked.active.partitions[number]
+        day = int(NO_DAY) if asked.is_newest else asked.day
+        offered |= part.derived(
+            "tracks offered",
+            (day, asked.course_count),
+            partial(_tracks_in, part, day, asked.course_count),
+        )
+    return offered
+
+
+def _tracks_in(part: Partition, day: int, courses: int) -> npt.NDArray[np.uint8]:
+    found = np.zeros(courses, np.uint8)
+    codes, mask = part.codes[COURSE][: part.rows], _days_up_to(part, day)
+    for code, track in enumerate(TRACKS):
+        if track in part.words:
+            was = (part.words[track][:, : part.rows] & mask).any(axis=0)
+            found |= (np.bincount(codes[was], minlength=courses) > 0).astype(np.uint8) << np.uint8(
+                code
+            )
+    return sealed(found)
+
+
+def _order(rows: RiskList, sort: str) -> Int64s:
+    """Return the places of enrolments in the order of the list; what is equal stands in the order of pseudonyms."""
+    same = (rows.course, rows.key_lo, rows.key_hi)
+    names = np.array(rows.courses, object)
+    ranks = np.empty(len(names), np.int64)
+    ranks[np.argsort(names, kind="stable")] = np.arange(len(names))
+    by = {
+        "recently-lost": (-rows.active_days, -rows.last_day),
+        "longest-quiet": (-rows.active_days, rows.last_day),
+        "most-active": (-rows.last_day, -rows.active_days),
+        "course": (-rows.active_days, -rows.last_day, ranks[rows.course]),
+    }
+    return np.lexsort((*same, *by[sort]))

@@ -1,0 +1,52 @@
+"""Funnels of random events are those of the twin that tries every chain, whatever the events were cut into."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from homeroom import limits
+from tests.cohorts.engine import misses, needs_reading, read
+from tests.oracle import Event, instant_ms, table
+from tests.oracle.compare import differences
+from tests.oracle.draw_behaviour import funnels, lines
+from tests.vectors import Vector, expected, vectors
+
+pytestmark = needs_reading
+
+
+def in_segments(data: st.DataObject, events: list[Event]):
+    """Read events in any order, cut into segments of history anyhow."""
+    shuffled = data.draw(st.permutations(events))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=3)))
+    parts = [shuffled[a:b] for a, b in pairwise([0, *cuts, len(shuffled)]) if a < b]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "FOLD_EVENTS", 1)
+        patch.setattr(limits, "SEGMENT_EVENTS_MAX", 1)
+        return read([table(part) for part in parts])
+
+
+def knows_country(events: list[Event]) -> list[Event]:
+    """Add a learner who has what conditions name."""
+    at = instant_ms("2001-01-01T00:00Z")
+    country = {"country": "DE"}
+    known = Event(account="z", time_ms=at, track="other", course="c", attributes=country)
+    return [*events, known]
+
+
+@pytest.mark.parametrize("order", ["ordered", "strict", "any"])
+@given(data=st.data(), events=lines())
+@settings(max_examples=200)
+def test_a_funnel_is_what_every_chain_tried_gives(order, data, events):
+    events = knows_country(events)
+    dataset = in_segments(data, events)
+    for _ in range(4):
+        question = data.draw(funnels(order))
+        assert misses(dataset, events, question, "UTC") == []
+
+
+@pytest.mark.parametrize("vector", vectors("funnel", "paths"), ids=str)
+def test_what_was_worked_out_by_hand(vector: Vector):
+    found = read(vector.events, vector.zone).ask(vector.question).to_json()
+    assert differences(expected(vector, []), found) == []
