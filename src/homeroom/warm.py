@@ -125,6 +125,8 @@ def _ask_all(data: Dataset) -> None:
     data.report(course=list(_COURSES))
     for filters in (["track!=other"], ["country=DE"], ["track!=other", "country=DE"]):
         data.report(course=_COURSES[0], filters=filters)
+    for question in data.standard_questions({}, data.definitions("standard")):
+        data.ask(question)
     [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
     data.learner(definitions=_COHORTS, learner=one)
     _ask_behaviour(data)
