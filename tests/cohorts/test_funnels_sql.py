@@ -69,7 +69,9 @@ def sql_counts(written: Path, within_ms: int) -> list[int]:
     counted = ", ".join(
         f"count(distinct account) filter (s{k} is not null)" for k in range(1, len(verbs) + 1)
     )
-    return list(duckdb.execute(f"select {counted} from ({sql})").fetchone())
+    with duckdb.connect() as con:
+        [row] = con.execute(f"select {counted} from ({sql})").fetchall()
+    return list(row)
 
 
 @pytest.mark.parametrize("hours", [1, WITHIN_H, 2_000])
