@@ -23,6 +23,7 @@ NAMES = (
     "scan",
     "history",
     "course_report",
+    "funnels",
     "scaling",
     "startup",
     "past",

@@ -256,6 +256,8 @@ def _history(result: Result) -> Rows:
     names = {
         "retention": "weekly retention, one verb to another",
         "hours": "active hours of a week",
+        "counted": "size of a cohort that counts events",
+        "sequence": "size of a cohort that asks for a sequence",
     }
     for question in result["questions"]:
         ratios = f"{question['ratio']} / {question['ratio_again']}"
@@ -282,6 +284,52 @@ def _course_report(result: Result) -> Rows:
             f"{found['peak_bytes'] / 1e6:,.0f} MB",
             ratios if is_ours else "",
         )
+
+
+def _funnels(result: Result) -> Rows:
+    names = {"funnel": "funnel of five steps", "paths": "paths after a registration"}
+    for question in result["questions"]:
+        ratios = f"{question['ratio']} / {question['ratio_again']}"
+        for found in ({"peer": "homeroom"} | question["ours"], *question["peers"]):
+            first, again = f"{found['first_s']:.2f} s", f"{found['again_s']:.2f} s"
+            said = ratios if found["peer"] == "homeroom" else ""
+            used = f"{found['processor_s']:.2f} s"
+            peak = f"{found['peak_bytes'] / 1e6:,.0f} MB"
+            yield names[question["question"]], found["peer"], first, again, used, peak, said
+
+
+def _cohorts(result: Result) -> Rows:
+    for question in result["questions"]:
+        peers = question["peers"]
+        peer = f"{peers[0]['median_ms']:.0f} ms ({peers[0]['peer']})" if peers else ""
+        ours = question["ours"]
+        yield question["question"], _ms(ours), _ms(ours, "p99_ms"), peer, question["ratio"]
+    changes, many = result["changes"], result["many"]
+    ours = changes["ours"]
+    said = f"{changes['times_once']} times one evaluation"
+    yield "who entered and left in a week", _ms(ours), _ms(ours, "p99_ms"), said, ""
+    for name, form in (("sets", "as sets"), ("keys", "as lists of keys")):
+        what = f"{many['definitions']} definitions, {many['members']:,} members {form}"
+        yield what, _ms(many[name]), _ms(many[name], "p99_ms"), "", ""
+
+
+def _at_risk(result: Result) -> Rows:
+    for name, found in result["questions"].items():
+        quickest = min((peer["median_ms"] for peer in found["peers"]), default=None)
+        peer = "" if quickest is None else f"{quickest:.0f} ms (duckdb)"
+        ours = found["ours"]
+        yield name, _ms(ours), _ms(ours, "p99_ms"), peer, found["ratio"] or ""
+    listed = result["list"]
+    whole = f"the whole list, {listed['enrolments']:,} enrolments"
+    yield whole, _ms(listed), _ms(listed, "p99_ms"), "", ""
+
+
+def _past(result: Result) -> Rows:
+    for name in ("void", "merge", "unmerge"):
+        times = result[name]
+        yield f"one {name}", _ms(times), _ms(times, "p99_ms"), _ms(times, "max_ms")
+    many = result["many_voids"]
+    yield f"{many['ids']:,} voids together", f"{many['ms']} ms", "", ""
 
 
 def _scaling(result: Result) -> Rows:
@@ -337,6 +385,21 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         ),
         _course_report,
     ),
+    "funnels": (
+        (
+            "question",
+            "who",
+            "first answer",
+            "again",
+            "processors, again",
+            "peak memory",
+            "ratio, first / again",
+        ),
+        _funnels,
+    ),
+    "cohorts": (("question", "median", "P99", "the peer", "ratio"), _cohorts),
+    "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
+    "past": (("change", "median", "P99", "max"), _past),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
         _scaling,

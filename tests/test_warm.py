@@ -72,6 +72,10 @@ QUESTIONS = (
     ("report", "--course", "https://campus.example.org/course/001", "--filter", "verb=played"),
     ("report", "--course", "https://campus.example.org/course/001", "--filter", "platform=web"),
     ("members", "--definitions", "cohorts.toml", "--cohort", "days"),
+    ("at-risk",),
+    ("at-risk", "--as-of", "2024-02-20T00:00:00Z", "--filter", "platform=web", "--weeks", "3"),
+    ("at-risk", "--definitions", "cohorts.toml", "--cohort", "any", "--breakdown", "course"),
+    ("at-risk", "--timezone", "Asia/Kolkata", "--sort", "most-active", "--beyond", "any"),
     (
         "cohort",
         "--definitions",

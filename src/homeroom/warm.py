@@ -19,6 +19,7 @@ from homeroom.analyzer import Dataset, load, open_directory, read, scan
 __all__ = ["warm_kernels"]
 
 _COURSES = ("course-v1:Warm+A+1", "course-v1:Warm+B+1")
+_STANDINGS = ("enrolled", None, "graded", None, "progressed", None, "completed", "passed", "left")
 _XAPI = (
     '{{"id":"6690e6c9-3ef0-4ed3-8b37-7f3964730b{0:02d}","actor":{{"account":{{"homePage":"http://warm","name":"w{0}"}}}},'
     '"verb":{{"id":"http://adlnet.gov/expapi/verbs/completed"}},"object":{{"id":"http://warm/a"}},'
@@ -41,6 +42,8 @@ def warm_kernels(say: Callable[[str], None]) -> None:
             open_directory(place / "data"),
             _corrected(read(*files, _table(600), key=key)),
             _corrected(open_directory(place / "data", key)),
+            # Of so many learners that a few rows may stay out of place.
+            _corrected(read(_table(6_000, learners=3_000), key=key)),
         ):
             _ask_all(data)
             data.fingerprint()
@@ -70,15 +73,15 @@ def _scan_all(place: Path, key: Path) -> None:
             scan(file, key=key).retention()
 
 
-def _table(events: int) -> pa.Table:
+def _table(events: int, learners: int = 40) -> pa.Table:
     rng = np.random.default_rng(7)
-    learners = rng.integers(0, 40, events)
+    who = rng.integers(0, learners, events)
     times = np.datetime64("2024-01-30T00:00:00", "ms") + np.sort(
         rng.integers(0, 60 * 86_400_000, events)
     )
     return pa.table(
         {
-            "account": [f"w{i}" for i in learners],
+            "account": [f"w{i}" for i in who],
             "issuer": ["http://warm"] * events,
             "time": pa.array(times, pa.timestamp("ms", tz="UTC")),
             "verb": pa.array(
@@ -89,7 +92,9 @@ def _table(events: int) -> pa.Table:
             "id": [f"e{i}" for i in range(events)],
             "section": [f"week {i % 3}" for i in range(events)],
             "score": rng.random(events),
-            "country": pa.array([("DE", None, "FR")[i % 3] for i in learners], pa.string()),
+            "standing": [_STANDINGS[i % len(_STANDINGS)] for i in range(events)],
+            "progress": rng.random(events),
+            "country": pa.array([("DE", None, "FR")[i % 3] for i in who], pa.string()),
         }
     )
 
@@ -117,9 +122,13 @@ def _ask_all(data: Dataset) -> None:
         data.overlap(definitions=definitions)
         data.cohort(definitions=definitions, cohort="both", changed="2024-02-01,2024-03-01")
         data.retention(definitions=definitions, cohort="both", compare="days,german")
+    for at_risk in _AT_RISK:
+        data.at_risk(**at_risk)
     data.report(course=list(_COURSES))
     for filters in (["track!=other"], ["country=DE"], ["track!=other", "country=DE"]):
         data.report(course=_COURSES[0], filters=filters)
+    for question in data.standard_questions({}, data.definitions("standard")):
+        data.ask(question)
     [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
     data.learner(definitions=_COHORTS, learner=one)
     _ask_behaviour(data)
@@ -155,6 +164,12 @@ _COHORTS: dict[str, dict[str, object]] = {
     "list": {"some": {"members": ["0" * 32]}},
     "calendar": {_COURSES[0]: {"start": "2024-02-20"}},
 }
+_PAST = "2024-03-10T12:00:00Z"
+_AT_RISK: tuple[dict[str, object], ...] = (
+    {"quiet_days": 1},
+    {"as_of": _PAST, "filters": ["country=DE", f"course={_COURSES[0]}"], "sort": "course"},
+    {"timezone": "Asia/Kolkata", "sort": "longest-quiet", "breakdown": "country"},
+)
 _SHARED = ("interval", "timezone", "filters", "week_start", "breakdown")
 
 

@@ -9,6 +9,7 @@ from benchmarks.__main__ import main
 TINY = {
     "triangle": ["--learners", "3000", "--days", "80", "--runs", "2"],
     "recurring": ["--learners", "2000", "--days", "70"],
+    "at_risk": ["--enrolments", "3000", "--days", "80", "--runs", "2"],
     "scan": [
         "--events",
         "9000",

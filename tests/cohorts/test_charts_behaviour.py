@@ -124,8 +124,8 @@ def test_each_step_names_its_shares_with_their_intervals():
 
 def test_the_drop_between_steps_is_said():
     shown = texts(draw(build.funnel()))
-    assert "↓ 580 lost (58%); the others took 4.5 s (median)" in shown
-    assert "↓ 384 lost (91%); the others took 4.5 min (median)" in shown
+    assert "↓ 580 lost (58%), median 4.5 s" in shown
+    assert "↓ 384 lost (91%), median 4.5 min" in shown
 
 
 def test_numbers_of_a_funnel_equal_the_answer():

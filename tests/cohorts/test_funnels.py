@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom import limits
+from homeroom.cohorts.questions import parse_question
 from tests.cohorts.engine import misses, needs_reading, read
 from tests.oracle import Event, instant_ms, table
 from tests.oracle.compare import differences
@@ -37,7 +38,7 @@ def knows_country(events: list[Event]) -> list[Event]:
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "any"])
 @given(data=st.data(), events=lines())
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_a_funnel_is_what_every_chain_tried_gives(order, data, events):
     events = knows_country(events)
     dataset = in_segments(data, events)
@@ -50,3 +51,26 @@ def test_a_funnel_is_what_every_chain_tried_gives(order, data, events):
 def test_what_was_worked_out_by_hand(vector: Vector):
     found = read(vector.events, vector.zone).ask(vector.question).to_json()
     assert differences(expected(vector, []), found) == []
+
+
+COUNTRIES = {
+    "cohort": {"german": {"attribute": "country=DE"}, "others": {"attribute": "country!=DE"}}
+}
+
+
+@given(data=st.data(), events=lines())
+@settings(max_examples=30)
+def test_cohorts_that_are_compared_are_those_that_filters_pick(data, events):
+    dataset = in_segments(data, knows_country(events))
+    question = data.draw(funnels(data.draw(st.sampled_from(("ordered", "strict", "any")))))
+    asked = {**question.to_dict(), "breakdown": None}
+    for kind in (asked, {"question": "paths", "as_of": asked.get("as_of")}):
+        compared = dataset.ask(
+            parse_question({**kind, "compare": ["german", "others"], "definitions": COUNTRIES})
+        )
+        for (name, part), sign in zip(compared.parts, ("=", "!="), strict=True):
+            filters = [*kind.get("filters", ()), f"country{sign}DE"]
+            alone = dataset.ask(parse_question({**kind, "filters": filters}))
+            assert part.figures() == alone.figures(), name
+            cohort = {**kind, "cohort": name, "definitions": COUNTRIES}
+            assert dataset.ask(parse_question(cohort)).figures() == alone.figures()

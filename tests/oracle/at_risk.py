@@ -38,7 +38,7 @@ class Enrolment:
 
     def grade(self) -> float | None:
         """Return the latest grade, of one instant the highest."""
-        graded = ("graded", "passed", "failed")
+        graded = ("graded", "completed", "passed", "failed")
         scores = [
             (e.time_ms, e.score)
             for _, e in self.events

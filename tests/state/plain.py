@@ -221,7 +221,7 @@ def _join_standing(row: Any, fact: Fact) -> None:
         "outcome": (said in ("passed", "failed"), said == "failed", said),
         "completed": (said == "completed", revoked, "revoked" if revoked else "reached"),
         "grade": (
-            said in ("graded", "passed", "failed") and fact.score is not None,
+            said in ("graded", "completed", "passed", "failed") and fact.score is not None,
             fact.score,
             fact.score,
         ),

@@ -2,8 +2,8 @@
 
 On one date every rule that is not made of rules becomes a set of learners, and what is made of rules joins those. The
 columns answer what they hold: attributes, lists, and days of activity of tracks, anywhere or in one course run, in the
-zone in which days are cut. All other rules are asked of history, together, in one walk. Results are among these: a rule
-about a score means that of any activity, and the grade that the columns hold is that of the course run as a whole.
+zone in which days are cut, and the grade and progress of a course run as a whole. All other rules are asked of history,
+together, in one walk: results are mostly among these, since a rule about a score means that of any activity.
 Learners are those who had been active by the end of the date, so that "not" never means somebody who had not come yet.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from homeroom import limits
 from homeroom.cohorts.activity import Roster, partition_mask, track_words
+from homeroom.cohorts.course_results import by_course_result
 from homeroom.cohorts.kernels import members as kernels
 from homeroom.cohorts.matching import Selection, resolve
 from homeroom.cohorts.members import NOBODY, Members, existing, pack, unpack
@@ -33,6 +34,7 @@ from homeroom.cohorts.probes import (
 from homeroom.cohorts.questions.conditions import Condition
 from homeroom.cohorts.questions.definitions import Definitions
 from homeroom.cohorts.questions.rules import (
+    ALWAYS,
     AllOf,
     AnyOf,
     Attribute,
@@ -56,7 +58,7 @@ from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
-from homeroom.state.zones import DAY_MS, Zone, load_zone, local_days
+from homeroom.state.zones import DAY_MS, Zone, day_start_ms, load_zone, local_days
 
 __all__ = ["Evaluation", "Evaluator"]
 
@@ -255,7 +257,17 @@ class Evaluator:
                 if parts is None or not all(self._is_in_columns(part) for part in parts):
                     return None
                 return _reduced([self._of_days(part) for part in parts], Members.__and__)
+            case Result():
+                return self._of_result(rule, day)
         return None
+
+    def _of_result(self, rule: Result, day: int) -> Members | None:
+        """Ask the grade or the progress of a course run; None for any other result."""
+        if not self._is_zone_of_columns or rule.window != ALWAYS:
+            return None
+        test = self._selection((rule.condition,)).tests[0]
+        kind = (rule.of, test, self._events(rule.where))
+        return by_course_result(self._state, kind, day_start_ms(day + 1, self.zone))
 
     def _as_days(self, rule: Did | First | Stopped, day: int) -> list[_Days] | None:
         """Return what must hold together for a rule to hold; None where the window depends on the course run."""

@@ -65,7 +65,7 @@ def answer_paths(context: Context, question: Paths, selection: Selection) -> Pat
     names, nodes = _named(question.by, values)
     timelines = Timelines(context.state, (selection, anchor), nodes)
     written = _write_all(context, question, timelines)
-    steps = [_told_apart(question, written, len(names), s) for s in range(question.depth)]
+    steps = _told_apart(question, written, len(names), context.state.run)
     flows, arrivals = _flows(steps, written, len(names), context.state.run)
     labels = [[*(names[node] for node in step.nodes), OTHER] for step in steps]
     paths = sum(len(one.lengths) for one in written)
@@ -125,8 +125,18 @@ def _write(context: Context, question: Paths, timeline: Timeline, first_learner:
     )
 
 
-def _told_apart(question: Paths, written: Sequence[_Written], size: int, step: int) -> _Step:
-    """Choose the nodes of a step that are told apart."""
+def _told_apart(question: Paths, written: Sequence[_Written], size: int, run: Run) -> list[_Step]:
+    """Choose the nodes of each step that are told apart."""
+    found: list[_Step] = [_Step((), has_others=False)] * question.depth
+
+    def work(step: int) -> None:
+        found[step] = _chosen(question, written, size, step)
+
+    run([partial(work, step) for step in range(question.depth)])
+    return found
+
+
+def _chosen(question: Paths, written: Sequence[_Written], size: int, step: int) -> _Step:
     paths, learners = np.zeros(size, np.int64), np.zeros(size, np.int64)
     seen = np.full(size, -1, np.int32)
     for one in written:

@@ -6,7 +6,6 @@ changed later is asked of history, which has every event: but only those about a
 """
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,9 +50,12 @@ class Changes:
     said: Int8s
 
 
-_NO_CHANGES = Changes(
-    sealed(np.zeros(1, np.int64)), sealed(np.empty(0, np.int64)), sealed(np.empty(0, np.int8))
-)
+_CHANGES = "changes"
+
+
+def _no_changes() -> Changes:
+    nothing = np.zeros(1, np.int64)
+    return Changes(sealed(nothing), sealed(nothing[:0]), sealed(np.empty(0, np.int8)))
 
 
 def standing_history(state: State, end_ms: int) -> StandingBatch:
@@ -136,22 +138,19 @@ def _bare(partition: Partition) -> Partition:
 
 def all_changes(state: State, table: SubjectTable) -> list[Changes]:
     """Return by partition of a table of enrolments what history says; kept until the rows change."""
-    batch = functools.cache(functools.partial(standing_history, state, _LATER))
-    found: list[Changes] = [_NO_CHANGES] * len(table.partitions)
+    parts = table.partitions
+    asked = [number for number, part in enumerate(parts) if part.rows]
+    missing = [number for number in asked if not parts[number].holds(_CHANGES)]
+    if missing:
+        batch = standing_history(state, _LATER)
 
-    def task(number: int) -> Callable[[], None]:
-        partition = table.partitions[number]
+        def work(part: Partition) -> None:
+            part.derived(_CHANGES, None, lambda: _changes_of(part, batch))
 
-        def work() -> None:
-            found[number] = partition.derived(
-                "changes", None, lambda: _changes_of(partition, batch())
-            )
-
-        return work
-
-    batch()
-    state.run([task(number) for number, part in enumerate(table.partitions) if part.rows])
-    return found
+        state.run([functools.partial(work, parts[number]) for number in missing])
+    return [
+        part.derived(_CHANGES, None, _no_changes) if part.rows else _no_changes() for part in parts
+    ]
 
 
 def _changes_of(partition: Partition, batch: StandingBatch) -> Changes:

@@ -9,15 +9,16 @@ wrote. Where the question wants a number, what is kept is only what can be one: 
 free text may name somebody.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from homeroom.events.model import Float64s, Int64s
+from homeroom.events.model import Float64s
 from homeroom.events.statements import Context, Result, ResultExtensions, Target, duration_ms
 from homeroom.limits import ANSWER_BYTES_MAX
 
@@ -65,19 +66,16 @@ def number_answer(response: object) -> str | None:
     return text
 
 
-def seconds(values: Sequence[Any]) -> Float64s | None:
-    """Return values as seconds, float64 of shape (n,), NaN where one is none; None if none of them is any.
+def seconds(values: Sequence[Any]) -> Float64s:
+    """Return values as seconds, float64 of shape (n,), NaN where one is none.
 
-    A number counts seconds, a text is an ISO 8601 duration. What is negative is no place in a video.
+    A number counts seconds, a text is an ISO 8601 duration. What is negative is no place in a video; what is infinite
+    is left to the door, which refuses it.
     """
     try:
-        column: Float64s = pa.array(values, pa.float64()).to_numpy(zero_copy_only=False)
+        return _numbers(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        column = np.array([_number(value) for value in values], np.float64)
-    odd = ~(column >= 0) | np.isinf(column)
-    if odd.all():
-        return None
-    return np.where(odd, np.nan, column) if odd.any() else column
+        return np.array([_number(value) for value in values], np.float64)
 
 
 _ANSWERS: Final[Mapping[str, Callable[[object], str | None]]] = {
@@ -110,54 +108,58 @@ class PlacesInVideos(TypedDict, total=False):
 
 
 def places_in_videos(
-    extensions: Sequence[ResultExtensions],
-    contexts: Sequence[Context],
-    is_seek: npt.NDArray[np.bool_],
+    extensions: Sequence[ResultExtensions], contexts: Sequence[Context]
 ) -> PlacesInVideos:
     """Return where in a video statements happened (video profile, 5.1 and 5.2).
 
-    Where it began and where it led are looked for in statements that are seeks, or that say no time.
+    A seek has no time but says where it began and where it led; so only what has no time is asked for these.
     """
-    time = seconds([one.time for one in extensions])
-    every = np.arange(len(extensions))
-    rows = every if time is None else np.flatnonzero(is_seek | np.isnan(time))
-    some = [extensions[row] for row in rows.tolist()]
-    found = {
-        "position_s": _filled(time, rows, seconds([one.time_to for one in some]), every),
-        "position_from_s": _filled(None, rows, seconds([one.time_from for one in some]), every),
-        "length_s": _filled(
-            _lengths(contexts), every, seconds([one.length for one in extensions]), every
-        ),
-    }
-    return {name: column for name, column in found.items() if column is not None}  # type: ignore[return-value]
+    count = len(extensions)
+    position, length = _columns([one.time for one in extensions], _lengths(contexts))
+    begun = np.full(count, np.nan)
+    rows = np.flatnonzero(np.isnan(position))
+    asked = [extensions[row] for row in rows.tolist()]
+    led, began, in_result = _columns(
+        [one.time_to for one in asked],
+        [one.time_from for one in asked],
+        [one.length for one in asked],
+    )
+    position[rows], begun[rows] = led, began
+    length[rows] = np.where(np.isnan(in_result), length[rows], in_result)
+    found = {"position_s": position, "position_from_s": begun, "length_s": length}
+    return {name: one for name, one in found.items() if not np.isnan(one).all()}  # type: ignore[return-value]
 
 
-def _lengths(contexts: Sequence[Context]) -> Float64s | None:
+def _columns(*lists: list[Any]) -> list[Float64s]:
+    """Return what `seconds` does of each list, all in one call where they hold nothing but numbers."""
     try:
-        return seconds([context.extensions.length for context in contexts])  # type: ignore[union-attr]
+        return [*_numbers([*chain(*lists)]).reshape(len(lists), len(lists[0]))]
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return [seconds(values) for values in lists]
+
+
+def _lengths(contexts: Sequence[Context]) -> list[Any]:
+    try:
+        return [context.extensions.length for context in contexts]  # type: ignore[union-attr]
     except AttributeError:
-        return seconds([getattr(context.extensions, "length", None) for context in contexts])
+        return [getattr(context.extensions, "length", None) for context in contexts]
 
 
-def _filled(
-    column: Float64s | None, rows: Int64s, values: Float64s | None, every: Int64s
-) -> Float64s | None:
-    """Return a column with the values of some rows in place of its own, where these have one."""
-    if values is None:
-        return column
-    whole = np.full(len(every), np.nan) if column is None else column.copy()
-    known = ~np.isnan(values)
-    whole[rows[known]] = values[known]
-    return whole
+def _numbers(values: Sequence[Any]) -> Float64s:
+    """Return numbers and None as float64. Raises what Arrow does where anything else is among them."""
+    column: Float64s = pa.array(values, pa.float64()).to_numpy(zero_copy_only=False, writable=True)
+    low = column < 0
+    if low.any():
+        column[low] = np.nan
+    return column
 
 
 def _number(value: object) -> float:
+    """Return one value as seconds, NaN if it is none."""
     if isinstance(value, str):
-        found = duration_ms(value)
-        return found / 1_000 if found >= 0 else float("nan")
-    if not isinstance(value, int | float):
-        return float("nan")
+        return duration_ms(value) / 1_000 if duration_ms(value) >= 0 else math.nan
     try:
-        return float(value)
+        number = float(value) if isinstance(value, int | float) else math.nan
     except OverflowError:
-        return float("nan")
+        return math.nan
+    return number if number >= 0 else math.nan

@@ -15,10 +15,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
-from typing import Final, NamedTuple, TypeAlias, TypedDict, TypeVar
+from typing import Final, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from homeroom.events.interactions import answers_of, places_in_videos
@@ -60,7 +59,6 @@ from homeroom.limits import TEXT_BYTES_MAX
 __all__ = ["XapiCodec", "looks_like"]
 
 K = TypeVar("K", bound=Hashable)
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 def _uuid_classes() -> bytes:
@@ -75,7 +73,6 @@ def _uuid_classes() -> bytes:
 _PAIRS_MAX: Final = 256
 """Pairs of verb and type of a chunk of which all are looked up; of more, only those that are met."""
 _PAIRS_CACHED: Final = 4_096
-_SEEKED: Final = "https://w3id.org/xapi/video/verbs/seeked"
 _UUID_CLASSES: Final = _uuid_classes()
 _UUID_FORM: Final = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 
@@ -154,7 +151,7 @@ class XapiCodec:
             standing=kinds.names(self._standing, STANDINGS),
             attributes=_attributes(parts.contexts),
             **_results(parts),
-            **places_in_videos(parts.extensions, parts.contexts, _is_seek(verb)),
+            **places_in_videos(parts.extensions, parts.contexts),
         )
 
     def _standing(self, verb: str, kind: str) -> int:
@@ -326,15 +323,6 @@ def _places(parts: _Parts) -> _Places:
         if course is None or activities.grouping:
             sections[place] = section_of(activities.parent, activities.grouping, target)
     return _Places(courses, None if sections.count(None) == len(sections) else sections)
-
-
-def _is_seek(verb: pa.DictionaryArray) -> Flags:
-    """Return which verbs are the video profile's for a jump within a video."""
-    texts = verb.dictionary.to_pylist()
-    seeks: Flags = np.isin(
-        verb.indices.to_numpy(), [code for code, text in enumerate(texts) if text == _SEEKED]
-    )
-    return seeks
 
 
 def _attributes(contexts: list[Context]) -> dict[str, Strings]:

@@ -5,7 +5,7 @@
 | status | enrolled, left | the latest; at one instant, left |
 | outcome | passed, failed | the latest; at one instant, failed |
 | completed | completed: reached, or revoked where the event says that it is not complete | the latest; then revoked |
-| grade | the score of graded, passed or failed | the latest, then the highest |
+| grade | the score of graded, completed, passed or failed | the latest, then the highest |
 | progress | the progress of any of them | the greatest |
 
 A column of codes holds places in ``STANDINGS`` (``completed``: `REACHED`, `REVOKED`), chosen so that of two at one
@@ -39,6 +39,7 @@ __all__ = [
     "ENROLLED",
     "FAILED",
     "GRADE",
+    "GRADED",
     "LEFT",
     "OUTCOME",
     "PASSED",
@@ -78,7 +79,8 @@ RESULTS: tuple[str, ...] = ("score", "progress", "completion")
 """The columns of an event that say more of its standing."""
 
 _COMPLETED = STANDINGS.index("completed")
-_GRADED = (STANDINGS.index("graded"), PASSED, FAILED)
+GRADED: tuple[int, ...] = (STANDINGS.index("graded"), _COMPLETED, PASSED, FAILED)
+"""The standings whose score is a grade of the course run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ def standing_batch(
         codes[COMPLETED][(said == _COMPLETED) & (completion == 0)] = REVOKED
     latest, greatest = {}, {}
     if score is not None:
-        latest[GRADE] = np.where(np.isin(said, _GRADED), score, np.nan)
+        latest[GRADE] = np.where(np.isin(said, GRADED), score, np.nan)
     if progress is not None:
         greatest[PROGRESS] = progress
     return StandingBatch(

@@ -335,12 +335,14 @@ class Partition:
 
         One thing is kept under each name, so names must be few.
         """
-        whole = (self.version, of)
+        if not self.holds(name, of):
+            self._derived[name] = ((self.version, of), make())
+        return cast("_Derived", self._derived[name][1])
+
+    def holds(self, name: str, of: Hashable = None) -> bool:
+        """Say whether `derived` would have nothing to make."""
         held = self._derived.get(name)
-        if held is None or held[0] != whole:
-            held = (whole, make())
-            self._derived[name] = held
-        return cast("_Derived", held[1])
+        return held is not None and held[0] == (self.version, of)
 
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""

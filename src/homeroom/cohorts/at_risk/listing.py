@@ -1,9 +1,9 @@
 """Which enrolments are at risk: the first of the list quickly, all of it where somebody wants all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,11 @@ from homeroom.state.table import ANY, NO_DAY, Partition
 from homeroom.state.zones import local_days
 
 __all__ = ["Listing", "without"]
+
+_DAY_BITS = 20
+"""So many hold a day, or a number of days."""
+_Ranked: TypeAlias = tuple[int, Int32s, Int64s]
+"""A partition, some of its rows, and their ranks."""
 
 
 def without(
@@ -49,18 +54,60 @@ class Listing:
 
     def first(self, limit: int) -> RiskList:
         """Return the first enrolments of the list, without a look at most of the others."""
-        low, high = -NO_DAY, int(NO_DAY)
-        if limit and self.asked.question.sort in ("recently-lost", "longest-quiet"):
-            low, high = self._enough(limit)
-        whole = self._within((low, high)) if limit else self._within((1, 0))
+        found = {number: rows for number, rows, _ in self._best(limit)} if limit else {}
+        whole = self._described(found)
         return whole.at(_order(whole, self.asked.question.sort)[:limit])
 
     def everyone(self) -> RiskList:
         """Return the whole list. Raises `QuestionError` if the data have changed since the question was asked."""
         if self.asked.versions != versions_of(self.asked.state):
             raise QuestionError("the data have changed since this was answered; ask again")
-        whole = self._within((-NO_DAY, int(NO_DAY)))
+        whole = self._described(
+            {number: self._rows(number, (-NO_DAY, int(NO_DAY))) for number in self.asked.numbers}
+        )
         return whole.at(_order(whole, self.asked.question.sort))
+
+    def _best(self, limit: int) -> list[_Ranked]:
+        """Return by partition the rows among which the first ``limit`` of the list are: few more than these."""
+        span = (-NO_DAY, int(NO_DAY))
+        if self.asked.question.sort in ("recently-lost", "longest-quiet"):
+            span = self._enough(limit)
+        found: list[_Ranked] = []
+
+        def work(number: int) -> None:
+            rows = self._rows(number, span)
+            ranks = self._ranks(number, rows)
+            found.append((number, *_highest(rows, ranks, limit)))
+
+        self.asked.state.run([partial(work, number) for number in self.asked.numbers])
+        ranks = np.concatenate([np.empty(0, np.int64), *(ranks for _, _, ranks in found)])
+        least = _least_of(ranks, limit)
+        return [(number, rows[own >= least], own[own >= least]) for number, rows, own in found]
+
+    def _rows(self, number: int, span: tuple[int, int]) -> Int32s:
+        """Return the rows of a partition that are at risk, last active on a day of the span."""
+        rows = np.empty(int(np.bitwise_count(self.bits[number]).sum()), np.int32)
+        last = self.asked.last_days(number)
+        return rows[: kernels.rows_within(self.bits[number], last, span, rows)]
+
+    def _ranks(self, number: int, rows: Int32s) -> Int64s:
+        """Return numbers that are the greater, the earlier an enrolment stands in the list; some may be equal."""
+        part = self.asked.active.partitions[number]
+        days = np.empty(len(rows), np.int32)
+        kernels.active_days(
+            sealed(part.words[ANY]), part.first_word, sealed(rows), self.asked.day, days
+        )
+        last, active = self.asked.last_days(number)[rows].astype(np.int64), days.astype(np.int64)
+        match self.asked.question.sort:
+            case "recently-lost":
+                return (last << _DAY_BITS) + active
+            case "longest-quiet":
+                return (-last << _DAY_BITS) + active
+            case "most-active":
+                return (active << _DAY_BITS) + last
+        ranks = _alphabetical(self.asked.state.dictionaries.course.values)
+        courses = ranks[part.codes[COURSE][rows]]
+        return (-courses << 2 * _DAY_BITS) + (last << _DAY_BITS) + active
 
     def _enough(self, limit: int) -> tuple[int, int]:
         """Return a span of last days that holds the first ``limit`` enrolments of the list."""
@@ -77,24 +124,32 @@ class Listing:
         quiet = int(np.searchsorted(np.cumsum(counts[::-1]), min(limit, counts.sum())))
         return -NO_DAY, day - (room - 1 - quiet)
 
-    def _within(self, span: tuple[int, int]) -> RiskList:
-        """Return the enrolments whose last day lies in a span, in no order."""
-        found = []
-        for number in self.asked.numbers:
-            rows = np.empty(int(np.bitwise_count(self.bits[number]).sum()), np.int32)
-            count = kernels.rows_within(self.bits[number], self.asked.last_days(number), span, rows)
-            found.append(_described(self.asked, number, rows[:count]))
-        names = self.asked.state.dictionaries.course.values
+    def _described(self, rows: Mapping[int, Int32s]) -> RiskList:
+        """Return the enrolments in these rows by partition, in no order."""
+        found = [_described(self.asked, number, rows[number]) for number in sorted(rows)]
         joined = {
-            name: np.concatenate([_EMPTY[name], *(one[name] for one in found)]) for name in _EMPTY
+            name: np.concatenate([nothing, *(one[name] for one in found)])
+            for name, nothing in _EMPTY.items()
         }
         return RiskList(
             **joined,
-            courses=names,
+            courses=self.asked.state.dictionaries.course.values,
             offered=_offered(self.asked),
             day=self.asked.day,
             known=self.asked.known,
         )
+
+
+def _highest(rows: Int32s, ranks: Int64s, limit: int) -> tuple[Int32s, Int64s]:
+    kept = ranks >= _least_of(ranks, limit)
+    return rows[kept], ranks[kept]
+
+
+def _least_of(ranks: Int64s, limit: int) -> int:
+    """Return the least of the ``limit`` greatest ranks."""
+    if len(ranks) <= limit:
+        return int(ranks.min(initial=0))
+    return int(np.partition(ranks, len(ranks) - limit)[len(ranks) - limit])
 
 
 _EMPTY = {
@@ -185,9 +240,7 @@ def _tracks_in(part: Partition, day: int, courses: int) -> npt.NDArray[np.uint8]
 def _order(rows: RiskList, sort: str) -> Int64s:
     """Return the places of enrolments in the order of the list; what is equal stands in the order of pseudonyms."""
     same = (rows.course, rows.key_lo, rows.key_hi)
-    names = np.array(rows.courses, object)
-    ranks = np.empty(len(names), np.int64)
-    ranks[np.argsort(names, kind="stable")] = np.arange(len(names))
+    ranks = _alphabetical(rows.courses)
     by = {
         "recently-lost": (-rows.active_days, -rows.last_day),
         "longest-quiet": (-rows.active_days, rows.last_day),
@@ -195,3 +248,10 @@ def _order(rows: RiskList, sort: str) -> Int64s:
         "course": (-rows.active_days, -rows.last_day, ranks[rows.course]),
     }
     return np.lexsort((*same, *by[sort]))
+
+
+def _alphabetical(names: Sequence[str]) -> Int64s:
+    """Return the place of each name in the order of the alphabet."""
+    ranks = np.empty(len(names), np.int64)
+    ranks[np.argsort(np.array(names, object), kind="stable")] = np.arange(len(names))
+    return ranks

@@ -84,7 +84,7 @@ def _drop(answer: FunnelAnswer, i: int) -> str:
     said = f"\u2193 {words.count(lost)} lost ({share})"
     median_s = float(answer.from_previous.median_s[i])
     if answer.counts[i]:
-        said += f"; the others took {behaviour_words.took(median_s)} (median)"
+        said += f", median {behaviour_words.took(median_s)}"
     return said
 
 

@@ -27,6 +27,7 @@ def write_paths(line, rules, span, nodes, found):
     found : (lengths, learners, is_open): uint8, int32, uint8 by path: how many nodes, whose, whether it can change
     """
     offsets, time_ms, what = line
+    lengths, learners, is_open = found
     gap_ms = rules[1]
     paths, used = 0, 0
     for row in range(len(offsets) - 1):
@@ -37,18 +38,18 @@ def write_paths(line, rules, span, nodes, found):
                 end += 1
             hung = _hung(first, end, what, rules[2])
             if hung >= 0 and span[0] <= time_ms[hung] < span[1]:
-                length = _write_path(first, end, hung, what, rules, nodes[used:])
+                length = _write_path(first, end, hung, what, rules, nodes, used)
                 is_whole = rules[2] >= 0 and length == rules[0]
-                found[0][paths] = length
-                found[1][paths] = row
-                found[2][paths] = not is_whole and time_ms[end - 1] > span[2] - gap_ms
+                lengths[paths] = length
+                learners[paths] = row
+                is_open[paths] = not is_whole and time_ms[end - 1] > span[2] - gap_ms
                 paths += 1
                 used += length
             first = end
     return paths, used
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, forceinline=True)
 def _hung(first, end, what, place):
     """Return the event of a visit that its path hangs at, -1 if there is none."""
     if place == 0:
@@ -60,9 +61,9 @@ def _hung(first, end, what, place):
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
-def _write_path(first, end, hung, what, rules, nodes):
-    """Write the nodes of one path; return how many."""
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _write_path(first, end, hung, what, rules, nodes, used):
+    """Write the nodes of one path from place ``used`` on; return how many."""
     depth, _, place, is_folded = rules
     step = -1 if place < 0 else 1
     event = hung if place == 0 else hung + step
@@ -71,7 +72,7 @@ def _write_path(first, end, hung, what, rules, nodes):
     while first <= event < end and length < depth:
         node = np.int64(what[event] >> np.uint64(32))
         if node != before or not is_folded:
-            nodes[length] = node
+            nodes[used + length] = node
             length += 1
         before = node
         event += step

@@ -13,8 +13,9 @@ down with each call, and of five million rows that is all that would be heard of
 import numba
 import numpy as np
 
+from homeroom.cohorts.kernels.vectors import popcount
 from homeroom.events.model import STANDINGS
-from homeroom.events.texts import load_word
+from homeroom.events.texts import load_byte, load_word
 from homeroom.limits import DAYS_PER_WORD
 from homeroom.state.instructions import highest_bit, lowest_bit
 from homeroom.state.standing import ENROLLED, FAILED, LEFT, PASSED, REACHED, STANDING_CODES
@@ -27,6 +28,7 @@ __all__ = [
     "IS_CURRENT",
     "IS_UNKNOWN",
     "REVOKED_SAID",
+    "active_days",
     "count_changing",
     "count_now",
     "count_points",
@@ -283,48 +285,64 @@ def count_changing(doubtful, changed, columns, words, rule, points, changes):
 
     ``doubtful`` their bits; ``changed`` = (offsets, times, said) as `order_changes` writes them, for all rows.
     """
+    start_day, last_day, beyond_day, courses = columns[0], columns[1], columns[2], columns[3]
+    offsets, times, said = changed
+    quiet_days, spares, until = rule
+    end_day, end_ms = points
     layout = (words[0].ctypes.data, words[0].shape[1], words[0].shape[0], words[1])
+    events_at = (times.ctypes.data, said.ctypes.data)
+    points_at = (end_day.ctypes.data, end_ms.ctypes.data)
+    count = len(end_day)
     for i in range(len(doubtful)):
         held = doubtful[i]
         while held != 0:
             row = 64 * i + lowest_bit(held)
             held &= held - np.uint64(1)
-            _count_changing_row(layout, row, changed, columns, rule, points, changes)
+            course = courses[row]
+            row_days = (row, np.int64(last_day[row]), np.int64(beyond_day[row]))
+            first = _point_from(points_at[0], (0, count), np.int64(start_day[row]))
+            end = count
+            if len(until) != 0:
+                end = _point_from(points_at[0], (first, count), until[course])
+            standing = (np.int64(-1), np.int64(-1), False)
+            event, event_end = offsets[row], offsets[row + 1]
+            while first < end:
+                event, standing = _standing_by(
+                    events_at, (event, event_end), _number(points_at[1], first), standing
+                )
+                # How it stands now holds up to the point by which the next event has come.
+                after = first + 1
+                if event >= event_end:
+                    after = end
+                else:
+                    while after < end and _number(events_at[0], event) >= _number(
+                        points_at[1], after
+                    ):
+                        after += 1
+                status, outcome, is_completed = standing
+                if status != LEFT:
+                    is_spared = _is_sparing(outcome, spares) or (spares[2] and is_completed)
+                    its_rule = (points_at[0], quiet_days, course)
+                    known = (status == ENROLLED, is_spared)
+                    _count_row(layout, row_days, known, (first, after), its_rule, changes)
+                first = after
 
 
-@numba.njit(cache=True, nogil=True)
-def _count_changing_row(layout, row, changed, columns, rule, points, changes):
-    offsets, times, said = changed
-    start_day, last_day, beyond_day, courses = columns[0], columns[1], columns[2], columns[3]
-    quiet_days, spares, until = rule
-    end_day, end_ms = points
-    days_at, count = end_day.ctypes.data, len(end_day)
-    course = courses[row]
-    row_days = (row, np.int64(last_day[row]), np.int64(beyond_day[row]))
-    point = _point_from(days_at, (0, count), np.int64(start_day[row]))
-    end = count if len(until) == 0 else _point_from(days_at, (point, count), until[course])
-    status, outcome, is_completed = -1, -1, False
-    event, event_end = offsets[row], offsets[row + 1]
-    while point < end:
-        while event < event_end and times[event] < end_ms[point]:
-            one = said[event]
-            event += 1
-            if one in _STATUS_CODES:
-                status = one
-            elif one in _OUTCOME_CODES:
-                outcome = one
-            else:
-                is_completed = one != REVOKED_SAID
-        # How it stands now holds up to the point by which the next event has come.
-        next_point = point + 1
-        while next_point < end and (event >= event_end or times[event] >= end_ms[next_point]):
-            next_point += 1
-        if status != LEFT:
-            is_spared = _is_sparing(outcome, spares) or (spares[2] and is_completed)
-            its_rule = (days_at, quiet_days, course)
-            span = (point, next_point)
-            _count_row(layout, row_days, (status == ENROLLED, is_spared), span, its_rule, changes)
-        point = next_point
+@numba.njit(cache=True, nogil=True, forceinline=True)
+def _standing_by(events_at, events, limit_ms, standing):
+    """Return the first of the events that comes at an instant or later, and how a row stands before it."""
+    event, end = events
+    status, outcome, is_completed = standing
+    while event < end and _number(events_at[0], event) < limit_ms:
+        said = np.int64(load_byte(events_at[1] + event))
+        event += 1
+        if said in _STATUS_CODES:
+            status = said
+        elif said in _OUTCOME_CODES:
+            outcome = said
+        else:
+            is_completed = said != REVOKED_SAID
+    return event, (status, outcome, is_completed)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -411,3 +429,14 @@ def rows_within(bits, last_day, span, rows):
                 rows[count] = row
                 count += 1
     return count
+
+
+@numba.njit(cache=True, nogil=True)
+def active_days(words, first_word, rows, day, counts):
+    """Write to ``counts``, int32, the days up to ``day`` on which each of some rows was active."""
+    for i in range(len(rows)):
+        count = np.int64(0)
+        for word in range(min(day // _DAYS - first_word + 1, words.shape[0])):
+            wanted = _upto(day, (first_word + word) * _DAYS)
+            count += np.int64(popcount(words[word, rows[i]] & wanted))
+        counts[i] = count
