@@ -126,7 +126,7 @@ RISK_COURSES_MAX: Final = 1_000
 # --- course reports --------------------------------------------------------------------------------------------
 REPORT_COURSES_MAX: Final = 12
 """Course runs that one report sets side by side."""
-REPORT_BLOCK_EVENTS: Final = 1 << 20
+REPORT_BLOCK_EVENTS: Final = 1 << 21
 """Events of some learners that are read together while those of a course are picked out."""
 REPORT_ITEMS_MAX: Final = 500
 """Sections, pages, videos and problems of a course run that are told one by one, those of most learners; of the rest

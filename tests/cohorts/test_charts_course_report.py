@@ -7,7 +7,7 @@ from xml.dom.minidom import Element, parseString
 import numpy as np
 import pytest
 
-from homeroom.cohorts.answers.course_parts import Stretch
+from homeroom.cohorts.answers.course_activities import Stretch
 from homeroom.cohorts.charts import draw, draw_html, draw_inline, draw_small, has_chart
 from homeroom.cohorts.charts.course_tables import numbers, span
 from homeroom.cohorts.charts.course_videos import POINTS_MAX, curve

@@ -19,17 +19,14 @@ from homeroom.cli.terminal.bars import bar, spark, stretch
 from homeroom.cli.terminal.ink import Ink, ink_of
 from homeroom.cli.terminal.number_tables import NumberTables
 from homeroom.cli.terminal.wording import clean, percent, shorten, wrapped
+from homeroom.cohorts.answers.course_activities import Problem, Problems, Video, Videos
 from homeroom.cohorts.answers.course_parts import (
     Absent,
     Discussion,
     Engagement,
     Enrolments,
     Grades,
-    Problem,
-    Problems,
     Section,
-    Video,
-    Videos,
     clock,
     ratio,
 )

@@ -9,15 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from homeroom.cohorts.answers.answer import Answer, Counts, Flags, nullable, number
+from homeroom.cohorts.answers.course_activities import Problems, Videos
 from homeroom.cohorts.answers.course_parts import (
     Absent,
     Discussion,
     Engagement,
     Enrolments,
     Grades,
-    Problems,
     Row,
-    Videos,
     Weeks,
 )
 from homeroom.cohorts.answers.finding import Finding

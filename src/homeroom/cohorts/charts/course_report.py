@@ -11,15 +11,13 @@ import numpy as np
 
 from homeroom import limits
 from homeroom.cohorts.answers.answer import Counts, Flags
+from homeroom.cohorts.answers.course_activities import Problem, Problems, Videos
 from homeroom.cohorts.answers.course_parts import (
     Absent,
     Discussion,
     Engagement,
     Enrolments,
     Grades,
-    Problem,
-    Problems,
-    Videos,
     Weeks,
 )
 from homeroom.cohorts.answers.course_report import PARTS, CourseReportAnswer, CourseRun

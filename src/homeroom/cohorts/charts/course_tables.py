@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from homeroom import limits
+from homeroom.cohorts.answers.course_activities import Problem, Problems, Stretch, Video, Videos
 from homeroom.cohorts.answers.course_parts import (
     Absent,
     Discussion,
@@ -12,12 +13,7 @@ from homeroom.cohorts.answers.course_parts import (
     Enrolments,
     Grades,
     Page,
-    Problem,
-    Problems,
     Section,
-    Stretch,
-    Video,
-    Videos,
     Weeks,
     clock,
     ratio,

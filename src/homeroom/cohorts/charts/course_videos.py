@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from homeroom.cohorts.answers.course_parts import Video, clock
+from homeroom.cohorts.answers.course_activities import Video
+from homeroom.cohorts.answers.course_parts import clock
 from homeroom.cohorts.charts import words
 from homeroom.cohorts.charts.axes import FOOT_PX, HEAD_PX, Frame, frame, value_axis
 from homeroom.cohorts.charts.course_tables import span

@@ -62,26 +62,25 @@ def engagement(setting: Setting) -> tuple[Engagement, Counts]:
     hands = by_hand(setting.events.blocks, lambda: _Hand(setting), work, setting.run)
     learners = sum(int(hand.whole.counts[0]) for hand in hands)
     visits = added([hand.pages.counts for hand in hands])
-    pages, sections = _pages(setting, visits), _sections(setting, hands)
-    shown = _most_visited(sections)
+    order, sections = ranked(setting.activity_names, visits[0]), _sections(setting, hands)
+    pages, shown = _pages(setting, visits, order[:REPORT_ITEMS_MAX]), _most_visited(sections)
     part = Engagement(
         weeks=setting.weeks,
         active=added([hand.weeks.counts for hand in hands]),
         learners=learners,
         sections=shown or Absent("no event tells the section that it lies in"),
-        pages=pages[:REPORT_ITEMS_MAX] if pages else Absent("no event tells its activity"),
+        pages=pages or Absent("no event tells its activity"),
         sections_left_out=len(sections) - len(shown),
-        pages_left_out=max(len(pages) - REPORT_ITEMS_MAX, 0),
+        pages_left_out=len(order) - len(pages),
     )
     return part, visits[0]
 
 
 def _most_visited(sections: tuple[Section, ...]) -> tuple[Section, ...]:
     """Return the sections of most learners, in the order in which they are given."""
-    chosen = sorted(sections, key=lambda one: (-one.learners, one.name))[:REPORT_ITEMS_MAX]
-    return (
-        tuple(one for one in sections if one in chosen) if len(chosen) < len(sections) else sections
-    )
+    most = sorted(sections, key=lambda one: (-one.learners, one.name))[:REPORT_ITEMS_MAX]
+    chosen = {one.name for one in most}
+    return tuple(one for one in sections if one.name in chosen)
 
 
 def _count(block: Block, setting: Setting, hand: _Hand) -> None:
@@ -120,11 +119,9 @@ def _count_whole(block: Block, days: tuple[int, int], whole: _Weekly) -> None:
     whole.counts[0] += 0 if not len(rows) else 1 + int(np.count_nonzero(np.diff(rows)))
 
 
-def _pages(setting: Setting, counts: Counts) -> tuple[Page, ...]:
+def _pages(setting: Setting, counts: Counts, order: Sequence[int]) -> tuple[Page, ...]:
     names = setting.activity_names
-    return tuple(
-        Page(names[i], int(counts[0, i]), int(counts[1, i])) for i in ranked(names, counts[0])
-    )
+    return tuple(Page(names[i], int(counts[0, i]), int(counts[1, i])) for i in order)
 
 
 def _sections(setting: Setting, hands: Sequence[_Hand]) -> tuple[Section, ...]:

@@ -11,14 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from homeroom.cohorts.answers.course_parts import (
-    LEFT_SHARE,
-    Absent,
-    Problem,
-    Video,
-    clock,
-    ratio,
-)
+from homeroom.cohorts.answers.course_activities import LEFT_SHARE, Problem, Video
+from homeroom.cohorts.answers.course_parts import Absent, clock, ratio
 from homeroom.cohorts.answers.course_report import CourseRun
 from homeroom.cohorts.answers.finding import Finding
 

@@ -25,7 +25,7 @@ def grades(setting: Setting) -> Grades | Absent:
 
     def work(numbered: tuple[int, Block], hand: _Hand) -> None:
         place, block = numbered
-        room = len(np.unique(block.rows))
+        room = 1 + int(np.count_nonzero(np.diff(block.rows)))
         found = (np.empty(room + 1, np.float64), np.empty(room + 1, np.float64))
         used = kernels.latest_standings(
             block.rows,

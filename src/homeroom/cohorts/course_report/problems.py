@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.answers.answer import Counts
-from homeroom.cohorts.answers.course_parts import Absent, Given, Problem, Problems
+from homeroom.cohorts.answers.course_activities import Given, Problem, Problems
+from homeroom.cohorts.answers.course_parts import Absent
 from homeroom.cohorts.course_report.acts import Act
 from homeroom.cohorts.course_report.medians import medians
 from homeroom.cohorts.course_report.setting import Setting, ranked

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -63,13 +64,13 @@ class Setting:
         """Number of weeks."""
         return self.periods.count
 
-    @property
+    @cached_property
     def activity_names(self) -> list[str]:
         """Text of each activity."""
         values = self.dictionaries.activity.values
         return [values[code] for code in self.events.activities.tolist()]
 
-    @property
+    @cached_property
     def section_names(self) -> list[str]:
         """Text of each section."""
         values = self.dictionaries.section.values

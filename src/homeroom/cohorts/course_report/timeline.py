@@ -178,12 +178,16 @@ class _Picking:
         object.__setattr__(self, "acts", act_codes(self.state.dictionaries.verb.values))
         object.__setattr__(self, "mask", self.roster.mask(self.state, self.selection))
 
-    def block(self, span: tuple[int, int], courses: Sequence[int], found: Sequence[_Found]) -> None:
-        """Pick the events of the learners ``span`` = (first, end) for every course run."""
-        start, end = span
+    def block(
+        self, span: tuple[int, int, int], courses: Sequence[int], found: Sequence[_Found]
+    ) -> None:
+        """Pick the events of some learners for every course run; ``span`` = (number of the block, first, end)."""
+        number, start, end = span
         tests = self.selection.history_tests()
         pieces: list[list[Block]] = [[] for _ in courses]
-        for segment, rows in zip(self.state.segments, self.roster.rows, strict=True):
+        parts = list(zip(self.state.segments, self.roster.rows, strict=True))
+        # Neighbours go through the segments from different ends, so that two threads do not wait for one to decode.
+        for segment, rows in reversed(parts) if number % 2 else parts:
             first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
             if first == last:
                 continue
@@ -195,17 +199,17 @@ class _Picking:
             keep = event_mask(segment, low, high, tests)
             local = sealed(offsets - low)
             subjects = sealed(rows[first:last])
-            for number, course in enumerate(courses):
+            for place, course in enumerate(courses):
                 places, found_rows = np.empty(high - low, np.int64), np.empty(high - low, np.int32)
                 used = kernels.select_events(
                     local, subjects, codes, keep, self.mask, course, places, found_rows
                 )
                 if used:
                     picked = (sealed(places[:used]), sealed(found_rows[:used].copy()))
-                    pieces[number].append(self._read(columns, *picked, found[number]))
-        for parts, one in zip(pieces, found, strict=True):
-            if parts:
-                one.blocks[start] = _merged(parts)
+                    pieces[place].append(self._read(columns, *picked, found[place]))
+        for blocks, one in zip(pieces, found, strict=True):
+            if blocks:
+                one.blocks[start] = _merged(blocks)
 
     def _read(self, columns: _Columns, places: Int64s, rows: Int32s, found: _Found) -> Block:
         """Read what is needed of the picked events of one segment."""
@@ -295,22 +299,22 @@ def gather(
     roster = Roster.of(state)
     picking = _Picking(state, roster, selection, zone)
 
-    def work(span: tuple[int, int], hand: list[_Found]) -> None:
+    def work(span: tuple[int, int, int], hand: list[_Found]) -> None:
         picking.block(span, courses, hand)
 
     hands = by_hand(_spans(state, roster), lambda: [_Found() for _ in courses], work, state.run)
     return [_joined([hand[i] for hand in hands], state.run) for i in range(len(courses))]
 
 
-def _spans(state: State, roster: Roster) -> list[tuple[int, int]]:
-    """Cut the roster into blocks of learners with about so many events; one learner is never cut."""
+def _spans(state: State, roster: Roster) -> list[tuple[int, int, int]]:
+    """Cut the roster into blocks with about so many events: number, first and end; a learner is never cut."""
     events = np.zeros(len(roster.key_hi), np.int64)
     for segment, rows in zip(state.segments, roster.rows, strict=True):
         events[rows] += np.diff(segment.offsets)
     before = np.cumsum(events) - events
     cuts = np.flatnonzero(np.diff(before // REPORT_BLOCK_EVENTS, prepend=-1))
     ends = np.append(cuts, len(events))[1:]
-    return list(zip(cuts.tolist(), ends.tolist(), strict=True))
+    return list(zip(range(len(cuts)), cuts.tolist(), ends.tolist(), strict=True))
 
 
 def _joined(found: Sequence[_Found], run: Run) -> CourseEvents:

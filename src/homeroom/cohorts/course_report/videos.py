@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from homeroom.cohorts.answers.answer import Counts
-from homeroom.cohorts.answers.course_parts import SHARES, Absent, Video, Videos
+from homeroom.cohorts.answers.course_activities import Video, Videos
+from homeroom.cohorts.answers.course_parts import SHARES, Absent
 from homeroom.cohorts.course_report.setting import Setting, ranked
 from homeroom.cohorts.course_report.timeline import Block, added, by_hand
 from homeroom.cohorts.kernels import videos as kernels
