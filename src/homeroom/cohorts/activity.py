@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.kernels import bits as kernels
-from homeroom.cohorts.matching import Flags, Selection, Test, event_mask
+from homeroom.cohorts.matching import Flags, Selection, Test
 from homeroom.cohorts.periods import LEAD, Periods
+from homeroom.cohorts.pieces import Piece
 from homeroom.events.model import TRACKS, Int8s, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
@@ -163,44 +164,27 @@ class HistoryActivity:
         _, start, end = block
         found = np.zeros((LEAD + self._periods.count, (end - start + 63) // 64), np.uint64)
         tests = self._tests[id(behaviour)]
-        parts = list(zip(self._segments, self._roster.rows, strict=True))
-        # Neighbours go through the segments from different ends, so that two threads do not wait for one to decode.
-        odd = start // kernels.BLOCK_ROWS % 2
-        for segment, rows in reversed(parts) if odd else parts:
-            # Of the type of the rows: of another, NumPy would copy all of them each time.
-            first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
-            if first < last:
-                self._fill(
-                    segment,
-                    slice(first, last),
-                    sealed(rows[first:last] - np.int32(start)),
-                    tests,
-                    found,
-                )
+        block_number = start // kernels.BLOCK_ROWS
+        for piece in self._roster.pieces(self._segments, (block_number, start, end)):
+            self._fill(piece, tests, found)
         mask = self._masks[id(behaviour)]
         if mask is not None:
             kernels.mask_bits(mask, start, end, found)
         return found
 
-    def _fill(
-        self, segment: Segment, subjects: slice, rows: Int32s, tests: tuple[Test, ...], found: Bits
-    ) -> None:
-        offsets = segment.offsets[subjects.start : subjects.stop + 1]
-        first, end = int(offsets[0]), int(offsets[-1])
-        keep = event_mask(segment, first, end, tests)
-        found_times = segment.piece("time_ms", first, end)
-        assert found_times is not None
-        times = sealed(found_times)
-        local = sealed(offsets - first)
+    def _fill(self, piece: Piece, tests: tuple[Test, ...], found: Bits) -> None:
+        keep = piece.keep(tests)
         if self._periods.interval == "hour":
             edges = np.concatenate([[np.iinfo(np.int64).min], self._periods.edges_ms])
-            kernels.bits_of_edges(local, rows, times, keep, sealed(edges), found)
+            kernels.bits_of_edges(
+                piece.offsets, piece.rows, piece.time_ms, keep, sealed(edges), found
+            )
             return
         zone = self._periods.zone
         kernels.bits_of_days(
-            local,
-            rows,
-            times,
+            piece.offsets,
+            piece.rows,
+            piece.time_ms,
             keep,
             (zone.starts_ms, zone.offsets_ms, ZERO_MS),
             self._periods.day_table,
@@ -224,6 +208,20 @@ class Roster:
     def of(cls, state: State) -> "Roster":
         """Return the roster of a state."""
         return cls(*_numbered(state.segments, state.run))
+
+    def pieces(self, segments: Sequence[Segment], block: tuple[int, int, int]) -> Iterator[Piece]:
+        """Give what each segment has of the learners of a block = (number of the block, first, end).
+
+        Neighbours begin at different ends, so that two threads do not wait for one to decode a segment.
+        """
+        number, start, end = block
+        parts = list(enumerate(zip(segments, self.rows, strict=True)))
+        for place, (segment, rows) in reversed(parts) if number % 2 else parts:
+            # Of the type of the rows: of another, NumPy would copy all of them each time.
+            first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
+            if first < last:
+                own = sealed(rows[first:last] - np.int32(start))
+                yield Piece(place, segment, slice(first, last), own)
 
     def mask(self, state: State, selection: Selection) -> Int8s | None:
         """Return -1 by number for learners that pass the conditions on attributes, 0 for others; None: all do."""

@@ -4,24 +4,25 @@ Many rules are asked together (all definitions of a file, one rule on many dates
 once and shown to every probe. A probe knows one rule on one date; it never needs the order of segments.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.activity import Roster
-from homeroom.cohorts.kernels import bits, members, timelines
-from homeroom.cohorts.matching import Selection, Test, event_mask
+from homeroom.cohorts.kernels import bits, members
+from homeroom.cohorts.matching import Selection, Test
 from homeroom.cohorts.members import Members, pack
 from homeroom.cohorts.periods import LEAD, Periods
+from homeroom.cohorts.pieces import Piece
 from homeroom.cohorts.questions.rules import Of
 from homeroom.cohorts.stretches import Stretch
-from homeroom.events.model import Int32s, Int64s
+from homeroom.cohorts.timelines import in_one_line
+from homeroom.events.model import Int64s
 from homeroom.events.texts import sealed
-from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import ZERO_MS, Zone
 
@@ -55,32 +56,14 @@ class Kind:
     windows: tuple[Int64s, Int64s] | None = None
 
 
-class Piece:
-    """The events of some learners of a block in one segment."""
-
-    def __init__(self, segment: Segment, subjects: slice, rows: Int32s) -> None:
-        offsets = segment.offsets[subjects.start : subjects.stop + 1]
-        self._segment = segment
-        self.first, self.end = int(offsets[0]), int(offsets[-1])
-        self.offsets: Int64s = sealed(offsets - self.first)
-        self.rows = rows
-        times = self.column("time_ms")
-        assert times is not None
-        self.time_ms: Int64s = times
-
-    def column(self, name: str) -> npt.NDArray[Any] | None:
-        """Return a column's events, read-only; None if the segment does not have it."""
-        found = self._segment.piece(name, self.first, self.end)
-        return None if found is None else sealed(found)
-
-    def keep(self, kind: Kind, tests: Sequence[Test]) -> npt.NDArray[np.uint8] | None:
-        """Return which events are of a kind, but for its stretch; None if all are."""
-        keep = event_mask(self._segment, self.first, self.end, tests)
-        if kind.windows is None:
-            return keep
-        inside = np.ones(self.end - self.first, np.uint8) if keep is None else keep.copy()
-        members.clear_outside(self.column("course"), self.time_ms, kind.windows, inside)
-        return sealed(inside)
+def _of_kind(piece: Piece, kind: Kind, tests: Sequence[Test]) -> npt.NDArray[np.uint8] | None:
+    """Return which events of a piece are of a kind, but for its stretch; None if all are."""
+    keep = piece.keep(tests)
+    if kind.windows is None:
+        return keep
+    inside = np.ones(len(piece), np.uint8) if keep is None else keep.copy()
+    members.clear_outside(piece.column("course"), piece.time_ms, kind.windows, inside)
+    return sealed(inside)
 
 
 class Probe(Protocol):
@@ -113,7 +96,7 @@ class Counted:
         else:
             span = self.kind.stretch.span_ms(self.zone)
             for piece in pieces:
-                keep = piece.keep(self.kind, self.tests)
+                keep = _of_kind(piece, self.kind, self.tests)
                 members.count_events(piece.offsets, piece.rows, piece.time_ms, keep, span, counts)
         return np.asarray((counts >= self.low) & (counts <= self.high))
 
@@ -125,7 +108,7 @@ class Counted:
         table = Periods("day", self.zone, sealed(edges), np.empty(0, np.int64)).day_table
         zone = (self.zone.starts_ms, self.zone.offsets_ms, ZERO_MS)
         for piece in pieces:
-            keep = piece.keep(self.kind, self.tests)
+            keep = _of_kind(piece, self.kind, self.tests)
             bits.bits_of_days(piece.offsets, piece.rows, piece.time_ms, keep, zone, table, found)
         members.counted_rows(sealed(found[LEAD:]), counts)
 
@@ -147,8 +130,8 @@ class FirstTime:
         everywhere = Kind(self.kind.selection, self.kind.stretch)
         to_ms = self.kind.stretch.span_ms(self.zone)[1]
         for piece in pieces:
-            keep = piece.keep(everywhere, self.tests)
-            inside = piece.keep(self.kind, ())
+            keep = _of_kind(piece, everywhere, self.tests)
+            inside = _of_kind(piece, self.kind, ())
             assert inside is not None, "a window of a calendar"
             members.first_in_window(
                 piece.offsets, piece.rows, piece.time_ms, keep, inside, to_ms, first_ms, found
@@ -175,14 +158,14 @@ class Then:
         last_ms, found = np.full(size, _NEVER), np.zeros(size, np.uint8)
         span = self.kind.stretch.span_ms(self.zone)
         for piece in pieces:
-            keep = piece.keep(self.kind, self.tests[0])
+            keep = _of_kind(piece, self.kind, self.tests[0])
             members.last_time(piece.offsets, piece.rows, piece.time_ms, keep, span, last_ms)
         did = last_ms > _NEVER
         # Whoever did nothing has no time after which to look; 0 keeps the difference from running over.
         last_ms[~did] = 0
         after = (self.during_ms, self.then_not.stretch.span_ms(self.zone)[1])
         for piece in pieces:
-            keep = piece.keep(self.then_not, self.tests[1])
+            keep = _of_kind(piece, self.then_not, self.tests[1])
             members.followed(piece.offsets, piece.rows, piece.time_ms, keep, after, last_ms, found)
         return np.asarray(did & (found == 0))
 
@@ -212,7 +195,7 @@ class Reached:
             numbers = values.astype(np.float64)
             if values.dtype.kind == "i":  # of whole numbers, those below 0 are absent
                 numbers[numbers < 0] = np.nan
-            keep = piece.keep(self.kind, self.tests)
+            keep = _of_kind(piece, self.kind, self.tests)
             kernel(
                 piece.offsets, piece.rows, piece.time_ms, keep, span, sealed(numbers), best_ms, best
             )
@@ -243,25 +226,10 @@ class InOrder:
 
     def holds(self, pieces: Sequence[Piece], size: int) -> Flags:
         """Put the events that are steps in order, and follow them."""
-        found, counts = np.zeros(size, np.uint8), np.zeros(size, np.int64)
-        marked = [(piece, self._marked(piece)) for piece in pieces]
-        for piece, marks in marked:
-            timelines.count_marked(piece.offsets, piece.rows, marks, counts)
-        offsets = np.zeros(size + 1, np.int64)
-        np.cumsum(counts, out=offsets[1:])
-        line = np.empty(int(offsets[-1]), np.int64), np.empty(int(offsets[-1]), np.uint64)
-        free = offsets[:-1].copy()
-        for piece, marks in marked:
-            rows = (piece.offsets, piece.rows)
-            timelines.place_marked(rows, piece.time_ms, marks, None, free, line)
-        timelines.put_in_order(sealed(offsets), *line)
+        found = np.zeros(size, np.uint8)
+        line = in_one_line([(piece, self._marked(piece)) for piece in pieces], size)
         members.in_order(
-            sealed(offsets),
-            sealed(line[0]),
-            sealed(line[1]),
-            len(self.steps),
-            self.within_ms,
-            found,
+            line.offsets, line.time_ms, line.what, len(self.steps), self.within_ms, found
         )
         return np.asarray(found != 0)
 
@@ -270,7 +238,7 @@ class InOrder:
         marks = np.zeros(len(piece.time_ms), np.uint32)
         for number, (step, tests) in enumerate(zip(self.steps, self.tests, strict=True)):
             span = step.stretch.span_ms(self.zone)
-            members.mark_step(piece.time_ms, piece.keep(step, tests), span, number, marks)
+            members.mark_step(piece.time_ms, _of_kind(piece, step, tests), span, number, marks)
         return sealed(marks)
 
 
@@ -296,7 +264,8 @@ def ask_history(state: State, roster: Roster, probes: Sequence[Probe]) -> list[F
 
     def work(start: int) -> None:
         end = min(start + bits.BLOCK_ROWS, count)
-        pieces = list(_pieces(state, roster, start, end))
+        block = (start // bits.BLOCK_ROWS, start, end)
+        pieces = list(roster.pieces(state.segments, block))
         for probe, flags in zip(probes, found, strict=True):
             flags[start:end] = probe.holds(pieces, end - start)
 
@@ -318,10 +287,3 @@ def by_row(state: State, roster: Roster, flags: Sequence[Flags]) -> list[Members
             one[numbers[id(partition)]] = pack(chosen)
     rows = tuple(part.rows for part in parts)
     return [Members(tuple(one), rows) for one in words]
-
-
-def _pieces(state: State, roster: Roster, start: int, end: int) -> Iterator[Piece]:
-    for segment, rows in zip(state.segments, roster.rows, strict=True):
-        first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
-        if first < last:
-            yield Piece(segment, slice(first, last), sealed(rows[first:last] - np.int32(start)))

@@ -1,15 +1,15 @@
 """Timelines: what each learner did, in the order in which it happened, block by block of learners.
 
-Funnels and paths need what no other question does: all events of a learner in one line, whatever segments they came
-in. A block of learners is decoded once. Every kind of event that the question names is a bit; a condition is settled
-for each distinct value before any event is seen, so an event costs one look-up a column, however many kinds there
-are. Only columns that a condition (or the node of a path) needs are decoded, and only events with a bit enter the
-line.
+Funnels, paths and rules about sequences need what no other question does: all events of a learner in one line,
+whatever segments they came in. A block of learners is decoded once. Every kind of event that the question names is a
+bit; a condition is settled for each distinct value before any event is seen, so an event costs one look-up a column,
+however many kinds there are. Only columns that a condition (or the node of a path) needs are decoded, and only events
+with a bit enter the line.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,13 @@ import numpy.typing as npt
 from homeroom.cohorts.activity import Roster
 from homeroom.cohorts.kernels import timelines as kernels
 from homeroom.cohorts.kernels.bits import BLOCK_ROWS
-from homeroom.cohorts.matching import Selection, Test, event_mask
+from homeroom.cohorts.matching import Selection, Test
+from homeroom.cohorts.pieces import Piece
 from homeroom.events.model import Int8s, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.history import EVENT_COLUMNS, Segment
 from homeroom.state.state import State
 
-__all__ = ["Nodes", "Timeline", "Timelines"]
+__all__ = ["Nodes", "Timeline", "Timelines", "in_one_line"]
 
 Marks: TypeAlias = npt.NDArray[np.uint32]
 
@@ -51,6 +51,10 @@ class Timeline:
     offsets: Int64s
     time_ms: Int64s
     what: UInt64s
+
+
+def _without_nodes(_: Piece) -> None:
+    return None
 
 
 class Timelines:
@@ -81,77 +85,53 @@ class Timelines:
 
     def block(self, start: int, end: int) -> Timeline:
         """Return the timeline of the learners ``start:end``."""
-        pieces = [(piece, self._marked(piece, start)) for piece in self._pieces(start, end)]
-        # However they were decoded, segments are placed as they came: that is mostly the order of time.
-        pieces.sort(key=lambda placed: placed[0].number)
-        counts = np.zeros(end - start, np.int64)
-        for piece, marks in pieces:
-            kernels.count_marked(piece.offsets, piece.rows, marks, counts)
-        offsets = np.zeros(end - start + 1, np.int64)
-        np.cumsum(counts, out=offsets[1:])
-        line = np.empty(int(offsets[-1]), np.int64), np.empty(int(offsets[-1]), np.uint64)
-        free = offsets[:-1].copy()
-        for piece, marks in pieces:
-            if marks.any():
-                rows = (piece.offsets, piece.rows)
-                kernels.place_marked(
-                    rows, piece.column("time_ms"), marks, self._numbered(piece), free, line
-                )
-        kernels.put_in_order(sealed(offsets), *line)
-        return Timeline(sealed(offsets), sealed(line[0]), sealed(line[1]))
+        block = (start // BLOCK_ROWS, start, end)
+        pieces = self._roster.pieces(self._state.segments, block)
+        return in_one_line(
+            [(piece, self._marked(piece, start)) for piece in pieces], end - start, self._numbered
+        )
 
-    def _pieces(self, start: int, end: int) -> Iterator["_Piece"]:
-        """Give the pieces of a block; neighbours begin at different ends, so that two threads do not wait for one."""
-        parts = list(enumerate(zip(self._state.segments, self._roster.rows, strict=True)))
-        for number, (segment, rows) in reversed(parts) if start // BLOCK_ROWS % 2 else parts:
-            # Of the type of the rows: of another, NumPy would copy all of them each time.
-            first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
-            if first < last:
-                own = sealed(rows[first:last] - np.int32(start))
-                yield _Piece(number, segment, slice(first, last), own)
-
-    def _marked(self, piece: "_Piece", start: int) -> Marks:
+    def _marked(self, piece: Piece, start: int) -> Marks:
         """Return the kinds of each event of a piece."""
-        marks = np.full(piece.end - piece.first, self._all, np.uint32)
+        marks = np.full(len(piece), self._all, np.uint32)
         for name, allowed in self._columns.items():
             kernels.mark_codes(piece.codes(name), allowed, marks)
         for test, kinds in self._numbers:
-            marks[~test.passes(piece.column(test.column))] &= ~kinds
-        seen = event_mask(piece.segment, piece.first, piece.end, ())
+            marks[~test.passes(piece.filled(test.column))] &= ~kinds
+        seen = piece.keep(())
         if seen is not None:
             marks[seen == 0] = 0
         if self._learners is not None:
             kernels.mark_learners(piece.offsets, piece.rows, self._learners[start:], marks)
         return sealed(marks)
 
-    def _numbered(self, piece: "_Piece") -> Int32s | None:
+    def _numbered(self, piece: Piece) -> Int32s | None:
         if self._nodes is None:
             return None
         return sealed(np.take(self._nodes.numbers, piece.codes(self._nodes.column) + 1))
 
 
-class _Piece:
-    """The events of some learners of a block in one segment."""
-
-    def __init__(self, number: int, segment: Segment, subjects: slice, rows: Int32s) -> None:
-        self.number = number
-        offsets = segment.offsets[subjects.start : subjects.stop + 1]
-        self.segment = segment
-        self.first, self.end = int(offsets[0]), int(offsets[-1])
-        self.offsets: Int64s = sealed(offsets - self.first)
-        self.rows = rows
-
-    def column(self, name: str) -> npt.NDArray[Any]:
-        """Return a column of events, read-only; what is absent where the segment does not have it."""
-        found = self.segment.piece(name, self.first, self.end)
-        if found is None:
-            dtype, absent = EVENT_COLUMNS[name]
-            found = np.full(self.end - self.first, absent, dtype)
-        return sealed(found)
-
-    def codes(self, name: str) -> Int32s:
-        """Return a column as codes, int32."""
-        return sealed(self.column(name).astype(np.int32, copy=False))
+def in_one_line(
+    marked: Sequence[tuple[Piece, Marks]],
+    size: int,
+    numbered: Callable[[Piece], Int32s | None] = _without_nodes,
+) -> Timeline:
+    """Put the marked events of the pieces of a block of ``size`` learners in order; ``numbered`` gives their nodes."""
+    # However they were decoded, segments are placed as they came: that is mostly the order of time.
+    marked = sorted(marked, key=lambda pair: pair[0].number)
+    counts = np.zeros(size, np.int64)
+    for piece, marks in marked:
+        kernels.count_marked(piece.offsets, piece.rows, marks, counts)
+    offsets = np.zeros(size + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    line = np.empty(int(offsets[-1]), np.int64), np.empty(int(offsets[-1]), np.uint64)
+    free = offsets[:-1].copy()
+    for piece, marks in marked:
+        if marks.any():
+            rows = (piece.offsets, piece.rows)
+            kernels.place_marked(rows, piece.time_ms, marks, numbered(piece), free, line)
+    kernels.put_in_order(sealed(offsets), *line)
+    return Timeline(sealed(offsets), sealed(line[0]), sealed(line[1]))
 
 
 def _column_tests(kinds: Sequence[Selection]) -> dict[str, Marks]:

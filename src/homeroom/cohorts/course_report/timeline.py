@@ -16,11 +16,11 @@ import numpy.typing as npt
 from homeroom.cohorts.activity import Roster
 from homeroom.cohorts.course_report.acts import Act, act_codes
 from homeroom.cohorts.kernels import course_events as kernels
-from homeroom.cohorts.matching import Selection, event_mask
+from homeroom.cohorts.matching import Selection
+from homeroom.cohorts.pieces import Piece
 from homeroom.events.model import TRACKS, Float64s, Int32s, Int64s, UInt8s
 from homeroom.events.texts import sealed
 from homeroom.limits import REPORT_BLOCK_EVENTS, VIDEO_SECONDS_MAX
-from homeroom.state.history import Segment
 from homeroom.state.running import Run
 from homeroom.state.state import State
 from homeroom.state.zones import Zone, local_days
@@ -145,24 +145,6 @@ def _longer(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     return np.concatenate([array, np.zeros(size - len(array), array.dtype)])
 
 
-class _Columns:
-    """The columns of one segment for some learners; each is read when it is first asked for."""
-
-    def __init__(self, segment: Segment, first: int, end: int) -> None:
-        self._segment, self._first, self._end = segment, first, end
-        self._read: dict[str, npt.NDArray[Any] | None] = {}
-
-    def __getitem__(self, name: str) -> npt.NDArray[Any] | None:
-        if name not in self._read:
-            found = self._segment.piece(name, self._first, self._end)
-            self._read[name] = None if found is None else sealed(found)
-        return self._read[name]
-
-    def get(self, name: str, absent: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        found = self[name]
-        return absent if found is None else found
-
-
 @dataclass(frozen=True, slots=True)
 class _Picking:
     """How events are picked: from which state, under which conditions, in which zone."""
@@ -182,53 +164,43 @@ class _Picking:
         self, span: tuple[int, int, int], courses: Sequence[int], found: Sequence[_Found]
     ) -> None:
         """Pick the events of some learners for every course run; ``span`` = (number of the block, first, end)."""
-        number, start, end = span
+        start = span[1]
         tests = self.selection.history_tests()
-        pieces: list[list[Block]] = [[] for _ in courses]
-        parts = list(zip(self.state.segments, self.roster.rows, strict=True))
-        # Neighbours go through the segments from different ends, so that two threads do not wait for one to decode.
-        for segment, rows in reversed(parts) if number % 2 else parts:
-            first, last = np.searchsorted(rows, np.array((start, end), np.int32)).tolist()
-            if first == last:
-                continue
-            offsets = segment.offsets[first : last + 1]
-            low, high = int(offsets[0]), int(offsets[-1])
-            columns = _Columns(segment, low, high)
-            codes = columns["course"]
+        picked: list[list[Block]] = [[] for _ in courses]
+        for piece in self.roster.pieces(self.state.segments, span):
+            codes, keep = piece.column("course"), piece.keep(tests)
             assert codes is not None
-            keep = event_mask(segment, low, high, tests)
-            local = sealed(offsets - low)
-            subjects = sealed(rows[first:last])
+            subjects = sealed(piece.rows + np.int32(start))
             for place, course in enumerate(courses):
-                places, found_rows = np.empty(high - low, np.int64), np.empty(high - low, np.int32)
+                places, found_rows = np.empty(len(piece), np.int64), np.empty(len(piece), np.int32)
                 used = kernels.select_events(
-                    local, subjects, codes, keep, self.mask, course, places, found_rows
+                    piece.offsets, subjects, codes, keep, self.mask, course, places, found_rows
                 )
                 if used:
-                    picked = (sealed(places[:used]), sealed(found_rows[:used].copy()))
-                    pieces[place].append(self._read(columns, *picked, found[place]))
-        for blocks, one in zip(pieces, found, strict=True):
+                    own = (sealed(places[:used]), sealed(found_rows[:used].copy()))
+                    picked[place].append(self._read(piece, *own, found[place]))
+        for blocks, one in zip(picked, found, strict=True):
             if blocks:
                 one.blocks[start] = _merged(blocks)
 
-    def _read(self, columns: _Columns, places: Int64s, rows: Int32s, found: _Found) -> Block:
+    def _read(self, piece: Piece, places: Int64s, rows: Int32s, found: _Found) -> Block:
         """Read what is needed of the picked events of one segment."""
         count = len(places)
-        time_ms = _taken(columns, "time_ms", places)
-        verbs, tracks = columns["verb"], columns["track"]
+        time_ms = _taken(piece, "time_ms", places)
+        verbs, tracks = piece.column("verb"), piece.column("track")
         assert verbs is not None
         assert tracks is not None
         acts, flags = np.empty(count, np.uint8), np.empty(count, np.uint8)
         kernels.fill_acts(places, verbs, tracks, self.acts, _FORUM, acts)
         kernels.pack_flags(
-            places, columns.get("success", _NO_FLAGS), columns.get("completion", _NO_FLAGS), flags
+            places, _or(piece, "success", _NO_FLAGS), _or(piece, "completion", _NO_FLAGS), flags
         )
         first, second = np.empty(count, np.int32), np.empty(count, np.int32)
-        positions = tuple(columns.get(n, _NO_FLOATS) for n in ("position_s", "position_from_s"))
-        answers = (columns.get("answer", _NO_CODES), columns.get("duration_ms", _NO_TIMES))
+        positions = tuple(_or(piece, n, _NO_FLOATS) for n in ("position_s", "position_from_s"))
+        answers = (_or(piece, "answer", _NO_CODES), _or(piece, "duration_ms", _NO_TIMES))
         kernels.fill_payload(acts, places, positions, answers, MOST_MS, first, second)
-        activity = _taken(columns, "activity", places)
-        section = _taken(columns, "section", places)
+        activity = _taken(piece, "activity", places)
+        section = _taken(piece, "section", places)
         found.fit(len(self.state.dictionaries.activity), len(self.state.dictionaries.section))
         for marks, track in ((found.seen, -1), (found.video, _VIDEO), (found.problem, _PROBLEM)):
             kernels.mark_codes(activity, places, tracks, track, marks)
@@ -236,10 +208,10 @@ class _Picking:
             section = np.full(count, -1, np.int32)
         else:
             kernels.mark_codes(section, places, tracks, -1, found.sections)
-        length_s = columns["length_s"]
+        length_s = piece.column("length_s")
         if length_s is not None:
             kernels.lengthen(activity, places, length_s, MOST_MS, found.length_ms)
-        standing = _taken(columns, "standing", places)
+        standing = _taken(piece, "standing", places)
         return Block(
             rows=rows,
             time_ms=sealed(time_ms),
@@ -251,15 +223,18 @@ class _Picking:
             flags=flags,
             first=first,
             second=second,
-            score=_taken(columns, "score", places, _NO_FLOATS),
-            progress=_taken(columns, "progress", places, _NO_FLOATS),
+            score=_taken(piece, "score", places, _NO_FLOATS),
+            progress=_taken(piece, "progress", places, _NO_FLOATS),
         )
 
 
-def _taken(
-    columns: _Columns, name: str, places: Int64s, absent: npt.NDArray[Any] | None = None
-) -> Any:  # noqa: ANN401 - an array of the column's type, or what stands for none
-    found = columns[name]
+def _or(piece: Piece, name: str, absent: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    found = piece.column(name)
+    return absent if found is None else found
+
+
+def _taken(piece: Piece, name: str, places: Int64s, absent: npt.NDArray[Any] | None = None) -> Any:  # noqa: ANN401 - an array of the column's type, or what stands for none
+    found = piece.column(name)
     return absent if found is None else found[places]
 
 
