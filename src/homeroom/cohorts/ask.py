@@ -113,12 +113,11 @@ def _of_cohort(question: Question, name: str) -> Question:
 def _refuse_beyond_days(state: State, question: Question) -> None:
     """Raise `QuestionError` for what cannot be answered where nothing but days of activity was kept."""
     asked = {
-        question.name: isinstance(question, Funnel | Paths),
+        question.name: isinstance(question, Funnel | Paths | CourseReport),
         "filters": bool(question.filters),
         "breakdown": question.breakdown is not None,
         "timezone": question.timezone not in (None, state.zone.name),
     }
-    asked["report"] = isinstance(question, CourseReport)
     if isinstance(question, Retention):
         asked |= {
             "entry": bool(question.entry),

@@ -7,7 +7,7 @@ columns of history count as many values as were asked for.
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from homeroom.cohorts.charts import words
 from homeroom.cohorts.questions import Question
 from homeroom.cohorts.questions.rule_words import in_words
 from homeroom.state.history import Column, Places, Segment
+from homeroom.state.past import Veiled
 from homeroom.state.state import State
 from homeroom.state.table import SubjectTable
 
@@ -183,33 +184,21 @@ class _Noted(dict[str, _V]):
         return self[name] if name in self else default  # noqa: SIM401 - this is get
 
 
-_FIELDS = frozenset(field.name for field in fields(Segment))
-
-
-class _Watched(Segment):
+class _Watched(Veiled):
     """A segment that notes what is read of it."""
 
     def __init__(self, behind: Segment, notes: list[EventsRead]) -> None:
-        # A segment is frozen, so what it is made of goes in by this door.
-        self.__dict__.update(_behind=behind, _notes=notes)
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the fields of a segment
-        if name in _FIELDS:
-            return getattr(self.__dict__["_behind"], name)
-        raise AttributeError(name)
+        super().__init__(behind, behind.hidden)
+        self.__dict__["_notes"] = notes
 
     @property
     def columns(self) -> Mapping[str, Column]:
         """The columns; one that is taken counts whole."""
-        return _WatchedColumns(self.__dict__["_behind"].columns, self.__dict__["_notes"])
-
-    def __len__(self) -> int:
-        """Return the number of events."""
-        return len(self.__dict__["_behind"])
+        return _WatchedColumns(self.behind.columns, self.__dict__["_notes"])
 
     def piece(self, name: str, first: int, end: int) -> Column | None:
         """Return the events ``first:end`` of a column, and note that."""
-        found: Column | None = self.__dict__["_behind"].piece(name, first, end)
+        found = super().piece(name, first, end)
         if found is not None:
             self.__dict__["_notes"].append(EventsRead(name, end - first))
         return found
@@ -217,14 +206,7 @@ class _Watched(Segment):
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places, and note that."""
         self.__dict__["_notes"].append(EventsRead(name, len(places)))
-        found: Column = self.__dict__["_behind"].pick(name, places)
-        return found
-
-    @property
-    def hidden(self) -> Places:
-        """The places of events that no question may see."""
-        found: Places = self.__dict__["_behind"].hidden
-        return found
+        return super().pick(name, places)
 
 
 class _WatchedColumns(Mapping[str, Column]):

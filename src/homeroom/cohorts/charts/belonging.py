@@ -20,7 +20,6 @@ from homeroom.cohorts.charts.scale import rate_step, ruler
 from homeroom.cohorts.charts.svg import Figure, hatch, rect, shorten, text, text_width
 
 __all__ = [
-    "change_numbers",
     "learner_numbers",
     "members_numbers",
     "overlap_figure",
@@ -135,10 +134,10 @@ def size_numbers(answer: CohortAnswer) -> tuple[Numbers, ...]:
         )
     )
     sizes = newest("Size at the end", (unit.capitalize(), "Members", "Of all learners"), rows)
-    return (sizes, *change_numbers(answer))
+    return (sizes, *_change_numbers(answer))
 
 
-def change_numbers(answer: CohortAnswer) -> tuple[Numbers, ...]:
+def _change_numbers(answer: CohortAnswer) -> tuple[Numbers, ...]:
     """Return who entered and left, in numbers, and which rules that was for."""
     change = answer.change
     if change is None:
