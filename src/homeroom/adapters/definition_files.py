@@ -13,11 +13,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from homeroom.adapters.compression import StreamFault
 from homeroom.adapters.small_tables import read_columns
 from homeroom.adapters.written_files import read_written
 from homeroom.cohorts.questions import Definitions, parse_definitions
-from homeroom.errors import QuestionError
+from homeroom.errors import QuestionError, SourceError
 from homeroom.events.pseudonyms import pseudonyms
 
 __all__ = ["STANDARD", "read_definitions"]
@@ -100,7 +99,5 @@ def _members(
 def _columns(name: str, file: Path, wanted: tuple[str, ...]) -> dict[str, pa.Array] | None:
     try:
         return read_columns(file, wanted)
-    except OSError as error:
-        raise QuestionError(f"list.{name}: {file} cannot be read: {error.strerror}") from None
-    except StreamFault as fault:
-        raise QuestionError(f"list.{name}: {file} cannot be read: {fault.detail}") from None
+    except SourceError as error:
+        raise QuestionError(f"list.{name}: {error}") from None

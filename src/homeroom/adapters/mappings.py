@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 
-from homeroom.adapters.compression import StreamFault
 from homeroom.adapters.small_tables import read_columns
 from homeroom.errors import MappingError, SourceError
 from homeroom.events.mapping import LookupSpec, TableMapping, parse_mapping
@@ -93,14 +92,7 @@ def _siblings(path: Path | None) -> Iterator[Path]:
 
 def _load(path: Path, spec: LookupSpec) -> Lookup:
     wanted = (*spec.key, *spec.columns)
-    try:
-        columns = read_columns(path, wanted)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
-    except StreamFault as fault:
-        raise SourceError(
-            f"{path}, which the mapping looks values up in, cannot be read: {fault.detail}"
-        ) from fault
+    columns = read_columns(path, wanted, f"{path}, which the mapping looks values up in,")
     if columns is None:
         raise SourceError(
             f"{path}: the mapping looks up the columns {', '.join(wanted)}, and this has not all of them"

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from homeroom.adapters.compression import StreamFault
 from homeroom.adapters.small_tables import read_columns
 from homeroom.adapters.whole_files import PRIVATE, whole_file
 from homeroom.errors import SourceError
@@ -80,12 +79,7 @@ class NameBook:
 
 def read_names(path: Path) -> dict[str, tuple[str, str]]:
     """Return issuer and account by pseudonym, from a file that a `NameBook` wrote. Raises `SourceError`."""
-    try:
-        columns = read_columns(path, _COLUMNS)
-    except OSError as error:
-        raise SourceError(f"names file {path} cannot be read: {error.strerror}") from error
-    except StreamFault as fault:
-        raise SourceError(f"names file {path} cannot be read: {fault.detail}") from fault
+    columns = read_columns(path, _COLUMNS, f"names file {path}")
     if columns is None:
         raise SourceError(f"{path} is no file of names; one has the columns {', '.join(_COLUMNS)}")
     rows = zip(*(columns[name].to_pylist() for name in _COLUMNS), strict=True)

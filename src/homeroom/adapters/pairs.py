@@ -4,12 +4,10 @@ Tables like any other: CSV, TSV, Parquet, packed or not, with the names of the c
 handed on as they stand and are not kept.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from homeroom.adapters.compression import StreamFault
 from homeroom.adapters.small_tables import read_columns
 from homeroom.errors import SourceError
 
@@ -21,7 +19,7 @@ _ACCOUNTS = ("issuer", "account", "other_issuer", "other_account")
 
 def read_ids(path: Path) -> list[str]:
     """Return the ids of a file's column ``id``; empty ones are passed over. Raises `SourceError`."""
-    found = _columns(path, ("id",))
+    found = read_columns(path, ("id",))
     if found is None:
         raise SourceError(f"{path} has no column id; its first line must name it")
     return [one for one in found["id"].to_pylist() if one]
@@ -29,10 +27,10 @@ def read_ids(path: Path) -> list[str]:
 
 def read_pairs(path: Path) -> list[tuple[str | tuple[str, str], str | tuple[str, str]]]:
     """Return the pairs of a file: pseudonyms, or accounts as (issuer, account). Raises `SourceError`."""
-    found = _columns(path, _PSEUDONYMS)
+    found = read_columns(path, _PSEUDONYMS)
     if found is not None:
         return list(zip(*(_texts(found[name]) for name in _PSEUDONYMS), strict=True))
-    found = _columns(path, _ACCOUNTS)
+    found = read_columns(path, _ACCOUNTS)
     if found is None:
         raise SourceError(
             f"{path} holds no pairs; its first line must name the columns {', '.join(_PSEUDONYMS)}, or "
@@ -45,12 +43,3 @@ def read_pairs(path: Path) -> list[tuple[str | tuple[str, str], str | tuple[str,
 
 def _texts(column: pa.Array) -> list[str]:
     return [one or "" for one in column.to_pylist()]
-
-
-def _columns(path: Path, wanted: Sequence[str]) -> dict[str, pa.Array] | None:
-    try:
-        return read_columns(path, wanted)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
-    except StreamFault as fault:
-        raise SourceError(f"{path} cannot be read: {fault.detail}") from fault

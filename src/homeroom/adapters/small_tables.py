@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from homeroom.adapters.columnar import open_columnar
-from homeroom.adapters.compression import MAGIC_BYTES, read_blocks
+from homeroom.adapters.compression import MAGIC_BYTES, StreamFault, read_blocks
 from homeroom.errors import SourceError
 from homeroom.events.cells import as_text
 from homeroom.events.delimited import cut_last_records, parse_records
@@ -22,27 +22,27 @@ from homeroom.limits import LOOKUP_BYTES_MAX
 __all__ = ["read_columns"]
 
 
-def read_columns(path: Path, wanted: Sequence[str]) -> dict[str, pa.Array] | None:
+def read_columns(path: Path, wanted: Sequence[str], called: str = "") -> dict[str, pa.Array] | None:
     """Return columns of a file as text, by name; None if it has not all of them.
+
+    Parameters
+    ----------
+    path : the file
+    wanted : the names of the columns
+    called : what an error calls the file; its path if absent
 
     Raises
     ------
     SourceError
-        It is larger than ``limits.LOOKUP_BYTES_MAX``.
-    OSError, StreamFault
-        It cannot be read, or not unpacked.
+        It cannot be read or unpacked, or is larger than ``limits.LOOKUP_BYTES_MAX``.
     """
-    with path.open("rb") as file:
-        head = file.read(MAGIC_BYTES)
-        parts, size = [], 0
-        for block in read_blocks(head, file):
-            parts.append(block)
-            size += len(block)
-            if size > LOOKUP_BYTES_MAX:
-                raise SourceError(
-                    f"{path} is larger than {LOOKUP_BYTES_MAX} bytes, too large to be held whole"
-                )
-    data = b"".join(parts).removeprefix(BOM_UTF8)
+    called = called or str(path)
+    try:
+        data = _read(path)
+    except OSError as error:
+        raise SourceError(f"{called} cannot be read: {error.strerror or error}") from error
+    except StreamFault as fault:
+        raise SourceError(f"{called} cannot be read: {fault.detail}") from fault
     container = container_of(data)
     if container in (Container.LINES, Container.DOCUMENT):
         return _delimited(data, wanted)
@@ -53,6 +53,20 @@ def read_columns(path: Path, wanted: Sequence[str]) -> dict[str, pa.Array] | Non
     return {
         name: as_text(table.column(name).combine_chunks())[0].cast(pa.string()) for name in wanted
     }
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        head = file.read(MAGIC_BYTES)
+        parts, size = [], 0
+        for block in read_blocks(head, file):
+            parts.append(block)
+            size += len(block)
+            if size > LOOKUP_BYTES_MAX:
+                raise SourceError(
+                    f"{path} is larger than {LOOKUP_BYTES_MAX} bytes, too large to be held whole"
+                )
+    return b"".join(parts).removeprefix(BOM_UTF8)
 
 
 def _delimited(data: bytes, wanted: Sequence[str]) -> dict[str, pa.Array] | None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from homeroom.cli.output import STDOUT, json_option, write_json
+from homeroom.cli.correcting import key_option, known_line, missing_line, tell
+from homeroom.cli.output import json_option
 
 if TYPE_CHECKING:
     from homeroom.corrections import Joined, Parted
@@ -17,9 +18,7 @@ __all__ = ["command"]
 @click.argument("directory")
 @click.option("--merge", metavar="FILE", help="A table of pairs that are one learner each.")
 @click.option("--unmerge", metavar="FILE", help="A table of pairs that were merged and are not.")
-@click.option(
-    "--key", metavar="FILE", help="The key of the pseudonyms, if it does not lie in DIRECTORY."
-)
+@key_option
 @json_option
 def command(
     directory: str,
@@ -46,19 +45,11 @@ def command(
         done = data.merge(pairs) if merge is not None else data.unmerge(pairs)
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
-    if json_target:
-        document = {
-            "directory": directory,
-            "merged" if merge is not None else "unmerged": done.to_json(),
-            "fingerprint": data.fingerprint(),
-            "source": data.source.to_json(),
-        }
-        write_json(document, json_target)
-    if json_target != STDOUT:
-        click.echo(_said(done))
+    change = {"directory": directory, "merged" if merge is not None else "unmerged": done.to_json()}
+    tell(data, change, _said(done), json_target)
 
 
-def _said(done: "Joined | Parted") -> str:
+def _said(done: "Joined | Parted") -> list[str]:
     from homeroom.cli.terminal.wording import plural
     from homeroom.cohorts.charts.words import count
     from homeroom.corrections import Joined
@@ -67,13 +58,6 @@ def _said(done: "Joined | Parted") -> str:
     before, now = count(done.learners_before), plural(done.learners, "learner")
     lines = [f"{plural(done.pairs, 'pair')} {verb}: {before} before, {now} now."]
     if isinstance(done, Joined):
-        known = done.pairs - done.new
-        if known:
-            lines.append(f"{plural(known, 'pair')} had been merged before.")
-        if done.missing:
-            missing = plural(done.missing, "account")
-            is_are = "is" if done.missing == 1 else "are"
-            lines.append(
-                f"{missing} {is_are} not in the data (yet): what comes from there will be joined too."
-            )
-    return "\n".join(lines)
+        lines += known_line(done.pairs - done.new, "pair", "merged")
+        lines += missing_line(done.missing, "account", "what comes from there will be joined too.")
+    return lines

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from homeroom.cli.output import STDOUT, json_option, write_json
+from homeroom.cli.correcting import key_option, known_line, missing_line, tell
+from homeroom.cli.output import json_option
 
 if TYPE_CHECKING:
     from homeroom.corrections import Voided
@@ -17,9 +18,7 @@ __all__ = ["command"]
 @click.argument("directory")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--ids", "ids_file", metavar="FILE", help="A table with the ids in a column id.")
-@click.option(
-    "--key", metavar="FILE", help="The key of the pseudonyms, if it does not lie in DIRECTORY."
-)
+@key_option
 @json_option
 def command(
     directory: str,
@@ -41,33 +40,18 @@ def command(
         raise click.UsageError("nothing to take back; name an ID, or a file with --ids")
     data = hr.open(directory, key=key)
     voided = data.void(given)
-    if json_target:
-        document = {
-            "directory": directory,
-            "voided": voided.to_json(),
-            "fingerprint": data.fingerprint(),
-            "source": data.source.to_json(),
-        }
-        write_json(document, json_target)
-    if json_target != STDOUT:
-        click.echo(_said(voided))
+    change = {"directory": directory, "voided": voided.to_json()}
+    tell(data, change, _said(voided), json_target)
 
 
-def _said(voided: "Voided") -> str:
+def _said(voided: "Voided") -> list[str]:
     from homeroom.cli.terminal.wording import plural
 
     events, ids = plural(voided.events, "event"), plural(voided.ids, "id")
     lines = [f"{events} with {ids} taken back; no answer sees {_them(voided.events)} any more."]
-    known = voided.ids - voided.new
-    if known:
-        lines.append(f"{plural(known, 'id')} had been voided before.")
-    if voided.missing:
-        missing = plural(voided.missing, "id")
-        is_are = "is" if voided.missing == 1 else "are"
-        lines.append(
-            f"{missing} {is_are} not in the data (yet): an event that comes with one will not count."
-        )
-    return "\n".join(lines)
+    lines += known_line(voided.ids - voided.new, "id", "voided")
+    lines += missing_line(voided.missing, "id", "an event that comes with one will not count.")
+    return lines
 
 
 def _them(count: int) -> str:
