@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from homeroom.adapters.names import read_names
-    from homeroom.analyzer import Dataset, load, read, scan
+    from homeroom.analyzer import load, read, scan
     from homeroom.analyzer import open_directory as open  # noqa: A004 - users write hr.open
     from homeroom.cohorts.questions import (
         Active,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         parse_definitions,
         parse_question,
     )
+    from homeroom.dataset import Dataset
     from homeroom.errors import HomeroomError
 
 __all__ = [
@@ -59,7 +60,7 @@ __all__ = [
 
 # Imported at first use: `homeroom --help` must not wait for NumPy, Numba and Arrow.
 _WHERE = {
-    **dict.fromkeys(("Dataset", "load", "read", "scan", "open"), "homeroom.analyzer"),
+    **dict.fromkeys(("load", "read", "scan", "open"), "homeroom.analyzer"),
     **dict.fromkeys(
         (
             "Active",
@@ -81,6 +82,7 @@ _WHERE = {
         ),
         "homeroom.cohorts.questions",
     ),
+    "Dataset": "homeroom.dataset",
     "HomeroomError": "homeroom.errors",
     "read_names": "homeroom.adapters.names",
 }

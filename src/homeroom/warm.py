@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homeroom.analyzer import Dataset, load, open_directory, read, scan
+from homeroom.analyzer import load, open_directory, read, scan
+from homeroom.dataset import Dataset
 
 __all__ = ["warm_kernels"]
 

@@ -14,9 +14,9 @@ from homeroom.cli.written_back import as_command
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from homeroom.analyzer import Dataset
     from homeroom.cohorts.answers import Answer, Source
     from homeroom.cohorts.questions import Interval
+    from homeroom.dataset import Dataset
 
 __all__ = ["choose_interval", "command"]
 

@@ -7,7 +7,7 @@ import click
 from homeroom.cli.output import STDOUT, write_json
 
 if TYPE_CHECKING:
-    from homeroom.analyzer import Dataset
+    from homeroom.dataset import Dataset
 
 __all__ = ["key_option", "known_line", "missing_line", "tell"]
 

@@ -9,7 +9,7 @@ from homeroom.cli.progress import ReadProgress
 from homeroom.cli.reading import Reading, read_options
 
 if TYPE_CHECKING:
-    from homeroom.analyzer import Dataset
+    from homeroom.dataset import Dataset
 
 __all__ = ["command"]
 

@@ -31,9 +31,9 @@ from homeroom.cli.reading import (
 from homeroom.cli.risk_options import risk_options
 
 if TYPE_CHECKING:
-    from homeroom.analyzer import Dataset
     from homeroom.cohorts.answers import Answer
     from homeroom.cohorts.questions import Question
+    from homeroom.dataset import Dataset
 
 Option: TypeAlias = Callable[[Callable[..., int]], Callable[..., int]]
 

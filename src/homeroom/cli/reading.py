@@ -16,9 +16,9 @@ from homeroom.cli import status
 from homeroom.cli.progress import ReadProgress
 
 if TYPE_CHECKING:
-    from homeroom.analyzer import Dataset
     from homeroom.cohorts.answers import Source
     from homeroom.cohorts.questions import Definitions
+    from homeroom.dataset import Dataset
 
 __all__ = [
     "READ_FLAGS",
