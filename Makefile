@@ -154,7 +154,7 @@ lock: ## Make the lock files anew (UP=--upgrade for newer versions).
 	@export PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND='make lock'; \
 	for name in $(LOCKS); do \
 	    sources="requirements/$$name.in"; \
-	    if [ "$$name" = base ]; then sources="pyproject.toml $$sources"; fi; \
+	    if [ "$$name" = base ]; then sources="pyproject.toml $$sources --all-extras"; fi; \
 	    echo "lock: requirements/$$name.txt"; \
 	    build/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-options \
 	        --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(UP) \

@@ -7,6 +7,8 @@ HomeroomError
 ├── QuestionError       a question makes no sense, or asks for more than a bound allows
 ├── WorldError          the parameters of a generated world make no sense
 ├── DataDirectoryError  a loaded directory is damaged, locked, or of another version
+├── EntryError          an entry of a log is damaged, or is not the one that was expected
+├── StoreError          a log's store cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
 
 One rejected event is not an error: it is counted, written to the rejects file and shown in the summary
@@ -16,12 +18,14 @@ bound or form it broke, and what to do.
 
 __all__ = [
     "DataDirectoryError",
+    "EntryError",
     "HomeroomError",
     "InputError",
     "KeyFileError",
     "MappingError",
     "QuestionError",
     "SourceError",
+    "StoreError",
     "WorldError",
 ]
 
@@ -52,6 +56,17 @@ class WorldError(HomeroomError):
 
 class DataDirectoryError(HomeroomError):
     """A loaded directory is damaged, locked by another load, or written by a newer version."""
+
+
+class EntryError(HomeroomError):
+    """An entry of a log is damaged, forged, or not the one that follows; the message names origin and number."""
+
+
+class StoreError(HomeroomError):
+    """A log's store cannot be read or written: the disk is full or failing, or a database does not answer.
+
+    Whatever was being written has not been acknowledged, and whether it is there is not known.
+    """
 
 
 class KeyFileError(HomeroomError):

@@ -86,6 +86,22 @@ OUT_OF_PLACE_ROWS_MAX: Final = 512
 """Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
 triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
 
+# --- log -------------------------------------------------------------------------------------------------------
+HYBRID_AHEAD_MS_MAX: Final = 500
+"""A stamp that is further ahead of the local clock does not move it: one broken clock must not move all others."""
+ENTRY_BYTES_MAX: Final = 1 << 20
+"""Compressed payload of an entry: what one message between regions carries, and a larger batch is refused."""
+ENTRY_UNPACKED_BYTES_MAX: Final = 64 << 20
+"""The same without compression, refused before it is unpacked."""
+ENTRY_EVENTS_MAX: Final = 1 << 17
+"""Events of an entry."""
+GROUP_EVENTS_MAX: Final = 20_000
+"""Events of waiting batches that are written together: more would make the first of them wait."""
+GROUP_BYTES_MAX: Final = 8 << 20
+"""Bytes of the bodies of waiting batches that are written together."""
+OFFERS_WAITING_MAX: Final = 20_000
+"""Batches that wait to be written; a further one is told to come again."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
@@ -176,6 +192,8 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
+assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert DAYS_PER_WORD % 7 == 0
 assert DAYS_PER_WORD < 64

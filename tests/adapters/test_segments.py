@@ -9,10 +9,11 @@ from homeroom.adapters import segments
 from homeroom.adapters.segments import SegmentEntry, StoredSegment, write_segment
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
+from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS
 from homeroom.limits import ROW_GROUP_EVENTS
-from homeroom.state.history import EVENT_COLUMNS, Segment, build_segment
+from homeroom.state.history import Segment, build_segment
 from homeroom.state.running import Sequential
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom.adapters.threads import ThreadRun
-from homeroom.state.history import EVENT_COLUMNS, Segment, build_segment
+from homeroom.events.columns import EVENT_COLUMNS
+from homeroom.state.history import Segment, build_segment
 from homeroom.state.running import Sequential
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state, key_of
 

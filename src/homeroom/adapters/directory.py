@@ -33,7 +33,6 @@ from isal import isal_zlib
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.past import read_past, write_past
 from homeroom.adapters.segments import (
-    ATTRIBUTE_PREFIX,
     SUFFIXES,
     SegmentEntry,
     StoredSegment,
@@ -42,6 +41,7 @@ from homeroom.adapters.segments import (
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError, KeyFileError
+from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
 from homeroom.state.history import Segment
 from homeroom.state.past import Veil
@@ -59,8 +59,6 @@ _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
 _FOLDERS = ("history", "state", "rejects")
 _OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|past|ndjson)")
-_TEXTS = ("verb", "activity", "course", "section", "answer")
-"""Dictionaries of a run that are kept, besides those of attributes."""
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
@@ -337,7 +335,7 @@ class DataDirectory:
         if isal_zlib.crc32(written) != manifest.dictionaries_crc:
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         values = json.loads(written)
-        for kind in _TEXTS:
+        for kind in TEXT_COLUMNS:
             texts = values.get(kind, [])  # a directory of before may not have it
             getattr(dictionaries, kind).codes(texts, len(texts))
         dictionaries.refused.update(values["refused"])
@@ -358,7 +356,7 @@ def key_check(key: bytes) -> str:
 
 def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
     return {
-        **{kind: getattr(dictionaries, kind).values for kind in _TEXTS},
+        **{kind: getattr(dictionaries, kind).values for kind in TEXT_COLUMNS},
         "attributes": {name: one.values for name, one in dictionaries.shown_attributes.items()},
         "refused": sorted(dictionaries.identifying()),
     }

@@ -10,7 +10,7 @@ millisecond.
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,23 @@ import pyarrow.parquet as pq
 
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
-from homeroom.events.dictionary import Dictionaries, Dictionary
-from homeroom.events.model import STANDINGS, TRACKS, Int64s, UInt64s
+from homeroom.events.columns import (
+    ATTRIBUTE_PREFIX,
+    arrow_type,
+    column_dtype,
+    from_arrow,
+    to_arrow,
+)
+from homeroom.events.dictionary import Dictionaries
+from homeroom.events.model import Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
-from homeroom.state.history import EVENT_COLUMNS, Places, Segment, places_by_id
+from homeroom.state.history import Places, Segment, places_by_id
 
-__all__ = ["ATTRIBUTE_PREFIX", "SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
+__all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
 
 SUFFIXES = (".parquet", ".index", ".ids")
 """The files of one segment."""
 
-_TEXTS = ("verb", "activity", "course", "section", "answer")
-_PLACES = {"track": TRACKS, "standing": STANDINGS}
-"""Columns that hold places in a fixed list of names; a file holds the names."""
-ATTRIBUTE_PREFIX = "attributes."
 _NAMES = {"time_ms": "time"}
 _GROUPS_HELD = 12
 """Row groups, of all columns together, that a segment keeps for the next block of learners: a few MB each."""
@@ -79,7 +82,7 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
     refused = {f"{ATTRIBUTE_PREFIX}{name}" for name in dictionaries.identifying()}
     columns = {name: column for name, column in segment.columns.items() if name not in refused}
     names = ["learner", *(_NAMES.get(name, name) for name in columns)]
-    types = [pa.dictionary(pa.int32(), pa.binary(16)), *(_type(name) for name in columns)]
+    types = [pa.dictionary(pa.int32(), pa.binary(16)), *(arrow_type(name) for name in columns)]
     schema = pa.schema(list(zip(names, types, strict=True)))
     encoded = [
         name for name, kind in zip(names, types, strict=True) if pa.types.is_dictionary(kind)
@@ -97,7 +100,7 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
                 rows = slice(start, min(start + ROW_GROUP_EVENTS, len(segment)))
                 arrays = [_learners(segment, rows)]
                 arrays += [
-                    _encoded(name, column[rows], dictionaries) for name, column in columns.items()
+                    to_arrow(name, column[rows], dictionaries) for name, column in columns.items()
                 ]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         file.flush()
@@ -253,7 +256,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         """Return a column at some places, rising."""
         if name in self._read:
             return self._read[name][places]
-        picked = np.empty(len(places), _dtype(name))
+        picked = np.empty(len(places), column_dtype(name))
         groups = np.searchsorted(self._starts, places, side="right") - 1
         for group in np.unique(groups).tolist():
             mine = slice(*np.searchsorted(groups, (group, group + 1)).tolist())
@@ -265,7 +268,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         """Return one row group of a column, from the few that were used last or from the file."""
         found = self._last.get((name, group))
         if found is None:
-            found = np.empty(int(self._starts[group + 1] - self._starts[group]), _dtype(name))
+            found = np.empty(int(self._starts[group + 1] - self._starts[group]), column_dtype(name))
             self._decode(name, (group,), found)
             self._last[name, group] = found
             if len(self._last) > _GROUPS_HELD:
@@ -277,15 +280,15 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         return self._source if isinstance(self._source, Path) else pa.BufferReader(self._source)
 
     def _load(self, name: str) -> npt.NDArray[Any]:
-        values = np.empty(self._rows, _dtype(name))
+        values = np.empty(self._rows, column_dtype(name))
         self._decode(name, range(self._metadata.num_row_groups), values)
         return values
 
     def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
         """Read row groups of a column into an array, one by one: what each needs on its way is used again."""
         written = _NAMES.get(name, name)
-        is_text = name in _PLACES or _has_dictionary(name)
-        convert = self._converter(name)
+        is_text = pa.types.is_dictionary(arrow_type(name))
+        convert = from_arrow(name, self._dictionaries)
         end = 0
         try:
             with pq.ParquetFile(
@@ -303,63 +306,6 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             raise DataDirectoryError(
                 f"{self._path}, column {written}: {error}. {_ADVICE}"
             ) from error
-
-    def _converter(self, name: str) -> Callable[[pa.Array], npt.NDArray[Any]]:
-        """Return what makes numbers of a piece of a column."""
-        if name in _PLACES:
-            places = {one: code for code, one in enumerate(_PLACES[name])}
-            return lambda piece: np.array(
-                [places[one] for one in piece.dictionary.to_pylist()], np.uint8
-            )[piece.indices.to_numpy()]
-        if _has_dictionary(name):
-            dictionary = _dictionary(self._dictionaries, name)
-            return lambda piece: dictionary.codes(piece, len(piece))
-        if name == "time_ms":
-            return lambda piece: piece.view(pa.int64()).to_numpy(zero_copy_only=False)
-        return lambda piece: piece.to_numpy(zero_copy_only=False)
-
-
-def _dtype(name: str) -> npt.DTypeLike:
-    """Return the type of a column in memory."""
-    return np.int32 if _has_dictionary(name) else EVENT_COLUMNS[name][0]
-
-
-def _has_dictionary(name: str) -> bool:
-    """Say whether a column holds codes of texts."""
-    return name in _TEXTS or name.startswith(ATTRIBUTE_PREFIX)
-
-
-def _dictionary(dictionaries: Dictionaries, name: str) -> Dictionary:
-    if name.startswith(ATTRIBUTE_PREFIX):
-        return dictionaries.attribute(name.removeprefix(ATTRIBUTE_PREFIX))
-    found: Dictionary = getattr(dictionaries, name)
-    return found
-
-
-def _type(name: str) -> pa.DataType:
-    if name == "time_ms":
-        return pa.timestamp("ms", tz="UTC")
-    if name in _PLACES or _has_dictionary(name):
-        return pa.dictionary(pa.int32(), pa.string())
-    return pa.from_numpy_dtype(EVENT_COLUMNS[name][0])
-
-
-def _encoded(name: str, column: npt.NDArray[Any], dictionaries: Dictionaries) -> pa.Array:
-    if name == "time_ms":
-        return pa.array(column).cast(pa.timestamp("ms", tz="UTC"))
-    if name in _PLACES:
-        return pa.DictionaryArray.from_arrays(
-            pa.array(column.astype(np.int32)), pa.array(_PLACES[name], pa.string())
-        )
-    if not _has_dictionary(name):
-        return pa.array(column)
-    # Only the values that these rows use go into the file, renumbered.
-    used, indices = np.unique(column, return_inverse=True)
-    values = _dictionary(dictionaries, name).values
-    absent = len(used) and used[0] < 0
-    texts = pa.array([values[code] for code in used if code >= 0], pa.string())
-    places = indices.astype(np.int32) - np.int32(1 if absent else 0)
-    return pa.DictionaryArray.from_arrays(pa.array(places, mask=places < 0), texts)
 
 
 def _learners(segment: Segment, rows: slice) -> pa.Array:

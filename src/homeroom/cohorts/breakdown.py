@@ -15,10 +15,11 @@ from homeroom.cohorts.activity import Roster, partition_mask, track_words
 from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.matching import NONE, OTHER, Selection, event_mask, resolve, values_of
 from homeroom.cohorts.questions import TEXT_FIELDS, Condition, Question
+from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.events.model import TRACKS, Int32s
 from homeroom.events.texts import sealed
 from homeroom.limits import BREAKDOWN_VALUES_MAX
-from homeroom.state.history import EVENT_COLUMNS, Segment
+from homeroom.state.history import Segment
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
 

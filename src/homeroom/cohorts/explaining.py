@@ -17,7 +17,8 @@ from homeroom.cohorts.ask import ask
 from homeroom.cohorts.charts import words
 from homeroom.cohorts.questions import Question
 from homeroom.cohorts.questions.rule_words import in_words
-from homeroom.state.history import Column, Places, Segment
+from homeroom.events.columns import Column
+from homeroom.state.history import Places, Segment
 from homeroom.state.past import Veiled
 from homeroom.state.state import State
 from homeroom.state.table import SubjectTable

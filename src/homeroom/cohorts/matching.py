@@ -19,10 +19,11 @@ import numpy.typing as npt
 from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.questions import FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from homeroom.errors import QuestionError
+from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import STANDINGS, TRACKS, Int8s
 from homeroom.events.texts import sealed
-from homeroom.state.history import EVENT_COLUMNS, Segment
+from homeroom.state.history import Segment
 from homeroom.state.table import Partition
 
 __all__ = ["NONE", "OTHER", "Selection", "Test", "common", "event_mask", "resolve", "values_of"]

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.matching import Flags, Test, event_mask
+from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.events.model import Int32s, Int64s
 from homeroom.events.texts import sealed
-from homeroom.state.history import EVENT_COLUMNS, Segment
+from homeroom.state.history import Segment
 
 __all__ = ["Piece"]
 

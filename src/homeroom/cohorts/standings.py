@@ -14,10 +14,11 @@ import numpy.typing as npt
 from homeroom.cohorts.kernels import risk as kernels
 from homeroom.cohorts.kernels.risk import REVOKED_SAID
 from homeroom.cohorts.matching import event_mask
+from homeroom.events.columns import EVENT_COLUMNS, Column
 from homeroom.events.model import STANDINGS, Int8s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.fold import PARTITION_SHIFT
-from homeroom.state.history import EVENT_COLUMNS, Column, Segment
+from homeroom.state.history import Segment
 from homeroom.state.running import Run
 from homeroom.state.standing import (
     COMPLETED,

@@ -4,36 +4,23 @@ What folds and sorts events takes a batch; what is taken back or joined under an
 are the ways between the two.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from homeroom.events.columns import batch_of, joined_columns
 from homeroom.events.model import EventBatch
-from homeroom.state.history import Column, Segment, joined_columns
+from homeroom.state.history import Segment
 
-__all__ = ["batch_of", "chosen_events", "joined_batches", "picked_events", "segment_events"]
-
-_PREFIX = "attributes."
+__all__ = ["chosen_events", "joined_batches", "picked_events", "segment_events"]
 
 
 def joined_batches(batches: Sequence[EventBatch]) -> EventBatch:
     """Return the events of several batches as one."""
     return batch_of(joined_columns(batches))
-
-
-def batch_of(columns: Mapping[str, Column]) -> EventBatch:
-    """Return columns, attributes under ``attributes.NAME`` among them, as a batch."""
-    plain: dict[str, Any] = {}
-    attributes: dict[str, Any] = {}
-    for name, column in columns.items():
-        if name.startswith(_PREFIX):
-            attributes[name.removeprefix(_PREFIX)] = column
-        else:
-            plain[name] = column
-    return EventBatch(**plain, attributes=attributes)
 
 
 def segment_events(segment: Segment) -> EventBatch:

@@ -11,11 +11,12 @@ overlap can hold the same event. What is taken back later stays in its segment a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from homeroom.events.columns import Column, joined_columns
 from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
@@ -24,19 +25,16 @@ from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.running import Run, Task
 
 __all__ = [
-    "EVENT_COLUMNS",
     "NO_PLACES",
     "Column",
     "Places",
     "Segment",
     "SegmentReport",
     "build_segment",
-    "joined_columns",
     "places_by_id",
     "sorted_segment",
 ]
 
-Column: TypeAlias = npt.NDArray[Any]
 Places: TypeAlias = Int64s
 """Where events stand in a segment, rising."""
 NO_PLACES: Places = sealed(np.empty(0, np.int64))
@@ -44,30 +42,6 @@ _Keys: TypeAlias = tuple[Column, Column]
 _Identity: TypeAlias = tuple[Column, Column, Column]
 _Mark: TypeAlias = Callable[[_Keys, _Identity, npt.NDArray[np.bool_]], None]
 """Sets the flags of sorted events that are to be left out."""
-
-EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
-    "time_ms": ("int64", None),
-    "verb": ("int32", None),
-    "activity": ("int32", None),
-    "course": ("int32", None),
-    "track": ("uint8", None),
-    "identity_hi": ("uint64", None),
-    "identity_lo": ("uint64", None),
-    "id_hash": ("uint64", None),
-    "score": ("float64", np.nan),
-    "progress": ("float64", np.nan),
-    "success": ("int8", -1),
-    "completion": ("int8", -1),
-    "duration_ms": ("int64", -1),
-    "standing": ("uint8", 0),
-    "section": ("int32", -1),
-    "answer": ("int32", -1),
-    "position_s": ("float64", np.nan),
-    "position_from_s": ("float64", np.nan),
-    "length_s": ("float64", np.nan),
-}
-"""Columns of an event besides its learner and attributes: type, and what an event has where the column is missing
-(None: the column is always there)."""
 
 
 @dataclass(frozen=True)
@@ -274,27 +248,3 @@ def _conflicts(segment: Segment, earlier: Iterable[Segment]) -> int:
     for old in earlier:
         sorting.mark_shared(given, sealed(old.sorted_ids), again)
     return int(again.sum())
-
-
-def joined_columns(batches: Sequence[EventBatch]) -> dict[str, Column]:
-    """Join the columns of batches; a column that no batch has stays away, attributes become ``attributes.NAME``."""
-    joined: dict[str, Column] = {
-        name: np.concatenate([getattr(b, name) for b in batches] or [np.empty(0, np.uint64)])
-        for name in ("key_hi", "key_lo")
-    }
-    for name, (dtype, absent) in EVENT_COLUMNS.items():
-        parts = [getattr(b, name) for b in batches]
-        if all(part is None for part in parts) and absent is not None:
-            continue
-        joined[name] = np.concatenate(
-            [
-                np.full(len(b), absent, dtype) if part is None else part
-                for b, part in zip(batches, parts, strict=True)
-            ]
-            or [np.empty(0, dtype)]
-        )
-    for name in sorted({name for b in batches for name in b.attributes}):
-        joined[f"attributes.{name}"] = np.concatenate(
-            [b.attributes.get(name, np.full(len(b), -1, np.int32)) for b in batches]
-        )
-    return joined

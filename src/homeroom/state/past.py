@@ -24,12 +24,13 @@ import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.errors import InputError
+from homeroom.events.columns import Column
 from homeroom.events.model import EventBatch, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
-from homeroom.state.history import NO_PLACES, Column, Places, Segment, sorted_segment
+from homeroom.state.history import NO_PLACES, Places, Segment, sorted_segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
 from homeroom.state.places import (

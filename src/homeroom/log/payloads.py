@@ -1,0 +1,231 @@
+"""What an entry carries, as bytes.
+
+A payload is a compressed envelope: the content, and in the first entry of an incarnation a claim of what the node's
+store held before. The content of the analytic stream is a part a tenant: its events as one Arrow record batch, with
+texts in place of codes (`homeroom.events.columns`), and the hashes of voided ids. Arrow is what every tool reads, and
+a column of a thousand events costs little more than a column of one.
+
+A payload may come from a peer or from a disk, so nothing in it is believed: sizes are bounded before anything is
+unpacked (200 MB of zeros fit in 208 bytes), the schema is compared before the data are looked at, and the data are
+validated in full before the first row is used.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from homeroom import limits
+from homeroom.errors import EntryError
+from homeroom.events.columns import (
+    ATTRIBUTE_PREFIX,
+    EVENT_COLUMNS,
+    Column,
+    arrow_type,
+    batch_of,
+    from_arrow,
+    joined_columns,
+    to_arrow,
+)
+from homeroom.events.dictionary import Dictionaries
+from homeroom.events.model import EventBatch, UInt64s
+from homeroom.events.texts import sealed
+from homeroom.log.origins import Vector
+
+__all__ = ["Opened", "Part", "pack", "read_parts", "unpack", "write_parts"]
+
+_KEYS: Final = ("key_hi", "key_lo")
+_UINT64 = pa.uint64()
+_SIZE_BYTES: Final = 4
+_FAULTS = (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError, MemoryError, OSError)
+"""What Arrow and NumPy may raise for bytes that are not what they should be."""
+
+
+class _Envelope(msgspec.Struct, array_like=True, frozen=True):
+    content: bytes
+    closes: dict[str, int] | None = None
+
+
+class _PartBytes(msgspec.Struct, array_like=True, frozen=True):
+    tenant: str
+    events: bytes
+    voids: bytes = b""
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_envelope = msgspec.msgpack.Decoder(_Envelope).decode
+_unpack_parts = msgspec.msgpack.Decoder(list[_PartBytes]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A payload without its compression. ``closes`` is what the node's store held, in an incarnation's first entry."""
+
+    content: bytes
+    closes: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an entry says of one tenant: events, and hashes of the ids of voided ones (uint64)."""
+
+    tenant: str
+    events: EventBatch | None
+    voids: UInt64s
+
+
+# --- envelope --------------------------------------------------------------------------------------------------------
+
+
+def pack(content: bytes, closes: Vector | None = None) -> bytes:
+    """Return a payload: the length of the envelope (4 bytes, little-endian) and the envelope under Zstandard."""
+    envelope = _pack(_Envelope(content, None if closes is None else closes.to_json()))
+    compressed: bytes = pa.compress(envelope, codec="zstd", asbytes=True)
+    return len(envelope).to_bytes(_SIZE_BYTES, "little") + compressed
+
+
+def unpack(payload: bytes) -> Opened:
+    """Return what `pack` was given. Raises `EntryError`."""
+    size = int.from_bytes(payload[:_SIZE_BYTES], "little")
+    if size > limits.ENTRY_UNPACKED_BYTES_MAX:
+        raise EntryError(
+            f"a payload says that it unpacks to {size:,} bytes, at most {limits.ENTRY_UNPACKED_BYTES_MAX:,} are allowed"
+        )
+    try:
+        envelope = _unpack_envelope(
+            pa.decompress(payload[_SIZE_BYTES:], decompressed_size=size, codec="zstd", asbytes=True)
+        )
+        closes = None if envelope.closes is None else Vector.from_json(envelope.closes)
+    except (*_FAULTS, msgspec.MsgspecError) as error:
+        raise EntryError(f"a payload cannot be unpacked ({type(error).__name__})") from error
+    return Opened(envelope.content, closes)
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+def write_parts(parts: Sequence[Part], dictionaries: Mapping[str, Dictionaries]) -> bytes:
+    """Return the content of an analytic entry; ``dictionaries`` by tenant are those behind the codes of its events."""
+    return _pack(
+        [
+            _PartBytes(
+                part.tenant,
+                b"" if part.events is None else _arrow(part.events, dictionaries[part.tenant]),
+                part.voids.astype("<u8").tobytes(),
+            )
+            for part in parts
+        ]
+    )
+
+
+def _arrow(batch: EventBatch, dictionaries: Dictionaries) -> bytes:
+    columns = joined_columns([batch])
+    arrays = [
+        pa.array(column) if name in _KEYS else to_arrow(name, column, dictionaries)
+        for name, column in columns.items()
+    ]
+    record = pa.RecordBatch.from_arrays(arrays, names=list(columns))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, record.schema) as writer:
+        writer.write_batch(record)
+    return bytes(memoryview(sink.getvalue()))
+
+
+def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list[Part]:
+    """Return the parts of an analytic entry, with codes of ``dictionaries``, those of each tenant.
+
+    Raises `EntryError` for what is not whole in every row. A tenant that has no dictionaries is a `KeyError`.
+    """
+    try:
+        parts = _unpack_parts(content)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise EntryError(
+            f"the parts of an entry cannot be read ({type(error).__name__})"
+        ) from error
+    return [
+        Part(
+            part.tenant,
+            _events(part.events, dictionaries[part.tenant]) if part.events else None,
+            _voids(part.voids),
+        )
+        for part in parts
+    ]
+
+
+def _voids(written: bytes) -> UInt64s:
+    if len(written) % 8:
+        raise EntryError("the voided ids of an entry are cut off")
+    return sealed(np.frombuffer(written, "<u8").astype(np.uint64))
+
+
+def _events(written: bytes, dictionaries: Dictionaries) -> EventBatch:
+    """Read one record batch of events; nothing is coded before all of it is known to be whole."""
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(written)) as reader:
+            _check_schema(reader.schema)
+            record = reader.read_next_batch()
+            if record.num_rows > limits.ENTRY_EVENTS_MAX:
+                raise EntryError(
+                    f"an entry holds {record.num_rows:,} events, at most {limits.ENTRY_EVENTS_MAX:,} are allowed"
+                )
+            record.validate(full=True)
+            _check_values(record)
+        columns = {
+            name: sealed(_column(name, record.column(name), dictionaries))
+            for name in record.schema.names
+        }
+    except _FAULTS as error:
+        raise EntryError(
+            f"the events of an entry cannot be read ({type(error).__name__})"
+        ) from error
+    return batch_of(columns)
+
+
+def _check_schema(schema: pa.Schema) -> None:
+    attributes = [name for name in schema.names if name.startswith(ATTRIBUTE_PREFIX)]
+    if len(attributes) > limits.ATTRIBUTES_MAX or len(set(schema.names)) < len(schema.names):
+        raise EntryError("the events of an entry have columns that there may not be")
+    for field in schema:
+        known = field.name in _KEYS or field.name in EVENT_COLUMNS or field.name in attributes
+        wanted = _UINT64 if field.name in _KEYS else arrow_type(field.name) if known else None
+        if field.type != wanted:
+            raise EntryError(f"the events of an entry have a column {field.name!r} of {field.type}")
+    needed = {*_KEYS, *(name for name, (_, absent) in EVENT_COLUMNS.items() if absent is None)}
+    if not needed <= set(schema.names):
+        raise EntryError("the events of an entry lack a column that each event has")
+
+
+def _check_values(record: pa.RecordBatch) -> None:
+    """Refuse what the door would have refused: a missing verb, a time out of range, a text that may not enter."""
+    for name in record.schema.names:
+        column = record.column(name)
+        if not pa.types.is_dictionary(column.type):
+            if column.null_count:
+                raise EntryError(f"column {name} of an entry has missing values")
+        elif any(len(text.encode()) > limits.TEXT_BYTES_MAX for text in _texts(column)):
+            raise EntryError(f"column {name} of an entry has a text that is too long")
+    time_ms = record.column("time_ms").view(pa.int64()).to_numpy()
+    if (
+        len(time_ms)
+        and not limits.TIME_MS_MIN <= time_ms.min() <= time_ms.max() < limits.TIME_MS_MAX
+    ):
+        raise EntryError("an entry has a time out of range")
+    if record.column("verb").null_count:
+        raise EntryError("an entry has an event without a verb")
+
+
+def _texts(column: pa.Array) -> Sequence[str]:
+    texts: Sequence[Any] = column.dictionary.to_pylist()
+    if not all(texts):
+        raise EntryError("an entry has an empty text")
+    return texts
+
+
+def _column(name: str, column: pa.Array, dictionaries: Dictionaries) -> Column:
+    if name in _KEYS:
+        keys: Column = column.to_numpy()
+        return keys
+    return from_arrow(name, dictionaries)(column)

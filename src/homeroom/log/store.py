@@ -1,0 +1,46 @@
+"""Where entries are kept: what the log asks of a database, and nothing more.
+
+Two databases do this, SQLite within the process and PostgreSQL beside it; a third, in memory, forgets and tears in the
+tests what a disk may forget and tear. All pass one suite.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from homeroom.log.entries import Entry, Head
+from homeroom.log.log import BatchRecord
+from homeroom.log.origins import Origin, Vector
+
+__all__ = ["Store"]
+
+
+class Store(Protocol):
+    """Entries by origin and number, and the records of batches.
+
+    Every method raises `StoreError` when the database cannot do it. After `write` has raised, the store is not written
+    to again: what it holds of that write is not known. One thread writes; any may read.
+    """
+
+    def write(self, entries: Sequence[Entry], records: Sequence[BatchRecord]) -> None:
+        """Keep all of these or none; return when they are durable. The entries follow those that are there."""
+
+    def record(self, owner: str, batch_id: str) -> BatchRecord | None:
+        """Return what is kept of a batch."""
+
+    def held(self) -> Vector:
+        """Return by origin the last number."""
+
+    def head(self, origin: Origin) -> Head:
+        """Return what the next entry of an origin follows; it stays when the entries before it are collected."""
+
+    def last_hybrid(self) -> int:
+        """Return the latest hybrid stamp of all entries, 0 if there is none."""
+
+    def read(self, origin: Origin, first: int, count: int) -> list[Entry]:
+        """Return at most ``count`` entries in order, from number ``first`` on; payloads are not checked here."""
+
+    def collect(self, up_to: Vector) -> int:
+        """Forget entries up to these numbers, but not that they were; return how many went."""
+
+    def close(self) -> None:
+        """Let go of the database."""
