@@ -130,6 +130,10 @@ PORTRAITS_SHOWN_MAX: Final = 100
 """Names, and forms of a person, that are read for one Person object."""
 DEFINITION_BYTES_MAX: Final = 64 << 10
 """What is known of one activity, joined from all statements; what would make it longer is not joined."""
+VAULT_CACHE_KIB: Final = 64 << 10
+"""Pages of the vault's file that one connection holds in memory, in KiB."""
+VAULT_CHECKPOINT_PAGES: Final = 16_384
+"""Pages of 4 KiB that the vault's log of changes grows to before they are brought into its file."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16

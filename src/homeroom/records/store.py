@@ -12,7 +12,7 @@ from typing import Protocol
 
 from homeroom.records.documents import Action, Address, Conditions, Document
 from homeroom.records.people import Json
-from homeroom.records.queries import OneStatement, Search
+from homeroom.records.queries import Attachments, OneStatement, Search
 from homeroom.records.versions import Version
 
 __all__ = [
@@ -114,10 +114,18 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Statements of a search; ``more`` is an opaque text that asks for the next page, None if this is the last."""
+    """Statements of a search.
+
+    Parameters
+    ----------
+    statements : in order
+    more : an opaque text that asks for the next page, None if this is the last
+    attachments : whether the search wants their data
+    """
 
     statements: Sequence[Shown]
     more: str | None
+    attachments: Attachments
 
 
 class Records(Protocol):

@@ -83,7 +83,8 @@ class Reads:
             if size_bytes > limits.STATEMENTS_PAGE_BYTES_MAX:
                 break
         has_more = bool(places) and last != places[-1]
-        return Page(shown, walk.after(last).sealed(reader.seals) if has_more else None)
+        more = walk.after(last).sealed(reader.seals) if has_more else None
+        return Page(shown, more, walk.attachments)
 
     def document(self, address: Address, tenant: str) -> Document | None:
         """Return one document, None if there is none."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from homeroom import limits
 from homeroom.errors import VaultError
 
 __all__ = ["connected", "sqlite_errors"]
@@ -77,6 +78,10 @@ def connected(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = ON")
+            connection.execute(f"PRAGMA cache_size = -{limits.VAULT_CACHE_KIB}")
+            # Hashes lie anywhere, so a statement touches a page for each; the longer a page is written to the log of
+            # changes alone, the more changes it brings home at once.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {limits.VAULT_CHECKPOINT_PAGES}")
             _make_tables(connection, path)
         except BaseException:
             connection.close()
