@@ -252,7 +252,7 @@ def test_a_request_that_fails_to_be_applied_leaves_nothing_pending(store, monkey
 
 @pytest.mark.slow
 def test_a_real_log_is_accepted_and_comes_back_as_it_was(shared_data, tmp_path):
-    lines = gzip.open(shared_data("ralph/statements.json.gz")).read().splitlines()
+    lines = gzip.decompress(shared_data("ralph/statements.json.gz").read_bytes()).splitlines()
     records = VaultRecords(tmp_path / "documents.db", lambda _: KEYS, Clock())
     who = caller(READ, WRITE)
     try:

@@ -1,4 +1,4 @@
-"""A record store to ask: the real application over the real vault, spoken to over ASGI; only the clock is the test's."""
+"""A record store to ask: the real application over the real vault, spoken to over ASGI; only the clock is a test's."""
 
 import asyncio
 import copy

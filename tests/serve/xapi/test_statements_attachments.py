@@ -1,7 +1,7 @@
 """Attachments and signatures: bodies of several parts (1.0.3, Data, 2.4.11 and 2.6; Communication, 1.5; 2.0, 4.1.3)."""
 
 import base64
-import datetime
+import datetime as dt
 import hashlib
 import json
 
@@ -186,7 +186,7 @@ def key():
 
 def certificate(key):
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signer")])
-    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -194,7 +194,7 @@ def certificate(key):
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=3650))
+        .not_valid_after(start + dt.timedelta(days=3650))
     )
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
