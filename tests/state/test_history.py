@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.columns import EVENT_COLUMNS
-from homeroom.state.history import Segment, build_segment
+from homeroom.state.history import Segment
 from homeroom.state.running import Sequential
+from homeroom.state.sealing import build_segment
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state, key_of
 
 AT = 1_710_000_000_000

@@ -30,7 +30,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
-from homeroom.state.history import NO_PLACES, Places, Segment, sorted_segment
+from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
 from homeroom.state.places import (
@@ -42,6 +42,7 @@ from homeroom.state.places import (
     without_places,
 )
 from homeroom.state.running import Run
+from homeroom.state.sealing import sorted_segment
 
 __all__ = ["Change", "History", "Veil", "Veiled"]
 

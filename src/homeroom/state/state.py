@@ -20,11 +20,12 @@ from homeroom.events.texts import sealed
 from homeroom.state.batches import chosen_events, joined_batches, segment_events
 from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
 from homeroom.state.fold import PARTITION_SHIFT
-from homeroom.state.history import Segment, build_segment
+from homeroom.state.history import Segment
 from homeroom.state.identities import Edge
 from homeroom.state.keys import distinct_keys
 from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
+from homeroom.state.sealing import build_segment
 from homeroom.state.standing import RESULTS, standing_batch
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
