@@ -7,6 +7,7 @@ safe because the tables are idempotent; counting first would not be.
 `rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -101,6 +102,23 @@ class State:
         self._waiting_events += len(batch)
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
+
+    def flush(self) -> None:
+        """Join what waits into the tables, so that questions of columns see it; history seals it later."""
+        self._fold_waiting()
+
+    def frozen(self) -> "State":
+        """Return the state as it is now, sealed, to be asked while this one goes on. Copies nothing."""
+        self.seal()
+        still = copy.copy(self)
+        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        still.history = self.history.frozen()
+        return still
+
+    @property
+    def unsealed_events(self) -> int:
+        """Events that history does not have yet."""
+        return self._pending_events + self._waiting_events
 
     def _fold_waiting(self) -> None:
         batches, self._waiting, self._waiting_events = self._waiting, [], 0
@@ -212,6 +230,7 @@ class State:
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
             self.history.add(report.segment, self.keep(report.segment))
+            self.history.merge_small()
         self.counts = EventCounts(
             self.counts.accepted + new,
             self.counts.duplicate + report.duplicates,
