@@ -182,11 +182,13 @@ Effect: TypeAlias = Write | Reply | Apply | Drained
 class Admission:
     """What the door made of some offers.
 
-    ``contents`` are those of the entries by stream (empty bytes: nothing to write), ``answers`` JSON, one an offer.
+    ``contents`` are those of the entries by stream (empty bytes: nothing to write), ``answers`` JSON, one an offer;
+    ``epoch`` is the control epoch under which all was settled.
     """
 
     contents: Mapping[Stream, bytes]
     answers: Sequence[bytes]
+    epoch: int = 0
 
 
 Admit: TypeAlias = Callable[[Sequence[Offer]], Admission]
@@ -195,14 +197,13 @@ Admit: TypeAlias = Callable[[Sequence[Offer]], Admission]
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Who writes: a node under an incarnation that nobody had before, under a control epoch."""
+    """Who writes: a node under an incarnation that nobody had before."""
 
     node: str
     incarnation: str
     held: Vector
     """What the store held when this life began."""
     sign: Sign
-    epoch: int = 0
 
 
 class Log:
@@ -334,7 +335,7 @@ class Log:
             make_entry(
                 self.origin(stream),
                 self.heads.get(stream, Head()),
-                (self._clock.stamp(now_ms), self.life.epoch),
+                (self._clock.stamp(now_ms), admission.epoch),
                 payload,
                 self.life.sign,
             )
