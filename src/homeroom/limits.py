@@ -102,6 +102,26 @@ GROUP_BYTES_MAX: Final = 8 << 20
 OFFERS_WAITING_MAX: Final = 20_000
 """Batches that wait to be written; a further one is told to come again."""
 
+# --- control -----------------------------------------------------------------------------------------------------
+NAME_CHARACTERS_MAX: Final = 200
+"""Characters in the name of a tenant, a key or a definition."""
+TENANTS_MAX: Final = 1_000
+"""Tenants of a node; each has tables and dictionaries of its own."""
+KEYS_MAX: Final = 10_000
+"""Keys of all tenants, those that were revoked included."""
+KEY_PLACES_MAX: Final = 100
+"""Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+CONTROL_BYTES_MAX: Final = 512 << 10
+"""One definition or verb table; an entry must hold it."""
+SUPPRESS_BELOW: Final = 10
+"""Whoever may not see persons is told no count from 1 up to this, excluded, where the tenant says nothing else."""
+
+# --- batches that clients send -----------------------------------------------------------------------------------
+SENT_EVENTS_MAX: Final = 20_000
+"""Events of one batch, and rows of one message of an Arrow stream: more would make all others wait."""
+REFUSALS_TOLD_MAX: Final = 100
+"""Refused events of a batch that are told one by one; of the rest it is said how many they are."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
@@ -192,6 +212,8 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
 assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
