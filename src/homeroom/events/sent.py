@@ -368,7 +368,8 @@ def _only(raw: RawEvents, rows: Int64s) -> RawEvents:
             return column.take(pa.array(rows))
         return column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
 
-    fields: dict[str, Any] = {name: taken(getattr(raw, name)) for name in RawEvents.__slots__}
+    names = (name for name in RawEvents.__slots__ if name != "attributes")
+    fields: dict[str, Any] = {name: taken(getattr(raw, name)) for name in names}
     fields["attributes"] = {name: taken(column) for name, column in raw.attributes.items()}
     return RawEvents(**fields)
 

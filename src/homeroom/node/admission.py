@@ -8,12 +8,10 @@ Changes of the control stream come the same way. They are checked against all th
 group included, and take their numbers here; but events of the group are admitted under the epoch before.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -21,18 +19,41 @@ import numpy as np
 from homeroom.errors import HomeroomError
 from homeroom.events.door import Door
 from homeroom.events.model import Decoded, EventBatch, Reject, UInt64s
+from homeroom.events.sent import SentDecoded, SentPart, answers, columns
 from homeroom.log.control import Change, Control, write_changes
 from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
 from homeroom.log.payloads import Part, write_parts
 from homeroom.state.batches import joined_batches
 
-__all__ = ["Doors", "Read"]
+__all__ = ["Doors", "Reader", "SentReader"]
 
-Read: TypeAlias = Callable[[Sequence[Offer]], Decoded]
-"""Decodes batches of one form as one: line n is the n-th event of all of them together, from 1."""
 _NO_IDS: UInt64s = np.empty(0, np.uint64)
 _json = msgspec.json.Encoder().encode
+
+
+class Reader(Protocol):
+    """Reads offers of one form, and says what became of each."""
+
+    def read(self, offers: Sequence[Offer]) -> Decoded:
+        """Decode offers as one; lines are numbered on from one to the next."""
+        ...
+
+    def answers(self, decoded: Any, rejects: Sequence[Reject]) -> list[bytes]:  # noqa: ANN401 - what `read` returned
+        """Return what each client is told, JSON; ``rejects`` are those of the door, the codec's among them."""
+        ...
+
+
+class SentReader:
+    """Reads batches of events."""
+
+    def read(self, offers: Sequence[Offer]) -> SentDecoded:
+        """Decode batches as one."""
+        return columns([SentPart(offer.owner, offer.content) for offer in offers])
+
+    def answers(self, decoded: SentDecoded, rejects: Sequence[Reject]) -> list[bytes]:
+        """Return how many events of each batch were taken, and which were refused and why."""
+        return answers(decoded, rejects)
 
 
 @dataclass(slots=True)
@@ -48,11 +69,11 @@ class Doors:
 
     Parameters
     ----------
-    readers : by type of an offer's content what decodes it
+    readers : by type of an offer's content what reads it
     control : what was stated so far; `follow` tells of more
     """
 
-    def __init__(self, readers: Mapping[type, Read], control: Control) -> None:
+    def __init__(self, readers: Mapping[type, Reader], control: Control) -> None:
         self._readers = readers
         self._doors: dict[str, Door] = {}
         self._control = control
@@ -67,8 +88,8 @@ class Doors:
 
     def admit(self, offers: Sequence[Offer]) -> Admission:
         """Take offers through the doors of their tenants; see `homeroom.log.log.Admit`."""
-        answers: list[bytes] = [b""] * len(offers)
-        changes = self._admit_changes(offers, answers)
+        told: list[bytes] = [b""] * len(offers)
+        changes = self._admit_changes(offers, told)
         grouped: dict[tuple[str, type], list[int]] = defaultdict(list)
         for number, offer in enumerate(offers):
             if not isinstance(offer.content, Change):
@@ -76,26 +97,28 @@ class Doors:
         taken: dict[str, _Taken] = {}
         for (tenant, form), numbers in grouped.items():
             mine = [offers[number] for number in numbers]
-            rejects = self._take(tenant, self._readers[form](mine), taken)
-            for number, answer in zip(numbers, _answers(mine, rejects), strict=True):
-                answers[number] = answer
+            reader = self._readers[form]
+            decoded = reader.read(mine)
+            said = reader.answers(decoded, self._take(tenant, decoded, taken))
+            for number, answer in zip(numbers, said, strict=True):
+                told[number] = answer
         contents = {Stream.ANALYTIC: self._written(taken)}
         if changes:
             contents[Stream.CONTROL] = write_changes(changes)
-        return Admission(contents, answers, self._control.epoch)
+        return Admission(contents, told, self._control.epoch)
 
-    def _admit_changes(self, offers: Sequence[Offer], answers: list[bytes]) -> list[Change]:
+    def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []
         for number, offer in enumerate(offers):
             if isinstance(offer.content, Change):
                 try:
                     control.check(offer.content.fact)
                 except HomeroomError as error:
-                    answers[number] = _json({"error": str(error)})
+                    told[number] = _json({"error": str(error)})
                     continue
                 control = control.folded(offer.content, control.epoch + 1)
                 changes.append(offer.content)
-                answers[number] = _json({"epoch": control.epoch})
+                told[number] = _json({"epoch": control.epoch})
         return changes
 
     def _take(self, tenant: str, decoded: Decoded, taken: dict[str, _Taken]) -> list[Reject]:
@@ -120,26 +143,3 @@ class Doors:
         ]
         dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
         return write_parts(parts, dictionaries) if parts else b""
-
-
-def _answers(offers: Sequence[Offer], rejects: Sequence[Reject]) -> list[bytes]:
-    """Return what the client of each batch is told: how many events were taken, and which were refused and why."""
-    ends = list(accumulate(offer.events for offer in offers))
-    refused: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for reject in rejects:
-        number = bisect_right(ends, reject.line - 1)
-        position = reject.line - 1 - (ends[number - 1] if number else 0)
-        refused[number].append(
-            {"position": position, "reason": reject.reason, "detail": reject.detail}
-        )
-    return [
-        _json(
-            {
-                "accepted": offer.events - len(refused[number]),
-                "refused": sorted(refused[number], key=lambda one: one["position"]),
-            }
-            if number in refused
-            else {"accepted": offer.events, "refused": []}
-        )
-        for number, offer in enumerate(offers)
-    ]

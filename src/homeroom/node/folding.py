@@ -76,7 +76,9 @@ class Folding:
             try:
                 self._read(entry, parts)
             except (EntryError, KeyError) as error:
-                why = str(error) if isinstance(error, EntryError) else f"no tenant is called {error}"
+                why = (
+                    str(error) if isinstance(error, EntryError) else f"no tenant is called {error}"
+                )
                 self.troubles[origin] = f"entry {entry.number} of {origin} is not folded: {why}"
                 continue
             self.applied = self.applied.advanced(origin, entry.number)
