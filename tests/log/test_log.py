@@ -21,6 +21,7 @@ from homeroom.log.log import (
     Life,
     Log,
     Offer,
+    Offers,
     Refusal,
     Refused,
     Reply,
@@ -68,6 +69,8 @@ class Driven:
             self.records.update({record.batch_id: record for record in self.under_way.records})
         if isinstance(event, Written | Failed):
             self.under_way = None
+        if isinstance(event, Offer):
+            event = Offers((event,))
         effects = self.log.step(event, NOW_MS)
         self.log.check_invariants()
         for effect in effects:
@@ -96,6 +99,14 @@ def test_what_comes_while_a_write_is_under_way_is_written_together():
     assert log.contents() == [["c0"]], "the first goes at once, the others wait"
     log.step(Written())
     assert log.contents() == [["c0"], ["c1", "c2", "c3", "c4"]]
+
+
+def test_what_comes_together_is_written_together():
+    log = Driven()
+    log.step(
+        Offers(tuple(offer(ticket, f"b{ticket}", content=f"c{ticket}") for ticket in range(3)))
+    )
+    assert log.contents() == [["c0", "c1", "c2"]]
 
 
 def test_nothing_is_acknowledged_or_folded_before_it_is_durable():

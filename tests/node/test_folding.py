@@ -12,7 +12,7 @@ from homeroom.events.door import Door
 from homeroom.events.sent import Form, SentBatch
 from homeroom.events.vocabulary import VerbTable
 from homeroom.log.control import Change, Control, DefinitionKind, DefinitionPut, TenantPut
-from homeroom.log.log import Apply, Life, Log, Offer, Reply, Write, Written
+from homeroom.log.log import Apply, Life, Log, Offer, Offers, Reply, Write, Written
 from homeroom.log.origins import Stream, Vector
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.folding import Folding, TenantState
@@ -78,19 +78,17 @@ class Node:
     def offer(self, tenant, content):
         self.next += 1
         ticket = self.next
-        effects = self.log.step(
-            Offer(
-                ticket=ticket,
-                tenant=tenant,
-                owner="key",
-                batch_id=f"id{ticket}",
-                digest=b"",
-                content=content,
-                events=1,
-                size_bytes=1,
-            ),
-            NOW_MS + self.next,
+        offer = Offer(
+            ticket=ticket,
+            tenant=tenant,
+            owner="key",
+            batch_id=f"id{ticket}",
+            digest=b"",
+            content=content,
+            events=1,
+            size_bytes=1,
         )
+        effects = self.log.step(Offers((offer,)), NOW_MS + self.next)
         for write in (one for one in effects if isinstance(one, Write)):
             self.entries += write.entries
             effects = self.log.step(Written(), NOW_MS)

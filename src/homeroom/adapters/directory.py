@@ -1,6 +1,7 @@
 """A data directory: state and history of one data set, kept so that later loads add to it.
 
     homeroom.json          what belongs to the directory, replaced in one step: the only file that is ever replaced
+    homeroom.json.before   of a node's directory, what the last one replaced; its files are kept too
     pseudonym.key          the key of the pseudonyms, mode 0600 (not needed to ask questions)
     history/N-I.parquet    segments of history, with N-I.index and N-I.ids beside each
     state/N.tensors        the tables, as of load N
@@ -52,7 +53,11 @@ from homeroom.state.zones import load_zone
 
 __all__ = ["DataDirectory", "Manifest", "key_check"]
 
+BEFORE_FILE = f"{MANIFEST_FILE}.before"
+"""What a node's manifest has replaced."""
 FORMAT = 1
+FORMAT_NODE = 3
+"""Of a directory that a node writes: what it holds ends where the log goes on."""
 FORMAT_PAST = 2
 """Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
@@ -66,7 +71,8 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     """What belongs to a directory.
 
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
-    ``past`` and ``joined`` are not written where they are not set.
+    ``past`` and ``joined`` are not written where they are not set, nor is ``applied``: of a node's directory by origin
+    the last entry of the log that is in it.
     """
 
     format: int = FORMAT
@@ -80,6 +86,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     dictionaries_crc: int = 0
     past: str | msgspec.UnsetType = msgspec.UNSET
     joined: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
+    applied: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":
@@ -113,7 +120,17 @@ class DataDirectory:
 
     def manifest(self) -> Manifest | None:
         """Read the manifest; None if nothing was ever loaded. Raises `DataDirectoryError`."""
-        file = self.path / MANIFEST_FILE
+        return self._manifest(MANIFEST_FILE)
+
+    def manifest_before(self) -> Manifest | None:
+        """Read the manifest that a node's last one replaced, whose files are kept; None if there is none.
+
+        Raises `DataDirectoryError`.
+        """
+        return self._manifest(BEFORE_FILE)
+
+    def _manifest(self, name: str) -> Manifest | None:
+        file = self.path / name
         try:
             written = file.read_bytes()
         except FileNotFoundError:
@@ -124,12 +141,12 @@ class DataDirectory:
             manifest = msgspec.json.decode(written, type=Manifest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataDirectoryError(f"{file} is damaged: {error}. {_ADVICE}") from error
-        known = (FORMAT, FORMAT_PAST)
+        known = (FORMAT, FORMAT_PAST, FORMAT_NODE)
         if manifest.format in known and manifest != manifest.sealed():
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         if manifest.format not in known:
             raise DataDirectoryError(
-                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} and {FORMAT_PAST}; use the "
+                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_NODE}; use the "
                 f"version of homeroom that wrote it, or load its files into a new directory"
             )
         return manifest
@@ -261,8 +278,20 @@ class DataDirectory:
             _write_whole(folder / str(manifest.dictionaries), values)
             _sync_folder(self.path / "history")
             _sync_folder(folder)
+            self._keep_before(manifest)
             self._replace_manifest(manifest)
             self._remove_strays(manifest)
+
+    def _keep_before(self, manifest: Manifest) -> None:
+        """Keep what a node's manifest replaces, in case that one turns out to be damaged: the log goes on from it."""
+        before = self.path / BEFORE_FILE
+        if manifest.applied is msgspec.UNSET:
+            before.unlink(missing_ok=True)
+        else:
+            fresh = self.path / f"{BEFORE_FILE}.new"
+            fresh.unlink(missing_ok=True)
+            _write_whole(fresh, (self.path / MANIFEST_FILE).read_bytes())
+            fresh.replace(before)
 
     def _without_refused(self, state: State, manifest: Manifest) -> Manifest:
         """Write segments anew that hold an attribute which, as is known by now, could identify people."""
@@ -294,7 +323,8 @@ class DataDirectory:
             path = folder / f"{manifest.load:06d}-0000.parquet"
             write_segment(path, joined, state.dictionaries)
             entry = SegmentEntry.of(path, joined)
-        return msgspec.structs.replace(manifest, format=FORMAT_PAST, past=past, joined=entry)
+        form = max(manifest.format, FORMAT_PAST)
+        return msgspec.structs.replace(manifest, format=form, past=past, joined=entry)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -316,7 +346,8 @@ class DataDirectory:
 
     def _remove_strays(self, manifest: Manifest, *, rejects: bool = True) -> None:
         """Remove files of ours that do not belong: what a load left that was killed, and older states."""
-        named = manifest.files()
+        before = self.manifest_before()
+        named = manifest.files() | (set() if before is None else before.files())
         for file in self._own_files():
             kept = f"{file.parent.name}/{file.name}" in named
             if file.parent.name == "rejects":

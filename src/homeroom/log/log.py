@@ -39,6 +39,7 @@ __all__ = [
     "Life",
     "Log",
     "Offer",
+    "Offers",
     "Refusal",
     "Refused",
     "Reply",
@@ -95,6 +96,13 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Offers:
+    """Batches that have come since the last step: what comes together is written together."""
+
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """The write that was under way is durable."""
 
@@ -111,7 +119,7 @@ class Drain:
     """Take nothing new, finish what is there."""
 
 
-Event: TypeAlias = Offer | Written | Failed | Drain
+Event: TypeAlias = Offers | Written | Failed | Drain
 
 
 # --- what goes out ---------------------------------------------------------------------------------------------------
@@ -248,8 +256,8 @@ class Log:
 
     def step(self, event: Event, now_ms: int) -> list[Effect]:
         """Take what happened; return what to do, in this order."""
-        if isinstance(event, Offer):
-            effects = self._offered(event)
+        if isinstance(event, Offers):
+            effects = [effect for offer in event.offers for effect in self._offered(offer)]
         elif isinstance(event, Written):
             effects = self._written()
         elif isinstance(event, Failed):

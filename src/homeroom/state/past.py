@@ -133,6 +133,7 @@ class History:
     voids : hashes of the ids of voided events, sorted; most have come, some may still come
     identities : which accounts are one learner
     joined : the events of merged accounts under the key of their group
+    reserved : stored segments that somebody is about to exchange, and that are not merged meanwhile
     """
 
     def __init__(self, run: Run) -> None:
@@ -142,6 +143,7 @@ class History:
         self.identities = Identities()
         self.joined: list[Segment] = []
         self.veils: list[Veil] = []
+        self.reserved: list[Segment] = []
 
     def restore(
         self, stored: Sequence[Segment], veils: Sequence[Veil], joined: Sequence[Segment]
@@ -353,8 +355,9 @@ class History:
         self._forget_shown()
 
     def held_in_memory(self) -> list[Segment]:
-        """Return the stored segments that lie in no file."""
-        return [segment for segment in self.stored if type(segment) is Segment]
+        """Return the stored segments that lie in no file and are not reserved."""
+        reserved = {id(one) for one in self.reserved}
+        return [one for one in self.stored if type(one) is Segment and id(one) not in reserved]
 
     def merge_small(self) -> None:
         """Merge the newest segments while the last is no smaller than half of the one before it.

@@ -113,6 +113,7 @@ class State:
         still = copy.copy(self)
         still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
         still.history = self.history.frozen()
+        still._waiting, still._pending, still._voids = [], [], []  # noqa: SLF001 - of its own class
         return still
 
     @property
@@ -298,8 +299,15 @@ class State:
 
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
-        """Time of the first and of the last event."""
-        return self.history.span_ms if self.history.stored else self.scanned_ms
+        """Time of the first and of the last event, those that history does not have yet included."""
+        spans = [self.history.span_ms if self.history.stored else self.scanned_ms]
+        spans += [
+            (int(batch.time_ms.min()), int(batch.time_ms.max()))
+            for batch in (*self._pending, *self._waiting)
+            if len(batch)
+        ]
+        known = [span for span in spans if span is not None]
+        return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal tables."""
