@@ -101,6 +101,14 @@ GROUP_BYTES_MAX: Final = 8 << 20
 """Bytes of the bodies of waiting batches that are written together."""
 OFFERS_WAITING_MAX: Final = 20_000
 """Batches that wait to be written; a further one is told to come again."""
+JOURNAL_BYTES: Final = 4 << 20
+"""A file of the log moves its journal's pages to their places when about so much was written."""
+COLLECT_ENTRIES_MAX: Final = 256
+"""Entries that one call of a store's `collect` forgets, so that no write waits long for it."""
+STORE_LOCK_WAIT_MS_MAX: Final = 5_000
+"""How long a store waits for another process that holds its database, and for a server to answer a connection."""
+STORE_FILES_MAX: Final = 1_000
+"""Files of one log; each but the first was begun because the one before could not be written."""
 
 # --- control -----------------------------------------------------------------------------------------------------
 NAME_CHARACTERS_MAX: Final = 200
