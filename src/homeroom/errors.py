@@ -75,7 +75,7 @@ class NotYetError(HomeroomError):
 
 
 class SettingsError(HomeroomError):
-    """A setting is unknown, or has a value that it may not have; the message names file, setting and what is allowed."""
+    """A setting is unknown, or has a value that it may not have; the message names it and what is allowed."""
 
 
 class AccessError(HomeroomError):

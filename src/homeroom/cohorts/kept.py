@@ -5,7 +5,6 @@ writes a change asks `check_change` first, at a moment when no other change can 
 that is not there, or holds itself by way of another, is refused while its author is there to hear of it.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from homeroom.cohorts.questions.definitions import Definitions, parse_definitions
@@ -31,7 +30,7 @@ def kept_definitions(control: Control, tenant: str) -> Definitions:
     A cohort's version is that of the control stream, whatever its author wrote. Raises `QuestionError` where they make
     no sense together, which `check_change` prevents.
     """
-    written: dict[str, dict[str, Mapping[str, Any]]] = {kind.value: {} for kind in DefinitionKind}
+    written: dict[str, dict[str, Any]] = {kind.value: {} for kind in DefinitionKind}
     for kind in DefinitionKind:
         for name, version in control.definitions(tenant, kind).items():
             assert version.written is not None, "a current definition says something"

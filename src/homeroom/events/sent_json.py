@@ -34,8 +34,9 @@ SentAttributes = msgspec.defstruct(
 
 
 class SentEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """One event; ``docs/reference/event-model.md`` says what each field means. All are optional here: what an event
-    must have is asked of whole columns, at the door.
+    """One event, with the fields of ``docs/reference/event-model.md``.
+
+    All are optional here: what an event must have is asked of whole columns, at the door.
     """
 
     account: str | None = None
