@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.log_postgres import PostgresStore
 from homeroom.adapters.log_sqlite import SqliteStore, make_file
 from homeroom.log.store import Store
+from homeroom.simulation.disk import Disk
+from homeroom.simulation.disk_store import DiskStore
 from tests.databases import emptied
 
 
@@ -50,12 +54,24 @@ class Database:
         return PostgresStore(self.url, "here", f"{self.opened:032x}")
 
 
+class Memory:
+    """The simulated disk."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.disk = Disk(np.random.default_rng(seed))
+
+    def open(self) -> DiskStore:
+        return DiskStore(self.disk)
+
+
 def place_of(kind: str, request) -> Place:
-    """Return an empty place of a kind: ``file``, ``folder`` or ``postgres``."""
+    """Return an empty place of a kind: ``file``, ``folder``, ``postgres`` or ``memory``."""
+    if kind == "memory":
+        return Memory()
     if kind == "postgres":
         return Database(emptied(request.getfixturevalue("postgres")))
     folder = request.getfixturevalue("tmp_path")
     return File(folder) if kind == "file" else Folder(folder)
 
 
-KINDS = ("file", "folder", "postgres")
+KINDS = ("file", "folder", "postgres", "memory")

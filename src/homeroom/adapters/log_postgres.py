@@ -287,20 +287,33 @@ class PostgresStore:
     def _reading(self) -> Iterator[psycopg.Connection[Any]]:
         """Lend a connection of which no other thread knows, in a transaction that sees one state."""
         with self._told("read"):
-            with self._lock:
-                reader = self._idle.pop() if self._idle else None
-            if reader is None:
-                reader = self._connected()
-                reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                reader.read_only = True
+            reader = self._lent()
             try:
-                with reader.transaction():
-                    yield reader
+                yield reader
+                reader.execute("COMMIT")
             except BaseException:
                 reader.close()
                 raise
             with self._lock:
                 self._idle.append(reader)
+
+    def _lent(self) -> psycopg.Connection[Any]:
+        begin: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        while True:
+            with self._lock:
+                reader = self._idle.pop() if self._idle else None
+            if reader is None:
+                break
+            try:
+                reader.execute(begin)
+            except psycopg.Error:
+                # The server went away since; it may be back.
+                reader.close()
+            else:
+                return reader
+        reader = self._connected()
+        reader.execute(begin)
+        return reader
 
     def close(self) -> None:
         """Let go of the database."""
