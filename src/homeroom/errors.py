@@ -11,6 +11,7 @@ HomeroomError
 ├── NotYetError         a read wants an entry that has not come here in time
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
+├── AuditError          the audit log cannot be written, or was changed
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── StoreError          a log's store cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
@@ -22,6 +23,7 @@ bound or form it broke, and what to do.
 
 __all__ = [
     "AccessError",
+    "AuditError",
     "ControlError",
     "DataDirectoryError",
     "EntryError",
@@ -80,6 +82,10 @@ class SettingsError(HomeroomError):
 
 class AccessError(HomeroomError):
     """A key or a token does not open what was asked for. The message holds nothing of the key."""
+
+
+class AuditError(HomeroomError):
+    """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
 
 
 class EntryError(HomeroomError):

@@ -142,6 +142,24 @@ PAUSE_MS: Final = 200
 SEAL_EVENTS: Final = 1 << 16
 """Events that have been folded and are sealed into history even while more are coming."""
 
+# --- interface -----------------------------------------------------------------------------------------------
+BUCKETS_MAX: Final = 20_000
+"""Keys and tokens whose rate is watched at once."""
+BATCH_ID_CHARACTERS_MAX: Final = 200
+"""Characters of an `Idempotency-Key`."""
+QUESTION_BYTES_MAX: Final = 1 << 20
+"""Body of a question, and of a definition that is put."""
+HEADER_BYTES_MAX: Final = 32 << 10
+"""All headers of a request; a client that sends more is cut off."""
+BODY_RATIO_MAX: Final = 200
+"""How much larger a body may become by decompression; events compress 5 to 30 times."""
+BODY_WINDOW_BYTES_MAX: Final = 8 << 20
+"""Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
+AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
+"""One record of the audit log."""
+BODY_BYTES_FREE: Final = 1 << 20
+"""A body that unpacks to no more than this is not asked for its ratio."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
@@ -233,6 +251,7 @@ assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert BUCKETS_MAX >= KEYS_MAX
 assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
 assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
