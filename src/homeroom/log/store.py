@@ -2,16 +2,21 @@
 
 Two databases do this, SQLite within the process and PostgreSQL beside it; a third, in memory, forgets and tears in the
 tests what a disk may forget and tear. All pass one suite.
+
+A store can only say what it holds. That it once held more (a disk was restored, a server failed over to one that had
+not everything yet) is seen by whoever remembers: `expect` compares what a store holds with what this node last saw
+there, or what its snapshot had applied.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from homeroom.errors import StoreError
 from homeroom.log.entries import Entry, Head
 from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Vector
 
-__all__ = ["Store"]
+__all__ = ["Store", "expect"]
 
 
 class Store(Protocol):
@@ -37,10 +42,32 @@ class Store(Protocol):
         """Return the latest hybrid stamp of all entries, 0 if there is none."""
 
     def read(self, origin: Origin, first: int, count: int) -> list[Entry]:
-        """Return at most ``count`` entries in order, from number ``first`` on; payloads are not checked here."""
+        """Return at most ``count`` entries in order, from number ``first`` on; payloads are not checked here.
+
+        Only entries that were collected are left out; one that is missing otherwise is a `StoreError`.
+        """
 
     def collect(self, up_to: Vector) -> int:
-        """Forget entries up to these numbers, but not that they were; return how many went."""
+        """Forget some entries up to these numbers, but not that they were.
+
+        Return how many went; 0 when none are left. It writes, so it belongs to the thread that writes; one call takes
+        a bounded number, so that no write waits long.
+        """
 
     def close(self) -> None:
         """Let go of the database."""
+
+
+def expect(held: Vector, seen: Vector) -> None:
+    """Raise `StoreError` if a store does not hold what was seen there before."""
+    lost = [
+        f"{held[origin] + 1} to {number} of {origin}"
+        for origin, number in sorted(seen.items())
+        if held[origin] < number
+    ]
+    if lost:
+        raise StoreError(
+            f"the log's store has lost entries that were durable there: {', '.join(lost)}. It was restored to an "
+            f"earlier time, or its server failed over to one that lagged; state must be folded anew, and the entries "
+            f"fetched from other nodes"
+        )
