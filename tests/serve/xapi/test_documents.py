@@ -222,7 +222,7 @@ def test_a_change_may_be_bound_to_what_was_seen(store, path, version, method):  
     ):
         answer = ask(path, one.address, headers=headers, **body)
         assert answer.status_code == 412
-        assert answer.json()["title"] == "Precondition Failed"
+        assert answer.json()["type"] == "/docs#precondition-failed"
         assert store.get(path, one.address).json() == {"x": 1}
     assert ask(path, one.other(one.id_name), headers={"If-Match": "*"}, **body).status_code == 412
     answer = ask(path, one.address, headers={"If-Match": f'"x", {tag}'}, **body)

@@ -282,7 +282,7 @@ def test_a_parameter_that_nobody_knows_is_refused(store, version):  # 3.2, XAPI-
     assert store.ask("GET", "statements?agent=%ff").status_code == 400
     assert store.ask("GET", "statements?agent").status_code == 400
     long = "x" * limits.RECORD_QUERY_BYTES_MAX
-    assert store.get("statements", {"verb": long}).status_code == 414
+    assert store.get("statements", {"verb": long}).status_code == 413
 
 
 # --- forms -------------------------------------------------------------------------------------------------------
@@ -373,6 +373,8 @@ def test_every_answer_says_up_to_when_it_is_whole(store, version):  # 2.1.3, XAP
         through = store.get("statements", params).headers[THROUGH]
         assert is_timestamp(through, Version.TWO)
         assert through >= stored
+    for sent in (statement(), {}):
+        assert THROUGH in store.post("statements", json=sent).headers
 
 
 @BOTH

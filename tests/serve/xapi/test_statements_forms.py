@@ -65,7 +65,7 @@ def test_an_unknown_name_is_not_repeated(store):
 def test_what_is_no_json_is_refused(store, body):
     answer = store.post("statements", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
-    assert answer.json()["title"] == "Bad Request"
+    assert answer.json()["type"] == "/docs#bad-request"
 
 
 @pytest.mark.parametrize(

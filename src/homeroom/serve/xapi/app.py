@@ -15,21 +15,23 @@ from litestar.handlers import ASGIRouteHandler, asgi
 from homeroom import limits
 from homeroom.errors import RecordError
 from homeroom.records.documents import Kind, activity_asked, agent_asked
+from homeroom.records.forms import time_text
 from homeroom.records.people import person_of
 from homeroom.records.queries import once_each
 from homeroom.records.signatures import Verify
 from homeroom.records.store import Caller, Records
 from homeroom.records.versions import VERSION_HEADER, Version
+from homeroom.serve.problems import ProblemError
 from homeroom.serve.xapi.alternate import is_disguised, undisguised
 from homeroom.serve.xapi.documents import Documents
 from homeroom.serve.xapi.exchange import (
     Answer,
-    ProblemError,
     Receive,
     Request,
     Scope,
     Send,
     answer_json,
+    answer_of,
     problem,
     problem_of,
     read_body,
@@ -108,10 +110,13 @@ class RecordStore:
         try:
             answer = await self._answer(scope, headers, receive)
         except ProblemError as error:
-            answer = error.answer
+            answer = answer_of(error)
         except RecordError as error:
-            answer = problem_of(error)
+            answer = answer_of(problem_of(error))
         told = {VERSION_HEADER: _version_of(headers).value, **answer.headers}
+        if self._resource(scope["path"]) == "statements":
+            # Every answer of this resource says it, errors too (1.0.3, Communication, 2.1.3; 2.0, 4.1.6.1).
+            told[CONSISTENT_HEADER] = time_text(self._records.consistent_through_ms())
         await _send(answer, {**told, **self._cross_origin(headers)}, scope["method"], send)
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Answer:
@@ -138,11 +143,14 @@ class RecordStore:
         answer = await methods[told.method](request)
         return answer.with_headers({VERSION_HEADER: version.value})
 
+    def _resource(self, path: str) -> str:
+        return path.removeprefix(self._settings.base_path).strip("/")
+
     def _methods_of(self, path: str) -> Methods:
-        methods = self._resources.get(path.removeprefix(self._settings.base_path).strip("/"))
+        methods = self._resources.get(self._resource(path))
         if methods is None:
             listed = ", ".join(self._resources)
-            raise ProblemError(problem(404, f"there is no such resource; there are {listed}"))
+            raise problem("not-found", f"there is no such resource; there are {listed}")
         return methods
 
     def _cross_origin(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -203,12 +211,12 @@ async def _told(
     _check_method(method, methods)
     if len(scope["query_string"]) > limits.RECORD_QUERY_BYTES_MAX:
         rule = f"the query has more than {limits.RECORD_QUERY_BYTES_MAX:,} bytes"
-        raise ProblemError(problem(414, rule))
+        raise problem("too-large", rule)
     pairs = read_pairs(scope["query_string"])
     caller: Caller | None = scope.get("caller")
     if not is_disguised(method, pairs, headers):
         if caller is None and method != "GET":
-            raise ProblemError(_unauthorized())
+            raise _unauthorized()
         body = b"" if method == "GET" else await read_body(headers, receive)
         return _Told(method, pairs, headers, body, caller)
     form = undisguised(pairs, headers, await read_body(headers, receive))
@@ -219,23 +227,25 @@ async def _told(
 
 def _check_method(method: str, methods: Methods) -> None:
     if method not in methods:
-        answer = problem(405, "the resource does not have this method")
-        raise ProblemError(answer.with_headers({"Allow": _allowed(methods)}))
+        error = problem("method-not-allowed", "the resource does not have this method")
+        error.headers["Allow"] = _allowed(methods)
+        raise error
 
 
 def _check_may(told: _Told) -> None:
     """Check that somebody sends the request, and may (1.0.3, Communication, 3.2 and 4)."""
     if told.caller is None:
-        raise ProblemError(_unauthorized())
+        raise _unauthorized()
     needed = _READ_SCOPE if told.method == "GET" else _WRITE_SCOPE
     if needed not in told.caller.scopes:
         rule = f"the key does not have the scope {needed}; use one that has"
-        raise ProblemError(problem(403, rule))
+        raise problem("not-allowed", rule)
 
 
-def _unauthorized() -> Answer:
-    answer = problem(401, "the request has no credentials that are known here")
-    return answer.with_headers({"WWW-Authenticate": 'Basic realm="xAPI"'})
+def _unauthorized() -> ProblemError:
+    error = problem("not-authenticated", "the request has no credentials that are known here")
+    error.headers["WWW-Authenticate"] = 'Basic realm="xAPI"'
+    return error
 
 
 def _version_of(headers: Mapping[str, str]) -> Version:

@@ -49,7 +49,7 @@ class Documents:
             return listed.with_headers({"ETag": f'"{digest}"'})
         document = await self._records.document(address, request.caller)
         if document is None:
-            return problem(404, "there is no such document", self._id_name)
+            raise problem("not-found", "there is no such document", self._id_name)
         headers = {
             "ETag": entity_tag(document.content),
             "Last-Modified": formatdate(document.updated_ms // 1000, usegmt=True),

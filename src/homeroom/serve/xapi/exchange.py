@@ -6,7 +6,6 @@ request would take longer than the request. Bodies are read up to a bound and no
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -16,15 +15,16 @@ from homeroom import limits
 from homeroom.errors import RecordError
 from homeroom.records.store import Caller, Refusal, Refused
 from homeroom.records.versions import Version
+from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 
 __all__ = [
     "Answer",
-    "ProblemError",
     "Receive",
     "Request",
     "Scope",
     "Send",
     "answer_json",
+    "answer_of",
     "problem",
     "problem_of",
     "read_body",
@@ -38,13 +38,13 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PARAMETERS_MAX: Final = 100
 _encode: Final = msgspec.json.Encoder().encode
-_STATUSES: Final = {
-    Refusal.INVALID: 400,
-    Refusal.FORBIDDEN: 403,
-    Refusal.CONFLICT: 409,
-    Refusal.PRECONDITION: 412,
-    Refusal.TOO_LARGE: 413,
-    Refusal.UNAVAILABLE: 503,
+_NAMES: Final = {
+    Refusal.INVALID: "bad-request",
+    Refusal.FORBIDDEN: "not-allowed",
+    Refusal.CONFLICT: "conflict",
+    Refusal.PRECONDITION: "precondition-failed",
+    Refusal.TOO_LARGE: "too-large",
+    Refusal.UNAVAILABLE: "unavailable",
 }
 
 
@@ -84,57 +84,47 @@ class Answer:
         return replace(self, headers={**self.headers, **headers})
 
 
-class ProblemError(Exception):
-    """A request that cannot be answered, with the answer that says so."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
 def answer_json(value: object) -> Answer:
     """Return an answer with JSON."""
     return Answer(200, _encode(value), "application/json")
 
 
-def problem(status: int, rule: str, about: str = "") -> Answer:
-    """Return a problem document.
+def problem(name: str, rule: str, about: str = "") -> ProblemError:
+    """Return an error that ends a request.
 
     Parameters
     ----------
-    status : of HTTP
+    name : one of `homeroom.serve.problems.PROBLEMS`
     rule : in words: what was broken, and what to do
     about : path of the field or name of the parameter that broke it, empty if it is none of these
     """
-    document = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": f"{about} {rule}".strip(),
-        **({"field": about} if about else {}),
-        "rule": rule,
-    }
-    return Answer(status, _encode(document), "application/problem+json")
+    extra = {"field": about} if about else {}
+    return ProblemError(name, f"{about} {rule}".strip(), {**extra, "rule": rule})
 
 
-def problem_of(error: RecordError) -> Answer:
-    """Return the problem document of a broken rule."""
+def problem_of(error: RecordError) -> ProblemError:
+    """Return the error that a broken rule ends a request with."""
     rule = f"{error.rule}; {error.remedy}" if error.remedy else error.rule
-    return problem(400, rule, error.field)
+    return problem("bad-request", rule, error.field)
+
+
+def answer_of(error: ProblemError) -> Answer:
+    """Return the problem document of an error."""
+    return Answer(error.status, error.document(), PROBLEM_TYPE, error.headers)
 
 
 def refused(why: Refused) -> Answer:
     """Return the problem document of what was not done."""
-    return problem(_STATUSES[why.refusal], why.rule, why.field)
+    return answer_of(problem(_NAMES[why.refusal], why.rule, why.field))
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
     """Return the body of a request; raise `ProblemError` where it is too large, compressed, or breaks off."""
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise ProblemError(problem(415, "must not be compressed", "Content-Encoding"))
+        raise problem("unsupported-type", "must not be compressed", "Content-Encoding")
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length) > limits.RECORD_BODY_BYTES_MAX:
-        raise ProblemError(_too_large())
+        raise _too_large()
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
@@ -152,14 +142,14 @@ async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
 
 def _check_whole(message: Mapping[str, Any], body: bytes, size_bytes: int = 0) -> None:
     if message["type"] == "http.disconnect":
-        raise ProblemError(problem(400, "the body broke off"))
+        raise problem("bad-request", "the body broke off")
     if max(len(body), size_bytes) > limits.RECORD_BODY_BYTES_MAX:
-        raise ProblemError(_too_large())
+        raise _too_large()
 
 
-def _too_large() -> Answer:
+def _too_large() -> ProblemError:
     rule = f"the body has more than {limits.RECORD_BODY_BYTES_MAX:,} bytes; send less at a time"
-    return problem(413, rule)
+    return problem("too-large", rule)
 
 
 def read_pairs(text: bytes) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from homeroom import limits
 from homeroom.errors import RecordError
-from homeroom.records.forms import is_uuid, time_text
+from homeroom.records.forms import is_uuid
 from homeroom.records.multipart import boundary_of, data_of, split_parts, written_parts
 from homeroom.records.people import Json
 from homeroom.records.queries import (
@@ -43,12 +43,6 @@ class Statements:
         self._records = records
         self._verify = verify
         self._path = path
-
-    async def get(self, request: Request) -> Answer:
-        """Return one statement, or a page of them."""
-        answer = await self._found(request)
-        through = time_text(self._records.consistent_through_ms())
-        return answer.with_headers({CONSISTENT_HEADER: through})
 
     async def put(self, request: Request) -> Answer:
         """Keep one statement under the id in the URL."""
@@ -98,7 +92,8 @@ class Statements:
 
     # --- finding -----------------------------------------------------------------------------------------------------
 
-    async def _found(self, request: Request) -> Answer:
+    async def get(self, request: Request) -> Answer:
+        """Return one statement, or a page of them."""
         languages = languages_of(request.headers.get("accept-language", ""))
         if any(name == CURSOR for name, _ in request.pairs):
             cursor = once_each(request.pairs, {CURSOR})[CURSOR]
@@ -109,7 +104,7 @@ class Statements:
             return self._page(page)
         shown = await self._records.statement(asked, request.caller, languages)
         if shown is None:
-            return problem(404, "there is no such statement", "statementId")
+            raise problem("not-found", "there is no such statement", "statementId")
         answer = _answer(shown.statement, [shown], asked.attachments)
         return answer.with_headers(
             {"Last-Modified": formatdate(shown.stored_ms // 1000, usegmt=True)}
