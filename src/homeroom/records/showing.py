@@ -85,8 +85,8 @@ def _change_parts(part: Json, change: Callable[[Json], Json]) -> None:
 
 
 def _ids_only(value: Json) -> Json:
-    """Leave of a verb or an activity its id, and its type where it has one."""
-    return {name: value[name] for name in ("objectType", "id") if name in value}
+    """Leave of a verb or an activity its id."""
+    return {"id": value["id"]}
 
 
 def _identified(person: Json) -> Json:

@@ -19,6 +19,7 @@ __all__ = [
     "Accepted",
     "Caller",
     "DocumentChange",
+    "Listed",
     "Page",
     "Records",
     "Refusal",
@@ -128,6 +129,14 @@ class Page:
     attachments: Attachments
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Ids of documents, and when the latest of them was changed (milliseconds since 1970), None if there is none."""
+
+    ids: Sequence[str]
+    updated_ms: int | None
+
+
 class Records(Protocol):
     """Keeps records. Each method is told who asks, and answers from the records of that tenant alone."""
 
@@ -151,7 +160,7 @@ class Records(Protocol):
     async def document(self, address: Address, caller: Caller) -> Document | None:
         """Return one document, None if there is none."""
 
-    async def document_ids(self, address: Address, caller: Caller) -> list[str]:
+    async def document_ids(self, address: Address, caller: Caller) -> Listed:
         """Return the ids of documents, the latest changed first."""
 
     async def definition(self, activity: str, caller: Caller) -> Json | None:

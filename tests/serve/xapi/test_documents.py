@@ -139,6 +139,7 @@ def test_ids_are_listed_since_a_time(store, path, version):  # XAPI-00268, 00289
     listed = store.get(path, scope)
     assert sorted(listed.json()) == sorted(names)
     assert listed.headers["ETag"]
+    assert listed.headers["Last-Modified"] >= store.get(path, one.address).headers["Last-Modified"]
     since = "2026-01-01T00:00:00Z"
     assert store.get(path, {**scope, "since": "2001-01-01T00:00:00Z"}).json() == listed.json()
     assert store.get(path, {**scope, "since": since}).json() == []

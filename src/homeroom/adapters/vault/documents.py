@@ -126,8 +126,8 @@ def _note(drafting: Drafting, key: bytes, operation: DocumentKept | DocumentDrop
 def _drop_all(drafting: Drafting, address: Address, place: Place) -> None:
     """Drop the documents of a list: those of one registration where the address names one."""
     registration = None if address.registration is None else place.registration
-    listed = drafting.reader.document_keys(place.scope, registration, since_ms=-1)
-    keys = {key for key, _, _ in listed}
+    listed = drafting.reader.document_rows(place.scope, registration, since_ms=-1)
+    keys = {row.key for row in listed}
     for key, pending in drafting.pending.documents.items():
         if isinstance(pending, DocumentDropped):
             keys.discard(key)

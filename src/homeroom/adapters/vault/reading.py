@@ -22,7 +22,7 @@ from homeroom.errors import VaultError
 from homeroom.records.documents import Document
 from homeroom.records.people import Json
 
-__all__ = ["DocumentForm", "Opened", "Row", "TenantReader", "VaultReader"]
+__all__ = ["DocumentForm", "DocumentRow", "Opened", "Row", "TenantReader", "VaultReader"]
 
 _ROW: Final = "place, id, subject, body, people, standing"
 _decode: Final = msgspec.json.Decoder().decode
@@ -42,6 +42,15 @@ class Row(NamedTuple):
     def stored_ms(self) -> int:
         """When it was stored, milliseconds since 1970."""
         return self.place >> PLACE_BITS
+
+
+class DocumentRow(NamedTuple):
+    """A document as the file has it."""
+
+    key: bytes
+    subject: bytes
+    sealed: bytes
+    updated_ms: int
 
 
 class Opened(NamedTuple):
@@ -251,10 +260,10 @@ class TenantReader:
             return None
         return Document(form.content, form.content_type, int(str(rows[0][1])))
 
-    def document_keys(
+    def document_rows(
         self, scope: bytes, registration: bytes | None, since_ms: int
-    ) -> list[tuple[bytes, bytes, bytes]]:
-        """Return key, subject and seal of the documents of a scope, the latest changed first.
+    ) -> list[DocumentRow]:
+        """Return the documents of a scope, the latest changed first.
 
         Parameters
         ----------
@@ -264,7 +273,7 @@ class TenantReader:
         """
         which = "" if registration is None else " AND registration = ?"
         rows = self._reader.rows(
-            "SELECT key, subject, sealed FROM documents WHERE tenant = ? AND scope = ? AND updated_ms > ?"
+            "SELECT key, subject, sealed, updated_ms FROM documents WHERE tenant = ? AND scope = ? AND updated_ms > ?"
             f"{which} ORDER BY updated_ms DESC, key LIMIT ?",
             (
                 self.number,
@@ -274,11 +283,11 @@ class TenantReader:
                 limits.DOCUMENT_IDS_MAX,
             ),
         )
-        return [(_bytes(key), _bytes(subject), _bytes(sealed)) for key, subject, sealed in rows]
+        return [DocumentRow(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types
 
-    def document_id(self, key: bytes, subject: bytes, sealed: bytes) -> str | None:
+    def document_id(self, row: DocumentRow) -> str | None:
         """Return the id of a document, None if the key of its person was destroyed."""
-        form = self.document_form(key, self.key(subject), sealed)
+        form = self.document_form(row.key, self.key(row.subject), row.sealed)
         return None if form is None else form.document_id
 
     def document_form(

@@ -16,7 +16,7 @@ from homeroom.records.documents import Address, Document
 from homeroom.records.people import Json, identity_of
 from homeroom.records.queries import Attachments, OneStatement, Search, Voidness
 from homeroom.records.showing import Form, in_form
-from homeroom.records.store import Page, Shown
+from homeroom.records.store import Listed, Page, Shown
 
 __all__ = ["Reads"]
 
@@ -91,18 +91,17 @@ class Reads:
         reader = self.of(tenant)
         return reader.document(place_of(address, reader.seals).key)
 
-    def document_ids(self, address: Address, tenant: str) -> list[str]:
+    def document_ids(self, address: Address, tenant: str) -> Listed:
         """Return the ids of documents, the latest changed first."""
         reader = self.of(tenant)
         place = place_of(address, reader.seals)
         registration = None if address.registration is None else place.registration
         since_ms = -1 if address.since_us is None else address.since_us // 1000
-        ids = (
-            reader.document_id(*one)
-            for one in reader.document_keys(place.scope, registration, since_ms)
-        )
+        rows = reader.document_rows(place.scope, registration, since_ms)
         # One id under several registrations is one id.
-        return list(dict.fromkeys(one for one in ids if one is not None))
+        ids = dict.fromkeys(reader.document_id(row) for row in rows)
+        ids.pop(None, None)
+        return Listed([one for one in ids if one is not None], rows[0].updated_ms if rows else None)
 
     def definition(self, activity: str, tenant: str) -> Json | None:
         """Return what is known of an activity, None if nothing is."""

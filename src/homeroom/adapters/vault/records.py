@@ -17,7 +17,16 @@ from homeroom.adapters.vault.reads import Reads
 from homeroom.records.documents import Address, Document
 from homeroom.records.people import Json
 from homeroom.records.queries import OneStatement, Search
-from homeroom.records.store import Accepted, Caller, DocumentChange, Page, Refused, Sent, Shown
+from homeroom.records.store import (
+    Accepted,
+    Caller,
+    DocumentChange,
+    Listed,
+    Page,
+    Refused,
+    Sent,
+    Shown,
+)
 
 __all__ = ["VaultRecords"]
 
@@ -106,7 +115,7 @@ class VaultRecords:
         """Return one document, None if there is none."""
         return await self._asked(lambda reads: reads.document(address, caller.tenant))
 
-    async def document_ids(self, address: Address, caller: Caller) -> list[str]:
+    async def document_ids(self, address: Address, caller: Caller) -> Listed:
         """Return the ids of documents."""
         return await self._asked(lambda reads: reads.document_ids(address, caller.tenant))
 

@@ -1,6 +1,5 @@
 """The resources that keep documents: state, activity profile, agent profile (1.0.3, 2.2, 2.3, 2.6, 2.7; 2.0, 4.1.6)."""
 
-import hashlib
 from email.utils import formatdate
 from typing import Final
 
@@ -13,7 +12,7 @@ from homeroom.records.documents import (
     address_of,
     entity_tag,
 )
-from homeroom.records.store import Accepted, DocumentChange, Records
+from homeroom.records.store import Accepted, DocumentChange, Listed, Records
 from homeroom.serve.xapi.exchange import Answer, Request, answer_json, problem, refused
 
 __all__ = ["Documents"]
@@ -44,9 +43,7 @@ class Documents:
         """Return one document, or the ids of those that there are."""
         address = address_of(self._kind, request.pairs, request.version)
         if address.document_id is None:
-            listed = answer_json(await self._records.document_ids(address, request.caller))
-            digest = hashlib.sha1(listed.body, usedforsecurity=False).hexdigest()
-            return listed.with_headers({"ETag": f'"{digest}"'})
+            return _list(await self._records.document_ids(address, request.caller))
         document = await self._records.document(address, request.caller)
         if document is None:
             raise problem("not-found", "there is no such document", self._id_name)
@@ -86,6 +83,14 @@ class Documents:
         change = DocumentChange(address, action, conditions, document, request.version)
         outcome = await self._records.change(change, request.caller)
         return Answer(204) if isinstance(outcome, Accepted) else refused(outcome)
+
+
+def _list(listed: Listed) -> Answer:
+    answer = answer_json(listed.ids)
+    headers = {"ETag": entity_tag(answer.body)}
+    if listed.updated_ms is not None:
+        headers["Last-Modified"] = formatdate(listed.updated_ms // 1000, usegmt=True)
+    return answer.with_headers(headers)
 
 
 def _document(request: Request) -> Document:
