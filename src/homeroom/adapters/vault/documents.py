@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from homeroom import limits
 from homeroom.adapters.vault.drafting import Drafting
 from homeroom.adapters.vault.operations import DocumentDropped, DocumentKept
 from homeroom.adapters.vault.reading import DocumentForm
@@ -126,7 +127,9 @@ def _note(drafting: Drafting, key: bytes, operation: DocumentKept | DocumentDrop
 def _drop_all(drafting: Drafting, address: Address, place: Place) -> None:
     """Drop the documents of a list: those of one registration where the address names one."""
     registration = None if address.registration is None else place.registration
-    listed = drafting.reader.document_rows(place.scope, registration, since_ms=-1)
+    # One more than a change may hold, so that what is too much for it is refused, and not cut.
+    rows_max = limits.RECORD_CHANGE_UNITS_MAX + 1
+    listed = drafting.reader.document_rows(place.scope, registration, -1, rows_max)
     keys = {row.key for row in listed}
     for key, pending in drafting.pending.documents.items():
         if isinstance(pending, DocumentDropped):

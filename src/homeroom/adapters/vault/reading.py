@@ -261,7 +261,7 @@ class TenantReader:
         return Document(form.content, form.content_type, int(str(rows[0][1])))
 
     def document_rows(
-        self, scope: bytes, registration: bytes | None, since_ms: int
+        self, scope: bytes, registration: bytes | None, since_ms: int, rows_max: int
     ) -> list[DocumentRow]:
         """Return the documents of a scope, the latest changed first.
 
@@ -270,6 +270,7 @@ class TenantReader:
         scope : keyed hash of what they are listed by
         registration : of those that are wanted, None for any
         since_ms : changed after this
+        rows_max : no more than so many
         """
         which = "" if registration is None else " AND registration = ?"
         rows = self._reader.rows(
@@ -280,7 +281,7 @@ class TenantReader:
                 scope,
                 since_ms,
                 *(() if registration is None else (registration,)),
-                limits.DOCUMENT_IDS_MAX,
+                rows_max,
             ),
         )
         return [DocumentRow(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types

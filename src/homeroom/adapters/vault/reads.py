@@ -97,7 +97,7 @@ class Reads:
         place = place_of(address, reader.seals)
         registration = None if address.registration is None else place.registration
         since_ms = -1 if address.since_us is None else address.since_us // 1000
-        rows = reader.document_rows(place.scope, registration, since_ms)
+        rows = reader.document_rows(place.scope, registration, since_ms, limits.DOCUMENT_IDS_MAX)
         # One id under several registrations is one id.
         ids = dict.fromkeys(reader.document_id(row) for row in rows)
         ids.pop(None, None)
