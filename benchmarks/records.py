@@ -1,9 +1,10 @@
 """Statements into the record store, one a request: what each step takes.
 
-The statements are the real ones in ``../shared/data`` (a MOOC platform's, 1.2 kB each); without them, made ones. Steps are those of a node: JSON
-is read and checked before the thread that writes; there requests are prepared (completed, cut up, sealed), and the
-operations of a group of requests are applied to the vault in one transaction. The log between the two is not part of
-this. At last all of it again through the ASGI application, a request a statement, each applied by itself.
+The statements are the real ones in ``../shared/data`` (a MOOC platform's, 1.2 kB each); without them, made ones. Steps
+are those of a node: JSON is read and checked before the thread that writes; there requests are prepared (completed, cut
+up, sealed), and the operations of a group of requests are applied to the vault in one transaction. The log between the
+two is not part of this. At last all of it again through the ASGI application, a request a statement, each applied by
+itself.
 """
 
 import argparse
