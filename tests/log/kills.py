@@ -1,9 +1,9 @@
 """Kills a node that writes to its log, again and again: ``python -m tests.log.kills KIND PLACE TIMES SEED``.
 
 A process of its own, because it forks: each life runs in a child that says in a pipe what was acknowledged, and is
-killed by ``kill -9`` some microseconds after a number of acknowledgements that chance settles. Then the store is opened,
-and all that was ever said is looked for; the next life goes on from there. KIND is ``folder`` (PLACE is a path) or
-``postgres`` (PLACE is a URL). Goes out: a JSON line a life.
+killed by ``kill -9`` some microseconds after a number of acknowledgements that chance settles. Then the store is
+opened, and all that was ever said is looked for; the next life goes on from there. KIND is ``folder`` (PLACE is a
+path) or ``postgres`` (PLACE is a URL). Goes out: a JSON line a life.
 """
 
 import itertools
