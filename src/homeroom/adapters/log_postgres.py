@@ -138,12 +138,17 @@ class PostgresStore:
         from homeroom.adapters.schema.migrating import migrate_postgres
 
         try:
-            migrate_postgres(lambda: psycopg.connect(self._url), self._place)
+            migrate_postgres(self._connected_for_migration, self._place)
         except StoreError:
             # Another process may have been quicker; then all is well.
             with self._told("opened"), self._connected() as connection:
                 if must_migrate(self._schema(connection), self._place):
                     raise
+
+    def _connected_for_migration(self) -> psycopg.Connection[Any]:
+        connection = self._connected()
+        connection.autocommit = False
+        return connection
 
     @staticmethod
     def _schema(connection: psycopg.Connection[Any]) -> Found | None:
