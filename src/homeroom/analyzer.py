@@ -38,7 +38,7 @@ from homeroom.events.instants import format_instant
 from homeroom.events.model import Reject
 from homeroom.events.sniff import CODECS
 from homeroom.events.vocabulary import VerbTable
-from homeroom.node import Node
+from homeroom.node.node import Node
 from homeroom.state.accounts import AccountTable
 from homeroom.state.history import Segment
 from homeroom.state.state import State

@@ -21,7 +21,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.digests import hash_ids, id_hashes, id_key
 from homeroom.events.pseudonyms import pseudonyms
 from homeroom.events.texts import buffers, large_strings
-from homeroom.node import Node
+from homeroom.node.node import Node
 from homeroom.state.identities import Edge
 from homeroom.state.keys import halves, whole
 from homeroom.state.state import State

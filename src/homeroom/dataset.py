@@ -29,7 +29,7 @@ from homeroom.cohorts.answers import (
 )
 from homeroom.cohorts.explaining import Explanation
 from homeroom.cohorts.questions import Definitions, Question, parse_question
-from homeroom.node import Node
+from homeroom.node.node import Node
 from homeroom.state.state import State
 
 __all__ = ["Dataset", "PathLike"]

@@ -7,6 +7,11 @@ HomeroomError
 ├── QuestionError       a question makes no sense, or asks for more than a bound allows
 ├── WorldError          the parameters of a generated world make no sense
 ├── DataDirectoryError  a loaded directory is damaged, locked, or of another version
+├── ControlError        a change of definitions, keys or tenants makes no sense
+├── NotYetError         a read wants an entry that has not come here in time
+├── SettingsError       a setting is unknown, or has a value that it may not have
+├── AccessError         a key or a token does not open this
+├── AuditError          the audit log cannot be written, or was changed
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── StoreError          a log's store cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
@@ -17,13 +22,18 @@ bound or form it broke, and what to do.
 """
 
 __all__ = [
+    "AccessError",
+    "AuditError",
+    "ControlError",
     "DataDirectoryError",
     "EntryError",
     "HomeroomError",
     "InputError",
     "KeyFileError",
     "MappingError",
+    "NotYetError",
     "QuestionError",
+    "SettingsError",
     "SourceError",
     "StoreError",
     "WorldError",
@@ -56,6 +66,26 @@ class WorldError(HomeroomError):
 
 class DataDirectoryError(HomeroomError):
     """A loaded directory is damaged, locked by another load, or written by a newer version."""
+
+
+class ControlError(HomeroomError):
+    """A change of definitions, keys or tenants makes no sense as things are; the message says why."""
+
+
+class NotYetError(HomeroomError):
+    """A read asked to be after an entry that has not come here within the time that a read waits."""
+
+
+class SettingsError(HomeroomError):
+    """A setting is unknown, or has a value that it may not have; the message names it and what is allowed."""
+
+
+class AccessError(HomeroomError):
+    """A key or a token does not open what was asked for. The message holds nothing of the key."""
+
+
+class AuditError(HomeroomError):
+    """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
 
 
 class EntryError(HomeroomError):

@@ -110,6 +110,56 @@ STORE_LOCK_WAIT_MS_MAX: Final = 5_000
 STORE_FILES_MAX: Final = 1_000
 """Files of one log; each but the first was begun because the one before could not be written."""
 
+# --- control -----------------------------------------------------------------------------------------------------
+NAME_CHARACTERS_MAX: Final = 200
+"""Characters in the name of a tenant, a key or a definition."""
+TENANTS_MAX: Final = 1_000
+"""Tenants of a node; each has tables and dictionaries of its own."""
+KEYS_MAX: Final = 10_000
+"""Keys of all tenants, those that were revoked included."""
+KEY_PLACES_MAX: Final = 100
+"""Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+CONTROL_BYTES_MAX: Final = 512 << 10
+"""One definition or verb table; an entry must hold it."""
+SUPPRESS_BELOW: Final = 10
+"""Whoever may not see persons is told no count from 1 up to this, excluded, where the tenant says nothing else."""
+
+# --- batches that clients send -----------------------------------------------------------------------------------
+SENT_EVENTS_MAX: Final = 20_000
+"""Events of one batch, and rows of one message of an Arrow stream: more would make all others wait."""
+REFUSALS_TOLD_MAX: Final = 100
+"""Refused events of a batch that are told one by one; of the rest it is said how many they are."""
+
+# --- running node ----------------------------------------------------------------------------------------------
+FROZEN_MS_MAX: Final = 1_000
+"""Questions to history that come within this time share a frozen state: each costs a copy of what is folded into."""
+FOLD_ENTRIES_MAX: Final = 256
+"""Entries that are folded at once: questions wait for it."""
+FOLLOWED_BYTES_MAX: Final = 64 << 20
+"""Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
+PAUSE_MS: Final = 200
+"""After so long without a new entry, what was folded is sealed and rows are put in their places."""
+SEAL_EVENTS: Final = 1 << 16
+"""Events that have been folded and are sealed into history even while more are coming."""
+
+# --- interface -----------------------------------------------------------------------------------------------
+BUCKETS_MAX: Final = 20_000
+"""Keys and tokens whose rate is watched at once."""
+BATCH_ID_CHARACTERS_MAX: Final = 200
+"""Characters of an `Idempotency-Key`."""
+QUESTION_BYTES_MAX: Final = 1 << 20
+"""Body of a question, and of a definition that is put."""
+HEADER_BYTES_MAX: Final = 32 << 10
+"""All headers of a request; a client that sends more is cut off."""
+BODY_RATIO_MAX: Final = 200
+"""How much larger a body may become by decompression; events compress 5 to 30 times."""
+BODY_WINDOW_BYTES_MAX: Final = 8 << 20
+"""Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
+AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
+"""One record of the audit log."""
+BODY_BYTES_FREE: Final = 1 << 20
+"""A body that unpacks to no more than this is not asked for its ratio."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
@@ -200,6 +250,9 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert BUCKETS_MAX >= KEYS_MAX
+assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
 assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0

@@ -13,8 +13,9 @@ from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS
 from homeroom.limits import ROW_GROUP_EVENTS
-from homeroom.state.history import Segment, build_segment
+from homeroom.state.history import Segment
 from homeroom.state.running import Sequential
+from homeroom.state.sealing import build_segment
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state
 
 AT = 1_710_000_000_000

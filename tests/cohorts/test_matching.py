@@ -10,8 +10,9 @@ from homeroom.cohorts.questions import Condition, parse_condition
 from homeroom.errors import QuestionError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import STANDINGS, TRACKS
-from homeroom.state.history import Segment, build_segment
+from homeroom.state.history import Segment
 from homeroom.state.running import Sequential
+from homeroom.state.sealing import build_segment
 from tests.oracle import Event
 from tests.oracle.conditions import Learners
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state

@@ -21,6 +21,7 @@ from homeroom.log.log import (
     Life,
     Log,
     Offer,
+    Offers,
     Refusal,
     Refused,
     Reply,
@@ -37,7 +38,7 @@ LIFE = Life("here", "a" * 32, Vector(), sign=lambda digest: digest + digest)
 def admit(offers):
     content = json.dumps([offer.content for offer in offers]).encode()
     answers = [json.dumps({"accepted": offer.events}).encode() for offer in offers]
-    return Admission({Stream.ANALYTIC: content}, answers)
+    return Admission({Stream.ANALYTIC: content}, answers, [Stream.ANALYTIC] * len(offers))
 
 
 def offer(ticket, batch_id, content="x", known=None, **fields):
@@ -68,6 +69,8 @@ class Driven:
             self.records.update({record.batch_id: record for record in self.under_way.records})
         if isinstance(event, Written | Failed):
             self.under_way = None
+        if isinstance(event, Offer):
+            event = Offers((event,))
         effects = self.log.step(event, NOW_MS)
         self.log.check_invariants()
         for effect in effects:
@@ -96,6 +99,14 @@ def test_what_comes_while_a_write_is_under_way_is_written_together():
     assert log.contents() == [["c0"]], "the first goes at once, the others wait"
     log.step(Written())
     assert log.contents() == [["c0"], ["c1", "c2", "c3", "c4"]]
+
+
+def test_what_comes_together_is_written_together():
+    log = Driven()
+    log.step(
+        Offers(tuple(offer(ticket, f"b{ticket}", content=f"c{ticket}") for ticket in range(3)))
+    )
+    assert log.contents() == [["c0", "c1", "c2"]]
 
 
 def test_nothing_is_acknowledged_or_folded_before_it_is_durable():
@@ -193,7 +204,7 @@ def test_after_a_failed_write_nothing_is_acknowledged_any_more():
 def test_a_batch_that_no_entry_can_hold_is_refused_and_its_neighbours_are_written(rng):
     def large(offers):
         noise = b"".join(rng.bytes(o.size_bytes) for o in offers)
-        return Admission({Stream.ANALYTIC: noise}, [b"{}"] * len(offers))
+        return Admission({Stream.ANALYTIC: noise}, [b"{}"] * len(offers), [None] * len(offers))
 
     log = Driven(admit=large)
     log.step(offer(0, "first", size_bytes=1))

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.columns import EVENT_COLUMNS
-from homeroom.state.history import Segment, build_segment
+from homeroom.state import sealing
+from homeroom.state.history import Segment
 from homeroom.state.running import Sequential
-from tests.state.plain import Fact, batch_of, draw_facts, fresh_state, key_of
+from homeroom.state.sealing import build_segment
+from tests.state.plain import Fact, batch_of, draw_facts, fresh_state, history_of, key_of
 
 AT = 1_710_000_000_000
 
@@ -46,9 +48,17 @@ def check_order(segment: Segment) -> None:
     assert segment.sorted_ids.tolist() == sorted(i for i in ids.tolist() if i)
 
 
-@given(st.integers(0, 1 << 30), st.sampled_from(("one thread", "two threads")))
+@pytest.mark.parametrize("way", ["walks beside segments", "looks into them"])
+@given(seed=st.integers(0, 1 << 30), threads=st.sampled_from(("one thread", "two threads")))
 @settings(max_examples=40)
-def test_segments_are_in_order_and_count_repeats_and_conflicts(seed, threads):
+def test_segments_are_in_order_and_count_repeats_and_conflicts(way, seed, threads):
+    with pytest.MonkeyPatch.context() as patch:
+        if way == "looks into them":
+            patch.setattr(sealing, "_FEW", 0)
+        assert_repeats_and_conflicts_are_counted(seed, threads)
+
+
+def assert_repeats_and_conflicts_are_counted(seed, threads):
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng, int(rng.integers(1, 80)), learners=int(rng.integers(1, 20)), days=3)
     picks = rng.integers(0, len(facts), 2 * len(facts))
@@ -121,3 +131,18 @@ def test_only_an_equal_time_makes_a_repeat_across_segments(apart_ms):
     first = [Fact(learner=1, time_ms=AT)]
     second = [Fact(learner=1, time_ms=AT + apart_ms)]
     assert built([[first], [second]])[1][1] == (int(apart_ms == 0), 0)
+
+
+def test_many_small_seals_leave_few_segments_that_hold_the_same(rng):
+    facts = draw_facts(rng, 640, learners=40, days=30)
+    often, once = fresh_state(), fresh_state()
+    for start in range(0, len(facts), 10):
+        often.fold(batch_of(facts[start : start + 10], often.dictionaries))
+        often.seal()
+        check_order(often.history.stored[-1])
+    once.fold(batch_of(facts, once.dictionaries))
+    once.seal()
+    assert len(often.history.stored) <= 8, "each segment is twice as large as the next"
+    assert sorted(history_of(often)) == sorted(history_of(once))
+    assert often.counts == once.counts
+    assert often.history.span_ms == once.history.span_ms

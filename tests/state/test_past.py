@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from homeroom import limits
 from homeroom.errors import InputError
-from homeroom.state import table
+from homeroom.state import sealing, table
 from homeroom.state.past import Veiled
 from homeroom.state.state import State, rebuild
 from tests.oracle.past import Past
@@ -33,12 +33,16 @@ from tests.state.plain import (
 from tests.state.test_state import check
 
 LEARNERS = 12
-STEPS = ("fold", "fold", "void", "void", "merge", "merge", "unmerge", "seal", "settle")
+STEPS = ("fold", "fold", "void", "void", "merge", "merge", "unmerge", "seal", "settle", "freeze")
 
 
 def number(learner: int) -> int:
     hi, lo = key_of(learner)
     return hi << 64 | lo
+
+
+def what_it_says(state: State) -> Any:
+    return content(state), history_of(state), state.fingerprint(), state.events, state.time_range_ms
 
 
 class Walk:
@@ -50,6 +54,12 @@ class Walk:
         self.past = Past(key_of, account_field="learner")
         self.ids = sorted({fact.id for fact in facts if fact.id is not None})
         self.next_edge = 1
+        self.frozen: list[tuple[State, Any]] = []
+
+    def _freeze(self) -> None:
+        still = self.state.frozen()
+        check(still)
+        self.frozen.append((still, what_it_says(still)))
 
     def step(self, name: str) -> None:
         getattr(self, f"_{name}", getattr(self.state, name, None))()
@@ -130,6 +140,7 @@ def test_any_walk_ends_in_what_is_left(seed, count, few):
             patch.setattr(limits, "JOINED_SEGMENTS_MAX", few)
             patch.setattr(table, "_FEW_EVENTS", few)
             patch.setattr(table, "_PLACED_ROWS", 1)
+            patch.setattr(sealing, "_FEW", 0)
         for _ in range(40):
             walk.step(STEPS[int(rng.integers(len(STEPS)))])
             if rng.integers(4) == 0:
@@ -139,6 +150,9 @@ def test_any_walk_ends_in_what_is_left(seed, count, few):
         walk.step("settle")
         walk.assert_is_what_plain_sets_hold()
         assert len(walk.state.history.joined) <= limits.JOINED_SEGMENTS_MAX
+        for still, said in walk.frozen:
+            check(still)
+            assert what_it_says(still) == said, "what was frozen stays as it was"
 
 
 def test_the_same_changes_in_another_order_end_in_the_same_state(rng):

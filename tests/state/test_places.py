@@ -4,7 +4,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeroom.state.history import sorted_segment
 from homeroom.state.keys import Renamed, distinct_keys, find_sorted, halves, whole
 from homeroom.state.places import (
     are_in,
@@ -14,6 +13,7 @@ from homeroom.state.places import (
     without_places,
 )
 from homeroom.state.running import Sequential
+from homeroom.state.sealing import sorted_segment
 from tests.state.plain import batch_of, draw_facts, fresh_state, hash_of_id, key_of
 
 SETS = st.frozensets(st.integers(0, 30))

@@ -1,6 +1,7 @@
 """A data directory: state and history of one data set, kept so that later loads add to it.
 
     homeroom.json          what belongs to the directory, replaced in one step: the only file that is ever replaced
+    homeroom.json.before   of a node's directory, what the last one replaced; its files are kept too
     pseudonym.key          the key of the pseudonyms, mode 0600 (not needed to ask questions)
     history/N-I.parquet    segments of history, with N-I.index and N-I.ids beside each
     state/N.tensors        the tables, as of load N
@@ -50,9 +51,13 @@ from homeroom.state.state import State
 from homeroom.state.table import FAMILIES, Partition
 from homeroom.state.zones import load_zone
 
-__all__ = ["DataDirectory", "Manifest", "key_check"]
+__all__ = ["FORMAT_NODE", "DataDirectory", "Manifest", "key_check"]
 
+BEFORE_FILE = f"{MANIFEST_FILE}.before"
+"""What a node's manifest has replaced."""
 FORMAT = 1
+FORMAT_NODE = 3
+"""Of a directory that a node writes: what it holds ends where the log goes on."""
 FORMAT_PAST = 2
 """Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
@@ -66,7 +71,8 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     """What belongs to a directory.
 
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
-    ``past`` and ``joined`` are not written where they are not set.
+    ``past`` and ``joined`` are not written where they are not set, nor is ``applied``: of a node's directory by origin
+    the last entry of the log that is in it.
     """
 
     format: int = FORMAT
@@ -80,6 +86,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     dictionaries_crc: int = 0
     past: str | msgspec.UnsetType = msgspec.UNSET
     joined: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
+    applied: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":
@@ -113,7 +120,17 @@ class DataDirectory:
 
     def manifest(self) -> Manifest | None:
         """Read the manifest; None if nothing was ever loaded. Raises `DataDirectoryError`."""
-        file = self.path / MANIFEST_FILE
+        return self._manifest(MANIFEST_FILE)
+
+    def manifest_before(self) -> Manifest | None:
+        """Read the manifest that a node's last one replaced, whose files are kept; None if there is none.
+
+        Raises `DataDirectoryError`.
+        """
+        return self._manifest(BEFORE_FILE)
+
+    def _manifest(self, name: str) -> Manifest | None:
+        file = self.path / name
         try:
             written = file.read_bytes()
         except FileNotFoundError:
@@ -124,12 +141,12 @@ class DataDirectory:
             manifest = msgspec.json.decode(written, type=Manifest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataDirectoryError(f"{file} is damaged: {error}. {_ADVICE}") from error
-        known = (FORMAT, FORMAT_PAST)
+        known = (FORMAT, FORMAT_PAST, FORMAT_NODE)
         if manifest.format in known and manifest != manifest.sealed():
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         if manifest.format not in known:
             raise DataDirectoryError(
-                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} and {FORMAT_PAST}; use the "
+                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_NODE}; use the "
                 f"version of homeroom that wrote it, or load its files into a new directory"
             )
         return manifest
@@ -182,7 +199,30 @@ class DataDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory for one load. Raises `DataDirectoryError` if another load holds it."""
+        """Hold the directory for one load. Raises `DataDirectoryError` if another process holds it."""
+        with self._held():
+            self._begin()
+            try:
+                yield
+            except BaseException:
+                # What this load wrote belongs to nothing, and may be what fills the disk. Its rejects say why.
+                with suppress(DataDirectoryError, OSError):
+                    self._remove_strays(self.manifest() or Manifest(), rejects=False)
+                raise
+
+    @contextmanager
+    def run_by_node(self) -> Iterator[None]:
+        """Hold the directory for a node, which may find it damaged and go on from the manifest before the last.
+
+        Raises `DataDirectoryError` if another process holds it.
+        """
+        with self._held():
+            if not (self.path / MANIFEST_FILE).exists() and not any(self._own_files()):
+                self._replace_manifest(Manifest())
+            yield
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
         try:
             for folder in (self.path, *(self.path / name for name in _FOLDERS)):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -196,16 +236,9 @@ class DataDirectory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DataDirectoryError(
-                    f"{self.path} is being loaded by another process; wait until it is done"
+                    f"{self.path} is in use by another process, a load or a node; wait until it is done, or stop it"
                 ) from None
-            self._begin()
-            try:
-                yield
-            except BaseException:
-                # What this load wrote belongs to nothing, and may be what fills the disk. Its rejects say why.
-                with suppress(DataDirectoryError, OSError):
-                    self._remove_strays(self.manifest() or Manifest(), rejects=False)
-                raise
+            yield
 
     def _begin(self) -> None:
         """Have a manifest, and nothing beside it that belongs to no load."""
@@ -237,8 +270,28 @@ class DataDirectory:
         entry = SegmentEntry.of(path, segment)
         return entry, StoredSegment(path, dictionaries, entry)
 
-    def commit(self, state: State, manifest: Manifest) -> None:
-        """Write the state, then make it and the manifest's segments the directory's content, in one step."""
+    def verify(self, manifest: Manifest, known: set[str]) -> None:
+        """Read everything that a manifest names; segments that are ``known`` to be whole only once.
+
+        Raises `DataDirectoryError` for what is missing or damaged.
+        """
+        dictionaries = Dictionaries.under(bytes(32))
+        self._restore(manifest, dictionaries)
+        read_tensors(self.path / "state" / str(manifest.state))
+        for entry in manifest.segments:
+            if entry.name not in known:
+                _opened(self.path / "history", entry, dictionaries).check_whole()
+                known.add(entry.name)
+
+    def next_load(self) -> int:
+        """Return a number that no file here has, whatever became of the manifest that named it."""
+        return 1 + max((int(file.name[:6]) for file in self._own_files()), default=0)
+
+    def commit(self, state: State, manifest: Manifest, before: Manifest | None = None) -> Manifest:
+        """Write the state, then make it and the manifest's segments the directory's content, in one step; return it.
+
+        The files of ``before`` are kept, and a node can go on from them if the new ones turn out to be damaged.
+        """
         named = {
             f"{kind}/{number}/{name}": array
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments))
@@ -261,8 +314,16 @@ class DataDirectory:
             _write_whole(folder / str(manifest.dictionaries), values)
             _sync_folder(self.path / "history")
             _sync_folder(folder)
+            self._keep(before)
             self._replace_manifest(manifest)
             self._remove_strays(manifest)
+        return manifest
+
+    def _keep(self, before: Manifest | None) -> None:
+        if before is None:
+            (self.path / BEFORE_FILE).unlink(missing_ok=True)
+        else:
+            self._write_manifest(before, BEFORE_FILE)
 
     def _without_refused(self, state: State, manifest: Manifest) -> Manifest:
         """Write segments anew that hold an attribute which, as is known by now, could identify people."""
@@ -294,7 +355,8 @@ class DataDirectory:
             path = folder / f"{manifest.load:06d}-0000.parquet"
             write_segment(path, joined, state.dictionaries)
             entry = SegmentEntry.of(path, joined)
-        return msgspec.structs.replace(manifest, format=FORMAT_PAST, past=past, joined=entry)
+        form = max(manifest.format, FORMAT_PAST)
+        return msgspec.structs.replace(manifest, format=form, past=past, joined=entry)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -308,15 +370,19 @@ class DataDirectory:
             ) from error
 
     def _replace_manifest(self, manifest: Manifest) -> None:
-        fresh = self.path / f"{MANIFEST_FILE}.new"
+        self._write_manifest(manifest, MANIFEST_FILE)
+
+    def _write_manifest(self, manifest: Manifest, name: str) -> None:
+        fresh = self.path / f"{name}.new"
         fresh.unlink(missing_ok=True)
         _write_whole(fresh, msgspec.json.format(msgspec.json.encode(manifest.sealed())))
-        fresh.replace(self.path / MANIFEST_FILE)
+        fresh.replace(self.path / name)
         _sync_folder(self.path)
 
     def _remove_strays(self, manifest: Manifest, *, rejects: bool = True) -> None:
         """Remove files of ours that do not belong: what a load left that was killed, and older states."""
-        named = manifest.files()
+        before = self.manifest_before()
+        named = manifest.files() | (set() if before is None else before.files())
         for file in self._own_files():
             kept = f"{file.parent.name}/{file.name}" in named
             if file.parent.name == "rejects":

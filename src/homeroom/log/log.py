@@ -39,6 +39,7 @@ __all__ = [
     "Life",
     "Log",
     "Offer",
+    "Offers",
     "Refusal",
     "Refused",
     "Reply",
@@ -95,6 +96,13 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Offers:
+    """Batches that have come since the last step: what comes together is written together."""
+
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """The write that was under way is durable."""
 
@@ -111,7 +119,7 @@ class Drain:
     """Take nothing new, finish what is there."""
 
 
-Event: TypeAlias = Offer | Written | Failed | Drain
+Event: TypeAlias = Offers | Written | Failed | Drain
 
 
 # --- what goes out ---------------------------------------------------------------------------------------------------
@@ -182,11 +190,15 @@ Effect: TypeAlias = Write | Reply | Apply | Drained
 class Admission:
     """What the door made of some offers.
 
-    ``contents`` are those of the entries by stream (empty bytes: nothing to write), ``answers`` JSON, one an offer.
+    ``contents`` are those of the entries by stream (empty bytes: nothing to write), ``answers`` JSON, one an offer;
+    ``streams``, one an offer, say in which of the entries it is, None for one of which nothing is written; ``epoch`` is
+    the control epoch under which all was settled.
     """
 
     contents: Mapping[Stream, bytes]
     answers: Sequence[bytes]
+    streams: Sequence[Stream | None]
+    epoch: int = 0
 
 
 Admit: TypeAlias = Callable[[Sequence[Offer]], Admission]
@@ -195,14 +207,13 @@ Admit: TypeAlias = Callable[[Sequence[Offer]], Admission]
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Who writes: a node under an incarnation that nobody had before, under a control epoch."""
+    """Who writes: a node under an incarnation that nobody had before."""
 
     node: str
     incarnation: str
     held: Vector
     """What the store held when this life began."""
     sign: Sign
-    epoch: int = 0
 
 
 class Log:
@@ -247,8 +258,8 @@ class Log:
 
     def step(self, event: Event, now_ms: int) -> list[Effect]:
         """Take what happened; return what to do, in this order."""
-        if isinstance(event, Offer):
-            effects = self._offered(event)
+        if isinstance(event, Offers):
+            effects = [effect for offer in event.offers for effect in self._offered(offer)]
         elif isinstance(event, Written):
             effects = self._written()
         elif isinstance(event, Failed):
@@ -334,22 +345,24 @@ class Log:
             make_entry(
                 self.origin(stream),
                 self.heads.get(stream, Head()),
-                (self._clock.stamp(now_ms), self.life.epoch),
+                (self._clock.stamp(now_ms), admission.epoch),
                 payload,
                 self.life.sign,
             )
             for stream, payload in sorted(payloads.items())
         )
-        token = entries[0].token if entries else None
+        tokens = {entry.origin.stream: entry.token for entry in entries}
         records = tuple(
             BatchRecord(
                 owner=offer.owner,
                 batch_id=offer.batch_id,
                 digest=offer.digest,
                 answer=answer,
-                token=token,
+                token=None if stream is None else tokens.get(stream),
             )
-            for offer, answer in zip(offers, admission.answers, strict=True)
+            for offer, answer, stream in zip(
+                offers, admission.answers, admission.streams, strict=True
+            )
         )
         # More tickets may come to these offers until the write is done.
         self._write = Write(entries, records)

@@ -14,6 +14,7 @@ The way not taken: to look up at each question whose event each is. A question w
 meet, and the events of a learner would no longer lie together.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -30,7 +31,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
-from homeroom.state.history import NO_PLACES, Places, Segment, sorted_segment
+from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
 from homeroom.state.places import (
@@ -42,6 +43,7 @@ from homeroom.state.places import (
     without_places,
 )
 from homeroom.state.running import Run
+from homeroom.state.sealing import sorted_segment
 
 __all__ = ["Change", "History", "Veil", "Veiled"]
 
@@ -131,6 +133,7 @@ class History:
     voids : hashes of the ids of voided events, sorted; most have come, some may still come
     identities : which accounts are one learner
     joined : the events of merged accounts under the key of their group
+    reserved : stored segments that somebody is about to exchange, and that are not merged meanwhile
     """
 
     def __init__(self, run: Run) -> None:
@@ -140,6 +143,7 @@ class History:
         self.identities = Identities()
         self.joined: list[Segment] = []
         self.veils: list[Veil] = []
+        self.reserved: list[Segment] = []
 
     def restore(
         self, stored: Sequence[Segment], veils: Sequence[Veil], joined: Sequence[Segment]
@@ -147,6 +151,20 @@ class History:
         """Take segments that were written down, with the veil of each, and the joined ones."""
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
         self._forget_shown()
+
+    def frozen(self) -> "History":
+        """Return history as it is now, whatever comes or changes here later."""
+        still = copy.copy(self)
+        self._forget_shown()
+        still._forget_shown()  # noqa: SLF001 - of its own class
+        still.stored, still.veils, still.joined = (
+            list(self.stored),
+            list(self.veils),
+            list(self.joined),
+        )
+        if self.identities:
+            still.identities = copy.deepcopy(self.identities)
+        return still
 
     @property
     def facts(self) -> tuple[int, int, int]:
@@ -217,13 +235,10 @@ class History:
 
     def add(self, segment: Segment, kept: Segment) -> None:
         """Take a new segment, which is held as ``kept`` (perhaps on disk), behind the veil that it must have."""
-        voided = places_of_ids(segment, self.voids)
-        subjects = find_sorted(segment.key_hi, segment.key_lo, *self.identities.moved[:2])
-        moved = places_of_subjects(segment, subjects[subjects >= 0])
+        veil = self._veil_of(segment)
         self.stored.append(kept)
-        veil = replace(Veil.nothing(segment), moved=moved)
-        self.veils.append(_voided_too(segment, veil, voided))
-        visible = without_places(moved, voided)
+        self.veils.append(veil)
+        visible = without_places(veil.moved, veil.voided)
         if len(visible):
             self._join(self._renamed(picked_events(segment, visible)))
         self._forget_shown()
@@ -338,6 +353,65 @@ class History:
         self.joined = ordered[len(ordered) - few + 1 :]
         self._join(_seen(ordered[: len(ordered) - few + 1]))
         self._forget_shown()
+
+    def held_in_memory(self) -> list[Segment]:
+        """Return the stored segments that lie in no file and are not reserved."""
+        reserved = {id(one) for one in self.reserved}
+        return [one for one in self.stored if type(one) is Segment and id(one) not in reserved]
+
+    def merge_small(self) -> None:
+        """Merge the newest segments while the last is no smaller than half of the one before it.
+
+        So there are few of them, and an event is sorted anew some times only, whoever seals how often. Segments in
+        files are left alone, and none grows beyond ``limits.SEGMENT_EVENTS_MAX``.
+        """
+        held = self.held_in_memory()
+        last: list[Segment] = []
+        while held and (not last or 2 * sum(map(len, last)) >= len(held[-1])):
+            if sum(map(len, last)) + len(held[-1]) > limits.SEGMENT_EVENTS_MAX:
+                break
+            last.append(held.pop())
+        if len(last) > 1:
+            self.exchange(last, self.merged(last))
+
+    def merged(self, segments: Sequence[Segment]) -> Segment:
+        """Return a segment with the events of all of these."""
+        if len(segments) == 1:
+            return segments[0]
+        merged = sorted_segment(joined_batches(list(map(segment_events, segments))), self._run)
+        assert merged is not None, "segments hold events"
+        return merged
+
+    def reserve(self) -> list[Segment]:
+        """Return the segments that lie in no file, which are to be written to one, and leave them as they are."""
+        assert not self.reserved, "one at a time"
+        self.reserved = self.held_in_memory()
+        return self.reserved
+
+    def release(self, kept: Segment | None) -> None:
+        """Hold the file that was written in place of the reserved segments; with None, go on with these."""
+        reserved, self.reserved = self.reserved, []
+        if kept is not None:
+            self.exchange(reserved, kept)
+
+    def exchange(self, old: Sequence[Segment], new: Segment) -> None:
+        """Hold one segment in place of stored ones that have the same events together."""
+        gone = {id(one) for one in old}
+        kept = [
+            (segment, veil)
+            for segment, veil in zip(self.stored, self.veils, strict=True)
+            if id(segment) not in gone
+        ]
+        self.stored = [*(segment for segment, _ in kept), new]
+        self.veils = [*(veil for _, veil in kept), self._veil_of(new)]
+        self._forget_shown()
+
+    def _veil_of(self, segment: Segment) -> Veil:
+        """Return the veil that a segment must have, by what is known of voids and identities."""
+        subjects = find_sorted(segment.key_hi, segment.key_lo, *self.identities.moved[:2])
+        moved = places_of_subjects(segment, subjects[subjects >= 0])
+        veil = replace(Veil.nothing(segment), moved=moved)
+        return _voided_too(segment, veil, places_of_ids(segment, self.voids))
 
     def joined_whole(self) -> Segment | None:
         """Return all events of merged accounts as one segment, in which nothing is hidden; None if there are none."""

@@ -7,6 +7,7 @@ safe because the tables are idempotent; counting first would not be.
 `rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,11 +21,12 @@ from homeroom.events.texts import sealed
 from homeroom.state.batches import chosen_events, joined_batches, segment_events
 from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
 from homeroom.state.fold import PARTITION_SHIFT
-from homeroom.state.history import Segment, build_segment
+from homeroom.state.history import Segment
 from homeroom.state.identities import Edge
 from homeroom.state.keys import distinct_keys
 from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
+from homeroom.state.sealing import build_segment
 from homeroom.state.standing import RESULTS, standing_batch
 from homeroom.state.table import RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
@@ -100,6 +102,24 @@ class State:
         self._waiting_events += len(batch)
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
+
+    def flush(self) -> None:
+        """Join what waits into the tables, so that questions of columns see it; history seals it later."""
+        self._fold_waiting()
+
+    def frozen(self) -> "State":
+        """Return the state as it is now, sealed, to be asked while this one goes on. Copies nothing."""
+        self.seal()
+        still = copy.copy(self)
+        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        still.history = self.history.frozen()
+        still._waiting, still._pending, still._voids = [], [], []  # noqa: SLF001 - of its own class
+        return still
+
+    @property
+    def unsealed_events(self) -> int:
+        """Events that history does not have yet."""
+        return self._pending_events + self._waiting_events
 
     def _fold_waiting(self) -> None:
         batches, self._waiting, self._waiting_events = self._waiting, [], 0
@@ -211,6 +231,7 @@ class State:
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
             self.history.add(report.segment, self.keep(report.segment))
+            self.history.merge_small()
         self.counts = EventCounts(
             self.counts.accepted + new,
             self.counts.duplicate + report.duplicates,
@@ -278,8 +299,15 @@ class State:
 
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
-        """Time of the first and of the last event."""
-        return self.history.span_ms if self.history.stored else self.scanned_ms
+        """Time of the first and of the last event, those that history does not have yet included."""
+        spans = [self.history.span_ms if self.history.stored else self.scanned_ms]
+        spans += [
+            (int(batch.time_ms.min()), int(batch.time_ms.max()))
+            for batch in (*self._pending, *self._waiting)
+            if len(batch)
+        ]
+        known = [span for span in spans if span is not None]
+        return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal tables."""

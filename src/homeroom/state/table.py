@@ -10,6 +10,7 @@ track that nobody used takes no room. The way not taken is a list of chunks: gro
 kernel would need a loop over chunks within its loop over rows.
 """
 
+import copy
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -110,6 +111,20 @@ class Partition:
         self._displaced: Int64s | None = None
         self._empty: int | None = None
         self._derived: dict[str, tuple[Hashable, object]] = {}
+        self._is_shared = False
+
+    def frozen(self) -> "Partition":
+        """Return the rows as they are now, for reading only, whatever is folded here later.
+
+        Nothing is copied before a column is written to: then all of them are, once.
+        """
+        self._is_shared = True
+        still = copy.copy(self)
+        for name in ("words", *FAMILIES, "_derived"):
+            setattr(still, name, dict(getattr(self, name)))
+        # The index goes on to grow with the rows, so this one makes its own where it needs one.
+        still.slots = None
+        return still
 
     @property
     def clustered_rows(self) -> int:
@@ -143,6 +158,7 @@ class Partition:
             index.refill(self.slots, sealed(self.key_lo), self.rows)
 
     def _grow(self, room: int) -> None:
+        self._is_shared = False
         self.key_hi = _grown(self.key_hi, self.rows, room, 0)
         self.key_lo = _grown(self.key_lo, self.rows, room, 0)
         self.start_day = _grown(self.start_day, self.rows, room, NO_DAY)
@@ -276,8 +292,8 @@ class Partition:
         self._note_moved(rows)
 
     def _own_columns(self) -> None:
-        """Have columns that may be written to, not those of a mapped file."""
-        if not self.start_day.flags.writeable:
+        """Have columns that may be written to, not those of a mapped file or of a frozen partition."""
+        if self._is_shared or not self.start_day.flags.writeable:
             self._grow(len(self.key_hi))
 
     def cluster(self) -> None:
@@ -302,6 +318,7 @@ class Partition:
         self.run_starts = np.append(starts, self.rows).astype(np.int64)
         self._displaced, self._empty = np.empty(0, np.int64), 0
         self.version += 1
+        self._is_shared = False
         # Rows have moved.
         self.slots = None
         self._index(self.rows)
@@ -423,6 +440,12 @@ class SubjectTable:
 
     def __init__(self) -> None:
         self.partitions = [Partition(0, 0) for _ in range(PARTITIONS)]
+
+    def frozen(self) -> "SubjectTable":
+        """Return the table as it is now, for reading only, whatever is folded here later."""
+        still = SubjectTable()
+        still.partitions = [partition.frozen() for partition in self.partitions]
+        return still
 
     @property
     def rows(self) -> int:

@@ -10,7 +10,7 @@ from homeroom.cohorts.questions import Active
 from homeroom.events.door import Door
 from homeroom.events.model import Decoded, RawEvents, Reason, Reject
 from homeroom.events.vocabulary import VerbTable
-from homeroom.node import Node
+from homeroom.node.node import Node
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 

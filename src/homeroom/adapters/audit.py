@@ -1,0 +1,219 @@
+"""Who looked at persons, and who changed what: a file that only grows, and shows when it was touched.
+
+Each line is a record with the digest of the line before, so that a line that is changed, taken out or put in breaks the
+chain from there on; the last digest, written down elsewhere, also shows that the end was cut off. A record is durable
+before what it tells of is answered: who cannot be audited is told nothing.
+
+Learners stand in it as the pseudonyms by which they were asked for, keys by their names and prefixes. It holds no
+secret, and nothing that names a person.
+
+The way not taken is a table in the log's database: whoever can write there could rewrite both.
+"""
+
+import fcntl
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from homeroom import limits
+from homeroom.errors import AuditError
+
+__all__ = ["Audit", "AuditRecord", "Verified", "verify_audit"]
+
+_START: Final = "0" * 64
+_NEWLINE: Final = b"\n"
+
+
+class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that was done.
+
+    Parameters
+    ----------
+    number : from 1
+    at_ms : when, milliseconds since 1970 UTC
+    tenant, who : whose data, and who did it (name and prefix of a key, or the subject of a token, hashed)
+    what : what was done, such as ``members``, ``learner`` or ``cohort.put``
+    about : to what: the name of a cohort, a pseudonym
+    before : digest of the record before, 64 hexadecimal digits
+    digest : of this record without its digest: SHA-256, 64 hexadecimal digits
+    """
+
+    number: int
+    at_ms: int
+    tenant: str
+    who: str
+    what: str
+    about: dict[str, Any]
+    before: str
+    digest: str = ""
+
+    def sealed(self) -> "AuditRecord":
+        """Return the record with its digest."""
+        return msgspec.structs.replace(self, digest=self.computed_digest())
+
+    def computed_digest(self) -> str:
+        """Return what the digest must be."""
+        content = msgspec.json.encode(msgspec.structs.replace(self, digest=""), order="sorted")
+        return hashlib.sha256(content).hexdigest()
+
+
+_decode: Final = msgspec.json.Decoder(AuditRecord).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A chain that is whole: how many records it has, and the digest of the last."""
+
+    records: int
+    digest: str
+
+
+class Audit:
+    """The audit log of a node.
+
+    Parameters
+    ----------
+    path : the file; made, readable by its owner alone, if there is none
+
+    Raises
+    ------
+    AuditError
+        Another process writes to it, or its end is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._file: int | None = _opened(path)
+        try:
+            last = _last_record(path, self._file)
+        except BaseException:
+            self.close()
+            raise
+        self._number, self._digest = (0, _START) if last is None else (last.number, last.digest)
+
+    def record(
+        self, at_ms: int, tenant: str, who: str, what: str, about: Mapping[str, Any]
+    ) -> AuditRecord:
+        """Write a record and return when it is durable. Raises `AuditError` if it cannot be; then none can be."""
+        with self._lock:
+            record = AuditRecord(
+                number=self._number + 1,
+                at_ms=at_ms,
+                tenant=tenant,
+                who=who,
+                what=what,
+                about=dict(about),
+                before=self._digest,
+            ).sealed()
+            self._write(msgspec.json.encode(record) + _NEWLINE)
+            self._number, self._digest = record.number, record.digest
+            return record
+
+    def _write(self, line: bytes) -> None:
+        if self._file is None:
+            raise AuditError(
+                f"the audit log {self.path} failed before or is closed, and takes nothing more; start again"
+            )
+        try:
+            written = os.write(self._file, line)
+            os.fsync(self._file)
+        except OSError as error:
+            self.close()
+            raise AuditError(
+                f"the audit log {self.path} cannot be written: {error.strerror}; free its disk and start again"
+            ) from error
+        if written < len(line):
+            self.close()
+            raise AuditError(f"the audit log {self.path} took half a record; free its disk")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _opened(path: Path) -> int:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise AuditError(
+            f"the audit log {path} cannot be opened: {error.strerror}; check the directory"
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        raise AuditError(
+            f"another process writes to the audit log {path}; stop it, or give this node a directory of its own"
+        ) from error
+    return file
+
+
+def _last_record(path: Path, file: int) -> AuditRecord | None:
+    """Return the last record; the torn end of one that was never acknowledged is cut off."""
+    size = os.fstat(file).st_size
+    if not size:
+        return None
+    start = max(0, size - limits.AUDIT_RECORD_BYTES_MAX)
+    tail = os.pread(file, size - start, start)
+    whole, _, torn = tail.rpartition(_NEWLINE)
+    if torn:
+        os.ftruncate(file, size - len(torn))
+        os.fsync(file)
+    if not whole:
+        return None
+    line = whole.rpartition(_NEWLINE)[2]
+    return _checked(line, f"the last record of {path}")
+
+
+def _checked(line: bytes, place: str) -> AuditRecord:
+    try:
+        record = _decode(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise AuditError(f"{place} cannot be read: the audit log was changed or damaged") from error
+    if record.computed_digest() != record.digest:
+        raise AuditError(
+            f"{place} is not what was written: the audit log was changed. Keep the file as it is, and find out who did"
+        )
+    return record
+
+
+def verify_audit(path: Path) -> Verified:
+    """Return what the chain of a file amounts to.
+
+    Raises
+    ------
+    AuditError
+        A record was changed, taken out or put in; the message says which.
+    """
+    number, digest = 0, _START
+    for line in _lines(path):
+        record = _checked(line, f"record {number + 1} of {path}")
+        if record.number != number + 1 or record.before != digest:
+            raise AuditError(
+                f"record {number + 1} of {path} does not follow the one before it: a record was taken out or put in"
+            )
+        number, digest = record.number, record.digest
+    return Verified(number, digest)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Give the whole lines; a torn end was never acknowledged, and is cut off at the next start."""
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(limits.AUDIT_RECORD_BYTES_MAX):
+                if not line.endswith(_NEWLINE):
+                    if file.read(1):
+                        raise AuditError(f"{path} has a line that is too long: it was changed")
+                    return
+                yield line
+    except OSError as error:
+        raise AuditError(f"the audit log {path} cannot be read: {error.strerror}") from error

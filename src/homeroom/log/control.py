@@ -1,0 +1,426 @@
+"""What a node is told about itself: tenants, keys, definitions, verb tables; and what all of that adds up to.
+
+These facts decide what events mean and who may see what, so all nodes must know the same of them, in the same order.
+They are a stream of their own, with one writer and a number for each change, the *epoch*. An entry of events names the
+epoch under which it was admitted; so its events are read the same everywhere, whenever.
+
+A fact is small plain data. `Control` is what the facts so far add up to; folding a change gives a new one, and the old
+one stays what it was: whoever answers a question keeps hold of one, and is not disturbed. Folding never raises: a
+change that makes no sense is refused by `Control.check` before it is written, and what is written counts.
+
+Definitions stand here as they were written (plain data of TOML or JSON): what they mean is the affair of the room of
+cohorts, which this one does not know. Nothing is forgotten of them: each name keeps its versions, who wrote them, when.
+
+The way not taken is a table of settings that is overwritten: yesterday's report could not be explained with it, and two
+regions could not tell whose was the later.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final, TypeAlias, TypeVar
+
+import msgspec
+
+from homeroom import limits
+from homeroom.errors import ControlError, EntryError
+
+__all__ = [
+    "Change",
+    "Control",
+    "DefinitionDeleted",
+    "DefinitionKind",
+    "DefinitionPut",
+    "Fact",
+    "Key",
+    "KeyCreated",
+    "KeyRevoked",
+    "Scope",
+    "Tenant",
+    "TenantPut",
+    "VerbsPut",
+    "Version",
+    "read_changes",
+    "write_changes",
+]
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Scope(StrEnum):
+    """What a key may do. A key without ``persons`` learns numbers of learners, never who they are."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+    PERSONS = "persons"
+    XAPI = "xapi"
+
+
+class DefinitionKind(StrEnum):
+    """What a definition defines: the parts of a file of definitions (``docs/reference/cohorts.md``)."""
+
+    COHORT = "cohort"
+    LIST = "list"
+    CALENDAR = "calendar"
+
+
+# --- facts -----------------------------------------------------------------------------------------------------------
+
+
+class TenantPut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tenant"):
+    """A tenant is there, or has other terms from now on.
+
+    Parameters
+    ----------
+    name : of the tenant
+    timezone : IANA name of the zone in which its days are cut
+    regions : of a pinned tenant the regions that accept its events; empty is an open tenant
+    suppress_below : whoever may not see persons is told no count from 1 up to this, excluded
+    """
+
+    name: str
+    timezone: str = "UTC"
+    regions: tuple[str, ...] = ()
+    suppress_below: int = limits.SUPPRESS_BELOW
+
+
+class KeyCreated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="key"):
+    """A key is there. Its secret is not: only who holds it knows it.
+
+    Parameters
+    ----------
+    prefix : the part of the key by which it is found
+    name : what people call it; a record-store client gives it as its user
+    digest : SHA-256 of the whole key, 32 bytes
+    tenant : whose events it sends and sees
+    owner : whose batch ids are told apart; a key that takes the place of another keeps its owner
+    scopes : what it may do
+    courses, organisations : if any are named, it sees only these course runs, and learners of these organisations
+    expires_ms : from this instant on it is none, None for never
+    """
+
+    prefix: str
+    name: str
+    digest: bytes
+    tenant: str
+    owner: str
+    scopes: tuple[Scope, ...]
+    courses: tuple[str, ...] = ()
+    organisations: tuple[str, ...] = ()
+    expires_ms: int | None = None
+
+
+class KeyRevoked(msgspec.Struct, frozen=True, kw_only=True, tag="key-revoked"):
+    """A key is none from ``at_ms`` on. Of several revocations the earliest counts: none can be taken back."""
+
+    prefix: str
+    at_ms: int
+
+
+class DefinitionPut(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="definition"
+):
+    """A definition says this from now on.
+
+    ``follows`` is the version that its author had before the eyes, 0 for none; None for whichever.
+    """
+
+    tenant: str
+    kind: DefinitionKind
+    name: str
+    written: dict[str, Any]
+    follows: int | None = None
+
+
+class DefinitionDeleted(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="definition-deleted"
+):
+    """A definition is none from now on. Its versions stay known."""
+
+    tenant: str
+    kind: DefinitionKind
+    name: str
+    follows: int | None = None
+
+
+class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
+    """A tenant's own verb table is this TOML text from now on (``docs/reference/verbs.md``)."""
+
+    tenant: str
+    toml: str
+
+
+Fact: TypeAlias = TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact, who stated it (the name of a key, or ``command line``), and when: milliseconds since 1970 UTC."""
+
+    fact: Fact
+    author: str
+    at_ms: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[Change]).decode
+
+
+def write_changes(changes: list[Change]) -> bytes:
+    """Return the content of a control entry."""
+    return _encode(changes)
+
+
+def read_changes(content: bytes) -> list[Change]:
+    """Return what `write_changes` wrote. Raises `EntryError`."""
+    try:
+        return _decode(content)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise EntryError(
+            f"the changes of a control entry cannot be read ({type(error).__name__})"
+        ) from error
+
+
+# --- what they add up to ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A tenant as it is now; the fields are those of `TenantPut`, ``verbs`` its own verb table, empty for none."""
+
+    name: str
+    timezone: str
+    regions: tuple[str, ...]
+    suppress_below: int
+    verbs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as it is now; the fields are those of `KeyCreated`, and when it was created and is revoked."""
+
+    prefix: str
+    name: str
+    digest: bytes
+    tenant: str
+    owner: str
+    scopes: frozenset[Scope]
+    courses: tuple[str, ...]
+    organisations: tuple[str, ...]
+    created_ms: int
+    expires_ms: int | None = None
+    revoked_ms: int | None = None
+
+    def is_valid(self, now_ms: int) -> bool:
+        """Say whether it opens anything at an instant."""
+        ends = (self.expires_ms, self.revoked_ms)
+        return all(end is None or now_ms < end for end in ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a definition: numbered from 1 by name; ``written`` is None where it was deleted."""
+
+    number: int
+    written: Mapping[str, Any] | None
+    author: str
+    at_ms: int
+    epoch: int
+
+
+DefinitionName: TypeAlias = tuple[str, DefinitionKind, str]
+"""Tenant, kind and name."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the facts up to an epoch add up to.
+
+    Attributes
+    ----------
+    epoch : number of the last change, 0 before the first
+    tenants : by name
+    keys : by prefix, those that are none any more included
+    versions : of every definition that there ever was, oldest first
+    """
+
+    epoch: int = 0
+    tenants: Mapping[str, Tenant] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
+
+    # --- asked ---
+
+    def definitions(self, tenant: str, kind: DefinitionKind) -> dict[str, Version]:
+        """Return the definitions of a kind that a tenant has now, by name, in the order of these."""
+        return self._current.get((tenant, kind), {})
+
+    @cached_property
+    def _current(self) -> dict[tuple[str, DefinitionKind], dict[str, Version]]:
+        current: dict[tuple[str, DefinitionKind], dict[str, Version]] = {}
+        for (tenant, kind, name), versions in sorted(self.versions.items()):
+            if versions[-1].written is not None:
+                current.setdefault((tenant, kind), {})[name] = versions[-1]
+        return current
+
+    def history(self, tenant: str, kind: DefinitionKind, name: str) -> tuple[Version, ...]:
+        """Return the versions of a definition, oldest first; none if there never was one."""
+        return self.versions.get((tenant, kind, name), ())
+
+    def keys_named(self, name: str) -> list[Key]:
+        """Return the keys of a name, the newest first, those that are none any more included."""
+        named = [key for key in self.keys.values() if key.name == name]
+        return sorted(named, key=lambda key: (-key.created_ms, key.prefix))
+
+    # --- refused ---
+
+    def check(self, fact: Fact) -> None:
+        """Raise `ControlError` for a fact that makes no sense here; what a rule means is not looked at."""
+        match fact:
+            case TenantPut():
+                _check_count("tenants", len({*self.tenants, fact.name}), limits.TENANTS_MAX)
+                _check_name("tenant", fact.name)
+            case KeyCreated():
+                self._check_key(fact)
+            case KeyRevoked():
+                if fact.prefix not in self.keys:
+                    raise ControlError(
+                        f"there is no key {fact.prefix!r}; homeroom keys list shows those there are"
+                    )
+            case DefinitionPut() | DefinitionDeleted():
+                self._check_definition(fact)
+            case VerbsPut():
+                self._check_tenant(fact.tenant)
+                _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+
+    def _check_tenant(self, name: str) -> None:
+        if name not in self.tenants:
+            known = ", ".join(sorted(self.tenants)[:10]) or "none"
+            raise ControlError(f"there is no tenant {name!r}; there are: {known}")
+
+    def _check_key(self, fact: KeyCreated) -> None:
+        self._check_tenant(fact.tenant)
+        _check_name("key", fact.name)
+        _check_count("keys", len(self.keys) + 1, limits.KEYS_MAX)
+        if fact.prefix in self.keys:
+            raise ControlError(f"there is a key {fact.prefix} already; draw another one")
+        if not fact.scopes:
+            raise ControlError(
+                f"key {fact.name!r} has no scopes; give it some of {', '.join(Scope)}"
+            )
+        others = {key.tenant for key in self.keys_named(fact.name)} - {fact.tenant}
+        if others:
+            raise ControlError(
+                f"a key {fact.name!r} is there for the tenant {min(others)!r}; choose another name"
+            )
+        named = len(fact.courses) + len(fact.organisations)
+        _check_count("courses and organisations of a key", named, limits.KEY_PLACES_MAX)
+
+    def _check_definition(self, fact: DefinitionPut | DefinitionDeleted) -> None:
+        self._check_tenant(fact.tenant)
+        _check_name(fact.kind, fact.name)
+        current = self.definitions(fact.tenant, fact.kind)
+        now = current[fact.name].number if fact.name in current else 0
+        if fact.follows is not None and fact.follows != now:
+            is_at = f"at version {now}" if now else "not there"
+            raise ControlError(
+                f"{fact.kind} {fact.name!r} is {is_at}, and the change was made to version {fact.follows}; "
+                f"read it again and decide anew"
+            )
+        if isinstance(fact, DefinitionDeleted):
+            if not now:
+                raise ControlError(f"there is no {fact.kind} {fact.name!r}")
+            return
+        _check_count(f"{fact.kind}s", len({*current, fact.name}), limits.COHORTS_MAX)
+        size_bytes = len(_encode(fact.written))
+        _check_count("bytes of a definition", size_bytes, limits.CONTROL_BYTES_MAX)
+
+    # --- folded ---
+
+    def folded(self, change: Change, epoch: int) -> "Control":
+        """Return what the facts add up to with one more, which has the number ``epoch``. Never raises."""
+        assert epoch > self.epoch, "changes are folded in order"
+        fact = change.fact
+        after = replace(self, epoch=epoch)
+        match fact:
+            case TenantPut():
+                return replace(after, tenants=self._with_tenant(fact))
+            case KeyCreated():
+                return replace(after, keys=self._with_key(fact, change.at_ms))
+            case KeyRevoked():
+                return replace(after, keys=self._with_revoked(fact))
+            case DefinitionPut() | DefinitionDeleted():
+                return replace(after, versions=self._with_version(change, fact, epoch))
+            case VerbsPut():
+                tenant = self.tenants.get(fact.tenant)
+                if tenant is not None:
+                    changed = replace(tenant, verbs=fact.toml)
+                    return replace(after, tenants=_with(self.tenants, fact.tenant, changed))
+        return after
+
+    def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
+        before = self.tenants.get(fact.name)
+        tenant = Tenant(
+            name=fact.name,
+            timezone=fact.timezone,
+            regions=fact.regions,
+            suppress_below=fact.suppress_below,
+            verbs="" if before is None else before.verbs,
+        )
+        return _with(self.tenants, fact.name, tenant)
+
+    def _with_key(self, fact: KeyCreated, at_ms: int) -> Mapping[str, Key]:
+        if fact.prefix in self.keys:
+            return self.keys
+        key = Key(
+            prefix=fact.prefix,
+            name=fact.name,
+            digest=fact.digest,
+            tenant=fact.tenant,
+            owner=fact.owner,
+            scopes=frozenset(fact.scopes),
+            courses=fact.courses,
+            organisations=fact.organisations,
+            created_ms=at_ms,
+            expires_ms=fact.expires_ms,
+        )
+        return _with(self.keys, fact.prefix, key)
+
+    def _with_revoked(self, fact: KeyRevoked) -> Mapping[str, Key]:
+        key = self.keys.get(fact.prefix)
+        if key is None or (key.revoked_ms is not None and key.revoked_ms <= fact.at_ms):
+            return self.keys
+        return _with(self.keys, fact.prefix, replace(key, revoked_ms=fact.at_ms))
+
+    def _with_version(
+        self, change: Change, fact: DefinitionPut | DefinitionDeleted, epoch: int
+    ) -> Mapping[DefinitionName, tuple[Version, ...]]:
+        name = (fact.tenant, fact.kind, fact.name)
+        before = self.versions.get(name, ())
+        version = Version(
+            number=before[-1].number + 1 if before else 1,
+            written=fact.written if isinstance(fact, DefinitionPut) else None,
+            author=change.author,
+            at_ms=change.at_ms,
+            epoch=epoch,
+        )
+        return _with(self.versions, name, (*before, version))
+
+
+def _with(mapping: Mapping[_K, _V], key: _K, value: _V) -> Mapping[_K, _V]:
+    return {**mapping, key: value}
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name or len(name) > limits.NAME_CHARACTERS_MAX or not name.isprintable() or "/" in name:
+        raise ControlError(
+            f"the name of a {what} is {name[: limits.NAME_CHARACTERS_MAX]!r}; it must have from 1 to "
+            f"{limits.NAME_CHARACTERS_MAX} printable characters and no '/'"
+        )
+
+
+def _check_count(what: str, count: int, count_max: int) -> None:
+    if count > count_max:
+        raise ControlError(f"there would be {count:,} {what}, at most {count_max:,} are allowed")

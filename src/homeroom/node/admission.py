@@ -1,0 +1,149 @@
+"""Through the door together: batches of many clients become the contents of one entry a stream.
+
+A door costs a fixed amount a call and little an event. So all batches that are written together go through it in one
+call a tenant and form, as though they were one file of many lines; what it refuses is told by line, and so finds its
+way back to the batch and the place in it.
+
+Changes of the control stream come the same way. They are checked against all that was stated before, those of the same
+group included, and take their numbers here; but events of the group are admitted under the epoch before.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from homeroom.errors import HomeroomError
+from homeroom.events.door import Door
+from homeroom.events.model import Decoded, EventBatch, Reject, UInt64s
+from homeroom.events.sent import SentDecoded, SentPart, answers, columns
+from homeroom.log.control import Change, Control, write_changes
+from homeroom.log.log import Admission, Offer
+from homeroom.log.origins import Stream
+from homeroom.log.payloads import Part, write_parts
+from homeroom.state.batches import joined_batches
+
+__all__ = ["Doors", "Reader", "SentReader"]
+
+_NO_IDS: UInt64s = np.empty(0, np.uint64)
+_json = msgspec.json.Encoder().encode
+
+
+class Reader(Protocol):
+    """Reads offers of one form, and says what became of each."""
+
+    def read(self, offers: Sequence[Offer]) -> Decoded:
+        """Decode offers as one; lines are numbered on from one to the next."""
+        ...
+
+    def answers(self, decoded: Any, rejects: Sequence[Reject]) -> list[bytes]:  # noqa: ANN401 - what `read` returned
+        """Return what each client is told, JSON; ``rejects`` are those of the door, the codec's among them."""
+        ...
+
+
+class SentReader:
+    """Reads batches of events."""
+
+    def read(self, offers: Sequence[Offer]) -> SentDecoded:
+        """Decode batches as one."""
+        return columns([SentPart(offer.owner, offer.content) for offer in offers])
+
+    def answers(self, decoded: SentDecoded, rejects: Sequence[Reject]) -> list[bytes]:
+        """Return how many events of each batch were taken, and which were refused and why."""
+        return answers(decoded, rejects)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken of one tenant."""
+
+    batches: list[EventBatch]
+    voids: list[UInt64s]
+
+
+class Doors:
+    """The doors of all tenants.
+
+    Parameters
+    ----------
+    readers : by type of an offer's content what reads it
+    control : what was stated so far; `follow` tells of more
+    """
+
+    def __init__(self, readers: Mapping[type, Reader], control: Control) -> None:
+        self._readers = readers
+        self._doors: dict[str, Door] = {}
+        self._control = control
+
+    def open(self, tenant: str, door: Door) -> None:
+        """Let events of a tenant in by this door, from now on."""
+        self._doors[tenant] = door
+
+    def follow(self, control: Control) -> None:
+        """Admit under this epoch from now on."""
+        self._control = control
+
+    def admit(self, offers: Sequence[Offer]) -> Admission:
+        """Take offers through the doors of their tenants; see `homeroom.log.log.Admit`."""
+        told: list[bytes] = [b""] * len(offers)
+        changes = self._admit_changes(offers, told)
+        grouped: dict[tuple[str, type], list[int]] = defaultdict(list)
+        for number, offer in enumerate(offers):
+            if not isinstance(offer.content, Change):
+                grouped[offer.tenant, type(offer.content)].append(number)
+        taken: dict[str, _Taken] = {}
+        for (tenant, form), numbers in grouped.items():
+            mine = [offers[number] for number in numbers]
+            reader = self._readers[form]
+            decoded = reader.read(mine)
+            said = reader.answers(decoded, self._take(tenant, decoded, taken))
+            for number, answer in zip(numbers, said, strict=True):
+                told[number] = answer
+        contents = {Stream.ANALYTIC: self._written(taken)}
+        if changes:
+            contents[Stream.CONTROL] = write_changes(changes)
+        streams = [
+            Stream.CONTROL if isinstance(offer.content, Change) else Stream.ANALYTIC
+            for offer in offers
+        ]
+        return Admission(contents, told, streams, self._control.epoch)
+
+    def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
+        control, changes = self._control, []
+        for number, offer in enumerate(offers):
+            if isinstance(offer.content, Change):
+                try:
+                    control.check(offer.content.fact)
+                except HomeroomError as error:
+                    told[number] = _json({"error": str(error)})
+                    continue
+                control = control.folded(offer.content, control.epoch + 1)
+                changes.append(offer.content)
+                told[number] = _json({"epoch": control.epoch})
+        return changes
+
+    def _take(self, tenant: str, decoded: Decoded, taken: dict[str, _Taken]) -> list[Reject]:
+        door = self._doors[tenant]
+        admitted = door.admit(decoded, "")
+        mine = taken.setdefault(tenant, _Taken([], []))
+        if len(admitted.batch):
+            mine.batches.append(admitted.batch)
+        if decoded.voided:
+            mine.voids.append(door.id_hashes(decoded.voided))
+        return admitted.rejects
+
+    def _written(self, taken: Mapping[str, _Taken]) -> bytes:
+        parts = [
+            Part(
+                tenant,
+                joined_batches(one.batches) if one.batches else None,
+                np.concatenate([_NO_IDS, *one.voids]),
+            )
+            for tenant, one in taken.items()
+            if one.batches or one.voids
+        ]
+        dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
+        return write_parts(parts, dictionaries) if parts else b""

@@ -1,0 +1,303 @@
+"""Settings of a node: one list of definitions, from which the file, the variables and the reference page are made.
+
+A setting stands in a TOML file, or in a variable ``HOMEROOM_SECTION_NAME``, which counts more: what a container is
+given is meant for just that one. A name that is not known is refused and not skipped, with the name that it might be; a
+node that starts with half of what somebody wrote is worse than one that does not start.
+
+Secrets are no settings: keys are created by a command and kept as digests, and certificates are files that are named.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from homeroom import limits
+from homeroom.errors import SettingsError
+
+__all__ = [
+    "LimitSettings",
+    "OidcSettings",
+    "ServerSettings",
+    "Settings",
+    "commented_file",
+    "read_settings",
+    "settings_page",
+]
+
+PREFIX: Final = "HOMEROOM_"
+_HOW: Final = "docs/reference/settings.md lists them all"
+_NONE: Final = "none"
+"""How an absent value is written in a variable."""
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the node listens, and how long it waits for whoever is slow."""
+
+    host: Annotated[str, Meta(min_length=1, description="address to listen on")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65_535, description="port to listen on; 0 takes one that is free")
+    ] = 8080
+    certificate: Annotated[
+        str | None,
+        Meta(
+            description="file of the TLS certificate and its chain (PEM); without it HTTP is spoken"
+        ),
+    ] = None
+    certificate_key: Annotated[
+        str | None, Meta(description="file of the certificate's private key (PEM)")
+    ] = None
+    connections_max: Annotated[
+        int, Meta(ge=1, le=65_536, description="connections at once; further ones are told 503")
+    ] = 1_024
+    header_seconds_max: Annotated[
+        float, Meta(gt=0, le=600, description="how long a client may take to send its headers")
+    ] = 10.0
+    body_seconds_max: Annotated[
+        float, Meta(gt=0, le=3_600, description="how long a client may take to send a body")
+    ] = 30.0
+    answer_seconds_max: Annotated[
+        float,
+        Meta(gt=0, le=3_600, description="how long a request may take in all, its answer read"),
+    ] = 120.0
+    idle_seconds_max: Annotated[
+        float, Meta(gt=0, le=3_600, description="how long a connection may stay idle")
+    ] = 75.0
+    stop_seconds_max: Annotated[
+        float,
+        Meta(
+            gt=0, le=3_600, description="how long requests under way may take when the node stops"
+        ),
+    ] = 30.0
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one key may ask for."""
+
+    body_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=1_024,
+            le=limits.ENTRY_UNPACKED_BYTES_MAX,
+            description="bytes of a body after decompression; more is told 413",
+        ),
+    ] = 8 << 20
+    requests_per_second: Annotated[
+        float, Meta(gt=0, description="requests of a key, on average; more is told 429")
+    ] = 2_000.0
+    requests_burst: Annotated[
+        int, Meta(ge=1, description="requests of a key that may come at once")
+    ] = 10_000
+    events_per_second: Annotated[
+        float, Meta(gt=0, description="events of a key, on average; more is told 429")
+    ] = 500_000.0
+    events_burst: Annotated[
+        int,
+        Meta(ge=limits.SENT_EVENTS_MAX, description="events of a key that may come at once"),
+    ] = 2_000_000
+
+
+class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bearer tokens of an OpenID Connect provider. Without an issuer none are taken."""
+
+    issuer: Annotated[str | None, Meta(description="what a token's `iss` must be")] = None
+    audience: Annotated[str | None, Meta(description="what a token's `aud` must hold")] = None
+    algorithm: Annotated[
+        str,
+        Meta(
+            pattern="^(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)$",
+            description="the one algorithm that a token may be signed with",
+        ),
+    ] = "RS256"
+    keys: Annotated[
+        str | None, Meta(description="the provider's JWK Set: a file, or an https:// address")
+    ] = None
+    keys_seconds: Annotated[
+        int, Meta(ge=60, le=86_400, description="how long a fetched JWK Set is used")
+    ] = 3_600
+    scope_claim: Annotated[
+        str,
+        Meta(
+            description="the claim that holds the scopes, as text or list, each as `homeroom:read`"
+        ),
+    ] = "scope"
+    tenant_claim: Annotated[
+        str | None, Meta(description="the claim that names the tenant; without it it is `tenant`")
+    ] = None
+    tenant: Annotated[str, Meta(description="the tenant, where no claim names it")] = "main"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of a node, by section."""
+
+    server: ServerSettings = ServerSettings()
+    limits: LimitSettings = LimitSettings()
+    oidc: OidcSettings = OidcSettings()
+
+    def check(self) -> None:
+        """Raise `SettingsError` where settings do not go together."""
+        if (self.server.certificate is None) != (self.server.certificate_key is None):
+            raise SettingsError(
+                "server.certificate and server.certificate_key go together; give both, or neither"
+            )
+        oidc = self.oidc
+        if oidc.issuer is not None and None in (oidc.audience, oidc.keys):
+            raise SettingsError(
+                "oidc.issuer needs oidc.audience and oidc.keys: a token of anybody else's would be taken"
+            )
+
+
+def read_settings(text: str, source: str, environment: Mapping[str, str]) -> Settings:
+    """Return the settings of a file, with what the environment says in place of it.
+
+    Parameters
+    ----------
+    text : the file's TOML; empty for none
+    source : the file's name, for messages
+    environment : the variables of the process; those that begin with ``HOMEROOM_`` and a section's name count
+
+    Raises
+    ------
+    SettingsError
+        A setting is not known, or its value may not be.
+    """
+    try:
+        written = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f"{source} is no TOML: {error}") from None
+    for section, fields in written.items():
+        _check_known(section, _sections(), f"{source}: section [{section}]")
+        if not isinstance(fields, dict):
+            raise SettingsError(f"{source}: {section} must be a section, [{section}]")
+        for name in fields:
+            _check_known(name, _fields(section), f"{source}: {section}.{name}")
+    for variable, value in sorted(environment.items()):
+        place = _place_of(variable)
+        if place is not None:
+            section, name = place
+            written.setdefault(section, {})[name] = _from_text(section, name, value)
+    try:
+        settings = msgspec.convert(written, Settings)
+    except msgspec.ValidationError as error:
+        said = str(error).replace("`$.", "`")
+        raise SettingsError(f"{source}: {said}; {_HOW}") from None
+    settings.check()
+    return settings
+
+
+def _sections() -> tuple[str, ...]:
+    return Settings.__struct_fields__
+
+
+def _fields(section: str) -> tuple[str, ...]:
+    kind: type[msgspec.Struct] = get_type_hints(Settings)[section]
+    return kind.__struct_fields__
+
+
+def _check_known(name: str, known: tuple[str, ...], place: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise SettingsError(f"{place} is not known; {hint}")
+
+
+def _place_of(variable: str) -> tuple[str, str] | None:
+    """Return section and name of a variable; None for one that is about something else."""
+    if not variable.startswith(PREFIX):
+        return None
+    section, _, name = variable.removeprefix(PREFIX).lower().partition("_")
+    if section not in _sections():
+        return None
+    _check_known(name, _fields(section), variable)
+    return section, name
+
+
+def _from_text(section: str, name: str, value: str) -> Any:  # noqa: ANN401 - of the setting's type
+    """Read a variable as the type of its setting."""
+    kinds = {type(one) for one in _choices(section, name)}
+    if value == _NONE and type(None) in kinds:
+        return None
+    for kind in (int, float):
+        if kind in kinds:
+            try:
+                return kind(value)
+            except ValueError:
+                raise SettingsError(
+                    f"{PREFIX}{section.upper()}_{name.upper()} must be a number"
+                ) from None
+    return value
+
+
+def _choices(section: str, name: str) -> list[Any]:
+    """Return one value of each type that a setting may have."""
+    kind = get_type_hints(get_type_hints(Settings)[section])[name]
+    types = get_args(kind) or (kind,)
+    return [None if one is type(None) else one() for one in types]
+
+
+# --- written down ----------------------------------------------------------------------------------------------------
+
+
+def _described(section: str) -> list[tuple[str, Any, str]]:
+    """Return name, value without a setting, and meaning of each setting of a section."""
+    kind = get_type_hints(Settings, include_extras=True)[section]
+    hints = get_type_hints(kind, include_extras=True)
+    found = []
+    for field in msgspec.structs.fields(kind):
+        assert get_origin(hints[field.name]) is Annotated, "every setting says what it means"
+        (meta,) = (one for one in hints[field.name].__metadata__ if isinstance(one, Meta))
+        found.append((field.name, field.default, f"{meta.description}{_bounds(meta)}"))
+    return found
+
+
+def _bounds(meta: Meta) -> str:
+    low = (
+        f"from {meta.ge:,}"
+        if meta.ge is not None
+        else f"over {meta.gt}"
+        if meta.gt is not None
+        else ""
+    )
+    high = f"to {meta.le:,}" if meta.le is not None else ""
+    return f" ({' '.join(filter(None, (low, high)))})" if low or high else ""
+
+
+def _about(section: str) -> str:
+    return (get_type_hints(Settings)[section].__doc__ or "").strip()
+
+
+def commented_file() -> str:
+    """Return a file of settings in which each stands as a comment, with what it is without one."""
+    lines = [
+        "# Settings of a homeroom node. What is commented out is as it is without this file.",
+        "# A variable HOMEROOM_SECTION_NAME (such as HOMEROOM_SERVER_PORT) counts more than this file.",
+    ]
+    for section in _sections():
+        lines += ["", f"# {_about(section)}", f"[{section}]"]
+        for name, value, meaning in _described(section):
+            lines.append(f"# {meaning}")
+            lines.append(f"# {name} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return '""  # none'
+    return json.dumps(value)
+
+
+def settings_page() -> str:
+    """Return the tables of the reference page."""
+    lines = []
+    for section in _sections():
+        lines += ["", f"## `[{section}]`", "", _about(section), ""]
+        lines += ["| setting | variable | without it | meaning |", "| --- | --- | --- | --- |"]
+        for name, value, meaning in _described(section):
+            shown = "" if value is None else f"`{json.dumps(value)}`"
+            variable = f"{PREFIX}{section.upper()}_{name.upper()}"
+            lines.append(f"| `{name}` | `{variable}` | {shown} | {meaning} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,223 @@
+"""Sealing: events that came in any order become a segment of history, without those that are there already.
+
+Events are dealt out by the top bits of their keys, sorted partition by partition, and compared with the segments before
+them. A large batch walks beside each earlier segment, in order. A small one, as a node seals many a day, must not read
+a hundred million events for the sake of a thousand: an event that is there already has an id that is there already, so
+only those whose ids are found are compared, each with the events of its own learner.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.events.columns import Column, joined_columns
+from homeroom.events.model import EventBatch, Int64s, UInt64s
+from homeroom.events.texts import sealed
+from homeroom.limits import PARTITIONS
+from homeroom.state import sorting
+from homeroom.state.fold import PARTITION_SHIFT
+from homeroom.state.history import Segment, places_by_id
+from homeroom.state.keys import find_sorted
+from homeroom.state.places import are_in, places_of_subjects
+from homeroom.state.running import Run, Task
+
+__all__ = ["SegmentReport", "build_segment", "sorted_segment"]
+
+_FEW = 16
+"""A segment with so many times more events than the new ones is looked into, and not walked through."""
+_IDENTITY = ("time_ms", "identity_hi", "identity_lo")
+"""What tells the events of one learner apart."""
+_Keys: TypeAlias = tuple[Column, Column]
+_Identity: TypeAlias = tuple[Column, Column, Column]
+_Mark: TypeAlias = Callable[[_Keys, _Identity, UInt64s, npt.NDArray[np.bool_]], None]
+"""Sets the flags of sorted events, given by keys, identities and hashes of ids, that are to be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReport:
+    """What became of the events that a segment was made from. ``segment`` is None if none of them was new."""
+
+    segment: Segment | None
+    duplicates: int
+    conflicts: int
+
+
+def build_segment(
+    batches: Sequence[EventBatch], earlier: Sequence[Segment], run: Run
+) -> SegmentReport:
+    """Sort events into a segment without those that are repeated, or that an earlier segment holds.
+
+    ``conflicts`` counts the events whose id another event, here or earlier, has with other content.
+    """
+
+    def mark(keys: _Keys, identity: _Identity, ids: UInt64s, known: npt.NDArray[np.bool_]) -> None:
+        sorting.mark_repeats(*keys, *identity, known)
+        _mark_known((keys, identity, ids), earlier, known)
+
+    columns = joined_columns(batches)
+    count = len(columns["time_ms"])
+    segment = _sorted_segment(columns, mark, run)
+    if segment is None:
+        return SegmentReport(None, count, 0)
+    return SegmentReport(segment, count - len(segment), _conflicts(segment, earlier))
+
+
+def sorted_segment(batch: EventBatch, run: Run) -> Segment | None:
+    """Sort events into a segment, all of them: none is taken for a repeat. None if there are none."""
+    return _sorted_segment(joined_columns([batch]), lambda *_: None, run)
+
+
+def _sorted_segment(columns: dict[str, Column], mark: _Mark, run: Run) -> Segment | None:
+    """Sort events; those that ``mark`` marks are left out.
+
+    Events are dealt out by the top bits of their keys first, so that what is sorted and gathered at once stays in the
+    processor's cache, and partitions can be sorted in several threads.
+    """
+    dealt, starts = _dealt(columns, run)
+    found: list[_Sorted | None] = [None] * PARTITIONS
+
+    def task(number: int) -> Task:
+        def work() -> None:
+            rows = slice(int(starts[number]), int(starts[number + 1]))
+            found[number] = _sorted({name: column[rows] for name, column in dealt.items()}, mark)
+
+        return work
+
+    run([task(number) for number in range(PARTITIONS) if starts[number] < starts[number + 1]])
+    kept = [part for part in found if part is not None and len(part.offsets) > 1]
+    if not kept:
+        return None
+    names = list(kept[0].columns)
+    columns = {name: np.concatenate([part.columns[name] for part in kept]) for name in names}
+    ends = np.cumsum([0, *(part.offsets[-1] for part in kept)])
+    offsets = [part.offsets[:-1] + end for part, end in zip(kept, ends[:-1], strict=True)]
+    sorted_ids, id_places = places_by_id(columns["id_hash"])
+    return Segment(
+        key_hi=np.concatenate([part.key_hi for part in kept]),
+        key_lo=np.concatenate([part.key_lo for part in kept]),
+        offsets=np.append(np.concatenate(offsets), ends[-1]),
+        columns=columns,
+        sorted_ids=sorted_ids,
+        id_places=id_places,
+        min_ms=int(columns["time_ms"].min()),
+        max_ms=int(columns["time_ms"].max()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """The sorted new events of one range of keys."""
+
+    key_hi: UInt64s
+    key_lo: UInt64s
+    offsets: Int64s
+    columns: dict[str, Column]
+
+
+def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int64s]:
+    """Deal events out to partitions; return the columns, and where each partition's events start."""
+    partition = (columns["key_hi"] >> PARTITION_SHIFT).astype(np.uint8)
+    starts = np.zeros(PARTITIONS + 1, np.int64)
+    starts[1:] = np.cumsum(np.bincount(partition, minlength=PARTITIONS))
+    dealt = {name: np.empty_like(column) for name, column in columns.items()}
+
+    def task(name: str) -> Task:
+        def work() -> None:
+            # As plain words of their width, so that one kernel serves all types.
+            width = f"u{columns[name].itemsize}"
+            sorting.deal(
+                partition, starts, sealed(columns[name]).view(width), dealt[name].view(width)
+            )
+
+        return work
+
+    run([task(name) for name in columns])
+    return dealt, starts
+
+
+def _sorted(events: dict[str, Column], mark: _Mark) -> _Sorted:
+    keys = (sealed(events.pop("key_hi")), sealed(events.pop("key_lo")))
+    identity = _identity(events)
+    order = np.empty(len(keys[0]), np.int64)
+    sorting.sort_events(*keys, *identity, sorting.bucket_bits(len(order)), order)
+    keys = (sealed(keys[0][order]), sealed(keys[1][order]))
+    time_ms, id_hi, id_lo = identity
+    identity = (sealed(time_ms[order]), sealed(id_hi[order]), sealed(id_lo[order]))
+    known = np.zeros(len(order), np.bool_)
+    mark(keys, identity, events["id_hash"][order], known)
+    if known.any():
+        new = ~known
+        order, keys = order[new], (sealed(keys[0][new]), sealed(keys[1][new]))
+    starts = np.empty(len(order) + 1, np.int64)
+    subjects = sorting.subject_starts(*keys, starts)
+    starts[subjects] = len(order)
+    first = starts[:subjects]
+    columns = {name: column[order] for name, column in events.items()}
+    return _Sorted(keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns)
+
+
+def _mark_known(
+    new: tuple[_Keys, _Identity, UInt64s], earlier: Iterable[Segment], known: npt.NDArray[np.bool_]
+) -> None:
+    """Mark sorted events that an earlier segment holds."""
+    keys, identity, ids = new
+    low, high = identity[0].min(), identity[0].max()
+    for old in earlier:
+        if old.min_ms > high or low > old.max_ms:
+            continue
+        if len(ids) * _FEW < len(old):
+            suspects = np.flatnonzero((ids == 0) | are_in(old.sorted_ids, ids))
+            if len(suspects):
+                known[suspects] |= _are_there(
+                    _picked(keys, suspects), _picked(identity, suspects), old
+                )
+        else:
+            old_keys = (sealed(old.key_hi), sealed(old.key_lo))
+            sorting.mark_known(
+                keys, identity, old_keys, sealed(old.offsets), _identity(old.columns), known
+            )
+
+
+def _picked(columns: tuple[Column, ...], places: Int64s) -> tuple[Column, ...]:
+    return tuple(sealed(column[places]) for column in columns)
+
+
+def _are_there(
+    keys: tuple[Column, ...], identity: tuple[Column, ...], old: Segment
+) -> npt.NDArray[np.bool_]:
+    """Return which events a segment holds, looking only at the events of their learners."""
+    subjects = find_sorted(old.key_hi, old.key_lo, *keys)
+    there = np.unique(subjects[subjects >= 0])
+    places = places_of_subjects(old, there)
+    owners = np.repeat(there, np.diff(old.offsets)[there])
+    held = _rows(owners, *(old.pick(name, places) for name in _IDENTITY))
+    return np.isin(_rows(subjects, *identity), held)
+
+
+def _rows(*columns: Column) -> Column:
+    """Return columns of 64 bits as one column of values that can be compared as a whole."""
+    rows = np.stack(
+        [column.astype(np.int64, copy=False).view(np.int64) for column in columns], axis=1
+    )
+    return np.ascontiguousarray(rows).view([("", np.int64)] * len(columns)).ravel()
+
+
+def _identity(columns: Mapping[str, Column]) -> _Identity:
+    """Return what tells the events of one learner apart."""
+    time_ms, hi, lo = (sealed(columns[name]) for name in _IDENTITY)
+    return time_ms, hi, lo
+
+
+def _conflicts(segment: Segment, earlier: Iterable[Segment]) -> int:
+    given = sealed(segment.sorted_ids)
+    again = np.zeros(len(given), np.bool_)
+    again[1:] = given[1:] == given[:-1]
+    for old in earlier:
+        if len(given) * _FEW < len(old):
+            again |= are_in(old.sorted_ids, given)
+        else:
+            sorting.mark_shared(given, sealed(old.sorted_ids), again)
+    return int(again.sum())
