@@ -38,6 +38,8 @@ def test_of_two_writers_under_one_name_the_first_must_stop(url):
     with pytest.raises(StoreError, match="another process"):
         first.collect(Vector({HERE: 1}))
     second.write(entries[1:], [])
+    with pytest.raises(StoreError, match="another process"):
+        first.go_on()
     assert checked(first.read(HERE, 1, 9)) == entries, "who may not write may read"
     assert second.record("key", "b") is None
     first.close()
@@ -87,13 +89,15 @@ def test_a_connection_that_ends_is_an_error_and_a_new_store_goes_on(url):
         StoreError, match=r"cannot be written: .*whether the last write is there is not known"
     ):
         store.write(entries[1:2], [])
-    with pytest.raises(StoreError, match="open it anew"):
+    with pytest.raises(StoreError, match="go on over a new connection"):
         store.write(entries[1:2], [])
     assert store.read(HERE, 1, 9) == entries[:1], "reading goes on by itself"
     assert store.failure
+    store.go_on()
+    store.write(entries[1:2], [])
     store.close()
     store = PostgresStore(url, "here", SECOND)
-    store.write(entries[1:], [])
+    store.write(entries[2:], [])
     assert checked(store.read(HERE, 1, 9)) == entries
     store.close()
 
@@ -117,6 +121,8 @@ def test_a_database_that_lost_its_tail_is_seen(url):
     lose_tail(url, 2)
     with pytest.raises(StoreError, match=r"does not hold entry 4 .* any more"):
         store.write(entries[4:], [])
+    with pytest.raises(StoreError, match="has lost entries"):
+        store.go_on()
     store.close()
     store = PostgresStore(url, "here", SECOND)
     with pytest.raises(StoreError, match=rf"lost entries .* 3 to 4 of {HERE}"):
