@@ -11,7 +11,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -67,6 +67,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     idle_seconds_max: Annotated[
         float, Meta(gt=0, le=3_600, description="how long a connection may stay idle")
     ] = 75.0
+    metrics: Annotated[
+        Literal["open", "admin"],
+        Meta(
+            description="who may read `/metrics`: everybody who reaches it, or a key of scope admin"
+        ),
+    ] = "open"
     stop_seconds_max: Annotated[
         float,
         Meta(
@@ -236,7 +242,7 @@ def _choices(section: str, name: str) -> list[Any]:
     """Return one value of each type that a setting may have."""
     kind = get_type_hints(get_type_hints(Settings)[section])[name]
     types = get_args(kind) or (kind,)
-    return [None if one is type(None) else one() for one in types]
+    return [one() if isinstance(one, type) and one is not type(None) else None for one in types]
 
 
 # --- written down ----------------------------------------------------------------------------------------------------
