@@ -108,3 +108,11 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """Return a PostgreSQL server that runs (`tests.databases.Server`); it starts when a test first needs it."""
+    from tests.databases import served
+
+    yield from served()

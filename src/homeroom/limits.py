@@ -130,6 +130,18 @@ SENT_EVENTS_MAX: Final = 20_000
 REFUSALS_TOLD_MAX: Final = 100
 """Refused events of a batch that are told one by one; of the rest it is said how many they are."""
 
+# --- running node ----------------------------------------------------------------------------------------------
+FROZEN_MS_MAX: Final = 1_000
+"""Questions to history that come within this time share a frozen state: each costs a copy of what is folded into."""
+FOLD_ENTRIES_MAX: Final = 256
+"""Entries that are folded at once: questions wait for it."""
+FOLLOWED_BYTES_MAX: Final = 64 << 20
+"""Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
+PAUSE_MS: Final = 200
+"""After so long without a new entry, what was folded is sealed and rows are put in their places."""
+SEAL_EVENTS: Final = 1 << 16
+"""Events that have been folded and are sealed into history even while more are coming."""
+
 # --- interface -----------------------------------------------------------------------------------------------
 BUCKETS_MAX: Final = 20_000
 """Keys and tokens whose rate is watched at once."""

@@ -38,7 +38,7 @@ LIFE = Life("here", "a" * 32, Vector(), sign=lambda digest: digest + digest)
 def admit(offers):
     content = json.dumps([offer.content for offer in offers]).encode()
     answers = [json.dumps({"accepted": offer.events}).encode() for offer in offers]
-    return Admission({Stream.ANALYTIC: content}, answers)
+    return Admission({Stream.ANALYTIC: content}, answers, [Stream.ANALYTIC] * len(offers))
 
 
 def offer(ticket, batch_id, content="x", known=None, **fields):
@@ -204,7 +204,7 @@ def test_after_a_failed_write_nothing_is_acknowledged_any_more():
 def test_a_batch_that_no_entry_can_hold_is_refused_and_its_neighbours_are_written(rng):
     def large(offers):
         noise = b"".join(rng.bytes(o.size_bytes) for o in offers)
-        return Admission({Stream.ANALYTIC: noise}, [b"{}"] * len(offers))
+        return Admission({Stream.ANALYTIC: noise}, [b"{}"] * len(offers), [None] * len(offers))
 
     log = Driven(admit=large)
     log.step(offer(0, "first", size_bytes=1))

@@ -51,7 +51,7 @@ from homeroom.state.state import State
 from homeroom.state.table import FAMILIES, Partition
 from homeroom.state.zones import load_zone
 
-__all__ = ["DataDirectory", "Manifest", "key_check"]
+__all__ = ["FORMAT_NODE", "DataDirectory", "Manifest", "key_check"]
 
 BEFORE_FILE = f"{MANIFEST_FILE}.before"
 """What a node's manifest has replaced."""

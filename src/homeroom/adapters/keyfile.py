@@ -43,8 +43,8 @@ def default_key_path(environment: Mapping[str, str]) -> Path:
     return folder / "homeroom" / "pseudonym.key"
 
 
-def open_key(path: Path) -> bytes:
-    """Return the 32 bytes of the key, made and written first if there is no such file.
+def open_key(path: Path, comment: str = COMMENT) -> bytes:
+    """Return the 32 bytes of the key, made and written first, below a comment, if there is no such file.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def open_key(path: Path) -> bytes:
         try:
             return _read(path)
         except FileNotFoundError:
-            _make(path)
+            _make(path, comment)
         return _read(path)
     except FileNotFoundError:
         raise KeyFileError(
@@ -108,11 +108,11 @@ def _parse(content: bytes, path: Path) -> bytes:
     )
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, comment: str) -> None:
     """Write a new key; leave the file alone if another process was quicker."""
     _make_folders(path.parent)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
-    content = f"{COMMENT}{secrets.token_hex(KEY_BYTES)}\n".encode()
+    content = f"{comment}{secrets.token_hex(KEY_BYTES)}\n".encode()
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -82,8 +82,8 @@ class SqliteLogFolder:
         for store, last in self._spans():
             if last is not None and not store.held().covers(last):
                 raise StoreError(
-                    f"the log's file {store.path} lacks entries at its end, which were durable when the next file began. "
-                    f"{REMEDY}"
+                    f"the log's file {store.path} lacks entries at its end, which were durable when the next file "
+                    f"began. {REMEDY}"
                 )
 
     def _numbers(self) -> list[int]:
@@ -127,8 +127,8 @@ class SqliteLogFolder:
         number = int(self._files[-1].path.stem) + 1
         if number > limits.STORE_FILES_MAX:
             raise StoreError(
-                f"the log's folder {self.path} has {limits.STORE_FILES_MAX:,} files, no more are allowed: its disk fails "
-                f"again and again. Restore the log on another disk"
+                f"the log's folder {self.path} has {limits.STORE_FILES_MAX:,} files, no more are allowed: its disk "
+                f"fails again and again. Restore the log on another disk"
             )
         make_file(self._file(number), self._files[-1].heads())
         self._files.append(self._opened(self._file(number)))

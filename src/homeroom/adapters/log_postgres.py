@@ -40,12 +40,8 @@ _TAKE: Final = (
     "INSERT INTO writers (node, incarnation) VALUES (%s, %s) "
     "ON CONFLICT (node) DO UPDATE SET incarnation = excluded.incarnation"
 )
-_OF_ORIGIN: Final = "node = %s AND incarnation = %s AND stream = %s"
-_INSERT_ENTRY: Final = (
-    "INSERT INTO entries (node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-)
-_INSERT_HEAD: Final = "INSERT INTO heads (node, incarnation, stream, number, digest, hybrid) VALUES (%s, %s, %s, %s, %s, %s)"
+_INSERT_ENTRY: Final = rows.insert("entries", rows.ENTRY_COLUMNS, "%s")
+_INSERT_HEAD: Final = rows.insert("heads", rows.HEAD_COLUMNS, "%s")
 _UPDATE_HEAD: Final = (
     "UPDATE heads SET number = %s, digest = %s, hybrid = %s "
     "WHERE node = %s AND incarnation = %s AND stream = %s AND number = %s AND digest = %s"
@@ -54,19 +50,21 @@ _INSERT_BATCHES: Final = (
     "INSERT INTO batches (owner, batch_id, digest, answer, token, checksum) SELECT * FROM unnest("
     "%b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::bigint[])"
 )
-_SELECT_HEADS: Final = "SELECT node, incarnation, stream, number, digest, hybrid FROM heads"
-_SELECT_BEGAN: Final = (
-    "SELECT number FROM began WHERE node = %s AND incarnation = %s AND stream = %s"
-)
-_SELECT_ENTRIES: Final = (
-    "SELECT node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature FROM entries "
-    "WHERE node = %s AND incarnation = %s AND stream = %s AND number BETWEEN %s AND %s ORDER BY number"
-)
-_SELECT_BATCH: Final = "SELECT owner, batch_id, digest, answer, token, checksum FROM batches WHERE owner = %s AND batch_id = %s"
-_DELETE_ENTRIES: Final = "DELETE FROM entries WHERE node = %s AND incarnation = %s AND stream = %s AND number BETWEEN %s AND %s"
+_SELECT_HEADS: Final = rows.select(rows.HEAD_COLUMNS, "heads")
+_SELECT_HEAD: Final = rows.select(rows.HEAD_COLUMNS, "heads", "WHERE ORIGIN", "%s")
+_SELECT_BEGAN: Final = rows.select("number", "began", "WHERE ORIGIN", "%s")
 _SET_BEGAN: Final = (
-    "INSERT INTO began (node, incarnation, stream, number) VALUES (%s, %s, %s, %s) "
-    "ON CONFLICT (node, incarnation, stream) DO UPDATE SET number = excluded.number"
+    rows.insert("began", f"{rows.ORIGIN}, number", "%s")
+    + f" ON CONFLICT ({rows.ORIGIN}) DO UPDATE SET number = excluded.number"
+)
+_SELECT_ENTRIES: Final = rows.select(
+    rows.ENTRY_COLUMNS, "entries", "WHERE ORIGIN AND number BETWEEN %s AND %s ORDER BY number", "%s"
+)
+_DELETE_ENTRIES: Final = rows.select(
+    "", "entries", "WHERE ORIGIN AND number BETWEEN %s AND %s", "%s"
+).replace("SELECT", "DELETE", 1)
+_SELECT_BATCH: Final = rows.select(
+    rows.BATCH_COLUMNS, "batches", "WHERE owner = %s AND batch_id = %s"
 )
 
 
@@ -191,9 +189,9 @@ class PostgresStore:
         )
         if cursor.rowcount != 1:
             raise StoreError(
-                f"{self._place} does not hold entry {before.number} of {origin} any more, which it said was durable: its "
-                f"server failed over to one that lagged, or it was restored to an earlier time. Nothing was written; "
-                f"start again"
+                f"{self._place} does not hold entry {before.number} of {origin} any more, which it said was durable: "
+                f"its server failed over to one that lagged, or it was restored to an earlier time. Nothing was "
+                f"written; start again"
             )
 
     @contextmanager
@@ -209,15 +207,18 @@ class PostgresStore:
                 self._writer.transaction(),
                 self._writer.cursor() as cursor,
             ):
-                if cursor.execute(_FENCE, self._writer_id).fetchone() is None:
-                    raise StoreError(
-                        f"another process has begun to write to {self._place} as node {self._writer_id[0]}; this one "
-                        f"must stop. Give each node a name of its own"
-                    )
+                self._check_fence(cursor)
                 yield cursor
         except BaseException as error:
             self._failure = str(error)
             raise
+
+    def _check_fence(self, cursor: psycopg.Cursor[Any]) -> None:
+        if cursor.execute(_FENCE, self._writer_id).fetchone() is None:
+            raise StoreError(
+                f"another process has begun to write to {self._place} as node {self._writer_id[0]}; this one must "
+                f"stop. Give each node a name of its own"
+            )
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -265,7 +266,7 @@ class PostgresStore:
         """Return at most ``count`` entries in order, from number ``first`` on; payloads are not checked here."""
         place = tuple(str(part) for part in origin)
         with self._reading() as reader:
-            head = reader.execute(f"{_SELECT_HEADS} WHERE {_OF_ORIGIN}", place).fetchone()
+            head = reader.execute(_SELECT_HEAD, place).fetchone()
             began = reader.execute(_SELECT_BEGAN, place).fetchone()
             last = min(head[3] if head else 0, first + count - 1)
             wanted = range(max(first, (began[0] if began else 0) + 1), last + 1)
@@ -286,20 +287,33 @@ class PostgresStore:
     def _reading(self) -> Iterator[psycopg.Connection[Any]]:
         """Lend a connection of which no other thread knows, in a transaction that sees one state."""
         with self._told("read"):
-            with self._lock:
-                reader = self._idle.pop() if self._idle else None
-            if reader is None:
-                reader = self._connected()
-                reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                reader.read_only = True
+            reader = self._lent()
             try:
-                with reader.transaction():
-                    yield reader
+                yield reader
+                reader.execute("COMMIT")
             except BaseException:
                 reader.close()
                 raise
             with self._lock:
                 self._idle.append(reader)
+
+    def _lent(self) -> psycopg.Connection[Any]:
+        begin: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        while True:
+            with self._lock:
+                reader = self._idle.pop() if self._idle else None
+            if reader is None:
+                break
+            try:
+                reader.execute(begin)
+            except psycopg.Error:
+                # The server went away since; it may be back.
+                reader.close()
+            else:
+                return reader
+        reader = self._connected()
+        reader.execute(begin)
+        return reader
 
     def close(self) -> None:
         """Let go of the database."""

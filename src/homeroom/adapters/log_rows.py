@@ -17,6 +17,7 @@ __all__ = [
     "BATCH_COLUMNS",
     "ENTRY_COLUMNS",
     "HEAD_COLUMNS",
+    "ORIGIN",
     "REMEDY",
     "check_run",
     "check_sequel",
@@ -25,8 +26,10 @@ __all__ = [
     "entry_row",
     "head_of",
     "head_row",
+    "insert",
     "record_of",
     "record_rows",
+    "select",
 ]
 
 ENTRY_COLUMNS: Final = (
@@ -38,8 +41,23 @@ REMEDY: Final = (
     "Restore it from a backup, or move it away and let the node fetch from others what they have"
 )
 """What to do about a store that is damaged."""
+ORIGIN: Final = "node, incarnation, stream"
+"""Columns that say whose an entry is."""
 _ENTRY_KINDS: Final = (str, str, str, int, int, int, bytes, bytes, bytes, bytes)
 _HEAD_KINDS: Final = (str, str, str, int, bytes, int)
+
+
+def insert(table: str, columns: str, mark: str) -> str:
+    """Return the statement that inserts a row; ``mark`` is how the driver writes a parameter."""
+    return (
+        f"INSERT INTO {table} ({columns}) VALUES ({', '.join([mark] * (columns.count(',') + 1))})"  # noqa: S608 - names of ours
+    )
+
+
+def select(columns: str, table: str, rest: str = "", mark: str = "?") -> str:
+    """Return a statement that reads rows. In ``rest`` ``ORIGIN`` stands for the comparison with a place of an entry."""
+    where = " AND ".join(f"{name} = {mark}" for name in ORIGIN.split(", "))
+    return f"SELECT {columns} FROM {table} {rest.replace('ORIGIN', where)}".strip()  # noqa: S608 - names of ours
 
 
 def entry_row(entry: Entry) -> tuple[Any, ...]:

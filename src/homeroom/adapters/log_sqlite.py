@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from homeroom import limits
 from homeroom.adapters import log_rows as rows
@@ -41,18 +41,27 @@ _SETTINGS: Final = (
     "PRAGMA secure_delete = ON",
     "PRAGMA wal_autocheckpoint = 0",
 )
-_INSERT_ENTRIES: Final = (
-    f"INSERT INTO entries ({rows.ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of columns
+_INSERT_ENTRIES: Final = rows.insert("entries", rows.ENTRY_COLUMNS, "?")
+_INSERT_BATCHES: Final = rows.insert("batches", rows.BATCH_COLUMNS, "?")
+_ADOPT_BATCHES: Final = _INSERT_BATCHES.replace("INSERT", "INSERT OR IGNORE", 1)
+_SET_HEADS: Final = rows.insert("heads", rows.HEAD_COLUMNS, "?").replace("INSERT", "REPLACE", 1)
+_SET_BEGAN: Final = rows.insert("began", f"{rows.ORIGIN}, number", "?").replace(
+    "INSERT", "REPLACE", 1
 )
-_INSERT_HEADS: Final = (
-    f"INSERT OR REPLACE INTO heads ({rows.HEAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+_SELECT_ENTRIES: Final = rows.select(
+    rows.ENTRY_COLUMNS, "entries", "WHERE ORIGIN AND number BETWEEN ? AND ? ORDER BY number"
 )
-_INSERT_BATCHES: Final = f"INSERT INTO batches ({rows.BATCH_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_BEGAN: Final = "INSERT OR REPLACE INTO began VALUES (?, ?, ?, ?)"
-_OF_ORIGIN: Final = "node = ? AND incarnation = ? AND stream = ?"
-_SELECT_ENTRIES: Final = f"SELECT {rows.ENTRY_COLUMNS} FROM entries WHERE {_OF_ORIGIN} AND number BETWEEN ? AND ? ORDER BY number"  # noqa: S608
-_SELECT_BATCH: Final = f"SELECT {rows.BATCH_COLUMNS} FROM batches WHERE owner = ? AND batch_id = ?"  # noqa: S608
-_DELETE_ENTRIES: Final = f"DELETE FROM entries WHERE {_OF_ORIGIN} AND number BETWEEN ? AND ?"  # noqa: S608
+_DELETE_ENTRIES: Final = rows.select(
+    "", "entries", "WHERE ORIGIN AND number BETWEEN ? AND ?"
+).replace("SELECT", "DELETE", 1)
+_SELECT_BATCH: Final = rows.select(
+    rows.BATCH_COLUMNS, "batches", "WHERE owner = ? AND batch_id = ?"
+)
+_SELECT_BATCHES: Final = rows.select(
+    rows.BATCH_COLUMNS,
+    "batches",
+    "WHERE (owner, batch_id) > (?, ?) ORDER BY owner, batch_id LIMIT ?",
+)
 _ENTRY_BYTES: Final = 12 << 10
 """What an entry adds to the journal beside its payload: three pages."""
 _RECORD_BYTES: Final = 256
@@ -89,9 +98,9 @@ def make_file(path: Path, heads: Mapping[Origin, Head]) -> None:
     with _told(path, "made"):
         connection = _connected(fresh)
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_INSERT_HEADS, [rows.head_row(o, head) for o, head in heads.items()])
+        connection.executemany(_SET_HEADS, [rows.head_row(o, head) for o, head in heads.items()])
         connection.executemany(
-            _INSERT_BEGAN, [(*origin, head.number) for origin, head in heads.items()]
+            _SET_BEGAN, [(*origin, head.number) for origin, head in heads.items()]
         )
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -237,9 +246,9 @@ class SqliteStore:
 
     def _load(self) -> None:
         place = str(self.path)
-        found = self._writer.execute(f"SELECT {rows.HEAD_COLUMNS} FROM heads").fetchall()  # noqa: S608
+        found = self._writer.execute(rows.select(rows.HEAD_COLUMNS, "heads"))
         self._heads = dict(rows.head_of(row, place) for row in found)
-        began = self._writer.execute("SELECT node, incarnation, stream, number, x'', 0 FROM began")
+        began = self._writer.execute(rows.select(f"{rows.ORIGIN}, number, x'', 0", "began"))
         self._began = {
             origin: head.number for origin, head in (rows.head_of(row, place) for row in began)
         }
@@ -266,7 +275,7 @@ class SqliteStore:
                 rows.check_sequel(entry, before, str(self.path))
                 heads[entry.origin] = entry.head
             writer.executemany(_INSERT_ENTRIES, map(rows.entry_row, entries))
-            writer.executemany(_INSERT_HEADS, [rows.head_row(o, head) for o, head in heads.items()])
+            writer.executemany(_SET_HEADS, [rows.head_row(o, head) for o, head in heads.items()])
             writer.executemany(_INSERT_BATCHES, rows.record_rows(records))
         with self._lock:
             self._heads.update(heads)
@@ -324,7 +333,7 @@ class SqliteStore:
             with self._writing() as writer:
                 for origin, numbers in gone:
                     writer.execute(_DELETE_ENTRIES, (*origin, numbers[0], numbers[-1]))
-                    writer.execute(_INSERT_BEGAN, (*origin, numbers[-1]))
+                    writer.execute(_SET_BEGAN, (*origin, numbers[-1]))
             self.checkpoint()
         return limits.COLLECT_ENTRIES_MAX - room
 
@@ -332,8 +341,7 @@ class SqliteStore:
         """Keep records of batches that an older file held; those that are here stay as they are."""
         self._check_writable()
         with self._writing() as writer:
-            insert = _INSERT_BATCHES.replace("INSERT", "INSERT OR IGNORE", 1)
-            writer.executemany(insert, rows.record_rows(records))
+            writer.executemany(_ADOPT_BATCHES, rows.record_rows(records))
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -388,11 +396,8 @@ class SqliteStore:
 
     def records(self, after: tuple[str, str], count: int) -> list[BatchRecord]:
         """Return at most ``count`` records in the order of owner and id, after this pair of them."""
-        select = f"SELECT {rows.BATCH_COLUMNS} FROM batches WHERE (owner, batch_id) > (?, ?)"  # noqa: S608
         with self._reading() as reader:
-            found = reader.execute(
-                f"{select} ORDER BY owner, batch_id LIMIT ?", (*after, count)
-            ).fetchall()
+            found = reader.execute(_SELECT_BATCHES, (*after, count)).fetchall()
         return [rows.record_of(row, str(self.path)) for row in found]
 
     @contextmanager

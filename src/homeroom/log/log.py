@@ -191,11 +191,13 @@ class Admission:
     """What the door made of some offers.
 
     ``contents`` are those of the entries by stream (empty bytes: nothing to write), ``answers`` JSON, one an offer;
-    ``epoch`` is the control epoch under which all was settled.
+    ``streams``, one an offer, say in which of the entries it is, None for one of which nothing is written; ``epoch`` is
+    the control epoch under which all was settled.
     """
 
     contents: Mapping[Stream, bytes]
     answers: Sequence[bytes]
+    streams: Sequence[Stream | None]
     epoch: int = 0
 
 
@@ -349,16 +351,18 @@ class Log:
             )
             for stream, payload in sorted(payloads.items())
         )
-        token = entries[0].token if entries else None
+        tokens = {entry.origin.stream: entry.token for entry in entries}
         records = tuple(
             BatchRecord(
                 owner=offer.owner,
                 batch_id=offer.batch_id,
                 digest=offer.digest,
                 answer=answer,
-                token=token,
+                token=None if stream is None else tokens.get(stream),
             )
-            for offer, answer in zip(offers, admission.answers, strict=True)
+            for offer, answer, stream in zip(
+                offers, admission.answers, admission.streams, strict=True
+            )
         )
         # More tickets may come to these offers until the write is done.
         self._write = Write(entries, records)

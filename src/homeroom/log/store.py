@@ -67,7 +67,7 @@ def expect(held: Vector, seen: Vector) -> None:
     ]
     if lost:
         raise StoreError(
-            f"the log's store has lost entries that were durable there: {', '.join(lost)}. It was restored to an earlier "
-            f"time, or its server failed over to one that lagged; state must be folded anew, and the entries fetched "
-            f"from other nodes"
+            f"the log's store has lost entries that were durable there: {', '.join(lost)}. It was restored to an "
+            f"earlier time, or its server failed over to one that lagged; state must be folded anew, and the entries "
+            f"fetched from other nodes"
         )

@@ -105,7 +105,11 @@ class Doors:
         contents = {Stream.ANALYTIC: self._written(taken)}
         if changes:
             contents[Stream.CONTROL] = write_changes(changes)
-        return Admission(contents, told, self._control.epoch)
+        streams = [
+            Stream.CONTROL if isinstance(offer.content, Change) else Stream.ANALYTIC
+            for offer in offers
+        ]
+        return Admission(contents, told, streams, self._control.epoch)
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []

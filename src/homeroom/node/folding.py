@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from homeroom.errors import EntryError
+from homeroom.errors import HomeroomError
+from homeroom.limits import SEAL_EVENTS
 from homeroom.log.control import Control, read_changes
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream, Vector
@@ -46,6 +47,7 @@ class Folding:
     ----------
     tenants : the states that there are
     make : returns the state of a tenant that is new, given what is known of it
+    applied : what is folded already into all of them
 
     Attributes
     ----------
@@ -55,10 +57,13 @@ class Folding:
     """
 
     def __init__(
-        self, tenants: Mapping[str, TenantState], make: Callable[[str, Control], TenantState]
+        self,
+        tenants: Mapping[str, TenantState],
+        make: Callable[[str, Control], TenantState],
+        applied: Vector | None = None,
     ) -> None:
         self.tenants = dict(tenants)
-        self.applied = Vector()
+        self.applied = applied or Vector()
         self.control = Control()
         self.troubles: dict[Origin, str] = {}
         self._make = make
@@ -66,46 +71,72 @@ class Folding:
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries, those of each origin in order; what is folded already is passed over.
 
-        Small entries of several commits are joined before they are folded: a fold costs a fixed amount a call.
+        Entries are folded together, because a fold costs a fixed amount a call; if that raises, one by one, to find
+        the one to stop at.
         """
-        parts: dict[str, list[Part]] = defaultdict(list)
+        try:
+            self._fold_together(entries)
+        except Exception:  # noqa: BLE001 - told as a trouble below
+            for entry in entries:
+                self._fold_alone(entry)
+
+    def _fold_alone(self, entry: Entry) -> None:
+        if entry.origin in self.troubles:
+            return
+        try:
+            self._fold_together([entry])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it stops this origin and is told
+            why = (
+                str(error)
+                if isinstance(error, HomeroomError)
+                else f"{error!r}; this is a fault of homeroom"
+            )
+            self.troubles[entry.origin] = (
+                f"entry {entry.number} of {entry.origin} is not folded: {why}"
+            )
+
+    def _fold_together(self, entries: Sequence[Entry]) -> None:
+        """Fold entries and say so; if it raises, nothing is said, and to fold them again does no harm."""
+        applied, control, parts = self.applied, self.control, _Parts()
         for entry in entries:
-            origin = entry.origin
-            if origin in self.troubles or entry.number <= self.applied[origin]:
+            if entry.origin in self.troubles or entry.number <= applied[entry.origin]:
                 continue
-            try:
-                self._read(entry, parts)
-            except (EntryError, KeyError) as error:
-                why = (
-                    str(error) if isinstance(error, EntryError) else f"no tenant is called {error}"
-                )
-                self.troubles[origin] = f"entry {entry.number} of {origin} is not folded: {why}"
-                continue
-            self.applied = self.applied.advanced(origin, entry.number)
-        for tenant, mine in parts.items():
-            _fold(self.tenants[tenant].state, mine)
+            entry.check_payload()
+            content = unpack(entry.payload).content
+            if entry.origin.stream is Stream.CONTROL:
+                control = self._stated(control, content)
+            elif entry.origin.stream is Stream.ANALYTIC:
+                self._take(entry, content, parts)
+            applied = applied.advanced(entry.origin, entry.number)
+        for name, mine in parts.by_tenant.items():
+            _fold(self.tenants[name].state, mine)
+        self.applied, self.control = applied, control
+        for name, tenant in self.tenants.items():
+            tenant.applied = tenant.applied.joined(applied)
+            tenant.newest = max(tenant.newest, parts.newest[name])
 
-    def _read(self, entry: Entry, parts: dict[str, list[Part]]) -> None:
-        entry.check_payload()
-        content = unpack(entry.payload).content
-        if entry.origin.stream is Stream.CONTROL:
-            self._state_facts(content)
-        elif entry.origin.stream is Stream.ANALYTIC:
-            known = {name: one.state.dictionaries for name, one in self.tenants.items()}
-            for part in read_parts(content, known):
-                tenant = self.tenants[part.tenant]
-                if entry.number > tenant.applied[entry.origin]:
-                    parts[part.tenant].append(part)
-                    tenant.newest = max(tenant.newest, entry.hybrid)
-            for tenant in self.tenants.values():
-                tenant.applied = tenant.applied.joined({entry.origin: entry.number})
+    def _take(self, entry: Entry, content: bytes, parts: "_Parts") -> None:
+        known = {name: one.state.dictionaries for name, one in self.tenants.items()}
+        for part in read_parts(content, known):
+            if entry.number > self.tenants[part.tenant].applied[entry.origin]:
+                parts.by_tenant[part.tenant].append(part)
+                parts.newest[part.tenant] = max(parts.newest[part.tenant], entry.hybrid)
 
-    def _state_facts(self, content: bytes) -> None:
+    def _stated(self, control: Control, content: bytes) -> Control:
         for change in read_changes(content):
-            self.control = self.control.folded(change, self.control.epoch + 1)
-        for name in self.control.tenants:
+            control = control.folded(change, control.epoch + 1)
+        for name in control.tenants:
             if name not in self.tenants:
-                self.tenants[name] = self._make(name, self.control)
+                self.tenants[name] = self._make(name, control)
+        return control
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What is to be folded, and the newest hybrid stamp in it, by tenant."""
+
+    by_tenant: dict[str, list[Part]] = field(default_factory=lambda: defaultdict(list))
+    newest: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
 def _fold(state: State, parts: Sequence[Part]) -> None:
@@ -113,6 +144,8 @@ def _fold(state: State, parts: Sequence[Part]) -> None:
     if batches:
         state.fold(joined_batches(batches))
         state.flush()
+        if state.unsealed_events >= SEAL_EVENTS:
+            state.seal()
     for part in parts:
         if len(part.voids):
             state.void(part.voids)

@@ -372,11 +372,27 @@ class History:
                 break
             last.append(held.pop())
         if len(last) > 1:
-            merged = sorted_segment(
-                joined_batches([segment_events(one) for one in last]), self._run
-            )
-            assert merged is not None, "segments hold events"
-            self.exchange(last, merged)
+            self.exchange(last, self.merged(last))
+
+    def merged(self, segments: Sequence[Segment]) -> Segment:
+        """Return a segment with the events of all of these."""
+        if len(segments) == 1:
+            return segments[0]
+        merged = sorted_segment(joined_batches(list(map(segment_events, segments))), self._run)
+        assert merged is not None, "segments hold events"
+        return merged
+
+    def reserve(self) -> list[Segment]:
+        """Return the segments that lie in no file, which are to be written to one, and leave them as they are."""
+        assert not self.reserved, "one at a time"
+        self.reserved = self.held_in_memory()
+        return self.reserved
+
+    def release(self, kept: Segment | None) -> None:
+        """Hold the file that was written in place of the reserved segments; with None, go on with these."""
+        reserved, self.reserved = self.reserved, []
+        if kept is not None:
+            self.exchange(reserved, kept)
 
     def exchange(self, old: Sequence[Segment], new: Segment) -> None:
         """Hold one segment in place of stored ones that have the same events together."""

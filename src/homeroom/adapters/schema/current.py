@@ -36,7 +36,7 @@ def must_migrate(found: Found | None, place: str, revision: int = REVISION) -> b
         return True
     if found.usable_from > revision:
         raise StoreError(
-            f"{place} was changed by a newer release (schema {found.revision}, usable from {found.usable_from} on); this "
-            f"release has schema {revision}. Use the newer release, or restore a backup from before the change"
+            f"{place} was changed by a newer release (schema {found.revision}, usable from {found.usable_from} on); "
+            f"this release has schema {revision}. Use the newer release, or restore a backup from before the change"
         )
     return False

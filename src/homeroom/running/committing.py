@@ -1,0 +1,235 @@
+"""The thread that writes: it drives the log, and is the only one that touches its store.
+
+Whatever has come while a write was under way is taken together for the next one. Clients hear of it together too, by
+one call into their event loop: with hundreds of clients a call each would cost more than the disk.
+
+When a write fails, nothing is acknowledged any more in this life of the log. The store is then asked to go on (in a new
+file, over a new connection), and a new life begins; until that works, clients are told what is wrong.
+"""
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from homeroom.clock import HybridClock
+from homeroom.errors import StoreError
+from homeroom.log.control import Change
+from homeroom.log.entries import Entry, Sign
+from homeroom.log.log import (
+    Accepted,
+    Admit,
+    Apply,
+    Drain,
+    Drained,
+    Effect,
+    Event,
+    Failed,
+    Life,
+    Log,
+    Offer,
+    Offers,
+    Refused,
+    Reply,
+    Write,
+    Written,
+)
+from homeroom.log.origins import Vector
+from homeroom.log.store import Store
+
+__all__ = ["Committer", "LastingStore", "Writing"]
+
+
+class LastingStore(Store, Protocol):
+    """A store that can go on after a write has failed."""
+
+    def go_on(self) -> None:
+        """Be ready for writes again, holding what was known to be durable. Raises `StoreError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Who writes, where, and what is done with it.
+
+    Parameters
+    ----------
+    node, sign : the node's name, and its signature
+    store : where entries are kept
+    clock, now_ms : hybrid time, and the clock of the machine
+    admit : the doors
+    durable : is told of entries that are durable, in order, in the writing thread
+    """
+
+    node: str
+    sign: Sign
+    store: LastingStore
+    clock: HybridClock
+    now_ms: Callable[[], int]
+    admit: Admit
+    durable: Callable[[Sequence[Entry]], None]
+
+
+class _Stop:
+    """Finish what is there, then end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Something that only the thread that writes may do."""
+
+    do: Callable[[], None]
+
+
+_Offered = tuple[Offer, "asyncio.Future[Accepted | Refused]"]
+_Reply = tuple["asyncio.Future[Accepted | Refused]", Accepted | Refused]
+
+
+class Committer:
+    """Writes what is offered. Made and used from one event loop; the work is done in a thread."""
+
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[_Offered | _Work | _Stop] = SimpleQueue()
+        self._futures: dict[int, asyncio.Future[Accepted | Refused]] = {}
+        self._next_ticket = 0
+        self._is_draining = False
+        self._log = self._new_life()
+        self.trouble: str | None = None
+        self._thread = threading.Thread(target=self._run, name="homeroom-log", daemon=True)
+        self._thread.start()
+
+    @property
+    def life(self) -> Life:
+        """Who writes now."""
+        return self._log.life
+
+    async def offer(self, offer: Offer) -> Accepted | Refused:
+        """Offer a batch; return when it is durable, or why it is not."""
+        future: asyncio.Future[Accepted | Refused] = self._loop.create_future()
+        self._queue.put((offer, future))
+        return await future
+
+    def work(self, do: Callable[[], None]) -> None:
+        """Have something done in the thread that writes, between two writes; it raises nothing."""
+        self._queue.put(_Work(do))
+
+    async def stop(self) -> None:
+        """Take nothing new, write what is there, end the thread."""
+        self._queue.put(_Stop())
+        await asyncio.to_thread(self._thread.join)
+
+    # --- in the thread -----------------------------------------------------------------------------------------------
+
+    def _new_life(self) -> Log:
+        writing = self._writing
+        life = Life(writing.node, secrets.token_hex(16), self._held(), writing.sign)
+        return Log(life, writing.clock, writing.admit)
+
+    def _held(self) -> Vector:
+        """Return what the store holds of this node: what a new life says that it found."""
+        held = self._writing.store.held()
+        return Vector({o: number for o, number in held.items() if o.node == self._writing.node})
+
+    def _run(self) -> None:
+        while not self._is_draining:
+            came = [self._queue.get()]
+            while True:
+                try:
+                    came.append(self._queue.get_nowait())
+                except Empty:
+                    break
+            self._take(came)
+
+    def _take(self, came: Sequence[_Offered | _Work | _Stop]) -> None:
+        offers = []
+        for one in came:
+            match one:
+                case _Stop():
+                    self._is_draining = True
+                case _Work():
+                    one.do()
+                case (offer, future):
+                    self._next_ticket += 1
+                    self._futures[self._next_ticket] = future
+                    offers.append(replace(offer, ticket=self._next_ticket))
+        if offers:
+            self._go_on()
+            self._do(Offers(tuple(map(self._looked_up, offers))))
+        if self._is_draining:
+            self._do(Drain())
+
+    def _looked_up(self, offer: Offer) -> Offer:
+        """Add what the store knows of a batch under this id. Changes of control have no id to come again under."""
+        if isinstance(offer.content, Change):
+            return offer
+        try:
+            known = self._writing.store.record(offer.owner, offer.batch_id)
+        except StoreError as error:
+            self.trouble = str(error)
+            return offer
+        return offer if known is None else replace(offer, known=known)
+
+    def _go_on(self) -> None:
+        """Begin a new life, if this one has failed and the store is ready again."""
+        if self._log.failure is None:
+            return
+        try:
+            self._writing.store.go_on()
+            self._log = self._new_life()
+        except StoreError as error:
+            self.trouble = str(error)
+        else:
+            self.trouble = None
+
+    def _do(self, event: Event) -> None:
+        """Take a step of the log, and all steps that follow from it."""
+        following: Event | None = event
+        while following is not None:
+            following = self._perform(self._step(following))
+
+    def _step(self, event: Event) -> Sequence[Effect]:
+        """Take a step of the log. A fault of ours ends its life as a fault of the disk would: nobody waits for ever."""
+        now_ms = self._writing.now_ms()
+        try:
+            return self._log.step(event, now_ms)
+        except Exception as error:  # noqa: BLE001 - told to those who wait, and as a trouble
+            self.trouble = f"a batch could not be taken: {error!r}; this is a fault of homeroom"
+            return self._log.step(Failed(self.trouble), now_ms)
+
+    def _perform(self, effects: Sequence[Effect]) -> Event | None:
+        replies: list[_Reply] = []
+        write: Write | None = None
+        for effect in effects:
+            match effect:
+                case Reply():
+                    replies.append((self._futures.pop(effect.ticket), effect.outcome))
+                case Apply():
+                    self._writing.durable(effect.entries)
+                case Write():
+                    write = effect
+                case Drained():
+                    pass
+        if replies:
+            self._tell(replies)
+        return None if write is None else self._written(write)
+
+    def _written(self, write: Write) -> Event:
+        try:
+            self._writing.store.write(write.entries, write.records)
+        except StoreError as error:
+            self.trouble = str(error)
+            return Failed(str(error))
+        return Written()
+
+    def _tell(self, replies: list[_Reply]) -> None:
+        def tell() -> None:
+            for future, outcome in replies:
+                if not future.done():  # its client has gone away
+                    future.set_result(outcome)
+
+        self._loop.call_soon_threadsafe(tell)

@@ -1,0 +1,131 @@
+"""The thread that follows: it folds what is durable, keeps states in shape, and writes snapshots.
+
+It is told of entries as soon as they are durable, and folds whatever has come since the last time together. If more
+comes than memory should hold, it forgets the payloads and reads them from the log again: the log is the queue.
+
+While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places. Snapshots are
+written in a thread of their own, one at a time.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from homeroom import limits
+from homeroom.errors import HomeroomError, StoreError
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Origin, Vector
+from homeroom.log.store import Store
+from homeroom.running.live import Live
+
+__all__ = ["Follower", "unread"]
+
+
+def unread(store: Store, applied: Vector, count: int) -> list[Entry]:
+    """Return some entries that a store holds beyond what is applied, in order by origin; none if there are none."""
+    found: list[Entry] = []
+    for origin, number in store.held().items():
+        if number > applied[origin] and len(found) < count:
+            found += store.read(origin, applied[origin] + 1, count - len(found))
+    return found
+
+
+class Follower:
+    """Folds what is durable.
+
+    Parameters
+    ----------
+    live : the states
+    store : from which entries are read that memory did not hold
+    folded : is called after every fold, in this thread
+    """
+
+    def __init__(self, live: Live, store: Store, folded: Callable[[], None]) -> None:
+        self.trouble: str | None = None
+        self._live, self._store, self._folded = live, store, folded
+        self._waiting: deque[Entry] = deque()
+        self._waiting_bytes = 0
+        self._is_behind = False
+        self._is_stopping = False
+        # Guards what waits.
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="homeroom-fold", daemon=True)
+
+    def start(self) -> None:
+        """Begin to fold."""
+        self._thread.start()
+
+    def durable(self, entries: Sequence[Entry]) -> None:
+        """Take entries that are durable, in order by origin."""
+        size_bytes = sum(len(entry.payload) for entry in entries)
+        with self._changed:
+            if self._waiting_bytes + size_bytes > limits.FOLLOWED_BYTES_MAX:
+                self._is_behind = True
+                self._waiting.clear()
+                self._waiting_bytes = 0
+            if not self._is_behind:
+                self._waiting += entries
+                self._waiting_bytes += size_bytes
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Fold all that is durable, and end."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    # --- in the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        is_idle = False
+        while True:
+            entries = self._next(is_idle)
+            if entries is None:
+                return
+            if entries:
+                self._fold(entries)
+                is_idle = False
+            elif not is_idle:
+                self._live.settle()
+                self._folded()
+                is_idle = True
+
+    def _next(self, is_idle: bool) -> list[Entry] | None:  # noqa: FBT001 - private
+        """Return what is to be folded next; nothing once there is a pause, None at the end."""
+        with self._changed:
+            if not self._waiting and not self._is_behind and not self._is_stopping:
+                self._changed.wait(None if is_idle else limits.PAUSE_MS / 1_000)
+            if self._is_behind:
+                return self._from_log()
+            if not self._waiting and self._is_stopping:
+                return None
+            count = min(len(self._waiting), limits.FOLD_ENTRIES_MAX)
+            entries = [self._waiting.popleft() for _ in range(count)]
+            self._waiting_bytes -= sum(len(entry.payload) for entry in entries)
+            return entries
+
+    def _from_log(self) -> list[Entry]:
+        """Read what memory did not hold; with the last of it, memory is enough again. The lock is held."""
+        try:
+            entries = unread(self._store, self._skipping_stopped(), limits.FOLD_ENTRIES_MAX)
+        except StoreError as error:
+            self.trouble = str(error)
+            return []
+        self.trouble = None
+        if len(entries) < limits.FOLD_ENTRIES_MAX:
+            self._is_behind = False
+        return entries
+
+    def _skipping_stopped(self) -> Vector:
+        """Return what is applied, with all that the store holds of origins that are not folded any further."""
+        held = self._store.held()
+        stopped: dict[Origin, int] = {origin: held[origin] for origin in self._live.troubles}
+        return self._live.applied.joined(stopped)
+
+    def _fold(self, entries: Sequence[Entry]) -> None:
+        try:
+            self._live.fold(entries)
+        except HomeroomError as error:
+            self.trouble = f"entries could not be folded: {error}"
+        self._folded()

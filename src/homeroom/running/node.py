@@ -1,0 +1,366 @@
+"""A node that runs on a data directory.
+
+A start opens the newest whole snapshot of every tenant, folds the entries of the log after it, and begins a new life of
+the log; then it takes batches. A stop takes nothing new, writes what is there, folds it and leaves a snapshot. Whatever
+ends a node otherwise loses nothing that was acknowledged: the next start folds more entries, that is all.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from homeroom import limits
+from homeroom.adapters.log_folder import SqliteLogFolder
+from homeroom.adapters.signing import open_node_key
+from homeroom.adapters.threads import ThreadRun
+from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.cohorts.answers import Answer, Source
+from homeroom.cohorts.live import LiveAnswer, Status
+from homeroom.cohorts.questions import Question
+from homeroom.errors import ControlError, HomeroomError, NotYetError, StoreError
+from homeroom.events.door import Door
+from homeroom.events.sent import SentBatch, count_events
+from homeroom.events.vocabulary import VerbTable
+from homeroom.log.control import Change, Control, Fact, TenantPut, read_changes
+from homeroom.log.entries import Entry, Sign
+from homeroom.log.log import Accepted, Offer, Refused
+from homeroom.log.origins import Stream, Token, Vector
+from homeroom.log.payloads import unpack
+from homeroom.node.admission import Doors, SentReader
+from homeroom.node.folding import Folding, TenantState
+from homeroom.node.node import Node
+from homeroom.running.committing import Committer, LastingStore, Writing
+from homeroom.running.following import Follower, unread
+from homeroom.running.live import Live, Seen
+from homeroom.running.snapshots import MAIN, Snapshots
+from homeroom.state.state import State
+
+__all__ = ["NodeOptions", "RunningNode"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOptions:
+    """How a node runs.
+
+    Parameters
+    ----------
+    now_ms : the clock of the machine, milliseconds since 1970 UTC
+    name : of the node; no two nodes of a world share one
+    timezone : in which the days of the first tenant are cut, if the directory does not say
+    wait_ms : how long a read waits for an entry that it wants to be after
+    snapshot_ms : after so long a snapshot is written, if anything has come
+    """
+
+    now_ms: Callable[[], int]
+    name: str = "node"
+    timezone: str = "UTC"
+    wait_ms: int = 5_000
+    snapshot_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a start finds in a directory."""
+
+    stack: ExitStack
+    store: LastingStore
+    snapshots: Snapshots
+    folding: Folding
+    sign: Sign
+    troubles: tuple[str, ...]
+
+
+class RunningNode:
+    """A node; see `homeroom.serve.serving.Serving` for what those see who stand before it."""
+
+    def __init__(self, opened: _Opened, options: NodeOptions) -> None:
+        self._options = options
+        self._stack, self._snapshots = opened.stack, opened.snapshots
+        self._store = opened.store
+        self._live = Live(opened.folding, options.now_ms)
+        self._opening_troubles = opened.troubles
+        self._doors = Doors({SentBatch: SentReader()}, Control())
+        self._stated = opened.folding.control
+        self._follow(self._stated)
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._snapshot_trouble: str | None = None
+        self._snapshot_seen: dict[str, Vector] = {}
+        self._changes = 0
+        self._pool = ThreadPoolExecutor(2, "homeroom-ask")
+        self._follower = Follower(self._live, self._store, self._wake)
+        self._committer = Committer(
+            Writing(
+                node=options.name,
+                sign=opened.sign,
+                store=self._store,
+                clock=HybridClock(self._store.last_hybrid()),
+                now_ms=options.now_ms,
+                admit=self._doors.admit,
+                durable=self._durable,
+            )
+        )
+        self._follower.start()
+        self._keeping = self._loop.create_task(self._keep_snapshots())
+
+    @classmethod
+    async def open(cls, path: Path, options: NodeOptions) -> "RunningNode":
+        """Start a node on a directory, which is made if there is none.
+
+        Raises
+        ------
+        DataDirectoryError, StoreError, KeyFileError
+            The directory is damaged or in use; the message says what to do.
+        """
+        opened = await asyncio.to_thread(_open, path)
+        node = cls(opened, options)
+        if not node._live.control.tenants:
+            await node.change(TenantPut(name=MAIN, timezone=_zone_of(path, options)), "start")
+        return node
+
+    async def stop(self) -> None:
+        """Take nothing new, write and fold what is there, leave a snapshot, let go of the directory."""
+        self._keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._keeping
+        await self._committer.stop()
+        await asyncio.to_thread(self._follower.stop)
+        await asyncio.to_thread(self._snapshot)
+        self._pool.shutdown()
+        self._stack.close()
+
+    # --- what comes in -----------------------------------------------------------------------------------------------
+
+    async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
+        """Take a batch of a key's owner; return when it is durable, or why it is not."""
+        return await self._committer.offer(
+            Offer(
+                ticket=0,
+                tenant=tenant,
+                owner=owner,
+                batch_id=batch.name,
+                digest=batch.digest,
+                content=batch,
+                events=count_events(batch),
+                size_bytes=len(batch.body),
+            )
+        )
+
+    async def change(self, fact: Fact, author: str) -> Token:
+        """State a fact; return when it is durable and counts here.
+
+        Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
+        """
+        change = Change(fact=fact, author=author, at_ms=self._options.now_ms())
+        self._changes += 1
+        outcome = await self._committer.offer(
+            Offer(
+                ticket=0,
+                tenant="",
+                owner="",
+                batch_id=f"change {self._changes}",
+                digest=b"",
+                content=change,
+                events=0,
+                size_bytes=0,
+            )
+        )
+        if isinstance(outcome, Refused):
+            raise StoreError(outcome.why)
+        answer = json.loads(outcome.answer)
+        if "error" in answer:
+            raise ControlError(str(answer["error"]))
+        assert outcome.token is not None, "a change that makes sense is written"
+        await self._reached(outcome.token)
+        return outcome.token
+
+    def _durable(self, entries: Sequence[Entry]) -> None:
+        """Take entries that are durable, in the thread that writes."""
+        for entry in entries:
+            if entry.origin.stream is Stream.CONTROL:
+                for change in read_changes(unpack(entry.payload).content):
+                    self._stated = self._stated.folded(change, self._stated.epoch + 1)
+                self._follow(self._stated)
+        self._follower.durable(entries)
+
+    def _follow(self, control: Control) -> None:
+        """Open the doors that there must be; in the thread that writes, or before it has begun."""
+        for name, tenant in control.tenants.items():
+            verbs = VerbTable.standard()
+            if tenant.verbs:
+                verbs = verbs.extended(tenant.verbs, f"the verb table of {name}")
+            self._doors.open(name, Door(self._snapshots.key(name), verbs))
+        self._doors.follow(control)
+
+    # --- what goes out -----------------------------------------------------------------------------------------------
+
+    async def ask(self, tenant: str, question: Question, after: Token | None) -> LiveAnswer:
+        """Answer a question, if ``after`` is given from a state that holds that entry.
+
+        Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
+        """
+        if after is not None:
+            await self._reached(after)
+        held = self._store.held()
+        before = self._snapshots.sources.get(tenant, Source())
+
+        def ask(state: State) -> Answer:
+            node = Node(state)
+            return node.ask(question, node.summary(before))
+
+        asked = partial(self._live.ask, tenant, ask, after)
+        answer, seen = await self._loop.run_in_executor(self._pool, asked)
+        return LiveAnswer(
+            answer=answer,
+            applied=seen.applied,
+            age_ms=self._age_ms(seen),
+            is_complete=seen.applied.covers(held),
+            epoch=seen.epoch,
+        )
+
+    def _age_ms(self, seen: Seen) -> int | None:
+        return max(self._options.now_ms() - hybrid_ms(seen.newest), 0) if seen.newest else None
+
+    def status(self, tenant: str) -> Status:
+        """Say how the node is. A tenant that is not there has no learners."""
+        learners, events = 0, 0
+        if tenant in self._live.tenants():
+            learners, events = self._live.read(
+                tenant, lambda state: (state.learners.rows, state.events + state.unsealed_events)
+            )
+        return Status(
+            learners=learners,
+            events=events,
+            applied=self._live.applied,
+            held=self._store.held(),
+            epoch=self._live.control.epoch,
+            troubles=self.troubles,
+            is_ready=self._committer.trouble is None,
+        )
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong, in words."""
+        found = (self._committer.trouble, self._follower.trouble, self._snapshot_trouble)
+        told = [one for one in found if one is not None]
+        return (*told, *self._live.troubles.values(), *self._opening_troubles)
+
+    def control(self) -> Control:
+        """Return what was stated so far."""
+        return self._live.control
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    async def _reached(self, token: Token) -> None:
+        """Return when an entry is folded. Raises `NotYetError` after the time that a read waits."""
+        try:
+            async with asyncio.timeout(self._options.wait_ms / 1_000):
+                while self._live.applied[token.origin] < token.number:
+                    future: asyncio.Future[None] = self._loop.create_future()
+                    self._waiting.append(future)
+                    if self._live.applied[token.origin] < token.number:
+                        await future
+        except TimeoutError:
+            raise NotYetError(
+                f"entry {token.number} of {token.origin} has not come within {self._options.wait_ms:,} ms; ask again, "
+                f"or ask without it"
+            ) from None
+
+    def _wake(self) -> None:
+        """Look again at what waits, after a fold; in the thread that folds."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._wake_all)
+
+    def _wake_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    # --- snapshots ---------------------------------------------------------------------------------------------------
+
+    async def _keep_snapshots(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.snapshot_ms / 1_000)
+            await asyncio.to_thread(self._snapshot)
+
+    def _snapshot(self) -> None:
+        """Write a snapshot of every tenant that has changed; then forget entries that the ones before them have."""
+        for tenant in self._live.tenants():
+            applied = self._live.applied
+            if self._snapshot_seen.get(tenant) == applied:
+                continue
+            try:
+                self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live)
+            except HomeroomError as error:
+                self._snapshot_trouble = f"no snapshot could be written: {error}"
+                return
+        self._snapshot_trouble = None
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------
+
+
+def _open(path: Path) -> _Opened:
+    stack = ExitStack()  # lasts as long as the node: tenants that are new later are held in it too
+    try:
+        return _opened(path, stack)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def _opened(path: Path, stack: ExitStack) -> _Opened:
+    snapshots = Snapshots(path, ThreadRun())
+    stack.enter_context(snapshots.place(MAIN).locked())
+    store = stack.enter_context(contextlib.closing(SqliteLogFolder(path / "log")))
+    troubles: list[str] = []
+
+    def make(name: str, control: Control) -> TenantState:
+        if name != MAIN:
+            stack.enter_context(snapshots.place(name).locked())
+        opened = snapshots.open(name, control.tenants[name].timezone)
+        if opened.trouble is not None:
+            troubles.append(opened.trouble)
+        return opened.tenant
+
+    folding = Folding({}, make)
+    _fold_control(folding, store)
+    _skip_applied(folding)
+    while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
+        folding.fold(entries)
+    key = open_node_key(path / "node.key")
+    return _Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
+
+
+def _fold_control(folding: Folding, store: LastingStore) -> None:
+    """Fold what was stated, in the order of hybrid time: one node writes it, in one life after the other."""
+    held = store.held()
+    origins = [origin for origin in held if origin.stream is Stream.CONTROL]
+    stated = [entry for origin in origins for entry in store.read(origin, 1, held[origin])]
+    folding.fold(sorted(stated, key=lambda entry: entry.hybrid))
+
+
+def _skip_applied(folding: Folding) -> None:
+    """Begin after what every tenant's snapshot holds."""
+    tenants = list(folding.tenants.values())
+    for origin in {origin for one in tenants for origin in one.applied}:
+        number = min(one.applied[origin] for one in tenants)
+        folding.applied = folding.applied.joined({origin: number})
+
+
+def _with_stopped(folding: Folding, store: LastingStore) -> Vector:
+    held = store.held()
+    return folding.applied.joined({origin: held[origin] for origin in folding.troubles})
+
+
+def _zone_of(path: Path, options: NodeOptions) -> str:
+    """Return the zone of what was loaded into a directory before a node ran on it, else that of the options."""
+    manifest = Snapshots(path, ThreadRun(1)).place(MAIN).manifest()
+    return options.timezone if manifest is None or manifest.load == 0 else manifest.timezone

@@ -1,0 +1,151 @@
+"""Snapshots: a tenant's state in its data directory, and up to which entries of the log it goes.
+
+A start takes the newest whole snapshot and folds the entries after it. So a snapshot is never needed for anything but
+time, and may be behind, or damaged: then the one before it is taken, and that is told. It is written from a frozen
+state, while events go on to be folded into the live one.
+
+The directory is that of `homeroom load`: whatever a node has written, ``homeroom query`` answers from.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
+from homeroom.adapters.threads import ThreadRun
+from homeroom.cohorts.answers import Source
+from homeroom.errors import DataDirectoryError
+from homeroom.events.dictionary import Dictionaries
+from homeroom.log.origins import Vector
+from homeroom.node.folding import TenantState
+from homeroom.node.node import Node
+from homeroom.running.live import Live
+from homeroom.state.history import Segment
+from homeroom.state.state import State
+from homeroom.state.zones import load_zone
+
+__all__ = ["Opened", "Snapshots"]
+
+MAIN = "main"
+"""The tenant whose directory is the node's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A tenant's state as its newest whole snapshot has it, and what was wrong with a newer one."""
+
+    tenant: TenantState
+    source: Source
+    trouble: str | None = None
+
+
+class Snapshots:
+    """The data directories of a node's tenants.
+
+    Parameters
+    ----------
+    path : the node's directory, which it holds
+    run : runs tasks in threads
+    """
+
+    def __init__(self, path: Path, run: ThreadRun) -> None:
+        self._path = path
+        self._run = run
+        self.sources: dict[str, Source] = {}
+
+    def place(self, tenant: str) -> DataDirectory:
+        """Return the directory of a tenant."""
+        return DataDirectory(self._path if tenant == MAIN else self._path / "tenants" / tenant)
+
+    def key(self, tenant: str) -> bytes:
+        """Return the key of a tenant's pseudonyms, made if there is none. Raises `KeyFileError`."""
+        place = self.place(tenant)
+        place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place.key(place.manifest() or Manifest(), None)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def open(self, tenant: str, timezone: str) -> Opened:
+        """Open the newest whole snapshot of a tenant, or an empty state if there is none.
+
+        Raises
+        ------
+        DataDirectoryError
+            There are snapshots, and none of them is whole; or days in it were cut in another zone.
+        """
+        place = self.place(tenant)
+        troubles: list[str] = []
+        for read in (place.manifest, place.manifest_before):
+            try:
+                manifest = read()
+                if manifest is None or manifest.load == 0:
+                    continue
+                opened = self._opened(place, manifest, timezone)
+            except DataDirectoryError as error:
+                troubles.append(str(error))
+                continue
+            trouble = f"{troubles[0]} The snapshot before it was taken." if troubles else None
+            self.sources[tenant] = opened.source
+            return Opened(opened.tenant, opened.source, trouble)
+        if troubles:
+            raise DataDirectoryError(troubles[0])
+        state = State(load_zone(timezone), Dictionaries.under(bytes(32)), self._run)
+        self.sources[tenant] = Source()
+        return Opened(TenantState(state), Source())
+
+    def _opened(self, place: DataDirectory, manifest: Manifest, timezone: str) -> Opened:
+        if manifest.timezone != timezone:
+            raise DataDirectoryError(
+                f"{place.path} cuts days in {manifest.timezone}, and its tenant in {timezone}; the zone of a tenant "
+                f"lasts"
+            )
+        state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
+        applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
+        known = {
+            name: value for name, value in manifest.summary.items() if name in Source.__slots__
+        }
+        source = Source(**{**known, "notes": tuple(known.get("notes", ()))})
+        return Opened(TenantState(state, Vector.from_json(applied)), source)
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def write(self, tenant: str, live: Live) -> Vector:
+        """Write what a tenant's state holds now; return up to which entries. Raises `DataDirectoryError`."""
+        with live.held(tenant) as one:
+            frozen, applied = one.state.frozen(), one.applied
+            segments = one.state.history.reserve()
+        kept: Segment | None = None
+        try:
+            kept = self._write(tenant, frozen, applied, segments)
+        finally:
+            with live.held(tenant) as one:
+                one.state.history.release(kept)
+        return applied
+
+    def _write(
+        self, tenant: str, frozen: State, applied: Vector, segments: list[Segment]
+    ) -> Segment | None:
+        """Write a frozen state; return the file that now holds the events of ``segments``, None if these are none."""
+        place = self.place(tenant)
+        before = place.manifest() or Manifest()
+        load, entries, kept = before.load + 1, before.segments, None
+        if segments:
+            merged = frozen.history.merged(segments)
+            entry, kept = place.keep(load, 0, merged, frozen.dictionaries)
+            entries = (*entries, entry)
+            frozen.history.exchange(segments, kept)
+        source = Node(frozen).summary(self.sources.get(tenant, Source()))
+        place.commit(
+            frozen,
+            Manifest(
+                format=FORMAT_NODE,
+                load=load,
+                timezone=frozen.zone.name,
+                key_check=key_check(self.key(tenant)),
+                segments=entries,
+                summary=source.to_json(),
+                applied=applied.to_json(),
+            ),
+        )
+        return kept
