@@ -7,9 +7,11 @@ import pytest
 import zstandard
 
 from homeroom import limits
+from homeroom.log.log import Refusal, Refused
+from homeroom.serve import intake
 from homeroom.serve.settings import LimitSettings, Settings
 from tests.events.streams import stream
-from tests.serve.clients import EVENT, NDJSON, make_client
+from tests.serve.clients import EVENT, NDJSON
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -39,7 +41,7 @@ def test_events_are_taken_in_each_form(client, kind, body):
     said = answer.json()
     assert (said["accepted"], said["refused"]) == (2, [])
     assert said["token"] == answer.headers["Homeroom-Token"]
-    assert client.node.status("main").events == 2
+    assert client.events() == 2
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_the_same_batch_again_gets_the_same_answer_and_counts_once(client):
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first.headers
-    assert client.node.status("main").events == 1
+    assert client.events() == 1
 
 
 def test_another_batch_under_the_same_id_is_a_conflict_but_not_for_another_owner(client):
@@ -134,7 +136,7 @@ def test_what_cannot_be_taken_is_refused_with_its_reason(client, headers, status
     answer = post(client, lines(EVENT), **headers)
     assert answer.status_code == status
     assert answer.json()["status"] == status
-    assert client.node.status("main").events == 0
+    assert client.events() == 0
 
 
 def test_a_key_without_the_scope_sends_nothing(client):
@@ -158,8 +160,8 @@ def test_only_posting_is_possible(client):
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-def test_a_body_over_the_bound_is_refused_however_it_comes(tmp_path):
-    client = make_client(tmp_path, Settings(limits=LimitSettings(body_bytes_max=1_024)))
+def test_a_body_over_the_bound_is_refused_however_it_comes(make_client):
+    client = make_client(Settings(limits=LimitSettings(body_bytes_max=1_024)))
     key = client.key("write")
 
     async def pieces():
@@ -185,21 +187,21 @@ def test_an_arrow_stream_with_compressed_buffers_is_refused(client):
     assert "compressed buffers" in answer.json()["detail"]
 
 
-def test_whoever_asks_too_often_is_told_when_to_come_again(tmp_path):
+def test_whoever_asks_too_often_is_told_when_to_come_again(make_client):
     bounds = LimitSettings(requests_per_second=1, requests_burst=2)
-    client = make_client(tmp_path, Settings(limits=bounds))
+    client = make_client(Settings(limits=bounds))
     key = client.key("write")
     statuses = [post(client, lines(EVENT), key).status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
     answer = post(client, lines(EVENT), key)
     assert answer.headers["Retry-After"] == "2"
-    client.node.now_ms += 1_000
+    client.now_ms += 1_000
     assert post(client, lines(EVENT), key).status_code == 200
 
 
-def test_too_many_events_in_a_while_are_told_so_too(tmp_path):
+def test_too_many_events_in_a_while_are_told_so_too(make_client):
     bounds = LimitSettings(events_per_second=1, events_burst=limits.SENT_EVENTS_MAX)
-    client = make_client(tmp_path, Settings(limits=bounds))
+    client = make_client(Settings(limits=bounds))
     key = client.key("write")
     body = b"\n" * limits.SENT_EVENTS_MAX
     assert post(client, body, key).status_code == 200
@@ -207,12 +209,19 @@ def test_too_many_events_in_a_while_are_told_so_too(tmp_path):
     assert (answer.status_code, answer.json()["bound"]) == (429, "limits.events_per_second")
 
 
-def test_a_node_that_stops_sends_clients_away_until_later(client):
-    key = client.key("write")
-    client.node.drain()
-    answer = post(client, lines(EVENT), key)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.json()["refusal"] == "draining"
+@pytest.mark.parametrize(
+    ("refusal", "status", "after"),
+    [
+        (Refusal.BUSY, 503, "1"),
+        (Refusal.DRAINING, 503, "5"),
+        (Refusal.UNAVAILABLE, 503, "5"),
+        (Refusal.TOO_LARGE, 413, None),
+        (Refusal.CONFLICT, 409, None),
+    ],
+)
+def test_each_refusal_of_the_log_says_whether_to_come_again(refusal, status, after):
+    problem = intake._refused(Refused(refusal, "because"))
+    assert (problem.status, problem.headers.get("Retry-After")) == (status, after)
 
 
 def test_nothing_of_an_event_comes_back(client):

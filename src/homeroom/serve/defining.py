@@ -104,19 +104,18 @@ async def _changed(
     await interface.write_down(caller, f"{fact.kind}.{action}", {"name": fact.name})
     try:
         return await interface.serving.change(fact, caller.name)
-    except ControlError as error:
-        stale = "was made to version" in str(error)
-        name = (
-            "precondition-failed"
-            if stale
-            else "conflict"
-            if "at most" in str(error)
-            else "bad-definition"
-        )
-        raise ProblemError(name, scrubbed(str(error), [written, fact.name], _WORDS)) from None
-    except QuestionError as error:
-        name = "conflict" if isinstance(fact, DefinitionDeleted) else "bad-definition"
-        raise ProblemError(name, scrubbed(str(error), written, _WORDS)) from None
+    except (ControlError, QuestionError) as error:
+        detail = scrubbed(str(error), [written, fact.name], _WORDS)
+        raise ProblemError(_problem(fact, str(error)), detail) from None
+
+
+def _problem(fact: DefinitionPut | DefinitionDeleted, message: str) -> str:
+    """Return which problem it is that a change is refused."""
+    if "the change was made to version" in message:
+        return "precondition-failed"
+    # What is deleted is well-formed: if it is refused, others need it.
+    is_full = "are allowed" in message
+    return "conflict" if is_full or isinstance(fact, DefinitionDeleted) else "bad-definition"
 
 
 def _may_read(caller: Caller, kind: DefinitionKind) -> None:
