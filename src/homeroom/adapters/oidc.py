@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from homeroom import limits
 from homeroom.errors import AccessError, SettingsError
 
-__all__ = ["Fetch", "OidcTokens", "fetched", "subject_name"]
+__all__ = ["Fetch", "OidcTokens", "fetched"]
 
 Fetch = Callable[[str], bytes]
 """Returns what lies at an address. Raises `OSError`."""
@@ -49,9 +49,10 @@ class OidcTokens:
 
     Parameters
     ----------
-    issuer, audience, algorithm : what a token must name
+    must_be : the ``issuer``, ``audience`` and ``algorithm`` that a token must name
     keys : a JWK Set (RFC 7517, 5): a file, or an https address
     keys_s : seconds that a fetched set is used
+    names : which claim holds what; see `homeroom.serve.access.caller_of_claims`
     fetch : gets what lies at an address
 
     Raises
@@ -65,8 +66,10 @@ class OidcTokens:
         must_be: Mapping[str, str],
         keys: str,
         keys_s: int,
+        names: Mapping[str, str],
         fetch: Fetch = fetched,
     ) -> None:
+        self.names = dict(names)
         self._must_be = dict(must_be)
         self._keys, self._keys_s, self._fetch = keys, keys_s, fetch
         self._known: KeySet | None = None
@@ -92,6 +95,11 @@ class OidcTokens:
             return self._checked(token, again, now_s)
         except JoseError as error:
             raise AccessError(f"the token is not valid ({type(error).__name__})") from None
+
+    def subject(self, claims: Mapping[str, Any]) -> str:
+        """Return a name for the subject of a token that names nobody."""
+        text = json.dumps([claims.get("iss"), claims.get("sub")])
+        return f"oidc-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
     def _checked(self, token: str, known: KeySet, now_s: float) -> Mapping[str, Any]:
         try:
@@ -132,12 +140,6 @@ class OidcTokens:
             if self._known is None:
                 raise AccessError("the provider's keys could not be fetched; they are tried again")
             return self._known
-
-
-def subject_name(claims: Mapping[str, Any]) -> str:
-    """Return a name for the subject of a token that names nobody: 24 hexadecimal digits."""
-    text = json.dumps([claims.get("iss"), claims.get("sub")])
-    return f"oidc-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def _file(path: str) -> bytes:

@@ -8,6 +8,7 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 import asyncio
 import contextlib
 import json
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -92,7 +93,6 @@ class RunningNode:
         self._waiting: list[asyncio.Future[None]] = []
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
-        self._changes = 0
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._follower = Follower(self._live, self._store, self._wake)
         self._committer = Committer(
@@ -158,13 +158,12 @@ class RunningNode:
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
         """
         change = Change(fact=fact, author=author, at_ms=self._options.now_ms())
-        self._changes += 1
         outcome = await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant="",
                 owner="",
-                batch_id=f"change {self._changes}",
+                batch_id=f"change {secrets.token_hex(16)}",
                 digest=b"",
                 content=change,
                 events=0,

@@ -21,6 +21,7 @@ from homeroom.errors import SettingsError
 
 __all__ = [
     "LimitSettings",
+    "NodeSettings",
     "OidcSettings",
     "ServerSettings",
     "Settings",
@@ -79,6 +80,29 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             gt=0, le=3_600, description="how long requests under way may take when the node stops"
         ),
     ] = 30.0
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The node itself."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z0-9][a-z0-9-]{0,62}$",
+            description="its name; no two nodes of a world share one",
+        ),
+    ] = "node"
+    timezone: Annotated[
+        str, Meta(description="IANA name of the zone in which a new directory's days are cut")
+    ] = "UTC"
+    wait_seconds: Annotated[
+        float,
+        Meta(ge=0, le=60, description="how long a read waits for an entry that it must be after"),
+    ] = 5.0
+    snapshot_seconds: Annotated[
+        float,
+        Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),
+    ] = 300.0
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,6 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """All settings of a node, by section."""
 
     server: ServerSettings = ServerSettings()
+    node: NodeSettings = NodeSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings = OidcSettings()
 
