@@ -26,7 +26,7 @@ __all__ = ["answered", "read_object", "token_of"]
 
 _FIELDS: Final = frozenset(
     field.encode_name for kind in QUESTIONS for field in msgspec.structs.fields(kind)
-) | {kind.name for kind in QUESTIONS}
+) | {"question", *(kind.name for kind in QUESTIONS)}
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -103,7 +103,8 @@ def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Questio
         )
     given = dict(written)
     if "definitions" not in given:
-        given["definitions"] = kept_definitions(control, caller.tenant)
+        kept = kept_definitions(control, caller.tenant)
+        given |= {"definitions": kept} if kept.cohorts else {}
     try:
         question = parse_question(given)
     except QuestionError as error:
