@@ -45,6 +45,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._requests = self._counter("homeroom_requests_total", "route", "status")
         self._seconds = Histogram(
             "homeroom_request_seconds",
@@ -71,8 +72,13 @@ class Metrics:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        # Looking labels up costs as much as counting: there are few, and they are kept.
+        kept = self._answers.get((route, status))
+        if kept is None:
+            kept = self._requests.labels(route, str(status)), self._seconds.labels(route)
+            self._answers[route, status] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     def batch(self, outcome: str, accepted: int = 0, refused: int = 0) -> None:
         """Count a batch and its events."""
