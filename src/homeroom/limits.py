@@ -157,6 +157,10 @@ BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
+TOKEN_CHARACTERS_MAX: Final = 16_384
+"""Characters of a bearer token of a provider."""
+KEY_SET_BYTES_MAX: Final = 1 << 20
+"""A provider's set of public keys."""
 BODY_BYTES_FREE: Final = 1 << 20
 """A body that unpacks to no more than this is not asked for its ratio."""
 

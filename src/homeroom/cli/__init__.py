@@ -32,6 +32,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.identities",
         "Say which accounts of a data directory are one learner.",
     ),
+    "init": ("homeroom.cli.init", "Write a file with every setting of a node, explained."),
+    "serve": ("homeroom.cli.serve", "Run a node that takes events and answers, over HTTP."),
+    "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
+    "audit": ("homeroom.cli.audit", "Check that an audit log is what was written."),
     "generate": (
         "homeroom.cli.generate",
         "Write events of made-up learners, for trying and testing.",
