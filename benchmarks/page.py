@@ -378,6 +378,13 @@ _OF_ALL: dict[str, tuple[Sequence[str], Callable[[dict[str, Result]], Rows]]] = 
 }
 _TIMES = ("median", "P99", "max")
 _RATIOS = ("quickest query of a peer", "ratio", "quickest laid out by hand", "ratio")
+
+
+def _records(result: Result) -> Rows:
+    for name, took in result["steps_us"].items():
+        yield name, f"{took:.1f} µs"
+
+
 _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "triangle": (("question", *_TIMES, *_RATIOS), _triangle),
     "recurring": (("question", "median", "P99", "quickest query of the peer", "ratio"), _recurring),
@@ -416,6 +423,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     ),
     "cohorts": (("question", "median", "P99", "the peer", "ratio"), _cohorts),
     "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
+    "records": (("step", "a statement"), _records),
     "past": (("change", "median", "P99", "max"), _past),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "scaling": (

@@ -164,6 +164,43 @@ KEY_SET_BYTES_MAX: Final = 1 << 20
 BODY_BYTES_FREE: Final = 1 << 20
 """A body that unpacks to no more than this is not asked for its ratio."""
 
+# --- record store ----------------------------------------------------------------------------------------------
+RECORD_BODY_BYTES_MAX: Final = 640 << 10
+"""Body of a request to the record store, attachments included. Sealed it does not compress, and what one request
+changes must fit into one entry of the log."""
+RECORD_CHANGE_BYTES_MAX: Final = 960 << 10
+"""Operations of one request, encoded: an entry of the log holds at least one request."""
+RECORD_CHANGE_UNITS_MAX: Final = 1 << 16
+"""Operations of one change."""
+RECORD_QUERY_BYTES_MAX: Final = 32 << 10
+"""Query string of a request to the record store."""
+STATEMENTS_SENT_MAX: Final = 2_000
+"""Statements of one request."""
+STATEMENTS_PAGE_MAX: Final = 500
+"""Statements of a page of results; the rest is behind its `more` link."""
+STATEMENTS_PAGE_BYTES_MAX: Final = 8 << 20
+"""A page of results ends after the statement, its attachments included, that takes it beyond this size."""
+STATEMENTS_FOLLOWED_MAX: Final = 100
+"""Statements that one statement refers to, over others in between, and is found by: such chains have no end else."""
+MEMBERS_MAX: Final = 1_000
+"""Agents of a group in a statement: each has a key of their own."""
+PARTS_MAX: Final = 200
+"""Parts of a multipart body."""
+DOCUMENT_IDS_MAX: Final = 10_000
+"""Ids of documents that one request lists, the latest changed."""
+PORTRAITS_SHOWN_MAX: Final = 100
+"""Names, and forms of a person, that are read for one Person object."""
+DEFINITION_BYTES_MAX: Final = 64 << 10
+"""What is known of one activity, joined from all statements; what would make it longer is not joined."""
+VAULT_CACHE_KIB: Final = 64 << 10
+"""Pages of the vault's file that one connection holds in memory, in KiB."""
+VAULT_CHECKPOINT_PAGES: Final = 16_384
+"""Pages of 4 KiB that the vault's log of changes grows to before they are brought into its file."""
+SUBJECT_KEYS_HELD: Final = 1 << 16
+"""Keys of persons that are held unwrapped in memory, the last used."""
+FORMS_HELD: Final = 1 << 16
+"""Forms of persons and definitions of activities that are known to be in the vault, the last used."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
@@ -254,6 +291,7 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
 assert BUCKETS_MAX >= KEYS_MAX
 assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
