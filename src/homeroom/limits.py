@@ -160,6 +160,22 @@ AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 BODY_BYTES_FREE: Final = 1 << 20
 """A body that unpacks to no more than this is not asked for its ratio."""
 
+# --- membership -------------------------------------------------------------------------------------------------
+CHANGES_KEPT_MAX: Final = 1_000_000
+"""Changes of membership that a tenant's node keeps to be read; whoever has not read older ones takes members anew."""
+CHANGES_READ_MAX: Final = 10_000
+"""Changes of membership that are read at once."""
+MEMBERS_READ_MAX: Final = 10_000
+"""Members of a cohort that are read at once."""
+SURVEY_AHEAD_MS: Final = 5_000
+"""So long before a local midnight all learners are asked what they are in the day after."""
+CLOCK_BACK_MS_MAX: Final = 3_600_000
+"""A clock that is set back by less does not bring yesterday back; one that is set back by more was wrong before."""
+PLACED_ROWS_MAX: Final = 1 << 16
+"""Learners that are given rows at once when all have been asked: whoever reads memberships waits for it."""
+TICK_MS: Final = 500
+"""A node that nothing comes to looks so often whether a day has ended."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
