@@ -24,12 +24,12 @@ from homeroom.state.batches import chosen_events, joined_batches, segment_events
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Places, Segment
 from homeroom.state.keys import Keys, find_sorted
-from homeroom.state.places import are_in, places_of_subjects
+from homeroom.state.places import places_of_subjects, without_places
 from homeroom.state.sealing import build_segment, sorted_segment
 from homeroom.state.state import State, enrolment_keys
 from homeroom.state.table import FAMILIES, NO_DAY, Partition, SubjectTable
 
-__all__ = ["Picked", "Sample", "sample"]
+__all__ = ["Sample", "sample"]
 
 
 class Sample(State):
@@ -101,6 +101,9 @@ def sample(state: State, keys: Keys, courses: Sequence[int], asked: set[str]) ->
     return few
 
 
+_NO_IDS: UInt64s = sealed(np.empty(0, np.uint64))
+
+
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
@@ -159,32 +162,6 @@ def _picked_column(
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
-class Picked(Segment):
-    """Some learners of a segment. Columns are picked when they are asked for."""
-
-    _hidden: Places
-
-    def __init__(self, behind: Segment, subjects: Int64s, asked: set[str]) -> None:
-        places = places_of_subjects(behind, subjects)
-        widths = behind.offsets[subjects + 1] - behind.offsets[subjects]
-        hidden = np.flatnonzero(are_in(behind.hidden, places)) if len(behind.hidden) else places[:0]
-        # A segment is frozen, so what it is made of goes in by this door.
-        self.__dict__.update(
-            key_hi=sealed(behind.key_hi[subjects]),
-            key_lo=sealed(behind.key_lo[subjects]),
-            offsets=sealed(np.append(0, np.cumsum(widths))),
-            columns=_PickedColumns(behind, places, asked),
-            min_ms=behind.min_ms,
-            max_ms=behind.max_ms,
-            _hidden=sealed(hidden),
-        )
-
-    @property
-    def hidden(self) -> Places:
-        """The places of events that no question may see."""
-        return self._hidden
-
-
 class _PickedColumns(Mapping[str, Column]):
     """Columns at some places. Whatever is asked for once will be asked for again, so files are read whole and kept."""
 
@@ -205,7 +182,22 @@ class _PickedColumns(Mapping[str, Column]):
         return len(self._behind.columns)
 
 
-def _picked(segment: Segment, keys: Keys, asked: set[str]) -> Picked | None:
+def _picked(segment: Segment, keys: Keys, asked: set[str]) -> Segment | None:
+    """Return what a segment shows of some learners; None if it shows nothing of them."""
     subjects = find_sorted(segment.key_hi, segment.key_lo, *keys)
     subjects = subjects[subjects >= 0]
-    return Picked(segment, subjects, asked) if len(subjects) else None
+    places = without_places(places_of_subjects(segment, subjects), segment.hidden)
+    if not len(places):
+        return None
+    owners = np.searchsorted(segment.offsets, places, side="right") - 1
+    there, starts = np.unique(owners, return_index=True)
+    return Segment(
+        key_hi=sealed(segment.key_hi[there]),
+        key_lo=sealed(segment.key_lo[there]),
+        offsets=sealed(np.append(starts, len(places)).astype(np.int64)),
+        columns=_PickedColumns(segment, places, asked),
+        sorted_ids=_NO_IDS,
+        id_places=_NO_IDS.astype(np.uint32),
+        min_ms=segment.min_ms,
+        max_ms=segment.max_ms,
+    )

@@ -110,16 +110,19 @@ class Changes:
     Parameters
     ----------
     first : the number that the first change gets
+    told : the number of the newest change that was told before, and is not kept
     kept_max : of so many at least the newest are kept, unless more come together
     """
 
-    def __init__(self, first: int, kept_max: int = limits.CHANGES_KEPT_MAX) -> None:
+    def __init__(
+        self, first: int, told: int | None = None, kept_max: int = limits.CHANGES_KEPT_MAX
+    ) -> None:
         self.next = first
         self._kept_max = kept_max
         self._bursts: deque[tuple[int, Burst]] = deque()
         self._kept = 0
         # The number of the newest change that is gone: whoever has not seen it has missed something.
-        self._gone = first - 1
+        self._gone = first - 1 if told is None else told
 
     def add(self, burst: Burst) -> None:
         """Give changes their numbers and keep them."""
