@@ -76,7 +76,7 @@ def membership_of(arrays: _Arrays, zone: Zone, now_ms: int) -> Membership:
         ) from error
     slots = [one.slot for one in about.cohorts.values()]
     fits = words.ndim == 2 and words.shape[1] == len(keys[0]) == len(keys[1])
-    is_covered = 0 <= min(slots, default=0) and max(slots, default=-1) < WORD_BITS * len(words)
+    is_covered = min(slots, default=0) >= 0 and max(slots, default=-1) < WORD_BITS * len(words)
     if not fits or not is_covered or about.timezone != zone.name:
         raise DataDirectoryError("a written membership does not fit together; it is made anew")
     kept = {
