@@ -27,6 +27,7 @@ NAMES = (
     "scaling",
     "startup",
     "past",
+    "membership",
 )
 
 
