@@ -29,6 +29,7 @@ NAMES = (
     "past",
     "log",
     "records",
+    "membership",
 )
 
 

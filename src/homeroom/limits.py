@@ -201,6 +201,26 @@ SUBJECT_KEYS_HELD: Final = 1 << 16
 FORMS_HELD: Final = 1 << 16
 """Forms of persons and definitions of activities that are known to be in the vault, the last used."""
 
+# --- membership -------------------------------------------------------------------------------------------------
+CHANGES_KEPT_MAX: Final = 1_000_000
+"""Changes of membership that a tenant's node keeps to be read; whoever has not read older ones takes members anew."""
+CHANGES_READ_MAX: Final = 10_000
+"""Changes of membership that are read at once."""
+MEMBERS_READ_MAX: Final = 10_000
+"""Members of a cohort that are read at once."""
+SURVEY_AHEAD_MS: Final = 5_000
+"""So long before a local midnight all learners are asked what they are in the day after."""
+SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
+"""So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""
+CLOCK_BACK_MS_MAX: Final = 3_600_000
+"""A clock that is set back by less does not bring yesterday back; one that is set back by more was wrong before."""
+PLACED_ROWS_MAX: Final = 1 << 16
+"""Learners that are given rows at once when all have been asked: whoever reads memberships waits for it."""
+TICK_MS: Final = 500
+"""A node that nothing comes to looks so often whether a day has ended."""
+FRESHNESS_MS: Final = 1_000
+"""Whoever listens to changes of membership hears at least so often how far they have come."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
