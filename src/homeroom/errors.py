@@ -12,6 +12,7 @@ HomeroomError
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
+├── WebhookError        a webhook makes no sense, or its target may not be reached
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── StoreError          a log's store cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
@@ -36,6 +37,7 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "StoreError",
+    "WebhookError",
     "WorldError",
 ]
 
@@ -86,6 +88,10 @@ class AccessError(HomeroomError):
 
 class AuditError(HomeroomError):
     """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
+
+
+class WebhookError(HomeroomError):
+    """A webhook makes no sense, or its target may not be reached; the message holds nothing of its secret."""
 
 
 class EntryError(HomeroomError):
