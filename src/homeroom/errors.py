@@ -12,6 +12,7 @@ HomeroomError
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
+├── WebhookError        a webhook makes no sense, or its target may not be reached
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── RecordError         a statement, a document or a request of the record store breaks a rule
 ├── StoreError          a log's store cannot be read or written
@@ -40,6 +41,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "VaultError",
+    "WebhookError",
     "WorldError",
 ]
 
@@ -90,6 +92,10 @@ class AccessError(HomeroomError):
 
 class AuditError(HomeroomError):
     """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
+
+
+class WebhookError(HomeroomError):
+    """A webhook makes no sense, or its target may not be reached; the message holds nothing of its secret."""
 
 
 class EntryError(HomeroomError):

@@ -220,6 +220,54 @@ TICK_MS: Final = 500
 """A node that nothing comes to looks so often whether a day has ended."""
 FRESHNESS_MS: Final = 1_000
 """Whoever listens to changes of membership hears at least so often how far they have come."""
+# --- webhooks ------------------------------------------------------------------------------------------------
+WEBHOOKS_MAX: Final = 200
+"""Webhooks of all tenants; each may hold some connections open, and all of them are looked at in each step."""
+WEBHOOK_URL_CHARACTERS_MAX: Final = 2_000
+"""Characters of a webhook's address."""
+WEBHOOK_COHORTS_MAX: Final = 100
+"""Cohorts that one webhook names; one that names none is told of all."""
+WEBHOOK_SECRET_BYTES: Final = 32
+"""Random bytes of a secret that signs; Standard Webhooks wants at least 24."""
+WEBHOOK_SECRETS_BYTES_MAX: Final = 1 << 20
+"""The file of secrets: some hundred bytes each."""
+WEBHOOK_OVERLAP_MS_MAX: Final = 30 * 86_400_000
+"""How long after a secret was changed the one before may still sign: 30 days."""
+DELIVERY_CHANGES_MAX: Final = 100
+"""Changes that are sent together: some 20 kB, which receivers can take in one go."""
+DELIVERIES_OPEN_MAX: Final = 16
+"""Deliveries of a webhook that are under way or wait to be tried again; what comes after them waits on the disk."""
+DELIVERIES_UNDER_WAY_MAX: Final = 4
+"""Requests to one target at once; after a failure it is one until one succeeds."""
+DELIVERY_ATTEMPTS_MAX: Final = 100
+"""Attempts of one delivery before it becomes a dead letter."""
+DELIVERY_AGE_MS_MAX: Final = 3 * 86_400_000
+"""Three days from the first attempt of a delivery until it becomes a dead letter."""
+BACKOFF_MS: Final = 1_000
+"""Pause after a first failure; it doubles with each further one."""
+BACKOFF_MS_MAX: Final = 3_600_000
+"""Longest pause between attempts, whatever a target asks for: an hour."""
+DEAD_LETTERS_MAX: Final = 1_000
+"""Dead letters of a webhook that are kept; of older ones only the numbers are."""
+CHANGES_TAKEN_MAX: Final = 10_000
+"""Changes of membership that are taken in one step; whoever has more hands them over in parts."""
+HOOK_CHANGES_KEPT_MAX: Final = 10_000_000
+"""Numbers of changes of a tenant that are kept for webhooks that do not get rid of them: some 1.5 GB; a webhook that is
+further behind loses the oldest, and says which."""
+CHANGES_SCANNED_MAX: Final = 10_000
+"""Numbers of changes that are looked through at once for those that a webhook wants."""
+CHANGES_TRIMMED: Final = 1_000
+"""Changes that everybody has had are forgotten when there are so many, or when nobody is behind."""
+WEBHOOK_ATTEMPT_MS_MAX: Final = 15_000
+"""How long an attempt may take in all, from the look-up of the name to the end of the answer."""
+WEBHOOK_CONNECT_MS_MAX: Final = 5_000
+"""How long a connection to one address of a target may take."""
+WEBHOOK_ADDRESSES_MAX: Final = 16
+"""Addresses of a target that are looked at; a name with more is not trusted."""
+WEBHOOK_ANSWER_BYTES_MAX: Final = 64 << 10
+"""Bytes of an answer that are read, and thrown away, so that the connection can be used again; beyond it is closed."""
+WEBHOOK_LOOKUPS_MAX: Final = 16
+"""Look-ups of names at once: each waits in a thread of its own."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
@@ -313,6 +361,11 @@ assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
+assert DELIVERY_CHANGES_MAX <= CHANGES_SCANNED_MAX < HOOK_CHANGES_KEPT_MAX
+assert CHANGES_TAKEN_MAX < HOOK_CHANGES_KEPT_MAX
+assert BACKOFF_MS < BACKOFF_MS_MAX < DELIVERY_AGE_MS_MAX
+assert WEBHOOK_CONNECT_MS_MAX < WEBHOOK_ATTEMPT_MS_MAX
 assert BUCKETS_MAX >= KEYS_MAX
 assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
 assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
