@@ -12,6 +12,8 @@ HomeroomError
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
+├── BackupError         a repository of backups cannot be used, or holds nothing that was asked for
+│   └── DamagedBackupError  something in it is missing or damaged, or this key does not open it
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── StoreError          a log's store cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
@@ -24,7 +26,9 @@ bound or form it broke, and what to do.
 __all__ = [
     "AccessError",
     "AuditError",
+    "BackupError",
     "ControlError",
+    "DamagedBackupError",
     "DataDirectoryError",
     "EntryError",
     "HomeroomError",
@@ -86,6 +90,14 @@ class AccessError(HomeroomError):
 
 class AuditError(HomeroomError):
     """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
+
+
+class BackupError(HomeroomError):
+    """A repository of backups cannot be used, is used by another command, or does not hold what was asked for."""
+
+
+class DamagedBackupError(BackupError):
+    """Something in a repository is missing or is not what was written, or the key is another; the message names it."""
 
 
 class EntryError(HomeroomError):

@@ -8,7 +8,7 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ from homeroom.running.live import Live, Seen
 from homeroom.running.snapshots import MAIN, Snapshots
 from homeroom.state.state import State
 
-__all__ = ["NodeOptions", "RunningNode"]
+__all__ = ["NodeOptions", "RunningNode", "opened_folding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +302,19 @@ class RunningNode:
                 self._snapshot_trouble = f"no snapshot could be written: {error}"
                 return
         self._snapshot_trouble = None
+
+
+@contextlib.contextmanager
+def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[str, ...]]]:
+    """Open a directory as a start of a node does, fold the log to its end, and let go without beginning a new life.
+
+    Yields what is folded, and what was wrong with snapshots. Raises as `RunningNode.open` does.
+    """
+    opened = _open(path)
+    try:
+        yield opened.folding, opened.troubles
+    finally:
+        opened.stack.close()
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------

@@ -146,6 +146,7 @@ class Snapshots:
                 segments=entries,
                 summary=source.to_json(),
                 applied=applied.to_json(),
+                loaded=before.unlogged or msgspec.UNSET,
             ),
         )
         return kept
