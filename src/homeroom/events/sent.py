@@ -162,10 +162,10 @@ def _of_items(items: SentItems, before: int) -> _Piece:
         "id": [one.id for one in values],
     }
     found |= {
-        name: column for name, column in _optional(values) if any(one is not None for one in column)
+        name: column for name, column in _optional(values) if column.count(None) < len(column)
     }
     attributes = [one.attributes for one in values]
-    if any(one is not None for one in attributes):
+    if attributes.count(None) < len(attributes):
         given = {name: [getattr(one, name, None) for one in attributes] for name in ATTRIBUTES}
         found |= {name: column for name, column in given.items() if any(column)}
     rejects = [Reject("", one.line + before, one.reason, one.detail) for one in items.rejects]
