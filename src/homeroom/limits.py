@@ -268,6 +268,32 @@ WEBHOOK_ANSWER_BYTES_MAX: Final = 64 << 10
 """Bytes of an answer that are read, and thrown away, so that the connection can be used again; beyond it is closed."""
 WEBHOOK_LOOKUPS_MAX: Final = 16
 """Look-ups of names at once: each waits in a thread of its own."""
+# --- backups ---------------------------------------------------------------------------------------------------
+BACKUP_PART_BYTES: Final = 8 << 20
+"""A file is cut into parts of this size, and a part that is in the repository already is not sent again."""
+BACKUP_PACK_BYTES: Final = 8 << 20
+"""Payloads of the log's entries that are packed into one object; an entry more may go in."""
+BACKUP_OBJECT_BYTES_MAX: Final = 64 << 20
+"""An object of a repository that is larger is not read: it is held in memory as a whole."""
+BACKUP_ENTRIES: Final = 1_000
+"""Entries of the log, and records of batches, that a backup or a restore holds at a time beside those of a pack."""
+BACKUP_TRIES_MAX: Final = 10
+"""How often a backup begins anew because the node has written snapshots faster than they could be read."""
+BACKUP_MS_MAX: Final = 24 * 3_600_000
+"""A backup that takes longer is not finished: the mark by which nothing is removed under it lasts no longer. What it
+has sent stays, so the next one ends sooner."""
+PRUNING_MS_MAX: Final = 3_600_000
+"""Old backups are removed for so long at a time, and no backup is made meanwhile."""
+KEPT_BACKUPS_MAX: Final = 100_000
+"""Backups that one repository may be told to keep, by number or by days."""
+OBJECT_TRIES_MAX: Final = 8
+"""How often a request to an object store is sent again that had no answer."""
+OBJECT_WAIT_MS_MAX: Final = 60_000
+"""How long an object store may take to answer, all tries together."""
+PASSPHRASE_CHARACTERS_MIN: Final = 16
+"""A shorter passphrase can be found by trying, by whoever has the repository."""
+SCRYPT_LOG2_COST_MAX: Final = 20
+"""Work and memory (1 GB) that a repository may ask for before its passphrase opens it."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
@@ -360,6 +386,8 @@ assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
+assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
+assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= CHANGES_SCANNED_MAX < HOOK_CHANGES_KEPT_MAX

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ from homeroom.state.state import State
 
 _T = TypeVar("_T")
 
-__all__ = ["NodeOptions", "RunningNode"]
+__all__ = ["NodeOptions", "RunningNode", "opened_folding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +403,19 @@ class RunningNode:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
             if self._store.collect(self._collectable):
                 self._committer.work(self._collect_some)
+
+
+@contextlib.contextmanager
+def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[str, ...]]]:
+    """Open a directory as a start of a node does, fold the log to its end, and let go without beginning a new life.
+
+    Yields what is folded, and what was wrong with snapshots. Raises as `RunningNode.open` does.
+    """
+    opened = _open(path)
+    try:
+        yield opened.folding, opened.troubles
+    finally:
+        opened.stack.close()
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------

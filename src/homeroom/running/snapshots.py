@@ -172,6 +172,7 @@ class Snapshots:
             segments=entries,
             summary=source.to_json(),
             applied=applied.to_json(),
+            loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
         return kept
