@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from homeroom.adapters.keyfile import KeyFile, open_key_file
 from homeroom.errors import InputError
 
-__all__ = ["NodeKey", "PublicKeys", "open_node_key"]
+__all__ = ["NodeKey", "PublicKeys", "is_signed", "open_node_key"]
 
 _KIND: Final = KeyFile(
     "# homeroom node key. Who has it can write in this node's name. It never leaves this machine: another\n"
@@ -43,9 +43,14 @@ class NodeKey:
         return f"NodeKey({self.public_text})"
 
     @property
+    def public(self) -> bytes:
+        """The public key: 32 bytes."""
+        return self._private.public_key().public_bytes_raw()
+
+    @property
     def public_text(self) -> str:
         """The public key as text: ``ed25519:`` and 44 digits of base64 (RFC 4648)."""
-        return _PREFIX + base64.b64encode(self._private.public_key().public_bytes_raw()).decode()
+        return _PREFIX + base64.b64encode(self.public).decode()
 
     def sign(self, digest: bytes) -> bytes:
         """Return the 64-byte signature of a digest."""
@@ -71,13 +76,20 @@ class PublicKeys:
     def verify(self, node: str, digest: bytes, signature: bytes) -> bool:
         """Say whether a node signed a digest; what an unknown node signed, nobody can say, so it did not."""
         key = self._keys.get(node)
-        if key is None:
-            return False
-        try:
-            key.verify(signature, digest)
-        except InvalidSignature:
-            return False
-        return True
+        return key is not None and _verified(key, digest, signature)
+
+
+def is_signed(public: bytes, digest: bytes, signature: bytes) -> bool:
+    """Say whether a digest was signed by the node with this public key, 32 bytes."""
+    return _verified(Ed25519PublicKey.from_public_bytes(public), digest, signature)
+
+
+def _verified(key: Ed25519PublicKey, digest: bytes, signature: bytes) -> bool:
+    try:
+        key.verify(signature, digest)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _parsed(node: str, text: str) -> Ed25519PublicKey:
