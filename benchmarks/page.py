@@ -332,6 +332,23 @@ def _past(result: Result) -> Rows:
     yield f"{many['ids']:,} voids together", f"{many['ms']} ms", "", ""
 
 
+def _log(result: Result) -> Rows:
+    names = {
+        "sqlite": "SQLite",
+        "sqlite_aside": "SQLite, pages moved by another thread",
+        "postgres": "PostgreSQL, same machine",
+    }
+    for name, way in result["ways"].items():
+        write, bare = way["write"], way["bare"]
+        yield (
+            names[name],
+            _ms(write),
+            _ms(write, "p99_ms"),
+            f"{_ms(bare)}, {_ms(bare, 'p99_ms')}",
+            f"{way['processor_ms']} ms",
+        )
+
+
 def _scaling(result: Result) -> Rows:
     for size in result["sizes"]:
         fold = f"{size['fold_events_per_second'] / 1e6:.1f} M"
@@ -408,6 +425,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
     "records": (("step", "a statement"), _records),
     "past": (("change", "median", "P99", "max"), _past),
+    "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
         _scaling,

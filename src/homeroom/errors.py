@@ -12,6 +12,9 @@ HomeroomError
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
+├── WebhookError        a webhook makes no sense, or its target may not be reached
+├── BackupError         a repository of backups cannot be used, or holds nothing that was asked for
+│   └── DamagedBackupError  something in it is missing or damaged, or this key does not open it
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── RecordError         a statement, a document or a request of the record store breaks a rule
 ├── StoreError          a log's store cannot be read or written
@@ -26,7 +29,9 @@ bound or form it broke, and what to do.
 __all__ = [
     "AccessError",
     "AuditError",
+    "BackupError",
     "ControlError",
+    "DamagedBackupError",
     "DataDirectoryError",
     "EntryError",
     "HomeroomError",
@@ -40,6 +45,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "VaultError",
+    "WebhookError",
     "WorldError",
 ]
 
@@ -90,6 +96,18 @@ class AccessError(HomeroomError):
 
 class AuditError(HomeroomError):
     """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
+
+
+class WebhookError(HomeroomError):
+    """A webhook makes no sense, or its target may not be reached; the message holds nothing of its secret."""
+
+
+class BackupError(HomeroomError):
+    """A repository of backups cannot be used, is used by another command, or does not hold what was asked for."""
+
+
+class DamagedBackupError(BackupError):
+    """Something in a repository is missing or is not what was written, or the key is another; the message names it."""
 
 
 class EntryError(HomeroomError):
