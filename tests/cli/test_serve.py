@@ -14,6 +14,9 @@ from homeroom.adapters.audit import verify_audit
 from homeroom.cli import main, status
 from homeroom.serve.settings import commented_file
 
+# A process takes seconds to import what a node is made of.
+pytestmark = pytest.mark.slow
+
 EVENT = {"account": "ada", "verb": "read", "time": "2026-11-23T10:00:00Z", "course": "physics"}
 
 

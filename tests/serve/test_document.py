@@ -1,6 +1,7 @@
 """The OpenAPI document tells the truth: of every route, and of whatever is answered to whatever it allows."""
 
 import copy
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -12,7 +13,11 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from docs import write_settings
+from homeroom.adapters.metrics import NAMES
+from homeroom.log.control import Scope
 from homeroom.serve.document import document, page
+from homeroom.serve.intake import FORMS
 from homeroom.serve.problems import PROBLEMS
 
 DOCUMENT = document()
@@ -160,3 +165,26 @@ def test_many_answers_are_as_the_document_says(shared_client, operation, mode):
     if mode is GenerationMode.NEGATIVE and operation not in NEGATIVE:
         pytest.skip("nothing of it can be wrong")
     assert ask_all(shared_client, operation, mode, 300)
+
+
+# --- the pages of the docs -------------------------------------------------------------------------------------------
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+
+def test_the_reference_names_every_path_problem_form_scope_and_metric():
+    text = (REFERENCE / "http.md").read_text(encoding="utf-8")
+    paths = {
+        path.replace("lists", "cohorts").replace("calendars", "cohorts")
+        for path in DOCUMENT["paths"]
+    }
+    wanted = {f"`{path}`" for path in paths}
+    wanted |= {f"`{kind}`" for kind in FORMS if kind != "application/ndjson"}
+    wanted |= {f"| `{scope}` |" for scope in Scope} | {f"| `{name}` |" for name in NAMES}
+    wanted |= {f"| `/docs#{name}` | {status} |" for name, (status, _) in PROBLEMS.items()}
+    assert not [one for one in sorted(wanted) if one not in text]
+
+
+def test_the_page_of_settings_is_as_old_as_the_settings():
+    said = (REFERENCE / "settings.md").read_text(encoding="utf-8")
+    assert write_settings.page() == said, "the page is older than the settings: make settings"
