@@ -258,7 +258,9 @@ def test_the_product_asks_no_other_host():
         "socket",
     }
     offences = []
-    for path in python_files("src"):
+    # A provider's public keys lie at an address that the operator gives; nothing else is asked for anything.
+    allowed = {SOURCE / "adapters" / "oidc.py"}
+    for path in (p for p in python_files("src") if p not in allowed):
         for node in ast.walk(tree_of(path)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += (
