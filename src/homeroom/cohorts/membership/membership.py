@@ -60,6 +60,7 @@ class Membership:
     ----------
     cohorts : those that are kept, by name
     moment : up to when and what it is true
+    epoch : of the definitions by which it is true
     asked : names of the columns of history that are asked about the touched
     """
 
@@ -77,6 +78,7 @@ class Membership:
         self.cohorts: dict[str, Kept] = dict(kept or {})
         self.day = day
         self.moment = Moment(0)
+        self.epoch = 0
         self.asked: set[str] = set()
         # All must be asked again: what is held was written down some time ago, or may not be true.
         self._is_in_doubt = bool(self.cohorts)
@@ -120,7 +122,7 @@ class Membership:
             day = self.today(now_ms + limits.SURVEY_AHEAD_MS)
             names = list(kept) if day > self.day else []
         if not names and not gone:
-            self.cohorts, self._definitions = kept, wanted.definitions
+            self.cohorts, self._definitions, self.epoch = kept, wanted.definitions, wanted.epoch
             return None
         slots = {name: kept[name].slot for name in names}
         problems = {name: one.problem for name, one in kept.items() if one.problem is not None}
@@ -300,6 +302,7 @@ class Membership:
         causes = self._causes_of(survey, kept)
         self.cohorts, self.day = dict(kept), survey.day
         self._definitions, self._survey = survey.wanted.definitions, None
+        self.epoch = survey.wanted.epoch
         mask = mask_of([*survey.slots.values(), *survey.gone], len(self.held.words))
         rows = self.held.find(answered.keys)
         known = (rows >= 0) & (rows < survey.fresh.shape[1])
