@@ -27,6 +27,8 @@ NAMES = (
     "scaling",
     "startup",
     "past",
+    "log",
+    "records",
     "membership",
 )
 

@@ -156,7 +156,7 @@ def test_a_second_load_at_the_same_time_is_refused(place):
     before = answers(hr.open(place))
 
     def while_another_loads(_source: object) -> None:
-        with pytest.raises(DataDirectoryError, match="another process; wait"):
+        with pytest.raises(DataDirectoryError, match="another process, a load or a node; wait"):
             load(place, events(3, "n"))
         assert answers(hr.open(place)) == before  # questions need not wait
 

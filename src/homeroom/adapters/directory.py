@@ -51,10 +51,12 @@ from homeroom.state.state import State
 from homeroom.state.table import FAMILIES, Partition
 from homeroom.state.zones import load_zone
 
-__all__ = ["FORMAT_NODE", "DataDirectory", "Manifest", "key_check"]
+__all__ = ["BEFORE_FILE", "FORMAT_NODE", "RESTORING", "DataDirectory", "Manifest", "key_check"]
 
 BEFORE_FILE = f"{MANIFEST_FILE}.before"
 """What a node's manifest has replaced."""
+RESTORING = ".restoring"
+"""A folder in which a directory is put together from a backup; while it is there, the directory is not whole."""
 FORMAT = 1
 FORMAT_NODE = 3
 """Of a directory that a node writes: what it holds ends where the log goes on."""
@@ -71,8 +73,9 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     """What belongs to a directory.
 
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
-    ``past`` and ``joined`` are not written where they are not set, nor is ``applied``: of a node's directory by origin
-    the last entry of the log that is in it.
+    ``past`` and ``joined`` are not written where they are not set, nor are ``applied``, of a node's directory by origin
+    the last entry of the log that is in it, and ``loaded``, the last load or correction that was made while no node
+    ran, of which the log does not tell.
     """
 
     format: int = FORMAT
@@ -87,12 +90,20 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     past: str | msgspec.UnsetType = msgspec.UNSET
     joined: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
     applied: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    loaded: int | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":
         """Return the manifest with the checksum of its other fields."""
         bare = msgspec.structs.replace(self, crc=0)
         return msgspec.structs.replace(bare, crc=isal_zlib.crc32(msgspec.json.encode(bare)))
+
+    @property
+    def unlogged(self) -> int:
+        """Number of the last load or correction that no log tells of, 0 if there was none."""
+        if self.applied is msgspec.UNSET:
+            return self.load
+        return 0 if self.loaded is msgspec.UNSET else self.loaded
 
     def files(self) -> set[str]:
         """Return the paths of all files that belong to the directory, below it."""
@@ -199,7 +210,35 @@ class DataDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory for one load. Raises `DataDirectoryError` if another load holds it."""
+        """Hold the directory for one load. Raises `DataDirectoryError` if another process holds it."""
+        with self._held():
+            self._begin()
+            try:
+                yield
+            except BaseException:
+                # What this load wrote belongs to nothing, and may be what fills the disk. Its rejects say why.
+                with suppress(DataDirectoryError, OSError):
+                    self._remove_strays(self.manifest() or Manifest(), rejects=False)
+                raise
+
+    @contextmanager
+    def run_by_node(self) -> Iterator[None]:
+        """Hold the directory for a node, which may find it damaged and go on from the manifest before the last.
+
+        Raises `DataDirectoryError` if another process holds it.
+        """
+        with self._held():
+            if not (self.path / MANIFEST_FILE).exists() and not any(self._own_files()):
+                self._replace_manifest(Manifest())
+            yield
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        if (self.path / RESTORING).exists():
+            raise DataDirectoryError(
+                f"{self.path} is being restored, or its restore was ended half way; wait until it is done, or remove "
+                f"the folder and restore again"
+            )
         try:
             for folder in (self.path, *(self.path / name for name in _FOLDERS)):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -213,16 +252,9 @@ class DataDirectory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DataDirectoryError(
-                    f"{self.path} is being loaded by another process; wait until it is done"
+                    f"{self.path} is in use by another process, a load or a node; wait until it is done, or stop it"
                 ) from None
-            self._begin()
-            try:
-                yield
-            except BaseException:
-                # What this load wrote belongs to nothing, and may be what fills the disk. Its rejects say why.
-                with suppress(DataDirectoryError, OSError):
-                    self._remove_strays(self.manifest() or Manifest(), rejects=False)
-                raise
+            yield
 
     def _begin(self) -> None:
         """Have a manifest, and nothing beside it that belongs to no load."""
@@ -254,8 +286,28 @@ class DataDirectory:
         entry = SegmentEntry.of(path, segment)
         return entry, StoredSegment(path, dictionaries, entry)
 
-    def commit(self, state: State, manifest: Manifest) -> None:
-        """Write the state, then make it and the manifest's segments the directory's content, in one step."""
+    def verify(self, manifest: Manifest, known: set[str]) -> None:
+        """Read everything that a manifest names; segments that are ``known`` to be whole only once.
+
+        Raises `DataDirectoryError` for what is missing or damaged.
+        """
+        dictionaries = Dictionaries.under(bytes(32))
+        self._restore(manifest, dictionaries)
+        read_tensors(self.path / "state" / str(manifest.state))
+        for entry in manifest.segments:
+            if entry.name not in known:
+                _opened(self.path / "history", entry, dictionaries).check_whole()
+                known.add(entry.name)
+
+    def next_load(self) -> int:
+        """Return a number that no file here has, whatever became of the manifest that named it."""
+        return 1 + max((int(file.name[:6]) for file in self._own_files()), default=0)
+
+    def commit(self, state: State, manifest: Manifest, before: Manifest | None = None) -> Manifest:
+        """Write the state, then make it and the manifest's segments the directory's content, in one step; return it.
+
+        The files of ``before`` are kept, and a node can go on from them if the new ones turn out to be damaged.
+        """
         named = {
             f"{kind}/{number}/{name}": array
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments))
@@ -278,20 +330,16 @@ class DataDirectory:
             _write_whole(folder / str(manifest.dictionaries), values)
             _sync_folder(self.path / "history")
             _sync_folder(folder)
-            self._keep_before(manifest)
+            self._keep(before)
             self._replace_manifest(manifest)
             self._remove_strays(manifest)
+        return manifest
 
-    def _keep_before(self, manifest: Manifest) -> None:
-        """Keep what a node's manifest replaces, in case that one turns out to be damaged: the log goes on from it."""
-        before = self.path / BEFORE_FILE
-        if manifest.applied is msgspec.UNSET:
-            before.unlink(missing_ok=True)
+    def _keep(self, before: Manifest | None) -> None:
+        if before is None:
+            (self.path / BEFORE_FILE).unlink(missing_ok=True)
         else:
-            fresh = self.path / f"{BEFORE_FILE}.new"
-            fresh.unlink(missing_ok=True)
-            _write_whole(fresh, (self.path / MANIFEST_FILE).read_bytes())
-            fresh.replace(before)
+            self._write_manifest(before, BEFORE_FILE)
 
     def _without_refused(self, state: State, manifest: Manifest) -> Manifest:
         """Write segments anew that hold an attribute which, as is known by now, could identify people."""
@@ -338,10 +386,13 @@ class DataDirectory:
             ) from error
 
     def _replace_manifest(self, manifest: Manifest) -> None:
-        fresh = self.path / f"{MANIFEST_FILE}.new"
+        self._write_manifest(manifest, MANIFEST_FILE)
+
+    def _write_manifest(self, manifest: Manifest, name: str) -> None:
+        fresh = self.path / f"{name}.new"
         fresh.unlink(missing_ok=True)
         _write_whole(fresh, msgspec.json.format(msgspec.json.encode(manifest.sealed())))
-        fresh.replace(self.path / MANIFEST_FILE)
+        fresh.replace(self.path / name)
         _sync_folder(self.path)
 
     def _remove_strays(self, manifest: Manifest, *, rejects: bool = True) -> None:

@@ -176,6 +176,12 @@ class StoredSegment(Segment):
         """The columns, each read at its first use."""
         return _ParquetColumns(self._path, self._dictionaries, len(self), self._path)
 
+    def check_whole(self) -> None:
+        """Read all of it. Raises `DataDirectoryError` if anything is damaged."""
+        _ = self._index, self._ids
+        for name in self.columns:
+            self.columns.check(name)
+
     def hold(self) -> None:
         """Open all files now, for a segment that a later load replaces: what was opened keeps its answers."""
         _ = self._index, self._ids
@@ -263,6 +269,12 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             with self._lock:
                 picked[mine] = self._held(name, group)[places[mine] - self._starts[group]]
         return picked
+
+    def check(self, name: str) -> None:
+        """Read a column group by group and keep nothing. Raises `DataDirectoryError`."""
+        for group in range(len(self._starts) - 1):
+            count = int(self._starts[group + 1] - self._starts[group])
+            self._decode(name, (group,), np.empty(count, column_dtype(name)))
 
     def _held(self, name: str, group: int) -> npt.NDArray[Any]:
         """Return one row group of a column, from the few that were used last or from the file."""

@@ -8,7 +8,8 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ from homeroom.state.state import State
 
 _T = TypeVar("_T")
 
-__all__ = ["NodeOptions", "RunningNode"]
+__all__ = ["NodeOptions", "RunningNode", "opened_folding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class RunningNode:
         self._waiting: list[asyncio.Future[None]] = []
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
-        self._changes = 0
+        self._collectable = Vector()
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
@@ -152,6 +153,8 @@ class RunningNode:
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
+        while self._store.collect(self._collectable):
+            pass
         self._pool.shutdown()
         self._stack.close()
 
@@ -178,13 +181,12 @@ class RunningNode:
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
         """
         change = Change(fact=fact, author=author, at_ms=self._options.now_ms())
-        self._changes += 1
         outcome = await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant="",
                 owner="",
-                batch_id=f"change {self._changes}",
+                batch_id=f"change {secrets.token_hex(16)}",
                 digest=b"",
                 content=change,
                 events=0,
@@ -374,19 +376,46 @@ class RunningNode:
         while True:
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
             await asyncio.to_thread(self._snapshot)
+            self._committer.work(self._collect_some)
 
     def _snapshot(self) -> None:
-        """Write a snapshot of every tenant that has changed; then forget entries that the ones before them have."""
-        for tenant in self._live.tenants():
-            try:
+        """Write a snapshot of every tenant that has changed, and see what the ones before them hold."""
+        try:
+            for tenant in self._live.tenants():
                 if self._snapshot_seen.get(tenant) != self._live.applied:
                     asked = self._memberships.asked(tenant)
                     self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
                 self._memberships.write(tenant)
-            except HomeroomError as error:
-                self._snapshot_trouble = f"no snapshot could be written: {error}"
-                return
+        except HomeroomError as error:
+            self._snapshot_trouble = f"no snapshot could be written: {error}"
+            return
+        try:
+            held = [self._snapshots.verified(tenant) for tenant in self._live.tenants()]
+        except HomeroomError as error:
+            self._snapshot_trouble = f"the log is kept, because a snapshot is not whole: {error}"
+            return
         self._snapshot_trouble = None
+        origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
+        self._collectable = Vector({o: min(one[o] for one in held) for o in origins})
+
+    def _collect_some(self) -> None:
+        """Have entries forgotten that two snapshots of every tenant hold; in the thread that writes."""
+        with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
+            if self._store.collect(self._collectable):
+                self._committer.work(self._collect_some)
+
+
+@contextlib.contextmanager
+def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[str, ...]]]:
+    """Open a directory as a start of a node does, fold the log to its end, and let go without beginning a new life.
+
+    Yields what is folded, and what was wrong with snapshots. Raises as `RunningNode.open` does.
+    """
+    opened = _open(path)
+    try:
+        yield opened.folding, opened.troubles
+    finally:
+        opened.stack.close()
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -403,13 +432,13 @@ def _open(path: Path) -> _Opened:
 
 def _opened(path: Path, stack: ExitStack) -> _Opened:
     snapshots = Snapshots(path, ThreadRun())
-    stack.enter_context(snapshots.place(MAIN).locked())
+    stack.enter_context(snapshots.place(MAIN).run_by_node())
     store = stack.enter_context(contextlib.closing(SqliteLogFolder(path / "log")))
     troubles: list[str] = []
 
     def make(name: str, control: Control) -> TenantState:
         if name != MAIN:
-            stack.enter_context(snapshots.place(name).locked())
+            stack.enter_context(snapshots.place(name).run_by_node())
         opened = snapshots.open(name, control.tenants[name].timezone)
         if opened.trouble is not None:
             troubles.append(opened.trouble)
@@ -417,6 +446,8 @@ def _opened(path: Path, stack: ExitStack) -> _Opened:
 
     folding = Folding({}, make)
     _fold_control(folding, store)
+    if folding.troubles:
+        raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
     _skip_applied(folding)
     while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)

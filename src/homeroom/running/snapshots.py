@@ -54,6 +54,11 @@ class Snapshots:
         self._path = path
         self._run = run
         self.sources: dict[str, Source] = {}
+        # What the directories hold that the states began from, by tenant.
+        self._manifests: dict[str, Manifest] = {}
+        self._key_checks: dict[str, str] = {}
+        # Segments that have been read back, by tenant.
+        self._known: dict[str, set[str]] = {}
 
     def place(self, tenant: str) -> DataDirectory:
         """Return the directory of a tenant."""
@@ -63,7 +68,9 @@ class Snapshots:
         """Return the key of a tenant's pseudonyms, made if there is none. Raises `KeyFileError`."""
         place = self.place(tenant)
         place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return place.key(place.manifest() or Manifest(), None)
+        key = place.key(self._manifests.get(tenant, Manifest()), None)
+        self._key_checks[tenant] = key_check(key)
+        return key
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -88,6 +95,7 @@ class Snapshots:
                 continue
             trouble = f"{troubles[0]} The snapshot before it was taken." if troubles else None
             self.sources[tenant] = opened.source
+            self._manifests[tenant] = manifest
             return Opened(opened.tenant, opened.source, trouble)
         if troubles:
             raise DataDirectoryError(troubles[0])
@@ -108,6 +116,18 @@ class Snapshots:
         }
         source = Source(**{**known, "notes": tuple(known.get("notes", ()))})
         return Opened(TenantState(state, Vector.from_json(applied)), source)
+
+    def verified(self, tenant: str) -> Vector:
+        """Return up to which entries the snapshot before the newest goes, all of which has been read back.
+
+        Both are kept; so entries that this one holds are needed no longer. Raises `DataDirectoryError`.
+        """
+        place = self.place(tenant)
+        manifest = place.manifest_before()
+        if manifest is None or manifest.applied is msgspec.UNSET:
+            return Vector()
+        place.verify(manifest, self._known.setdefault(tenant, set()))
+        return Vector.from_json(manifest.applied)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -135,24 +155,24 @@ class Snapshots:
     ) -> Segment | None:
         """Write a frozen state; return the file that now holds the events of ``segments``, None if these are none."""
         place = self.place(tenant)
-        before = place.manifest() or Manifest()
-        load, entries, kept = before.load + 1, before.segments, None
+        before = self._manifests.get(tenant)
+        entries = () if before is None else before.segments
+        load, kept = place.next_load(), None
         if segments:
             merged = frozen.history.merged(segments)
             entry, kept = place.keep(load, 0, merged, frozen.dictionaries)
             entries = (*entries, entry)
             frozen.history.exchange(segments, kept)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
-        place.commit(
-            frozen,
-            Manifest(
-                format=FORMAT_NODE,
-                load=load,
-                timezone=frozen.zone.name,
-                key_check=key_check(self.key(tenant)),
-                segments=entries,
-                summary=source.to_json(),
-                applied=applied.to_json(),
-            ),
+        manifest = Manifest(
+            format=FORMAT_NODE,
+            load=load,
+            timezone=frozen.zone.name,
+            key_check=self._key_checks[tenant],
+            segments=entries,
+            summary=source.to_json(),
+            applied=applied.to_json(),
+            loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
+        self._manifests[tenant] = place.commit(frozen, manifest, before)
         return kept
