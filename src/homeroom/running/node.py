@@ -30,6 +30,7 @@ from homeroom.cohorts.membership.reading import (
     CohortsNow,
     LearnerNow,
     MembersPage,
+    Told,
     cohorts_now,
     learner_now,
     members_page,
@@ -52,7 +53,7 @@ from homeroom.running.following import Follower, unread
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
 from homeroom.running.snapshots import MAIN, Snapshots
-from homeroom.running.streaming import Told, listen
+from homeroom.running.streaming import listen
 from homeroom.state.state import State
 
 _T = TypeVar("_T")
