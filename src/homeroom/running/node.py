@@ -31,6 +31,7 @@ from homeroom.cohorts.membership.reading import (
     CohortsNow,
     LearnerNow,
     MembersPage,
+    Told,
     cohorts_now,
     learner_now,
     members_page,
@@ -59,7 +60,7 @@ from homeroom.running.recording import (
     open_vault_key,
 )
 from homeroom.running.snapshots import MAIN, Snapshots
-from homeroom.running.streaming import Told, listen
+from homeroom.running.streaming import listen
 from homeroom.state.state import State
 
 _T = TypeVar("_T")
