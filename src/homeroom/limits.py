@@ -157,9 +157,69 @@ BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
+TOKEN_CHARACTERS_MAX: Final = 16_384
+"""Characters of a bearer token of a provider."""
+KEY_SET_BYTES_MAX: Final = 1 << 20
+"""A provider's set of public keys."""
 BODY_BYTES_FREE: Final = 1 << 20
 """A body that unpacks to no more than this is not asked for its ratio."""
 
+# --- record store ----------------------------------------------------------------------------------------------
+RECORD_BODY_BYTES_MAX: Final = 640 << 10
+"""Body of a request to the record store, attachments included. Sealed it does not compress, and what one request
+changes must fit into one entry of the log."""
+RECORD_CHANGE_BYTES_MAX: Final = 960 << 10
+"""Operations of one request, encoded: an entry of the log holds at least one request."""
+RECORD_CHANGE_UNITS_MAX: Final = 1 << 16
+"""Operations of one change."""
+RECORD_QUERY_BYTES_MAX: Final = 32 << 10
+"""Query string of a request to the record store."""
+STATEMENTS_SENT_MAX: Final = 2_000
+"""Statements of one request."""
+STATEMENTS_PAGE_MAX: Final = 500
+"""Statements of a page of results; the rest is behind its `more` link."""
+STATEMENTS_PAGE_BYTES_MAX: Final = 8 << 20
+"""A page of results ends after the statement, its attachments included, that takes it beyond this size."""
+STATEMENTS_FOLLOWED_MAX: Final = 100
+"""Statements that one statement refers to, over others in between, and is found by: such chains have no end else."""
+MEMBERS_MAX: Final = 1_000
+"""Agents of a group in a statement: each has a key of their own."""
+PARTS_MAX: Final = 200
+"""Parts of a multipart body."""
+DOCUMENT_IDS_MAX: Final = 10_000
+"""Ids of documents that one request lists, the latest changed."""
+PORTRAITS_SHOWN_MAX: Final = 100
+"""Names, and forms of a person, that are read for one Person object."""
+DEFINITION_BYTES_MAX: Final = 64 << 10
+"""What is known of one activity, joined from all statements; what would make it longer is not joined."""
+VAULT_CACHE_KIB: Final = 64 << 10
+"""Pages of the vault's file that one connection holds in memory, in KiB."""
+VAULT_CHECKPOINT_PAGES: Final = 16_384
+"""Pages of 4 KiB that the vault's log of changes grows to before they are brought into its file."""
+SUBJECT_KEYS_HELD: Final = 1 << 16
+"""Keys of persons that are held unwrapped in memory, the last used."""
+FORMS_HELD: Final = 1 << 16
+"""Forms of persons and definitions of activities that are known to be in the vault, the last used."""
+
+# --- membership -------------------------------------------------------------------------------------------------
+CHANGES_KEPT_MAX: Final = 1_000_000
+"""Changes of membership that a tenant's node keeps to be read; whoever has not read older ones takes members anew."""
+CHANGES_READ_MAX: Final = 10_000
+"""Changes of membership that are read at once."""
+MEMBERS_READ_MAX: Final = 10_000
+"""Members of a cohort that are read at once."""
+SURVEY_AHEAD_MS: Final = 5_000
+"""So long before a local midnight all learners are asked what they are in the day after."""
+SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
+"""So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""
+CLOCK_BACK_MS_MAX: Final = 3_600_000
+"""A clock that is set back by less does not bring yesterday back; one that is set back by more was wrong before."""
+PLACED_ROWS_MAX: Final = 1 << 16
+"""Learners that are given rows at once when all have been asked: whoever reads memberships waits for it."""
+TICK_MS: Final = 500
+"""A node that nothing comes to looks so often whether a day has ended."""
+FRESHNESS_MS: Final = 1_000
+"""Whoever listens to changes of membership hears at least so often how far they have come."""
 # --- webhooks ------------------------------------------------------------------------------------------------
 WEBHOOKS_MAX: Final = 200
 """Webhooks of all tenants; each may hold some connections open, and all of them are looked at in each step."""
@@ -212,6 +272,32 @@ WEBHOOK_DRAIN_MS_MAX: Final = 1_000
 """How long the rest of an answer whose status is known may take; then the connection is closed."""
 WEBHOOK_LOOKUPS_MAX: Final = 16
 """Look-ups of names at once: each waits in a thread of its own."""
+# --- backups ---------------------------------------------------------------------------------------------------
+BACKUP_PART_BYTES: Final = 8 << 20
+"""A file is cut into parts of this size, and a part that is in the repository already is not sent again."""
+BACKUP_PACK_BYTES: Final = 8 << 20
+"""Payloads of the log's entries that are packed into one object; an entry more may go in."""
+BACKUP_OBJECT_BYTES_MAX: Final = 64 << 20
+"""An object of a repository that is larger is not read: it is held in memory as a whole."""
+BACKUP_ENTRIES: Final = 1_000
+"""Entries of the log, and records of batches, that a backup or a restore holds at a time beside those of a pack."""
+BACKUP_TRIES_MAX: Final = 10
+"""How often a backup begins anew because the node has written snapshots faster than they could be read."""
+BACKUP_MS_MAX: Final = 24 * 3_600_000
+"""A backup that takes longer is not finished: the mark by which nothing is removed under it lasts no longer. What it
+has sent stays, so the next one ends sooner."""
+PRUNING_MS_MAX: Final = 3_600_000
+"""Old backups are removed for so long at a time, and no backup is made meanwhile."""
+KEPT_BACKUPS_MAX: Final = 100_000
+"""Backups that one repository may be told to keep, by number or by days."""
+OBJECT_TRIES_MAX: Final = 8
+"""How often a request to an object store is sent again that had no answer."""
+OBJECT_WAIT_MS_MAX: Final = 60_000
+"""How long an object store may take to answer, all tries together."""
+PASSPHRASE_CHARACTERS_MIN: Final = 16
+"""A shorter passphrase can be found by trying, by whoever has the repository."""
+SCRYPT_LOG2_COST_MAX: Final = 20
+"""Work and memory (1 GB) that a repository may ask for before its passphrase opens it."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
@@ -303,6 +389,9 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
+assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
+assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX

@@ -51,10 +51,12 @@ from homeroom.state.state import State
 from homeroom.state.table import FAMILIES, Partition
 from homeroom.state.zones import load_zone
 
-__all__ = ["FORMAT_NODE", "DataDirectory", "Manifest", "key_check"]
+__all__ = ["BEFORE_FILE", "FORMAT_NODE", "RESTORING", "DataDirectory", "Manifest", "key_check"]
 
 BEFORE_FILE = f"{MANIFEST_FILE}.before"
 """What a node's manifest has replaced."""
+RESTORING = ".restoring"
+"""A folder in which a directory is put together from a backup; while it is there, the directory is not whole."""
 FORMAT = 1
 FORMAT_NODE = 3
 """Of a directory that a node writes: what it holds ends where the log goes on."""
@@ -71,8 +73,9 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     """What belongs to a directory.
 
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
-    ``past`` and ``joined`` are not written where they are not set, nor is ``applied``: of a node's directory by origin
-    the last entry of the log that is in it.
+    ``past`` and ``joined`` are not written where they are not set, nor are ``applied``, of a node's directory by origin
+    the last entry of the log that is in it, and ``loaded``, the last load or correction that was made while no node
+    ran, of which the log does not tell.
     """
 
     format: int = FORMAT
@@ -87,12 +90,20 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     past: str | msgspec.UnsetType = msgspec.UNSET
     joined: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
     applied: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    loaded: int | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":
         """Return the manifest with the checksum of its other fields."""
         bare = msgspec.structs.replace(self, crc=0)
         return msgspec.structs.replace(bare, crc=isal_zlib.crc32(msgspec.json.encode(bare)))
+
+    @property
+    def unlogged(self) -> int:
+        """Number of the last load or correction that no log tells of, 0 if there was none."""
+        if self.applied is msgspec.UNSET:
+            return self.load
+        return 0 if self.loaded is msgspec.UNSET else self.loaded
 
     def files(self) -> set[str]:
         """Return the paths of all files that belong to the directory, below it."""
@@ -223,6 +234,11 @@ class DataDirectory:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
+        if (self.path / RESTORING).exists():
+            raise DataDirectoryError(
+                f"{self.path} is being restored, or its restore was ended half way; wait until it is done, or remove "
+                f"the folder and restore again"
+            )
         try:
             for folder in (self.path, *(self.path / name for name in _FOLDERS)):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

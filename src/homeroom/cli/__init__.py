@@ -18,7 +18,7 @@ from typing import Any, Final
 import click
 
 from homeroom.cli import status
-from homeroom.errors import HomeroomError
+from homeroom.errors import DamagedBackupError, HomeroomError
 
 __all__ = ["COMMANDS", "main", "root"]
 
@@ -32,6 +32,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.identities",
         "Say which accounts of a data directory are one learner.",
     ),
+    "init": ("homeroom.cli.init", "Write a file with every setting of a node, explained."),
+    "serve": ("homeroom.cli.serve", "Run a node that takes events and answers, over HTTP."),
+    "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
+    "audit": ("homeroom.cli.audit", "Check that an audit log is what was written."),
+    "backup": ("homeroom.cli.backup", "Back a data directory up, while its node runs."),
+    "restore": ("homeroom.cli.restore", "Make a data directory again from a backup."),
+    "verify": ("homeroom.cli.verify", "Read a backup and check all that is in it."),
+    "drill": ("homeroom.cli.drill", "Restore a backup for trial, and compare what comes of it."),
     "generate": (
         "homeroom.cli.generate",
         "Write events of made-up learners, for trying and testing.",
@@ -123,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _refuse(error)
     except HomeroomError as error:
-        return _complain(str(error), status.FAILED)
+        is_damage = isinstance(error, DamagedBackupError)
+        return _complain(str(error), status.DAMAGED if is_damage else status.FAILED)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}", status.FAILED)

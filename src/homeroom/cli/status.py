@@ -8,11 +8,21 @@ written then.
 
 from typing import Final
 
-__all__ = ["CLEAN", "FAILED", "INTERRUPTED", "MEANINGS", "PIPE_CLOSED", "REJECTS_MET", "STRICT"]
+__all__ = [
+    "CLEAN",
+    "DAMAGED",
+    "FAILED",
+    "INTERRUPTED",
+    "MEANINGS",
+    "PIPE_CLOSED",
+    "REJECTS_MET",
+    "STRICT",
+]
 
 CLEAN: Final = 0
 REJECTS_MET: Final = 3
 STRICT: Final = 1
+DAMAGED: Final = 1
 FAILED: Final = 2
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
@@ -20,7 +30,11 @@ PIPE_CLOSED: Final = 141
 MEANINGS: Final = (
     (CLEAN, "everything was read"),
     (REJECTS_MET, "everything was done; some of the input was rejected, counted and written down"),
-    (STRICT, "`--strict` was given and something was rejected; no output was written"),
+    (
+        STRICT,
+        "`--strict` was given and something was rejected, no output was written; or a backup is damaged, or does not "
+        "open with this key",
+    ),
     (FAILED, "the command could not be done; one line on standard error says why and what to do"),
     (INTERRUPTED, "interrupted with Ctrl-C"),
     (PIPE_CLOSED, "the reader of the output went away, as after `| head`"),

@@ -57,9 +57,14 @@ _V = TypeVar("_V")
 
 
 class Scope(StrEnum):
-    """What a key may do. A key without ``persons`` learns numbers of learners, never who they are."""
+    """What a key may do.
+
+    ``read`` asks questions whose answers are numbers; ``aggregate`` only those in which small numbers are left out;
+    ``persons`` adds who the learners are.
+    """
 
     READ = "read"
+    AGGREGATE = "aggregate"
     WRITE = "write"
     ADMIN = "admin"
     PERSONS = "persons"
