@@ -270,6 +270,8 @@ WEBHOOK_ANSWER_BYTES_MAX: Final = 64 << 10
 """Bytes of an answer that are read, and thrown away, so that the connection can be used again; beyond it is closed."""
 WEBHOOK_DRAIN_MS_MAX: Final = 1_000
 """How long the rest of an answer whose status is known may take; then the connection is closed."""
+WEBHOOK_STOP_MS_MAX: Final = 2_000
+"""How long a node that stops waits for requests under way; what is not answered then is sent again later."""
 WEBHOOK_LOOKUPS_MAX: Final = 16
 """Look-ups of names at once: each waits in a thread of its own."""
 # --- backups ---------------------------------------------------------------------------------------------------

@@ -112,6 +112,7 @@ class Deliverer:
         self._happened = asyncio.Event()
         self._requests: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
 
     @classmethod
     async def open(cls, wiring: Delivering, webhooks: Mapping[str, Webhook]) -> "Deliverer":
@@ -136,16 +137,21 @@ class Deliverer:
         return deliverer
 
     async def stop(self) -> None:
-        """Send nothing more; what is under way counts as not delivered, and is sent again after the next start."""
-        for task in (self._task, *self._requests):
-            if task is not None:
-                task.cancel()
-        with suppress(asyncio.CancelledError):
-            if self._task is not None:
-                await self._task
+        """Begin nothing more, and wait a little for what is under way; the rest is sent again after the next start."""
+        self._is_stopping = True
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=limits.WEBHOOK_STOP_MS_MAX / 1_000)
+        with suppress(StoreError):  # told already
+            await self._happens(Tick())
+        for task in self._requests:
+            task.cancel()
         await asyncio.gather(*self._requests, return_exceptions=True)
-        self._fail(StoreError("deliveries have stopped"))
-        await self._loop.run_in_executor(self._thread, self._store.close)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.trouble = self.trouble or "deliveries have stopped"
+        self._fail(StoreError(self.trouble))
+        await self._in_thread(self._store.close)
         self._thread.shutdown()
 
     # --- what comes in -----------------------------------------------------------------------------------------------
@@ -260,8 +266,9 @@ class Deliverer:
             self._end(happened, error)
             raise
         self._end(happened, None)
-        for send in sends:
-            self._begin(send)
+        if not self._is_stopping:
+            for send in sends:
+                self._begin(send)
         await self._wiring.client.keep(self._webhooks)
 
     def _perform(self, kept: Sequence[Kept], sought: Sequence[Sought]) -> list[Found]:

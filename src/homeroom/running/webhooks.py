@@ -13,12 +13,13 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from homeroom import limits
 from homeroom.adapters.delivery_store import DeadLetter
 from homeroom.adapters.webhook_secrets import WebhookSecrets
 from homeroom.adapters.webhooks import Resolve, SystemResolver, WebhookClient
+from homeroom.cohorts.membership.changes import Change
 from homeroom.errors import ControlError, HomeroomError
 from homeroom.hooks.messages import Direction, MemberChange
 from homeroom.hooks.targets import Allowed, parse_target
@@ -32,59 +33,16 @@ from homeroom.log.webhooks import (
     WebhookSecretChanged,
 )
 from homeroom.running.delivering import Deliverer, Delivering, Standing
+from homeroom.running.streaming import Told
 
-__all__ = ["Created", "HeardChange", "RunningWebhooks", "Told", "WebhookOptions", "WebhookShown"]
+__all__ = ["Created", "RunningWebhooks", "Source", "WebhookOptions", "WebhookShown"]
 
 _DELIVERIES: Final = "deliveries.db"
 _SECRETS: Final = "webhooks.secrets"
 
 
-class HeardChange(Protocol):
-    """A change of membership, as whoever finds it tells it."""
-
-    @property
-    def number(self) -> int:
-        """Of the change; grows within a tenant, not one by one."""
-
-    @property
-    def cohort(self) -> str:
-        """Whose members changed."""
-
-    @property
-    def version(self) -> int:
-        """Of its definition."""
-
-    @property
-    def learner(self) -> str:
-        """The pseudonym."""
-
-    @property
-    def entered(self) -> bool:
-        """Whether the learner is in the cohort now."""
-
-    @property
-    def at_ms(self) -> int:
-        """From when on, milliseconds since 1970 UTC."""
-
-    @property
-    def cause(self) -> str:
-        """Why."""
-
-
-class Told(Protocol):
-    """What is heard at once."""
-
-    @property
-    def changes(self) -> Sequence[HeardChange]:
-        """All changes since what was heard before, in order."""
-
-    @property
-    def last(self) -> int:
-        """Listen after this number to go on from here."""
-
-    @property
-    def missed(self) -> bool:
-        """Whether changes before these are not known any more."""
+Source: TypeAlias = Callable[[str, int | None], AsyncIterator[Told]]
+"""From a tenant and a number, or None for now, to what is told of its changes after it, for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +55,7 @@ class WebhookOptions:
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     state : states a fact as an author, and returns when it is durable and counts
     control : returns what was stated so far
+    source : tells changes of membership
     allowed_hosts : hosts, or ``host:port``, that may be reached wherever they lead, and by plain HTTP
     resolve : looks names up; None does it as the machine does
     """
@@ -105,6 +64,7 @@ class WebhookOptions:
     now_ms: Callable[[], int]
     state: Callable[[Fact, str], Awaitable[object]]
     control: Callable[[], Control]
+    source: Source
     allowed_hosts: tuple[str, ...] = ()
     resolve: Resolve | None = None
 
@@ -143,6 +103,7 @@ class RunningWebhooks:
         self._making = asyncio.Lock()
         self._listening: dict[str, asyncio.Task[None]] = {}
         self._deaf: str | None = None
+        self._followed = options.control().webhooks
 
     @classmethod
     async def open(cls, options: WebhookOptions) -> "RunningWebhooks":
@@ -156,6 +117,7 @@ class RunningWebhooks:
         deliverer = await Deliverer.open(wiring, options.control().webhooks)
         running = cls(options, known, client, deliverer)
         running._resolver = own
+        running.follow()
         return running
 
     async def stop(self) -> None:
@@ -248,8 +210,15 @@ class RunningWebhooks:
         self.follow()
 
     def follow(self) -> None:
-        """Have the webhooks that were stated, here or elsewhere."""
-        self.deliverer.follow(self._options.control().webhooks)
+        """Have the webhooks and the tenants that were stated, here or elsewhere."""
+        control = self._options.control()
+        if control.webhooks is not self._followed:
+            self._followed = control.webhooks
+            self.deliverer.follow(control.webhooks)
+        for tenant in control.tenants:
+            if tenant not in self._listening:
+                loop = asyncio.get_running_loop()
+                self._listening[tenant] = loop.create_task(self._listen(tenant))
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
@@ -281,23 +250,11 @@ class RunningWebhooks:
 
     # --- fed ---------------------------------------------------------------------------------------------------------
 
-    def listen(self, tenant: str, source: Callable[[str, int | None], AsyncIterator[Told]]) -> None:
-        """Take what is heard of a tenant from now on.
-
-        Parameters
-        ----------
-        tenant : heard of once
-        source : from a tenant and a number, or None for now, to what is told after it, for ever
-        """
-        if tenant not in self._listening:
-            loop = asyncio.get_running_loop()
-            self._listening[tenant] = loop.create_task(self._listen(tenant, source))
-
-    async def _listen(
-        self, tenant: str, source: Callable[[str, int | None], AsyncIterator[Told]]
-    ) -> None:
+    async def _listen(self, tenant: str) -> None:
         try:
-            async for told in source(tenant, self.deliverer.taken(tenant) or None):
+            after = self.deliverer.taken(tenant) or None
+            async for told in self._options.source(tenant, after):
+                self.follow()
                 await self._hear(tenant, told)
         except HomeroomError as error:
             self._deaf = f"webhooks of {tenant} hear nothing new: {error}"
@@ -315,7 +272,7 @@ def _allowed(options: WebhookOptions) -> Allowed:
     return Allowed(frozenset(host.lower() for host in options.allowed_hosts))
 
 
-def _change_of(heard: HeardChange) -> MemberChange:
+def _change_of(heard: Change) -> MemberChange:
     return MemberChange(
         number=heard.number,
         cohort=heard.cohort,
@@ -323,5 +280,5 @@ def _change_of(heard: HeardChange) -> MemberChange:
         learner=heard.learner,
         direction=Direction.ENTERED if heard.entered else Direction.LEFT,
         at_ms=heard.at_ms,
-        cause=str(heard.cause),
+        cause=heard.cause.value,
     )
