@@ -25,6 +25,7 @@ from homeroom.records.documents import Action, Address, Conditions, Document, Ki
 from homeroom.records.queries import OneStatement, Search, Voidness
 from homeroom.records.store import DocumentChange, Refused, Sent
 from homeroom.records.versions import Version
+from tests.serve.xapi.forms import GROUP
 from tests.serve.xapi.store import KEYS, START_MS, WRITE, agent, caller, new_id, statement
 
 WHO = caller(WRITE)
@@ -173,6 +174,18 @@ def test_what_never_came_to_be_is_forgotten(copy):
     again = copy.accept(statement(id=one, actor=person))
     copy.apply(again)
     assert copy.shown()[0]["actor"] == person
+
+
+def test_a_request_that_is_prepared_once_more_is_the_same(copy):
+    sent = Sent([statement(actor=agent(new_id()), context={"team": GROUP})], {}, Version.TWO)
+    first = copy.preparer.accept(sent, WHO, START_MS)
+    copy.preparer.forget()
+    again = copy.preparer.accept(sent, WHO, START_MS + 5)
+    assert again.answer == first.answer
+    copy.apply(again)
+    (shown,) = copy.shown()
+    assert shown["id"] == first.answer.ids[0]
+    assert shown["actor"] == sent.statements[0]["actor"]
 
 
 def test_a_refused_request_leaves_no_trace(copy):

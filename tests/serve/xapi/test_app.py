@@ -244,6 +244,15 @@ def test_headers_of_a_form_count(store):  # 1.3.s3.b7
     assert (read.content, read.headers["content-type"]) == (b"text", "text/x")
 
 
+def test_a_form_cannot_smuggle_headers_into_answers(store):
+    fields = {"activityId": "http://a.example", "profileId": new_id(), "content": "x"}
+    for bad in ("text/x\r\nSet-Cookie: a=b", "text/x\nA: b", "", "text/ü"):
+        answer = store.ask(
+            "POST", "activities/profile?method=PUT", data={**fields, "Content-Type": bad}
+        )
+        assert (answer.status_code, answer.json()["field"]) == (400, "Content-Type")
+
+
 @pytest.mark.parametrize(
     ("method", "fields", "query"),
     [

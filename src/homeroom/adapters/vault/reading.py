@@ -4,6 +4,7 @@ A reader has a connection of its own and sees whole transactions only. It opens 
 with the key of its subject. A person whose key was destroyed is shown as erased, in whatever statement.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -15,7 +16,7 @@ from homeroom import limits
 from homeroom.adapters.vault.cutting import put_back
 from homeroom.adapters.vault.held import Held
 from homeroom.adapters.vault.operations import HASH_BYTES
-from homeroom.adapters.vault.schema import connected, sqlite_errors
+from homeroom.adapters.vault.schema import connected, vault_error
 from homeroom.adapters.vault.sealing import Seals, open_sealed
 from homeroom.adapters.vault.terms import PLACE_BITS
 from homeroom.errors import VaultError
@@ -92,8 +93,10 @@ class VaultReader:
 
     def rows(self, query: str, given: Sequence[object]) -> list[tuple[object, ...]]:
         """Return the rows of a query; raise `VaultError` where the file cannot be read."""
-        with sqlite_errors(self.path):
+        try:
             return self._connection.execute(query, given).fetchall()
+        except sqlite3.Error as error:
+            raise vault_error(self.path, error) from error
 
     def last_place(self) -> int:
         """Return the place of the statement that was stored last, 0 if there is none."""

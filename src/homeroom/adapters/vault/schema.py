@@ -15,7 +15,7 @@ from typing import Final
 from homeroom import limits
 from homeroom.errors import VaultError
 
-__all__ = ["connected", "sqlite_errors"]
+__all__ = ["connected", "sqlite_errors", "vault_error"]
 
 _SCHEMA: Final = 1
 _TABLES: Final = """
@@ -62,9 +62,14 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise VaultError(
-            f"vault {path} cannot be read or written: {error}; check the disk, or remove the file and it is made again"
-        ) from error
+        raise vault_error(path, error) from error
+
+
+def vault_error(path: Path, error: sqlite3.Error) -> VaultError:
+    """Return the error that tells of an error of the library."""
+    return VaultError(
+        f"vault {path} cannot be read or written: {error}; check the disk, or remove the file and it is made again"
+    )
 
 
 def connected(path: Path) -> sqlite3.Connection:

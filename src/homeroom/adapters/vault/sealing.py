@@ -21,6 +21,8 @@ from typing import Final, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from homeroom import limits
+from homeroom.adapters.vault.held import Held
 from homeroom.adapters.vault.operations import HASH_BYTES
 from homeroom.errors import VaultError
 from homeroom.events.pseudonyms import subject_prefix
@@ -52,6 +54,7 @@ class Seals:
         self._wrapping = AESGCM(_derived(keys.vault, b"wrap"))
         self._cursor = AESGCM(_derived(keys.vault, b"cursor"))
         self._index = hashlib.blake2s(key=_derived(keys.vault, b"index"), digest_size=HASH_BYTES)
+        self._hashes: Held[tuple[bytes, bytes], bytes] = Held(limits.FORMS_HELD)
         self.nobody: Final = self.hash(b"nobody", b"")
         """The subject of what is no person's."""
 
@@ -67,6 +70,14 @@ class Seals:
         found.update(b"%d:%b" % (len(kind), kind))
         found.update(value)
         return found.digest()
+
+    def known_hash(self, kind: bytes, value: bytes) -> bytes:
+        """Return the keyed hash of a value that will be asked for again, such as a verb."""
+        found = self._hashes.get((kind, value))
+        if found is None:
+            found = self.hash(kind, value)
+            self._hashes.add((kind, value), found)
+        return found
 
     def new_key(self, subject: bytes) -> tuple[bytes, AESGCM]:
         """Draw a key for a subject; return it wrapped, and ready for use."""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from homeroom.adapters.vault.cutting import cut_people
 from homeroom.adapters.vault.drafting import Drafting, encode_json
 from homeroom.adapters.vault.operations import StatementKept
@@ -23,6 +25,7 @@ from homeroom.records.storing import Arrival, are_same, stored_form
 
 __all__ = ["StatementDrafter", "uuid_bytes"]
 
+_decode: Final = msgspec.json.Decoder().decode
 _ERASED: Final = "names a person who was erased; nothing is kept of them any more"
 
 
@@ -47,7 +50,7 @@ class StatementDrafter:
     Parameters
     ----------
     drafting : has begun a draft; it is to be undone after a refusal
-    sent : the statements, which are changed
+    sent : the statements; those that have no id get one
     caller : who sends them
     """
 
@@ -96,8 +99,10 @@ class StatementDrafter:
 
     def _keep(self, statement: Json, place: int) -> str | None:
         """Draft what keeps one statement; return its id, None if it names somebody who was erased."""
-        new_id = "" if "id" in statement else str(uuid.uuid4())
-        arrival = Arrival(new_id, place >> PLACE_BITS, self._caller.authority, self._sent.version)
+        # What was sent gets no more than an id: the same request may have to be prepared once more.
+        statement.setdefault("id", str(uuid.uuid4()))
+        statement = _decode(encode_json(statement))
+        arrival = Arrival(place >> PLACE_BITS, self._caller.authority, self._sent.version)
         stored_form(statement, arrival)
         contents = contents_of(statement)
         people = self._people(contents)
