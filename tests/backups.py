@@ -20,11 +20,12 @@ HOUR = 3_600_000
 EVENTS = 5
 
 
-def run(path: Path, at_ms: int, work: Callable[[RunningNode], Any]) -> Any:
-    """Run a node on a directory at one time; stop it and return what ``work`` did."""
+def run(path: Path, at_ms: int | list[int], work: Callable[[RunningNode], Any]) -> Any:
+    """Run a node on a directory; stop it and return what ``work`` did. The clock is a number or stands in a list."""
+    clock = [at_ms] if isinstance(at_ms, int) else at_ms
 
     async def running() -> Any:
-        node = await RunningNode.open(path, NodeOptions(now_ms=lambda: at_ms))
+        node = await RunningNode.open(path, NodeOptions(now_ms=lambda: clock[0]))
         try:
             return await work(node)
         finally:
