@@ -42,6 +42,12 @@ async def offer(node: RunningNode, *numbers: int) -> list[Any]:
     ]  # fmt: skip
 
 
+async def folded(node: RunningNode, told: list[Any]) -> list[Any]:
+    """Return when the node has folded what it said yes to."""
+    await node.ask("main", question("active"), told[-1].token)
+    return told
+
+
 def send(path: Path, at_ms: int, *numbers: int) -> list[Any]:
     """Run a node, send batches, stop it."""
 

@@ -14,7 +14,7 @@ from homeroom.adapters.log_reading import viewed_log
 from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.errors import BackupError, DataDirectoryError, StoreError
 from homeroom.log.origins import Vector
-from tests.backups import HOUR, T0, backed_up, known, offer, opened, restored, run, send
+from tests.backups import HOUR, T0, backed_up, folded, known, offer, opened, restored, run, send
 from tests.object_stores import KINDS, place_of
 
 
@@ -23,7 +23,7 @@ def test_a_backup_beside_a_running_node_holds_all_that_was_acknowledged(kind, re
     repository = opened(place_of(kind, request), tmp_path / "backup.key")
 
     async def work(node):
-        await offer(node, *range(5))
+        await folded(node, await offer(node, *range(5)))
         await asyncio.to_thread(node._snapshot)
         told = await offer(node, *range(5, 8))
         await asyncio.to_thread(backed_up, tmp_path / "data", repository, T0 + 1)
@@ -132,7 +132,7 @@ def test_a_node_may_write_snapshots_meanwhile(repository, tmp_path, monkeypatch)
 
     async def work(node):
         loop = asyncio.get_running_loop()
-        await offer(node, 0)
+        await folded(node, await offer(node, 0))
         await asyncio.to_thread(node._snapshot)
 
         def copy(self, path):
@@ -156,7 +156,7 @@ def test_a_node_may_write_snapshots_meanwhile(repository, tmp_path, monkeypatch)
 
 
 def test_a_directory_that_changes_too_fast_is_told(directory, repository, monkeypatch):
-    def moved_on(tenant, manifest):
+    def moved_on(tenant, manifest, _):
         after = msgspec.structs.replace(manifest, load=manifest.load + 1).sealed()
         (directory / "homeroom.json").write_bytes(msgspec.json.encode(after))
         raise DataDirectoryError("a file is gone")
@@ -168,13 +168,19 @@ def test_a_directory_that_changes_too_fast_is_told(directory, repository, monkey
 
 
 def test_a_damaged_snapshot_is_told_and_not_kept(directory, repository):
-    (state,) = (directory / "state").glob("*.tensors")
-    content = bytearray(state.read_bytes())
-    content[len(content) // 2] ^= 1
-    state.write_bytes(content)
+    for kind in ("state/*.tensors", "history/*.parquet", "state/*.dictionaries", "homeroom.json"):
+        (path,) = directory.glob(kind)
+        whole = path.read_bytes()
+        middle = slice(
+            len(whole) // 2, len(whole) // 2 + 100
+        )  # more than what stands between two arrays
+        path.write_bytes(
+            whole[: middle.start] + bytes(b ^ 1 for b in whole[middle]) + whole[middle.stop :]
+        )
 
-    with pytest.raises(DataDirectoryError, match=r"damaged|checksum"):
-        backed_up(directory, repository, T0 + 1)
+        with pytest.raises(DataDirectoryError, match=r"damaged|checksum"):
+            backed_up(directory, repository, T0 + 1)
+        path.write_bytes(whole)
     assert repository.ids() == []
 
 
