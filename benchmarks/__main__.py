@@ -27,6 +27,9 @@ NAMES = (
     "scaling",
     "startup",
     "past",
+    "log",
+    "records",
+    "membership",
 )
 
 

@@ -332,6 +332,23 @@ def _past(result: Result) -> Rows:
     yield f"{many['ids']:,} voids together", f"{many['ms']} ms", "", ""
 
 
+def _log(result: Result) -> Rows:
+    names = {
+        "sqlite": "SQLite",
+        "sqlite_aside": "SQLite, pages moved by another thread",
+        "postgres": "PostgreSQL, same machine",
+    }
+    for name, way in result["ways"].items():
+        write, bare = way["write"], way["bare"]
+        yield (
+            names[name],
+            _ms(write),
+            _ms(write, "p99_ms"),
+            f"{_ms(bare)}, {_ms(bare, 'p99_ms')}",
+            f"{way['processor_ms']} ms",
+        )
+
+
 def _scaling(result: Result) -> Rows:
     for size in result["sizes"]:
         fold = f"{size['fold_events_per_second'] / 1e6:.1f} M"
@@ -361,6 +378,13 @@ _OF_ALL: dict[str, tuple[Sequence[str], Callable[[dict[str, Result]], Rows]]] = 
 }
 _TIMES = ("median", "P99", "max")
 _RATIOS = ("quickest query of a peer", "ratio", "quickest laid out by hand", "ratio")
+
+
+def _records(result: Result) -> Rows:
+    for name, took in result["steps_us"].items():
+        yield name, f"{took:.1f} µs"
+
+
 _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "triangle": (("question", *_TIMES, *_RATIOS), _triangle),
     "recurring": (("question", "median", "P99", "quickest query of the peer", "ratio"), _recurring),
@@ -399,7 +423,9 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     ),
     "cohorts": (("question", "median", "P99", "the peer", "ratio"), _cohorts),
     "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
+    "records": (("step", "processor time of a statement"), _records),
     "past": (("change", "median", "P99", "max"), _past),
+    "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
         _scaling,

@@ -1,8 +1,10 @@
 """A PostgreSQL server of the tests' own: from a package, on a socket in a folder, gone at the end."""
 
 import contextlib
+import ctypes
 import importlib.util
 import os
+import platform
 import pwd
 import shutil
 import signal
@@ -19,6 +21,13 @@ assert PACKAGE is not None
 assert PACKAGE.origin is not None
 BINARIES = Path(PACKAGE.origin).parent / "pginstall18" / "bin"
 TRIES = 500
+
+
+def _end_with_parent() -> None:
+    """Let the server stop when the tests are killed, where the system can do that (Linux)."""
+    if platform.system() == "Linux":
+        set_signal_at_parents_end = 1
+        ctypes.CDLL(None).prctl(set_signal_at_parents_end, signal.SIGINT)
 
 
 class Server:
@@ -52,7 +61,11 @@ class Server:
         settings = [word for option in ("listen_addresses=", *options) for word in ("-c", option)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *settings], stdout=log, stderr=log, **self._how
+                [*command, *settings],
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread has begun
+                **self._how,
             )
         for _ in range(TRIES):
             assert self._process.poll() is None, (self.folder / "log").read_text()

@@ -12,10 +12,13 @@ HomeroomError
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
+├── WebhookError        a webhook makes no sense, or its target may not be reached
 ├── BackupError         a repository of backups cannot be used, or holds nothing that was asked for
 │   └── DamagedBackupError  something in it is missing or damaged, or this key does not open it
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
+├── RecordError         a statement, a document or a request of the record store breaks a rule
 ├── StoreError          a log's store cannot be read or written
+├── VaultError          the vault of records is damaged, or cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
 
 One rejected event is not an error: it is counted, written to the rejects file and shown in the summary
@@ -37,9 +40,12 @@ __all__ = [
     "MappingError",
     "NotYetError",
     "QuestionError",
+    "RecordError",
     "SettingsError",
     "SourceError",
     "StoreError",
+    "VaultError",
+    "WebhookError",
     "WorldError",
 ]
 
@@ -92,6 +98,10 @@ class AuditError(HomeroomError):
     """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
 
 
+class WebhookError(HomeroomError):
+    """A webhook makes no sense, or its target may not be reached; the message holds nothing of its secret."""
+
+
 class BackupError(HomeroomError):
     """A repository of backups cannot be used, is used by another command, or does not hold what was asked for."""
 
@@ -104,11 +114,42 @@ class EntryError(HomeroomError):
     """An entry of a log is damaged, forged, or not the one that follows; the message names origin and number."""
 
 
+class RecordError(HomeroomError):
+    """A statement, a document or a request of the record store breaks a rule of the standard.
+
+    Parameters
+    ----------
+    field : path of what breaks it, in the words of the standard, such as ``actor.account.name``
+    rule : what it must be; never what it was, which may name a person
+    remedy : what to do, where the rule does not say it
+    """
+
+    def __init__(self, field: str, rule: str, remedy: str = "") -> None:
+        super().__init__(field, rule, remedy)
+        self.field = field
+        self.rule = rule
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Return the whole sentence."""
+        named = f"{self.field} {self.rule}" if self.field else self.rule
+        return f"{named}; {self.remedy}" if self.remedy else named
+
+    def under(self, outer: str) -> "RecordError":
+        """Return the same error, its field within another."""
+        inner = self.field if self.field.startswith("[") or not self.field else f".{self.field}"
+        return RecordError(outer + inner, self.rule, self.remedy)
+
+
 class StoreError(HomeroomError):
     """A log's store cannot be read or written: the disk is full or failing, or a database does not answer.
 
     Whatever was being written has not been acknowledged, and whether it is there is not known.
     """
+
+
+class VaultError(HomeroomError):
+    """The vault of records is damaged, of a newer version, or cannot be read or written; nothing is opened then."""
 
 
 class KeyFileError(HomeroomError):

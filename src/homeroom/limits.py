@@ -157,9 +157,117 @@ BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
+TOKEN_CHARACTERS_MAX: Final = 16_384
+"""Characters of a bearer token of a provider."""
+KEY_SET_BYTES_MAX: Final = 1 << 20
+"""A provider's set of public keys."""
 BODY_BYTES_FREE: Final = 1 << 20
 """A body that unpacks to no more than this is not asked for its ratio."""
 
+# --- record store ----------------------------------------------------------------------------------------------
+RECORD_BODY_BYTES_MAX: Final = 640 << 10
+"""Body of a request to the record store, attachments included. Sealed it does not compress, and what one request
+changes must fit into one entry of the log."""
+RECORD_CHANGE_BYTES_MAX: Final = 960 << 10
+"""Operations of one request, encoded: an entry of the log holds at least one request."""
+RECORD_CHANGE_UNITS_MAX: Final = 1 << 16
+"""Operations of one change."""
+RECORD_QUERY_BYTES_MAX: Final = 32 << 10
+"""Query string of a request to the record store."""
+STATEMENTS_SENT_MAX: Final = 2_000
+"""Statements of one request."""
+STATEMENTS_PAGE_MAX: Final = 500
+"""Statements of a page of results; the rest is behind its `more` link."""
+STATEMENTS_PAGE_BYTES_MAX: Final = 8 << 20
+"""A page of results ends after the statement, its attachments included, that takes it beyond this size."""
+STATEMENTS_FOLLOWED_MAX: Final = 100
+"""Statements that one statement refers to, over others in between, and is found by: such chains have no end else."""
+MEMBERS_MAX: Final = 1_000
+"""Agents of a group in a statement: each has a key of their own."""
+PARTS_MAX: Final = 200
+"""Parts of a multipart body."""
+DOCUMENT_IDS_MAX: Final = 10_000
+"""Ids of documents that one request lists, the latest changed."""
+PORTRAITS_SHOWN_MAX: Final = 100
+"""Names, and forms of a person, that are read for one Person object."""
+DEFINITION_BYTES_MAX: Final = 64 << 10
+"""What is known of one activity, joined from all statements; what would make it longer is not joined."""
+VAULT_CACHE_KIB: Final = 64 << 10
+"""Pages of the vault's file that one connection holds in memory, in KiB."""
+VAULT_CHECKPOINT_PAGES: Final = 16_384
+"""Pages of 4 KiB that the vault's log of changes grows to before they are brought into its file."""
+SUBJECT_KEYS_HELD: Final = 1 << 16
+"""Keys of persons that are held unwrapped in memory, the last used."""
+FORMS_HELD: Final = 1 << 16
+"""Forms of persons and definitions of activities that are known to be in the vault, the last used."""
+
+# --- membership -------------------------------------------------------------------------------------------------
+CHANGES_KEPT_MAX: Final = 1_000_000
+"""Changes of membership that a tenant's node keeps to be read; whoever has not read older ones takes members anew."""
+CHANGES_READ_MAX: Final = 10_000
+"""Changes of membership that are read at once."""
+MEMBERS_READ_MAX: Final = 10_000
+"""Members of a cohort that are read at once."""
+SURVEY_AHEAD_MS: Final = 5_000
+"""So long before a local midnight all learners are asked what they are in the day after."""
+SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
+"""So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""
+CLOCK_BACK_MS_MAX: Final = 3_600_000
+"""A clock that is set back by less does not bring yesterday back; one that is set back by more was wrong before."""
+PLACED_ROWS_MAX: Final = 1 << 16
+"""Learners that are given rows at once when all have been asked: whoever reads memberships waits for it."""
+TICK_MS: Final = 500
+"""A node that nothing comes to looks so often whether a day has ended."""
+FRESHNESS_MS: Final = 1_000
+"""Whoever listens to changes of membership hears at least so often how far they have come."""
+# --- webhooks ------------------------------------------------------------------------------------------------
+WEBHOOKS_MAX: Final = 200
+"""Webhooks of all tenants; each may hold some connections open, and all of them are looked at in each step."""
+WEBHOOK_URL_CHARACTERS_MAX: Final = 2_000
+"""Characters of a webhook's address."""
+WEBHOOK_COHORTS_MAX: Final = 100
+"""Cohorts that one webhook names; one that names none is told of all."""
+WEBHOOK_SECRET_BYTES: Final = 32
+"""Random bytes of a secret that signs; Standard Webhooks wants at least 24."""
+WEBHOOK_SECRETS_BYTES_MAX: Final = 1 << 20
+"""The file of secrets: some hundred bytes each."""
+WEBHOOK_OVERLAP_MS_MAX: Final = 30 * 86_400_000
+"""How long after a secret was changed the one before may still sign: 30 days."""
+DELIVERY_CHANGES_MAX: Final = 100
+"""Changes that are sent together: some 20 kB, which receivers can take in one go."""
+DELIVERIES_OPEN_MAX: Final = 16
+"""Deliveries of a webhook that are under way or wait to be tried again; what comes after them waits on the disk."""
+DELIVERIES_UNDER_WAY_MAX: Final = 4
+"""Requests to one target at once; after a failure it is one until one succeeds."""
+DELIVERY_ATTEMPTS_MAX: Final = 100
+"""Attempts of one delivery before it becomes a dead letter."""
+DELIVERY_AGE_MS_MAX: Final = 3 * 86_400_000
+"""Three days from the first attempt of a delivery until it becomes a dead letter."""
+BACKOFF_MS: Final = 1_000
+"""Pause after a first failure; it doubles with each further one."""
+BACKOFF_MS_MAX: Final = 3_600_000
+"""Longest pause between attempts, whatever a target asks for: an hour."""
+DEAD_LETTERS_MAX: Final = 1_000
+"""Dead letters of a webhook that are kept; of older ones only the numbers are."""
+CHANGES_TAKEN_MAX: Final = 10_000
+"""Changes of membership that are taken in one step; whoever has more hands them over in parts."""
+HOOK_CHANGES_KEPT_MAX: Final = 10_000_000
+"""Numbers of changes of a tenant that are kept for webhooks that do not get rid of them: some 1.5 GB; a webhook that is
+further behind loses the oldest, and says which."""
+CHANGES_SCANNED_MAX: Final = 10_000
+"""Numbers of changes that are looked through at once for those that a webhook wants."""
+CHANGES_TRIMMED: Final = 1_000
+"""Changes that everybody has had are forgotten when there are so many, or when nobody is behind."""
+WEBHOOK_ATTEMPT_MS_MAX: Final = 15_000
+"""How long an attempt may take in all, from the look-up of the name to the end of the answer."""
+WEBHOOK_CONNECT_MS_MAX: Final = 5_000
+"""How long a connection to one address of a target may take."""
+WEBHOOK_ADDRESSES_MAX: Final = 16
+"""Addresses of a target that are looked at; a name with more is not trusted."""
+WEBHOOK_ANSWER_BYTES_MAX: Final = 64 << 10
+"""Bytes of an answer that are read, and thrown away, so that the connection can be used again; beyond it is closed."""
+WEBHOOK_LOOKUPS_MAX: Final = 16
+"""Look-ups of names at once: each waits in a thread of its own."""
 # --- backups ---------------------------------------------------------------------------------------------------
 BACKUP_PART_BYTES: Final = 8 << 20
 """A file is cut into parts of this size, and a part that is in the repository already is not sent again."""
@@ -277,9 +385,15 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
+assert DELIVERY_CHANGES_MAX <= CHANGES_SCANNED_MAX < HOOK_CHANGES_KEPT_MAX
+assert CHANGES_TAKEN_MAX < HOOK_CHANGES_KEPT_MAX
+assert BACKOFF_MS < BACKOFF_MS_MAX < DELIVERY_AGE_MS_MAX
+assert WEBHOOK_CONNECT_MS_MAX < WEBHOOK_ATTEMPT_MS_MAX
 assert BUCKETS_MAX >= KEYS_MAX
 assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
 assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX

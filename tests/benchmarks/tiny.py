@@ -28,13 +28,24 @@ SIZES = {
     "funnels": ["--events", "20000", "--learners", "900", "--runs", "1"],
     "cohorts": ["--learners", "2000", "--days", "70", "--runs", "2"],
     "at_risk": ["--enrolments", "3000", "--days", "90", "--runs", "2"],
+    "log": ["--writes", "40", "--records", "3"],
+    "records": ["--statements", "64", "--group", "16"],
     "past": ["--learners", "500", "--events", "5000", "--days", "70", "--runs", "2"],
     "scaling": ["--sizes", "1000", "4000", "--days", "70", "--runs", "2"],
     "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],
     "triangle": ["--learners", "2000", "--days", "70", "--runs", "2"],
     "recurring": ["--learners", "2000", "--days", "70"],
 }
-_WITH_FILES = ("statements", "scan", "history", "course_report", "funnels", "startup")
+_WITH_FILES = (
+    "statements",
+    "scan",
+    "history",
+    "course_report",
+    "funnels",
+    "startup",
+    "log",
+    "records",
+)
 
 
 @functools.cache

@@ -45,9 +45,9 @@ def test_a_stream_of_more_rows_than_are_taken_at_once_is_refused_before_it_is_re
     ("columns", "message"),
     [
         ({"acount": pa.array(["a"])}, "a column that events do not have"),
-        ({"account": pa.array([1])}, "column account is int64, must be text"),
+        ({"account": pa.array([1])}, "column account has another type, must be text"),
         ({"time": pa.array([0], pa.timestamp("ms"))}, "must be text, a timestamp with a zone"),
-        ({"score": pa.array(["1"])}, "column score is string, must be a number"),
+        ({"score": pa.array(["1"])}, "column score has another type, must be a number"),
         ({"success": pa.array([1])}, "must be true or false"),
         ({"account": pa.array([["a"]])}, "must be text"),
         ({"account": pa.nulls(1)}, "must be text"),

@@ -22,6 +22,7 @@ from homeroom.log.log import (
     Life,
     Log,
     Offer,
+    Offers,
     Refusal,
     Reply,
     Write,
@@ -45,7 +46,9 @@ def admit(offers):
         if offer.content == "long":
             streams[Stream.DOCUMENT].append([offer.batch_id, "text " * 100])
     contents = {s: json.dumps(batches).encode() for s, batches in streams.items() if batches}
-    return Admission(contents, [json.dumps({"said": o.content}).encode() for o in offers])
+    answers = [json.dumps({"said": offer.content}).encode() for offer in offers]
+    placed = [None if offer.content == "nothing" else Stream.ANALYTIC for offer in offers]
+    return Admission(contents, answers, placed)
 
 
 def digest_of(body):
@@ -92,7 +95,7 @@ class Lives:
             size_bytes=len(body),
             known=self.store.record(OWNER, batch_id),
         )
-        self._do(self.log.step(offer, NOW_MS))
+        self._do(self.log.step(Offers((offer,)), NOW_MS))
 
     def finish(self) -> None:
         """Do the write that is under way."""

@@ -200,17 +200,26 @@ class OnPostgres(Story):
 
     def prepare(self):
         self.url = emptied(self.server)
+        self.is_off = False
 
     def opened(self):
         store = getattr(self.lives, "store", None)
+        if store is not None and store.failure is not None and not self.is_off:
+            store.go_on()
+            return store
         if store is not None:
             store.close()
+        self.is_off = False
         return PostgresStore(self.url, "here", f"{self.lives.incarnation + 1:032x}")
 
     def fail_next_write(self):
-        self.lose_power(0)
+        self.end_connections()
 
     def lose_power(self, seed):
+        self.is_off = True
+        self.end_connections()
+
+    def end_connections(self):
         others = (
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -243,7 +252,7 @@ def test_no_long_story_on_the_simulated_disk_loses_or_doubles_anything():
 
 
 def test_no_story_on_files_loses_or_doubles_anything():
-    tell(OnFolder, 5, 15)
+    tell(OnFolder, 2, 12)
 
 
 @pytest.mark.slow

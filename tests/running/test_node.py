@@ -151,3 +151,39 @@ def test_a_loaded_directory_can_be_served_and_asked_on_the_command_line_afterwar
     data = hr.open(tmp_path)
     assert data.timezone == "Europe/Oslo"
     assert data.source.events_accepted == 11
+
+
+def test_after_a_failed_write_a_node_says_so_and_goes_on_in_a_new_life(tmp_path):
+    async def work(node):
+        first = await node.offer("main", "key", batch("b1", event(1)))
+        spoiled = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def spoil():
+            node._store._files[-1]._writer.execute("PRAGMA query_only = ON")
+            loop.call_soon_threadsafe(spoiled.set)
+
+        node._committer.work(spoil)
+        await spoiled.wait()
+        refused = await node.offer("main", "key", batch("b2", event(2)))
+        troubles = node.troubles
+        asked = await node.ask("main", question("active"), first.token)
+        again = await node.offer("main", "key", batch("b2", event(2)))
+        repeat = await node.offer("main", "key", batch("b1", event(1)))
+        return first, refused, troubles, asked, again, repeat, node.troubles
+
+    first, refused, troubles, asked, again, repeat, later = on(tmp_path, work)
+    assert refused.refusal is Refusal.UNAVAILABLE
+    assert "cannot be written" in refused.why
+    assert any("cannot be written" in one for one in troubles)
+    assert asked.applied[first.token.origin] == first.token.number, "reads go on"
+    assert isinstance(again, Accepted)
+    assert again.token.origin.incarnation != first.token.origin.incarnation
+    assert repeat.is_repeat
+    assert repeat.token == first.token
+    assert later == ()
+
+    async def look(node):
+        return node.status("main").events, node.troubles
+
+    assert on(tmp_path, look) == (2, ())

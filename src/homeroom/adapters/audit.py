@@ -186,15 +186,21 @@ def _checked(line: bytes, place: str) -> AuditRecord:
     return record
 
 
-def verify_audit(path: Path) -> Verified:
+def verify_audit(path: Path, known: str | None = None) -> Verified:
     """Return what the chain of a file amounts to.
+
+    Parameters
+    ----------
+    path : the file
+    known : the digest that was the last at an earlier look, which one of the records must have
 
     Raises
     ------
     AuditError
-        A record was changed, taken out or put in; the message says which.
+        A record was changed, taken out or put in; the message says which. Or none has the known digest.
     """
     number, digest = 0, _START
+    is_known = known in (None, _START)
     for line in _lines(path):
         record = _checked(line, f"record {number + 1} of {path}")
         if record.number != number + 1 or record.before != digest:
@@ -202,6 +208,11 @@ def verify_audit(path: Path) -> Verified:
                 f"record {number + 1} of {path} does not follow the one before it: a record was taken out or put in"
             )
         number, digest = record.number, record.digest
+        is_known = is_known or digest == known
+    if not is_known:
+        raise AuditError(
+            f"no record of {path} has the digest that was the last before: its end was cut off, or it is another log"
+        )
     return Verified(number, digest)
 
 

@@ -1,7 +1,7 @@
-"""The file that holds the pseudonym key.
+"""The files that hold keys: that of the pseudonyms, and that by which a node signs.
 
-Whoever has the key can find out who is behind a pseudonym, and whoever loses it can never add to the same data
-again. So the key is made once, by the tool, readable by its owner alone, and a file that others may read is refused
+Whoever has the pseudonym key can find out who is behind a pseudonym, and whoever loses it can never add to the same
+data again. So a key is made once, by the tool, readable by its owner alone, and a file that others may read is refused
 rather than used: it says what to do.
 
 Two commands may start at once where there is no key yet. Each writes a whole file under a name of its own and then
@@ -16,17 +16,30 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from homeroom import limits
 from homeroom.errors import KeyFileError
 
-__all__ = ["default_key_path", "open_key"]
+__all__ = ["KeyFile", "default_key_path", "open_key", "open_key_file"]
 
 KEY_BYTES = 32
-COMMENT = (
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A kind of key: the comment that stands above it in its file, and what a new one in its place would mean."""
+
+    comment: str
+    loss: str
+
+
+PSEUDONYMS: Final = KeyFile(
     "# homeroom pseudonym key. Who has it can find out who is behind a pseudonym. Keep it secret,\n"
-    "# and keep a copy: without it, later data cannot be joined to what is loaded already.\n"
+    "# and keep a copy: without it, later data cannot be joined to what is loaded already.\n",
+    "a new key makes other pseudonyms",
 )
 
 
@@ -43,8 +56,16 @@ def default_key_path(environment: Mapping[str, str]) -> Path:
     return folder / "homeroom" / "pseudonym.key"
 
 
-def open_key(path: Path, comment: str = COMMENT) -> bytes:
-    """Return the 32 bytes of the key, made and written first, below a comment, if there is no such file.
+def open_key(path: Path) -> bytes:
+    """Return the 32 bytes of the pseudonym key, made and written first if there is no such file.
+
+    Raises `KeyFileError` as `open_key_file` does.
+    """
+    return open_key_file(path, PSEUDONYMS)
+
+
+def open_key_file(path: Path, kind: KeyFile) -> bytes:
+    """Return the 32 bytes of a key, made and written first if there is no such file.
 
     Raises
     ------
@@ -53,10 +74,10 @@ def open_key(path: Path, comment: str = COMMENT) -> bytes:
     """
     try:
         try:
-            return _read(path)
+            return _read(path, kind)
         except FileNotFoundError:
-            _make(path, comment)
-        return _read(path)
+            _make(path, kind)
+        return _read(path, kind)
     except FileNotFoundError:
         raise KeyFileError(
             f"key file {path} is a symbolic link to nothing; remove it or restore the file that it names"
@@ -74,7 +95,7 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, kind: KeyFile) -> bytes:
     # Without O_NONBLOCK a named pipe would wait for a writer for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -82,7 +103,7 @@ def _read(path: Path) -> bytes:
         content = os.read(descriptor, limits.KEY_FILE_BYTES_MAX + 1)
     finally:
         os.close(descriptor)
-    return _parse(content, path)
+    return _parse(content, path, kind)
 
 
 def _check_status(status: os.stat_result, path: Path) -> None:
@@ -96,7 +117,7 @@ def _check_status(status: os.stat_result, path: Path) -> None:
         )
 
 
-def _parse(content: bytes, path: Path) -> bytes:
+def _parse(content: bytes, path: Path, kind: KeyFile) -> bytes:
     lines = [line.strip() for line in content.splitlines()]
     digits = b"".join(line for line in lines if not line.startswith(b"#"))
     if len(content) <= limits.KEY_FILE_BYTES_MAX and len(digits) == 2 * KEY_BYTES:
@@ -104,15 +125,15 @@ def _parse(content: bytes, path: Path) -> bytes:
             return bytes.fromhex(digits.decode("ascii"))
     raise KeyFileError(
         f"key file {path} holds no key: {len(content)} bytes, must be {2 * KEY_BYTES} hexadecimal digits and "
-        f"comment lines. Restore it from a copy; a new key makes other pseudonyms"
+        f"comment lines. Restore it from a copy; {kind.loss}"
     )
 
 
-def _make(path: Path, comment: str) -> None:
+def _make(path: Path, kind: KeyFile) -> None:
     """Write a new key; leave the file alone if another process was quicker."""
     _make_folders(path.parent)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
-    content = f"{comment}{secrets.token_hex(KEY_BYTES)}\n".encode()
+    content = f"{kind.comment}{secrets.token_hex(KEY_BYTES)}\n".encode()
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

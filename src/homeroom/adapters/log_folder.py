@@ -88,10 +88,9 @@ class SqliteLogFolder:
 
     def _numbers(self) -> list[int]:
         found = sorted(int(m[1]) for p in self.path.iterdir() if (m := _NAME.fullmatch(p.name)))
+        wanted = range(found[0], found[0] + len(found)) if found else range(0)
         gaps = [
-            number
-            for number, wanted in enumerate(found, found[0] if found else 0)
-            if number != wanted
+            number for number, expected in zip(found, wanted, strict=True) if number != expected
         ]
         if gaps:
             raise StoreError(
@@ -187,6 +186,11 @@ class SqliteLogFolder:
             if record is not None and _counts(record, last):
                 return record
         return None
+
+    def verify(self) -> None:
+        """Read all files, which takes long, and see that they are whole. Raises `StoreError`."""
+        for store in self._files:
+            store.verify()
 
     def _spans(self) -> list[tuple[SqliteStore, Vector | None]]:
         """Return the files, and what counts of each: up to which numbers, None for all."""

@@ -25,6 +25,7 @@ from homeroom.errors import StoreError
 from homeroom.log.entries import Entry, Head
 from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Vector
+from homeroom.log.store import expect
 
 __all__ = ["PostgresStore"]
 
@@ -76,7 +77,8 @@ class PostgresStore:
     Parameters
     ----------
     url : ``postgresql://user:password@host:port/database``; it is in no error
-    node, incarnation : who writes
+    node : who writes
+    writer : tells this store object from any other, as 32 random hexadecimal digits do
 
     Raises
     ------
@@ -84,10 +86,10 @@ class PostgresStore:
         The server does not answer, is configured to lose what it said was done, or its tables are of a newer release.
     """
 
-    def __init__(self, url: str, node: str, incarnation: str) -> None:
+    def __init__(self, url: str, node: str, writer: str) -> None:
         self._url = url
         self._place = _place(url)
-        self._writer_id = (node, incarnation)
+        self._writer_id = (node, writer)
         self._failure: str | None = None
         self._lock = threading.Lock()
         self._idle: list[psycopg.Connection[Any]] = []
@@ -95,11 +97,8 @@ class PostgresStore:
         with self._told("opened"):
             self._writer = self._connected()
             try:
-                with self._writer.transaction():
-                    self._writer.execute(_TAKE, self._writer_id)
-                self._heads = dict(
-                    rows.head_of(row, self._place) for row in self._writer.execute(_SELECT_HEADS)
-                )
+                self._writer.execute(_TAKE, self._writer_id)
+                self._heads = self._loaded()
             except BaseException:
                 self._writer.close()
                 raise
@@ -138,12 +137,20 @@ class PostgresStore:
         from homeroom.adapters.schema.migrating import migrate_postgres
 
         try:
-            migrate_postgres(lambda: psycopg.connect(self._url), self._place)
+            migrate_postgres(self._connected_for_migration, self._place)
         except StoreError:
             # Another process may have been quicker; then all is well.
             with self._told("opened"), self._connected() as connection:
                 if must_migrate(self._schema(connection), self._place):
                     raise
+
+    def _loaded(self) -> dict[Origin, Head]:
+        return dict(rows.head_of(row, self._place) for row in self._writer.execute(_SELECT_HEADS))
+
+    def _connected_for_migration(self) -> psycopg.Connection[Any]:
+        connection = self._connected()
+        connection.autocommit = False
+        return connection
 
     @staticmethod
     def _schema(connection: psycopg.Connection[Any]) -> Found | None:
@@ -194,12 +201,32 @@ class PostgresStore:
                 f"written; start again"
             )
 
+    def go_on(self) -> None:
+        """Be ready for writes again after one has failed, over a new connection; a new life of the log begins.
+
+        Raises
+        ------
+        StoreError
+            The server does not answer, another process writes as this node, or the database has lost entries that it
+            had said were durable: then only a new start, which folds anew, goes on.
+        """
+        with self._told("opened again"):
+            with suppress(psycopg.Error):
+                self._writer.close()
+            self._writer = self._connected()
+            with self._writer.transaction(), self._writer.cursor() as cursor:
+                self._check_fence(cursor)
+                found = self._loaded()
+        expect(*(Vector({o: h.number for o, h in heads.items()}) for heads in (found, self._heads)))
+        self._heads, self._failure = found, None
+
     @contextmanager
     def _writing(self) -> Iterator[psycopg.Cursor[Any]]:
         """One transaction behind the fence; whatever goes wrong, this store writes no more."""
         if self._failure is not None:
             raise StoreError(
-                f"{self._place} takes no more from this store since a write failed ({self._failure}); open it anew"
+                f"{self._place} takes no more from this store since a write failed ({self._failure}); "
+                f"go on over a new connection"
             )
         try:
             with (

@@ -1,47 +1,117 @@
-"""The key with which a node signs its entries: Ed25519 (RFC 8032), in a file beside its log.
+"""The key by which a node signs its entries: Ed25519 (RFC 8032), in a file that only its owner may read.
 
-Whoever has it can write in the node's name, so the file is for its owner alone, as that of the pseudonyms is. A node
-whose key was lost begins a new one under another name: its old entries stay what they are.
+Who has the file can write entries in the node's name, and no one else can; so the key never leaves the machine, and
+others get its public half as text. The file is made once, whole or not at all, and one that others may read is refused,
+as with the key of the pseudonyms (`homeroom.adapters.keyfile`); it is the seed of the key, 64 hexadecimal digits.
+
+The way not taken is a key per incarnation: whoever verifies would have to learn a new one at each start.
 """
 
-from dataclasses import dataclass
+import base64
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from homeroom.adapters.keyfile import open_key
+from homeroom.adapters.keyfile import KeyFile, open_key_file
+from homeroom.errors import InputError
 
-__all__ = ["NodeKey", "is_signed", "open_node_key"]
+__all__ = ["NodeKey", "PublicKeys", "is_signed", "open_node_key"]
 
-_COMMENT = "# homeroom node key. Who has it can write entries of the log in the name of this node. Keep it secret.\n"
+_KIND: Final = KeyFile(
+    "# homeroom node key. Who has it can write in this node's name. It never leaves this machine: another\n"
+    "# node has its own, and a node that lost it gets a new one and a new name.\n",
+    "a node with a new key needs a new name",
+)
+_PREFIX: Final = "ed25519:"
 
 
-@dataclass(frozen=True)
 class NodeKey:
-    """The key of a node."""
+    """A node's key.
 
-    private: Ed25519PrivateKey
+    Parameters
+    ----------
+    seed : 32 bytes, the private key of RFC 8032
+    """
 
-    def sign(self, digest: bytes) -> bytes:
-        """Return the signature of a digest: 64 bytes."""
-        return self.private.sign(digest)
+    def __init__(self, seed: bytes) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+
+    def __repr__(self) -> str:
+        return f"NodeKey({self.public_text})"
 
     @property
     def public(self) -> bytes:
-        """What others know the node's signatures by: 32 bytes."""
-        return self.private.public_key().public_bytes_raw()
+        """The public key: 32 bytes."""
+        return self._private.public_key().public_bytes_raw()
+
+    @property
+    def public_text(self) -> str:
+        """The public key as text: ``ed25519:`` and 44 digits of base64 (RFC 4648)."""
+        return _PREFIX + base64.b64encode(self.public).decode()
+
+    def sign(self, digest: bytes) -> bytes:
+        """Return the 64-byte signature of a digest."""
+        return self._private.sign(digest)
 
 
-def open_node_key(path: Path) -> NodeKey:
-    """Return the key in a file, made if there is none. Raises `KeyFileError`."""
-    return NodeKey(Ed25519PrivateKey.from_private_bytes(open_key(path, _COMMENT)))
+class PublicKeys:
+    """The public keys of nodes, by name.
+
+    Parameters
+    ----------
+    texts : by name of node what `NodeKey.public_text` gave
+
+    Raises
+    ------
+    InputError
+        A text is no public key.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._keys = {node: _parsed(node, text) for node, text in texts.items()}
+
+    def verify(self, node: str, digest: bytes, signature: bytes) -> bool:
+        """Say whether a node signed a digest; what an unknown node signed, nobody can say, so it did not."""
+        key = self._keys.get(node)
+        return key is not None and _verified(key, digest, signature)
 
 
 def is_signed(public: bytes, digest: bytes, signature: bytes) -> bool:
-    """Say whether a signature of a digest was made by the node with this public key."""
+    """Say whether a digest was signed by the node with this public key, 32 bytes."""
+    return _verified(Ed25519PublicKey.from_public_bytes(public), digest, signature)
+
+
+def _verified(key: Ed25519PublicKey, digest: bytes, signature: bytes) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, digest)
-    except (InvalidSignature, ValueError):
+        key.verify(signature, digest)
+    except InvalidSignature:
         return False
     return True
+
+
+def _parsed(node: str, text: str) -> Ed25519PublicKey:
+    try:
+        kind, digits = text[: len(_PREFIX)], text[len(_PREFIX) :]
+        raw = base64.b64decode(digits, validate=True)
+        if kind == _PREFIX:
+            return Ed25519PublicKey.from_public_bytes(raw)
+    except ValueError:
+        pass  # said below
+    raise InputError(
+        f"the public key of node {node!r} is {text[:80]!r}; it must be {_PREFIX} and 44 digits of base64, as the node "
+        f"itself shows it"
+    )
+
+
+def open_node_key(path: Path) -> NodeKey:
+    """Return the key in a file, made and written first if there is no such file.
+
+    Raises
+    ------
+    KeyFileError
+        The file cannot be read or made, others may read it, or it holds no key.
+    """
+    return NodeKey(open_key_file(path, _KIND))

@@ -244,9 +244,12 @@ class Roster:
 
     def located(self, state: State) -> Iterator[tuple[Partition, int, Int32s]]:
         """Give for each partition the number of its first learner, and its learners' rows."""
+        partitions = state.learners.partitions
         partition_of = (self.key_hi >> PARTITION_SHIFT).astype(np.int64)
         bounds = np.searchsorted(partition_of, np.arange(PARTITIONS + 1))
-        for number, partition in enumerate(state.learners.partitions):
+        if len(partitions) == 1:  # of a sample, which is not cut
+            bounds = np.array([0, len(self.key_hi)])
+        for number, partition in enumerate(partitions):
             first, end = int(bounds[number]), int(bounds[number + 1])
             if first < end:
                 yield (

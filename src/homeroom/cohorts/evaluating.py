@@ -17,7 +17,7 @@ from homeroom import limits
 from homeroom.cohorts.activity import Roster, partition_mask, track_words
 from homeroom.cohorts.course_results import by_course_result
 from homeroom.cohorts.kernels import members as kernels
-from homeroom.cohorts.matching import Selection, resolve
+from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.members import NOBODY, Members, existing, pack, unpack
 from homeroom.cohorts.probes import (
     Both,
@@ -52,6 +52,7 @@ from homeroom.cohorts.questions.rules import (
     leaves,
 )
 from homeroom.cohorts.questions.rules import Sequence as Steps
+from homeroom.cohorts.selections import Selections
 from homeroom.cohorts.stretches import Stretch, course_windows, stretch
 from homeroom.errors import QuestionError
 from homeroom.events.model import Int64s, UInt64s
@@ -103,16 +104,19 @@ class Evaluator:
     ----------
     state : settled
     definitions : checked
+    selections : conditions that were looked up before, of the same dictionaries
     """
 
-    def __init__(self, state: State, definitions: Definitions) -> None:
+    def __init__(
+        self, state: State, definitions: Definitions, selections: Selections | None = None
+    ) -> None:
         self._state = state
         self._definitions = definitions
         self.zone: Zone = load_zone(definitions.timezone or state.zone.name)
         self._found: dict[Place, Members] = {}
         self._there: dict[int, Members] = {}
         self._from_history: set[Rule] = set()
-        self._selections: dict[Conditions, Selection] = {}
+        self._selection = (selections or Selections(state.dictionaries)).of
         self._notes: dict[str, None] = {}
         span = state.time_range_ms
         first = 0 if span is None else int(local_days(np.array(span, np.int64), self.zone)[0])
@@ -126,7 +130,7 @@ class Evaluator:
         """Return the members on each of several days, with one walk through history for all."""
         rules = [self._definitions.cohort(name).rule for name in names]
         for name, rule in zip(names, rules, strict=True):
-            self._check(name, rule)
+            self.check(name, rule)
         self._find([(leaf, day) for rule in rules for leaf in self._leaves(rule) for day in days])
         return [
             Evaluation(
@@ -137,16 +141,26 @@ class Evaluator:
             for day in days
         ]
 
-    def _check(self, name: str, rule: Rule) -> None:
+    def check(self, name: str, rule: Rule) -> None:
         """Raise `QuestionError` with the name of the cohort whose rule asks for what the data do not have."""
         for leaf in leaves(rule):
             if isinstance(leaf, InCohort):
-                self._check(leaf.name, self._definitions.cohort(leaf.name).rule)
+                self.check(leaf.name, self._definitions.cohort(leaf.name).rule)
                 continue
             try:
                 self._check_leaf(leaf)
             except QuestionError as error:
                 raise QuestionError(f"cohort.{name}: {error}") from None
+
+    def courses(self, rules: Iterable[Rule]) -> set[int]:
+        """Return the codes of the course runs of which the columns are asked about days or results."""
+        asked = {leaf for rule in rules for leaf in self._leaves(rule)}
+        kinds = [
+            self._events(leaf.where)
+            for leaf in asked
+            if isinstance(leaf, Did | First | Stopped | Result)
+        ]
+        return {kind.course for kind in kinds if kind.course is not None}
 
     def _check_leaf(self, leaf: Rule) -> None:
         match leaf:
@@ -443,15 +457,6 @@ class Evaluator:
                 f"write {{attribute = '{name}=…'}} beside it under all"
             )
         return selection
-
-    def _selection(self, where: Conditions) -> Selection:
-        """Look conditions up. Raises `QuestionError` for a value that nothing in the data has."""
-        if where not in self._selections:
-            selection = resolve(where, self._state.dictionaries)
-            if selection.notes:
-                raise QuestionError(f"{' and '.join(map(str, where))}: {selection.notes[0]}")
-            self._selections[where] = selection
-        return self._selections[where]
 
 
 def _reduced(found: Sequence[Members], join: Callable[[Members, Members], Members]) -> Members:

@@ -83,7 +83,7 @@ def _check_schema(schema: pa.Schema) -> None:
                 f"the Arrow stream has a column that events do not have; there are: {', '.join(_COLUMNS)}"
             )
         if not _FITS[wanted](field.type):
-            raise InputError(f"column {field.name} is {field.type}, must be {wanted}")
+            raise InputError(f"column {field.name} has another type, must be {wanted}")
 
 
 def _is_text(kind: pa.DataType) -> bool:

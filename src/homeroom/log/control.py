@@ -25,6 +25,13 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError, EntryError
+from homeroom.log.webhooks import (
+    Webhook,
+    WebhookCreated,
+    WebhookFact,
+    check_webhook,
+    folded_webhook,
+)
 
 __all__ = [
     "Change",
@@ -50,9 +57,14 @@ _V = TypeVar("_V")
 
 
 class Scope(StrEnum):
-    """What a key may do. A key without ``persons`` learns numbers of learners, never who they are."""
+    """What a key may do.
+
+    ``read`` asks questions whose answers are numbers; ``aggregate`` only those in which small numbers are left out;
+    ``persons`` adds who the learners are.
+    """
 
     READ = "read"
+    AGGREGATE = "aggregate"
     WRITE = "write"
     ADMIN = "admin"
     PERSONS = "persons"
@@ -153,7 +165,9 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
     toml: str
 
 
-Fact: TypeAlias = TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut
+Fact: TypeAlias = (
+    TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut | WebhookFact
+)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,12 +258,14 @@ class Control:
     tenants : by name
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
+    webhooks : by id, those that there are
     """
 
     epoch: int = 0
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -294,6 +310,10 @@ class Control:
             case VerbsPut():
                 self._check_tenant(fact.tenant)
                 _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            case _:
+                if isinstance(fact, WebhookCreated):
+                    self._check_tenant(fact.tenant)
+                check_webhook(self.webhooks, fact)
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -354,11 +374,16 @@ class Control:
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
             case VerbsPut():
-                tenant = self.tenants.get(fact.tenant)
-                if tenant is not None:
-                    changed = replace(tenant, verbs=fact.toml)
-                    return replace(after, tenants=_with(self.tenants, fact.tenant, changed))
-        return after
+                return replace(after, tenants=self._with_verbs(fact))
+            case _:
+                stated = (change.author, change.at_ms, epoch)
+                return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
+
+    def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
+        tenant = self.tenants.get(fact.tenant)
+        if tenant is None:
+            return self.tenants
+        return _with(self.tenants, fact.tenant, replace(tenant, verbs=fact.toml))
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)

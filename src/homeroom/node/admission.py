@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
+from homeroom.cohorts.kept import check_change
 from homeroom.errors import HomeroomError
 from homeroom.events.door import Door
 from homeroom.events.model import Decoded, EventBatch, Reject, UInt64s
@@ -116,7 +117,7 @@ class Doors:
         for number, offer in enumerate(offers):
             if isinstance(offer.content, Change):
                 try:
-                    control.check(offer.content.fact)
+                    check_change(control, offer.content.fact)
                 except HomeroomError as error:
                     told[number] = _json({"error": str(error)})
                     continue

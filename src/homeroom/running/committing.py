@@ -152,7 +152,7 @@ class Committer:
                 case _Stop():
                     self._is_draining = True
                 case _Work():
-                    one.do()
+                    self._do_work(one)
                 case (offer, future):
                     self._next_ticket += 1
                     self._futures[self._next_ticket] = future
@@ -162,6 +162,12 @@ class Committer:
             self._do(Offers(tuple(map(self._looked_up, offers))))
         if self._is_draining:
             self._do(Drain())
+
+    def _do_work(self, work: _Work) -> None:
+        try:
+            work.do()
+        except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told
+            self.trouble = f"upkeep of the log failed: {error!r}; this is a fault of homeroom"
 
     def _looked_up(self, offer: Offer) -> Offer:
         """Add what the store knows of a batch under this id. Changes of control have no id to come again under."""

@@ -3,8 +3,8 @@
 It is told of entries as soon as they are durable, and folds whatever has come since the last time together. If more
 comes than memory should hold, it forgets the payloads and reads them from the log again: the log is the queue.
 
-While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places. Snapshots are
-written in a thread of their own, one at a time.
+While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places. Whoever must
+know that time passes is called all the same. Snapshots are written in a thread of their own, one at a time.
 """
 
 import threading
@@ -37,10 +37,10 @@ class Follower:
     ----------
     live : the states
     store : from which entries are read that memory did not hold
-    folded : is called after every fold, in this thread
+    folded : is called with the entries of every fold, and now and then with none, in this thread
     """
 
-    def __init__(self, live: Live, store: Store, folded: Callable[[], None]) -> None:
+    def __init__(self, live: Live, store: Store, folded: Callable[[Sequence[Entry]], None]) -> None:
         self.trouble: str | None = None
         self._live, self._store, self._folded = live, store, folded
         self._waiting: deque[Entry] = deque()
@@ -86,16 +86,17 @@ class Follower:
             if entries:
                 self._fold(entries)
                 is_idle = False
-            elif not is_idle:
-                self._live.settle()
-                self._folded()
+            else:
+                if not is_idle:
+                    self._live.settle()
+                self._folded(())
                 is_idle = True
 
     def _next(self, is_idle: bool) -> list[Entry] | None:  # noqa: FBT001 - private
         """Return what is to be folded next; nothing once there is a pause, None at the end."""
         with self._changed:
             if not self._waiting and not self._is_behind and not self._is_stopping:
-                self._changed.wait(None if is_idle else limits.PAUSE_MS / 1_000)
+                self._changed.wait((limits.TICK_MS if is_idle else limits.PAUSE_MS) / 1_000)
             if self._is_behind:
                 return self._from_log()
             if not self._waiting and self._is_stopping:
@@ -128,4 +129,4 @@ class Follower:
             self._live.fold(entries)
         except HomeroomError as error:
             self.trouble = f"entries could not be folded: {error}"
-        self._folded()
+        self._folded(entries)

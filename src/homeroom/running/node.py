@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
@@ -23,12 +24,22 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Status
+from homeroom.cohorts.membership.changes import ChangesPage
+from homeroom.cohorts.membership.membership import Membership
+from homeroom.cohorts.membership.reading import (
+    CohortsNow,
+    LearnerNow,
+    MembersPage,
+    cohorts_now,
+    learner_now,
+    members_page,
+)
 from homeroom.cohorts.questions import Question
 from homeroom.errors import ControlError, HomeroomError, NotYetError, StoreError
 from homeroom.events.door import Door
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.events.vocabulary import VerbTable
-from homeroom.log.control import Change, Control, Fact, TenantPut, read_changes
+from homeroom.log.control import Change, Control, DefinitionKind, Fact, TenantPut, read_changes
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.origins import Stream, Token, Vector
@@ -39,8 +50,12 @@ from homeroom.node.node import Node
 from homeroom.running.committing import Committer, LastingStore, Writing
 from homeroom.running.following import Follower, unread
 from homeroom.running.live import Live, Seen
+from homeroom.running.memberships import Memberships
 from homeroom.running.snapshots import MAIN, Snapshots
+from homeroom.running.streaming import Told, listen
 from homeroom.state.state import State
+
+_T = TypeVar("_T")
 
 __all__ = ["NodeOptions", "RunningNode", "opened_folding"]
 
@@ -95,7 +110,11 @@ class RunningNode:
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
-        self._follower = Follower(self._live, self._store, self._wake)
+        self._memberships = Memberships(
+            self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
+        )
+        self._memberships.follow(None)
+        self._follower = Follower(self._live, self._store, self._folded)
         self._committer = Committer(
             Writing(
                 node=options.name,
@@ -132,6 +151,7 @@ class RunningNode:
             await self._keeping
         await self._committer.stop()
         await asyncio.to_thread(self._follower.stop)
+        await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
         while self._store.collect(self._collectable):
             pass
@@ -249,7 +269,12 @@ class RunningNode:
     @property
     def troubles(self) -> tuple[str, ...]:
         """What is wrong, in words."""
-        found = (self._committer.trouble, self._follower.trouble, self._snapshot_trouble)
+        found = (
+            self._committer.trouble,
+            self._follower.trouble,
+            self._snapshot_trouble,
+            *self._memberships.troubles.values(),
+        )
         told = [one for one in found if one is not None]
         return (*told, *self._live.troubles.values(), *self._opening_troubles)
 
@@ -257,22 +282,82 @@ class RunningNode:
         """Return what was stated so far."""
         return self._live.control
 
+    # --- membership --------------------------------------------------------------------------------------------------
+
+    async def cohorts(self, tenant: str, after: Token | None) -> CohortsNow:
+        """Return all cohorts that are kept, with their sizes. Raises `QuestionError` and `NotYetError`."""
+        return await self._of_membership(tenant, cohorts_now, after)
+
+    async def members(
+        self, tenant: str, cohort: str, cursor: int, count: int, after: Token | None
+    ) -> MembersPage:
+        """Return some members of a cohort from a cursor on, 0 for the first ones.
+
+        Raises `QuestionError`, and `NotYetError` for a cohort about which all learners are just being asked.
+        """
+
+        def look(membership: Membership) -> MembersPage:
+            is_defined = cohort in self.control().definitions(tenant, DefinitionKind.COHORT)
+            if is_defined and cohort not in membership.cohorts:
+                raise NotYetError(f"all learners are being asked about {cohort}; ask again")
+            return members_page(membership, cohort, cursor, count)
+
+        return await self._of_membership(tenant, look, after)
+
+    async def cohorts_of(self, tenant: str, learner: str, after: Token | None) -> LearnerNow:
+        """Return the cohorts of one learner, by its pseudonym. Raises `QuestionError` and `NotYetError`."""
+        return await self._of_membership(tenant, lambda one: learner_now(one, learner), after)
+
+    def changes(self, tenant: str, after: int, count: int, cohort: str | None) -> ChangesPage:
+        """Return changes of membership after a number, of one cohort or of all. Raises `QuestionError`."""
+        return self._memberships.read(tenant, lambda one: one.changes.page(after, count, cohort))
+
+    def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
+        """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
+        return listen(self._memberships, tenant, after, self._next_fold)
+
+    async def _of_membership(
+        self, tenant: str, look: Callable[[Membership], _T], after: Token | None
+    ) -> _T:
+        if after is not None:
+            await self._reached(
+                after, lambda: self._memberships.read(tenant, lambda one: one.moment.applied)
+            )
+        return self._memberships.read(tenant, look)
+
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    async def _reached(self, token: Token) -> None:
-        """Return when an entry is folded. Raises `NotYetError` after the time that a read waits."""
+    async def _reached(self, token: Token, applied: Callable[[], Vector] | None = None) -> None:
+        """Return when an entry is folded (or in ``applied``). Raises `NotYetError` after the time that a read waits."""
+        applied = applied or (lambda: self._live.applied)
         try:
             async with asyncio.timeout(self._options.wait_ms / 1_000):
-                while self._live.applied[token.origin] < token.number:
-                    future: asyncio.Future[None] = self._loop.create_future()
-                    self._waiting.append(future)
-                    if self._live.applied[token.origin] < token.number:
-                        await future
+                while applied()[token.origin] < token.number:
+                    folded = self._next_fold()
+                    if applied()[token.origin] < token.number:
+                        await folded
         except TimeoutError:
             raise NotYetError(
                 f"entry {token.number} of {token.origin} has not come within {self._options.wait_ms:,} ms; ask again, "
                 f"or ask without it"
             ) from None
+
+    def _next_fold(self) -> "asyncio.Future[None]":
+        """Return what is done after the next fold."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(future)
+        return future
+
+    def _folded(self, entries: Sequence[Entry]) -> None:
+        """Have memberships follow what was folded, in the thread that folds."""
+        self._wake()
+        tokens = [
+            Token(entry.origin, entry.number, entry.hybrid)
+            for entry in entries
+            if entry.origin.stream is Stream.ANALYTIC
+        ]
+        self._memberships.follow(tokens[-1] if tokens else None)
+        self._wake()
 
     def _wake(self) -> None:
         """Look again at what waits, after a fold; in the thread that folds."""
@@ -298,7 +383,9 @@ class RunningNode:
         try:
             for tenant in self._live.tenants():
                 if self._snapshot_seen.get(tenant) != self._live.applied:
-                    self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live)
+                    asked = self._memberships.asked(tenant)
+                    self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
+                self._memberships.write(tenant)
         except HomeroomError as error:
             self._snapshot_trouble = f"no snapshot could be written: {error}"
             return

@@ -7,6 +7,7 @@ state, while events go on to be folded into the live one.
 The directory is that of `homeroom load`: whatever a node has written, ``homeroom query`` answers from.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,14 +131,20 @@ class Snapshots:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def write(self, tenant: str, live: Live) -> Vector:
-        """Write what a tenant's state holds now; return up to which entries. Raises `DataDirectoryError`."""
+    def write(self, tenant: str, live: Live, columns: Collection[str] = ()) -> Vector:
+        """Write what a tenant's state holds now; return up to which entries. Raises `DataDirectoryError`.
+
+        ``columns`` are those of history that lie in memory, and go on to when the events lie in a file.
+        """
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
         kept: Segment | None = None
         try:
             kept = self._write(tenant, frozen, applied, segments)
+            if kept is not None:
+                for name in columns:
+                    kept.columns.get(name)
         finally:
             with live.held(tenant) as one:
                 one.state.history.release(kept)

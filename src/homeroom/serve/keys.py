@@ -16,7 +16,7 @@ from typing import Final
 
 from homeroom.log.control import Control, Key
 
-__all__ = ["NewKey", "draw_key", "find_key"]
+__all__ = ["MARK", "NewKey", "draw_key", "find_key"]
 
 MARK: Final = "hr_"
 _PREFIX_LETTERS: Final = 8

@@ -11,7 +11,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,7 @@ from homeroom.errors import SettingsError
 
 __all__ = [
     "LimitSettings",
+    "NodeSettings",
     "OidcSettings",
     "ServerSettings",
     "Settings",
@@ -67,12 +68,41 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     idle_seconds_max: Annotated[
         float, Meta(gt=0, le=3_600, description="how long a connection may stay idle")
     ] = 75.0
+    metrics: Annotated[
+        Literal["open", "admin"],
+        Meta(
+            description="who may read `/metrics`: everybody who reaches it, or a key of scope admin"
+        ),
+    ] = "open"
     stop_seconds_max: Annotated[
         float,
         Meta(
             gt=0, le=3_600, description="how long requests under way may take when the node stops"
         ),
     ] = 30.0
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The node itself."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z0-9][a-z0-9-]{0,62}$",
+            description="its name; no two nodes of a world share one",
+        ),
+    ] = "node"
+    timezone: Annotated[
+        str, Meta(description="IANA name of the zone in which a new directory's days are cut")
+    ] = "UTC"
+    wait_seconds: Annotated[
+        float,
+        Meta(ge=0, le=60, description="how long a read waits for an entry that it must be after"),
+    ] = 5.0
+    snapshot_seconds: Annotated[
+        float,
+        Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),
+    ] = 300.0
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,6 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """All settings of a node, by section."""
 
     server: ServerSettings = ServerSettings()
+    node: NodeSettings = NodeSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings = OidcSettings()
 
@@ -236,7 +267,7 @@ def _choices(section: str, name: str) -> list[Any]:
     """Return one value of each type that a setting may have."""
     kind = get_type_hints(get_type_hints(Settings)[section])[name]
     types = get_args(kind) or (kind,)
-    return [None if one is type(None) else one() for one in types]
+    return [one() if isinstance(one, type) and one is not type(None) else None for one in types]
 
 
 # --- written down ----------------------------------------------------------------------------------------------------

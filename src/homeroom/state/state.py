@@ -10,6 +10,7 @@ safe because the tables are idempotent; counting first would not be.
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,7 @@ __all__ = [
     "COURSE",
     "EventCounts",
     "State",
+    "Touch",
     "chosen_events",
     "enrolment_keys",
     "joined_batches",
@@ -56,6 +58,13 @@ class EventCounts:
     conflicts: int = 0
 
 
+class Touch(StrEnum):
+    """Why rows are written to: an event came, or what the past was is told anew (a void, a merge)."""
+
+    EVENT = "event"
+    CORRECTION = "correction"
+
+
 class State:
     """Learners, enrolments and history of one tenant.
 
@@ -69,6 +78,7 @@ class State:
     ----------
     scanned_ms : time of the first and last event, where only days were kept and there is no history (a scan)
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
+    watch : is told the keys of learners whose rows are written to, repeats not removed
     """
 
     def __init__(self, zone: Zone, dictionaries: Dictionaries, run: Run | None = None) -> None:
@@ -81,6 +91,7 @@ class State:
         self.counts = EventCounts()
         self.scanned_ms: tuple[int, int] | None = None
         self.keep: Callable[[Segment], Segment] = _as_it_is
+        self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
@@ -114,12 +125,22 @@ class State:
         still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
         still.history = self.history.frozen()
         still._waiting, still._pending, still._voids = [], [], []  # noqa: SLF001 - of its own class
+        still.watch = _unwatched
         return still
 
     @property
     def unsealed_events(self) -> int:
         """Events that history does not have yet."""
         return self._pending_events + self._waiting_events
+
+    def unsealed(self) -> list[EventBatch]:
+        """Return the events that history does not have yet, as they came: some may be repeats."""
+        return [*self._pending, *self._waiting]
+
+    @property
+    def has_waiting_voids(self) -> bool:
+        """Whether there are voids that take effect at the next `seal`."""
+        return bool(self._voids)
 
     def _fold_waiting(self) -> None:
         batches, self._waiting, self._waiting_events = self._waiting, [], 0
@@ -140,6 +161,7 @@ class State:
         batch = self.history.as_shown(batch)
         if not len(batch):
             return
+        self.watch(batch.key_hi, batch.key_lo, Touch.EVENT)
         refused = self.dictionaries.identifying()
         attributes = {
             name: codes for name, codes in batch.attributes.items() if name not in refused
@@ -280,6 +302,8 @@ class State:
         if change is None:
             return
         before = change.before
+        for events in (before, change.after):
+            self.watch(events.key_hi, events.key_lo, Touch.CORRECTION)
         self.learners.clear(*distinct_keys([(before.key_hi, before.key_lo)]))
         enrolled = before.course >= 0
         hashes = self.dictionaries.course.hashes.hi[before.course[enrolled]]
@@ -341,6 +365,10 @@ def rebuild(state: State) -> State:
 
 def _as_it_is(segment: Segment) -> Segment:
     return segment
+
+
+def _unwatched(_hi: UInt64s, _lo: UInt64s, _touch: Touch) -> None:
+    pass
 
 
 def _ranks(values: Sequence[str]) -> UInt64s:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from homeroom import limits
-from homeroom.adapters.keyfile import open_key
+from homeroom.adapters import keyfile
 from homeroom.errors import BackupError, DamagedBackupError, KeyFileError
 
 __all__ = [
@@ -46,9 +46,10 @@ _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
 OVERHEAD_BYTES: Final = len(_MAGIC) + _NONCE_BYTES + 16
 """What sealing adds to an object."""
-_COMMENT: Final = (
+_KIND: Final = keyfile.KeyFile(
     "# homeroom backup key. Who has it and the repository can read every backup in it; without it nobody can.\n"
-    "# Keep a copy in a place that is not lost together with the data directory.\n"
+    "# Keep a copy in a place that is not lost together with the data directory.\n",
+    "a new key opens no backup that there is",
 )
 _LOG2_COST: Final = 17
 _BLOCK: Final = 8
@@ -65,7 +66,7 @@ class KeyFile:
 
     def make(self) -> bytes:
         """Return the key, made if there is no such file. Raises `KeyFileError`."""
-        return open_key(self.path, _COMMENT)
+        return keyfile.open_key_file(self.path, _KIND)
 
     def read(self) -> bytes:
         """Return the key. Raises `KeyFileError`, also if there is no such file."""
@@ -74,7 +75,7 @@ class KeyFile:
                 f"key file {self.path} of the backups is not there; name the one that the repository was made with, "
                 f"by --key-file"
             )
-        return open_key(self.path, _COMMENT)
+        return keyfile.open_key_file(self.path, _KIND)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,6 +5,7 @@ kept out by a lock: the second of two nodes that begin at once finds the tables 
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = ["migrate_postgres", "migrate_sqlite"]
 
 _HERE = Path(__file__).parent
 _VERSIONS = (_HERE / "versions",)
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps what it works on in its modules: two threads would change each other's database."""
 
 
 def migrate_sqlite(
@@ -64,7 +67,7 @@ def _migrate(engine: Engine, place: str, versions: Sequence[Path]) -> None:
     config.set_main_option("version_locations", "\n".join(map(_escaped, versions)))
     config.set_main_option("path_separator", "newline")
     try:
-        with engine.connect() as connection:
+        with _ONE_AT_A_TIME, engine.connect() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except (SQLAlchemyError, CommandError) as error:

@@ -1,0 +1,177 @@
+"""What changes the vault: small records, that the log carries and that every copy of the vault applies in order.
+
+An operation holds no more than the file does: sealed bytes, pseudonyms, keyed hashes, ids of statements, times. So the
+log may keep it as it is, and an erasure is one operation more, the one that destroys a key. All of them can be applied
+again without harm.
+
+They may come from a peer or from a disk, so sizes are looked at before anything is used.
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from homeroom import limits
+from homeroom.errors import EntryError
+
+__all__ = [
+    "HASH_BYTES",
+    "ActivityKnown",
+    "Change",
+    "DocumentDropped",
+    "DocumentKept",
+    "KeyDestroyed",
+    "Operation",
+    "PortraitKept",
+    "StatementKept",
+    "SubjectKey",
+    "decode",
+    "encode",
+]
+
+HASH_BYTES: Final = 16
+"""Bytes of a pseudonym, a keyed hash or a UUID."""
+
+
+class SubjectKey(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A person's key, wrapped under the tenant's; the first one counts, and none after it was destroyed."""
+
+    subject: bytes
+    wrapped: bytes
+
+
+class PortraitKept(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """One form of a person, sealed under their key; ``form`` is a keyed hash of it."""
+
+    form: bytes
+    subject: bytes
+    sealed: bytes
+
+
+class ActivityKnown(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """What is known of an activity, sealed; it replaces what was known before."""
+
+    activity: bytes
+    sealed: bytes
+
+
+class StatementKept(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """A statement.
+
+    Parameters
+    ----------
+    id : its UUID
+    place : where it stands in the order of storing: milliseconds since 1970, shifted by 20 bits, and a counter
+    subject : pseudonym of its actor, under whose key the body is sealed
+    body : sealed
+    people : the forms of the persons that were cut out of it, 16 bytes each, in the order of their numbers in the body
+    terms : what it is found by, keyed hashes of 16 bytes each
+    target : UUID of the statement that it refers to, empty if it refers to none
+    voids : whether it takes its target back
+    attachments : keyed hash and sealed data of each
+    """
+
+    id: bytes
+    place: int
+    subject: bytes
+    body: bytes
+    people: bytes
+    terms: bytes
+    target: bytes = b""
+    voids: bool = False
+    attachments: list[tuple[bytes, bytes]] = []
+
+
+class DocumentKept(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """A document: keyed hashes of its address and of what several are listed by, whose it is, and itself, sealed."""
+
+    key: bytes
+    scope: bytes
+    registration: bytes
+    subject: bytes
+    updated_ms: int
+    sealed: bytes
+
+
+class DocumentDropped(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """A document is gone."""
+
+    key: bytes
+
+
+class KeyDestroyed(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """A person's key is destroyed for ever; ``term`` is that of statements in which they are the actor."""
+
+    subject: bytes
+    term: bytes
+
+
+Operation: TypeAlias = (
+    SubjectKey
+    | PortraitKept
+    | ActivityKnown
+    | StatementKept
+    | DocumentKept
+    | DocumentDropped
+    | KeyDestroyed
+)
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """Operations of one request, which belong together, in the vault of a tenant."""
+
+    tenant: str
+    operations: list[Operation]
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Change).decode
+_HASHES: Final = {
+    SubjectKey: ("subject",),
+    PortraitKept: ("form", "subject"),
+    ActivityKnown: ("activity",),
+    StatementKept: ("id", "subject"),
+    DocumentKept: ("key", "scope", "subject"),
+    DocumentDropped: ("key",),
+    KeyDestroyed: ("subject", "term"),
+}
+
+
+def encode(change: Change) -> bytes:
+    """Write a change as MessagePack."""
+    return _encode(change)
+
+
+def decode(data: bytes) -> Change:
+    """Read what `encode` wrote; raise `EntryError` where it is something else, or larger than a bound."""
+    if len(data) > limits.RECORD_CHANGE_BYTES_MAX:
+        raise EntryError(
+            f"a change of records has {len(data):,} bytes, at most {limits.RECORD_CHANGE_BYTES_MAX:,} are allowed"
+        )
+    try:
+        change = _decode(data)
+    except msgspec.MsgspecError as error:
+        raise EntryError(f"a change of records cannot be read: {error}") from None
+    if len(change.operations) > limits.RECORD_CHANGE_UNITS_MAX:
+        raise EntryError(
+            f"a change of records has {len(change.operations):,} operations, at most "
+            f"{limits.RECORD_CHANGE_UNITS_MAX:,} are allowed"
+        )
+    for operation in change.operations:
+        _check(operation)
+    return change
+
+
+def _check(operation: Operation) -> None:
+    named = _HASHES[type(operation)]
+    if any(len(getattr(operation, name)) != HASH_BYTES for name in named):
+        raise EntryError(f"a change of records has a {type(operation).__name__} with a wrong hash")
+    if isinstance(operation, StatementKept) and (
+        len(operation.people) % HASH_BYTES
+        or len(operation.terms) % HASH_BYTES
+        or len(operation.target) not in (0, HASH_BYTES)
+        or not 0 <= operation.place < 1 << 62
+    ):
+        raise EntryError("a change of records has a StatementKept of a wrong form")
+    if isinstance(operation, DocumentKept) and len(operation.registration) not in (0, HASH_BYTES):
+        raise EntryError("a change of records has a DocumentKept of a wrong form")

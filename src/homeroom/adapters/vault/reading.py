@@ -1,0 +1,314 @@
+"""The vault is read: statements by id and by what they are found by, documents, what is known of activities and people.
+
+A reader has a connection of its own and sees whole transactions only. It opens what it returns: body and persons, each
+with the key of its subject. A person whose key was destroyed is shown as erased, in whatever statement.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from homeroom import limits
+from homeroom.adapters.vault.cutting import put_back
+from homeroom.adapters.vault.held import Held
+from homeroom.adapters.vault.operations import HASH_BYTES
+from homeroom.adapters.vault.schema import connected, vault_error
+from homeroom.adapters.vault.sealing import Seals, open_sealed
+from homeroom.adapters.vault.terms import PLACE_BITS
+from homeroom.errors import VaultError
+from homeroom.records.documents import Document
+from homeroom.records.people import Json
+
+__all__ = ["DocumentForm", "DocumentRow", "Opened", "Row", "TenantReader", "VaultReader"]
+
+_ROW: Final = "place, id, subject, body, people, standing"
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Row(NamedTuple):
+    """A statement as the file has it."""
+
+    place: int
+    id: bytes
+    subject: bytes
+    body: bytes
+    people: bytes
+    standing: int
+
+    @property
+    def stored_ms(self) -> int:
+        """When it was stored, milliseconds since 1970."""
+        return self.place >> PLACE_BITS
+
+
+class DocumentRow(NamedTuple):
+    """A document as the file has it."""
+
+    key: bytes
+    subject: bytes
+    sealed: bytes
+    updated_ms: int
+
+
+class Opened(NamedTuple):
+    """A statement, opened, and when it was stored."""
+
+    statement: Json
+    stored_ms: int
+
+
+class DocumentForm(msgspec.Struct, frozen=True, array_like=True):
+    """What is sealed of a document."""
+
+    document_id: str
+    content_type: str
+    content: bytes
+
+
+KeyOf: TypeAlias = Callable[[bytes], AESGCM | None]
+PeopleOf: TypeAlias = Callable[[Iterable[bytes]], dict[bytes, Json]]
+
+
+class VaultReader:
+    """A connection that reads. Not for two threads at once.
+
+    Parameters
+    ----------
+    path : of the vault's file
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = connected(path)
+        self._connection.execute("PRAGMA query_only = ON")
+        self._numbers: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def rows(self, query: str, given: Sequence[object]) -> list[tuple[object, ...]]:
+        """Return the rows of a query; raise `VaultError` where the file cannot be read."""
+        try:
+            return self._connection.execute(query, given).fetchall()
+        except sqlite3.Error as error:
+            raise vault_error(self.path, error) from error
+
+    def last_place(self) -> int:
+        """Return the place of the statement that was stored last, 0 if there is none."""
+        return int(str(self.rows("SELECT coalesce(max(place), 0) FROM statements", ())[0][0]))
+
+    def number(self, tenant: str) -> int:
+        """Return the number of a tenant in the file, -1 as long as it has nothing there."""
+        number = self._numbers.get(tenant)
+        if number is None:
+            rows = self.rows("SELECT number FROM tenants WHERE name = ?", (tenant,))
+            if not rows:
+                return -1
+            number = self._numbers[tenant] = int(str(rows[0][0]))
+        return number
+
+
+class TenantReader:
+    """Reads what is one tenant's.
+
+    Parameters
+    ----------
+    reader : of the file
+    tenant : name
+    seals : of the tenant
+    """
+
+    def __init__(self, reader: VaultReader, tenant: str, seals: Seals) -> None:
+        self.seals = seals
+        self._reader = reader
+        self._tenant = tenant
+        self._keys: Held[bytes, AESGCM] = Held(limits.SUBJECT_KEYS_HELD)
+
+    @property
+    def number(self) -> int:
+        """The tenant's number in the file."""
+        return self._reader.number(self._tenant)
+
+    def forget(self, subject: bytes) -> None:
+        """Forget a key that was destroyed."""
+        self._keys.pop(subject)
+
+    def wrapped(self, subject: bytes) -> bytes | None:
+        """Return the wrapped key of a subject, empty if it was destroyed, None if there never was one."""
+        rows = self._reader.rows(
+            "SELECT wrapped FROM subjects WHERE tenant = ? AND subject = ?", (self.number, subject)
+        )
+        if not rows:
+            return None
+        return b"" if rows[0][0] is None else _bytes(rows[0][0])
+
+    def key(self, subject: bytes) -> AESGCM | None:
+        """Return the key of a subject, None if it was destroyed or there is none."""
+        found = self._keys.get(subject)
+        if found is None:
+            wrapped = self.wrapped(subject)
+            if not wrapped:
+                return None
+            found = self.seals.unwrap(subject, wrapped)
+            self._keys.add(subject, found)
+        return found
+
+    # --- statements --------------------------------------------------------------------------------------------------
+
+    def statement(self, identifier: bytes) -> Row | None:
+        """Return a statement by its UUID."""
+        rows = self._reader.rows(
+            f"SELECT {_ROW} FROM statements WHERE tenant = ? AND id = ?", (self.number, identifier)
+        )
+        return Row(*rows[0]) if rows else None  # type: ignore[arg-type]  # the columns have these types
+
+    def at(self, places: Sequence[int]) -> list[Row]:
+        """Return the statements at places, in the order of these."""
+        marks = ", ".join("?" * len(places))
+        rows = self._reader.rows(
+            f"SELECT {_ROW} FROM statements WHERE tenant = ? AND place IN ({marks})",
+            (self.number, *places),
+        )
+        by_place = {row[0]: Row(*row) for row in rows}  # type: ignore[arg-type]  # the columns have these types
+        return [by_place[place] for place in places if place in by_place]
+
+    def places(self, query: str, given: Sequence[object]) -> list[int]:
+        """Return the places that a search finds."""
+        return [int(str(row[0])) for row in self._reader.rows(query, given)]
+
+    def opened(self, row: Row) -> Opened | None:
+        """Open a statement, None if its actor's key was destroyed."""
+        return self.opened_with(row, self.key, self.people)
+
+    def opened_with(self, row: Row, key_of: KeyOf, people_of: PeopleOf) -> Opened | None:
+        """Open a statement with keys and persons from elsewhere, None if its actor's key was destroyed."""
+        key = key_of(row.subject)
+        if key is None or not row.body:
+            return None
+        body: Json = _decode(open_sealed(key, row.body, row.id))
+        forms = [row.people[at : at + HASH_BYTES] for at in range(0, len(row.people), HASH_BYTES)]
+        people = people_of(forms)
+        return Opened(put_back(body, lambda number: people.get(forms[number])), row.stored_ms)
+
+    def people(self, forms: Iterable[bytes]) -> dict[bytes, Json]:
+        """Return persons by their forms, without those whose key was destroyed."""
+        wanted = list(dict.fromkeys(forms))
+        found: dict[bytes, Json] = {}
+        for at in range(0, len(wanted), _FORMS_ASKED):
+            some = wanted[at : at + _FORMS_ASKED]
+            rows = self._reader.rows(
+                "SELECT form, subject, sealed FROM portraits WHERE tenant = ? AND form IN "
+                f"({', '.join('?' * len(some))})",
+                (self.number, *some),
+            )
+            for form, subject, sealed in rows:
+                key = self.key(_bytes(subject))
+                if key is not None:
+                    found[_bytes(form)] = _decode(open_sealed(key, _bytes(sealed), _bytes(form)))
+        return found
+
+    def attachments(self, row: Row) -> dict[bytes, bytes]:
+        """Return the data of a statement's attachments, by the keyed hash of their hash."""
+        key = self.key(row.subject)
+        if key is None:
+            return {}
+        rows = self._reader.rows(
+            "SELECT digest, sealed FROM attachments WHERE place = ?", (row.place,)
+        )
+        return {
+            _bytes(digest): open_sealed(key, _bytes(sealed), _bytes(digest) + row.id)
+            for digest, sealed in rows
+        }
+
+    # --- activities, persons, documents ------------------------------------------------------------------------------
+
+    def definition(self, activity: bytes) -> Json | None:
+        """Return what is known of an activity, by the keyed hash of its id."""
+        rows = self._reader.rows(
+            "SELECT sealed FROM activities WHERE tenant = ? AND activity = ?",
+            (self.number, activity),
+        )
+        key = self.key(self.seals.nobody) if rows else None
+        if key is None:
+            return None
+        found: Json = _decode(open_sealed(key, _bytes(rows[0][0]), activity))
+        return found
+
+    def portraits(self, subject: bytes) -> list[Json]:
+        """Return the forms of a person."""
+        key = self.key(subject)
+        if key is None:
+            return []
+        rows = self._reader.rows(
+            "SELECT form, sealed FROM portraits WHERE tenant = ? AND subject = ? ORDER BY form LIMIT ?",
+            (self.number, subject, limits.PORTRAITS_SHOWN_MAX),
+        )
+        return [_decode(open_sealed(key, _bytes(sealed), _bytes(form))) for form, sealed in rows]
+
+    def document(self, key: bytes) -> Document | None:
+        """Return a document by the keyed hash of its address."""
+        rows = self._reader.rows(
+            "SELECT subject, updated_ms, sealed FROM documents WHERE tenant = ? AND key = ?",
+            (self.number, key),
+        )
+        if not rows:
+            return None
+        form = self.document_form(key, self.key(_bytes(rows[0][0])), _bytes(rows[0][2]))
+        if form is None:
+            return None
+        return Document(form.content, form.content_type, int(str(rows[0][1])))
+
+    def document_rows(
+        self, scope: bytes, registration: bytes | None, since_ms: int, rows_max: int
+    ) -> list[DocumentRow]:
+        """Return the documents of a scope, the latest changed first.
+
+        Parameters
+        ----------
+        scope : keyed hash of what they are listed by
+        registration : of those that are wanted, None for any
+        since_ms : changed after this
+        rows_max : no more than so many
+        """
+        which = "" if registration is None else " AND registration = ?"
+        rows = self._reader.rows(
+            "SELECT key, subject, sealed, updated_ms FROM documents WHERE tenant = ? AND scope = ? AND updated_ms > ?"
+            f"{which} ORDER BY updated_ms DESC, key LIMIT ?",
+            (
+                self.number,
+                scope,
+                since_ms,
+                *(() if registration is None else (registration,)),
+                rows_max,
+            ),
+        )
+        return [DocumentRow(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types
+
+    def document_id(self, row: DocumentRow) -> str | None:
+        """Return the id of a document, None if the key of its person was destroyed."""
+        form = self.document_form(row.key, self.key(row.subject), row.sealed)
+        return None if form is None else form.document_id
+
+    def document_form(
+        self, address: bytes, key: AESGCM | None, sealed: bytes
+    ) -> DocumentForm | None:
+        """Open a document with the key of its person, None if there is no key any more."""
+        if key is None:
+            return None
+        return msgspec.msgpack.decode(open_sealed(key, sealed, address), type=DocumentForm)
+
+
+_FORMS_ASKED: Final = 500
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise VaultError(
+            "the vault holds something else where sealed bytes should be; make it again from the log"
+        )
+    return value

@@ -1,0 +1,107 @@
+"""The tables of the vault's file.
+
+Columns hold sealed bytes, pseudonyms, keyed hashes, ids of statements and times: nothing that names a person. `terms`
+is what searches walk: for a term the places of the statements that it finds, in the order of storing. A statement that
+refers to another is found by that one's terms as well (xAPI 1.0.3, Communication, 2.1.4), so a row names the statement
+that matched beside the one that is found; `follows` is who is found by whom.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from homeroom import limits
+from homeroom.errors import VaultError
+
+__all__ = ["connected", "sqlite_errors", "vault_error"]
+
+_SCHEMA: Final = 1
+_TABLES: Final = """
+CREATE TABLE tenants (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE subjects (
+    tenant INTEGER NOT NULL, subject BLOB NOT NULL, wrapped BLOB, PRIMARY KEY (tenant, subject)
+) WITHOUT ROWID;
+CREATE TABLE portraits (
+    tenant INTEGER NOT NULL, form BLOB NOT NULL, subject BLOB NOT NULL, sealed BLOB NOT NULL,
+    PRIMARY KEY (tenant, form)
+) WITHOUT ROWID;
+CREATE INDEX portraits_of_subject ON portraits (tenant, subject);
+CREATE TABLE statements (
+    place INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, id BLOB NOT NULL, subject BLOB NOT NULL, body BLOB NOT NULL,
+    people BLOB NOT NULL, terms BLOB NOT NULL, target BLOB, voids INTEGER NOT NULL, standing INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX statements_by_id ON statements (tenant, id);
+CREATE INDEX statements_in_order ON statements (tenant, place) WHERE standing = 0;
+CREATE INDEX statements_by_target ON statements (tenant, target) WHERE target IS NOT NULL;
+CREATE TABLE terms (
+    term BLOB NOT NULL, place INTEGER NOT NULL, matched INTEGER NOT NULL, PRIMARY KEY (term, place, matched)
+) WITHOUT ROWID;
+CREATE TABLE follows (place INTEGER NOT NULL, matched INTEGER NOT NULL, PRIMARY KEY (place, matched)) WITHOUT ROWID;
+CREATE INDEX follows_by_matched ON follows (matched);
+CREATE TABLE attachments (
+    place INTEGER NOT NULL, digest BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (place, digest)
+);
+CREATE TABLE activities (
+    tenant INTEGER NOT NULL, activity BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (tenant, activity)
+) WITHOUT ROWID;
+CREATE TABLE documents (
+    tenant INTEGER NOT NULL, key BLOB NOT NULL, scope BLOB NOT NULL, registration BLOB NOT NULL, subject BLOB NOT NULL,
+    updated_ms INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (tenant, key)
+);
+CREATE INDEX documents_of_scope ON documents (tenant, scope, updated_ms);
+CREATE INDEX documents_of_subject ON documents (tenant, subject);
+CREATE TABLE positions (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+@contextlib.contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn errors of the library into `VaultError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise vault_error(path, error) from error
+
+
+def vault_error(path: Path, error: sqlite3.Error) -> VaultError:
+    """Return the error that tells of an error of the library."""
+    return VaultError(
+        f"vault {path} cannot be read or written: {error}; check the disk, or remove the file and it is made again"
+    )
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """Return a connection to the vault's file, which is made if there is none.
+
+    Raises `VaultError` where the file is of a newer version or is no vault.
+    """
+    with sqlite_errors(path):
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute(f"PRAGMA cache_size = -{limits.VAULT_CACHE_KIB}")
+            # Hashes lie anywhere, so a statement touches a page for each; the longer a page is written to the log of
+            # changes alone, the more changes it brings home at once.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {limits.VAULT_CHECKPOINT_PAGES}")
+            _make_tables(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _SCHEMA:
+        raise VaultError(
+            f"vault {path} has schema {version}, this homeroom knows {_SCHEMA}; run the newer homeroom, or remove the "
+            f"file and it is made again"
+        )
+    if version < _SCHEMA:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_SCHEMA}; COMMIT;"
+        )

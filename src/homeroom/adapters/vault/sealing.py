@@ -1,0 +1,119 @@
+"""Keys, seals and keyed hashes of one tenant.
+
+Every person has a random key of 256 bits, which seals (AES-256-GCM, NIST SP 800-38D) what the vault keeps of them. The
+keys themselves are sealed under a key that is derived from the tenant's, and only so are they written. To destroy a
+person's key is to destroy all that was sealed under it, in every copy and in every backup, at once; nothing else is
+lost, since nobody else's data are under that key.
+
+What is not a person's (what is known of activities, say) is sealed under the key of a subject that is nobody.
+
+Filters need equality. A keyed hash (BLAKE2s, RFC 7693) of what is asked for gives it: without the tenant's key nobody
+can try out addresses.
+
+Random nonces of 96 bits are safe for 2**32 seals under one key; a person has some thousands of statements. The way not
+taken, AES-GCM-SIV, needs no such argument, and takes twice the time.
+"""
+
+import hashlib
+import os
+from typing import Final, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from homeroom import limits
+from homeroom.adapters.vault.held import Held
+from homeroom.adapters.vault.operations import HASH_BYTES
+from homeroom.errors import VaultError
+from homeroom.events.pseudonyms import subject_prefix
+
+__all__ = ["Seals", "TenantKeys", "open_sealed", "seal"]
+
+_KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+
+
+class TenantKeys(NamedTuple):
+    """Two secrets of a tenant, 32 bytes each.
+
+    ``pseudonym`` is the one that the door uses, so that a person has one pseudonym in events and in records.
+    """
+
+    pseudonym: bytes
+    vault: bytes
+
+
+class Seals:
+    """Seals and opens, wraps and hashes for one tenant."""
+
+    def __init__(self, keys: TenantKeys) -> None:
+        for name, key in keys._asdict().items():
+            if len(key) != _KEY_BYTES:
+                raise ValueError(f"len({name}) == {len(key)}, must be {_KEY_BYTES}.")
+        self._pseudonym = keys.pseudonym
+        self._wrapping = AESGCM(_derived(keys.vault, b"wrap"))
+        self._cursor = AESGCM(_derived(keys.vault, b"cursor"))
+        self._index = hashlib.blake2s(key=_derived(keys.vault, b"index"), digest_size=HASH_BYTES)
+        self._hashes: Held[tuple[bytes, bytes], bytes] = Held(limits.FORMS_HELD)
+        self.nobody: Final = self.hash(b"nobody", b"")
+        """The subject of what is no person's."""
+
+    def pseudonym(self, issuer: str, account: str) -> bytes:
+        """Return the pseudonym of an account, 16 bytes: the same as that of its events."""
+        return hashlib.blake2s(
+            subject_prefix(issuer) + account.encode(), key=self._pseudonym, digest_size=HASH_BYTES
+        ).digest()
+
+    def hash(self, kind: bytes, value: bytes) -> bytes:
+        """Return the keyed hash of a value of a kind, 16 bytes."""
+        found = self._index.copy()
+        found.update(b"%d:%b" % (len(kind), kind))
+        found.update(value)
+        return found.digest()
+
+    def known_hash(self, kind: bytes, value: bytes) -> bytes:
+        """Return the keyed hash of a value that will be asked for again, such as a verb."""
+        found = self._hashes.get((kind, value))
+        if found is None:
+            found = self.hash(kind, value)
+            self._hashes.add((kind, value), found)
+        return found
+
+    def new_key(self, subject: bytes) -> tuple[bytes, AESGCM]:
+        """Draw a key for a subject; return it wrapped, and ready for use."""
+        key = os.urandom(_KEY_BYTES)
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._wrapping.encrypt(nonce, key, subject), AESGCM(key)
+
+    def unwrap(self, subject: bytes, wrapped: bytes) -> AESGCM:
+        """Return the key of a subject; raise `VaultError` if it is not one that this tenant wrapped."""
+        return AESGCM(open_sealed(self._wrapping, wrapped, subject))
+
+    def seal_cursor(self, content: bytes) -> bytes:
+        """Seal what a link to a next page says."""
+        return seal(self._cursor, content, b"cursor")
+
+    def open_cursor(self, sealed: bytes) -> bytes:
+        """Open a link to a next page; raise `VaultError` if it is none of this tenant's."""
+        return open_sealed(self._cursor, sealed, b"cursor")
+
+
+def seal(key: AESGCM, content: bytes, bound_to: bytes) -> bytes:
+    """Seal content under a key, bound to what it belongs to: it opens only as that."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + key.encrypt(nonce, content, bound_to)
+
+
+def open_sealed(key: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
+    """Open what was sealed; raise `VaultError` if it was changed, or sealed by another key or as something else."""
+    try:
+        return key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to)
+    except (InvalidTag, ValueError):
+        raise VaultError(
+            "a sealed record does not open: it was damaged, or sealed under another tenant's key; "
+            "check the key, else make the vault again from the log"
+        ) from None
+
+
+def _derived(key: bytes, use: bytes) -> bytes:
+    return hashlib.blake2s(b"homeroom vault 1 " + use, key=key, digest_size=_KEY_BYTES).digest()

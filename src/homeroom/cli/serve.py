@@ -1,0 +1,76 @@
+"""``homeroom serve``: run a node on a data directory."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from homeroom.errors import SettingsError
+
+if TYPE_CHECKING:
+    from homeroom.serve.settings import Settings
+
+__all__ = ["command", "data_option"]
+
+data_option = click.option(
+    "--data",
+    "directory",
+    metavar="DIR",
+    required=True,
+    help="The data directory; serve makes it if there is none.",
+)
+
+
+@click.command()
+@data_option
+@click.option("--host", metavar="ADDRESS", help="Address to listen on, in place of server.host.")
+@click.option(
+    "--port",
+    type=int,
+    metavar="PORT",
+    help="Port to listen on, in place of server.port; 0 takes a free one.",
+)
+@click.option("--config", metavar="FILE", help="Settings, as homeroom init writes them.")
+def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passes what the options define
+    """Run a node on the data directory DIR: take events, answer questions, over HTTP.
+
+    It says on standard error where it listens. Ctrl-C or SIGTERM stops it: requests under way are answered, what was
+    taken is written, and a snapshot is left. Whatever ends it otherwise loses nothing that it said yes to.
+    """
+    import asyncio
+    import time
+
+    import uvloop
+
+    from homeroom.running.hosting import host
+
+    settings = _settings(flags)
+
+    def heard(address: str) -> None:
+        click.echo(f"homeroom: listening on {address}", err=True)
+
+    async def run() -> None:
+        now_ms = lambda: time.time_ns() // 1_000_000  # noqa: E731 - the clock of the machine
+        await host(Path(directory), settings, now_ms, asyncio.Event(), heard)
+
+    uvloop.run(run())
+    click.echo("homeroom: stopped; everything that was taken is in the last snapshot", err=True)
+
+
+def _settings(flags: dict[str, Any]) -> "Settings":
+    """Return the settings: flags count more than variables, and variables more than the file."""
+    from homeroom.serve.settings import read_settings
+
+    environment = dict(os.environ)
+    for name in ("host", "port"):
+        if flags[name] is not None:
+            environment[f"HOMEROOM_SERVER_{name.upper()}"] = str(flags[name])
+    if flags["config"] is None:
+        return read_settings("", "the environment", environment)
+    try:
+        text = Path(flags["config"]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"settings {flags['config']} cannot be read: {why}") from None
+    return read_settings(text, flags["config"], environment)

@@ -1,0 +1,173 @@
+"""Who entered and who left, in order, for as long as it is kept.
+
+Changes come in bursts: a midnight brings a hundred thousand. So they are held as columns and become objects when they
+are read. They are numbered on and on; what is kept is bounded, and whoever asks for what is gone is told so, and takes
+the members anew. Numbers go on after a start: the first is at least the time in microseconds, so that none is used
+twice, whatever was not written down before the end.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom import limits
+from homeroom.events.model import Int8s, Int32s, UInt64s
+from homeroom.log.origins import Token
+
+__all__ = ["CAUSES", "Burst", "Cause", "Change", "Changes", "ChangesPage", "Named"]
+
+
+class Cause(StrEnum):
+    """Why a membership changed.
+
+    ``event``: one of the learner's events came; ``time``: a local day ended; ``definition``: the cohort, or what it
+    names, says something else; ``correction``: events were voided or accounts merged; ``start``: it changed while the
+    node was not there, or shortly before it ended, in which case it may have been told before.
+    """
+
+    EVENT = "event"
+    TIME = "time"
+    DEFINITION = "definition"
+    CORRECTION = "correction"
+    START = "start"
+
+
+CAUSES: tuple[Cause, ...] = tuple(Cause)
+Named = tuple[str, int]
+"""A cohort and its version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A learner entered a cohort or left it.
+
+    Parameters
+    ----------
+    number : rises from change to change within a tenant, not one by one
+    cohort, version : of the definition by which it holds
+    learner : pseudonym, 32 hexadecimal digits
+    entered : whether it is in the cohort now
+    at_ms : from when on, milliseconds since 1970 UTC; of ``time`` the local midnight
+    cause : why
+    token : the newest entry that had been folded by then; None if none had since the start
+    """
+
+    number: int
+    cohort: str
+    version: int
+    learner: str
+    entered: bool
+    at_ms: int
+    cause: Cause
+    token: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Changes that were found together: who, in which slot and whether in it now, why (places of ``CAUSES``).
+
+    ``named`` has the cohort and version of each slot among them.
+    """
+
+    key_hi: UInt64s
+    key_lo: UInt64s
+    slots: Int32s
+    entered: npt.NDArray[np.bool_]
+    causes: Int8s
+    at_ms: npt.NDArray[np.int64]
+    named: dict[int, Named]
+    token: Token | None
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.slots)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesPage:
+    """Changes after a number.
+
+    Parameters
+    ----------
+    changes : in order
+    last : ask for those after this number next
+    missed : whether changes after the asked number are not kept any more: take the members anew
+    """
+
+    changes: tuple[Change, ...]
+    last: int
+    missed: bool = False
+
+
+class Changes:
+    """The newest changes of a tenant.
+
+    Parameters
+    ----------
+    first : the number that the first change gets
+    told : the number of the newest change that was told before, and is not kept
+    kept_max : of so many at least the newest are kept, unless more come together
+    """
+
+    def __init__(
+        self, first: int, told: int | None = None, kept_max: int = limits.CHANGES_KEPT_MAX
+    ) -> None:
+        self.next = first
+        self._kept_max = kept_max
+        self._bursts: deque[tuple[int, Burst]] = deque()
+        self._kept = 0
+        # The number of the newest change that is gone: whoever has not seen it has missed something.
+        self._gone = first - 1 if told is None else told
+
+    def add(self, burst: Burst) -> None:
+        """Give changes their numbers and keep them."""
+        if not len(burst):
+            return
+        self._bursts.append((self.next, burst))
+        self.next += len(burst)
+        self._kept += len(burst)
+        while self._kept > self._kept_max and len(self._bursts) > 1:
+            first, oldest = self._bursts.popleft()
+            self._kept -= len(oldest)
+            self._gone = first + len(oldest) - 1
+
+    @property
+    def last(self) -> int:
+        """The number before that of the next change."""
+        return self.next - 1
+
+    def page(self, after: int, count: int, cohort: str | None = None) -> ChangesPage:
+        """Return the changes after a number, of one cohort or of all, at most so many."""
+        found = tuple(islice(self._after(after, cohort), count))
+        last = found[-1].number if len(found) == count else max(after, self.last)
+        return ChangesPage(changes=found, last=last, missed=after < self._gone)
+
+    def _after(self, after: int, cohort: str | None) -> Iterator[Change]:
+        for first, burst in self._bursts:
+            if first + len(burst) - 1 <= after:
+                continue
+            places = np.arange(max(after + 1 - first, 0), len(burst))
+            if cohort is not None:
+                mine = [slot for slot, (name, _) in burst.named.items() if name == cohort]
+                places = places[np.isin(burst.slots[places], mine)]
+            for place in places.tolist():
+                yield _change(burst, place, first + place)
+
+
+def _change(burst: Burst, place: int, number: int) -> Change:
+    cohort, version = burst.named[int(burst.slots[place])]
+    return Change(
+        number=number,
+        cohort=cohort,
+        version=version,
+        learner=f"{int(burst.key_hi[place]):016x}{int(burst.key_lo[place]):016x}",
+        entered=bool(burst.entered[place]),
+        at_ms=int(burst.at_ms[place]),
+        cause=CAUSES[burst.causes[place]],
+        token=burst.token,
+    )

@@ -1,0 +1,86 @@
+"""What is handed from one step of keeping membership to the next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from homeroom.cohorts.membership.survey import Survey
+from homeroom.cohorts.membership.wanted import Signature
+from homeroom.events.model import Int8s, UInt64s
+from homeroom.log.origins import Token, Vector
+from homeroom.state.keys import Keys
+from homeroom.state.sample import Sample
+
+__all__ = ["Answered", "Found", "Kept", "Moment", "Touched"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Up to when and what a state has come: the clock, the vector that is folded, the newest entry in it."""
+
+    now_ms: int
+    applied: Vector = field(default_factory=Vector)
+    token: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A cohort that is kept.
+
+    Parameters
+    ----------
+    slot : its bit
+    version : of its definition
+    signature : what it is made of
+    problem : why it cannot be asked about; then nobody is in it
+    """
+
+    slot: int
+    version: int
+    signature: Signature
+    problem: str | None = None
+
+    def is_as(self, other: "Kept") -> bool:
+        """Say whether its members are those of the other."""
+        same_problem = (self.problem is None) == (other.problem is None)
+        return self.signature == other.signature and same_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Learners that were touched, as they are now.
+
+    Parameters
+    ----------
+    keys : sorted, distinct
+    corrected : of shape (n,), whether their past was changed
+    state : they alone
+    names : the cohorts that they are asked about
+    """
+
+    keys: Keys
+    corrected: npt.NDArray[np.bool_]
+    state: Sample
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the touched are in now: ``fresh`` uint64 of shape (words, n) in some slots, and why (by learner)."""
+
+    keys: Keys
+    fresh: UInt64s
+    slots: Sequence[int]
+    causes: Int8s
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What all are in: the survey, the cohorts that are kept from now on, and what those touched since are in."""
+
+    survey: Survey
+    kept: Mapping[str, Kept]
+    keys: Keys
+    fresh: UInt64s

@@ -1,0 +1,107 @@
+"""A node with its interface: put together, started in order, stopped in the reverse one.
+
+The node is there before the first client is heard, and goes after the last one has its answer: so whatever was taken is
+durable and folded, and in the last snapshot, before the process ends.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from homeroom.adapters.audit import Audit
+from homeroom.adapters.web_server import Listening, serve_until
+from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.serve.access import Access, Tokens
+from homeroom.serve.app import make_app
+from homeroom.serve.interface import Interface, make_interface
+from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
+
+__all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of"]
+
+AUDIT_FILE: Final = "audit.ndjson"
+"""Where a data directory keeps who looked at persons, and who changed what."""
+
+
+async def host(
+    path: Path,
+    settings: Settings,
+    now_ms: Callable[[], int],
+    stopping: asyncio.Event,
+    heard: Callable[[str], None],
+) -> None:
+    """Run a node on a directory behind its interface, until it is asked to stop.
+
+    Parameters
+    ----------
+    path : the data directory, which is made if there is none
+    settings : of the node
+    now_ms : the clock of the machine
+    stopping : ends it; so do SIGTERM and SIGINT
+    heard : is told the address, once it answers
+
+    Raises
+    ------
+    DataDirectoryError, StoreError, KeyFileError, AuditError, SettingsError
+        The directory is damaged or in use, or a setting cannot be used.
+    """
+    tokens = tokens_of(settings.oidc)
+    node = await RunningNode.open(path, node_options(settings, now_ms))
+    try:
+        async with interface_of(path, node, settings, (now_ms, tokens)) as interface:
+            await serve_until(make_app(interface), _listening(settings.server), stopping, heard)
+    finally:
+        await node.stop()
+
+
+def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
+    """Return how a node runs under these settings."""
+    node = settings.node
+    return NodeOptions(
+        now_ms=now_ms,
+        name=node.name,
+        timezone=node.timezone,
+        wait_ms=round(node.wait_seconds * 1_000),
+        snapshot_ms=round(node.snapshot_seconds * 1_000),
+    )
+
+
+@asynccontextmanager
+async def interface_of(
+    path: Path,
+    node: RunningNode,
+    settings: Settings,
+    outside: tuple[Callable[[], int], Tokens | None],
+) -> AsyncIterator[Interface]:
+    """Have the interface of a node; ``outside`` is a clock, and who checks a provider's tokens."""
+    now_ms, tokens = outside
+    with contextlib.closing(Audit(path / AUDIT_FILE)) as audit:
+        yield make_interface(node, settings, Access(node.control, tokens), audit, now_ms)
+
+
+def tokens_of(oidc: OidcSettings) -> Tokens | None:
+    """Return who checks tokens under these settings, None if nobody does. Raises `SettingsError`."""
+    if oidc.issuer is None or oidc.audience is None or oidc.keys is None:
+        return None
+    from homeroom.adapters.oidc import OidcTokens
+
+    must_be = {"issuer": oidc.issuer, "audience": oidc.audience, "algorithm": oidc.algorithm}
+    names = {"scope": oidc.scope_claim, "default": oidc.tenant}
+    if oidc.tenant_claim is not None:
+        names["tenant"] = oidc.tenant_claim
+    return OidcTokens(must_be, oidc.keys, oidc.keys_seconds, names)
+
+
+def _listening(server: ServerSettings) -> Listening:
+    return Listening(
+        host=server.host,
+        port=server.port,
+        certificate=server.certificate,
+        certificate_key=server.certificate_key,
+        connections_max=server.connections_max,
+        header_s_max=server.header_seconds_max,
+        idle_s_max=server.idle_seconds_max,
+        stop_s_max=server.stop_seconds_max,
+    )

@@ -1,0 +1,188 @@
+"""Memberships that follow the fold: who is asked when, and in which thread.
+
+After every fold the thread that folds asks the learners that were touched. It holds the states' lock only while it
+copies their rows; what their cohorts are is worked out of that copy, while others ask and nobody waits. When all must
+be asked, another thread does it on a frozen state; of few learners it is done at once.
+
+What is known of memberships lies behind a lock of its own, so that whoever asks for one learner's cohorts waits for a
+few rows to be written, and for no fold.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from homeroom import limits
+from homeroom.adapters.membership_file import read_membership, write_membership
+from homeroom.cohorts.membership.changes import Changes
+from homeroom.cohorts.membership.findings import Kept, Moment
+from homeroom.cohorts.membership.membership import Membership
+from homeroom.cohorts.membership.survey import Survey
+from homeroom.cohorts.membership.wanted import Wanted, wanted
+from homeroom.cohorts.membership.written import arrays_of, first_change, membership_of
+from homeroom.errors import DataDirectoryError, QuestionError
+from homeroom.log.control import Control
+from homeroom.log.origins import Token
+from homeroom.running.live import Live
+from homeroom.state.state import State
+
+__all__ = ["Memberships"]
+
+_T = TypeVar("_T")
+
+
+class Memberships:
+    """The memberships of all tenants.
+
+    Parameters
+    ----------
+    live : the states
+    place : returns the folder of a tenant
+    now_ms : the clock of the machine
+    """
+
+    def __init__(self, live: Live, place: Callable[[str], Path], now_ms: Callable[[], int]) -> None:
+        self.troubles: dict[str, str] = {}
+        self._live, self._place, self._now_ms = live, place, now_ms
+        self._lock = threading.Lock()
+        self._memberships: dict[str, Membership] = {}
+        self._wanted: dict[str, Wanted] = {}
+        self._written: dict[str, tuple[int, int | None, dict[str, Kept]]] = {}
+        self._pool = ThreadPoolExecutor(1, "homeroom-survey")
+
+    # --- in the thread that folds ------------------------------------------------------------------------------------
+
+    def follow(self, token: Token | None) -> None:
+        """Bring all memberships up to what is folded and to the time that it is.
+
+        ``token`` is the newest entry that was folded since the last time, None if none was.
+        """
+        for tenant in self._live.tenants():
+            try:
+                self._follow(tenant, token)
+            except Exception as error:  # noqa: BLE001 - told as a trouble, and all are asked again
+                self.troubles[tenant] = (
+                    f"the membership of {tenant} could not be followed: {error!r}; all learners are asked again"
+                )
+                if tenant in self._memberships:
+                    self._memberships[tenant].doubt()
+
+    def _follow(self, tenant: str, token: Token | None) -> None:
+        membership = self._of(tenant)
+        if membership.is_counted:
+            self.troubles.pop(tenant, None)
+        self._take(tenant, membership, token)
+        while self._survey(tenant, membership) is not None:
+            self._take(tenant, membership, token)
+
+    def _of(self, tenant: str) -> Membership:
+        """Return the membership of a tenant, which watches its state from now on."""
+        if tenant not in self._memberships:
+            with self._live.held(tenant) as one:
+                membership = self._opened(tenant, one.state)
+                one.state.watch = membership.touch
+            with self._lock:
+                self._memberships[tenant] = membership
+        return self._memberships[tenant]
+
+    def _opened(self, tenant: str, state: State) -> Membership:
+        now_ms = self._now_ms()
+        try:
+            arrays = read_membership(self._place(tenant))
+            if arrays is not None:
+                return membership_of(arrays, state.zone, now_ms)
+        except DataDirectoryError as error:
+            self.troubles[tenant] = str(error)
+        return Membership(state.zone, Changes(first_change(now_ms)))
+
+    def _take(self, tenant: str, membership: Membership, token: Token | None) -> None:
+        """Ask the touched, and put an answer of all in its place whose day has come."""
+        with self._live.held(tenant) as one:
+            if one.state.has_waiting_voids:
+                one.state.seal()
+            touched = membership.sample(one.state)
+            moment = Moment(self._now_ms(), one.applied, token)
+        if touched is not None:
+            found = membership.take(touched)
+            with self._lock:
+                membership.put(found, moment)
+        with self._live.held(tenant) as one:
+            closing = membership.closing(one.state, moment.now_ms)
+            moment = Moment(moment.now_ms, one.applied if closing else moment.applied, token)
+        if closing is not None:
+            answered = membership.close(*closing)
+            with self._lock:
+                membership.put_all(answered, moment)
+        with self._lock:
+            membership.seen(moment)
+
+    def _survey(self, tenant: str, membership: Membership) -> Survey | None:
+        """Begin to ask all, if that is due; return the survey if it was run at once."""
+        wanted_now = self._wanted_by(tenant, self._live.control)
+        with self._live.held(tenant) as one, self._lock:
+            survey = membership.begin(one.state, wanted_now, self._now_ms())
+            rows = one.state.learners.rows
+        if survey is None:
+            return None
+        if rows <= limits.SURVEY_AT_ONCE_LEARNERS_MAX:
+            self._run(membership, survey)
+            return survey
+        self._pool.submit(self._run, membership, survey)
+        return None
+
+    def _wanted_by(self, tenant: str, control: Control) -> Wanted:
+        known = self._wanted.get(tenant)
+        if known is None or known.epoch != control.epoch:
+            try:
+                self._wanted[tenant] = wanted(control, tenant)
+            except QuestionError as error:
+                self.troubles[tenant] = (
+                    f"the definitions of {tenant} make no sense together: {error}"
+                )
+                return known or Wanted(control.epoch)
+        return self._wanted[tenant]
+
+    def _run(self, membership: Membership, survey: Survey) -> None:
+        """Run a survey, and give those who were found rows, between which others may read."""
+        try:
+            survey.run()
+            steps = membership.placing(survey)
+            while True:
+                with self._lock:
+                    if next(steps, survey) is survey:
+                        return
+        except Exception as error:  # noqa: BLE001 - told, and begun again
+            survey.failure = f"all learners could not be asked: {error!r}"
+
+    # --- in any thread -----------------------------------------------------------------------------------------------
+
+    def read(self, tenant: str, look: Callable[[Membership], _T]) -> _T:
+        """Return what ``look`` sees of a tenant's membership. Raises `QuestionError` for a tenant that is not there."""
+        with self._lock:
+            membership = self._memberships.get(tenant)
+            if membership is None:
+                raise QuestionError(f"there is no tenant {tenant!r} whose membership is kept")
+            return look(membership)
+
+    def asked(self, tenant: str) -> frozenset[str]:
+        """Return the columns of history that are asked about the touched."""
+        membership = self._memberships.get(tenant)
+        return frozenset() if membership is None else frozenset(membership.asked)
+
+    def write(self, tenant: str) -> None:
+        """Write a tenant's membership down beside its snapshot. Raises `DataDirectoryError`."""
+        membership = self._memberships.get(tenant)
+        if membership is None or not membership.is_counted:
+            return  # what was written before is as good
+        with self._lock:
+            stamp = (membership.changes.next, membership.day, membership.cohorts)
+            arrays = None if self._written.get(tenant) == stamp else arrays_of(membership)
+        if arrays is not None:
+            write_membership(self._place(tenant), arrays)
+            self._written[tenant] = stamp
+
+    def stop(self) -> None:
+        """Wait for the survey that is under way, and begin no other."""
+        self._pool.shutdown()

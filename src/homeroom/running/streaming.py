@@ -1,0 +1,65 @@
+"""What a listener hears of a tenant's membership: changes as they are found, and now and then how fresh all is.
+
+A listener holds nothing but the number of the last change that it has heard. The changes themselves are kept once for
+all, and bounded: whoever listens too slowly is told that some are missed, and takes the members anew. So a listener
+that stands still costs nothing, and nobody waits for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from homeroom import limits
+from homeroom.cohorts.membership.changes import Change, ChangesPage
+from homeroom.cohorts.membership.findings import Moment
+from homeroom.cohorts.membership.membership import Membership
+from homeroom.running.memberships import Memberships
+
+__all__ = ["Told", "listen"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is heard at once.
+
+    Parameters
+    ----------
+    changes : of membership, in order; none if only freshness is told
+    last : listen after this number to go on from here
+    missed : whether changes before these are gone: take the members anew
+    moment : up to when and what memberships are true
+    """
+
+    changes: tuple[Change, ...]
+    last: int
+    missed: bool
+    moment: Moment
+
+
+async def listen(
+    memberships: Memberships,
+    tenant: str,
+    after: int | None,
+    next_fold: Callable[[], asyncio.Future[None]],
+) -> AsyncIterator[Told]:
+    """Tell changes after a number (None: from now on) for ever, at least once in ``limits.FRESHNESS_MS``.
+
+    Raises `QuestionError` for a tenant that is not there.
+    """
+    last = memberships.read(tenant, lambda one: one.changes.last) if after is None else after
+
+    def look(membership: Membership) -> tuple[ChangesPage, Moment]:
+        return membership.changes.page(last, limits.CHANGES_READ_MAX), membership.moment
+
+    loop = asyncio.get_running_loop()
+    told_s = loop.time()
+    while True:
+        folded = next_fold()
+        page, moment = memberships.read(tenant, look)
+        missed, last = page.missed, page.last
+        quiet_s = limits.FRESHNESS_MS / 1_000 - (loop.time() - told_s)
+        if page.changes or missed or quiet_s <= 0:
+            told_s = loop.time()
+            yield Told(changes=page.changes, last=last, missed=missed, moment=moment)
+            continue
+        await asyncio.wait((folded,), timeout=quiet_s)

@@ -1,0 +1,319 @@
+"""The HTTP interface as one application: which path leads where, and what stands around all of them.
+
+Routes, methods and errors are Litestar's; what an answer says is not: bodies are read, and answers written, by the
+modules that know them, so that one bound, one scope and one form of a problem hold for all. Around everything stands
+`Guarded`: it takes the time, counts, and turns what nobody foresaw into an answer that tells nothing.
+"""
+
+import asyncio
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from litestar import Litestar, Request, Response, asgi, delete, get, post, put
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.handlers import HTTPRouteHandler
+
+from homeroom import limits
+from homeroom.adapters import metrics
+from homeroom.log.control import DefinitionKind, Scope
+from homeroom.serve import asking, defining
+from homeroom.serve.access import Caller
+from homeroom.serve.document import document, page
+from homeroom.serve.intake import Intake, read_body
+from homeroom.serve.interface import Interface, header, problem_of
+from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+
+__all__ = ["Guarded", "make_app"]
+
+JSON: Final = "application/json"
+_AFTER: Final = "homeroom-after"
+_TOKEN: Final = "Homeroom-Token"  # noqa: S105 - a header's name
+_SAFE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    ),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""On every answer: it is what it says, is nowhere kept, and may load and run nothing."""
+
+Asked: TypeAlias = Request[Any, Any, Any]
+
+
+def make_app(interface: Interface) -> "Guarded":
+    """Return the application of an interface."""
+    app = Litestar(
+        route_handlers=[
+            asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+            *_questions(interface),
+            *_definitions(interface),
+            *_health(interface),
+            *_pages(),
+        ],
+        exception_handlers={
+            ProblemError: _problem,
+            HTTPException: _of_litestar,
+            Exception: _problem,
+        },
+        openapi_config=None,
+        pdb_on_exception=False,
+        debug=False,
+        logging_config=None,
+    )
+    return Guarded(app, interface)
+
+
+# --- handlers --------------------------------------------------------------------------------------------------------
+
+
+async def _caller(interface: Interface, request: Asked) -> Caller:
+    return await interface.admit(list(request.scope["headers"]))
+
+
+async def _object(interface: Interface, request: Asked) -> dict[str, Any]:
+    """Return the JSON object that a request carries."""
+    headers = list(request.scope["headers"])
+    written = (header(headers, b"content-type") or "").partition(";")[0].strip().lower()
+    if written != JSON or header(headers, b"content-encoding"):
+        raise ProblemError(
+            "unsupported-type",
+            f"Content-Type must be {JSON}, without Content-Encoding",
+            {"field": "Content-Type"},
+        )
+    bounds = (limits.QUESTION_BYTES_MAX, interface.settings.server.body_seconds_max)
+    return asking.read_object(await read_body(request.receive, headers, bounds))
+
+
+def _json(
+    content: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(content), media_type=JSON, status_code=status, headers=headers or {}
+    )
+
+
+def _name(request: Asked) -> str:
+    name: str = request.path_params["name"]
+    return name
+
+
+def _after(request: Asked) -> str | None:
+    return request.headers.get(_AFTER) or request.query_params.get("after")
+
+
+def _questions(interface: Interface) -> list[HTTPRouteHandler]:
+    @post("/v1/query", status_code=200)
+    async def query(request: Asked) -> Response[bytes]:
+        caller = await _caller(interface, request)
+        caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
+        written = await _object(interface, request)
+        return _json(await asking.answered(interface, caller, written, _after(request)))
+
+    @get("/v1/learners/{pseudonym:str}/cohorts")
+    async def learner(request: Asked) -> Response[bytes]:
+        caller = await _caller(interface, request)
+        caller.need(Scope.PERSONS)
+        written = {"question": "learner", "learner": request.path_params["pseudonym"]}
+        return _json(await asking.answered(interface, caller, written, _after(request)))
+
+    return [query, learner]
+
+
+def _definitions(interface: Interface) -> list[HTTPRouteHandler]:
+    return [
+        handler
+        for path, kind in defining.KINDS.items()
+        for handler in _of_kind(interface, path, kind)
+    ]
+
+
+def _of_kind(interface: Interface, path: str, kind: DefinitionKind) -> list[HTTPRouteHandler]:
+    @get(f"/v1/{path}")
+    async def listed(request: Asked) -> Response[bytes]:
+        caller = await _caller(interface, request)
+        return _json(defining.listed(interface.serving.control(), caller, kind))
+
+    @get(f"/v1/{path}/{{name:str}}")
+    async def one(request: Asked) -> Response[bytes]:
+        caller = await _caller(interface, request)
+        said = defining.one(interface.serving.control(), caller, kind, _name(request))
+        return _json(said, headers={"ETag": defining.etag(said)})
+
+    @get(f"/v1/{path}/{{name:str}}/history")
+    async def history(request: Asked) -> Response[bytes]:
+        caller = await _caller(interface, request)
+        return _json(defining.history(interface.serving.control(), caller, kind, _name(request)))
+
+    @put(f"/v1/{path}/{{name:str}}", status_code=200)
+    async def placed(request: Asked) -> Response[bytes]:
+        caller = await _caller(interface, request)
+        caller.need(Scope.ADMIN)
+        written, follows = await _object(interface, request), _follows(request)
+        said, token = await defining.put(
+            interface, caller, (kind, _name(request)), written, follows
+        )
+        headers = {"ETag": defining.etag(said), _TOKEN: str(token)}
+        return _json(said, 201 if said["version"] == 1 else 200, headers)
+
+    @delete(f"/v1/{path}/{{name:str}}", status_code=204)
+    async def deleted(request: Asked) -> Response[None]:
+        caller = await _caller(interface, request)
+        token = await defining.deleted(interface, caller, (kind, _name(request)), _follows(request))
+        return Response(None, status_code=204, headers={_TOKEN: str(token)})
+
+    return [listed, one, history, placed, deleted]
+
+
+def _follows(request: Asked) -> int | None:
+    """Return the version that a change was made to, as its conditions say."""
+    if request.headers.get("if-none-match", "").strip() == "*":
+        return 0
+    text = request.headers.get("if-match", "*").strip()
+    if text == "*":
+        return None
+    number = text.strip('"')
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise ProblemError(
+            "precondition-failed",
+            'If-Match must be the ETag of a version, such as "3"',
+            {"field": "If-Match"},
+        )
+    return int(number)
+
+
+def _health(interface: Interface) -> list[HTTPRouteHandler]:
+    @get("/health/live")
+    async def live() -> Response[bytes]:
+        return _json({"alive": True})
+
+    @get("/health/ready")
+    async def ready() -> Response[bytes]:
+        status = interface.serving.status("")
+        said = {"ready": status.is_ready, "troubles": list(status.troubles)}
+        return _json(said, 200 if status.is_ready else 503)
+
+    @get("/v1/status")
+    async def status(request: Asked) -> Response[bytes]:
+        caller = await _caller(interface, request)
+        found = interface.serving.status(caller.tenant)
+        said: dict[str, Any] = {
+            "vector": found.applied.to_json(),
+            "held": found.held.to_json(),
+            "ages_ms": dict(found.ages_ms),
+            "epoch": found.epoch,
+            "ready": found.is_ready,
+            "troubles": list(found.troubles),
+        }
+        if not caller.is_limited:
+            said = {"learners": found.learners, "events": found.events, **said}
+        return _json(said)
+
+    @get("/metrics")
+    async def counted(request: Asked) -> Response[bytes]:
+        if interface.settings.server.metrics == "admin":
+            (await _caller(interface, request)).need(Scope.ADMIN)
+        text = interface.metrics.page(interface.serving.status(""))
+        return Response(text, media_type=metrics.CONTENT_TYPE)
+
+    return [live, ready, status, counted]
+
+
+def _pages() -> list[HTTPRouteHandler]:
+    written = msgspec.json.encode(document())
+    drawn = page().encode()
+
+    @get("/openapi.json")
+    async def openapi() -> Response[bytes]:
+        return Response(written, media_type=JSON)
+
+    @get("/docs")
+    async def docs() -> Response[bytes]:
+        return Response(drawn, media_type="text/html; charset=utf-8")
+
+    return [openapi, docs]
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def _problem(_request: Asked, error: Exception) -> Response[bytes]:
+    problem = problem_of(error)
+    return Response(
+        problem.document(),
+        status_code=problem.status,
+        media_type=PROBLEM_TYPE,
+        headers=problem.headers,
+    )
+
+
+def _of_litestar(request: Asked, error: HTTPException) -> Response[bytes]:
+    headers = {}
+    if isinstance(error, MethodNotAllowedException):
+        allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
+        headers = {"Allow": str(allowed)} if allowed else {}
+        problem = ProblemError("method-not-allowed", "this cannot be done here", headers=headers)
+    elif isinstance(error, NotFoundException):
+        problem = ProblemError("not-found", "there is nothing here; GET /docs lists what there is")
+    elif error.status_code < 500:
+        problem = ProblemError("bad-request", "the request cannot be read")
+    else:
+        return _problem(request, error)
+    return _problem(request, problem)
+
+
+class Guarded:
+    """An application within its bounds of time, counted, with what every answer has.
+
+    Parameters
+    ----------
+    app : what answers
+    interface : whose settings and metrics these are
+    """
+
+    def __init__(self, app: Litestar, interface: Interface) -> None:
+        self.litestar = app
+        self._interface = interface
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.litestar(scope, receive, send)
+            return
+        now = asyncio.get_running_loop().time
+        began_s, status = now(), 0
+
+        async def counted(message: Any) -> None:  # noqa: ANN401 - ASGI
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *_SAFE]
+            await send(message)
+
+        metrics_, seconds_max = (
+            self._interface.metrics,
+            self._interface.settings.server.answer_seconds_max,
+        )
+        metrics_.under_way.inc()
+        try:
+            async with asyncio.timeout(seconds_max):
+                await self.litestar(scope, receive, counted)
+        except Exception as error:  # noqa: BLE001 - every error is an answer
+            problem = problem_of(error)
+            if status == 0:
+                await _send_problem(counted, problem)
+        finally:
+            metrics_.under_way.dec()
+            metrics_.answered(scope.get("path_template") or "none", status, now() - began_s)
+
+
+async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
+    body = problem.document()
+    headers = [
+        (b"content-type", PROBLEM_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,135 @@
+"""Questions over HTTP: from a body to the question that its caller may ask, and from the answer to JSON.
+
+The objects are those of files and of the command line (``docs/reference/definitions.md``). The cohorts that a question
+names are those that the node keeps, unless it brings definitions of its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from homeroom import limits
+from homeroom.cohorts.kept import kept_definitions
+from homeroom.cohorts.questions import QUESTIONS, AtRisk, Learner, Question, parse_question
+from homeroom.cohorts.questions.belonging import MemberList
+from homeroom.errors import InputError, QuestionError
+from homeroom.events.jsontext import nests_too_deep
+from homeroom.log.control import Control, Scope
+from homeroom.log.origins import Token
+from homeroom.serve.access import Caller
+from homeroom.serve.interface import Interface
+from homeroom.serve.problems import ProblemError, scrubbed
+from homeroom.serve.scoping import scoped, told
+
+__all__ = ["answered", "read_object", "token_of"]
+
+_FIELDS: Final = frozenset(
+    field.encode_name for kind in QUESTIONS for field in msgspec.structs.fields(kind)
+) | {"question", *(kind.name for kind in QUESTIONS)}
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return a body that is one JSON object. Raises `ProblemError`."""
+    if nests_too_deep(body):
+        raise ProblemError(
+            "bad-request",
+            f"the body nests deeper than {limits.JSON_DEPTH_MAX}",
+            {"bound": "JSON_DEPTH_MAX"},
+        )
+    try:
+        written = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise ProblemError("bad-request", "the body is no JSON") from None
+    if not isinstance(written, dict):
+        raise ProblemError("bad-request", "the body must be one JSON object")
+    return written
+
+
+def token_of(text: str | None) -> Token | None:
+    """Return the token that a client gave. Raises `ProblemError` for what is none."""
+    if text is None:
+        return None
+    try:
+        return Token.parse(text)
+    except InputError:
+        raise ProblemError(
+            "bad-token",
+            "after is no token; it must be one that an acknowledgement gave (Homeroom-Token)",
+            {"field": "after"},
+        ) from None
+
+
+async def answered(
+    interface: Interface, caller: Caller, written: dict[str, Any], after: str | None
+) -> dict[str, Any]:
+    """Return the answer to a question as a caller may see it, JSON-ready.
+
+    Raises
+    ------
+    ProblemError
+        The question makes no sense, or the caller may not ask it.
+    AuditError
+        It looks at persons, and that cannot be written down.
+    NotYetError
+        The node has not come to ``after`` in time.
+    """
+    token = token_of(after)
+    question = _asked(written, caller, interface.serving.control())
+    about = _persons(question, caller)
+    if about is not None:
+        await interface.write_down(caller, question.name, about)
+    try:
+        live = await interface.serving.ask(caller.tenant, question, token)
+    except QuestionError as error:
+        raise _bad(error, written, caller) from None
+    return {
+        "answer": told(live, caller),
+        "vector": live.applied.to_json(),
+        "age_ms": live.age_ms,
+        "complete": live.is_complete,
+        "epoch": live.epoch,
+    }
+
+
+def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Question:
+    """Return the question that the caller may ask in place of the one that is written."""
+    has_own = "definitions" in written or isinstance(written.get("cohort"), Mapping)
+    if has_own and caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS}):
+        raise ProblemError(
+            "not-allowed",
+            "a key that sees only numbers without small counts asks about cohorts that are kept here",
+            {"field": "definitions"},
+        )
+    given = dict(written)
+    if "definitions" not in given:
+        kept = kept_definitions(control, caller.tenant)
+        given |= {"definitions": kept} if kept.cohorts else {}
+    try:
+        question = parse_question(given)
+    except QuestionError as error:
+        raise ProblemError("bad-question", scrubbed(str(error), written, _FIELDS)) from None
+    tenant = control.tenants.get(caller.tenant)
+    return scoped(
+        question, caller, limits.SUPPRESS_BELOW if tenant is None else tenant.suppress_below
+    )
+
+
+def _bad(error: QuestionError, written: dict[str, Any], caller: Caller) -> ProblemError:
+    if caller.is_limited:
+        # The message may name what there is besides, such as other course runs.
+        return ProblemError(
+            "bad-question", "the question cannot be answered from what this key sees"
+        )
+    return ProblemError("bad-question", scrubbed(str(error), written, _FIELDS))
+
+
+def _persons(question: Question, caller: Caller) -> dict[str, Any] | None:
+    """Return what the audit log says of a question that tells who; None for one that does not."""
+    if isinstance(question, Learner):
+        return {"learner": question.learner.lower()}
+    if isinstance(question, MemberList):
+        return {"cohort": question.cohort}
+    if isinstance(question, AtRisk) and question.limit and Scope.PERSONS in caller.scopes:
+        return {"limit": question.limit}
+    return None

@@ -1,0 +1,140 @@
+"""What all parts of the HTTP interface share: the node behind it, who may ask, how often, and what is counted.
+
+A request passes here before anything of it is read: a key that opens nothing, or that asks too often, costs a look-up
+and no more.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from homeroom.adapters.audit import Audit
+from homeroom.adapters.metrics import Metrics
+from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError
+from homeroom.serve.access import Access, Caller
+from homeroom.serve.problems import ProblemError
+from homeroom.serve.rates import Buckets
+from homeroom.serve.serving import Serving
+from homeroom.serve.settings import Settings
+
+__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of", "where"]
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+"""Headers of a request, names in small letters (ASGI 3.0)."""
+
+_LOG: Final = logging.getLogger("homeroom.serve")
+
+
+def header(headers: Headers, name: bytes) -> str | None:
+    """Return a header's value; None if there is none, or more than one."""
+    values = [value for one, value in headers if one == name]
+    return values[0].decode("latin-1").strip() if len(values) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """What stands before a node.
+
+    Parameters
+    ----------
+    serving : the node
+    settings : those of the node
+    access : finds out who is asking
+    audit : where it is written down who looked at persons, and who changed what
+    metrics : what is counted
+    requests, events : what a caller may ask and send in a while
+    now_ms : the node's clock, milliseconds since 1970 UTC
+    """
+
+    serving: Serving
+    settings: Settings
+    access: Access
+    audit: Audit
+    metrics: Metrics
+    requests: Buckets
+    events: Buckets
+    now_ms: Callable[[], int]
+
+    async def admit(self, headers: Headers) -> Caller:
+        """Return who is asking. Raises `ProblemError` if nobody is known, or too often."""
+        now_ms = self.now_ms()
+        try:
+            caller = await self.access.caller(header(headers, b"authorization"), now_ms)
+        except ProblemError:
+            self.metrics.key_refused()
+            raise
+        self._limit("requests", self.requests, (caller.owner, 1), now_ms)
+        return caller
+
+    def admit_events(self, caller: Caller, count: int) -> None:
+        """Raise `ProblemError` if a caller has sent too many events lately."""
+        self._limit("events", self.events, (caller.owner, count), self.now_ms())
+
+    def _limit(self, over: str, buckets: Buckets, cost: tuple[str, int], now_ms: int) -> None:
+        wait_s = buckets.take(*cost, now_ms)
+        if wait_s > 0:
+            self.metrics.limited(over)
+            bound = getattr(self.settings.limits, f"{over}_per_second")
+            raise ProblemError(
+                "too-many",
+                f"this key may do {bound:,g} {over} a second on average; come again later",
+                {"bound": f"limits.{over}_per_second"},
+                {"Retry-After": str(max(1, round(wait_s + 0.5)))},
+            )
+
+    async def write_down(self, caller: Caller, what: str, about: Mapping[str, Any]) -> None:
+        """Return when it is durable that a caller does this. Raises `AuditError` if it cannot be."""
+        record = self.audit.record
+        await asyncio.to_thread(record, self.now_ms(), caller.tenant, caller.name, what, about)
+
+
+def make_interface(
+    serving: Serving, settings: Settings, access: Access, audit: Audit, now_ms: Callable[[], int]
+) -> Interface:
+    """Return an interface to a node, that has counted nothing yet."""
+    bounds = settings.limits
+    return Interface(
+        serving=serving,
+        settings=settings,
+        access=access,
+        audit=audit,
+        metrics=Metrics(),
+        requests=Buckets(bounds.requests_per_second, bounds.requests_burst),
+        events=Buckets(bounds.events_per_second, bounds.events_burst),
+        now_ms=now_ms,
+    )
+
+
+def problem_of(error: Exception) -> ProblemError:
+    """Return what a client is told of an error that nobody has turned into a problem.
+
+    What it says is not told: it was written for the people who run the node, and they find its place in the log.
+    """
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, NotYetError):
+        return ProblemError(
+            "not-yet",
+            "the entry that the answer must be after has not come here within the time that a read waits; ask again",
+            headers={"Retry-After": "1"},
+        )
+    if isinstance(error, TimeoutError):
+        return ProblemError("unavailable", "it took too long; ask again, or for less")
+    known = isinstance(error, HomeroomError)
+    _LOG.error("%s: %s", type(error).__name__, where(error))
+    if known and isinstance(error, StoreError | AuditError):
+        return ProblemError(
+            "unavailable",
+            "the node cannot write, and takes nothing that must be written; its health page says why",
+            headers={"Retry-After": "5"},
+        )
+    return ProblemError("internal", "the node made a mistake; its log says where")
+
+
+def where(error: BaseException) -> str:
+    """Return the places that an error came through, and not what it says: that may be anybody's data."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)

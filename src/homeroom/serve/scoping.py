@@ -1,0 +1,221 @@
+"""What a caller's question becomes: the one place where a scope limits what is seen.
+
+A key may be limited to course runs or organisations, or to numbers that tell of nobody. Checking answers would be
+hopeless: there are too many ways to ask. So the question itself is changed, before anything is computed: every place in
+it that looks at events gets the condition as well. A question of a kind in which there is any place that cannot be
+reached is refused.
+
+- A question's own filters get the conditions; so no event of another course run is seen by what the question counts.
+- Its cohorts are rules over events of their own, which no filter reaches. So each condition on events within the rules
+  gets the course runs too, and each cohort is narrowed to learners who were active in these, or of the organisation.
+- What then is told beside the figures (what was read, notes, errors that name what there is) is about everything, and
+  is left out (`told`).
+
+Numbers that tell of nobody (the scope ``aggregate``) are not a matter of events but of differences: whoever may make
+cohorts finds out about one learner from two sizes. So such a caller asks only about definitions that are kept, without
+filters of its own, and only kinds whose answers suppress small counts together with their complements.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from homeroom import limits
+from homeroom.cohorts.live import LiveAnswer
+from homeroom.cohorts.questions import (
+    ATTENDANCE,
+    AtRisk,
+    CohortSize,
+    Condition,
+    CourseReport,
+    Definitions,
+    Funnel,
+    Learner,
+    MemberList,
+    Overlap,
+    Paths,
+    Question,
+)
+from homeroom.cohorts.questions.rules import (
+    AllOf,
+    AnyOf,
+    Attribute,
+    Conditions,
+    Did,
+    DidThenNot,
+    First,
+    InCohort,
+    Listed,
+    Not,
+    Result,
+    Rule,
+    Sequence,
+    Stopped,
+)
+from homeroom.log.control import Scope
+from homeroom.serve.access import Caller
+from homeroom.serve.problems import ProblemError
+
+__all__ = ["AGGREGATE_KINDS", "LIMITED_KINDS", "PERSON_KINDS", "scoped", "told"]
+
+PERSON_KINDS: Final[tuple[type[Question], ...]] = (MemberList, Learner)
+"""Kinds whose answers say who: they need the scope ``persons``."""
+LIMITED_KINDS: Final[tuple[type[Question], ...]] = (
+    *ATTENDANCE,
+    Funnel,
+    Paths,
+    CourseReport,
+    AtRisk,
+)
+"""Kinds that can be limited to course runs and organisations. What is about cohorts as they are defined also tells how
+many learners there are in all, which no filter reaches."""
+AGGREGATE_KINDS: Final = (CohortSize, Overlap, AtRisk)
+"""Kinds that leave small counts out, with what would give them away."""
+
+
+def scoped(question: Question, caller: Caller, suppress_below: int) -> Question:
+    """Return the question that a caller may ask in place of this one.
+
+    Parameters
+    ----------
+    question : as it was asked, with the definitions that it names
+    caller : who asks
+    suppress_below : the tenant's bound for those who may not see persons
+
+    Raises
+    ------
+    ProblemError
+        The caller may not ask this kind of question.
+    """
+    caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
+    if isinstance(question, PERSON_KINDS):
+        caller.need(Scope.PERSONS)
+    elif not caller.scopes & {Scope.READ, Scope.PERSONS}:
+        question = _aggregate(question, suppress_below)
+    if isinstance(question, AtRisk) and Scope.PERSONS not in caller.scopes:
+        # Its list names enrolments one by one.
+        question = msgspec.structs.replace(question, limit=0)
+    return _limited(question, caller) if caller.is_limited else question
+
+
+def told(live: LiveAnswer, caller: Caller) -> dict[str, Any]:
+    """Return what a caller is told of an answer: all of it, or for a limited one what is about its part alone."""
+    said = live.answer.to_json()
+    if caller.is_limited:
+        said.pop("source", None)
+        said["notes"] = []
+    return said
+
+
+def _refuse(question: Question, why: str, kinds: Iterable[type[Question]]) -> ProblemError:
+    names = [kind.name for kind in kinds]
+    return ProblemError(
+        "not-allowed", f"{question.name}: {why}; it may ask {', '.join(names)}", {"kinds": names}
+    )
+
+
+# --- numbers that tell of nobody -------------------------------------------------------------------------------------
+
+
+def _aggregate(question: Question, suppress_below: int) -> Question:
+    if not isinstance(question, AGGREGATE_KINDS):
+        raise _refuse(question, "this key sees only numbers without small counts", AGGREGATE_KINDS)
+    if question.filters or question.breakdown is not None or question.compare:
+        raise ProblemError(
+            "not-allowed",
+            "filters, breakdown and compare are not for a key that sees only numbers without small counts: the "
+            "difference of two answers would be one",
+            {"field": "filters"},
+        )
+    bound = max(question.suppress_below, suppress_below)
+    return msgspec.structs.replace(question, suppress_below=bound)
+
+
+# --- course runs and organisations -----------------------------------------------------------------------------------
+
+
+def _limited(question: Question, caller: Caller) -> Question:
+    if not isinstance(question, LIMITED_KINDS):
+        raise _refuse(question, "this key is limited to some course runs", LIMITED_KINDS)
+    events = (Condition("course", caller.courses),) if caller.courses else ()
+    learners = (Condition("organisation", caller.organisations),) if caller.organisations else ()
+    changed: dict[str, Any] = {"filters": (*question.filters, *events, *learners)}
+    if question.definitions is not None:
+        changed["definitions"] = _narrowed(question.definitions, events, learners)
+    if isinstance(question, CourseReport) and caller.courses:
+        changed["course"] = _courses(question, caller)
+    return msgspec.structs.replace(question, **changed)
+
+
+def _courses(question: CourseReport, caller: Caller) -> tuple[str, ...]:
+    wanted = question.course or caller.courses[: limits.REPORT_COURSES_MAX]
+    if not set(wanted) <= set(caller.courses):
+        raise ProblemError(
+            "not-allowed",
+            "course names a course run that this key does not see",
+            {"field": "course"},
+        )
+    return wanted
+
+
+def _narrowed(definitions: Definitions, events: Conditions, learners: Conditions) -> Definitions:
+    """Return definitions in which every rule sees only these events, and every cohort holds only these learners."""
+    members = tuple(Attribute(condition) for condition in learners)
+    present: tuple[Rule, ...] = (Did(where=events),) if events else ()
+    cohorts = tuple(
+        msgspec.structs.replace(
+            cohort, rule=AllOf((_seeing(cohort.rule, events), *present, *members))
+        )
+        for cohort in definitions.cohorts
+    )
+    return msgspec.structs.replace(definitions, cohorts=cohorts)
+
+
+def _seeing(rule: Rule, events: Conditions) -> Rule:
+    """Return a rule whose every condition on events has these as well."""
+    return _SEEING[type(rule)](rule, events)
+
+
+def _same(rule: Rule, _events: Conditions) -> Rule:
+    return rule
+
+
+def _with_where(rule: Any, events: Conditions) -> Rule:  # noqa: ANN401 - any rule that has `where`
+    found: Rule = msgspec.structs.replace(rule, where=(*rule.where, *events))
+    return found
+
+
+def _then_not(rule: DidThenNot, events: Conditions) -> Rule:
+    return msgspec.structs.replace(
+        rule, where=(*rule.where, *events), then_not=(*rule.then_not, *events)
+    )
+
+
+def _sequence(rule: Sequence, events: Conditions) -> Rule:
+    return msgspec.structs.replace(rule, steps=tuple((*step, *events) for step in rule.steps))
+
+
+def _group(rule: AllOf | AnyOf, events: Conditions) -> Rule:
+    return type(rule)(tuple(_seeing(one, events) for one in rule.rules))
+
+
+def _negated(rule: Not, events: Conditions) -> Rule:
+    return Not(_seeing(rule.rule, events))
+
+
+_SEEING: Final[Mapping[type, Callable[[Any, Conditions], Rule]]] = {
+    Attribute: _same,
+    Listed: _same,
+    InCohort: _same,  # the cohort that it names is narrowed itself
+    Did: _with_where,
+    First: _with_where,
+    Stopped: _with_where,
+    Result: _with_where,
+    DidThenNot: _then_not,
+    Sequence: _sequence,
+    AllOf: _group,
+    AnyOf: _group,
+    Not: _negated,
+}
+"""How each kind of rule is limited. A kind that is not here cannot be, and a test fails while one is missing."""

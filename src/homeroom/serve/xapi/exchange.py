@@ -1,0 +1,170 @@
+"""Requests as they are read, answers as they are sent, and errors as problem documents (RFC 9457).
+
+The record store talks ASGI itself: a statement a request is the common case, and most of what a framework does for a
+request would take longer than the request. Bodies are read up to a bound and no further.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from homeroom import limits
+from homeroom.errors import RecordError
+from homeroom.records.store import Caller, Refusal, Refused
+from homeroom.records.versions import Version
+from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+
+__all__ = [
+    "Answer",
+    "Receive",
+    "Request",
+    "Scope",
+    "Send",
+    "answer_json",
+    "answer_of",
+    "problem",
+    "problem_of",
+    "read_body",
+    "read_pairs",
+    "refused",
+]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_PARAMETERS_MAX: Final = 100
+_encode: Final = msgspec.json.Encoder().encode
+_NAMES: Final = {
+    Refusal.INVALID: "bad-request",
+    Refusal.FORBIDDEN: "not-allowed",
+    Refusal.CONFLICT: "conflict",
+    Refusal.PRECONDITION: "precondition-failed",
+    Refusal.TOO_LARGE: "too-large",
+    Refusal.UNAVAILABLE: "unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request.
+
+    Parameters
+    ----------
+    method : in capital letters; GET for a HEAD
+    pairs : names and values of its parameters, in order
+    headers : by name in small letters
+    body : whole
+    version : that it is made in
+    caller : who makes it
+    """
+
+    method: str
+    pairs: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes
+    version: Version
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer: status, body, and headers beside those that every answer has."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+        """Return the answer with more headers."""
+        return replace(self, headers={**self.headers, **headers})
+
+
+def answer_json(value: object) -> Answer:
+    """Return an answer with JSON."""
+    return Answer(200, _encode(value), "application/json")
+
+
+def problem(name: str, rule: str, about: str = "") -> ProblemError:
+    """Return an error that ends a request.
+
+    Parameters
+    ----------
+    name : one of `homeroom.serve.problems.PROBLEMS`
+    rule : in words: what was broken, and what to do
+    about : path of the field or name of the parameter that broke it, empty if it is none of these
+    """
+    extra = {"field": about} if about else {}
+    return ProblemError(name, f"{about} {rule}".strip(), {**extra, "rule": rule})
+
+
+def problem_of(error: RecordError) -> ProblemError:
+    """Return the error that a broken rule ends a request with."""
+    rule = f"{error.rule}; {error.remedy}" if error.remedy else error.rule
+    return problem("bad-request", rule, error.field)
+
+
+def answer_of(error: ProblemError) -> Answer:
+    """Return the problem document of an error."""
+    return Answer(error.status, error.document(), PROBLEM_TYPE, error.headers)
+
+
+def refused(why: Refused) -> Answer:
+    """Return the problem document of what was not done."""
+    return answer_of(problem(_NAMES[why.refusal], why.rule, why.field))
+
+
+async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
+    """Return the body of a request; raise `ProblemError` where it is too large, compressed, or breaks off."""
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise problem("unsupported-type", "must not be compressed", "Content-Encoding")
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > limits.RECORD_BODY_BYTES_MAX:
+        raise _too_large()
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        _check_whole(message, body)
+        return body
+    chunks = [body]
+    size_bytes = len(body)
+    while message.get("more_body"):
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size_bytes += len(chunks[-1])
+        _check_whole(message, b"", size_bytes)
+    return b"".join(chunks)
+
+
+def _check_whole(message: Mapping[str, Any], body: bytes, size_bytes: int = 0) -> None:
+    if message["type"] == "http.disconnect":
+        raise problem("bad-request", "the body broke off")
+    if max(len(body), size_bytes) > limits.RECORD_BODY_BYTES_MAX:
+        raise _too_large()
+
+
+def _too_large() -> ProblemError:
+    rule = f"the body has more than {limits.RECORD_BODY_BYTES_MAX:,} bytes; send less at a time"
+    return problem("too-large", rule)
+
+
+def read_pairs(text: bytes) -> list[tuple[str, str]]:
+    """Return names and values of a query string or a form; raise `RecordError` where it is none."""
+    if not text:
+        return []
+    try:
+        return parse_qsl(
+            text.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_PARAMETERS_MAX,
+        )
+    except ValueError:
+        raise RecordError(
+            "", "the parameters are not names and values in URL encoding of UTF-8"
+        ) from None
