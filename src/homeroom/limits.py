@@ -202,13 +202,13 @@ FORMS_HELD: Final = 1 << 16
 """Forms of persons and definitions of activities that are known to be in the vault, the last used."""
 
 # --- membership -------------------------------------------------------------------------------------------------
-CHANGES_KEPT_MAX: Final = 1_000_000
-"""Changes of membership that a tenant's node keeps to be read; whoever has not read older ones takes members anew."""
+CHANGES_KEPT_MAX: Final = 5_000_000
+"""Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
 CHANGES_READ_MAX: Final = 10_000
 """Changes of membership that are read at once."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
-SURVEY_AHEAD_MS: Final = 5_000
+SURVEY_AHEAD_MS: Final = 20_000
 """So long before a local midnight all learners are asked what they are in the day after."""
 SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
 """So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""

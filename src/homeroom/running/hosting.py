@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from homeroom.adapters.audit import Audit
+from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.node import NodeOptions, RunningNode
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
+from homeroom.serve.recording import record_routes
 from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
 
 __all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of", "webhooks_of"]
@@ -55,7 +57,10 @@ async def host(
             webhooks_of(path, node, settings, now_ms),
             interface_of(path, node, settings, (now_ms, tokens)) as interface,
         ):
-            await serve_until(make_app(interface), _listening(settings.server), stopping, heard)
+            records = record_routes(interface, node.records, is_signature)
+            await serve_until(
+                make_app(interface, [records]), _listening(settings.server), stopping, heard
+            )
     finally:
         await node.stop()
 

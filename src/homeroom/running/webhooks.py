@@ -20,6 +20,7 @@ from homeroom.adapters.delivery_store import DeadLetter
 from homeroom.adapters.webhook_secrets import WebhookSecrets
 from homeroom.adapters.webhooks import Resolve, SystemResolver, WebhookClient
 from homeroom.cohorts.membership.changes import Change
+from homeroom.cohorts.membership.reading import Told
 from homeroom.errors import ControlError, HomeroomError
 from homeroom.hooks.messages import Direction, MemberChange
 from homeroom.hooks.targets import Allowed, parse_target
@@ -33,7 +34,6 @@ from homeroom.log.webhooks import (
     WebhookSecretChanged,
 )
 from homeroom.running.delivering import Deliverer, Delivering, Standing
-from homeroom.running.streaming import Told
 
 __all__ = ["Created", "RunningWebhooks", "Source", "WebhookOptions", "WebhookShown"]
 
