@@ -32,6 +32,7 @@ from homeroom.log.log import (
     Log,
     Offer,
     Offers,
+    Refusal,
     Refused,
     Reply,
     Write,
@@ -110,6 +111,8 @@ class Committer:
 
     async def offer(self, offer: Offer) -> Accepted | Refused:
         """Offer a batch; return when it is durable, or why it is not."""
+        if not self._thread.is_alive():
+            return Refused(Refusal.DRAINING, "this node has stopped")
         future: asyncio.Future[Accepted | Refused] = self._loop.create_future()
         self._queue.put((offer, future))
         return await future

@@ -255,6 +255,10 @@ class RunningNode:
             events=events,
             applied=self._live.applied,
             held=self._store.held(),
+            ages_ms={
+                str(origin): max(self._options.now_ms() - hybrid_ms(stamp), 0)
+                for origin, stamp in self._live.stamps.items()
+            },
             epoch=self._live.control.epoch,
             troubles=self.troubles,
             is_ready=self._committer.trouble is None,
