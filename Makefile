@@ -140,6 +140,10 @@ docs: $(VENV)/.docs ## Build the documentation into docs/_build/html.
 limits: $(VENV)/.base ## Write the page of limits anew, after limits.py has changed.
 	@$(RUN) docs/write_limits.py
 
+.PHONY: settings
+settings: $(VENV)/.base ## Write the page of settings anew, after one has changed.
+	@$(RUN) docs/write_settings.py
+
 .PHONY: format
 format: $(VENV)/.dev ## Write all files in the house's format.
 	@$(RUN) -m ruff format .

@@ -258,7 +258,10 @@ def test_the_product_asks_no_other_host():
         "socket",
     }
     offences = []
-    for path in python_files("src"):
+    # A provider's public keys lie at an address that the operator gives, and what a tenant asks to be told at its own
+    # address goes there; nothing else is asked for anything.
+    callers = {SOURCE / "adapters" / "oidc.py", SOURCE / "adapters" / "webhooks.py"}
+    for path in (p for p in python_files("src") if p not in callers):
         for node in ast.walk(tree_of(path)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += (

@@ -202,13 +202,13 @@ FORMS_HELD: Final = 1 << 16
 """Forms of persons and definitions of activities that are known to be in the vault, the last used."""
 
 # --- membership -------------------------------------------------------------------------------------------------
-CHANGES_KEPT_MAX: Final = 1_000_000
-"""Changes of membership that a tenant's node keeps to be read; whoever has not read older ones takes members anew."""
+CHANGES_KEPT_MAX: Final = 5_000_000
+"""Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
 CHANGES_READ_MAX: Final = 10_000
 """Changes of membership that are read at once."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
-SURVEY_AHEAD_MS: Final = 5_000
+SURVEY_AHEAD_MS: Final = 20_000
 """So long before a local midnight all learners are asked what they are in the day after."""
 SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
 """So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""
@@ -249,15 +249,17 @@ BACKOFF_MS_MAX: Final = 3_600_000
 """Longest pause between attempts, whatever a target asks for: an hour."""
 DEAD_LETTERS_MAX: Final = 1_000
 """Dead letters of a webhook that are kept; of older ones only the numbers are."""
-CHANGES_TAKEN_MAX: Final = 10_000
+WEBHOOK_TAKEN_MAX: Final = 10_000
 """Changes of membership that are taken in one step; whoever has more hands them over in parts."""
-HOOK_CHANGES_KEPT_MAX: Final = 10_000_000
-"""Numbers of changes of a tenant that are kept for webhooks that do not get rid of them: some 1.5 GB; a webhook that is
-further behind loses the oldest, and says which."""
-CHANGES_SCANNED_MAX: Final = 10_000
-"""Numbers of changes that are looked through at once for those that a webhook wants."""
-CHANGES_TRIMMED: Final = 1_000
-"""Changes that everybody has had are forgotten when there are so many, or when nobody is behind."""
+WEBHOOK_KEPT_MAX: Final = 10_000_000
+"""Changes of a tenant that are kept for webhooks that do not get rid of them: some 1.5 GB; a webhook that is further
+behind loses the oldest, and says which."""
+WEBHOOK_MEASURED: Final = 100_000
+"""Changes that are kept before it is looked again whether there are too many."""
+WEBHOOK_SCANNED_MAX: Final = 10_000
+"""Changes that are looked through at once for those that a webhook wants."""
+WEBHOOK_TRIMMED: Final = 1_000
+"""Changes that everybody has had are forgotten when their numbers go so far, or when nobody is behind."""
 WEBHOOK_ATTEMPT_MS_MAX: Final = 15_000
 """How long an attempt may take in all, from the look-up of the name to the end of the answer."""
 WEBHOOK_CONNECT_MS_MAX: Final = 5_000
@@ -266,6 +268,10 @@ WEBHOOK_ADDRESSES_MAX: Final = 16
 """Addresses of a target that are looked at; a name with more is not trusted."""
 WEBHOOK_ANSWER_BYTES_MAX: Final = 64 << 10
 """Bytes of an answer that are read, and thrown away, so that the connection can be used again; beyond it is closed."""
+WEBHOOK_DRAIN_MS_MAX: Final = 1_000
+"""How long the rest of an answer whose status is known may take; then the connection is closed."""
+WEBHOOK_STOP_MS_MAX: Final = 2_000
+"""How long a node that stops waits for requests under way; what is not answered then is sent again later."""
 WEBHOOK_LOOKUPS_MAX: Final = 16
 """Look-ups of names at once: each waits in a thread of its own."""
 # --- backups ---------------------------------------------------------------------------------------------------
@@ -390,8 +396,8 @@ assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
-assert DELIVERY_CHANGES_MAX <= CHANGES_SCANNED_MAX < HOOK_CHANGES_KEPT_MAX
-assert CHANGES_TAKEN_MAX < HOOK_CHANGES_KEPT_MAX
+assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX
+assert WEBHOOK_TAKEN_MAX < WEBHOOK_MEASURED < WEBHOOK_KEPT_MAX
 assert BACKOFF_MS < BACKOFF_MS_MAX < DELIVERY_AGE_MS_MAX
 assert WEBHOOK_CONNECT_MS_MAX < WEBHOOK_ATTEMPT_MS_MAX
 assert BUCKETS_MAX >= KEYS_MAX

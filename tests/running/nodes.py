@@ -22,7 +22,7 @@ def now_ms() -> int:
 
 
 def options(**fields: Any) -> NodeOptions:
-    return NodeOptions(now_ms=now_ms, **fields)
+    return NodeOptions(**{"now_ms": now_ms, **fields})
 
 
 @asynccontextmanager

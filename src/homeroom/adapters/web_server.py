@@ -64,6 +64,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._header_bytes = 0
+        self._expect_headers()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -100,7 +101,32 @@ class _BoundedProtocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us."""
+    """Leaves signals to us, and says why it cannot listen where the library would end the process."""
+
+    listening: Callable[[], None]
+
+    async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401, ARG002 - the library's
+        config = self.config
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state={}
+            )
+            return made
+
+        loop = asyncio.get_running_loop()
+        try:
+            listener = await loop.create_server(
+                protocol, config.host, config.port, ssl=config.ssl, backlog=config.backlog
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"the node cannot listen on {config.host} port {config.port}: {error.strerror}. Is another process "
+                f"there already? Choose another with --port, or HOMEROOM_SERVER_PORT"
+            ) from error
+        self.servers = [listener]
+        self.started = True
+        self.listening()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -128,23 +154,26 @@ async def serve_until(
         It cannot listen there, or the certificate cannot be read.
     """
     protocol = type("Protocol", (_BoundedProtocol,), {"header_s_max": listening.header_s_max})
-    server = _Server(_config(app, listening, protocol))
+    config = _config(app, listening, protocol)
+    try:
+        config.load()
+    except OSError as error:  # of the library for TLS too
+        raise SettingsError(
+            f"server.certificate or server.certificate_key cannot be used: {error.strerror or error}"
+        ) from error
+    server = _Server(config)
+    server.listening = lambda: heard(_address(server, listening))
     loop = asyncio.get_running_loop()
     for one in _SIGNALS:
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(one, stopping.set)
     try:
         serving = asyncio.create_task(server.serve())
-        try:
-            await _started(server, serving, listening)
-            heard(_address(server, listening))
-            await asyncio.wait(
-                {serving, asyncio.create_task(stopping.wait())},
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            server.should_exit = True
-            await serving
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        waiting.cancel()
+        await serving
     finally:
         for one in _SIGNALS:
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
@@ -171,28 +200,6 @@ def _config(app: Any, listening: Listening, protocol: type) -> uvicorn.Config:  
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.certificate_key,
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
-    )
-
-
-async def _started(
-    server: uvicorn.Server, serving: "asyncio.Task[None]", listening: Listening
-) -> None:
-    """Return when the server answers. Raises `SettingsError` if it cannot."""
-    while not server.started:
-        done, _ = await asyncio.wait({serving}, timeout=0.005)
-        if done:
-            raise _why_not(serving, listening)
-
-
-def _why_not(serving: "asyncio.Task[None]", listening: Listening) -> SettingsError:
-    error = None if serving.cancelled() else serving.exception()
-    if isinstance(error, OSError | ssl.SSLError) and listening.certificate is not None:
-        return SettingsError(
-            f"server.certificate and server.certificate_key cannot be used: {error.strerror or error}"
-        )
-    return SettingsError(
-        f"the node cannot listen on {listening.host} port {listening.port}; is another process there already? "
-        f"Choose another with --port, or HOMEROOM_SERVER_PORT"
     )
 
 

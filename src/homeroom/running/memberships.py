@@ -11,6 +11,7 @@ few rows to be written, and for no fold.
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from homeroom.cohorts.membership.wanted import Wanted, wanted
 from homeroom.cohorts.membership.written import arrays_of, first_change, membership_of
 from homeroom.errors import DataDirectoryError, QuestionError
 from homeroom.log.control import Control
-from homeroom.log.origins import Token
+from homeroom.log.origins import Stream, Token, Vector
 from homeroom.running.live import Live
 from homeroom.state.state import State
 
@@ -73,9 +74,12 @@ class Memberships:
         membership = self._of(tenant)
         if membership.is_counted:
             self.troubles.pop(tenant, None)
-        self._take(tenant, membership, token)
+        moment = self._take(tenant, membership, token)
         while self._survey(tenant, membership) is not None:
-            self._take(tenant, membership, token)
+            moment = self._take(tenant, membership, token)
+        if membership.epoch == self._live.control.epoch:
+            with self._lock:
+                membership.seen(moment)
 
     def _of(self, tenant: str) -> Membership:
         """Return the membership of a tenant, which watches its state from now on."""
@@ -97,26 +101,29 @@ class Memberships:
             self.troubles[tenant] = str(error)
         return Membership(state.zone, Changes(first_change(now_ms)))
 
-    def _take(self, tenant: str, membership: Membership, token: Token | None) -> None:
-        """Ask the touched, and put an answer of all in its place whose day has come."""
+    def _take(self, tenant: str, membership: Membership, token: Token | None) -> Moment:
+        """Ask the touched, and put an answer of all in its place whose day has come.
+
+        Returns the moment up to which memberships are true then, if all definitions are in place.
+        """
         with self._live.held(tenant) as one:
             if one.state.has_waiting_voids:
                 one.state.seal()
-            touched = membership.sample(one.state)
-            moment = Moment(self._now_ms(), one.applied, token)
+            touched, applied = membership.sample(one.state), one.applied
+        moment = Moment(self._now_ms(), applied, token)
         if touched is not None:
             found = membership.take(touched)
             with self._lock:
-                membership.put(found, moment)
+                membership.put(found, _stated_before(moment, membership))
         with self._live.held(tenant) as one:
             closing = membership.closing(one.state, moment.now_ms)
-            moment = Moment(moment.now_ms, one.applied if closing else moment.applied, token)
         if closing is not None:
             answered = membership.close(*closing)
             with self._lock:
-                membership.put_all(answered, moment)
+                membership.put_all(answered, _stated_before(moment, membership))
         with self._lock:
-            membership.seen(moment)
+            membership.seen(_stated_before(moment, membership))
+        return moment
 
     def _survey(self, tenant: str, membership: Membership) -> Survey | None:
         """Begin to ask all, if that is due; return the survey if it was run at once."""
@@ -186,3 +193,15 @@ class Memberships:
     def stop(self) -> None:
         """Wait for the survey that is under way, and begin no other."""
         self._pool.shutdown()
+
+
+def _stated_before(moment: Moment, membership: Membership) -> Moment:
+    """Return a moment up to what was stated when the definitions that are kept were: newer ones may not be in place."""
+    before = membership.moment.applied
+    applied = Vector(
+        {
+            origin: before[origin] if origin.stream is Stream.CONTROL else number
+            for origin, number in moment.applied.items()
+        }
+    )
+    return replace(moment, applied=applied)

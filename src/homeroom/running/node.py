@@ -21,6 +21,7 @@ from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.threads import ThreadRun
+from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Status
@@ -30,6 +31,7 @@ from homeroom.cohorts.membership.reading import (
     CohortsNow,
     LearnerNow,
     MembersPage,
+    Told,
     cohorts_now,
     learner_now,
     members_page,
@@ -51,8 +53,14 @@ from homeroom.running.committing import Committer, LastingStore, Writing
 from homeroom.running.following import Follower, unread
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
+from homeroom.running.recording import (
+    NodeRecords,
+    RecordReader,
+    RecordRequest,
+    open_vault_key,
+)
 from homeroom.running.snapshots import MAIN, Snapshots
-from homeroom.running.streaming import Told, listen
+from homeroom.running.streaming import listen
 from homeroom.state.state import State
 
 _T = TypeVar("_T")
@@ -92,16 +100,26 @@ class _Opened:
     troubles: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """The vault of a directory, and what changes it."""
+
+    path: Path
+    keys_of: Callable[[str], TenantKeys]
+    reader: RecordReader
+
+
 class RunningNode:
     """A node; see `homeroom.serve.serving.Serving` for what those see who stand before it."""
 
-    def __init__(self, opened: _Opened, options: NodeOptions) -> None:
+    def __init__(self, opened: _Opened, recording: _Recording, options: NodeOptions) -> None:
         self._options = options
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms)
         self._opening_troubles = opened.troubles
-        self._doors = Doors({SentBatch: SentReader()}, Control())
+        self._recorder = recording.reader
+        self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
         self._stated = opened.folding.control
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
@@ -126,6 +144,9 @@ class RunningNode:
                 durable=self._durable,
             )
         )
+        self.records = NodeRecords(
+            recording.path, recording.keys_of, self._committer.offer, options.now_ms
+        )
         self._follower.start()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -139,7 +160,12 @@ class RunningNode:
             The directory is damaged or in use; the message says what to do.
         """
         opened = await asyncio.to_thread(_open, path)
-        node = cls(opened, options)
+        try:
+            recording = await asyncio.to_thread(_open_vault, path, opened, options)
+        except BaseException:
+            opened.stack.close()
+            raise
+        node = cls(opened, recording, options)
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=_zone_of(path, options)), "start")
         return node
@@ -156,6 +182,7 @@ class RunningNode:
         while self._store.collect(self._collectable):
             pass
         self._pool.shutdown()
+        self.records.close()
         self._stack.close()
 
     # --- what comes in -----------------------------------------------------------------------------------------------
@@ -191,6 +218,7 @@ class RunningNode:
                 content=change,
                 events=0,
                 size_bytes=0,
+                is_kept=False,
             )
         )
         if isinstance(outcome, Refused):
@@ -209,6 +237,8 @@ class RunningNode:
                 for change in read_changes(unpack(entry.payload).content):
                     self._stated = self._stated.folded(change, self._stated.epoch + 1)
                 self._follow(self._stated)
+            elif entry.origin.stream is Stream.DOCUMENT:
+                self._recorder.durable(entry)
         self._follower.durable(entries)
 
     def _follow(self, control: Control) -> None:
@@ -273,6 +303,7 @@ class RunningNode:
             self._committer.trouble,
             self._follower.trouble,
             self._snapshot_trouble,
+            self._recorder.trouble,
             *self._memberships.troubles.values(),
         )
         told = [one for one in found if one is not None]
@@ -453,6 +484,23 @@ def _opened(path: Path, stack: ExitStack) -> _Opened:
         folding.fold(entries)
     key = open_node_key(path / "node.key")
     return _Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
+
+
+def _open_vault(path: Path, opened: _Opened, options: NodeOptions) -> _Recording:
+    """Open the vault of a directory, and apply to it what the log has beyond it."""
+    keys: dict[str, TenantKeys] = {}
+
+    def keys_of(tenant: str) -> TenantKeys:
+        if tenant not in keys:
+            folder = opened.snapshots.place(tenant).path
+            keys[tenant] = TenantKeys(opened.snapshots.key(tenant), open_vault_key(folder))
+        return keys[tenant]
+
+    file = path / "documents.db"
+    reader = RecordReader(file, keys_of, options.now_ms)
+    opened.stack.enter_context(contextlib.closing(reader))
+    reader.catch_up(opened.store)
+    return _Recording(file, keys_of, reader)
 
 
 def _fold_control(folding: Folding, store: LastingStore) -> None:

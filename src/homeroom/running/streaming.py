@@ -7,33 +7,15 @@ that stands still costs nothing, and nobody waits for it.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 
 from homeroom import limits
-from homeroom.cohorts.membership.changes import Change, ChangesPage
+from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.findings import Moment
 from homeroom.cohorts.membership.membership import Membership
+from homeroom.cohorts.membership.reading import Told
 from homeroom.running.memberships import Memberships
 
-__all__ = ["Told", "listen"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What is heard at once.
-
-    Parameters
-    ----------
-    changes : of membership, in order; none if only freshness is told
-    last : listen after this number to go on from here
-    missed : whether changes before these are gone: take the members anew
-    moment : up to when and what memberships are true
-    """
-
-    changes: tuple[Change, ...]
-    last: int
-    missed: bool
-    moment: Moment
+__all__ = ["listen"]
 
 
 async def listen(

@@ -6,12 +6,13 @@ modules that know them, so that one bound, one scope and one form of a problem h
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from litestar import Litestar, Request, Response, asgi, delete, get, post, put
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
 from homeroom import limits
 from homeroom.adapters import metrics
@@ -42,8 +43,8 @@ _SAFE: Final = (
 Asked: TypeAlias = Request[Any, Any, Any]
 
 
-def make_app(interface: Interface) -> "Guarded":
-    """Return the application of an interface."""
+def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> "Guarded":
+    """Return the application of an interface, with further parts of it."""
     app = Litestar(
         route_handlers=[
             asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
@@ -51,6 +52,7 @@ def make_app(interface: Interface) -> "Guarded":
             *_definitions(interface),
             *_health(interface),
             *_pages(),
+            *further,
         ],
         exception_handlers={
             ProblemError: _problem,

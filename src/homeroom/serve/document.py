@@ -164,7 +164,7 @@ def _events() -> dict[str, Any]:
         "without one",
         minLength=1,
         maxLength=limits.BATCH_ID_CHARACTERS_MAX,
-        pattern="^[!#-~]+$",
+        pattern="^[ -~]+$",
     )
     problems = (*_WITH_BODY, "conflict", "nothing-accepted")
     return {

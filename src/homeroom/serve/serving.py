@@ -5,16 +5,19 @@ takes changes. The running node is that; in the tests it is a log and a state in
 which.
 """
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from homeroom.cohorts.live import LiveAnswer, Status
+from homeroom.cohorts.membership.changes import ChangesPage
+from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
 from homeroom.cohorts.questions import Question
 from homeroom.events.sent import SentBatch
 from homeroom.log.control import Control, Fact
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 
-__all__ = ["Serving"]
+__all__ = ["Serving", "ServingMembership"]
 
 
 class Serving(Protocol):
@@ -41,3 +44,31 @@ class Serving(Protocol):
 
     def control(self) -> Control:
         """Return what was stated so far."""
+
+
+class ServingMembership(Protocol):
+    """Who is in which cohort now: kept true as events come and days pass, see `homeroom.cohorts.membership`.
+
+    Every read takes ``after``: with the token of an acknowledgement, or of a change of a definition, it waits until
+    that is in, up to a limit. All raise `QuestionError` for what is not there, and the waiting ones `NotYetError`.
+    """
+
+    async def cohorts(self, tenant: str, after: Token | None) -> CohortsNow:
+        """Return all cohorts that are kept, with their sizes."""
+
+    async def members(
+        self, tenant: str, cohort: str, cursor: int, count: int, after: Token | None
+    ) -> MembersPage:
+        """Return some members of a cohort from a cursor on, 0 for the first ones.
+
+        Raises `NotYetError` also for a cohort about which all learners are just being asked.
+        """
+
+    async def cohorts_of(self, tenant: str, learner: str, after: Token | None) -> LearnerNow:
+        """Return the cohorts of one learner, by its pseudonym."""
+
+    def changes(self, tenant: str, after: int, count: int, cohort: str | None) -> ChangesPage:
+        """Return changes after a number, at most so many, of one cohort or of all."""
+
+    def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
+        """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""

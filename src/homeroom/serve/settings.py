@@ -23,8 +23,10 @@ __all__ = [
     "LimitSettings",
     "NodeSettings",
     "OidcSettings",
+    "RecordSettings",
     "ServerSettings",
     "Settings",
+    "WebhookSettings",
     "commented_file",
     "read_settings",
     "settings_page",
@@ -161,6 +163,41 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tenant: Annotated[str, Meta(description="the tenant, where no claim names it")] = "main"
 
 
+class RecordSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The record store."""
+
+    authority_home: Annotated[
+        str,
+        Meta(
+            pattern="^https?://[^\\s]+$",
+            description="address that stands for this node where a statement says who asserts it",
+        ),
+    ] = "https://homeroom.invalid/keys"
+    origins: Annotated[
+        str,
+        Meta(
+            description="origins of pages that may send requests from a browser (CORS), with commas between"
+        ),
+    ] = ""
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Webhooks. Their targets must be of the public network and speak HTTPS, but for these."""
+
+    allowed_hosts: Annotated[
+        str,
+        Meta(
+            description="hosts that webhooks may reach wherever they lead, and by plain HTTP: `name` or `name:port`, "
+            "with commas between"
+        ),
+    ] = ""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Each of ``allowed_hosts``."""
+        return tuple(filter(None, (host.strip() for host in self.allowed_hosts.split(","))))
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of a node, by section."""
 
@@ -168,6 +205,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     node: NodeSettings = NodeSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings = OidcSettings()
+    records: RecordSettings = RecordSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     def check(self) -> None:
         """Raise `SettingsError` where settings do not go together."""

@@ -1,7 +1,7 @@
 """A walk through whatever can happen to a membership, and the evaluation of everybody that it must be equal to."""
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from homeroom.cohorts.membership.changes import Changes
 from homeroom.cohorts.membership.findings import Moment
 from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.reading import learner_now, members_page
-from homeroom.cohorts.membership.survey import Survey
 from homeroom.cohorts.membership.wanted import Wanted, wanted
 from homeroom.cohorts.membership.written import arrays_of, membership_of
 from homeroom.cohorts.questions.definitions import Definitions
@@ -25,6 +24,9 @@ from homeroom.log.control import (
     TenantPut,
 )
 from homeroom.state.state import State
+
+if TYPE_CHECKING:
+    from homeroom.cohorts.membership.survey import Survey
 from homeroom.state.zones import DAY_MS
 
 START_MS = 1_710_000_000_000

@@ -157,7 +157,7 @@ class _Backup:
         if before is not None and before.manifest == written and self._has(before.files):
             look = contents.Look(before.fingerprint, before.learners, before.events)
         else:
-            look = self._look(tenant, manifest)
+            look = self._look(tenant, manifest, before)
         if tenant.place.manifest() != manifest:
             raise MovedOnError(str(file))
         files = tuple(self._copying.copy(tenant.path(name)) for name in contents.names_of(manifest))
@@ -185,9 +185,12 @@ class _Backup:
     def _has(self, copies: tuple[FileCopy, ...]) -> bool:
         return all(self._repository.has(copy.parts) for copy in copies)
 
-    def _look(self, tenant: contents.Tenant, manifest: DirectoryManifest) -> contents.Look:
+    def _look(
+        self, tenant: contents.Tenant, manifest: DirectoryManifest, before: SnapshotCopy | None
+    ) -> contents.Look:
+        known = before.manifest if before is not None and self._has(before.files) else None
         try:
-            return tenant.look(manifest)
+            return tenant.look(manifest, known)
         except DataDirectoryError:
             if tenant.place.manifest() == manifest:
                 raise

@@ -8,7 +8,7 @@ twice, whatever was not written down before the end.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
@@ -71,7 +71,8 @@ class Change:
 class Burst:
     """Changes that were found together: who, in which slot and whether in it now, why (places of ``CAUSES``).
 
-    ``named`` has the cohort and version of each slot among them.
+    They are of ``at_ms``, those that time has brought of ``day_ms``, when the day began. ``named`` has the cohort and
+    version of each slot among them.
     """
 
     key_hi: UInt64s
@@ -79,13 +80,21 @@ class Burst:
     slots: Int32s
     entered: npt.NDArray[np.bool_]
     causes: Int8s
-    at_ms: npt.NDArray[np.int64]
+    at_ms: int
+    day_ms: int
     named: dict[int, Named]
     token: Token | None
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.slots)
+
+    def newest(self, count: int) -> "Burst":
+        """Return the last so many."""
+        if len(self) <= count:
+            return self
+        columns = ("key_hi", "key_lo", "slots", "entered", "causes")
+        return replace(self, **{name: getattr(self, name)[-count:].copy() for name in columns})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +120,7 @@ class Changes:
     ----------
     first : the number that the first change gets
     told : the number of the newest change that was told before, and is not kept
-    kept_max : of so many at least the newest are kept, unless more come together
+    kept_max : at most so many are kept, the newest
     """
 
     def __init__(
@@ -128,10 +137,14 @@ class Changes:
         """Give changes their numbers and keep them."""
         if not len(burst):
             return
-        self._bursts.append((self.next, burst))
-        self.next += len(burst)
+        before, self.next = self.next, self.next + len(burst)
+        burst = burst.newest(self._kept_max)
+        first = self.next - len(burst)
+        self._bursts.append((first, burst))
         self._kept += len(burst)
-        while self._kept > self._kept_max and len(self._bursts) > 1:
+        if first > before:
+            self._gone = first - 1
+        while self._kept > self._kept_max:
             first, oldest = self._bursts.popleft()
             self._kept -= len(oldest)
             self._gone = first + len(oldest) - 1
@@ -161,13 +174,14 @@ class Changes:
 
 def _change(burst: Burst, place: int, number: int) -> Change:
     cohort, version = burst.named[int(burst.slots[place])]
+    cause = CAUSES[burst.causes[place]]
     return Change(
         number=number,
         cohort=cohort,
         version=version,
         learner=f"{int(burst.key_hi[place]):016x}{int(burst.key_lo[place]):016x}",
         entered=bool(burst.entered[place]),
-        at_ms=int(burst.at_ms[place]),
-        cause=CAUSES[burst.causes[place]],
+        at_ms=burst.day_ms if cause is Cause.TIME else burst.at_ms,
+        cause=cause,
         token=burst.token,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from homeroom.cohorts.membership.held import Differences
 from homeroom.cohorts.membership.survey import Survey
 from homeroom.cohorts.membership.wanted import Signature
 from homeroom.events.model import Int8s, UInt64s
@@ -78,9 +79,22 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What all are in: the survey, the cohorts that are kept from now on, and what those touched since are in."""
+    """What all are in.
+
+    Parameters
+    ----------
+    survey : how all were asked; its bits are those of now
+    kept : the cohorts that are kept from now on
+    sizes : by slot
+    keys, fresh : the learners that were touched since it began, some without a row, and their bits
+    causes : by slot why it changes, -1 for those of which no changes are told
+    told : what is told, of learners that have a row
+    """
 
     survey: Survey
     kept: Mapping[str, Kept]
+    sizes: Mapping[int, int]
     keys: Keys
     fresh: UInt64s
+    causes: Int8s
+    told: Differences

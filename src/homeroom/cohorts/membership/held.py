@@ -17,7 +17,7 @@ from homeroom.events.texts import sealed
 from homeroom.state import index
 from homeroom.state.keys import Keys
 
-__all__ = ["WORD_BITS", "Differences", "Held"]
+__all__ = ["WORD_BITS", "Differences", "Held", "count_of"]
 
 WORD_BITS = 64
 _BLOCK_ROWS = 1 << 18
@@ -112,33 +112,29 @@ class Held:
         known = rows >= 0
         return self._put_rows(rows[known].astype(np.int64), fresh[:, known], mask)
 
-    def put_first(self, fresh: UInt64s, mask: UInt64s) -> Differences:
-        """Give the first rows new bits, as many as ``fresh`` has, in the slots of ``mask``; say what is other."""
+    def put_first(self, fresh: UInt64s, mask: UInt64s) -> None:
+        """Give the first rows new bits, as many as ``fresh`` has, in the slots of ``mask``."""
+        for first in range(0, fresh.shape[1], _BLOCK_ROWS):
+            end = min(first + _BLOCK_ROWS, fresh.shape[1])
+            held = self.words[:, first:end]
+            held ^= (held ^ fresh[:, first:end]) & mask[:, None]
+
+    def other_first(self, fresh: UInt64s, mask: UInt64s) -> Differences:
+        """Say what would be other if the first rows had these bits, in the slots of ``mask``."""
         found = []
         for first in range(0, fresh.shape[1], _BLOCK_ROWS):
-            block = slice(first, first + _BLOCK_ROWS)
-            held = self.words[:, block]
-            other = (held[:, : fresh.shape[1] - first] ^ fresh[:, block]) & mask[:, None]
+            end = min(first + _BLOCK_ROWS, fresh.shape[1])
+            other = (self.words[:, first:end] ^ fresh[:, first:end]) & mask[:, None]
             places = np.flatnonzero(other.any(axis=0))
-            found.append(self._change(places + first, other[:, places]))
+            found += _differences(places + first, other[:, places], fresh[:, places + first])
         return _joined(found)
 
     def _put_rows(self, rows: Int64s, fresh: UInt64s, mask: UInt64s) -> Differences:
         other = (self.words[:, rows] ^ fresh) & mask[:, None]
         places = np.flatnonzero(other.any(axis=0))
-        return self._change(rows[places], other[:, places])
-
-    def _change(self, rows: Int64s, other: UInt64s) -> Differences:
-        """Turn the bits of ``other``, uint64 of shape (words, n), in some rows."""
+        rows, other = rows[places], other[:, places]
         self.words[:, rows] ^= other
-        found = []
-        for number, column in enumerate(other):
-            some = int(np.bitwise_or.reduce(column)) if len(column) else 0
-            for bit in (bit for bit in range(WORD_BITS) if some >> bit & 1):
-                mine = rows[_bit(column, bit)]
-                slots = np.full(len(mine), WORD_BITS * number + bit, np.int32)
-                found.append(Differences(mine, slots, _bit(self.words[number, mine], bit)))
-        return _joined(found)
+        return _joined(_differences(rows, other, fresh[:, places]))
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
@@ -167,8 +163,27 @@ class Held:
         ]
 
 
+def count_of(words: UInt64s, slot: int) -> int:
+    """Return how many of some words, uint64 of shape (words, n), have the bit of a slot."""
+    word, bit = divmod(slot, WORD_BITS)
+    return int(np.count_nonzero(_bit(words[word], bit))) if word < len(words) else 0
+
+
 def _bit(words: UInt64s, bit: int) -> npt.NDArray[np.bool_]:
     return np.asarray((words >> np.uint64(bit)) & np.uint64(1) != 0)
+
+
+def _differences(rows: Int64s, other: UInt64s, now: UInt64s) -> list[Differences]:
+    """Return slot by slot which of some rows are other, and what each has ``now``; both of shape (words, n)."""
+    found = []
+    for number, column in enumerate(other):
+        some = int(np.bitwise_or.reduce(column)) if len(column) else 0
+        for bit in (bit for bit in range(WORD_BITS) if some >> bit & 1):
+            mine = _bit(column, bit)
+            count = int(np.count_nonzero(mine))
+            slots = np.full(count, WORD_BITS * number + bit, np.int32)
+            found.append(Differences(rows[mine], slots, _bit(now[number, mine], bit)))
+    return found
 
 
 def _joined(parts: Sequence[Differences]) -> Differences:

@@ -27,7 +27,7 @@ from homeroom import limits
 from homeroom.cohorts.evaluating import Evaluator
 from homeroom.cohorts.membership.changes import CAUSES, Burst, Cause, Changes
 from homeroom.cohorts.membership.findings import Answered, Found, Kept, Moment, Touched
-from homeroom.cohorts.membership.held import WORD_BITS, Differences, Held
+from homeroom.cohorts.membership.held import WORD_BITS, Differences, Held, count_of
 from homeroom.cohorts.membership.survey import Survey, bits_of, mask_of
 from homeroom.cohorts.membership.wanted import Wanted
 from homeroom.cohorts.questions.definitions import Definitions
@@ -60,6 +60,7 @@ class Membership:
     ----------
     cohorts : those that are kept, by name
     moment : up to when and what it is true
+    epoch : of the definitions by which it is true
     asked : names of the columns of history that are asked about the touched
     """
 
@@ -77,6 +78,7 @@ class Membership:
         self.cohorts: dict[str, Kept] = dict(kept or {})
         self.day = day
         self.moment = Moment(0)
+        self.epoch = 0
         self.asked: set[str] = set()
         # All must be asked again: what is held was written down some time ago, or may not be true.
         self._is_in_doubt = bool(self.cohorts)
@@ -120,7 +122,7 @@ class Membership:
             day = self.today(now_ms + limits.SURVEY_AHEAD_MS)
             names = list(kept) if day > self.day else []
         if not names and not gone:
-            self.cohorts, self._definitions = kept, wanted.definitions
+            self.cohorts, self._definitions, self.epoch = kept, wanted.definitions, wanted.epoch
             return None
         slots = {name: kept[name].slot for name in names}
         problems = {name: one.problem for name, one in kept.items() if one.problem is not None}
@@ -223,18 +225,23 @@ class Membership:
     def put(self, found: Found, moment: Moment) -> None:
         """Put what was found, and tell what changed. It is quick: whoever reads waits for it."""
         other = self.held.put(found.keys, found.fresh, mask_of(found.slots, len(self.held.words)))
+        self._count(other)
         keys = self.held.key_hi[other.rows], self.held.key_lo[other.rows]
         self._tell(other, found.causes[find_sorted(*found.keys, *keys)], moment)
         self.seen(moment)
 
+    def _count(self, other: Differences) -> None:
+        """Keep the sizes in step with what was put."""
+        entered = np.bincount(other.slots[other.entered])
+        left = np.bincount(other.slots[~other.entered])
+        for slot in np.unique(other.slots).tolist():
+            more = int(entered[slot]) if slot < len(entered) else 0
+            less = int(left[slot]) if slot < len(left) else 0
+            self._sizes[slot] = self._sizes.get(slot, 0) + more - less
+
     def _tell(self, other: Differences, causes: Int8s, moment: Moment) -> None:
-        for slot, more in enumerate(_sums(other)):
-            self._sizes[slot] = self._sizes.get(slot, 0) + more
         told = causes != _NOT_TOLD
         rows, slots = other.rows[told], other.slots[told]
-        at_ms = np.full(len(rows), moment.now_ms)
-        if self.day is not None:
-            at_ms[causes[told] == _CODES[Cause.TIME]] = day_start_ms(self.day, self.zone)
         self.changes.add(
             Burst(
                 self.held.key_hi[rows],
@@ -242,7 +249,8 @@ class Membership:
                 slots,
                 other.entered[told],
                 causes[told],
-                at_ms,
+                moment.now_ms,
+                moment.now_ms if self.day is None else day_start_ms(self.day, self.zone),
                 {one.slot: (name, one.version) for name, one in self.cohorts.items()},
                 moment.token,
             )
@@ -291,24 +299,44 @@ class Membership:
             signature, problem = wanted.signatures[name], survey.problems.get(name)
             kept[name] = Kept(slot, wanted.versions[name], signature, problem)
         fresh = self._asked(touched, wanted.definitions, survey.slots, survey.day)
-        return Answered(survey, kept, touched.keys, fresh)
+        sizes = self._refresh(survey, touched.keys, fresh)
+        causes = self._causes_of(survey, kept)
+        told = [slot for slot in survey.slots.values() if causes[slot] != _NOT_TOLD]
+        assert survey.fresh is not None, "it has been placed"
+        other = self.held.other_first(survey.fresh, mask_of(told, len(self.held.words)))
+        return Answered(survey, kept, sizes, touched.keys, fresh, causes, other)
+
+    def _refresh(self, survey: Survey, keys: Keys, fresh: UInt64s) -> dict[int, int]:
+        """Give a survey the bits of those who were touched since and have a row in it; return the sizes by slot."""
+        assert survey.fresh is not None, "it has been placed"
+        rows = self.held.find(keys)
+        known = (rows >= 0) & (rows < survey.fresh.shape[1])
+        # Rows that were given out later are not in it; what is put in them is counted from what they hold.
+        later = self.held.words[:, rows[rows >= survey.fresh.shape[1]]]
+        before = survey.fresh[:, rows[known]]
+        survey.fresh[:, rows[known]] = fresh[:, known]
+        sizes = {}
+        for name, slot in survey.slots.items():
+            more = count_of(fresh[:, known], slot) - count_of(before, slot)
+            sizes[slot] = survey.sizes.get(name, 0) + more + count_of(later, slot)
+        return sizes
 
     def put_all(self, answered: Answered, moment: Moment) -> None:
         """Put what all are in, and tell what changed."""
-        survey, kept = answered.survey, answered.kept
+        survey = answered.survey
         assert survey.fresh is not None, "it has been placed"
-        causes = self._causes_of(survey, kept)
-        self.cohorts, self.day = dict(kept), survey.day
+        self.cohorts, self.day = dict(answered.kept), survey.day
         self._definitions, self._survey = survey.wanted.definitions, None
+        self.epoch, self._is_in_doubt = survey.wanted.epoch, False
         mask = mask_of([*survey.slots.values(), *survey.gone], len(self.held.words))
-        rows = self.held.find(answered.keys)
-        known = (rows >= 0) & (rows < survey.fresh.shape[1])
-        survey.fresh[:, rows[known]] = answered.fresh[:, known]
-        first = self.held.put_first(survey.fresh, mask)
-        self._tell(first, causes[first.slots], moment)
+        self.held.put_first(survey.fresh, mask)
+        self._sizes |= answered.sizes
+        for slot in survey.gone:
+            self._sizes.pop(slot, None)
+        self._tell(answered.told, answered.causes[answered.told.slots], moment)
         touched = self.held.put(answered.keys, answered.fresh, mask)
-        self._tell(touched, causes[touched.slots], moment)
-        self._is_in_doubt = False
+        self._count(touched)
+        self._tell(touched, answered.causes[touched.slots], moment)
         self.seen(moment)
 
     def _causes_of(self, survey: Survey, kept: Mapping[str, Kept]) -> Int8s:
@@ -356,12 +384,3 @@ class Membership:
             members = self.held.having(kept.slot, 0, self.held.rows + 1)
             assert self.size(kept) == len(members), "sizes are counted on"
             assert kept.problem is None or not len(members), "nobody is in what cannot be asked"
-
-
-def _sums(other: Differences) -> list[int]:
-    """Return by slot how many more are in it."""
-    entered = np.bincount(other.slots[other.entered])
-    left = np.bincount(other.slots[~other.entered], minlength=len(entered))
-    sums = -left
-    sums[: len(entered)] += entered
-    return [int(one) for one in sums]

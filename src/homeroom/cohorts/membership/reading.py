@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from homeroom import limits
-from homeroom.cohorts.membership.changes import Named
+from homeroom.cohorts.membership.changes import Change, Named
 from homeroom.cohorts.membership.findings import Kept, Moment
 from homeroom.cohorts.membership.membership import Membership
 from homeroom.errors import QuestionError
@@ -22,6 +22,7 @@ __all__ = [
     "CohortsNow",
     "LearnerNow",
     "MembersPage",
+    "Told",
     "cohorts_now",
     "learner_now",
     "members_page",
@@ -86,6 +87,24 @@ class LearnerNow:
     learner: str
     cohorts: tuple[Named, ...]
     date: dt.date | None
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What whoever listens hears at once.
+
+    Parameters
+    ----------
+    changes : of membership, in order; none if only freshness is told
+    last : listen after this number to go on from here
+    missed : whether changes before these are gone: take the members anew
+    moment : up to when and what memberships are true
+    """
+
+    changes: tuple[Change, ...]
+    last: int
+    missed: bool
     moment: Moment
 
 

@@ -41,6 +41,7 @@ class Survey:
     Attributes
     ----------
     touched : keys of learners that were written to since it began
+    sizes : of each cohort that was asked about
     keys, words : what was found: learners in any of the cohorts, and their bits
     fresh : the bits by row of what is held, once the keys have rows
     failure : why it has to be begun again
@@ -54,6 +55,7 @@ class Survey:
     gone: Sequence[int]
     asked: set[str]
     touched: list[Keys] = field(default_factory=list)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     keys: Sequence[Keys] = ()
     words: Sequence[UInt64s] = ()
     fresh: UInt64s | None = None
@@ -75,6 +77,7 @@ class Survey:
         except QuestionError as error:
             self.failure = str(error)
             return
+        self.sizes = {name: len(found) for name, found in members.items()}
         keys, words = [], []
         for number, partition in enumerate(self.state.learners.partitions):
             bits = bits_of(members, self.slots, number, partition.rows)
