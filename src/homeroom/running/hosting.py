@@ -104,6 +104,7 @@ async def webhooks_of(
         allowed_hosts=settings.webhooks.hosts,
     )
     webhooks = await RunningWebhooks.open(options)
+    node.watch(lambda: webhooks.trouble)
     try:
         yield webhooks
     finally:

@@ -127,6 +127,7 @@ class RunningNode:
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
+        self._watched: list[Callable[[], str | None]] = []
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
@@ -305,9 +306,14 @@ class RunningNode:
             self._snapshot_trouble,
             self._recorder.trouble,
             *self._memberships.troubles.values(),
+            *(trouble() for trouble in self._watched),
         )
         told = [one for one in found if one is not None]
         return (*told, *self._live.troubles.values(), *self._opening_troubles)
+
+    def watch(self, trouble: Callable[[], str | None]) -> None:
+        """Tell among what is wrong what something beside the node says of itself; None is nothing."""
+        self._watched.append(trouble)
 
     def control(self) -> Control:
         """Return what was stated so far."""

@@ -219,6 +219,7 @@ class RunningWebhooks:
             if tenant not in self._listening:
                 loop = asyncio.get_running_loop()
                 self._listening[tenant] = loop.create_task(self._listen(tenant))
+                self._listening[tenant].add_done_callback(self._heard_all)
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
@@ -258,6 +259,11 @@ class RunningWebhooks:
                 await self._hear(tenant, told)
         except HomeroomError as error:
             self._deaf = f"webhooks of {tenant} hear nothing new: {error}"
+
+    def _heard_all(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            kind = type(error).__name__
+            self._deaf = f"webhooks hear nothing new: {kind} where none should be; report it"
 
     async def _hear(self, tenant: str, told: Told) -> None:
         taken = self.deliverer.taken(tenant)
