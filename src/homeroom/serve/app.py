@@ -6,13 +6,13 @@ modules that know them, so that one bound, one scope and one form of a problem h
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from litestar import Litestar, Request, Response, asgi, delete, get, post, put
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
-from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler
 
 from homeroom import limits
 from homeroom.adapters import metrics
@@ -41,10 +41,12 @@ _SAFE: Final = (
 """On every answer: it is what it says, is nowhere kept, and may load and run nothing."""
 
 Asked: TypeAlias = Request[Any, Any, Any]
+Mounted: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application."""
 
 
-def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> "Guarded":
-    """Return the application of an interface, with further parts of it."""
+def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None) -> "Guarded":
+    """Return the application of an interface, with other applications below some of its paths."""
     app = Litestar(
         route_handlers=[
             asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
@@ -52,7 +54,10 @@ def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> 
             *_definitions(interface),
             *_health(interface),
             *_pages(),
-            *further,
+            *(
+                asgi(path, is_mount=True, copy_scope=True)(other.__call__)
+                for path, other in (mounted or {}).items()
+            ),
         ],
         exception_handlers={
             ProblemError: _problem,
