@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from litestar import Litestar, Request, Response, asgi, delete, get, post, put
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
 from homeroom import limits
 from homeroom.adapters import metrics
@@ -54,10 +54,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *_definitions(interface),
             *_health(interface),
             *_pages(),
-            *(
-                asgi(path, is_mount=True, copy_scope=True)(other.__call__)
-                for path, other in (mounted or {}).items()
-            ),
+            *(_mounted(path, other) for path, other in (mounted or {}).items()),
         ],
         exception_handlers={
             ProblemError: _problem,
@@ -70,6 +67,14 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
         logging_config=None,
     )
     return Guarded(app, interface)
+
+
+def _mounted(path: str, other: Mounted) -> ASGIRouteHandler:
+    @asgi(path, is_mount=True, copy_scope=True)
+    async def pass_on(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        await other(scope, receive, send)
+
+    return pass_on
 
 
 # --- handlers --------------------------------------------------------------------------------------------------------
