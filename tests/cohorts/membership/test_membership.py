@@ -12,7 +12,7 @@ from tests.cohorts.membership.walking import START_MS, Keeping, drawn_rule
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state, hash_of_id, key_of
 from tests.state.test_past import LEARNERS, STEPS, Walk
 
-MORE_STEPS = ("follow", "follow", "run", "days", "define", "delete", "list", "restart")
+MORE_STEPS = ("follow", "follow", *("run",) * 9, "days", "define", "delete", "list", "restart")
 
 
 class Membered(Walk):
@@ -65,7 +65,7 @@ def test_at_every_moment_membership_is_what_an_evaluation_finds(seed, count):
     facts = draw_facts(rng, count, LEARNERS, days=90) if count else []
     walk = Membered(facts, "Europe/Berlin", rng)
     steps = (*STEPS[:-1], *MORE_STEPS)
-    for _ in range(50):
+    for _ in range(90):
         walk.step(steps[int(rng.integers(len(steps)))])
     walk.keeping.settle()
     walk.keeping.assert_is_up_to_date()

@@ -97,9 +97,12 @@ class Keeping:
         self.hear()
 
     def run(self) -> None:
-        """Run the survey that is under way."""
-        survey, self.survey = self.survey, None
-        if survey is not None:
+        """Do a step of the survey that is under way."""
+        survey = self.survey
+        if survey is not None and survey.is_of_columns:
+            survey.look(self.state)
+        elif survey is not None:
+            self.survey = None
             survey.run()
             for _ in self.membership.placing(survey):
                 self.membership.check_invariants()

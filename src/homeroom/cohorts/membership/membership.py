@@ -4,8 +4,8 @@ A cohort is what its definition says at the end of the local day that the node's
 reasons, and each has its way:
 
 - Rows of some learners are written to. Only these learners are asked, of a sample of the state: `sample`, `take`.
-- A local day ends: windows slide for everybody. All learners are asked (`begin`), a little ahead of midnight, beside
-  the fold; at midnight the answer takes the place of what was held (`closing`, `close`).
+- A local day ends: windows slide for everybody. All learners are asked (`begin`), a little ahead of midnight, mostly
+  beside the fold; at midnight the answer takes the place of what was held (`closing`, `close`).
 - A definition is new or says something else: all learners are asked about it, the same way.
 
 Learners that are touched while all are asked are asked anew, of the state as it is, when the answer takes its place. So
@@ -107,7 +107,8 @@ class Membership:
     def begin(self, state: State, wanted: Wanted, now_ms: int) -> Survey | None:
         """Begin to ask all learners, if that is due and not under way; the state must not change meanwhile.
 
-        Returns what is to be run, in whichever thread, before it is closed.
+        Returns what is to be done: the columns of all partitions are looked at between folds (`Survey.look`), the rest
+        is run beside them, those who were found are given rows (`placing`), all is put in order (`Survey.arrange`).
         """
         day = self.today(now_ms)
         if self._survey is not None and self._is_of_use(self._survey, wanted, day):
@@ -128,8 +129,10 @@ class Membership:
         problems = {name: one.problem for name, one in kept.items() if one.problem is not None}
         self.held.cover(max([*slots.values(), *gone]) // WORD_BITS + 1)
         is_asked = any(name not in problems for name in names)
-        frozen = state.frozen() if is_asked else None
-        self._survey = Survey(frozen, wanted, day, slots, problems, gone, self.asked)
+        history = state.history_alone() if is_asked else None
+        self._survey = Survey(
+            history, wanted, day, slots, problems, gone, self.asked, self._selections
+        )
         return self._survey
 
     def _is_of_use(self, survey: Survey, wanted: Wanted, day: int) -> bool:
