@@ -165,7 +165,7 @@ async def serve_until(
     server.listening = lambda: heard(_address(server, listening))
     loop = asyncio.get_running_loop()
     for one in _SIGNALS:
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        with contextlib.suppress(RuntimeError, ValueError):  # not the main thread, or no signals
             loop.add_signal_handler(one, stopping.set)
     try:
         serving = asyncio.create_task(server.serve())
@@ -176,7 +176,9 @@ async def serve_until(
         await serving
     finally:
         for one in _SIGNALS:
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            with contextlib.suppress(
+                RuntimeError, ValueError
+            ):  # not the main thread, or no signals
                 loop.remove_signal_handler(one)
 
 

@@ -14,7 +14,8 @@ from typing import Final
 from homeroom.adapters.audit import Audit
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
@@ -74,6 +75,7 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         timezone=node.timezone,
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),
+        store_url=node.store_url,
     )
 
 
@@ -104,6 +106,7 @@ async def webhooks_of(
         allowed_hosts=settings.webhooks.hosts,
     )
     webhooks = await RunningWebhooks.open(options)
+    node.watch(lambda: webhooks.trouble)
     try:
         yield webhooks
     finally:

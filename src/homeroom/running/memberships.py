@@ -155,11 +155,11 @@ class Memberships:
         """Run a survey, and give those who were found rows, between which others may read."""
         try:
             survey.run()
-            steps = membership.placing(survey)
-            while True:
+            steps, is_placed = membership.placing(survey), False
+            while not is_placed:
                 with self._lock:
-                    if next(steps, survey) is survey:
-                        return
+                    is_placed = next(steps, survey) is survey
+            survey.arrange()
         except Exception as error:  # noqa: BLE001 - told, and begun again
             survey.failure = f"all learners could not be asked: {error!r}"
 

@@ -1,7 +1,7 @@
 """The record store behind the node's own keys.
 
-A record holds what a person said and did, by name. So a key needs the scope ``xapi`` for the record store, whatever else
-it may do; and one that sees only some course runs, or only numbers, may send statements and read none.
+A record holds what a person said and did, by name. So a key needs the scope ``xapi`` for the record store, whatever
+else it may do; and one that sees only some course runs may send statements and read none.
 """
 
 from collections.abc import Mapping

@@ -101,6 +101,12 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         float,
         Meta(ge=0, le=60, description="how long a read waits for an entry that it must be after"),
     ] = 5.0
+    store_url: Annotated[
+        str,
+        Meta(
+            description="PostgreSQL database that holds the log (postgresql://…); without one it is in files of the directory"
+        ),
+    ] = ""
     snapshot_seconds: Annotated[
         float,
         Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),

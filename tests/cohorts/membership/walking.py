@@ -103,6 +103,7 @@ class Keeping:
             survey.run()
             for _ in self.membership.placing(survey):
                 self.membership.check_invariants()
+            survey.arrange()
 
     def settle(self) -> None:
         """Follow until nothing is left to do."""

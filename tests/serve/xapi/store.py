@@ -16,7 +16,8 @@ from homeroom.adapters.vault.records import VaultRecords
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.log.control import TenantPut
 from homeroom.records.store import Caller
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from homeroom.serve.xapi import Settings, record_store
 
 START_MS = 1_760_000_000_000

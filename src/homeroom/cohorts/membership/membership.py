@@ -259,22 +259,16 @@ class Membership:
     # --- the survey --------------------------------------------------------------------------------------------------
 
     def placing(self, survey: Survey) -> Iterator[None]:
-        """Give those who were found rows, some at a time: between two steps others may read and take.
+        """Give those who were found rows, some at a time: between two steps others may read and put.
 
-        In the thread that runs the survey.
+        In the thread that runs the survey, which then calls `Survey.arrange`.
         """
-        rows = []
         for key_hi, key_lo in survey.keys:
             for first in range(0, len(key_hi), limits.PLACED_ROWS_MAX):
                 end = first + limits.PLACED_ROWS_MAX
-                rows.append(self.held.add((key_hi[first:end], key_lo[first:end])))
+                survey.rows.append(self.held.add((key_hi[first:end], key_lo[first:end])))
                 yield
-        fresh = np.zeros((len(self.held.words), self.held.rows), np.uint64)
-        if rows:
-            words = np.concatenate(survey.words, axis=1)
-            fresh[: len(words), np.concatenate(rows)] = words
-        survey.keys, survey.words = (), ()
-        survey.fresh = fresh
+        survey.shape = len(self.held.words), self.held.rows
 
     def closing(self, state: State, now_ms: int) -> tuple[Survey, Touched] | None:
         """Return a survey whose day has come, and those who were touched since it began, as they are now.

@@ -15,7 +15,7 @@ from homeroom.cohorts.members import Members
 from homeroom.cohorts.membership.held import WORD_BITS
 from homeroom.cohorts.membership.wanted import Wanted
 from homeroom.errors import QuestionError
-from homeroom.events.model import UInt64s
+from homeroom.events.model import Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.keys import Keys, distinct_keys
 from homeroom.state.sample import sample
@@ -43,7 +43,8 @@ class Survey:
     touched : keys of learners that were written to since it began
     sizes : of each cohort that was asked about
     keys, words : what was found: learners in any of the cohorts, and their bits
-    fresh : the bits by row of what is held, once the keys have rows
+    rows, shape : the rows that the keys have got in what is held, and the words and rows of that
+    fresh : the bits by row of what is held
     failure : why it has to be begun again
     """
 
@@ -58,6 +59,8 @@ class Survey:
     sizes: Mapping[str, int] = field(default_factory=dict)
     keys: Sequence[Keys] = ()
     words: Sequence[UInt64s] = ()
+    rows: list[Int32s] = field(default_factory=list)
+    shape: tuple[int, int] = (0, 0)
     fresh: UInt64s | None = None
     failure: str | None = None
 
@@ -87,6 +90,15 @@ class Survey:
             words.append(bits[:, some])
         self.keys, self.words = keys, words
         self.state = None  # what is folded need not be copied for its sake any longer
+
+    def arrange(self) -> None:
+        """Put what was found in the order of the rows that the keys have got; then it can be closed."""
+        fresh = np.zeros(self.shape, np.uint64)
+        if self.rows:
+            words = np.concatenate(self.words, axis=1)
+            fresh[: len(words), np.concatenate(self.rows)] = words
+        self.keys, self.words, self.rows = (), (), []
+        self.fresh = fresh
 
     def _read_ahead(self, state: State) -> None:
         """Ask about one learner of each segment, so that what few learners are asked of lies in memory by then."""
