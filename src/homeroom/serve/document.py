@@ -376,7 +376,8 @@ def page() -> str:
     found = document()
     info = found["info"]
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name='viewport' content='width=device-width'><title>{_text(info["title"])}</title>',
+        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        f'<meta name="viewport" content="width=device-width"><title>{_text(info["title"])}</title>',
         f"<style>{_STYLE}</style><h1>{_text(info['title'])} {_text(info['version'])}</h1>",
         f'<p>{_text(info["description"])} The same as data: <a href="/openapi.json">openapi.json</a>.</p>',
     ]
