@@ -303,6 +303,36 @@ PASSPHRASE_CHARACTERS_MIN: Final = 16
 SCRYPT_LOG2_COST_MAX: Final = 20
 """Work and memory (1 GB) that a repository may ask for before its passphrase opens it."""
 
+# --- clients ---------------------------------------------------------------------------------------------------
+CLIENT_ANSWER_BYTES_MAX: Final = 256 << 20
+"""A longer answer is not read on by a client: it would be held in memory."""
+CLIENT_DETAIL_CHARACTERS_MAX: Final = 500
+"""Characters of what a node says of a problem that an error of the client repeats."""
+CLIENT_GZIP_BYTES_MIN: Final = 4 << 10
+"""A client compresses larger bodies; of smaller ones it would save less than a packet."""
+RETRY_WAIT_MS: Final = 100
+"""Longest pause before a first retry; it doubles with each further one, and a random part of it is waited."""
+RETRY_WAIT_MS_MAX: Final = 20_000
+"""Longest pause before a retry, unless the node asks for a longer one."""
+RETRIES_PER_REQUEST: Final = 0.1
+"""Retries that each request earns: a node that fails gets a tenth more of them, not a multiple."""
+RETRY_RESERVE: Final = 10
+"""Retries that a client may make before it has earned any, and at most keeps."""
+RETRY_EVERY_MS: Final = 5_000
+"""A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
+SENDER_EVENTS_MAX: Final = 100_000
+"""Events that wait in a sender or are under way; whoever adds more waits."""
+SENDER_BYTES_MAX: Final = 64 << 20
+"""Bytes of events that wait in a sender or are under way."""
+SENDER_UNDER_WAY_MAX: Final = 16
+"""Batches that a sender has under way at once."""
+STREAM_LINE_BYTES_MAX: Final = 1 << 20
+"""A longer line of a stream of changes is none of a node's."""
+STREAMS_MAX: Final = 256
+"""Streams of changes that a node has open at once; each costs it a connection and a look a second."""
+STREAM_WRITE_MS_MAX: Final = 10_000
+"""A reader of a stream that takes nothing for so long is cut off; it goes on later where it was."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
@@ -393,6 +423,9 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
+assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
+assert FRESHNESS_MS < STREAM_WRITE_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
