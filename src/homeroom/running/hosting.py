@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -58,9 +59,8 @@ async def host(
             interface_of(path, node, settings, (now_ms, tokens)) as interface,
         ):
             records = record_routes(interface, node.records, is_signature)
-            await serve_until(
-                make_app(interface, [records]), _listening(settings.server), stopping, heard
-            )
+            app = make_app(replace(interface, stopping=stopping), [records])
+            await serve_until(app, _listening(settings.server), stopping, heard)
     finally:
         await node.stop()
 

@@ -23,6 +23,7 @@ from homeroom.serve.document import document, page
 from homeroom.serve.intake import Intake, read_body
 from homeroom.serve.interface import Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+from homeroom.serve.streaming import STREAM_PATH, Streams
 
 __all__ = ["Guarded", "make_app"]
 
@@ -48,6 +49,7 @@ def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> 
     app = Litestar(
         route_handlers=[
             asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+            asgi(STREAM_PATH, copy_scope=False)(Streams(interface).__call__),
             *_questions(interface),
             *_definitions(interface),
             *_health(interface),
@@ -297,9 +299,11 @@ class Guarded:
             self._interface.metrics,
             self._interface.settings.server.answer_seconds_max,
         )
+        # A stream ends when its reader goes; what a reader may not do is stand still, and the server sees to that.
+        bound_s = None if scope["path"] == STREAM_PATH else seconds_max
         metrics_.under_way.inc()
         try:
-            async with asyncio.timeout(seconds_max):
+            async with asyncio.timeout(bound_s):
                 await self.litestar(scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
