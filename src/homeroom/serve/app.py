@@ -23,6 +23,7 @@ from homeroom.serve.document import document, page
 from homeroom.serve.intake import Intake, read_body
 from homeroom.serve.interface import Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+from homeroom.serve.streaming import STREAM_PATH, Streams
 
 __all__ = ["Guarded", "make_app"]
 
@@ -50,6 +51,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
     app = Litestar(
         route_handlers=[
             asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+            asgi(STREAM_PATH, copy_scope=False)(Streams(interface).__call__),
             *_questions(interface),
             *_definitions(interface),
             *_health(interface),
@@ -202,14 +204,14 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
 
     @get("/health/ready")
     async def ready() -> Response[bytes]:
-        status = interface.serving.status("")
+        status = await asyncio.to_thread(interface.serving.status, "")
         said = {"ready": status.is_ready, "troubles": list(status.troubles)}
         return _json(said, 200 if status.is_ready else 503)
 
     @get("/v1/status")
     async def status(request: Asked) -> Response[bytes]:
         caller = await _caller(interface, request)
-        found = interface.serving.status(caller.tenant)
+        found = await asyncio.to_thread(interface.serving.status, caller.tenant)
         said: dict[str, Any] = {
             "vector": found.applied.to_json(),
             "held": found.held.to_json(),
@@ -226,7 +228,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
     async def counted(request: Asked) -> Response[bytes]:
         if interface.settings.server.metrics == "admin":
             (await _caller(interface, request)).need(Scope.ADMIN)
-        text = interface.metrics.page(interface.serving.status(""))
+        text = interface.metrics.page(await asyncio.to_thread(interface.serving.status, ""))
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     return [live, ready, status, counted]
@@ -307,9 +309,11 @@ class Guarded:
             self._interface.metrics,
             self._interface.settings.server.answer_seconds_max,
         )
+        # A stream ends when its reader goes; what a reader may not do is stand still, and the server sees to that.
+        bound_s = None if scope["path"] == STREAM_PATH else seconds_max
         metrics_.under_way.inc()
         try:
-            async with asyncio.timeout(seconds_max):
+            async with asyncio.timeout(bound_s):
                 await self.litestar(scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
