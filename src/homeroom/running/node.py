@@ -464,7 +464,10 @@ def _open(path: Path) -> _Opened:
 def _opened(path: Path, stack: ExitStack) -> _Opened:
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
-    store = stack.enter_context(contextlib.closing(SqliteLogFolder(path / "log")))
+    aside = ThreadPoolExecutor(1, "homeroom-journal")
+    store = SqliteLogFolder(path / "log", aside.submit)
+    stack.enter_context(contextlib.closing(store))
+    stack.callback(aside.shutdown)
     troubles: list[str] = []
 
     def make(name: str, control: Control) -> TenantState:
