@@ -45,14 +45,14 @@ Asked: TypeAlias = Request[Any, Any, Any]
 
 def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> "Guarded":
     """Return the application of an interface, with further parts of it."""
+    quick = [asgi("/v1/events", copy_scope=False)(Intake(interface).__call__), *further]
     app = Litestar(
         route_handlers=[
-            asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+            *quick,
             *_questions(interface),
             *_definitions(interface),
             *_health(interface),
             *_pages(),
-            *further,
         ],
         exception_handlers={
             ProblemError: _problem,
@@ -64,7 +64,7 @@ def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> 
         debug=False,
         logging_config=None,
     )
-    return Guarded(app, interface)
+    return Guarded(app, interface, quick)
 
 
 # --- handlers --------------------------------------------------------------------------------------------------------
@@ -272,11 +272,18 @@ class Guarded:
     ----------
     app : what answers
     interface : whose settings and metrics these are
+    quick : routes of it that are ASGI applications themselves, and that thousands of requests a second come to:
+        they are called without what a framework does for a request
     """
 
-    def __init__(self, app: Litestar, interface: Interface) -> None:
+    def __init__(
+        self, app: Litestar, interface: Interface, quick: Sequence[ASGIRouteHandler] = ()
+    ) -> None:
         self.litestar = app
         self._interface = interface
+        routes = [(path, route) for route in quick for path in route.paths]
+        self._exact = {path: (path, route.fn) for path, route in routes}
+        self._under = [(f"{path}/", (path, route.fn)) for path, route in routes if route.is_mount]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one request."""
@@ -300,7 +307,7 @@ class Guarded:
         metrics_.under_way.inc()
         try:
             async with asyncio.timeout(seconds_max):
-                await self.litestar(scope, receive, counted)
+                await self._app_of(scope)(scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
             if status == 0:
@@ -308,6 +315,18 @@ class Guarded:
         finally:
             metrics_.under_way.dec()
             metrics_.answered(scope.get("path_template") or "none", status, now() - began_s)
+
+    def _app_of(self, scope: Any) -> Any:  # noqa: ANN401 - ASGI
+        """Return what answers a request, and note its route, as the framework would."""
+        path = scope["path"]
+        found = self._exact.get(path)
+        if found is None:
+            under = (route for start, route in self._under if path.startswith(start))
+            found = next(under, None)
+        if found is None:
+            return self.litestar
+        scope["path_template"], app = found
+        return app
 
 
 async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
