@@ -139,6 +139,8 @@ FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+GATHER_MS: Final = 10
+"""If entries have come during a fold, more are gathered for so long before the next: each costs a fixed amount."""
 PAUSE_MS: Final = 200
 """After so long without a new entry, what was folded is sealed and rows are put in their places."""
 SEAL_EVENTS: Final = 1 << 16
