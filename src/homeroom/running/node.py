@@ -143,8 +143,9 @@ class RunningNode:
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
-        while self._store.collect(self._collectable):
-            pass
+        with contextlib.suppress(StoreError):  # what is not forgotten now is at the next snapshot
+            while self._store.collect(self._collectable):
+                pass
         self._pool.shutdown()
         self.records.close()
         self._stack.close()
