@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
 from homeroom.errors import StoreError
@@ -57,3 +58,29 @@ def test_a_server_that_does_not_answer_is_told_at_the_start(tmp_path):
 
     with pytest.raises(StoreError):
         asyncio.run(start())
+
+
+def test_a_database_that_lost_its_tail_is_told_and_no_number_is_used_twice(tmp_path, url):
+    async def send(node):
+        sent = [await node.offer("main", "key", batch(f"b{n}", event(n))) for n in range(3)]
+        await node.ask("main", question("active"), sent[-1].token)
+        return sent[-1].token
+
+    async def look(node):
+        more = await node.offer("main", "key", batch("more", event(9)))
+        await node.ask("main", question("active"), more.token)
+        return node.troubles, more.token, node.status("main").events
+
+    lost = on(tmp_path, send, store_url=url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        stream = (lost.origin.incarnation, "analytic")
+        connection.execute(
+            "UPDATE heads SET number = 1 WHERE incarnation = %s AND stream = %s", stream
+        )
+        connection.execute(
+            "DELETE FROM entries WHERE incarnation = %s AND stream = %s AND number > 1", stream
+        )
+    troubles, token, events = on(tmp_path, look, store_url=url)
+    assert any("has lost entries that were durable there" in one for one in troubles)
+    assert token.origin != lost.origin, "a new life numbers anew"
+    assert events == 4, "the snapshot still has what the log has lost"

@@ -21,6 +21,7 @@ from homeroom.errors import StoreError
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.origins import Stream, Vector
+from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import unread
@@ -126,6 +127,13 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     folding.fold(stated_entries(store))
     if folding.troubles:
         raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
+    for tenant in folding.tenants.values():
+        try:
+            expect(store.held(), tenant.applied)
+        except (
+            StoreError
+        ) as error:  # the snapshot has what the log has lost, and goes on to have it
+            troubles.append(str(error))
     _skip_applied(folding)
     while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
