@@ -139,6 +139,8 @@ FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+GATHER_MS: Final = 10
+"""If entries have come during a fold, more are gathered for so long before the next: each costs a fixed amount."""
 PAUSE_MS: Final = 200
 """After so long without a new entry, what was folded is sealed and rows are put in their places."""
 SEAL_EVENTS: Final = 1 << 16
@@ -330,8 +332,8 @@ STREAM_LINE_BYTES_MAX: Final = 1 << 20
 """A longer line of a stream of changes is none of a node's."""
 STREAMS_MAX: Final = 256
 """Streams of changes that a node has open at once; each costs it a connection and a look a second."""
-STREAM_WRITE_MS_MAX: Final = 10_000
-"""A reader of a stream that takes nothing for so long is cut off; it goes on later where it was."""
+UNTAKEN_MS_MAX: Final = 30_000
+"""A client that takes nothing of an answer for so long is cut off; of a stream it goes on later where it was."""
 
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
@@ -425,7 +427,7 @@ assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
-assert FRESHNESS_MS < STREAM_WRITE_MS_MAX
+assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
