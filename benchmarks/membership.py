@@ -197,7 +197,7 @@ def _batch(number: int, rng: np.random.Generator, learners: int, now_ms: int) ->
 
 async def _run(place: Path, options: argparse.Namespace, clock: _Clock) -> dict[str, Any]:
     start = time.perf_counter()
-    node = await RunningNode.open(place, NodeOptions(now_ms=clock, wait_ms=60_000))
+    node = await RunningNode.open(place, NodeOptions(now_ms=clock, wait_ms=600_000))
     opened_s = time.perf_counter() - start
     try:
         start = time.perf_counter()

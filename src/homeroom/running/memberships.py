@@ -179,6 +179,8 @@ class Memberships:
 
     def _run(self, membership: Membership, survey: Survey) -> None:
         """Run a survey, and give those who were found rows, between which others may read."""
+        if not membership.is_under_way(survey):
+            return
         try:
             survey.run()
             steps, is_placed = membership.placing(survey), False

@@ -145,6 +145,10 @@ class Membership:
         is_early = survey.day > day
         return survey.wanted.epoch == wanted.epoch if is_early else True
 
+    def is_under_way(self, survey: Survey) -> bool:
+        """Say whether a survey is still wanted: another may have taken its place before it was run."""
+        return self._survey is survey
+
     def _is_kept(self, name: str, wanted: Kept) -> bool:
         return name in self.cohorts and self.cohorts[name].is_as(wanted)
 
