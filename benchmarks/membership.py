@@ -33,7 +33,8 @@ from homeroom.events.sent import Form, SentBatch
 from homeroom.log.control import DefinitionKind, DefinitionPut
 from homeroom.log.log import Accepted
 from homeroom.log.origins import Token
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from homeroom.state.zones import DAY_MS, day_of_date
 
 __all__ = ["add_arguments", "measure", "show"]

@@ -423,7 +423,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     ),
     "cohorts": (("question", "median", "P99", "the peer", "ratio"), _cohorts),
     "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
-    "records": (("step", "a statement"), _records),
+    "records": (("step", "processor time of a statement"), _records),
     "past": (("change", "median", "P99", "max"), _past),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "scaling": (

@@ -1,9 +1,10 @@
 """Statements into the record store, one a request: what each step takes.
 
-The statements are the real ones in ``../shared/data`` (a MOOC platform's, 1.2 kB each); without them, made ones. Steps are those of a node: JSON
-is read and checked before the thread that writes; there requests are prepared (completed, cut up, sealed), and the
-operations of a group of requests are applied to the vault in one transaction. The log between the two is not part of
-this. At last all of it again through the ASGI application, a request a statement, each applied by itself.
+The statements are the real ones in ``../shared/data`` (a MOOC platform's, 1.2 kB each); without them, made ones. Steps
+are those of a node: JSON is read and checked before the thread that writes; there requests are prepared (completed, cut
+up, sealed), and the operations of a group of requests are applied to the vault in one transaction. The log between the
+two is not part of this. At last all of it again through the ASGI application, a request a statement, each applied by
+itself. Times are those of the processor: waiting for a disk is left out.
 """
 
 import argparse
@@ -110,12 +111,12 @@ def _made(number: int) -> bytes:
 
 @contextmanager
 def _timed(steps: dict[str, float], name: str, count: int) -> Iterator[None]:
-    """Note microseconds a statement. The collector rests: so many live objects are the benchmark's, not a node's."""
+    """Note microseconds of the processor a statement. The collector rests: so many live objects are the benchmark's, not a node's."""
     gc.collect()
     gc.disable()
-    start = time.perf_counter()
+    start = time.process_time()
     yield
-    steps[name] = (time.perf_counter() - start) / count * 1e6
+    steps[name] = (time.process_time() - start) / count * 1e6
     gc.enable()
 
 
@@ -133,16 +134,16 @@ def _steps(lines: list[bytes], group: int, folder: Path, steps: dict[str, float]
     gc.collect()
     gc.disable()
     for at in range(0, count, group):
-        start = time.perf_counter()
+        start = time.process_time()
         some = [
             _prepared(preparer, statement, _NOW_MS + at)
             for statement in statements[at : at + group]
         ]
-        middle = time.perf_counter()
+        middle = time.process_time()
         vault.apply([one.change for one in some], str(at))
         for one in some:
             preparer.applied(one)
-        apply_s += time.perf_counter() - middle
+        apply_s += time.process_time() - middle
         prepare_s += middle - start
         done += some
     gc.enable()
@@ -214,7 +215,7 @@ def show(result: dict[str, Any]) -> None:
     print(
         f"{result['statements']:,} {result['source']} statements, {result['bytes_per_statement']} bytes each"
     )
-    print("| step | µs a statement |")
+    print("| step | µs of the processor, a statement |")
     print("| --- | --- |")
     for name, took in result["steps_us"].items():
         print(f"| {name} | {took:.1f} |")

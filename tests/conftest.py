@@ -116,3 +116,11 @@ def postgres() -> Iterator[Any]:
     from tests.databases import served
 
     yield from served()
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[Any]:
+    """Return an S3-compatible store that runs (`tests.object_stores.Server`); it starts when first needed."""
+    from tests.object_stores import served
+
+    yield from served()

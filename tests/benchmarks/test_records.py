@@ -16,4 +16,4 @@ def test_steps_are_measured(capsys, tmp_path):
     made = [records._made(number) for number in range(2)]
     assert len({json.loads(line)["id"] for line in made}) == 2
     records.show(result)
-    assert "µs a statement" in capsys.readouterr().out
+    assert "µs of the processor" in capsys.readouterr().out

@@ -342,7 +342,8 @@ def test_of_too_many_dead_letters_the_oldest_leave_their_numbers(one, monkeypatc
 
 
 def test_whoever_is_too_far_behind_loses_the_oldest_and_it_is_told(world, monkeypatch):
-    monkeypatch.setattr(limits, "HOOK_CHANGES_KEPT_MAX", 50)
+    monkeypatch.setattr(limits, "WEBHOOK_KEPT_MAX", 50)
+    monkeypatch.setattr(limits, "WEBHOOK_MEASURED", 1)
     told = world(subscription("slow", is_paused=True), subscription("up"))
     effects = []
     for number in range(1, 101):
@@ -359,7 +360,8 @@ def test_whoever_is_too_far_behind_loses_the_oldest_and_it_is_told(world, monkey
 
 
 def test_a_look_up_that_comes_too_late_is_asked_again(world, monkeypatch):
-    monkeypatch.setattr(limits, "HOOK_CHANGES_KEPT_MAX", 10)
+    monkeypatch.setattr(limits, "WEBHOOK_KEPT_MAX", 10)
+    monkeypatch.setattr(limits, "WEBHOOK_MEASURED", 1)
     told = world(subscription())
     # The look-up is held back, as a slow disk does.
     effects = told.core.step(Changed("main", 0, changes([1])), told.now_ms)
@@ -400,6 +402,16 @@ def test_what_everybody_has_had_is_forgotten(world):
     told.put(subscription("late", turn=1))
     told.answer_all()
     assert told.store._connection.execute(count).fetchone() == (0,)
+
+
+def test_numbers_that_leap_are_no_changes_that_are_kept(world, monkeypatch):
+    monkeypatch.setattr(limits, "WEBHOOK_KEPT_MAX", 5)
+    monkeypatch.setattr(limits, "WEBHOOK_MEASURED", 1)
+    told = world(subscription(cohorts=frozenset({"early"}), is_paused=True))
+    told.change([1, 10**12, 10**15])
+    assert told.store.lost("w") == []
+    told.put(subscription(cohorts=frozenset({"early"}), turn=1))
+    assert numbers(told.answer_all()) == [[1, 10**12, 10**15]]
 
 
 def test_changes_that_nobody_wants_are_not_kept(world):

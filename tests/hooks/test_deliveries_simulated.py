@@ -106,16 +106,19 @@ class World:
     def bring(self):
         """Have new changes, or a repeat from somewhere before, or a gap."""
         for _ in range(int(self.rng.integers(0, 6))):
-            number = len(self.log) + 1
+            # After a start numbers leap.
+            leap = 10**6 if self.rng.random() < 0.05 else 1
+            number = (self.log[-1].number if self.log else 0) + leap
             learner = LEARNERS[self.rng.integers(len(LEARNERS))]
             self.log.append(change(number, learner, COHORTS[self.rng.integers(2)]))
-        after = int(self.rng.integers(0, len(self.log) + 1))
-        if self.rng.random() < 0.7:
-            after = self.driven.core.taken("main")
+        after = self.driven.core.taken("main")
+        if self.log and self.rng.random() < 0.3:
+            after = self.log[self.rng.integers(len(self.log))].number
         self.hand_over(after)
 
     def hand_over(self, after):
-        self.driven.step(Changed("main", after, tuple(self.log[after:])))
+        later = tuple(one for one in self.log if one.number > after)
+        self.driven.step(Changed("main", after, later))
 
     def answer(self):
         waiting = list(self.driven.under_way.values())
@@ -206,11 +209,12 @@ def test_what_is_given_up_or_lost_is_visible(tmp_path, rng, world, monkeypatch):
     for name, value in (
         ("DELIVERY_ATTEMPTS_MAX", 2),
         ("DEAD_LETTERS_MAX", 5),
-        ("HOOK_CHANGES_KEPT_MAX", 60),
-        ("CHANGES_TRIMMED", 10),
+        ("WEBHOOK_KEPT_MAX", 60),
+        ("WEBHOOK_TRIMMED", 10),
+        ("WEBHOOK_MEASURED", 8),
         ("DELIVERY_CHANGES_MAX", 4),
         ("DELIVERIES_OPEN_MAX", 6),
-        ("CHANGES_SCANNED_MAX", 7),
+        ("WEBHOOK_SCANNED_MAX", 7),
     ):
         monkeypatch.setattr(limits, name, value)
     rng = type(rng)(rng.bit_generator.jumped(world))

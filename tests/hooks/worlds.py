@@ -12,6 +12,7 @@ from homeroom.hooks.steps import (
     Changed,
     Load,
     LoadAgain,
+    Measure,
     Outcome,
     Replay,
     Result,
@@ -51,6 +52,8 @@ class Driven:
 
     def open(self):
         self.store = DeliveryStore(self.path)
+        # A process that dies loses nothing that was written; only a machine does, and that is the disk's affair.
+        self.store._connection.execute("PRAGMA synchronous = OFF")
         self.core = Deliveries(self.store.state(), self.draw)
         self.under_way = {}
         self.step(Subscriptions(tuple(self.subscriptions.values())))
@@ -70,7 +73,9 @@ class Driven:
             for event in waiting:
                 effects += self.core.step(event, self.now_ms)
                 self.core.check_invariants()
-            kept = [one for one in effects if not isinstance(one, Load | LoadAgain | Send)]
+            kept = [
+                one for one in effects if not isinstance(one, Load | LoadAgain | Measure | Send)
+            ]
             if kept:
                 self.store.write(kept)
             for one in effects:
@@ -79,7 +84,11 @@ class Driven:
                     assert name not in self.under_way, "one attempt at a time"
                     self.under_way[name] = one
                     self.attempts.append(one)
-            waiting = [self.store.find(one) for one in effects if isinstance(one, Load | LoadAgain)]
+            waiting = [
+                self.store.find(one)
+                for one in effects
+                if isinstance(one, Load | LoadAgain | Measure)
+            ]
             done += effects
         return done
 

@@ -252,7 +252,7 @@ def test_no_long_story_on_the_simulated_disk_loses_or_doubles_anything():
 
 
 def test_no_story_on_files_loses_or_doubles_anything():
-    tell(OnFolder, 5, 15)
+    tell(OnFolder, 2, 12)
 
 
 @pytest.mark.slow

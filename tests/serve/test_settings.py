@@ -64,3 +64,12 @@ def test_what_is_not_a_setting_is_refused_with_what_it_might_be(text, environmen
 
 def test_variables_about_something_else_are_left_alone():
     assert read("", HOMEROOM_KEY="x", HOMEROOM="y") == Settings()
+
+
+def test_hosts_that_webhooks_may_reach_are_a_list_with_commas():
+    assert read("").webhooks.hosts == ()
+    assert read('[webhooks]\nallowed_hosts = "inside, here:8080,"\n').webhooks.hosts == (
+        "inside",
+        "here:8080",
+    )
+    assert read("", HOMEROOM_WEBHOOKS_ALLOWED_HOSTS="inside").webhooks.hosts == ("inside",)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -42,6 +42,8 @@ from homeroom.hooks.steps import (
     Loaded,
     LoadedAgain,
     Lose,
+    Measure,
+    Measured,
     Note,
     Open,
     Reopen,
@@ -52,7 +54,7 @@ from homeroom.hooks.steps import (
     Why,
 )
 
-__all__ = ["DeadLetter", "DeliveryStore", "Lost"]
+__all__ = ["DeadLetter", "DeliveryStore", "Found", "Lost"]
 
 _REVISION: Final = 1
 _TABLES: Final = """
@@ -93,6 +95,10 @@ _LOSE: Final = (
     "INSERT INTO lost VALUES (?, ?, ?, ?) ON CONFLICT (webhook, why) "
     "DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)"
 )
+_SCANNED: Final = (
+    "SELECT count(*), max(number) FROM (SELECT number FROM changes "
+    "WHERE tenant = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?)"
+)
 _OLDEST_DEAD: Final = (
     "SELECT place, changes FROM deliveries WHERE webhook = ? AND state IN ('dead', 'again') "
     "ORDER BY place LIMIT 1"
@@ -103,6 +109,8 @@ _REOPEN: Final = (
 )
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple[MemberChange, ...]).decode
+
+Found: TypeAlias = Loaded | LoadedAgain | Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,23 +331,43 @@ class DeliveryStore:
 
     # --- looked up ---------------------------------------------------------------------------------------------------
 
-    def find(self, sought: Sought) -> Loaded | LoadedAgain:
+    def find(self, sought: Sought) -> Found:
         """Look something up for a step."""
         with self._told("read"):
-            return self._load(sought) if isinstance(sought, Load) else self._load_again(sought)
+            match sought:
+                case Load():
+                    return self._load(sought)
+                case LoadAgain():
+                    return self._load_again(sought)
+                case Measure():
+                    return self._measure(sought)
 
     def _load(self, sought: Load) -> Loaded:
-        cohorts = sorted(sought.cohorts)
+        cohorts, up_to = sorted(sought.cohorts), sought.up_to
         among = f"AND cohort IN ({', '.join('?' * len(cohorts))})" if cohorts else ""
+        if cohorts:
+            # So that a rare cohort does not have all of a long log read at once.
+            count, last = self._connection.execute(
+                _SCANNED, (sought.tenant, sought.after, up_to, limits.WEBHOOK_SCANNED_MAX)
+            ).fetchone()
+            up_to = last if count == limits.WEBHOOK_SCANNED_MAX else up_to
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM changes WHERE tenant = ? AND number > ? AND number <= ? {among} "  # noqa: S608
             "ORDER BY number LIMIT ?",
-            (sought.tenant, sought.after, sought.up_to, *cohorts, sought.count),
+            (sought.tenant, sought.after, up_to, *cohorts, sought.count),
         ).fetchall()
         changes = tuple(map(_change_of, rows))
         is_cut = len(changes) == sought.count
-        up_to = changes[-1].number if is_cut else sought.up_to
-        return Loaded(sought.webhook, sought.after, up_to, changes)
+        return Loaded(
+            sought.webhook, sought.after, changes[-1].number if is_cut else up_to, changes
+        )
+
+    def _measure(self, sought: Measure) -> Measured:
+        row = self._connection.execute(
+            "SELECT number FROM changes WHERE tenant = ? ORDER BY number DESC LIMIT 1 OFFSET ?",
+            (sought.tenant, sought.count),
+        ).fetchone()
+        return Measured(sought.tenant, 0 if row is None else row[0])
 
     def _load_again(self, sought: LoadAgain) -> LoadedAgain:
         row = self._connection.execute(

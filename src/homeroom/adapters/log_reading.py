@@ -150,8 +150,8 @@ class LogView:
 
     def _spans(self) -> list[tuple[_File, Vector | None]]:
         """Return the files, and up to which numbers each counts, None for all: the next file says."""
-        ends = [file.began for file in self._files[1:]]
-        return list(zip(self._files, [*ends, None], strict=True))
+        ends: list[Vector | None] = [file.began for file in self._files[1:]]
+        return list(zip(self._files, [*ends, None], strict=False))
 
 
 def _counts(record: BatchRecord, last: Vector) -> bool:

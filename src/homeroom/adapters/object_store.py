@@ -7,6 +7,7 @@ may be asked twice.
 
 Where a store is and who may use it comes from the usual variables (``AWS_ENDPOINT_URL``, ``AWS_REGION``,
 ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and so on). None of them is ever shown, and none may stand in a URL.
+Where none says who may use it, the library would ask an address that only some clouds have; that it does only if told.
 """
 
 import os
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Objects", "make_folder", "open_objects"]
 
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_KEYS: Final = {
+    "AWS_ACCESS_KEY_ID": "access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "secret_access_key",
+    "AWS_SESSION_TOKEN": "session_token",
+}
+_OTHER_KEYS: Final = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_METADATA_ENDPOINT",
+)
 _REGIONS: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
@@ -216,6 +228,12 @@ def _bucket(location: str, environment: Mapping[str, str]) -> Objects:
     }
     if endpoint is not None:
         options["endpoint"] = endpoint
+    if not any(environment.get(name) for name in (*_KEYS, *_OTHER_KEYS)):
+        raise BackupError(
+            f"nothing says who may use {location}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or one of "
+            f"{', '.join(_OTHER_KEYS)}"
+        )
+    options |= {key: environment[name] for name, key in _KEYS.items() if environment.get(name)}
     try:
         bucket = S3Store(
             parts.netloc,

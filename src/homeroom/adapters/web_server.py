@@ -1,8 +1,8 @@
 """The server that speaks HTTP: the one module that knows its library.
 
 A client that is slow holds a connection, and there are only so many. The library waits as long as it takes for headers,
-and takes as many as come; here both have a bound. What comes after the headers is bounded by the interface, which knows
-how large a body may be and for how long it is worth waiting.
+takes as many as come, and waits for ever for somebody who reads no answer; here all three have a bound. What comes
+after the headers is bounded by the interface, which knows how large a body may be and for how long it is worth waiting.
 """
 
 import asyncio
@@ -40,13 +40,15 @@ class Listening:
 
 
 class _BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not come in time, or are too many."""
+    """Closes a connection whose headers do not come in time, or are too many, or whose answer nobody takes."""
 
     header_s_max: float = 10.0
+    untaken_s_max: float = limits.UNTAKEN_MS_MAX / 1_000
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
         self._header_bytes = 0
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the library's
@@ -55,7 +57,21 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._untaken = self.loop.call_later(self.untaken_s_max, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def data_received(self, data: bytes) -> None:
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
@@ -64,6 +80,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._header_bytes = 0
+        self._expect_headers()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -100,7 +117,32 @@ class _BoundedProtocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us."""
+    """Leaves signals to us, and says why it cannot listen where the library would end the process."""
+
+    listening: Callable[[], None]
+
+    async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401, ARG002 - the library's
+        config = self.config
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state={}
+            )
+            return made
+
+        loop = asyncio.get_running_loop()
+        try:
+            listener = await loop.create_server(
+                protocol, config.host, config.port, ssl=config.ssl, backlog=config.backlog
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"the node cannot listen on {config.host} port {config.port}: {error.strerror}. Is another process "
+                f"there already? Choose another with --port, or HOMEROOM_SERVER_PORT"
+            ) from error
+        self.servers = [listener]
+        self.started = True
+        self.listening()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -128,26 +170,31 @@ async def serve_until(
         It cannot listen there, or the certificate cannot be read.
     """
     protocol = type("Protocol", (_BoundedProtocol,), {"header_s_max": listening.header_s_max})
-    server = _Server(_config(app, listening, protocol))
+    config = _config(app, listening, protocol)
+    try:
+        config.load()
+    except OSError as error:  # of the library for TLS too
+        raise SettingsError(
+            f"server.certificate or server.certificate_key cannot be used: {error.strerror or error}"
+        ) from error
+    server = _Server(config)
+    server.listening = lambda: heard(_address(server, listening))
     loop = asyncio.get_running_loop()
     for one in _SIGNALS:
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        with contextlib.suppress(RuntimeError, ValueError):  # not the main thread, or no signals
             loop.add_signal_handler(one, stopping.set)
     try:
         serving = asyncio.create_task(server.serve())
-        try:
-            await _started(server, serving, listening)
-            heard(_address(server, listening))
-            await asyncio.wait(
-                {serving, asyncio.create_task(stopping.wait())},
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            server.should_exit = True
-            await serving
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        waiting.cancel()
+        await serving
     finally:
         for one in _SIGNALS:
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            with contextlib.suppress(
+                RuntimeError, ValueError
+            ):  # not the main thread, or no signals
                 loop.remove_signal_handler(one)
 
 
@@ -171,28 +218,6 @@ def _config(app: Any, listening: Listening, protocol: type) -> uvicorn.Config:  
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.certificate_key,
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
-    )
-
-
-async def _started(
-    server: uvicorn.Server, serving: "asyncio.Task[None]", listening: Listening
-) -> None:
-    """Return when the server answers. Raises `SettingsError` if it cannot."""
-    while not server.started:
-        done, _ = await asyncio.wait({serving}, timeout=0.005)
-        if done:
-            raise _why_not(serving, listening)
-
-
-def _why_not(serving: "asyncio.Task[None]", listening: Listening) -> SettingsError:
-    error = None if serving.cancelled() else serving.exception()
-    if isinstance(error, OSError | ssl.SSLError) and listening.certificate is not None:
-        return SettingsError(
-            f"server.certificate and server.certificate_key cannot be used: {error.strerror or error}"
-        )
-    return SettingsError(
-        f"the node cannot listen on {listening.host} port {listening.port}; is another process there already? "
-        f"Choose another with --port, or HOMEROOM_SERVER_PORT"
     )
 
 

@@ -43,6 +43,8 @@ from homeroom.hooks.steps import (
     Loaded,
     LoadedAgain,
     Lose,
+    Measure,
+    Measured,
     Missed,
     Note,
     Open,
@@ -81,6 +83,8 @@ class Deliveries:
         self._trimmed = {tenant: kept.trimmed.get(tenant, 0) for tenant in self._taken}
         self._kept_lines: Mapping[str, KeptLine] | None = kept.lines
         self._lines: dict[str, Line] = {}
+        # By tenant, changes that were kept since it was looked whether there are too many; at first nobody knows.
+        self._unmeasured = dict.fromkeys(self._taken, limits.WEBHOOK_MEASURED)
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
@@ -110,6 +114,8 @@ class Deliveries:
                 return self._changed(event, now_ms)
             case Missed():
                 return self._missed(event)
+            case Measured():
+                return self._measured(event, now_ms)
             case Tick():
                 return [one for line in self._lines.values() for one in self._go(line, now_ms)]
         line = self._lines.get(event.webhook)
@@ -169,7 +175,7 @@ class Deliveries:
         numbers = [change.number for change in event.changes]
         assert numbers == sorted(set(numbers)), "numbers grow"
         assert not numbers or numbers[0] > event.after
-        assert len(numbers) <= limits.CHANGES_TAKEN_MAX, "more is handed over in parts"
+        assert len(numbers) <= limits.WEBHOOK_TAKEN_MAX, "more is handed over in parts"
         tenant, before = event.tenant, self.taken(event.tenant)
         if not numbers or event.after > before or numbers[-1] <= before:
             return []
@@ -182,8 +188,8 @@ class Deliveries:
         for line in lines:
             if line.cursor == before and not line.subscription.wants_some(cohorts):
                 line.cursor = numbers[-1]
-        effects += self._overflowed(tenant)
         effects += self._trim(tenant)
+        effects += self._measure(tenant, len(wanted))
         for line in lines:
             effects += self._go(line, now_ms)
         return effects
@@ -203,9 +209,17 @@ class Deliveries:
                 line.cursor = event.up_to
         return effects + self._trim(tenant)
 
-    def _overflowed(self, tenant: str) -> list[Effect]:
+    def _measure(self, tenant: str, kept: int) -> list[Effect]:
+        """Look now and then whether too many changes are kept."""
+        self._unmeasured[tenant] = self._unmeasured.get(tenant, 0) + kept
+        if self._unmeasured[tenant] < limits.WEBHOOK_MEASURED:
+            return []
+        self._unmeasured[tenant] = 0
+        return [Measure(tenant, limits.WEBHOOK_KEPT_MAX)]
+
+    def _measured(self, event: Measured, now_ms: int) -> list[Effect]:
         """Give up the oldest changes of a tenant if there are too many; whoever did not have them loses them."""
-        floor = self._taken[tenant] - limits.HOOK_CHANGES_KEPT_MAX
+        tenant, floor = event.tenant, event.floor
         if floor <= self._trimmed[tenant]:
             return []
         effects: list[Effect] = []
@@ -214,21 +228,26 @@ class Deliveries:
                 webhook = line.subscription.webhook
                 effects.append(Lose(webhook, Why.BEHIND, line.cursor + 1, floor))
                 line.cursor = floor
-        return effects
+        effects += self._trim_to(tenant, self._low(tenant))
+        return effects + [one for line in self._of(tenant) for one in self._go(line, now_ms)]
+
+    def _low(self, tenant: str) -> int:
+        """Return up to which number everybody has had the changes of a tenant."""
+        return min((line.cursor for line in self._of(tenant)), default=self._taken[tenant])
 
     def _trim(self, tenant: str) -> list[Effect]:
-        """Forget changes that everybody has had."""
-        lines, taken, trimmed = self._of(tenant), self._taken[tenant], self._trimmed[tenant]
-        low = min((line.cursor for line in lines), default=taken)
-        is_much = (
-            low >= trimmed + limits.CHANGES_TRIMMED
-            or taken - trimmed > limits.HOOK_CHANGES_KEPT_MAX
-        )
-        if low == trimmed or not (is_much or low == taken):
+        """Forget changes that everybody has had, if it is worth it."""
+        low, taken, trimmed = self._low(tenant), self._taken[tenant], self._trimmed[tenant]
+        if low == trimmed or low < min(taken, trimmed + limits.WEBHOOK_TRIMMED):
             return []
+        if low == taken:
+            self._unmeasured[tenant] = 0
+        return self._trim_to(tenant, low)
+
+    def _trim_to(self, tenant: str, low: int) -> list[Effect]:
         self._trimmed[tenant] = low
         effects: list[Effect] = []
-        for line in lines:
+        for line in self._of(tenant):
             if line.saved < line.cursor:
                 line.saved = line.cursor
                 effects.append(Advance(line.subscription.webhook, line.cursor))
@@ -277,7 +296,7 @@ class Deliveries:
                 tenant=subscription.tenant,
                 cohorts=subscription.cohorts,
                 after=line.cursor,
-                up_to=min(taken, line.cursor + limits.CHANGES_SCANNED_MAX),
+                up_to=taken,
                 count=limits.DELIVERY_CHANGES_MAX,
             )
         ]
@@ -357,7 +376,7 @@ class Deliveries:
     def check_invariants(self) -> None:
         """Assert what must hold after every step."""
         for tenant, taken in self._taken.items():
-            assert taken - limits.HOOK_CHANGES_KEPT_MAX <= self._trimmed[tenant] <= taken
+            assert self._trimmed[tenant] <= taken
         for line in self._lines.values():
             tenant = line.subscription.tenant
             assert self._trimmed[tenant] <= line.cursor <= self._taken[tenant], (

@@ -33,6 +33,8 @@ __all__ = [
     "Loaded",
     "LoadedAgain",
     "Lose",
+    "Measure",
+    "Measured",
     "Missed",
     "Note",
     "Open",
@@ -115,7 +117,7 @@ class Subscriptions:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """These are all changes of a tenant after a number, up to that of the last; numbers only grow."""
+    """These are all changes of a tenant after a number, up to that of the last; numbers grow, not one by one."""
 
     tenant: str
     after: int
@@ -149,6 +151,14 @@ class LoadedAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What `Measure` found: the number up to which there are too many changes of a tenant, 0 if there are not."""
+
+    tenant: str
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An attempt has ended."""
 
@@ -171,7 +181,7 @@ class Tick:
 
 
 Event: TypeAlias = (
-    Subscriptions | Changed | Missed | Loaded | LoadedAgain | Answered | Replay | Tick
+    Subscriptions | Changed | Missed | Measured | Loaded | LoadedAgain | Answered | Replay | Tick
 )
 
 
@@ -341,7 +351,15 @@ class LoadAgain:
     webhook: str
 
 
-Sought: TypeAlias = Load | LoadAgain
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Look whether more than ``count`` changes of a tenant are kept."""
+
+    tenant: str
+    count: int
+
+
+Sought: TypeAlias = Load | LoadAgain | Measure
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,8 +354,7 @@ class Control:
                 raise ControlError(f"there is no {fact.kind} {fact.name!r}")
             return
         _check_count(f"{fact.kind}s", len({*current, fact.name}), limits.COHORTS_MAX)
-        size_bytes = len(_encode(fact.written))
-        _check_count("bytes of a definition", size_bytes, limits.CONTROL_BYTES_MAX)
+        _check_count("bytes of a definition", _size_bytes(fact), limits.CONTROL_BYTES_MAX)
 
     # --- folded ---
 
@@ -436,6 +435,17 @@ class Control:
 
 def _with(mapping: Mapping[_K, _V], key: _K, value: _V) -> Mapping[_K, _V]:
     return {**mapping, key: value}
+
+
+def _size_bytes(fact: DefinitionPut) -> int:
+    try:
+        return len(_encode(fact.written))
+    except (OverflowError, RecursionError, TypeError, UnicodeEncodeError):
+        # Python and JSON hold more than an entry does.
+        raise ControlError(
+            f"the definition of a {fact.kind} holds a number of more than 64 bits, text that is no UTF-8, a value that "
+            f"JSON does not have, or too many levels"
+        ) from None
 
 
 def _check_name(what: str, name: str) -> None:

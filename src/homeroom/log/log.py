@@ -82,6 +82,7 @@ class Offer:
     content : what `Admit` understands; the log does not look at it
     events, size_bytes : how many, and how large the body is
     known : the record of a batch under this id that the store has
+    is_kept : whether a record of it is kept; without one a repeat is a new batch
     """
 
     ticket: int
@@ -93,6 +94,7 @@ class Offer:
     events: int
     size_bytes: int
     known: BatchRecord | None = None
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ class Log:
         # By owner and batch id, the tickets and digest of what waits or is being written.
         self._tickets: dict[tuple[str, str], tuple[bytes, list[int]]] = {}
         self._write: Write | None = None
+        self._answered: tuple[BatchRecord, ...] = ()
         self._failure: str | None = None
         self._is_draining = False
 
@@ -364,8 +367,9 @@ class Log:
                 offers, admission.answers, admission.streams, strict=True
             )
         )
+        kept = tuple(record for record, offer in zip(records, offers, strict=True) if offer.is_kept)
         # More tickets may come to these offers until the write is done.
-        self._write = Write(entries, records)
+        self._write, self._answered = Write(entries, kept), records
         return [self._write]
 
     def _written(self) -> list[Effect]:
@@ -376,7 +380,7 @@ class Log:
         effects: list[Effect] = []
         if write.entries:
             effects.append(Apply(write.entries))
-        for record in write.records:
+        for record in self._answered:
             _, (first, *others) = self._tickets.pop((record.owner, record.batch_id))
             effects.append(Reply(first, Accepted(record.answer, record.token, is_repeat=False)))
             effects += [
@@ -406,7 +410,7 @@ class Log:
         """Assert what must hold after every step."""
         names = {(offer.owner, offer.batch_id) for offer in self._waiting}
         if self._write is not None:
-            names |= {(record.owner, record.batch_id) for record in self._write.records}
+            names |= {(record.owner, record.batch_id) for record in self._answered}
             assert self._failure is None, "nothing is written after a failure"
         assert names == set(self._tickets), (
             "each batch that waits has its tickets, and nothing else has"

@@ -90,7 +90,7 @@ def instant_us(text: str) -> int:
 def time_text(time_ms: int) -> str:
     """Write milliseconds since 1970 as a timestamp in UTC."""
     moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + f".{time_ms % 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def utc_form(text: str) -> str:

@@ -73,7 +73,7 @@ class Sent:
 
     Parameters
     ----------
-    statements : as sent; whoever keeps them may change these objects
+    statements : as sent; whoever keeps them gives an id to those that have none, and changes nothing else
     data : of attachments, by hash in small letters
     version : of the request
     """

@@ -22,18 +22,17 @@ __all__ = ["Arrival", "are_same", "stored_form"]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What the store adds to a statement: a new id, the time, who asserts it, and the version of the request."""
+    """What the store adds to a statement: the time, who asserts it, and the version of the request."""
 
-    new_id: str
     stored_ms: int
     authority: Json
     version: Version
 
 
 def stored_form(statement: Json, arrival: Arrival) -> Json:
-    """Complete a statement that was checked; it is changed in place, and returned."""
+    """Complete a statement that was checked and has an id; it is changed in place, and returned."""
     stored = time_text(arrival.stored_ms)
-    statement["id"] = statement["id"].lower() if "id" in statement else arrival.new_id
+    statement["id"] = statement["id"].lower()
     if "timestamp" not in statement:
         statement["timestamp"] = stored
     statement["stored"] = stored

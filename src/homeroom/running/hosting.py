@@ -8,18 +8,23 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from homeroom.adapters.audit import Audit
+from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
+from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
 from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
+from homeroom.serve.xapi.admission import Admitted
 
-__all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of"]
+__all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of", "webhooks_of"]
 
 AUDIT_FILE: Final = "audit.ndjson"
 """Where a data directory keeps who looked at persons, and who changed what."""
@@ -50,8 +55,13 @@ async def host(
     tokens = tokens_of(settings.oidc)
     node = await RunningNode.open(path, node_options(settings, now_ms))
     try:
-        async with interface_of(path, node, settings, (now_ms, tokens)) as interface:
-            await serve_until(make_app(interface), _listening(settings.server), stopping, heard)
+        async with (
+            webhooks_of(path, node, settings, now_ms),
+            interface_of(path, node, settings, (now_ms, tokens)) as interface,
+        ):
+            records = Admitted(interface, node.records, is_signature)
+            app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
+            await serve_until(app, _listening(settings.server), stopping, heard)
     finally:
         await node.stop()
 
@@ -65,6 +75,7 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         timezone=node.timezone,
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),
+        store_url=node.store_url,
     )
 
 
@@ -79,6 +90,27 @@ async def interface_of(
     now_ms, tokens = outside
     with contextlib.closing(Audit(path / AUDIT_FILE)) as audit:
         yield make_interface(node, settings, Access(node.control, tokens), audit, now_ms)
+
+
+@asynccontextmanager
+async def webhooks_of(
+    path: Path, node: RunningNode, settings: Settings, now_ms: Callable[[], int]
+) -> AsyncIterator[RunningWebhooks]:
+    """Have the webhooks of a node. Raises `StoreError` and `KeyFileError`."""
+    options = WebhookOptions(
+        path=path,
+        now_ms=now_ms,
+        state=node.change,
+        control=node.control,
+        source=node.listen,
+        allowed_hosts=settings.webhooks.hosts,
+    )
+    webhooks = await RunningWebhooks.open(options)
+    node.watch(lambda: webhooks.trouble)
+    try:
+        yield webhooks
+    finally:
+        await webhooks.stop()
 
 
 def tokens_of(oidc: OidcSettings) -> Tokens | None:

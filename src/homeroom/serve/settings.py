@@ -25,6 +25,7 @@ __all__ = [
     "OidcSettings",
     "ServerSettings",
     "Settings",
+    "WebhookSettings",
     "commented_file",
     "read_settings",
     "settings_page",
@@ -99,6 +100,12 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         float,
         Meta(ge=0, le=60, description="how long a read waits for an entry that it must be after"),
     ] = 5.0
+    store_url: Annotated[
+        str,
+        Meta(
+            description="PostgreSQL database of the log (postgresql://…); without one it is in files of the directory"
+        ),
+    ] = ""
     snapshot_seconds: Annotated[
         float,
         Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),
@@ -161,6 +168,23 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tenant: Annotated[str, Meta(description="the tenant, where no claim names it")] = "main"
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Webhooks. Their targets must be of the public network and speak HTTPS, but for these."""
+
+    allowed_hosts: Annotated[
+        str,
+        Meta(
+            description="hosts that webhooks may reach wherever they lead, and by plain HTTP: `name` or `name:port`, "
+            "with commas between"
+        ),
+    ] = ""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Each of ``allowed_hosts``."""
+        return tuple(filter(None, (host.strip() for host in self.allowed_hosts.split(","))))
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of a node, by section."""
 
@@ -168,6 +192,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     node: NodeSettings = NodeSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings = OidcSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     def check(self) -> None:
         """Raise `SettingsError` where settings do not go together."""

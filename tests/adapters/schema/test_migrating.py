@@ -195,6 +195,7 @@ def test_a_migration_that_fails_has_not_happened(place, later):
     store.close()
 
 
+@pytest.mark.slow
 def test_two_nodes_may_make_the_tables_at_once(postgres):
     place = Database(postgres)
     program = (
@@ -221,6 +222,7 @@ def test_two_nodes_may_make_the_tables_at_once(postgres):
     place.run(RELEASE_1)
 
 
+@pytest.mark.slow
 def test_opening_a_store_of_today_imports_no_migration_tool(tmp_path):
     path = tmp_path / "log.db"
     make_file(path, {})

@@ -7,9 +7,11 @@ import pytest
 from tests.serve.xapi.store import READ, WRITE, Store, caller
 
 
-@pytest.fixture(scope="module")
-def module_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store(tmp_path_factory.mktemp("vault"))
+@pytest.fixture(scope="module", params=["vault", "node"])
+def module_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    store = Store(tmp_path_factory.mktemp("vault"), request.param)
     yield store
     store.close()
 

@@ -14,7 +14,10 @@ from litestar.middleware import DefineMiddleware
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.vault.records import VaultRecords
 from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.log.control import TenantPut
 from homeroom.records.store import Caller
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from homeroom.serve.xapi import Settings, record_store
 
 START_MS = 1_760_000_000_000
@@ -52,7 +55,7 @@ class GivesCaller:
 
 
 class Store:
-    """A record store with one vault.
+    """A record store over one vault, or behind the log of a running node.
 
     Attributes
     ----------
@@ -60,10 +63,20 @@ class Store:
     version : of the requests
     """
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, keeper: str = "vault", **settings: Any) -> None:
         self.path = folder / "documents.db"
         self.clock = Clock()
-        self.records = VaultRecords(self.path, lambda tenant: KEYS, self.clock)
+        self._runner = asyncio.Runner()
+        self.node: RunningNode | None = None
+        if keeper == "node":
+            options = NodeOptions(now_ms=self.clock)
+            self.node = self._runner.run(RunningNode.open(folder, options))
+            self._runner.run(self.node.change(TenantPut(name="other"), "a test"))
+        self.records = (
+            VaultRecords(self.path, lambda tenant: KEYS, self.clock)
+            if self.node is None
+            else self.node.records
+        )
         self.caller: Caller | None = caller(READ, WRITE)
         self.version = "1.0.3"
         route = record_store(self.records, Settings(is_signature, **settings))
@@ -73,15 +86,21 @@ class Store:
             logging_config=None,
             openapi_config=None,
         )
-        self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://store.example"
         )
 
     def close(self) -> None:
         self._runner.run(self._client.aclose())
+        if self.node is None:
+            self.records.close()
+        else:
+            self._runner.run(self.node.stop())
         self._runner.close()
-        self.records.close()
+
+    def run(self, coroutine: Any) -> Any:
+        """Run something in the loop of the store."""
+        return self._runner.run(coroutine)
 
     def ask(self, method: str, path: str, version: str | None = "", **given: Any) -> httpx.Response:
         headers = {name.lower(): value for name, value in given.pop("headers", {}).items()}

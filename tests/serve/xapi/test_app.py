@@ -1,8 +1,14 @@
 """The gate of the record store: resources, methods, versions, who asks; and what is known of agents and activities."""
 
+import asyncio
+import json
+
 import pytest
 
+from homeroom import limits
+from homeroom.adapters.certificates import is_signature
 from homeroom.records.versions import Version
+from homeroom.serve.xapi import RecordStore, Settings
 from tests.serve.xapi.store import READ, WRITE, Store, agent, caller, new_id, statement
 
 RESOURCES = [
@@ -109,6 +115,54 @@ def test_what_is_not_there_is_not_there(store):
 def test_bodies_are_not_compressed(store):
     answer = store.post("statements", json=statement(), headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 415
+
+
+def exchange(store, receive, **settings):
+    """Send a POST whose body comes from a function, and return what was answered."""
+    answered = []
+
+    async def send(message):
+        answered.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/xapi/statements",
+        "query_string": b"",
+        "headers": [
+            (b"x-experience-api-version", b"2.0.0"),
+            (b"content-type", b"application/json"),
+        ],
+        "caller": store.caller,
+    }
+    app = RecordStore(store.records, Settings(is_signature, **settings))
+    store.run(app(scope, receive, send))
+    return answered[0]["status"], json.loads(answered[1]["body"])
+
+
+def test_a_body_may_come_in_pieces_but_must_come(store):
+    whole = json.dumps(statement()).encode()
+    pieces = [
+        {"type": "http.request", "body": whole[at : at + 7], "more_body": True}
+        for at in range(0, len(whole), 7)
+    ]
+    waiting = iter([*pieces, {"type": "http.request"}])
+
+    async def receive():
+        return next(waiting)
+
+    assert exchange(store, receive)[0] == 200
+    waiting = iter([pieces[0], {"type": "http.disconnect"}])
+    assert exchange(store, receive)[0] == 400
+    large = {"type": "http.request", "body": bytes(limits.RECORD_BODY_BYTES_MAX), "more_body": True}
+    waiting = iter([large, large])
+    assert exchange(store, receive)[0] == 413
+
+    async def never():
+        await asyncio.Event().wait()
+
+    status, told = exchange(store, never, body_seconds_max=0.001)
+    assert (status, told["type"]) == (408, "/docs#too-slow")
 
 
 # --- agents and activities ---------------------------------------------------------------------------------------
@@ -242,6 +296,15 @@ def test_headers_of_a_form_count(store):  # 1.3.s3.b7
     del address["content"]
     read = store.get("activities/profile", address)
     assert (read.content, read.headers["content-type"]) == (b"text", "text/x")
+
+
+def test_a_form_cannot_smuggle_headers_into_answers(store):
+    fields = {"activityId": "http://a.example", "profileId": new_id(), "content": "x"}
+    for bad in ("text/x\r\nSet-Cookie: a=b", "text/x\nA: b", "", "text/ü"):
+        answer = store.ask(
+            "POST", "activities/profile?method=PUT", data={**fields, "Content-Type": bad}
+        )
+        assert (answer.status_code, answer.json()["field"]) == (400, "Content-Type")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 Without a time it is simple: all of one backup. To a point in time it is a snapshot that holds nothing later, and then
 the log up to that time; the log is taken from the first backup after it, which has all that was durable by then. A
 snapshot cannot be cut, so it is taken from an older backup; and if none is old enough, the state is folded from the log
-alone, where that tells everything.
+alone, where that tells everything. A directory that was itself restored to an earlier time in between has lost what
+came after that; then the last backup before the time is taken as it is.
 
 The time of an entry is its hybrid stamp, as the node gave it. That of files beside the log is the time of the backup
 which they are taken from.
@@ -11,6 +12,7 @@ which they are taken from.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from homeroom.adapters.backup.manifest import FileCopy, Manifest, SnapshotCopy
 from homeroom.errors import BackupError
@@ -18,6 +20,9 @@ from homeroom.events.instants import format_instant
 from homeroom.log.origins import Vector
 
 __all__ = ["Plan", "choose", "choose_as_of"]
+
+_FOLLOWING: Final = (".db", ".tensors")
+"""Endings of files that a node makes from its log and can make again: none may be ahead of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def choose_as_of(manifests: Sequence[Manifest], shown: str, as_of_ms: int) -> Pl
         There is no backup, or what there was at that time is in none.
     """
     last = choose(manifests, shown).backup
-    place = next((i for i, one in enumerate(manifests) if one.at_ms > as_of_ms), len(manifests) - 1)
+    place = _place(manifests, as_of_ms)
     backup, older = manifests[place], manifests[: place + 1]
     snapshots = []
     for folder in sorted({one.folder for manifest in older for one in manifest.snapshots}):
@@ -70,11 +75,28 @@ def choose_as_of(manifests: Sequence[Manifest], shown: str, as_of_ms: int) -> Pl
             f"{shown} holds nothing from before {format_instant(as_of_ms)}; its first backup is of "
             f"{format_instant(manifests[0].at_ms)}, its last of {format_instant(last.at_ms)}"
         )
+    return Plan(backup, tuple(snapshots), _files(older, backup, as_of_ms), as_of_ms)
+
+
+def _files(older: Sequence[Manifest], backup: Manifest, as_of_ms: int) -> tuple[FileCopy, ...]:
+    """Return the files of the last backup before a time, and of later ones those that are new and cannot be ahead."""
+    files = {copy.path: copy for copy in backup.files if not copy.path.endswith(_FOLLOWING)}
     before = [one for one in older if one.at_ms <= as_of_ms]
-    files = {copy.path: copy for copy in backup.files}
     if before:
         files |= {copy.path: copy for copy in before[-1].files}
-    return Plan(backup, tuple(snapshots), tuple(files.values()), as_of_ms)
+    return tuple(files.values())
+
+
+def _place(manifests: Sequence[Manifest], as_of_ms: int) -> int:
+    """Return which backup holds all that was there at a time, or of those before it the last."""
+    after = next((i for i, one in enumerate(manifests) if one.at_ms > as_of_ms), len(manifests))
+    if after == 0:
+        return 0
+    if after < len(manifests):
+        before, later = manifests[after - 1].log, manifests[after].log
+        is_longer = before is None or (later is not None and later.vector().covers(before.vector()))
+        return after if is_longer else after - 1
+    return after - 1
 
 
 def _snapshot(

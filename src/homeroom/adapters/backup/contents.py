@@ -74,8 +74,13 @@ class Tenant:
         """Return a path of the tenant as one below the directory."""
         return f"{self.folder}/{name}" if self.folder else name
 
-    def look(self, manifest: data.Manifest) -> Look:
-        """Open what a manifest names. Raises `DataDirectoryError` if it is damaged, or gone by now."""
+    def look(self, manifest: data.Manifest, before: bytes | None = None) -> Look:
+        """Read what a manifest names, but for the segments that an older manifest, of which all was read, names too.
+
+        Raises `DataDirectoryError` if anything is damaged, or gone by now.
+        """
+        known = () if before is None else msgspec.json.decode(before, type=data.Manifest).segments
+        self.place.verify(manifest, {entry.name for entry in known})
         state = self.place.open(manifest, Dictionaries.under(bytes(32)), ThreadRun(1))
         return Look(state.fingerprint(), state.learners.rows, state.events)
 

@@ -3,7 +3,8 @@
 `Preparer.accept` and `Preparer.change` are called in the thread that writes the log, one after another. They return
 either a refusal or the operations of the request; these go into the log, and when they are durable, into the file
 (`Vault.apply`), and then the preparer is told (`Preparer.applied`), or told that they never will be
-(`Preparer.forget`).
+(`Preparer.forget`): then nothing that is pending will be, since what was prepared later may rest on it, and all of it
+may be prepared anew.
 
 The cost of a statement is one seal, rarely a second one (a form of a person that was never seen), and a dozen keyed
 hashes. What was met before, a form of a person or a description of an activity, is recognised by its JSON.
@@ -66,7 +67,7 @@ class Preparer:
 
         Parameters
         ----------
-        sent : changed by this
+        sent : statements without an id get one, so that the same request, prepared once more, is the same
         now_ms : milliseconds since 1970; what is stored is never stored earlier than what was stored before
         """
         drafting = self._begun(caller.tenant)

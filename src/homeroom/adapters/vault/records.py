@@ -28,30 +28,23 @@ from homeroom.records.store import (
     Shown,
 )
 
-__all__ = ["VaultRecords"]
+__all__ = ["VaultQuestions", "VaultRecords"]
 
 T = TypeVar("T")
 
 
-class VaultRecords:
-    """Keeps records in a vault's file.
+class VaultQuestions:
+    """Answers questions from a vault's file, each in a thread, while it is being written.
 
     Parameters
     ----------
-    path : of the file, made if there is none
+    path : of the file, which is there
     keys_of : returns the keys of a tenant
-    now_ms : tells the time, milliseconds since 1970
     """
 
-    def __init__(self, path: Path, keys_of: KeysOf, now_ms: Callable[[], int]) -> None:
-        self.vault = Vault(path)
-        self._reader = VaultReader(path)
-        self._preparer = Preparer(self._reader, keys_of)
+    def __init__(self, path: Path, keys_of: KeysOf) -> None:
         self._path = path
         self._keys_of = keys_of
-        self._now_ms = now_ms
-        self._lock = threading.Lock()
-        self._applied = 0
         self._idle: queue.SimpleQueue[Reads] = queue.SimpleQueue()
         self._all_reads: list[Reads] = []
 
@@ -59,43 +52,11 @@ class VaultRecords:
         """Close the file; nothing may be under way."""
         for reads in self._all_reads:
             reads.close()
-        self._reader.close()
-        self.vault.close()
 
-    # --- changes -----------------------------------------------------------------------------------------------------
-
-    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
-        """Keep statements."""
-        return self._done(lambda now_ms: self._preparer.accept(sent, caller, now_ms))
-
-    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
-        """Change documents."""
-        return self._done(lambda now_ms: self._preparer.change(change, caller, now_ms))
-
-    def erase(self, tenant: str, subject: bytes) -> Accepted | Refused:
-        """Destroy the key of a person, by pseudonym."""
-        answer = self._done(lambda _: self._preparer.erase(tenant, subject))
-        if isinstance(answer, Accepted):
-            for reads in self._all_reads:
-                reads.of(tenant).forget(subject)
-        return answer
-
-    def _done(self, prepare: Callable[[int], Prepared | Refused]) -> Accepted | Refused:
-        with self._lock:
-            prepared = prepare(self._now_ms())
-            if isinstance(prepared, Refused):
-                return prepared
-            if prepared.change.operations:
-                self._applied += 1
-                try:
-                    self.vault.apply([prepared.change], str(self._applied))
-                except BaseException:
-                    self._preparer.forget()
-                    raise
-                self._preparer.applied(prepared)
-            return prepared.answer
-
-    # --- questions ---------------------------------------------------------------------------------------------------
+    def forget(self, tenant: str, subject: bytes) -> None:
+        """Hold nothing any more of a person whose key was destroyed."""
+        for reads in self._all_reads:
+            reads.of(tenant).forget(subject)
 
     async def statement(
         self, asked: OneStatement, caller: Caller, languages: Sequence[str]
@@ -127,10 +88,6 @@ class VaultRecords:
         """Return the forms of a person."""
         return await self._asked(lambda reads: reads.portraits(agent, caller.tenant))
 
-    def consistent_through_ms(self) -> int:
-        """Return the time up to which everything that was stored is found: now, since nothing waits."""
-        return self._now_ms()
-
     async def _asked(self, ask: Callable[[Reads], T]) -> T:
         return await asyncio.to_thread(self._ask, ask)
 
@@ -145,3 +102,65 @@ class VaultRecords:
             return ask(reads)
         finally:
             self._idle.put(reads)
+
+
+class VaultRecords(VaultQuestions):
+    """Keeps records in a vault's file.
+
+    Parameters
+    ----------
+    path : of the file, made if there is none
+    keys_of : returns the keys of a tenant
+    now_ms : tells the time, milliseconds since 1970
+    """
+
+    def __init__(self, path: Path, keys_of: KeysOf, now_ms: Callable[[], int]) -> None:
+        self.vault = Vault(path)
+        self._reader = VaultReader(path)
+        self._preparer = Preparer(self._reader, keys_of)
+        super().__init__(path, keys_of)
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
+        self._applied = 0
+
+    def close(self) -> None:
+        """Close the file; nothing may be under way."""
+        super().close()
+        self._reader.close()
+        self.vault.close()
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
+        """Keep statements."""
+        return self._done(lambda now_ms: self._preparer.accept(sent, caller, now_ms))
+
+    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
+        """Change documents."""
+        return self._done(lambda now_ms: self._preparer.change(change, caller, now_ms))
+
+    def erase(self, tenant: str, subject: bytes) -> Accepted | Refused:
+        """Destroy the key of a person, by pseudonym."""
+        answer = self._done(lambda _: self._preparer.erase(tenant, subject))
+        if isinstance(answer, Accepted):
+            self.forget(tenant, subject)
+        return answer
+
+    def _done(self, prepare: Callable[[int], Prepared | Refused]) -> Accepted | Refused:
+        with self._lock:
+            prepared = prepare(self._now_ms())
+            if isinstance(prepared, Refused):
+                return prepared
+            if prepared.change.operations:
+                self._applied += 1
+                try:
+                    self.vault.apply([prepared.change], str(self._applied))
+                except BaseException:
+                    self._preparer.forget()
+                    raise
+                self._preparer.applied(prepared)
+            return prepared.answer
+
+    def consistent_through_ms(self) -> int:
+        """Return the time up to which everything that was stored is found: now, since nothing waits."""
+        return self._now_ms()

@@ -15,13 +15,17 @@ from typing import Final
 from homeroom import limits
 from homeroom.errors import VaultError
 
-__all__ = ["connected", "sqlite_errors"]
+__all__ = ["connected", "sqlite_errors", "vault_error"]
 
 _SCHEMA: Final = 1
 _TABLES: Final = """
 CREATE TABLE tenants (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE subjects (
-    tenant INTEGER NOT NULL, subject BLOB NOT NULL, wrapped BLOB, PRIMARY KEY (tenant, subject)
+    tenant INTEGER NOT NULL, subject BLOB NOT NULL, name BLOB NOT NULL, wrapped BLOB NOT NULL,
+    PRIMARY KEY (tenant, subject, name)
+) WITHOUT ROWID;
+CREATE TABLE destroyed (
+    tenant INTEGER NOT NULL, subject BLOB NOT NULL, PRIMARY KEY (tenant, subject)
 ) WITHOUT ROWID;
 CREATE TABLE portraits (
     tenant INTEGER NOT NULL, form BLOB NOT NULL, subject BLOB NOT NULL, sealed BLOB NOT NULL,
@@ -62,9 +66,14 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise VaultError(
-            f"vault {path} cannot be read or written: {error}; check the disk, or remove the file and it is made again"
-        ) from error
+        raise vault_error(path, error) from error
+
+
+def vault_error(path: Path, error: sqlite3.Error) -> VaultError:
+    """Return the error that tells of an error of the library."""
+    return VaultError(
+        f"vault {path} cannot be read or written: {error}; check the disk, or remove the file and it is made again"
+    )
 
 
 def connected(path: Path) -> sqlite3.Connection:

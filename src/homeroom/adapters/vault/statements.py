@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from homeroom.adapters.vault.cutting import cut_people
 from homeroom.adapters.vault.drafting import Drafting, encode_json
 from homeroom.adapters.vault.operations import StatementKept
-from homeroom.adapters.vault.sealing import seal
 from homeroom.adapters.vault.terms import PLACE_BITS, attachment_name, terms_of
 from homeroom.events.personal import holds_account
 from homeroom.records.contents import Contents, Part, contents_of, statement_parts
@@ -23,6 +24,7 @@ from homeroom.records.storing import Arrival, are_same, stored_form
 
 __all__ = ["StatementDrafter", "uuid_bytes"]
 
+_decode: Final = msgspec.json.Decoder().decode
 _ERASED: Final = "names a person who was erased; nothing is kept of them any more"
 
 
@@ -47,7 +49,7 @@ class StatementDrafter:
     Parameters
     ----------
     drafting : has begun a draft; it is to be undone after a refusal
-    sent : the statements, which are changed
+    sent : the statements; those that have no id get one
     caller : who sends them
     """
 
@@ -96,8 +98,10 @@ class StatementDrafter:
 
     def _keep(self, statement: Json, place: int) -> str | None:
         """Draft what keeps one statement; return its id, None if it names somebody who was erased."""
-        new_id = "" if "id" in statement else str(uuid.uuid4())
-        arrival = Arrival(new_id, place >> PLACE_BITS, self._caller.authority, self._sent.version)
+        # What was sent gets no more than an id: the same request may have to be prepared once more.
+        statement.setdefault("id", str(uuid.uuid4()))
+        statement = _decode(encode_json(statement))
+        arrival = Arrival(place >> PLACE_BITS, self._caller.authority, self._sent.version)
         stored_form(statement, arrival)
         contents = contents_of(statement)
         people = self._people(contents)
@@ -117,7 +121,7 @@ class StatementDrafter:
             id=identifier,
             place=place,
             subject=subject,
-            body=seal(key, encode_json(statement), identifier),
+            body=key.seal(encode_json(statement), identifier),
             people=b"".join(people.forms),
             terms=b"".join(terms),
             target=b"" if contents.target is None else uuid_bytes(contents.target),
@@ -171,5 +175,5 @@ class StatementDrafter:
                 digest = attachment["sha2"].lower()
                 name = attachment_name(self._seals, digest)
                 if digest in self._sent.data and name not in found:
-                    found[name] = seal(key, self._sent.data[digest], name + identifier)
+                    found[name] = key.seal(self._sent.data[digest], name + identifier)
         return list(found.items())

@@ -49,13 +49,13 @@ def terms_of(
     contents : what it names
     people : pseudonyms of its persons, with the part that they play
     """
-    found = {seals.hash(b"verb", contents.verb.encode()): None}
+    found = {seals.known_hash(b"verb", contents.verb.encode()): None}
     for subject, part in people:
-        found[seals.hash(_AGENT[part], subject)] = None
+        found[seals.known_hash(_AGENT[part], subject)] = None
     for activity, part in contents.activities:
-        found[seals.hash(_ACTIVITY[part], activity["id"].encode())] = None
+        found[seals.known_hash(_ACTIVITY[part], activity["id"].encode())] = None
     if contents.registration is not None:
-        found[seals.hash(b"registration", UUID(contents.registration).bytes)] = None
+        found[seals.known_hash(b"registration", UUID(contents.registration).bytes)] = None
     return found
 
 

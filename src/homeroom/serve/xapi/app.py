@@ -39,15 +39,16 @@ from homeroom.serve.xapi.exchange import (
 )
 from homeroom.serve.xapi.statements import CONSISTENT_HEADER, Statements
 
-__all__ = ["RecordStore", "Settings", "record_store"]
+__all__ = ["READ", "WRITE", "RecordStore", "Settings", "record_store", "send_answer"]
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Authenticate: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Caller | None]]
 
 Methods: TypeAlias = dict[str, Handler]
 
-_READ_SCOPE: Final = "read"
-_WRITE_SCOPE: Final = "write"
+READ: Final = "read"
+WRITE: Final = "write"
+"""What a caller may do here; `homeroom.serve.xapi.admission` says which keys give it."""
 _ANYBODY: Final = Caller(tenant="", key_name="", scopes=frozenset(), authority={})
 """Who asks for the about resource, which is for anybody."""
 
@@ -65,12 +66,14 @@ class Settings:
     verify : verifies signatures of signed statements
     base_path : where it is mounted
     authenticate : who has the credentials in these headers, for the alternate syntax; None if nobody
+    body_seconds_max : in which a body must have come
     origins : of pages that may send requests from a browser (CORS); none unless they are named
     """
 
     verify: Verify
     base_path: str = "/xapi"
     authenticate: Authenticate = _nobody
+    body_seconds_max: float = 30.0
     origins: frozenset[str] = frozenset()
 
 
@@ -117,14 +120,15 @@ class RecordStore:
         if self._resource(scope["path"]) == "statements":
             # Every answer of this resource says it, errors too (1.0.3, Communication, 2.1.3; 2.0, 4.1.6.1).
             told[CONSISTENT_HEADER] = time_text(self._records.consistent_through_ms())
-        await _send(answer, {**told, **self._cross_origin(headers)}, scope["method"], send)
+        await send_answer(answer, {**told, **self._cross_origin(headers)}, scope["method"], send)
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Answer:
         """Have a request answered, if it may be."""
         methods = self._methods_of(scope["path"])
         if scope["method"] == "OPTIONS" and self._cross_origin(headers):
             return _preflight(methods)
-        told = await _told(scope, headers, receive, methods)
+        bound = self._settings.body_seconds_max
+        told = await _told(scope, headers, methods, lambda: read_body(headers, receive, bound))
         if told.is_form and told.caller is None and "authorization" in told.headers:
             told = told._replace(caller=await self._settings.authenticate(told.headers))
         if methods["GET"] is not _about:
@@ -204,7 +208,10 @@ class _Told(NamedTuple):
 
 
 async def _told(
-    scope: Scope, headers: Mapping[str, str], receive: Receive, methods: Methods
+    scope: Scope,
+    headers: Mapping[str, str],
+    methods: Methods,
+    body_of: Callable[[], Awaitable[bytes]],
 ) -> _Told:
     """Read a request whose method the resource has."""
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -217,9 +224,9 @@ async def _told(
     if not is_disguised(method, pairs, headers):
         if caller is None and method != "GET":
             raise _unauthorized()
-        body = b"" if method == "GET" else await read_body(headers, receive)
+        body = b"" if method == "GET" else await body_of()
         return _Told(method, pairs, headers, body, caller)
-    form = undisguised(pairs, headers, await read_body(headers, receive))
+    form = undisguised(pairs, headers, await body_of())
     method = "GET" if form.method == "HEAD" else form.method
     _check_method(method, methods)
     return _Told(method, form.pairs, form.headers, form.body, caller, is_form=True)
@@ -236,7 +243,7 @@ def _check_may(told: _Told) -> None:
     """Check that somebody sends the request, and may (1.0.3, Communication, 3.2 and 4)."""
     if told.caller is None:
         raise _unauthorized()
-    needed = _READ_SCOPE if told.method == "GET" else _WRITE_SCOPE
+    needed = READ if told.method == "GET" else WRITE
     if needed not in told.caller.scopes:
         rule = f"the key does not have the scope {needed}; use one that has"
         raise problem("not-allowed", rule)
@@ -287,7 +294,13 @@ def _preflight(methods: Methods) -> Answer:
     return Answer(204, headers=headers)
 
 
-async def _send(answer: Answer, headers: Mapping[str, str], method: str, send: Send) -> None:
+async def send_answer(answer: Answer, headers: Mapping[str, str], method: str, send: Send) -> None:
+    """Send an answer.
+
+    Parameters
+    ----------
+    headers : beside those of its body; to a HEAD nothing of the body goes out
+    """
     sent = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     if answer.content_type:
         sent.append((b"content-type", answer.content_type.encode("latin-1", "replace")))

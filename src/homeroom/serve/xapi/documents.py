@@ -1,5 +1,6 @@
 """The resources that keep documents: state, activity profile, agent profile (1.0.3, 2.2, 2.3, 2.6, 2.7; 2.0, 4.1.6)."""
 
+import re
 from email.utils import formatdate
 from typing import Final
 
@@ -17,7 +18,8 @@ from homeroom.serve.xapi.exchange import Answer, Request, answer_json, problem, 
 
 __all__ = ["Documents"]
 
-_CONTENT_TYPE_LENGTH_MAX: Final = 200
+_is_content_type: Final = re.compile(r"[\x20-\x7e]{1,200}").fullmatch
+"""Match what may stand in a header: a type that came in a form could hold the end of a line, and more headers."""
 _HARMLESS: Final = {
     # A document is whatever a tool sent, and must not run as a page of this server.
     "X-Content-Type-Options": "nosniff",
@@ -95,6 +97,6 @@ def _list(listed: Listed) -> Answer:
 
 def _document(request: Request) -> Document:
     content_type = request.headers.get("content-type", "application/octet-stream")
-    if len(content_type) > _CONTENT_TYPE_LENGTH_MAX:
-        raise RecordError("Content-Type", f"is longer than {_CONTENT_TYPE_LENGTH_MAX} characters")
+    if not _is_content_type(content_type):
+        raise RecordError("Content-Type", "must be at most 200 characters of printable ASCII")
     return Document(request.body, content_type, 0)

@@ -4,6 +4,7 @@ The record store talks ASGI itself: a statement a request is the common case, an
 request would take longer than the request. Bodies are read up to a bound and no further.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
@@ -118,33 +119,37 @@ def refused(why: Refused) -> Answer:
     return answer_of(problem(_NAMES[why.refusal], why.rule, why.field))
 
 
-async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
-    """Return the body of a request; raise `ProblemError` where it is too large, compressed, or breaks off."""
+async def read_body(headers: Mapping[str, str], receive: Receive, seconds_max: float) -> bytes:
+    """Return the body of a request.
+
+    Raises `ProblemError` where it is too large, compressed, breaks off, or does not come in time.
+    """
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise problem("unsupported-type", "must not be compressed", "Content-Encoding")
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length) > limits.RECORD_BODY_BYTES_MAX:
         raise _too_large()
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        _check_whole(message, body)
-        return body
-    chunks = [body]
-    size_bytes = len(body)
-    while message.get("more_body"):
+    try:
+        async with asyncio.timeout(seconds_max):
+            return await _whole_body(receive)
+    except TimeoutError:
+        rule = f"the body did not come within {seconds_max:g} seconds; send it again"
+        raise problem("too-slow", rule) from None
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size_bytes = 0
+    while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise problem("bad-request", "the body broke off")
         chunks.append(message.get("body", b""))
         size_bytes += len(chunks[-1])
-        _check_whole(message, b"", size_bytes)
-    return b"".join(chunks)
-
-
-def _check_whole(message: Mapping[str, Any], body: bytes, size_bytes: int = 0) -> None:
-    if message["type"] == "http.disconnect":
-        raise problem("bad-request", "the body broke off")
-    if max(len(body), size_bytes) > limits.RECORD_BODY_BYTES_MAX:
-        raise _too_large()
+        if size_bytes > limits.RECORD_BODY_BYTES_MAX:
+            raise _too_large()
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _too_large() -> ProblemError:

@@ -1,0 +1,279 @@
+"""The record store of a running node: what its clients send goes through the log, and then into the vault.
+
+Statements and documents are prepared in the thread that writes, one request after the other, each seeing what those
+before it will have changed. What comes of them is sealed, and goes into the document stream; the events in them go
+through the door like all others, into the same commit. When that is durable the vault's file is changed, still before
+the client hears of it: whoever was told yes finds it.
+
+The vault's file may be behind the log, after a crash, or lost; it says how far it is, and what is missing is applied
+from the log at a start.
+"""
+
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from homeroom.adapters.keyfile import KeyFile, open_key_file
+from homeroom.adapters.vault.applying import Vault
+from homeroom.adapters.vault.operations import Change, StatementKept, decode
+from homeroom.adapters.vault.preparing import Prepared, Preparer
+from homeroom.adapters.vault.reading import VaultReader
+from homeroom.adapters.vault.records import VaultQuestions
+from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.adapters.vault.terms import PLACE_BITS
+from homeroom.errors import EntryError, VaultError
+from homeroom.events.model import Decoded, Reject
+from homeroom.events.vocabulary import VerbTable
+from homeroom.events.xapi import XapiCodec
+from homeroom.limits import FOLD_ENTRIES_MAX
+from homeroom.log import log
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Stream, Vector
+from homeroom.log.payloads import unpack
+from homeroom.log.store import Store
+from homeroom.records.forms import time_text
+from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
+
+__all__ = ["NodeRecords", "RecordReader", "RecordRequest", "open_vault_key"]
+
+_VAULT_KEY: Final = KeyFile(
+    "# homeroom vault key. Without it nothing in documents.db can be read by anybody, for ever. Keep it secret,\n"
+    "# and keep a copy.\n",
+    "a new key opens nothing that is in the vault",
+)
+_json = msgspec.json.Encoder().encode
+_pack: Final = msgspec.msgpack.Encoder().encode
+_unpack: Final = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+def open_vault_key(folder: Path) -> bytes:
+    """Return the key of a tenant's vault, in its directory; made if there is none. Raises `KeyFileError`."""
+    return open_key_file(folder / "vault.key", _VAULT_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRequest:
+    """What a client of the record store sends, checked, and who it is."""
+
+    asked: Sent | DocumentChange
+    caller: Caller
+
+
+class _Told(msgspec.Struct, omit_defaults=True):
+    """An outcome on its way through the log."""
+
+    ids: tuple[str, ...] = ()
+    refusal: str | None = None
+    field: str = ""
+    rule: str = ""
+
+    def outcome(self) -> Accepted | Refused:
+        if self.refusal is None:
+            return Accepted(self.ids)
+        return Refused(Refusal(self.refusal), self.field, self.rule)
+
+
+_told = msgspec.json.Decoder(_Told).decode
+
+
+class RecordReader:
+    """Prepares requests and applies what comes of them; used in the thread that writes.
+
+    Parameters
+    ----------
+    path : of the vault's file
+    keys_of : returns the keys of a tenant
+    now_ms : the clock of the machine
+
+    Attributes
+    ----------
+    trouble : why the vault cannot be written, None while all is well
+    """
+
+    stream = Stream.DOCUMENT
+
+    def __init__(
+        self, path: Path, keys_of: Callable[[str], TenantKeys], now_ms: Callable[[], int]
+    ) -> None:
+        self.trouble: str | None = None
+        self._vault = Vault(path)
+        self._reader = VaultReader(path)
+        self._preparer = Preparer(self._reader, keys_of)
+        self._now_ms = now_ms
+        self._codec = XapiCodec(VerbTable.standard())
+        self._prepared: list[Prepared] = []
+        self._outcomes: list[bytes] = []
+        self.applied = Vector.from_json(msgspec.json.decode(self._vault.applied or "{}"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+        self._vault.close()
+
+    # --- admission ---------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin with a new group; what was prepared and has not been applied never will be."""
+        if self._prepared:
+            self._preparer.forget()
+            self._prepared = []
+
+    def read(self, offers: Sequence[log.Offer]) -> Decoded:
+        """Prepare requests in order; return the events in the statements of those that can be done."""
+        lines: list[bytes] = []
+        self._outcomes, now_ms = [], self._now_ms()
+        for offer in offers:
+            request: RecordRequest = offer.content
+            prepared = self._prepare(request, now_ms)
+            self._outcomes.append(_json(_outcome(prepared)))
+            if isinstance(prepared, Prepared):
+                self._prepared.append(prepared)
+                if isinstance(request.asked, Sent):
+                    lines += _lines(request.asked, prepared)
+        return self._codec.decode(b"\n".join(lines), 1)
+
+    def _prepare(self, request: RecordRequest, now_ms: int) -> Prepared | Refused:
+        if isinstance(request.asked, Sent):
+            return self._preparer.accept(request.asked, request.caller, now_ms)
+        return self._preparer.change(request.asked, request.caller, now_ms)
+
+    def answers(self, decoded: Decoded, rejects: Sequence[Reject]) -> list[bytes]:
+        """Return the outcome of each request; a statement that is no event is a statement all the same."""
+        del decoded, rejects
+        return self._outcomes
+
+    def documents(self) -> bytes:
+        """Return the operations of all requests that can be done."""
+        encoded = [one.encoded for one in self._prepared if one.encoded]
+        return _pack(encoded) if encoded else b""
+
+    # --- application -------------------------------------------------------------------------------------------------
+
+    def durable(self, entry: Entry) -> None:
+        """Apply an entry that was just written, and that follows what is applied."""
+        changes = [one.change for one in self._prepared if one.encoded]
+        if self._apply(changes, self.applied.joined({entry.origin: entry.number})):
+            for one in self._prepared:
+                self._preparer.applied(one)
+        else:
+            self._preparer.forget()
+        self._prepared = []
+
+    def catch_up(self, store: Store) -> None:
+        """Apply what a store holds beyond what is applied. Raises `EntryError` for an entry that is damaged."""
+        for origin, held in sorted(store.held().items()):
+            while origin.stream is Stream.DOCUMENT and self.applied[origin] < held:
+                entries = store.read(origin, self.applied[origin] + 1, FOLD_ENTRIES_MAX)
+                changes = [change for entry in entries for change in _changes(entry)]
+                if not entries or not self._apply(
+                    changes, self.applied.joined({origin: entries[-1].number})
+                ):
+                    return
+        self._preparer.forget()
+
+    def _apply(self, changes: Sequence[Change], applied: Vector) -> bool:
+        try:
+            self._vault.apply(changes, _json(applied.to_json()).decode())
+        except VaultError as error:
+            self.trouble = str(error)
+            return False
+        self.applied = applied
+        self.trouble = None
+        return True
+
+
+def _lines(sent: Sent, prepared: Prepared) -> list[bytes]:
+    """Return the statements that are kept, and were not there before, each with a time.
+
+    A statement without one is of the time at which it is stored. So a repeat, which is stored no second time, must not
+    come here: it would be another event.
+    """
+    places = {
+        operation.id: operation.place
+        for operation in prepared.change.operations
+        if isinstance(operation, StatementKept)
+    }
+    lines = []
+    for statement_id, statement in zip(prepared.answer.ids, sent.statements, strict=True):
+        place = places.pop(uuid.UUID(statement_id).bytes, None)
+        if place is not None:
+            stored = {"id": statement_id, "timestamp": time_text(place >> PLACE_BITS)}
+            lines.append(_json({**stored, **statement}))
+    return lines
+
+
+def _changes(entry: Entry) -> list[Change]:
+    entry.check_payload()
+    try:
+        encoded = _unpack(unpack(entry.payload).content)
+    except msgspec.MsgspecError as error:
+        raise EntryError(f"the documents of an entry cannot be read: {error}") from error
+    return list(map(decode, encoded))
+
+
+def _outcome(prepared: Prepared | Refused) -> _Told:
+    if isinstance(prepared, Refused):
+        return _Told(refusal=prepared.refusal.value, field=prepared.field, rule=prepared.rule)
+    return _Told(ids=prepared.answer.ids)
+
+
+class NodeRecords(VaultQuestions):
+    """What the record store's interface asks of a node; see `homeroom.records.store.Records`.
+
+    Parameters
+    ----------
+    path, keys_of : of the vault, as for `RecordReader`
+    offer : offers something to the log
+    now_ms : the clock of the machine
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        keys_of: Callable[[str], TenantKeys],
+        offer: Callable[[log.Offer], Awaitable[log.Accepted | log.Refused]],
+        now_ms: Callable[[], int],
+    ) -> None:
+        super().__init__(path, keys_of)
+        self._offer = offer
+        self._now_ms = now_ms
+
+    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
+        """Keep statements; return when they are durable and found."""
+        size_bytes = sum(map(len, sent.data.values()))
+        return await self._asked_for(RecordRequest(sent, caller), len(sent.statements), size_bytes)
+
+    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
+        """Change documents; return when that is durable and found."""
+        size_bytes = 0 if change.document is None else len(change.document.content)
+        return await self._asked_for(RecordRequest(change, caller), 0, size_bytes)
+
+    async def _asked_for(
+        self, request: RecordRequest, events: int, size_bytes: int
+    ) -> Accepted | Refused:
+        outcome = await self._offer(
+            log.Offer(
+                ticket=0,
+                tenant=request.caller.tenant,
+                owner="",
+                batch_id=secrets.token_hex(16),
+                digest=b"",
+                content=request,
+                events=events,
+                size_bytes=size_bytes + 1_000 * events,
+                is_kept=False,
+            )
+        )
+        if isinstance(outcome, log.Accepted):
+            return _told(outcome.answer).outcome()
+        refusal = Refusal.TOO_LARGE if outcome.refusal is log.Refusal.TOO_LARGE else None
+        return Refused(refusal or Refusal.UNAVAILABLE, "", outcome.why)
+
+    def consistent_through_ms(self) -> int:
+        """Return the time up to which everything that was stored is found: now, since nobody hears yes before."""
+        return self._now_ms()

@@ -1,0 +1,207 @@
+"""The server over real sockets: whoever is slow or says too much is cut off, and whoever waits is answered."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from homeroom.adapters.web_server import Listening, serve_until
+from homeroom.errors import SettingsError
+
+WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class App:
+    """Answers every request with how it was asked; on /wait only when it is told to."""
+
+    def __init__(self):
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["path"] == "/wait":
+            self.asked.set()
+            await self.go_on.wait()
+        body = f"{scope['method']} {scope['path']}".encode()
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def served(work, **fields):
+    """Run something against a server, and return what comes of it."""
+
+    async def run():
+        app, stopping = App(), asyncio.Event()
+        heard = asyncio.get_running_loop().create_future()
+        listening = Listening(host="127.0.0.1", port=0, **fields)
+        server = asyncio.create_task(serve_until(app, listening, stopping, heard.set_result))
+        address = await heard
+        try:
+            return await work(app, int(address.rpartition(":")[2]), stopping)
+        finally:
+            app.go_on.set()
+            stopping.set()
+            await server
+
+    return asyncio.run(run())
+
+
+async def said(port, *pieces, context=None):
+    """Send bytes, and return all that comes back until the server closes; nothing if it resets."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def test_requests_are_answered_one_after_the_other_on_one_connection():
+    async def work(app, port, stopping):
+        last = WHOLE.replace(b"Host", b"Connection: close\r\nHost")
+        return await said(port, WHOLE, last)
+
+    assert served(work).count(b"GET /") == 2
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r\n"])
+def test_whoever_does_not_send_its_headers_in_time_is_cut_off(begun):
+    async def work(app, port, stopping):
+        return await said(port, begun)
+
+    assert served(work, header_s_max=0.05) == b""
+
+
+def test_a_second_request_has_to_come_in_time_too():
+    async def work(app, port, stopping):
+        return await said(port, WHOLE, b"GET / HT")
+
+    assert served(work, header_s_max=0.05, idle_s_max=30).count(b"200 OK") == 1
+
+
+def test_a_connection_that_is_idle_is_closed():
+    async def work(app, port, stopping):
+        return await said(port, WHOLE)
+
+    assert b"200 OK" in served(work, idle_s_max=0.05)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"A: " + b"x" * 40_000 + b"\r\n", b"A: x\r\n" * 20_000],
+    ids=["long", "many"],
+)
+def test_whoever_sends_too_many_headers_is_cut_off(headers):
+    async def work(app, port, stopping):
+        return await said(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
+
+    assert b"200 OK" not in served(work)
+
+
+def test_what_is_no_http_is_refused():
+    async def work(app, port, stopping):
+        return await said(port, b"\x16\x03\x01 nonsense\r\n\r\n")
+
+    assert served(work).startswith(b"HTTP/1.1 400")
+
+
+def test_a_request_under_way_is_answered_when_the_server_stops():
+    async def work(app, port, stopping):
+        asked = asyncio.create_task(said(port, WHOLE.replace(b"GET /", b"GET /wait")))
+        await app.asked.wait()
+        stopping.set()
+        app.go_on.set()
+        return await asked
+
+    assert b"GET /wait" in served(work)
+
+
+def test_a_request_that_takes_too_long_does_not_keep_the_server_from_stopping():
+    async def work(app, port, stopping):
+        asked = asyncio.create_task(said(port, WHOLE.replace(b"GET /", b"GET /wait")))
+        await app.asked.wait()
+        stopping.set()
+        return await asked
+
+    assert b"200 OK" not in served(work, stop_s_max=0.05)
+
+
+def test_a_port_that_is_taken_is_said_so():
+    async def work(app, port, stopping):
+        again = Listening(host="127.0.0.1", port=port)
+        with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            await serve_until(app, again, asyncio.Event(), print)
+
+    served(work)
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
+    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, form, none))
+    return {"certificate": str(folder / "cert.pem"), "certificate_key": str(folder / "key.pem")}
+
+
+def test_with_a_certificate_it_speaks_tls_and_nothing_else(certificate):
+    async def work(app, port, stopping):
+        context = ssl.create_default_context(cafile=certificate["certificate"])
+        closing = WHOLE.replace(b"Host", b"Connection: close\r\nHost")
+        return await said(port, closing, context=context), await said(port, closing)
+
+    safe, plain = served(work, **certificate)
+    assert b"200 OK" in safe
+    assert b"200 OK" not in plain
+
+
+def test_clients_that_know_tls_1_2_alone_are_served(certificate):
+    async def work(app, port, stopping):
+        context = ssl.create_default_context(cafile=certificate["certificate"])
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("ECDHE+AESGCM")
+        return await said(
+            port, WHOLE.replace(b"Host", b"Connection: close\r\nHost"), context=context
+        )
+
+    assert b"200 OK" in served(work, **certificate)
+
+
+def test_a_certificate_that_cannot_be_read_is_said_so(tmp_path):
+    (tmp_path / "c").write_text("nonsense")
+    fields = {"certificate": str(tmp_path / "c"), "certificate_key": str(tmp_path / "c")}
+    for given in (fields, fields | {"certificate": str(tmp_path / "none")}):
+        listening = Listening(host="127.0.0.1", port=0, **given)
+        with pytest.raises(SettingsError, match="certificate"):
+            asyncio.run(serve_until(None, listening, asyncio.Event(), print))

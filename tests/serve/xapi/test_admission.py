@@ -1,0 +1,102 @@
+"""The record store behind the node's keys: who may send, who may read, and how keys are shown."""
+
+import asyncio
+import base64
+
+import httpx
+import pytest
+
+from homeroom.adapters.certificates import is_signature
+from homeroom.adapters.vault.records import VaultRecords
+from homeroom.log.control import Scope
+from homeroom.serve.access import Caller
+from homeroom.serve.xapi.admission import Admitted, caller_of
+from tests.serve.xapi.store import KEYS, Clock, new_id, statement
+
+VERSION = {"X-Experience-API-Version": "2.0.0"}
+
+
+@pytest.fixture(scope="module")
+def ask(shared_client, tmp_path_factory):
+    """Give a function that sends a request to the record store of a running node's interface."""
+    path = tmp_path_factory.mktemp("vault") / "documents.db"
+    records = VaultRecords(path, lambda _: KEYS, Clock())
+    app = Admitted(shared_client.interface, records, is_signature)
+
+    async def asked(method, path, headers, given):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
+            return await http.request(method, f"/xapi/{path}", headers=headers, **given)
+
+    def send(method, path, authorization=None, version=VERSION, **given):
+        headers = {} if authorization is None else {"Authorization": authorization}
+        return asyncio.run(asked(method, path, {**version, **headers}, given))
+
+    yield send
+    records.close()
+
+
+def bearer(key):
+    return f"Bearer {key}"
+
+
+def basic(name, key):
+    return "Basic " + base64.b64encode(f"{name}:{key}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("scopes", "sends", "reads"),
+    [
+        (("xapi",), 200, 200),
+        (("write",), 200, 403),
+        (("read",), 403, 403),
+        (("persons", "admin", "aggregate"), 403, 403),
+        (("read", "write", "xapi"), 200, 200),
+    ],
+)
+def test_reading_statements_is_reading_about_persons(ask, shared_client, scopes, sends, reads):
+    key = bearer(shared_client.key(*scopes, name=f"key {new_id()}"))
+    assert ask("POST", "statements", key, json=statement()).status_code == sends
+    assert ask("GET", "statements", key).status_code == reads
+
+
+def test_a_record_store_client_sends_name_and_key(ask, shared_client):
+    key = shared_client.key("xapi", name="lms")
+    (given,) = ask("POST", "statements", basic("lms", key), json=statement()).json()
+    kept = ask("GET", f"statements?statementId={given}", basic("lms", key)).json()
+    account = kept["authority"]["account"]
+    assert account["homePage"] == "urn:homeroom:keys"
+    assert account["name"].startswith("lms (")
+    assert key not in account["name"]
+    assert ask("GET", "statements", basic("other", key)).status_code == 401
+
+
+def test_nobody_is_told_anything_but_versions(ask):
+    assert ask("GET", "statements").status_code == 401
+    assert ask("GET", "statements", "Bearer hr_nothing").status_code == 401
+    assert ask("GET", "about").status_code == 200
+
+
+def test_a_form_carries_its_key(ask, shared_client):
+    key = shared_client.key("xapi", name="page")
+    form = {"X-Experience-API-Version": "1.0.3", "limit": "1"}
+    path = "statements?method=GET"
+    assert ask("POST", path, version={}, data=form).status_code == 401
+    wrong = {**form, "Authorization": "Bearer hr_nothing"}
+    assert ask("POST", path, version={}, data=wrong).status_code == 401
+    right = {**form, "Authorization": basic("page", key)}
+    assert ask("POST", path, version={}, data=right).status_code == 200
+
+
+def test_tenants_of_keys_are_apart(ask, shared_client):
+    key = shared_client.key("xapi", name="here")
+    (given,) = ask("POST", "statements", bearer(key), json=statement()).json()
+    other = bearer(shared_client.key("xapi", name="there", tenant="elsewhere"))
+    assert ask("GET", f"statements?statementId={given}", other).status_code == 404
+
+
+@pytest.mark.parametrize("limit", [{"courses": ("physics",)}, {"organisations": ("school",)}])
+def test_a_key_that_is_limited_sends_and_does_not_read(limit):
+    fields = {"name": "x", "tenant": "main", "owner": "x", "scopes": frozenset({Scope.XAPI})}
+    assert caller_of(Caller(**fields, **limit)).scopes == {"write"}
+    assert caller_of(Caller(**fields)).scopes == {"read", "write"}
