@@ -212,10 +212,12 @@ CHANGES_READ_MAX: Final = 10_000
 """Changes of membership that are read at once."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
-SURVEY_AHEAD_MS: Final = 20_000
+SURVEY_AHEAD_MS: Final = 60_000
 """So long before a local midnight all learners are asked what they are in the day after."""
+CATCH_UP_LEARNERS_MAX: Final = 10_000
+"""Of the learners that are touched while all are asked, so many are asked anew after each fold."""
 SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
-"""So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""
+"""So few learners are all asked between two folds; of more, history is asked beside the fold."""
 CLOCK_BACK_MS_MAX: Final = 3_600_000
 """A clock that is set back by less does not bring yesterday back; one that is set back by more was wrong before."""
 PLACED_ROWS_MAX: Final = 1 << 16

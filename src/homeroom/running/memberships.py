@@ -126,6 +126,9 @@ class Memberships:
                 membership.put(found, partly)
         with self._live.held(tenant) as one:
             closing = membership.closing(one.state, moment.now_ms)
+            behind = membership.behind(one.state) if closing is None else None
+        if behind is not None:
+            membership.catch_up(behind)
         if closing is not None:
             answered = membership.close(*closing)
             with self._lock:
@@ -176,6 +179,8 @@ class Memberships:
 
     def _run(self, membership: Membership, survey: Survey) -> None:
         """Run a survey, and give those who were found rows, between which others may read."""
+        if not membership.is_under_way(survey):
+            return
         try:
             survey.run()
             steps, is_placed = membership.placing(survey), False
