@@ -117,7 +117,7 @@ def _rows(content: bytes, journal: bytes) -> Iterator[tuple[str, bytes]]:
             names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]  # fmt: skip
             for name in names:
                 with suppress(sqlite3.Error):
-                    for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - names of its own
+                    for row in connection.execute(f'SELECT * FROM "{name}"'):
                         yield from ((name, value) for value in row if isinstance(value, bytes))
 
 

@@ -42,7 +42,7 @@ from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import listening
+from homeroom.running.control_socket import ControlSocket, listening
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -83,7 +83,7 @@ class RunningNode:
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
-        self._listening: asyncio.Server | None = None
+        self._listening: ControlSocket | None = None
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
