@@ -30,6 +30,7 @@ SIZES = {
     "at_risk": ["--enrolments", "3000", "--days", "90", "--runs", "2"],
     "log": ["--writes", "40", "--records", "3"],
     "records": ["--statements", "64", "--group", "16"],
+    "membership": ["--learners", "2000", "--rate", "1000", "--seconds", "4"],
     "past": ["--learners", "500", "--events", "5000", "--days", "70", "--runs", "2"],
     "scaling": ["--sizes", "1000", "4000", "--days", "70", "--runs", "2"],
     "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],
