@@ -137,6 +137,10 @@ FOLD_ENTRIES_MAX: Final = 256
 """Entries that are folded at once: questions wait for it."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
+CONTROL_WAIT_S_MAX: Final = 30
+"""How long a command waits for the node that runs on its directory."""
+GATHER_MS: Final = 10
+"""If entries have come during a fold, more are gathered for so long before the next: each costs a fixed amount."""
 PAUSE_MS: Final = 200
 """After so long without a new entry, what was folded is sealed and rows are put in their places."""
 SEAL_EVENTS: Final = 1 << 16
@@ -208,10 +212,12 @@ CHANGES_READ_MAX: Final = 10_000
 """Changes of membership that are read at once."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
-SURVEY_AHEAD_MS: Final = 20_000
+SURVEY_AHEAD_MS: Final = 60_000
 """So long before a local midnight all learners are asked what they are in the day after."""
+CATCH_UP_LEARNERS_MAX: Final = 10_000
+"""Of the learners that are touched while all are asked, so many are asked anew after each fold."""
 SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
-"""So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""
+"""So few learners are all asked between two folds; of more, history is asked beside the fold."""
 CLOCK_BACK_MS_MAX: Final = 3_600_000
 """A clock that is set back by less does not bring yesterday back; one that is set back by more was wrong before."""
 PLACED_ROWS_MAX: Final = 1 << 16

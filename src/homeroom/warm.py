@@ -22,7 +22,8 @@ from homeroom.dataset import Dataset
 from homeroom.events.sent import Form, SentBatch
 from homeroom.log.control import DefinitionKind, DefinitionPut
 from homeroom.log.log import Accepted
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 
 __all__ = ["warm_kernels"]
 

@@ -17,7 +17,6 @@ from typing import Protocol
 
 from homeroom.clock import HybridClock
 from homeroom.errors import StoreError
-from homeroom.log.control import Change
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import (
     Accepted,
@@ -32,6 +31,7 @@ from homeroom.log.log import (
     Log,
     Offer,
     Offers,
+    Refusal,
     Refused,
     Reply,
     Write,
@@ -110,6 +110,8 @@ class Committer:
 
     async def offer(self, offer: Offer) -> Accepted | Refused:
         """Offer a batch; return when it is durable, or why it is not."""
+        if not self._thread.is_alive():
+            return Refused(Refusal.DRAINING, "this node has stopped")
         future: asyncio.Future[Accepted | Refused] = self._loop.create_future()
         self._queue.put((offer, future))
         return await future
@@ -159,7 +161,7 @@ class Committer:
                     offers.append(replace(offer, ticket=self._next_ticket))
         if offers:
             self._go_on()
-            self._do(Offers(tuple(map(self._looked_up, offers))))
+            self._do(Offers(tuple(self._looked_up(offers))))
         if self._is_draining:
             self._do(Drain())
 
@@ -169,16 +171,18 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told
             self.trouble = f"upkeep of the log failed: {error!r}; this is a fault of homeroom"
 
-    def _looked_up(self, offer: Offer) -> Offer:
-        """Add what the store knows of a batch under this id. Changes of control have no id to come again under."""
-        if isinstance(offer.content, Change):
-            return offer
+    def _looked_up(self, offers: list[Offer]) -> list[Offer]:
+        """Add what the store knows of batches under these ids; what is not kept has no id to come again under."""
+        names = [(offer.owner, offer.batch_id) for offer in offers if offer.is_kept]
         try:
-            known = self._writing.store.record(offer.owner, offer.batch_id)
+            known = self._writing.store.records_of(names) if names else {}
         except StoreError as error:
             self.trouble = str(error)
-            return offer
-        return offer if known is None else replace(offer, known=known)
+            return offers
+        if not known:
+            return offers
+        found = [(offer, known.get((offer.owner, offer.batch_id))) for offer in offers]
+        return [offer if of is None else replace(offer, known=of) for offer, of in found]
 
     def _go_on(self) -> None:
         """Begin a new life, if this one has failed and the store is ready again."""

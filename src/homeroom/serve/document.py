@@ -388,7 +388,10 @@ def _schemas() -> dict[str, Any]:
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
     "code{font-size:.9em}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;"
-    "vertical-align:top}h2{border-top:1px solid #8888;padding-top:1rem;font-size:1.1rem}"
+    "vertical-align:top}h2{border-top:1px solid #8888;padding-top:1rem;font-size:1.1rem;overflow-wrap:anywhere}"
+    # On a phone a row is a line of two short cells and what they mean below it.
+    "@media(max-width:40rem){td{display:inline-block}td:last-child{display:block;padding:0 0 .6rem}}"
+    "@media(max-width:40rem){tr,tbody,table{display:block}code{overflow-wrap:anywhere}}"
 )
 
 
@@ -397,7 +400,8 @@ def page() -> str:
     found = document()
     info = found["info"]
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(info["title"])}</title>',
+        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        f'<meta name="viewport" content="width=device-width"><title>{_text(info["title"])}</title>',
         f"<style>{_STYLE}</style><h1>{_text(info['title'])} {_text(info['version'])}</h1>",
         f'<p>{_text(info["description"])} The same as data: <a href="/openapi.json">openapi.json</a>.</p>',
     ]
