@@ -1,6 +1,7 @@
 """A proxy before a node that loses, delays, repeats and refuses requests, as it is told."""
 
 import contextlib
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,7 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
         elif fault in ("busy", "many"):
             self._answer(503 if fault == "busy" else 429, {"Retry-After": "0"}, BUSY)
-        elif self.server.is_too_large(body):
+        elif self.server.is_too_large(self._plain(body)):
             self._answer(413, {}, TOO_LARGE)
         elif fault == "page":
             self._answer(502, {"Content-Type": "text/html"}, b"<h1>Bad gateway</h1>")
@@ -68,6 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):  # the client may have gone
             self.wfile.write(body)
+
+    def _plain(self, body: bytes) -> bytes:
+        return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
 
     def _hang_up(self) -> None:
         self.close_connection = True
