@@ -125,9 +125,9 @@ class Budget:
         self._put(1)
 
     def _pass(self, now_ms: int) -> None:
-        if self._at_ms is not None:
-            self._put(max(0, now_ms - self._at_ms) / limits.RETRY_EVERY_MS)
-        self._at_ms = now_ms
+        before_ms = now_ms if self._at_ms is None else self._at_ms
+        self._at_ms = max(before_ms, now_ms)
+        self._put((self._at_ms - before_ms) / limits.RETRY_EVERY_MS)
 
     def _put(self, retries: float) -> None:
         self.retries = min(self.retries + retries, float(limits.RETRY_RESERVE))
