@@ -44,21 +44,22 @@ _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){16,}")
 _ESCAPE = re.compile(rb"\\+u([0-9a-fA-F]{4})")
 
 
-def layers(
-    content: bytes, path: tuple[str, ...] = (), journal: bytes = b""
-) -> Iterator[tuple[tuple[str, ...], bytes]]:
-    """Give bytes and everything within them, with the names of the layers above.
+def layers(content: bytes, journal: bytes = b"") -> Iterator[tuple[tuple[str, ...], bytes]]:
+    """Give bytes and everything within them, each content once, with the names of the layers above.
 
     ``journal`` is the write-ahead log of a database.
-    """  # fmt: skip
-    yield path, content
-    if len(path) >= DEPTH_MAX or not content:
-        return
+    """
+    waiting: list[tuple[tuple[str, ...], bytes]] = [((), content)]
     seen = {content}
-    for name, inner in _within(content, journal):
-        if inner and inner not in seen:
-            seen.add(inner)
-            yield from layers(inner, (*path, name))
+    while waiting:
+        path, layer = waiting.pop()
+        yield path, layer
+        if len(path) == DEPTH_MAX or not layer:
+            continue
+        for name, inner in _within(layer, b"" if path else journal):
+            if inner and inner not in seen:
+                seen.add(inner)
+                waiting.append(((*path, name), inner))
 
 
 def _within(content: bytes, journal: bytes) -> Iterator[tuple[str, bytes]]:
@@ -117,7 +118,7 @@ def _rows(content: bytes, journal: bytes) -> Iterator[tuple[str, bytes]]:
             names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]  # fmt: skip
             for name in names:
                 with suppress(sqlite3.Error):
-                    for row in connection.execute(f'SELECT * FROM "{name}"'):
+                    for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - names of its own
                         yield from ((name, value) for value in row if isinstance(value, bytes))
 
 
@@ -158,11 +159,7 @@ def _zip(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _message(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Give the byte strings of a message in MessagePack, of which compressed ones begin anywhere."""
-    if not (
-        content[0] & 0xF0 in (0x80, 0x90)
-        or content[0] in range(0xC4, 0xC7)
-        or content[0] in range(0xDC, 0xE0)
-    ):
+    if not (content[0] & 0xF0 in (0x80, 0x90) or content[0] in range(0xC4, 0xC7) or content[0] in range(0xDC, 0xE0)):
         return  # fmt: skip
     try:
         waiting: list[Any] = [msgspec.msgpack.decode(content)]

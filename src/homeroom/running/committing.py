@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from homeroom.clock import HybridClock
-from homeroom.errors import StoreError
+from homeroom.errors import StoreError, kind_and_places
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import (
     Accepted,
@@ -169,7 +169,7 @@ class Committer:
         try:
             work.do()
         except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told
-            self.trouble = f"upkeep of the log failed: {error!r}; this is a fault of homeroom"
+            self.trouble = f"upkeep of the log failed: {kind_and_places(error)}; this is a fault of homeroom"
 
     def _looked_up(self, offers: list[Offer]) -> list[Offer]:
         """Add what the store knows of batches under these ids; what is not kept has no id to come again under."""
@@ -208,7 +208,7 @@ class Committer:
         try:
             return self._log.step(event, now_ms)
         except Exception as error:  # noqa: BLE001 - told to those who wait, and as a trouble
-            self.trouble = f"a batch could not be taken: {error!r}; this is a fault of homeroom"
+            self.trouble = f"a batch could not be taken: {kind_and_places(error)}; this is a fault of homeroom"
             return self._log.step(Failed(self.trouble), now_ms)
 
     def _perform(self, effects: Sequence[Effect]) -> Event | None:
