@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 import homeroom as hr
 from benchmarks.learners import Learners, Visits
 from benchmarks.timing import timing_of
+from homeroom import limits
 from homeroom.cohorts.evaluating import Evaluator
 from homeroom.cohorts.kept import kept_definitions
 from homeroom.events.sent import Form, SentBatch
@@ -46,7 +47,6 @@ _COUNTRIES = ("DE", "FR", "IN", "US", "BR")
 _COURSES = 8
 _DAYS = 180
 _CLIENTS = 32
-_AFTER_MS = 5_000
 _MIDNIGHT = 0.7
 """The part of the time after which it is midnight."""
 
@@ -270,7 +270,9 @@ async def _load_up(
     watching = asyncio.create_task(_midnight(node, clock))
     await asyncio.gather(*(client(seed) for seed in range(_CLIENTS)))
     reading.cancel()
-    return measured, {"midnight": await watching}
+    midnight = await watching
+    brought = _brought(node, midnight.pop("first"), midnight.pop("last"))
+    return measured, {"midnight": {**midnight, "changes": brought}}
 
 
 async def _read(node: RunningNode, measured: _Measured) -> None:
@@ -287,16 +289,24 @@ async def _read(node: RunningNode, measured: _Measured) -> None:
 
 
 async def _midnight(node: RunningNode, clock: _Clock) -> dict[str, Any]:
-    """Wait for the next day to be seen; return how late, and how many changes it brought."""
+    """Wait for the next day to be seen; return how late, and between which numbers its changes lie."""
     midnight_ms = (clock() // DAY_MS + 1) * DAY_MS
-    late_ms, count = None, 0
-    async for told in node.listen("main", None):
-        count += sum(one.cause == "time" for one in told.changes)
-        if count and late_ms is None:
-            late_ms = clock() - midnight_ms
-        if late_ms is not None and clock() > midnight_ms + _AFTER_MS:
-            break
-    return {"late_ms": late_ms, "changes": count}
+    before = await node.cohorts("main", None)
+    while (after := await node.cohorts("main", None)).date == before.date:
+        before = after
+        await asyncio.sleep(0.01)  # noqa: ASYNC110 - the listener would have to read all changes
+    late_ms = clock() - midnight_ms
+    return {"late_ms": late_ms, "first": before.last_change, "last": after.last_change}
+
+
+def _brought(node: RunningNode, first: int, last: int) -> int:
+    """Count the changes that time has brought, between two numbers."""
+    count = 0
+    while first < last:
+        page = node.changes("main", first, limits.CHANGES_READ_MAX, None)
+        count += sum(one.cause == "time" for one in page.changes)
+        first = page.last
+    return count
 
 
 async def _compared(node: RunningNode, last: Token | None) -> dict[str, Any]:
