@@ -210,8 +210,8 @@ FORMS_HELD: Final = 1 << 16
 # --- membership -------------------------------------------------------------------------------------------------
 CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
-CHANGES_READ_MAX: Final = 10_000
-"""Changes of membership that are read at once."""
+CHANGES_READ_MAX: Final = 2_000
+"""Changes of membership that are read at once: some five milliseconds, for which others wait."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
 SURVEY_AHEAD_MS: Final = 60_000
