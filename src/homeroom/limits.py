@@ -159,6 +159,8 @@ HEADER_BYTES_MAX: Final = 32 << 10
 """All headers of a request; a client that sends more is cut off."""
 BODY_RATIO_MAX: Final = 200
 """How much larger a body may become by decompression; events compress 5 to 30 times."""
+BODY_MEMBERS_MAX: Final = 1_000
+"""Compressed streams laid end to end in one body: an empty one has nine bytes and costs 16 microseconds."""
 BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10

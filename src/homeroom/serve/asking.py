@@ -86,8 +86,12 @@ async def answered(
         live = await interface.serving.ask(caller.tenant, question, token)
     except QuestionError as error:
         raise _bad(error, written, caller) from None
+    said = told(live, caller)
+    if "definitions" not in written:
+        # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
+        said["question"].pop("definitions", None)
     return {
-        "answer": told(live, caller),
+        "answer": said,
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
@@ -109,13 +113,17 @@ def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Questio
             {"field": "definitions"},
         )
     given = dict(written)
+    names: list[str] = []
     if "definitions" not in given:
         kept = kept_definitions(control, caller.tenant)
         given |= {"definitions": kept} if kept.cohorts else {}
+        names = [*(cohort.name for cohort in kept.cohorts), *kept.lists]
     try:
         question = parse_question(given)
     except QuestionError as error:
-        raise ProblemError("bad-question", scrubbed(str(error), written, _FIELDS)) from None
+        # Which cohorts there are is not told to a key that may not list them.
+        unsaid = [written, names if caller.is_limited else []]
+        raise ProblemError("bad-question", scrubbed(str(error), unsaid, _FIELDS)) from None
     tenant = control.tenants.get(caller.tenant)
     return scoped(
         question, caller, limits.SUPPRESS_BELOW if tenant is None else tenant.suppress_below
