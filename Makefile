@@ -16,7 +16,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 # An environment that forbids to write it would have every command compile its imports anew, a second each time.
 unexport PYTHONDONTWRITEBYTECODE
 SYNC := $(PIP) install --quiet --no-compile --require-hashes --requirement
-LOCKS := base dev docs benchmarks
+LOCKS := base dev docs benchmarks demo
 KERNELS := $(shell grep -rlE '^ *(import|from) numba' src/homeroom --include='*.py' 2>/dev/null)
 TESTERS ?= 2
 ARGS ?=
@@ -67,6 +67,11 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.base
 	@$(SYNC) requirements/docs.txt
 	@touch $@
 
+$(VENV)/.demo: requirements/demo.txt $(VENV)/.base
+	@echo "install: the client library of the demo"
+	@$(SYNC) requirements/demo.txt
+	@touch $@
+
 $(VENV)/.benchmarks: requirements/benchmarks.txt $(VENV)/.base
 	@echo "install: peers of the benchmarks"
 	@$(SYNC) requirements/benchmarks.txt
@@ -94,8 +99,9 @@ tools: ## Install the system's tools for page tests (Chromium and its driver), w
 # --- what it is for ----------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: install ## Analyse sample statements and a made-up million of learners, and say where the page is.
+demo: install $(VENV)/.demo ## Analyse statements and a made-up million of learners; kill a node, and miss nothing.
 	@$(VENV)/bin/homeroom demo $(ARGS)
+	@$(RUN) -m demos.node
 
 .PHONY: bench
 bench: install $(VENV)/.benchmarks ## Measure against the peers: make bench ARGS='NAME --json' (no name: list them).
@@ -168,4 +174,4 @@ lock: ## Make the lock files anew (UP=--upgrade for newer versions).
 .PHONY: clean
 clean: ## Remove what make made: environment, caches, built docs.
 	rm -rf $(VENV) build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests benchmarks demos docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -332,6 +332,25 @@ def _past(result: Result) -> Rows:
     yield f"{many['ids']:,} voids together", f"{many['ms']} ms", "", ""
 
 
+def _membership(result: Result) -> Rows:
+    for key, name in (
+        ("acknowledged", "a batch sent, until it is acknowledged"),
+        ("fresh", "acknowledged, until membership is visible"),
+        ("read", "the cohorts of one learner"),
+    ):
+        times = result[key]
+        yield name, _ms(times), _ms(times, "p99_ms"), _ms(times, "max_ms")
+    midnight = result["midnight"]
+    yield (
+        f"midnight, until its {midnight['changes']:,} changes are told",
+        f"{midnight['late_ms']:,} ms",
+        "",
+        "",
+    )
+    yield "the first event after a start, until it is visible", f"{result['first_s']} s", "", ""
+    yield "all learners asked about all definitions", f"{result['counted_s']} s", "", ""
+
+
 def _log(result: Result) -> Rows:
     names = {
         "sqlite": "SQLite",
@@ -438,6 +457,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "cohorts": (("question", "median", "P99", "the peer", "ratio"), _cohorts),
     "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
     "records": (("step", "processor time of a statement"), _records),
+    "membership": (("what", "median", "P99", "max"), _membership),
     "past": (("change", "median", "P99", "max"), _past),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "ingest": (

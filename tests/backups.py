@@ -11,7 +11,8 @@ from homeroom.adapters.backup.choosing import choose, choose_as_of
 from homeroom.adapters.backup.repository import Repository, make_repository
 from homeroom.adapters.backup.restoring import Restored, restore
 from homeroom.adapters.backup.sealing import KeyFile
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from tests.object_stores import Place
 from tests.running.nodes import batch, event, question
 

@@ -6,16 +6,24 @@ loaded and opened again, and every kind of question is asked from columns and fr
 finds its code ready. A test checks that nothing is left to compile.
 """
 
+import asyncio
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from homeroom.analyzer import load, open_directory, read, scan
 from homeroom.dataset import Dataset
+from homeroom.events.sent import Form, SentBatch
+from homeroom.log.control import DefinitionKind, DefinitionPut
+from homeroom.log.log import Accepted
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 
 __all__ = ["warm_kernels"]
 
@@ -48,6 +56,44 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         ):
             _ask_all(data)
             data.fingerprint()
+        for _ in range(2):  # the second start opens what the first has left
+            asyncio.run(_run_node(place / "node"))
+
+
+async def _run_node(place: Path) -> None:
+    """Run a node that takes a few events and keeps all kinds of cohorts."""
+    node = await RunningNode.open(place, NodeOptions(now_ms=lambda: _NODE_MS))
+    for kind in (DefinitionKind.LIST, DefinitionKind.CALENDAR, DefinitionKind.COHORT):
+        for name, written in _COHORTS[kind.value].items():
+            put = DefinitionPut(tenant="main", kind=kind, name=name, written=dict(written))
+            await node.change(put, "warm")
+    for number in range(3):
+        events = [_sent(number, n) for n in range(40)]
+        body = msgspec.json.encode(events)
+        digest = hashlib.sha256(body).digest()
+        batch = SentBatch(batch_id=None, body=body, form=Form.JSON, digest=digest)
+        outcome = await node.offer("main", "warm", batch)
+        assert isinstance(outcome, Accepted), "a batch that was made here is right"
+        now = await node.cohorts("main", outcome.token)
+    for cohort in now.cohorts:
+        assert cohort.problem is None, cohort.problem
+        for learner in (await node.members("main", cohort.name, 0, 1, None)).members:
+            await node.cohorts_of("main", learner, None)
+    await node.stop()
+
+
+def _sent(batch: int, number: int) -> dict[str, object]:
+    return {
+        "account": f"w{number % 9 + batch}",
+        "time": f"2024-03-{1 + number % 28:02d}T10:{number % 60:02d}:00Z",
+        "verb": ("posted", "played", "completed")[number % 3],
+        "course": _COURSES[number % 2],
+        "standing": ("enrolled", "graded", "progressed")[number % 3],
+        "score": number % 5 / 4,
+        "success": number % 2 == 0,
+        "attributes": {"country": ("DE", "FR")[number % 2]},
+        "id": f"{batch}/{number}",
+    }
 
 
 def _corrected(data: Dataset) -> Dataset:
@@ -144,7 +190,8 @@ def _ask_behaviour(data: Dataset) -> None:
     data.paths(before=["verb=posted"], by="activity", filters=["country=DE"])
 
 
-_COHORTS: dict[str, dict[str, object]] = {
+_NODE_MS = 1_711_900_000_000
+_COHORTS: dict[str, dict[str, dict[str, object]]] = {
     "cohort": {
         "days": {"did": "any", "unit": "days"},
         "weeks": {"did": "track!=video", "at_least": 2, "unit": "days", "within": "50d"},

@@ -1,4 +1,4 @@
-"""The file of deliveries after kills, damage and newer releases; what it keeps otherwise is tested through deliveries."""
+"""The file of deliveries after kills, damage and newer releases; the rest of it is tested through deliveries."""
 
 import os
 import signal

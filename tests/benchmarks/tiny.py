@@ -42,6 +42,7 @@ SIZES = {
         "--open-seconds",
         "0.05",
     ],
+    "membership": ["--learners", "2000", "--rate", "1000", "--seconds", "4"],
     "past": ["--learners", "500", "--events", "5000", "--days", "70", "--runs", "2"],
     "scaling": ["--sizes", "1000", "4000", "--days", "70", "--runs", "2"],
     "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],

@@ -12,7 +12,8 @@ import msgspec
 
 from homeroom.cohorts.questions import parse_question
 from homeroom.events.sent import Form, SentBatch
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 
 _T = TypeVar("_T")
 

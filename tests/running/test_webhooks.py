@@ -15,8 +15,10 @@ from homeroom.errors import ControlError, StoreError, WebhookError
 from homeroom.hooks.steps import Result
 from homeroom.log.control import Change as Stated
 from homeroom.log.control import Control, DefinitionKind, DefinitionPut, TenantPut
+from homeroom.running.hosting import webhooks_of
 from homeroom.running.streaming import Told
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
+from homeroom.serve.settings import Settings
 from tests.adapters.receivers import HOST, answering, hang, receiving, reset
 from tests.running.nodes import batch, event, now_ms, running
 
@@ -324,6 +326,51 @@ def test_pausing_resuming_deleting(tmp_path):
     asyncio.run(run())
 
 
+def test_a_webhook_may_be_deleted_while_its_target_hangs(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "WEBHOOK_STOP_MS_MAX", 10)
+
+    async def run():
+        heard = await started()
+        async with (
+            receiving(hang) as slow,
+            receiving(answering(200)) as well,
+            webhooks(tmp_path, heard) as hooks,
+        ):
+            created = await hooks.create("main", slow.url, [], "someone")
+            heard.tell(1)
+            await slow.until(1)
+            await hooks.delete("main", created.id, "someone")
+            await hooks.create("main", well.url, [], "someone")
+            heard.tell(2)
+            assert told_numbers(await well.until(1)) == [2]
+            assert hooks.trouble is None
+
+    asyncio.run(run())
+
+
+def test_a_mistake_of_ours_is_told_and_nobody_waits_for_ever(tmp_path):
+    async def run():
+        heard = await started()
+        heard.tell(1)
+        async with webhooks(tmp_path, heard) as hooks:
+
+            async def is_listening():
+                return hooks.deliverer.taken("main") == 1
+
+            await until(is_listening)
+            heard.tell(3, 2)  # numbers that do not grow: whoever tells them has made one
+
+            async def is_told():
+                return hooks.trouble is not None
+
+            await until(is_told)
+            assert "AssertionError where none should be" in hooks.trouble
+            with pytest.raises(StoreError):
+                await hooks.deliverer.skip("main", 10)
+
+    asyncio.run(run())
+
+
 def test_a_target_that_may_not_be_reached_is_refused_before_it_is_stated(tmp_path):
     async def run():
         heard = await started()
@@ -452,6 +499,20 @@ def test_from_an_event_to_a_receiver(tmp_path):
             assert len(change["learner"]) == 32
             assert is_signed(got, created.secret)
             await hooks.stop()
+
+    asyncio.run(run())
+
+
+def test_what_is_wrong_with_webhooks_is_told_by_the_node_that_hosts_them(tmp_path):
+    async def run():
+        async with (
+            running(tmp_path) as node,
+            webhooks_of(tmp_path, node, Settings(), now_ms) as hooks,
+        ):
+            assert node.troubles == ()
+            hooks.deliverer.trouble = "webhooks are told nothing: the disk is full"
+            assert node.troubles == ("webhooks are told nothing: the disk is full",)
+            assert node.status("main").is_ready, "events are still taken"
 
     asyncio.run(run())
 

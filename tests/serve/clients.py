@@ -8,7 +8,8 @@ import httpx
 from homeroom.adapters.audit import Audit
 from homeroom.log.control import KeyCreated, Scope, TenantPut
 from homeroom.log.origins import Token
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from homeroom.serve.access import Access
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import make_interface

@@ -43,7 +43,10 @@ class Reader(Protocol):
         ...
 
     def documents(self) -> bytes:
-        """Return what goes into the document stream of all that was read since the beginning, empty if nothing."""
+        """Return what goes into the document stream of all that was read since the beginning, empty if nothing.
+
+        One form of offers has documents, the others have none.
+        """
         ...
 
     def read(self, offers: Sequence[Offer]) -> Decoded:
@@ -109,29 +112,32 @@ class Doors:
     def admit(self, offers: Sequence[Offer]) -> Admission:
         """Take offers through the doors of their tenants; see `homeroom.log.log.Admit`."""
         told: list[bytes] = [b""] * len(offers)
-        for reader in self._readers.values():
+        readers = self._readers.values()
+        for reader in readers:
             reader.begin()
         changes = self._admit_changes(offers, told)
+        contents = {
+            Stream.ANALYTIC: self._written(self._read(offers, told)),
+            Stream.CONTROL: write_changes(changes) if changes else b"",
+            Stream.DOCUMENT: b"".join(reader.documents() for reader in readers),
+        }
+        streams = [self._stream(offer) for offer in offers]
+        return Admission(contents, told, streams, self._control.epoch)
+
+    def _read(self, offers: Sequence[Offer], told: list[bytes]) -> dict[str, _Taken]:
+        """Take what is no change through the doors, all of one tenant and form together."""
         grouped: dict[tuple[str, type], list[int]] = defaultdict(list)
         for number, offer in enumerate(offers):
             if not isinstance(offer.content, Change):
                 grouped[offer.tenant, type(offer.content)].append(number)
         taken: dict[str, _Taken] = {}
         for (tenant, form), numbers in grouped.items():
-            mine = [offers[number] for number in numbers]
             reader = self._readers[form]
-            decoded = reader.read(mine)
+            decoded = reader.read([offers[number] for number in numbers])
             said = reader.answers(decoded, self._take(tenant, decoded, taken))
             for number, answer in zip(numbers, said, strict=True):
                 told[number] = answer
-        contents = {Stream.ANALYTIC: self._written(taken)}
-        if changes:
-            contents[Stream.CONTROL] = write_changes(changes)
-        for reader in self._readers.values():
-            if documents := reader.documents():
-                contents[Stream.DOCUMENT] = documents
-        streams = [self._stream(offer) for offer in offers]
-        return Admission(contents, told, streams, self._control.epoch)
+        return taken
 
     def _stream(self, offer: Offer) -> Stream:
         if isinstance(offer.content, Change):

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from homeroom import limits
 from homeroom.clock import HybridClock
-from homeroom.errors import StoreError
+from homeroom.errors import StoreError, kind_and_places
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import (
     Accepted,
@@ -33,6 +33,7 @@ from homeroom.log.log import (
     Log,
     Offer,
     Offers,
+    Refusal,
     Refused,
     Reply,
     Write,
@@ -113,6 +114,8 @@ class Committer:
 
     async def offer(self, offer: Offer) -> Accepted | Refused:
         """Offer a batch; return when it is durable, or why it is not."""
+        if not self._thread.is_alive():
+            return Refused(Refusal.DRAINING, "this node has stopped")
         future: asyncio.Future[Accepted | Refused] = self._loop.create_future()
         self._queue.put((offer, future))
         return await future
@@ -174,7 +177,7 @@ class Committer:
         try:
             work.do()
         except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told
-            self.trouble = f"upkeep of the log failed: {error!r}; this is a fault of homeroom"
+            self.trouble = f"upkeep of the log failed: {kind_and_places(error)}; this is a fault of homeroom"
 
     def _looked_up(self, offers: list[Offer]) -> list[Offer]:
         """Add what the store knows of batches under these ids; what is not kept has no id to come again under."""
@@ -213,7 +216,7 @@ class Committer:
         try:
             return self._log.step(event, now_ms)
         except Exception as error:  # noqa: BLE001 - told to those who wait, and as a trouble
-            self.trouble = f"a batch could not be taken: {error!r}; this is a fault of homeroom"
+            self.trouble = f"a batch could not be taken: {kind_and_places(error)}; this is a fault of homeroom"
             return self._log.step(Failed(self.trouble), now_ms)
 
     def _perform(self, effects: Sequence[Effect]) -> Event | None:

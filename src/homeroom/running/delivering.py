@@ -134,6 +134,7 @@ class Deliverer:
         deliverer = cls(wiring, store, Deliveries(kept, wiring.draw), thread)
         deliverer.follow(webhooks)
         deliverer._task = loop.create_task(deliverer._run())
+        deliverer._task.add_done_callback(deliverer._ended)
         return deliverer
 
     async def stop(self) -> None:
@@ -253,23 +254,30 @@ class Deliverer:
     async def _step(self) -> None:
         happened, self._events = list(self._events), deque()
         events = [event for event, _ in happened] or [Tick()]
-        now_ms = self._wiring.now_ms()
-        effects = [effect for event in events for effect in self._core.step(event, now_ms)]
-        sends = [effect for effect in effects if isinstance(effect, Send)]
-        sought = [effect for effect in effects if isinstance(effect, _SOUGHT)]
-        kept = [effect for effect in effects if not isinstance(effect, (Send, *_SOUGHT))]
+        ended: HomeroomError | None = StoreError("a step of deliveries was not finished")
         try:
-            if kept or sought:
-                for found in await self._in_thread(self._perform, kept, sought):
-                    self._put(found, None)
+            sends = await self._stepped(events)
+            ended = None
         except HomeroomError as error:
-            self._end(happened, error)
+            ended = error
             raise
-        self._end(happened, None)
+        finally:
+            self._end(happened, ended)
         if not self._is_stopping:
             for send in sends:
                 self._begin(send)
         await self._wiring.client.keep(self._webhooks)
+
+    async def _stepped(self, events: Sequence[Event]) -> list[Send]:
+        """Step, have all kept that is to be kept and looked up what is sought; return what may be sent then."""
+        now_ms = self._wiring.now_ms()
+        effects = [effect for event in events for effect in self._core.step(event, now_ms)]
+        sought = [effect for effect in effects if isinstance(effect, _SOUGHT)]
+        kept = [effect for effect in effects if not isinstance(effect, (Send, *_SOUGHT))]
+        if kept or sought:
+            for found in await self._in_thread(self._perform, kept, sought):
+                self._put(found, None)
+        return [effect for effect in effects if isinstance(effect, Send)]
 
     def _perform(self, kept: Sequence[Kept], sought: Sequence[Sought]) -> list[Found]:
         if kept:
@@ -304,9 +312,10 @@ class Deliverer:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._requests.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.trouble = (
-                f"a request to a webhook failed in a way that nobody thought of: {error!r}"
-            )
+            # A mistake of ours. Its text is left out: nobody knows what is in it.
+            kind = type(error).__name__
+            self.trouble = f"webhooks are told nothing: {kind} where none should be; report it"
+            self._fail(StoreError(self.trouble))
 
     async def _request(self, send: Send) -> None:
         delivery = send.delivery

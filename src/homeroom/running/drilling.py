@@ -25,7 +25,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.log.control import Control
 from homeroom.log.origins import Stream
 from homeroom.node.folding import Folding, TenantState
-from homeroom.running.node import opened_folding
+from homeroom.running.opening import opened_folding
 from homeroom.state.state import State, rebuild
 from homeroom.state.zones import load_zone
 

@@ -8,19 +8,21 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from homeroom.adapters.audit import Audit
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
-from homeroom.serve.recording import record_routes
 from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
+from homeroom.serve.xapi.admission import Admitted
 
 __all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of", "webhooks_of"]
 
@@ -57,10 +59,9 @@ async def host(
             webhooks_of(path, node, settings, now_ms),
             interface_of(path, node, settings, (now_ms, tokens)) as interface,
         ):
-            records = record_routes(interface, node.records, is_signature)
-            await serve_until(
-                make_app(interface, [records]), _listening(settings.server), stopping, heard
-            )
+            records = Admitted(interface, node.records, is_signature)
+            app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
+            await serve_until(app, _listening(settings.server), stopping, heard)
     finally:
         await node.stop()
 
@@ -74,6 +75,7 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         timezone=node.timezone,
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),
+        store_url=node.store_url,
     )
 
 
@@ -104,6 +106,7 @@ async def webhooks_of(
         allowed_hosts=settings.webhooks.hosts,
     )
     webhooks = await RunningWebhooks.open(options)
+    node.watch(lambda: webhooks.trouble)
     try:
         yield webhooks
     finally:

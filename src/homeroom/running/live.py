@@ -101,6 +101,11 @@ class Live:
         return self._folding.applied
 
     @property
+    def stamps(self) -> dict[Origin, int]:
+        """By origin the hybrid stamp of the last entry that was folded since the start."""
+        return dict(self._folding.stamps)
+
+    @property
     def control(self) -> Control:
         """What was stated."""
         return self._folding.control

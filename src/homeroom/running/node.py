@@ -7,21 +7,15 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from homeroom import limits
-from homeroom.adapters.log_folder import SqliteLogFolder
-from homeroom.adapters.signing import open_node_key
-from homeroom.adapters.threads import ThreadRun
-from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Status
@@ -42,91 +36,60 @@ from homeroom.events.door import Door
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.events.vocabulary import VerbTable
 from homeroom.log.control import Change, Control, DefinitionKind, Fact, TenantPut, read_changes
-from homeroom.log.entries import Entry, Sign
+from homeroom.log.entries import Entry
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
-from homeroom.node.folding import Folding, TenantState
 from homeroom.node.node import Node
-from homeroom.running.committing import Committer, LastingStore, Writing
-from homeroom.running.following import Follower, unread
+from homeroom.running.committing import Committer, Writing
+from homeroom.running.control_socket import ControlSocket, listening
+from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
+from homeroom.running.opening import (
+    NodeOptions,
+    Opened,
+    Recording,
+    open_all,
+    open_vault,
+    stated_entries,
+    zone_of,
+)
 from homeroom.running.recording import (
     NodeRecords,
-    RecordReader,
     RecordRequest,
-    open_vault_key,
 )
-from homeroom.running.snapshots import MAIN, Snapshots
+from homeroom.running.snapshots import MAIN
 from homeroom.running.streaming import listen
 from homeroom.state.state import State
 
 _T = TypeVar("_T")
 
-__all__ = ["NodeOptions", "RunningNode", "opened_folding"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeOptions:
-    """How a node runs.
-
-    Parameters
-    ----------
-    now_ms : the clock of the machine, milliseconds since 1970 UTC
-    name : of the node; no two nodes of a world share one
-    timezone : in which the days of the first tenant are cut, if the directory does not say
-    wait_ms : how long a read waits for an entry that it wants to be after
-    snapshot_ms : after so long a snapshot is written, if anything has come
-    """
-
-    now_ms: Callable[[], int]
-    name: str = "node"
-    timezone: str = "UTC"
-    wait_ms: int = 5_000
-    snapshot_ms: int = 300_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What a start finds in a directory."""
-
-    stack: ExitStack
-    store: LastingStore
-    snapshots: Snapshots
-    folding: Folding
-    sign: Sign
-    troubles: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Recording:
-    """The vault of a directory, and what changes it."""
-
-    path: Path
-    keys_of: Callable[[str], TenantKeys]
-    reader: RecordReader
+__all__ = ["RunningNode"]
 
 
 class RunningNode:
     """A node; see `homeroom.serve.serving.Serving` for what those see who stand before it."""
 
-    def __init__(self, opened: _Opened, recording: _Recording, options: NodeOptions) -> None:
+    def __init__(self, opened: Opened, recording: Recording, options: NodeOptions) -> None:
         self._options = options
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms)
         self._opening_troubles = opened.troubles
         self._recorder = recording.reader
+        self._batch_keys: dict[str, bytes] = {}
         self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
         self._stated = opened.folding.control
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
+        self._listening: ControlSocket | None = None
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
+        self._watched: list[Callable[[], str | None]] = []
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
@@ -159,19 +122,22 @@ class RunningNode:
         DataDirectoryError, StoreError, KeyFileError
             The directory is damaged or in use; the message says what to do.
         """
-        opened = await asyncio.to_thread(_open, path)
+        opened = await asyncio.to_thread(open_all, path, options)
         try:
-            recording = await asyncio.to_thread(_open_vault, path, opened, options)
+            recording = await asyncio.to_thread(open_vault, path, opened, options)
         except BaseException:
             opened.stack.close()
             raise
         node = cls(opened, recording, options)
+        node._listening = await listening(path, node.change, node.stated)
         if not node._live.control.tenants:
-            await node.change(TenantPut(name=MAIN, timezone=_zone_of(path, options)), "start")
+            await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
         return node
 
     async def stop(self) -> None:
         """Take nothing new, write and fold what is there, leave a snapshot, let go of the directory."""
+        if self._listening is not None:
+            self._listening.close()
         self._keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
@@ -179,8 +145,9 @@ class RunningNode:
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
-        while self._store.collect(self._collectable):
-            pass
+        with contextlib.suppress(StoreError):  # what is not forgotten now is at the next snapshot
+            while self._store.collect(self._collectable):
+                pass
         self._pool.shutdown()
         self.records.close()
         self._stack.close()
@@ -189,13 +156,15 @@ class RunningNode:
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
+        key = self._batch_keys[tenant]
         return await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant=tenant,
                 owner=owner,
-                batch_id=batch.name,
-                digest=batch.digest,
+                # Both are kept for ever. An id may name somebody, and what is in a small batch can be guessed.
+                batch_id=_keyed(key, batch.name.encode()).hex(),
+                digest=_keyed(key, batch.digest),
                 content=batch,
                 events=count_events(batch),
                 size_bytes=len(batch.body),
@@ -247,7 +216,9 @@ class RunningNode:
             verbs = VerbTable.standard()
             if tenant.verbs:
                 verbs = verbs.extended(tenant.verbs, f"the verb table of {name}")
-            self._doors.open(name, Door(self._snapshots.key(name), verbs))
+            key = self._snapshots.key(name)
+            self._batch_keys[name] = _keyed(key, b"batches")
+            self._doors.open(name, Door(key, verbs))
         self._doors.follow(control)
 
     # --- what goes out -----------------------------------------------------------------------------------------------
@@ -291,6 +262,10 @@ class RunningNode:
             events=events,
             applied=self._live.applied,
             held=self._store.held(),
+            ages_ms={
+                str(origin): max(self._options.now_ms() - hybrid_ms(stamp), 0)
+                for origin, stamp in self._live.stamps.items()
+            },
             epoch=self._live.control.epoch,
             troubles=self.troubles,
             is_ready=self._committer.trouble is None,
@@ -305,13 +280,26 @@ class RunningNode:
             self._snapshot_trouble,
             self._recorder.trouble,
             *self._memberships.troubles.values(),
+            *(trouble() for trouble in self._watched),
         )
         told = [one for one in found if one is not None]
         return (*told, *self._live.troubles.values(), *self._opening_troubles)
 
+    def watch(self, trouble: Callable[[], str | None]) -> None:
+        """Tell among what is wrong what something beside the node says of itself; None is nothing."""
+        self._watched.append(trouble)
+
     def control(self) -> Control:
         """Return what was stated so far."""
         return self._live.control
+
+    def stated(self) -> list[Change]:
+        """Return all that was stated, in order. Raises `StoreError`."""
+        return [
+            change
+            for entry in stated_entries(self._store)
+            for change in read_changes(unpack(entry.payload).content)
+        ]
 
     # --- membership --------------------------------------------------------------------------------------------------
 
@@ -436,98 +424,6 @@ class RunningNode:
                 self._committer.work(self._collect_some)
 
 
-@contextlib.contextmanager
-def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[str, ...]]]:
-    """Open a directory as a start of a node does, fold the log to its end, and let go without beginning a new life.
-
-    Yields what is folded, and what was wrong with snapshots. Raises as `RunningNode.open` does.
-    """
-    opened = _open(path)
-    try:
-        yield opened.folding, opened.troubles
-    finally:
-        opened.stack.close()
-
-
-# --- opening ---------------------------------------------------------------------------------------------------------
-
-
-def _open(path: Path) -> _Opened:
-    stack = ExitStack()  # lasts as long as the node: tenants that are new later are held in it too
-    try:
-        return _opened(path, stack)
-    except BaseException:
-        stack.close()
-        raise
-
-
-def _opened(path: Path, stack: ExitStack) -> _Opened:
-    snapshots = Snapshots(path, ThreadRun())
-    stack.enter_context(snapshots.place(MAIN).run_by_node())
-    aside = ThreadPoolExecutor(1, "homeroom-journal")
-    store = SqliteLogFolder(path / "log", aside.submit)
-    stack.enter_context(contextlib.closing(store))
-    stack.callback(aside.shutdown)
-    troubles: list[str] = []
-
-    def make(name: str, control: Control) -> TenantState:
-        if name != MAIN:
-            stack.enter_context(snapshots.place(name).run_by_node())
-        opened = snapshots.open(name, control.tenants[name].timezone)
-        if opened.trouble is not None:
-            troubles.append(opened.trouble)
-        return opened.tenant
-
-    folding = Folding({}, make)
-    _fold_control(folding, store)
-    if folding.troubles:
-        raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
-    _skip_applied(folding)
-    while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
-        folding.fold(entries)
-    key = open_node_key(path / "node.key")
-    return _Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
-
-
-def _open_vault(path: Path, opened: _Opened, options: NodeOptions) -> _Recording:
-    """Open the vault of a directory, and apply to it what the log has beyond it."""
-    keys: dict[str, TenantKeys] = {}
-
-    def keys_of(tenant: str) -> TenantKeys:
-        if tenant not in keys:
-            folder = opened.snapshots.place(tenant).path
-            keys[tenant] = TenantKeys(opened.snapshots.key(tenant), open_vault_key(folder))
-        return keys[tenant]
-
-    file = path / "documents.db"
-    reader = RecordReader(file, keys_of, options.now_ms)
-    opened.stack.enter_context(contextlib.closing(reader))
-    reader.catch_up(opened.store)
-    return _Recording(file, keys_of, reader)
-
-
-def _fold_control(folding: Folding, store: LastingStore) -> None:
-    """Fold what was stated, in the order of hybrid time: one node writes it, in one life after the other."""
-    held = store.held()
-    origins = [origin for origin in held if origin.stream is Stream.CONTROL]
-    stated = [entry for origin in origins for entry in store.read(origin, 1, held[origin])]
-    folding.fold(sorted(stated, key=lambda entry: entry.hybrid))
-
-
-def _skip_applied(folding: Folding) -> None:
-    """Begin after what every tenant's snapshot holds."""
-    tenants = list(folding.tenants.values())
-    for origin in {origin for one in tenants for origin in one.applied}:
-        number = min(one.applied[origin] for one in tenants)
-        folding.applied = folding.applied.joined({origin: number})
-
-
-def _with_stopped(folding: Folding, store: LastingStore) -> Vector:
-    held = store.held()
-    return folding.applied.joined({origin: held[origin] for origin in folding.troubles})
-
-
-def _zone_of(path: Path, options: NodeOptions) -> str:
-    """Return the zone of what was loaded into a directory before a node ran on it, else that of the options."""
-    manifest = Snapshots(path, ThreadRun(1)).place(MAIN).manifest()
-    return options.timezone if manifest is None or manifest.load == 0 else manifest.timezone
+def _keyed(key: bytes, content: bytes) -> bytes:
+    """Return what stands for some content to whoever has the key, and is nothing to others (RFC 7693)."""
+    return hashlib.blake2s(content, key=key).digest()

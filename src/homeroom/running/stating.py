@@ -1,6 +1,7 @@
 """Changes from the command line: a fact is stated to a data directory, and what was stated is read from it.
 
-A directory is one process's at a time. Where no node runs on it, one is started for the moment of the change.
+A directory is one process's at a time. Where a node runs on it, that one is asked; where none does, one is started for
+the moment of the change.
 """
 
 import asyncio
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from homeroom.log.control import Control, Fact
 from homeroom.log.origins import Token
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.control_socket import ask_stated, ask_to_change
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 
 __all__ = ["change_directory", "control_of_directory"]
 
@@ -26,6 +29,9 @@ def change_directory(path: Path, fact: Fact, now_ms: Callable[[], int]) -> Token
     DataDirectoryError, StoreError
         The directory is in use, damaged, or cannot be written.
     """
+    token = ask_to_change(path, fact, AUTHOR)
+    if token is not None:
+        return token
 
     async def change() -> Token:
         node = await RunningNode.open(path, NodeOptions(now_ms=now_ms))
@@ -39,6 +45,12 @@ def change_directory(path: Path, fact: Fact, now_ms: Callable[[], int]) -> Token
 
 def control_of_directory(path: Path, now_ms: Callable[[], int]) -> Control:
     """Return what was stated to a data directory. Raises like `change_directory`."""
+    stated = ask_stated(path)
+    if stated is not None:
+        control_now = Control()
+        for number, one in enumerate(stated, 1):
+            control_now = control_now.folded(one, number)
+        return control_now
 
     async def control() -> Control:
         node = await RunningNode.open(path, NodeOptions(now_ms=now_ms))

@@ -20,6 +20,7 @@ from homeroom.adapters.delivery_store import DeadLetter
 from homeroom.adapters.webhook_secrets import WebhookSecrets
 from homeroom.adapters.webhooks import Resolve, SystemResolver, WebhookClient
 from homeroom.cohorts.membership.changes import Change
+from homeroom.cohorts.membership.reading import Told
 from homeroom.errors import ControlError, HomeroomError
 from homeroom.hooks.messages import Direction, MemberChange
 from homeroom.hooks.targets import Allowed, parse_target
@@ -33,7 +34,6 @@ from homeroom.log.webhooks import (
     WebhookSecretChanged,
 )
 from homeroom.running.delivering import Deliverer, Delivering, Standing
-from homeroom.running.streaming import Told
 
 __all__ = ["Created", "RunningWebhooks", "Source", "WebhookOptions", "WebhookShown"]
 
@@ -219,6 +219,7 @@ class RunningWebhooks:
             if tenant not in self._listening:
                 loop = asyncio.get_running_loop()
                 self._listening[tenant] = loop.create_task(self._listen(tenant))
+                self._listening[tenant].add_done_callback(self._heard_all)
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
@@ -258,6 +259,11 @@ class RunningWebhooks:
                 await self._hear(tenant, told)
         except HomeroomError as error:
             self._deaf = f"webhooks of {tenant} hear nothing new: {error}"
+
+    def _heard_all(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            kind = type(error).__name__
+            self._deaf = f"webhooks hear nothing new: {kind} where none should be; report it"
 
     async def _hear(self, tenant: str, told: Told) -> None:
         taken = self.deliverer.taken(tenant)

@@ -166,9 +166,11 @@ def caller_of_claims(claims: Mapping[str, Any], names: Mapping[str, str], subjec
     Raises
     ------
     AccessError
-        The token names no tenant.
+        The token names no tenant, or its scopes in a form that there is not.
     """
     given = claims.get(names["scope"], ())
+    if not isinstance(given, str | list | tuple):
+        raise AccessError(f"the claim {names['scope']} of the token is neither text nor a list")
     words = given.split() if isinstance(given, str) else given
     known = {f"{_SCOPE_MARK}{scope}": scope for scope in Scope}
     scopes = frozenset(known[word] for word in words if isinstance(word, str) and word in known)

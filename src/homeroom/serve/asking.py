@@ -77,6 +77,9 @@ async def answered(
     token = token_of(after)
     question = _asked(written, caller, interface.serving.control())
     about = _persons(question, caller)
+    if about is not None and _has_own(written):
+        # What the caller calls a cohort of its own may be anything, such as the name of a person.
+        about = {**about, "cohort": "of its own"} if "cohort" in about else about
     if about is not None:
         await interface.write_down(caller, question.name, about)
     try:
@@ -92,10 +95,14 @@ async def answered(
     }
 
 
+def _has_own(written: Mapping[str, Any]) -> bool:
+    """Say whether a question brings definitions of its own."""
+    return "definitions" in written or isinstance(written.get("cohort"), Mapping)
+
+
 def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Question:
     """Return the question that the caller may ask in place of the one that is written."""
-    has_own = "definitions" in written or isinstance(written.get("cohort"), Mapping)
-    if has_own and caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS}):
+    if _has_own(written) and caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS}):
         raise ProblemError(
             "not-allowed",
             "a key that sees only numbers without small counts asks about cohorts that are kept here",

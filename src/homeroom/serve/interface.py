@@ -6,21 +6,20 @@ and no more.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit
 from homeroom.adapters.metrics import Metrics
-from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError
+from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, kind_and_places
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import Serving
+from homeroom.serve.serving import ServingAll
 from homeroom.serve.settings import Settings
 
-__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of", "where"]
+__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of"]
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Headers of a request, names in small letters (ASGI 3.0)."""
@@ -47,9 +46,10 @@ class Interface:
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
+    stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
-    serving: Serving
+    serving: ServingAll
     settings: Settings
     access: Access
     audit: Audit
@@ -57,6 +57,7 @@ class Interface:
     requests: Buckets
     events: Buckets
     now_ms: Callable[[], int]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers) -> Caller:
         """Return who is asking. Raises `ProblemError` if nobody is known, or too often."""
@@ -92,7 +93,7 @@ class Interface:
 
 
 def make_interface(
-    serving: Serving, settings: Settings, access: Access, audit: Audit, now_ms: Callable[[], int]
+    serving: ServingAll, settings: Settings, access: Access, audit: Audit, now_ms: Callable[[], int]
 ) -> Interface:
     """Return an interface to a node, that has counted nothing yet."""
     bounds = settings.limits
@@ -124,7 +125,7 @@ def problem_of(error: Exception) -> ProblemError:
     if isinstance(error, TimeoutError):
         return ProblemError("unavailable", "it took too long; ask again, or for less")
     known = isinstance(error, HomeroomError)
-    _LOG.error("%s: %s", type(error).__name__, where(error))
+    _LOG.error("%s", kind_and_places(error))
     if known and isinstance(error, StoreError | AuditError):
         return ProblemError(
             "unavailable",
@@ -133,8 +134,3 @@ def problem_of(error: Exception) -> ProblemError:
         )
     return ProblemError("internal", "the node made a mistake; its log says where")
 
-
-def where(error: BaseException) -> str:
-    """Return the places that an error came through, and not what it says: that may be anybody's data."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)

@@ -125,9 +125,15 @@ class State:
 
     def frozen(self) -> "State":
         """Return the state as it is now, sealed, to be asked while this one goes on. Copies nothing."""
+        still = self.history_alone()
+        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        return still
+
+    def history_alone(self) -> "State":
+        """Return history as it is now, sealed, with tables that have no rows. Copies nothing, now or later."""
         self.seal()
         still = copy.copy(self)
-        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        still.learners, still.enrolments = SubjectTable(), SubjectTable()
         still.history = self.history.frozen()
         still._waiting, still._pending, still._voids = [], [], []  # noqa: SLF001 - of its own class
         still.watch = _unwatched

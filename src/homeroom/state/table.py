@@ -126,6 +126,17 @@ class Partition:
         still.slots = None
         return still
 
+    def outline(self) -> "Partition":
+        """Return a copy of who has which row since when, and nothing else of them."""
+        still = Partition(0, 0)
+        still.rows = self.rows
+        for name in ("key_hi", "key_lo", "start_day", "last_day"):
+            setattr(still, name, getattr(self, name)[: self.rows].copy())
+        still.run_days, still.run_starts = self.run_days, self.run_starts
+        still._displaced = self.displaced()
+        still.slots = None
+        return still
+
     @property
     def clustered_rows(self) -> int:
         """Rows that lie in runs of one first day, but for the displaced ones."""

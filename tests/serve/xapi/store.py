@@ -16,7 +16,8 @@ from homeroom.adapters.vault.records import VaultRecords
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.log.control import TenantPut
 from homeroom.records.store import Caller
-from homeroom.running.node import NodeOptions, RunningNode
+from homeroom.running.node import RunningNode
+from homeroom.running.opening import NodeOptions
 from homeroom.serve.xapi import Settings, record_store
 
 START_MS = 1_760_000_000_000
@@ -96,6 +97,10 @@ class Store:
         else:
             self._runner.run(self.node.stop())
         self._runner.close()
+
+    def run(self, coroutine: Any) -> Any:
+        """Run something in the loop of the store."""
+        return self._runner.run(coroutine)
 
     def ask(self, method: str, path: str, version: str | None = "", **given: Any) -> httpx.Response:
         headers = {name.lower(): value for name, value in given.pop("headers", {}).items()}

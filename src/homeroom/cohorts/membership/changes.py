@@ -147,7 +147,7 @@ class Changes:
         while self._kept > self._kept_max:
             first, oldest = self._bursts.popleft()
             self._kept -= len(oldest)
-            self._gone = first + len(oldest) - 1
+            self._gone = max(self._gone, first + len(oldest) - 1)
 
     @property
     def last(self) -> int:

@@ -1,0 +1,1 @@
+"""What `make demo` shows beside `homeroom demo`: homeroom among programs that know nothing of it."""

@@ -1,0 +1,178 @@
+"""How a command reaches the node that runs on a directory: a socket in it, for its owner alone.
+
+A directory belongs to one process at a time. A command that wants to state a fact to it, while a node runs there, asks
+that node; who may write into the directory may do that too, so no key is asked for. The socket is a file of mode 0600
+(`control.sock`), takes one request a connection, and answers in MessagePack, with a length in front of both.
+
+The way not taken is an address on the loopback: any user of the machine can connect to it.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from homeroom import limits
+from homeroom.errors import ControlError, HomeroomError, StoreError
+from homeroom.log.control import Change, Fact
+from homeroom.log.origins import Token
+
+__all__ = ["ControlSocket", "ask_stated", "ask_to_change", "listening"]
+
+_NAME: Final = "control.sock"
+_T = TypeVar("_T")
+
+
+class _Asked(msgspec.Struct, tag_field="ask", tag="change"):
+    """State a fact."""
+
+    fact: Fact
+    author: str
+
+
+class _AskedStated(msgspec.Struct, tag_field="ask", tag="stated"):
+    """Say what was stated."""
+
+
+class _Answer(msgspec.Struct):
+    token: str = ""
+    stated: list[Change] = []
+    error: str = ""
+    is_sense: bool = True
+    """Whether the error is that the change makes no sense."""
+
+
+_read: Final = msgspec.msgpack.Decoder(_Asked | _AskedStated).decode
+_read_answer: Final = msgspec.msgpack.Decoder(_Answer).decode
+_write: Final = msgspec.msgpack.Encoder().encode
+
+
+@contextmanager
+def _within(folder: Path) -> Iterator[str]:
+    """Give the socket's name in a form that is short enough for the system, however long the path is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        short = Path(f"/proc/self/fd/{descriptor}")
+        yield str((short if short.exists() else folder) / _NAME)
+    finally:
+        os.close(descriptor)
+
+
+# --- the node --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSocket:
+    """The socket of a node that listens."""
+
+    server: asyncio.Server
+    file: Path
+
+    def close(self) -> None:
+        """Hear nobody any more, and leave no file behind."""
+        self.server.close()
+        self.file.unlink(missing_ok=True)
+
+
+async def listening(
+    folder: Path,
+    change: Callable[[Fact, str], Awaitable[Token]],
+    stated: Callable[[], list[Change]],
+) -> ControlSocket:
+    """Listen in a directory until the socket is closed. Raises `StoreError` where no socket can be made there."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            size = int.from_bytes(await reader.readexactly(4), "little")
+            if size <= limits.CONTROL_BYTES_MAX * 2:
+                written = _write(await _answered(await reader.readexactly(size), change, stated))
+                writer.write(len(written).to_bytes(4, "little") + written)
+                await writer.drain()
+        writer.close()
+
+    with _within(folder) as name, contextlib.ExitStack() as stack:
+        (folder / _NAME).unlink(missing_ok=True)
+        one = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        try:
+            before = os.umask(0o177)
+            try:
+                one.bind(name)
+            finally:
+                os.umask(before)
+        except OSError as error:
+            raise StoreError(
+                f"no socket can be made in {folder}: {error.strerror}; choose a folder on a local disk"
+            ) from error
+        stack.pop_all()
+        server = await asyncio.start_unix_server(answer, sock=one)
+        return ControlSocket(server, folder / _NAME)
+
+
+async def _answered(
+    written: bytes,
+    change: Callable[[Fact, str], Awaitable[Token]],
+    stated: Callable[[], list[Change]],
+) -> _Answer:
+    try:
+        asked = _read(written)
+        if isinstance(asked, _AskedStated):
+            return _Answer(stated=stated())
+        return _Answer(token=str(await change(asked.fact, asked.author)))
+    except msgspec.MsgspecError:
+        return _Answer(error="the command and the node are of two releases; use the same one")
+    except ControlError as error:
+        return _Answer(error=str(error))
+    except HomeroomError as error:
+        return _Answer(error=str(error), is_sense=False)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def ask_to_change(folder: Path, fact: Fact, author: str) -> Token | None:
+    """State a fact to the node that runs on a directory; None if none does.
+
+    Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
+    """
+    answer = _ask(folder, _Asked(fact, author))
+    return None if answer is None else Token.parse(answer.token)
+
+
+def ask_stated(folder: Path) -> list[Change] | None:
+    """Return what was stated to the node that runs on a directory; None if none does."""
+    answer = _ask(folder, _AskedStated())
+    return None if answer is None else answer.stated
+
+
+def _ask(folder: Path, asked: _Asked | _AskedStated) -> _Answer | None:
+    if not (folder / _NAME).exists():
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+        one.settimeout(limits.CONTROL_WAIT_S_MAX)
+        try:
+            with _within(folder) as name:
+                one.connect(name)
+        except ConnectionRefusedError:
+            return None  # left by a node that was killed
+        except OSError as error:
+            raise StoreError(
+                f"the node on {folder} cannot be asked: {error.strerror or error}; stop it, or ask as its user"
+            ) from error
+        written = _write(asked)
+        one.sendall(len(written).to_bytes(4, "little") + written)
+        with one.makefile("rb") as file:
+            size = int.from_bytes(file.read(4), "little")
+            answered = file.read(size)
+    if len(answered) != size or not size:
+        raise StoreError(f"the node on {folder} ended before it answered; ask again")
+    answer = _read_answer(answered)
+    if answer.error:
+        raise (ControlError if answer.is_sense else StoreError)(answer.error)
+    return answer

@@ -1,0 +1,199 @@
+"""What a start finds in a data directory: states as their snapshots have them, and the log after these.
+
+The newest whole snapshot of every tenant is opened, and the entries of the log after it are folded; so is the vault of
+records. Nothing is written here but the files that a first start makes.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeroom import limits
+from homeroom.adapters.log_folder import SqliteLogFolder
+from homeroom.adapters.signing import open_node_key
+from homeroom.adapters.threads import ThreadRun
+from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.errors import StoreError
+from homeroom.log.control import Control
+from homeroom.log.entries import Entry, Sign
+from homeroom.log.origins import Stream, Vector
+from homeroom.log.store import expect
+from homeroom.node.folding import Folding, TenantState
+from homeroom.running.committing import LastingStore
+from homeroom.running.following import unread
+from homeroom.running.recording import RecordReader, open_vault_key
+from homeroom.running.snapshots import MAIN, Snapshots
+
+__all__ = [
+    "NodeOptions",
+    "Opened",
+    "Recording",
+    "open_all",
+    "open_vault",
+    "opened_folding",
+    "stated_entries",
+    "zone_of",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOptions:
+    """How a node runs.
+
+    Parameters
+    ----------
+    now_ms : the clock of the machine, milliseconds since 1970 UTC
+    name : of the node; no two nodes of a world share one
+    timezone : in which the days of the first tenant are cut, if the directory does not say
+    wait_ms : how long a read waits for an entry that it wants to be after
+    snapshot_ms : after so long a snapshot is written, if anything has come
+    store_url : of the PostgreSQL database that holds the log; empty for files in the directory
+    """
+
+    now_ms: Callable[[], int]
+    name: str = "node"
+    timezone: str = "UTC"
+    wait_ms: int = 5_000
+    snapshot_ms: int = 300_000
+    store_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a start finds in a directory."""
+
+    stack: ExitStack
+    store: LastingStore
+    snapshots: Snapshots
+    folding: Folding
+    sign: Sign
+    troubles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The vault of a directory, and what changes it."""
+
+    path: Path
+    keys_of: Callable[[str], TenantKeys]
+    reader: RecordReader
+
+
+@contextlib.contextmanager
+def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[str, ...]]]:
+    """Open a directory as a start of a node does, fold the log to its end, and let go without beginning a new life.
+
+    Yields what is folded, and what was wrong with snapshots. Raises as `RunningNode.open` does.
+    """
+    opened = open_all(path, None)
+    try:
+        yield opened.folding, opened.troubles
+    finally:
+        opened.stack.close()
+
+
+def open_all(path: Path, options: NodeOptions | None) -> Opened:
+    """Open a directory; the log is where the options say, in the directory without any.
+
+    Raises `DataDirectoryError`, `StoreError` and `KeyFileError`.
+    """
+    stack = ExitStack()  # lasts as long as the node: tenants that are new later are held in it too
+    try:
+        return _opened(path, stack, options)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened:
+    snapshots = Snapshots(path, ThreadRun())
+    stack.enter_context(snapshots.place(MAIN).run_by_node())
+    store = _store(path, options, stack)
+    troubles: list[str] = []
+    snapshots.key(MAIN)  # without the key of what is there, a node must not begin
+
+    def make(name: str, control: Control) -> TenantState:
+        if name != MAIN:
+            stack.enter_context(snapshots.place(name).run_by_node())
+        opened = snapshots.open(name, control.tenants[name].timezone)
+        if opened.trouble is not None:
+            troubles.append(opened.trouble)
+        return opened.tenant
+
+    folding = Folding({}, make)
+    folding.fold(stated_entries(store))
+    if folding.troubles:
+        raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
+    for tenant in folding.tenants.values():
+        try:
+            expect(store.held(), tenant.applied)
+        except (
+            StoreError
+        ) as error:  # the snapshot has what the log has lost, and goes on to have it
+            troubles.append(str(error))
+    _skip_applied(folding)
+    while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
+        folding.fold(entries)
+    key = open_node_key(path / "node.key")
+    return Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
+
+
+def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:
+    if options is not None and options.store_url:
+        from homeroom.adapters.log_postgres import PostgresStore
+
+        server = PostgresStore(options.store_url, options.name, secrets.token_hex(16))
+        return stack.enter_context(contextlib.closing(server))
+    # Moves the journal's pages to their file, so that no acknowledgement waits for it.
+    aside = ThreadPoolExecutor(1, "homeroom-journal")
+    files = stack.enter_context(contextlib.closing(SqliteLogFolder(path / "log", aside.submit)))
+    stack.callback(aside.shutdown)
+    return files
+
+
+def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
+    """Open the vault of a directory, and apply to it what the log has beyond it."""
+    keys: dict[str, TenantKeys] = {}
+
+    def keys_of(tenant: str) -> TenantKeys:
+        if tenant not in keys:
+            folder = opened.snapshots.place(tenant).path
+            keys[tenant] = TenantKeys(opened.snapshots.key(tenant), open_vault_key(folder))
+        return keys[tenant]
+
+    file = path / "documents.db"
+    reader = RecordReader(file, keys_of, options.now_ms)
+    opened.stack.enter_context(contextlib.closing(reader))
+    reader.catch_up(opened.store)
+    return Recording(file, keys_of, reader)
+
+
+def stated_entries(store: LastingStore) -> list[Entry]:
+    """Return what was stated, in the order of hybrid time: one node writes it, in one life after the other."""
+    held = store.held()
+    origins = [origin for origin in held if origin.stream is Stream.CONTROL]
+    stated = [entry for origin in origins for entry in store.read(origin, 1, held[origin])]
+    return sorted(stated, key=lambda entry: entry.hybrid)
+
+
+def _skip_applied(folding: Folding) -> None:
+    """Begin after what every tenant's snapshot holds."""
+    tenants = list(folding.tenants.values())
+    for origin in {origin for one in tenants for origin in one.applied}:
+        number = min(one.applied[origin] for one in tenants)
+        folding.applied = folding.applied.joined({origin: number})
+
+
+def _with_stopped(folding: Folding, store: LastingStore) -> Vector:
+    held = store.held()
+    return folding.applied.joined({origin: held[origin] for origin in folding.troubles})
+
+
+def zone_of(path: Path, options: NodeOptions) -> str:
+    """Return the zone of what was loaded into a directory before a node ran on it, else that of the options."""
+    manifest = Snapshots(path, ThreadRun(1)).place(MAIN).manifest()
+    return options.timezone if manifest is None or manifest.load == 0 else manifest.timezone
