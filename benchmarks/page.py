@@ -368,6 +368,20 @@ def _log(result: Result) -> Rows:
         )
 
 
+def _ingest(result: Result) -> Rows:
+    names = {
+        "batches": "events in batches of 100, 16 connections",
+        "singles": "events singly, 64 connections",
+        "statements": "xAPI statements singly, 64 connections",
+    }
+    for name, kind in result["kinds"].items():
+        processors = f"{kind['node_us']} µs and {kind['generator_us']} µs"
+        delays = f"{_ms(kind['delay'])}, {_ms(kind['delay'], 'p99_ms')}"
+        bare = f"{_ms(kind['bare'], 'p99_ms')}, {kind['wanted_p99_ms']} ms"
+        taken, wanted = f"{kind['per_second']:,}", f"{kind['wanted_per_second']:,}"
+        yield names[name], taken, wanted, processors, delays, bare
+
+
 def _scaling(result: Result) -> Rows:
     for size in result["sizes"]:
         fold = f"{size['fold_events_per_second'] / 1e6:.1f} M"
@@ -446,6 +460,17 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "membership": (("what", "median", "P99", "max"), _membership),
     "past": (("change", "median", "P99", "max"), _past),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
+    "ingest": (
+        (
+            "what",
+            "a second",
+            "wanted",
+            "processors, of the node and the generator",
+            "delay at half of what is wanted, median and P99",
+            "bare P99, and wanted P99",
+        ),
+        _ingest,
+    ),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
         _scaling,
