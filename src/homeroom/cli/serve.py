@@ -46,6 +46,8 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
     from homeroom.running.hosting import host
 
     settings = _settings(flags)
+    # Whatever the node makes is its owner's alone, also in a directory that others may look into.
+    os.umask(0o077)
 
     def heard(address: str) -> None:
         click.echo(f"homeroom: listening on {address}", err=True)
