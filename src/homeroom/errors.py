@@ -32,6 +32,8 @@ One rejected event is not an error: it is counted, written to the rejects file a
 bound or form it broke, and what to do.
 """
 
+import traceback
+
 __all__ = [
     "AccessError",
     "AuditError",
@@ -59,6 +61,7 @@ __all__ = [
     "VaultError",
     "WebhookError",
     "WorldError",
+    "kind_and_places",
 ]
 
 
@@ -216,3 +219,13 @@ class VaultError(HomeroomError):
 
 class KeyFileError(HomeroomError):
     """The pseudonym key is missing, unreadable, of the wrong size, or readable by others."""
+
+
+def kind_and_places(error: BaseException) -> str:
+    """Return of what kind an error is and which places it came through, and not what it says.
+
+    An error that nobody has foreseen may quote anything: a name in a batch, a line of a file.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    places = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {places}" if places else type(error).__name__

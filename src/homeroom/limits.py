@@ -99,6 +99,8 @@ GROUP_EVENTS_MAX: Final = 20_000
 """Events of waiting batches that are written together: more would make the first of them wait."""
 GROUP_BYTES_MAX: Final = 8 << 20
 """Bytes of the bodies of waiting batches that are written together."""
+GROUP_GATHER_MS: Final = 2
+"""If more than one batch was written together, the next write waits so long for more: each costs a fixed amount."""
 OFFERS_WAITING_MAX: Final = 20_000
 """Batches that wait to be written; a further one is told to come again."""
 JOURNAL_BYTES: Final = 4 << 20
@@ -140,7 +142,7 @@ FOLLOWED_BYTES_MAX: Final = 64 << 20
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
 GATHER_MS: Final = 10
-"""If entries have come during a fold, more are gathered for so long before the next: each costs a fixed amount."""
+"""If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
 PAUSE_MS: Final = 200
 """After so long without a new entry, what was folded is sealed and rows are put in their places."""
 SEAL_EVENTS: Final = 1 << 16
@@ -157,6 +159,8 @@ HEADER_BYTES_MAX: Final = 32 << 10
 """All headers of a request; a client that sends more is cut off."""
 BODY_RATIO_MAX: Final = 200
 """How much larger a body may become by decompression; events compress 5 to 30 times."""
+BODY_MEMBERS_MAX: Final = 1_000
+"""Compressed streams laid end to end in one body: an empty one has nine bytes and costs 16 microseconds."""
 BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
@@ -208,8 +212,8 @@ FORMS_HELD: Final = 1 << 16
 # --- membership -------------------------------------------------------------------------------------------------
 CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
-CHANGES_READ_MAX: Final = 10_000
-"""Changes of membership that are read at once."""
+CHANGES_READ_MAX: Final = 2_000
+"""Changes of membership that are read at once: some five milliseconds, for which others wait."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
 SURVEY_AHEAD_MS: Final = 60_000

@@ -44,21 +44,22 @@ _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){16,}")
 _ESCAPE = re.compile(rb"\\+u([0-9a-fA-F]{4})")
 
 
-def layers(
-    content: bytes, path: tuple[str, ...] = (), journal: bytes = b""
-) -> Iterator[tuple[tuple[str, ...], bytes]]:
-    """Give bytes and everything within them, with the names of the layers above.
+def layers(content: bytes, journal: bytes = b"") -> Iterator[tuple[tuple[str, ...], bytes]]:
+    """Give bytes and everything within them, each content once, with the names of the layers above.
 
     ``journal`` is the write-ahead log of a database.
-    """  # fmt: skip
-    yield path, content
-    if len(path) >= DEPTH_MAX or not content:
-        return
+    """
+    waiting: list[tuple[tuple[str, ...], bytes]] = [((), content)]
     seen = {content}
-    for name, inner in _within(content, journal):
-        if inner and inner not in seen:
-            seen.add(inner)
-            yield from layers(inner, (*path, name))
+    while waiting:
+        path, layer = waiting.pop()
+        yield path, layer
+        if len(path) == DEPTH_MAX or not layer:
+            continue
+        for name, inner in _within(layer, b"" if path else journal):
+            if inner and inner not in seen:
+                seen.add(inner)
+                waiting.append(((*path, name), inner))
 
 
 def _within(content: bytes, journal: bytes) -> Iterator[tuple[str, bytes]]:

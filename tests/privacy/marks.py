@@ -8,6 +8,7 @@ middle of a longer text under base64. `forms` returns them.
 import base64
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -73,29 +74,32 @@ class Marks:
         return (self.core, self.accented_core, *self._secrets)
 
 
-def forms(text: str) -> Iterator[tuple[str, bytes, bool]]:
-    """Give the forms of a text: a name, the bytes, and whether their case counts.
+def forms(text: str) -> dict[tuple[bytes, bool], str]:
+    """Return the names of the forms of a text, by the bytes, and whether their case counts.
 
     Where case does not count, the bytes have small letters of ASCII only, and are looked for in such bytes.
     """
+    found: dict[tuple[bytes, bool], str] = {}
     for kind in ("NFC", "NFD"):
         for cased in _cased(unicodedata.normalize(kind, text)):
-            for encoding in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "latin-1"):
-                try:
-                    encoded = cased.encode(encoding)
-                except UnicodeEncodeError:
-                    continue
-                yield f"{kind} {encoding}", encoded.lower(), False
-            encoded = cased.encode()
-            yield f"{kind} hex", encoded.hex().encode(), False
-            yield f"{kind} percent", "".join(f"%{byte:02x}" for byte in encoded).encode(), False
-            yield f"{kind} quoted", quote(cased).lower().encode(), False
-            escaped = "".join(f"\\u{ord(letter):04x}" for letter in cased)
-            yield f"{kind} escaped", escaped.encode(), False
-            for before in range(3):
-                found = _base64_within(encoded, before)
-                yield f"{kind} base64+{before}", found, True
-                yield f"{kind} base64url+{before}", found.translate(_URL_SAFE), True
+            for name, form, is_cased in _written(cased):
+                found.setdefault((form, is_cased), f"{kind} {name}")
+    return found
+
+
+def _written(text: str) -> Iterator[tuple[str, bytes, bool]]:
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "latin-1"):
+        with suppress(UnicodeEncodeError):
+            yield encoding, text.encode(encoding).lower(), False
+    encoded = text.encode()
+    yield "hex", encoded.hex().encode(), False
+    yield "percent", "".join(f"%{byte:02x}" for byte in encoded).encode(), False
+    yield "quoted", quote(text).lower().encode(), False
+    yield "escaped", "".join(f"\\u{ord(letter):04x}" for letter in text).encode(), False
+    for before in range(3):
+        within = _base64_within(encoded, before)
+        yield f"base64+{before}", within, True
+        yield f"base64url+{before}", within.translate(_URL_SAFE), True
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

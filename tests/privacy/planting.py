@@ -101,20 +101,14 @@ class Planter:
         lines = "\n".join(map(json.dumps, events))
         self.ask(f"{asked} as lines", "POST", "/v1/events", "write", content=lines, headers=NDJSON)
         self.ask(f"{asked} as an array", "POST", "/v1/events", "write", json=events)
-        columns: dict[str, list[Any]] = {}
-        for one in events:
-            for name, value in one.items():
-                if isinstance(value, str) and len({*map(frozenset, events)}) == 1:
-                    columns.setdefault(name, []).append(value)
-        if columns:
-            table = pa.table(columns)
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
-            body = sink.getvalue().to_pybytes()
-            self.ask(
-                f"{asked} in Arrow", "POST", "/v1/events", "write", content=body, headers=ARROW
-            )
+        names = {name: None for one in events for name in one}
+        columns = {name: [_text(one.get(name)) for one in events] for name in names}
+        table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        body = sink.getvalue().to_pybytes()
+        self.ask(f"{asked} in Arrow", "POST", "/v1/events", "write", content=body, headers=ARROW)
 
     def _bodies(self) -> None:
         m = self._marks
@@ -389,3 +383,7 @@ class Planter:
         ):
             self.ask(path, "GET", path, None)
         self.ask("/v1/status", "GET", "/v1/status", "read")
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

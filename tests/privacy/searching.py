@@ -6,7 +6,7 @@ from pathlib import Path
 
 from homeroom.adapters.backup.repository import _OBJECTS, Repository
 from tests.privacy.layers import layers
-from tests.privacy.marks import Mark, Marks, forms
+from tests.privacy.marks import Marks, forms
 
 __all__ = ["Found", "Search"]
 
@@ -32,8 +32,7 @@ class Search:
     def __init__(self, marks: Marks) -> None:
         self.looked_at_bytes = 0
         self._marks = marks
-        self._cores: dict[str, list[tuple[str, bytes, bool]]] = {}
-        self._forms: dict[Mark, list[tuple[str, bytes, bool]]] = {}
+        self._forms: dict[str, dict[tuple[bytes, bool], str]] = {}
 
     def folder(self, path: Path) -> list[Found]:
         """Search every file below a folder, and the names of files and folders."""
@@ -66,7 +65,7 @@ class Search:
     def content(self, place: str, content: bytes, journal: bytes = b"") -> list[Found]:
         """Search bytes; each mark is told once a layer and form."""
         found: dict[Found, None] = {}
-        for above, layer in layers(content, (), journal):
+        for above, layer in layers(content, journal):
             self.looked_at_bytes += len(layer)
             for entrance, form in self._in(layer):
                 found[Found(entrance, place, _short(above), form)] = None
@@ -75,18 +74,25 @@ class Search:
     def _in(self, content: bytes) -> Iterator[tuple[str, str]]:
         small = content.lower()
         for core in self._marks.cores():
-            if core not in self._cores:
-                self._cores[core] = list(forms(core))
-        cores = (form for core in self._cores.values() for form in core)
-        if not any(form in (content if is_cased else small) for _, form, is_cased in cores):
-            return
-        for mark in self._marks.all.values():
-            if mark not in self._forms:
-                self._forms[mark] = list(forms(mark.text))
-            for name, form, is_cased in self._forms[mark]:
-                if form in (content if is_cased else small):
-                    yield mark.entrance, name
-                    break
+            if not any(_holds(content, small, form) for form in self._forms_of(core)):
+                continue
+            for mark in self._marks.all.values():
+                if core in mark.text:
+                    forms_ = self._forms_of(mark.text).items()
+                    name = next(
+                        (name for form, name in forms_ if _holds(content, small, form)), None
+                    )
+                    if name is not None:
+                        yield mark.entrance, name
+
+    def _forms_of(self, text: str) -> dict[tuple[bytes, bool], str]:
+        if text not in self._forms:
+            self._forms[text] = forms(text)
+        return self._forms[text]
+
+
+def _holds(content: bytes, small: bytes, form: tuple[bytes, bool]) -> bool:
+    return form[0] in (content if form[1] else small)
 
 
 def _short(above: tuple[str, ...]) -> tuple[str, ...]:

@@ -80,7 +80,8 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._header_bytes = 0
-        self._expect_headers()
+        if self._deadline is None:
+            self._expect_headers()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:

@@ -7,6 +7,7 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -42,7 +43,7 @@ from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import listening
+from homeroom.running.control_socket import ControlSocket, listening
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -78,12 +79,13 @@ class RunningNode:
         self._live = Live(opened.folding, options.now_ms)
         self._opening_troubles = opened.troubles
         self._recorder = recording.reader
+        self._batch_keys: dict[str, bytes] = {}
         self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
         self._stated = opened.folding.control
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
-        self._listening: asyncio.Server | None = None
+        self._listening: ControlSocket | None = None
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
@@ -154,13 +156,15 @@ class RunningNode:
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
+        key = self._batch_keys[tenant]
         return await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant=tenant,
                 owner=owner,
-                batch_id=batch.name,
-                digest=batch.digest,
+                # Both are kept for ever. An id may name somebody, and what is in a small batch can be guessed.
+                batch_id=_keyed(key, batch.name.encode()).hex(),
+                digest=_keyed(key, batch.digest),
                 content=batch,
                 events=count_events(batch),
                 size_bytes=len(batch.body),
@@ -212,7 +216,9 @@ class RunningNode:
             verbs = VerbTable.standard()
             if tenant.verbs:
                 verbs = verbs.extended(tenant.verbs, f"the verb table of {name}")
-            self._doors.open(name, Door(self._snapshots.key(name), verbs))
+            key = self._snapshots.key(name)
+            self._batch_keys[name] = _keyed(key, b"batches")
+            self._doors.open(name, Door(key, verbs))
         self._doors.follow(control)
 
     # --- what goes out -----------------------------------------------------------------------------------------------
@@ -416,3 +422,8 @@ class RunningNode:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
             if self._store.collect(self._collectable):
                 self._committer.work(self._collect_some)
+
+
+def _keyed(key: bytes, content: bytes) -> bytes:
+    """Return what stands for some content to whoever has the key, and is nothing to others (RFC 7693)."""
+    return hashlib.blake2s(content, key=key).digest()

@@ -114,6 +114,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     stack.enter_context(snapshots.place(MAIN).run_by_node())
     store = _store(path, options, stack)
     troubles: list[str] = []
+    snapshots.key(MAIN)  # without the key of what is there, a node must not begin
 
     def make(name: str, control: Control) -> TenantState:
         if name != MAIN:

@@ -6,21 +6,20 @@ and no more.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit
 from homeroom.adapters.metrics import Metrics
-from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError
+from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, kind_and_places
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
 from homeroom.serve.serving import ServingAll
 from homeroom.serve.settings import Settings
 
-__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of", "where"]
+__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of"]
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Headers of a request, names in small letters (ASGI 3.0)."""
@@ -126,7 +125,7 @@ def problem_of(error: Exception) -> ProblemError:
     if isinstance(error, TimeoutError):
         return ProblemError("unavailable", "it took too long; ask again, or for less")
     known = isinstance(error, HomeroomError)
-    _LOG.error("%s: %s", type(error).__name__, where(error))
+    _LOG.error("%s", kind_and_places(error))
     if known and isinstance(error, StoreError | AuditError):
         return ProblemError(
             "unavailable",
@@ -134,9 +133,3 @@ def problem_of(error: Exception) -> ProblemError:
             headers={"Retry-After": "5"},
         )
     return ProblemError("internal", "the node made a mistake; its log says where")
-
-
-def where(error: BaseException) -> str:
-    """Return the places that an error came through, and not what it says: that may be anybody's data."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
