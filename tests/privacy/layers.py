@@ -137,7 +137,8 @@ def _table(name: str, read: Any) -> Iterator[tuple[str, bytes]]:
     for column in table.column_names:
         values = table.column(column)
         if pa.types.is_dictionary(values.type):
-            values = pa.chunked_array(chunk.dictionary for chunk in values.chunks)
+            dictionaries = [chunk.dictionary for chunk in values.chunks]
+            values = pa.chunked_array(dictionaries, values.type.value_type)
         if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
             values = values.combine_chunks()
             buffers = [one for one in values.buffers() if one is not None]

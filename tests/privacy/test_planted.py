@@ -51,8 +51,6 @@ KEPT = {
 """By file of the data directory, the first that fits, what may lie in it."""
 SHOWN = {"key.name"}
 """Who wrote a definition is told to whoever may read definitions."""
-ASKED = ("question.", "events.", "events, ")
-"""An answer repeats its question; and names courses, activities and so on, which is what was asked for."""
 
 
 def leaks(found):
@@ -98,7 +96,7 @@ def planted(tmp_path_factory):
 
 def test_what_was_planted_came_through_every_entrance(planted):
     marks, search, found, answers, _ = planted
-    assert len(marks.all) > 250
+    assert len(marks.all) > 150
     assert len(answers) > 1_500
     assert search.looked_at_bytes > 10 << 20
     assert {one.status // 100 for one in answers} == {2, 3, 4}, "some were taken, and none met a fault"
@@ -126,9 +124,11 @@ def test_an_answer_holds_nothing_but_what_was_asked_for(planted):
     _, search, _, answers, _ = planted
     wrong = []
     for answer in answers:
-        is_answered = answer.status == 200 and "/v1/query" in answer.asked
+        is_question = "/v1/query" in answer.asked
         for one in search.answers([(answer.asked, answer.headers, answer.body)]):
-            is_asked = is_answered and one.entrance.startswith(ASKED)
+            # An answer repeats its question; and courses, activities and so on are what is asked about.
+            is_repeated = answer.status == 200 and one.entrance.startswith("question.")
+            is_asked = is_question and (is_repeated or one.entrance in VOCABULARY)
             if not (is_asked or one.entrance in answer.allowed | SHOWN):
                 wrong.append((answer.asked, answer.status, one))
     assert wrong == []
@@ -137,7 +137,8 @@ def test_an_answer_holds_nothing_but_what_was_asked_for(planted):
 def test_files_that_are_loaded_leave_no_names_behind(tmp_path, rng, capsys):
     marks = Marks(rng)
     source = tmp_path / "statements.jsonl"
-    source.write_text(json.dumps(full_statement(marks, b"data")) + "\n" + '{"actor": "' + marks("a broken line") + "\n")
+    statement = {**full_statement(marks, b"data"), "timestamp": "2026-11-23T10:00:00Z"}
+    source.write_text(json.dumps(statement) + "\n" + '{"actor": "' + marks("a broken line") + "\n")
     words = ["load", str(tmp_path / "data"), str(source), "--rejects", str(tmp_path / "rejects.csv")]
     assert main(words) in (status.CLEAN, status.REJECTS_MET)
     said = capsys.readouterr()
