@@ -59,7 +59,9 @@ class Planter:
         """End the connection."""
         self._http.close()
 
-    def ask(self, asked: str, method: str, path: str, scope: str | None, **fields: Any) -> httpx.Response:
+    def ask(
+        self, asked: str, method: str, path: str, scope: str | None, **fields: Any
+    ) -> httpx.Response:
         """Send a request under a key of a scope, and keep the answer; ``allowed`` names entrances."""
         allowed = frozenset(fields.pop("allowed", ()))
         headers = dict(fields.pop("headers", {}))
@@ -134,11 +136,24 @@ class Planter:
         m = self._marks
         batch = m("header.Idempotency-Key")
         for events in ([EVENT], [EVENT, EVENT]):
-            self.ask("a batch id", "POST", "/v1/events", "write", json=events, headers={"Idempotency-Key": batch})
+            self.ask(
+                "a batch id",
+                "POST",
+                "/v1/events",
+                "write",
+                json=events,
+                headers={"Idempotency-Key": batch},
+            )
         self.ask("a batch id of a refused batch", "POST", "/v1/events", "write", json=[{}], headers={"Idempotency-Key": batch + "2"})  # fmt: skip
         for name in ("User-Agent", "Cookie", "Referer", "X-Forwarded-For", "X-Request-Id", "If-Match",
                      "If-None-Match", "Homeroom-After", "Accept", "Origin", "traceparent", m("header.a name")):  # fmt: skip
-            for path in ("/v1/status", "/v1/cohorts/none", "/health/ready", "/none", "/xapi/statements"):
+            for path in (
+                "/v1/status",
+                "/v1/cohorts/none",
+                "/health/ready",
+                "/none",
+                "/xapi/statements",
+            ):
                 self.ask(f"header {name}", "PUT" if "none" in path else "GET", path, "admin", headers={name: m(f"header.{name}")}, json={})  # fmt: skip
         for place, path in {
             "a segment": "/v1/{}", "a segment of learners": "/v1/learners/{}/cohorts", "a query": "/v1/status?{}=1",
@@ -151,13 +166,24 @@ class Planter:
                 self.ask(place, method, path.format(text), None, headers=VERSION)
         secret = m("secret.of a request")
         basic = base64.b64encode(f"{m('secret.a user')}:{secret}".encode()).decode()
-        claims = base64.urlsafe_b64encode(json.dumps({"sub": m("secret.a subject")}).encode()).decode()
+        claims = base64.urlsafe_b64encode(
+            json.dumps({"sub": m("secret.a subject")}).encode()
+        ).decode()
         for given in (f"Bearer {secret}", f"Bearer hr_{secret}", f"Basic {basic}", f"Bearer eyJhbGciOiJub25lIn0.{claims}.",
                       f"Digest {secret}", secret):  # fmt: skip
             for path in ("/v1/status", "/xapi/statements", "/v1/events", "/metrics"):
-                self.ask("a secret", "POST", path, None, headers={"Authorization": given, **VERSION})
+                self.ask(
+                    "a secret", "POST", path, None, headers={"Authorization": given, **VERSION}
+                )
         form = {"Authorization": f"Basic {basic}", "statementId": m("xapi.a field of a form")}
-        self.ask("alternate syntax", "POST", "/xapi/statements?method=GET", None, data=form, headers=VERSION)
+        self.ask(
+            "alternate syntax",
+            "POST",
+            "/xapi/statements?method=GET",
+            None,
+            data=form,
+            headers=VERSION,
+        )
 
     def questions(self) -> None:
         """Through every field of every question, as a text, in a list and in an object."""
@@ -168,7 +194,13 @@ class Planter:
                 for number, shape in enumerate(shapes):
                     text = (m, m.accented)[number % 2](f"question.{field.encode_name}")
                     written = {"question": kind.name, field.encode_name: shape(text)}
-                    self.ask(f"{kind.name}.{field.encode_name} {number}", "POST", "/v1/query", "persons", json=written)
+                    self.ask(
+                        f"{kind.name}.{field.encode_name} {number}",
+                        "POST",
+                        "/v1/query",
+                        "persons",
+                        json=written,
+                    )
         for written in ({"question": m("question.kind")}, {m("question.a name"): 1}, [m("question.a list")],
                         {"question": "active", m("question.another name"): 1},
                         {"question": "members", "cohort": m("question.cohort"), "definitions": {"cohorts": {m("question.a cohort of its own"): {"did": "any"}}}}):  # fmt: skip
@@ -181,8 +213,17 @@ class Planter:
         given_back = ("definition.name", "definition.content")
         rule = {"did": f"course={content}", "about": f"for {content}"}
         for method, path, body in (("PUT", "", rule), ("GET", "", None), ("GET", "/history", None), ("DELETE", "", None)):  # fmt: skip
-            self.ask("a cohort", method, f"/v1/cohorts/{quote(name)}{path}", "admin", json=body, allowed=given_back)
-        self.ask("cohorts", "PUT", f"/v1/cohorts/{quote(name)}", "admin", json=rule, allowed=given_back)
+            self.ask(
+                "a cohort",
+                method,
+                f"/v1/cohorts/{quote(name)}{path}",
+                "admin",
+                json=body,
+                allowed=given_back,
+            )
+        self.ask(
+            "cohorts", "PUT", f"/v1/cohorts/{quote(name)}", "admin", json=rule, allowed=given_back
+        )
         self.ask("cohorts", "GET", "/v1/cohorts", "read", allowed=given_back)
         refused = m("definition.refused")
         for place in ("cohorts", "lists", "calendars"):
@@ -205,7 +246,15 @@ class Planter:
             self.ask("a statement", "POST", "/xapi/statements", "xapi", json=shape, headers=headers)
         for params in ({}, {"agent": json.dumps(sent["actor"])}, {"format": "ids"}, {"verb": sent["verb"]["id"]},
                        {"activity": sent["object"]["id"], "related_activities": "true"}, {"attachments": "true"}):  # fmt: skip
-            self.ask("statements", "GET", "/xapi/statements", "xapi", params=params, headers=headers, allowed=everything)
+            self.ask(
+                "statements",
+                "GET",
+                "/xapi/statements",
+                "xapi",
+                params=params,
+                headers=headers,
+                allowed=everything,
+            )
         for path, change in (("actor", {"mbox": "mailto:" + m("xapi.refused mbox")}), ("actor", {"name": m("xapi.refused name")}),
                              ("verb", {"id": m("xapi.refused verb")}), ("object", {"id": m("xapi.refused object")}),
                              (m("xapi.refused property"), 1), ("timestamp", m("xapi.refused time")), ("id", m("xapi.refused id")),
@@ -213,8 +262,16 @@ class Planter:
             self.ask("a refused statement", "POST", "/xapi/statements", "xapi", json={**plain_statement(), path: change}, headers=headers)  # fmt: skip
         for params in ({"statementId": m("xapi.param id")}, {"agent": m("xapi.param agent")}, {"since": m("xapi.param since")},
                        {"verb": m("xapi.param verb")}, {m("xapi.param name"): "1"}, {"limit": m("xapi.param limit")}):  # fmt: skip
-            self.ask("a parameter", "GET", "/xapi/statements", "xapi", params=params, headers=headers)
-        self.ask("a version", "GET", "/xapi/statements", "xapi", headers={"X-Experience-API-Version": m("xapi.version")})
+            self.ask(
+                "a parameter", "GET", "/xapi/statements", "xapi", params=params, headers=headers
+            )
+        self.ask(
+            "a version",
+            "GET",
+            "/xapi/statements",
+            "xapi",
+            headers={"X-Experience-API-Version": m("xapi.version")},
+        )
         self._multipart(headers, data)
         self._documents(headers)
 
@@ -242,15 +299,38 @@ class Planter:
             "agents/profile": {"agent": person, "profileId": m("xapi.document.agent profile id")},
         }.items():  # fmt: skip
             back = [name for name in m.all if name.startswith("xapi.document")]
-            given = {**headers, "If-None-Match": "*", "Content-Type": f"text/plain; a={m('xapi.document.type')}"}
-            for method, more in (("PUT", {"content": content}), ("PUT", {"content": content + b"2"}), ("GET", {})):
+            given = {
+                **headers,
+                "If-None-Match": "*",
+                "Content-Type": f"text/plain; a={m('xapi.document.type')}",
+            }
+            for method, more in (
+                ("PUT", {"content": content}),
+                ("PUT", {"content": content + b"2"}),
+                ("GET", {}),
+            ):
                 self.ask(path, method, f"/xapi/{path}", "xapi", params=params, headers=given, allowed=[*back, "xapi.document.type"] if method == "GET" else (), **more)  # fmt: skip
-        self.ask("a person", "GET", "/xapi/agents", "xapi", params={"agent": person}, headers=headers, allowed=["xapi.document.mbox"])
+        self.ask(
+            "a person",
+            "GET",
+            "/xapi/agents",
+            "xapi",
+            params={"agent": person},
+            headers=headers,
+            allowed=["xapi.document.mbox"],
+        )
         self.ask("an activity", "GET", "/xapi/activities", "xapi", params={"activityId": activity}, headers=headers, allowed=["xapi.document.activity"])  # fmt: skip
 
     def pages(self) -> None:
         """Ask for what anybody may see, last: so it has all that came before."""
-        for path in ("/metrics", "/docs", "/openapi.json", "/health/live", "/health/ready", "/xapi/about"):
+        for path in (
+            "/metrics",
+            "/docs",
+            "/openapi.json",
+            "/health/live",
+            "/health/ready",
+            "/xapi/about",
+        ):
             self.ask(path, "GET", path, None)
         self.ask("/v1/status", "GET", "/v1/status", "read")
 

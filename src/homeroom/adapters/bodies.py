@@ -41,7 +41,9 @@ def decompressed(body: bytes, encoding: str, size_bytes_max: int) -> bytes:
     found: list[bytes] = []
     size_bytes = 0
     try:
-        rest = io.BytesIO(body[MAGIC_BYTES:])  # in pieces: what follows a stream is copied at its end
+        rest = io.BytesIO(
+            body[MAGIC_BYTES:]
+        )  # in pieces: what follows a stream is copied at its end
         for block in read_blocks(body[:MAGIC_BYTES], rest, limits.BODY_MEMBERS_MAX):
             size_bytes += len(block)
             if size_bytes > min(free, size_bytes_max):

@@ -155,9 +155,7 @@ def detect(head: bytes) -> Compression:
     return Compression.NONE
 
 
-def read_blocks(
-    head: bytes, rest: ByteReader, members_max: int | None = None
-) -> Iterator[bytes]:
+def read_blocks(head: bytes, rest: ByteReader, members_max: int | None = None) -> Iterator[bytes]:
     """Yield the content of a stream in blocks of at most about 2 MB, decompressed if it is compressed.
 
     Parameters
@@ -222,12 +220,16 @@ def _decompressed(
             if not data:
                 return
             members += 1
-            if members_max is not None and members > members_max:
-                raise StreamFault(
-                    Reason.DECOMPRESSION_BOMB,
-                    f"more than {members_max:,} {compression} streams are laid end to end",
-                )
+            _refuse_too_many(compression, members, members_max)
             member = _OPENERS[compression]()
+
+
+def _refuse_too_many(compression: Compression, members: int, members_max: int | None) -> None:
+    if members_max is not None and members > members_max:
+        raise StreamFault(
+            Reason.DECOMPRESSION_BOMB,
+            f"more than {members_max:,} {compression} streams are laid end to end",
+        )
 
 
 def _step(compression: Compression, member: _Decompressor, data: bytes) -> bytes:

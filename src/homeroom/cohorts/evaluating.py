@@ -61,7 +61,7 @@ from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import DAY_MS, Zone, day_start_ms, load_zone, local_days
 
-__all__ = ["Evaluation", "Evaluator"]
+__all__ = ["Evaluation", "Evaluator", "Place"]
 
 _MANY: Final = np.iinfo(np.int64).max
 _ACTIVE: Final = Did(where=())
@@ -105,14 +105,20 @@ class Evaluator:
     state : settled
     definitions : checked
     selections : conditions that were looked up before, of the same dictionaries
+    columns : what the columns tell, where it was asked for before (`from_columns`); then the state need have none
     """
 
     def __init__(
-        self, state: State, definitions: Definitions, selections: Selections | None = None
+        self,
+        state: State,
+        definitions: Definitions,
+        selections: Selections | None = None,
+        columns: Mapping[Place, Members | None] | None = None,
     ) -> None:
         self._state = state
         self._definitions = definitions
         self.zone: Zone = load_zone(definitions.timezone or state.zone.name)
+        self._columns = columns
         self._found: dict[Place, Members] = {}
         self._there: dict[int, Members] = {}
         self._from_history: set[Rule] = set()
@@ -238,7 +244,7 @@ class Evaluator:
             asked = {(_ACTIVE, day): self._probe(_ACTIVE, day) for day in days}
         new = [place for place in dict.fromkeys(places) if place not in self._found]
         for place in new:
-            found = self._from_columns(*place)
+            found = self._told(place)
             if found is not None:
                 self._found[place] = found
             elif place not in asked:
@@ -256,6 +262,24 @@ class Evaluator:
         roster = Roster.of(self._state)
         flags = ask_history(self._state, roster, list(asked.values()))
         return dict(zip(asked, by_row(self._state, roster, flags), strict=True))
+
+    def from_columns(self, names: Sequence[str], day: int) -> dict[Place, Members | None]:
+        """Return what the columns tell of the rules that cohorts come down to, None where they do not.
+
+        Lists are not among them: of whoever is on one no more than the row is asked for.
+        """
+        rules = [self._definitions.cohort(name).rule for name in names]
+        places = {(leaf, day) for rule in rules for leaf in self._leaves(rule)}
+        return {
+            place: self._from_columns(*place)
+            for place in places
+            if not isinstance(place[0], Listed)
+        }
+
+    def _told(self, place: Place) -> Members | None:
+        if self._columns is None or isinstance(place[0], Listed):
+            return self._from_columns(*place)
+        return self._columns[place]
 
     # --- columns ---------------------------------------------------------------------------------------------
 

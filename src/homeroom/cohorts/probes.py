@@ -281,9 +281,11 @@ def by_row(state: State, roster: Roster, flags: Sequence[Flags]) -> list[Members
     words = [list(nobody) for _ in flags]
     numbers = {id(part): number for number, part in enumerate(parts)}
     for partition, first, found in roster.located(state):
+        # Rows that are younger than history may lack a learner whose events were taken back since.
+        there = found >= 0
         for one, holds in zip(words, flags, strict=True):
             chosen = np.zeros(partition.rows, np.bool_)
-            chosen[found] = holds[first : first + len(found)]
+            chosen[found[there]] = holds[first : first + len(found)][there]
             one[numbers[id(partition)]] = pack(chosen)
     rows = tuple(part.rows for part in parts)
     return [Members(tuple(one), rows) for one in words]

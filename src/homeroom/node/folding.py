@@ -53,6 +53,7 @@ class Folding:
     ----------
     applied : by origin the last entry that is folded, or that needs no folding here
     control : what was stated
+    stamps : by origin the hybrid stamp of the last entry that was folded
     troubles : by origin why its entries are not folded any further
     """
 
@@ -65,6 +66,7 @@ class Folding:
         self.tenants = dict(tenants)
         self.applied = applied or Vector()
         self.control = Control()
+        self.stamps: dict[Origin, int] = {}
         self.troubles: dict[Origin, str] = {}
         self._make = make
 
@@ -111,6 +113,7 @@ class Folding:
         for name, mine in parts.by_tenant.items():
             _fold(self.tenants[name].state, mine)
         self.applied, self.control = applied, control
+        self.stamps |= {entry.origin: entry.hybrid for entry in entries if entry.origin in applied}
         for name, tenant in self.tenants.items():
             tenant.applied = tenant.applied.joined(applied)
             tenant.newest = max(tenant.newest, parts.newest[name])

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,8 @@ from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
-from homeroom.serve.recording import record_routes
 from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
+from homeroom.serve.xapi.admission import Admitted
 
 __all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of", "webhooks_of"]
 
@@ -58,10 +59,9 @@ async def host(
             webhooks_of(path, node, settings, now_ms),
             interface_of(path, node, settings, (now_ms, tokens)) as interface,
         ):
-            records = record_routes(interface, node.records, is_signature)
-            await serve_until(
-                make_app(interface, [records]), _listening(settings.server), stopping, heard
-            )
+            records = Admitted(interface, node.records, is_signature)
+            app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
+            await serve_until(app, _listening(settings.server), stopping, heard)
     finally:
         await node.stop()
 

@@ -88,10 +88,13 @@ class Live:
             self._folding.fold(entries)
 
     def settle(self) -> None:
-        """Seal what has come and put rows in their places, where enough has come for it."""
-        with self._lock:
-            for tenant in self._folding.tenants.values():
-                tenant.state.settle()
+        """Seal what has come and put rows in their places, where enough has come for it; others get in between."""
+        for tenant in list(self._folding.tenants.values()):
+            steps = tenant.state.upkeep()
+            while True:
+                with self._lock:
+                    if next(steps, self) is self:
+                        break
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -99,6 +102,11 @@ class Live:
     def applied(self) -> Vector:
         """By origin the last entry that is folded."""
         return self._folding.applied
+
+    @property
+    def stamps(self) -> dict[Origin, int]:
+        """By origin the hybrid stamp of the last entry that was folded since the start."""
+        return dict(self._folding.stamps)
 
     @property
     def control(self) -> Control:

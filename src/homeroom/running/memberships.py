@@ -1,8 +1,9 @@
 """Memberships that follow the fold: who is asked when, and in which thread.
 
 After every fold the thread that folds asks the learners that were touched. It holds the states' lock only while it
-copies their rows; what their cohorts are is worked out of that copy, while others ask and nobody waits. When all must
-be asked, another thread does it on a frozen state; of few learners it is done at once.
+copies their rows; their cohorts are worked out of that copy, while others ask and nobody waits. When all must be
+asked, it asks the columns of one partition after each fold, and leaves history to another thread; few learners are all
+asked at once.
 
 What is known of memberships lies behind a lock of its own, so that whoever asks for one learner's cohorts waits for a
 few rows to be written, and for no fold.
@@ -51,6 +52,8 @@ class Memberships:
         self._memberships: dict[str, Membership] = {}
         self._wanted: dict[str, Wanted] = {}
         self._written: dict[str, tuple[int, int | None, dict[str, Kept]]] = {}
+        # Whose columns are being asked, and whether of few learners.
+        self._surveys: dict[str, tuple[Survey, bool]] = {}
         self._pool = ThreadPoolExecutor(1, "homeroom-survey")
 
     # --- in the thread that folds ------------------------------------------------------------------------------------
@@ -65,8 +68,10 @@ class Memberships:
                 self._follow(tenant, token)
             except Exception as error:  # noqa: BLE001 - told as a trouble, and all are asked again
                 self.troubles[tenant] = (
-                    f"the membership of {tenant} could not be followed: {kind_and_places(error)}; all learners are asked again"
+                    f"the membership of {tenant} could not be followed: {kind_and_places(error)}; all learners are "
+                    f"asked again"
                 )
+                self._surveys.pop(tenant, None)
                 if tenant in self._memberships:
                     self._memberships[tenant].doubt()
 
@@ -75,11 +80,14 @@ class Memberships:
         if membership.is_counted:
             self.troubles.pop(tenant, None)
         moment = self._take(tenant, membership, token)
-        while self._survey(tenant, membership) is not None:
+        self._begin(tenant, membership)
+        while self._go_on(tenant, membership, token):
             moment = self._take(tenant, membership, token)
-        if membership.epoch == self._live.control.epoch:
-            with self._lock:
-                membership.seen(moment)
+            self._begin(tenant, membership)
+        if membership.epoch != self._live.control.epoch:
+            moment = _stated_before(moment, membership)
+        with self._lock:
+            membership.seen(moment)
 
     def _of(self, tenant: str) -> Membership:
         """Return the membership of a tenant, which watches its state from now on."""
@@ -111,33 +119,52 @@ class Memberships:
                 one.state.seal()
             touched, applied = membership.sample(one.state), one.applied
         moment = Moment(self._now_ms(), applied, token)
+        # Who waits for an entry is not to see a part of what it brings.
+        partly = replace(moment, applied=membership.moment.applied)
         if touched is not None:
             found = membership.take(touched)
             with self._lock:
-                membership.put(found, _stated_before(moment, membership))
+                membership.put(found, partly)
         with self._live.held(tenant) as one:
             closing = membership.closing(one.state, moment.now_ms)
+            behind = membership.behind(one.state) if closing is None else None
+        if behind is not None:
+            membership.catch_up(behind)
         if closing is not None:
             answered = membership.close(*closing)
             with self._lock:
-                membership.put_all(answered, _stated_before(moment, membership))
-        with self._lock:
-            membership.seen(_stated_before(moment, membership))
+                membership.put_all(answered, partly)
         return moment
 
-    def _survey(self, tenant: str, membership: Membership) -> Survey | None:
-        """Begin to ask all, if that is due; return the survey if it was run at once."""
+    def _begin(self, tenant: str, membership: Membership) -> None:
+        """Begin to ask all, if that is due."""
         wanted_now = self._wanted_by(tenant, self._live.control)
         with self._live.held(tenant) as one, self._lock:
             survey = membership.begin(one.state, wanted_now, self._now_ms())
-            rows = one.state.learners.rows
+            is_small = one.state.learners.rows <= limits.SURVEY_AT_ONCE_LEARNERS_MAX
+        if survey is not None:
+            self._surveys[tenant] = survey, is_small
+
+    def _go_on(self, tenant: str, membership: Membership, token: Token | None) -> bool:
+        """Ask the columns of one more partition, of all if nothing was folded; then have the rest done.
+
+        Returns whether it was done at once, since there are few learners.
+        """
+        survey, is_small = self._surveys.get(tenant, (None, False))
         if survey is None:
-            return None
-        if rows <= limits.SURVEY_AT_ONCE_LEARNERS_MAX:
+            return False
+        for _ in range(limits.PARTITIONS if is_small or token is None else 1):
+            if survey.is_of_columns:
+                with self._live.held(tenant) as one:
+                    survey.look(one.state)
+        if survey.is_of_columns:
+            return False
+        del self._surveys[tenant]
+        if is_small:
             self._run(membership, survey)
-            return survey
-        self._pool.submit(self._run, membership, survey)
-        return None
+        else:
+            self._pool.submit(self._run, membership, survey)
+        return is_small
 
     def _wanted_by(self, tenant: str, control: Control) -> Wanted:
         known = self._wanted.get(tenant)
@@ -153,6 +180,8 @@ class Memberships:
 
     def _run(self, membership: Membership, survey: Survey) -> None:
         """Run a survey, and give those who were found rows, between which others may read."""
+        if not membership.is_under_way(survey):
+            return
         try:
             survey.run()
             steps, is_placed = membership.placing(survey), False

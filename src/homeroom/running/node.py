@@ -43,7 +43,7 @@ from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import listening
+from homeroom.running.control_socket import ControlSocket, listening
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -86,7 +86,7 @@ class RunningNode:
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
-        self._listening: asyncio.Server | None = None
+        self._listening: ControlSocket | None = None
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
@@ -146,8 +146,9 @@ class RunningNode:
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
-        while self._store.collect(self._collectable):
-            pass
+        with contextlib.suppress(StoreError):  # what is not forgotten now is at the next snapshot
+            while self._store.collect(self._collectable):
+                pass
         self._pool.shutdown()
         self.records.close()
         self._stack.close()
@@ -265,6 +266,10 @@ class RunningNode:
             events=events,
             applied=self._live.applied,
             held=self._store.held(),
+            ages_ms={
+                str(origin): max(self._options.now_ms() - hybrid_ms(stamp), 0)
+                for origin, stamp in self._live.stamps.items()
+            },
             epoch=self._live.control.epoch,
             troubles=self.troubles,
             is_ready=self._committer.trouble is None,

@@ -6,7 +6,7 @@ modules that know them, so that one bound, one scope and one form of a problem h
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -23,6 +23,7 @@ from homeroom.serve.document import document, page
 from homeroom.serve.intake import Intake, read_body
 from homeroom.serve.interface import Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+from homeroom.serve.streaming import STREAM_PATH, Streams
 
 __all__ = ["Guarded", "make_app"]
 
@@ -41,18 +42,24 @@ _SAFE: Final = (
 """On every answer: it is what it says, is nowhere kept, and may load and run nothing."""
 
 Asked: TypeAlias = Request[Any, Any, Any]
+Mounted: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application."""
 
 
-def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> "Guarded":
-    """Return the application of an interface, with further parts of it."""
+def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None) -> "Guarded":
+    """Return the application of an interface, with other applications below some of its paths."""
+    quick = [
+        asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+        *(_mounted(path, other) for path, other in (mounted or {}).items()),
+    ]
     app = Litestar(
         route_handlers=[
-            asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+            *quick,
+            asgi(STREAM_PATH, copy_scope=False)(Streams(interface).__call__),
             *_questions(interface),
             *_definitions(interface),
             *_health(interface),
             *_pages(),
-            *further,
         ],
         exception_handlers={
             ProblemError: _problem,
@@ -64,7 +71,15 @@ def make_app(interface: Interface, further: Sequence[ASGIRouteHandler] = ()) -> 
         debug=False,
         logging_config=None,
     )
-    return Guarded(app, interface)
+    return Guarded(app, interface, quick)
+
+
+def _mounted(path: str, other: Mounted) -> ASGIRouteHandler:
+    @asgi(path, is_mount=True, copy_scope=True)
+    async def pass_on(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        await other(scope, receive, send)
+
+    return pass_on
 
 
 # --- handlers --------------------------------------------------------------------------------------------------------
@@ -192,14 +207,14 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
 
     @get("/health/ready")
     async def ready() -> Response[bytes]:
-        status = interface.serving.status("")
+        status = await asyncio.to_thread(interface.serving.status, "")
         said = {"ready": status.is_ready, "troubles": list(status.troubles)}
         return _json(said, 200 if status.is_ready else 503)
 
     @get("/v1/status")
     async def status(request: Asked) -> Response[bytes]:
         caller = await _caller(interface, request)
-        found = interface.serving.status(caller.tenant)
+        found = await asyncio.to_thread(interface.serving.status, caller.tenant)
         said: dict[str, Any] = {
             "vector": found.applied.to_json(),
             "held": found.held.to_json(),
@@ -217,7 +232,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
     async def counted(request: Asked) -> Response[bytes]:
         if interface.settings.server.metrics == "admin":
             (await _caller(interface, request)).need(Scope.ADMIN)
-        text = interface.metrics.page(interface.serving.status(""))
+        text = interface.metrics.page(await asyncio.to_thread(interface.serving.status, ""))
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     return [live, ready, status, counted]
@@ -273,11 +288,18 @@ class Guarded:
     ----------
     app : what answers
     interface : whose settings and metrics these are
+    quick : routes of it that are ASGI applications themselves, and that thousands of requests a second come to:
+        they are called without what a framework does for a request
     """
 
-    def __init__(self, app: Litestar, interface: Interface) -> None:
+    def __init__(
+        self, app: Litestar, interface: Interface, quick: Sequence[ASGIRouteHandler] = ()
+    ) -> None:
         self.litestar = app
         self._interface = interface
+        routes = [(path, route) for route in quick for path in route.paths]
+        self._exact = {path: (path, route.fn) for path, route in routes}
+        self._under = [(f"{path}/", (path, route.fn)) for path, route in routes if route.is_mount]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one request."""
@@ -298,10 +320,12 @@ class Guarded:
             self._interface.metrics,
             self._interface.settings.server.answer_seconds_max,
         )
+        # A stream ends when its reader goes; what a reader may not do is stand still, and the server sees to that.
+        bound_s = None if scope["path"] == STREAM_PATH else seconds_max
         metrics_.under_way.inc()
         try:
-            async with asyncio.timeout(seconds_max):
-                await self.litestar(scope, receive, counted)
+            async with asyncio.timeout(bound_s):
+                await self._app_of(scope)(scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
             if status == 0:
@@ -309,6 +333,18 @@ class Guarded:
         finally:
             metrics_.under_way.dec()
             metrics_.answered(scope.get("path_template") or "none", status, now() - began_s)
+
+    def _app_of(self, scope: Any) -> Any:  # noqa: ANN401 - ASGI
+        """Return what answers a request, and note its route, as the framework would."""
+        path = scope["path"]
+        found = self._exact.get(path)
+        if found is None:
+            under = (route for start, route in self._under if path.startswith(start))
+            found = next(under, None)
+        if found is None:
+            return self.litestar
+        scope["path_template"], app = found
+        return app
 
 
 async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI

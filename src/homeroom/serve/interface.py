@@ -7,7 +7,7 @@ and no more.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit
@@ -16,7 +16,7 @@ from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, 
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import Serving
+from homeroom.serve.serving import ServingAll
 from homeroom.serve.settings import Settings
 
 __all__ = ["Headers", "Interface", "header", "make_interface", "problem_of"]
@@ -46,9 +46,10 @@ class Interface:
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
+    stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
-    serving: Serving
+    serving: ServingAll
     settings: Settings
     access: Access
     audit: Audit
@@ -56,6 +57,7 @@ class Interface:
     requests: Buckets
     events: Buckets
     now_ms: Callable[[], int]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers) -> Caller:
         """Return who is asking. Raises `ProblemError` if nobody is known, or too often."""
@@ -91,7 +93,7 @@ class Interface:
 
 
 def make_interface(
-    serving: Serving, settings: Settings, access: Access, audit: Audit, now_ms: Callable[[], int]
+    serving: ServingAll, settings: Settings, access: Access, audit: Audit, now_ms: Callable[[], int]
 ) -> Interface:
     """Return an interface to a node, that has counted nothing yet."""
     bounds = settings.limits
@@ -131,4 +133,3 @@ def problem_of(error: Exception) -> ProblemError:
             headers={"Retry-After": "5"},
         )
     return ProblemError("internal", "the node made a mistake; its log says where")
-

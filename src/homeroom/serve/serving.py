@@ -17,7 +17,7 @@ from homeroom.log.control import Control, Fact
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 
-__all__ = ["Serving", "ServingMembership"]
+__all__ = ["Serving", "ServingAll", "ServingMembership"]
 
 
 class Serving(Protocol):
@@ -72,3 +72,7 @@ class ServingMembership(Protocol):
 
     def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
+
+
+class ServingAll(Serving, ServingMembership, Protocol):
+    """A node, as the HTTP interface needs it."""

@@ -23,7 +23,6 @@ __all__ = [
     "LimitSettings",
     "NodeSettings",
     "OidcSettings",
-    "RecordSettings",
     "ServerSettings",
     "Settings",
     "WebhookSettings",
@@ -104,7 +103,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     store_url: Annotated[
         str,
         Meta(
-            description="PostgreSQL database that holds the log (postgresql://…); without one it is in files of the directory"
+            description="PostgreSQL database of the log (postgresql://…; a password by PGPASSFILE); without one, files"
         ),
     ] = ""
     snapshot_seconds: Annotated[
@@ -169,24 +168,6 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tenant: Annotated[str, Meta(description="the tenant, where no claim names it")] = "main"
 
 
-class RecordSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The record store."""
-
-    authority_home: Annotated[
-        str,
-        Meta(
-            pattern="^https?://[^\\s]+$",
-            description="address that stands for this node where a statement says who asserts it",
-        ),
-    ] = "https://homeroom.invalid/keys"
-    origins: Annotated[
-        str,
-        Meta(
-            description="origins of pages that may send requests from a browser (CORS), with commas between"
-        ),
-    ] = ""
-
-
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Webhooks. Their targets must be of the public network and speak HTTPS, but for these."""
 
@@ -211,7 +192,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     node: NodeSettings = NodeSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings = OidcSettings()
-    records: RecordSettings = RecordSettings()
     webhooks: WebhookSettings = WebhookSettings()
 
     def check(self) -> None:

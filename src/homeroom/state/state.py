@@ -8,7 +8,7 @@ safe because the tables are idempotent; counting first would not be.
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -96,6 +96,8 @@ class State:
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
+        # Of what history does not have yet; kept, because a running node asks after every fold.
+        self._unsealed_ms: tuple[int, int] | None = None
         self._voids: list[UInt64s] = []
 
     @property
@@ -111,6 +113,9 @@ class State:
         """
         self._waiting.append(batch)
         self._waiting_events += len(batch)
+        if len(batch):
+            span = int(batch.time_ms.min()), int(batch.time_ms.max())
+            self._unsealed_ms = _spanned([self._unsealed_ms, span])
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
 
@@ -120,9 +125,15 @@ class State:
 
     def frozen(self) -> "State":
         """Return the state as it is now, sealed, to be asked while this one goes on. Copies nothing."""
+        still = self.history_alone()
+        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        return still
+
+    def history_alone(self) -> "State":
+        """Return history as it is now, sealed, with tables that have no rows. Copies nothing, now or later."""
         self.seal()
         still = copy.copy(self)
-        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        still.learners, still.enrolments = SubjectTable(), SubjectTable()
         still.history = self.history.frozen()
         still._waiting, still._pending, still._voids = [], [], []  # noqa: SLF001 - of its own class
         still.watch = _unwatched
@@ -249,6 +260,7 @@ class State:
         if not self._pending:
             return
         batches, self._pending, self._pending_events = self._pending, [], 0
+        self._unsealed_ms = None  # nothing waits: `seal` has seen to it
         report = build_segment(batches, self.history.stored, self.run)
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
@@ -268,6 +280,25 @@ class State:
             self.learners.forget_attribute(name)
         self.learners.cluster(self.run)
         self.enrolments.cluster(self.run)
+
+    def upkeep(self) -> Iterator[None]:
+        """Do what `settle` does, a short step at a time, but for room that may be wanted again: that is kept.
+
+        Between two steps the state may be asked and folded into.
+        """
+        self.seal()
+        yield
+        self.history.tidy()
+        for name in self.dictionaries.identifying():
+            self.learners.forget_attribute(name)
+        for learners, enrolments in zip(
+            self.learners.partitions, self.enrolments.partitions, strict=True
+        ):
+            # Both at once: an enrolment that holds nothing goes with the learner who does not.
+            if not (learners.is_clustered() and enrolments.is_clustered()):
+                yield
+                learners.reorder()
+                enrolments.reorder()
 
     # --- what changes the past -----------------------------------------------------------------------------------
 
@@ -324,14 +355,8 @@ class State:
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
         """Time of the first and of the last event, those that history does not have yet included."""
-        spans = [self.history.span_ms if self.history.stored else self.scanned_ms]
-        spans += [
-            (int(batch.time_ms.min()), int(batch.time_ms.max()))
-            for batch in (*self._pending, *self._waiting)
-            if len(batch)
-        ]
-        known = [span for span in spans if span is not None]
-        return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
+        sealed_ms = self.history.span_ms if self.history.stored else self.scanned_ms
+        return _spanned([sealed_ms, self._unsealed_ms])
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal tables."""
@@ -340,6 +365,11 @@ class State:
         of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
         total += table_fingerprint(self.enrolments, "enrolment", of_enrolments)
         return f"{total % (1 << 128):032x}"
+
+
+def _spanned(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
+    known = [span for span in spans if span is not None]
+    return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
 
 
 def enrolment_keys(

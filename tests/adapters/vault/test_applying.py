@@ -86,6 +86,7 @@ def story(copy):
         lambda: copy.preparer.change(put("a", b"1"), WHO, START_MS),
         lambda: copy.preparer.change(put("a", b"1", gone), WHO, START_MS),
         lambda: copy.preparer.change(put("a", None), WHO, START_MS),
+        lambda: copy.preparer.change(put("b", b"1"), WHO, START_MS),
         lambda: copy.preparer.erase("main", Seals(KEYS).pseudonym("mailto", gone["mbox"][7:])),
         lambda: copy.accept(statement()),
     ]
@@ -96,23 +97,24 @@ def story(copy):
     return done
 
 
+TABLES = (
+    "subjects",
+    "destroyed",
+    "portraits",
+    "statements",
+    "terms",
+    "follows",
+    "activities",
+    "documents",
+)
+
+
 def contents(copy):
     with sqlite3.connect(copy.path) as connection:
-        tables = [
-            "subjects",
-            "portraits",
-            "statements",
-            "terms",
-            "follows",
-            "activities",
-            "documents",
-        ]
         found = {
-            t: connection.execute(f"SELECT * FROM {t} ORDER BY 1, 2, 3").fetchall()
-            for t in tables[:-1]
-            if t != "follows"
+            table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            for table in TABLES
         }
-        found["follows"] = connection.execute("SELECT * FROM follows ORDER BY 1, 2").fetchall()
     connection.close()
     return found
 
@@ -124,11 +126,12 @@ def test_another_copy_that_applies_the_same_is_the_same(copy, tmp_path):
     other = Copy(tmp_path / "other")
     other.vault.apply([decode(one.encoded) for one in done], "all")
     assert contents(other) == contents(copy)
+    assert all(contents(copy).values()), "the story has something for each table"
     assert other.shown() == copy.shown()
-    assert (copy.vault.applied, other.vault.applied) == ("entry 9", "all")
+    assert (copy.vault.applied, other.vault.applied) == ("entry 10", "all")
 
 
-@pytest.mark.parametrize("start", range(9))
+@pytest.mark.parametrize("start", range(10))
 def test_applying_again_changes_nothing(copy, start):
     done = story(copy)
     before = contents(copy)
@@ -196,6 +199,29 @@ def test_a_refused_request_leaves_no_trace(copy):
     later = copy.accept(statement(actor=person))
     copy.apply(later)
     assert copy.shown()[0]["actor"] == person
+
+
+def test_a_person_whom_two_nodes_met_at_the_same_time_has_two_keys(copy, tmp_path):
+    other, person = Copy(tmp_path / "other"), agent(new_id())
+    here = copy.accept(statement(id=new_id(), actor=person))
+    there = other.accept(statement(id=new_id(), actor=person, verb={"id": "a:b"}))
+    copy.apply(here)
+    assert len(copy.shown()) == 1, "its reader knows one key by now"
+    pending = copy.accept(statement(id=new_id(), actor=person))
+    copy.vault.apply([decode(there.encoded)], "from there")
+    again = copy.accept({**statement(actor=person, verb={"id": "a:b"}), "id": there.answer.ids[0]})
+    assert again.change.operations == [], "it is the same, and was opened to see that"
+    copy.apply(pending)
+    other.apply(there)
+    other.vault.apply([decode(here.encoded), decode(pending.encoded)], "from here")
+    assert len(copy.shown()) == len(other.shown()) == 3
+    assert {one["id"] for one in copy.shown()} == {one["id"] for one in other.shown()}
+    subject = Seals(KEYS).pseudonym("mailto", person["mbox"][7:])
+    erased = copy.preparer.erase("main", subject)
+    for one in (copy, other):
+        one.vault.apply([decode(erased.encoded)], "erased")
+        one.vault.apply([decode(there.encoded), decode(here.encoded)], "again")
+        assert one.shown() == []
 
 
 def test_two_statements_of_one_place_stand_side_by_side(copy, tmp_path):
@@ -275,6 +301,7 @@ def test_a_file_that_is_no_vault_or_newer_is_refused(tmp_path):
         (b"\xc1", "cannot be read"),
         (encode(Change("main", [])) + b"x", "cannot be read"),
         (encode(Change("main", [SubjectKey(b"short", b"")])), "wrong hash"),
+        (encode(Change("main", [SubjectKey(bytes(16), b"x")])), "wrong form"),
         (
             encode(Change("main", [StatementKept(bytes(16), -1, bytes(16), b"", b"", b"")])),
             "wrong form",

@@ -90,6 +90,9 @@ class Keeping:
         closing = self.membership.closing(self.state, self.now_ms)
         if closing is not None:
             self.membership.put_all(self.membership.close(*closing), self.moment)
+        behind = self.membership.behind(self.state)
+        if behind is not None:
+            self.membership.catch_up(behind)
         begun = self.membership.begin(self.state, self.wanted, self.now_ms)
         self.survey = begun or self.survey
         self.membership.seen(self.moment)
@@ -97,9 +100,12 @@ class Keeping:
         self.hear()
 
     def run(self) -> None:
-        """Run the survey that is under way."""
-        survey, self.survey = self.survey, None
-        if survey is not None:
+        """Do a step of the survey that is under way."""
+        survey = self.survey
+        if survey is not None and survey.is_of_columns:
+            survey.look(self.state)
+        elif survey is not None:
+            self.survey = None
             survey.run()
             for _ in self.membership.placing(survey):
                 self.membership.check_invariants()

@@ -98,6 +98,10 @@ class Store:
             self._runner.run(self.node.stop())
         self._runner.close()
 
+    def run(self, coroutine: Any) -> Any:
+        """Run something in the loop of the store."""
+        return self._runner.run(coroutine)
+
     def ask(self, method: str, path: str, version: str | None = "", **given: Any) -> httpx.Response:
         headers = {name.lower(): value for name, value in given.pop("headers", {}).items()}
         version = self.version if version == "" else version

@@ -136,7 +136,7 @@ def exchange(store, receive, **settings):
         "caller": store.caller,
     }
     app = RecordStore(store.records, Settings(is_signature, **settings))
-    asyncio.run(app(scope, receive, send))
+    store.run(app(scope, receive, send))
     return answered[0]["status"], json.loads(answered[1]["body"])
 
 

@@ -1,7 +1,8 @@
 """One backup: what a directory holds now, beside a node that may be running on it.
 
-Snapshots are copied first and the log after them, so that the log never ends before a snapshot does. Whatever is
-durable when the backup begins is in it: a snapshot may be older, but then the entries after it are there.
+Snapshots and databases are copied first and the log after them, so that the log never ends before what was made from
+it. Whatever is durable when the backup begins is in it: a snapshot may be older, but then the entries after it are
+there.
 
 A node may write snapshots faster than one can be read; then files vanish, and the backup takes the newest snapshot
 instead. What it has sent by then is mostly in that one too, so it comes nearer with each turn.
@@ -116,6 +117,7 @@ class _Backup:
     def take(self, at_ms: int, release: str) -> BackedUp:
         tenants = contents.tenants(self._directory)
         found = [(tenant, self._snapshot(tenant)) for tenant in tenants]
+        files = tuple(map(self._copying.copy, contents.other_files(self._directory)))
         with viewed_log(self._directory / contents.LOG) as view:
             snapshots = tuple(
                 self._dated(tenant, snapshot, view) for tenant, snapshot in found if snapshot
@@ -130,7 +132,7 @@ class _Backup:
             lineage=contents.lineage(tenants[0]),
             release=release,
             snapshots=snapshots,
-            files=tuple(map(self._copying.copy, contents.other_files(self._directory))),
+            files=files,
             log=log,
         )
         return BackedUp(manifest, self._repository.sent, entries, tuple(self._notes))

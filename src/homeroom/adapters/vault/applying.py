@@ -22,6 +22,7 @@ from homeroom.adapters.vault.operations import (
     SubjectKey,
 )
 from homeroom.adapters.vault.schema import connected, sqlite_errors
+from homeroom.adapters.vault.sealing import key_name
 
 __all__ = ["COUNTS", "ERASED", "VOIDED", "Vault"]
 
@@ -119,15 +120,16 @@ class Vault:
 
     def _subject_keys(self, tenant: int, operations: list[SubjectKey]) -> None:
         self._run_many(
-            "INSERT OR IGNORE INTO subjects (tenant, subject, wrapped) VALUES (?, ?, ?)",
-            [(tenant, one.subject, one.wrapped) for one in operations],
+            "INSERT OR IGNORE INTO subjects (tenant, subject, name, wrapped) SELECT ?1, ?2, ?3, ?4 "
+            "WHERE NOT EXISTS (SELECT 1 FROM destroyed WHERE tenant = ?1 AND subject = ?2)",
+            [(tenant, one.subject, key_name(one.wrapped), one.wrapped) for one in operations],
         )
 
     def _portraits(self, tenant: int, operations: list[PortraitKept]) -> None:
         """Keep forms of persons, but not of those whose key was destroyed."""
         self._run_many(
             "INSERT OR IGNORE INTO portraits (tenant, form, subject, sealed) SELECT ?1, ?2, ?3, ?4 "
-            "WHERE EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?3 AND wrapped IS NOT NULL)",
+            "WHERE EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?3)",
             [(tenant, one.form, one.subject, one.sealed) for one in operations],
         )
 
@@ -142,7 +144,7 @@ class Vault:
         self._run_many(
             "INSERT OR REPLACE INTO documents (tenant, key, scope, registration, subject, updated_ms, sealed) "
             "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
-            "WHERE EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?5 AND wrapped IS NOT NULL)",
+            "WHERE EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?5)",
             [
                 (
                     tenant,
@@ -167,8 +169,7 @@ class Vault:
         """Forget a key for ever, and what was sealed under it; ids stay, so that they are not given again."""
         for one in operations:
             self._run(
-                "INSERT INTO subjects (tenant, subject, wrapped) VALUES (?, ?, NULL) "
-                "ON CONFLICT (tenant, subject) DO UPDATE SET wrapped = NULL",
+                "INSERT OR IGNORE INTO destroyed (tenant, subject) VALUES (?, ?)",
                 (tenant, one.subject),
             )
             places = (
@@ -180,7 +181,7 @@ class Vault:
             self._run(
                 f"UPDATE statements SET standing = {ERASED}, body = x'' WHERE {places}", given
             )
-            for table in ("portraits", "documents"):
+            for table in ("subjects", "portraits", "documents"):
                 self._run(
                     f"DELETE FROM {table} WHERE tenant = ? AND subject = ?", (tenant, one.subject)
                 )
@@ -234,11 +235,11 @@ class Vault:
     def _standing(self, tenant: int, one: StatementKept) -> int:
         """Return how a new statement stands: it may have been taken back, or its actor erased, before it came."""
         row = self._run(
-            "SELECT (SELECT wrapped IS NULL FROM subjects WHERE tenant = ?1 AND subject = ?2), "
+            "SELECT EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?2), "
             "(SELECT max(voids) FROM statements WHERE tenant = ?1 AND target = ?3)",
             (tenant, one.subject, one.id),
         ).fetchone()
-        if row[0] or row[0] is None:
+        if not row[0]:
             return ERASED
         return VOIDED if row[1] and not one.voids else COUNTS
 

@@ -9,7 +9,7 @@ from homeroom import limits
 from homeroom.adapters.vault.drafting import Drafting
 from homeroom.adapters.vault.operations import DocumentDropped, DocumentKept
 from homeroom.adapters.vault.reading import DocumentForm
-from homeroom.adapters.vault.sealing import Seals, seal
+from homeroom.adapters.vault.sealing import Seals
 from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.errors import RecordError
 from homeroom.records.documents import (
@@ -108,7 +108,7 @@ def _keep(drafting: Drafting, name: str, place: Place, document: Document) -> Re
         registration=place.registration,
         subject=place.subject,
         updated_ms=document.updated_ms,
-        sealed=seal(key, _encode(form), place.key),
+        sealed=key.seal(_encode(form), place.key),
     )
     _note(drafting, place.key, kept)
     return None

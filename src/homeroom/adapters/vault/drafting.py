@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from homeroom import limits
 from homeroom.adapters.vault.held import Held
@@ -21,7 +20,7 @@ from homeroom.adapters.vault.operations import (
 )
 from homeroom.adapters.vault.pending import Noted, Pending
 from homeroom.adapters.vault.reading import Row, TenantReader
-from homeroom.adapters.vault.sealing import open_sealed, seal
+from homeroom.adapters.vault.sealing import SubjectKeys, key_name
 from homeroom.records.activities import joined_definition
 from homeroom.records.documents import Document
 from homeroom.records.people import Json, identity_of
@@ -74,13 +73,17 @@ class Drafting:
 
     # --- persons -----------------------------------------------------------------------------------------------------
 
-    def key(self, subject: bytes) -> AESGCM | None:
-        """Return the key of a subject, a new one if it has none; None if it was destroyed."""
+    def key(self, subject: bytes) -> SubjectKeys | None:
+        """Return the keys of a subject, a new one if it has none; None if they were destroyed."""
         if subject in self.pending.destroyed:
             return None
-        found = self.pending.keys.get(subject) or self.reader.key(subject)
-        if found is None and self.reader.wrapped(subject) is None:
-            wrapped, found = self.seals.new_key(subject)
+        pending, found = self.pending.keys.get(subject), self.reader.key(subject)
+        if pending is not None:
+            # Another node's key may have come since; ours is still on its way.
+            return pending if found is None else SubjectKeys(pending.ciphers | found.ciphers)
+        if found is None and not self.reader.is_destroyed(subject):
+            wrapped = self.seals.new_key(subject)
+            found = SubjectKeys({key_name(wrapped): self.seals.unwrap(subject, wrapped)})
             self.operations.append(SubjectKey(subject, wrapped))
             self.noted.append(self.pending.note(self.pending.keys, subject, found))
         return found
@@ -102,7 +105,7 @@ class Drafting:
             return None
         form = self.seals.hash(b"form", subject + written)
         if form not in self.pending.portraits and not self.reader.people([form]):
-            kept = PortraitKept(form, subject, seal(key, written, form))
+            kept = PortraitKept(form, subject, key.seal(written, form))
             self.operations.append(kept)
             self.noted.append(self.pending.note(self.pending.portraits, form, kept))
         found = Portrait(form, subject)
@@ -129,7 +132,7 @@ class Drafting:
             return
         key = self.key(self.seals.nobody)
         assert key is not None, "nobody is never erased"
-        self.operations.append(ActivityKnown(name, seal(key, content, name)))
+        self.operations.append(ActivityKnown(name, key.seal(content, name)))
         self.noted.append(self.pending.note(self.pending.definitions, name, joined))
 
     # --- what is there -----------------------------------------------------------------------------------------------
@@ -153,7 +156,7 @@ class Drafting:
             kept = self.pending.portraits.get(form)
             key = None if kept is None else self.key(kept.subject)
             if kept is not None and key is not None:
-                found[form] = _decode(open_sealed(key, kept.sealed, form))
+                found[form] = _decode(key.open(kept.sealed, form))
         return found
 
     def document(self, address: bytes) -> Document | None:

@@ -34,7 +34,7 @@ HASH_BYTES: Final = 16
 
 
 class SubjectKey(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """A person's key, wrapped under the tenant's; the first one counts, and none after it was destroyed."""
+    """A key of a person, wrapped under the tenant's; after the person's keys were destroyed it counts no more."""
 
     subject: bytes
     wrapped: bytes
@@ -100,7 +100,7 @@ class DocumentDropped(msgspec.Struct, frozen=True, array_like=True, tag=6):
 
 
 class KeyDestroyed(msgspec.Struct, frozen=True, array_like=True, tag=7):
-    """A person's key is destroyed for ever; ``term`` is that of statements in which they are the actor."""
+    """A person's keys are destroyed for ever; ``term`` is that of statements in which they are the actor."""
 
     subject: bytes
     term: bytes
@@ -173,5 +173,7 @@ def _check(operation: Operation) -> None:
         or not 0 <= operation.place < 1 << 62
     ):
         raise EntryError("a change of records has a StatementKept of a wrong form")
+    if isinstance(operation, SubjectKey) and len(operation.wrapped) < HASH_BYTES:
+        raise EntryError("a change of records has a SubjectKey of a wrong form")
     if isinstance(operation, DocumentKept) and len(operation.registration) not in (0, HASH_BYTES):
         raise EntryError("a change of records has a DocumentKept of a wrong form")

@@ -8,14 +8,13 @@ the file, taken away when the operations are applied, and all of it when they ne
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     from homeroom.adapters.vault.operations import (
         DocumentDropped,
         DocumentKept,
         PortraitKept,
         StatementKept,
     )
+    from homeroom.adapters.vault.sealing import SubjectKeys
     from homeroom.records.people import Json
 
 __all__ = ["Noted", "Pending"]
@@ -43,7 +42,7 @@ class Pending:
     """
 
     def __init__(self) -> None:
-        self.keys: dict[bytes, AESGCM] = {}
+        self.keys: dict[bytes, SubjectKeys] = {}
         self.portraits: dict[bytes, PortraitKept] = {}
         self.definitions: dict[bytes, Json] = {}
         self.statements: dict[bytes, StatementKept] = {}

@@ -17,7 +17,7 @@ from homeroom.adapters.vault.cutting import put_back
 from homeroom.adapters.vault.held import Held
 from homeroom.adapters.vault.operations import HASH_BYTES
 from homeroom.adapters.vault.schema import connected, vault_error
-from homeroom.adapters.vault.sealing import Seals, open_sealed
+from homeroom.adapters.vault.sealing import Seals, SubjectKeys
 from homeroom.adapters.vault.terms import PLACE_BITS
 from homeroom.errors import VaultError
 from homeroom.records.documents import Document
@@ -69,7 +69,7 @@ class DocumentForm(msgspec.Struct, frozen=True, array_like=True):
     content: bytes
 
 
-KeyOf: TypeAlias = Callable[[bytes], AESGCM | None]
+KeyOf: TypeAlias = Callable[[bytes], SubjectKeys | None]
 PeopleOf: TypeAlias = Callable[[Iterable[bytes]], dict[bytes, Json]]
 
 
@@ -131,7 +131,7 @@ class TenantReader:
         self.seals = seals
         self._reader = reader
         self._tenant = tenant
-        self._keys: Held[bytes, AESGCM] = Held(limits.SUBJECT_KEYS_HELD)
+        self._keys: Held[bytes, SubjectKeys] = Held(limits.SUBJECT_KEYS_HELD)
 
     @property
     def number(self) -> int:
@@ -142,25 +142,28 @@ class TenantReader:
         """Forget a key that was destroyed."""
         self._keys.pop(subject)
 
-    def wrapped(self, subject: bytes) -> bytes | None:
-        """Return the wrapped key of a subject, empty if it was destroyed, None if there never was one."""
-        rows = self._reader.rows(
-            "SELECT wrapped FROM subjects WHERE tenant = ? AND subject = ?", (self.number, subject)
-        )
-        if not rows:
-            return None
-        return b"" if rows[0][0] is None else _bytes(rows[0][0])
+    def is_destroyed(self, subject: bytes) -> bool:
+        """Say whether the keys of a subject were destroyed."""
+        query = "SELECT 1 FROM destroyed WHERE tenant = ? AND subject = ?"
+        return bool(self._reader.rows(query, (self.number, subject)))
 
-    def key(self, subject: bytes) -> AESGCM | None:
-        """Return the key of a subject, None if it was destroyed or there is none."""
+    def key(self, subject: bytes) -> SubjectKeys | None:
+        """Return the keys of a subject, None if they were destroyed or there are none."""
         found = self._keys.get(subject)
         if found is None:
-            wrapped = self.wrapped(subject)
-            if not wrapped:
+            ciphers = self._ciphers(subject)
+            if not ciphers:
                 return None
-            found = self.seals.unwrap(subject, wrapped)
+            found = SubjectKeys(ciphers, lambda: self._ciphers(subject))
             self._keys.add(subject, found)
         return found
+
+    def _ciphers(self, subject: bytes) -> dict[bytes, AESGCM]:
+        rows = self._reader.rows(
+            "SELECT name, wrapped FROM subjects WHERE tenant = ? AND subject = ? ORDER BY name",
+            (self.number, subject),
+        )
+        return {_bytes(name): self.seals.unwrap(subject, _bytes(wrapped)) for name, wrapped in rows}
 
     # --- statements --------------------------------------------------------------------------------------------------
 
@@ -194,7 +197,7 @@ class TenantReader:
         key = key_of(row.subject)
         if key is None or not row.body:
             return None
-        body: Json = _decode(open_sealed(key, row.body, row.id))
+        body: Json = _decode(key.open(row.body, row.id))
         forms = [row.people[at : at + HASH_BYTES] for at in range(0, len(row.people), HASH_BYTES)]
         people = people_of(forms)
         return Opened(put_back(body, lambda number: people.get(forms[number])), row.stored_ms)
@@ -213,7 +216,7 @@ class TenantReader:
             for form, subject, sealed in rows:
                 key = self.key(_bytes(subject))
                 if key is not None:
-                    found[_bytes(form)] = _decode(open_sealed(key, _bytes(sealed), _bytes(form)))
+                    found[_bytes(form)] = _decode(key.open(_bytes(sealed), _bytes(form)))
         return found
 
     def attachments(self, row: Row) -> dict[bytes, bytes]:
@@ -225,7 +228,7 @@ class TenantReader:
             "SELECT digest, sealed FROM attachments WHERE place = ?", (row.place,)
         )
         return {
-            _bytes(digest): open_sealed(key, _bytes(sealed), _bytes(digest) + row.id)
+            _bytes(digest): key.open(_bytes(sealed), _bytes(digest) + row.id)
             for digest, sealed in rows
         }
 
@@ -240,7 +243,7 @@ class TenantReader:
         key = self.key(self.seals.nobody) if rows else None
         if key is None:
             return None
-        found: Json = _decode(open_sealed(key, _bytes(rows[0][0]), activity))
+        found: Json = _decode(key.open(_bytes(rows[0][0]), activity))
         return found
 
     def portraits(self, subject: bytes) -> list[Json]:
@@ -252,7 +255,7 @@ class TenantReader:
             "SELECT form, sealed FROM portraits WHERE tenant = ? AND subject = ? ORDER BY form LIMIT ?",
             (self.number, subject, limits.PORTRAITS_SHOWN_MAX),
         )
-        return [_decode(open_sealed(key, _bytes(sealed), _bytes(form))) for form, sealed in rows]
+        return [_decode(key.open(_bytes(sealed), _bytes(form))) for form, sealed in rows]
 
     def document(self, key: bytes) -> Document | None:
         """Return a document by the keyed hash of its address."""
@@ -299,12 +302,12 @@ class TenantReader:
         return None if form is None else form.document_id
 
     def document_form(
-        self, address: bytes, key: AESGCM | None, sealed: bytes
+        self, address: bytes, key: SubjectKeys | None, sealed: bytes
     ) -> DocumentForm | None:
         """Open a document with the key of its person, None if there is no key any more."""
         if key is None:
             return None
-        return msgspec.msgpack.decode(open_sealed(key, sealed, address), type=DocumentForm)
+        return msgspec.msgpack.decode(key.open(sealed, address), type=DocumentForm)
 
 
 _FORMS_ASKED: Final = 500

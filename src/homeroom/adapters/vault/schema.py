@@ -21,7 +21,11 @@ _SCHEMA: Final = 1
 _TABLES: Final = """
 CREATE TABLE tenants (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE subjects (
-    tenant INTEGER NOT NULL, subject BLOB NOT NULL, wrapped BLOB, PRIMARY KEY (tenant, subject)
+    tenant INTEGER NOT NULL, subject BLOB NOT NULL, name BLOB NOT NULL, wrapped BLOB NOT NULL,
+    PRIMARY KEY (tenant, subject, name)
+) WITHOUT ROWID;
+CREATE TABLE destroyed (
+    tenant INTEGER NOT NULL, subject BLOB NOT NULL, PRIMARY KEY (tenant, subject)
 ) WITHOUT ROWID;
 CREATE TABLE portraits (
     tenant INTEGER NOT NULL, form BLOB NOT NULL, subject BLOB NOT NULL, sealed BLOB NOT NULL,

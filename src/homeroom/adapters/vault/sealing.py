@@ -16,6 +16,7 @@ taken, AES-GCM-SIV, needs no such argument, and takes twice the time.
 
 import hashlib
 import os
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -27,10 +28,15 @@ from homeroom.adapters.vault.operations import HASH_BYTES
 from homeroom.errors import VaultError
 from homeroom.events.pseudonyms import subject_prefix
 
-__all__ = ["Seals", "TenantKeys", "open_sealed", "seal"]
+__all__ = ["KEY_NAME_BYTES", "Seals", "SubjectKeys", "TenantKeys", "key_name"]
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+KEY_NAME_BYTES: Final = 4
+_CLOSED: Final = (
+    "a sealed record does not open: it was damaged, or sealed under another tenant's key; "
+    "check the key, else make the vault again from the log"
+)
 
 
 class TenantKeys(NamedTuple):
@@ -79,40 +85,73 @@ class Seals:
             self._hashes.add((kind, value), found)
         return found
 
-    def new_key(self, subject: bytes) -> tuple[bytes, AESGCM]:
-        """Draw a key for a subject; return it wrapped, and ready for use."""
-        key = os.urandom(_KEY_BYTES)
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._wrapping.encrypt(nonce, key, subject), AESGCM(key)
+    def new_key(self, subject: bytes) -> bytes:
+        """Draw a key for a subject; return it wrapped."""
+        return _seal(self._wrapping, os.urandom(_KEY_BYTES), subject)
 
     def unwrap(self, subject: bytes, wrapped: bytes) -> AESGCM:
-        """Return the key of a subject; raise `VaultError` if it is not one that this tenant wrapped."""
-        return AESGCM(open_sealed(self._wrapping, wrapped, subject))
+        """Return a key of a subject; raise `VaultError` if it is not one that this tenant wrapped."""
+        return AESGCM(_open(self._wrapping, wrapped, subject))
 
     def seal_cursor(self, content: bytes) -> bytes:
         """Seal what a link to a next page says."""
-        return seal(self._cursor, content, b"cursor")
+        return _seal(self._cursor, content, b"cursor")
 
     def open_cursor(self, sealed: bytes) -> bytes:
         """Open a link to a next page; raise `VaultError` if it is none of this tenant's."""
-        return open_sealed(self._cursor, sealed, b"cursor")
+        return _open(self._cursor, sealed, b"cursor")
 
 
-def seal(key: AESGCM, content: bytes, bound_to: bytes) -> bytes:
-    """Seal content under a key, bound to what it belongs to: it opens only as that."""
+class SubjectKeys:
+    """The keys of one subject, ready for use.
+
+    There is one, but where two nodes met a person for the first time at the same time: then each goes on with its own,
+    and both open. A seal says which key it is of.
+
+    Parameters
+    ----------
+    ciphers : by what names a key, the first one to seal with
+    reload : returns those that there are now, for a seal of a key that came since
+    """
+
+    def __init__(
+        self, ciphers: dict[bytes, AESGCM], reload: Callable[[], dict[bytes, AESGCM]] = dict
+    ) -> None:
+        self.ciphers = ciphers
+        self._name, self._cipher = next(iter(ciphers.items()))
+        self._reload = reload
+
+    def seal(self, content: bytes, bound_to: bytes) -> bytes:
+        """Seal content, bound to what it belongs to: it opens only as that."""
+        return self._name + _seal(self._cipher, content, bound_to)
+
+    def open(self, sealed: bytes, bound_to: bytes) -> bytes:
+        """Open what was sealed; raise `VaultError` if it was changed, or sealed by another key or as something else."""
+        name = sealed[:KEY_NAME_BYTES]
+        cipher = self.ciphers.get(name)
+        if cipher is None:
+            self.ciphers |= self._reload()
+            cipher = self.ciphers.get(name)
+        if cipher is None:
+            raise VaultError(_CLOSED)
+        return _open(cipher, sealed[KEY_NAME_BYTES:], bound_to)
+
+
+def key_name(wrapped: bytes) -> bytes:
+    """Return what names a key in its seals: the beginning of its wrapping's nonce, which is random."""
+    return wrapped[:KEY_NAME_BYTES]
+
+
+def _seal(key: AESGCM, content: bytes, bound_to: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + key.encrypt(nonce, content, bound_to)
 
 
-def open_sealed(key: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
-    """Open what was sealed; raise `VaultError` if it was changed, or sealed by another key or as something else."""
+def _open(key: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
     try:
         return key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to)
     except (InvalidTag, ValueError):
-        raise VaultError(
-            "a sealed record does not open: it was damaged, or sealed under another tenant's key; "
-            "check the key, else make the vault again from the log"
-        ) from None
+        raise VaultError(_CLOSED) from None
 
 
 def _derived(key: bytes, use: bytes) -> bytes:

@@ -15,7 +15,6 @@ import msgspec
 from homeroom.adapters.vault.cutting import cut_people
 from homeroom.adapters.vault.drafting import Drafting, encode_json
 from homeroom.adapters.vault.operations import StatementKept
-from homeroom.adapters.vault.sealing import seal
 from homeroom.adapters.vault.terms import PLACE_BITS, attachment_name, terms_of
 from homeroom.events.personal import holds_account
 from homeroom.records.contents import Contents, Part, contents_of, statement_parts
@@ -122,7 +121,7 @@ class StatementDrafter:
             id=identifier,
             place=place,
             subject=subject,
-            body=seal(key, encode_json(statement), identifier),
+            body=key.seal(encode_json(statement), identifier),
             people=b"".join(people.forms),
             terms=b"".join(terms),
             target=b"" if contents.target is None else uuid_bytes(contents.target),
@@ -176,5 +175,5 @@ class StatementDrafter:
                 digest = attachment["sha2"].lower()
                 name = attachment_name(self._seals, digest)
                 if digest in self._sent.data and name not in found:
-                    found[name] = seal(key, self._sent.data[digest], name + identifier)
+                    found[name] = key.seal(self._sent.data[digest], name + identifier)
         return list(found.items())

@@ -1,25 +1,33 @@
 """All learners are asked: for a definition that is new, and for a day that begins.
 
-It takes a second for a hundred definitions over five million learners, and longer where history is asked, so it is done
-beside the fold, on a frozen state. The learners that are touched meanwhile are noted and asked anew at its end.
+It takes a second for a hundred definitions over five million learners, and longer where history is asked. To freeze the
+state for so long would cost a copy of all its columns, during which nothing is folded. So the columns are asked
+partition by partition, between folds; what is left, history above all, is asked beside the fold, since history never
+changes but only grows. Whatever is folded between the first partition and the end does not matter: the learners that it
+touches are noted, and asked anew when the survey is closed.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from homeroom.cohorts.evaluating import Evaluator
+from homeroom.cohorts.evaluating import Evaluator, Place
 from homeroom.cohorts.kernels.membership import turn
 from homeroom.cohorts.members import Members
 from homeroom.cohorts.membership.held import WORD_BITS
 from homeroom.cohorts.membership.wanted import Wanted
+from homeroom.cohorts.selections import Selections
 from homeroom.errors import QuestionError
 from homeroom.events.model import Int32s, UInt64s
 from homeroom.events.texts import sealed
+from homeroom.limits import PARTITIONS
 from homeroom.state.keys import Keys, distinct_keys
+from homeroom.state.running import Sequential
 from homeroom.state.sample import sample
 from homeroom.state.state import State
+from homeroom.state.table import Partition, SubjectTable
 
 __all__ = ["Survey", "bits_of", "mask_of"]
 
@@ -30,17 +38,20 @@ class Survey:
 
     Parameters
     ----------
-    state : frozen; None if no cohort is to be asked about
+    state : history as it is, without rows; None if no cohort is to be asked about
     wanted : the definitions
     day : the local day at whose end cohorts are what they are
     slots : of each cohort that is asked about; those with a problem have one and are not asked
     problems : why a cohort of the definitions cannot be asked
     gone : slots whose cohorts are defined no longer
     asked : gets the names of the columns of history that were read
+    selections : conditions that were looked up, for the thread that folds
 
     Attributes
     ----------
-    touched : keys of learners that were written to since it began
+    touched : keys of learners that were written to since it began, and have not been asked anew
+    newcomers : keys of those who have been, and had no row by then
+    looked_at, columns : the rows of the partitions that have been looked at, and what their columns told
     sizes : of each cohort that was asked about
     keys, words : what was found: learners in any of the cohorts, and their bits
     rows, shape : the rows that the keys have got in what is held, and the words and rows of that
@@ -55,8 +66,12 @@ class Survey:
     problems: Mapping[str, str]
     gone: Sequence[int]
     asked: set[str]
+    selections: Selections | None = None
     touched: list[Keys] = field(default_factory=list)
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    newcomers: list[Keys] = field(default_factory=list)
+    looked_at: list[Partition] = field(default_factory=list)
+    columns: list[dict[Place, Members | None]] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
     keys: Sequence[Keys] = ()
     words: Sequence[UInt64s] = ()
     rows: list[Int32s] = field(default_factory=list)
@@ -65,16 +80,52 @@ class Survey:
     failure: str | None = None
 
     @property
+    def is_of_columns(self) -> bool:
+        """Whether a partition is still to be looked at."""
+        return self.state is not None and len(self.looked_at) < PARTITIONS
+
+    def look(self, state: State) -> None:
+        """Ask the columns of the next partition of the living state, which must not change meanwhile."""
+        assert self.state is not None, "there is something to ask"
+        number = len(self.looked_at)
+        part = copy.copy(state)
+        part.learners, part.enrolments = SubjectTable(), SubjectTable()
+        part.learners.partitions = [state.learners.partitions[number]]
+        part.enrolments.partitions = [state.enrolments.partitions[number]]
+        part.history = self.state.history
+        evaluator = Evaluator(part, self.wanted.definitions, self.selections)
+        self.columns.append(evaluator.from_columns(self.names, self.day))
+        self.looked_at.append(state.learners.partitions[number].outline())
+
+    def _joined_columns(self) -> dict[Place, Members | None]:
+        """Return what the columns of all partitions tell; None where those of any do not."""
+        joined: dict[Place, Members | None] = {}
+        for place in self.columns[0]:
+            parts = [columns[place] for columns in self.columns]
+            known = [part for part in parts if part is not None]
+            joined[place] = None
+            if len(known) == len(parts):
+                words = tuple(part.words[0] for part in known)
+                joined[place] = Members(words, tuple(part.rows[0] for part in known))
+        return joined
+
+    @property
     def names(self) -> list[str]:
         """The cohorts that can be asked about."""
         return [name for name in self.slots if name not in self.problems]
 
     def run(self) -> None:
-        """Ask. It touches nothing but the frozen state and may be done in any thread."""
+        """Ask what is left. It touches nothing that changes and may be done in any thread."""
         if self.state is None:
             return
+        assert not self.is_of_columns, "the columns have been asked"
+        self.state.learners.partitions = self.looked_at
+        # One task after the other: what is folded meanwhile must not wait behind all of these.
+        self.state.run = Sequential()
         try:
-            evaluator = Evaluator(self.state, self.wanted.definitions)
+            evaluator = Evaluator(
+                self.state, self.wanted.definitions, columns=self._joined_columns()
+            )
             members = evaluator.evaluate(self.names, self.day).members
             self._read_ahead(self.state)
         except QuestionError as error:
@@ -89,7 +140,7 @@ class Survey:
             keys.append((partition.key_hi[:rows][some], partition.key_lo[:rows][some]))
             words.append(bits[:, some])
         self.keys, self.words = keys, words
-        self.state = None  # what is folded need not be copied for its sake any longer
+        self.state, self.columns, self.looked_at = None, [], []
 
     def arrange(self) -> None:
         """Put what was found in the order of the rows that the keys have got; then it can be closed."""
