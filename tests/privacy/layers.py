@@ -115,10 +115,13 @@ def _rows(content: bytes, journal: bytes) -> Iterator[tuple[str, bytes]]:
             path.with_name("copy.db-wal").write_bytes(journal)
         with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
             connection.text_factory = bytes
-            names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]  # fmt: skip
+            names = [
+                row[0].decode()
+                for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            ]
             for name in names:
                 with suppress(sqlite3.Error):
-                    for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - names of its own
+                    for row in connection.execute(f'SELECT * FROM "{name}"'):
                         yield from ((name, value) for value in row if isinstance(value, bytes))
 
 

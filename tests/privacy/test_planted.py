@@ -15,9 +15,10 @@ from homeroom.adapters.backup.repository import make_repository
 from homeroom.adapters.backup.sealing import KeyFile
 from homeroom.cli import main, status
 from tests.privacy.marks import Marks
-from tests.privacy.planting import Planter, full_statement
+from tests.privacy.planting import Planter
 from tests.privacy.searching import Search
 from tests.privacy.served import prepared, serving
+from tests.privacy.statements import full_statement
 from tests.running.nodes import now_ms
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,16 @@ VOCABULARY = frozenset(
 """What events are counted by: words of courses, not of people, if whoever sends them keeps to it. They are kept as they
 come, except a text that holds the account of its own event (`homeroom.events.personal`); so they can name others.
 ``docs/explanation/pseudonyms.md`` says so."""
-STATED = frozenset({"key.name", "definition.name", "definition.content", "webhook.path", "webhook.query", "webhook.cohort"})  # fmt: skip
+STATED = frozenset(
+    {
+        "key.name",
+        "definition.name",
+        "definition.content",
+        "webhook.path",
+        "webhook.query",
+        "webhook.cohort",
+    }
+)
 """What operators state: names that they give, rules that they write, addresses that are called."""
 KEY_FILES = ("pseudonym.key", "vault.key", "node.key")
 
@@ -55,7 +65,12 @@ SHOWN = {"key.name"}
 
 def leaks(found):
     """Return what was found where it may not be."""
-    kept = {one: next(allowed for place, allowed in KEPT.items() if fnmatch.fnmatchcase(one.place, place)) for one in found}  # fmt: skip
+    kept = {
+        one: next(
+            allowed for place, allowed in KEPT.items() if fnmatch.fnmatchcase(one.place, place)
+        )
+        for one in found
+    }
     return [one for one in found if one.entrance not in kept[one]]
 
 
@@ -68,7 +83,14 @@ def planted(tmp_path_factory):
     search, found = Search(marks), {}
     with serving(path, folder) as node:
         planter = Planter(node.address, keys, marks)
-        for plant in (planter.events, planter.requests, planter.questions, planter.definitions, planter.statements, planter.pages):  # fmt: skip
+        for plant in (
+            planter.events,
+            planter.requests,
+            planter.questions,
+            planter.definitions,
+            planter.statements,
+            planter.pages,
+        ):
             plant()
         for name in KEY_FILES:
             lines = (path / name).read_text().split("\n")
@@ -99,7 +121,9 @@ def test_what_was_planted_came_through_every_entrance(planted):
     assert len(marks.all) > 150
     assert len(answers) > 1_500
     assert search.looked_at_bytes > 10 << 20
-    assert {one.status // 100 for one in answers} == {2, 3, 4}, "some were taken, and none met a fault"
+    assert {one.status // 100 for one in answers} == {2, 3, 4}, (
+        "some were taken, and none met a fault"
+    )
     there = {one.entrance for one in found["stopped"]}
     assert there >= VOCABULARY | {"webhook.secret"}, "the search finds what is there"
 
@@ -139,11 +163,19 @@ def test_files_that_are_loaded_leave_no_names_behind(tmp_path, rng, capsys):
     source = tmp_path / "statements.jsonl"
     statement = {**full_statement(marks, b"data"), "timestamp": "2026-11-23T10:00:00Z"}
     source.write_text(json.dumps(statement) + "\n" + '{"actor": "' + marks("a broken line") + "\n")
-    words = ["load", str(tmp_path / "data"), str(source), "--rejects", str(tmp_path / "rejects.csv")]
+    words = [
+        "load",
+        str(tmp_path / "data"),
+        str(source),
+        "--rejects",
+        str(tmp_path / "rejects.csv"),
+    ]
     assert main(words) in (status.CLEAN, status.REJECTS_MET)
     said = capsys.readouterr()
     search = Search(marks)
-    found = search.folder(tmp_path / "data") + search.content("rejects", (tmp_path / "rejects.csv").read_bytes())
+    found = search.folder(tmp_path / "data") + search.content(
+        "rejects", (tmp_path / "rejects.csv").read_bytes()
+    )
     assert leaks(found) == []
     assert {one.entrance for one in found} >= {"xapi.verb", "xapi.activity"}
     assert search.content("output", (said.out + said.err).encode()) == []

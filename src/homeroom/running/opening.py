@@ -138,9 +138,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     _skip_applied(folding)
     while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
-    for name, tenant in folding.tenants.items():
-        if tenant.state.learners.rows:
-            _check_key(snapshots.place(name).key_path, f"the learners of {name}")
+    _check_keys(folding, snapshots)
     key = open_node_key(path / "node.key")
     return Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
 
@@ -175,6 +173,12 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     for tenant in reader.tenants():
         _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
     return Recording(file, keys_of, reader)
+
+
+def _check_keys(folding: Folding, snapshots: Snapshots) -> None:
+    for name, tenant in folding.tenants.items():
+        if tenant.state.learners.rows:
+            _check_key(snapshots.place(name).key_path, f"the learners of {name}")
 
 
 def _check_key(path: Path, what: str) -> None:
