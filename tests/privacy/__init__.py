@@ -1,1 +1,1 @@
-"""Nothing personal and no secret where it must not be: marks, a search that finds them, and nodes that they go through."""
+"""Nothing personal and no secret where it must not be: marks, nodes that they go through, a search that finds them."""

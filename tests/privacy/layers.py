@@ -115,10 +115,13 @@ def _rows(content: bytes, journal: bytes) -> Iterator[tuple[str, bytes]]:
             path.with_name("copy.db-wal").write_bytes(journal)
         with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
             connection.text_factory = bytes
-            names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]  # fmt: skip
+            names = [
+                row[0].decode()
+                for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            ]
             for name in names:
                 with suppress(sqlite3.Error):
-                    for row in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - names of its own
+                    for row in connection.execute(f'SELECT * FROM "{name}"'):
                         yield from ((name, value) for value in row if isinstance(value, bytes))
 
 
@@ -137,7 +140,8 @@ def _table(name: str, read: Any) -> Iterator[tuple[str, bytes]]:
     for column in table.column_names:
         values = table.column(column)
         if pa.types.is_dictionary(values.type):
-            values = pa.chunked_array(chunk.dictionary for chunk in values.chunks)
+            dictionaries = [chunk.dictionary for chunk in values.chunks]
+            values = pa.chunked_array(dictionaries, values.type.value_type)
         if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
             values = values.combine_chunks()
             buffers = [one for one in values.buffers() if one is not None]

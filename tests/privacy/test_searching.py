@@ -106,7 +106,7 @@ LEAKS = {
     "MessagePack": lambda t: msgspec.msgpack.encode([1, {"a": [t]}]),
     "zstd in MessagePack": lambda t: msgspec.msgpack.encode([1, zstd(t.encode() * 9)]),
     "Arrow": arrow,
-    "Arrow in MessagePack in an entry's payload": lambda t: pack(msgspec.msgpack.encode([["main", arrow(t, compression="lz4")]])),
+    "Arrow in an entry's payload": lambda t: pack(msgspec.msgpack.encode([["main", arrow(t, compression="lz4")]])),
     "Arrow, zstd": lambda t: arrow(t, compression="zstd"),
     "Arrow, LZ4": lambda t: arrow(t, compression="lz4"),
     "Arrow file, LZ4": feather,

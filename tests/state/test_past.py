@@ -33,7 +33,19 @@ from tests.state.plain import (
 from tests.state.test_state import check
 
 LEARNERS = 12
-STEPS = ("fold", "fold", "void", "void", "merge", "merge", "unmerge", "seal", "settle", "freeze", "keep up")
+STEPS = (
+    "fold",
+    "fold",
+    "void",
+    "void",
+    "merge",
+    "merge",
+    "unmerge",
+    "seal",
+    "settle",
+    "freeze",
+    "keep up",
+)
 
 
 def number(learner: int) -> int:

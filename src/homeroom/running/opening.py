@@ -17,7 +17,7 @@ from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.sealing import TenantKeys
-from homeroom.errors import StoreError
+from homeroom.errors import KeyFileError, StoreError
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.origins import Stream, Vector
@@ -25,7 +25,7 @@ from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import unread
-from homeroom.running.recording import RecordReader, open_vault_key
+from homeroom.running.recording import VAULT_KEY_FILE, RecordReader, open_vault_key
 from homeroom.running.snapshots import MAIN, Snapshots
 
 __all__ = [
@@ -138,6 +138,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     _skip_applied(folding)
     while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
+    _check_keys(folding, snapshots)
     key = open_node_key(path / "node.key")
     return Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
 
@@ -169,7 +170,24 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     reader = RecordReader(file, keys_of, options.now_ms)
     opened.stack.enter_context(contextlib.closing(reader))
     reader.catch_up(opened.store)
+    for tenant in reader.tenants():
+        _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
     return Recording(file, keys_of, reader)
+
+
+def _check_keys(folding: Folding, snapshots: Snapshots) -> None:
+    for name, tenant in folding.tenants.items():
+        if tenant.state.learners.rows:
+            _check_key(snapshots.place(name).key_path, f"the learners of {name}")
+
+
+def _check_key(path: Path, what: str) -> None:
+    """Refuse to go on under a new key where there is something under an old one: nobody would notice for long."""
+    if not path.exists():
+        raise KeyFileError(
+            f"{path} is missing, and {what} are under it; restore it from a copy. A new key would be made else, and "
+            f"what is there would never be found again"
+        )
 
 
 def stated_entries(store: LastingStore) -> list[Entry]:

@@ -39,8 +39,9 @@ from homeroom.log.store import Store
 from homeroom.records.forms import time_text
 from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
 
-__all__ = ["NodeRecords", "RecordReader", "RecordRequest", "open_vault_key"]
+__all__ = ["VAULT_KEY_FILE", "NodeRecords", "RecordReader", "RecordRequest", "open_vault_key"]
 
+VAULT_KEY_FILE: Final = "vault.key"
 _VAULT_KEY: Final = KeyFile(
     "# homeroom vault key. Without it nothing in documents.db can be read by anybody, for ever. Keep it secret,\n"
     "# and keep a copy.\n",
@@ -53,7 +54,7 @@ _unpack: Final = msgspec.msgpack.Decoder(list[bytes]).decode
 
 def open_vault_key(folder: Path) -> bytes:
     """Return the key of a tenant's vault, in its directory; made if there is none. Raises `KeyFileError`."""
-    return open_key_file(folder / "vault.key", _VAULT_KEY)
+    return open_key_file(folder / VAULT_KEY_FILE, _VAULT_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,10 @@ class RecordReader:
         """Close the file."""
         self._reader.close()
         self._vault.close()
+
+    def tenants(self) -> list[str]:
+        """Return the names of the tenants whose records are in the vault."""
+        return self._reader.tenants()
 
     # --- admission ---------------------------------------------------------------------------------------------------
 

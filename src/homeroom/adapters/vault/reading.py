@@ -112,6 +112,10 @@ class VaultReader:
             number = self._numbers[tenant] = int(str(rows[0][0]))
         return number
 
+    def tenants(self) -> list[str]:
+        """Return the names of the tenants that have something in the file."""
+        return [str(name) for (name,) in self.rows("SELECT name FROM tenants ORDER BY name", ())]
+
 
 class TenantReader:
     """Reads what is one tenant's.
