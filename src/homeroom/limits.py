@@ -159,6 +159,8 @@ HEADER_BYTES_MAX: Final = 32 << 10
 """All headers of a request; a client that sends more is cut off."""
 BODY_RATIO_MAX: Final = 200
 """How much larger a body may become by decompression; events compress 5 to 30 times."""
+BODY_MEMBERS_MAX: Final = 1_000
+"""Compressed streams laid end to end in one body: an empty one has nine bytes and costs 16 microseconds."""
 BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
@@ -210,8 +212,8 @@ FORMS_HELD: Final = 1 << 16
 # --- membership -------------------------------------------------------------------------------------------------
 CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
-CHANGES_READ_MAX: Final = 10_000
-"""Changes of membership that are read at once."""
+CHANGES_READ_MAX: Final = 2_000
+"""Changes of membership that are read at once: some five milliseconds, for which others wait."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
 SURVEY_AHEAD_MS: Final = 60_000

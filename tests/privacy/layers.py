@@ -159,7 +159,11 @@ def _zip(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _message(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Give the byte strings of a message in MessagePack, of which compressed ones begin anywhere."""
-    if not (content[0] & 0xF0 in (0x80, 0x90) or content[0] in range(0xC4, 0xC7) or content[0] in range(0xDC, 0xE0)):
+    if not (
+        content[0] & 0xF0 in (0x80, 0x90)
+        or content[0] in range(0xC4, 0xC7)
+        or content[0] in range(0xDC, 0xE0)
+    ):
         return  # fmt: skip
     try:
         waiting: list[Any] = [msgspec.msgpack.decode(content)]

@@ -20,7 +20,7 @@ from homeroom.cohorts.questions import QUESTIONS
 from homeroom.events.sent_json import SentEvent
 from tests.privacy.marks import Marks
 
-__all__ = ["Answer", "Planter"]
+__all__ = ["Answer", "Planter", "full_statement"]
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
@@ -59,14 +59,16 @@ class Planter:
         """End the connection."""
         self._http.close()
 
-    def ask(self, asked: str, method: str, path: str, scope: str | None, **fields: Any) -> httpx.Response:
+    def ask(
+        self, asked: str, method: str, path: str, scope: str | None, **fields: Any
+    ) -> httpx.Response:
         """Send a request under a key of a scope, and keep the answer; ``allowed`` names entrances."""
         allowed = frozenset(fields.pop("allowed", ()))
         headers = dict(fields.pop("headers", {}))
         if scope is not None:
             headers.setdefault("Authorization", f"Bearer {self._keys[scope]}")
         found = self._http.request(method, path, headers=headers, **fields)
-        self.answers.append(Answer(f"{asked}: {method}", found.status_code, dict(found.headers), found.content, allowed))  # fmt: skip
+        self.answers.append(Answer(f"{asked}: {method} {path[:9]}", found.status_code, dict(found.headers), found.content, allowed))  # fmt: skip
         return found
 
     def events(self) -> None:
@@ -134,11 +136,24 @@ class Planter:
         m = self._marks
         batch = m("header.Idempotency-Key")
         for events in ([EVENT], [EVENT, EVENT]):
-            self.ask("a batch id", "POST", "/v1/events", "write", json=events, headers={"Idempotency-Key": batch})
+            self.ask(
+                "a batch id",
+                "POST",
+                "/v1/events",
+                "write",
+                json=events,
+                headers={"Idempotency-Key": batch},
+            )
         self.ask("a batch id of a refused batch", "POST", "/v1/events", "write", json=[{}], headers={"Idempotency-Key": batch + "2"})  # fmt: skip
         for name in ("User-Agent", "Cookie", "Referer", "X-Forwarded-For", "X-Request-Id", "If-Match",
                      "If-None-Match", "Homeroom-After", "Accept", "Origin", "traceparent", m("header.a name")):  # fmt: skip
-            for path in ("/v1/status", "/v1/cohorts/none", "/health/ready", "/none", "/xapi/statements"):
+            for path in (
+                "/v1/status",
+                "/v1/cohorts/none",
+                "/health/ready",
+                "/none",
+                "/xapi/statements",
+            ):
                 self.ask(f"header {name}", "PUT" if "none" in path else "GET", path, "admin", headers={name: m(f"header.{name}")}, json={})  # fmt: skip
         for place, path in {
             "a segment": "/v1/{}", "a segment of learners": "/v1/learners/{}/cohorts", "a query": "/v1/status?{}=1",
@@ -151,13 +166,24 @@ class Planter:
                 self.ask(place, method, path.format(text), None, headers=VERSION)
         secret = m("secret.of a request")
         basic = base64.b64encode(f"{m('secret.a user')}:{secret}".encode()).decode()
-        claims = base64.urlsafe_b64encode(json.dumps({"sub": m("secret.a subject")}).encode()).decode()
+        claims = base64.urlsafe_b64encode(
+            json.dumps({"sub": m("secret.a subject")}).encode()
+        ).decode()
         for given in (f"Bearer {secret}", f"Bearer hr_{secret}", f"Basic {basic}", f"Bearer eyJhbGciOiJub25lIn0.{claims}.",
                       f"Digest {secret}", secret):  # fmt: skip
             for path in ("/v1/status", "/xapi/statements", "/v1/events", "/metrics"):
-                self.ask("a secret", "POST", path, None, headers={"Authorization": given, **VERSION})
+                self.ask(
+                    "a secret", "POST", path, None, headers={"Authorization": given, **VERSION}
+                )
         form = {"Authorization": f"Basic {basic}", "statementId": m("xapi.a field of a form")}
-        self.ask("alternate syntax", "POST", "/xapi/statements?method=GET", None, data=form, headers=VERSION)
+        self.ask(
+            "alternate syntax",
+            "POST",
+            "/xapi/statements?method=GET",
+            None,
+            data=form,
+            headers=VERSION,
+        )
 
     def questions(self) -> None:
         """Through every field of every question, as a text, in a list and in an object."""
@@ -168,7 +194,13 @@ class Planter:
                 for number, shape in enumerate(shapes):
                     text = (m, m.accented)[number % 2](f"question.{field.encode_name}")
                     written = {"question": kind.name, field.encode_name: shape(text)}
-                    self.ask(f"{kind.name}.{field.encode_name} {number}", "POST", "/v1/query", "persons", json=written)
+                    self.ask(
+                        f"{kind.name}.{field.encode_name} {number}",
+                        "POST",
+                        "/v1/query",
+                        "persons",
+                        json=written,
+                    )
         for written in ({"question": m("question.kind")}, {m("question.a name"): 1}, [m("question.a list")],
                         {"question": "active", m("question.another name"): 1},
                         {"question": "members", "cohort": m("question.cohort"), "definitions": {"cohorts": {m("question.a cohort of its own"): {"did": "any"}}}}):  # fmt: skip
@@ -181,8 +213,17 @@ class Planter:
         given_back = ("definition.name", "definition.content")
         rule = {"did": f"course={content}", "about": f"for {content}"}
         for method, path, body in (("PUT", "", rule), ("GET", "", None), ("GET", "/history", None), ("DELETE", "", None)):  # fmt: skip
-            self.ask("a cohort", method, f"/v1/cohorts/{quote(name)}{path}", "admin", json=body, allowed=given_back)
-        self.ask("cohorts", "PUT", f"/v1/cohorts/{quote(name)}", "admin", json=rule, allowed=given_back)
+            self.ask(
+                "a cohort",
+                method,
+                f"/v1/cohorts/{quote(name)}{path}",
+                "admin",
+                json=body,
+                allowed=given_back,
+            )
+        self.ask(
+            "cohorts", "PUT", f"/v1/cohorts/{quote(name)}", "admin", json=rule, allowed=given_back
+        )
         self.ask("cohorts", "GET", "/v1/cohorts", "read", allowed=given_back)
         refused = m("definition.refused")
         for place in ("cohorts", "lists", "calendars"):
@@ -190,86 +231,52 @@ class Planter:
                          {"members": [refused]}, {"start": refused}, {"any": refused}, {"in_cohort": refused},
                          {"did": "any", "within": {"last": refused}}, {"did": f"{refused}=1"},
                          {"sequence": [refused], "at_least": refused}, {"version": refused}):  # fmt: skip
-                self.ask(f"refused {place}", "PUT", f"/v1/{place}/{quote(refused)}", "admin", json=body, allowed=["definition.refused"] if "members" in body or "did" in body else ())  # fmt: skip
-            for odd in ("%00", "/", "\u202e", "x" * 300):
+                self.ask(f"refused {place}", "PUT", f"/v1/{place}/refused", "admin", json=body)  # fmt: skip
+            for odd in ("%00", "\u202e", "x" * 300):
                 self.ask("an odd name", "PUT", f"/v1/{place}/{quote(m('definition.odd name') + odd, safe='%')}", "admin", json={"did": "any"})  # fmt: skip
 
     def statements(self) -> None:
         """Through every property of a statement, and documents."""
         m = self._marks
         data = m("xapi.attachment data").encode()
-        sent = self._statement(data)
+        sent = full_statement(self._marks, data)
         headers = {**VERSION}
         everything = [name for name in m.all if name.startswith("xapi.")]
         for shape in (sent, [sent]):
             self.ask("a statement", "POST", "/xapi/statements", "xapi", json=shape, headers=headers)
         for params in ({}, {"agent": json.dumps(sent["actor"])}, {"format": "ids"}, {"verb": sent["verb"]["id"]},
                        {"activity": sent["object"]["id"], "related_activities": "true"}, {"attachments": "true"}):  # fmt: skip
-            self.ask("statements", "GET", "/xapi/statements", "xapi", params=params, headers=headers, allowed=everything)
+            self.ask(
+                "statements",
+                "GET",
+                "/xapi/statements",
+                "xapi",
+                params=params,
+                headers=headers,
+                allowed=everything,
+            )
         for path, change in (("actor", {"mbox": "mailto:" + m("xapi.refused mbox")}), ("actor", {"name": m("xapi.refused name")}),
                              ("verb", {"id": m("xapi.refused verb")}), ("object", {"id": m("xapi.refused object")}),
                              (m("xapi.refused property"), 1), ("timestamp", m("xapi.refused time")), ("id", m("xapi.refused id")),
                              ("stored", m("xapi.refused stored")), ("context", {m("xapi.refused context"): 1})):  # fmt: skip
-            self.ask("a refused statement", "POST", "/xapi/statements", "xapi", json={**self._plain(), path: change}, headers=headers)  # fmt: skip
+            self.ask("a refused statement", "POST", "/xapi/statements", "xapi", json={**plain_statement(), path: change}, headers=headers)  # fmt: skip
         for params in ({"statementId": m("xapi.param id")}, {"agent": m("xapi.param agent")}, {"since": m("xapi.param since")},
                        {"verb": m("xapi.param verb")}, {m("xapi.param name"): "1"}, {"limit": m("xapi.param limit")}):  # fmt: skip
-            self.ask("a parameter", "GET", "/xapi/statements", "xapi", params=params, headers=headers)
-        self.ask("a version", "GET", "/xapi/statements", "xapi", headers={"X-Experience-API-Version": m("xapi.version")})
+            self.ask(
+                "a parameter", "GET", "/xapi/statements", "xapi", params=params, headers=headers
+            )
+        self.ask(
+            "a version",
+            "GET",
+            "/xapi/statements",
+            "xapi",
+            headers={"X-Experience-API-Version": m("xapi.version")},
+        )
         self._multipart(headers, data)
         self._documents(headers)
 
-    def _plain(self) -> dict[str, Any]:
-        return {"actor": {"mbox": "mailto:a@b.example"}, "verb": {"id": "http://v.example/read"}, "object": {"id": "http://x.example/y"}}  # fmt: skip
-
-    def _statement(self, data: bytes) -> dict[str, Any]:
-        m = self._marks
-
-        def iri(place: str) -> str:
-            return f"http://x.example/{m('xapi.' + place)}"
-
-        def words(place: str) -> dict[str, str]:
-            return {"en": m.accented("xapi." + place)}
-
-        def agent(place: str) -> dict[str, Any]:
-            return {"objectType": "Agent", "name": m.accented(f"xapi.{place}.name"), "mbox": f"mailto:{m(f'xapi.{place}.mbox')}@x.example"}  # fmt: skip
-
-        account = {"objectType": "Agent", "account": {"homePage": iri("member.homePage"), "name": m("xapi.member.account")}}  # fmt: skip
-        return {
-            **self._plain(),
-            "id": UUID.format(1),
-            "actor": agent("actor"),
-            "verb": {"id": iri("verb"), "display": words("verb.display")},
-            "object": {
-                "id": iri("activity"),
-                "definition": {
-                    "name": words("activity.name"), "description": words("activity.description"),
-                    "type": iri("activity.type"), "moreInfo": iri("activity.moreInfo"),
-                    "interactionType": "fill-in", "correctResponsesPattern": [m("xapi.activity.pattern")],
-                    "extensions": {iri("activity.extension name"): {"a": [m("xapi.activity.extension")]}},
-                },
-            },
-            "result": {
-                "response": m.accented("xapi.response"), "success": True, "score": {"scaled": 0.5},
-                "extensions": {iri("result.extension name"): m("xapi.result.extension")},
-            },
-            "context": {
-                "instructor": agent("instructor"),
-                "team": {"objectType": "Group", "name": m("xapi.team.name"), "member": [account]},
-                "registration": UUID.format(2), "platform": m("xapi.platform"), "revision": m("xapi.revision"),
-                "language": "en",
-                "contextActivities": {"grouping": [{"id": iri("grouping"), "definition": {"name": words("grouping.name")}}]},
-                "extensions": {iri("context.extension name"): m("xapi.context.extension")},
-            },
-            "authority": agent("authority"),
-            "attachments": [{
-                "usageType": iri("attachment.usage"), "display": words("attachment.display"),
-                "description": words("attachment.description"), "contentType": "text/plain", "length": len(data),
-                "sha2": hashlib.sha256(data).hexdigest(), "fileUrl": iri("attachment.url"),
-            }],
-        }  # fmt: skip
-
     def _multipart(self, headers: dict[str, str], data: bytes) -> None:
-        sent = {**self._statement(data), "id": UUID.format(3)}
+        sent = {**full_statement(self._marks, data), "id": UUID.format(3)}
         digest = sent["attachments"][0]["sha2"]
         boundary = self._marks("xapi.boundary")
         for hashed in (digest, "0" * 64):
@@ -292,18 +299,94 @@ class Planter:
             "agents/profile": {"agent": person, "profileId": m("xapi.document.agent profile id")},
         }.items():  # fmt: skip
             back = [name for name in m.all if name.startswith("xapi.document")]
-            given = {**headers, "If-None-Match": "*", "Content-Type": f"text/plain; a={m('xapi.document.type')}"}
-            for method, more in (("PUT", {"content": content}), ("PUT", {"content": content + b"2"}), ("GET", {})):
+            given = {
+                **headers,
+                "If-None-Match": "*",
+                "Content-Type": f"text/plain; a={m('xapi.document.type')}",
+            }
+            for method, more in (
+                ("PUT", {"content": content}),
+                ("PUT", {"content": content + b"2"}),
+                ("GET", {}),
+            ):
                 self.ask(path, method, f"/xapi/{path}", "xapi", params=params, headers=given, allowed=[*back, "xapi.document.type"] if method == "GET" else (), **more)  # fmt: skip
-        self.ask("a person", "GET", "/xapi/agents", "xapi", params={"agent": person}, headers=headers, allowed=["xapi.document.mbox"])
+        self.ask(
+            "a person",
+            "GET",
+            "/xapi/agents",
+            "xapi",
+            params={"agent": person},
+            headers=headers,
+            allowed=["xapi.document.mbox"],
+        )
         self.ask("an activity", "GET", "/xapi/activities", "xapi", params={"activityId": activity}, headers=headers, allowed=["xapi.document.activity"])  # fmt: skip
 
     def pages(self) -> None:
         """Ask for what anybody may see, last: so it has all that came before."""
-        for path in ("/metrics", "/docs", "/openapi.json", "/health/live", "/health/ready", "/xapi/about"):
+        for path in (
+            "/metrics",
+            "/docs",
+            "/openapi.json",
+            "/health/live",
+            "/health/ready",
+            "/xapi/about",
+        ):
             self.ask(path, "GET", path, None)
         self.ask("/v1/status", "GET", "/v1/status", "read")
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def plain_statement() -> dict[str, Any]:
+    """Return a statement that names somebody whom nobody looks for."""
+    return {"actor": {"mbox": "mailto:a@b.example"}, "verb": {"id": "http://v.example/read"}, "object": {"id": "http://x.example/y"}}  # fmt: skip
+
+
+def full_statement(m: Marks, data: bytes) -> dict[str, Any]:
+    """Return a statement with a mark in every property; ``data`` is of its attachment."""
+
+    def iri(place: str) -> str:
+        return f"http://x.example/{m('xapi.' + place)}"
+
+    def words(place: str) -> dict[str, str]:
+        return {"en": m.accented("xapi." + place)}
+
+    def agent(place: str) -> dict[str, Any]:
+        return {"objectType": "Agent", "name": m.accented(f"xapi.{place}.name"), "mbox": f"mailto:{m(f'xapi.{place}.mbox')}@x.example"}  # fmt: skip
+
+    account = {"objectType": "Agent", "account": {"homePage": iri("member.homePage"), "name": m("xapi.member.account")}}  # fmt: skip
+    return {
+        **plain_statement(),
+        "id": UUID.format(1),
+        "actor": agent("actor"),
+        "verb": {"id": iri("verb"), "display": words("verb.display")},
+        "object": {
+            "id": iri("activity"),
+            "definition": {
+                "name": words("activity.name"), "description": words("activity.description"),
+                "type": iri("activity.type"), "moreInfo": iri("activity.moreInfo"),
+                "interactionType": "fill-in", "correctResponsesPattern": [m("xapi.activity.pattern")],
+                "extensions": {iri("activity.extension name"): {"a": [m("xapi.activity.extension")]}},
+            },
+        },
+        "result": {
+            "response": m.accented("xapi.response"), "success": True, "score": {"scaled": 0.5},
+            "extensions": {iri("result.extension name"): m("xapi.result.extension")},
+        },
+        "context": {
+            "instructor": agent("instructor"),
+            "team": {"objectType": "Group", "name": m("xapi.team.name"), "member": [account]},
+            "registration": UUID.format(2), "platform": m("xapi.platform"), "revision": m("xapi.revision"),
+            "language": "en",
+            "contextActivities": {"grouping": [{"id": iri("grouping"), "definition": {"name": words("grouping.name")}}]},
+            "extensions": {iri("context.extension name"): m("xapi.context.extension")},
+        },
+        "authority": agent("authority"),
+        "attachments": [{
+            "usageType": iri("attachment.usage"), "display": words("attachment.display"),
+            "description": words("attachment.description"), "contentType": "text/plain", "length": len(data),
+            "sha2": hashlib.sha256(data).hexdigest(), "fileUrl": iri("attachment.url"),
+        }],
+    }  # fmt: skip

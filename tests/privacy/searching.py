@@ -79,7 +79,9 @@ class Search:
             for mark in self._marks.all.values():
                 if core in mark.text:
                     forms_ = self._forms_of(mark.text).items()
-                    name = next((name for form, name in forms_ if _holds(content, small, form)), None)
+                    name = next(
+                        (name for form, name in forms_ if _holds(content, small, form)), None
+                    )
                     if name is not None:
                         yield mark.entrance, name
 

@@ -19,7 +19,7 @@ from tests.running.nodes import now_ms, running
 
 __all__ = ["Served", "prepared", "serving"]
 
-CONFIG = "[webhooks]\nallowed_hosts = \"127.0.0.1:1\"\n[server]\nmetrics = \"open\"\n"
+CONFIG = '[webhooks]\nallowed_hosts = "127.0.0.1:1"\n[server]\nmetrics = "open"\n'
 
 
 def prepared(path: Path, marks: Marks) -> dict[str, str]:

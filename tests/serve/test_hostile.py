@@ -1,15 +1,18 @@
 """A hostile client: each test is an attack that once worked, or that somebody will try."""
 
+import gzip
 import json
 import logging
 
 import pytest
+import zstandard
 
+from homeroom import limits
 from homeroom.adapters.audit import verify_audit
 from homeroom.errors import AuditError, ControlError
 from homeroom.events.sent import SentBatch
 from homeroom.log.control import KeyRevoked, TenantPut
-from tests.serve.clients import EVENT, NOW_MS
+from tests.serve.clients import EVENT, NDJSON, NOW_MS
 
 LONG = "x" * 100_000
 
@@ -44,6 +47,60 @@ def test_a_record_that_is_too_long_is_refused_and_the_chain_stays_whole(client):
         audit.record(NOW_MS, "main", "who", "what", {"name": LONG})
     assert client("PUT", "/v1/cohorts/x", admin, json={"did": "any"}).status_code == 201
     assert verify_audit(audit.path).records == 1
+
+
+# --- what a key may see ----------------------------------------------------------------------------------------------
+
+SOMEBODY = "0123456789abcdef" * 2
+KEPT = {
+    "lists": ("secret list", {"members": [SOMEBODY]}),
+    "cohorts": ("secret cohort", {"any": [{"did": "course=secret"}, {"list": "secret list"}]}),
+}
+
+
+def with_definitions(client):
+    admin = client.key("admin", "persons", name="admin")
+    client.send(EVENT, {**EVENT, "account": "bob", "course": "secret"})
+    for place, (name, written) in KEPT.items():
+        assert client("PUT", f"/v1/{place}/{name}", admin, json=written).status_code == 201
+    rule = {"cohort": "secret cohort"}
+    assert client("PUT", "/v1/cohorts/known", admin, json=rule).status_code == 201
+
+
+@pytest.mark.parametrize("scope", ["read", "aggregate"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"question": "cohort", "cohort": "known"},
+        {"question": "at-risk", "cohort": "known"},
+        {"question": "cohort", "cohort": {"cohort": "known"}},
+        {"question": "cohort", "cohort": {"list": "secret list"}},
+        {"question": "overlap", "cohorts": ["known", "secret cohort"]},
+        {"question": "retention", "compare": ["known"]},
+    ],
+)
+def test_the_members_of_a_list_are_not_told_with_the_question_that_names_it(client, scope, asked):
+    with_definitions(client)
+    answer = client.query(client.key(scope), asked)
+    assert answer.status_code in (200, 403), answer.text
+    assert SOMEBODY not in answer.text
+
+
+@pytest.mark.parametrize("cohort", ["known", "nobody's", {"cohort": "nobody's"}])
+def test_a_limited_key_learns_nothing_of_definitions_that_it_may_not_list(client, cohort):
+    with_definitions(client)
+    for limit in ({"courses": ("physics",)}, {"organisations": ("north",)}):
+        key = client.key("read", name=str(limit), **limit)
+        answer = client.query(key, {"question": "active", "cohort": cohort})
+        assert "secret" not in answer.text
+
+
+def test_a_key_that_sees_no_small_numbers_is_not_told_how_many_there_are(client):
+    client.send(EVENT)
+    for scope in ("aggregate", "write", "xapi"):
+        said = client("GET", "/v1/status", client.key(scope)).json()
+        assert not {"learners", "events"} & set(said)
+    assert client("GET", "/v1/status", client.key("read")).json()["learners"] == 1
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -89,3 +146,30 @@ def test_a_fault_that_nobody_has_foreseen_tells_its_place_and_not_its_text(clien
     assert answer.status_code == 503
     assert "ValueError" in told[1]
     assert not any("Lovelace" in text for text in (*told, caplog.text, *client.node.troubles))
+
+
+# --- bombs -----------------------------------------------------------------------------------------------------------
+
+EMPTY = {
+    "gzip": gzip.compress(b""),
+    "zstd": zstandard.ZstdCompressor().compress(b""),
+    "zstd, a frame to skip": b"\x50\x2a\x4d\x18\0\0\0\0",
+}
+"""Streams of some bytes that unpack to nothing. A body of nothing but these once kept a thread busy for a minute."""
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+def test_a_body_of_very_many_empty_streams_is_refused(client, kind):
+    headers = {"Content-Type": "application/json", "Content-Encoding": kind[:4]}
+    key = client.key("write")
+    body = EMPTY[kind] * (limits.BODY_MEMBERS_MAX + 1)
+    answer = client("POST", "/v1/events", key, content=body, headers=headers)
+    assert answer.status_code == 400
+    assert "end to end" in answer.json()["detail"]
+
+
+def test_a_body_of_several_streams_is_taken(client):
+    headers = {"Content-Type": NDJSON, "Content-Encoding": "gzip"}
+    body = gzip.compress(json.dumps(EVENT).encode() + b"\n") * 9
+    answer = client("POST", "/v1/events", client.key("write"), content=body, headers=headers)
+    assert answer.json()["accepted"] == 9

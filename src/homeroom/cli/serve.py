@@ -50,6 +50,8 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
     from homeroom.running.hosting import host
 
     settings = _settings(flags)
+    # Whatever the node makes is its owner's alone, also in a directory that others may look into.
+    os.umask(0o077)
 
     def heard(address: str) -> None:
         # What is there now stays; to look through it again and again would only make clients wait.

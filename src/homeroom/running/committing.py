@@ -177,7 +177,9 @@ class Committer:
         try:
             work.do()
         except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told
-            self.trouble = f"upkeep of the log failed: {kind_and_places(error)}; this is a fault of homeroom"
+            self.trouble = (
+                f"upkeep of the log failed: {kind_and_places(error)}; this is a fault of homeroom"
+            )
 
     def _looked_up(self, offers: list[Offer]) -> list[Offer]:
         """Add what the store knows of batches under these ids; what is not kept has no id to come again under."""
@@ -216,7 +218,9 @@ class Committer:
         try:
             return self._log.step(event, now_ms)
         except Exception as error:  # noqa: BLE001 - told to those who wait, and as a trouble
-            self.trouble = f"a batch could not be taken: {kind_and_places(error)}; this is a fault of homeroom"
+            self.trouble = (
+                f"a batch could not be taken: {kind_and_places(error)}; this is a fault of homeroom"
+            )
             return self._log.step(Failed(self.trouble), now_ms)
 
     def _perform(self, effects: Sequence[Effect]) -> Event | None:

@@ -2,8 +2,8 @@
 
 It is told of entries as soon as they are durable, and folds whatever has come since the last time together. A fold
 costs a fixed amount, and a busy log writes hundreds of entries a second: so if some have come while it folded, or
-right afterwards, it waits a moment for more. If more comes than memory should hold, it forgets the payloads and reads them from the log again: the
-log is the queue.
+right afterwards, it waits a moment for more. If more comes than memory should hold, it forgets the payloads and reads
+them from the log again: the log is the queue.
 
 While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places. Whoever must
 know that time passes is called all the same. Snapshots are written in a thread of their own, one at a time.

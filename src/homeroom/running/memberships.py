@@ -68,7 +68,8 @@ class Memberships:
                 self._follow(tenant, token)
             except Exception as error:  # noqa: BLE001 - told as a trouble, and all are asked again
                 self.troubles[tenant] = (
-                    f"the membership of {tenant} could not be followed: {kind_and_places(error)}; all learners are asked again"
+                    f"the membership of {tenant} could not be followed: {kind_and_places(error)}; all learners are "
+                    f"asked again"
                 )
                 self._surveys.pop(tenant, None)
                 if tenant in self._memberships:

@@ -80,6 +80,7 @@ class RunningNode:
         self._opening_troubles = opened.troubles
         self._recorder = recording.reader
         self._batch_keys: dict[str, bytes] = {}
+        self._verbs: dict[str, str] = {}
         self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
         self._stated = opened.folding.control
         self._follow(self._stated)
@@ -213,6 +214,9 @@ class RunningNode:
     def _follow(self, control: Control) -> None:
         """Open the doors that there must be; in the thread that writes, or before it has begun."""
         for name, tenant in control.tenants.items():
+            if self._verbs.get(name) == tenant.verbs:
+                continue  # a door counts what has come through it, and goes on doing so
+            self._verbs[name] = tenant.verbs
             verbs = VerbTable.standard()
             if tenant.verbs:
                 verbs = verbs.extended(tenant.verbs, f"the verb table of {name}")

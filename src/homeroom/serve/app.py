@@ -223,7 +223,8 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             "ready": found.is_ready,
             "troubles": list(found.troubles),
         }
-        if not caller.is_limited:
+        is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
+        if is_told and not caller.is_limited:
             said = {"learners": found.learners, "events": found.events, **said}
         return _json(said)
 

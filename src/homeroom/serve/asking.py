@@ -89,7 +89,7 @@ async def answered(
     except QuestionError as error:
         raise _bad(error, written, caller) from None
     return {
-        "answer": await asyncio.to_thread(_encoded, live, caller),
+        "answer": await asyncio.to_thread(_encoded, live, caller, written),
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
@@ -102,9 +102,13 @@ def _has_own(written: Mapping[str, Any]) -> bool:
     return "definitions" in written or isinstance(written.get("cohort"), Mapping)
 
 
-def _encoded(live: LiveAnswer, caller: Caller) -> msgspec.Raw:
+def _encoded(live: LiveAnswer, caller: Caller, written: dict[str, Any]) -> msgspec.Raw:
     """Return what a caller is told as JSON. A triangle has tens of thousands of numbers: nobody waits behind them."""
-    return msgspec.Raw(msgspec.json.encode(told(live, caller)))
+    said = told(live, caller)
+    if "definitions" not in written:
+        # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
+        said["question"].pop("definitions", None)
+    return msgspec.Raw(msgspec.json.encode(said))
 
 
 def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Question:
@@ -116,13 +120,17 @@ def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Questio
             {"field": "definitions"},
         )
     given = dict(written)
+    names: list[str] = []
     if "definitions" not in given:
         kept = kept_definitions(control, caller.tenant)
         given |= {"definitions": kept} if kept.cohorts else {}
+        names = [*(cohort.name for cohort in kept.cohorts), *kept.lists]
     try:
         question = parse_question(given)
     except QuestionError as error:
-        raise ProblemError("bad-question", scrubbed(str(error), written, _FIELDS)) from None
+        # Which cohorts there are is not told to a key that may not list them.
+        unsaid = [written, names if caller.is_limited else []]
+        raise ProblemError("bad-question", scrubbed(str(error), unsaid, _FIELDS)) from None
     tenant = control.tenants.get(caller.tenant)
     return scoped(
         question, caller, limits.SUPPRESS_BELOW if tenant is None else tenant.suppress_below

@@ -133,4 +133,3 @@ def problem_of(error: Exception) -> ProblemError:
             headers={"Retry-After": "5"},
         )
     return ProblemError("internal", "the node made a mistake; its log says where")
-

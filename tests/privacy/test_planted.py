@@ -1,0 +1,148 @@
+"""Marks go in through every entrance of a node, and are looked for in every byte that it leaves and every answer.
+
+What is found where it may be stands in the tables here, each with the reason. Everything else is a leak.
+"""
+
+import fnmatch
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from homeroom.adapters.backup.backing_up import back_up
+from homeroom.adapters.backup.repository import make_repository
+from homeroom.adapters.backup.sealing import KeyFile
+from homeroom.cli import main, status
+from tests.privacy.marks import Marks
+from tests.privacy.planting import Planter, full_statement
+from tests.privacy.searching import Search
+from tests.privacy.served import prepared, serving
+from tests.running.nodes import now_ms
+
+pytestmark = pytest.mark.slow
+
+SEED = 20_261_127
+
+VOCABULARY = frozenset(
+    f"{kind}.{field}"
+    for kind in ("events", "events, accented")
+    for field in ("verb", "activity", "course", "section", "answer", "attributes")
+) | {"xapi.verb", "xapi.activity", "xapi.grouping", "xapi.platform"}
+"""What events are counted by: words of courses, not of people, if whoever sends them keeps to it. They are kept as they
+come, except a text that holds the account of its own event (`homeroom.events.personal`); so they can name others.
+``docs/explanation/pseudonyms.md`` says so."""
+STATED = frozenset({"key.name", "definition.name", "definition.content", "webhook.path", "webhook.query", "webhook.cohort"})  # fmt: skip
+"""What operators state: names that they give, rules that they write, addresses that are called."""
+KEY_FILES = ("pseudonym.key", "vault.key", "node.key")
+
+KEPT = {
+    "audit.ndjson": {"key.name", "definition.name"},
+    "webhooks.secrets": {"webhook.secret"},
+    "pseudonym.key": {"pseudonym.key"},
+    "vault.key": {"vault.key"},
+    "node.key": {"node.key"},
+    "documents.db*": set(),
+    "deliveries.db*": set(),
+    "log/*": VOCABULARY | STATED,
+    "backup *": VOCABULARY | STATED | {"webhook.secret", *KEY_FILES},
+    "*": VOCABULARY,
+}
+"""By file of the data directory, the first that fits, what may lie in it."""
+SHOWN = {"key.name"}
+"""Who wrote a definition is told to whoever may read definitions."""
+ASKED = ("question.", "events.", "events, ")
+"""An answer repeats its question; and names courses, activities and so on, which is what was asked for."""
+
+
+def leaks(found):
+    """Return what was found where it may not be."""
+    kept = {one: next(allowed for place, allowed in KEPT.items() if fnmatch.fnmatchcase(one.place, place)) for one in found}  # fmt: skip
+    return [one for one in found if one.entrance not in kept[one]]
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Give what was found of the marks that went through a node: while it ran, killed, stopped, and in a backup."""
+    folder = tmp_path_factory.mktemp("planted")
+    path, marks = folder / "data", Marks(np.random.default_rng(SEED))
+    keys = prepared(path, marks)
+    search, found = Search(marks), {}
+    with serving(path, folder) as node:
+        planter = Planter(node.address, keys, marks)
+        for plant in (planter.events, planter.requests, planter.questions, planter.definitions, planter.statements, planter.pages):  # fmt: skip
+            plant()
+        for name in KEY_FILES:
+            lines = (path / name).read_text().split("\n")
+            marks.secret(name, next(one for one in lines if one and one[0] != "#"))
+        found["running"] = search.folder(path)
+        node.end(signal.SIGKILL)
+        output = [node.output]
+    found["killed"] = search.folder(path)
+    with serving(path, folder) as node:
+        again = Planter(node.address, keys, marks)
+        again.pages()
+        node.end(signal.SIGTERM)
+        output.append(node.output)
+        answers = planter.answers + again.answers
+        planter.close()
+        again.close()
+    found["stopped"] = search.folder(path)
+    key = folder / "backup.key"
+    repository = make_repository(str(folder / "repository"), {}, KeyFile(key))
+    back_up(path, repository, now_ms, "0.test")
+    found["a backup"] = search.repository(repository)
+    found["a sealed backup"] = search.folder(folder / "repository")
+    return marks, search, found, answers, output
+
+
+def test_what_was_planted_came_through_every_entrance(planted):
+    marks, search, found, answers, _ = planted
+    assert len(marks.all) > 250
+    assert len(answers) > 1_500
+    assert search.looked_at_bytes > 10 << 20
+    assert {one.status // 100 for one in answers} == {2, 3, 4}, "some were taken, and none met a fault"
+    there = {one.entrance for one in found["stopped"]}
+    assert there >= VOCABULARY | {"webhook.secret"}, "the search finds what is there"
+
+
+@pytest.mark.parametrize("when", ["running", "killed", "stopped", "a backup"])
+def test_nothing_personal_and_no_secret_lies_where_it_may_not(planted, when):
+    _, _, found, _, _ = planted
+    assert leaks(found[when]) == []
+
+
+def test_a_backup_without_its_key_holds_nothing(planted):
+    assert planted[2]["a sealed backup"] == []
+
+
+def test_a_node_says_nothing_of_what_was_sent(planted):
+    _, search, _, _, output = planted
+    assert all("listening" in one for one in output)
+    assert search.content("output", "".join(output).encode()) == []
+
+
+def test_an_answer_holds_nothing_but_what_was_asked_for(planted):
+    _, search, _, answers, _ = planted
+    wrong = []
+    for answer in answers:
+        is_answered = answer.status == 200 and "/v1/query" in answer.asked
+        for one in search.answers([(answer.asked, answer.headers, answer.body)]):
+            is_asked = is_answered and one.entrance.startswith(ASKED)
+            if not (is_asked or one.entrance in answer.allowed | SHOWN):
+                wrong.append((answer.asked, answer.status, one))
+    assert wrong == []
+
+
+def test_files_that_are_loaded_leave_no_names_behind(tmp_path, rng, capsys):
+    marks = Marks(rng)
+    source = tmp_path / "statements.jsonl"
+    source.write_text(json.dumps(full_statement(marks, b"data")) + "\n" + '{"actor": "' + marks("a broken line") + "\n")
+    words = ["load", str(tmp_path / "data"), str(source), "--rejects", str(tmp_path / "rejects.csv")]
+    assert main(words) in (status.CLEAN, status.REJECTS_MET)
+    said = capsys.readouterr()
+    search = Search(marks)
+    found = search.folder(tmp_path / "data") + search.content("rejects", (tmp_path / "rejects.csv").read_bytes())
+    assert leaks(found) == []
+    assert {one.entrance for one in found} >= {"xapi.verb", "xapi.activity"}
+    assert search.content("output", (said.out + said.err).encode()) == []
