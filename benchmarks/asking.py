@@ -82,20 +82,20 @@ def _measured(node: ServedNode, options: argparse.Namespace) -> dict[str, Any]:
         "triangle": _Asked([_posted(node, _TRIANGLE)], options.triangles, 25.0),
         "learner": _Asked([_got(node, one) for one in members[:_PEOPLE]], options.reads, 10.0),
     }
-    warm, begun_s = node.get("/v1/status")["events"], time.perf_counter()
+    before = node.get("/v1/status")["events"]
     _together(node, options, asked, _WARM_S, 0)
-    load, before_s = os.getloadavg()[0], node.processor_s()
+    load, before_s, begun_s = os.getloadavg()[0], node.processor_s(), time.perf_counter()
     found = _together(node, options, asked, options.seconds, 1)
-    used_s = node.processor_s() - before_s
+    whole_s, used_s = time.perf_counter() - begun_s, node.processor_s() - before_s
     sent = found.pop("events")
     return {
         "learners": node.get("/v1/status")["learners"],
-        "before": warm,
+        "events_before": before,
         "per_second": round(sent["accepted"] / sent["seconds"]),
         "acknowledged": sent["delay"],
-        "node_processors": round(used_s / options.seconds, 2),
+        "node_processors": round(used_s / whole_s, 2),
         "load_before": round(load, 1),
-        "whole_s": round(time.perf_counter() - begun_s, 1),
+        "whole_s": round(whole_s, 1),
         "questions": {
             name: {"delay": one["delay"], "wanted_p99_ms": asked[name].wanted_p99_ms}
             for name, one in found.items()

@@ -89,7 +89,7 @@ async def answered(
     except QuestionError as error:
         raise _bad(error, written, caller) from None
     return {
-        "answer": await asyncio.to_thread(_encoded, live, caller, "definitions" in written),
+        "answer": await asyncio.to_thread(_encoded, live, caller, written),
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
@@ -102,10 +102,10 @@ def _has_own(written: Mapping[str, Any]) -> bool:
     return "definitions" in written or isinstance(written.get("cohort"), Mapping)
 
 
-def _encoded(live: LiveAnswer, caller: Caller, has_definitions: bool) -> msgspec.Raw:  # noqa: FBT001 - private
+def _encoded(live: LiveAnswer, caller: Caller, written: dict[str, Any]) -> msgspec.Raw:
     """Return what a caller is told as JSON. A triangle has tens of thousands of numbers: nobody waits behind them."""
     said = told(live, caller)
-    if not has_definitions:
+    if "definitions" not in written:
         # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
         said["question"].pop("definitions", None)
     return msgspec.Raw(msgspec.json.encode(said))
