@@ -43,7 +43,7 @@ class Marks:
         self.core = drawn[0].upper() + drawn[1:]
         self.accented_core = "".join(rng.choice(list(_ACCENTED), 6)) + drawn[:4]
         self.all: dict[str, Mark] = {}
-        self._secrets: list[str] = []
+        self.secrets: list[str] = []
 
     def __call__(self, entrance: str) -> str:
         """Return the mark of an entrance, in letters of ASCII."""
@@ -56,7 +56,7 @@ class Marks:
     def secret(self, entrance: str, text: str) -> str:
         """Count a text that somebody else drew as a mark; return it."""
         self.all[entrance] = Mark(entrance, text)
-        self._secrets.append(text)
+        self.secrets.append(text)
         return text
 
     def _mark(self, entrance: str, core: str) -> str:
@@ -71,7 +71,7 @@ class Marks:
 
     def cores(self) -> tuple[str, ...]:
         """Return the texts of which every mark holds one."""
-        return (self.core, self.accented_core, *self._secrets)
+        return (self.core, self.accented_core, *self.secrets)
 
 
 def forms(text: str) -> dict[tuple[bytes, bool], str]:

@@ -142,7 +142,12 @@ class Planter:
             self.ask(what, "POST", "/v1/events", "write", content=body, headers=headers)
 
     def requests(self) -> None:
-        """Through headers, addresses and what stands for a secret."""
+        """Through headers, batch ids, addresses and what stands for a secret."""
+        self._headers()
+        self._addresses()
+        self._secrets()
+
+    def _headers(self) -> None:
         m = self._marks
         batch = m("header.Idempotency-Key")
         for events in ([EVENT], [EVENT, EVENT]):
@@ -191,16 +196,21 @@ class Planter:
                     headers={name: m(f"header.{name}")},
                     json={},
                 )
+
+    def _addresses(self) -> None:
         for place, path in {
             "a segment": "/v1/{}", "a segment of learners": "/v1/learners/{}/cohorts", "a query": "/v1/status?{}=1",
             "after": "/v1/status?after={}", "a segment of xapi": "/xapi/{}",
             "a parameter of xapi": "/xapi/statements?{}=1",
             "a cohort": "/v1/cohorts/{}", "a history": "/v1/cohorts/{}/history", "a file": "/docs/{}",
         }.items():  # fmt: skip
-            text = quote(m.accented(f"path.{place}"))
+            text = quote(self._marks.accented(f"path.{place}"))
             for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"):
                 self.ask(place, method, path.format(text), "persons", headers=VERSION)
                 self.ask(place, method, path.format(text), None, headers=VERSION)
+
+    def _secrets(self) -> None:
+        m = self._marks
         secret = m("secret.of a request")
         basic = base64.b64encode(f"{m('secret.a user')}:{secret}".encode()).decode()
         claims = base64.urlsafe_b64encode(

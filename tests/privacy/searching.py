@@ -11,6 +11,9 @@ from tests.privacy.marks import Marks, forms
 __all__ = ["Found", "Search"]
 
 
+_OF_SECRETS = {"NFC utf-8", "NFC hex", *(f"NFC base64+{before}" for before in range(3))}
+
+
 @dataclass(frozen=True)
 class Found:
     """A mark, where it was found, under which layers and in which form."""
@@ -87,7 +90,11 @@ class Search:
 
     def _forms_of(self, text: str) -> dict[tuple[bytes, bool], str]:
         if text not in self._forms:
-            self._forms[text] = forms(text)
+            found = forms(text)
+            if text in self._marks.secrets:
+                # Letters of ASCII that nobody would write otherwise.
+                found = {form: name for form, name in found.items() if name in _OF_SECRETS}
+            self._forms[text] = found
         return self._forms[text]
 
 

@@ -8,6 +8,7 @@ history of a definition names who wrote what, and when.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from homeroom import limits
 from homeroom.cohorts.questions.rule_parsing import parse_rule
 from homeroom.cohorts.questions.rule_words import in_words
 from homeroom.errors import ControlError, QuestionError
@@ -107,7 +108,8 @@ async def _changed(
         await interface.write_down(caller, f"{fact.kind}.{action}", {"name": fact.name})
         return await interface.serving.change(fact, caller.name)
     except (ControlError, QuestionError) as error:
-        detail = scrubbed(str(error), [written, fact.name], _WORDS)
+        names = [fact.name, fact.name[: limits.NAME_CHARACTERS_MAX]]  # a long one is quoted in part
+        detail = scrubbed(str(error), [written, names], _WORDS)
         raise ProblemError(_problem(fact, str(error)), detail) from None
 
 

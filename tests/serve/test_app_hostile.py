@@ -103,6 +103,15 @@ def test_a_key_that_sees_no_small_numbers_is_not_told_how_many_there_are(client)
     assert client("GET", "/v1/status", client.key("read")).json()["learners"] == 1
 
 
+@pytest.mark.parametrize("odd", ["", "%00", "%E2%80%AE", "x" * 300])
+def test_a_name_that_is_refused_is_not_told_again(client, odd):
+    admin = client.key("admin", "persons")
+    for place in ("cohorts", "lists", "calendars"):
+        answer = client("PUT", f"/v1/{place}/Lovelace{odd}", admin, json={"Lovelace": "Lovelace"})
+        assert answer.status_code == 400
+        assert "Lovelace" not in answer.text
+
+
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,7 @@ KEPT = {
     "vault.key": {"vault.key"},
     "node.key": {"node.key"},
     "documents.db*": set(),
+    "membership.tensors": STATED,
     "deliveries.db*": set(),
     "log/*": VOCABULARY | STATED,
     "backup *": VOCABULARY | STATED | {"webhook.secret", *KEY_FILES},
@@ -119,7 +120,7 @@ def planted(tmp_path_factory):
 def test_what_was_planted_came_through_every_entrance(planted):
     marks, search, found, answers, _ = planted
     assert len(marks.all) > 150
-    assert len(answers) > 1_500
+    assert len(answers) > 1_000
     assert search.looked_at_bytes > 10 << 20
     assert {one.status // 100 for one in answers} == {2, 3, 4}, (
         "some were taken, and none met a fault"
