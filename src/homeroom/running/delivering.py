@@ -29,6 +29,7 @@ from homeroom.hooks.messages import MemberChange, body_of, signed_headers
 from homeroom.hooks.steps import (
     Answered,
     Changed,
+    Drop,
     Event,
     Kept,
     Missed,
@@ -200,6 +201,11 @@ class Deliverer:
         named = None if deliveries is None else tuple(deliveries)
         await self._happens(Replay(webhook, named))
 
+    async def drop(self, webhook: str, deliveries: Sequence[str] | None = None) -> None:
+        """Forget dead letters, those named or all; return when that is durable. Raises `StoreError`."""
+        named = None if deliveries is None else tuple(deliveries)
+        await self._happens(Drop(webhook, named))
+
     async def _happens(self, event: Event) -> None:
         if self.trouble is not None:
             raise StoreError(self.trouble)
@@ -280,9 +286,8 @@ class Deliverer:
         return [effect for effect in effects if isinstance(effect, Send)]
 
     def _perform(self, kept: Sequence[Kept], sought: Sequence[Sought]) -> list[Found]:
-        if kept:
-            self._store.write(kept)
-        return [self._store.find(one) for one in sought]
+        dropped = self._store.write(kept) if kept else []
+        return [*dropped, *(self._store.find(one) for one in sought)]
 
     @staticmethod
     def _end(

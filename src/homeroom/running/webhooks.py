@@ -200,6 +200,10 @@ class RunningWebhooks:
         """Send dead letters again, those named or all. Raises `ControlError` and `StoreError`."""
         await self.deliverer.replay(self._find(tenant, webhook).id, deliveries)
 
+    async def drop(self, tenant: str, webhook: str, deliveries: Sequence[str] | None) -> None:
+        """Forget dead letters, those named or all; their numbers are told as lost. Raises like `replay`."""
+        await self.deliverer.drop(self._find(tenant, webhook).id, deliveries)
+
     async def _secret(self) -> tuple[str, str]:
         webhooks = self._options.control().webhooks.values()
         used = {one.secret for one in webhooks} | {one.previous for one in webhooks}
