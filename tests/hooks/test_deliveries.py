@@ -350,7 +350,7 @@ def test_dead_letters_that_are_dropped_leave_their_numbers_and_count_no_more(one
 def test_a_dead_letter_that_is_wanted_again_is_not_dropped(one):
     bury(one, 2)
     one.put(subscription(is_paused=True, turn=1))
-    first, second = one.store.dead_letters("w", 0, 10)
+    first, _ = one.store.dead_letters("w", 0, 10)
     one.replay("w", first.delivery.id)
     one.drop_dead()
     assert [letter.delivery for letter in one.store.dead_letters("w", 0, 10)] == [first.delivery]

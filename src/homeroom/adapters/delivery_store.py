@@ -16,7 +16,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +24,7 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import StoreError
 from homeroom.hooks.messages import Delivery, Direction, MemberChange
+from homeroom.hooks.standing import DeadLetter, Lost
 from homeroom.hooks.steps import (
     Advance,
     Again,
@@ -56,7 +56,7 @@ from homeroom.hooks.steps import (
     Why,
 )
 
-__all__ = ["DeadLetter", "DeliveryStore", "Found", "Lost"]
+__all__ = ["DeliveryStore", "Found"]
 
 _REVISION: Final = 1
 _TABLES: Final = """
@@ -113,37 +113,6 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple[MemberChange, ...]).decode
 
 Found: TypeAlias = Loaded | LoadedAgain | Measured | Dropped
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A delivery that was given up.
-
-    Parameters
-    ----------
-    place : of it among all; later ones have higher places
-    delivery : what was to be delivered
-    attempts : how often it was tried
-    given_up_ms : when it was given up
-    why : how the last attempt ended
-    is_wanted : whether it is to be sent again
-    """
-
-    place: int
-    delivery: Delivery
-    attempts: int
-    given_up_ms: int
-    why: str
-    is_wanted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Changes of a webhook that are neither delivered nor kept; those with numbers from ``first`` to ``last``."""
-
-    why: Why
-    first: int
-    last: int
 
 
 class DeliveryStore:

@@ -55,8 +55,8 @@ async def host(
     node = await RunningNode.open(path, node_options(settings, now_ms))
     try:
         async with (
-            webhooks_of(path, node, settings, now_ms),
-            interface_of(path, node, settings, (now_ms, tokens)) as interface,
+            webhooks_of(path, node, settings, now_ms) as webhooks,
+            interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
         ):
             records = Admitted(interface, node.records, is_signature)
             app = make_app(interface, {"/xapi": records})
@@ -81,14 +81,15 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
 @asynccontextmanager
 async def interface_of(
     path: Path,
-    node: RunningNode,
+    inside: tuple[RunningNode, RunningWebhooks | None],
     settings: Settings,
     outside: tuple[Callable[[], int], Tokens | None],
 ) -> AsyncIterator[Interface]:
-    """Have the interface of a node; ``outside`` is a clock, and who checks a provider's tokens."""
-    now_ms, tokens = outside
+    """Have the interface of a node and its webhooks; ``outside`` is a clock, and who checks a provider's tokens."""
+    (node, webhooks), (now_ms, tokens) = inside, outside
     with contextlib.closing(Audit(path / AUDIT_FILE)) as audit:
-        yield make_interface(node, settings, Access(node.control, tokens), audit, now_ms)
+        access = Access(node.control, tokens)
+        yield make_interface(node, webhooks, settings, access, audit, now_ms)
 
 
 @asynccontextmanager

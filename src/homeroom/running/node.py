@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from typing import TypeVar
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Status
+from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.reading import (
@@ -62,6 +64,7 @@ from homeroom.running.recording import (
 from homeroom.running.snapshots import MAIN
 from homeroom.running.streaming import listen
 from homeroom.state.state import State
+from homeroom.state.zones import day_of_date
 
 _T = TypeVar("_T")
 
@@ -298,7 +301,11 @@ class RunningNode:
 
     async def cohorts(self, tenant: str, after: Token | None) -> CohortsNow:
         """Return all cohorts that are kept, with their sizes. Raises `QuestionError` and `NotYetError`."""
-        return await self._of_membership(tenant, cohorts_now, after)
+        now = await self._of_membership(tenant, cohorts_now, after)
+        day = -1 if now.date is None else day_of_date(now.date)
+        count = partial(self._live.read, tenant, lambda state: len(existing(state.learners, day)))
+        learners = await self._loop.run_in_executor(self._pool, count)
+        return replace(now, learners=learners)
 
     async def members(
         self, tenant: str, cohort: str, cursor: int, count: int, after: Token | None

@@ -17,7 +17,7 @@ from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import Serving
+from homeroom.serve.serving import ServingNode, ServingWebhooks
 from homeroom.serve.settings import Settings
 
 __all__ = ["Headers", "Interface", "header", "make_interface", "problem_of", "where"]
@@ -41,6 +41,7 @@ class Interface:
     Parameters
     ----------
     serving : the node
+    webhooks : those of the node, None where it runs without them
     settings : those of the node
     access : finds out who is asking
     audit : where it is written down who looked at persons, and who changed what
@@ -49,7 +50,8 @@ class Interface:
     now_ms : the node's clock, milliseconds since 1970 UTC
     """
 
-    serving: Serving
+    serving: ServingNode
+    webhooks: ServingWebhooks | None
     settings: Settings
     access: Access
     audit: Audit
@@ -92,12 +94,18 @@ class Interface:
 
 
 def make_interface(
-    serving: Serving, settings: Settings, access: Access, audit: Audit, now_ms: Callable[[], int]
+    serving: ServingNode,
+    webhooks: ServingWebhooks | None,
+    settings: Settings,
+    access: Access,
+    audit: Audit,
+    now_ms: Callable[[], int],
 ) -> Interface:
     """Return an interface to a node, that has counted nothing yet."""
     bounds = settings.limits
     return Interface(
         serving=serving,
+        webhooks=webhooks,
         settings=settings,
         access=access,
         audit=audit,
