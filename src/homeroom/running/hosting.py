@@ -16,6 +16,7 @@ from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.running.webhook_requests import webhook_requests
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
@@ -107,9 +108,11 @@ async def webhooks_of(
     )
     webhooks = await RunningWebhooks.open(options)
     node.watch(lambda: webhooks.trouble)
+    node.ask_of_webhooks(webhook_requests(webhooks))
     try:
         yield webhooks
     finally:
+        node.ask_of_webhooks(None)
         await webhooks.stop()
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -44,7 +44,7 @@ from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import listening
+from homeroom.running.control_socket import WebhookAsked, WebhookTold, listening
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -91,6 +91,7 @@ class RunningNode:
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
         self._watched: list[Callable[[], str | None]] = []
+        self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
@@ -130,7 +131,7 @@ class RunningNode:
             opened.stack.close()
             raise
         node = cls(opened, recording, options)
-        node._listening = await listening(path, node.change, node.stated)
+        node._listening = await listening(path, node.change, node.stated, node._of_webhooks)
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
         return node
@@ -284,6 +285,17 @@ class RunningNode:
     def watch(self, trouble: Callable[[], str | None]) -> None:
         """Tell among what is wrong what something beside the node says of itself; None is nothing."""
         self._watched.append(trouble)
+
+    def ask_of_webhooks(
+        self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None
+    ) -> None:
+        """Have somebody beside the node do what commands on this machine ask of webhooks; None is nobody."""
+        self._webhooks = webhooks
+
+    async def _of_webhooks(self, asked: WebhookAsked) -> WebhookTold:
+        if self._webhooks is None:
+            raise ControlError("this node runs without webhooks, or has not begun to; ask again")
+        return await self._webhooks(asked)
 
     def control(self) -> Control:
         """Return what was stated so far."""
