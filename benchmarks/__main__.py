@@ -28,6 +28,7 @@ NAMES = (
     "startup",
     "past",
     "log",
+    "ingest",
     "records",
     "membership",
 )

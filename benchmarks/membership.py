@@ -13,26 +13,30 @@ import hashlib
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import homeroom as hr
 from benchmarks.learners import Learners, Visits
 from benchmarks.timing import timing_of
+from homeroom import limits
 from homeroom.cohorts.evaluating import Evaluator
 from homeroom.cohorts.kept import kept_definitions
 from homeroom.events.sent import Form, SentBatch
 from homeroom.log.control import DefinitionKind, DefinitionPut
 from homeroom.log.log import Accepted
+from homeroom.log.origins import Token
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
-from homeroom.state.zones import DAY_MS, day_of_date
+from homeroom.state.zones import DAY_MS, date_of, day_of_date, load_zone, local_days
 
 __all__ = ["add_arguments", "measure", "show"]
 
@@ -43,13 +47,19 @@ _COUNTRIES = ("DE", "FR", "IN", "US", "BR")
 _COURSES = 8
 _DAYS = 180
 _CLIENTS = 32
+_PREPARING_MS = 3_600_000
+"""So long before midnight it is at first, so that no day ends before it should."""
+_WARM_S = 5
+"""Seconds of load that are not counted."""
+_MIDNIGHT = 0.7
+"""The part of the time after which it is midnight."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the benchmark."""
     parser.add_argument("--learners", type=int, default=5_000_000)
     parser.add_argument("--rate", type=int, default=30_000, help="events a second")
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=90)
     parser.add_argument("--definitions", type=int, default=100)
     parser.add_argument(
         "--workdir", type=Path, help="where the node's directory is kept for another run"
@@ -64,6 +74,7 @@ class _Measured:
     fresh: list[float] = field(default_factory=list)
     read: list[float] = field(default_factory=list)
     sent: int = 0
+    last: Token | None = None
 
 
 class _Clock:
@@ -84,7 +95,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Load, define, send, compare."""
     folder = options.workdir or Path(tempfile.mkdtemp(prefix="homeroom-bench-"))
     clock = _Clock()
-    clock.set_before_midnight(round(options.seconds * 1_000 * 0.6))
+    clock.set_before_midnight(_PREPARING_MS)
     try:
         place = folder / f"membership-{options.learners}"
         if not place.exists():
@@ -129,7 +140,7 @@ def _table(visits: Visits, first_ms: int, seed: int) -> pa.Table:
     )
 
 
-def _texts(codes: Any, values: Any) -> pa.Array:
+def _texts(codes: npt.NDArray[np.int64], values: Sequence[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(values))
 
 
@@ -191,19 +202,22 @@ def _batch(number: int, rng: np.random.Generator, learners: int, now_ms: int) ->
 
 async def _run(place: Path, options: argparse.Namespace, clock: _Clock) -> dict[str, Any]:
     start = time.perf_counter()
-    node = await RunningNode.open(place, NodeOptions(now_ms=clock, wait_ms=60_000))
+    node = await RunningNode.open(place, NodeOptions(now_ms=clock, wait_ms=600_000))
     opened_s = time.perf_counter() - start
     try:
         start = time.perf_counter()
         for name, rule in _definitions(options.definitions).items():
             put = DefinitionPut(tenant="main", kind=DefinitionKind.COHORT, name=name, written=rule)
-            await node.change(put, "benchmark")
-        while len((await node.cohorts("main", None)).cohorts) < options.definitions:
-            await asyncio.sleep(0.01)
+            defined = await node.change(put, "benchmark")
+        await node.cohorts("main", defined)
         counted_s = time.perf_counter() - start
         first_s = await _first(node, options, clock)
-        clock.set_before_midnight(round(options.seconds * 1_000 * 0.6))
-        measured, days = await _load_up(node, options, clock)
+        # A new day begins when the clock is moved, and rows are put in their places after the first pause.
+        await _load_up(node, clock, (options.learners, options.rate, _WARM_S))
+        clock.set_before_midnight(round(options.seconds * 1_000 * _MIDNIGHT))
+        measured, days = await _load_up(
+            node, clock, (options.learners, options.rate, options.seconds)
+        )
         return {
             "learners": options.learners,
             "rate": options.rate,
@@ -216,7 +230,7 @@ async def _run(place: Path, options: argparse.Namespace, clock: _Clock) -> dict[
             "fresh": timing_of(measured.fresh).to_json(),
             "read": timing_of(measured.read).to_json(),
             **days,
-            **await _compared(node),
+            **await _compared(node, measured.last),
         }
     finally:
         await node.stop()
@@ -233,35 +247,41 @@ async def _first(node: RunningNode, options: argparse.Namespace, clock: _Clock) 
 
 
 async def _load_up(
-    node: RunningNode, options: argparse.Namespace, clock: _Clock
+    node: RunningNode, clock: _Clock, sizes: tuple[int, int, int]
 ) -> tuple[_Measured, dict[str, Any]]:
+    """Send events at a rate for some seconds (``sizes``: learners, rate, seconds) and wait for midnight in between."""
+    learners, rate, seconds = sizes
     measured = _Measured()
-    batches = max(options.rate * options.seconds // _BATCH, _CLIENTS)
+    batches = max(rate * seconds // _BATCH, _CLIENTS)
+    start_ms = clock()
     begin = time.perf_counter() + 0.2
     numbers = iter(range(batches))
 
     async def client(seed: int) -> None:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng((start_ms, seed))
         for number in numbers:
-            await asyncio.sleep(
-                max(begin + number * _BATCH / options.rate - time.perf_counter(), 0)
-            )
-            sent = _batch(number, rng, options.learners, clock())
+            await asyncio.sleep(max(begin + number * _BATCH / rate - time.perf_counter(), 0))
+            sent = _batch(start_ms + number, rng, learners, clock())
             start = time.perf_counter()
             outcome = await node.offer("main", "key", sent)
             assert isinstance(outcome, Accepted), outcome
             told = time.perf_counter()
             measured.acknowledged.append(told - start)
             measured.sent += _BATCH
+            assert outcome.token is not None
+            if measured.last is None or outcome.token > measured.last:
+                measured.last = outcome.token
             if number % 5 == 0:
                 await node.cohorts_of("main", "0" * 32, outcome.token)
                 measured.fresh.append(time.perf_counter() - told)
 
     reading = asyncio.create_task(_read(node, measured))
-    watching = asyncio.create_task(_midnight(node, clock))
+    watching = asyncio.create_task(_midnight(node, clock, start_ms + seconds * 1_000))
     await asyncio.gather(*(client(seed) for seed in range(_CLIENTS)))
     reading.cancel()
-    return measured, {"midnight": await watching}
+    midnight = await watching
+    brought = _brought(node, midnight.pop("first"), midnight.pop("last"))
+    return measured, {"midnight": {**midnight, "changes": brought}}
 
 
 async def _read(node: RunningNode, measured: _Measured) -> None:
@@ -277,31 +297,37 @@ async def _read(node: RunningNode, measured: _Measured) -> None:
         number += 1
 
 
-async def _midnight(node: RunningNode, clock: _Clock) -> dict[str, Any]:
-    """Wait for the next day to be seen; return how late, and how many changes it brought."""
-    before = await node.cohorts("main", None)
-    assert before.date is not None
+async def _midnight(node: RunningNode, clock: _Clock, end_ms: int) -> dict[str, Any]:
+    """Wait for the next day to be seen; return how late, and between which numbers its changes lie."""
     midnight_ms = (clock() // DAY_MS + 1) * DAY_MS
-    while (await node.cohorts("main", None)).date == before.date:
-        await asyncio.sleep(0.02)
+    if midnight_ms > end_ms:
+        return {"late_ms": None, "first": 0, "last": 0}
+    tomorrow = date_of(int(local_days(np.array([midnight_ms]), load_zone("UTC"))[0]))
+    before = await node.cohorts("main", None)
+    while (after := await node.cohorts("main", None)).date != tomorrow:
+        before = after
+        await asyncio.sleep(0.01)
     late_ms = clock() - midnight_ms
-    after = await node.cohorts("main", None)
-    count, last = 0, before.last_change
-    while last < after.last_change:
-        page = node.changes("main", last, 10_000, None)
+    return {"late_ms": late_ms, "first": before.last_change, "last": after.last_change}
+
+
+def _brought(node: RunningNode, first: int, last: int) -> int:
+    """Count the changes that time has brought, between two numbers."""
+    count = 0
+    while first < last:
+        page = node.changes("main", first, limits.CHANGES_READ_MAX, None)
         count += sum(one.cause == "time" for one in page.changes)
-        last = page.last
-    return {"late_ms": late_ms, "changes": count}
+        first = page.last
+    return count
 
 
-async def _compared(node: RunningNode) -> dict[str, Any]:
+async def _compared(node: RunningNode, last: Token | None) -> dict[str, Any]:
     """Compare all sizes with an evaluation of everybody; return how long that took."""
-    while (now := await node.cohorts("main", None)).moment.applied != node.status("main").held:
-        await asyncio.sleep(0.05)
+    now = await node.cohorts("main", last)
     assert now.date is not None
     names = [one.name for one in now.cohorts]
     definitions = kept_definitions(node.control(), "main")
-    with node._live.held("main") as one:
+    with node._live.held("main") as one:  # noqa: SLF001 - an evaluation of all of the very same state
         state = one.state.frozen()
     start = time.perf_counter()
     found = Evaluator(state, definitions).evaluate(names, day_of_date(now.date)).members

@@ -332,6 +332,25 @@ def _past(result: Result) -> Rows:
     yield f"{many['ids']:,} voids together", f"{many['ms']} ms", "", ""
 
 
+def _membership(result: Result) -> Rows:
+    for key, name in (
+        ("acknowledged", "a batch sent, until it is acknowledged"),
+        ("fresh", "acknowledged, until membership is visible"),
+        ("read", "the cohorts of one learner"),
+    ):
+        times = result[key]
+        yield name, _ms(times), _ms(times, "p99_ms"), _ms(times, "max_ms")
+    midnight = result["midnight"]
+    yield (
+        f"midnight, until its {midnight['changes']:,} changes are told",
+        f"{midnight['late_ms']:,} ms",
+        "",
+        "",
+    )
+    yield "the first event after a start, until it is visible", f"{result['first_s']} s", "", ""
+    yield "all learners asked about all definitions", f"{result['counted_s']} s", "", ""
+
+
 def _log(result: Result) -> Rows:
     names = {
         "sqlite": "SQLite",
@@ -347,6 +366,20 @@ def _log(result: Result) -> Rows:
             f"{_ms(bare)}, {_ms(bare, 'p99_ms')}",
             f"{way['processor_ms']} ms",
         )
+
+
+def _ingest(result: Result) -> Rows:
+    names = {
+        "batches": "events in batches of 100, 16 connections",
+        "singles": "events singly, 64 connections",
+        "statements": "xAPI statements singly, 64 connections",
+    }
+    for name, kind in result["kinds"].items():
+        processors = f"{kind['node_us']} µs and {kind['generator_us']} µs"
+        delays = f"{_ms(kind['delay'])}, {_ms(kind['delay'], 'p99_ms')}"
+        bare = f"{_ms(kind['bare'], 'p99_ms')}, {kind['wanted_p99_ms']} ms"
+        taken, wanted = f"{kind['per_second']:,}", f"{kind['wanted_per_second']:,}"
+        yield names[name], taken, wanted, processors, delays, bare
 
 
 def _scaling(result: Result) -> Rows:
@@ -424,8 +457,20 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "cohorts": (("question", "median", "P99", "the peer", "ratio"), _cohorts),
     "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
     "records": (("step", "processor time of a statement"), _records),
+    "membership": (("what", "median", "P99", "max"), _membership),
     "past": (("change", "median", "P99", "max"), _past),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
+    "ingest": (
+        (
+            "what",
+            "a second",
+            "wanted",
+            "processors, of the node and the generator",
+            "delay at half of what is wanted, median and P99",
+            "bare P99, and wanted P99",
+        ),
+        _ingest,
+    ),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
         _scaling,

@@ -111,7 +111,10 @@ def _made(number: int) -> bytes:
 
 @contextmanager
 def _timed(steps: dict[str, float], name: str, count: int) -> Iterator[None]:
-    """Note microseconds of the processor a statement. The collector rests: so many live objects are the benchmark's, not a node's."""
+    """Note microseconds of the processor a statement.
+
+    The collector rests: so many live objects are the benchmark's, not a node's.
+    """
     gc.collect()
     gc.disable()
     start = time.process_time()

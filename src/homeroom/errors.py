@@ -13,6 +13,12 @@ HomeroomError
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
 ├── WebhookError        a webhook makes no sense, or its target may not be reached
+├── NodeError           a node did not do what it was asked to
+│   ├── RequestRefusedError  the request is wrong, so sending it again cannot help
+│   ├── KeyRefusedError      the key does not open this
+│   ├── ConflictError        it contradicts what is there, or was sent before
+│   └── UnavailableError     the node did not answer in time, or takes nothing now
+├── QueueFullError      what waits to be sent is as much as may wait
 ├── BackupError         a repository of backups cannot be used, or holds nothing that was asked for
 │   └── DamagedBackupError  something in it is missing or damaged, or this key does not open it
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
@@ -26,10 +32,13 @@ One rejected event is not an error: it is counted, written to the rejects file a
 bound or form it broke, and what to do.
 """
 
+import traceback
+
 __all__ = [
     "AccessError",
     "AuditError",
     "BackupError",
+    "ConflictError",
     "ControlError",
     "DamagedBackupError",
     "DataDirectoryError",
@@ -37,16 +46,22 @@ __all__ = [
     "HomeroomError",
     "InputError",
     "KeyFileError",
+    "KeyRefusedError",
     "MappingError",
+    "NodeError",
     "NotYetError",
     "QuestionError",
+    "QueueFullError",
     "RecordError",
+    "RequestRefusedError",
     "SettingsError",
     "SourceError",
     "StoreError",
+    "UnavailableError",
     "VaultError",
     "WebhookError",
     "WorldError",
+    "kind_and_places",
 ]
 
 
@@ -102,6 +117,56 @@ class WebhookError(HomeroomError):
     """A webhook makes no sense, or its target may not be reached; the message holds nothing of its secret."""
 
 
+class NodeError(HomeroomError):
+    """A node did not do what it was asked to; the message holds nothing of the key, nor of what was sent.
+
+    Parameters
+    ----------
+    message : what was asked, what stands against it, and what to do
+    name : of the problem, as ``docs/reference/http.md`` lists them; empty where the node told none
+    status : of the answer; 0 where there was none
+    field, bound : what of the request is wrong, and over which bound; None where the node does not say
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str = "",
+        status: int = 0,
+        field: str | None = None,
+        bound: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.name = name
+        self.status = status
+        self.field = field
+        self.bound = bound
+
+
+class RequestRefusedError(NodeError):
+    """The request is wrong: the same one would be refused again."""
+
+
+class KeyRefusedError(NodeError):
+    """The key opens nothing, or not this."""
+
+
+class ConflictError(NodeError):
+    """The request contradicts what is there: another batch under its id, or a definition that has changed since."""
+
+
+class UnavailableError(NodeError):
+    """The node did not answer within the time limit, or takes nothing now.
+
+    A batch may have been taken all the same: send it again under the same id.
+    """
+
+
+class QueueFullError(HomeroomError):
+    """What waits to be sent is as much as may wait; nothing of the event was taken."""
+
+
 class BackupError(HomeroomError):
     """A repository of backups cannot be used, is used by another command, or does not hold what was asked for."""
 
@@ -154,3 +219,13 @@ class VaultError(HomeroomError):
 
 class KeyFileError(HomeroomError):
     """The pseudonym key is missing, unreadable, of the wrong size, or readable by others."""
+
+
+def kind_and_places(error: BaseException) -> str:
+    """Return of what kind an error is and which places it came through, and not what it says.
+
+    An error that nobody has foreseen may quote anything: a name in a batch, a line of a file.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    places = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {places}" if places else type(error).__name__

@@ -99,6 +99,8 @@ GROUP_EVENTS_MAX: Final = 20_000
 """Events of waiting batches that are written together: more would make the first of them wait."""
 GROUP_BYTES_MAX: Final = 8 << 20
 """Bytes of the bodies of waiting batches that are written together."""
+GROUP_GATHER_MS: Final = 2
+"""If more than one batch was written together, the next write waits so long for more: each costs a fixed amount."""
 OFFERS_WAITING_MAX: Final = 20_000
 """Batches that wait to be written; a further one is told to come again."""
 JOURNAL_BYTES: Final = 4 << 20
@@ -139,6 +141,8 @@ FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+GATHER_MS: Final = 10
+"""If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
 PAUSE_MS: Final = 200
 """After so long without a new entry, what was folded is sealed and rows are put in their places."""
 SEAL_EVENTS: Final = 1 << 16
@@ -157,6 +161,8 @@ HEADER_BYTES_MAX: Final = 32 << 10
 """All headers of a request; a client that sends more is cut off."""
 BODY_RATIO_MAX: Final = 200
 """How much larger a body may become by decompression; events compress 5 to 30 times."""
+BODY_MEMBERS_MAX: Final = 1_000
+"""Compressed streams laid end to end in one body: an empty one has nine bytes and costs 16 microseconds."""
 BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
@@ -208,18 +214,20 @@ FORMS_HELD: Final = 1 << 16
 # --- membership -------------------------------------------------------------------------------------------------
 CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
-CHANGES_READ_MAX: Final = 10_000
-"""Changes of membership that are read at once."""
+CHANGES_READ_MAX: Final = 2_000
+"""Changes of membership that are read at once: some five milliseconds, for which others wait."""
 CHANGES_SCANNED_MAX: Final = 1 << 18
 """Changes of membership that are looked through at once for those of one cohort."""
 CHANGES_TOLD_MAX: Final = 1_000
 """Changes of membership in one answer over HTTP: whoever asks for one learner waits while they are read."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
-SURVEY_AHEAD_MS: Final = 20_000
+SURVEY_AHEAD_MS: Final = 60_000
 """So long before a local midnight all learners are asked what they are in the day after."""
+CATCH_UP_LEARNERS_MAX: Final = 10_000
+"""Of the learners that are touched while all are asked, so many are asked anew after each fold."""
 SURVEY_AT_ONCE_LEARNERS_MAX: Final = 20_000
-"""So few learners are all asked between two folds; of more it is done beside the fold, on a frozen state."""
+"""So few learners are all asked between two folds; of more, history is asked beside the fold."""
 CLOCK_BACK_MS_MAX: Final = 3_600_000
 """A clock that is set back by less does not bring yesterday back; one that is set back by more was wrong before."""
 PLACED_ROWS_MAX: Final = 1 << 16
@@ -311,6 +319,36 @@ PASSPHRASE_CHARACTERS_MIN: Final = 16
 SCRYPT_LOG2_COST_MAX: Final = 20
 """Work and memory (1 GB) that a repository may ask for before its passphrase opens it."""
 
+# --- clients ---------------------------------------------------------------------------------------------------
+CLIENT_ANSWER_BYTES_MAX: Final = 256 << 20
+"""A longer answer is not read on by a client: it would be held in memory."""
+CLIENT_DETAIL_CHARACTERS_MAX: Final = 500
+"""Characters of what a node says of a problem that an error of the client repeats."""
+CLIENT_GZIP_BYTES_MIN: Final = 4 << 10
+"""A client compresses larger bodies; of smaller ones it would save less than a packet."""
+RETRY_WAIT_MS: Final = 100
+"""Longest pause before a first retry; it doubles with each further one, and a random part of it is waited."""
+RETRY_WAIT_MS_MAX: Final = 20_000
+"""Longest pause before a retry, unless the node asks for a longer one."""
+RETRIES_PER_REQUEST: Final = 0.1
+"""Retries that each request earns: a node that fails gets a tenth more of them, not a multiple."""
+RETRY_RESERVE: Final = 10
+"""Retries that a client may make before it has earned any, and at most keeps."""
+RETRY_EVERY_MS: Final = 5_000
+"""A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
+SENDER_EVENTS_MAX: Final = 100_000
+"""Events that wait in a sender or are under way; whoever adds more waits."""
+SENDER_BYTES_MAX: Final = 64 << 20
+"""Bytes of events that wait in a sender or are under way."""
+SENDER_UNDER_WAY_MAX: Final = 16
+"""Batches that a sender has under way at once."""
+STREAM_LINE_BYTES_MAX: Final = 1 << 20
+"""A longer line of a stream of changes is none of a node's."""
+STREAMS_MAX: Final = 256
+"""Streams of changes that a node has open at once; each costs it a connection and a look a second."""
+UNTAKEN_MS_MAX: Final = 30_000
+"""A client that takes nothing of an answer for so long is cut off; of a stream it goes on later where it was."""
+
 # --- questions -------------------------------------------------------------------------------------------------
 PERIODS_MAX: Final = 2_500
 """Periods of one question; a triangle has half the square of it in cells."""
@@ -401,6 +439,9 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert PARTITIONS > 1
+assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
+assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
+assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX

@@ -92,3 +92,22 @@ def test_what_workers_count_is_added_up_whatever_their_number(count, workers):
 
     counts = summed(list(range(count)), (3,), add, ThreadRun(workers))
     assert counts.tolist() == [len(range(place, count, 3)) for place in range(3)]
+
+
+def test_tasks_do_not_wait_behind_those_of_somebody_else():
+    run, busy, end = ThreadRun(2), threading.Semaphore(0), threading.Event()
+
+    def long() -> None:
+        busy.release()
+        assert end.wait(20)
+
+    other = threading.Thread(target=run, args=([long, long],))
+    other.start()
+    for _ in range(2):
+        assert busy.acquire(timeout=20)
+    done = []
+    run([lambda: done.append(1), lambda: done.append(2)])
+    assert sorted(done) == [1, 2]
+    assert other.is_alive(), "the others are still at work"
+    end.set()
+    other.join()

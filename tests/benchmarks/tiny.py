@@ -30,6 +30,19 @@ SIZES = {
     "at_risk": ["--enrolments", "3000", "--days", "90", "--runs", "2"],
     "log": ["--writes", "40", "--records", "3"],
     "records": ["--statements", "64", "--group", "16"],
+    "ingest": [
+        "--batched-events",
+        "3000",
+        "--single-events",
+        "200",
+        "--statements",
+        "100",
+        "--learners",
+        "500",
+        "--open-seconds",
+        "0.05",
+    ],
+    "membership": ["--learners", "2000", "--rate", "1000", "--seconds", "4"],
     "past": ["--learners", "500", "--events", "5000", "--days", "70", "--runs", "2"],
     "scaling": ["--sizes", "1000", "4000", "--days", "70", "--runs", "2"],
     "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],
@@ -45,6 +58,7 @@ _WITH_FILES = (
     "startup",
     "log",
     "records",
+    "ingest",
 )
 
 

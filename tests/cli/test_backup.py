@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_an_object_store_is_told_by_its_url_and_the_environment(
         (("restore", "nowhere", "new", "--at", "2024-01-01"), "write it with its zone"),
         (("restore", "nowhere", "new", "--at", "noon"), "write it with its zone"),
         (("backup", "nowhere", "r"), "is no data directory"),
-        (("backup", "nowhere", "s3://bucket/x"), "set AWS_ACCESS_KEY_ID"),
+        (("verify", "s3://bucket/x"), "set AWS_ACCESS_KEY_ID"),
         (("backup", "nowhere", "r", "--keep", "0"), "--keep"),
     ],
 )
@@ -190,3 +191,4 @@ def test_what_makes_no_sense_is_told(capsys, command, said, monkeypatch):
     assert ended == 2
     assert said in err
     assert err.count("\n") == 1
+    assert list(Path().iterdir()) == []

@@ -94,3 +94,11 @@ def test_what_makes_no_sense_is_refused(place, capsys, words, said):
     told = capsys.readouterr()
     assert said in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize("flag", ["--courses", "--organisations"])
+@pytest.mark.parametrize("text", ["", ",", " , "])
+def test_a_limit_that_names_nothing_makes_no_key_that_sees_all(place, capsys, flag, text):
+    words = ["keys", "create", "lms", "--scopes", "read", "--data", place, flag, text]
+    assert main(words) == status.FAILED
+    assert f"{flag} names nothing" in capsys.readouterr().err

@@ -49,7 +49,7 @@ def test_a_cohort_that_names_what_is_not_there_is_refused():
 def test_a_cohort_that_another_needs_cannot_be_deleted():
     kept = control(put("early", {"did": "any"}), put("quiet", {"not": {"cohort": "early"}}))
     gone = DefinitionDeleted(tenant="main", kind=DefinitionKind.COHORT, name="early")
-    with pytest.raises(QuestionError, match="cohort.quiet names the cohort 'early'"):
+    with pytest.raises(QuestionError, match=r"cohort\.quiet names the cohort 'early'"):
         check_change(kept, gone)
 
 

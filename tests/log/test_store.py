@@ -66,6 +66,18 @@ def test_what_was_written_is_there_after_the_next_start(place):
     store.close()
 
 
+def test_many_batches_are_asked_for_at_once(store):
+    entries = chain(1)
+    records = [record(f"b{number}", entries[0]) for number in range(150)]
+    others = [record("b3", owner="another"), record("only", owner="another")]
+    store.write(entries, [*records, *others])
+    named = {(one.owner, one.batch_id): one for one in [*records[::2], *others]}
+    unknown = [("key", "none"), ("another", "b4"), ("nobody", "b3")]
+    assert store.records_of([*named, *unknown]) == named
+    assert store.records_of(unknown) == {}
+    assert store.records_of([]) == {}
+
+
 def test_a_record_without_an_entry_is_kept(store):
     store.write([], [record("b")])
     assert store.record("key", "b") == record("b")

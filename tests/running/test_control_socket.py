@@ -69,6 +69,7 @@ def test_the_socket_is_for_its_owner_and_what_is_no_request_gets_an_answer(tmp_p
         await node.change(PUT, "somebody")
 
     on(tmp_path, work)
+    assert not (tmp_path / "control.sock").exists()
 
 
 def test_a_socket_that_a_killed_node_left_is_passed_over(tmp_path):

@@ -54,7 +54,7 @@ def test_loaded_files_are_folded_anew_from_history(repository, tmp_path):
 
 
 def test_a_node_on_loaded_files_is_folded_anew_from_history(repository, tmp_path):
-    load(tmp_path / "data", events(60))
+    load(tmp_path / "data", events(60), key=None)
     send(tmp_path / "data", T0, 1)
     backed_up(tmp_path / "data", repository, T0 + 1)
 

@@ -3,10 +3,11 @@
 import asyncio
 import json
 
+import pyarrow as pa
 import pytest
 
 import homeroom as hr
-from homeroom.errors import ControlError, DataDirectoryError, NotYetError
+from homeroom.errors import ControlError, DataDirectoryError, KeyFileError, NotYetError
 from homeroom.log.control import DefinitionKind, DefinitionPut, TenantPut
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.log.origins import Token
@@ -137,8 +138,6 @@ def test_a_tenant_has_a_directory_of_its_own(tmp_path):
 
 
 def test_a_loaded_directory_can_be_served_and_asked_on_the_command_line_afterwards(tmp_path):
-    import pyarrow as pa
-
     table = pa.table({name: [event(n)[name] for n in range(9)] for name in event(0)})
     hr.load(tmp_path, table, timezone="Europe/Oslo")
 
@@ -187,3 +186,16 @@ def test_after_a_failed_write_a_node_says_so_and_goes_on_in_a_new_life(tmp_path)
         return node.status("main").events, node.troubles
 
     assert on(tmp_path, look) == (2, ())
+
+
+def test_a_directory_whose_key_lies_elsewhere_is_not_served_under_a_new_one(tmp_path):
+    table = pa.table({name: [event(n)[name] for n in range(9)] for name in event(0)})
+    hr.load(tmp_path / "data", table, key=tmp_path / "elsewhere.key")
+
+    async def work(node):
+        return node.status("main")
+
+    with pytest.raises(KeyFileError, match="is missing"):
+        on(tmp_path / "data", work)
+    (tmp_path / "elsewhere.key").rename(tmp_path / "data" / "pseudonym.key")
+    assert on(tmp_path / "data", work).events == 9

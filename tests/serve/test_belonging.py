@@ -53,7 +53,7 @@ def test_sizes_of_all_cohorts_come_in_one_answer_that_says_as_of_when(client):
     ]
     assert "no event has verb 'wrote'" in said["cohorts"][1]["problem"]
     assert (said["learners"], said["counted"]) == (12, True)
-    assert (said["date"], said["at"]) == ("2026-11-23", "2026-11-23T10:00:00.000Z")
+    assert (said["date"], said["as_of"]) == ("2026-11-23", "2026-11-23T10:00:00.000Z")
     assert said["vector"]
     assert "last_change" not in said, "who may not see changes has no use for numbers"
     assert "last_change" in get(client, "/v1/membership", client.key("persons")).json()

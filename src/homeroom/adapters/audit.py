@@ -101,7 +101,10 @@ class Audit:
     def record(
         self, at_ms: int, tenant: str, who: str, what: str, about: Mapping[str, Any]
     ) -> AuditRecord:
-        """Write a record and return when it is durable. Raises `AuditError` if it cannot be; then none can be."""
+        """Write a record and return when it is durable.
+
+        Raises `AuditError` if it is too long, or if it cannot be written; then none can be any more.
+        """
         with self._lock:
             record = AuditRecord(
                 number=self._number + 1,
@@ -112,7 +115,13 @@ class Audit:
                 about=dict(about),
                 before=self._digest,
             ).sealed()
-            self._write(msgspec.json.encode(record) + _NEWLINE)
+            line = msgspec.json.encode(record) + _NEWLINE
+            if len(line) > limits.AUDIT_RECORD_BYTES_MAX:
+                raise AuditError(
+                    f"a record of the audit log would have {len(line):,} bytes, at most "
+                    f"{limits.AUDIT_RECORD_BYTES_MAX:,} are written; name less at once"
+                )
+            self._write(line)
             self._number, self._digest = record.number, record.digest
             return record
 

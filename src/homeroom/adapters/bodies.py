@@ -9,7 +9,7 @@ import io
 from typing import Final
 
 from homeroom import limits
-from homeroom.adapters.compression import Compression, StreamFault, detect, read_blocks
+from homeroom.adapters.compression import MAGIC_BYTES, Compression, StreamFault, detect, read_blocks
 from homeroom.errors import InputError
 
 __all__ = ["ENCODINGS", "BodyTooLargeError", "decompressed"]
@@ -41,7 +41,10 @@ def decompressed(body: bytes, encoding: str, size_bytes_max: int) -> bytes:
     found: list[bytes] = []
     size_bytes = 0
     try:
-        for block in read_blocks(body, io.BytesIO()):
+        rest = io.BytesIO(
+            body[MAGIC_BYTES:]
+        )  # in pieces: what follows a stream is copied at its end
+        for block in read_blocks(body[:MAGIC_BYTES], rest, limits.BODY_MEMBERS_MAX):
             size_bytes += len(block)
             if size_bytes > min(free, size_bytes_max):
                 raise BodyTooLargeError(

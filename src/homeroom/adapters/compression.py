@@ -155,13 +155,14 @@ def detect(head: bytes) -> Compression:
     return Compression.NONE
 
 
-def read_blocks(head: bytes, rest: ByteReader) -> Iterator[bytes]:
+def read_blocks(head: bytes, rest: ByteReader, members_max: int | None = None) -> Iterator[bytes]:
     """Yield the content of a stream in blocks of at most about 2 MB, decompressed if it is compressed.
 
     Parameters
     ----------
     head : what was already taken from the stream, at least `MAGIC_BYTES` unless it is shorter
     rest : where the rest comes from
+    members_max : compressed streams that may be laid end to end, None for any number
 
     Raises
     ------
@@ -172,7 +173,7 @@ def read_blocks(head: bytes, rest: ByteReader) -> Iterator[bytes]:
     if compression is Compression.NONE:
         yield from _plain(head, rest)
     else:
-        yield from _decompressed(compression, head, rest)
+        yield from _decompressed(compression, head, rest, members_max)
 
 
 def _read(rest: ByteReader, size: int) -> bytes:
@@ -189,9 +190,11 @@ def _plain(head: bytes, rest: ByteReader) -> Iterator[bytes]:
         yield block
 
 
-def _decompressed(compression: Compression, head: bytes, rest: ByteReader) -> Iterator[bytes]:
+def _decompressed(
+    compression: Compression, head: bytes, rest: ByteReader, members_max: int | None
+) -> Iterator[bytes]:
     member = _OPENERS[compression]()
-    data, size_in, size_out = head, len(head), 0
+    data, size_in, size_out, members = head, len(head), 0, 1
     while True:
         if member.needs_input and not data and not member.eof:
             data = _read(rest, FEED_BYTES)
@@ -216,7 +219,17 @@ def _decompressed(compression: Compression, head: bytes, rest: ByteReader) -> It
             size_in += taken
             if not data:
                 return
+            members += 1
+            _refuse_too_many(compression, members, members_max)
             member = _OPENERS[compression]()
+
+
+def _refuse_too_many(compression: Compression, members: int, members_max: int | None) -> None:
+    if members_max is not None and members > members_max:
+        raise StreamFault(
+            Reason.DECOMPRESSION_BOMB,
+            f"more than {members_max:,} {compression} streams are laid end to end",
+        )
 
 
 def _step(compression: Compression, member: _Decompressor, data: bytes) -> bytes:

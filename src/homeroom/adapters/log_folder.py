@@ -187,6 +187,15 @@ class SqliteLogFolder:
                 return record
         return None
 
+    def records_of(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], BatchRecord]:
+        """Return what is kept of batches by owner and id; those of which nothing is kept are left out."""
+        found: dict[tuple[str, str], BatchRecord] = {}
+        for store, last in reversed(self._spans()):
+            asked = [name for name in names if name not in found]
+            kept = store.records_of(asked) if asked else {}
+            found |= {name: record for name, record in kept.items() if _counts(record, last)}
+        return found
+
     def verify(self) -> None:
         """Read all files, which takes long, and see that they are whole. Raises `StoreError`."""
         for store in self._files:

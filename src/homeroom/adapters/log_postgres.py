@@ -67,6 +67,11 @@ _DELETE_ENTRIES: Final = rows.select(
 _SELECT_BATCH: Final = rows.select(
     rows.BATCH_COLUMNS, "batches", "WHERE owner = %s AND batch_id = %s"
 )
+_SELECT_THESE_BATCHES: Final = rows.select(
+    rows.BATCH_COLUMNS,
+    "batches",
+    "WHERE (owner, batch_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+)
 
 
 class PostgresStore:
@@ -309,6 +314,14 @@ class PostgresStore:
         with self._reading() as reader:
             row = reader.execute(_SELECT_BATCH, (owner, batch_id), binary=True).fetchone()
         return None if row is None else rows.record_of(row, self._place)
+
+    def records_of(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], BatchRecord]:
+        """Return what is kept of batches by owner and id; those of which nothing is kept are left out."""
+        columns = [[owner for owner, _ in names], [batch_id for _, batch_id in names]]
+        with self._reading() as reader:
+            found = reader.execute(_SELECT_THESE_BATCHES, columns, binary=True).fetchall()
+        records = [rows.record_of(row, self._place) for row in found]
+        return {(record.owner, record.batch_id): record for record in records}
 
     @contextmanager
     def _reading(self) -> Iterator[psycopg.Connection[Any]]:

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from homeroom import limits
 from homeroom.adapters import log_rows as rows
@@ -60,6 +60,13 @@ _NEXT_ORIGIN: Final = rows.select(
 _LAST_NUMBER: Final = rows.select("max(number)", "entries", "WHERE ORIGIN")
 _SELECT_BATCH: Final = rows.select(
     rows.BATCH_COLUMNS, "batches", "WHERE owner = ? AND batch_id = ?"
+)
+_ASKED_AT_ONCE: Final = 64
+"""Batches that one statement asks for. Fewer are filled up by repeats, so that its text is prepared once."""
+_SELECT_THESE_BATCHES: Final = rows.select(
+    rows.BATCH_COLUMNS,
+    "batches",
+    f"WHERE owner = ? AND batch_id IN ({', '.join('?' * _ASKED_AT_ONCE)})",
 )
 _SELECT_BATCHES: Final = rows.select(
     rows.BATCH_COLUMNS,
@@ -412,6 +419,21 @@ class SqliteStore:
         with self._reading() as reader:
             row = reader.execute(_SELECT_BATCH, (owner, batch_id)).fetchone()
         return None if row is None else rows.record_of(row, str(self.path))
+
+    def records_of(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], BatchRecord]:
+        """Return what is kept of batches by owner and id; those of which nothing is kept are left out."""
+        ids_of: dict[str, list[str]] = {}
+        for owner, batch_id in names:
+            ids_of.setdefault(owner, []).append(batch_id)
+        found: list[tuple[Any, ...]] = []
+        with self._reading() as reader:
+            for owner, ids in ids_of.items():
+                for at in range(0, len(ids), _ASKED_AT_ONCE):
+                    asked = ids[at : at + _ASKED_AT_ONCE]
+                    asked += asked[-1:] * (_ASKED_AT_ONCE - len(asked))
+                    found += reader.execute(_SELECT_THESE_BATCHES, (owner, *asked)).fetchall()
+        records = [rows.record_of(row, str(self.path)) for row in found]
+        return {(record.owner, record.batch_id): record for record in records}
 
     def records(self, after: tuple[str, str], count: int) -> list[BatchRecord]:
         """Return at most ``count`` records in the order of owner and id, after this pair of them."""

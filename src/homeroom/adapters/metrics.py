@@ -46,6 +46,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._outcomes: dict[str, Counter] = {}
         self._requests = self._counter("homeroom_requests_total", "route", "status")
         self._seconds = Histogram(
             "homeroom_request_seconds",
@@ -82,9 +83,14 @@ class Metrics:
 
     def batch(self, outcome: str, accepted: int = 0, refused: int = 0) -> None:
         """Count a batch and its events."""
-        self._batches.labels(outcome).inc()
-        self._accepted.inc(accepted)
-        self._refused.inc(refused)
+        kept = self._outcomes.get(outcome)
+        if kept is None:
+            kept = self._outcomes[outcome] = self._batches.labels(outcome)
+        kept.inc()
+        if accepted:
+            self._accepted.inc(accepted)
+        if refused:
+            self._refused.inc(refused)
 
     def body(self, size_bytes: int) -> None:
         """Count a body."""

@@ -41,7 +41,9 @@ class ThreadRun:
         try:
             work()
         finally:
-            for other in others:
+            # A thread that is busy with the tasks of somebody else would come too late for these: nothing is left.
+            started = [other for other in others if not other.cancel()]
+            for other in started:
                 other.exception()
-        for other in others:
+        for other in started:
             other.result()

@@ -1,8 +1,8 @@
 """The server that speaks HTTP: the one module that knows its library.
 
 A client that is slow holds a connection, and there are only so many. The library waits as long as it takes for headers,
-and takes as many as come; here both have a bound. What comes after the headers is bounded by the interface, which knows
-how large a body may be and for how long it is worth waiting.
+takes as many as come, and waits for ever for somebody who reads no answer; here all three have a bound. What comes
+after the headers is bounded by the interface, which knows how large a body may be and for how long it is worth waiting.
 """
 
 import asyncio
@@ -40,13 +40,15 @@ class Listening:
 
 
 class _BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not come in time, or are too many."""
+    """Closes a connection whose headers do not come in time, or are too many, or whose answer nobody takes."""
 
     header_s_max: float = 10.0
+    untaken_s_max: float = limits.UNTAKEN_MS_MAX / 1_000
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
         self._header_bytes = 0
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the library's
@@ -55,7 +57,21 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._untaken = self.loop.call_later(self.untaken_s_max, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def data_received(self, data: bytes) -> None:
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
@@ -64,7 +80,8 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._header_bytes = 0
-        self._expect_headers()
+        if self._deadline is None:
+            self._expect_headers()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:

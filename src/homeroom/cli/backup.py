@@ -57,9 +57,11 @@ def command(
     from importlib.metadata import version
 
     from homeroom.adapters.backup.backing_up import back_up
+    from homeroom.adapters.backup.contents import tenants
     from homeroom.adapters.backup.repository import make_repository
 
     place = Path(directory)
+    tenants(place)  # a name that was misspelt leaves neither a repository nor a key
     secret = secret_of(key_file, passphrase_file)
     _check_apart(place, repository, secret)
     opened = make_repository(repository, os.environ, secret)

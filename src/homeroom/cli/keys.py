@@ -63,8 +63,8 @@ def create(name: str, directory: str, **flags: Any) -> None:  # noqa: ANN401 - c
         tenant=flags["tenant"],
         owner=drawn.prefix,
         scopes=_scopes(flags["scopes"]),
-        courses=listed(flags["courses"]),
-        organisations=listed(flags["organisations"]),
+        courses=_limited_to(flags["courses"], "--courses"),
+        organisations=_limited_to(flags["organisations"], "--organisations"),
         expires_ms=_expires_ms(flags["expires"]),
     )
     change_directory(Path(directory), fact, _now_ms)
@@ -151,6 +151,14 @@ def rotate(name: str, directory: str, overlap: str, expires: str | None) -> None
 def listed(text: str | None) -> tuple[str, ...]:
     """Return what stands between commas."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _limited_to(text: str | None, flag: str) -> tuple[str, ...]:
+    """Return what a key is limited to. A flag that names nothing is a mistake: without it the key would see all."""
+    found = listed(text)
+    if text is not None and not found:
+        raise click.UsageError(f"{flag} names nothing; leave it out for a key that sees all")
+    return found
 
 
 def _scopes(text: str) -> "tuple[Any, ...]":

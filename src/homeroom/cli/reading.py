@@ -25,6 +25,7 @@ __all__ = [
     "Reading",
     "StrictError",
     "data_option",
+    "default_rejects",
     "read_options",
     "scan_option",
 ]

@@ -80,7 +80,7 @@ def arrow_type(name: str) -> pa.DataType:
 def to_arrow(name: str, column: Column, dictionaries: Dictionaries) -> pa.Array:
     """Return a column, or a piece of one, as Arrow holds it; only the texts that it uses are in its dictionary."""
     if name == "time_ms":
-        return pa.array(column).cast(_TIME)
+        return pa.array(column, pa.int64()).view(_TIME)
     if name in _PLACES:
         return pa.DictionaryArray.from_arrays(
             pa.array(column.astype(np.int32)), pa.array(_PLACES[name], pa.string())

@@ -77,7 +77,7 @@ def without_accounts(
 def _as_column(texts: Strings) -> pa.Array | None:
     """Return texts as an Arrow array, None if one of them has no UTF-8 form."""
     try:
-        return texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+        return texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
     except UnicodeEncodeError:
         return None
 

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -281,6 +282,11 @@ class _Answer(msgspec.Struct, omit_defaults=True):
 _encode: Final = msgspec.json.Encoder().encode
 
 
+@lru_cache(maxsize=1 << 10)
+def _all_accepted(accepted: int) -> bytes:
+    return _encode(_Answer(accepted, []))
+
+
 def answers(decoded: SentDecoded, rejects: Iterable[Reject]) -> list[bytes]:
     """Return what each client is told, as JSON.
 
@@ -303,6 +309,8 @@ def answers(decoded: SentDecoded, rejects: Iterable[Reject]) -> list[bytes]:
 
 
 def _answer(accepted: int, rejects: Sequence[Reject], first: int) -> bytes:
+    if not rejects:
+        return _all_accepted(accepted)
     told = sorted(rejects, key=lambda one: one.line)[: limits.REFUSALS_TOLD_MAX]
     refused = [_Refused(one.line - first, one.reason.value, one.detail) for one in told]
     return _encode(_Answer(accepted, refused, len(rejects) - len(told)))

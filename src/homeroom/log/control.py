@@ -126,7 +126,10 @@ class KeyCreated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class KeyRevoked(msgspec.Struct, frozen=True, kw_only=True, tag="key-revoked"):
-    """A key is none from ``at_ms`` on. Of several revocations the earliest counts: none can be taken back."""
+    """A key is none from ``at_ms`` on; if that is not later than now, at once and whatever a clock says afterwards.
+
+    Of several revocations the earliest counts: none can be taken back.
+    """
 
     prefix: str
     at_ms: int
@@ -369,7 +372,7 @@ class Control:
             case KeyCreated():
                 return replace(after, keys=self._with_key(fact, change.at_ms))
             case KeyRevoked():
-                return replace(after, keys=self._with_revoked(fact))
+                return replace(after, keys=self._with_revoked(fact, change.at_ms))
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
             case VerbsPut():
@@ -412,11 +415,13 @@ class Control:
         )
         return _with(self.keys, fact.prefix, key)
 
-    def _with_revoked(self, fact: KeyRevoked) -> Mapping[str, Key]:
+    def _with_revoked(self, fact: KeyRevoked, stated_ms: int) -> Mapping[str, Key]:
+        # What is revoked at once is none whatever a clock says later: clocks are set back.
+        at_ms = fact.at_ms if fact.at_ms > stated_ms else 0
         key = self.keys.get(fact.prefix)
-        if key is None or (key.revoked_ms is not None and key.revoked_ms <= fact.at_ms):
+        if key is None or (key.revoked_ms is not None and key.revoked_ms <= at_ms):
             return self.keys
-        return _with(self.keys, fact.prefix, replace(key, revoked_ms=fact.at_ms))
+        return _with(self.keys, fact.prefix, replace(key, revoked_ms=at_ms))
 
     def _with_version(
         self, change: Change, fact: DefinitionPut | DefinitionDeleted, epoch: int
@@ -449,10 +454,11 @@ def _size_bytes(fact: DefinitionPut) -> int:
 
 
 def _check_name(what: str, name: str) -> None:
-    if not name or len(name) > limits.NAME_CHARACTERS_MAX or not name.isprintable() or "/" in name:
+    is_plain = name.isprintable() and "/" not in name and name not in (".", "..")
+    if not is_plain or not 0 < len(name) <= limits.NAME_CHARACTERS_MAX:
         raise ControlError(
             f"the name of a {what} is {name[: limits.NAME_CHARACTERS_MAX]!r}; it must have from 1 to "
-            f"{limits.NAME_CHARACTERS_MAX} printable characters and no '/'"
+            f"{limits.NAME_CHARACTERS_MAX} printable characters and no '/', and not be '.' or '..'"
         )
 
 

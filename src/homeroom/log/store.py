@@ -8,7 +8,7 @@ not everything yet) is seen by whoever remembers: `expect` compares what a store
 there, or what its snapshot had applied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from homeroom.errors import StoreError
@@ -31,6 +31,9 @@ class Store(Protocol):
 
     def record(self, owner: str, batch_id: str) -> BatchRecord | None:
         """Return what is kept of a batch."""
+
+    def records_of(self, names: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], BatchRecord]:
+        """Return what is kept of batches by owner and id; those of which nothing is kept are left out."""
 
     def held(self) -> Vector:
         """Return by origin the last number."""

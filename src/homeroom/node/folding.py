@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from homeroom.errors import HomeroomError
+from homeroom.errors import HomeroomError, kind_and_places
 from homeroom.limits import SEAL_EVENTS
 from homeroom.log.control import Control, read_changes
 from homeroom.log.entries import Entry
@@ -91,7 +91,7 @@ class Folding:
             why = (
                 str(error)
                 if isinstance(error, HomeroomError)
-                else f"{error!r}; this is a fault of homeroom"
+                else f"{kind_and_places(error)}; this is a fault of homeroom"
             )
             self.troubles[entry.origin] = (
                 f"entry {entry.number} of {entry.origin} is not folded: {why}"

@@ -1,6 +1,7 @@
 """The thread that writes: it drives the log, and is the only one that touches its store.
 
-Whatever has come while a write was under way is taken together for the next one. Clients hear of it together too, by
+Whatever has come while a write was under way is taken together for the next one; and while there are many clients, the
+next one waits a moment, because those who have just heard are about to send again. Clients hear of it together too, by
 one call into their event loop: with hundreds of clients a call each would cost more than the disk.
 
 When a write fails, nothing is acknowledged any more in this life of the log. The store is then asked to go on (in a new
@@ -15,9 +16,9 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from homeroom import limits
 from homeroom.clock import HybridClock
-from homeroom.errors import StoreError
-from homeroom.log.control import Change
+from homeroom.errors import StoreError, kind_and_places
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import (
     Accepted,
@@ -99,6 +100,8 @@ class Committer:
         self._futures: dict[int, asyncio.Future[Accepted | Refused]] = {}
         self._next_ticket = 0
         self._is_draining = False
+        self._is_busy = False
+        self._stopping = threading.Event()
         self._log = self._new_life()
         self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name="homeroom-log", daemon=True)
@@ -123,6 +126,7 @@ class Committer:
 
     async def stop(self) -> None:
         """Take nothing new, write what is there, end the thread."""
+        self._stopping.set()
         self._queue.put(_Stop())
         await asyncio.to_thread(self._thread.join)
 
@@ -141,6 +145,8 @@ class Committer:
     def _run(self) -> None:
         while not self._is_draining:
             came = [self._queue.get()]
+            if self._is_busy:
+                self._stopping.wait(limits.GROUP_GATHER_MS / 1_000)
             while True:
                 try:
                     came.append(self._queue.get_nowait())
@@ -159,10 +165,11 @@ class Committer:
                 case (offer, future):
                     self._next_ticket += 1
                     self._futures[self._next_ticket] = future
-                    offers.append(replace(offer, ticket=self._next_ticket))
+                    offers.append(offer.under(self._next_ticket))
+        self._is_busy = len(offers) > 1
         if offers:
             self._go_on()
-            self._do(Offers(tuple(map(self._looked_up, offers))))
+            self._do(Offers(tuple(self._looked_up(offers))))
         if self._is_draining:
             self._do(Drain())
 
@@ -170,18 +177,22 @@ class Committer:
         try:
             work.do()
         except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told
-            self.trouble = f"upkeep of the log failed: {error!r}; this is a fault of homeroom"
+            self.trouble = (
+                f"upkeep of the log failed: {kind_and_places(error)}; this is a fault of homeroom"
+            )
 
-    def _looked_up(self, offer: Offer) -> Offer:
-        """Add what the store knows of a batch under this id. Changes of control have no id to come again under."""
-        if isinstance(offer.content, Change):
-            return offer
+    def _looked_up(self, offers: list[Offer]) -> list[Offer]:
+        """Add what the store knows of batches under these ids; what is not kept has no id to come again under."""
+        names = [(offer.owner, offer.batch_id) for offer in offers if offer.is_kept]
         try:
-            known = self._writing.store.record(offer.owner, offer.batch_id)
+            known = self._writing.store.records_of(names) if names else {}
         except StoreError as error:
             self.trouble = str(error)
-            return offer
-        return offer if known is None else replace(offer, known=known)
+            return offers
+        if not known:
+            return offers
+        found = [(offer, known.get((offer.owner, offer.batch_id))) for offer in offers]
+        return [offer if of is None else replace(offer, known=of) for offer, of in found]
 
     def _go_on(self) -> None:
         """Begin a new life, if this one has failed and the store is ready again."""
@@ -207,7 +218,9 @@ class Committer:
         try:
             return self._log.step(event, now_ms)
         except Exception as error:  # noqa: BLE001 - told to those who wait, and as a trouble
-            self.trouble = f"a batch could not be taken: {error!r}; this is a fault of homeroom"
+            self.trouble = (
+                f"a batch could not be taken: {kind_and_places(error)}; this is a fault of homeroom"
+            )
             return self._log.step(Failed(self.trouble), now_ms)
 
     def _perform(self, effects: Sequence[Effect]) -> Event | None:

@@ -13,6 +13,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
@@ -26,6 +27,7 @@ from homeroom.log.control import Change, Fact
 from homeroom.log.origins import Token
 
 __all__ = [
+    "ControlSocket",
     "Letter",
     "WebhookAsked",
     "WebhookDo",
@@ -136,13 +138,26 @@ def _within(folder: Path) -> Iterator[str]:
 # --- the node --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class ControlSocket:
+    """The socket of a node that listens."""
+
+    server: asyncio.Server
+    file: Path
+
+    def close(self) -> None:
+        """Hear nobody any more, and leave no file behind."""
+        self.server.close()
+        self.file.unlink(missing_ok=True)
+
+
 async def listening(
     folder: Path,
     change: Callable[[Fact, str], Awaitable[Token]],
     stated: Callable[[], list[Change]],
     webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
-) -> asyncio.Server:
-    """Listen in a directory until the server is closed. Raises `StoreError` where no socket can be made there."""
+) -> ControlSocket:
+    """Listen in a directory until the socket is closed. Raises `StoreError` where no socket can be made there."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -168,7 +183,8 @@ async def listening(
                 f"no socket can be made in {folder}: {error.strerror}; choose a folder on a local disk"
             ) from error
         stack.pop_all()
-        return await asyncio.start_unix_server(answer, sock=one)
+        server = await asyncio.start_unix_server(answer, sock=one)
+        return ControlSocket(server, folder / _NAME)
 
 
 async def _answered(

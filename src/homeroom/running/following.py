@@ -1,7 +1,9 @@
 """The thread that follows: it folds what is durable, keeps states in shape, and writes snapshots.
 
-It is told of entries as soon as they are durable, and folds whatever has come since the last time together. If more
-comes than memory should hold, it forgets the payloads and reads them from the log again: the log is the queue.
+It is told of entries as soon as they are durable, and folds whatever has come since the last time together. A fold
+costs a fixed amount, and a busy log writes hundreds of entries a second: so if some have come while it folded, or
+right afterwards, it waits a moment for more. If more comes than memory should hold, it forgets the payloads and reads
+them from the log again: the log is the queue.
 
 While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places. Whoever must
 know that time passes is called all the same. Snapshots are written in a thread of their own, one at a time.
@@ -46,7 +48,7 @@ class Follower:
         self._waiting: deque[Entry] = deque()
         self._waiting_bytes = 0
         self._is_behind = False
-        self._is_stopping = False
+        self._stopping = threading.Event()
         # Guards what waits.
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="homeroom-fold", daemon=True)
@@ -71,7 +73,7 @@ class Follower:
     def stop(self) -> None:
         """Fold all that is durable, and end."""
         with self._changed:
-            self._is_stopping = True
+            self._stopping.set()
             self._changed.notify()
         self._thread.join()
 
@@ -86,20 +88,29 @@ class Follower:
             if entries:
                 self._fold(entries)
                 is_idle = False
+                if self._is_busy():
+                    self._stopping.wait(limits.GATHER_MS / 1_000)
             else:
                 if not is_idle:
                     self._live.settle()
                 self._folded(())
                 is_idle = True
 
+    def _is_busy(self) -> bool:
+        """Say whether more has come during a fold, or comes right after it."""
+        with self._changed:
+            if not self._waiting and not self._stopping.is_set():
+                self._changed.wait(limits.GATHER_MS / 1_000)
+            return bool(self._waiting)
+
     def _next(self, is_idle: bool) -> list[Entry] | None:  # noqa: FBT001 - private
         """Return what is to be folded next; nothing once there is a pause, None at the end."""
         with self._changed:
-            if not self._waiting and not self._is_behind and not self._is_stopping:
+            if not self._waiting and not self._is_behind and not self._stopping.is_set():
                 self._changed.wait((limits.TICK_MS if is_idle else limits.PAUSE_MS) / 1_000)
             if self._is_behind:
                 return self._from_log()
-            if not self._waiting and self._is_stopping:
+            if not self._waiting and self._stopping.is_set():
                 return None
             count = min(len(self._waiting), limits.FOLD_ENTRIES_MAX)
             entries = [self._waiting.popleft() for _ in range(count)]

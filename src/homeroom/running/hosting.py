@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -60,7 +61,7 @@ async def host(
             interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
         ):
             records = Admitted(interface, node.records, is_signature)
-            app = make_app(interface, {"/xapi": records})
+            app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
             await serve_until(app, _listening(settings.server), stopping, heard)
     finally:
         await node.stop()

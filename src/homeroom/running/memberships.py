@@ -24,7 +24,7 @@ from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.survey import Survey
 from homeroom.cohorts.membership.wanted import Wanted, wanted
 from homeroom.cohorts.membership.written import arrays_of, first_change, membership_of
-from homeroom.errors import DataDirectoryError, QuestionError
+from homeroom.errors import DataDirectoryError, QuestionError, kind_and_places
 from homeroom.log.control import Control
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.running.live import Live
@@ -68,7 +68,8 @@ class Memberships:
                 self._follow(tenant, token)
             except Exception as error:  # noqa: BLE001 - told as a trouble, and all are asked again
                 self.troubles[tenant] = (
-                    f"the membership of {tenant} could not be followed: {error!r}; all learners are asked again"
+                    f"the membership of {tenant} could not be followed: {kind_and_places(error)}; all learners are "
+                    f"asked again"
                 )
                 self._surveys.pop(tenant, None)
                 if tenant in self._memberships:
@@ -126,6 +127,9 @@ class Memberships:
                 membership.put(found, partly)
         with self._live.held(tenant) as one:
             closing = membership.closing(one.state, moment.now_ms)
+            behind = membership.behind(one.state) if closing is None else None
+        if behind is not None:
+            membership.catch_up(behind)
         if closing is not None:
             answered = membership.close(*closing)
             with self._lock:
@@ -176,6 +180,8 @@ class Memberships:
 
     def _run(self, membership: Membership, survey: Survey) -> None:
         """Run a survey, and give those who were found rows, between which others may read."""
+        if not membership.is_under_way(survey):
+            return
         try:
             survey.run()
             steps, is_placed = membership.placing(survey), False
@@ -184,7 +190,7 @@ class Memberships:
                     is_placed = next(steps, survey) is survey
             survey.arrange()
         except Exception as error:  # noqa: BLE001 - told, and begun again
-            survey.failure = f"all learners could not be asked: {error!r}"
+            survey.failure = f"all learners could not be asked: {kind_and_places(error)}"
 
     # --- in any thread -----------------------------------------------------------------------------------------------
 

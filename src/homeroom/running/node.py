@@ -7,6 +7,7 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -44,7 +45,12 @@ from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import WebhookAsked, WebhookTold, listening
+from homeroom.running.control_socket import (
+    ControlSocket,
+    WebhookAsked,
+    WebhookTold,
+    listening,
+)
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -81,12 +87,13 @@ class RunningNode:
         self._live = Live(opened.folding, options.now_ms)
         self._opening_troubles = opened.troubles
         self._recorder = recording.reader
+        self._batch_keys: dict[str, bytes] = {}
         self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
         self._stated = opened.folding.control
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
-        self._listening: asyncio.Server | None = None
+        self._listening: ControlSocket | None = None
         self._snapshot_trouble: str | None = None
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
@@ -147,8 +154,9 @@ class RunningNode:
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
-        while self._store.collect(self._collectable):
-            pass
+        with contextlib.suppress(StoreError):  # what is not forgotten now is at the next snapshot
+            while self._store.collect(self._collectable):
+                pass
         self._pool.shutdown()
         self.records.close()
         self._stack.close()
@@ -157,13 +165,15 @@ class RunningNode:
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
+        key = self._batch_keys[tenant]
         return await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant=tenant,
                 owner=owner,
-                batch_id=batch.name,
-                digest=batch.digest,
+                # Both are kept for ever. An id may name somebody, and what is in a small batch can be guessed.
+                batch_id=_keyed(key, batch.name.encode()).hex(),
+                digest=_keyed(key, batch.digest),
                 content=batch,
                 events=count_events(batch),
                 size_bytes=len(batch.body),
@@ -215,7 +225,9 @@ class RunningNode:
             verbs = VerbTable.standard()
             if tenant.verbs:
                 verbs = verbs.extended(tenant.verbs, f"the verb table of {name}")
-            self._doors.open(name, Door(self._snapshots.key(name), verbs))
+            key = self._snapshots.key(name)
+            self._batch_keys[name] = _keyed(key, b"batches")
+            self._doors.open(name, Door(key, verbs))
         self._doors.follow(control)
 
     # --- what goes out -----------------------------------------------------------------------------------------------
@@ -434,3 +446,8 @@ class RunningNode:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
             if self._store.collect(self._collectable):
                 self._committer.work(self._collect_some)
+
+
+def _keyed(key: bytes, content: bytes) -> bytes:
+    """Return what stands for some content to whoever has the key, and is nothing to others (RFC 7693)."""
+    return hashlib.blake2s(content, key=key).digest()

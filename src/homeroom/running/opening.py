@@ -7,6 +7,7 @@ records. Nothing is written here but the files that a first start makes.
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from homeroom.errors import StoreError
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.origins import Stream, Vector
+from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import unread
@@ -110,8 +112,9 @@ def open_all(path: Path, options: NodeOptions | None) -> Opened:
 def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened:
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
-    store = stack.enter_context(contextlib.closing(_store(path, options)))
+    store = _store(path, options, stack)
     troubles: list[str] = []
+    snapshots.key(MAIN)  # without the key of what is there, a node must not begin
 
     def make(name: str, control: Control) -> TenantState:
         if name != MAIN:
@@ -125,6 +128,13 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     folding.fold(stated_entries(store))
     if folding.troubles:
         raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
+    for tenant in folding.tenants.values():
+        try:
+            expect(store.held(), tenant.applied)
+        except (
+            StoreError
+        ) as error:  # the snapshot has what the log has lost, and goes on to have it
+            troubles.append(str(error))
     _skip_applied(folding)
     while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
@@ -132,12 +142,17 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     return Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
 
 
-def _store(path: Path, options: NodeOptions | None) -> LastingStore:
-    if options is None or not options.store_url:
-        return SqliteLogFolder(path / "log")
-    from homeroom.adapters.log_postgres import PostgresStore
+def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:
+    if options is not None and options.store_url:
+        from homeroom.adapters.log_postgres import PostgresStore
 
-    return PostgresStore(options.store_url, options.name, secrets.token_hex(16))
+        server = PostgresStore(options.store_url, options.name, secrets.token_hex(16))
+        return stack.enter_context(contextlib.closing(server))
+    # Moves the journal's pages to their file, so that no acknowledgement waits for it.
+    aside = ThreadPoolExecutor(1, "homeroom-journal")
+    files = stack.enter_context(contextlib.closing(SqliteLogFolder(path / "log", aside.submit)))
+    stack.callback(aside.shutdown)
+    return files
 
 
 def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:

@@ -8,6 +8,7 @@ The directory is that of `homeroom load`: whatever a node has written, ``homeroo
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +69,19 @@ class Snapshots:
         """Return the key of a tenant's pseudonyms, made if there is none. Raises `KeyFileError`."""
         place = self.place(tenant)
         place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = place.key(self._manifests.get(tenant, Manifest()), None)
+        manifest = self._manifests.get(tenant) or self._newest(place) or Manifest()
+        key = place.key(manifest, None)
         self._key_checks[tenant] = key_check(key)
         return key
+
+    def _newest(self, place: DataDirectory) -> Manifest | None:
+        """Return the newest manifest that can be read."""
+        for read in (place.manifest, place.manifest_before):
+            with suppress(DataDirectoryError):
+                manifest = read()
+                if manifest is not None:
+                    return manifest
+        return None
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

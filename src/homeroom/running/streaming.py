@@ -43,5 +43,6 @@ async def listen(
         if page.changes or missed or quiet_s <= 0:
             told_s = loop.time()
             yield Told(changes=page.changes, last=last, missed=missed, moment=moment)
+            await asyncio.sleep(0)  # a midnight brings a thousand pages, and others want their turn
             continue
         await asyncio.wait((folded,), timeout=quiet_s)

@@ -6,7 +6,7 @@ modules that know them, so that one bound, one scope and one form of a problem h
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -24,6 +24,7 @@ from homeroom.serve.intake import Intake
 from homeroom.serve.interface import Interface, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.requests import JSON, Asked, after_of, caller_of, json_answer, object_of
+from homeroom.serve.streaming import STREAM_PATH, Streams
 
 __all__ = ["Guarded", "make_app"]
 
@@ -45,16 +46,20 @@ Mounted: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None) -> "Guarded":
     """Return the application of an interface, with other applications below some of its paths."""
+    quick = [
+        asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+        *(_mounted(path, other) for path, other in (mounted or {}).items()),
+    ]
     app = Litestar(
         route_handlers=[
-            asgi("/v1/events", copy_scope=False)(Intake(interface).__call__),
+            *quick,
+            asgi(STREAM_PATH, copy_scope=False)(Streams(interface).__call__),
             *_questions(interface),
             *_definitions(interface),
             *membership_routes(interface),
             *webhook_routes(interface),
             *_health(interface),
             *_pages(),
-            *(_mounted(path, other) for path, other in (mounted or {}).items()),
         ],
         exception_handlers={
             ProblemError: _problem,
@@ -66,7 +71,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
         debug=False,
         logging_config=None,
     )
-    return Guarded(app, interface)
+    return Guarded(app, interface, quick)
 
 
 def _mounted(path: str, other: Mounted) -> ASGIRouteHandler:
@@ -167,14 +172,14 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
 
     @get("/health/ready")
     async def ready() -> Response[bytes]:
-        status = interface.serving.status("")
+        status = await asyncio.to_thread(interface.serving.status, "")
         said = {"ready": status.is_ready, "troubles": list(status.troubles)}
         return json_answer(said, 200 if status.is_ready else 503)
 
     @get("/v1/status")
     async def status(request: Asked) -> Response[bytes]:
         caller = await caller_of(interface, request)
-        found = interface.serving.status(caller.tenant)
+        found = await asyncio.to_thread(interface.serving.status, caller.tenant)
         said: dict[str, Any] = {
             "vector": found.applied.to_json(),
             "held": found.held.to_json(),
@@ -183,7 +188,8 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             "ready": found.is_ready,
             "troubles": list(found.troubles),
         }
-        if not caller.is_limited:
+        is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
+        if is_told and not caller.is_limited:
             said = {"learners": found.learners, "events": found.events, **said}
         return json_answer(said)
 
@@ -191,7 +197,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
     async def counted(request: Asked) -> Response[bytes]:
         if interface.settings.server.metrics == "admin":
             (await caller_of(interface, request)).need(Scope.ADMIN)
-        text = interface.metrics.page(interface.serving.status(""))
+        text = interface.metrics.page(await asyncio.to_thread(interface.serving.status, ""))
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     return [live, ready, status, counted]
@@ -247,11 +253,18 @@ class Guarded:
     ----------
     app : what answers
     interface : whose settings and metrics these are
+    quick : routes of it that are ASGI applications themselves, and that thousands of requests a second come to:
+        they are called without what a framework does for a request
     """
 
-    def __init__(self, app: Litestar, interface: Interface) -> None:
+    def __init__(
+        self, app: Litestar, interface: Interface, quick: Sequence[ASGIRouteHandler] = ()
+    ) -> None:
         self.litestar = app
         self._interface = interface
+        routes = [(path, route) for route in quick for path in route.paths]
+        self._exact = {path: (path, route.fn) for path, route in routes}
+        self._under = [(f"{path}/", (path, route.fn)) for path, route in routes if route.is_mount]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one request."""
@@ -272,10 +285,12 @@ class Guarded:
             self._interface.metrics,
             self._interface.settings.server.answer_seconds_max,
         )
+        # A stream ends when its reader goes; what a reader may not do is stand still, and the server sees to that.
+        bound_s = None if scope["path"] == STREAM_PATH else seconds_max
         metrics_.under_way.inc()
         try:
-            async with asyncio.timeout(seconds_max):
-                await self.litestar(scope, receive, counted)
+            async with asyncio.timeout(bound_s):
+                await self._app_of(scope)(scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
             if status == 0:
@@ -283,6 +298,18 @@ class Guarded:
         finally:
             metrics_.under_way.dec()
             metrics_.answered(scope.get("path_template") or "none", status, now() - began_s)
+
+    def _app_of(self, scope: Any) -> Any:  # noqa: ANN401 - ASGI
+        """Return what answers a request, and note its route, as the framework would."""
+        path = scope["path"]
+        found = self._exact.get(path)
+        if found is None:
+            under = (route for start, route in self._under if path.startswith(start))
+            found = next(under, None)
+        if found is None:
+            return self.litestar
+        scope["path_template"], app = found
+        return app
 
 
 async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI

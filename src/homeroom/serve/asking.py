@@ -77,14 +77,21 @@ async def answered(
     token = token_of(after)
     question = _asked(written, caller, interface.serving.control())
     about = _persons(question, caller)
+    if about is not None and _has_own(written):
+        # What the caller calls a cohort of its own may be anything, such as the name of a person.
+        about = {**about, "cohort": "of its own"} if "cohort" in about else about
     if about is not None:
         await interface.write_down(caller, question.name, about)
     try:
         live = await interface.serving.ask(caller.tenant, question, token)
     except QuestionError as error:
         raise _bad(error, written, caller) from None
+    said = told(live, caller)
+    if "definitions" not in written:
+        # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
+        said["question"].pop("definitions", None)
     return {
-        "answer": told(live, caller),
+        "answer": said,
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
@@ -92,23 +99,31 @@ async def answered(
     }
 
 
+def _has_own(written: Mapping[str, Any]) -> bool:
+    """Say whether a question brings definitions of its own."""
+    return "definitions" in written or isinstance(written.get("cohort"), Mapping)
+
+
 def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Question:
     """Return the question that the caller may ask in place of the one that is written."""
-    has_own = "definitions" in written or isinstance(written.get("cohort"), Mapping)
-    if has_own and caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS}):
+    if _has_own(written) and caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS}):
         raise ProblemError(
             "not-allowed",
             "a key that sees only numbers without small counts asks about cohorts that are kept here",
             {"field": "definitions"},
         )
     given = dict(written)
+    names: list[str] = []
     if "definitions" not in given:
         kept = kept_definitions(control, caller.tenant)
         given |= {"definitions": kept} if kept.cohorts else {}
+        names = [*(cohort.name for cohort in kept.cohorts), *kept.lists]
     try:
         question = parse_question(given)
     except QuestionError as error:
-        raise ProblemError("bad-question", scrubbed(str(error), written, _FIELDS)) from None
+        # Which cohorts there are is not told to a key that may not list them.
+        unsaid = [written, names if caller.is_limited else []]
+        raise ProblemError("bad-question", scrubbed(str(error), unsaid, _FIELDS)) from None
     tenant = control.tenants.get(caller.tenant)
     return scoped(
         question, caller, limits.SUPPRESS_BELOW if tenant is None else tenant.suppress_below

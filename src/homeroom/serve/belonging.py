@@ -129,7 +129,12 @@ async def _sizes(interface: Interface, caller: Caller, after: str | None) -> dic
         raise _later(_NOBODY_ASKED) from None
     is_free = not caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS})
     told = _free(now.cohorts) if is_free else _suppressed(now, _bound(interface, caller))
-    said = {"cohorts": told, "learners": now.learners, "counted": now.is_counted, **_as_of(now)}
+    said = {
+        "cohorts": told,
+        "learners": now.learners if is_free else None,
+        "counted": now.is_counted,
+        **_as_of(now),
+    }
     if Scope.PERSONS in caller.scopes:
         said["last_change"] = now.last_change
     return said
@@ -166,7 +171,7 @@ def _suppressed(now: CohortsNow, bound: int) -> list[dict[str, Any]]:
 def _as_of(now: CohortsNow | MembersPage | LearnerNow) -> dict[str, Any]:
     return {
         "date": None if now.date is None else now.date.isoformat(),
-        "at": format_instant(now.moment.now_ms),
+        "as_of": format_instant(now.moment.now_ms),
         "vector": now.moment.applied.to_json(),
     }
 

@@ -101,8 +101,10 @@ async def _changed(
     written: Mapping[str, Any],
 ) -> Token:
     action = "put" if isinstance(fact, DefinitionPut) else "deleted"
-    await interface.write_down(caller, f"{fact.kind}.{action}", {"name": fact.name})
     try:
+        # A name that is refused may be anything, of any length: it is not written down.
+        interface.serving.control().check(fact)
+        await interface.write_down(caller, f"{fact.kind}.{action}", {"name": fact.name})
         return await interface.serving.change(fact, caller.name)
     except (ControlError, QuestionError) as error:
         detail = scrubbed(str(error), [written, fact.name], _WORDS)

@@ -267,7 +267,7 @@ def membership_schemas() -> dict[str, Any]:
 def _of_membership() -> dict[str, Any]:
     as_of = {
         "date": _or_null("string", format="date"),
-        "at": _TIME,
+        "as_of": _TIME,
         "vector": {"type": "object", "additionalProperties": _WHOLE},
     }
     problem = _or_null("string")
@@ -309,7 +309,7 @@ def _of_membership() -> dict[str, Any]:
         "Membership": object_of(
             ("cohorts", "learners", "counted", *as_of),
             cohorts={"type": "array", "items": cohort},
-            learners=_WHOLE,
+            learners=_or_null("integer"),
             counted=_YES,
             last_change=_WHOLE,
             **as_of,

@@ -41,6 +41,7 @@ from homeroom.serve.describing import (
 )
 from homeroom.serve.intake import FORMS
 from homeroom.serve.problems import PROBLEMS
+from homeroom.serve.streaming import STREAM_PATH, STREAM_TYPE
 
 __all__ = ["document", "page"]
 
@@ -206,6 +207,7 @@ def _reading() -> dict[str, Any]:
                 {"200": answer("how it is", named("Status"))},
             )
         },
+        STREAM_PATH: {"get": _stream()},
         "/health/live": {
             "get": open_operation(
                 "isAlive", "Say that the process answers", {"200": answer("it does", alive)}
@@ -216,6 +218,28 @@ def _reading() -> dict[str, Any]:
         "/openapi.json": {"get": open_operation("getDocument", "Read this document", itself)},
         "/docs": {"get": open_operation("getPage", "Read this document as a page", page_of)},
     }
+
+
+def _stream() -> dict[str, Any]:
+    cohort = {
+        "name": "cohort",
+        "in": "query",
+        "description": "the only cohort that is wanted",
+        "schema": {"type": "string", "minLength": 1},
+    }
+    about = "the last id that was heard: the stream goes on behind it"
+    last = in_header("Last-Event-ID", about, pattern="^[0-9]{1,18}$")
+    told = {
+        "description": "changes of membership as they are found, and how fresh they are; it does not end",
+        "content": {STREAM_TYPE: {"schema": {"type": "string"}}},
+    }
+    return operation(
+        "followChanges",
+        "Hear who enters and leaves cohorts (Server-Sent Events)",
+        ("bad-request", "not-found"),
+        {"200": told},
+        parameters=[cohort, last],
+    )
 
 
 # --- schemas ---------------------------------------------------------------------------------------------------------
@@ -280,7 +304,10 @@ def _schemas() -> dict[str, Any]:
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
     "code{font-size:.9em}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;"
-    "vertical-align:top}h2{border-top:1px solid #8888;padding-top:1rem;font-size:1.1rem}"
+    "vertical-align:top}h2{border-top:1px solid #8888;padding-top:1rem;font-size:1.1rem;overflow-wrap:anywhere}"
+    # On a phone a row is a line of two short cells and what they mean below it.
+    "@media(max-width:40rem){td{display:inline-block}td:last-child{display:block;padding:0 0 .6rem}}"
+    "@media(max-width:40rem){tr,tbody,table{display:block}code{overflow-wrap:anywhere}}"
 )
 
 
@@ -289,7 +316,8 @@ def page() -> str:
     found = document()
     info = found["info"]
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(info["title"])}</title>',
+        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        f'<meta name="viewport" content="width=device-width"><title>{_text(info["title"])}</title>',
         f"<style>{_STYLE}</style><h1>{_text(info['title'])} {_text(info['version'])}</h1>",
         f'<p>{_text(info["description"])} The same as data: <a href="/openapi.json">openapi.json</a>.</p>',
     ]

@@ -6,21 +6,20 @@ and no more.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit
 from homeroom.adapters.metrics import Metrics
-from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError
+from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, kind_and_places
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import ServingNode, ServingWebhooks
+from homeroom.serve.serving import ServingAll, ServingWebhooks
 from homeroom.serve.settings import Settings
 
-__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of", "where"]
+__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of"]
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Headers of a request, names in small letters (ASGI 3.0)."""
@@ -48,9 +47,10 @@ class Interface:
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
+    stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
-    serving: ServingNode
+    serving: ServingAll
     webhooks: ServingWebhooks | None
     settings: Settings
     access: Access
@@ -59,6 +59,7 @@ class Interface:
     requests: Buckets
     events: Buckets
     now_ms: Callable[[], int]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers) -> Caller:
         """Return who is asking. Raises `ProblemError` if nobody is known, or too often."""
@@ -94,7 +95,7 @@ class Interface:
 
 
 def make_interface(
-    serving: ServingNode,
+    serving: ServingAll,
     webhooks: ServingWebhooks | None,
     settings: Settings,
     access: Access,
@@ -132,7 +133,7 @@ def problem_of(error: Exception) -> ProblemError:
     if isinstance(error, TimeoutError):
         return ProblemError("unavailable", "it took too long; ask again, or for less")
     known = isinstance(error, HomeroomError)
-    _LOG.error("%s: %s", type(error).__name__, where(error))
+    _LOG.error("%s", kind_and_places(error))
     if known and isinstance(error, StoreError | AuditError):
         return ProblemError(
             "unavailable",
@@ -140,9 +141,3 @@ def problem_of(error: Exception) -> ProblemError:
             headers={"Retry-After": "5"},
         )
     return ProblemError("internal", "the node made a mistake; its log says where")
-
-
-def where(error: BaseException) -> str:
-    """Return the places that an error came through, and not what it says: that may be anybody's data."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)

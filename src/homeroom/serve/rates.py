@@ -53,7 +53,8 @@ class Buckets:
             bucket = self.held[owner] = _Bucket(self._burst, now_ms)
         passed_ms = max(0, now_ms - bucket.at_ms)
         bucket.tokens = min(self._burst, bucket.tokens + passed_ms * self._per_ms)
-        bucket.at_ms = max(bucket.at_ms, now_ms)
+        # A clock that was set back goes on from there; else nothing would come back until it had caught up.
+        bucket.at_ms = now_ms
         lacking = min(cost, self._burst) - bucket.tokens
         if lacking > 0:
             return lacking / self._per_ms / _MS

@@ -18,7 +18,7 @@ from homeroom.log.control import Control, Fact
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 
-__all__ = ["Serving", "ServingMembership", "ServingNode", "ServingWebhooks"]
+__all__ = ["Serving", "ServingAll", "ServingMembership", "ServingWebhooks"]
 
 
 class Serving(Protocol):
@@ -75,8 +75,8 @@ class ServingMembership(Protocol):
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
 
 
-class ServingNode(Serving, ServingMembership, Protocol):
-    """A node with what it keeps of memberships: what the HTTP interface stands before."""
+class ServingAll(Serving, ServingMembership, Protocol):
+    """A node, as the HTTP interface needs it."""
 
 
 class ServingWebhooks(Protocol):

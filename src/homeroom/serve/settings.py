@@ -103,7 +103,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     store_url: Annotated[
         str,
         Meta(
-            description="PostgreSQL database of the log (postgresql://…); without one it is in files of the directory"
+            description="PostgreSQL database of the log (postgresql://…; a password by PGPASSFILE); without one, files"
         ),
     ] = ""
     snapshot_seconds: Annotated[

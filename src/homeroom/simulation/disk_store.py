@@ -104,6 +104,10 @@ class DiskStore:
         """Return what is kept of a batch."""
         return self._records.get((owner, batch_id))
 
+    def records_of(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], BatchRecord]:
+        """Return what is kept of batches by owner and id; those of which nothing is kept are left out."""
+        return {name: self._records[name] for name in names if name in self._records}
+
     def held(self) -> Vector:
         """Return by origin the last number."""
         with self._lock:

@@ -96,6 +96,8 @@ class State:
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
+        # Of what history does not have yet; kept, because a running node asks after every fold.
+        self._unsealed_ms: tuple[int, int] | None = None
         self._voids: list[UInt64s] = []
 
     @property
@@ -111,6 +113,9 @@ class State:
         """
         self._waiting.append(batch)
         self._waiting_events += len(batch)
+        if len(batch):
+            span = int(batch.time_ms.min()), int(batch.time_ms.max())
+            self._unsealed_ms = _spanned([self._unsealed_ms, span])
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
 
@@ -255,6 +260,7 @@ class State:
         if not self._pending:
             return
         batches, self._pending, self._pending_events = self._pending, [], 0
+        self._unsealed_ms = None  # nothing waits: `seal` has seen to it
         report = build_segment(batches, self.history.stored, self.run)
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
@@ -330,14 +336,8 @@ class State:
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
         """Time of the first and of the last event, those that history does not have yet included."""
-        spans = [self.history.span_ms if self.history.stored else self.scanned_ms]
-        spans += [
-            (int(batch.time_ms.min()), int(batch.time_ms.max()))
-            for batch in (*self._pending, *self._waiting)
-            if len(batch)
-        ]
-        known = [span for span in spans if span is not None]
-        return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
+        sealed_ms = self.history.span_ms if self.history.stored else self.scanned_ms
+        return _spanned([sealed_ms, self._unsealed_ms])
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal tables."""
@@ -346,6 +346,11 @@ class State:
         of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
         total += table_fingerprint(self.enrolments, "enrolment", of_enrolments)
         return f"{total % (1 << 128):032x}"
+
+
+def _spanned(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
+    known = [span for span in spans if span is not None]
+    return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
 
 
 def enrolment_keys(

@@ -19,7 +19,9 @@ def node_directory(tmp_path_factory):
 @pytest.fixture
 def directory(node_directory, tmp_path):
     """Return such a directory that may be changed."""
-    return shutil.copytree(node_directory, tmp_path / "data")
+    return shutil.copytree(
+        node_directory, tmp_path / "data", ignore=shutil.ignore_patterns("*.sock")
+    )
 
 
 @pytest.fixture

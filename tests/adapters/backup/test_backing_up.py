@@ -3,19 +3,25 @@
 import asyncio
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
 
 from homeroom import limits
+from homeroom.adapters.backup.choosing import choose
 from homeroom.adapters.backup.contents import Tenant
 from homeroom.adapters.backup.copying import Copying
+from homeroom.adapters.backup.restoring import restore
+from homeroom.adapters.backup.verifying import verify
 from homeroom.adapters.log_reading import viewed_log
 from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.errors import BackupError, DataDirectoryError, StoreError
 from homeroom.log.origins import Vector
 from tests.backups import HOUR, T0, backed_up, folded, known, offer, opened, restored, run, send
 from tests.object_stores import KINDS, place_of
+from tests.running.nodes import now_ms
+from tests.running.test_node_killed import CLIENTS, check, killed
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -198,7 +204,7 @@ def test_a_folder_that_is_no_data_directory_is_told(repository, tmp_path):
 
 
 def test_a_database_beside_the_log_is_copied_as_of_one_commit(directory, repository, tmp_path):
-    database = sqlite3.connect(directory / "documents.db", isolation_level=None)
+    database = sqlite3.connect(directory / "beside.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("CREATE TABLE documents (body)")
     database.execute("INSERT INTO documents VALUES ('kept')")
@@ -212,7 +218,7 @@ def test_a_database_beside_the_log_is_copied_as_of_one_commit(directory, reposit
 
     for at, wanted in ((T0 + 1, ["kept"]), (T0 + 2, ["kept", "not yet"])):
         restored(repository, tmp_path / str(at), at)
-        found = sqlite3.connect(tmp_path / str(at) / "documents.db")
+        found = sqlite3.connect(tmp_path / str(at) / "beside.db")
         assert [body for (body,) in found.execute("SELECT body FROM documents")] == wanted
         found.close()
     assert not list(directory.glob(".backup-*"))
@@ -281,6 +287,40 @@ def test_a_log_that_was_changed_is_told(directory, repository):
             )
     with pytest.raises(StoreError, match="is another one than the last backup has"):
         backed_up(directory, repository, T0 + 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_backups_at_once_do_each_other_no_harm(kind, directory, request, tmp_path):
+    place = place_of(kind, request)
+    both = [opened(place, tmp_path / "backup.key") for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for turn in range(3):
+            send(directory, T0 + turn, 20 + turn)
+            work = [pool.submit(backed_up, directory, one, T0 + turn) for one in both]
+            assert len({done.result().manifest.id for done in work}) == 2
+
+    repository = opened(place, tmp_path / "backup.key")
+    assert len(repository.ids()) == 6
+    assert verify(repository, repository.ids()).damages == []
+    for manifest in repository.manifests():
+        restore(repository, choose([manifest], "here"), tmp_path / manifest.id)
+
+
+def test_a_node_that_was_killed_is_backed_up_as_it_lies(repository, tmp_path):
+    """The journal holds what was acknowledged, and nobody has moved it to its place."""
+    said = killed(tmp_path / "data", 0, 150)
+    assert list((tmp_path / "data" / "log").glob("*-wal"))
+
+    backed_up(tmp_path / "data", repository, now_ms())
+    shutil.rmtree(tmp_path / "data")
+    restored(repository, tmp_path / "new")
+
+    last = [
+        max((int(n.split("-")[1]) for n in said if n.startswith(f"{c}-")), default=-1)
+        for c in range(CLIENTS)
+    ]
+    tried = {f"{client}-{n}" for client in range(CLIENTS) for n in range(last[client] + 3)}
+    check(tmp_path / "new", said, sorted(tried))
 
 
 def test_no_backup_is_made_while_old_ones_are_removed(directory, repository):

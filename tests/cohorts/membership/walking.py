@@ -90,6 +90,9 @@ class Keeping:
         closing = self.membership.closing(self.state, self.now_ms)
         if closing is not None:
             self.membership.put_all(self.membership.close(*closing), self.moment)
+        behind = self.membership.behind(self.state)
+        if behind is not None:
+            self.membership.catch_up(behind)
         begun = self.membership.begin(self.state, self.wanted, self.now_ms)
         self.survey = begun or self.survey
         self.membership.seen(self.moment)

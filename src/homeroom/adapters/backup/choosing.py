@@ -12,6 +12,7 @@ which they are taken from.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from homeroom.adapters.backup.manifest import FileCopy, Manifest, SnapshotCopy
 from homeroom.errors import BackupError
@@ -19,6 +20,9 @@ from homeroom.events.instants import format_instant
 from homeroom.log.origins import Vector
 
 __all__ = ["Plan", "choose", "choose_as_of"]
+
+_FOLLOWING: Final = (".db", ".tensors")
+"""Endings of files that a node makes from its log and can make again: none may be ahead of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,16 @@ def choose_as_of(manifests: Sequence[Manifest], shown: str, as_of_ms: int) -> Pl
             f"{shown} holds nothing from before {format_instant(as_of_ms)}; its first backup is of "
             f"{format_instant(manifests[0].at_ms)}, its last of {format_instant(last.at_ms)}"
         )
+    return Plan(backup, tuple(snapshots), _files(older, backup, as_of_ms), as_of_ms)
+
+
+def _files(older: Sequence[Manifest], backup: Manifest, as_of_ms: int) -> tuple[FileCopy, ...]:
+    """Return the files of the last backup before a time, and of later ones those that are new and cannot be ahead."""
+    files = {copy.path: copy for copy in backup.files if not copy.path.endswith(_FOLLOWING)}
     before = [one for one in older if one.at_ms <= as_of_ms]
-    files = {copy.path: copy for copy in backup.files}
     if before:
         files |= {copy.path: copy for copy in before[-1].files}
-    return Plan(backup, tuple(snapshots), tuple(files.values()), as_of_ms)
+    return tuple(files.values())
 
 
 def _place(manifests: Sequence[Manifest], as_of_ms: int) -> int:

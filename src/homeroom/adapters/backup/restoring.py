@@ -191,10 +191,7 @@ class _Log:
             for copy in self.log.packs:
                 pack = self._read(copy)
                 self._write_entries(store, pack, ends)
-            # What a record tells of must be there, and that is known only now.
-            for copy in self.log.packs:
-                if copy.records:
-                    self._write_records(store, self._read(copy))
+                self._write_records(store, pack, ends)
         finally:
             store.close()
         if self.plan.as_of_ms is None:
@@ -212,7 +209,7 @@ class _Log:
             head = self.heads.get(entry.origin, Head())
             if not head.number < entry.number <= ends[entry.origin]:
                 continue  # there already, or of a life that the backup does not know to have gone on
-            if self.plan.as_of_ms is not None and hybrid_ms(entry.hybrid) > self.plan.as_of_ms:
+            if self._is_later(entry.hybrid):
                 self.restored.left_out += 1
                 continue
             try:
@@ -238,15 +235,22 @@ class _Log:
         folded = min((one[entry.origin] for one in self.folded), default=0)
         restored.unfolded += entry.number > folded
 
-    def _write_records(self, store: SqliteStore, pack: Pack) -> None:
-        held = store.held()
+    def _write_records(self, store: SqliteStore, pack: Pack, ends: Vector) -> None:
+        """Write what clients were told of batches whose entries are restored."""
         records = [
             record
             for record in pack.records
-            if record.token is None or record.token.number <= held[record.token.origin]
+            if record.token is None
+            or (
+                record.token.number <= ends[record.token.origin]
+                and not self._is_later(record.token.hybrid)
+            )
         ]
         for start in range(0, len(records), limits.BACKUP_ENTRIES):
             store.adopt(records[start : start + limits.BACKUP_ENTRIES])
+
+    def _is_later(self, hybrid: int) -> bool:
+        return self.plan.as_of_ms is not None and hybrid_ms(hybrid) > self.plan.as_of_ms
 
     def _check_ends(self, ends: Vector) -> None:
         for origin, number in ends.items():

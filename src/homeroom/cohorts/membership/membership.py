@@ -20,8 +20,10 @@ Nothing here is locked. One thread calls what changes anything; whoever reads be
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.cohorts.evaluating import Evaluator
@@ -43,6 +45,7 @@ __all__ = ["Membership"]
 
 _CODES: Mapping[Cause, int] = {cause: place for place, cause in enumerate(CAUSES)}
 _NOT_TOLD = -1
+Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class Membership:
@@ -143,6 +146,10 @@ class Membership:
         is_early = survey.day > day
         return survey.wanted.epoch == wanted.epoch if is_early else True
 
+    def is_under_way(self, survey: Survey) -> bool:
+        """Say whether a survey is still wanted: another may have taken its place before it was run."""
+        return self._survey is survey
+
     def _is_kept(self, name: str, wanted: Kept) -> bool:
         return name in self.cohorts and self.cohorts[name].is_as(wanted)
 
@@ -189,7 +196,7 @@ class Membership:
     def _touched_of(
         self,
         state: State,
-        who: tuple[Keys, np.ndarray[tuple[int], np.dtype[np.bool_]]],
+        who: tuple[Keys, Flags],
         definitions: Definitions,
         names: Sequence[str],
     ) -> Touched:
@@ -291,45 +298,71 @@ class Membership:
             return None
         if self._touched:
             return None
-        keys = distinct_keys(survey.touched)
+        keys = distinct_keys([*survey.touched, *survey.newcomers])
+        return survey, self._touched_since(state, survey, keys)
+
+    def behind(self, state: State) -> Touched | None:
+        """Return some of those who were touched since a survey began, while it waits for its day; None if none were.
+
+        So few are left when its day comes. The touched of before must have been put; the state must not change.
+        """
+        survey = self._survey
+        if survey is None or survey.fresh is None or self._touched or not survey.touched:
+            return None
+        keys, most = distinct_keys(survey.touched), limits.CATCH_UP_LEARNERS_MAX
+        rest = keys[0][most:], keys[1][most:]
+        survey.touched = [rest] if len(rest[0]) else []
+        return self._touched_since(state, survey, (keys[0][:most], keys[1][:most]))
+
+    def _touched_since(self, state: State, survey: Survey, keys: Keys) -> Touched:
         nobody = np.zeros(len(keys[0]), np.bool_)
-        definitions, names = survey.wanted.definitions, survey.names
-        return survey, self._touched_of(state, (keys, nobody), definitions, names)
+        return self._touched_of(state, (keys, nobody), survey.wanted.definitions, survey.names)
+
+    def catch_up(self, touched: Touched) -> None:
+        """Ask some of the touched what all were asked by a survey that waits. It changes the survey alone."""
+        survey = self._survey
+        assert survey is not None, "they were touched since it began"
+        fresh = self._asked(touched, survey.wanted.definitions, survey.slots, survey.day)
+        known = self._refresh(survey, touched.keys, fresh)
+        survey.newcomers.append((touched.keys[0][~known], touched.keys[1][~known]))
 
     def close(self, survey: Survey, touched: Touched) -> Answered:
         """Ask the touched what all were asked. It changes nothing; `put_all` does the rest."""
         wanted = survey.wanted
+        assert survey.fresh is not None, "it has been arranged"
         kept = {name: one for name, one in self.cohorts.items() if name in wanted.versions}
         for name, slot in survey.slots.items():
             signature, problem = wanted.signatures[name], survey.problems.get(name)
             kept[name] = Kept(slot, wanted.versions[name], signature, problem)
         fresh = self._asked(touched, wanted.definitions, survey.slots, survey.day)
-        sizes = self._refresh(survey, touched.keys, fresh)
+        self._refresh(survey, touched.keys, fresh)
+        # Rows that were given out since are not in it; what is put in them is counted from what they hold.
+        later = self.held.words[:, len(survey.fresh[0]) : self.held.rows]
+        sizes = {
+            slot: survey.sizes.get(name, 0) + count_of(later, slot)
+            for name, slot in survey.slots.items()
+        }
         causes = self._causes_of(survey, kept)
         told = [slot for slot in survey.slots.values() if causes[slot] != _NOT_TOLD]
-        assert survey.fresh is not None, "it has been placed"
         other = self.held.other_first(survey.fresh, mask_of(told, len(self.held.words)))
         return Answered(survey, kept, sizes, touched.keys, fresh, causes, other)
 
-    def _refresh(self, survey: Survey, keys: Keys, fresh: UInt64s) -> dict[int, int]:
-        """Give a survey the bits of those who were touched since and have a row in it; return the sizes by slot."""
-        assert survey.fresh is not None, "it has been placed"
+    def _refresh(self, survey: Survey, keys: Keys, fresh: UInt64s) -> Flags:
+        """Give a survey the bits of those who were touched since; return who has a row in it."""
+        assert survey.fresh is not None, "it has been arranged"
         rows = self.held.find(keys)
-        known = (rows >= 0) & (rows < survey.fresh.shape[1])
-        # Rows that were given out later are not in it; what is put in them is counted from what they hold.
-        later = self.held.words[:, rows[rows >= survey.fresh.shape[1]]]
+        known = np.asarray((rows >= 0) & (rows < survey.fresh.shape[1]))
         before = survey.fresh[:, rows[known]]
         survey.fresh[:, rows[known]] = fresh[:, known]
-        sizes = {}
         for name, slot in survey.slots.items():
             more = count_of(fresh[:, known], slot) - count_of(before, slot)
-            sizes[slot] = survey.sizes.get(name, 0) + more + count_of(later, slot)
-        return sizes
+            survey.sizes[name] = survey.sizes.get(name, 0) + more
+        return known
 
     def put_all(self, answered: Answered, moment: Moment) -> None:
         """Put what all are in, and tell what changed."""
         survey = answered.survey
-        assert survey.fresh is not None, "it has been placed"
+        assert survey.fresh is not None, "it has been arranged"
         self.cohorts, self.day = dict(answered.kept), survey.day
         self._definitions, self._survey = survey.wanted.definitions, None
         self.epoch, self._is_in_doubt = survey.wanted.epoch, False

@@ -24,6 +24,7 @@ from homeroom.events.model import Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import PARTITIONS
 from homeroom.state.keys import Keys, distinct_keys
+from homeroom.state.running import Sequential
 from homeroom.state.sample import sample
 from homeroom.state.state import State
 from homeroom.state.table import Partition, SubjectTable
@@ -48,7 +49,8 @@ class Survey:
 
     Attributes
     ----------
-    touched : keys of learners that were written to since it began
+    touched : keys of learners that were written to since it began, and have not been asked anew
+    newcomers : keys of those who have been, and had no row by then
     looked_at, columns : the rows of the partitions that have been looked at, and what their columns told
     sizes : of each cohort that was asked about
     keys, words : what was found: learners in any of the cohorts, and their bits
@@ -66,9 +68,10 @@ class Survey:
     asked: set[str]
     selections: Selections | None = None
     touched: list[Keys] = field(default_factory=list)
+    newcomers: list[Keys] = field(default_factory=list)
     looked_at: list[Partition] = field(default_factory=list)
     columns: list[dict[Place, Members | None]] = field(default_factory=list)
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     keys: Sequence[Keys] = ()
     words: Sequence[UInt64s] = ()
     rows: list[Int32s] = field(default_factory=list)
@@ -117,6 +120,8 @@ class Survey:
             return
         assert not self.is_of_columns, "the columns have been asked"
         self.state.learners.partitions = self.looked_at
+        # One task after the other: what is folded meanwhile must not wait behind all of these.
+        self.state.run = Sequential()
         try:
             evaluator = Evaluator(
                 self.state, self.wanted.definitions, columns=self._joined_columns()

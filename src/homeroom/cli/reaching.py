@@ -1,0 +1,67 @@
+"""What the commands that reach a node share: its address, its key, and how long they try."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from homeroom.errors import SettingsError
+
+if TYPE_CHECKING:
+    from homeroom.client import Client
+
+__all__ = ["node_options", "opened_client"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_KEY_CHARACTERS_MAX: Final = 4_096
+
+
+def node_options(command: Command) -> Command:
+    """Add URL and the flags that say how the node is reached."""
+    for option in (
+        click.option(
+            "--patience",
+            metavar="SECONDS",
+            type=click.FloatRange(1, 86_400),
+            default=60.0,
+            show_default=True,
+            help="How long to try again when the node does not answer or takes nothing.",
+        ),
+        click.option(
+            "--certificates",
+            metavar="FILE",
+            help="Certificates by which an https node is known, instead of the system's.",
+        ),
+        click.option(
+            "--key-file",
+            metavar="FILE",
+            help="File that holds the key and nothing else. [default: the variable HOMEROOM_KEY]",
+        ),
+        click.argument("url"),
+    ):
+        command = option(command)
+    return command
+
+
+def opened_client(
+    url: str, key_file: str | None, certificates: str | None, patience: float
+) -> "Client":
+    """Return a client of a node. Raises `SettingsError` if the key cannot be read or used."""
+    from homeroom.client import Client, ClientOptions
+
+    options = ClientOptions(time_s_max=patience, certificates=certificates)
+    return Client(url, None if key_file is None else _key(Path(key_file)), options)
+
+
+def _key(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            key = file.read(_KEY_CHARACTERS_MAX).decode("ascii").strip()
+    except OSError as error:
+        raise SettingsError(f"the key file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        key = ""
+    if not key:
+        raise SettingsError(f"the key file {path} holds no key; homeroom keys create prints one")
+    return key

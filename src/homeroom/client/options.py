@@ -1,0 +1,86 @@
+"""How a client and a sender behave, in two small objects that refuse what makes no sense."""
+
+import random
+from dataclasses import dataclass, field, fields
+
+from homeroom import limits
+from homeroom.errors import SettingsError
+
+__all__ = ["ClientOptions", "SenderOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """How a client waits and tries again.
+
+    Parameters
+    ----------
+    time_s_max : how long a request may take with all its retries, in seconds
+    attempt_s_max : how long one attempt may take, its answer read, in seconds
+    certificates : file of certificates by which an https node is known; None for those of the system
+    generator : draws ids and pauses; by default from the random source of the system
+
+    Raises
+    ------
+    SettingsError
+        A number is out of its bounds.
+    """
+
+    time_s_max: float = 60.0
+    attempt_s_max: float = 30.0
+    certificates: str | None = None
+    generator: random.Random = field(default_factory=random.SystemRandom, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        _check("time_s_max", self.time_s_max, 86_400)
+        _check("attempt_s_max", self.attempt_s_max, 3_600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderOptions:
+    """How a sender makes batches, and how much may wait.
+
+    Parameters
+    ----------
+    batch_events_max, batch_bytes_max : a batch is sent when it has as many events, or so many bytes
+    batch_age_s_max : or when its first event has waited so long, in seconds
+    queue_events_max, queue_bytes_max : what may wait and be under way at once; whoever adds more waits
+    under_way_max : batches that are sent at once
+
+    Raises
+    ------
+    SettingsError
+        A number is out of its bounds, or a batch may be larger than the queue.
+    """
+
+    batch_events_max: int = 500
+    batch_bytes_max: int = 256 << 10
+    batch_age_s_max: float = 1.0
+    queue_events_max: int = 10_000
+    queue_bytes_max: int = 16 << 20
+    under_way_max: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        bounds = {
+            "batch_events_max": limits.SENT_EVENTS_MAX,
+            "batch_bytes_max": limits.SENDER_BYTES_MAX,
+            "batch_age_s_max": 3_600,
+            "queue_events_max": limits.SENDER_EVENTS_MAX,
+            "queue_bytes_max": limits.SENDER_BYTES_MAX,
+            "under_way_max": limits.SENDER_UNDER_WAY_MAX,
+        }
+        for one in fields(self):
+            _check(one.name, getattr(self, one.name), bounds[one.name])
+        for what in ("events", "bytes"):
+            batch, queue = getattr(self, f"batch_{what}_max"), getattr(self, f"queue_{what}_max")
+            if batch > queue:
+                raise SettingsError(
+                    f"batch_{what}_max is {batch:,}, must be at most queue_{what}_max, which is {queue:,}"
+                )
+
+
+def _check(name: str, value: float, most: float) -> None:
+    if not 0 < value <= most:
+        raise SettingsError(f"{name} is {value!r}, must be over 0 and at most {most:,}")
