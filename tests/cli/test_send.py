@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from homeroom.cli import main, status
+from homeroom.client import Client, Freshness
 from tests.client.served import Served
 
 EVENT = {"account": "ada", "verb": "read", "time": "2026-11-23T10:00:00Z", "course": "physics"}
@@ -86,6 +87,14 @@ def test_a_file_that_is_not_there_is_an_error(here, capsys, monkeypatch):
     assert "nothing.csv" in refused(capsys, "send", "http://127.0.0.1:1", "nothing.csv")
 
 
+def known(client, cohort, course):
+    """Define a cohort, and return when its members are known: those that it begins with are not told."""
+    client.put_cohort(cohort, {"did": f"course={course}"})
+    told = client.follow(cohort)
+    next(one for one in told if isinstance(one, Freshness) and one.holds(client.token))
+    told.close()
+
+
 # --- with one --------------------------------------------------------------------------------------------------------
 
 
@@ -124,10 +133,8 @@ def test_json_has_standard_output_to_itself(served, here, capsys):
 @slow
 def test_tail_writes_a_line_a_change(served, here, capsys):
     served_key = served.key_file.read_text().strip()
-    from homeroom.client import Client
-
     with Client(served.url, served_key) as client:
-        client.put_cohort("readers", {"did": "course=tail"})
+        known(client, "readers", "tail")
         client.send([{**EVENT, "course": "tail", "account": name} for name in ("fay", "gus")])
     words = ["tail", served.url, "--key-file", str(served.key_file), "--cohort", "readers"]
     assert main([*words, "--after", "0", "--count", "2", "--fresh"]) == status.CLEAN
@@ -141,11 +148,9 @@ def test_tail_writes_a_line_a_change(served, here, capsys):
 @slow
 def test_tail_goes_on_when_the_node_was_away(served, here):
     """The node stops and starts on the same port; what happened meanwhile is told after."""
-    from homeroom.client import Client
-
     key = served.key_file.read_text().strip()
     with Client(served.url, key) as client:
-        client.put_cohort("away", {"did": "course=away"})
+        known(client, "away", "away")
         client.send([{**EVENT, "course": "away", "account": "hal"}])
         words = [served.url, "--key-file", str(served.key_file), "--cohort", "away"]
         command = [sys.executable, "-m", "homeroom", "tail", *words, "--after", "0", "--count", "2"]

@@ -20,7 +20,6 @@ class Jumping:
 
     async def asleep(self, ms):
         self.ms += ms
-        await asyncio.sleep(0)
 
 
 class Waiting:

@@ -1,11 +1,12 @@
 """Both forms of the client against a real node, straight and through a proxy that loses, delays and repeats."""
 
+import contextlib
 import inspect
 import itertools
 
 import pytest
 
-from homeroom.client import AsyncClient, Client, ClientOptions
+from homeroom.client import AsyncClient, Change, Client, ClientOptions, Freshness
 from homeroom.errors import (
     ConflictError,
     InputError,
@@ -202,18 +203,23 @@ def test_a_key_that_opens_nothing_is_refused_at_once(form, node):
 def test_changes_are_followed(client, form):
     name = f"followed {form.__name__}"
     client.put_cohort(name, {"did": f"course={name}"})
-    client.send([event(course=name)])
     if form is FORMS[0]:
-        found = next(one for one in client.follow(name, after=0) if hasattr(one, "learner"))
+        told = client.follow(name)
+        next(one for one in told if isinstance(one, Freshness) and one.holds(client.token))
+        client.send([event(course=name)])
+        found = next(one for one in told if isinstance(one, Change))
     else:
         found = client.runner.run(first_change(client.client, name))
     assert (found.cohort, found.version, found.entered) == (name, 1, True)
 
 
 async def first_change(client, name):
-    async for one in client.follow(name, after=0):
-        if hasattr(one, "learner"):
-            return one
+    async with contextlib.aclosing(client.follow(name)) as told:
+        async for one in told:
+            if isinstance(one, Change):
+                return one
+            if isinstance(one, Freshness) and one.holds(client.token):
+                await client.send([event(course=name)])
     raise AssertionError("a stream does not end")
 
 

@@ -52,6 +52,14 @@ def test_after_a_break_it_goes_on_behind_what_was_read_whole():
     assert list(following.read(STREAM)) == TOLD
 
 
+def test_it_is_said_whether_an_entry_is_in_memberships():
+    fresh = TOLD[-1]
+    assert fresh.holds("n/1/analytic/3/99")
+    assert not fresh.holds("n/1/analytic/4/99")
+    assert not fresh.holds("n/2/analytic/1/99")
+    assert not fresh.holds("")
+
+
 def test_one_may_begin_behind_a_change_that_is_known():
     assert Following(after=4).request().headers["Last-Event-ID"] == "4"
 

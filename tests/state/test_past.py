@@ -33,7 +33,7 @@ from tests.state.plain import (
 from tests.state.test_state import check
 
 LEARNERS = 12
-STEPS = ("fold", "fold", "void", "void", "merge", "merge", "unmerge", "seal", "settle", "freeze")
+STEPS = ("fold", "fold", "void", "void", "merge", "merge", "unmerge", "seal", "settle", "freeze", "keep up")
 
 
 def number(learner: int) -> int:
@@ -56,13 +56,18 @@ class Walk:
         self.next_edge = 1
         self.frozen: list[tuple[State, Any]] = []
 
+    def _keep_up(self) -> None:
+        for _ in self.state.upkeep():
+            check(self.state)
+
     def _freeze(self) -> None:
         still = self.state.frozen()
         check(still)
         self.frozen.append((still, what_it_says(still)))
 
     def step(self, name: str) -> None:
-        getattr(self, f"_{name}", getattr(self.state, name, None))()
+        way = name.replace(" ", "_")
+        getattr(self, f"_{way}", getattr(self.state, way, None))()
         check(self.state)
 
     def _fold(self) -> None:

@@ -58,6 +58,11 @@ class Freshness:
     as_of: str
     applied: Mapping[str, int]
 
+    def holds(self, token: str) -> bool:
+        """Say whether memberships hold the entry that a token names."""
+        origin, _, rest = token.rpartition("/")[0].rpartition("/")
+        return rest.isdigit() and self.applied.get(origin, 0) >= int(rest)
+
 
 @dataclass(frozen=True, slots=True)
 class Missed:

@@ -88,10 +88,13 @@ class Live:
             self._folding.fold(entries)
 
     def settle(self) -> None:
-        """Seal what has come and put rows in their places, where enough has come for it."""
-        with self._lock:
-            for tenant in self._folding.tenants.values():
-                tenant.state.settle()
+        """Seal what has come and put rows in their places, where enough has come for it; others get in between."""
+        for tenant in list(self._folding.tenants.values()):
+            steps = tenant.state.upkeep()
+            while True:
+                with self._lock:
+                    if next(steps, self) is self:
+                        break
 
     # --- asking ------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ safe because the tables are idempotent; counting first would not be.
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -280,6 +280,25 @@ class State:
             self.learners.forget_attribute(name)
         self.learners.cluster(self.run)
         self.enrolments.cluster(self.run)
+
+    def upkeep(self) -> Iterator[None]:
+        """Do what `settle` does, a short step at a time, but for room that may be wanted again: that is kept.
+
+        Between two steps the state may be asked and folded into.
+        """
+        self.seal()
+        yield
+        self.history.tidy()
+        for name in self.dictionaries.identifying():
+            self.learners.forget_attribute(name)
+        for learners, enrolments in zip(
+            self.learners.partitions, self.enrolments.partitions, strict=True
+        ):
+            # Both at once: an enrolment that holds nothing goes with the learner who does not.
+            if not (learners.is_clustered() and enrolments.is_clustered()):
+                yield
+                learners.reorder()
+                enrolments.reorder()
 
     # --- what changes the past -----------------------------------------------------------------------------------
 

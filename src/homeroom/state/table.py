@@ -53,6 +53,7 @@ _TYPES: Mapping[str, type[np.generic]] = {
     "numbers": np.float64,
     "owners": np.uint64,
 }
+_LARGE_ROWS = 1 << 17
 _STEP_ROWS = 1 << 16
 """Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
 
@@ -158,7 +159,9 @@ class Partition:
         """Make room for ``more`` rows, in the columns and in the index."""
         needed = self.rows + more
         if needed > len(self.key_hi):
-            self._grow(max(needed, 2 * len(self.key_hi), 64))
+            # A large one grows by a quarter: twice the room would cost more to fill than it saves in copies.
+            more_room = len(self.key_hi) >> (2 if len(self.key_hi) > _LARGE_ROWS else 0)
+            self._grow(max(needed, len(self.key_hi) + more_room, 64))
         self._own_columns()
         self._index(needed)
 
@@ -309,8 +312,11 @@ class Partition:
 
     def cluster(self) -> None:
         """Sort the rows by first day, drop those that hold nothing, trim the columns: if more than a few need it."""
-        if self._is_in_place():
-            return
+        if not self._is_in_place():
+            self.reorder()
+
+    def reorder(self) -> None:
+        """Sort the rows by first day, drop those that hold nothing, and trim the columns."""
         # Rows that hold nothing come last.
         order = np.argsort(self.start_day[: self.rows], kind="stable")
         order = order[: self.rows - self.empty_rows]
@@ -336,11 +342,13 @@ class Partition:
 
     def _is_in_place(self) -> bool:
         """Say whether few enough rows are out of place, and no more room is kept than that for a few."""
+        return len(self.key_hi) <= self.rows + _spare(self.rows) and self.is_clustered()
+
+    def is_clustered(self) -> bool:
+        """Say whether few enough rows are out of place for questions to be quick."""
         allowed = min(OUT_OF_PLACE_ROWS_MAX, self.rows // _PLACED_ROWS)
         tail = self.rows - self.clustered_rows
-        if tail > allowed or len(self.key_hi) > self.rows + _spare(self.rows):
-            return False
-        return tail + len(self.displaced()) <= allowed
+        return tail <= allowed and tail + len(self.displaced()) <= allowed
 
     def _note_moved(self, rows: Int32s) -> None:
         """Look again at which of some rows are out of place, where the others are known."""
