@@ -33,7 +33,9 @@ def client(form, node):
 
 
 def held(client):
-    client.query({"question": "active"})
+    # What another client has sent may be durable and not folded yet.
+    while not client.query({"question": "active"}).complete:
+        pass
     return client.status()["events"]
 
 
