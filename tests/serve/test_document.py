@@ -136,7 +136,17 @@ def of_something(client, key, path):
     if path.startswith("/v1/cohorts/") and path.partition("?")[0].endswith(
         ("/members", "/changes")
     ):
-        client("PUT", "/v1/cohorts/kept", key, json={"did": "any"}, headers={"If-None-Match": "*"})
+        only_new = {"If-None-Match": "*"}
+        made = client("PUT", "/v1/cohorts/kept", key, json={"did": "any"}, headers=only_new)
+        if (
+            made.status_code == 201
+        ):  # until all learners have been asked it has no members to be read
+            client(
+                "GET",
+                "/v1/membership",
+                key,
+                headers={"Homeroom-After": made.headers["Homeroom-Token"]},
+            )
         return re.sub(r"/v1/cohorts/.*(?=/members|/changes)", "/v1/cohorts/kept", path)
     if not re.match(r"/v1/webhooks/[0-9a-f]{16}", path):
         return path
