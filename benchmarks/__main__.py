@@ -29,6 +29,7 @@ NAMES = (
     "past",
     "log",
     "ingest",
+    "asking",
     "records",
     "membership",
 )

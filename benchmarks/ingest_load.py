@@ -21,12 +21,12 @@ import uvloop
 
 from benchmarks.timing import timing_of
 
-__all__ = ["Load", "requests_of", "run"]
+__all__ = ["Load", "repeat", "requests_of", "run"]
 
 _DAY_MS: Final = 86_400_000
 _FIRST_MS: Final = 1_767_225_600_000
-"""2026-01-01, the first day of the events."""
-_DAYS: Final = 60
+"""2026-01-01."""
+_DAYS: Final = 30
 _VERBS: Final = ("viewed", "answered", "completed", "played")
 _WAIT_S_MAX: Final = 120.0
 
@@ -45,6 +45,7 @@ class Load:
     learners : of whom they are
     connections : that send
     per_second : requests that should be sent in a second; None for a closed loop
+    first_ms : the first day of the events, of which there are thirty
     """
 
     address: str
@@ -56,6 +57,7 @@ class Load:
     learners: int
     connections: int
     per_second: float | None = None
+    first_ms: int = _FIRST_MS
 
 
 def requests_of(load: Load) -> list[bytes]:
@@ -67,7 +69,7 @@ def requests_of(load: Load) -> list[bytes]:
     requests = []
     for at in range(load.first, load.first + load.count, load.batch):
         numbers = range(at, min(at + load.batch, load.first + load.count))
-        body = b"\n".join(made(number, load.learners) for number in numbers)
+        body = b"\n".join(made(number, load) for number in numbers)
         if load.kind == "events":
             own = f"Content-Type: application/x-ndjson\r\nIdempotency-Key: {_id(at)}\r\n"
         else:
@@ -76,12 +78,12 @@ def requests_of(load: Load) -> list[bytes]:
     return requests
 
 
-def _event(number: int, learners: int) -> bytes:
+def _event(number: int, load: Load) -> bytes:
     mixed = number * 2_654_435_761 % (1 << 32)
-    time_ms = _FIRST_MS + mixed % _DAYS * _DAY_MS + number % _DAY_MS
+    time_ms = load.first_ms + mixed % _DAYS * _DAY_MS + number % _DAY_MS
     course = mixed % 20
     return (
-        f'{{"account":"learner-{mixed % learners:08d}","verb":"{_VERBS[mixed % 4]}","time":{time_ms},'
+        f'{{"account":"learner-{mixed % load.learners:08d}","verb":"{_VERBS[mixed % 4]}","time":{time_ms},'
         f'"issuer":"https://lms.example.org","activity":"https://lms.example.org/course/{course}/unit/{mixed % 997}",'
         f'"course":"course-{course}","id":"{_id(number)}"}}'
     ).encode()
@@ -95,12 +97,12 @@ def _id(number: int) -> str:
     return f"{time_ms[:8]}-{time_ms[8:]}-{drawn}"
 
 
-def _statement(number: int, learners: int) -> bytes:
+def _statement(number: int, load: Load) -> bytes:
     """Return a statement of one of a twentieth of the learners: a person who is new is a rare thing."""
     mixed = number * 2_654_435_761 % (1 << 32)
     activity = f"http://lms.example.org/course/{mixed % 20}/unit/{mixed % 997}"
     course = f"http://lms.example.org/course/{mixed % 20}"
-    name = f"learner-{mixed % max(learners // 20, 1):08d}"
+    name = f"learner-{mixed % max(load.learners // 20, 1):08d}"
     home = {"homePage": "http://lms.example.org", "name": name}
     parent = {"id": course, "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}
     statement = {
@@ -197,26 +199,44 @@ class _Connection(asyncio.Protocol):
 def run(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Send a `Load`, given as a mapping; return how long it took, what came back, and the delays."""
     load = Load(**arguments)
-    requests = requests_of(load)
-    return uvloop.run(_sent(load, requests))
+    sending = _Sending(load.address, load.connections, load.per_second)
+    return uvloop.run(_sent(sending, requests_of(load)))
 
 
-async def _sent(load: Load, requests: Sequence[bytes]) -> dict[str, Any]:
+def repeat(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Send some requests, ``texts`` with the address left out, in turn: ``per_second``, ``count`` of them in all."""
+    host = arguments["address"].removeprefix("http://")
+    texts = [text.replace("HOST", host, 1).encode() for text in arguments["texts"]]
+    sending = _Sending(arguments["address"], arguments["connections"], arguments["per_second"])
+    requests = [texts[number % len(texts)] for number in range(arguments["count"])]
+    return uvloop.run(_sent(sending, requests))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """Where requests are sent, over how many connections, and how many should be in a second (None: closed loop)."""
+
+    address: str
+    connections: int
+    per_second: float | None
+
+
+async def _sent(sending: _Sending, requests: Sequence[bytes]) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    host, port = load.address.removeprefix("http://").split(":")
-    work = _Work(requests, load.per_second is not None)
+    host, port = sending.address.removeprefix("http://").split(":")
+    work = _Work(requests, sending.per_second is not None)
     connections = [
         (await loop.create_connection(lambda: _Connection(work), host, int(port)))[1]
-        for _ in range(min(load.connections, len(requests)))
+        for _ in range(min(sending.connections, len(requests)))
     ]
     begun_s, used_s = time.perf_counter(), time.process_time()
     work.idle.extend(connections)
-    if load.per_second is None:
+    if sending.per_second is None:
         for connection in connections:
             work.idle.popleft()
             connection.send(*work.waiting.popleft())
     else:
-        await _on_time(work, load.per_second)
+        await _on_time(work, sending.per_second)
     await asyncio.wait_for(work.done, _WAIT_S_MAX)
     seconds = time.perf_counter() - begun_s
     return {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,18 +42,26 @@ class ServedNode:
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """Return its answer to a question."""
+        return self.send("POST", "/v1/query", question)
+
+    def send(self, method: str, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Return what it answers to a JSON object."""
         request = urllib.request.Request(
-            self.address + "/v1/query",
-            data=json.dumps(question).encode(),
+            self.address + path,
+            data=json.dumps(content).encode(),
             headers={"Content-Type": "application/json"},
+            method=method,
         )
         return self._answer(request)
 
     def _answer(self, request: urllib.request.Request) -> dict[str, Any]:
         request.add_header("Authorization", f"Bearer {self.key}")
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except urllib.error.HTTPError as error:
+            raise SystemExit(f"{request.selector}: {error.read().decode()}") from error
 
     def processor_s(self) -> float:
         """Return how long its threads have used a processor."""

@@ -37,7 +37,7 @@ from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.state.zones import DAY_MS, date_of, day_of_date, load_zone, local_days
 
-__all__ = ["add_arguments", "measure", "show"]
+__all__ = ["add_arguments", "load_half_a_year", "measure", "show"]
 
 _BATCH = 100
 _EACH = 5
@@ -98,7 +98,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     try:
         place = folder / f"membership-{options.learners}"
         if not place.exists():
-            _load(place, options.learners, clock())
+            load_half_a_year(place, options.learners, clock())
         running = folder / "running"
         shutil.copytree(place, running)
         try:
@@ -113,7 +113,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 # --- what there is ---------------------------------------------------------------------------------------------------
 
 
-def _load(place: Path, learners: int, now_ms: int) -> None:
+def load_half_a_year(place: Path, learners: int, now_ms: int) -> None:
     """Load half a year of visits that ends today; every visit is one event."""
     first_ms = (now_ms // DAY_MS - _DAYS) * DAY_MS
     with tempfile.TemporaryDirectory() as parts:

@@ -382,6 +382,16 @@ def _ingest(result: Result) -> Rows:
         yield names[name], taken, wanted, processors, delays, bare
 
 
+def _asking(result: Result) -> Rows:
+    sent, rate = result["acknowledged"], f"{result['per_second']:,}"
+    yield f"acknowledgement of a batch, {rate} events a second", _ms(sent), _ms(sent, "p99_ms"), ""
+    names = {"triangle": "daily triangle", "learner": "one learner's cohorts"}
+    for name, one in result["questions"].items():
+        delay = one["delay"]
+        wanted = f"{one['wanted_p99_ms']:.0f} ms"
+        yield names[name], _ms(delay), _ms(delay, "p99_ms"), wanted
+
+
 def _scaling(result: Result) -> Rows:
     for size in result["sizes"]:
         fold = f"{size['fold_events_per_second'] / 1e6:.1f} M"
@@ -471,6 +481,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         ),
         _ingest,
     ),
+    "asking": (("what", "median", "P99", "wanted P99"), _asking),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
         _scaling,

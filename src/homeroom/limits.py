@@ -149,6 +149,8 @@ SEAL_EVENTS: Final = 1 << 16
 """Events that have been folded and are sealed into history even while more are coming."""
 
 # --- interface -----------------------------------------------------------------------------------------------
+JSON_WHOLE_MAX: Final = (1 << 53) - 1
+"""The largest whole number that every reader of JSON takes for what it is (RFC 8259, section 6)."""
 BUCKETS_MAX: Final = 20_000
 """Keys and tokens whose rate is watched at once."""
 BATCH_ID_CHARACTERS_MAX: Final = 200
@@ -214,6 +216,10 @@ CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
 CHANGES_READ_MAX: Final = 2_000
 """Changes of membership that are read at once: some five milliseconds, for which others wait."""
+CHANGES_SCANNED_MAX: Final = 1 << 18
+"""Changes of membership that are looked through at once for those of one cohort."""
+CHANGES_TOLD_MAX: Final = 1_000
+"""Changes of membership in one answer over HTTP: whoever asks for one learner waits while they are read."""
 MEMBERS_READ_MAX: Final = 10_000
 """Members of a cohort that are read at once."""
 SURVEY_AHEAD_MS: Final = 60_000
@@ -257,6 +263,8 @@ BACKOFF_MS: Final = 1_000
 """Pause after a first failure; it doubles with each further one."""
 BACKOFF_MS_MAX: Final = 3_600_000
 """Longest pause between attempts, whatever a target asks for: an hour."""
+DEAD_LETTERS_TOLD_MAX: Final = 100
+"""Dead letters in one answer: some 2 MB."""
 DEAD_LETTERS_MAX: Final = 1_000
 """Dead letters of a webhook that are kept; of older ones only the numbers are."""
 WEBHOOK_TAKEN_MAX: Final = 10_000

@@ -43,6 +43,7 @@ SIZES = {
         "0.05",
     ],
     "membership": ["--learners", "2000", "--rate", "1000", "--seconds", "4"],
+    "asking": ["--learners", "2000", "--rate", "1000", "--seconds", "0.5"],
     "past": ["--learners", "500", "--events", "5000", "--days", "70", "--runs", "2"],
     "scaling": ["--sizes", "1000", "4000", "--days", "70", "--runs", "2"],
     "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],

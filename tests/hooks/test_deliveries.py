@@ -332,6 +332,33 @@ def test_wanting_what_is_not_there_changes_nothing(one):
 # --- bounds ----------------------------------------------------------------------------------------------------------
 
 
+def test_dead_letters_that_are_dropped_leave_their_numbers_and_count_no_more(one):
+    bury(one, 3)
+    first, second, third = one.store.dead_letters("w", 0, 10)
+    one.drop_dead("w", second.delivery.id, "msg_of_nobody")
+    assert one.store.dead_letters("w", 0, 10) == [first, third]
+    assert one.core.lines["w"].dead == 2
+    [lost] = one.store.lost("w")
+    assert lost.why is Why.DROPPED
+    assert {lost.first, lost.last} == {change.number for change in second.delivery.changes}
+    one.drop_dead()
+    assert one.store.dead_letters("w", 0, 10) == []
+    one.crash()
+    assert one.core.lines["w"].dead == 0
+
+
+def test_a_dead_letter_that_is_wanted_again_is_not_dropped(one):
+    bury(one, 2)
+    one.put(subscription(is_paused=True, turn=1))
+    first, _ = one.store.dead_letters("w", 0, 10)
+    one.replay("w", first.delivery.id)
+    one.drop_dead()
+    assert [letter.delivery for letter in one.store.dead_letters("w", 0, 10)] == [first.delivery]
+    one.put(subscription(turn=2))
+    assert [send.delivery.id for send in one.answer_all()] == [first.delivery.id]
+    assert one.core.lines["w"].dead == 0
+
+
 def test_of_too_many_dead_letters_the_oldest_leave_their_numbers(one, monkeypatch):
     monkeypatch.setattr(limits, "DEAD_LETTERS_MAX", 2)
     bury(one, 4)

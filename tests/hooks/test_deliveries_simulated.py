@@ -97,6 +97,8 @@ class World:
             self.pause()
         elif draw < 0.97:
             self.replay()
+        elif draw < 0.975:
+            self.drop_dead()
         else:
             raise DeathError
 
@@ -149,6 +151,11 @@ class World:
         self.replayed |= {one.delivery.id for one in letters}
         self.driven.replay(name)
 
+    def drop_dead(self):
+        name = self.anyone()
+        letters = self.driven.store.dead_letters(name, 0, 1_000)
+        self.driven.drop_dead(name, *(one.delivery.id for one in letters[::2]))
+
     def settle(self):
         """Everything works from now on."""
         self.is_down = dict.fromkeys(self.is_down, False)
@@ -165,6 +172,7 @@ class World:
     def check(self):
         for name, wanted in (("all", COHORTS), ("early", ("early",)), ("both", COHORTS)):
             letters = self.driven.store.dead_letters(name, 0, 100_000)
+            assert self.driven.core.lines[name].dead == len(letters)
             dead = {c.number for letter in letters for c in letter.delivery.changes}
             lost = self.driven.store.lost(name)
             late = {

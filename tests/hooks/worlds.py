@@ -10,6 +10,7 @@ from homeroom.hooks.messages import Direction, MemberChange
 from homeroom.hooks.steps import (
     Answered,
     Changed,
+    Drop,
     Load,
     LoadAgain,
     Measure,
@@ -76,8 +77,7 @@ class Driven:
             kept = [
                 one for one in effects if not isinstance(one, Load | LoadAgain | Measure | Send)
             ]
-            if kept:
-                self.store.write(kept)
+            found = self.store.write(kept) if kept else []
             for one in effects:
                 if isinstance(one, Send):
                     name = (one.delivery.webhook, one.delivery.id)
@@ -85,9 +85,12 @@ class Driven:
                     self.under_way[name] = one
                     self.attempts.append(one)
             waiting = [
-                self.store.find(one)
-                for one in effects
-                if isinstance(one, Load | LoadAgain | Measure)
+                *found,
+                *(
+                    self.store.find(one)
+                    for one in effects
+                    if isinstance(one, Load | LoadAgain | Measure)
+                ),
             ]
             done += effects
         return done
@@ -138,6 +141,9 @@ class Driven:
 
     def replay(self, webhook="w", *ids):
         return self.step(Replay(webhook, ids or None))
+
+    def drop_dead(self, webhook="w", *ids):
+        return self.step(Drop(webhook, ids or None))
 
 
 def numbers(sends):

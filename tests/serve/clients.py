@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import httpx
 
 from homeroom.adapters.audit import Audit
 from homeroom.log.control import KeyCreated, Scope, TenantPut
 from homeroom.log.origins import Token
+from homeroom.running.hosting import webhooks_of
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.serve.access import Access
@@ -30,9 +32,14 @@ class Client:
         self._runner = asyncio.Runner()
         options = NodeOptions(now_ms=lambda: self.now_ms, wait_ms=5_000)
         self.node = self.run(RunningNode.open(folder, options))
+        settings = settings or Settings()
+        self._stack = AsyncExitStack()
+        running = webhooks_of(folder, self.node, settings, lambda: self.now_ms)
+        self.webhooks = self.run(self._stack.enter_async_context(running))
         self.interface = make_interface(
             self.node,
-            settings or Settings(),
+            self.webhooks,
+            settings,
             Access(self.node.control, tokens),
             Audit(folder / "audit.ndjson"),
             lambda: self.now_ms,
@@ -41,6 +48,7 @@ class Client:
 
     def close(self):
         """Stop the node."""
+        self.run(self._stack.aclose())
         self.run(self.node.stop())
         self.interface.audit.close()
         self._runner.close()

@@ -16,7 +16,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -25,10 +24,13 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import StoreError
 from homeroom.hooks.messages import Delivery, Direction, MemberChange
+from homeroom.hooks.standing import DeadLetter, Lost
 from homeroom.hooks.steps import (
     Advance,
     Again,
     Bury,
+    DropDead,
+    Dropped,
     Finish,
     Forget,
     ForgetDead,
@@ -54,7 +56,7 @@ from homeroom.hooks.steps import (
     Why,
 )
 
-__all__ = ["DeadLetter", "DeliveryStore", "Found", "Lost"]
+__all__ = ["DeliveryStore", "Found"]
 
 _REVISION: Final = 1
 _TABLES: Final = """
@@ -110,38 +112,7 @@ _REOPEN: Final = (
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple[MemberChange, ...]).decode
 
-Found: TypeAlias = Loaded | LoadedAgain | Measured
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A delivery that was given up.
-
-    Parameters
-    ----------
-    place : of it among all; later ones have higher places
-    delivery : what was to be delivered
-    attempts : how often it was tried
-    given_up_ms : when it was given up
-    why : how the last attempt ended
-    is_wanted : whether it is to be sent again
-    """
-
-    place: int
-    delivery: Delivery
-    attempts: int
-    given_up_ms: int
-    why: str
-    is_wanted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Changes of a webhook that are neither delivered nor kept; those with numbers from ``first`` to ``last``."""
-
-    why: Why
-    first: int
-    last: int
+Found: TypeAlias = Loaded | LoadedAgain | Measured | Dropped
 
 
 class DeliveryStore:
@@ -213,8 +184,8 @@ class DeliveryStore:
 
     # --- kept --------------------------------------------------------------------------------------------------------
 
-    def write(self, effects: Sequence[Kept]) -> None:
-        """Keep what steps want kept, all or nothing; return when it is durable."""
+    def write(self, effects: Sequence[Kept]) -> list[Dropped]:
+        """Keep what steps want kept, all or nothing; return when it is durable, with what was dropped."""
         if self._failure is not None:
             raise StoreError(
                 f"the file of deliveries {self.path} takes no more since a write failed ({self._failure}); "
@@ -223,8 +194,7 @@ class DeliveryStore:
         try:
             with self._told("written"):
                 self._connection.execute("BEGIN IMMEDIATE")
-                for effect in effects:
-                    self._keep(effect)
+                dropped = [one for one in map(self._keep, effects) if one is not None]
                 self._connection.execute("COMMIT")
                 self._writes += 1
                 if self._writes % _CHECKPOINT_WRITES == 0:
@@ -234,8 +204,9 @@ class DeliveryStore:
             with suppress(sqlite3.Error):
                 self._connection.rollback()
             raise
+        return dropped
 
-    def _keep(self, effect: Kept) -> None:
+    def _keep(self, effect: Kept) -> Dropped | None:
         match effect:
             case Keep() | Trim():
                 self._keep_changes(effect)
@@ -245,8 +216,11 @@ class DeliveryStore:
                 self._opened(effect)
             case ForgetDead(webhook):
                 self._forget_dead(webhook)
+            case DropDead():
+                return self._drop_dead(effect)
             case Note() | Finish() | Bury() | Again() | Reopen():
                 self._keep_delivery(effect)
+        return None
 
     def _keep_changes(self, effect: Keep | Trim) -> None:
         execute = self._connection.execute
@@ -328,6 +302,23 @@ class DeliveryStore:
             self._connection.execute("DELETE FROM deliveries WHERE place = ?", (row[0],))
             lost = Lose(webhook, Why.DEAD_TOO_LONG, changes[0].number, changes[-1].number)
             self._keep_webhook(lost)
+
+    def _drop_dead(self, effect: DropDead) -> Dropped:
+        execute, webhook = self._connection.execute, effect.webhook
+        dead = dict(
+            execute(
+                "SELECT delivery, changes FROM deliveries WHERE webhook = ? AND state = ?",
+                (webhook, _DEAD),
+            ).fetchall()
+        )
+        gone = set(dead) if effect.deliveries is None else set(dead) & set(effect.deliveries)
+        for delivery in sorted(gone):
+            changes = _decode(dead[delivery])
+            execute(
+                "DELETE FROM deliveries WHERE webhook = ? AND delivery = ?", (webhook, delivery)
+            )
+            self._keep_webhook(Lose(webhook, Why.DROPPED, changes[0].number, changes[-1].number))
+        return Dropped(webhook, len(gone))
 
     # --- looked up ---------------------------------------------------------------------------------------------------
 

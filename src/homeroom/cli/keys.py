@@ -17,7 +17,7 @@ from homeroom.errors import ControlError
 if TYPE_CHECKING:
     from homeroom.log.control import Key
 
-__all__ = ["command"]
+__all__ = ["command", "listed", "span_ms"]
 
 _SPAN: Final = re.compile(r"([1-9]\d{0,5})([hd])")
 _SPAN_MS: Final = {"h": 3_600_000, "d": 86_400_000}
@@ -139,7 +139,7 @@ def rotate(name: str, directory: str, overlap: str, expires: str | None) -> None
         organisations=old.organisations,
         expires_ms=_expires_ms(expires),
     )
-    at_ms = now_ms + _span_ms(overlap, "--overlap")
+    at_ms = now_ms + span_ms(overlap, "--overlap")
     change_directory(path, fact, _now_ms)
     change_directory(path, KeyRevoked(prefix=old.prefix, at_ms=at_ms), _now_ms)
     click.echo(drawn.text)
@@ -148,13 +148,14 @@ def rotate(name: str, directory: str, overlap: str, expires: str | None) -> None
 # --- read and written ------------------------------------------------------------------------------------------------
 
 
-def _listed(text: str | None) -> tuple[str, ...]:
+def listed(text: str | None) -> tuple[str, ...]:
+    """Return what stands between commas."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def _limited_to(text: str | None, flag: str) -> tuple[str, ...]:
     """Return what a key is limited to. A flag that names nothing is a mistake: without it the key would see all."""
-    found = _listed(text)
+    found = listed(text)
     if text is not None and not found:
         raise click.UsageError(f"{flag} names nothing; leave it out for a key that sees all")
     return found
@@ -163,7 +164,7 @@ def _limited_to(text: str | None, flag: str) -> tuple[str, ...]:
 def _scopes(text: str) -> "tuple[Any, ...]":
     from homeroom.log.control import Scope
 
-    found = _listed(text)
+    found = listed(text)
     unknown = sorted(set(found) - set(Scope))
     if unknown or not found:
         raise click.UsageError(
@@ -172,7 +173,8 @@ def _scopes(text: str) -> "tuple[Any, ...]":
     return tuple(Scope(one) for one in dict.fromkeys(found))
 
 
-def _span_ms(text: str, flag: str) -> int:
+def span_ms(text: str, flag: str) -> int:
+    """Return a span such as 12h or 90d in milliseconds. Raises `click.UsageError`."""
     found = _SPAN.fullmatch(text)
     if found is None:
         raise click.UsageError(
@@ -182,7 +184,7 @@ def _span_ms(text: str, flag: str) -> int:
 
 
 def _expires_ms(text: str | None) -> int | None:
-    return None if text is None else _now_ms() + _span_ms(text, "--expires")
+    return None if text is None else _now_ms() + span_ms(text, "--expires")
 
 
 def _valid(path: Path, name: str) -> "list[Key]":

@@ -29,6 +29,9 @@ from homeroom.hooks.steps import (
     Answered,
     Bury,
     Changed,
+    Drop,
+    DropDead,
+    Dropped,
     Effect,
     Event,
     Finish,
@@ -122,7 +125,10 @@ class Deliveries:
         return [] if line is None else self._line_step(line, event, now_ms)
 
     def _line_step(
-        self, line: Line, event: Loaded | LoadedAgain | Answered | Replay, now_ms: int
+        self,
+        line: Line,
+        event: Loaded | LoadedAgain | Answered | Replay | Drop | Dropped,
+        now_ms: int,
     ) -> list[Effect]:
         match event:
             case Loaded():
@@ -133,6 +139,11 @@ class Deliveries:
                 effects = self._answered(line, event, now_ms)
             case Replay():
                 effects = self._replay(line, event)
+            case Drop():
+                effects = [DropDead(event.webhook, event.deliveries)] if line.dead else []
+            case Dropped():
+                line.forget_dead(event.count)
+                effects = []
         return effects + self._go(line, now_ms)
 
     def _subscriptions(self, event: Subscriptions, now_ms: int) -> list[Effect]:

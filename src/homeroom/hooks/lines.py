@@ -162,6 +162,11 @@ class Line:
         self.failures = self.due_ms = 0
         self.remove(one.delivery.id)
 
+    def forget_dead(self, count: int) -> None:
+        """Have so many dead letters less."""
+        self.dead -= count
+        self.again = min(self.again, self.dead)
+
     def end_waits(self) -> None:
         """Try everything again at once: somebody says that the target is there."""
         self.failures = self.due_ms = 0

@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -104,22 +104,24 @@ def body_of(delivery: Delivery, tenant: str) -> bytes:
     timestamp is that of the newest change.
     """
     newest = max(change.at_ms for change in delivery.changes)
-    changes = [
-        {
-            "number": change.number,
-            "cohort": change.cohort,
-            "version": change.version,
-            "learner": change.learner,
-            "change": change.direction.value,
-            "at": format_instant(change.at_ms),
-            "cause": change.cause,
-        }
-        for change in delivery.changes
-    ]
+    changes = [told_change(change) for change in delivery.changes]
     data = {"tenant": tenant, "webhook": delivery.webhook, "changes": changes}
     return msgspec.json.encode(
         {"type": EVENT_TYPE, "timestamp": format_instant(newest), "data": data}
     )
+
+
+def told_change(change: MemberChange) -> dict[str, Any]:
+    """Return a change as it is told to others, JSON-ready."""
+    return {
+        "number": change.number,
+        "cohort": change.cohort,
+        "version": change.version,
+        "learner": change.learner,
+        "change": change.direction.value,
+        "at": format_instant(change.at_ms),
+        "cause": change.cause,
+    }
 
 
 # --- signed ----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ __all__ = [
     "Answered",
     "Bury",
     "Changed",
+    "Drop",
+    "DropDead",
+    "Dropped",
     "Effect",
     "Event",
     "Finish",
@@ -102,6 +105,7 @@ class Why(StrEnum):
 
     BEHIND = "behind"
     DEAD_TOO_LONG = "dead_too_long"
+    DROPPED = "dropped"
     FORGOTTEN = "forgotten"
 
 
@@ -176,12 +180,38 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Drop:
+    """Forget dead letters of a webhook: those named, or all. What is wanted again is on its way, and stays."""
+
+    webhook: str
+    deliveries: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What `DropDead` came to: how many dead letters there are less."""
+
+    webhook: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
 
 Event: TypeAlias = (
-    Subscriptions | Changed | Missed | Measured | Loaded | LoadedAgain | Answered | Replay | Tick
+    Subscriptions
+    | Changed
+    | Missed
+    | Measured
+    | Loaded
+    | LoadedAgain
+    | Answered
+    | Replay
+    | Drop
+    | Dropped
+    | Tick
 )
 
 
@@ -277,6 +307,14 @@ class ForgetDead:
 
 
 @dataclass(frozen=True, slots=True)
+class DropDead:
+    """Keep of dead letters, those named or all, only the numbers, unless they are wanted again; say `Dropped`."""
+
+    webhook: str
+    deliveries: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Again:
     """Dead letters are wanted again: those named, or all."""
 
@@ -322,6 +360,7 @@ Kept: TypeAlias = (
     | Finish
     | Bury
     | ForgetDead
+    | DropDead
     | Again
     | Reopen
     | Suspend

@@ -12,7 +12,7 @@ validated in full before the first row is used.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -205,8 +205,8 @@ def _check_values(record: pa.RecordBatch) -> None:
         if not pa.types.is_dictionary(column.type):
             if column.null_count:
                 raise EntryError(f"column {name} of an entry has missing values")
-        elif any(len(text.encode()) > limits.TEXT_BYTES_MAX for text in _texts(column)):
-            raise EntryError(f"column {name} of an entry has a text that is too long")
+        else:
+            _check_texts(name, column.dictionary)
     time_ms = record.column("time_ms").view(pa.int64()).to_numpy()
     if (
         len(time_ms)
@@ -217,11 +217,16 @@ def _check_values(record: pa.RecordBatch) -> None:
         raise EntryError("an entry has an event without a verb")
 
 
-def _texts(column: pa.Array) -> Sequence[str]:
-    texts: Sequence[Any] = column.dictionary.to_pylist()
-    if not all(texts):
+def _check_texts(name: str, texts: pa.StringArray) -> None:
+    """Refuse texts that are empty or too long; by their offsets, since questions wait while an entry is read."""
+    if not len(texts):
+        return
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+    sizes = np.diff(offsets)
+    if texts.null_count or not sizes.all():
         raise EntryError("an entry has an empty text")
-    return texts
+    if sizes.max() > limits.TEXT_BYTES_MAX:
+        raise EntryError(f"column {name} of an entry has a text that is too long")
 
 
 def _column(name: str, column: pa.Array, dictionaries: Dictionaries) -> Column:

@@ -14,17 +14,29 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import ControlError, HomeroomError, StoreError
+from homeroom.errors import ControlError, HomeroomError, StoreError, WebhookError
+from homeroom.hooks.standing import Created, WebhookShown
 from homeroom.log.control import Change, Fact
 from homeroom.log.origins import Token
 
-__all__ = ["ControlSocket", "ask_stated", "ask_to_change", "listening"]
+__all__ = [
+    "ControlSocket",
+    "Letter",
+    "WebhookAsked",
+    "WebhookDo",
+    "WebhookTold",
+    "ask_of_webhooks",
+    "ask_stated",
+    "ask_to_change",
+    "listening",
+]
 
 _NAME: Final = "control.sock"
 _T = TypeVar("_T")
@@ -41,15 +53,73 @@ class _AskedStated(msgspec.Struct, tag_field="ask", tag="stated"):
     """Say what was stated."""
 
 
+class WebhookDo(StrEnum):
+    """What is asked of webhooks."""
+
+    LIST = "list"
+    CREATE = "create"
+    DELETE = "delete"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ROTATE = "rotate"
+    DEAD_LETTERS = "dead-letters"
+    REPLAY = "replay"
+    DROP = "drop"
+
+
+class WebhookAsked(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag="webhooks", omit_defaults=True
+):
+    """Do something with the webhooks of a tenant.
+
+    Parameters
+    ----------
+    do : what
+    tenant, author : whose webhooks, and who asks
+    webhook : the id of the one that it is about
+    url, cohorts : of one that is created
+    overlap_ms : how long the secret before signs too
+    deliveries : dead letters, None for all
+    """
+
+    do: WebhookDo
+    tenant: str
+    author: str = ""
+    webhook: str = ""
+    url: str = ""
+    cohorts: tuple[str, ...] = ()
+    overlap_ms: int = 0
+    deliveries: tuple[str, ...] | None = None
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter without whom it is about: its id, how often it was tried, until when, and why it was refused."""
+
+    id: str
+    attempts: int
+    given_up_ms: int
+    why: str
+    changes: int
+
+
+class WebhookTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What comes of it: the webhooks there are, one that was created or its new secret, dead letters."""
+
+    webhooks: tuple[WebhookShown, ...] = ()
+    created: Created | None = None
+    letters: tuple[Letter, ...] = ()
+
+
 class _Answer(msgspec.Struct):
     token: str = ""
     stated: list[Change] = []
+    told: WebhookTold | None = None
     error: str = ""
     is_sense: bool = True
     """Whether the error is that the change makes no sense."""
 
 
-_read: Final = msgspec.msgpack.Decoder(_Asked | _AskedStated).decode
+_read: Final = msgspec.msgpack.Decoder(_Asked | _AskedStated | WebhookAsked).decode
 _read_answer: Final = msgspec.msgpack.Decoder(_Answer).decode
 _write: Final = msgspec.msgpack.Encoder().encode
 
@@ -85,6 +155,7 @@ async def listening(
     folder: Path,
     change: Callable[[Fact, str], Awaitable[Token]],
     stated: Callable[[], list[Change]],
+    webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
 ) -> ControlSocket:
     """Listen in a directory until the socket is closed. Raises `StoreError` where no socket can be made there."""
 
@@ -92,7 +163,8 @@ async def listening(
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             size = int.from_bytes(await reader.readexactly(4), "little")
             if size <= limits.CONTROL_BYTES_MAX * 2:
-                written = _write(await _answered(await reader.readexactly(size), change, stated))
+                asked = await reader.readexactly(size)
+                written = _write(await _answered(asked, change, stated, webhooks))
                 writer.write(len(written).to_bytes(4, "little") + written)
                 await writer.drain()
         writer.close()
@@ -119,15 +191,18 @@ async def _answered(
     written: bytes,
     change: Callable[[Fact, str], Awaitable[Token]],
     stated: Callable[[], list[Change]],
+    webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
 ) -> _Answer:
     try:
         asked = _read(written)
         if isinstance(asked, _AskedStated):
             return _Answer(stated=stated())
+        if isinstance(asked, WebhookAsked):
+            return _Answer(told=await webhooks(asked))
         return _Answer(token=str(await change(asked.fact, asked.author)))
     except msgspec.MsgspecError:
         return _Answer(error="the command and the node are of two releases; use the same one")
-    except ControlError as error:
+    except (ControlError, WebhookError) as error:
         return _Answer(error=str(error))
     except HomeroomError as error:
         return _Answer(error=str(error), is_sense=False)
@@ -151,7 +226,19 @@ def ask_stated(folder: Path) -> list[Change] | None:
     return None if answer is None else answer.stated
 
 
-def _ask(folder: Path, asked: _Asked | _AskedStated) -> _Answer | None:
+def ask_of_webhooks(folder: Path, asked: WebhookAsked) -> WebhookTold | None:
+    """Have something done with webhooks by the node that runs on a directory; None if none does.
+
+    Raises `ControlError` if it makes no sense, `StoreError` if it cannot be kept.
+    """
+    answer = _ask(folder, asked)
+    if answer is None:
+        return None
+    assert answer.told is not None, "what is no error is told"
+    return answer.told
+
+
+def _ask(folder: Path, asked: _Asked | _AskedStated | WebhookAsked) -> _Answer | None:
     if not (folder / _NAME).exists():
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:

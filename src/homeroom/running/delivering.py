@@ -19,16 +19,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 from homeroom import limits
-from homeroom.adapters.delivery_store import DeadLetter, DeliveryStore, Found, Lost
+from homeroom.adapters.delivery_store import DeliveryStore, Found
 from homeroom.adapters.webhook_secrets import WebhookSecrets
 from homeroom.adapters.webhooks import Message, WebhookClient
 from homeroom.errors import HomeroomError, StoreError
 from homeroom.hooks.deliveries import Deliveries
 from homeroom.hooks.lines import Line
 from homeroom.hooks.messages import MemberChange, body_of, signed_headers
+from homeroom.hooks.standing import DeadLetter, Lost, Standing
 from homeroom.hooks.steps import (
     Answered,
     Changed,
+    Drop,
     Event,
     Kept,
     Missed,
@@ -43,7 +45,7 @@ from homeroom.hooks.steps import (
 )
 from homeroom.log.webhooks import Webhook
 
-__all__ = ["ATTEMPTS_METRIC", "Deliverer", "Delivering", "Standing"]
+__all__ = ["ATTEMPTS_METRIC", "Deliverer", "Delivering"]
 
 ATTEMPTS_METRIC: Final = "homeroom_webhook_attempts_total"
 """Attempts to deliver, by result: the name under which `Deliverer.attempts` is told."""
@@ -72,29 +74,6 @@ class Delivering:
     secrets: WebhookSecrets
     now_ms: Callable[[], int]
     draw: Callable[[], float] = field(default_factory=lambda: random.Random().random)  # noqa: S311 - spreads attempts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How the deliveries of a webhook stand.
-
-    Parameters
-    ----------
-    cursor, taken : up to which number changes are in deliveries, and up to which there are any
-    open : deliveries that are under way or wait to be tried again
-    failures : of its target since it last took something
-    dead : dead letters
-    suspended : in which words its target asked for no more, None if it did not
-    lost : what is neither delivered nor kept
-    """
-
-    cursor: int
-    taken: int
-    open: int
-    failures: int
-    dead: int
-    suspended: str | None
-    lost: tuple[Lost, ...] = ()
 
 
 class Deliverer:
@@ -200,6 +179,15 @@ class Deliverer:
         named = None if deliveries is None else tuple(deliveries)
         await self._happens(Replay(webhook, named))
 
+    async def drop(self, webhook: str, deliveries: Sequence[str] | None = None) -> None:
+        """Forget dead letters, those named or all; return when that is durable. Raises `StoreError`."""
+        named = None if deliveries is None else tuple(deliveries)
+        await self._happens(Drop(webhook, named))
+
+    async def taken_in(self) -> None:
+        """Return when all that has come before is stepped and kept. Raises `StoreError`."""
+        await self._happens(Tick())
+
     async def _happens(self, event: Event) -> None:
         if self.trouble is not None:
             raise StoreError(self.trouble)
@@ -280,9 +268,8 @@ class Deliverer:
         return [effect for effect in effects if isinstance(effect, Send)]
 
     def _perform(self, kept: Sequence[Kept], sought: Sequence[Sought]) -> list[Found]:
-        if kept:
-            self._store.write(kept)
-        return [self._store.find(one) for one in sought]
+        dropped = self._store.write(kept) if kept else []
+        return [*dropped, *(self._store.find(one) for one in sought)]
 
     @staticmethod
     def _end(

@@ -17,6 +17,7 @@ from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.running.webhook_requests import webhook_requests
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
@@ -56,8 +57,8 @@ async def host(
     node = await RunningNode.open(path, node_options(settings, now_ms))
     try:
         async with (
-            webhooks_of(path, node, settings, now_ms),
-            interface_of(path, node, settings, (now_ms, tokens)) as interface,
+            webhooks_of(path, node, settings, now_ms) as webhooks,
+            interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
         ):
             records = Admitted(interface, node.records, is_signature)
             app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
@@ -82,14 +83,15 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
 @asynccontextmanager
 async def interface_of(
     path: Path,
-    node: RunningNode,
+    inside: tuple[RunningNode, RunningWebhooks | None],
     settings: Settings,
     outside: tuple[Callable[[], int], Tokens | None],
 ) -> AsyncIterator[Interface]:
-    """Have the interface of a node; ``outside`` is a clock, and who checks a provider's tokens."""
-    now_ms, tokens = outside
+    """Have the interface of a node and its webhooks; ``outside`` is a clock, and who checks a provider's tokens."""
+    (node, webhooks), (now_ms, tokens) = inside, outside
     with contextlib.closing(Audit(path / AUDIT_FILE)) as audit:
-        yield make_interface(node, settings, Access(node.control, tokens), audit, now_ms)
+        access = Access(node.control, tokens)
+        yield make_interface(node, webhooks, settings, access, audit, now_ms)
 
 
 @asynccontextmanager
@@ -107,9 +109,11 @@ async def webhooks_of(
     )
     webhooks = await RunningWebhooks.open(options)
     node.watch(lambda: webhooks.trouble)
+    node.ask_of_webhooks(webhook_requests(webhooks))
     try:
         yield webhooks
     finally:
+        node.ask_of_webhooks(None)
         await webhooks.stop()
 
 

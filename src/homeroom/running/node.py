@@ -10,8 +10,9 @@ import contextlib
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from typing import TypeVar
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Status
+from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.reading import (
@@ -43,7 +45,12 @@ from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import ControlSocket, listening
+from homeroom.running.control_socket import (
+    ControlSocket,
+    WebhookAsked,
+    WebhookTold,
+    listening,
+)
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -63,6 +70,7 @@ from homeroom.running.recording import (
 from homeroom.running.snapshots import MAIN
 from homeroom.running.streaming import listen
 from homeroom.state.state import State
+from homeroom.state.zones import day_of_date
 
 _T = TypeVar("_T")
 
@@ -91,6 +99,7 @@ class RunningNode:
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
         self._watched: list[Callable[[], str | None]] = []
+        self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
@@ -130,7 +139,7 @@ class RunningNode:
             opened.stack.close()
             raise
         node = cls(opened, recording, options)
-        node._listening = await listening(path, node.change, node.stated)
+        node._listening = await listening(path, node.change, node.stated, node._of_webhooks)
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
         return node
@@ -293,6 +302,17 @@ class RunningNode:
         """Tell among what is wrong what something beside the node says of itself; None is nothing."""
         self._watched.append(trouble)
 
+    def ask_of_webhooks(
+        self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None
+    ) -> None:
+        """Have somebody beside the node do what commands on this machine ask of webhooks; None is nobody."""
+        self._webhooks = webhooks
+
+    async def _of_webhooks(self, asked: WebhookAsked) -> WebhookTold:
+        if self._webhooks is None:
+            raise ControlError("this node runs without webhooks, or has not begun to; ask again")
+        return await self._webhooks(asked)
+
     def control(self) -> Control:
         """Return what was stated so far."""
         return self._live.control
@@ -309,7 +329,11 @@ class RunningNode:
 
     async def cohorts(self, tenant: str, after: Token | None) -> CohortsNow:
         """Return all cohorts that are kept, with their sizes. Raises `QuestionError` and `NotYetError`."""
-        return await self._of_membership(tenant, cohorts_now, after)
+        now = await self._of_membership(tenant, cohorts_now, after)
+        day = -1 if now.date is None else day_of_date(now.date)
+        count = partial(self._live.read, tenant, lambda state: len(existing(state.learners, day)))
+        learners = await self._loop.run_in_executor(self._pool, count)
+        return replace(now, learners=learners)
 
     async def members(
         self, tenant: str, cohort: str, cursor: int, count: int, after: Token | None

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from homeroom import limits
-from homeroom.adapters.delivery_store import DeadLetter
 from homeroom.adapters.webhook_secrets import WebhookSecrets
 from homeroom.adapters.webhooks import Resolve, SystemResolver, WebhookClient
 from homeroom.cohorts.membership.changes import Change
 from homeroom.cohorts.membership.reading import Told
 from homeroom.errors import ControlError, HomeroomError
 from homeroom.hooks.messages import Direction, MemberChange
+from homeroom.hooks.standing import Created, DeadLetter, WebhookShown
 from homeroom.hooks.targets import Allowed, parse_target
 from homeroom.log.control import Control, Fact
 from homeroom.log.webhooks import (
@@ -33,9 +33,9 @@ from homeroom.log.webhooks import (
     WebhookResumed,
     WebhookSecretChanged,
 )
-from homeroom.running.delivering import Deliverer, Delivering, Standing
+from homeroom.running.delivering import Deliverer, Delivering
 
-__all__ = ["Created", "RunningWebhooks", "Source", "WebhookOptions", "WebhookShown"]
+__all__ = ["RunningWebhooks", "Source", "WebhookOptions"]
 
 _DELIVERIES: Final = "deliveries.db"
 _SECRETS: Final = "webhooks.secrets"
@@ -67,22 +67,6 @@ class WebhookOptions:
     source: Source
     allowed_hosts: tuple[str, ...] = ()
     resolve: Resolve | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """A webhook, or a new secret of it; ``secret`` is shown this once."""
-
-    id: str
-    secret: str
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookShown:
-    """A webhook and how its deliveries stand."""
-
-    webhook: Webhook
-    standing: Standing
 
 
 class RunningWebhooks:
@@ -200,6 +184,10 @@ class RunningWebhooks:
         """Send dead letters again, those named or all. Raises `ControlError` and `StoreError`."""
         await self.deliverer.replay(self._find(tenant, webhook).id, deliveries)
 
+    async def drop(self, tenant: str, webhook: str, deliveries: Sequence[str] | None) -> None:
+        """Forget dead letters, those named or all; their numbers are told as lost. Raises like `replay`."""
+        await self.deliverer.drop(self._find(tenant, webhook).id, deliveries)
+
     async def _secret(self) -> tuple[str, str]:
         webhooks = self._options.control().webhooks.values()
         used = {one.secret for one in webhooks} | {one.previous for one in webhooks}
@@ -231,17 +219,33 @@ class RunningWebhooks:
         """Return a webhook of a tenant; that of another is none. Raises `ControlError`."""
         found = self._of(tenant).get(webhook)
         if found is None:
-            raise ControlError(f"there is no webhook {webhook[: limits.NAME_CHARACTERS_MAX]!r}")
+            raise _none(webhook)
         return found
 
     async def list(self, tenant: str) -> list[WebhookShown]:
         """Return the webhooks of a tenant, the oldest first, and how they stand. Raises `StoreError`."""
-        shown = []
-        for one in sorted(self._of(tenant).values(), key=lambda one: (one.created_ms, one.id)):
-            standing = await self.deliverer.standing(one.id)
-            if standing is not None:
-                shown.append(WebhookShown(one, standing))
-        return shown
+        await self._taken_in()
+        found = sorted(self._of(tenant).values(), key=lambda one: (one.created_ms, one.id))
+        standings = [await self.deliverer.standing(one.id) for one in found]
+        return [
+            WebhookShown(one, standing)
+            for one, standing in zip(found, standings, strict=True)
+            if standing is not None
+        ]
+
+    async def one(self, tenant: str, webhook: str) -> WebhookShown:
+        """Return a webhook of a tenant and how it stands. Raises `ControlError` and `StoreError`."""
+        await self._taken_in()
+        found = self._find(tenant, webhook)
+        standing = await self.deliverer.standing(found.id)
+        if standing is None:  # it was deleted meanwhile
+            raise _none(webhook)
+        return WebhookShown(found, standing)
+
+    async def _taken_in(self) -> None:
+        """Return when deliveries know of all that was stated. Raises `StoreError`."""
+        self.follow()
+        await self.deliverer.taken_in()
 
     async def dead_letters(
         self, tenant: str, webhook: str, after: int, count: int
@@ -272,6 +276,10 @@ class RunningWebhooks:
             await self.deliverer.skip(tenant, fresh[0].number - 1 if fresh else told.last)
         changes = [_change_of(one) for one in fresh]
         await self.deliverer.take(tenant, self.deliverer.taken(tenant), changes)
+
+
+def _none(webhook: str) -> ControlError:
+    return ControlError(f"there is no webhook {webhook[: limits.NAME_CHARACTERS_MAX]!r}")
 
 
 def _allowed(options: WebhookOptions) -> Allowed:

@@ -10,25 +10,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from litestar import Litestar, Request, Response, asgi, delete, get, post, put
+from litestar import Litestar, Response, asgi, delete, get, post, put
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
-from homeroom import limits
 from homeroom.adapters import metrics
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
-from homeroom.serve.access import Caller
+from homeroom.serve.belonging import membership_routes
 from homeroom.serve.document import document, page
-from homeroom.serve.intake import Intake, read_body
-from homeroom.serve.interface import Interface, header, problem_of
+from homeroom.serve.hooking import webhook_routes
+from homeroom.serve.intake import Intake
+from homeroom.serve.interface import Interface, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+from homeroom.serve.requests import JSON, Asked, after_of, caller_of, json_answer, object_of
 from homeroom.serve.streaming import STREAM_PATH, Streams
 
 __all__ = ["Guarded", "make_app"]
 
-JSON: Final = "application/json"
-_AFTER: Final = "homeroom-after"
 _TOKEN: Final = "Homeroom-Token"  # noqa: S105 - a header's name
 _SAFE: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -41,7 +40,6 @@ _SAFE: Final = (
 )
 """On every answer: it is what it says, is nowhere kept, and may load and run nothing."""
 
-Asked: TypeAlias = Request[Any, Any, Any]
 Mounted: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application."""
 
@@ -58,6 +56,8 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             asgi(STREAM_PATH, copy_scope=False)(Streams(interface).__call__),
             *_questions(interface),
             *_definitions(interface),
+            *membership_routes(interface),
+            *webhook_routes(interface),
             *_health(interface),
             *_pages(),
         ],
@@ -85,57 +85,20 @@ def _mounted(path: str, other: Mounted) -> ASGIRouteHandler:
 # --- handlers --------------------------------------------------------------------------------------------------------
 
 
-async def _caller(interface: Interface, request: Asked) -> Caller:
-    return await interface.admit(list(request.scope["headers"]))
-
-
-async def _object(interface: Interface, request: Asked) -> dict[str, Any]:
-    """Return the JSON object that a request carries."""
-    headers = list(request.scope["headers"])
-    written = (header(headers, b"content-type") or "").partition(";")[0].strip().lower()
-    if written != JSON or header(headers, b"content-encoding"):
-        raise ProblemError(
-            "unsupported-type",
-            f"Content-Type must be {JSON}, without Content-Encoding",
-            {"field": "Content-Type"},
-        )
-    bounds = (limits.QUESTION_BYTES_MAX, interface.settings.server.body_seconds_max)
-    return asking.read_object(await read_body(request.receive, headers, bounds))
-
-
-def _json(
-    content: object, status: int = 200, headers: dict[str, str] | None = None
-) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(content), media_type=JSON, status_code=status, headers=headers or {}
-    )
-
-
 def _name(request: Asked) -> str:
     name: str = request.path_params["name"]
     return name
 
 
-def _after(request: Asked) -> str | None:
-    return request.headers.get(_AFTER) or request.query_params.get("after")
-
-
 def _questions(interface: Interface) -> list[HTTPRouteHandler]:
     @post("/v1/query", status_code=200)
     async def query(request: Asked) -> Response[bytes]:
-        caller = await _caller(interface, request)
+        caller = await caller_of(interface, request)
         caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
-        written = await _object(interface, request)
-        return _json(await asking.answered(interface, caller, written, _after(request)))
+        written = await object_of(interface, request)
+        return json_answer(await asking.answered(interface, caller, written, after_of(request)))
 
-    @get("/v1/learners/{pseudonym:str}/cohorts")
-    async def learner(request: Asked) -> Response[bytes]:
-        caller = await _caller(interface, request)
-        caller.need(Scope.PERSONS)
-        written = {"question": "learner", "learner": request.path_params["pseudonym"]}
-        return _json(await asking.answered(interface, caller, written, _after(request)))
-
-    return [query, learner]
+    return [query]
 
 
 def _definitions(interface: Interface) -> list[HTTPRouteHandler]:
@@ -149,34 +112,36 @@ def _definitions(interface: Interface) -> list[HTTPRouteHandler]:
 def _of_kind(interface: Interface, path: str, kind: DefinitionKind) -> list[HTTPRouteHandler]:
     @get(f"/v1/{path}")
     async def listed(request: Asked) -> Response[bytes]:
-        caller = await _caller(interface, request)
-        return _json(defining.listed(interface.serving.control(), caller, kind))
+        caller = await caller_of(interface, request)
+        return json_answer(defining.listed(interface.serving.control(), caller, kind))
 
     @get(f"/v1/{path}/{{name:str}}")
     async def one(request: Asked) -> Response[bytes]:
-        caller = await _caller(interface, request)
+        caller = await caller_of(interface, request)
         said = defining.one(interface.serving.control(), caller, kind, _name(request))
-        return _json(said, headers={"ETag": defining.etag(said)})
+        return json_answer(said, headers={"ETag": defining.etag(said)})
 
     @get(f"/v1/{path}/{{name:str}}/history")
     async def history(request: Asked) -> Response[bytes]:
-        caller = await _caller(interface, request)
-        return _json(defining.history(interface.serving.control(), caller, kind, _name(request)))
+        caller = await caller_of(interface, request)
+        return json_answer(
+            defining.history(interface.serving.control(), caller, kind, _name(request))
+        )
 
     @put(f"/v1/{path}/{{name:str}}", status_code=200)
     async def placed(request: Asked) -> Response[bytes]:
-        caller = await _caller(interface, request)
+        caller = await caller_of(interface, request)
         caller.need(Scope.ADMIN)
-        written, follows = await _object(interface, request), _follows(request)
+        written, follows = await object_of(interface, request), _follows(request)
         said, token = await defining.put(
             interface, caller, (kind, _name(request)), written, follows
         )
         headers = {"ETag": defining.etag(said), _TOKEN: str(token)}
-        return _json(said, 201 if said["version"] == 1 else 200, headers)
+        return json_answer(said, 201 if said["version"] == 1 else 200, headers)
 
     @delete(f"/v1/{path}/{{name:str}}", status_code=204)
     async def deleted(request: Asked) -> Response[None]:
-        caller = await _caller(interface, request)
+        caller = await caller_of(interface, request)
         token = await defining.deleted(interface, caller, (kind, _name(request)), _follows(request))
         return Response(None, status_code=204, headers={_TOKEN: str(token)})
 
@@ -203,17 +168,17 @@ def _follows(request: Asked) -> int | None:
 def _health(interface: Interface) -> list[HTTPRouteHandler]:
     @get("/health/live")
     async def live() -> Response[bytes]:
-        return _json({"alive": True})
+        return json_answer({"alive": True})
 
     @get("/health/ready")
     async def ready() -> Response[bytes]:
         status = await asyncio.to_thread(interface.serving.status, "")
         said = {"ready": status.is_ready, "troubles": list(status.troubles)}
-        return _json(said, 200 if status.is_ready else 503)
+        return json_answer(said, 200 if status.is_ready else 503)
 
     @get("/v1/status")
     async def status(request: Asked) -> Response[bytes]:
-        caller = await _caller(interface, request)
+        caller = await caller_of(interface, request)
         found = await asyncio.to_thread(interface.serving.status, caller.tenant)
         said: dict[str, Any] = {
             "vector": found.applied.to_json(),
@@ -226,12 +191,12 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
         is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
         if is_told and not caller.is_limited:
             said = {"learners": found.learners, "events": found.events, **said}
-        return _json(said)
+        return json_answer(said)
 
     @get("/metrics")
     async def counted(request: Asked) -> Response[bytes]:
         if interface.settings.server.metrics == "admin":
-            (await _caller(interface, request)).need(Scope.ADMIN)
+            (await caller_of(interface, request)).need(Scope.ADMIN)
         text = interface.metrics.page(await asyncio.to_thread(interface.serving.status, ""))
         return Response(text, media_type=metrics.CONTENT_TYPE)
 

@@ -4,6 +4,7 @@ The objects are those of files and of the command line (``docs/reference/definit
 names are those that the node keeps, unless it brings definitions of its own.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.cohorts.kept import kept_definitions
+from homeroom.cohorts.live import LiveAnswer
 from homeroom.cohorts.questions import QUESTIONS, AtRisk, Learner, Question, parse_question
 from homeroom.cohorts.questions.belonging import MemberList
 from homeroom.errors import InputError, QuestionError
@@ -86,12 +88,8 @@ async def answered(
         live = await interface.serving.ask(caller.tenant, question, token)
     except QuestionError as error:
         raise _bad(error, written, caller) from None
-    said = told(live, caller)
-    if "definitions" not in written:
-        # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
-        said["question"].pop("definitions", None)
     return {
-        "answer": said,
+        "answer": await asyncio.to_thread(_encoded, live, caller, written),
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
@@ -102,6 +100,15 @@ async def answered(
 def _has_own(written: Mapping[str, Any]) -> bool:
     """Say whether a question brings definitions of its own."""
     return "definitions" in written or isinstance(written.get("cohort"), Mapping)
+
+
+def _encoded(live: LiveAnswer, caller: Caller, written: dict[str, Any]) -> msgspec.Raw:
+    """Return what a caller is told as JSON. A triangle has tens of thousands of numbers: nobody waits behind them."""
+    said = told(live, caller)
+    if "definitions" not in written:
+        # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
+        said["question"].pop("definitions", None)
+    return msgspec.Raw(msgspec.json.encode(said))
 
 
 def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Question:

@@ -19,25 +19,31 @@ from homeroom import limits
 from homeroom.cohorts.questions import QUESTIONS
 from homeroom.events.sent_json import SentEvent
 from homeroom.serve.defining import KINDS
+from homeroom.serve.described_membership import (
+    membership_paths,
+    membership_schemas,
+    webhook_paths,
+)
+from homeroom.serve.describing import (
+    REF,
+    TAG_HEADER,
+    TOKEN_HEADER,
+    WITH_BODY,
+    after,
+    answer,
+    body,
+    in_header,
+    in_path,
+    named,
+    object_of,
+    open_operation,
+    operation,
+)
 from homeroom.serve.intake import FORMS
-from homeroom.serve.problems import PROBLEM_TYPE, PROBLEMS
+from homeroom.serve.problems import PROBLEMS
 from homeroom.serve.streaming import STREAM_PATH, STREAM_TYPE
 
 __all__ = ["document", "page"]
-
-_REF: Final = "#/components/schemas/{name}"
-_ALWAYS: Final = ("internal", "unavailable")
-_WITH_KEY: Final = ("not-authenticated", "not-allowed", "too-many", *_ALWAYS)
-_WITH_BODY: Final = ("bad-request", "too-slow", "too-large", "unsupported-type")
-_TOKEN_HEADER: Final = {
-    "Homeroom-Token": {
-        "description": "names the entry that holds this; a later read may ask to be after it",
-        "schema": {"type": "string"},
-    }
-}
-_TAG_HEADER: Final = {
-    "ETag": {"description": "the version, for If-Match", "schema": {"type": "string"}}
-}
 
 
 def document() -> dict[str, Any]:
@@ -45,7 +51,7 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {"/v1/events": _events(), "/v1/query": _query()}
     for path, kind in KINDS.items():
         paths |= _definitions(path, kind.value)
-    paths |= _reading()
+    paths |= {**membership_paths(), **webhook_paths(), **_reading()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -68,98 +74,20 @@ def document() -> dict[str, Any]:
     }
 
 
-# --- parts -----------------------------------------------------------------------------------------------------------
-
-
-def _operation(
-    name: str, about: str, problems: Iterable[str], answers: Mapping[str, Any], **more: object
-) -> dict[str, Any]:
-    return {
-        "operationId": name,
-        "summary": about,
-        **more,
-        "responses": {**answers, **_problems((*problems, *_WITH_KEY))},
-        "security": [{"key": []}, {"named_key": []}],
-    }
-
-
-def _open(name: str, about: str, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an operation that needs no key."""
-    responses = {**answers, **_problems(_ALWAYS)}
-    return {"operationId": name, "summary": about, "responses": responses, "security": []}
-
-
-def _problems(names: Iterable[str]) -> dict[str, Any]:
-    titles: dict[int, list[str]] = {}
-    for name in dict.fromkeys(names):
-        status, title = PROBLEMS[name]
-        titles.setdefault(status, []).append(title)
-    return {
-        str(status): {
-            "description": "; ".join(said),
-            "content": {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
-        }
-        for status, said in sorted(titles.items())
-    }
-
-
-def _answer(
-    about: str, schema: Mapping[str, Any], headers: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "description": about,
-        "content": {"application/json": {"schema": dict(schema)}},
-    }
-    return found | ({"headers": dict(headers)} if headers else {})
-
-
-def _named(name: str) -> dict[str, Any]:
-    return {"$ref": _REF.format(name=name)}
-
-
-def _in_path(name: str, about: str, **schema: object) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": about,
-        "schema": {"type": "string", **schema},
-    }
-
-
-def _in_header(name: str, about: str, **schema: object) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "header",
-        "description": about,
-        "schema": {"type": "string", **schema},
-    }
-
-
-def _after() -> list[dict[str, Any]]:
-    about = "a token: the answer waits until it holds that entry"
-    query = {"name": "after", "in": "query", "description": about, "schema": {"type": "string"}}
-    return [_in_header("Homeroom-After", about), query]
-
-
-def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": dict(schema)}}}
-
-
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
 def _events() -> dict[str, Any]:
     array = {
         "type": "array",
-        "items": _named("SentEvent"),
+        "items": named("SentEvent"),
         "maxItems": limits.SENT_EVENTS_MAX,
     }
     content: dict[str, Any] = {
         kind: {"schema": array if form.value == "json" else {"type": "string"}}
         for kind, form in FORMS.items()
     }
-    key = _in_header(
+    key = in_header(
         "Idempotency-Key",
         "the id of the batch: sent again under it, it counts once. A UUID of version 7 also gives a time to events "
         "without one",
@@ -167,13 +95,13 @@ def _events() -> dict[str, Any]:
         maxLength=limits.BATCH_ID_CHARACTERS_MAX,
         pattern="^[ -~]+$",
     )
-    problems = (*_WITH_BODY, "conflict", "nothing-accepted")
+    problems = (*WITH_BODY, "conflict", "nothing-accepted")
     return {
-        "post": _operation(
+        "post": operation(
             "sendEvents",
             "Send a batch of events; the answer comes when it is durable",
             problems,
-            {"200": _answer("what was accepted and what refused", _named("Taken"), _TOKEN_HEADER)},
+            {"200": answer("what was accepted and what refused", named("Taken"), TOKEN_HEADER)},
             parameters=[key],
             requestBody={"required": True, "content": content},
         )
@@ -182,81 +110,73 @@ def _events() -> dict[str, Any]:
 
 def _query() -> dict[str, Any]:
     return {
-        "post": _operation(
+        "post": operation(
             "ask",
             "Ask a question",
-            (*_WITH_BODY, "bad-question", "bad-token", "not-yet"),
-            {"200": _answer("the answer, and what it knows", _named("LiveAnswer"))},
-            parameters=_after(),
-            requestBody=_body(_named("Question")),
+            (*WITH_BODY, "bad-question", "bad-token", "not-yet"),
+            {"200": answer("the answer, and what it knows", named("LiveAnswer"))},
+            parameters=after(),
+            requestBody=body(named("Question")),
         )
     }
 
 
 def _definitions(path: str, kind: str) -> dict[str, Any]:
-    name = _in_path("name", f"of the {kind}", minLength=1, maxLength=limits.NAME_CHARACTERS_MAX)
+    name = in_path("name", f"of the {kind}", minLength=1, maxLength=limits.NAME_CHARACTERS_MAX)
     conditions = [
-        _in_header("If-Match", 'only if it is at this version, such as "3"'),
-        _in_header("If-None-Match", "`*`: only if there is none"),
+        in_header("If-Match", 'only if it is at this version, such as "3"'),
+        in_header("If-None-Match", "`*`: only if there is none"),
     ]
-    said = _answer(f"the {kind}", _named("Definition"), _TAG_HEADER)
-    both = {**_TAG_HEADER, **_TOKEN_HEADER}
+    said = answer(f"the {kind}", named("Definition"), TAG_HEADER)
+    both = {**TAG_HEADER, **TOKEN_HEADER}
     changes = ("bad-definition", "conflict", "precondition-failed", "not-found")
     title = kind.capitalize()
     every = {
         "type": "object",
         "required": [path],
-        "properties": {path: {"type": "array", "items": _named("Definition")}},
+        "properties": {path: {"type": "array", "items": named("Definition")}},
     }
     return {
         f"/v1/{path}": {
-            "get": _operation(
-                f"list{title}s", f"List the {path}", (), {"200": _answer(f"all {path}", every)}
+            "get": operation(
+                f"list{title}s", f"List the {path}", (), {"200": answer(f"all {path}", every)}
             )
         },
         f"/v1/{path}/{{name}}": {
             "parameters": [name],
-            "get": _operation(f"get{title}", f"Read a {kind}", ("not-found",), {"200": said}),
-            "put": _operation(
+            "get": operation(f"get{title}", f"Read a {kind}", ("not-found",), {"200": said}),
+            "put": operation(
                 f"put{title}",
                 f"Define a {kind}, or define it anew",
-                (*_WITH_BODY, *changes),
+                (*WITH_BODY, *changes),
                 {
-                    "200": _answer(f"the {kind} as it is now", _named("Definition"), both),
-                    "201": _answer(f"the {kind}, which is new", _named("Definition"), both),
+                    "200": answer(f"the {kind} as it is now", named("Definition"), both),
+                    "201": answer(f"the {kind}, which is new", named("Definition"), both),
                 },
                 parameters=conditions,
-                requestBody=_body({"type": "object"}),
+                requestBody=body({"type": "object"}),
             ),
-            "delete": _operation(
+            "delete": operation(
                 f"delete{title}",
                 f"Delete a {kind}; its versions stay known",
                 changes,
-                {"204": {"description": "it is none any more", "headers": _TOKEN_HEADER}},
+                {"204": {"description": "it is none any more", "headers": TOKEN_HEADER}},
                 parameters=conditions[:1],
             ),
         },
         f"/v1/{path}/{{name}}/history": {
             "parameters": [name],
-            "get": _operation(
+            "get": operation(
                 f"get{title}History",
                 f"Read all versions of a {kind}, the newest first",
                 ("not-found",),
-                {"200": _answer("its versions", _named("History"))},
+                {"200": answer("its versions", named("History"))},
             ),
         },
     }
 
 
 def _reading() -> dict[str, Any]:
-    pseudonym = _in_path("pseudonym", "of the learner", pattern="^[0-9a-f]{32}$")
-    learner = _operation(
-        "getLearnerCohorts",
-        "Read which cohorts one learner is in, and why",
-        ("bad-question", "bad-token", "not-found", "not-yet"),
-        {"200": _answer("the answer, and what it knows", _named("LiveAnswer"))},
-        parameters=[pseudonym, *_after()],
-    )
     ready = {
         "type": "object",
         "required": ["ready", "troubles"],
@@ -267,37 +187,36 @@ def _reading() -> dict[str, Any]:
     }
     alive = {"type": "object", "required": ["alive"], "properties": {"alive": {"const": True}}}
     text = {"schema": {"type": "string"}}
-    health = _open(
+    health = open_operation(
         "isReady",
         "Say whether the node takes events and questions",
-        {"200": _answer("it does", ready)},
+        {"200": answer("it does", ready)},
     )
-    health["responses"]["503"] = _answer("it does not, and says why", ready)
+    health["responses"]["503"] = answer("it does not, and says why", ready)
     metrics = {
         "200": {"description": "in the text format of Prometheus", "content": {"text/plain": text}}
     }
     page_of = {"200": {"description": "a page", "content": {"text/html": text}}}
-    itself = {"200": _answer("this document", {"type": "object"})}
+    itself = {"200": answer("this document", {"type": "object"})}
     return {
-        "/v1/learners/{pseudonym}/cohorts": {"get": learner},
         "/v1/status": {
-            "get": _operation(
+            "get": operation(
                 "getStatus",
                 "Say how the node is",
                 (),
-                {"200": _answer("how it is", _named("Status"))},
+                {"200": answer("how it is", named("Status"))},
             )
         },
         STREAM_PATH: {"get": _stream()},
         "/health/live": {
-            "get": _open(
-                "isAlive", "Say that the process answers", {"200": _answer("it does", alive)}
+            "get": open_operation(
+                "isAlive", "Say that the process answers", {"200": answer("it does", alive)}
             )
         },
         "/health/ready": {"get": health},
-        "/metrics": {"get": _operation("getMetrics", "Read the metrics", (), metrics)},
-        "/openapi.json": {"get": _open("getDocument", "Read this document", itself)},
-        "/docs": {"get": _open("getPage", "Read this document as a page", page_of)},
+        "/metrics": {"get": operation("getMetrics", "Read the metrics", (), metrics)},
+        "/openapi.json": {"get": open_operation("getDocument", "Read this document", itself)},
+        "/docs": {"get": open_operation("getPage", "Read this document as a page", page_of)},
     }
 
 
@@ -309,12 +228,12 @@ def _stream() -> dict[str, Any]:
         "schema": {"type": "string", "minLength": 1},
     }
     about = "the last id that was heard: the stream goes on behind it"
-    last = _in_header("Last-Event-ID", about, pattern="^[0-9]{1,18}$")
+    last = in_header("Last-Event-ID", about, pattern="^[0-9]{1,18}$")
     told = {
         "description": "changes of membership as they are found, and how fresh they are; it does not end",
         "content": {STREAM_TYPE: {"schema": {"type": "string"}}},
     }
-    return _operation(
+    return operation(
         "followChanges",
         "Hear who enters and leaves cohorts (Server-Sent Events)",
         ("bad-request", "not-found"),
@@ -326,15 +245,11 @@ def _stream() -> dict[str, Any]:
 # --- schemas ---------------------------------------------------------------------------------------------------------
 
 
-def _object(required: Iterable[str], **properties: object) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": properties}
-
-
 def _schemas() -> dict[str, Any]:
-    _, events = msgspec.json.schema_components([SentEvent], ref_template=_REF)
+    _, events = msgspec.json.schema_components([SentEvent], ref_template=REF)
     text, whole, yes = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
     vector = {"type": "object", "additionalProperties": whole}
-    refused = _object(("position", "reason", "detail"), position=whole, reason=text, detail=text)
+    refused = object_of(("position", "reason", "detail"), position=whole, reason=text, detail=text)
     version_of = {
         "version": whole,
         "definition": {"type": ["object", "null"]},
@@ -344,15 +259,16 @@ def _schemas() -> dict[str, Any]:
     }
     return {
         **events,
-        "Taken": _object(
+        **membership_schemas(),
+        "Taken": object_of(
             ("accepted", "refused", "token"),
             accepted=whole,
             refused={"type": "array", "items": refused},
             refused_more=whole,
             token={"type": ["string", "null"]},
         ),
-        "Question": _object(("question",), question={"enum": [kind.name for kind in QUESTIONS]}),
-        "LiveAnswer": _object(
+        "Question": object_of(("question",), question={"enum": [kind.name for kind in QUESTIONS]}),
+        "LiveAnswer": object_of(
             ("answer", "vector", "age_ms", "complete", "epoch"),
             answer={"type": "object"},
             vector=vector,
@@ -360,13 +276,13 @@ def _schemas() -> dict[str, Any]:
             complete=yes,
             epoch=whole,
         ),
-        "Definition": _object(("name", *version_of), name=text, in_words=text, **version_of),
-        "History": _object(
+        "Definition": object_of(("name", *version_of), name=text, in_words=text, **version_of),
+        "History": object_of(
             ("name", "versions"),
             name=text,
-            versions={"type": "array", "items": _object(version_of, **version_of)},
+            versions={"type": "array", "items": object_of(version_of, **version_of)},
         ),
-        "Status": _object(
+        "Status": object_of(
             ("vector", "held", "ages_ms", "epoch", "ready", "troubles"),
             learners=whole,
             events=whole,
@@ -377,7 +293,7 @@ def _schemas() -> dict[str, Any]:
             ready=yes,
             troubles={"type": "array", "items": text},
         ),
-        "Problem": _object(
+        "Problem": object_of(
             ("type", "title", "status", "detail"), type=text, title=text, status=whole, detail=text
         ),
     }
@@ -406,9 +322,9 @@ def page() -> str:
         f'<p>{_text(info["description"])} The same as data: <a href="/openapi.json">openapi.json</a>.</p>',
     ]
     for path, operations in found["paths"].items():
-        for method, operation in operations.items():
+        for method, one in operations.items():
             if method != "parameters":
-                parts.append(_drawn(path, method, operation, operations.get("parameters", [])))
+                parts.append(_drawn(path, method, one, operations.get("parameters", [])))
     parts.append("<h2>Problems</h2><table>")
     for name, (status, title) in PROBLEMS.items():
         parts.append(
@@ -418,16 +334,14 @@ def page() -> str:
 
 
 def _drawn(
-    path: str, method: str, operation: Mapping[str, Any], shared: Iterable[Mapping[str, Any]]
+    path: str, method: str, said: Mapping[str, Any], shared: Iterable[Mapping[str, Any]]
 ) -> str:
     rows = [
         (one["in"], one["name"], one.get("description", ""))
-        for one in (*shared, *operation.get("parameters", ()))
+        for one in (*shared, *said.get("parameters", ()))
     ]
-    rows += [("body", kind, "") for kind in operation.get("requestBody", {}).get("content", ())]
-    rows += [
-        ("answer", status, one["description"]) for status, one in operation["responses"].items()
-    ]
+    rows += [("body", kind, "") for kind in said.get("requestBody", {}).get("content", ())]
+    rows += [("answer", status, one["description"]) for status, one in said["responses"].items()]
     drawn = "".join(
         f"<tr><td>{place}</td><td><code>{_text(name)}</code></td><td>{_text(about)}</td></tr>"
         for place, name, about in rows
@@ -435,7 +349,7 @@ def _drawn(
     anchor = re.sub(r"\W+", "-", f"{method} {path}").strip("-")
     return (
         f'<h2 id="{anchor}"><code>{method.upper()} {_text(path)}</code></h2>'
-        f"<p>{_text(operation['summary'])}.</p><table>{drawn}</table>"
+        f"<p>{_text(said['summary'])}.</p><table>{drawn}</table>"
     )
 
 

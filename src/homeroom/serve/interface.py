@@ -16,7 +16,7 @@ from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, 
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import ServingAll
+from homeroom.serve.serving import ServingAll, ServingWebhooks
 from homeroom.serve.settings import Settings
 
 __all__ = ["Headers", "Interface", "header", "make_interface", "problem_of"]
@@ -40,6 +40,7 @@ class Interface:
     Parameters
     ----------
     serving : the node
+    webhooks : those of the node, None where it runs without them
     settings : those of the node
     access : finds out who is asking
     audit : where it is written down who looked at persons, and who changed what
@@ -50,6 +51,7 @@ class Interface:
     """
 
     serving: ServingAll
+    webhooks: ServingWebhooks | None
     settings: Settings
     access: Access
     audit: Audit
@@ -93,12 +95,18 @@ class Interface:
 
 
 def make_interface(
-    serving: ServingAll, settings: Settings, access: Access, audit: Audit, now_ms: Callable[[], int]
+    serving: ServingAll,
+    webhooks: ServingWebhooks | None,
+    settings: Settings,
+    access: Access,
+    audit: Audit,
+    now_ms: Callable[[], int],
 ) -> Interface:
     """Return an interface to a node, that has counted nothing yet."""
     bounds = settings.limits
     return Interface(
         serving=serving,
+        webhooks=webhooks,
         settings=settings,
         access=access,
         audit=audit,

@@ -5,7 +5,7 @@ takes changes. The running node is that; in the tests it is a log and a state in
 which.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from homeroom.cohorts.live import LiveAnswer, Status
@@ -13,11 +13,12 @@ from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
 from homeroom.cohorts.questions import Question
 from homeroom.events.sent import SentBatch
+from homeroom.hooks.standing import Created, DeadLetter, WebhookShown
 from homeroom.log.control import Control, Fact
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 
-__all__ = ["Serving", "ServingAll", "ServingMembership"]
+__all__ = ["Serving", "ServingAll", "ServingMembership", "ServingWebhooks"]
 
 
 class Serving(Protocol):
@@ -76,3 +77,51 @@ class ServingMembership(Protocol):
 
 class ServingAll(Serving, ServingMembership, Protocol):
     """A node, as the HTTP interface needs it."""
+
+
+class ServingWebhooks(Protocol):
+    """The webhooks of a node. A webhook of another tenant is none.
+
+    All raise `StoreError` where deliveries cannot be read or kept, and `ControlError` for a webhook that is not there
+    and for what is over a bound.
+    """
+
+    async def list(self, tenant: str) -> Sequence[WebhookShown]:
+        """Return the webhooks of a tenant, the oldest first, and how they stand."""
+
+    async def one(self, tenant: str, webhook: str) -> WebhookShown:
+        """Return one webhook and how it stands."""
+
+    async def create(self, tenant: str, url: str, cohorts: Sequence[str], author: str) -> Created:
+        """Have a webhook that is told of these cohorts, or of all; return its secret, this once.
+
+        Raises `WebhookError` where the address may not be reached, and `SourceError` where no secret can be kept.
+        """
+
+    async def change_secret(
+        self, tenant: str, webhook: str, overlap_ms: int, author: str
+    ) -> Created:
+        """Sign with a new secret, and for a while with the one before it; return the new one, this once.
+
+        Raises `SourceError` where no secret can be kept.
+        """
+
+    async def delete(self, tenant: str, webhook: str, author: str) -> None:
+        """Have a webhook no more, nor what waits for it."""
+
+    async def pause(self, tenant: str, webhook: str, author: str) -> None:
+        """Send nothing to a webhook; what changes waits."""
+
+    async def resume(self, tenant: str, webhook: str, author: str) -> None:
+        """Send again, also to a target that asked for no more."""
+
+    async def dead_letters(
+        self, tenant: str, webhook: str, after: int, count: int
+    ) -> Sequence[DeadLetter]:
+        """Return at most so many dead letters, those after a place."""
+
+    async def replay(self, tenant: str, webhook: str, deliveries: Sequence[str] | None) -> None:
+        """Send dead letters again, those named or all."""
+
+    async def drop(self, tenant: str, webhook: str, deliveries: Sequence[str] | None) -> None:
+        """Forget dead letters, those named or all."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from homeroom import limits
 from homeroom.cohorts.membership.changes import CAUSES, Burst, Cause, Changes
 
 
@@ -43,6 +44,27 @@ def test_of_one_cohort_the_last_number_is_of_all_that_were_looked_at():
     changes = Changes(1)
     changes.add(burst(1, 2))
     assert changes.page(0, 10, "b").last == 2
+
+
+def test_a_page_looks_through_so_many_and_says_that_there_are_more(monkeypatch):
+    monkeypatch.setattr(limits, "CHANGES_SCANNED_MAX", 1)
+    changes = Changes(1)
+    for learner in range(5):
+        changes.add(burst(learner, slot=learner % 2))
+    found, last, pages, more = [], 0, 0, True
+    while more:
+        page = changes.page(last, 10, "b")
+        found, last, pages, more = [*found, *numbers(page)], page.last, pages + 1, page.more
+    assert (found, last, pages) == ([2, 4], 5, 5)
+    assert changes.page(5, 10, "b").last == 5
+    assert not changes.page(0, 10, "b").missed
+
+
+def test_a_page_that_is_full_says_whether_there_are_more():
+    changes = Changes(1)
+    changes.add(burst(1, 2, 3))
+    assert changes.page(0, 2).more
+    assert not changes.page(1, 2).more
 
 
 def test_at_most_so_many_are_kept_and_who_reads_too_late_hears_of_it():

@@ -6,11 +6,13 @@ the members anew. Numbers go on after a start: the first is at least the time in
 twice, whatever was not written down before the end.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +42,9 @@ class Cause(StrEnum):
 CAUSES: tuple[Cause, ...] = tuple(Cause)
 Named = tuple[str, int]
 """A cohort and its version."""
+_PIECE = 1 << 16
+_PIECE_MIN = 256
+"""Of a burst so many changes are looked at together; a small burst takes as long as so many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +111,13 @@ class ChangesPage:
     changes : in order
     last : ask for those after this number next
     missed : whether changes after the asked number are not kept any more: take the members anew
+    more : whether there are others after ``last``
     """
 
     changes: tuple[Change, ...]
     last: int
     missed: bool = False
+    more: bool = False
 
 
 class Changes:
@@ -155,21 +162,44 @@ class Changes:
         return self.next - 1
 
     def page(self, after: int, count: int, cohort: str | None = None) -> ChangesPage:
-        """Return the changes after a number, of one cohort or of all, at most so many."""
-        found = tuple(islice(self._after(after, cohort), count))
-        last = found[-1].number if len(found) == count else max(after, self.last)
-        return ChangesPage(changes=found, last=last, missed=after < self._gone)
+        """Return the changes after a number, of one cohort or of all, at most so many.
 
-    def _after(self, after: int, cohort: str | None) -> Iterator[Change]:
-        for first, burst in self._bursts:
-            if first + len(burst) - 1 <= after:
-                continue
-            places = np.arange(max(after + 1 - first, 0), len(burst))
-            if cohort is not None:
-                mine = [slot for slot, (name, _) in burst.named.items() if name == cohort]
-                places = places[np.isin(burst.slots[places], mine)]
-            for place in places.tolist():
-                yield _change(burst, place, first + place)
+        Whoever looks for a rare cohort among many changes gets fewer, or none, and goes on after ``last``: a page must
+        not take long, since others wait for it.
+        """
+        found: list[Change] = []
+        looked_at, last = 0, after
+        for first, burst, begin in self._pieces(after):
+            end = min(begin + _PIECE, len(burst))
+            places = _places(burst, begin, end, cohort)[: count - len(found)]
+            found += [_change(burst, place, first + place) for place in places]
+            if len(found) == count:
+                last = found[-1].number
+                break
+            last, looked_at = first + end - 1, looked_at + max(end - begin, _PIECE_MIN)
+            if looked_at >= limits.CHANGES_SCANNED_MAX:
+                break
+        else:
+            last = max(after, self.last)
+        return ChangesPage(
+            changes=tuple(found), last=last, missed=after < self._gone, more=last < self.last
+        )
+
+    def _pieces(self, after: int) -> Iterator[tuple[int, Burst, int]]:
+        """Give the bursts that hold changes after a number, a piece at a time: where each begins."""
+        begun = bisect_right(self._bursts, after, key=itemgetter(0))
+        for first, burst in islice(self._bursts, max(begun - 1, 0), None):
+            for begin in range(max(after + 1 - first, 0), len(burst), _PIECE):
+                yield first, burst, begin
+
+
+def _places(burst: Burst, begin: int, end: int, cohort: str | None) -> list[int]:
+    """Return the places of a burst from ``begin`` up to ``end``, of one cohort or of all."""
+    if cohort is None:
+        return list(range(begin, end))
+    mine = [slot for slot, (name, _) in burst.named.items() if name == cohort]
+    found: list[int] = (np.flatnonzero(np.isin(burst.slots[begin:end], mine)) + begin).tolist()
+    return found
 
 
 def _change(burst: Burst, place: int, number: int) -> Change:

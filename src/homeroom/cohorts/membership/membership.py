@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.cohorts.evaluating import Evaluator
-from homeroom.cohorts.membership.changes import CAUSES, Burst, Cause, Changes
+from homeroom.cohorts.membership.changes import CAUSES, Burst, Cause, Changes, Named
 from homeroom.cohorts.membership.findings import Answered, Found, Kept, Moment, Touched
 from homeroom.cohorts.membership.held import WORD_BITS, Differences, Held, count_of
 from homeroom.cohorts.membership.survey import Survey, bits_of, mask_of
@@ -89,6 +89,7 @@ class Membership:
         self._selections: Selections | None = None
         self._touched: list[tuple[Keys, Touch]] = []
         self._survey: Survey | None = None
+        self._last_named: dict[int, Named] = {}
         self._sizes: dict[int, int] = {
             one.slot: len(self.held.having(one.slot, 0, self.held.rows + 1))
             for one in self.cohorts.values()
@@ -261,10 +262,17 @@ class Membership:
                 causes[told],
                 moment.now_ms,
                 moment.now_ms if self.day is None else day_start_ms(self.day, self.zone),
-                {one.slot: (name, one.version) for name, one in self.cohorts.items()},
+                self._named(),
                 moment.token,
             )
         )
+
+    def _named(self) -> dict[int, Named]:
+        """Return name and version by slot: one object as long as they stay, since there are many bursts."""
+        named = {one.slot: (name, one.version) for name, one in self.cohorts.items()}
+        if named != self._last_named:
+            self._last_named = named
+        return self._last_named
 
     # --- the survey --------------------------------------------------------------------------------------------------
 

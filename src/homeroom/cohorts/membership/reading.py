@@ -50,6 +50,7 @@ class CohortsNow:
     moment : up to when and what it is true
     is_counted : whether all learners have been asked since the start; before, it is what was written down
     last_change : the number of the newest change
+    learners : how many had been active by the end of that date, counted just after the rest was read
     """
 
     cohorts: tuple[CohortNow, ...]
@@ -57,6 +58,7 @@ class CohortsNow:
     moment: Moment
     is_counted: bool
     last_change: int
+    learners: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
