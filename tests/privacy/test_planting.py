@@ -53,7 +53,7 @@ KEPT = {
     "vault.key": {"vault.key"},
     "node.key": {"node.key"},
     "documents.db*": set(),
-    "membership.tensors": STATED,
+    "membership.tensors": VOCABULARY | STATED,
     "deliveries.db*": set(),
     "log/*": VOCABULARY | STATED,
     "backup *": VOCABULARY | STATED | {"webhook.secret", *KEY_FILES},

@@ -114,7 +114,6 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     stack.enter_context(snapshots.place(MAIN).run_by_node())
     store = _store(path, options, stack)
     troubles: list[str] = []
-    snapshots.key(MAIN)  # without the key of what is there, a node must not begin
 
     def make(name: str, control: Control) -> TenantState:
         if name != MAIN:
@@ -139,6 +138,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
     _check_keys(folding, snapshots)
+    snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = open_node_key(path / "node.key")
     return Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
 
