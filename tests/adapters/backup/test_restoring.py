@@ -123,7 +123,7 @@ def test_what_was_loaded_into_a_directory_comes_back(tmp_path, repository):
 
 
 def test_a_node_on_loaded_files_is_not_restored_to_before_them(tmp_path, repository):
-    load(tmp_path / "data", events(60))
+    load(tmp_path / "data", events(60), key=None)
     send(tmp_path / "data", T0, 1)
     backed_up(tmp_path / "data", repository, T0 + HOUR)
 
