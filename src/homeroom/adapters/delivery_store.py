@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from homeroom import limits
+from homeroom.adapters.whole_files import sync
 from homeroom.errors import StoreError
 from homeroom.hooks.messages import Delivery, Direction, MemberChange
 from homeroom.hooks.standing import DeadLetter, Lost
@@ -135,11 +136,7 @@ class DeliveryStore:
         with self._told("opened"):
             # Made before SQLite makes it, so that it is the owner's alone from the start.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync(path.parent)
             self._connection = sqlite3.connect(
                 path,
                 isolation_level=None,

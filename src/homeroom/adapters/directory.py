@@ -41,6 +41,7 @@ from homeroom.adapters.segments import (
 )
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.tensors import read_tensors, write_tensors
+from homeroom.adapters.whole_files import sync
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
@@ -328,8 +329,8 @@ class DataDirectory:
         with self._writing():
             write_tensors(folder / str(manifest.state), named)
             _write_whole(folder / str(manifest.dictionaries), values)
-            _sync_folder(self.path / "history")
-            _sync_folder(folder)
+            sync(self.path / "history")
+            sync(folder)
             self._keep(before)
             self._replace_manifest(manifest)
             self._remove_strays(manifest)
@@ -393,7 +394,7 @@ class DataDirectory:
         fresh.unlink(missing_ok=True)
         _write_whole(fresh, msgspec.json.format(msgspec.json.encode(manifest.sealed())))
         fresh.replace(self.path / name)
-        _sync_folder(self.path)
+        sync(self.path)
 
     def _remove_strays(self, manifest: Manifest, *, rejects: bool = True) -> None:
         """Remove files of ours that do not belong: what a load left that was killed, and older states."""
@@ -485,11 +486,3 @@ def _write_whole(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

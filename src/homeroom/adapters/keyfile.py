@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from homeroom import limits
+from homeroom.adapters.whole_files import sync
 from homeroom.errors import KeyFileError
 
 __all__ = ["KeyFile", "default_key_path", "open_key", "open_key_file"]
@@ -144,7 +145,7 @@ def _make(path: Path, kind: KeyFile) -> None:
             os.link(fresh, path)
     finally:
         fresh.unlink()
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _make_folders(folder: Path) -> None:
@@ -155,12 +156,3 @@ def _make_folders(folder: Path) -> None:
         folder = folder.parent
     for one in reversed(missing):
         one.mkdir(mode=0o700, exist_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

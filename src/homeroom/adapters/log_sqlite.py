@@ -26,6 +26,7 @@ from typing import Any, Final, TypeAlias
 from homeroom import limits
 from homeroom.adapters import log_rows as rows
 from homeroom.adapters.schema.current import Found, must_migrate
+from homeroom.adapters.whole_files import sync
 from homeroom.errors import StoreError
 from homeroom.log.entries import Entry, Head
 from homeroom.log.log import BatchRecord
@@ -118,18 +119,10 @@ def make_file(path: Path, heads: Mapping[Origin, Head]) -> None:
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
-        _synced(fresh)
+        sync(fresh)
         os.link(fresh, path)
         fresh.unlink()
-        _synced(path.parent)
-
-
-def _synced(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path.parent)
 
 
 def _unlink(path: Path) -> None:
@@ -141,7 +134,7 @@ def remove_file(path: Path) -> None:
     """Remove a file that is closed, and what lies beside it. Raises `StoreError`."""
     with _told(path, "removed"):
         _unlink(path)
-        _synced(path.parent)
+        sync(path.parent)
 
 
 def _connected(path: Path, mode: str = "rw") -> sqlite3.Connection:

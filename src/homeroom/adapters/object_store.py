@@ -10,7 +10,6 @@ Where a store is and who may use it comes from the usual variables (``AWS_ENDPOI
 Where none says who may use it, the library would ask an address that only some clouds have; that it does only if told.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from homeroom import limits
+from homeroom.adapters.whole_files import sync
 from homeroom.errors import BackupError, DamagedBackupError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Objects:
             return
         path = self.folder / name
         for place in (path, *path.parents):
-            _sync(place)
+            sync(place)
             if place == self.folder:
                 break
 
@@ -150,14 +150,6 @@ class Objects:
                 f"object {name} of {self.shown} cannot be {what}: {_reason(error)}; check the place, its space and "
                 f"who may use it, and run the command again: what is there already is not sent again"
             ) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:

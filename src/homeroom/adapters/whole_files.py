@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from homeroom.errors import SourceError
 
-__all__ = ["PRIVATE", "whole_file"]
+__all__ = ["PRIVATE", "sync", "whole_file"]
 
 PRIVATE = 0o600
 """The mode of a file that only its owner may read."""
@@ -59,6 +59,15 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
         raise SourceError(
             f"{path} cannot be written: {error.strerror or error}; name a file in a folder that exists and is yours"
         ) from error
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a folder, last through a loss of power. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _usual_mode() -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, get_args
 import click
 
 from homeroom.adapters.written_files import read_written
-from homeroom.cli.behaviour_options import BEHAVIOUR_FLAGS
+from homeroom.cli.behaviour_options import BEHAVIOUR_FLAGS, with_options
 from homeroom.cli.risk_options import RISK_FLAGS, with_courses
 from homeroom.cohorts.questions import (
     Align,
@@ -117,7 +117,7 @@ suppress_option: Final = click.option(
 
 def range_options(command: Command) -> Command:
     """Add the flags that say which part of the data is asked about."""
-    return _add(
+    return with_options(
         command,
         _FROM,
         _TO,
@@ -145,7 +145,7 @@ def range_options(command: Command) -> Command:
 
 def view_options(command: Command) -> Command:
     """Add the flags that all questions have on top of the range."""
-    return _add(
+    return with_options(
         range_options(command),
         click.option(
             "--breakdown",
@@ -164,12 +164,12 @@ def view_options(command: Command) -> Command:
 
 def cohort_options(command: Command) -> Command:
     """Add the flags that questions about cohorts themselves have."""
-    return _add(command, _DEFINITIONS, _AS_OF, suppress_option, _QUESTION)
+    return with_options(command, _DEFINITIONS, _AS_OF, suppress_option, _QUESTION)
 
 
 def course_option(command: Command) -> Command:
     """Add the flag that names the course runs of a report."""
-    return _add(
+    return with_options(
         command,
         click.option(
             "--course",
@@ -182,12 +182,12 @@ def course_option(command: Command) -> Command:
 
 def named_cohort_option(command: Command) -> Command:
     """Add the flag that names the cohort which a question is about."""
-    return _add(command, click.option("--cohort", metavar="NAME", help="The cohort."))
+    return with_options(command, click.option("--cohort", metavar="NAME", help="The cohort."))
 
 
 def size_options(command: Command) -> Command:
     """Add the flags that only the size of a cohort has."""
-    return _add(
+    return with_options(
         command,
         _FROM,
         _TO,
@@ -203,7 +203,7 @@ def size_options(command: Command) -> Command:
 
 def overlap_options(command: Command) -> Command:
     """Add the flags that only overlap has."""
-    return _add(
+    return with_options(
         command,
         click.option(
             "--cohorts",
@@ -215,7 +215,7 @@ def overlap_options(command: Command) -> Command:
 
 def learner_options(command: Command) -> Command:
     """Add the flags that only the question about one learner has."""
-    return _add(
+    return with_options(
         command,
         click.option("--learner", metavar="PSEUDONYM", help="The learner: 32 hexadecimal digits."),
     )
@@ -223,7 +223,7 @@ def learner_options(command: Command) -> Command:
 
 def retention_options(command: Command) -> Command:
     """Add the flags that only retention has."""
-    return _add(
+    return with_options(
         command,
         click.option(
             "--mode",
@@ -268,12 +268,6 @@ def retention_options(command: Command) -> Command:
             help="Count periods by calendar (so by default), since enrolment, or since the run began.",
         ),
     )
-
-
-def _add(command: Command, *options: Callable[[Command], Command]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def given_fields(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homeroom.adapters.system_clock import now_ms
 from homeroom.cli.output import STDOUT, json_option, write_json
 from homeroom.cli.repository_options import (
     instant_text,
-    now_ms,
     secret_of,
     secret_options,
     size_text,

@@ -7,7 +7,12 @@ import click
 
 from homeroom.cohorts.questions.behaviour import By, Count, Fold, Order
 
-__all__ = ["BEHAVIOUR_FLAGS", "funnel_options", "paths_options"]
+__all__ = [
+    "BEHAVIOUR_FLAGS",
+    "funnel_options",
+    "paths_options",
+    "with_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,7 +36,7 @@ BEHAVIOUR_FLAGS: Final = (
 
 def funnel_options(command: Command) -> Command:
     """Add the flags that only a funnel has."""
-    return _add(
+    return with_options(
         command,
         click.option(
             "--step",
@@ -72,7 +77,7 @@ def funnel_options(command: Command) -> Command:
 
 def paths_options(command: Command) -> Command:
     """Add the flags that only paths have."""
-    return _add(
+    return with_options(
         command,
         click.option(
             "--after",
@@ -115,7 +120,8 @@ def paths_options(command: Command) -> Command:
     )
 
 
-def _add(command: Command, *options: Callable[[Command], Command]) -> Command:
+def with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Give a command options, in the order in which its help shows them."""
     for option in reversed(options):
         command = option(command)
     return command

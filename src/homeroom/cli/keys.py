@@ -5,12 +5,12 @@ it again.
 """
 
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from homeroom.adapters import system_clock
 from homeroom.cli.serve import data_option
 from homeroom.errors import ControlError
 
@@ -21,10 +21,6 @@ __all__ = ["command", "listed", "span_ms"]
 
 _SPAN: Final = re.compile(r"([1-9]\d{0,5})([hd])")
 _SPAN_MS: Final = {"h": 3_600_000, "d": 86_400_000}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @click.group()
@@ -67,7 +63,7 @@ def create(name: str, directory: str, **flags: Any) -> None:  # noqa: ANN401 - c
         organisations=_limited_to(flags["organisations"], "--organisations"),
         expires_ms=_expires_ms(flags["expires"]),
     )
-    change_directory(Path(directory), fact, _now_ms)
+    change_directory(Path(directory), fact, system_clock.now_ms)
     click.echo(drawn.text)
 
 
@@ -77,9 +73,9 @@ def list_(directory: str) -> None:
     """Show all keys: their names, prefixes and scopes, and whether they open anything."""
     from homeroom.running.stating import control_of_directory
 
-    now_ms = _now_ms()
+    now_ms = system_clock.now_ms()
     keys = sorted(
-        control_of_directory(Path(directory), _now_ms).keys.values(),
+        control_of_directory(Path(directory), system_clock.now_ms).keys.values(),
         key=lambda key: (key.tenant, key.name, key.created_ms),
     )
     click.echo("\t".join(("name", "prefix", "tenant", "scopes", "limits", "created", "state")))
@@ -95,10 +91,10 @@ def revoke(name: str, directory: str) -> None:
     from homeroom.log.control import KeyRevoked
     from homeroom.running.stating import change_directory
 
-    path, now_ms = Path(directory), _now_ms()
+    path, now_ms = Path(directory), system_clock.now_ms()
     keys = _valid(path, name)
     for key in keys:
-        change_directory(path, KeyRevoked(prefix=key.prefix, at_ms=now_ms), _now_ms)
+        change_directory(path, KeyRevoked(prefix=key.prefix, at_ms=now_ms), system_clock.now_ms)
     click.echo(f"Revoked {', '.join(key.prefix for key in keys)}.", err=True)
 
 
@@ -125,7 +121,7 @@ def rotate(name: str, directory: str, overlap: str, expires: str | None) -> None
     from homeroom.running.stating import change_directory
     from homeroom.serve.keys import draw_key
 
-    path, now_ms = Path(directory), _now_ms()
+    path, now_ms = Path(directory), system_clock.now_ms()
     old = _valid(path, name)[0]
     drawn = draw_key()
     fact = KeyCreated(
@@ -140,8 +136,8 @@ def rotate(name: str, directory: str, overlap: str, expires: str | None) -> None
         expires_ms=_expires_ms(expires),
     )
     at_ms = now_ms + span_ms(overlap, "--overlap")
-    change_directory(path, fact, _now_ms)
-    change_directory(path, KeyRevoked(prefix=old.prefix, at_ms=at_ms), _now_ms)
+    change_directory(path, fact, system_clock.now_ms)
+    change_directory(path, KeyRevoked(prefix=old.prefix, at_ms=at_ms), system_clock.now_ms)
     click.echo(drawn.text)
 
 
@@ -184,16 +180,16 @@ def span_ms(text: str, flag: str) -> int:
 
 
 def _expires_ms(text: str | None) -> int | None:
-    return None if text is None else _now_ms() + span_ms(text, "--expires")
+    return None if text is None else system_clock.now_ms() + span_ms(text, "--expires")
 
 
 def _valid(path: Path, name: str) -> "list[Key]":
     """Return the keys of a name or prefix that still open something, the newest first."""
     from homeroom.running.stating import control_of_directory
 
-    control = control_of_directory(path, _now_ms)
+    control = control_of_directory(path, system_clock.now_ms)
     found = control.keys_named(name) or [key for key in control.keys.values() if key.prefix == name]
-    valid = [key for key in found if key.is_valid(_now_ms())]
+    valid = [key for key in found if key.is_valid(system_clock.now_ms())]
     if not valid:
         why = "opens nothing any more" if found else "is not there"
         raise ControlError(f"the key {name!r} {why}; homeroom keys list shows those there are")

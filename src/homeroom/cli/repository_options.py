@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = [
     "as_of",
     "instant_text",
-    "now_ms",
     "opened",
     "plan_of",
     "secret_of",
@@ -98,11 +96,6 @@ def as_of(_context: click.Context, _parameter: click.Parameter, text: str | None
             f"{text!r} is no instant; write it with its zone, such as 2024-01-31T12:00:00Z"
         )
     return (instant - _EPOCH) // dt.timedelta(milliseconds=1)
-
-
-def now_ms() -> int:
-    """Return the time of this machine: milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def instant_text(time_ms: int) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from homeroom.adapters import system_clock
 from homeroom.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
     """
     import asyncio
     import gc
-    import time
 
     import uvloop
 
@@ -61,8 +61,7 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
         click.echo(f"homeroom: listening on {address}", err=True)
 
     async def run() -> None:
-        now_ms = lambda: time.time_ns() // 1_000_000  # noqa: E731 - the clock of the machine
-        await host(Path(directory), settings, now_ms, asyncio.Event(), heard)
+        await host(Path(directory), settings, system_clock.now_ms, asyncio.Event(), heard)
 
     uvloop.run(run())
     click.echo("homeroom: stopped; everything that was taken is in the last snapshot", err=True)

@@ -12,7 +12,13 @@ from homeroom.errors import RecordError
 from homeroom.records.forms import is_iri, is_language
 from homeroom.records.people import Json
 
-__all__ = ["check_activity", "check_extensions", "check_language_map", "joined_definition"]
+__all__ = [
+    "check_activity",
+    "check_extensions",
+    "check_iri",
+    "check_language_map",
+    "joined_definition",
+]
 
 _INTERACTIONS: Final = frozenset(
     {
@@ -84,7 +90,8 @@ def check_extensions(value: object) -> None:
             raise RecordError("", "must have IRIs with a scheme as its keys")
 
 
-def _check_iri(value: object) -> None:
+def check_iri(value: object) -> None:
+    """Raise `RecordError` unless it is an IRI with a scheme."""
     if not isinstance(value, str) or not is_iri(value):
         raise RecordError("", "must be an IRI with a scheme")
 
@@ -123,8 +130,8 @@ def _check_components(value: object) -> None:
 _DEFINITION: Final[dict[str, Callable[[object], None]]] = {
     "name": check_language_map,
     "description": check_language_map,
-    "type": _check_iri,
-    "moreInfo": _check_iri,
+    "type": check_iri,
+    "moreInfo": check_iri,
     "extensions": check_extensions,
     "interactionType": _check_interaction,
     "correctResponsesPattern": _check_patterns,

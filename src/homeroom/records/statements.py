@@ -14,10 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from homeroom.errors import RecordError
-from homeroom.records.activities import check_activity, check_extensions, check_language_map
+from homeroom.records.activities import (
+    check_activity,
+    check_extensions,
+    check_iri,
+    check_language_map,
+)
 from homeroom.records.forms import (
     is_duration,
-    is_iri,
     is_language,
     is_sha2,
     is_timestamp,
@@ -103,11 +107,6 @@ def _text(value: object) -> None:
 def _uuid(value: object) -> None:
     if not isinstance(value, str) or not is_uuid(value):
         raise RecordError("", "must be a UUID")
-
-
-def _iri(value: object) -> None:
-    if not isinstance(value, str) or not is_iri(value):
-        raise RecordError("", "must be an IRI with a scheme")
 
 
 def _language(value: object) -> None:
@@ -323,8 +322,8 @@ def _authority(value: object) -> None:
         raise RecordError("member", "must have two agents")
 
 
-_EACH_IRI: Final = _array_of(_iri)
-_VERB: Final[dict[str, Check]] = {"id": _iri, "display": check_language_map}
+_EACH_IRI: Final = _array_of(check_iri)
+_VERB: Final[dict[str, Check]] = {"id": check_iri, "display": check_language_map}
 _REFERENCE: Final[dict[str, Check]] = {"objectType": _is_reference, "id": _uuid}
 _SCORE: Final[dict[str, Check]] = {
     "scaled": _scaled,
@@ -341,13 +340,13 @@ _RESULT: Final[dict[str, Check]] = {
     "extensions": check_extensions,
 }
 _ATTACHMENT: Final[dict[str, Check]] = {
-    "usageType": _iri,
+    "usageType": check_iri,
     "display": check_language_map,
     "description": check_language_map,
     "contentType": _text,
     "length": _length,
     "sha2": _sha2,
-    "fileUrl": _iri,
+    "fileUrl": check_iri,
 }
 _CONTEXT_ONE: Final[dict[str, Check]] = {
     "registration": _uuid,

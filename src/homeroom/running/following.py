@@ -11,10 +11,10 @@ know that time passes is called all the same. Snapshots are written in a thread 
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from homeroom import limits
-from homeroom.errors import HomeroomError, StoreError
+from homeroom.errors import StoreError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import Store
@@ -23,11 +23,14 @@ from homeroom.running.live import Live
 __all__ = ["Follower", "unread"]
 
 
-def unread(store: Store, applied: Vector, count: int) -> list[Entry]:
-    """Return some entries that a store holds beyond what is applied, in order by origin; none if there are none."""
+def unread(store: Store, applied: Vector, stopped: Collection[Origin], count: int) -> list[Entry]:
+    """Return some entries that a store holds beyond what is applied, in order by origin; none if there are none.
+
+    Those of ``stopped`` origins are not folded any further, and are left out.
+    """
     found: list[Entry] = []
     for origin, number in store.held().items():
-        if number > applied[origin] and len(found) < count:
+        if number > applied[origin] and origin not in stopped and len(found) < count:
             found += store.read(origin, applied[origin] + 1, count - len(found))
     return found
 
@@ -86,7 +89,8 @@ class Follower:
             if entries is None:
                 return
             if entries:
-                self._fold(entries)
+                self._live.fold(entries)
+                self._folded(entries)
                 is_idle = False
                 if self._is_busy():
                     self._stopping.wait(limits.GATHER_MS / 1_000)
@@ -120,24 +124,17 @@ class Follower:
     def _from_log(self) -> list[Entry]:
         """Read what memory did not hold; with the last of it, memory is enough again. The lock is held."""
         try:
-            entries = unread(self._store, self._skipping_stopped(), limits.FOLD_ENTRIES_MAX)
+            entries = unread(
+                self._store, self._live.applied, self._live.troubles, limits.FOLD_ENTRIES_MAX
+            )
         except StoreError as error:
             self.trouble = str(error)
+            if self._stopping.is_set():
+                self._is_behind = False  # the next start folds the rest from the log
+            else:
+                self._changed.wait(limits.TICK_MS / 1_000)
             return []
         self.trouble = None
         if len(entries) < limits.FOLD_ENTRIES_MAX:
             self._is_behind = False
         return entries
-
-    def _skipping_stopped(self) -> Vector:
-        """Return what is applied, with all that the store holds of origins that are not folded any further."""
-        held = self._store.held()
-        stopped: dict[Origin, int] = {origin: held[origin] for origin in self._live.troubles}
-        return self._live.applied.joined(stopped)
-
-    def _fold(self, entries: Sequence[Entry]) -> None:
-        try:
-            self._live.fold(entries)
-        except HomeroomError as error:
-            self.trouble = f"entries could not be folded: {error}"
-        self._folded(entries)

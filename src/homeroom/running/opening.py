@@ -20,7 +20,7 @@ from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.errors import KeyFileError, StoreError
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry, Sign
-from homeroom.log.origins import Stream, Vector
+from homeroom.log.origins import Stream
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
@@ -135,7 +135,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(str(error))
     _skip_applied(folding)
-    while entries := unread(store, _with_stopped(folding, store), limits.FOLD_ENTRIES_MAX):
+    while entries := unread(store, folding.applied, folding.troubles, limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
     _check_keys(folding, snapshots)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
@@ -204,11 +204,6 @@ def _skip_applied(folding: Folding) -> None:
     for origin in {origin for one in tenants for origin in one.applied}:
         number = min(one.applied[origin] for one in tenants)
         folding.applied = folding.applied.joined({origin: number})
-
-
-def _with_stopped(folding: Folding, store: LastingStore) -> Vector:
-    held = store.held()
-    return folding.applied.joined({origin: held[origin] for origin in folding.troubles})
 
 
 def zone_of(path: Path, options: NodeOptions) -> str:

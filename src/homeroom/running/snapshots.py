@@ -17,6 +17,7 @@ import msgspec
 from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
+from homeroom.corrections import source_of
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.origins import Vector
@@ -38,7 +39,6 @@ class Opened:
     """A tenant's state as its newest whole snapshot has it, and what was wrong with a newer one."""
 
     tenant: TenantState
-    source: Source
     trouble: str | None = None
 
 
@@ -105,16 +105,16 @@ class Snapshots:
                 troubles.append(str(error))
                 continue
             trouble = f"{troubles[0]} The snapshot before it was taken." if troubles else None
-            self.sources[tenant] = opened.source
+            self.sources[tenant] = source_of(manifest)
             self._manifests[tenant] = manifest
-            return Opened(opened.tenant, opened.source, trouble)
+            return Opened(opened, trouble)
         if troubles:
             raise DataDirectoryError(troubles[0])
         state = State(load_zone(timezone), Dictionaries.under(bytes(32)), self._run)
         self.sources[tenant] = Source()
-        return Opened(TenantState(state), Source())
+        return Opened(TenantState(state))
 
-    def _opened(self, place: DataDirectory, manifest: Manifest, timezone: str) -> Opened:
+    def _opened(self, place: DataDirectory, manifest: Manifest, timezone: str) -> TenantState:
         if manifest.timezone != timezone:
             raise DataDirectoryError(
                 f"{place.path} cuts days in {manifest.timezone}, and its tenant in {timezone}; the zone of a tenant "
@@ -122,11 +122,7 @@ class Snapshots:
             )
         state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
-        known = {
-            name: value for name, value in manifest.summary.items() if name in Source.__slots__
-        }
-        source = Source(**{**known, "notes": tuple(known.get("notes", ()))})
-        return Opened(TenantState(state, Vector.from_json(applied)), source)
+        return TenantState(state, Vector.from_json(applied))
 
     def verified(self, tenant: str) -> Vector:
         """Return up to which entries the snapshot before the newest goes, all of which has been read back.

@@ -275,11 +275,14 @@ class State:
     def settle(self) -> None:
         """Seal history and cluster the tables: what to do before questions are asked."""
         self.seal()
+        self._tidy()
+        self.learners.cluster(self.run)
+        self.enrolments.cluster(self.run)
+
+    def _tidy(self) -> None:
         self.history.tidy()
         for name in self.dictionaries.identifying():
             self.learners.forget_attribute(name)
-        self.learners.cluster(self.run)
-        self.enrolments.cluster(self.run)
 
     def upkeep(self) -> Iterator[None]:
         """Do what `settle` does, a short step at a time, but for room that may be wanted again: that is kept.
@@ -288,9 +291,7 @@ class State:
         """
         self.seal()
         yield
-        self.history.tidy()
-        for name in self.dictionaries.identifying():
-            self.learners.forget_attribute(name)
+        self._tidy()
         for learners, enrolments in zip(
             self.learners.partitions, self.enrolments.partitions, strict=True
         ):

@@ -29,6 +29,7 @@ from homeroom.adapters.directory import RESTORING
 from homeroom.adapters.log_sqlite import SqliteStore, make_file
 from homeroom.adapters.signing import is_signed
 from homeroom.adapters.sources import MANIFEST_FILE
+from homeroom.adapters.whole_files import sync
 from homeroom.clock import hybrid_ms
 from homeroom.errors import BackupError, DamagedBackupError, EntryError
 from homeroom.log.entries import Entry, Head
@@ -266,20 +267,12 @@ class _Log:
 
 def _sync_tree(stage: Path) -> None:
     for folder, _, _ in os.walk(stage):
-        _sync(Path(folder))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(Path(folder))
 
 
 def _take_places(stage: Path, directory: Path) -> None:
     for path in sorted(stage.iterdir()):
         path.rename(directory / path.name)
-    _sync(directory)
+    sync(directory)
     stage.rmdir()
-    _sync(directory)
+    sync(directory)

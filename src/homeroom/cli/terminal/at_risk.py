@@ -14,7 +14,7 @@ from rich.text import Text
 
 from homeroom.cli.terminal.bars import bar, spark
 from homeroom.cli.terminal.ink import Ink, ink_of
-from homeroom.cli.terminal.wording import clean, percent, plural, shorten, wrapped
+from homeroom.cli.terminal.wording import clean, cropped, percent, plural, shorten, wrapped
 from homeroom.cohorts.answers import SUPPRESSED, AtRiskAnswer
 from homeroom.cohorts.charts.words import count
 
@@ -58,7 +58,7 @@ class AtRiskView:
         room = width - 2 * size - 10 - (max(weeks, len(last)) + 2 if weeks else 0)
         label = min(max(len(clean(name)) for name, _, _ in rows), max(room // 2, 12))
         long = max(min(room - label - 2, BAR_WIDTH_MAX), 0)
-        yield _cropped(
+        yield cropped(
             f"{answer.date:<{label}}  {'current':>{size}}  {'at risk':>{size}}    %  {'':<{long}}  {last}",
             _DIM,
         )
@@ -66,7 +66,7 @@ class AtRiskView:
         for number, (name, current, at_risk) in enumerate(rows):
             rate = at_risk / current if current and at_risk != SUPPRESSED else float("nan")
             told = "not told" if at_risk == SUPPRESSED else count(at_risk)
-            line = _cropped(
+            line = cropped(
                 f"{shorten(name, label):<{label}}  {count(current):>{size}}  {told:>{size}}  {percent(rate):>3}  ",
                 _BOLD if name is _ALL else _PLAIN,
             )
@@ -81,7 +81,7 @@ class AtRiskView:
             yield line
         more = len(answer.courses) - COURSES_MAX
         if more > 0:
-            yield _cropped(f"{plural(more, 'more course run')}; --json holds all", _DIM)
+            yield cropped(f"{plural(more, 'more course run')}; --json holds all", _DIM)
 
     def _trends(self, rows: Sequence[tuple[str, int, int]]) -> list[str]:
         """Return for each row the share at risk of the newest weeks as a line of characters, all on one scale."""
@@ -108,7 +108,7 @@ class AtRiskView:
             shown.learners(), shown.course_names(), shown.reasons(), self._results(), strict=True
         )
         for learner, course, reason, results in rows:
-            line = _cropped(learner, _BOLD)
+            line = cropped(learner, _BOLD)
             line.append(f"  {shorten(course, max(width - 36, 12))}", _PLAIN)
             if learner in names:
                 line.append(f"  {clean(names[learner][1])}", _PLAIN)
@@ -116,7 +116,7 @@ class AtRiskView:
             for part in wrapped(console, "; ".join((reason, *results)), width - 2, _DIM):
                 yield Text("  ").append_text(part)
         if answer.at_risk > len(shown):
-            yield _cropped("--limit shows more; --csv holds all", _DIM)
+            yield cropped("--limit shows more; --csv holds all", _DIM)
 
     def _results(self) -> list[tuple[str, ...]]:
         """Say what is known of grade and progress."""
@@ -128,7 +128,3 @@ class AtRiskView:
             )
             for grade, progress in zip(shown.grade, shown.progress, strict=True)
         ]
-
-
-def _cropped(text: str, style: Style) -> Text:
-    return Text(text, style, no_wrap=True, overflow="crop")

@@ -18,7 +18,7 @@ from rich.text import Text
 from homeroom.cli.terminal.bars import bar, spark, stretch
 from homeroom.cli.terminal.ink import Ink, ink_of
 from homeroom.cli.terminal.number_tables import NumberTables
-from homeroom.cli.terminal.wording import clean, percent, shorten, wrapped
+from homeroom.cli.terminal.wording import clean, cropped, percent, shorten, wrapped
 from homeroom.cohorts.answers.course_activities import Problem, Problems, Video, Videos
 from homeroom.cohorts.answers.course_parts import (
     Absent,
@@ -68,7 +68,7 @@ class CourseReportView:
 def _compared(runs: Sequence[CourseRun], width: int, ink: Ink) -> Iterator[Text]:
     """Draw the active learners of each run since its start as lines below each other, on one scale."""
     yield Text()
-    yield _line("Active learners by week since the start of each", _DIM)
+    yield cropped("Active learners by week since the start of each", _DIM)
     names = _names("", [run.course for run in runs])
     weeks = max(len(run.active_since) for run in runs)
     top = max(float(run.active_since.max(initial=0)) for run in runs)
@@ -76,7 +76,7 @@ def _compared(runs: Sequence[CourseRun], width: int, ink: Ink) -> Iterator[Text]
     for run in runs:
         values = np.full(weeks, 0.0)
         values[: len(run.active_since)] = np.maximum(run.active_since, 0)
-        line = _line(f"{shorten(run.course, names):<{names}}  ")
+        line = cropped(f"{shorten(run.course, names):<{names}}  ")
         # Runs stand above each other week by week, so a shorter one ends earlier.
         end = -(-len(run.active_since) * room // weeks) if weeks else 0
         line.append(spark(stretch(values, room)[:end], top), ink.mark("returning"))
@@ -86,7 +86,7 @@ def _compared(runs: Sequence[CourseRun], width: int, ink: Ink) -> Iterator[Text]
 def _run(run: CourseRun, console: Console, width: int) -> Iterator[Text]:
     weeks = run.weeks.labels
     head = clean(run.course)
-    yield _line(head + (f"  weeks of {weeks[0]} to {weeks[-1]}" if weeks else ""), _BOLD)
+    yield cropped(head + (f"  weeks of {weeks[0]} to {weeks[-1]}" if weeks else ""), _BOLD)
     for finding in run.findings:
         lines = wrapped(console, clean(finding.text), max(width - 2, 20), Style())
         for i, line in enumerate(lines):
@@ -104,25 +104,21 @@ def _run(run: CourseRun, console: Console, width: int) -> Iterator[Text]:
         yield from _folded(f"{name.lower()}: {clean(why)}", width)
 
 
-def _line(text: str, style: Style = Style()) -> Text:  # noqa: B008 - a style is frozen
-    return Text(text, style, no_wrap=True, overflow="crop")
-
-
 def _folded(text: str, width: int, indent: str = "") -> Iterator[Text]:
     for part in textwrap.wrap(
         text, max(width, 20), initial_indent=indent, subsequent_indent=indent
     ):
-        yield _line(part, _DIM)
+        yield cropped(part, _DIM)
 
 
 def _title(text: str) -> Text:
-    return _line(text, _BOLD)
+    return cropped(text, _BOLD)
 
 
 def _weekly(counts: npt.NDArray[np.int64], width: int, ink: Ink, style: str) -> Text:
     """Draw a line of characters, a week each where they have room."""
     values = stretch(counts.astype(np.float64), min(len(counts), max(width - 34, 8), 60))
-    text = _line("")
+    text = cropped("")
     text.append(spark(values, float(values.max(initial=0))), ink.mark(style))
     text.append(f"  most {count(int(counts.max(initial=0)))}", _DIM)
     return text
@@ -147,7 +143,7 @@ def _engagement(part: Engagement, width: int, ink: Ink) -> Iterator[Text]:
         return
     shown = part.sections[:LINES_MAX]
     names = _names("section", [one.name for one in shown])
-    yield _line(f"{'section':<{names}}  came this far  stopped here", _DIM)
+    yield cropped(f"{'section':<{names}}  came this far  stopped here", _DIM)
     top = max(one.reached for one in shown)
     for section in shown:
         yield _section(section, names, top, width, ink)
@@ -156,7 +152,7 @@ def _engagement(part: Engagement, width: int, ink: Ink) -> Iterator[Text]:
 
 def _section(one: Section, names: int, top: int, width: int, ink: Ink) -> Text:
     share = percent(ratio(one.stopped, one.reached))
-    line = _line(
+    line = cropped(
         f"{shorten(one.name, names):<{names}}  {count(one.reached):>13}  {count(one.stopped):>6}"
     )
     line.append(f" = {share:>2}%", _DIM)
@@ -174,14 +170,14 @@ def _names(head: str, names: Sequence[str]) -> int:
 
 def _more(left: int, what: str) -> Iterator[Text]:
     if left > 0:
-        yield _line(f"{count(left)} more {what}; --csv and --json hold all", _DIM)
+        yield cropped(f"{count(left)} more {what}; --csv and --json hold all", _DIM)
 
 
 def _videos(part: Videos, width: int, ink: Ink) -> Iterator[Text]:
     yield _title(f"Videos: {count(len(part.videos) + part.left_out)}")
     shown = part.videos[:LINES_MAX]
     names = _names("video", [one.name for one in shown])
-    yield _line(f"{'video':<{names}}  viewers  plays  watched  completed", _DIM)
+    yield cropped(f"{'video':<{names}}  viewers  plays  watched  completed", _DIM)
     for video in shown:
         yield from _video(video, names, width, ink)
     yield from _more(len(part.videos) + part.left_out - len(shown), "videos")
@@ -196,7 +192,7 @@ def _video(video: Video, names: int, width: int, ink: Ink) -> Iterator[Text]:
         _share(ratio(video.completed, video.viewers)),
         _share(video.watched_share),
     )
-    line = _line(
+    line = cropped(
         f"{shorten(video.name, names):<{names}}  {count(video.viewers):>7}  {count(video.plays):>5}  "
         f"{watched:>7}  {completed:>9}"
     )
@@ -221,7 +217,7 @@ def _problems(part: Problems, width: int, ink: Ink) -> Iterator[Text]:
     yield _title(f"Problems, the hardest first: {count(len(hardest) + part.left_out)}")
     shown = hardest[:LINES_MAX]
     names = _names("problem", [one.name for one in shown])
-    yield _line(f"{'problem':<{names}}  learners  attempts  right at first  ever   score", _DIM)
+    yield cropped(f"{'problem':<{names}}  learners  attempts  right at first  ever   score", _DIM)
     for one in shown:
         yield _problem(one, names, width, ink)
     yield from _more(len(hardest) + part.left_out - len(shown), "problems")
@@ -235,7 +231,7 @@ def _hardness(one: Problem) -> tuple[float, float, str]:
 def _problem(one: Problem, names: int, width: int, ink: Ink) -> Text:
     first, ever = _share(one.first_share), _share(one.ever_share)
     score = "\u2013" if np.isnan(one.score) else f"{one.score:.2f}"
-    line = _line(
+    line = cropped(
         f"{shorten(one.name, names):<{names}}  {count(one.learners):>8}  {count(one.attempts):>8}  "
         f"{first:>14}  {ever:>4}  {score:>6}"
     )
@@ -262,14 +258,14 @@ def _grades(part: Grades, _width: int, ink: Ink) -> Iterator[Text]:
     known = (("completed", part.completed), ("passed", part.passed), ("failed", part.failed))
     yield _title(f"Grades and completion: {_known(known) or f'{count(part.graded)} graded'}")
     if part.graded:
-        line = _line("")
+        line = cropped("")
         line.append(
             spark(part.grades.astype(np.float64), float(part.grades.max())), ink.mark("returning")
         )
         line.append(f"  grades from 0 to {part.top:g}, median {part.median:.2f}", _DIM)
         yield _labelled("graded", line)
     if part.progress.any():
-        line = _line(spark(part.progress.astype(np.float64), float(part.progress.max())))
+        line = cropped(spark(part.progress.astype(np.float64), float(part.progress.max())))
         line.append(f"  from 0 to 100%, mean {percent(part.mean_progress)}%", _DIM)
         yield _labelled("progress", line)
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from homeroom.cli.terminal.bars import bar
 from homeroom.cli.terminal.ink import ink_of
-from homeroom.cli.terminal.wording import percent
+from homeroom.cli.terminal.wording import cropped, percent
 from homeroom.cohorts.answers import StickinessAnswer
 from homeroom.cohorts.charts.words import count, unit
 
@@ -55,9 +55,9 @@ class StickinessBars:
         figures = max(len("learners"), len(count(total)))
         room = max(options.max_width - label - figures - 18, 4)
         top = max(value for _, value, _ in rows)
-        yield _line(f"{head:>{label}}  {'learners':>{figures}}      %  or more", _DIM)
+        yield cropped(f"{head:>{label}}  {'learners':>{figures}}      %  or more", _DIM)
         for name, value, more in rows:
-            line = _line(
+            line = cropped(
                 f"{name:>{label}}  {count(value):>{figures}}   {percent(value / total):>3}%     "
             )
             line.append(f"{percent(more / total):>3}%", _DIM)
@@ -65,14 +65,10 @@ class StickinessBars:
             line.append(bar(value, top, min(room, 60)), ink.mark("returning"))
             yield line
         if not answer.complete.all():
-            yield _line(
+            yield cropped(
                 "the newest period is not complete yet: learners can still move down the list", _DIM
             )
 
 
 def _name(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}–{last}"
-
-
-def _line(text: str, style: Style = _PLAIN) -> Text:
-    return Text(text, style, no_wrap=True, overflow="crop")

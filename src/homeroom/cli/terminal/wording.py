@@ -16,11 +16,16 @@ from rich.text import Text
 from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.charts.words import count, instant_label
 
-__all__ = ["clean", "percent", "plural", "setting", "shorten", "wrapped"]
+__all__ = ["clean", "cropped", "percent", "plural", "setting", "shorten", "wrapped"]
 
 _UNFIT = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+
+def cropped(text: str, style: Style | str = "") -> Text:
+    """Return a line of which the terminal shows what it has room for."""
+    return Text(text, style, no_wrap=True, overflow="crop")
 
 
 def clean(text: str) -> str:

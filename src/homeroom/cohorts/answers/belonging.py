@@ -20,6 +20,7 @@ __all__ = [
     "Membership",
     "OverlapAnswer",
     "shown_counts",
+    "told_count",
 ]
 
 SUPPRESSED = -1
@@ -33,7 +34,8 @@ def shown_counts(counts: Counts, total: Counts | int, bound: int) -> Counts:
     return np.where(small, SUPPRESSED, counts)
 
 
-def _told(count: int) -> int | None:
+def told_count(count: int) -> int | None:
+    """Return a count as JSON tells it, None where it is suppressed."""
     return None if count == SUPPRESSED else int(count)
 
 
@@ -60,7 +62,7 @@ class MembersAnswer(Answer):
         out: dict[str, Any] = {
             "cohort": self.question.cohort,
             "definition": self.definition,
-            "size": _told(self.size),
+            "size": told_count(self.size),
             "learners": self.learners,
             "members": list(self.members),
         }
@@ -102,9 +104,9 @@ class Change:
             "last": self.last,
             "entered": None if self.entered is None else list(self.entered),
             "left": None if self.left is None else list(self.left),
-            "stayed": _told(self.stayed),
+            "stayed": told_count(self.stayed),
             "reasons": [
-                {"rule": rule, "entered": _told(entered), "left": _told(left)}
+                {"rule": rule, "entered": told_count(entered), "left": told_count(left)}
                 for rule, entered, left in self.reasons
             ],
         }
@@ -132,7 +134,7 @@ class CohortAnswer(Answer):
             "definition": self.definition,
             "interval": self.question.interval,
             "periods": list(self.periods),
-            "sizes": [_told(size) for size in self.sizes.tolist()],
+            "sizes": [told_count(size) for size in self.sizes.tolist()],
             "learners": self.learners.tolist(),
             "complete": self.complete.tolist(),
         }
@@ -143,7 +145,7 @@ class CohortAnswer(Answer):
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
         return {
             "period": list(self.periods),
-            "size": pa.array([_told(size) for size in self.sizes.tolist()], pa.int64()),
+            "size": pa.array([told_count(size) for size in self.sizes.tolist()], pa.int64()),
             "learners": self.learners,
             "complete": self.complete,
         }
@@ -171,8 +173,10 @@ class OverlapAnswer(Answer):
             "cohorts": list(self.cohorts),
             "definitions": list(self.definitions),
             "learners": self.learners,
-            "shared": [[_told(count) for count in row] for row in self.shared.tolist()],
-            "exact": [{"cohorts": list(names), "learners": _told(n)} for names, n in self.exact],
+            "shared": [[told_count(count) for count in row] for row in self.shared.tolist()],
+            "exact": [
+                {"cohorts": list(names), "learners": told_count(n)} for names, n in self.exact
+            ],
         }
 
     def _table(self) -> dict[str, Sequence[Any] | npt.NDArray[Any]]:
@@ -180,7 +184,7 @@ class OverlapAnswer(Answer):
         return {
             "cohort": [name for name in self.cohorts for _ in range(count)],
             "other": list(self.cohorts) * count,
-            "learners": pa.array([_told(n) for n in self.shared.ravel().tolist()], pa.int64()),
+            "learners": pa.array([told_count(n) for n in self.shared.ravel().tolist()], pa.int64()),
         }
 
 

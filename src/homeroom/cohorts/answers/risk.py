@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from homeroom.cohorts.answers.answer import Answer, Counts, Flags, nullable, number
-from homeroom.cohorts.answers.belonging import SUPPRESSED, shown_counts
+from homeroom.cohorts.answers.belonging import SUPPRESSED, shown_counts, told_count
 from homeroom.cohorts.questions.risk import AtRisk
 from homeroom.events.model import TRACKS, Float64s, Int32s, UInt8s, UInt64s
 from homeroom.state.zones import date_of
@@ -76,7 +76,7 @@ class CourseRisk:
         return {
             "course": self.course,
             "current": self.current,
-            "at_risk": _told(self.at_risk),
+            "at_risk": told_count(self.at_risk),
             "share": number(_share(self.at_risk, self.current)),
         }
 
@@ -106,7 +106,7 @@ class RiskTrend:
         rows = [
             {
                 "current": current,
-                "at_risk": [_told(count) for count in at_risk],
+                "at_risk": [told_count(count) for count in at_risk],
             }
             for current, at_risk in zip(self.current.tolist(), self.at_risk.tolist(), strict=True)
         ]
@@ -330,7 +330,7 @@ class AtRiskAnswer(Answer):
             "beyond": list(question.beyond),
             "unless": list(question.unless),
             "current": self.current,
-            "at_risk": _told(self.at_risk),
+            "at_risk": told_count(self.at_risk),
             "share": number(self.share),
             "courses": [course.to_json() for course in self.courses],
         }
@@ -362,10 +362,6 @@ class AtRiskAnswer(Answer):
 
 
 _DATES = ("enrolled_on", "last_active")
-
-
-def _told(count: int) -> int | None:
-    return None if count == SUPPRESSED else int(count)
 
 
 def _share(at_risk: int, current: int) -> float:

@@ -38,7 +38,6 @@ from homeroom.cohorts.charts.svg import (
 
 __all__ = ["figure", "numbers"]
 
-NOT_TOLD = "not told"
 PANELS_MAX = 9
 BARS_MAX = 15
 ROW_PX = 26
@@ -123,7 +122,7 @@ def _lines(answer: AtRiskAnswer) -> list[_Line]:
 def _line(name: str, trend: RiskTrend, row: int) -> _Line:
     shares = trend.shares[row]
     said = tuple(
-        f"{name}, {end}: {_told(at_risk)} of {current:,} at risk"
+        f"{name}, {end}: {words.told(at_risk)} of {current:,} at risk"
         + ("" if math.isnan(share) else f", {words.share(share)}")
         for end, at_risk, current, share in zip(
             trend.ends,
@@ -159,7 +158,7 @@ def _bars(groups: Sequence[tuple[str, int, int]], width: float) -> Panel:
 
 
 def _bar_words(current: int, at_risk: int) -> str:
-    said = f"{_told(at_risk)} of {current:,}"
+    said = f"{words.told(at_risk)} of {current:,}"
     share = _share(at_risk, current)
     return said if math.isnan(share) else f"{words.share(share, 0)} \u00b7 {said}"
 
@@ -204,7 +203,7 @@ def numbers(answer: AtRiskAnswer) -> tuple[Numbers, ...]:
         (
             one.course,
             words.count(one.current),
-            _told(one.at_risk),
+            words.told(one.at_risk),
             _percent(one.at_risk, one.current),
         )
         for one in answer.courses
@@ -212,7 +211,7 @@ def numbers(answer: AtRiskAnswer) -> tuple[Numbers, ...]:
     whole = (
         "All",
         words.count(answer.current),
-        _told(answer.at_risk),
+        words.told(answer.at_risk),
         _percent(answer.at_risk, answer.current),
     )
     most = limits.REPORT_ROWS_MAX
@@ -235,7 +234,7 @@ def numbers(answer: AtRiskAnswer) -> tuple[Numbers, ...]:
         shown.reasons(),
         strict=True,
     )
-    caption = f"At risk, the first {len(shown):,} of {_told(answer.at_risk)}"
+    caption = f"At risk, the first {len(shown):,} of {words.told(answer.at_risk)}"
     listed = ("Learner", "Course run", "Last active", "Why")
     found.append(Numbers(caption, listed, tuple(rows)[:most], len(shown) > most))
     return tuple(found)
@@ -246,7 +245,7 @@ def _trend_numbers(trend: RiskTrend) -> Numbers:
         (
             end if complete else f"{end}*",
             words.count(current),
-            _told(at_risk),
+            words.told(at_risk),
             _percent(at_risk, current),
         )
         for end, current, at_risk, complete in zip(
@@ -268,7 +267,3 @@ def _share(at_risk: int, current: int) -> float:
 
 def _percent(at_risk: int, current: int) -> str:
     return words.share(_share(at_risk, current))
-
-
-def _told(count: int) -> str:
-    return NOT_TOLD if count == SUPPRESSED else words.count(count)

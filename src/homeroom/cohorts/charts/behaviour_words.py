@@ -3,12 +3,11 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from homeroom.cohorts.answers.behaviour import BEGIN, END, SPAN_EDGES_MS
-from homeroom.cohorts.questions import Condition
-from homeroom.cohorts.questions.behaviour import Exclusion, Funnel, Paths
+from homeroom.cohorts.questions.behaviour import Exclusion, Funnel, Paths, conditions_text
 from homeroom.cohorts.questions.rule_words import span_words
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "describe_funnel",
     "describe_paths",
     "end_words",
-    "joined",
     "root_label",
     "short_names",
     "took",
@@ -55,24 +53,17 @@ def _ending(one: Exclusion) -> str:
     place = (
         f" between steps {one.between[0]} and {one.between[1]}" if one.between is not None else ""
     )
-    return f"{joined(one.where)}{place} ends an attempt."
-
-
-def joined(where: Sequence[Condition]) -> str:
-    """Write conditions as the command line takes them."""
-    return " and ".join(map(str, where)) if where else "any event"
+    return f"{conditions_text(one.where)}{place} ends an attempt."
 
 
 def describe_paths(question: Paths) -> str:
     """Say what paths show."""
     if question.after:
-        said = (
-            f"What learners did next after {joined(question.after)}, at its first time in a visit."
-        )
+        said = f"What learners did next after {conditions_text(question.after)}, at its first time in a visit."
     elif question.before:
         said = (
-            f"What learners did just before {joined(question.before)}, at its last time in a visit; step 1 is what "
-            f"came right before it."
+            f"What learners did just before {conditions_text(question.before)}, at its last time in a visit; step 1 is "
+            f"what came right before it."
         )
     else:
         said = "What learners did from the beginning of a visit on."
@@ -88,7 +79,7 @@ def describe_paths(question: Paths) -> str:
 
 def root_label(question: Paths) -> str:
     """Return what paths begin at, or lead to."""
-    return joined(question.anchor) if question.anchor else "visit begins"
+    return conditions_text(question.anchor) if question.anchor else "visit begins"
 
 
 def short_names(values: Iterable[str]) -> Mapping[str, str]:

@@ -28,8 +28,6 @@ __all__ = [
     "size_numbers",
 ]
 
-NOT_TOLD = "not told"
-"""Stands for a count that is too small to be told."""
 NAME_PX_MAX = 200
 CELL_PX = (28.0, 72.0)
 ROW_PX = 28
@@ -55,7 +53,7 @@ def size_figure(answer: CohortAnswer, width: float) -> Figure:
         body.append(rect(box, "returning"))
         if not answer.complete[first + i]:
             body.append(f"{rect(box, 'x')[:-2]} {hatch('surface')}/>")
-        told = _told(int(answer.sizes[first + i]))
+        told = words.told(int(answer.sizes[first + i]))
         learners = words.count(int(answer.learners[first + i]))
         body.append(rect(at.hit(i), "hit", f"{labels[i]}: {told} of {learners} learners"))
     keys = [] if answer.complete.all() else [Key("", "Not complete yet")]
@@ -94,7 +92,7 @@ def _shared_cell(
 ) -> str:
     row, column = at
     count, size = int(answer.shared[row, column]), int(answer.shared[row, row])
-    title = f"{answer.cohorts[row]} and {answer.cohorts[column]}: {_told(count)}"
+    title = f"{answer.cohorts[row]} and {answer.cohorts[column]}: {words.told(count)}"
     if row == column or SUPPRESSED in (count, size) or not size:
         return rect(box, "track", title)
     rate = count / size
@@ -108,7 +106,7 @@ def _shared_cell(
 
 def members_numbers(answer: MembersAnswer) -> tuple[Numbers, ...]:
     """Return the list of members, cut to what people read."""
-    size, learners = _told(answer.size), words.count(answer.learners)
+    size, learners = words.told(answer.size), words.count(answer.learners)
     most = limits.REPORT_ROWS_MAX
     heads: tuple[str, ...] = ("Learner",)
     shown = answer.members[:most]
@@ -126,7 +124,7 @@ def size_numbers(answer: CohortAnswer) -> tuple[Numbers, ...]:
     rows = tuple(
         (
             words.period_label(period, unit),
-            NOT_TOLD if size == SUPPRESSED else open_count(size, answer.complete[i]),
+            words.NOT_TOLD if size == SUPPRESSED else open_count(size, answer.complete[i]),
             words.share(size / learners) if size != SUPPRESSED and learners else "\u2013",
         )
         for i, (period, size, learners) in enumerate(
@@ -143,16 +141,21 @@ def _change_numbers(answer: CohortAnswer) -> tuple[Numbers, ...]:
     if change is None:
         return ()
     moved = tuple(
-        (name, NOT_TOLD if found is None else words.count(len(found)))
+        (name, words.NOT_TOLD if found is None else words.count(len(found)))
         for name, found in (("Entered", change.entered), ("Left", change.left))
     )
     between = f"between {change.first} and {change.last}"
     return (
-        Numbers(f"Changes {between}", ("", "Learners"), (*moved, ("Stayed", _told(change.stayed)))),
+        Numbers(
+            f"Changes {between}", ("", "Learners"), (*moved, ("Stayed", words.told(change.stayed)))
+        ),
         Numbers(
             f"What changed for those who entered and left {between}",
             ("Rule", "Entered", "Left"),
-            tuple((rule, _told(entered), _told(left)) for rule, entered, left in change.reasons),
+            tuple(
+                (rule, words.told(entered), words.told(left))
+                for rule, entered, left in change.reasons
+            ),
         ),
     )
 
@@ -160,10 +163,10 @@ def _change_numbers(answer: CohortAnswer) -> tuple[Numbers, ...]:
 def overlap_numbers(answer: OverlapAnswer) -> tuple[Numbers, ...]:
     """Return what each two cohorts share, and the exact sets of cohorts."""
     shared = tuple(
-        (name, *(_told(int(count)) for count in answer.shared[i]))
+        (name, *(words.told(int(count)) for count in answer.shared[i]))
         for i, name in enumerate(answer.cohorts)
     )
-    exact = tuple((" + ".join(names), _told(count)) for names, count in answer.exact)
+    exact = tuple((" + ".join(names), words.told(count)) for names, count in answer.exact)
     return (
         Numbers("Learners in both", ("Cohort", *answer.cohorts), shared),
         Numbers("Learners in just these", ("Cohorts", "Learners"), exact),
@@ -186,7 +189,3 @@ def learner_numbers(answer: LearnerAnswer) -> tuple[Numbers, ...]:
 
 def _yes(*, holds: bool) -> str:
     return "yes" if holds else "no"
-
-
-def _told(count: int) -> str:
-    return NOT_TOLD if count == SUPPRESSED else words.count(count)

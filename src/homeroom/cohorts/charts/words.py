@@ -13,13 +13,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from homeroom.cohorts.answers import Answer, RetentionAnswer
+from homeroom.cohorts.answers import SUPPRESSED, Answer, RetentionAnswer
 from homeroom.cohorts.charts.behaviour_words import describe_funnel, describe_paths
 from homeroom.cohorts.questions import Condition, Question, Retention, risk_words
 from homeroom.cohorts.questions.rule_words import in_words
 
 __all__ = [
     "INCOMPLETE",
+    "NOT_TOLD",
     "count",
     "heading",
     "instant_label",
@@ -29,9 +30,12 @@ __all__ = [
     "since_label",
     "size",
     "summary",
+    "told",
     "unit",
 ]
 
+NOT_TOLD = "not told"
+"""Stands for a count that is too small to be told."""
 INCOMPLETE = "not complete yet: the period has not ended, so the number can still change"
 _TITLES = {
     "retention": "Retention by {unit}",
@@ -127,6 +131,11 @@ def period_label(period: str, interval: str) -> str:
 def count(value: int) -> str:
     """Write a count with commas: ``12,345``."""
     return f"{int(value):,}"
+
+
+def told(value: int) -> str:
+    """Write a count that may be too small to be told."""
+    return NOT_TOLD if value == SUPPRESSED else count(value)
 
 
 def size(answer: RetentionAnswer, group: int) -> str:

@@ -5,7 +5,7 @@ themselves. What a chain, an attempt and a path are exactly stands in ``docs/ref
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
@@ -27,6 +27,7 @@ __all__ = [
     "Order",
     "Paths",
     "Step",
+    "conditions_text",
     "parse_step",
 ]
 
@@ -53,7 +54,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     @property
     def label(self) -> str:
         """What people read: the name, or the conditions."""
-        return self.name or _written(self.where)
+        return self.name or conditions_text(self.where)
 
 
 class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -292,7 +293,8 @@ def _with_short_span(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _written(where: tuple[Condition, ...]) -> str:
+def conditions_text(where: Sequence[Condition]) -> str:
+    """Write conditions as the command line takes them."""
     return " and ".join(map(str, where)) if where else "any event"
 
 

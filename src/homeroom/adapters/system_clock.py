@@ -1,0 +1,10 @@
+"""The clock of the machine: handed to whatever must know the time, and asked by nobody else."""
+
+import time
+
+__all__ = ["now_ms"]
+
+
+def now_ms() -> int:
+    """Return the time of this machine: milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
