@@ -279,7 +279,7 @@ class Failing:
         return await self.client.asked(method, f"{self.path}{path}", key, **fields)
 
     async def dead(self, key, count):
-        """Return the dead letters as soon as there are so many; time passes meanwhile, and what waits for it is woken."""
+        """Return the dead letters as soon as there are so many; time passes meanwhile, and the deliverer is woken."""
         async with asyncio.timeout(20):
             while True:
                 said = (await self.ask(key, "GET", "/dead-letters")).json()["dead_letters"]
