@@ -439,8 +439,8 @@ def key_check(key: bytes) -> str:
 
 def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
     return {
-        **{kind: getattr(dictionaries, kind).values for kind in TEXT_COLUMNS},
-        "attributes": {name: one.values for name, one in dictionaries.shown_attributes.items()},
+        **{kind: getattr(dictionaries, kind).stored for kind in TEXT_COLUMNS},
+        "attributes": {name: one.stored for name, one in dictionaries.shown_attributes.items()},
         "refused": sorted(dictionaries.identifying()),
     }
 

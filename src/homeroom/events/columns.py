@@ -88,7 +88,7 @@ def to_arrow(name: str, column: Column, dictionaries: Dictionaries) -> pa.Array:
     if not _has_dictionary(name):
         return pa.array(column)
     used, indices = np.unique(column, return_inverse=True)
-    values = _dictionary(dictionaries, name).values
+    values = _dictionary(dictionaries, name).stored
     absent = len(used) and used[0] < 0
     texts = pa.array([values[code] for code in used if code >= 0], pa.string())
     places = indices.astype(np.int32) - np.int32(1 if absent else 0)

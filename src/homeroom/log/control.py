@@ -25,6 +25,14 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError, EntryError
+from homeroom.log.catalogue import (
+    Catalogue,
+    CatalogueFact,
+    IdsRegistered,
+    IdsWithdrawn,
+    check_catalogue,
+    folded_catalogue,
+)
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -60,7 +68,7 @@ class Scope(StrEnum):
     """What a key may do.
 
     ``read`` asks questions whose answers are numbers; ``aggregate`` only those in which small numbers are left out;
-    ``persons`` adds who the learners are.
+    ``labels`` adds the texts of ids that are not registered, ``persons`` these and who the learners are.
     """
 
     READ = "read"
@@ -68,6 +76,7 @@ class Scope(StrEnum):
     WRITE = "write"
     ADMIN = "admin"
     PERSONS = "persons"
+    LABELS = "labels"
     XAPI = "xapi"
 
 
@@ -169,7 +178,14 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
 
 
 Fact: TypeAlias = (
-    TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut | WebhookFact
+    TenantPut
+    | KeyCreated
+    | KeyRevoked
+    | DefinitionPut
+    | DefinitionDeleted
+    | VerbsPut
+    | CatalogueFact
+    | WebhookFact
 )
 
 
@@ -247,6 +263,7 @@ class Version:
     epoch: int
 
 
+_EMPTY: Final = Catalogue()
 DefinitionName: TypeAlias = tuple[str, DefinitionKind, str]
 """Tenant, kind and name."""
 
@@ -262,6 +279,7 @@ class Control:
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
+    catalogues : by tenant what is registered of its ids; ask `catalogue`
     """
 
     epoch: int = 0
@@ -269,6 +287,7 @@ class Control:
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -283,6 +302,10 @@ class Control:
             if versions[-1].written is not None:
                 current.setdefault((tenant, kind), {})[name] = versions[-1]
         return current
+
+    def catalogue(self, tenant: str) -> Catalogue:
+        """Return what is registered of the ids of a tenant."""
+        return self.catalogues.get(tenant, _EMPTY)
 
     def history(self, tenant: str, kind: DefinitionKind, name: str) -> tuple[Version, ...]:
         """Return the versions of a definition, oldest first; none if there never was one."""
@@ -313,6 +336,11 @@ class Control:
             case VerbsPut():
                 self._check_tenant(fact.tenant)
                 _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            case IdsRegistered() | IdsWithdrawn():
+                self._check_tenant(fact.tenant)
+                check_catalogue(self.catalogue(fact.tenant), fact)
+                size_bytes = sum(map(len, fact.names))
+                _check_count("bytes of names", size_bytes, limits.CONTROL_BYTES_MAX)
             case _:
                 if isinstance(fact, WebhookCreated):
                     self._check_tenant(fact.tenant)
@@ -377,6 +405,9 @@ class Control:
                 return replace(after, versions=self._with_version(change, fact, epoch))
             case VerbsPut():
                 return replace(after, tenants=self._with_verbs(fact))
+            case IdsRegistered() | IdsWithdrawn():
+                catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
+                return replace(after, catalogues=_with(self.catalogues, fact.tenant, catalogue))
             case _:
                 stated = (change.author, change.at_ms, epoch)
                 return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))

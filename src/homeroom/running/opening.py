@@ -167,11 +167,12 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
         return keys[tenant]
 
     file = path / "documents.db"
-    reader = RecordReader(file, keys_of, options.now_ms)
+    reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))
     reader.catch_up(opened.store)
     for tenant in reader.tenants():
         _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
+    reader.read_labels()
     return Recording(file, keys_of, reader)
 
 

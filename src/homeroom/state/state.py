@@ -185,7 +185,7 @@ class State:
             tracks=batch.track,
             track_names=TRACKS,
             attributes=attributes,
-            ties={name: _ranks(self.dictionaries.attributes[name].values) for name in attributes},
+            ties={name: _ranks(self.dictionaries.attributes[name].stored) for name in attributes},
         )
         self.learners.fold(rows, self.run)
         enrolled = batch.course >= 0
@@ -233,6 +233,30 @@ class State:
         for segment in self.history.stored:
             self.fold_tables(segment_events(segment))
         self.settle()
+
+    def key_enrolments(self) -> None:
+        """Key enrolments by how their course runs are stored now: hashed, where they were texts when they were folded."""
+        hashes = self.dictionaries.course.hashes.hi
+        for part in self.enrolments.partitions:
+            rows = part.rows
+            if not rows:
+                continue
+            courses = part.codes[COURSE][:rows]
+            there = courses >= 0  # a row that holds nothing keeps a key that nothing has
+            owner_hi, owner_lo = (part.owners[half][:rows][there] for half in ("hi", "lo"))
+            key_hi, key_lo = part.key_hi[:rows].copy(), part.key_lo[:rows].copy()
+            key_hi[there], key_lo[there] = enrolment_keys(
+                owner_hi, owner_lo, hashes[courses[there]]
+            )
+            part.key_hi, part.key_lo = key_hi, key_lo
+            part.slots = None
+            part.version += 1
+
+    def showing(self, dictionaries: Dictionaries) -> "State":
+        """Return this state with other texts behind its codes, to be asked. Copies nothing."""
+        view = copy.copy(self)
+        view.dictionaries = dictionaries
+        return view
 
     def owner_rows(self, number: int) -> Int32s:
         """Return for each enrolment of a partition the row of its learner, int32 of shape (rows,), read-only.

@@ -17,6 +17,7 @@ from homeroom.adapters.vault.operations import (
     DocumentDropped,
     DocumentKept,
     KeyDestroyed,
+    LabelsKept,
     PortraitKept,
     StatementKept,
     SubjectKey,
@@ -60,6 +61,7 @@ class Vault:
             DocumentKept: self._documents,
             DocumentDropped: self._dropped,
             KeyDestroyed: self._destroyed,
+            LabelsKept: self._labels,
         }
 
     @property
@@ -163,6 +165,12 @@ class Vault:
         self._run_many(
             "DELETE FROM documents WHERE tenant = ? AND key = ?",
             [(tenant, one.key) for one in operations],
+        )
+
+    def _labels(self, tenant: int, operations: list[LabelsKept]) -> None:
+        self._run_many(
+            "INSERT OR IGNORE INTO labels (tenant, name, sealed) VALUES (?, ?, ?)",
+            [(tenant, one.name, one.sealed) for one in operations],
         )
 
     def _destroyed(self, tenant: int, operations: list[KeyDestroyed]) -> None:
