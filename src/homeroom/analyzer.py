@@ -20,6 +20,7 @@ from homeroom import corrections, limits
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, read_inputs
 from homeroom.adapters.keyfile import default_key_path, open_key
+from homeroom.adapters.labelled_directory import open_labelled
 from homeroom.adapters.mappings import load_mapping
 from homeroom.adapters.names import NameBook
 from homeroom.adapters.options import ReadOptions
@@ -237,9 +238,8 @@ def open_directory(directory: PathLike, key: PathLike | None = None) -> Dataset:
     """
     place = DataDirectory(Path(directory))
     manifest = corrections.loaded_manifest(place)
-    no_key = bytes(32)  # nothing new comes in, so nothing is hashed
     try:
-        state = place.open(manifest, Dictionaries.under(no_key), ThreadRun())
+        state = open_labelled(place, manifest, ThreadRun())
     except DataDirectoryError:
         if place.manifest() == manifest:
             raise

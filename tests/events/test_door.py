@@ -140,7 +140,7 @@ def plain_identity(raw: dict[str, Any], batch: EventBatch) -> tuple[int, int]:
     message += struct.pack("<ddq", raw["score"][0], raw["progress"][0], raw["duration_ms"][0])
     for name in sorted(raw["attributes"]):
         message += text(name) + text(raw["attributes"][name][0])
-    return plain_siphash(digests.ROW_KEY, message)
+    return plain_siphash(digests.row_key(KEY), message)
 
 
 def test_an_identity_is_what_the_layout_says_and_stays_so() -> None:

@@ -23,6 +23,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -188,9 +189,10 @@ class DataDirectory:
     def open(self, manifest: Manifest, dictionaries: Dictionaries, run: Run) -> State:
         """Open the state and history of a manifest; arrays are mapped, columns of history read when asked for."""
         state = State(load_zone(manifest.timezone), dictionaries, run)
+        restored = _Restored.AS_WRITTEN
         if manifest.dictionaries is not None:
-            self._restore(manifest, dictionaries)
-        if manifest.state is not None:
+            restored = self._restore(manifest, dictionaries)
+        if manifest.state is not None and restored is not _Restored.OTHER_CODES:
             arrays = read_tensors(self.path / "state" / manifest.state)
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
                 for number in range(len(table.partitions)):
@@ -204,9 +206,7 @@ class DataDirectory:
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
-        if any(part.rows and not part.owners for part in state.enrolments.partitions):
-            # Written before enrolments knew their learners and how they stand.
-            state.refold()
+        _bring_up(state, restored)
         return state
 
     @contextmanager
@@ -407,7 +407,8 @@ class DataDirectory:
             if not kept:
                 file.unlink()
 
-    def _restore(self, manifest: Manifest, dictionaries: Dictionaries) -> None:
+    def _restore(self, manifest: Manifest, dictionaries: Dictionaries) -> "_Restored":
+        """Have dictionaries learn the texts of a manifest, and say what became of them."""
         file = self.path / "state" / str(manifest.dictionaries)
         try:
             written = file.read_bytes()
@@ -418,12 +419,43 @@ class DataDirectory:
         if isal_zlib.crc32(written) != manifest.dictionaries_crc:
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         values = json.loads(written)
-        for kind in TEXT_COLUMNS:
-            texts = values.get(kind, [])  # a directory of before may not have it
-            getattr(dictionaries, kind).codes(texts, len(texts))
         dictionaries.refused.update(values["refused"])
-        for attribute, texts in values["attributes"].items():
-            dictionaries.attribute(attribute).codes(texts, len(texts))
+        # A directory of before may not have all kinds.
+        named = [(getattr(dictionaries, kind), values.get(kind, [])) for kind in TEXT_COLUMNS]
+        named += [
+            (dictionaries.attribute(name), some) for name, some in values["attributes"].items()
+        ]
+        restored = _Restored.AS_WRITTEN
+        for dictionary, texts in named:
+            codes = dictionary.codes(texts, len(texts))
+            if not np.array_equal(codes, np.arange(len(texts))):
+                return _Restored.OTHER_CODES
+            if dictionary.stored != texts:
+                restored = _Restored.OTHER_TEXTS
+        return restored
+
+
+class _Restored(Enum):
+    """What dictionaries made of texts that were written down.
+
+    Ids that were loaded as texts become hashes where a node goes on; then enrolments, which are keyed by them, have
+    other keys. Where a directory has an id in both forms, since files were loaded into it after a node had run, the two
+    get one code, and columns of codes are of no use any more.
+    """
+
+    AS_WRITTEN = auto()
+    OTHER_TEXTS = auto()
+    OTHER_CODES = auto()
+
+
+def _bring_up(state: State, restored: _Restored) -> None:
+    """Have tables say what they would if they were folded now."""
+    is_old = any(part.rows and not part.owners for part in state.enrolments.partitions)
+    if restored is _Restored.OTHER_CODES or is_old:
+        # Codes mean something else now; or it was written before enrolments knew their learners and how they stand.
+        state.refold()
+    elif restored is _Restored.OTHER_TEXTS:
+        state.key_enrolments()
 
 
 def _opened(folder: Path, entry: SegmentEntry, dictionaries: Dictionaries) -> StoredSegment:

@@ -11,9 +11,9 @@ import numpy as np
 
 from homeroom.cohorts.questions.definitions import Calendar
 from homeroom.cohorts.questions.rules import Window
+from homeroom.events.dictionary import Dictionary
 from homeroom.events.model import Int64s
 from homeroom.events.texts import sealed
-from homeroom.events.dictionary import Dictionary
 from homeroom.state.zones import Zone, day_of_date, day_start_ms
 
 __all__ = ["FIRST_DAY", "Stretch", "course_windows", "stretch"]

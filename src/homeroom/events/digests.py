@@ -21,9 +21,9 @@ The words of a row, little-endian, in this order, for ever:
 Absent fields add nothing, so a field that is added later leaves the identities of older events as they are. Track
 and standing are those under which the event was taken in: columns depend on them, so two rows that differ only there
 are two events. Texts are hashed under a public key that is fixed (`TEXT_KEY`), and stand nowhere but in a row; event
-ids and rows under keys that are derived from the pseudonym key (`id_key`, `row_key`). An id may be built from an account,
-and a row holds the texts as they came, which may name somebody and are written down nowhere: under a public key either
-would be open to guessing.
+ids and rows under keys that are derived from the pseudonym key (`id_key`, `row_key`). An id may be built from an
+account, and a row holds the texts as they came, which may name somebody: under a public key both would be open to
+guessing.
 """
 
 import hashlib

@@ -145,7 +145,9 @@ class Door:
         names: Names | None = None,
         projection: Projection | None = None,
     ) -> None:
-        self.dictionaries = Dictionaries.under(key) if projection is None else projection.dictionaries
+        self.dictionaries = (
+            Dictionaries.under(key) if projection is None else projection.dictionaries
+        )
         self.projection = projection
         self._row_key = digests.row_key(key)
         self._pseudonyms = Pseudonyms(key)

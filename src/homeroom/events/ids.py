@@ -47,12 +47,15 @@ class IdHasher:
         """Return one for a key that is at hand."""
         return cls(lambda: key)
 
+    @property
+    def key(self) -> bytes:
+        """The tenant's key."""
+        return self._key_of()
+
     def hashed(self, text: str) -> str:
         """Return what stands for a text; text that has no UTF-8 form is a `UnicodeEncodeError`."""
         if self._started is None:
-            self._started = hashlib.blake2s(
-                key=self._key_of(), person=b"homeids1", digest_size=16
-            )
+            self._started = hashlib.blake2s(key=self.key, person=b"homeids1", digest_size=16)
         one = self._started.copy()
         one.update(text.encode())
         return "~" + base64.b32encode(one.digest())[:26].decode().lower()

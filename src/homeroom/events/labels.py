@@ -84,7 +84,9 @@ class _Reading:
         first = len(self.texts)
         if len(labels) != self._labels:
             self._labels = len(labels)
-            self._missing = [code for code in self._missing if not self._fill(code, labels, may_show)]
+            self._missing = [
+                code for code in self._missing if not self._fill(code, labels, may_show)
+            ]
         for code in range(first, len(stored)):
             self.texts.append(stored[code])
             if not self._fill(code, labels, may_show):
@@ -221,4 +223,3 @@ def shown(
         name: view(ATTRIBUTE_KIND, one) for name, one in list(dictionaries.attributes.items())
     }
     return replace(dictionaries, **views)
-

@@ -49,7 +49,9 @@ class _Marks:
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
-        self._marks = np.full(1, _PASSES, np.uint8)  # the place before the first is that of no value
+        self._marks = np.full(
+            1, _PASSES, np.uint8
+        )  # the place before the first is that of no value
 
     def of(self, codes: Int32s) -> npt.NDArray[np.uint8]:
         lacking = len(self.dictionary) + 1 - len(self._marks)
@@ -112,7 +114,8 @@ class Projection:
                 self._note(marks, codes)
         cuts: list[Cut] = []
         attributes: dict[str, Int32s] = {}
-        for name, codes in batch.attributes.items():
+        for name, given in batch.attributes.items():
+            codes = given
             if name not in self._allowed:
                 why = "the attribute is not among those that may be kept; an administrator can allow it"
                 _add_cut(cuts, Cut(name, why, lines[codes >= 0]))

@@ -300,8 +300,8 @@ def answers(
 ) -> list[bytes]:
     """Return what each client is told, as JSON.
 
-    ``rejects`` are all, those of the codec and those of the door, as `homeroom.events.door.Door.admit` returns them, and
-    so are ``cuts``. A position is a line of NDJSON, the place in an array, a row of Arrow, from 1.
+    ``rejects`` are all, those of the codec and those of the door, as `homeroom.events.door.Door.admit` returns them,
+    and so are ``cuts``. A position is a line of NDJSON, the place in an array, a row of Arrow, from 1.
     """
     places = _Places(decoded.firsts)
     refused: list[list[Reject]] = [[] for _ in decoded.firsts]

@@ -1,7 +1,7 @@
 """Facts about ids: which of them anybody may read, and which attributes may be kept.
 
-All ids travel as hashes (`homeroom.events.ids`), and the texts behind them stay in the vault of their jurisdiction. What
-is registered here changes none of that. It says which texts are no secret, so that answers show them to everybody who
+All ids travel as hashes (`homeroom.events.ids`), and the texts behind them stay in the vault of their jurisdiction.
+What is registered here changes none of that. It says which texts are no secret, so that answers show them to everybody who
 may ask: the names of courses, say. A name that ends in ``*`` is a prefix of texts. Since a registered name stands in
 the control stream, and nothing that names a person may, an administrator decides on it and not a rule.
 
@@ -134,6 +134,12 @@ def check_catalogue(catalogue: Catalogue, fact: CatalogueFact) -> None:
         )
     for name in fact.names:
         _check_name(kind, name)
+    size_bytes = sum(len(name.encode()) for name in fact.names)
+    if size_bytes > limits.CONTROL_BYTES_MAX:
+        raise ControlError(
+            f"the names come to {size_bytes:,} bytes, at most {limits.CONTROL_BYTES_MAX:,} are allowed at once; "
+            f"register them in parts"
+        )
 
 
 def _check_name(kind: IdKind, name: str) -> None:

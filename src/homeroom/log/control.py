@@ -336,15 +336,16 @@ class Control:
             case VerbsPut():
                 self._check_tenant(fact.tenant)
                 _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
-            case IdsRegistered() | IdsWithdrawn():
-                self._check_tenant(fact.tenant)
-                check_catalogue(self.catalogue(fact.tenant), fact)
-                size_bytes = sum(map(len, fact.names))
-                _check_count("bytes of names", size_bytes, limits.CONTROL_BYTES_MAX)
             case _:
-                if isinstance(fact, WebhookCreated):
-                    self._check_tenant(fact.tenant)
-                check_webhook(self.webhooks, fact)
+                self._check_other(fact)
+
+    def _check_other(self, fact: CatalogueFact | WebhookFact) -> None:
+        if isinstance(fact, WebhookCreated | IdsRegistered | IdsWithdrawn):
+            self._check_tenant(fact.tenant)
+        if isinstance(fact, IdsRegistered | IdsWithdrawn):
+            check_catalogue(self.catalogue(fact.tenant), fact)
+        else:
+            check_webhook(self.webhooks, fact)
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -405,12 +406,16 @@ class Control:
                 return replace(after, versions=self._with_version(change, fact, epoch))
             case VerbsPut():
                 return replace(after, tenants=self._with_verbs(fact))
-            case IdsRegistered() | IdsWithdrawn():
-                catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
-                return replace(after, catalogues=_with(self.catalogues, fact.tenant, catalogue))
             case _:
-                stated = (change.author, change.at_ms, epoch)
-                return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
+                return after._with_other(change, fact)
+
+    def _with_other(self, change: Change, fact: CatalogueFact | WebhookFact) -> "Control":
+        """Return what the facts add up to with one of those that have a module of their own."""
+        if isinstance(fact, IdsRegistered | IdsWithdrawn):
+            catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, self.epoch)
+            return replace(self, catalogues=_with(self.catalogues, fact.tenant, catalogue))
+        stated = (change.author, change.at_ms, self.epoch)
+        return replace(self, webhooks=folded_webhook(self.webhooks, fact, stated))
 
     def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)

@@ -267,7 +267,10 @@ class RunningNode:
                 self._open_door(name, tenant.verbs)
             catalogue = control.catalogue(name)
             before = self._showing.get(name)
-            if before is None or (before.verbs, before.catalogue) != (self._tables[name], catalogue):
+            if before is None or (before.verbs, before.catalogue) != (
+                self._tables[name],
+                catalogue,
+            ):
                 showing = self._showing[name] = Showing(catalogue, self._tables[name])
                 self._projections[name].allow(catalogue.allowed)
                 self._snapshots.labels(name).know(showing.known)

@@ -16,6 +16,7 @@ from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.threads import ThreadRun
+from homeroom.adapters.vault.places import VAULT_FILE, VAULT_KEY_FILE, open_vault_key
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.errors import KeyFileError, StoreError
 from homeroom.log.control import Control
@@ -25,7 +26,7 @@ from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import unread
-from homeroom.running.recording import VAULT_KEY_FILE, RecordReader, open_vault_key
+from homeroom.running.recording import RecordReader
 from homeroom.running.snapshots import MAIN, Snapshots
 
 __all__ = [
@@ -166,7 +167,7 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
             keys[tenant] = TenantKeys(opened.snapshots.key(tenant), open_vault_key(folder))
         return keys[tenant]
 
-    file = path / "documents.db"
+    file = path / VAULT_FILE
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))
     reader.catch_up(opened.store)

@@ -18,7 +18,6 @@ from typing import Final
 
 import msgspec
 
-from homeroom.adapters.keyfile import KeyFile, open_key_file
 from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.labels import change_of_labels, read_labels
 from homeroom.adapters.vault.operations import Change, StatementKept, decode, encode
@@ -43,29 +42,16 @@ from homeroom.records.forms import time_text
 from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
 
 __all__ = [
-    "VAULT_KEY_FILE",
     "LabelsFound",
     "LabelsReader",
     "NodeRecords",
     "RecordReader",
     "RecordRequest",
-    "open_vault_key",
 ]
 
-VAULT_KEY_FILE: Final = "vault.key"
-_VAULT_KEY: Final = KeyFile(
-    "# homeroom vault key. Without it nothing in documents.db can be read by anybody, for ever. Keep it secret,\n"
-    "# and keep a copy.\n",
-    "a new key opens nothing that is in the vault",
-)
 _json = msgspec.json.Encoder().encode
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(list[bytes]).decode
-
-
-def open_vault_key(folder: Path) -> bytes:
-    """Return the key of a tenant's vault, in its directory; made if there is none. Raises `KeyFileError`."""
-    return open_key_file(folder / VAULT_KEY_FILE, _VAULT_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +250,7 @@ class LabelsReader:
         """Nothing is held here from one group to the next."""
 
     def documents(self) -> bytes:
-        """What comes of labels is among the documents of records."""
+        """Return nothing: what comes of labels is among the documents of records."""
         return b""
 
     def read(self, offers: Sequence[log.Offer]) -> Decoded:

@@ -235,7 +235,7 @@ class State:
         self.settle()
 
     def key_enrolments(self) -> None:
-        """Key enrolments by how their course runs are stored now: hashed, where they were texts when they were folded."""
+        """Key enrolments by how their course runs are stored now, which may have been texts and be hashes."""
         hashes = self.dictionaries.course.hashes.hi
         for part in self.enrolments.partitions:
             rows = part.rows

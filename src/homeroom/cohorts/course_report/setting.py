@@ -121,7 +121,11 @@ def _named_start(context: Context, question: CourseReport, course: str) -> dt.da
     known = context.state.dictionaries.course
     code = known.named(course)
     return next(
-        (c.marks["start"] for c in calendars if "start" in c.marks and known.named(c.course) == code),
+        (
+            c.marks["start"]
+            for c in calendars
+            if "start" in c.marks and known.named(c.course) == code
+        ),
         None,
     )
 
