@@ -1,9 +1,9 @@
 """A data directory opened for whoever has its files: the labels of hashed ids are shown, where its vault has them.
 
 A node writes hashes in place of ids (`homeroom.events.ids`), and keeps the texts behind them sealed in its vault.
-Whoever asks a directory on its machine has the keys that lie in it, so there is nothing to hide: answers name ids as they came.
-A directory that was copied without its vault is answered from all the same, with hashes in the answers; verbs that
-the verb table has, and ids that a question names, are found by their hashes.
+Whoever asks a directory on its machine has the keys that lie in it, so there is nothing to hide: answers name ids as
+they came. A directory that was copied without its vault is answered from all the same, with hashes in the answers;
+verbs that the verb table has, and ids that a question names, are found by their hashes.
 """
 
 import contextlib

@@ -19,10 +19,13 @@ from typing import Final
 
 from homeroom.events.dictionary import Dictionaries, Dictionary
 
-__all__ = ["HASHED_ID", "IdHasher", "hashing_dictionaries", "is_hashed"]
+__all__ = ["HASHED_ID", "HASHED_ID_BYTES", "IdHasher", "hashing_dictionaries", "is_hashed"]
 
 HASHED_ID: Final = re.compile(r"~[a-z2-7]{26}")
 """The form of a hashed id: a mark, and 128 bits in base32 (RFC 4648), in small letters."""
+
+
+HASHED_ID_BYTES: Final = 27
 
 
 def is_hashed(text: str) -> bool:

@@ -14,10 +14,9 @@ they are evaluated and answers afterwards: there are too many places in either t
 forgotten would show a name.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from homeroom.events.dictionary import Dictionaries, Dictionary, Hashes, text_fault
 from homeroom.events.ids import IdHasher, is_hashed
@@ -42,7 +41,6 @@ class Labels:
         self.hasher = hasher
         self._known: Callable[[], Iterable[str]] | None = known
         self._texts: dict[str, str] = {}
-        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         """Return how many labels there are."""
@@ -50,54 +48,60 @@ class Labels:
 
     def add(self, texts: Iterable[str]) -> None:
         """Take texts as the labels of their hashes."""
-        self.put({self.hasher.hashed(text): text for text in texts})
-
-    def put(self, texts: Mapping[str, str]) -> None:
-        """Take labels by hash."""
-        with self._lock:
-            self._texts.update(texts)
+        self._texts.update({self.hasher.hashed(text): text for text in texts})
 
     def know(self, known: Callable[[], Iterable[str]]) -> None:
-        """Have further texts that everybody may know."""
-        with self._lock:
-            self._known = known
+        """Have these texts, and no others beside those that were added, as texts that everybody may know."""
+        self._known = known
 
     def of(self, hashed: str) -> str | None:
         """Return the label of a hash, None if it is not known here."""
-        if self._known is not None:
-            with self._lock:
-                known, self._known = self._known, None
-                if known is not None:
-                    self.add(known())
+        known = self._known
+        if known is not None:
+            self.add(known())
+            if self._known is known:
+                self._known = None
         return self._texts.get(hashed)
 
 
+class _Read(NamedTuple):
+    """Texts by code, codes whose label was not known, and how many labels there were."""
+
+    texts: list[str]
+    missing: list[int]
+    labels: int
+
+
 class _Reading:
-    """A list of texts by code that grows with a dictionary; codes without a label are tried again when some came."""
+    """Texts by code, read again where a dictionary or the labels have grown.
+
+    What was read is exchanged whole: threads that read at the same time do some work twice, and no harm.
+    """
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._missing: list[int] = []
-        self._labels = -1
+        self._read = _Read([], [], -1)
 
-    def read(self, stored: list[str], labels: Labels, may_show: Callable[[str], bool]) -> list[str]:
-        first = len(self.texts)
-        if len(labels) != self._labels:
-            self._labels = len(labels)
-            self._missing = [
-                code for code in self._missing if not self._fill(code, labels, may_show)
-            ]
-        for code in range(first, len(stored)):
-            self.texts.append(stored[code])
-            if not self._fill(code, labels, may_show):
-                self._missing.append(code)
-        return self.texts
-
-    def _fill(self, code: int, labels: Labels, may_show: Callable[[str], bool]) -> bool:
-        text = labels.of(self.texts[code])
-        if text is not None and may_show(text):
-            self.texts[code] = text
-        return text is not None
+    def read(
+        self, stored: list[str], labels: Labels, may_show: Callable[[str], bool] | None
+    ) -> list[str]:
+        """Return the label of each code, where it is known and may be shown; else what is stored."""
+        before, count = self._read, len(stored)
+        labels.of("")  # those that everybody may know are there from here on
+        if len(before.texts) == count and len(labels) == before.labels:
+            return before.texts
+        texts, missing = [*before.texts, *stored[len(before.texts) : count]], []
+        known = len(labels)
+        fresh = range(len(before.texts), count)
+        for code in (*(before.missing if known != before.labels else ()), *fresh):
+            text = labels.of(stored[code])
+            if text is None:
+                missing.append(code)
+            elif may_show is None or may_show(text):
+                texts[code] = text
+        if known == before.labels:
+            missing = [*before.missing, *missing]
+        self._read = _Read(texts, missing, known)
+        return texts
 
 
 class _LabelledDictionary(Dictionary):
@@ -106,22 +110,21 @@ class _LabelledDictionary(Dictionary):
     def __init__(self, mask: Callable[[str], str], labels: Labels) -> None:
         super().__init__(mask)
         self._labels = labels
-        self._lock = threading.Lock()
         self._spoken = _Reading()
         self._shown: tuple[object, _Reading] = (None, _Reading())
         self._plain: list[str] | None = []
 
     @property
     def spoken(self) -> list[str]:
-        with self._lock:
-            return self._spoken.read(self._values, self._labels, lambda _text: True)
+        return self._spoken.read(self._values, self._labels, None)
 
     def shown(self, stamp: object, may_show: Callable[[str], bool]) -> list[str]:
         """Return labels where they may be shown, else hashes; ``stamp`` changes when that does."""
-        with self._lock:
-            if self._shown[0] is not stamp:
-                self._shown = stamp, _Reading()
-            return self._shown[1].read(self._values, self._labels, may_show)
+        of, reading = self._shown
+        if of is not stamp:
+            reading = _Reading()
+            self._shown = stamp, reading
+        return reading.read(self._values, self._labels, may_show)
 
     def named(self, text: str) -> list[int]:
         names = {text, self._labels.hasher.hashed(text)} if text_fault(text) is None else set()

@@ -1,9 +1,9 @@
 """Facts about ids: which of them anybody may read, and which attributes may be kept.
 
 All ids travel as hashes (`homeroom.events.ids`), and the texts behind them stay in the vault of their jurisdiction.
-What is registered here changes none of that. It says which texts are no secret, so that answers show them to everybody who
-may ask: the names of courses, say. A name that ends in ``*`` is a prefix of texts. Since a registered name stands in
-the control stream, and nothing that names a person may, an administrator decides on it and not a rule.
+What is registered here changes none of that. It says which texts are no secret, so that answers show them to everybody
+who may ask: the names of courses, say. A name that ends in ``*`` is a prefix of texts. A registered name stands in the
+control stream, where nothing may name a person; so an administrator decides on it, and not a rule.
 
 Attributes have an allow-list of names. It decides what a door lets in, so an entry's events are judged by the list of
 the epoch that the entry names, whenever and wherever they are looked at: the lists of before stay known.

@@ -407,15 +407,17 @@ class Control:
             case VerbsPut():
                 return replace(after, tenants=self._with_verbs(fact))
             case _:
-                return after._with_other(change, fact)
+                return replace(after, **self._others(change, fact, epoch))
 
-    def _with_other(self, change: Change, fact: CatalogueFact | WebhookFact) -> "Control":
-        """Return what the facts add up to with one of those that have a module of their own."""
+    def _others(
+        self, change: Change, fact: CatalogueFact | WebhookFact, epoch: int
+    ) -> dict[str, Any]:
+        """Return the fields that a fact changes which has a module of its own."""
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
-            catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, self.epoch)
-            return replace(self, catalogues=_with(self.catalogues, fact.tenant, catalogue))
-        stated = (change.author, change.at_ms, self.epoch)
-        return replace(self, webhooks=folded_webhook(self.webhooks, fact, stated))
+            catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
+            return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
+        stated = (change.author, change.at_ms, epoch)
+        return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
     def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)

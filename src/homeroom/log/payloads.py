@@ -27,10 +27,12 @@ from homeroom.events.columns import (
     arrow_type,
     batch_of,
     from_arrow,
+    is_text,
     joined_columns,
     to_arrow,
 )
 from homeroom.events.dictionary import Dictionaries
+from homeroom.events.ids import HASHED_ID_BYTES
 from homeroom.events.model import EventBatch, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.log.origins import Vector
@@ -40,6 +42,10 @@ __all__ = ["Opened", "Part", "pack", "read_parts", "unpack", "write_parts"]
 _KEYS: Final = ("key_hi", "key_lo")
 _UINT64 = pa.uint64()
 _SIZE_BYTES: Final = 4
+_MARK: Final = ord("~")
+_IS_BASE32: Final = np.isin(
+    np.arange(256), np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)
+)
 _FAULTS = (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError, MemoryError, OSError)
 """What Arrow and NumPy may raise for bytes that are not what they should be."""
 
@@ -70,11 +76,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an entry says of one tenant: events, and hashes of the ids of voided ones (uint64)."""
+    """What an entry says of one tenant: events, and hashes of the ids of voided ones (uint64).
+
+    ``plain_texts`` counts the texts in it that are no hashes of ids, of what was read.
+    """
 
     tenant: str
     events: EventBatch | None
     voids: UInt64s
+    plain_texts: int = 0
 
 
 # --- envelope --------------------------------------------------------------------------------------------------------
@@ -145,14 +155,15 @@ def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list
         raise EntryError(
             f"the parts of an entry cannot be read ({type(error).__name__})"
         ) from error
-    return [
-        Part(
-            part.tenant,
-            _events(part.events, dictionaries[part.tenant]) if part.events else None,
-            _voids(part.voids),
-        )
-        for part in parts
-    ]
+    return [_part(part, dictionaries[part.tenant]) for part in parts]
+
+
+def _part(part: _PartBytes, dictionaries: Dictionaries) -> Part:
+    voids = _voids(part.voids)
+    if not part.events:
+        return Part(part.tenant, None, voids)
+    events, plain_texts = _events(part.events, dictionaries)
+    return Part(part.tenant, events, voids, plain_texts)
 
 
 def _voids(written: bytes) -> UInt64s:
@@ -161,8 +172,11 @@ def _voids(written: bytes) -> UInt64s:
     return sealed(np.frombuffer(written, "<u8").astype(np.uint64))
 
 
-def _events(written: bytes, dictionaries: Dictionaries) -> EventBatch:
-    """Read one record batch of events; nothing is coded before all of it is known to be whole."""
+def _events(written: bytes, dictionaries: Dictionaries) -> tuple[EventBatch, int]:
+    """Read one record batch of events, and count the texts in it that are no hashes.
+
+    Nothing is coded before all of it is known to be whole.
+    """
     try:
         with pa.ipc.open_stream(pa.py_buffer(written)) as reader:
             _check_schema(reader.schema)
@@ -173,6 +187,9 @@ def _events(written: bytes, dictionaries: Dictionaries) -> EventBatch:
                 )
             record.validate(full=True)
             _check_values(record)
+        plain_texts = sum(
+            _plain_texts(record.column(name)) for name in record.schema.names if is_text(name)
+        )
         columns = {
             name: sealed(_column(name, record.column(name), dictionaries))
             for name in record.schema.names
@@ -181,7 +198,21 @@ def _events(written: bytes, dictionaries: Dictionaries) -> EventBatch:
         raise EntryError(
             f"the events of an entry cannot be read ({type(error).__name__})"
         ) from error
-    return batch_of(columns)
+    return batch_of(columns), plain_texts
+
+
+def _plain_texts(column: pa.Array) -> int:
+    """Count the texts of a column that have not the form of a hashed id."""
+    texts = column.dictionary
+    if not len(texts):
+        return 0
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+    hashed = np.diff(offsets) == HASHED_ID_BYTES
+    if hashed.any():
+        data = np.frombuffer(texts.buffers()[2], np.uint8)
+        rows = data[offsets[:-1][hashed][:, None] + np.arange(HASHED_ID_BYTES)]
+        hashed[hashed] = (rows[:, 0] == _MARK) & _IS_BASE32[rows[:, 1:]].all(axis=1)
+    return int((~hashed).sum())
 
 
 def _check_schema(schema: pa.Schema) -> None:

@@ -18,6 +18,7 @@ from homeroom.log.control import Control, read_changes
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import Part, read_parts, unpack
+from homeroom.node.arrival import Alarm, arrived
 from homeroom.state.batches import joined_batches
 from homeroom.state.state import State
 
@@ -55,6 +56,7 @@ class Folding:
     control : what was stated
     stamps : by origin the hybrid stamp of the last entry that was folded
     troubles : by origin why its entries are not folded any further
+    alarms : by origin what should not have been in its entries, and was left out of what was folded
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Folding:
         self.control = Control()
         self.stamps: dict[Origin, int] = {}
         self.troubles: dict[Origin, str] = {}
+        self.alarms: dict[Origin, Alarm] = {}
         self._make = make
 
     def fold(self, entries: Sequence[Entry]) -> None:
@@ -108,19 +111,24 @@ class Folding:
             if entry.origin.stream is Stream.CONTROL:
                 control = self._stated(control, content)
             elif entry.origin.stream is Stream.ANALYTIC:
-                self._take(entry, content, parts)
+                self._take(entry, content, control, parts)
             applied = applied.advanced(entry.origin, entry.number)
         for name, mine in parts.by_tenant.items():
             _fold(self.tenants[name].state, mine)
         self.applied, self.control = applied, control
+        for origin, alarm in parts.alarms:
+            self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
         self.stamps |= {entry.origin: entry.hybrid for entry in entries if entry.origin in applied}
         for name, tenant in self.tenants.items():
             tenant.applied = tenant.applied.joined(applied)
             tenant.newest = max(tenant.newest, parts.newest[name])
 
-    def _take(self, entry: Entry, content: bytes, parts: "_Parts") -> None:
+    def _take(self, entry: Entry, content: bytes, control: Control, parts: "_Parts") -> None:
         known = {name: one.state.dictionaries for name, one in self.tenants.items()}
-        for part in read_parts(content, known):
+        for written in read_parts(content, known):
+            part, alarm = arrived(entry, written, control)
+            if alarm is not None:
+                parts.alarms.append((entry.origin, alarm))
             if entry.number > self.tenants[part.tenant].applied[entry.origin]:
                 parts.by_tenant[part.tenant].append(part)
                 parts.newest[part.tenant] = max(parts.newest[part.tenant], entry.hybrid)
@@ -136,10 +144,11 @@ class Folding:
 
 @dataclass(slots=True)
 class _Parts:
-    """What is to be folded, and the newest hybrid stamp in it, by tenant."""
+    """What is to be folded, and the newest hybrid stamp in it, by tenant; and what should not have been there."""
 
     by_tenant: dict[str, list[Part]] = field(default_factory=lambda: defaultdict(list))
     newest: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
 
 
 def _fold(state: State, parts: Sequence[Part]) -> None:

@@ -359,7 +359,8 @@ class RunningNode:
             *(trouble() for trouble in self._watched),
         )
         told = [one for one in found if one is not None]
-        return (*told, *self._live.troubles.values(), *self._opening_troubles)
+        live = (*self._live.troubles.values(), *self._live.alarms)
+        return (*told, *live, *self._opening_troubles)
 
     def watch(self, trouble: Callable[[], str | None]) -> None:
         """Tell among what is wrong what something beside the node says of itself; None is nothing."""
