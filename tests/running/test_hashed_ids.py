@@ -308,7 +308,9 @@ def test_two_nodes_never_mix_the_ids_of_tenants(tmp_path):
             found = []
             for node in (one, other):
                 sent = await node.offer("main", "key", batch("b", event(1, activity="x")))
-                paths = await asked(node, question("paths", by="activity"), sent.token, Shows.REGISTERED)
+                paths = await asked(
+                    node, question("paths", by="activity"), sent.token, Shows.REGISTERED
+                )
                 found.append({node["value"] for node in paths.to_json()["nodes"]})
             return found
 

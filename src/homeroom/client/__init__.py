@@ -28,6 +28,7 @@ __all__ = [
     "Delivered",
     "Followed",
     "Freshness",
+    "LeftOut",
     "LiveAnswer",
     "Missed",
     "Receipt",
