@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from homeroom.errors import ControlError
 from homeroom.events.door import Door
 from homeroom.events.ids import IdHasher
 from homeroom.events.labels import Labels, labelled_dictionaries
@@ -107,19 +108,37 @@ def test_a_catalogue_knows_what_it_said_at_every_epoch():
     control = Control()
     facts = [
         TenantPut(name="main"),
-        IdsRegistered(tenant="main", kind=IdKind.ATTRIBUTE, names=("team",)),
-        IdsWithdrawn(tenant="main", kind=IdKind.ATTRIBUTE, names=("team", "country")),
+        IdsWithdrawn(tenant="main", kind=IdKind.ATTRIBUTE, names=("gender", "country")),
+        IdsRegistered(tenant="main", kind=IdKind.ATTRIBUTE, names=("country",)),
         IdsRegistered(tenant="main", kind=IdKind.COURSE, names=("open *", "closed")),
     ]
     for number, fact in enumerate(facts, 1):
         control.check(fact)
         control = control.folded(Change(fact=fact, author="me", at_ms=0), number)
     catalogue = control.catalogue("main")
-    assert [("team" in catalogue.allowed_at(n), "country" in catalogue.allowed_at(n)) for n in range(5)] == [
-        (False, True), (False, True), (True, True), (False, False), (False, False),
-    ]  # fmt: skip
+    known = [catalogue.allowed_at(epoch) for epoch in range(5)]
+    assert ["gender" in one for one in known] == [True, True, False, False, False]
+    assert ["country" in one for one in known] == [True, True, False, True, True]
     assert [catalogue.covers("course", text) for text in ("open 1", "open", "closed", "closed 2")] == [
         True, False, True, False,
     ]  # fmt: skip
     assert not catalogue.covers("activity", "closed")
     assert control.catalogue("nobody") == Catalogue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "why"),
+    [
+        (IdKind.ATTRIBUTE, ("team",), "none that an event may bring"),
+        (IdKind.COURSE, (), "no names"),
+        (IdKind.COURSE, ("*",), "more than"),
+        (IdKind.COURSE, ("",), "printable"),
+        (IdKind.COURSE, ("a\nb",), "printable"),
+        (IdKind.COURSE, ("\ud800",), "printable"),
+        (IdKind.COURSE, ("x" * 70_000,), "printable"),
+    ],
+)
+def test_a_name_that_cannot_be_registered_is_refused(kind, names, why):
+    control = Control().folded(Change(fact=TenantPut(name="main"), author="me", at_ms=0), 1)
+    with pytest.raises(ControlError, match=why):
+        control.check(IdsRegistered(tenant="main", kind=kind, names=names))

@@ -5,8 +5,9 @@ What is registered here changes none of that. It says which texts are no secret,
 who may ask: the names of courses, say. A name that ends in ``*`` is a prefix of texts. A registered name stands in the
 control stream, where nothing may name a person; so an administrator decides on it, and not a rule.
 
-Attributes have an allow-list of names. It decides what a door lets in, so an entry's events are judged by the list of
-the epoch that the entry names, whenever and wherever they are looked at: the lists of before stay known.
+Attributes have an allow-list of names: all those that sources may bring, but for some that were withdrawn. It decides
+what a door lets in, so an entry's events are judged by the list of the epoch that the entry names, whenever and
+wherever they are looked at: the lists of before stay known.
 
 The way not taken is a register that travels with its texts and turns hashes into texts from then on: the same id would
 have two forms for ever (``docs/decisions/0012-all-ids-travel-as-hashes.md``).
@@ -124,17 +125,27 @@ def check_catalogue(catalogue: Catalogue, fact: CatalogueFact) -> None:
             raise ControlError(
                 f"{kind} {missing[0]!r} is not registered; homeroom catalogue list shows what is"
             )
-        return
-    count_max = limits.ATTRIBUTES_MAX if kind is IdKind.ATTRIBUTE else limits.CATALOGUE_NAMES_MAX
-    count = len(known | set(fact.names))
+    elif kind is IdKind.ATTRIBUTE:
+        unknown = sorted(set(fact.names) - ATTRIBUTES_ALLOWED)
+        if unknown:
+            raise ControlError(
+                f"attribute {unknown[0]!r} is none that an event may bring; it must be one of "
+                f"{', '.join(sorted(ATTRIBUTES_ALLOWED))}"
+            )
+    else:
+        _check_ids(kind, fact.names, known)
+
+
+def _check_ids(kind: IdKind, names: tuple[str, ...], known: frozenset[str]) -> None:
+    count, count_max = len(known | set(names)), limits.CATALOGUE_NAMES_MAX
     if count > count_max:
         raise ControlError(
             f"there would be {count:,} registered names of {kind}, at most {count_max:,} are allowed; a prefix and * "
             f"stands for many"
         )
-    for name in fact.names:
+    for name in names:
         _check_name(kind, name)
-    size_bytes = sum(len(name.encode()) for name in fact.names)
+    size_bytes = sum(len(name.encode()) for name in names)
     if size_bytes > limits.CONTROL_BYTES_MAX:
         raise ControlError(
             f"the names come to {size_bytes:,} bytes, at most {limits.CONTROL_BYTES_MAX:,} are allowed at once; "
@@ -143,7 +154,7 @@ def check_catalogue(catalogue: Catalogue, fact: CatalogueFact) -> None:
 
 
 def _check_name(kind: IdKind, name: str) -> None:
-    bytes_max = limits.NAME_CHARACTERS_MAX if kind is IdKind.ATTRIBUTE else limits.TEXT_BYTES_MAX
+    bytes_max = limits.TEXT_BYTES_MAX
     try:
         size_bytes = len(name.encode())
     except UnicodeEncodeError:
@@ -153,8 +164,6 @@ def _check_name(kind: IdKind, name: str) -> None:
             f"a registered {kind} is {name[:80]!r}; it must be printable, of 1 to {bytes_max} bytes of UTF-8, and more "
             f"than *"
         )
-    if kind is IdKind.ATTRIBUTE and "*" in name:
-        raise ControlError(f"attribute {name!r}: attributes are allowed by their whole names")
 
 
 def folded_catalogue(catalogue: Catalogue, fact: CatalogueFact, epoch: int) -> Catalogue:
