@@ -130,7 +130,8 @@ def test_a_catalogue_knows_what_it_said_at_every_epoch():
     ("kind", "names", "why"),
     [
         (IdKind.ATTRIBUTE, ("team",), "none that an event may bring"),
-        (IdKind.COURSE, (), "no names"),
+        (IdKind.COURSE, (), "0 names"),
+        (IdKind.ANSWER, ("x",) * 10_001, "10,001 names"),
         (IdKind.COURSE, ("*",), "more than"),
         (IdKind.COURSE, ("",), "printable"),
         (IdKind.COURSE, ("a\nb",), "printable"),

@@ -117,8 +117,10 @@ class Catalogue:
 def check_catalogue(catalogue: Catalogue, fact: CatalogueFact) -> None:
     """Raise `ControlError` for a fact that makes no sense here."""
     kind, known = fact.kind, catalogue.registered(fact.kind)
-    if not fact.names:
-        raise ControlError(f"no names of {kind} are given; give one or more")
+    if not 0 < len(fact.names) <= limits.CATALOGUE_NAMES_MAX:
+        raise ControlError(
+            f"{len(fact.names):,} names of {kind} are given; give from 1 to {limits.CATALOGUE_NAMES_MAX:,}"
+        )
     if isinstance(fact, IdsWithdrawn):
         missing = sorted(set(fact.names) - known)
         if missing:
