@@ -88,7 +88,9 @@ def test_old_states_are_removed_and_segments_are_kept(place):
         "000003.tensors",
     ]
     assert sorted(file.name for file in (place / "history").iterdir()) == sorted(
-        f"00000{n}-0000.{kind}" for n in (1, 2, 3) for kind in ("ids", "index", "parquet")
+        f"00000{n}-0000.{kind}"
+        for n in (1, 2, 3)
+        for kind in ("columns", "ids", "index", "parquet")
     )
 
 

@@ -3,11 +3,11 @@
     homeroom.json          what belongs to the directory, replaced in one step: the only file that is ever replaced
     homeroom.json.before   of a node's directory, what the last one replaced; its files are kept too
     pseudonym.key          the key of the pseudonyms, mode 0600 (not needed to ask questions)
-    history/N-I.parquet    segments of history, with N-I.index and N-I.ids beside each
+    history/N-I.parquet    segments of history, with N-I.index, .ids and .columns beside each
     state/N.tensors        the tables, as of load N
     state/N.dictionaries   texts behind the codes in it
     state/N.past           voids, edges between accounts, and which events of each segment they hide, if there are any
-    state/N-0000.parquet   the events of merged accounts under their common keys, with .index and .ids, if there are any
+    state/N-0000.parquet   the events of merged accounts under their common keys, if there are any, with the same
     rejects/N.ndjson       what load N did not take, if anything
 
 A load writes new files beside the old ones and makes them durable; then it replaces ``homeroom.json``. Whatever kills
@@ -66,7 +66,9 @@ FORMAT_PAST = 2
 _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
 _FOLDERS = ("history", "state", "rejects")
-_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|past|ndjson)")
+_OWN_NAME = re.compile(
+    r"\d{6}(-\d{4})?\.(parquet|index|ids|columns|tensors|dictionaries|past|ndjson)"
+)
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
@@ -113,7 +115,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
             f"{folder}/{Path(entry.name).with_suffix(suffix)}"
             for folder, entries in folders.items()
             for entry in entries
-            for suffix in SUFFIXES
+            for suffix in entry.sizes or SUFFIXES
         }
         whole = (self.state, self.dictionaries, self.past)
         return named | {f"state/{name}" for name in whole if name}

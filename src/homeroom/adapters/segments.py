@@ -4,7 +4,8 @@ Texts are written as texts (dictionary-encoded), so a file stands on its own and
 'DIR/history/*.parquet'` works; on reading, each distinct text is looked up once to get the code of this run. Columns
 are read when a question asks for them. Beside it stand an index (each learner's key, and where its events begin) and
 the sorted hashes of the event ids with the place of each event: all could be had from the columns too, but not in a
-millisecond.
+millisecond. And there stand the columns that questions ask for most, as memory has them
+(`homeroom.adapters.mapped_columns`); segments of earlier versions have none, and are read from Parquet alone.
 """
 
 import os
@@ -21,6 +22,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from homeroom.adapters import mapped_columns
+from homeroom.adapters.mapped_columns import (
+    MAPPED,
+    ColumnsWriter,
+    MappedColumns,
+    as_coded,
+    values_of,
+)
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.columns import (
@@ -33,12 +42,13 @@ from homeroom.events.columns import (
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
+from homeroom.state.coded import Coded
 from homeroom.state.history import Places, Segment, places_by_id
 
 __all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
 
-SUFFIXES = (".parquet", ".index", ".ids")
-"""The files of one segment."""
+SUFFIXES = (".parquet", ".index", ".ids", mapped_columns.SUFFIX)
+"""The files of one segment; the last one is not there beside those of earlier versions."""
 
 _NAMES = {"time_ms": "time"}
 _GROUPS_HELD = 12
@@ -112,6 +122,22 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
         "places": segment.id_places,
     }
     write_tensors(path.with_suffix(".ids"), ids)
+    _write_mapped(path.with_suffix(mapped_columns.SUFFIX), segment, dictionaries)
+
+
+def _write_mapped(path: Path, segment: Segment, dictionaries: Dictionaries) -> None:
+    """Write the columns that questions ask for most, as memory has them."""
+    columns = {name: segment.columns[name] for name in MAPPED if name in segment.columns}
+    values = {name: values_of(name, column, dictionaries) for name, column in columns.items()}
+    with ColumnsWriter(path, len(segment), values) as writer:
+        for name, column in columns.items():
+            listed = values[name]
+            for first in range(0, len(segment), writer.chunk_events):
+                part = column[first : first + writer.chunk_events]
+                if listed is not None:
+                    part = as_coded(name, part, listed, dictionaries)
+                writer.write(name, first, part)
+        writer.finish()
 
 
 class StoredSegment(Segment):
@@ -121,13 +147,13 @@ class StoredSegment(Segment):
     """
 
     _path: Path
-    _dictionaries: Dictionaries
+    dictionaries: Dictionaries
     entry: SegmentEntry
 
     def __init__(self, path: Path, dictionaries: Dictionaries, entry: SegmentEntry) -> None:
         # A segment is frozen, so what it is made of goes in by this door.
         self.__dict__.update(min_ms=entry.min_ms, max_ms=entry.max_ms)
-        self.__dict__.update(_path=path, _dictionaries=dictionaries, entry=entry)
+        self.__dict__.update(_path=path, dictionaries=dictionaries, entry=entry)
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -174,28 +200,42 @@ class StoredSegment(Segment):
     @cached_property
     def columns(self) -> "_ParquetColumns":
         """The columns, each read at its first use."""
-        return _ParquetColumns(self._path, self._dictionaries, len(self), self._path)
+        return _ParquetColumns(self, self._path, self._path)
+
+    @cached_property
+    def mapped(self) -> MappedColumns | None:
+        """The columns that are kept as memory has them; None beside segments of earlier versions."""
+        if mapped_columns.SUFFIX not in self.entry.sizes:
+            return None
+        path = self._path.with_suffix(mapped_columns.SUFFIX)
+        return MappedColumns(path, self.dictionaries, len(self))
 
     def check_whole(self) -> None:
         """Read all of it. Raises `DataDirectoryError` if anything is damaged."""
         _ = self._index, self._ids
         for name in self.columns:
             self.columns.check(name)
+        if self.mapped is not None:
+            self.mapped.check()
 
     def hold(self) -> None:
         """Open all files now, for a segment that a later load replaces: what was opened keeps its answers."""
-        _ = self._index, self._ids
+        _ = self._index, self._ids, self.mapped
         try:
             whole = pa.memory_map(str(self._path)).read_buffer()
         except OSError as error:
             raise DataDirectoryError(
                 f"{self._path} cannot be read: {error.strerror or error}. {_ADVICE}"
             ) from error
-        self.__dict__["columns"] = _ParquetColumns(self._path, self._dictionaries, len(self), whole)
+        self.__dict__["columns"] = _ParquetColumns(self, self._path, whole)
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, of which no more than that need be read."""
         return self.columns.piece(name, first, end)
+
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list; None if it is not kept so."""
+        return None if self.mapped is None else self.mapped.coded(name, first, end)
 
     def pick(self, name: str, places: Places) -> npt.NDArray[Any]:
         """Return a column at some places, rising; row groups that hold none of them are not read."""
@@ -203,51 +243,76 @@ class StoredSegment(Segment):
 
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
-    """The columns of a Parquet file: a whole one is read at its first use and kept; of pieces, the last few groups."""
+    """The columns of a segment: from its mapped file what that has, the others from Parquet.
 
-    def __init__(
-        self, path: Path, dictionaries: Dictionaries, events: int, source: Path | pa.Buffer
-    ) -> None:
+    Of Parquet a whole column is read at its first use and kept; of pieces, the last few row groups.
+    """
+
+    def __init__(self, segment: StoredSegment, path: Path, source: Path | pa.Buffer) -> None:
+        self._segment = segment
         self._path = path
         self._source = source
-        self._dictionaries = dictionaries
-        try:
-            with pq.ParquetFile(self._opened()) as file:
-                schema, self._metadata = file.schema_arrow, file.metadata
-        except (OSError, pa.ArrowException) as error:
-            raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
-        self._rows: int = self._metadata.num_rows
-        if self._rows != events:
-            raise DataDirectoryError(
-                f"{path} holds {self._rows} events, its index {events}. {_ADVICE}"
-            )
-        groups = range(self._metadata.num_row_groups)
-        sizes = [self._metadata.row_group(group).num_rows for group in groups]
-        self._starts = np.cumsum([0, *sizes])
-        back = {written: name for name, written in _NAMES.items()}
-        self._names = [back.get(name, name) for name in schema.names if name != "learner"]
+        self._dictionaries = segment.dictionaries
         self._lock = threading.Lock()  # two threads that ask for the same must not both decode it
         self._read: dict[str, npt.NDArray[Any]] = {}
         self._last: OrderedDict[tuple[str, int], npt.NDArray[Any]] = OrderedDict()
 
+    @cached_property
+    def _parquet(self) -> tuple[list[str], Any]:
+        """The names of the columns, and what the file says of itself."""
+        try:
+            with pq.ParquetFile(self._opened()) as file:
+                schema, metadata = file.schema_arrow, file.metadata
+        except (OSError, pa.ArrowException) as error:
+            raise DataDirectoryError(f"{self._path} is damaged: {error}. {_ADVICE}") from error
+        if metadata.num_rows != len(self._segment):
+            raise DataDirectoryError(
+                f"{self._path} holds {metadata.num_rows} events, its index {len(self._segment)}. {_ADVICE}"
+            )
+        back = {written: name for name, written in _NAMES.items()}
+        return [back.get(name, name) for name in schema.names if name != "learner"], metadata
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.int64]:
+        """Where each row group begins, and where the last ends."""
+        metadata = self._parquet[1]
+        groups = range(metadata.num_row_groups)
+        return np.cumsum([0, *(metadata.row_group(group).num_rows for group in groups)])
+
+    def _mapped(self, name: str) -> MappedColumns | None:
+        """Return the mapped file if it has a column."""
+        mapped = self._segment.mapped
+        return mapped if mapped is not None and name in mapped.names else None
+
+    def __contains__(self, name: object) -> bool:
+        mapped = self._segment.mapped
+        if mapped is not None and name in MAPPED:
+            return name in mapped.names
+        return name in self._parquet[0]
+
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        if name not in self._names:
+        if name not in self:
             raise KeyError(name)
+        mapped = self._mapped(name)
         with self._lock:
             if name not in self._read:
-                self._read[name] = self._load(name)
+                found = mapped.piece(name, 0, len(self._segment)) if mapped else self._load(name)
+                self._read[name] = found
             return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._parquet[0])
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._parquet[0])
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, None if there is none of that name."""
-        if name not in self._names:
+        if name not in self:
             return None
+        mapped = self._mapped(name)
+        if mapped is not None:
+            return mapped.piece(name, first, end)
         with self._lock:
             if name in self._read:
                 return self._read[name][first:end]
@@ -262,6 +327,9 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         """Return a column at some places, rising."""
         if name in self._read:
             return self._read[name][places]
+        mapped = self._mapped(name)
+        if mapped is not None:
+            return mapped.pick(name, places)
         picked = np.empty(len(places), column_dtype(name))
         groups = np.searchsorted(self._starts, places, side="right") - 1
         for group in np.unique(groups).tolist():
@@ -292,8 +360,8 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         return self._source if isinstance(self._source, Path) else pa.BufferReader(self._source)
 
     def _load(self, name: str) -> npt.NDArray[Any]:
-        values = np.empty(self._rows, column_dtype(name))
-        self._decode(name, range(self._metadata.num_row_groups), values)
+        values = np.empty(len(self._segment), column_dtype(name))
+        self._decode(name, range(len(self._starts) - 1), values)
         return values
 
     def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
@@ -305,7 +373,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         try:
             with pq.ParquetFile(
                 self._opened(),
-                metadata=self._metadata,
+                metadata=self._parquet[1],
                 read_dictionary=[written] if is_text else None,
                 page_checksum_verification=True,
             ) as file:

@@ -31,6 +31,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
+from homeroom.state.coded import Coded
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
@@ -102,6 +103,10 @@ class Veiled(Segment):
     def piece(self, name: str, first: int, end: int) -> Column | None:
         """Return the events ``first:end`` of a column, hidden ones too."""
         return self.behind.piece(name, first, end)
+
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
+        return self.behind.coded(name, first, end)
 
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places."""
