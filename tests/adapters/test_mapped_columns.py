@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from homeroom.adapters import mapped_columns
+from homeroom.adapters import mapped_columns, segment_writing
 from homeroom.adapters.mapped_columns import SUFFIX, ColumnsWriter, MappedColumns, values_of
-from homeroom.adapters.segments import SegmentEntry, write_segment
+from homeroom.adapters.segment_writing import write_segment
 from homeroom.errors import DataDirectoryError
 from tests.adapters.test_segments import made
 from tests.state.plain import draw_facts, fresh_state
@@ -20,6 +20,7 @@ def written(tmp_path, rng, count=300):
 
 def test_places_and_values_are_the_column(tmp_path, rng, monkeypatch):
     monkeypatch.setattr(mapped_columns, "ROW_GROUP_EVENTS", 64)
+    monkeypatch.setattr(segment_writing, "ROW_GROUP_EVENTS", 64)
     segment, dictionaries, path = written(tmp_path, rng)
     mapped = MappedColumns(path, dictionaries, len(segment))
     for name in ("verb", "activity", "course", "score"):
@@ -75,6 +76,7 @@ def test_places_are_as_wide_as_the_values_need(tmp_path, rng, distinct):
 
 def test_a_chunk_that_was_damaged_since_is_refused_when_it_is_asked_for(tmp_path, rng, monkeypatch):
     monkeypatch.setattr(mapped_columns, "ROW_GROUP_EVENTS", 64)
+    monkeypatch.setattr(segment_writing, "ROW_GROUP_EVENTS", 64)
     segment, dictionaries, path = written(tmp_path, rng)
     whole = bytearray(path.read_bytes())
     whole[8 * 70] ^= 0x40  # the 70th time
@@ -126,8 +128,9 @@ def test_a_file_of_another_segment_is_refused(tmp_path, rng):
 
 
 def test_a_directory_knows_the_file_and_its_size(tmp_path, rng):
-    segment, _, path = written(tmp_path, rng, 40)
-    entry = SegmentEntry.of(path.with_suffix(".parquet"), segment)
+    segment, dictionaries = made(draw_facts(rng, 40))
+    entry = write_segment(tmp_path / "s.parquet", segment, dictionaries)
+    path = tmp_path / "s.columns"
     entry.check(tmp_path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataDirectoryError, match=r"s\.columns has"):

@@ -20,7 +20,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,12 @@ from isal import isal_zlib
 
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.past import read_past, write_past
+from homeroom.adapters.segment_writing import write_merged, write_segment
 from homeroom.adapters.segments import (
     SUFFIXES,
     SegmentEntry,
     StoredSegment,
-    write_segment,
+    entries_of,
 )
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.tensors import read_tensors, write_tensors
@@ -65,6 +67,8 @@ FORMAT_PAST = 2
 """Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
+_COMPACTED = 9_000
+"""The segment into which a load or a node puts those before it has this number."""
 _FOLDERS = ("history", "state", "rejects")
 _OWN_NAME = re.compile(
     r"\d{6}(-\d{4})?\.(parquet|index|ids|columns|tensors|dictionaries|past|ndjson)"
@@ -201,8 +205,6 @@ class DataDirectory:
         stored = [_opened(history, entry, dictionaries) for entry in manifest.segments]
         if manifest.past:
             joined = [_opened(folder, manifest.joined, dictionaries)] if manifest.joined else []
-            for one in joined:
-                one.hold()
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
@@ -285,9 +287,28 @@ class DataDirectory:
         """Write a segment of a load; return its entry and the segment as it lies on disk."""
         path = self.path / "history" / f"{load:06d}-{number:04d}.parquet"
         with self._writing():
-            write_segment(path, segment, dictionaries)
-        entry = SegmentEntry.of(path, segment)
+            entry = write_segment(path, segment, dictionaries)
         return entry, StoredSegment(path, dictionaries, entry)
+
+    def that_fit(self, segments: list[Segment]) -> list[Segment]:
+        """Return segments if the disk has room for all of their events once more, else none: then they stay many."""
+        sizes = (entry.sizes.values() for entry in entries_of(segments))
+        wanted = 2 * sum(map(sum, sizes))
+        with self._writing():
+            free = shutil.disk_usage(self.path).free
+        return segments if wanted <= free else []
+
+    def compact(
+        self, load: int, segments: Sequence[Segment], dictionaries: Dictionaries
+    ) -> StoredSegment:
+        """Write the events of segments as one; these stay as long as a manifest names them."""
+        path = self.path / "history" / f"{load:06d}-{_COMPACTED:04d}.parquet"
+        with self._writing():
+            entry = write_merged(path, segments, dictionaries)
+        assert entry is not None, "segments hold events"
+        compacted = StoredSegment(path, dictionaries, entry)
+        compacted.check_whole()  # soon it is the only place of these events
+        return compacted
 
     def verify(self, manifest: Manifest, known: set[str]) -> None:
         """Read everything that a manifest names; segments that are ``known`` to be whole only once.
@@ -351,9 +372,12 @@ class DataDirectory:
         stored = list(state.history.stored)
         for place, segment in enumerate(stored if refused else ()):
             if not refused.isdisjoint(segment.columns):
-                number = _REWRITTEN_FROM + place
-                entries[place], stored[place] = self.keep(
-                    manifest.load, number, segment, state.dictionaries
+                name = f"{manifest.load:06d}-{_REWRITTEN_FROM + place:04d}.parquet"
+                entry = write_merged(self.path / "history" / name, [segment], state.dictionaries)
+                assert entry is not None, "a segment holds events"
+                entries[place] = entry
+                stored[place] = StoredSegment(
+                    self.path / "history" / name, state.dictionaries, entry
                 )
         state.history.restore(stored, state.history.veils, state.history.joined)
         return msgspec.structs.replace(manifest, segments=tuple(entries))
@@ -372,8 +396,7 @@ class DataDirectory:
             entry = joined.entry
         elif joined is not None:
             path = folder / f"{manifest.load:06d}-0000.parquet"
-            write_segment(path, joined, state.dictionaries)
-            entry = SegmentEntry.of(path, joined)
+            entry = write_segment(path, joined, state.dictionaries)
         form = max(manifest.format, FORMAT_PAST)
         return msgspec.structs.replace(manifest, format=form, past=past, joined=entry)
 

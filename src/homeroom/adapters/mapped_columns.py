@@ -18,7 +18,6 @@ end in an error, never in another answer, and who asks for one learner must not 
 """
 
 import json
-import mmap
 import os
 import threading
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from isal import isal_zlib
 
+from homeroom.adapters.tensors import mapped_file
 from homeroom.errors import DataDirectoryError
 from homeroom.events.columns import TEXT_COLUMNS, Column, column_dtype
 from homeroom.events.dictionary import Dictionaries
@@ -213,19 +213,17 @@ class MappedColumns:
     path : the file
     dictionaries : give the texts their codes
     events : how many there must be
+    whole : the file, if it is mapped already
     """
 
-    def __init__(self, path: Path, dictionaries: Dictionaries, events: int) -> None:
+    def __init__(
+        self, path: Path, dictionaries: Dictionaries, events: int, whole: pa.Buffer | None = None
+    ) -> None:
         self._path = path
         self._dictionaries = dictionaries
-        try:
-            with path.open("rb") as file:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is empty"
-            raise DataDirectoryError(f"{path} cannot be read: {why}. {_ADVICE}") from error
-        self._bytes = np.frombuffer(mapped, np.uint8)
-        self._footer = self._read_footer(mapped)
+        whole = mapped_file(path) if whole is None else whole
+        self._bytes = np.frombuffer(whole, np.uint8)
+        self._footer = self._read_footer(memoryview(whole))
         if self._footer.events != events:
             raise DataDirectoryError(
                 f"{path} holds {self._footer.events} events, its segment {events}. {_ADVICE}"
@@ -310,7 +308,7 @@ class MappedColumns:
             return sealed(codes)
         return sealed(np.frombuffer(written, np.int64).view(column_dtype(name)))
 
-    def _read_footer(self, mapped: mmap.mmap) -> _Footer:
+    def _read_footer(self, mapped: memoryview) -> _Footer:
         trailer = mapped[-_TRAILER_BYTES:]
         length = int.from_bytes(trailer[:4], "little")
         footer = mapped[-_TRAILER_BYTES - length : -_TRAILER_BYTES]

@@ -8,10 +8,9 @@ millisecond. And there stand the columns that questions ask for most, as memory 
 (`homeroom.adapters.mapped_columns`); segments of earlier versions have none, and are read from Parquet alone.
 """
 
-import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,32 +24,27 @@ import pyarrow.parquet as pq
 from homeroom.adapters import mapped_columns
 from homeroom.adapters.mapped_columns import (
     MAPPED,
-    ColumnsWriter,
     MappedColumns,
-    as_coded,
-    values_of,
 )
-from homeroom.adapters.tensors import read_tensors, write_tensors
+from homeroom.adapters.tensors import mapped_file, read_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.columns import (
-    ATTRIBUTE_PREFIX,
     arrow_type,
     column_dtype,
     from_arrow,
-    to_arrow,
 )
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import Int64s, UInt64s
-from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.coded import Coded
 from homeroom.state.history import Places, Segment, places_by_id
 
-__all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
+__all__ = ["PARQUET_NAMES", "SUFFIXES", "SegmentEntry", "StoredSegment", "entries_of"]
 
 SUFFIXES = (".parquet", ".index", ".ids", mapped_columns.SUFFIX)
 """The files of one segment; the last one is not there beside those of earlier versions."""
 
-_NAMES = {"time_ms": "time"}
+PARQUET_NAMES = {"time_ms": "time"}
+"""Columns that are called otherwise in the file."""
 _GROUPS_HELD = 12
 """Row groups, of all columns together, that a segment keeps for the next block of learners: a few MB each."""
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
@@ -66,10 +60,10 @@ class SegmentEntry(msgspec.Struct, frozen=True):
     sizes: dict[str, int]
 
     @classmethod
-    def of(cls, path: Path, segment: Segment) -> "SegmentEntry":
-        """Note a segment that was written."""
+    def of(cls, path: Path, events: int, span_ms: tuple[int, int]) -> "SegmentEntry":
+        """Note a segment that was written, with so many events, of which the first and the last were then."""
         sizes = {suffix: path.with_suffix(suffix).stat().st_size for suffix in SUFFIXES}
-        return cls(path.name, len(segment), segment.min_ms, segment.max_ms, sizes)
+        return cls(path.name, events, *span_ms, sizes)
 
     def check(self, folder: Path) -> None:
         """Raise `DataDirectoryError` if a file of the segment is missing or cut off; its content is not read."""
@@ -87,57 +81,13 @@ class SegmentEntry(msgspec.Struct, frozen=True):
                 )
 
 
-def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> None:
-    """Write a segment to ``path`` and its index beside it, and make both durable."""
-    refused = {f"{ATTRIBUTE_PREFIX}{name}" for name in dictionaries.identifying()}
-    columns = {name: column for name, column in segment.columns.items() if name not in refused}
-    names = ["learner", *(_NAMES.get(name, name) for name in columns)]
-    types = [pa.dictionary(pa.int32(), pa.binary(16)), *(arrow_type(name) for name in columns)]
-    schema = pa.schema(list(zip(names, types, strict=True)))
-    encoded = [
-        name for name, kind in zip(names, types, strict=True) if pa.types.is_dictionary(kind)
-    ]
-    with path.open("xb") as file:
-        with pq.ParquetWriter(
-            file,
-            schema,
-            compression="lz4",
-            use_dictionary=encoded,
-            write_statistics=["time"],
-            write_page_checksum=True,
-        ) as writer:
-            for start in range(0, len(segment), ROW_GROUP_EVENTS):
-                rows = slice(start, min(start + ROW_GROUP_EVENTS, len(segment)))
-                arrays = [_learners(segment, rows)]
-                arrays += [
-                    to_arrow(name, column[rows], dictionaries) for name, column in columns.items()
-                ]
-                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-        file.flush()
-        os.fsync(file.fileno())
-    index = {"key_hi": segment.key_hi, "key_lo": segment.key_lo, "offsets": segment.offsets}
-    write_tensors(path.with_suffix(".index"), index)
-    ids: dict[str, npt.NDArray[Any]] = {
-        "sorted_ids": segment.sorted_ids,
-        "places": segment.id_places,
-    }
-    write_tensors(path.with_suffix(".ids"), ids)
-    _write_mapped(path.with_suffix(mapped_columns.SUFFIX), segment, dictionaries)
-
-
-def _write_mapped(path: Path, segment: Segment, dictionaries: Dictionaries) -> None:
-    """Write the columns that questions ask for most, as memory has them."""
-    columns = {name: segment.columns[name] for name in MAPPED if name in segment.columns}
-    values = {name: values_of(name, column, dictionaries) for name, column in columns.items()}
-    with ColumnsWriter(path, len(segment), values) as writer:
-        for name, column in columns.items():
-            listed = values[name]
-            for first in range(0, len(segment), writer.chunk_events):
-                part = column[first : first + writer.chunk_events]
-                if listed is not None:
-                    part = as_coded(name, part, listed, dictionaries)
-                writer.write(name, first, part)
-        writer.finish()
+def entries_of(segments: Sequence[Segment]) -> "tuple[SegmentEntry, ...]":
+    """Return what a directory notes of segments, all of which are in files."""
+    entries = []
+    for segment in segments:
+        assert isinstance(segment, StoredSegment), "it was written"
+        entries.append(segment.entry)
+    return tuple(entries)
 
 
 class StoredSegment(Segment):
@@ -149,11 +99,15 @@ class StoredSegment(Segment):
     _path: Path
     dictionaries: Dictionaries
     entry: SegmentEntry
+    _files: dict[str, pa.Buffer]
 
     def __init__(self, path: Path, dictionaries: Dictionaries, entry: SegmentEntry) -> None:
         # A segment is frozen, so what it is made of goes in by this door.
         self.__dict__.update(min_ms=entry.min_ms, max_ms=entry.max_ms)
         self.__dict__.update(_path=path, dictionaries=dictionaries, entry=entry)
+        # Mapped now, read when asked for: a load or a node may put another segment in place of this one meanwhile.
+        files = {suffix: mapped_file(path.with_suffix(suffix)) for suffix in entry.sizes}
+        self.__dict__.update(_files=files)
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -161,7 +115,7 @@ class StoredSegment(Segment):
 
     @cached_property
     def _index(self) -> dict[str, npt.NDArray[Any]]:
-        index = read_tensors(self._path.with_suffix(".index"))
+        index = self._tensors(".index")
         if index["offsets"][-1] != len(self):
             raise DataDirectoryError(f"{self._path} and its index are not of one load. {_ADVICE}")
         return index
@@ -195,12 +149,15 @@ class StoredSegment(Segment):
 
     @cached_property
     def _ids(self) -> dict[str, npt.NDArray[Any]]:
-        return read_tensors(self._path.with_suffix(".ids"))
+        return self._tensors(".ids")
+
+    def _tensors(self, suffix: str) -> dict[str, npt.NDArray[Any]]:
+        return read_tensors(self._path.with_suffix(suffix), self._files[suffix])
 
     @cached_property
     def columns(self) -> "_ParquetColumns":
         """The columns, each read at its first use."""
-        return _ParquetColumns(self, self._path, self._path)
+        return _ParquetColumns(self, self._path, self._files[".parquet"])
 
     @cached_property
     def mapped(self) -> MappedColumns | None:
@@ -208,7 +165,8 @@ class StoredSegment(Segment):
         if mapped_columns.SUFFIX not in self.entry.sizes:
             return None
         path = self._path.with_suffix(mapped_columns.SUFFIX)
-        return MappedColumns(path, self.dictionaries, len(self))
+        whole = self._files[mapped_columns.SUFFIX]
+        return MappedColumns(path, self.dictionaries, len(self), whole)
 
     def check_whole(self) -> None:
         """Read all of it. Raises `DataDirectoryError` if anything is damaged."""
@@ -217,17 +175,6 @@ class StoredSegment(Segment):
             self.columns.check(name)
         if self.mapped is not None:
             self.mapped.check()
-
-    def hold(self) -> None:
-        """Open all files now, for a segment that a later load replaces: what was opened keeps its answers."""
-        _ = self._index, self._ids, self.mapped
-        try:
-            whole = pa.memory_map(str(self._path)).read_buffer()
-        except OSError as error:
-            raise DataDirectoryError(
-                f"{self._path} cannot be read: {error.strerror or error}. {_ADVICE}"
-            ) from error
-        self.__dict__["columns"] = _ParquetColumns(self, self._path, whole)
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, of which no more than that need be read."""
@@ -248,10 +195,10 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     Of Parquet a whole column is read at its first use and kept; of pieces, the last few row groups.
     """
 
-    def __init__(self, segment: StoredSegment, path: Path, source: Path | pa.Buffer) -> None:
+    def __init__(self, segment: StoredSegment, path: Path, whole: pa.Buffer) -> None:
         self._segment = segment
         self._path = path
-        self._source = source
+        self._whole = whole
         self._dictionaries = segment.dictionaries
         self._lock = threading.Lock()  # two threads that ask for the same must not both decode it
         self._read: dict[str, npt.NDArray[Any]] = {}
@@ -261,7 +208,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     def _parquet(self) -> tuple[list[str], Any]:
         """The names of the columns, and what the file says of itself."""
         try:
-            with pq.ParquetFile(self._opened()) as file:
+            with pq.ParquetFile(pa.BufferReader(self._whole)) as file:
                 schema, metadata = file.schema_arrow, file.metadata
         except (OSError, pa.ArrowException) as error:
             raise DataDirectoryError(f"{self._path} is damaged: {error}. {_ADVICE}") from error
@@ -269,7 +216,7 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             raise DataDirectoryError(
                 f"{self._path} holds {metadata.num_rows} events, its index {len(self._segment)}. {_ADVICE}"
             )
-        back = {written: name for name, written in _NAMES.items()}
+        back = {written: name for name, written in PARQUET_NAMES.items()}
         return [back.get(name, name) for name in schema.names if name != "learner"], metadata
 
     @cached_property
@@ -313,6 +260,8 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         mapped = self._mapped(name)
         if mapped is not None:
             return mapped.piece(name, first, end)
+        if first == end:  # perhaps behind the last row group
+            return np.empty(0, column_dtype(name))
         with self._lock:
             if name in self._read:
                 return self._read[name][first:end]
@@ -356,9 +305,6 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         self._last.move_to_end((name, group))
         return found
 
-    def _opened(self) -> Path | pa.BufferReader:
-        return self._source if isinstance(self._source, Path) else pa.BufferReader(self._source)
-
     def _load(self, name: str) -> npt.NDArray[Any]:
         values = np.empty(len(self._segment), column_dtype(name))
         self._decode(name, range(len(self._starts) - 1), values)
@@ -366,13 +312,13 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
 
     def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
         """Read row groups of a column into an array, one by one: what each needs on its way is used again."""
-        written = _NAMES.get(name, name)
+        written = PARQUET_NAMES.get(name, name)
         is_text = pa.types.is_dictionary(arrow_type(name))
         convert = from_arrow(name, self._dictionaries)
         end = 0
         try:
             with pq.ParquetFile(
-                self._opened(),
+                pa.BufferReader(self._whole),
                 metadata=self._parquet[1],
                 read_dictionary=[written] if is_text else None,
                 page_checksum_verification=True,
@@ -386,14 +332,3 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             raise DataDirectoryError(
                 f"{self._path}, column {written}: {error}. {_ADVICE}"
             ) from error
-
-
-def _learners(segment: Segment, rows: slice) -> pa.Array:
-    first = int(np.searchsorted(segment.offsets, rows.start, side="right")) - 1
-    end = int(np.searchsorted(segment.offsets, rows.stop, side="left"))
-    bounds = np.clip(segment.offsets[first : end + 1], rows.start, rows.stop)
-    indices = np.repeat(np.arange(end - first, dtype=np.int32), np.diff(bounds))
-    keys = np.empty((end - first, 2), ">u8")
-    keys[:, 0], keys[:, 1] = segment.key_hi[first:end], segment.key_lo[first:end]
-    texts = pa.Array.from_buffers(pa.binary(16), end - first, [None, pa.py_buffer(keys.tobytes())])
-    return pa.DictionaryArray.from_arrays(pa.array(indices), texts)

@@ -7,7 +7,6 @@ must end in an error, never in another answer.
 """
 
 import json
-import mmap
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from isal import isal_zlib
 
 from homeroom.errors import DataDirectoryError
 
-__all__ = ["read_tensors", "write_tensors"]
+__all__ = ["mapped_file", "read_tensors", "write_tensors"]
 
 _MARK = b"homeroom tensors 1\n"
 _TRAILER_BYTES = 8 + len(_MARK)
@@ -48,26 +47,40 @@ def write_tensors(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         os.fsync(file.fileno())
 
 
-def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Map a file's arrays, read-only. Raises `DataDirectoryError` if it is not whole."""
+def mapped_file(path: Path) -> pa.Buffer:
+    """Map a file: what was mapped can be read on when the file has been removed, and no descriptor stays open.
+
+    Raises `DataDirectoryError` if it cannot be read.
+    """
     try:
-        with path.open("rb") as file:
-            size_bytes = os.fstat(file.fileno()).st_size
-            if size_bytes < _TRAILER_BYTES:
-                raise DataDirectoryError(f"{path} is cut off: {size_bytes} bytes. {_ADVICE}")
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
-        raise DataDirectoryError(
-            f"{path} cannot be read: {error.strerror or error}. {_ADVICE}"
-        ) from error
+        with pa.memory_map(str(path)) as file:
+            return file.read_buffer()
+    except (OSError, pa.ArrowException) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataDirectoryError(f"{path} cannot be read: {why}. {_ADVICE}") from error
+
+
+def read_tensors(path: Path, whole: pa.Buffer | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Map a file's arrays, read-only. Raises `DataDirectoryError` if it is not whole.
+
+    Parameters
+    ----------
+    path : the file
+    whole : the file, if it is mapped already
+    """
+    if whole is None:
+        whole = mapped_file(path)
+    if whole.size < _TRAILER_BYTES:
+        raise DataDirectoryError(f"{path} is cut off: {whole.size} bytes. {_ADVICE}")
+    mapped = memoryview(whole)
     trailer = mapped[-_TRAILER_BYTES:]
     length = int.from_bytes(trailer[:4], "little")
     footer = mapped[-_TRAILER_BYTES - length : -_TRAILER_BYTES]
     if trailer[8:] != _MARK or isal_zlib.crc32(footer) != int.from_bytes(trailer[4:8], "little"):
         raise DataDirectoryError(f"{path} is damaged or cut off. {_ADVICE}")
-    source = pa.BufferReader(pa.py_buffer(mapped))
+    source = pa.BufferReader(whole)
     arrays = {}
-    for name, (place, shape, dtype, checksum) in json.loads(footer).items():
+    for name, (place, shape, dtype, checksum) in json.loads(bytes(footer)).items():
         if 0 in shape:
             arrays[name] = np.zeros(shape, np.dtype(dtype))
             continue

@@ -379,6 +379,21 @@ class History:
         if len(last) > 1:
             self.exchange(last, self.merged(last))
 
+    def to_compact(self, new: int) -> list[Segment]:
+        """Return the segments in files that are to become one: the ``new`` last ones, and those before that are small.
+
+        An earlier one is taken as well while it has no more than twice the events of all that are taken, so there are
+        few segments, whatever came, and an event is written anew some times only. Empty if there is nothing to do.
+        """
+        in_files = [one for one in self.stored if type(one) is not Segment]
+        if len(in_files) <= limits.SEGMENTS_APART_MAX:
+            return []
+        taken = in_files[len(in_files) - new :]
+        earlier = in_files[: len(in_files) - new]
+        while earlier and (not taken or 2 * sum(map(len, taken)) >= len(earlier[-1])):
+            taken.insert(0, earlier.pop())
+        return taken if len(taken) > 1 else []
+
     def merged(self, segments: Sequence[Segment]) -> Segment:
         """Return a segment with the events of all of these."""
         if len(segments) == 1:
