@@ -146,9 +146,9 @@ def test_a_directory_from_before_enrolments_knew_their_learners_gets_these_colum
 
 
 def refused(place: Path, match: str) -> None:
-    """Check that neither a question nor a load gets through, and that nothing is changed by trying."""
+    """Check that neither questions nor a load get through, and that nothing is changed by trying."""
     before = files_of(place)
-    for attempt in (lambda: hr.open(place), lambda: load(place, events(3, "n"))):
+    for attempt in (lambda: answers(hr.open(place)), lambda: load(place, events(3, "n"))):
         with pytest.raises(DataDirectoryError, match=match):
             attempt()
         assert files_of(place) == before

@@ -48,13 +48,17 @@ def check_order(segment: Segment) -> None:
     assert segment.sorted_ids.tolist() == sorted(i for i in ids.tolist() if i)
 
 
-@pytest.mark.parametrize("way", ["walks beside segments", "looks into them"])
+@pytest.mark.parametrize(
+    "way", ["walks beside segments", "walks in short strips", "looks into them"]
+)
 @given(seed=st.integers(0, 1 << 30), threads=st.sampled_from(("one thread", "two threads")))
 @settings(max_examples=40)
 def test_segments_are_in_order_and_count_repeats_and_conflicts(way, seed, threads):
     with pytest.MonkeyPatch.context() as patch:
         if way == "looks into them":
             patch.setattr(sealing, "_FEW", 0)
+        if way == "walks in short strips":
+            patch.setattr(sealing, "MERGED_STRIP_EVENTS", 4)
         assert_repeats_and_conflicts_are_counted(seed, threads)
 
 

@@ -21,6 +21,7 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,11 +43,12 @@ from homeroom.adapters.segments import (
     entries_of,
 )
 from homeroom.adapters.sources import MANIFEST_FILE
-from homeroom.adapters.tensors import read_tensors, write_tensors
+from homeroom.adapters.tensors import TensorFile, read_tensors, write_tensors
 from homeroom.adapters.whole_files import sync
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
+from homeroom.limits import PARTITIONS
 from homeroom.state.history import Segment
 from homeroom.state.past import Veil
 from homeroom.state.running import Run
@@ -197,10 +199,9 @@ class DataDirectory:
         if manifest.dictionaries is not None:
             self._restore(manifest, dictionaries)
         if manifest.state is not None:
-            arrays = read_tensors(self.path / "state" / manifest.state)
+            file = TensorFile(self.path / "state" / manifest.state)
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
-                for number in range(len(table.partitions)):
-                    table.partitions[number] = _partition(arrays, f"{kind}/{number}/")
+                table.open_later(_Table(file, kind, len(table.partitions)))
         history, folder = self.path / "history", self.path / "state"
         stored = [_opened(history, entry, dictionaries) for entry in manifest.segments]
         if manifest.past:
@@ -208,7 +209,7 @@ class DataDirectory:
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
-        if any(part.rows and not part.owners for part in state.enrolments.partitions):
+        if manifest.state is not None and _lacks_owners(file):
             # Written before enrolments knew their learners and how they stand.
             state.refold()
         return state
@@ -504,6 +505,31 @@ def _partition(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Partition
             getattr(partition, kind)[column] = array
     partition.slots = None
     return partition
+
+
+class _Table:
+    """The partitions of a table in a file: opened once, by whoever asks first, and only if anybody does."""
+
+    def __init__(self, file: TensorFile, kind: str, count: int) -> None:
+        self._file, self._kind, self._count = file, kind, count
+        self._lock = threading.Lock()
+        self._partitions: list[Partition] | None = None
+
+    def __call__(self) -> list[Partition]:
+        with self._lock:
+            if self._partitions is None:
+                prefixes = [f"{self._kind}/{number}/" for number in range(self._count)]
+                self._partitions = [_partition(self._file.arrays(one), one) for one in prefixes]
+            return self._partitions
+
+
+def _lacks_owners(file: TensorFile) -> bool:
+    """Say whether a file has enrolments whose learners it does not tell."""
+    for number in range(PARTITIONS):
+        keys = file.shape(f"enrolment/{number}/key_hi")
+        if keys is not None and keys[0] and file.shape(f"enrolment/{number}/owners/hi") is None:
+            return True
+    return False
 
 
 def _write_whole(path: Path, content: bytes) -> None:

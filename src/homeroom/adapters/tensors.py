@@ -2,7 +2,7 @@
 
 State is a few dozen large arrays, and a question needs three of them. Each is an Arrow tensor message (the IPC
 format's own), aligned to 64 bytes, so that a mapped file gives arrays without a copy. Names, places and checksums
-stand in a footer: JSON, its length, its checksum, and a mark. Arrays are checked when a file is opened: a flipped bit
+stand in a footer: JSON, its length, its checksum, and a mark. Arrays are checked when they are read: a flipped bit
 must end in an error, never in another answer.
 """
 
@@ -19,7 +19,7 @@ from isal import isal_zlib
 
 from homeroom.errors import DataDirectoryError
 
-__all__ = ["mapped_file", "read_tensors", "write_tensors"]
+__all__ = ["TensorFile", "mapped_file", "read_tensors", "write_tensors"]
 
 _MARK = b"homeroom tensors 1\n"
 _TRAILER_BYTES = 8 + len(_MARK)
@@ -60,38 +60,68 @@ def mapped_file(path: Path) -> pa.Buffer:
         raise DataDirectoryError(f"{path} cannot be read: {why}. {_ADVICE}") from error
 
 
+class TensorFile:
+    """A file of arrays, of which each is checked when it is read.
+
+    Parameters
+    ----------
+    path : the file
+    whole : the file, if it is mapped already
+
+    Raises
+    ------
+    DataDirectoryError
+        It does not say what it holds: it is cut off or damaged.
+    """
+
+    def __init__(self, path: Path, whole: pa.Buffer | None = None) -> None:
+        self._path = path
+        self._whole = mapped_file(path) if whole is None else whole
+        if self._whole.size < _TRAILER_BYTES:
+            raise DataDirectoryError(f"{path} is cut off: {self._whole.size} bytes. {_ADVICE}")
+        mapped = memoryview(self._whole)
+        trailer = mapped[-_TRAILER_BYTES:]
+        length = int.from_bytes(trailer[:4], "little")
+        footer = mapped[-_TRAILER_BYTES - length : -_TRAILER_BYTES]
+        crc = int.from_bytes(trailer[4:8], "little")
+        if trailer[8:] != _MARK or isal_zlib.crc32(footer) != crc:
+            raise DataDirectoryError(f"{path} is damaged or cut off. {_ADVICE}")
+        self._places: dict[str, tuple[int, list[int], str, int]] = json.loads(bytes(footer))
+
+    def shape(self, name: str) -> list[int] | None:
+        """Return the shape of an array, None if there is none of that name."""
+        return self._places[name][1] if name in self._places else None
+
+    def arrays(self, prefix: str = "") -> dict[str, npt.NDArray[Any]]:
+        """Map the arrays whose names begin so, read-only, and check them. Raises `DataDirectoryError`."""
+        return {name: self._array(name) for name in self._places if name.startswith(prefix)}
+
+    def _array(self, name: str) -> npt.NDArray[Any]:
+        place, shape, dtype, checksum = self._places[name]
+        if 0 in shape:
+            return np.zeros(shape, np.dtype(dtype))
+        source = pa.BufferReader(self._whole)
+        source.seek(place)
+        try:
+            array: npt.NDArray[Any] = pa.ipc.read_tensor(source).to_numpy()
+        except (pa.ArrowException, OSError) as error:
+            raise DataDirectoryError(
+                f"{self._path} is damaged at {name}: {error}. {_ADVICE}"
+            ) from error
+        if list(array.shape) != shape or _checksum(array) != checksum:
+            raise DataDirectoryError(f"{self._path} is damaged at {name}. {_ADVICE}")
+        return array
+
+
 def read_tensors(path: Path, whole: pa.Buffer | None = None) -> dict[str, npt.NDArray[Any]]:
-    """Map a file's arrays, read-only. Raises `DataDirectoryError` if it is not whole.
+    """Map all arrays of a file, read-only. Raises `DataDirectoryError` if it is not whole.
 
     Parameters
     ----------
     path : the file
     whole : the file, if it is mapped already
     """
-    if whole is None:
-        whole = mapped_file(path)
-    if whole.size < _TRAILER_BYTES:
-        raise DataDirectoryError(f"{path} is cut off: {whole.size} bytes. {_ADVICE}")
-    mapped = memoryview(whole)
-    trailer = mapped[-_TRAILER_BYTES:]
-    length = int.from_bytes(trailer[:4], "little")
-    footer = mapped[-_TRAILER_BYTES - length : -_TRAILER_BYTES]
-    if trailer[8:] != _MARK or isal_zlib.crc32(footer) != int.from_bytes(trailer[4:8], "little"):
-        raise DataDirectoryError(f"{path} is damaged or cut off. {_ADVICE}")
-    source = pa.BufferReader(whole)
-    arrays = {}
-    for name, (place, shape, dtype, checksum) in json.loads(bytes(footer)).items():
-        if 0 in shape:
-            arrays[name] = np.zeros(shape, np.dtype(dtype))
-            continue
-        source.seek(place)
-        try:
-            arrays[name] = pa.ipc.read_tensor(source).to_numpy()
-        except (pa.ArrowException, OSError) as error:
-            raise DataDirectoryError(f"{path} is damaged at {name}: {error}. {_ADVICE}") from error
-        if list(arrays[name].shape) != shape or _checksum(arrays[name]) != checksum:
-            raise DataDirectoryError(f"{path} is damaged at {name}. {_ADVICE}")
-    return arrays
+    return TensorFile(path, whole).arrays()
 
 
 def _checksum(array: npt.NDArray[Any]) -> int:

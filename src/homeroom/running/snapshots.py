@@ -144,6 +144,8 @@ class Snapshots:
                 f"lasts"
             )
         state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
+        for table in (state.learners, state.enrolments):
+            _ = table.partitions  # a damaged one must be found now, when there is one before it
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         return TenantState(state, Vector.from_json(applied))
 
