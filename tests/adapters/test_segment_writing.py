@@ -7,6 +7,7 @@ from homeroom.adapters import mapped_columns, segment_writing
 from homeroom.adapters.mapped_columns import MappedColumns
 from homeroom.adapters.segment_writing import write_merged, write_segment
 from homeroom.adapters.segments import StoredSegment
+from homeroom.state import batches
 from homeroom.state.batches import chosen_events, joined_batches, segment_events
 from homeroom.state.running import Sequential
 from homeroom.state.sealing import build_segment, sorted_segment
@@ -72,8 +73,8 @@ def test_only_what_is_kept_is_written(tmp_path, rng):
     kept = [rng.random(len(one)) < 0.4 for one in segments]
     kept[0][: int(segments[0].offsets[2])] = False  # two learners have nothing left there
     pairs = zip(segments, kept, strict=True)
-    batches = [chosen_events(segment_events(one), flags) for one, flags in pairs]
-    expected = sorted_segment(joined_batches(batches), Sequential())
+    left = [chosen_events(segment_events(one), flags) for one, flags in pairs]
+    expected = sorted_segment(joined_batches(left), Sequential())
     assert expected is not None
     entry = write_merged(tmp_path / "m.parquet", segments, dictionaries, kept)
     assert entry is not None
@@ -120,3 +121,15 @@ def test_numbers_beyond_a_list_are_written_as_they_are(tmp_path, rng, monkeypatc
     assert expected is not None
     scores = mapped.piece("score", 0, entry.events)
     assert np.array_equal(scores, expected.columns["score"], equal_nan=True)
+
+
+def test_pieces_of_a_segment_are_its_events_whatever_their_size(tmp_path, rng, monkeypatch):
+    (segment,), dictionaries = several(rng, (90,))
+    one = stored(tmp_path / "s.parquet", segment, dictionaries)
+    for size in (1, 7, len(segment), len(segment) + 1):
+        monkeypatch.setattr(batches, "PIECE_EVENTS", size)
+        pieces = list(batches.event_pieces(one))
+        assert [first for first, _ in pieces] == list(range(0, len(segment), size))
+        joined = sorted_segment(joined_batches([events for _, events in pieces]), Sequential())
+        assert joined is not None
+        assert_same(segment, dictionaries, joined, dictionaries)
