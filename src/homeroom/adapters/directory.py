@@ -43,7 +43,7 @@ from homeroom.adapters.segments import (
     entries_of,
 )
 from homeroom.adapters.sources import MANIFEST_FILE
-from homeroom.adapters.tensors import TensorFile, read_tensors, write_tensors
+from homeroom.adapters.tensors import LaterArrays, TensorFile, read_tensors, write_tensors
 from homeroom.adapters.whole_files import sync
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
@@ -489,16 +489,15 @@ def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def _partition(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Partition:
-    mine = {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+def _partition(file: TensorFile, prefix: str) -> Partition:
+    """Return a partition of a file. The words of days, which are most of it, are read when they are asked for."""
+    names = [name for name in file.names(prefix) if not name.startswith("words/")]
+    mine = {name: file.array(prefix + name) for name in names}
     partition = Partition(int(mine["first_word"][0]), 0)
     partition.rows = len(mine["key_hi"])
     for name in ("key_hi", "key_lo", "start_day", "last_day", "run_days", "run_starts"):
         setattr(partition, name, mine[name])
+    partition.words = LaterArrays(file, f"{prefix}words/")
     for name, array in mine.items():
         kind, _, column = name.partition("/")
         if column:
@@ -519,7 +518,7 @@ class _Table:
         with self._lock:
             if self._partitions is None:
                 prefixes = [f"{self._kind}/{number}/" for number in range(self._count)]
-                self._partitions = [_partition(self._file.arrays(one), one) for one in prefixes]
+                self._partitions = [_partition(self._file, one) for one in prefixes]
             return self._partitions
 
 

@@ -8,7 +8,7 @@ must end in an error, never in another answer.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from isal import isal_zlib
 
 from homeroom.errors import DataDirectoryError
 
-__all__ = ["TensorFile", "mapped_file", "read_tensors", "write_tensors"]
+__all__ = ["LaterArrays", "TensorFile", "mapped_file", "read_tensors", "write_tensors"]
 
 _MARK = b"homeroom tensors 1\n"
 _TRAILER_BYTES = 8 + len(_MARK)
@@ -92,11 +92,16 @@ class TensorFile:
         """Return the shape of an array, None if there is none of that name."""
         return self._places[name][1] if name in self._places else None
 
+    def names(self, prefix: str) -> list[str]:
+        """Return the names that begin so, without this beginning."""
+        return [name.removeprefix(prefix) for name in self._places if name.startswith(prefix)]
+
     def arrays(self, prefix: str = "") -> dict[str, npt.NDArray[Any]]:
         """Map the arrays whose names begin so, read-only, and check them. Raises `DataDirectoryError`."""
-        return {name: self._array(name) for name in self._places if name.startswith(prefix)}
+        return {name: self.array(name) for name in self._places if name.startswith(prefix)}
 
-    def _array(self, name: str) -> npt.NDArray[Any]:
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """Map one array, read-only, and check it. Raises `DataDirectoryError`."""
         place, shape, dtype, checksum = self._places[name]
         if 0 in shape:
             return np.zeros(shape, np.dtype(dtype))
@@ -111,6 +116,66 @@ class TensorFile:
         if list(array.shape) != shape or _checksum(array) != checksum:
             raise DataDirectoryError(f"{self._path} is damaged at {name}. {_ADVICE}")
         return array
+
+
+class LaterArrays(dict[str, npt.NDArray[Any]]):
+    """Arrays of a file by name, each read and checked when it is first taken, by whatever way.
+
+    Parameters
+    ----------
+    file : where they are
+    prefix : what stands before their names there
+    """
+
+    def __init__(self, file: TensorFile, prefix: str) -> None:
+        names = file.names(prefix)
+        super().__init__(dict.fromkeys(names, _UNREAD))
+        self._file, self._prefix, self._unread = file, prefix, set(names)
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        if name in self._unread:
+            super().__setitem__(name, self._file.array(self._prefix + name))
+            self._unread.discard(name)
+        return super().__getitem__(name)
+
+    def __setitem__(self, name: str, array: npt.NDArray[Any]) -> None:
+        super().__setitem__(name, array)
+        self._unread.discard(name)
+
+    def __iter__(
+        self,
+    ) -> Iterator[str]:  # a dictionary that is made of this one then takes what `__getitem__` gives
+        return iter(list(super().__iter__()))
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as dict has it
+        """Return an array, or what stands for one that is not there."""
+        return self[name] if name in self else default  # noqa: SIM401 - this is get
+
+    def values(self) -> Any:  # noqa: ANN401 - a view, as dict has it
+        """Return all arrays."""
+        self._read_all()
+        return super().values()
+
+    def items(self) -> Any:  # noqa: ANN401 - a view, as dict has it
+        """Return all names and arrays."""
+        self._read_all()
+        return super().items()
+
+    def copy(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all of it as a plain dictionary."""
+        return dict(self.items())
+
+    def pop(self, name: str, *default: Any) -> Any:  # noqa: ANN401 - as dict has it
+        """Take an array away."""
+        self._unread.discard(name)
+        return super().pop(name, *default)
+
+    def _read_all(self) -> None:
+        for name in tuple(self._unread):
+            _ = self[name]
+
+
+_UNREAD: npt.NDArray[Any] = np.empty(0)
 
 
 def read_tensors(path: Path, whole: pa.Buffer | None = None) -> dict[str, npt.NDArray[Any]]:

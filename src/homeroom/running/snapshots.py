@@ -145,7 +145,10 @@ class Snapshots:
             )
         state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
         for table in (state.learners, state.enrolments):
-            _ = table.partitions  # a damaged one must be found now, when there is one before it
+            for (
+                partition
+            ) in table.partitions:  # damage must be found now, while there is one before it
+                partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         return TenantState(state, Vector.from_json(applied))
 

@@ -380,19 +380,31 @@ class History:
             self.exchange(last, self.merged(last))
 
     def to_compact(self, new: int) -> list[Segment]:
-        """Return the segments in files that are to become one: the ``new`` last ones, and those before that are small.
+        """Return the segments in files that are to become one; empty if there is nothing to do.
 
-        An earlier one is taken as well while it has no more than twice the events of all that are taken, so there are
-        few segments, whatever came, and an event is written anew some times only. Empty if there is nothing to do.
+        Those are the ``new`` last ones if they are several, or else the smallest that is not small beside the next, and
+        from there on any that have no more than twice the events of all before. So segments are few, whatever came,
+        and an event is written anew some times only.
         """
         in_files = [one for one in self.stored if type(one) is not Segment]
         if len(in_files) <= limits.SEGMENTS_APART_MAX:
             return []
-        taken = in_files[len(in_files) - new :]
-        earlier = in_files[: len(in_files) - new]
-        while earlier and (not taken or 2 * sum(map(len, taken)) >= len(earlier[-1])):
-            taken.insert(0, earlier.pop())
-        return taken if len(taken) > 1 else []
+        by_size = sorted(in_files, key=len)
+        beginnings: list[list[Segment]] = [[one] for one in by_size]
+        if new > 1:
+            beginnings.insert(0, in_files[-new:])
+        for taken in beginnings:
+            begun = {id(one) for one in taken}
+            least = 0 if len(taken) > 1 else len(taken[0])
+            for one in by_size:
+                if id(one) in begun or len(one) < least:
+                    continue
+                if len(one) > 2 * sum(map(len, taken)):
+                    break
+                taken.append(one)
+            if len(taken) > 1:
+                return taken
+        return []
 
     def merged(self, segments: Sequence[Segment]) -> Segment:
         """Return a segment with the events of all of these."""

@@ -153,7 +153,7 @@ class Partition:
     @property
     def word_count(self) -> int:
         """Words a row and track."""
-        return len(next(iter(self.words.values())))
+        return len(self.words[next(iter(self.words))])
 
     def reserve(self, more: int) -> None:
         """Make room for ``more`` rows, in the columns and in the index."""
