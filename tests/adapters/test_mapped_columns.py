@@ -6,6 +6,7 @@ import pytest
 from homeroom.adapters import mapped_columns, segment_writing
 from homeroom.adapters.mapped_columns import SUFFIX, ColumnsWriter, MappedColumns, values_of
 from homeroom.adapters.segment_writing import write_segment
+from homeroom.adapters.segments import SegmentEntry, StoredSegment
 from homeroom.errors import DataDirectoryError
 from tests.adapters.test_segments import made
 from tests.state.plain import draw_facts, fresh_state
@@ -135,3 +136,17 @@ def test_a_directory_knows_the_file_and_its_size(tmp_path, rng):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataDirectoryError, match=r"s\.columns has"):
         entry.check(tmp_path)
+
+
+def test_a_file_that_says_otherwise_than_parquet_is_found_when_all_is_read(tmp_path, rng):
+    segment, dictionaries, path = written(tmp_path, rng, 40)
+    values = dict.fromkeys(("time_ms", "track"))
+    path.unlink()
+    with ColumnsWriter(path, len(segment), values) as writer:
+        writer.write("time_ms", 0, segment.columns["time_ms"] + 1)
+        writer.write("track", 0, segment.columns["track"])
+        writer.finish()
+    entry = SegmentEntry.of(path.with_suffix(".parquet"), len(segment), (0, 1))
+    stored = StoredSegment(path.with_suffix(".parquet"), dictionaries, entry)
+    with pytest.raises(DataDirectoryError, match="differ at time_ms"):
+        stored.check_whole()

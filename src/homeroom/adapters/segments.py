@@ -290,8 +290,14 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     def check(self, name: str) -> None:
         """Read a column group by group and keep nothing. Raises `DataDirectoryError`."""
         for group in range(len(self._starts) - 1):
-            count = int(self._starts[group + 1] - self._starts[group])
-            self._decode(name, (group,), np.empty(count, column_dtype(name)))
+            first, end = int(self._starts[group]), int(self._starts[group + 1])
+            found = np.empty(end - first, column_dtype(name))
+            self._decode(name, (group,), found)
+            mapped = self._mapped(name)
+            if mapped is not None and mapped.piece(name, first, end).tobytes() != found.tobytes():
+                raise DataDirectoryError(
+                    f"{self._path} and the mapped columns beside it differ at {name}. {_ADVICE}"
+                )
 
     def _held(self, name: str, group: int) -> npt.NDArray[Any]:
         """Return one row group of a column, from the few that were used last or from the file."""

@@ -399,7 +399,8 @@ class History:
             for one in by_size:
                 if id(one) in begun or len(one) < least:
                     continue
-                if len(one) > 2 * sum(map(len, taken)):
+                count = sum(map(len, taken))
+                if len(one) > min(2 * count, limits.MERGED_EVENTS_MAX - count):
                     break
                 taken.append(one)
             if len(taken) > 1:
