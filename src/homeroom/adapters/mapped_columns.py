@@ -37,7 +37,7 @@ from homeroom.events.columns import TEXT_COLUMNS, Column, column_dtype
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.texts import sealed
 from homeroom.limits import MAPPED_VALUES_MAX, ROW_GROUP_EVENTS
-from homeroom.state.coded import Coded
+from homeroom.state.coded import PLACE_DTYPES, Coded
 
 __all__ = [
     "MAPPED",
@@ -90,7 +90,8 @@ class _Footer(msgspec.Struct, frozen=True):
 
 def place_dtype(values: int) -> np.dtype[Any]:
     """Return the type of places in a list of so many values."""
-    return np.dtype(np.uint8 if values <= 1 << 8 else np.uint16 if values <= 1 << 16 else np.int32)
+    found = next(one for one in PLACE_DTYPES if values <= np.iinfo(one).max + 1)
+    return np.dtype(found)
 
 
 def values_of(name: str, column: Column, dictionaries: Dictionaries) -> Values | None:

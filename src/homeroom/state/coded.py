@@ -13,7 +13,10 @@ from homeroom.events.columns import Column
 from homeroom.events.texts import sealed
 from homeroom.state.sorting import spread
 
-__all__ = ["Coded"]
+__all__ = ["PLACE_DTYPES", "Coded"]
+
+PLACE_DTYPES = (np.uint8, np.uint16, np.int32)
+"""The types of places, narrow ones first."""
 
 
 @dataclass(frozen=True, slots=True)
