@@ -43,7 +43,7 @@ from homeroom.serve.requests import (
     whole_of,
 )
 
-__all__ = ["COUNT", "membership_routes"]
+__all__ = ["COUNT", "membership_routes", "told_change"]
 
 COUNT: Final = 1_000
 """Members, changes or dead letters of a page, where nothing else is asked for."""
@@ -260,15 +260,18 @@ async def _changes(
         raise _later(_NOBODY_ASKED) from None
     return {
         "cohort": cohort,
-        "changes": [_change(one) for one in page.changes],
+        "changes": [told_change(one) for one in page.changes],
         "last": page.last,
         "more": page.more,
         "missed": page.missed,
     }
 
 
-def _change(one: Change) -> dict[str, Any]:
-    """Return a change in the words in which webhooks tell it (`homeroom.hooks.messages`)."""
+def told_change(one: Change) -> dict[str, Any]:
+    """Return a change in the words in which all who hear of it are told: routes, streams and webhooks.
+
+    Those of webhooks stand in `homeroom.hooks.messages`.
+    """
     return {
         "number": one.number,
         "cohort": one.cohort,
