@@ -56,6 +56,10 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
+MAIN: Final = "main"
+"""The first tenant, whose directory is the node's own: an ``admin`` of it runs the node."""
+
+
 class Scope(StrEnum):
     """What a key may do.
 

@@ -108,7 +108,7 @@ async def webhooks_of(
         allowed_hosts=settings.webhooks.hosts,
     )
     webhooks = await RunningWebhooks.open(options)
-    node.watch(lambda: webhooks.trouble)
+    node.watch(webhooks.troubles)
     node.ask_of_webhooks(webhook_requests(webhooks))
     try:
         yield webhooks

@@ -17,8 +17,9 @@ from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.cohorts.live import Trouble
 from homeroom.errors import KeyFileError, StoreError
-from homeroom.log.control import Control
+from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.origins import Stream
 from homeroom.log.store import expect
@@ -26,7 +27,7 @@ from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import unread
 from homeroom.running.recording import VAULT_KEY_FILE, RecordReader, open_vault_key
-from homeroom.running.snapshots import MAIN, Snapshots
+from homeroom.running.snapshots import Snapshots
 
 __all__ = [
     "NodeOptions",
@@ -71,7 +72,7 @@ class Opened:
     snapshots: Snapshots
     folding: Folding
     sign: Sign
-    troubles: tuple[str, ...]
+    troubles: tuple[Trouble, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Recording:
 
 
 @contextlib.contextmanager
-def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[str, ...]]]:
+def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[Trouble, ...]]]:
     """Open a directory as a start of a node does, fold the log to its end, and let go without beginning a new life.
 
     Yields what is folded, and what was wrong with snapshots. Raises as `RunningNode.open` does.
@@ -113,27 +114,27 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
     store = _store(path, options, stack)
-    troubles: list[str] = []
+    troubles: list[Trouble] = []
 
     def make(name: str, control: Control) -> TenantState:
         if name != MAIN:
             stack.enter_context(snapshots.place(name).run_by_node())
         opened = snapshots.open(name, control.tenants[name].timezone)
         if opened.trouble is not None:
-            troubles.append(opened.trouble)
+            troubles.append(Trouble(opened.trouble, name))
         return opened.tenant
 
     folding = Folding({}, make)
     folding.fold(stated_entries(store))
     if folding.troubles:
         raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
-    for tenant in folding.tenants.values():
+    for name, tenant in folding.tenants.items():
         try:
             expect(store.held(), tenant.applied)
         except (
             StoreError
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
-            troubles.append(str(error))
+            troubles.append(Trouble(str(error), name))
     _skip_applied(folding)
     while entries := unread(store, folding.applied, folding.troubles, limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
