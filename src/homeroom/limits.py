@@ -167,6 +167,8 @@ BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
+AUDIT_STATED_MS: Final = 3_600_000
+"""So often where the audit log ends is stated in the control stream, if it has grown; what is cut off shows by it."""
 TOKEN_CHARACTERS_MAX: Final = 16_384
 """Characters of a bearer token of a provider."""
 KEY_SET_BYTES_MAX: Final = 1 << 20

@@ -179,7 +179,7 @@ def test_who_changed_what_is_written_down(client):
     key = client.key("admin", name="boss")
     client("PUT", "/v1/cohorts/x", key, json=RULE)
     client("DELETE", "/v1/cohorts/x", key)
-    text = client.interface.audit.path.read_text()
+    text = client.audit.path.read_text()
     assert '"cohort.put"' in text
     assert '"cohort.deleted"' in text
 

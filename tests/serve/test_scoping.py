@@ -317,7 +317,7 @@ def test_persons_are_told_to_their_scope_and_it_is_written_down(whole):
     assert members
     one = whole("GET", f"/v1/learners/{members[0]}/cohorts", key)
     assert one.status_code == 200
-    lines = whole.interface.audit.path.read_bytes().splitlines()[-2:]
+    lines = whole.audit.path.read_bytes().splitlines()[-2:]
     first, second = (msgspec.json.decode(line) for line in lines)
     assert (first["what"], first["about"]) == ("members", {"cohort": "often"})
     assert (second["what"], second["about"]) == ("learner", {"learner": members[0]})
@@ -328,7 +328,7 @@ def test_what_cannot_be_written_down_is_not_told(client):
     with_cohorts(client)
     client.send(*events())
     key = client.key("persons")
-    client.interface.audit.close()
+    client.audit.close()
     answer = client.query(key, {"question": "members", "cohort": "often"})
     assert answer.status_code == 503
     assert "members" not in answer.text

@@ -116,7 +116,7 @@ class RunningNode:
         self._committer = Committer(
             Writing(
                 node=options.name,
-                sign=opened.sign,
+                sign=opened.key.sign,
                 store=self._store,
                 clock=HybridClock(self._store.last_hybrid()),
                 now_ms=options.now_ms,

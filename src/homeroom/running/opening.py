@@ -14,13 +14,13 @@ from pathlib import Path
 
 from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
-from homeroom.adapters.signing import open_node_key
+from homeroom.adapters.signing import NodeKey, is_signed, open_node_key
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.cohorts.live import Trouble
 from homeroom.errors import KeyFileError, StoreError
 from homeroom.log.control import MAIN, Control
-from homeroom.log.entries import Entry, Sign
+from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
@@ -71,7 +71,7 @@ class Opened:
     store: LastingStore
     snapshots: Snapshots
     folding: Folding
-    sign: Sign
+    key: NodeKey
     troubles: tuple[Trouble, ...]
 
 
@@ -140,8 +140,28 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
         folding.fold(entries)
     _check_keys(folding, snapshots)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
-    key = open_node_key(path / "node.key")
-    return Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
+    key = _node_key(path / "node.key", store)
+    return Opened(stack, store, snapshots, folding, key, tuple(troubles))
+
+
+def _node_key(path: Path, store: LastingStore) -> NodeKey:
+    """Return the key by which the node signs. Raises `KeyFileError` if it is not the one that signed what is there.
+
+    One entry may be damaged; that none of the last ones was signed by it means that it is another key.
+    """
+    held = store.held()
+    if len(held) and not path.exists():
+        raise KeyFileError(
+            f"{path} is missing, and the entries of the log beside it were signed with it; restore it from a backup. A "
+            f"new key would be made else, and nothing that is there could be told from what somebody else has written"
+        )
+    key = open_node_key(path)
+    last = [entry for origin in held for entry in store.read(origin, held[origin], 1)]
+    if last and not any(is_signed(key.public, one.digest, one.signature) for one in last):
+        raise KeyFileError(
+            f"{path} is not the key that signed the entries of the log beside it; restore that one from a backup"
+        )
+    return key
 
 
 def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:

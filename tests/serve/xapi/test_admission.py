@@ -21,7 +21,7 @@ def ask(shared_client, tmp_path_factory):
     """Give a function that sends a request to the record store of a running node's interface."""
     path = tmp_path_factory.mktemp("vault") / "documents.db"
     records = VaultRecords(path, lambda _: KEYS, Clock())
-    app = Admitted(shared_client.interface, records, is_signature)
+    app = Admitted(shared_client.interface, records, is_signature, records.pseudonym_of)
 
     async def asked(method, path, headers, given):
         transport = httpx.ASGITransport(app=app)
