@@ -53,6 +53,7 @@ _INSERT_BATCHES: Final = (
 )
 _SELECT_HEADS: Final = rows.select(rows.HEAD_COLUMNS, "heads")
 _SELECT_HEAD: Final = rows.select(rows.HEAD_COLUMNS, "heads", "WHERE ORIGIN", "%s")
+_SELECT_BEGINS: Final = rows.select(f"{rows.ORIGIN}, number, ''::bytea, 0", "began", "", "%s")
 _SELECT_BEGAN: Final = rows.select("number", "began", "WHERE ORIGIN", "%s")
 _SET_BEGAN: Final = (
     rows.insert("began", f"{rows.ORIGIN}, number", "%s")
@@ -285,6 +286,12 @@ class PostgresStore:
     def head(self, origin: Origin) -> Head:
         """Return what the next entry of an origin follows; it stays when the entries before it are collected."""
         return self._read_heads().get(origin, Head())
+
+    def begins(self) -> Vector:
+        """Return by origin the number before the first entry that is kept."""
+        with self._reading() as reader:
+            found = [rows.head_of(row, self._place) for row in reader.execute(_SELECT_BEGINS)]
+        return Vector({origin: head.number for origin, head in found})
 
     def last_hybrid(self) -> int:
         """Return the latest hybrid stamp of all entries, 0 if there is none."""

@@ -95,6 +95,14 @@ class LogView:
                 yield several
                 first = several[-1].number + 1
 
+    def read(self, origin: Origin, first: int, count: int) -> list[Entry]:
+        """Return at most ``count`` entries, from number ``first`` on. Raises `StoreError` for one that is not there."""
+        for file, last in self._spans():
+            end = last[origin] if last is not None else self.heads[origin].number
+            if first <= end:
+                return self._read(file, origin, range(first, min(end, first + count - 1) + 1))
+        return []
+
     def _read(self, file: _File, origin: Origin, numbers: range) -> list[Entry]:
         with _told(file.path):
             last = min(numbers[-1], numbers[0] + limits.BACKUP_ENTRIES - 1)

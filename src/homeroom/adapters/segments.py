@@ -35,7 +35,7 @@ from homeroom.events.model import Int64s, UInt64s
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.history import Places, Segment, places_by_id
 
-__all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
+__all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "check_segment", "write_segment"]
 
 SUFFIXES = (".parquet", ".index", ".ids")
 """The files of one segment."""
@@ -112,6 +112,26 @@ def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> N
         "places": segment.id_places,
     }
     write_tensors(path.with_suffix(".ids"), ids)
+
+
+def check_segment(folder: Path, entry: SegmentEntry) -> Iterator[None]:
+    """Read all files of a segment piece by piece, and stop after each: one column of one row group, one index.
+
+    Every page must have its checksum; no text is looked up, and nothing is kept. Raises `DataDirectoryError`.
+    """
+    entry.check(folder)
+    path = folder / entry.name
+    for suffix in (".index", ".ids"):
+        read_tensors(path.with_suffix(suffix))
+        yield
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.metadata.num_row_groups):
+                for name in file.schema_arrow.names:
+                    file.read_row_group(group, [name], use_threads=False)
+                    yield
+    except (OSError, pa.ArrowException) as error:
+        raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
 
 
 class StoredSegment(Segment):

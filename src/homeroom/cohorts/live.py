@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from homeroom.cohorts.answers import Answer
 from homeroom.log.origins import Vector
 
-__all__ = ["LiveAnswer", "Status", "Trouble"]
+__all__ = ["CheckStatus", "LiveAnswer", "Status", "Trouble"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,23 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckStatus:
+    """How far it has been read again what is on disk.
+
+    Parameters
+    ----------
+    entries, files : read in the round under way, or in the last one
+    damages : that were found and have not gone since
+    finished_ms : when a round came to its end last, None before the first did
+    """
+
+    entries: int = 0
+    files: int = 0
+    damages: int = 0
+    finished_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """How a node is.
 
@@ -59,6 +76,7 @@ class Status:
     epoch : of the control stream
     troubles : what is wrong
     is_ready : whether it takes questions and events
+    checked : how far it has been read again what is on disk
     """
 
     learners: int
@@ -69,6 +87,7 @@ class Status:
     epoch: int = 0
     troubles: tuple[Trouble, ...] = ()
     is_ready: bool = True
+    checked: CheckStatus = CheckStatus()
 
     def told_to(self, tenant: str) -> list[str]:
         """Return in words what is wrong with the node, and with what is this tenant's; of others not even the name."""

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from homeroom.adapters.directory import DataDirectory
+from homeroom.adapters.signing import is_signed
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Status, Trouble
@@ -52,6 +54,7 @@ from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
+from homeroom.running.checking import Checker
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
@@ -127,7 +130,11 @@ class RunningNode:
         self.records = NodeRecords(
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
+        self._checker = Checker(
+            self._store, partial(_is_signed, opened.key.public), self._places, options.now_ms
+        )
         self._follower.start()
+        self._checker.start()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     @classmethod
@@ -159,6 +166,7 @@ class RunningNode:
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self._committer.stop()
+        await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
@@ -289,6 +297,7 @@ class RunningNode:
             epoch=self._live.control.epoch,
             troubles=self._troubles(),
             is_ready=self._committer.trouble is None,
+            checked=self._checker.status,
         )
 
     @property
@@ -305,6 +314,7 @@ class RunningNode:
             *(one for troubles in self._watched for one in troubles()),
             *(Trouble(one) for one in self._live.troubles.values()),
             *self._opening_troubles,
+            *self._checker.troubles,
         )
 
     def watch(self, troubles: Callable[[], Sequence[Trouble]]) -> None:
@@ -434,6 +444,9 @@ class RunningNode:
             await asyncio.to_thread(self._snapshot)
             self._committer.work(self._collect_some)
 
+    def _places(self) -> dict[str, DataDirectory]:
+        return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}
+
     def _snapshot(self) -> None:
         """Write a snapshot of every tenant that has changed, and see what the ones before them hold."""
         troubles: dict[str, str] = {}
@@ -460,6 +473,11 @@ class RunningNode:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
             if self._store.collect(self._collectable):
                 self._committer.work(self._collect_some)
+
+
+def _is_signed(public: bytes, _node: str, digest: bytes, signature: bytes) -> bool:
+    """Say whether an entry is signed by this node's key, whatever name it had when it did: a name may change."""
+    return is_signed(public, digest, signature)
 
 
 def _keyed(key: bytes, content: bytes) -> bytes:

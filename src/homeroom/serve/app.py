@@ -15,7 +15,8 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
 from homeroom.adapters import metrics
-from homeroom.cohorts.live import Status
+from homeroom.cohorts.live import CheckStatus, Status
+from homeroom.events.instants import format_instant
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
 from homeroom.serve.access import Caller
@@ -174,6 +175,17 @@ def _told(status: Status, caller: Caller) -> list[str]:
     return status.told_to(caller.tenant)
 
 
+def _checked(checked: CheckStatus) -> dict[str, Any]:
+    """Return how far it has been read again what is on disk."""
+    finished = checked.finished_ms
+    return {
+        "entries": checked.entries,
+        "files": checked.files,
+        "damages": checked.damages,
+        "finished": None if finished is None else format_instant(finished),
+    }
+
+
 def _of_node(status: Status) -> list[str]:
     """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
     is_more = any(one.tenant is not None for one in status.troubles)
@@ -202,6 +214,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             "epoch": found.epoch,
             "ready": found.is_ready,
             "troubles": _told(found, caller),
+            "checked": _checked(found.checked),
         }
         is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
         if is_told and not caller.is_limited:
