@@ -6,7 +6,13 @@ import click
 
 from homeroom.cli import status
 from homeroom.cli.output import STDOUT, json_option, write_json
-from homeroom.cli.repository_options import opened, secret_options, size_text
+from homeroom.cli.repository_options import (
+    opened,
+    secret_options,
+    size_text,
+    store_option,
+    store_url_of,
+)
 
 __all__ = ["command"]
 
@@ -15,6 +21,7 @@ __all__ = ["command"]
 @click.argument("repository")
 @secret_options
 @click.option("--all", "is_all", is_flag=True, help="Check every backup, not just the newest.")
+@store_option
 @json_option
 def command(
     repository: str,
@@ -22,6 +29,7 @@ def command(
     passphrase_file: str | None,
     *,
     is_all: bool,
+    config: str | None,
     json_target: str | None,
 ) -> int:
     """Read the newest backup in REPOSITORY: decrypt every object, and check files, entries and signatures.
@@ -34,7 +42,7 @@ def command(
     from homeroom.errors import BackupError
 
     if _is_directory(Path(repository)):
-        return _of_directory(Path(repository), json_target)
+        return _of_directory(Path(repository), store_url_of(config), json_target)
     source = opened(repository, key_file, passphrase_file)
     ids = source.ids()
     if not ids:
@@ -61,11 +69,11 @@ def _is_directory(path: Path) -> bool:
     return (path / MANIFEST_FILE).is_file() or (path / "log" / "000001.db").is_file()
 
 
-def _of_directory(path: Path, json_target: str | None) -> int:
+def _of_directory(path: Path, store_url: str, json_target: str | None) -> int:
     from homeroom.cli.terminal.wording import plural
     from homeroom.running.verifying import verify_directory
 
-    found = verify_directory(path)
+    found = verify_directory(path, store_url)
     if json_target:
         write_json({name: getattr(found, name) for name in found.__slots__}, json_target)
     if json_target != STDOUT:

@@ -6,15 +6,16 @@ taken.
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from homeroom.adapters.audit import verify_audit
-from homeroom.adapters.backup.contents import LOG, tenants
+from homeroom.adapters.backup.contents import AUDIT, LOG, tenants
 from homeroom.adapters.checking import Checked, Damage, check_entries, check_files
-from homeroom.adapters.log_reading import LogView, viewed_log
+from homeroom.adapters.log_reading import ViewedLog, viewed_log
 from homeroom.adapters.signing import is_signed, open_node_key
 from homeroom.errors import AuditError, EntryError, KeyFileError
 from homeroom.log.control import AuditAnchored, read_changes
@@ -23,7 +24,6 @@ from homeroom.log.payloads import unpack
 
 __all__ = ["VerifiedDirectory", "verify_directory"]
 
-_AUDIT: Final = "audit.ndjson"
 _NODE_KEY: Final = "node.key"
 
 
@@ -37,8 +37,8 @@ class VerifiedDirectory:
     damages: list[str] = field(default_factory=list)
 
 
-def verify_directory(directory: Path) -> VerifiedDirectory:
-    """Verify a data directory whose log, if it has one, lies in it.
+def verify_directory(directory: Path, store_url: str = "") -> VerifiedDirectory:
+    """Verify a data directory, and its log, which lies in it or in the PostgreSQL database ``store_url``.
 
     Raises
     ------
@@ -49,15 +49,23 @@ def verify_directory(directory: Path) -> VerifiedDirectory:
     """
     found = VerifiedDirectory()
     places = tenants(directory)
-    with viewed_log(directory / LOG) as view:
+    with _viewed(directory, store_url) as view:
         anchor = None
         if view.heads:
             _take(found, _entries(directory, view))
             anchor = _anchor(view)
-        _take_audit(found, directory / _AUDIT, anchor)
+        _take_audit(found, directory / AUDIT, anchor)
     for tenant in places:
         _take(found, check_files(tenant.place))
     return found
+
+
+def _viewed(directory: Path, store_url: str) -> AbstractContextManager[ViewedLog]:
+    if not store_url:
+        return viewed_log(directory / LOG)
+    from homeroom.adapters.log_postgres_reading import viewed_postgres
+
+    return viewed_postgres(store_url)
 
 
 def _take(found: VerifiedDirectory, steps: Iterator[Checked | Damage]) -> None:
@@ -69,7 +77,7 @@ def _take(found: VerifiedDirectory, steps: Iterator[Checked | Damage]) -> None:
             found.files += step.files
 
 
-def _entries(directory: Path, view: LogView) -> Iterator[Checked | Damage]:
+def _entries(directory: Path, view: ViewedLog) -> Iterator[Checked | Damage]:
     key = directory / _NODE_KEY
     if not key.exists():
         yield Damage(
@@ -90,7 +98,7 @@ def _entries(directory: Path, view: LogView) -> Iterator[Checked | Damage]:
         yield from check_entries(partial(view.read, origin), origin, kept, verify)
 
 
-def _anchor(view: LogView) -> AuditAnchored | None:
+def _anchor(view: ViewedLog) -> AuditAnchored | None:
     """Return where the audit log was stated to end, last."""
     stated: list[tuple[int, AuditAnchored]] = []
     for origin in view.heads:
