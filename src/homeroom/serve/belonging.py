@@ -157,6 +157,7 @@ def _suppressed(now: CohortsNow, bound: int) -> list[dict[str, Any]]:
     sizes = np.array([one.size for one in now.cohorts], np.int64)
     # What came since the sizes were read may have made more learners, and never fewer than are in a cohort.
     shown = shown_counts(sizes, max([now.learners, *sizes.tolist()]), bound)
+    shown = np.where(shown == SUPPRESSED, shown, shown - shown % max(bound, 1))
     return [
         {
             "name": one.name,
