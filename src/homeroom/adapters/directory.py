@@ -316,13 +316,20 @@ class DataDirectory:
 
         Raises `DataDirectoryError` for what is missing or damaged.
         """
-        dictionaries = Dictionaries.under(bytes(32))
-        self._restore(manifest, dictionaries)
-        read_tensors(self.path / "state" / str(manifest.state))
+        dictionaries = self.check_state(manifest)
         for entry in manifest.segments:
             if entry.name not in known:
                 _opened(self.path / "history", entry, dictionaries).check_whole()
                 known.add(entry.name)
+
+    def check_state(self, manifest: Manifest) -> Dictionaries:
+        """Read what a manifest names beside segments; return its texts. Raises `DataDirectoryError`."""
+        dictionaries = Dictionaries.under(bytes(32))
+        self._restore(manifest, dictionaries)
+        for name in (manifest.state, manifest.past):
+            if name:
+                read_tensors(self.path / "state" / name)
+        return dictionaries
 
     def next_load(self) -> int:
         """Return a number that no file here has, whatever became of the manifest that named it."""

@@ -21,6 +21,7 @@ from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries
+from homeroom.log.control import MAIN
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
@@ -30,9 +31,6 @@ from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
 __all__ = ["Opened", "Snapshots"]
-
-MAIN = "main"
-"""The tenant whose directory is the node's own."""
 
 
 @dataclass(frozen=True, slots=True)
