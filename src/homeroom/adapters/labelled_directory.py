@@ -21,6 +21,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.ids import IdHasher, is_hashed
 from homeroom.events.labels import Labels, labelled_dictionaries, shown
 from homeroom.events.vocabulary import VerbTable
+from homeroom.log.control import MAIN
 from homeroom.state.running import Run
 from homeroom.state.state import State
 
@@ -28,7 +29,6 @@ __all__ = ["open_labelled"]
 
 _NO_KEY = bytes(32)
 _TENANTS = "tenants"
-_MAIN = "main"
 
 
 def open_labelled(place: DataDirectory, manifest: Manifest, run: Run) -> State:
@@ -60,7 +60,7 @@ def _known() -> set[str]:
 
 
 def _read_vault(path: Path, labels: Labels) -> None:
-    tenant, home = _MAIN, path
+    tenant, home = MAIN, path
     if path.parent.name == _TENANTS:
         tenant, home = path.name, path.parent.parent
     file = home / VAULT_FILE

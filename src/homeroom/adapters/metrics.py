@@ -35,6 +35,10 @@ NAMES: Final = {
     "homeroom_refused_keys_total": "requests whose key or token opened nothing",
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
+    "homeroom_checked_entries": "entries of the log that were read again since the last round of that began",
+    "homeroom_checked_files": "files of history and state that were read again since then",
+    "homeroom_checked_timestamp_seconds": "when all was read again last, in seconds since 1970 UTC; 0 is never",
+    "homeroom_damages": "what was found damaged when it was read again: /v1/status says what",
     "homeroom_epoch": "number of the last control change",
 }
 """Every metric and what it counts."""
@@ -64,6 +68,10 @@ class Metrics:
         self._limited = self._counter("homeroom_limited_total", "over")
         self._up = self._gauge("homeroom_up")
         self._epoch = self._gauge("homeroom_epoch")
+        self._checked_entries = self._gauge("homeroom_checked_entries")
+        self._checked_files = self._gauge("homeroom_checked_files")
+        self._checked_at = self._gauge("homeroom_checked_timestamp_seconds")
+        self._damages = self._gauge("homeroom_damages")
 
     def _counter(self, name: str, *labels: str) -> Counter:
         return Counter(name.removesuffix("_total"), NAMES[name], labels, registry=self._registry)
@@ -108,4 +116,8 @@ class Metrics:
         """Return all metrics as text, with how the node is now."""
         self._up.set(1 if status.is_ready else 0)
         self._epoch.set(status.epoch)
+        self._checked_entries.set(status.checked.entries)
+        self._checked_files.set(status.checked.files)
+        self._checked_at.set((status.checked.finished_ms or 0) / 1_000)
+        self._damages.set(status.checked.damages)
         return generate_latest(self._registry)

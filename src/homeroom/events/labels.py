@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from homeroom.events.dictionary import Dictionaries, Dictionary, Hashes, text_fault
 from homeroom.events.ids import IdHasher, is_hashed
+from homeroom.events.model import Int32s, Strings
 
 __all__ = ["ATTRIBUTE_KIND", "KINDS", "Labels", "labelled_dictionaries", "shown", "take_plain"]
 
@@ -182,6 +183,9 @@ class _View(Dictionary):
 
     def named(self, text: str) -> list[int]:
         return self._of.named(text)
+
+    def codes(self, values: "Strings | str", count: int) -> Int32s:
+        return self._of.codes(values, count)
 
 
 def labelled_dictionaries(key: bytes, labels: Labels) -> Dictionaries:
