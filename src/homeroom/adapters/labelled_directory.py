@@ -25,7 +25,7 @@ from homeroom.log.control import MAIN
 from homeroom.state.running import Run
 from homeroom.state.state import State
 
-__all__ = ["open_labelled"]
+__all__ = ["holds_hashes", "open_labelled"]
 
 _NO_KEY = bytes(32)
 _TENANTS = "tenants"
@@ -38,13 +38,17 @@ def open_labelled(place: DataDirectory, manifest: Manifest, run: Run) -> State:
     """
     dictionaries = Dictionaries.under(_NO_KEY)  # nothing new comes in, so nothing is hashed
     state = place.open(manifest, dictionaries, run)
-    # Every event has a verb, so verbs tell whether a node has written here.
-    if not any(map(is_hashed, dictionaries.verb.stored)):
+    if not holds_hashes(dictionaries):
         return state
     labels = Labels(IdHasher(lambda: _key(place)), _known)
     state = place.open(manifest, labelled_dictionaries(_NO_KEY, labels), run)
     _read_vault(place.path, labels)
     return state.showing(shown(state.dictionaries))
+
+
+def holds_hashes(dictionaries: Dictionaries) -> bool:
+    """Say whether a node has written what these dictionaries are of: its verbs, which every event has, are hashes."""
+    return any(map(is_hashed, dictionaries.verb.stored))
 
 
 def _key(place: DataDirectory) -> bytes:

@@ -186,6 +186,11 @@ class Dictionary:
         """The text of each code as people say it, as far as that is known here; it may be more than may be shown."""
         return self.values
 
+    @property
+    def readings(self) -> int:
+        """A number that grows whenever a text may find other codes than before."""
+        return len(self)
+
     def named(self, text: str) -> list[int]:
         """Return the codes of a text that somebody asks for: one, or none if nothing has it."""
         code = self._known.get(text, ABSENT)

@@ -127,6 +127,10 @@ class _LabelledDictionary(Dictionary):
             self._shown = stamp, reading
         return reading.read(self._values, self._labels, may_show)
 
+    @property
+    def readings(self) -> int:
+        return len(self) + len(self._labels)
+
     def named(self, text: str) -> list[int]:
         names = {text, self._labels.hasher.hashed(text)} if text_fault(text) is None else set()
         codes = (self._known.get(name, -1) for name in names)
@@ -180,6 +184,10 @@ class _View(Dictionary):
     @property
     def hashes(self) -> Hashes:
         return self._of.hashes
+
+    @property
+    def readings(self) -> int:
+        return self._of.readings
 
     def named(self, text: str) -> list[int]:
         return self._of.named(text)
