@@ -117,7 +117,7 @@ def check_segment(folder: Path, entry: SegmentEntry) -> Iterator[None]:
         raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
     if mapped_columns.SUFFIX in entry.sizes:
         columns = path.with_suffix(mapped_columns.SUFFIX)
-        yield from MappedColumns(columns, Dictionaries(), entry.events).check()
+        yield from MappedColumns(columns, Dictionaries.under(bytes(32)), entry.events).check()
 
 
 class StoredSegment(Segment):
