@@ -84,7 +84,7 @@ JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512
 """Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
-triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
+triangle takes some ten nanoseconds for each, and putting them in their places takes a tenth of a second."""
 
 # --- log -------------------------------------------------------------------------------------------------------
 HYBRID_AHEAD_MS_MAX: Final = 500
@@ -136,7 +136,10 @@ REFUSALS_TOLD_MAX: Final = 100
 FROZEN_MS_MAX: Final = 1_000
 """Questions to history that come within this time share a frozen state: each costs a copy of what is folded into."""
 FOLD_ENTRIES_MAX: Final = 256
-"""Entries that are folded at once: questions wait for it."""
+"""Entries that are unpacked at once, to be folded."""
+JOINED_BYTES: Final = 1 << 17
+"""Payloads of entries that are joined at once, some thousands of events, or one entry that is larger: questions wait for
+it."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CONTROL_WAIT_S_MAX: Final = 30

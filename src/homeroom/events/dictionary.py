@@ -98,12 +98,23 @@ class TextCodes(dict[str | None, int]):
         elif len(values.dictionary) > len(values):
             # A slice of a large column: look only at the values that it uses.
             values = values.cast(values.type.value_type).dictionary_encode()
-        known = np.append(self._distinct_codes(values.dictionary), np.int32(self[None]))
+        return self._of_rows(self._distinct_codes(values.dictionary), values)
+
+    def known_codes(self, values: pa.DictionaryArray) -> Int32s | None:
+        """Return the code of each value, int32 of shape (n,), where all of them have one already; else None."""
+        codes = [self.get(text) for text in values.dictionary.to_pylist()]
+        if None in codes:
+            return None
+        return self._of_rows(np.array(codes, np.int32), values)
+
+    def _of_rows(self, codes: Int32s, values: pa.DictionaryArray) -> Int32s:
+        """Return for each row of an Arrow dictionary the code of its value."""
+        known = np.append(codes, np.int32(self[None]))
         indices = values.indices
         if indices.null_count:
             indices = indices.cast(pa.int64()).fill_null(len(known) - 1)
-        codes: Int32s = known[indices.to_numpy(zero_copy_only=False)]
-        return codes
+        of_rows: Int32s = known[indices.to_numpy(zero_copy_only=False)]
+        return of_rows
 
     def _distinct_codes(self, distinct: pa.Array) -> Int32s:
         try:
@@ -173,6 +184,10 @@ class Dictionary:
         `DROPPED` (the dictionary is full).
         """
         return self._known.codes(values, count)
+
+    def known_codes(self, values: pa.DictionaryArray) -> Int32s | None:
+        """Do as `codes` for values that all have one already; else return None, and none gets any."""
+        return self._known.known_codes(values)
 
     @property
     def hashes(self) -> Hashes:

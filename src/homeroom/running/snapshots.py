@@ -154,7 +154,7 @@ class Snapshots:
                     kept.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                one.state.history.release(kept)
+                one.state.release(kept)
         return applied
 
     def _write(
