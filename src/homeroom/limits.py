@@ -138,8 +138,8 @@ FROZEN_MS_MAX: Final = 1_000
 FOLD_ENTRIES_MAX: Final = 256
 """Entries that are unpacked at once, to be folded."""
 JOINED_BYTES: Final = 1 << 17
-"""Payloads of entries that are joined at once, some thousands of events, or one entry that is larger: questions wait for
-it."""
+"""Payloads of entries that are joined at once, or one entry that is larger: some thousand events, for which questions
+wait."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CONTROL_WAIT_S_MAX: Final = 30

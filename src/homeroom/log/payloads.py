@@ -32,7 +32,7 @@ from homeroom.events.columns import (
     to_arrow,
 )
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import EventBatch, UInt64s
+from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.log.origins import Vector
 
@@ -146,11 +146,18 @@ def _arrow(batch: EventBatch, dictionaries: Dictionaries) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class OpenPart:
-    """What an entry says of one tenant, known to be whole, with texts in place of codes; None where it has no events."""
+    """What an entry says of one tenant, known to be whole, with texts in place of codes; None is no events."""
 
     tenant: str
     record: pa.RecordBatch | None
     voids: UInt64s
+
+    def keys_and_times(self) -> tuple[UInt64s, Int64s]:
+        """Return the upper halves of the keys and the times of the events, uint64 and int64 of shape (n,)."""
+        if self.record is None:
+            return np.empty(0, np.uint64), np.empty(0, np.int64)
+        times = self.record.column("time_ms").view(pa.int64())
+        return self.record.column("key_hi").to_numpy(), times.to_numpy()
 
     def known(self, dictionaries: Dictionaries) -> Part | None:
         """Return the part with codes of a tenant's dictionaries; None if it has texts that they do not have."""

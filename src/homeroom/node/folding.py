@@ -181,11 +181,13 @@ def _take(entry: Entry, content: bytes, read: _Read) -> None:
 
 
 def _ready(state: State, parts: Sequence[OpenPart]) -> ReadyBatch | None:
-    """Make ready to join what parts say; None where they have texts that have no code yet."""
+    """Make ready to join what parts say; only room for it, and None, where they have texts that have no code yet."""
     batches = []
     for part in parts:
         known = part.known(state.dictionaries)
         if known is None:
+            keys, times = zip(*(part.keys_and_times() for part in parts), strict=True)
+            state.make_room(np.concatenate(keys), np.concatenate(times))
             return None
         if known.events is not None:
             batches.append(known.events)

@@ -7,7 +7,8 @@ them from the log again: the log is the queue.
 
 While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places, until
 something comes. Where something comes all the time, the rows of one partition are put in their places between two folds
-once many are not. Whoever must know that time passes is called all the same. Snapshots are written in a thread of their own, one at a time.
+once many are not. Whoever must know that time passes is called all the same. Snapshots are written in a thread of their
+own, one at a time.
 """
 
 import threading

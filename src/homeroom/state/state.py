@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS, EventBatch, Int32s, UInt64s
+from homeroom.events.model import TRACKS, EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.batches import chosen_events, joined_batches, segment_events
 from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
@@ -194,6 +194,17 @@ class State:
         owned = self._owned_by(shown, rows, enrolled)
         enrolments = self.enrolments.ready(owned, self.run)
         return ReadyBatch(batch, shown, learners, enrolments, _standings(shown, owned, enrolled))
+
+    def make_room(self, key_hi: UInt64s, time_ms: Int64s) -> None:
+        """Make room for events of which no more is known, so that to take them makes few arrays anew."""
+        if len(time_ms):
+            days = local_days(time_ms, self.zone)
+            # A learner's enrolments lie in the partition of the same number.
+            learners = self.learners.with_room(key_hi, days)
+            enrolments = self.enrolments.with_room(key_hi, days)
+            with self.guard:
+                self.learners.replace(learners)
+                self.enrolments.replace(enrolments)
 
     def take(self, ready: ReadyBatch) -> None:
         """Join a batch that was made ready, so that questions of columns see it; history seals it later."""
@@ -388,8 +399,8 @@ class State:
         learners.reorder()
         enrolments.reorder()
         with self.guard:
-            self.learners.partitions[number] = learners
-            self.enrolments.partitions[number] = enrolments
+            self.learners.replace({number: learners})
+            self.enrolments.replace({number: enrolments})
 
     # --- what changes the past -----------------------------------------------------------------------------------
 

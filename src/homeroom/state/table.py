@@ -263,13 +263,23 @@ class Partition:
 
         ``words`` are the first one and the one after the last that they need.
         """
+        step = events[:_STEP_ROWS]
+        self.make_room(self._new_rows_max(batch, step), words)
+        for name in batch.attributes:
+            self._column("codes", name)
+            self._column("set_ms", name)
+        if batch.tracks is not None:
+            for code in np.flatnonzero(np.bincount(batch.tracks[events])):
+                self._track(batch.track_names[code])
+        if self._are_few(step):
+            self.displaced()
+
+    def make_room(self, more: int, words: tuple[int, int]) -> None:
+        """Have columns of one's own with room for more rows, and the words that they need."""
         if self.rows == 0 and self.word_count == 0:
             self.first_word = words[0]
         self.cover(*words)
-        step = events[:_STEP_ROWS]
-        self.reserve(self._new_rows_max(batch, step))
-        if self._are_few(step):
-            self.displaced()
+        self.reserve(more)
 
     def _are_few(self, events: Int64s) -> bool:
         """Say whether it is quicker to look at the rows of some events than at all rows."""
@@ -479,8 +489,7 @@ class SubjectTable:
         """Make ready to join a batch: all that makes arrays anew. The table stays as it is, and must until the join."""
         if not len(batch.days):
             return ReadyRows(batch, {}, {})
-        low, high = int(batch.days.min()), int(batch.days.max())
-        words = low // DAYS_PER_WORD, high // DAYS_PER_WORD + 1
+        words = _words_of(batch.days)
         mine = _by_partition(batch.key_hi)
         drafts = {number: self.partitions[number].draft() for number in mine}
 
@@ -490,10 +499,22 @@ class SubjectTable:
         _run_all([task(number) for number in mine], len(batch.days), run)
         return ReadyRows(batch, mine, drafts)
 
+    def with_room(self, key_hi: UInt64s, days: Int32s) -> dict[int, Partition]:
+        """Return what can take the place of partitions, with room for a new row for each event."""
+        drafts = {}
+        for number, events in _by_partition(key_hi).items():
+            drafts[number] = self.partitions[number].draft()
+            drafts[number].make_room(len(events), _words_of(days))
+        return drafts
+
+    def replace(self, drafts: Mapping[int, Partition]) -> None:
+        """Put partitions in the place of those with the same numbers."""
+        for number, draft in drafts.items():
+            self.partitions[number] = draft
+
     def join(self, ready: ReadyRows, run: Run) -> None:
         """Join a batch that was made ready."""
-        for number, draft in ready.drafts.items():
-            self.partitions[number] = draft
+        self.replace(ready.drafts)
 
         def task(number: int) -> Task:
             def work() -> None:
@@ -528,6 +549,11 @@ class SubjectTable:
     def cluster(self, run: Run) -> None:
         """Cluster every partition by first day."""
         run([p.cluster for p in self.partitions if p.rows])
+
+
+def _words_of(days: Int32s) -> tuple[int, int]:
+    """Return the first word of some days, and the one after their last."""
+    return int(days.min()) // DAYS_PER_WORD, int(days.max()) // DAYS_PER_WORD + 1
 
 
 def _by_partition(key_hi: UInt64s) -> dict[int, Int64s]:
