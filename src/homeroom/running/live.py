@@ -8,8 +8,7 @@ milliseconds, and sees whole entries only. A second lock is for those who change
 it takes. It is always taken before the guard.
 
 Questions to history take seconds, and nobody must wait for them. They get a frozen state (`State.frozen`), which is
-made in no time and costs a copy of what is folded into afterwards; so one frozen state serves all who ask within a
-while.
+made in no time and copied by who reads it (`homeroom.state.still`); one serves all who ask within a while.
 
 Which of the two a question needs is not foretold: it is asked of the columns, with history withheld, and asked again of
 a frozen state if it reaches for it. It does so before it has done anything that takes long.
@@ -101,6 +100,9 @@ class Live:
         """Fold entries; see `Folding.fold`."""
         with self._changing:
             self._folding.fold(entries)
+            for tenant, frozen in list(self._frozen.items()):
+                if self._is_old(frozen):
+                    del self._frozen[tenant]  # it may hold a copy of all rows
 
     def settle(self, until: Callable[[], bool]) -> bool:
         """Seal what has come and put rows in their places, where enough has come for it, a short step after the other.
@@ -173,16 +175,17 @@ class Live:
     def _freeze(self, tenant: str, after: Token | None) -> _Frozen:
         with self._changing:
             one, frozen = self._folding.tenants[tenant], self._frozen.get(tenant)
-            seen, now_ms = self._seen(one), self._now_ms()
+            seen = self._seen(one)
             if frozen is not None and frozen.seen != seen:
-                is_old = not 0 <= now_ms - frozen.at_ms < FROZEN_MS_MAX
-                if is_old or (
-                    after is not None and frozen.seen.applied[after.origin] < after.number
-                ):
+                lacks = after is not None and frozen.seen.applied[after.origin] < after.number
+                if lacks or self._is_old(frozen):
                     frozen = None
             if frozen is None:
-                frozen = self._frozen[tenant] = _Frozen(one.state.frozen(), seen, now_ms)
+                frozen = self._frozen[tenant] = _Frozen(one.state.frozen(), seen, self._now_ms())
             return frozen
+
+    def _is_old(self, frozen: _Frozen) -> bool:
+        return not 0 <= self._now_ms() - frozen.at_ms < FROZEN_MS_MAX
 
     # --- beside the fold ---------------------------------------------------------------------------------------------
 

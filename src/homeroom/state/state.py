@@ -30,6 +30,7 @@ from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
 from homeroom.state.standing import RESULTS, StandingBatch, standing_batch
+from homeroom.state.still import frozen_table
 from homeroom.state.table import ReadyRows, RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
@@ -143,9 +144,12 @@ class State:
         self._fold_waiting()
 
     def frozen(self) -> "State":
-        """Return the state as it is now, sealed, to be asked while this one goes on. Copies nothing."""
+        """Return the state as it is now, sealed, to be asked while this one goes on; see `homeroom.state.still`."""
         still = self.history_alone()
-        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        still.learners, still.enrolments = (
+            frozen_table(self.learners),
+            frozen_table(self.enrolments),
+        )
         return still
 
     def history_alone(self) -> "State":

@@ -11,10 +11,11 @@ kernel would need a loop over chunks within its loop over rows.
 """
 
 import copy
+import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,16 @@ from homeroom.state.layout import ANY, CLEARED, FAMILIES, NO_DAY, TYPES, grown, 
 from homeroom.state.running import Run, Task
 from homeroom.state.standing import STANDING_RANKS, StandingBatch
 
-__all__ = ["ANY", "FAMILIES", "NO_DAY", "Partition", "ReadyRows", "RowBatch", "SubjectTable"]
+__all__ = [
+    "ANY",
+    "FAMILIES",
+    "NO_DAY",
+    "Keeper",
+    "Partition",
+    "ReadyRows",
+    "RowBatch",
+    "SubjectTable",
+]
 
 _Derived = TypeVar("_Derived")
 _FEW_EVENTS = 256
@@ -72,6 +82,14 @@ class RowBatch:
     owner_lo: UInt64s | None = None
 
 
+class Keeper(Protocol):
+    """Must know what rows hold before they are written to."""
+
+    def set_aside(self, rows: Int32s) -> None:
+        """Take what some rows hold; -1 is none."""
+        ...
+
+
 class Partition:
     """The rows of one range of keys. Arrays are longer than ``rows``; what lies beyond is zero or unset.
 
@@ -105,18 +123,8 @@ class Partition:
         self._displaced: Int64s | None = None
         self._empty: int | None = None
         self._derived: dict[str, tuple[Hashable, object]] = {}
-        self._is_shared = False
-
-    def frozen(self) -> "Partition":
-        """Return the rows as they are now, for reading only, whatever is folded here later.
-
-        Nothing is copied before a column is written to: then all of them are, once.
-        """
-        self._is_shared = True
-        still = self.draft()
-        # The index goes on to grow with the rows, so this one makes its own where it needs one.
-        still.slots = None
-        return still
+        # Those who must know what rows hold before they are written to (`homeroom.state.still`).
+        self.keepers: tuple[weakref.ref[Keeper], ...] = ()
 
     def draft(self) -> "Partition":
         """Return the same rows as a partition of its own: arrays that it makes anew are not seen in this one."""
@@ -170,7 +178,7 @@ class Partition:
             index.refill(self.slots, sealed(self.key_lo), self.rows)
 
     def _grow(self, room: int) -> None:
-        self._is_shared = False
+        self.keepers = ()  # no array of theirs will be written to
         self.key_hi = grown(self.key_hi, self.rows, room, 0)
         self.key_lo = grown(self.key_lo, self.rows, room, 0)
         self.start_day = grown(self.start_day, self.rows, room, NO_DAY)
@@ -220,6 +228,7 @@ class Partition:
             batch.key_lo,
             rows,
         )
+        self._set_aside(rows)
         if self._empty:
             self._empty = None  # one of them may have got an event
         if not self._are_few(events):
@@ -248,6 +257,7 @@ class Partition:
         rows = self.find(sealed(batch.key_hi[events]), sealed(batch.key_lo[events]))
         assert (rows >= 0).all(), "an event about an enrolment has been folded into its days"
         self._own_columns()
+        self._set_aside(rows)
         self.version += 1
         for name, codes in batch.codes.items():
             columns = self._column("codes", name), self._column("set_ms", name)
@@ -273,6 +283,8 @@ class Partition:
                 self._track(batch.track_names[code])
         if self._are_few(step):
             self.displaced()
+        if self.keepers:
+            self._set_aside(self.find(sealed(batch.key_hi[step]), sealed(batch.key_lo[step])))
 
     def make_room(self, more: int, words: tuple[int, int]) -> None:
         """Have columns of one's own with room for more rows, and the words that they need."""
@@ -321,6 +333,7 @@ class Partition:
     def clear(self, rows: Int32s) -> None:
         """Make rows hold nothing, as though no event had ever been folded into them."""
         self._own_columns()
+        self._set_aside(rows)
         self.start_day[rows], self.last_day[rows] = NO_DAY, -1
         for words in self.words.values():
             words[:, rows] = 0
@@ -331,9 +344,16 @@ class Partition:
         self.version += 1
         self._note_moved(rows)
 
+    def _set_aside(self, rows: Int32s) -> None:
+        """Have what rows hold kept by those who must know it, before these are written to."""
+        for known in self.keepers:
+            keeper = known()
+            if keeper is not None:
+                keeper.set_aside(rows)
+
     def _own_columns(self) -> None:
-        """Have columns that may be written to, not those of a mapped file or of a frozen partition."""
-        if self._is_shared or not self.start_day.flags.writeable:
+        """Have columns that may be written to, not those of a mapped file."""
+        if not self.start_day.flags.writeable:
             self._grow(len(self.key_hi))
 
     def cluster(self) -> None:
@@ -361,7 +381,7 @@ class Partition:
         self.run_starts = np.append(starts, self.rows).astype(np.int64)
         self._displaced, self._empty = np.empty(0, np.int64), 0
         self.version += 1
-        self._is_shared = False
+        self.keepers = ()
         # Rows have moved.
         self.slots = None
         self._index(self.rows)
@@ -456,12 +476,6 @@ class SubjectTable:
 
     def __init__(self) -> None:
         self.partitions = [Partition(0, 0) for _ in range(PARTITIONS)]
-
-    def frozen(self) -> "SubjectTable":
-        """Return the table as it is now, for reading only, whatever is folded here later."""
-        still = SubjectTable()
-        still.partitions = [partition.frozen() for partition in self.partitions]
-        return still
 
     @property
     def rows(self) -> int:
