@@ -217,8 +217,8 @@ FORMS_HELD: Final = 1 << 16
 # --- membership -------------------------------------------------------------------------------------------------
 CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
-CHANGES_READ_MAX: Final = 2_000
-"""Changes of membership that are read at once: some five milliseconds, for which others wait."""
+CHANGES_READ_MAX: Final = 500
+"""Changes of membership that are read at once: some millisecond, for which others wait."""
 CHANGES_SCANNED_MAX: Final = 1 << 18
 """Changes of membership that are looked through at once for those of one cohort."""
 CHANGES_TOLD_MAX: Final = 1_000

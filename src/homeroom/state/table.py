@@ -11,11 +11,10 @@ kernel would need a loop over chunks within its loop over rows.
 """
 
 import copy
-import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +28,9 @@ from homeroom.state.keys import distinct_keys
 from homeroom.state.layout import ANY, CLEARED, FAMILIES, NO_DAY, TYPES, grown, ordered
 from homeroom.state.running import Run, Task
 from homeroom.state.standing import STANDING_RANKS, StandingBatch
+
+if TYPE_CHECKING:
+    import weakref
 
 __all__ = [
     "ANY",
