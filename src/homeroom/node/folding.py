@@ -115,6 +115,8 @@ class Folding:
                 # What is voided is sealed first; then it is only these events that are sealed under the guard.
                 read.tenants[name].state.seal()
         ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
+        # Held on to until nobody waits: to give back the memory of large arrays takes milliseconds.
+        _before = [self.tenants[name].state.partitions() for name in ready if name in self.tenants]
         with self.guard:
             self.tenants = read.tenants
             for name, mine in read.parts.items():

@@ -31,7 +31,7 @@ from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
 from homeroom.state.standing import RESULTS, StandingBatch, standing_batch
 from homeroom.state.still import frozen_table
-from homeroom.state.table import ReadyRows, RowBatch, SubjectTable
+from homeroom.state.table import Partition, ReadyRows, RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
 __all__ = [
@@ -139,6 +139,10 @@ class State:
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
 
+    def partitions(self) -> list[Partition]:
+        """Return the partitions of both tables as they are; others may take their place."""
+        return [*self.learners.partitions, *self.enrolments.partitions]
+
     def flush(self) -> None:
         """Join what waits into the tables, so that questions of columns see it; history seals it later."""
         self._fold_waiting()
@@ -206,6 +210,7 @@ class State:
             # A learner's enrolments lie in the partition of the same number.
             learners = self.learners.with_room(key_hi, days)
             enrolments = self.enrolments.with_room(key_hi, days)
+            _before = self.partitions()
             with self.guard:
                 self.learners.replace(learners)
                 self.enrolments.replace(enrolments)
@@ -402,6 +407,8 @@ class State:
         enrolments = self.enrolments.partitions[number].draft()
         learners.reorder()
         enrolments.reorder()
+        # Held on to until nobody waits: to give back the memory of large arrays takes milliseconds.
+        _before = self.partitions()
         with self.guard:
             self.learners.replace({number: learners})
             self.enrolments.replace({number: enrolments})
