@@ -134,7 +134,7 @@ REFUSALS_TOLD_MAX: Final = 100
 
 # --- running node ----------------------------------------------------------------------------------------------
 FROZEN_MS_MAX: Final = 1_000
-"""Questions to history that come within this time share a frozen state: each costs a copy of what is folded into."""
+"""Questions to history that come within this time share a frozen state: each costs a copy of the rows."""
 FOLD_ENTRIES_MAX: Final = 256
 """Entries that are unpacked at once, to be folded."""
 JOINED_BYTES: Final = 1 << 17

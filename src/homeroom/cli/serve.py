@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "data_option"]
 
-_SWITCH_S: Final = 0.000_5
-"""A thread that wants the interpreter has it after so long. Folding and questions let go of it many times each, and
-would wait ten times as long for it every time as Python comes."""
 _COLLECT_AFTER: Final = 20_000
 """So many new objects wait to be looked through; a busy node makes as many in some tens of milliseconds."""
 
@@ -47,7 +44,6 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
     """
     import asyncio
     import gc
-    import sys
 
     import uvloop
 
@@ -56,7 +52,6 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
     settings = _settings(flags)
     # Whatever the node makes is its owner's alone, also in a directory that others may look into.
     os.umask(0o077)
-    sys.setswitchinterval(_SWITCH_S)
 
     def heard(address: str) -> None:
         # What is there now stays; to look through it again and again would only make clients wait.

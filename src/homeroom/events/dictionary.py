@@ -164,9 +164,12 @@ class Dictionary:
         self._known = _Known(self._learn)
         self._mask = mask
         self._values_max = values_max
-        self._hi = np.zeros(64, np.uint64)
-        self._lo = np.zeros(64, np.uint64)
-        self._hashed = 0
+        # Hashes with room for more, and how many there are; one value, since several threads may add to it.
+        self._hashed: tuple[UInt64s, UInt64s, int] = (
+            np.zeros(64, np.uint64),
+            np.zeros(64, np.uint64),
+            0,
+        )
 
     def __len__(self) -> int:
         """Return the number of values."""
@@ -193,18 +196,15 @@ class Dictionary:
     def hashes(self) -> Hashes:
         """Hashes of all values by code, two uint64 arrays of shape (size,)."""
         size = len(self.values)
-        if size > self._hashed:
-            self._hash_new(size)
-        return Hashes(sealed(self._hi[:size]), sealed(self._lo[:size]))
-
-    def _hash_new(self, size: int) -> None:
-        if size > len(self._hi):
-            room = np.zeros(max(size, 2 * len(self._hi)) - len(self._hi), np.uint64)
-            self._hi = np.concatenate([self._hi, room])
-            self._lo = np.concatenate([self._lo, room])
-        new = hash_texts(buffers(large_strings(self.values[self._hashed : size])))
-        self._hi[self._hashed : size], self._lo[self._hashed : size] = new
-        self._hashed = size
+        hi, lo, hashed = self._hashed
+        if size > hashed:
+            if size > len(hi):
+                room = np.zeros(max(size, 2 * len(hi)) - len(hi), np.uint64)
+                hi, lo = np.concatenate([hi, room]), np.concatenate([lo, room])
+            new = hash_texts(buffers(large_strings(self.values[hashed:size])))
+            hi[hashed:size], lo[hashed:size] = new
+            self._hashed = hi, lo, size
+        return Hashes(sealed(hi[:size]), sealed(lo[:size]))
 
     def _learn(self, text: str) -> int:
         refused = text_fault(text)
@@ -268,7 +268,9 @@ class Dictionaries:
         an accident of order.
         """
         self.refused.update(
-            name for name, one in self.attributes.items() if len(one) > limits.ATTRIBUTE_VALUES_MAX
+            name
+            for name, one in list(self.attributes.items())  # another thread may meet a new one
+            if len(one) > limits.ATTRIBUTE_VALUES_MAX
         )
         return self.refused
 
@@ -276,4 +278,4 @@ class Dictionaries:
     def shown_attributes(self) -> dict[str, Dictionary]:
         """The attributes that may be asked about."""
         refused = self.identifying()
-        return {name: one for name, one in self.attributes.items() if name not in refused}
+        return {name: one for name, one in list(self.attributes.items()) if name not in refused}

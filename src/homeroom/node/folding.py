@@ -91,6 +91,21 @@ class Folding:
             except Exception:  # noqa: BLE001 - told as a trouble below
                 for entry in some:
                     self._fold_alone(entry)
+            self._seal(some)
+
+    def _seal(self, entries: Sequence[Entry]) -> None:
+        """Seal what has come, where it is enough; what goes wrong there is told of the last entries."""
+        try:
+            for tenant in self.tenants.values():
+                if tenant.state.unsealed_events >= SEAL_EVENTS:
+                    tenant.state.seal()
+        except Exception as error:  # noqa: BLE001 - it stops these origins and is told
+            for entry in entries:
+                self.troubles.setdefault(
+                    entry.origin,
+                    f"after entry {entry.number} of {entry.origin} nothing is folded, since what it is in cannot be "
+                    f"sealed: {kind_and_places(error)}; this is a fault of homeroom",
+                )
 
     def _fold_alone(self, entry: Entry) -> None:
         if entry.origin in self.troubles:
@@ -128,10 +143,6 @@ class Folding:
             for name, tenant in self.tenants.items():
                 tenant.applied = tenant.applied.joined(read.applied)
                 tenant.newest = max(tenant.newest, read.newest.get(name, 0))
-        for name in read.parts:
-            state = self.tenants[name].state
-            if state.unsealed_events >= SEAL_EVENTS:
-                state.seal()
 
     def _read(self, entries: Sequence[Entry]) -> "_Read":
         """Return what entries say, all of them known to be whole."""

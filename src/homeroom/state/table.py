@@ -176,8 +176,9 @@ class Partition:
     def _index(self, rows: int) -> None:
         """Have an index with room for so many rows."""
         if self.slots is None or index.slots_needed(rows) > len(self.slots):
-            self.slots = index.new_slots(rows)
-            index.refill(self.slots, sealed(self.key_lo), self.rows)
+            slots = index.new_slots(rows)
+            index.refill(slots, sealed(self.key_lo), self.rows)
+            self.slots = slots  # another thread that asks sees it filled, or not at all
 
     def _grow(self, room: int) -> None:
         self.keepers = ()  # no array of theirs will be written to
@@ -424,9 +425,11 @@ class Partition:
 
         One thing is kept under each name, so names must be few.
         """
-        if not self.holds(name, of):
-            self._derived[name] = ((self.version, of), make())
-        return cast("_Derived", self._derived[name][1])
+        held = self._derived.get(name)
+        if held is None or held[0] != (self.version, of):
+            # Another thread may put something else under this name meanwhile; what was made here is given back.
+            held = self._derived[name] = ((self.version, of), make())
+        return cast("_Derived", held[1])
 
     def holds(self, name: str, of: Hashable = None) -> bool:
         """Say whether `derived` would have nothing to make."""
