@@ -93,7 +93,7 @@ JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512
 """Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
-triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
+triangle takes some ten nanoseconds for each, and putting them in their places takes a tenth of a second."""
 
 # --- log -------------------------------------------------------------------------------------------------------
 HYBRID_AHEAD_MS_MAX: Final = 500
@@ -143,9 +143,12 @@ REFUSALS_TOLD_MAX: Final = 100
 
 # --- running node ----------------------------------------------------------------------------------------------
 FROZEN_MS_MAX: Final = 1_000
-"""Questions to history that come within this time share a frozen state: each costs a copy of what is folded into."""
+"""Questions to history that come within this time share a frozen state: each costs a copy of the rows."""
 FOLD_ENTRIES_MAX: Final = 256
-"""Entries that are folded at once: questions wait for it."""
+"""Entries that are unpacked at once, to be folded."""
+JOINED_BYTES: Final = 1 << 17
+"""Payloads of entries that are joined at once, or one entry that is larger: some thousand events, for which questions
+wait."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CHECK_PERIOD_MS: Final = 24 * 3_600_000
@@ -231,8 +234,8 @@ FORMS_HELD: Final = 1 << 16
 # --- membership -------------------------------------------------------------------------------------------------
 CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
-CHANGES_READ_MAX: Final = 2_000
-"""Changes of membership that are read at once: some five milliseconds, for which others wait."""
+CHANGES_READ_MAX: Final = 500
+"""Changes of membership that are read at once: some millisecond, for which others wait."""
 CHANGES_SCANNED_MAX: Final = 1 << 18
 """Changes of membership that are looked through at once for those of one cohort."""
 CHANGES_TOLD_MAX: Final = 1_000

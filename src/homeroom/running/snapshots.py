@@ -180,10 +180,10 @@ class Snapshots:
                     segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                history = one.state.history
-                history.release(None if kept is None else kept.segment)
-                if kept is not None and kept.compacted is not None:
-                    history.exchange(kept.small, kept.compacted)
+                if kept is None:
+                    one.state.release(None)
+                else:
+                    one.state.release(kept.segment, kept.small, kept.compacted)
         return applied
 
     def _write(
