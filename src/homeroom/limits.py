@@ -153,6 +153,8 @@ JSON_WHOLE_MAX: Final = (1 << 53) - 1
 """The largest whole number that every reader of JSON takes for what it is (RFC 8259, section 6)."""
 BUCKETS_MAX: Final = 20_000
 """Keys and tokens whose rate is watched at once."""
+CALLERS_HELD: Final = 20_000
+"""Ways in which keys that open were given, and are known again without being looked for; then it begins anew."""
 BATCH_ID_CHARACTERS_MAX: Final = 200
 """Characters of an `Idempotency-Key`."""
 QUESTION_BYTES_MAX: Final = 1 << 20
