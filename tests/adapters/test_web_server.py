@@ -246,7 +246,6 @@ def test_an_answer_without_a_task_is_given_while_the_server_stops():
         asked = asyncio.create_task(said(port, POSTED.replace(b"/quick", b"/quick/wait")))
         await app.asked.wait()
         stopping.set()
-        await asyncio.sleep(0)
         app.go_on.set()
         return await asked
 

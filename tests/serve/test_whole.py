@@ -238,22 +238,31 @@ def test_what_has_come_whole_is_counted_like_the_rest(client):
 # --- coroutines that are driven --------------------------------------------------------------------------------------
 
 
+class Turn:
+    """Lets others go first, as a coroutine may."""
+
+    def __await__(self):
+        yield
+
+
 def test_work_runs_at_once_and_goes_on_after_each_wait():
     async def run():
         done, future = [], asyncio.get_running_loop().create_future()
+        ended = asyncio.Event()
 
         async def work(deadline):
             async with deadline:
                 done.append("begun")
-                await asyncio.sleep(0)
+                await Turn()
                 done.append(await future)
+            ended.set()
 
         watch = Watch(60.0)
         watch.drive(work, 0.0)
         assert done == ["begun"]
         future.set_result("heard")
-        while watch.under_way:
-            await asyncio.sleep(0)
+        await ended.wait()
+        assert not watch.under_way
         return done
 
     assert asyncio.run(run()) == ["begun", "heard"]
