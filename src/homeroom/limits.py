@@ -171,6 +171,8 @@ JSON_WHOLE_MAX: Final = (1 << 53) - 1
 """The largest whole number that every reader of JSON takes for what it is (RFC 8259, section 6)."""
 BUCKETS_MAX: Final = 20_000
 """Keys and tokens whose rate is watched at once."""
+CALLERS_HELD: Final = 20_000
+"""Ways in which keys that open were given, and are known again without being looked for; then it begins anew."""
 BATCH_ID_CHARACTERS_MAX: Final = 200
 """Characters of an `Idempotency-Key`."""
 QUESTION_BYTES_MAX: Final = 1 << 20
@@ -224,8 +226,10 @@ DEFINITION_BYTES_MAX: Final = 64 << 10
 """What is known of one activity, joined from all statements; what would make it longer is not joined."""
 VAULT_CACHE_KIB: Final = 64 << 10
 """Pages of the vault's file that one connection holds in memory, in KiB."""
-VAULT_CHECKPOINT_PAGES: Final = 16_384
-"""Pages of 4 KiB that the vault's log of changes grows to before they are brought into its file."""
+VAULT_JOURNAL_CHANGES: Final = 32_768
+"""Rows that are changed before the pages of the vault's journal are brought to its file; about half a page each."""
+VAULT_JOURNAL_PAGES_MAX: Final = 131_072
+"""Pages of 4 KiB of the vault's journal, beyond which whoever writes waits until they are in the file."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16
