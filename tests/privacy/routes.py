@@ -38,7 +38,11 @@ def plant_memberships(planter: Planter) -> None:
     for given in (m("membership.a pseudonym"), person):
         planter.ask("a learner", "GET", f"/v1/learners/{quote(given)}/cohorts", BOTH)
     # Why a cohort cannot be asked about names courses that there are.
-    told = [one for one in m.all if one.endswith("course") or one.startswith("definition.")]
+    told = [
+        one
+        for one in m.all
+        if one.endswith(("course", "grouping")) or one.startswith("definition.")
+    ]
     planter.ask("sizes", "GET", "/v1/membership", BOTH, headers=token, allowed=told)
     wrong = {"Homeroom-After": m("membership.a token")}
     planter.ask("sizes", "GET", "/v1/membership", BOTH, headers=wrong)

@@ -115,7 +115,7 @@ def told(live: LiveAnswer, caller: Caller) -> dict[str, Any]:
     if Scope.PERSONS not in caller.scopes and "change" in said:
         said["change"] = _counted(said["change"])
     if is_coarse:
-        said = _coarse(said, live.answer.question.suppress_below)
+        said = _coarse(said, getattr(live.answer.question, "suppress_below", 0))
     return said
 
 
