@@ -105,7 +105,7 @@ def plant_webhooks(planter: Planter) -> None:
             planter.ask(f"webhook {what}", "POST", f"{path}/{what}", BOTH, json=body)
     host, user = m("webhook.a host").lower(), m("webhook.a user")
     for refused in (
-        f"https://{user}:{m('webhook.a password')}@x.example/", f"http://{host}.example/", f"file:///{host}",
+        f"https://{user}:{m('webhook.a password')}@x.example/", f"http://{host}.example/", f"file:{host}",
         f"http://10.0.0.1/{host}", host, [host], {host: host},
     ):  # fmt: skip
         planter.ask("a refused address", "POST", "/v1/webhooks", BOTH, json={"url": refused})
