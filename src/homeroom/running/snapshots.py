@@ -21,6 +21,7 @@ from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries
+from homeroom.log.control import MAIN
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
@@ -30,9 +31,6 @@ from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
 __all__ = ["Opened", "Snapshots"]
-
-MAIN = "main"
-"""The tenant whose directory is the node's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +181,10 @@ class Snapshots:
                         segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                history = one.state.history
-                history.release(None if kept is None else kept.segment)
-                if kept is not None and kept.compacted is not None:
-                    history.exchange(kept.small, kept.compacted)
+                if kept is None:
+                    one.state.release(None)
+                else:
+                    one.state.release(kept.segment, kept.small, kept.compacted)
         return applied
 
     def _write(
