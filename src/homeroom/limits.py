@@ -76,6 +76,15 @@ SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
 ROW_GROUP_EVENTS: Final = 1 << 18
 """Events in a row group of a segment on disk."""
+SEGMENTS_APART_MAX: Final = 4
+"""Segments in files that may lie apart; where there are more, small ones become one."""
+MERGED_EVENTS_MAX: Final = 1 << 31
+"""Events of a segment that was merged: the places of ids are numbers of 32 bits."""
+MERGED_STRIP_EVENTS: Final = 1 << 19
+"""Events of neighbouring learners that are sorted at once when segments are merged: some 0.2 GB on their way."""
+MAPPED_VALUES_MAX: Final = 65_536
+"""Distinct numbers of a column that are listed beside a segment, so that each event needs two bytes; a column with more
+is kept as it is."""
 VOIDS_MAX: Final = 100_000_000
 """Voided ids of a data set: eight bytes each are held."""
 EDGES_MAX: Final = 1_000_000
@@ -142,6 +151,12 @@ JOINED_BYTES: Final = 1 << 18
 wait."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
+CHECK_PERIOD_MS: Final = 24 * 3_600_000
+"""After so long everything that is on disk is read again, to see that it is whole."""
+CHECK_REST: Final = 4
+"""Whoever reads everything again rests so many times as long as it has worked: a fifth of a core."""
+CHECKED_ENTRIES: Final = 16
+"""Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
 GATHER_MS: Final = 10
@@ -156,6 +171,8 @@ JSON_WHOLE_MAX: Final = (1 << 53) - 1
 """The largest whole number that every reader of JSON takes for what it is (RFC 8259, section 6)."""
 BUCKETS_MAX: Final = 20_000
 """Keys and tokens whose rate is watched at once."""
+CALLERS_HELD: Final = 20_000
+"""Ways in which keys that open were given, and are known again without being looked for; then it begins anew."""
 BATCH_ID_CHARACTERS_MAX: Final = 200
 """Characters of an `Idempotency-Key`."""
 QUESTION_BYTES_MAX: Final = 1 << 20
@@ -170,6 +187,8 @@ BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
+AUDIT_STATED_MS: Final = 3_600_000
+"""So often where the audit log ends is stated in the control stream, if it has grown; what is cut off shows by it."""
 TOKEN_CHARACTERS_MAX: Final = 16_384
 """Characters of a bearer token of a provider."""
 KEY_SET_BYTES_MAX: Final = 1 << 20
@@ -207,8 +226,10 @@ DEFINITION_BYTES_MAX: Final = 64 << 10
 """What is known of one activity, joined from all statements; what would make it longer is not joined."""
 VAULT_CACHE_KIB: Final = 64 << 10
 """Pages of the vault's file that one connection holds in memory, in KiB."""
-VAULT_CHECKPOINT_PAGES: Final = 16_384
-"""Pages of 4 KiB that the vault's log of changes grows to before they are brought into its file."""
+VAULT_JOURNAL_CHANGES: Final = 32_768
+"""Rows that are changed before the pages of the vault's journal are brought to its file; about half a page each."""
+VAULT_JOURNAL_PAGES_MAX: Final = 131_072
+"""Pages of 4 KiB of the vault's journal, beyond which whoever writes waits until they are in the file."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16

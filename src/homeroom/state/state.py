@@ -20,7 +20,7 @@ from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.batches import chosen_events, joined_batches, segment_events
+from homeroom.state.batches import chosen_events, event_pieces, joined_batches, segment_events
 from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Segment
@@ -293,7 +293,8 @@ class State:
     def refold(self) -> None:
         """Join all of history into the tables once more, which gives them columns that were not kept before."""
         for segment in self.history.stored:
-            self.fold_tables(segment_events(segment))
+            for _, events in event_pieces(segment):
+                self.fold_tables(events)
         self.settle()
 
     def owner_rows(self, number: int) -> Int32s:
@@ -352,10 +353,17 @@ class State:
                 self.counts.conflicts + report.conflicts,
             )
 
-    def release(self, kept: Segment | None) -> None:
-        """Hold the file that was written in place of the segments that history has reserved; see `History.release`."""
+    def release(
+        self, kept: Segment | None, small: Sequence[Segment] = (), compacted: Segment | None = None
+    ) -> None:
+        """Hold the file that was written in place of the segments that history has reserved; see `History.release`.
+
+        ``compacted`` holds the events of the files ``small``, if some became one.
+        """
         history = self.history.draft()
         history.release(kept)
+        if compacted is not None:
+            history.exchange(small, compacted)
         with self.guard:
             self.history = history
 
@@ -512,7 +520,8 @@ def rebuild(state: State) -> State:
     fresh = State(state.zone, state.dictionaries)
     fresh.history = state.history
     for segment in state.history.stored:
-        fresh.fold_tables(segment_events(segment))
+        for _, events in event_pieces(segment):
+            fresh.fold_tables(events)
     return fresh
 
 
