@@ -146,7 +146,7 @@ FROZEN_MS_MAX: Final = 1_000
 """Questions to history that come within this time share a frozen state: each costs a copy of the rows."""
 FOLD_ENTRIES_MAX: Final = 256
 """Entries that are unpacked at once, to be folded."""
-JOINED_BYTES: Final = 1 << 17
+JOINED_BYTES: Final = 1 << 18
 """Payloads of entries that are joined at once, or one entry that is larger: some thousand events, for which questions
 wait."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
