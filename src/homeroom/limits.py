@@ -135,6 +135,8 @@ REFUSALS_TOLD_MAX: Final = 100
 # --- running node ----------------------------------------------------------------------------------------------
 FROZEN_MS_MAX: Final = 1_000
 """Questions to history that come within this time share a frozen state: each costs a copy of what is folded into."""
+FOLD_ALONE_ROWS: Final = 8_192
+"""Fewer rows are folded by one thread: to ask others takes longer than what they would do."""
 FOLD_ENTRIES_MAX: Final = 256
 """Entries that are folded at once: questions wait for it."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20

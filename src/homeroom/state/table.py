@@ -21,10 +21,15 @@ import numpy.typing as npt
 
 from homeroom.events.model import Float64s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.limits import DAYS_PER_WORD, OUT_OF_PLACE_ROWS_MAX, PARTITIONS
+from homeroom.limits import (
+    DAYS_PER_WORD,
+    FOLD_ALONE_ROWS,
+    OUT_OF_PLACE_ROWS_MAX,
+    PARTITIONS,
+)
 from homeroom.state import fold, index
 from homeroom.state.keys import distinct_keys
-from homeroom.state.running import Run, Task
+from homeroom.state.running import Run, Sequential, Task
 from homeroom.state.standing import STANDING_CODES, STANDING_RANKS, StandingBatch
 
 __all__ = ["ANY", "FAMILIES", "NO_DAY", "Partition", "RowBatch", "SubjectTable"]
@@ -522,6 +527,8 @@ class SubjectTable:
             mine = order[starts[number] : starts[number + 1]]
             return partial(work, self.partitions[number], mine)
 
+        if len(key_hi) < FOLD_ALONE_ROWS:
+            run = Sequential()
         run([task(p) for p in range(PARTITIONS) if starts[p] < starts[p + 1]])
 
     def clear(self, key_hi: UInt64s, key_lo: UInt64s) -> None:
