@@ -20,7 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from homeroom.cohorts.live import Status
+from homeroom.cohorts.live import CheckStatus, Status
 
 __all__ = ["CONTENT_TYPE", "NAMES", "Metrics"]
 
@@ -37,6 +37,10 @@ NAMES: Final = {
     "homeroom_refused_keys_total": "requests whose key or token opened nothing",
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
+    "homeroom_checked_entries": "entries of the log that were read again since the last round of that began",
+    "homeroom_checked_files": "files of history and state that were read again since then",
+    "homeroom_checked_timestamp_seconds": "when all was read again last, in seconds since 1970 UTC; 0 is never",
+    "homeroom_damages": "what was found damaged when it was read again: /v1/status says what",
     "homeroom_epoch": "number of the last control change",
 }
 """Every metric and what it counts."""
@@ -68,6 +72,7 @@ class Metrics(Collector):
         self._limited: Tally[str] = Tally()
         self._is_up = False
         self._epoch = 0
+        self._checked = CheckStatus()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -107,6 +112,7 @@ class Metrics(Collector):
         """Return all metrics as text, with how the node is now."""
         self._is_up = status.is_ready
         self._epoch = status.epoch
+        self._checked = status.checked
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -122,6 +128,10 @@ class Metrics(Collector):
         yield _counters("homeroom_limited_total", "over", self._limited)
         yield _gauge("homeroom_up", int(self._is_up))
         yield _gauge("homeroom_epoch", self._epoch)
+        yield _gauge("homeroom_checked_entries", self._checked.entries)
+        yield _gauge("homeroom_checked_files", self._checked.files)
+        yield _gauge("homeroom_checked_timestamp_seconds", (self._checked.finished_ms or 0) / 1_000)
+        yield _gauge("homeroom_damages", self._checked.damages)
 
     def _requests(self) -> Metric:
         name = "homeroom_requests_total"

@@ -34,6 +34,8 @@ from homeroom.log.webhooks import (
 )
 
 __all__ = [
+    "MAIN",
+    "AuditAnchored",
     "Change",
     "Control",
     "DefinitionDeleted",
@@ -54,6 +56,10 @@ __all__ = [
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+
+
+MAIN: Final = "main"
+"""The first tenant, whose directory is the node's own: an ``admin`` of it runs the node."""
 
 
 class Scope(StrEnum):
@@ -168,8 +174,26 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
     toml: str
 
 
+class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor"):
+    """The audit log of the node that states this had so many records, of which the last has this digest (hexadecimal).
+
+    It stands in the log so that an audit log whose end was cut off does not look like a whole one.
+    """
+
+    node: str
+    records: int
+    digest: str
+
+
 Fact: TypeAlias = (
-    TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut | WebhookFact
+    TenantPut
+    | KeyCreated
+    | KeyRevoked
+    | DefinitionPut
+    | DefinitionDeleted
+    | VerbsPut
+    | AuditAnchored
+    | WebhookFact
 )
 
 
@@ -262,6 +286,7 @@ class Control:
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
+    anchors : by node where its audit log was last known to be
     """
 
     epoch: int = 0
@@ -269,6 +294,7 @@ class Control:
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -310,13 +336,19 @@ class Control:
                     )
             case DefinitionPut() | DefinitionDeleted():
                 self._check_definition(fact)
-            case VerbsPut():
-                self._check_tenant(fact.tenant)
-                _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            case VerbsPut() | AuditAnchored():
+                self._check_small(fact)
             case _:
                 if isinstance(fact, WebhookCreated):
                     self._check_tenant(fact.tenant)
                 check_webhook(self.webhooks, fact)
+
+    def _check_small(self, fact: VerbsPut | AuditAnchored) -> None:
+        if isinstance(fact, AuditAnchored):
+            _check_name("node", fact.node)
+            return
+        self._check_tenant(fact.tenant)
+        _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -375,17 +407,20 @@ class Control:
                 return replace(after, keys=self._with_revoked(fact, change.at_ms))
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
-            case VerbsPut():
-                return replace(after, tenants=self._with_verbs(fact))
+            case VerbsPut() | AuditAnchored():
+                return self._with_small(after, fact)
             case _:
                 stated = (change.author, change.at_ms, epoch)
                 return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
 
-    def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
+    def _with_small(self, after: "Control", fact: VerbsPut | AuditAnchored) -> "Control":
+        if isinstance(fact, AuditAnchored):
+            return replace(after, anchors=_with(self.anchors, fact.node, fact))
         tenant = self.tenants.get(fact.tenant)
         if tenant is None:
-            return self.tenants
-        return _with(self.tenants, fact.tenant, replace(tenant, verbs=fact.toml))
+            return after
+        changed = replace(tenant, verbs=fact.toml)
+        return replace(after, tenants=_with(self.tenants, fact.tenant, changed))
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)

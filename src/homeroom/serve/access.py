@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from homeroom import limits
 from homeroom.errors import AccessError
-from homeroom.log.control import Control, Key, Scope
+from homeroom.log.control import MAIN, Control, Key, Scope
 from homeroom.serve.keys import MARK, find_key
 from homeroom.serve.problems import ProblemError
 
@@ -50,6 +50,11 @@ class Caller:
     def is_limited(self) -> bool:
         """Whether it sees only some course runs or organisations."""
         return bool(self.courses or self.organisations)
+
+    @property
+    def runs_node(self) -> bool:
+        """Whether it is told of the node as a whole: an admin of the first tenant, who sees all of that."""
+        return Scope.ADMIN in self.scopes and self.tenant == MAIN and not self.is_limited
 
     def need(self, *scopes: Scope) -> None:
         """Raise `ProblemError` unless the caller has one of these scopes."""

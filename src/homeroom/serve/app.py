@@ -16,8 +16,11 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
 from homeroom.adapters import metrics
+from homeroom.cohorts.live import CheckStatus, Status
+from homeroom.events.instants import format_instant
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
+from homeroom.serve.access import Caller
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.hooking import webhook_routes
@@ -176,6 +179,30 @@ def _follows(request: Asked) -> int | None:
     return int(number)
 
 
+def _told(status: Status, caller: Caller) -> list[str]:
+    """Return what is wrong: all of it for who runs the node, for others what concerns their tenant."""
+    if caller.runs_node:
+        return [one.text for one in status.troubles]
+    return status.told_to(caller.tenant)
+
+
+def _checked(checked: CheckStatus) -> dict[str, Any]:
+    """Return how far it has been read again what is on disk."""
+    finished = checked.finished_ms
+    return {
+        "entries": checked.entries,
+        "files": checked.files,
+        "damages": checked.damages,
+        "finished": None if finished is None else format_instant(finished),
+    }
+
+
+def _of_node(status: Status) -> list[str]:
+    """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
+    is_more = any(one.tenant is not None for one in status.troubles)
+    return status.told_to("") + (["some tenant has troubles: see /v1/status"] if is_more else [])
+
+
 def _health(interface: Interface) -> list[HTTPRouteHandler]:
     @get("/health/live")
     async def live() -> Response[bytes]:
@@ -184,7 +211,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
     @get("/health/ready")
     async def ready() -> Response[bytes]:
         status = await asyncio.to_thread(interface.serving.status, "")
-        said = {"ready": status.is_ready, "troubles": list(status.troubles)}
+        said = {"ready": status.is_ready, "troubles": _of_node(status)}
         return json_answer(said, 200 if status.is_ready else 503)
 
     @get("/v1/status")
@@ -197,7 +224,8 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             "ages_ms": dict(found.ages_ms),
             "epoch": found.epoch,
             "ready": found.is_ready,
-            "troubles": list(found.troubles),
+            "troubles": _told(found, caller),
+            "checked": _checked(found.checked),
         }
         is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
         if is_told and not caller.is_limited:
