@@ -12,9 +12,11 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
+
+import msgspec
 
 from homeroom import limits
 from homeroom.clock import HybridClock
@@ -206,7 +208,9 @@ class Committer:
         if not known:
             return offers
         found = [(offer, known.get((offer.owner, offer.batch_id))) for offer in offers]
-        return [offer if of is None else replace(offer, known=of) for offer, of in found]
+        return [
+            offer if of is None else msgspec.structs.replace(offer, known=of) for offer, of in found
+        ]
 
     def _go_on(self) -> None:
         """Begin a new life, if this one has failed and the store is ready again."""
