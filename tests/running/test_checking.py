@@ -98,7 +98,7 @@ def test_entries_that_are_not_what_was_written_are_told_as_ranges(data, change, 
     assert why in first[1]
 
 
-@pytest.mark.parametrize("ending", ["parquet", "ids", "index"])
+@pytest.mark.parametrize("ending", ["parquet", "ids", "index", "columns"])
 def test_flipped_bits_in_history_are_told_to_its_tenant(data, ending):
     (file,) = (data / "history").glob(f"*.{ending}")
     flip(file)

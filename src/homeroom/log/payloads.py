@@ -10,8 +10,8 @@ unpacked (200 MB of zeros fit in 208 bytes), the schema is compared before the d
 validated in full before the first row is used.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -29,15 +29,25 @@ from homeroom.events.columns import (
     from_arrow,
     is_text,
     joined_columns,
+    known_column,
     to_arrow,
 )
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.ids import HASHED_ID_BYTES
-from homeroom.events.model import EventBatch, UInt64s
+from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.log.origins import Vector
 
-__all__ = ["Opened", "Part", "pack", "read_parts", "unpack", "write_parts"]
+__all__ = [
+    "OpenPart",
+    "Opened",
+    "Part",
+    "open_parts",
+    "pack",
+    "read_parts",
+    "unpack",
+    "write_parts",
+]
 
 _KEYS: Final = ("key_hi", "key_lo")
 _UINT64 = pa.uint64()
@@ -76,15 +86,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an entry says of one tenant: events, and hashes of the ids of voided ones (uint64).
-
-    ``plain_texts`` counts the texts in it that are no hashes of ids, of what was read.
-    """
+    """What an entry says of one tenant: events, and hashes of the ids of voided ones (uint64)."""
 
     tenant: str
     events: EventBatch | None
     voids: UInt64s
-    plain_texts: int = 0
 
 
 # --- envelope --------------------------------------------------------------------------------------------------------
@@ -144,26 +150,84 @@ def _arrow(batch: EventBatch, dictionaries: Dictionaries) -> bytes:
     return bytes(memoryview(sink.getvalue()))
 
 
-def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list[Part]:
-    """Return the parts of an analytic entry, with codes of ``dictionaries``, those of each tenant.
+@dataclass(frozen=True, slots=True)
+class OpenPart:
+    """What an entry says of one tenant, known to be whole, with texts in place of codes; None is no events."""
 
-    Raises `EntryError` for what is not whole in every row. A tenant that has no dictionaries is a `KeyError`.
-    """
+    tenant: str
+    record: pa.RecordBatch | None
+    voids: UInt64s
+
+    def keys_and_times(self) -> tuple[UInt64s, Int64s]:
+        """Return the upper halves of the keys and the times of the events, uint64 and int64 of shape (n,)."""
+        if self.record is None:
+            return np.empty(0, np.uint64), np.empty(0, np.int64)
+        times = self.record.column("time_ms").view(pa.int64())
+        return self.record.column("key_hi").to_numpy(), times.to_numpy()
+
+    @property
+    def plain_texts(self) -> int:
+        """How many texts of the columns are no hashes of ids."""
+        if self.record is None:
+            return 0
+        names = filter(is_text, self.record.schema.names)
+        return sum(_plain_texts(self.record.column(name)) for name in names)
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The names of the attributes that some events have."""
+        names = () if self.record is None else self.record.schema.names
+        return frozenset(
+            name.removeprefix(ATTRIBUTE_PREFIX)
+            for name in names
+            if name.startswith(ATTRIBUTE_PREFIX)
+        )
+
+    def without(self, attributes: Collection[str]) -> "OpenPart":
+        """Return the part without some attributes."""
+        if self.record is None or not attributes:
+            return self
+        return replace(
+            self,
+            record=self.record.drop_columns([f"{ATTRIBUTE_PREFIX}{one}" for one in attributes]),
+        )
+
+    def known(self, dictionaries: Dictionaries) -> Part | None:
+        """Return the part with codes of a tenant's dictionaries; None if it has texts that they do not have."""
+        if self.record is None:
+            return Part(self.tenant, None, self.voids)
+        columns = _columns(self.record, lambda name, one: known_column(name, one, dictionaries))
+        return None if columns is None else Part(self.tenant, batch_of(columns), self.voids)
+
+    def coded(self, dictionaries: Dictionaries) -> Part:
+        """Return the part with codes of a tenant's dictionaries; texts that are new get one. Raises `EntryError`."""
+        if self.record is None:
+            return Part(self.tenant, None, self.voids)
+        columns = _columns(self.record, lambda name, one: from_arrow(name, dictionaries)(one))
+        assert columns is not None, "every text gets a code"
+        return Part(self.tenant, batch_of(columns), self.voids)
+
+
+def open_parts(content: bytes) -> list[OpenPart]:
+    """Return the parts of an analytic entry as they were written. Raises `EntryError` for what is not whole."""
     try:
         parts = _unpack_parts(content)
     except (msgspec.MsgspecError, ValueError) as error:
         raise EntryError(
             f"the parts of an entry cannot be read ({type(error).__name__})"
         ) from error
-    return [_part(part, dictionaries[part.tenant]) for part in parts]
+    return [
+        OpenPart(part.tenant, _record(part.events) if part.events else None, _voids(part.voids))
+        for part in parts
+    ]
 
 
-def _part(part: _PartBytes, dictionaries: Dictionaries) -> Part:
-    voids = _voids(part.voids)
-    if not part.events:
-        return Part(part.tenant, None, voids)
-    events, plain_texts = _events(part.events, dictionaries)
-    return Part(part.tenant, events, voids, plain_texts)
+def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list[Part]:
+    """Return the parts of an analytic entry, with codes of ``dictionaries``, those of each tenant.
+
+    Raises `EntryError` for what is not whole in every row. A tenant that has no dictionaries is a `KeyError`.
+    """
+    return [part.coded(dictionaries[part.tenant]) for part in open_parts(content)]
 
 
 def _voids(written: bytes) -> UInt64s:
@@ -172,11 +236,8 @@ def _voids(written: bytes) -> UInt64s:
     return sealed(np.frombuffer(written, "<u8").astype(np.uint64))
 
 
-def _events(written: bytes, dictionaries: Dictionaries) -> tuple[EventBatch, int]:
-    """Read one record batch of events, and count the texts in it that are no hashes.
-
-    Nothing is coded before all of it is known to be whole.
-    """
+def _record(written: bytes) -> pa.RecordBatch:
+    """Read one record batch of events, all of which is then known to be whole."""
     try:
         with pa.ipc.open_stream(pa.py_buffer(written)) as reader:
             _check_schema(reader.schema)
@@ -187,18 +248,11 @@ def _events(written: bytes, dictionaries: Dictionaries) -> tuple[EventBatch, int
                 )
             record.validate(full=True)
             _check_values(record)
-        plain_texts = sum(
-            _plain_texts(record.column(name)) for name in record.schema.names if is_text(name)
-        )
-        columns = {
-            name: sealed(_column(name, record.column(name), dictionaries))
-            for name in record.schema.names
-        }
     except _FAULTS as error:
         raise EntryError(
             f"the events of an entry cannot be read ({type(error).__name__})"
         ) from error
-    return batch_of(columns), plain_texts
+    return record
 
 
 def _plain_texts(column: pa.Array) -> int:
@@ -260,8 +314,20 @@ def _check_texts(name: str, texts: pa.StringArray) -> None:
         raise EntryError(f"column {name} of an entry has a text that is too long")
 
 
-def _column(name: str, column: pa.Array, dictionaries: Dictionaries) -> Column:
-    if name in _KEYS:
-        keys: Column = column.to_numpy()
-        return keys
-    return from_arrow(name, dictionaries)(column)
+def _columns(
+    record: pa.RecordBatch, make: Callable[[str, pa.Array], Column | None]
+) -> dict[str, Column] | None:
+    """Return the columns of a record: keys as they are, of the others what ``make`` makes; None as soon as it does."""
+    columns: dict[str, Column] = {}
+    try:
+        for name in record.schema.names:
+            column = record.column(name)
+            made = column.to_numpy() if name in _KEYS else make(name, column)
+            if made is None:
+                return None
+            columns[name] = sealed(made)
+    except _FAULTS as error:
+        raise EntryError(
+            f"the events of an entry cannot be read ({type(error).__name__})"
+        ) from error
+    return columns

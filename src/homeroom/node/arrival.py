@@ -8,11 +8,11 @@ since the key is the tenant's and the list is that of the epoch which the entry 
 that does so has put texts where they may not be: into its log, and into every link between.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
-from homeroom.log.payloads import Part
+from homeroom.log.payloads import OpenPart
 
 __all__ = ["Alarm", "arrived"]
 
@@ -42,7 +42,7 @@ class Alarm:
         )
 
 
-def arrived(entry: Entry, part: Part, control: Control) -> tuple[Part, Alarm | None]:
+def arrived(entry: Entry, part: OpenPart, control: Control) -> tuple[OpenPart, Alarm | None]:
     """Return what may be folded of a part of an entry, and an alarm if that is not all of it.
 
     Parameters
@@ -51,12 +51,8 @@ def arrived(entry: Entry, part: Part, control: Control) -> tuple[Part, Alarm | N
     part : of one tenant
     control : what was stated, at least up to that epoch
     """
-    if part.events is None:
+    refused = part.attributes - control.catalogue(part.tenant).allowed_at(entry.epoch)
+    texts = part.plain_texts
+    if not refused and not texts:
         return part, None
-    allowed = control.catalogue(part.tenant).allowed_at(entry.epoch)
-    attributes = {name: one for name, one in part.events.attributes.items() if name in allowed}
-    refused = len(part.events.attributes) - len(attributes)
-    if not refused and not part.plain_texts:
-        return part, None
-    kept = replace(part, events=replace(part.events, attributes=attributes))
-    return kept, Alarm(1, part.plain_texts, refused)
+    return part.without(refused), Alarm(1, texts, len(refused))

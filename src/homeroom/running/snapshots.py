@@ -206,13 +206,14 @@ class Snapshots:
             kept = self._write(tenant, frozen, applied, segments)
             for name in columns:
                 for segment in kept.new:
-                    segment.columns.get(name)
+                    if not segment.is_mapped(name):
+                        segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                history = one.state.history
-                history.release(None if kept is None else kept.segment)
-                if kept is not None and kept.compacted is not None:
-                    history.exchange(kept.small, kept.compacted)
+                if kept is None:
+                    one.state.release(None)
+                else:
+                    one.state.release(kept.segment, kept.small, kept.compacted)
         return applied
 
     def _write(

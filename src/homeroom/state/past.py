@@ -108,6 +108,10 @@ class Veiled(Segment):
         """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
         return self.behind.coded(name, first, end)
 
+    def is_mapped(self, name: str) -> bool:
+        """Say whether single places of a column can be picked without reading others."""
+        return self.behind.is_mapped(name)
+
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places."""
         return self.behind.pick(name, places)
@@ -157,16 +161,20 @@ class History:
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
         self._forget_shown()
 
-    def frozen(self) -> "History":
-        """Return history as it is now, whatever comes or changes here later."""
-        still = copy.copy(self)
-        self._forget_shown()
-        still._forget_shown()  # noqa: SLF001 - of its own class
-        still.stored, still.veils, still.joined = (
+    def draft(self) -> "History":
+        """Return history as it is now, to be changed beside this one, but for which accounts are one learner."""
+        draft = copy.copy(self)
+        draft._forget_shown()  # noqa: SLF001 - of its own class
+        draft.stored, draft.veils, draft.joined = (
             list(self.stored),
             list(self.veils),
             list(self.joined),
         )
+        return draft
+
+    def frozen(self) -> "History":
+        """Return history as it is now, whatever comes or changes here later."""
+        still = self.draft()
         if self.identities:
             still.identities = copy.deepcopy(self.identities)
         return still
