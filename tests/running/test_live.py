@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 import homeroom as hr
+from homeroom.cohorts.live import Shows
 from homeroom.log.log import Accepted
 from tests.running.nodes import batch, on, question
 
@@ -79,7 +80,7 @@ def test_an_answer_is_that_of_the_events_that_were_folded(name, tmp_path, rng):
         for end in cuts:
             sent = await node.offer("main", "key", batch(f"b{end}", *events[first:end]))
             assert isinstance(sent, Accepted)
-            answers.append(said((await node.ask("main", asked, sent.token)).answer))
+            answers.append(said((await node.ask("main", asked, sent.token, Shows.LABELS)).answer))
             first = end
         return answers
 
@@ -97,7 +98,7 @@ def test_questions_and_folds_at_once_leave_each_answer_whole(tmp_path, rng):
         found, ends = [], {}
         for first in range(0, 600, 20):
             one, other, sent = await asyncio.gather(
-                *(node.ask("main", one, None) for one in asked),
+                *(node.ask("main", one, None, Shows.LABELS) for one in asked),
                 node.offer("main", "key", batch(f"b{first}", *events[first : first + 20])),
             )
             found += [(asked[0], one), (asked[1], other)]
