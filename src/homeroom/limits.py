@@ -146,7 +146,7 @@ FROZEN_MS_MAX: Final = 1_000
 """Questions to history that come within this time share a frozen state: each costs a copy of the rows."""
 FOLD_ENTRIES_MAX: Final = 256
 """Entries that are unpacked at once, to be folded."""
-JOINED_BYTES: Final = 1 << 17
+JOINED_BYTES: Final = 1 << 18
 """Payloads of entries that are joined at once, or one entry that is larger: some thousand events, for which questions
 wait."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
@@ -155,6 +155,8 @@ CHECK_PERIOD_MS: Final = 24 * 3_600_000
 """After so long everything that is on disk is read again, to see that it is whole."""
 CHECK_REST: Final = 4
 """Whoever reads everything again rests so many times as long as it has worked: a fifth of a core."""
+CHECK_FAULTS_MAX: Final = 64
+"""After so many entries in a row that cannot be read, the rest of an origin waits for the next round."""
 CHECKED_ENTRIES: Final = 16
 """Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30

@@ -38,7 +38,11 @@ def plant_memberships(planter: Planter) -> None:
     for given in (m("membership.a pseudonym"), person):
         planter.ask("a learner", "GET", f"/v1/learners/{quote(given)}/cohorts", BOTH)
     # Why a cohort cannot be asked about names courses that there are.
-    told = [one for one in m.all if one.endswith("course") or one.startswith("definition.")]
+    told = [
+        one
+        for one in m.all
+        if one.endswith(("course", "grouping")) or one.startswith("definition.")
+    ]
     planter.ask("sizes", "GET", "/v1/membership", BOTH, headers=token, allowed=told)
     wrong = {"Homeroom-After": m("membership.a token")}
     planter.ask("sizes", "GET", "/v1/membership", BOTH, headers=wrong)
@@ -101,7 +105,7 @@ def plant_webhooks(planter: Planter) -> None:
             planter.ask(f"webhook {what}", "POST", f"{path}/{what}", BOTH, json=body)
     host, user = m("webhook.a host").lower(), m("webhook.a user")
     for refused in (
-        f"https://{user}:{m('webhook.a password')}@x.example/", f"http://{host}.example/", f"file:///{host}",
+        f"https://{user}:{m('webhook.a password')}@x.example/", f"http://{host}.example/", f"file:{host}",
         f"http://10.0.0.1/{host}", host, [host], {host: host},
     ):  # fmt: skip
         planter.ask("a refused address", "POST", "/v1/webhooks", BOTH, json={"url": refused})

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from homeroom.adapters.directory import DataDirectory, Manifest
 from homeroom.adapters.segments import SegmentEntry, check_segment
 from homeroom.errors import DataDirectoryError, EntryError, StoreError
-from homeroom.limits import CHECKED_ENTRIES
+from homeroom.limits import CHECK_FAULTS_MAX, CHECKED_ENTRIES
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.origins import Origin
 
@@ -118,15 +118,18 @@ def check_entries(
     """
     bad: list[tuple[int, str]] = []
     before: Head | None = None if numbers.start > 1 else Head()
-    first = numbers.start
-    while first in numbers:
+    first, faults = numbers.start, 0
+    while first in numbers and faults < CHECK_FAULTS_MAX:
         several, why = _some(read, first, min(CHECKED_ENTRIES, numbers.stop - first))
-        if why is not None:
-            bad.append((first, why))
-            before, first = None, first + 1
+        if why is not None or not several:
+            # One that cannot be read; or some that were collected meanwhile.
+            bad += [] if why is None else [(first, why)]
+            faults += why is not None
+            before, first = None, first + (1 if why is not None else CHECKED_ENTRIES)
+            yield Checked()
             continue
-        if not several:
-            return  # they were collected meanwhile
+        faults = 0
+        before = before if several[0].number == first else None
         for entry in several:
             fault = _fault(entry, before, verify)
             bad += [] if fault is None else [(entry.number, fault)]
@@ -134,6 +137,10 @@ def check_entries(
         first = several[-1].number + 1
         yield Checked(entries=len(several))
     yield from _told(origin, bad)
+    if faults >= CHECK_FAULTS_MAX:
+        yield Damage(
+            f"the log was not read further than entry {first - 1} of {origin}; see that its store answers"
+        )
 
 
 def _some(read: ReadEntries, first: int, count: int) -> tuple[list[Entry], str | None]:

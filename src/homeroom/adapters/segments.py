@@ -215,6 +215,10 @@ class StoredSegment(Segment):
         """Return the events ``first:end`` of a column as places in a list; None if it is not kept so."""
         return None if self.mapped is None else self.mapped.coded(name, first, end)
 
+    def is_mapped(self, name: str) -> bool:
+        """Say whether single places of a column can be picked without reading others."""
+        return self.mapped is not None and name in self.mapped.names
+
     def pick(self, name: str, places: Places) -> npt.NDArray[Any]:
         """Return a column at some places, rising; row groups that hold none of them are not read."""
         return self.columns.pick(name, places)

@@ -177,7 +177,8 @@ class Snapshots:
             kept = self._write(tenant, frozen, applied, segments)
             for name in columns:
                 for segment in kept.new:
-                    segment.columns.get(name)
+                    if not segment.is_mapped(name):
+                        segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
                 if kept is None:

@@ -15,7 +15,7 @@ Numbers that tell of nobody (the scope ``aggregate``) are not a matter of events
 cohorts finds out about one learner from two sizes. So such a caller asks only about definitions that are kept, without
 filters of its own and by the rules as they stand, and only kinds whose answers suppress small counts together with
 their complements. What is left of counts is told in whole steps of the same bound, so that two answers differ by
-nothing or by a whole step, and not by one learner (``docs/decisions/0013-counts-in-steps.md``).
+nothing or by a whole step, and not by one learner (``docs/decisions/0014-counts-in-steps.md``).
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -71,6 +71,11 @@ class Segment:
         del name, first, end
         return None
 
+    def is_mapped(self, name: str) -> bool:
+        """Say whether single places of a column can be picked without reading others."""
+        del name
+        return True
+
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places; the segment must have it."""
         return self.columns[name][places]

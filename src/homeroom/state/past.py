@@ -108,6 +108,10 @@ class Veiled(Segment):
         """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
         return self.behind.coded(name, first, end)
 
+    def is_mapped(self, name: str) -> bool:
+        """Say whether single places of a column can be picked without reading others."""
+        return self.behind.is_mapped(name)
+
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places."""
         return self.behind.pick(name, places)

@@ -11,7 +11,7 @@ kernel would need a loop over chunks within its loop over rows.
 """
 
 import copy
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -21,11 +21,13 @@ import numpy.typing as npt
 
 from homeroom.events.model import Float64s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.limits import DAYS_PER_WORD, OUT_OF_PLACE_ROWS_MAX, PARTITIONS
+from homeroom.limits import OUT_OF_PLACE_ROWS_MAX, PARTITIONS
 from homeroom.state import fold, index
+from homeroom.state.dealing import by_partition, run_all, words_of
 from homeroom.state.invariants import check_partition
 from homeroom.state.keys import distinct_keys
 from homeroom.state.layout import ANY, CLEARED, FAMILIES, NO_DAY, TYPES, grown, ordered
+from homeroom.state.places import are_in, with_places, without_places
 from homeroom.state.running import Run, Task
 from homeroom.state.standing import STANDING_RANKS, StandingBatch
 
@@ -53,12 +55,10 @@ _FEW_KEYS = 8
 _PLACED_ROWS = 64
 """One of so many rows may be out of place, and `OUT_OF_PLACE_ROWS_MAX` at most."""
 _SPARE_ROWS = 64
-_SPARE_SHIFT = 6
-"""Room that clustering leaves, and a 64th of the rows: as many may come before rows are clustered again while a node is
+_SPARE_SHIFT = 5
+"""Room that clustering leaves, and a 32nd of the rows: as many may come before rows are clustered again while a node is
 busy, and none of them should need a copy of all columns."""
 _LARGE_ROWS = 1 << 17
-_SPREAD_EVENTS = 1 << 13
-"""Fewer events are folded in one thread."""
 _STEP_ROWS = 1 << 16
 """Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
 
@@ -406,12 +406,18 @@ class Partition:
 
     def _note_moved(self, rows: Int32s) -> None:
         """Look again at which of some rows are out of place, where the others are known."""
-        if self._displaced is not None:
-            touched = np.unique(rows[rows < self.clustered_rows]).astype(np.int64)
-            placed = self.run_days[np.searchsorted(self.run_starts, touched, side="right") - 1]
-            others = np.setdiff1d(self._displaced, touched, assume_unique=True)
-            moved = touched[self.start_day[touched] != placed]
-            self._displaced = np.sort(np.concatenate([others, moved]))
+        if self._displaced is None:
+            return
+        touched = rows[rows < self.clustered_rows].astype(np.int64)
+        placed = self.run_days[np.searchsorted(self.run_starts, touched, side="right") - 1]
+        is_out, was_out = self.start_day[touched] != placed, are_in(self._displaced, touched)
+        # Nearly always all are as they were before.
+        for change, changed in (
+            (with_places, is_out & ~was_out),
+            (without_places, was_out & ~is_out),
+        ):
+            if changed.any():
+                self._displaced = change(self._displaced, np.unique(touched[changed]))
 
     def displaced(self) -> Int64s:
         """Rows below ``clustered_rows`` that have another first day than at the clustering, or hold nothing now."""
@@ -524,22 +530,22 @@ class SubjectTable:
         """Make ready to join a batch: all that makes arrays anew. The table stays as it is, and must until the join."""
         if not len(batch.days):
             return ReadyRows(batch, {}, {})
-        words = _words_of(batch.days)
-        mine = _by_partition(batch.key_hi)
+        words = words_of(batch.days)
+        mine = by_partition(batch.key_hi)
         drafts = {number: self.partitions[number].draft() for number in mine}
 
         def task(number: int) -> Task:
             return partial(drafts[number].make_ready, batch, mine[number], words)
 
-        _run_all([task(number) for number in mine], len(batch.days), run)
+        run_all([task(number) for number in mine], len(batch.days), run)
         return ReadyRows(batch, mine, drafts)
 
     def with_room(self, key_hi: UInt64s, days: Int32s) -> dict[int, Partition]:
         """Return what can take the place of partitions, with room for a new row for each event."""
         drafts = {}
-        for number, events in _by_partition(key_hi).items():
+        for number, events in by_partition(key_hi).items():
             drafts[number] = self.partitions[number].draft()
-            drafts[number].make_room(len(events), _words_of(days))
+            drafts[number].make_room(len(events), words_of(days))
         return drafts
 
     def replace(self, drafts: Mapping[int, Partition]) -> None:
@@ -557,15 +563,15 @@ class SubjectTable:
 
             return work
 
-        _run_all([task(number) for number in ready.mine], len(ready.batch.days), run)
+        run_all([task(number) for number in ready.mine], len(ready.batch.days), run)
 
     def fold_standings(self, batch: StandingBatch, run: Run) -> None:
         """Fold what events say of how enrolments stand, after their days have been folded."""
         tasks: list[Task] = [
             partial(self.partitions[number].fold_standings, batch, events)
-            for number, events in _by_partition(batch.key_hi).items()
+            for number, events in by_partition(batch.key_hi).items()
         ]
-        _run_all(tasks, len(batch.time_ms), run)
+        run_all(tasks, len(batch.time_ms), run)
 
     def clear(self, key_hi: UInt64s, key_lo: UInt64s) -> None:
         """Make the rows of some keys hold nothing; keys that have no row are passed over."""
@@ -584,32 +590,6 @@ class SubjectTable:
     def cluster(self, run: Run) -> None:
         """Cluster every partition by first day."""
         run([p.cluster for p in self.partitions if p.rows])
-
-
-def _words_of(days: Int32s) -> tuple[int, int]:
-    """Return the first word of some days, and the one after their last."""
-    return int(days.min()) // DAYS_PER_WORD, int(days.max()) // DAYS_PER_WORD + 1
-
-
-def _by_partition(key_hi: UInt64s) -> dict[int, Int64s]:
-    """Return by partition that has any of some keys their numbers."""
-    starts = np.zeros(PARTITIONS + 1, np.int64)
-    order = np.empty(len(key_hi), np.int64)
-    fold.group_by_partition(key_hi, starts, order)
-    return {
-        number: order[starts[number] : starts[number + 1]]
-        for number in range(PARTITIONS)
-        if starts[number] < starts[number + 1]
-    }
-
-
-def _run_all(tasks: Sequence[Task], events: int, run: Run) -> None:
-    """Run tasks, in several threads if there are many events: else to wake a thread takes longer than the work."""
-    if events >= _SPREAD_EVENTS:
-        run(tasks)
-    else:
-        for task in tasks:
-            task()
 
 
 def _spare(rows: int) -> int:
