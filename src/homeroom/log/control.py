@@ -25,6 +25,14 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError, EntryError
+from homeroom.log.catalogue import (
+    Catalogue,
+    CatalogueFact,
+    IdsRegistered,
+    IdsWithdrawn,
+    check_catalogue,
+    folded_catalogue,
+)
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -66,7 +74,7 @@ class Scope(StrEnum):
     """What a key may do.
 
     ``read`` asks questions whose answers are numbers; ``aggregate`` only those in which small numbers are left out;
-    ``persons`` adds who the learners are.
+    ``labels`` adds the texts of ids that are not registered, ``persons`` these and who the learners are.
     """
 
     READ = "read"
@@ -74,6 +82,7 @@ class Scope(StrEnum):
     WRITE = "write"
     ADMIN = "admin"
     PERSONS = "persons"
+    LABELS = "labels"
     XAPI = "xapi"
 
 
@@ -192,6 +201,7 @@ Fact: TypeAlias = (
     | DefinitionPut
     | DefinitionDeleted
     | VerbsPut
+    | CatalogueFact
     | AuditAnchored
     | WebhookFact
 )
@@ -271,6 +281,7 @@ class Version:
     epoch: int
 
 
+_EMPTY: Final = Catalogue()
 DefinitionName: TypeAlias = tuple[str, DefinitionKind, str]
 """Tenant, kind and name."""
 
@@ -286,6 +297,7 @@ class Control:
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
+    catalogues : by tenant what is registered of its ids; ask `catalogue`
     anchors : by node where its audit log was last known to be
     """
 
@@ -294,6 +306,7 @@ class Control:
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
 
     # --- asked ---
@@ -309,6 +322,10 @@ class Control:
             if versions[-1].written is not None:
                 current.setdefault((tenant, kind), {})[name] = versions[-1]
         return current
+
+    def catalogue(self, tenant: str) -> Catalogue:
+        """Return what is registered of the ids of a tenant."""
+        return self.catalogues.get(tenant, _EMPTY)
 
     def history(self, tenant: str, kind: DefinitionKind, name: str) -> tuple[Version, ...]:
         """Return the versions of a definition, oldest first; none if there never was one."""
@@ -339,9 +356,15 @@ class Control:
             case VerbsPut() | AuditAnchored():
                 self._check_small(fact)
             case _:
-                if isinstance(fact, WebhookCreated):
-                    self._check_tenant(fact.tenant)
-                check_webhook(self.webhooks, fact)
+                self._check_other(fact)
+
+    def _check_other(self, fact: CatalogueFact | WebhookFact) -> None:
+        if isinstance(fact, WebhookCreated | IdsRegistered | IdsWithdrawn):
+            self._check_tenant(fact.tenant)
+        if isinstance(fact, IdsRegistered | IdsWithdrawn):
+            check_catalogue(self.catalogue(fact.tenant), fact)
+        else:
+            check_webhook(self.webhooks, fact)
 
     def _check_small(self, fact: VerbsPut | AuditAnchored) -> None:
         if isinstance(fact, AuditAnchored):
@@ -410,8 +433,17 @@ class Control:
             case VerbsPut() | AuditAnchored():
                 return self._with_small(after, fact)
             case _:
-                stated = (change.author, change.at_ms, epoch)
-                return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
+                return replace(after, **self._others(change, fact, epoch))
+
+    def _others(
+        self, change: Change, fact: CatalogueFact | WebhookFact, epoch: int
+    ) -> dict[str, Any]:
+        """Return the fields that a fact changes which has a module of its own."""
+        if isinstance(fact, IdsRegistered | IdsWithdrawn):
+            catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
+            return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
+        stated = (change.author, change.at_ms, epoch)
+        return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
     def _with_small(self, after: "Control", fact: VerbsPut | AuditAnchored) -> "Control":
         if isinstance(fact, AuditAnchored):
