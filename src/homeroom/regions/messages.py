@@ -39,7 +39,7 @@ __all__ = [
     "sealed_entry",
 ]
 
-_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _HEAD_BYTES = 8
 
 
@@ -71,7 +71,7 @@ class Reading(msgspec.Struct, array_like=True, frozen=True):
 
     wall_ms: _Number
     steady_ms: _Number
-    echo_ms: Annotated[int, msgspec.Meta(ge=-1, lt=1 << 63)] = -1
+    echo_ms: Annotated[int, msgspec.Meta(ge=-1, le=(1 << 63) - 1)] = -1
     kept_ms: _Number = 0
 
 

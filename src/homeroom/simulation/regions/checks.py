@@ -1,0 +1,223 @@
+"""What must hold, one check a property: some are looked at while a world runs, the others when it has come together.
+
+A check says what it found as a sentence; an empty list is a world in which all held. They see all nodes at once, which
+no node does, and trust what clients were told over what nodes say.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from homeroom.errors import EntryError
+from homeroom.log.entries import Entry, Head
+from homeroom.log.origins import Origin
+from homeroom.regions.steps import Alarm, Level, Trouble
+from homeroom.simulation.regions.clients import Acknowledged, Diary
+from homeroom.simulation.regions.ledger import Happening, Ledger
+from homeroom.simulation.regions.machine import BEGIN_MS, Machine, is_signed
+from homeroom.simulation.regions.model import expected
+from homeroom.simulation.regions.plan import Kind, Plan
+
+__all__ = ["Losses", "Watcher", "check_all", "missing_entries"]
+
+_LOOKED_AT_EVERY = 32
+_LOCAL_MS_MAX = 150
+_QUIET = frozenset({Trouble.UNPROVEN})
+
+
+@dataclass(slots=True)
+class Losses:
+    """What a disaster may have taken: by node, from when to when what only it held may be gone."""
+
+    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def add(self, node: str, from_ms: int, until_ms: int) -> None:
+        """Say that a node has lost what it held alone and was told in this time."""
+        self.spans.setdefault(node, []).append((from_ms, until_ms))
+
+    def may_have_taken(self, acknowledged: Acknowledged) -> bool:
+        """Say whether what was acknowledged may be gone, under the promise of its level."""
+        if acknowledged.level > Level.LOCAL and len(self.spans) < 2:
+            return False
+        spans = self.spans.get(acknowledged.node, ())
+        return any(start <= acknowledged.at_ms <= end for start, end in spans)
+
+
+class Watcher:
+    """Looks on while a world runs.
+
+    Attributes
+    ----------
+    violations : what must not have been, in words
+    alarms : how many of each kind
+    """
+
+    def __init__(self) -> None:
+        self.violations: list[str] = []
+        self.alarms: dict[Trouble, int] = {}
+        self.comparisons = 0
+        self._digests: dict[tuple[Origin, int], bytes] = {}
+        self._held: dict[tuple[str, str], dict[Origin, int]] = {}
+        self._steps = 0
+
+    def committed(self, machine: Machine, entries: Sequence[Entry]) -> None:
+        """No number is given twice, and nothing is said to be durable that is not."""
+        for entry in entries:
+            name, digest = (entry.origin, entry.number), entry.digest
+            if self._digests.setdefault(name, digest) != digest:
+                self.violations.append(
+                    f"{machine.name} gave number {entry.number} of {entry.origin} twice"
+                )
+
+    def stepped(self, machine: Machine) -> None:
+        """Now and then: invariants hold, and vectors do not go back."""
+        self._steps += 1
+        if self._steps % _LOOKED_AT_EVERY or machine.life is None:
+            return
+        try:
+            machine.member.check_invariants()
+            machine.log.check_invariants()
+        except AssertionError as error:
+            self.violations.append(f"{machine.name} breaks an invariant: {error}")
+        held = machine.member.held
+        before = self._held.get((machine.name, machine.life), {})
+        if any(held.get(origin, 0) < number for origin, number in before.items()):
+            self.violations.append(f"what {machine.name} holds has gone back")
+        self._held[machine.name, machine.life] = held
+
+    def alarmed(self, machine: Machine, alarm: Alarm) -> None:
+        """Nobody forges, clones or damages anything in these worlds; so nobody has reason for an alarm."""
+        self.alarms[alarm.trouble] = self.alarms.get(alarm.trouble, 0) + 1
+        if alarm.trouble not in _QUIET:
+            self.violations.append(f"{machine.name} raised an alarm, {alarm.trouble}: {alarm.why}")
+
+    def acknowledged(self, told: Acknowledged, machines: Mapping[str, Machine]) -> None:
+        """What was promised is true when it is said."""
+        holding = [one.name for one in machines.values() if one.has_durable(told.token)]
+        others = set(holding) - {told.node}
+        needed = {Level.LOCAL: 0, Level.REMOTE: 1, Level.ALL: len(machines) - 1}[told.level]
+        if told.node not in holding or len(others) < needed:
+            self.violations.append(
+                f"{told.node} acknowledged {told.batch.id} as {told.level.name.lower()}, and it is at "
+                f"{', '.join(holding) or 'no node'} only"
+            )
+
+
+# --- when a world has come together ----------------------------------------------------------------------------------
+
+
+def missing_entries(machines: Sequence[Machine]) -> str:
+    """Return what keeps nodes apart, in words; empty if all hold and have folded the same."""
+    if any(machine.life is None for machine in machines):
+        return "a node does not run"
+    for one, other in pairwise(machines):
+        if one.member.held != other.member.held:
+            return f"{one.name} and {other.name} hold different entries"
+    for machine in machines:
+        if machine.ledger.applied != machine.member.held and not _holds_back(machine):
+            return f"{machine.name} has not folded all that it holds"
+    for one, other in pairwise(machines):
+        if one.ledger.applied != other.ledger.applied:
+            return f"{one.name} and {other.name} have folded different entries"
+    return ""
+
+
+def _holds_back(machine: Machine) -> bool:
+    """Say whether a node waits for the time of entries that were stamped a year ahead."""
+    now_ms = machine.outside.agenda.now_ms
+    year_ms = BEGIN_MS + now_ms + 86_400_000
+    return any(
+        head.hybrid >> 16 > year_ms for head in machine.member.replication.holdings.heads.values()
+    )
+
+
+def check_all(
+    plan: Plan, machines: Sequence[Machine], diary: Diary, losses: Losses
+) -> Iterator[str]:
+    """Return what does not hold of nodes that have come together."""
+    yield from _equal(machines)
+    yield from _rebuilt(machines)
+    yield from _chained(machines)
+    yield from _as_expected(machines, diary)
+    yield from _nothing_lost(machines, diary, losses)
+    if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
+        yield from _local_is_quick(diary)
+
+
+def _equal(machines: Sequence[Machine]) -> Iterator[str]:
+    for one, other in pairwise(machines):
+        if one.ledger.fingerprint() != other.ledger.fingerprint():
+            yield f"{one.name} and {other.name} have folded the same entries and differ"
+
+
+def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
+    for machine in machines:
+        fresh = Ledger(machine.outside.readings)
+        for origin, number in sorted(machine.ledger.applied.items()):
+            for entry in machine.store.read(origin, 1, number):
+                fresh.fold(entry)
+        if fresh.fingerprint() != machine.ledger.fingerprint():
+            yield f"{machine.name} comes to something else when it folds its log anew"
+
+
+def _chained(machines: Sequence[Machine]) -> Iterator[str]:
+    digests: dict[tuple[Origin, int], bytes] = {}
+    for machine in machines:
+        for origin in machine.store.held():
+            before = Head()
+            for entry in machine.store.read(origin, 1, 1 << 40):
+                try:
+                    entry.check(before, is_signed)
+                except EntryError as error:
+                    yield f"{machine.name} has stored what it should not: {error}"
+                before = entry.head
+                if digests.setdefault((origin, entry.number), before.digest) != before.digest:
+                    yield f"number {entry.number} of {origin} is two different entries"
+
+
+def _as_expected(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+    sent = {event for batch in diary.sent.values() for event in batch.events}
+    for machine in machines:
+        present = machine.ledger.events() | {
+            Happening("", "", 0, voids=voided) for voided in machine.ledger.voided
+        }
+        found = {learner: _plain(row.figures()) for learner, row in machine.ledger.rows.items()}
+        if found != expected(present):
+            yield f"{machine.name} answers something else than its events say"
+        if not machine.ledger.events() <= sent:
+            yield f"{machine.name} has events that nobody sent"
+
+
+def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object, ...]:
+    days = figures[0]
+    shown = frozenset(19_000 + n for n in range(days.bit_length()) if days >> n & 1)
+    return (shown, *figures[1:])
+
+
+def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
+    known = [
+        (machine, machine.ledger.events(), machine.ledger.voided)
+        for machine in machines
+        if not _holds_back(machine)
+    ]
+    for told in diary.acknowledged:
+        if losses.may_have_taken(told):
+            continue
+        for machine, events, voided in known:
+            if not all(_is_there(event, events, voided) for event in told.batch.events):
+                yield (
+                    f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "
+                    f"{told.at_ms / 1_000:.3f} s, is not in {machine.name}"
+                )
+                return
+
+
+def _is_there(event: Happening, events: set[Happening], voided: Iterable[str]) -> bool:
+    return event.voids in voided if event.voids else event in events
+
+
+def _local_is_quick(diary: Diary) -> Iterator[str]:
+    for told in diary.acknowledged:
+        if told.batch.level is Level.LOCAL and told.waited_ms > _LOCAL_MS_MAX:
+            yield f"{told.batch.id} waited {told.waited_ms} ms for a local acknowledgement by {told.node}"
+            return

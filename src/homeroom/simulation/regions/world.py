@@ -1,0 +1,230 @@
+"""A world from a seed: it is built, goes through its storm, comes together, and is looked at.
+
+After the storm everything is put right at once: links are whole, processes run, clocks are right. From then on the
+nodes have a bounded time to come to the same; then, while nothing else happens, they compare fingerprints once more,
+and every check is made.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from homeroom import limits
+from homeroom.regions.steps import Members
+from homeroom.simulation.disk import Disk
+from homeroom.simulation.regions.agenda import Agenda, Trace
+from homeroom.simulation.regions.checks import Losses, Watcher, check_all, missing_entries
+from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
+from homeroom.simulation.regions.ledger import Readings
+from homeroom.simulation.regions.machine import Cores, Machine, Outside
+from homeroom.simulation.regions.network import Network, Weather
+from homeroom.simulation.regions.places import one_way_ms
+from homeroom.simulation.regions.plan import Fault, Kind, Plan, make_plan
+
+__all__ = ["Run", "World", "simulate"]
+
+_CLIENTS_FROM_MS: Final = 500
+_CONVERGE_MS_MAX: Final = 5_000
+_BACKLOG_MS: Final = 3_000
+_LOOK_MS: Final = 250
+_SLOW_CLOCKS: Final = frozenset({Kind.CLOCK_JUMP, Kind.CLOCK_DRIFT, Kind.CLOCK_AT_BOOT})
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of a world.
+
+    Parameters
+    ----------
+    plan : what went wrong in it
+    violations : what did not hold
+    checksum : of everything that happened
+    figures : counts
+    trace : the last lines of what happened
+    """
+
+    plan: Plan
+    violations: list[str]
+    checksum: int
+    figures: dict[str, int]
+    trace: list[str] = field(default_factory=list)
+
+
+class World:
+    """All of it.
+
+    Parameters
+    ----------
+    plan : what it is and what goes wrong
+    cores : what is tried
+    """
+
+    def __init__(self, plan: Plan, cores: Cores | None = None) -> None:
+        self.plan = plan
+        self.agenda, self.trace = Agenda(), Trace()
+        self.watcher, self.losses = Watcher(), Losses()
+        self.diary = Diary(self._acknowledged)
+        delays_ms = {
+            (one.name, other.name): one_way_ms(one, other)
+            for one in plan.places
+            for other in plan.places
+        }
+        self.network = Network(self.agenda, self.trace, self._chance("network"), delays_ms)
+        self.outside = Outside(
+            agenda=self.agenda,
+            trace=self.trace,
+            network=self.network,
+            readings=Readings(),
+            watch=self.watcher,
+            members=Members(1, {place.name: place.name for place in plan.places}),
+            cores=cores or Cores(),
+        )
+        self.machines = {
+            place.name: Machine(place.name, self.outside, self._chance(place.name))
+            for place in plan.places
+        }
+
+    def _chance(self, of: str) -> Random:
+        return Random(f"{self.plan.seed}/{of}")  # noqa: S311 - a seed settles everything here
+
+    # --- run ---------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Run:
+        """Let all of it happen."""
+        chance = self._chance("world")
+        for machine in self.machines.values():
+            self.agenda.at(chance.randrange(200), machine.start)
+        for name in self.machines:
+            diary = self.diary
+            client = Client(name, self.machines, self.agenda, diary, self._chance(f"{name}/client"))
+            self.agenda.at(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self.plan.storm_ms)
+        for fault in self.plan.faults:
+            self.agenda.at(fault.at_ms, self._begin, fault)
+        self.agenda.run(self.plan.storm_ms)
+        self._put_right()
+        converged_ms = self._come_together()
+        return self._look(converged_ms)
+
+    @property
+    def running(self) -> list[Machine]:
+        """Nodes that are not destroyed."""
+        return [machine for machine in self.machines.values() if not machine.is_destroyed]
+
+    def _put_right(self) -> None:
+        self.trace.note(self.agenda.now_ms, "world", "everything is put right")
+        self.network.heal_all()
+        for machine in self.running:
+            machine.paused_until_ms = 0
+            machine.disk.syncs_to_fail = 0
+            machine.disk_ms = (1, 8)
+            machine.set_clock(0)
+            machine.start()
+
+    def _come_together(self) -> int:
+        """Wait until all nodes have folded the same; return how long it took."""
+        begun_ms = self.agenda.now_ms
+        wait_ms = _CONVERGE_MS_MAX + _BACKLOG_MS
+        if self.plan.kinds & _SLOW_CLOCKS:
+            wait_ms *= 2
+        while self.agenda.now_ms < begun_ms + wait_ms and missing_entries(self.running):
+            self.agenda.run(self.agenda.now_ms + _LOOK_MS)
+        return self.agenda.now_ms - begun_ms
+
+    def _look(self, converged_ms: int) -> Run:
+        apart = missing_entries(self.running)
+        if apart:
+            self.watcher.violations.append(
+                f"{converged_ms / 1_000} s after all was put right, {apart}"
+            )
+        # Up to the next check, and until everybody has heard of it.
+        checks = self.agenda.now_ms // limits.CHECK_MS + 1
+        self.agenda.run(checks * limits.CHECK_MS + limits.CHECK_WAIT_MS_MAX)
+        compared = [machine.member.agreement.comparisons for machine in self.running]
+        if len(self.running) == len(self.machines) and not all(compared):
+            self.watcher.violations.append("nobody compared fingerprints while all was well")
+        self.watcher.violations += check_all(self.plan, self.running, self.diary, self.losses)
+        violations = list(dict.fromkeys(self.watcher.violations))
+        figures = {
+            "virtual_ms": self.agenda.now_ms,
+            "happened": self.agenda.happened,
+            "messages": self.network.carried,
+            "message_bytes": self.network.carried_bytes,
+            "batches": len(self.diary.sent),
+            "acknowledged": len(self.diary.acknowledged),
+            "refused": self.diary.refused,
+            "comparisons": sum(compared),
+            "converged_ms": converged_ms,
+            "faults": len(self.plan.faults),
+        }
+        return Run(self.plan, violations, self.trace.checksum, figures, self.trace.lines(60))
+
+    def _acknowledged(self, told: Acknowledged) -> None:
+        self.watcher.acknowledged(told, self.machines)
+
+    # --- what goes wrong ---------------------------------------------------------------------------------------------
+
+    def _begin(self, fault: Fault) -> None:
+        self.trace.note(self.agenda.now_ms, "fault", str(fault))
+        if fault.kind in (Kind.CUT, Kind.CUT_ONE_WAY, Kind.ISOLATE):
+            links = list(self._links(fault))
+            self.network.cut(links)
+            self.agenda.after(fault.for_ms, self.network.heal, links)
+        elif fault.kind is Kind.WEATHER:
+            self.network.weather = Weather(fault.amount, fault.amount / 2, int(800 * fault.amount))
+            self.agenda.after(fault.for_ms, self.network.heal_weather)
+        else:
+            self._befall(self.machines[fault.nodes[0]], fault)
+
+    def _links(self, fault: Fault) -> Iterable[tuple[str, str]]:
+        outside = [name for name in self.machines if name not in fault.nodes]
+        for one in fault.nodes:
+            for other in outside:
+                yield one, other
+                if fault.kind is not Kind.CUT_ONE_WAY:
+                    yield other, one
+
+    def _befall(self, machine: Machine, fault: Fault) -> None:
+        match fault.kind:
+            case Kind.KILL | Kind.POWER:
+                machine.kill() if fault.kind is Kind.KILL else machine.lose_power()
+                self.agenda.after(fault.for_ms, machine.start)
+            case Kind.RESTORE:
+                copied_ms, copy = self.agenda.now_ms, machine.copy_of_disk()
+                self.agenda.after(fault.for_ms, self._restore, machine, copy, copied_ms)
+            case Kind.DESTROY:
+                machine.destroy()
+                self.losses.add(machine.name, 0, self.agenda.now_ms)
+            case Kind.PAUSE:
+                machine.paused_until_ms = self.agenda.now_ms + fault.for_ms
+            case Kind.BAD_SYNC:
+                machine.disk.syncs_to_fail = 1
+            case Kind.SLOW_DISK:
+                machine.disk_ms = (50, 400)
+                self.agenda.after(fault.for_ms, setattr, machine, "disk_ms", (1, 8))
+            case _:
+                self._set_clock(machine, fault)
+
+    def _set_clock(self, machine: Machine, fault: Fault) -> None:
+        if fault.kind is Kind.CLOCK_DRIFT:
+            machine.set_clock(0, fault.amount)
+        else:
+            if fault.kind is Kind.CLOCK_AT_BOOT:
+                machine.kill()
+            machine.set_clock(fault.amount)
+            machine.start()
+        self.agenda.after(fault.for_ms, machine.set_clock, 0)
+
+    def _restore(self, machine: Machine, copy: Disk, copied_ms: int) -> None:
+        if machine.is_destroyed:
+            return
+        machine.lose_power()
+        machine.disk = copy
+        self.losses.add(machine.name, copied_ms, self.agenda.now_ms)
+        self.trace.note(self.agenda.now_ms, machine.name, "gets a copy of its disk back")
+        machine.start()
+
+
+def simulate(seed: int, storm_ms: int | None = None, cores: Cores | None = None) -> Run:
+    """Return what comes of the world of a seed."""
+    return World(make_plan(seed, storm_ms), cores).run()
