@@ -97,7 +97,6 @@ class Member:
             case Members():
                 effects = self._members(event)
             case Recovered():
-                self.gate.skip(event.wall_ms)
                 effects = self._durable(event.entries, event.wall_ms, now_ms)
             case Found():
                 effects = self.replication.found(event.to, event.pull, event.entries)

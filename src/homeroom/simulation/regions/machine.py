@@ -245,7 +245,7 @@ class Machine:
 
     def lose_power(self) -> None:
         """End the process and lose what the disk was not made to keep, in the middle of a write if one is under way."""
-        if self._writing is not None and self.life is not None:
+        if self.life is not None and self._writing is not None:
             steps = self.chance.randrange(24)
 
             def watch(_: str) -> None:

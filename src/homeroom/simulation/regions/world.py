@@ -139,7 +139,7 @@ class World:
             )
         # Up to the next check, and until everybody has heard of it.
         checks = self.agenda.now_ms // limits.CHECK_MS + 1
-        self.agenda.run(checks * limits.CHECK_MS + limits.CHECK_WAIT_MS_MAX)
+        self.agenda.run(checks * limits.CHECK_MS + 2 * limits.CHECK_WAIT_MS_MAX)
         compared = [machine.member.agreement.comparisons for machine in self.running]
         if len(self.running) == len(self.machines) and not all(compared):
             self.watcher.violations.append("nobody compared fingerprints while all was well")
