@@ -8,13 +8,16 @@ News does not repeat what was told before: it names the origins that have change
 holds. Whoever does not come to the same digest has missed something, and asks for the whole. In an idle world news is
 therefore a digest.
 
-A message may come from anywhere, so nothing in it is believed: its size is bounded before it is decoded, lengths are
-bounded by their types, and entries are checked by whoever takes them (`homeroom.regions.replication`).
+A message carries a checksum, because what it says counts: a bit that flips in a number would have its sender hold what
+it does not, and a client hear yes for it. That is against damage; against forgery a fabric vouches for its senders.
+Sizes are bounded before anything is decoded, lengths by their types, and entries are checked by whoever takes them
+(`homeroom.regions.replication`).
 
 The way not taken is a stream of numbered messages a pair of nodes, with acknowledgements: it would have to be built
 again after each restart, and what it makes certain the chain of digests in the log makes certain anyway.
 """
 
+import zlib
 from enum import IntEnum
 from typing import Annotated, TypeAlias
 
@@ -41,6 +44,7 @@ __all__ = [
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _HEAD_BYTES = 8
+_CHECK_BYTES = 4
 
 
 class Answer(IntEnum):
@@ -167,8 +171,9 @@ _decode_entry = msgspec.msgpack.Decoder(_EntryBytes).decode
 
 
 def encode(message: Message) -> bytes:
-    """Return a message as bytes."""
-    return _encoder.encode(message)
+    """Return a message as bytes: its checksum (CRC-32, 4 bytes) and the message in MessagePack."""
+    body = _encoder.encode(message)
+    return zlib.crc32(body).to_bytes(_CHECK_BYTES, "little") + body
 
 
 def decode(body: bytes) -> Message:
@@ -177,8 +182,11 @@ def decode(body: bytes) -> Message:
         raise MessageError(
             f"a message has {len(body):,} bytes, at most {limits.MESSAGE_BYTES_MAX:,} are allowed"
         )
+    content = memoryview(body)[_CHECK_BYTES:]
+    if zlib.crc32(content) != int.from_bytes(body[:_CHECK_BYTES], "little"):
+        raise MessageError("a message of another node is damaged: its checksum is wrong")
     try:
-        message: Message = _decode_message(body)
+        message: Message = _decode_message(content)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _unreadable(error) from error
     return message

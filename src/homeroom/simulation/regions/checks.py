@@ -7,10 +7,12 @@ no node does, and trust what clients were told over what nodes say.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+from homeroom.clock import hybrid_ms
 from homeroom.errors import EntryError
+from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin
 from homeroom.regions.steps import Alarm, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.ledger import Happening, Ledger
@@ -18,11 +20,17 @@ from homeroom.simulation.regions.machine import BEGIN_MS, Machine, is_signed
 from homeroom.simulation.regions.model import expected
 from homeroom.simulation.regions.plan import Kind, Plan
 
+if TYPE_CHECKING:
+    from homeroom.log.origins import Origin
+
 __all__ = ["Losses", "Watcher", "check_all", "missing_entries"]
 
 _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
 _QUIET = frozenset({Trouble.UNPROVEN})
+_DAMAGED = frozenset({Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY})
+_CLOCK_KINDS = frozenset({Kind.CLOCK_AT_BOOT, Kind.CLOCK_DRIFT, Kind.CLOCK_JUMP})
+_STAMP_OFF_MS_MAX = 1_000
 
 
 @dataclass(slots=True)
@@ -50,18 +58,23 @@ class Watcher:
     ----------
     violations : what must not have been, in words
     alarms : how many of each kind
+    losses : what disasters may have taken
     """
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan) -> None:
+        self.losses = Losses()
+        self._allowed = _QUIET | (_DAMAGED if Kind.DAMAGE in plan.kinds else frozenset())
+        wrong = {node for fault in plan.faults for node in fault.nodes}
+        is_outvoted = 2 * len(wrong) >= len(plan.nodes)
+        self._clocks_are_seen = plan.kinds <= _CLOCK_KINDS and not is_outvoted
         self.violations: list[str] = []
         self.alarms: dict[Trouble, int] = {}
-        self.comparisons = 0
         self._digests: dict[tuple[Origin, int], bytes] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
         self._steps = 0
 
     def committed(self, machine: Machine, entries: Sequence[Entry]) -> None:
-        """No number is given twice, and nothing is said to be durable that is not."""
+        """See that no number is given twice, and that stamps are near the time."""
         for entry in entries:
             name, digest = (entry.origin, entry.number), entry.digest
             if self._digests.setdefault(name, digest) != digest:
@@ -69,8 +82,21 @@ class Watcher:
                     f"{machine.name} gave number {entry.number} of {entry.origin} twice"
                 )
 
+        if self._clocks_are_seen:
+            # Nobody is cut off, so a clock that is wrong is noticed before anything is stamped by it.
+            true_ms = BEGIN_MS + machine.outside.agenda.now_ms
+            off_ms = abs(hybrid_ms(entries[-1].hybrid) - true_ms)
+            if off_ms > _STAMP_OFF_MS_MAX:
+                self.violations.append(f"{machine.name} stamps {off_ms} ms off the time")
+
+    def folded(self, machine: Machine, entry: Entry) -> None:
+        """See that nothing is folded whose time has not come near."""
+        ahead_ms = hybrid_ms(entry.hybrid) - machine.wall_ms()
+        if ahead_ms > HYBRID_AHEAD_MS_MAX:
+            self.violations.append(f"{machine.name} folds an entry {ahead_ms} ms before its time")
+
     def stepped(self, machine: Machine) -> None:
-        """Now and then: invariants hold, and vectors do not go back."""
+        """See, now and then, that invariants hold and that vectors do not go back."""
         self._steps += 1
         if self._steps % _LOOKED_AT_EVERY or machine.life is None:
             return
@@ -86,15 +112,16 @@ class Watcher:
         self._held[machine.name, machine.life] = held
 
     def alarmed(self, machine: Machine, alarm: Alarm) -> None:
-        """Nobody forges, clones or damages anything in these worlds; so nobody has reason for an alarm."""
+        """Let no alarm pass for which the plan gives no reason."""
         self.alarms[alarm.trouble] = self.alarms.get(alarm.trouble, 0) + 1
-        if alarm.trouble not in _QUIET:
+        if alarm.trouble not in self._allowed:
             self.violations.append(f"{machine.name} raised an alarm, {alarm.trouble}: {alarm.why}")
 
     def acknowledged(self, told: Acknowledged, machines: Mapping[str, Machine]) -> None:
-        """What was promised is true when it is said."""
+        """See that what is promised is true when it is said."""
         holding = [one.name for one in machines.values() if one.has_durable(told.token)]
-        others = set(holding) - {told.node}
+        # A node that lost its disk may have held it when it said so.
+        others = {*holding, *self.losses.spans} - {told.node}
         needed = {Level.LOCAL: 0, Level.REMOTE: 1, Level.ALL: len(machines) - 1}[told.level]
         if told.node not in holding or len(others) < needed:
             self.violations.append(
@@ -135,6 +162,7 @@ def check_all(
     plan: Plan, machines: Sequence[Machine], diary: Diary, losses: Losses
 ) -> Iterator[str]:
     """Return what does not hold of nodes that have come together."""
+    yield from _answered(machines)
     yield from _equal(machines)
     yield from _rebuilt(machines)
     yield from _chained(machines)
@@ -142,6 +170,12 @@ def check_all(
     yield from _nothing_lost(machines, diary, losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
         yield from _local_is_quick(diary)
+
+
+def _answered(machines: Sequence[Machine]) -> Iterator[str]:
+    for machine in machines:
+        if machine.forgotten():
+            yield f"{machine.forgotten()} clients have waited too long for an answer of {machine.name}"
 
 
 def _equal(machines: Sequence[Machine]) -> Iterator[str]:

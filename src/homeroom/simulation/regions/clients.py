@@ -128,7 +128,7 @@ class Client:
         def tell(told: Told) -> None:
             self._hear(batch, node, told, begun_ms)
 
-        request = Request(batch.id, batch.events, batch.level, tell, self._seen)
+        request = Request(batch.id, batch.events, batch.level, tell, begun_ms, self._seen)
         self._agenda.after(_NEAR_MS, self._machines[node].offer, request)
         self._agenda.after(_TIMEOUT_MS, self._again, batch, node, tries)
 

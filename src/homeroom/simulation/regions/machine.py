@@ -88,16 +88,20 @@ class Cores:
     member: Callable[[Birth, int], Member] = Member
     store: Callable[[Disk], DiskStore] = DiskStore
     ledger: Callable[[Readings], Ledger] = Ledger
+    clock: type[HybridClock] = HybridClock
 
 
 class Watch(Protocol):
     """Is told what happens, and looks whether it may."""
 
     def committed(self, machine: "Machine", entries: Sequence[Entry]) -> None:
-        """Entries were numbered by a node, and are durable there."""
+        """Take entries that a node has numbered, and that are durable there."""
+
+    def folded(self, machine: "Machine", entry: Entry) -> None:
+        """Take an entry that a node has folded."""
 
     def stepped(self, machine: "Machine") -> None:
-        """A node has taken a step."""
+        """Look at a node that has taken a step."""
 
     def alarmed(self, machine: "Machine", alarm: Alarm) -> None:
         """Take an alarm that a node raised."""
@@ -118,12 +122,13 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A batch that a client sends, and whom to tell; ``seen`` is the last token that the client has."""
+    """A batch that a client sends, when, and whom to tell; ``seen`` is the last token that the client has."""
 
     batch_id: str
     events: tuple[Happening, ...]
     level: Level
     tell: Callable[["Told"], None]
+    sent_ms: int
     seen: Token | None = None
 
 
@@ -212,7 +217,7 @@ class Machine:
         self.life = life = f"{self.chance.getrandbits(128):032x}"
         held = self.store.held()
         heads = {origin: self.store.head(origin) for origin in held}
-        self.clock = HybridClock()
+        self.clock = cores.clock()
         for head in heads.values():
             self.clock.observe(head.hybrid, self.wall_ms())
         log_life = Life(self.name, life, held, lambda digest: signature_of(self.name, digest))
@@ -271,6 +276,11 @@ class Machine:
     def copy_of_disk(self) -> Disk:
         """Return a copy of what the disk was made to keep."""
         return self.disk.after_power_loss(np.random.default_rng(self.chance.getrandbits(64)))
+
+    def forgotten(self) -> int:
+        """Return how many clients have waited for an answer longer than they asked to."""
+        since_ms = self.outside.agenda.now_ms - _HELD_WAIT_MS - 1_000
+        return sum(request.sent_ms < since_ms for request in self._requests.values())
 
     def has_durable(self, token: Token) -> bool:
         """Say whether its log holds an entry, with all before it; whether it runs or not."""
@@ -393,6 +403,11 @@ class Machine:
                 self._next_write()
             case Fold():
                 self._fold(effect)
+            case _:
+                self._do_seldom(effect)
+
+    def _do_seldom(self, effect: Effect) -> None:
+        match effect:
             case Look():
                 self._later(_LOOK_MS, self._look, effect)
             case Print():
@@ -429,6 +444,7 @@ class Machine:
             while waiting and waiting[0].number <= number:
                 entry = waiting.popleft()
                 self.ledger.fold(entry)
+                self.outside.watch.folded(self, entry)
                 self.clock.observe(entry.hybrid, self.wall_ms())
         self._step(Folded(fold.numbers))
 

@@ -18,10 +18,11 @@ __all__ = ["Network", "SimulatedFabric", "Weather"]
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """How links behave now: shares of messages that are lost and repeated, and the longest further delay."""
+    """How links behave now: shares of messages that are lost, repeated, damaged, and the longest further delay."""
 
     lost: float = 0.0
     repeated: float = 0.0
+    damaged: float = 0.0
     jitter_ms: int = 3
 
 
@@ -92,6 +93,9 @@ class Network:
         weather, draw = self.weather, self._chance.random
         if weather.lost and draw() < weather.lost:
             return
+        if weather.damaged and draw() < weather.damaged:
+            place = int(draw() * len(body))
+            body = body[:place] + bytes([body[place] ^ 1 << int(draw() * 8)]) + body[place + 1 :]
         copies = 2 if weather.repeated and draw() < weather.repeated else 1
         for _ in range(copies):
             delay_ms = self._delays_ms[sender, to] + draw() * weather.jitter_ms

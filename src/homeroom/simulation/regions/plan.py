@@ -5,7 +5,7 @@ Faults overlap as chance has it. Every fault ends before the plan does, but for 
 world has some time to come together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -23,6 +23,7 @@ class Kind(StrEnum):
     CUT_ONE_WAY = "cut one way"
     ISOLATE = "isolate"
     WEATHER = "weather"
+    DAMAGE = "damage on the way"
     KILL = "kill"
     POWER = "power loss"
     BAD_SYNC = "failed sync"
@@ -65,14 +66,14 @@ class Plan:
     Parameters
     ----------
     seed : that it was made from
-    places : the regions
+    nodes : by name where each is; two may be in one region
     storm_ms : how long clients write and things go wrong
     every_ms : about how often a client of a region sends a batch
     faults : in order of time
     """
 
     seed: int
-    places: tuple[Place, ...]
+    nodes: Mapping[str, Place]
     storm_ms: int
     every_ms: int
     faults: tuple[Fault, ...]
@@ -88,6 +89,7 @@ _WEIGHTS: Final = (
     (Kind.CUT_ONE_WAY, 4),
     (Kind.ISOLATE, 4),
     (Kind.WEATHER, 5),
+    (Kind.DAMAGE, 2),
     (Kind.KILL, 5),
     (Kind.POWER, 5),
     (Kind.BAD_SYNC, 3),
@@ -105,10 +107,9 @@ _YEAR_MS: Final = 365.25 * 86_400_000
 def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     """Return the plan of a seed; a length in place of the one that the seed gives."""
     chance = Random(f"{seed}/plan")  # noqa: S311 - a seed settles everything here
-    count = chance.choice((3, 3, 4, 5, 8))
-    places = tuple(sorted(chance.sample(WORLD, count), key=lambda place: place.name))
+    nodes = _nodes(chance)
     length_ms = storm_ms or chance.choice((6_000, 9_000, 12_000, 20_000))
-    names = [place.name for place in places]
+    names = list(nodes)
     kinds = [kind for kind, _ in _WEIGHTS]
     weights = [weight for _, weight in _WEIGHTS]
     # A part of the plans has few kinds, and many of each: what is rare together is found so.
@@ -119,11 +120,19 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     others = [fault for fault in faults if fault.kind is not Kind.DESTROY]
     return Plan(
         seed,
-        places,
+        nodes,
         length_ms,
         chance.choice((200, 400, 800)),
         tuple(sorted([*others, *destroyed], key=lambda fault: fault.at_ms)),
     )
+
+
+def _nodes(chance: Random) -> dict[str, Place]:
+    places = chance.sample(WORLD, chance.choice((3, 3, 4, 5, 8)))
+    nodes = {place.name: place for place in places}
+    if chance.random() < 0.3:
+        nodes[f"{places[0].name}-2"] = places[0]
+    return dict(sorted(nodes.items()))
 
 
 def _fault(chance: Random, kind: Kind, names: Sequence[str], length_ms: int) -> Fault:
@@ -133,6 +142,7 @@ def _fault(chance: Random, kind: Kind, names: Sequence[str], length_ms: int) -> 
     one = (chance.choice(names),)
     amounts: dict[Kind, Callable[[], float]] = {
         Kind.WEATHER: lambda: chance.choice((0.05, 0.2, 0.5)),
+        Kind.DAMAGE: lambda: 0.1,
         Kind.CLOCK_JUMP: lambda: chance.choice((-20_000, -400, -100, 150, 400, 700, 5_000)),
         Kind.CLOCK_DRIFT: lambda: chance.choice((-0.1, -0.01, 0.01, 0.1)),
         Kind.CLOCK_AT_BOOT: lambda: chance.choice((-_YEAR_MS, _YEAR_MS)),

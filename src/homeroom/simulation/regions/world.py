@@ -11,10 +11,11 @@ from random import Random
 from typing import Final
 
 from homeroom import limits
+from homeroom.errors import kind_and_places
 from homeroom.regions.steps import Members
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda, Trace
-from homeroom.simulation.regions.checks import Losses, Watcher, check_all, missing_entries
+from homeroom.simulation.regions.checks import Watcher, check_all, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
 from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Cores, Machine, Outside
@@ -63,12 +64,12 @@ class World:
     def __init__(self, plan: Plan, cores: Cores | None = None) -> None:
         self.plan = plan
         self.agenda, self.trace = Agenda(), Trace()
-        self.watcher, self.losses = Watcher(), Losses()
+        self.watcher = Watcher(plan)
         self.diary = Diary(self._acknowledged)
         delays_ms = {
-            (one.name, other.name): one_way_ms(one, other)
-            for one in plan.places
-            for other in plan.places
+            (one, other): one_way_ms(here, there)
+            for one, here in plan.nodes.items()
+            for other, there in plan.nodes.items()
         }
         self.network = Network(self.agenda, self.trace, self._chance("network"), delays_ms)
         self.outside = Outside(
@@ -77,12 +78,11 @@ class World:
             network=self.network,
             readings=Readings(),
             watch=self.watcher,
-            members=Members(1, {place.name: place.name for place in plan.places}),
+            members=Members(1, {node: place.name for node, place in plan.nodes.items()}),
             cores=cores or Cores(),
         )
         self.machines = {
-            place.name: Machine(place.name, self.outside, self._chance(place.name))
-            for place in plan.places
+            node: Machine(node, self.outside, self._chance(node)) for node in plan.nodes
         }
 
     def _chance(self, of: str) -> Random:
@@ -101,10 +101,15 @@ class World:
             self.agenda.at(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self.plan.storm_ms)
         for fault in self.plan.faults:
             self.agenda.at(fault.at_ms, self._begin, fault)
-        self.agenda.run(self.plan.storm_ms)
-        self._put_right()
-        converged_ms = self._come_together()
-        return self._look(converged_ms)
+        try:
+            self.agenda.run(self.plan.storm_ms)
+            self._put_right()
+            converged_ms = self._come_together()
+            self._look(converged_ms)
+        except Exception as error:  # noqa: BLE001 - told as a violation, with the seed that leads to it
+            self.watcher.violations.append(f"something raised {kind_and_places(error)}: {error}")
+            converged_ms = -1
+        return self._run(converged_ms)
 
     @property
     def running(self) -> list[Machine]:
@@ -131,20 +136,21 @@ class World:
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         return self.agenda.now_ms - begun_ms
 
-    def _look(self, converged_ms: int) -> Run:
+    def _look(self, converged_ms: int) -> None:
+        violations = self.watcher.violations
         apart = missing_entries(self.running)
         if apart:
-            self.watcher.violations.append(
-                f"{converged_ms / 1_000} s after all was put right, {apart}"
-            )
-        # Up to the next check, and until everybody has heard of it.
+            violations.append(f"{converged_ms / 1_000} s after all was put right, {apart}")
+        # Up to the next check, and until it is over everywhere.
         checks = self.agenda.now_ms // limits.CHECK_MS + 1
         self.agenda.run(checks * limits.CHECK_MS + 2 * limits.CHECK_WAIT_MS_MAX)
         compared = [machine.member.agreement.comparisons for machine in self.running]
         if len(self.running) == len(self.machines) and not all(compared):
-            self.watcher.violations.append("nobody compared fingerprints while all was well")
-        self.watcher.violations += check_all(self.plan, self.running, self.diary, self.losses)
-        violations = list(dict.fromkeys(self.watcher.violations))
+            violations.append("somebody compared no fingerprints while all was well")
+        violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
+
+    def _run(self, converged_ms: int) -> Run:
+        alive = [machine for machine in self.running if machine.life is not None]
         figures = {
             "virtual_ms": self.agenda.now_ms,
             "happened": self.agenda.happened,
@@ -153,10 +159,11 @@ class World:
             "batches": len(self.diary.sent),
             "acknowledged": len(self.diary.acknowledged),
             "refused": self.diary.refused,
-            "comparisons": sum(compared),
+            "comparisons": sum(machine.member.agreement.comparisons for machine in alive),
             "converged_ms": converged_ms,
             "faults": len(self.plan.faults),
         }
+        violations = list(dict.fromkeys(self.watcher.violations))
         return Run(self.plan, violations, self.trace.checksum, figures, self.trace.lines(60))
 
     def _acknowledged(self, told: Acknowledged) -> None:
@@ -171,7 +178,11 @@ class World:
             self.network.cut(links)
             self.agenda.after(fault.for_ms, self.network.heal, links)
         elif fault.kind is Kind.WEATHER:
-            self.network.weather = Weather(fault.amount, fault.amount / 2, int(800 * fault.amount))
+            amount = fault.amount
+            self.network.weather = Weather(amount, amount / 2, jitter_ms=int(800 * amount))
+            self.agenda.after(fault.for_ms, self.network.heal_weather)
+        elif fault.kind is Kind.DAMAGE:
+            self.network.weather = Weather(damaged=fault.amount)
             self.agenda.after(fault.for_ms, self.network.heal_weather)
         else:
             self._befall(self.machines[fault.nodes[0]], fault)
@@ -194,7 +205,7 @@ class World:
                 self.agenda.after(fault.for_ms, self._restore, machine, copy, copied_ms)
             case Kind.DESTROY:
                 machine.destroy()
-                self.losses.add(machine.name, 0, self.agenda.now_ms)
+                self.watcher.losses.add(machine.name, 0, self.agenda.now_ms)
             case Kind.PAUSE:
                 machine.paused_until_ms = self.agenda.now_ms + fault.for_ms
             case Kind.BAD_SYNC:
@@ -220,7 +231,7 @@ class World:
             return
         machine.lose_power()
         machine.disk = copy
-        self.losses.add(machine.name, copied_ms, self.agenda.now_ms)
+        self.watcher.losses.add(machine.name, copied_ms, self.agenda.now_ms)
         self.trace.note(self.agenda.now_ms, machine.name, "gets a copy of its disk back")
         machine.start()
 
