@@ -7,21 +7,18 @@ no node does, and trust what clients were told over what nodes say.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from homeroom.clock import hybrid_ms
 from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
+from homeroom.log.origins import Origin
 from homeroom.regions.steps import Alarm, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.ledger import Happening, Ledger
 from homeroom.simulation.regions.machine import BEGIN_MS, Machine, is_signed
 from homeroom.simulation.regions.model import expected
-from homeroom.simulation.regions.plan import Kind, Plan
-
-if TYPE_CHECKING:
-    from homeroom.log.origins import Origin
+from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 
 __all__ = ["Losses", "Watcher", "check_all", "missing_entries"]
 
@@ -29,7 +26,7 @@ _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
 _QUIET = frozenset({Trouble.UNPROVEN})
 _DAMAGED = frozenset({Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY})
-_CLOCK_KINDS = frozenset({Kind.CLOCK_AT_BOOT, Kind.CLOCK_DRIFT, Kind.CLOCK_JUMP})
+_SEEN_KINDS = CLOCK_KINDS - {Kind.ALONE_AND_WRONG}
 _STAMP_OFF_MS_MAX = 1_000
 
 
@@ -64,9 +61,11 @@ class Watcher:
     def __init__(self, plan: Plan) -> None:
         self.losses = Losses()
         self._allowed = _QUIET | (_DAMAGED if Kind.DAMAGE in plan.kinds else frozenset())
-        wrong = {node for fault in plan.faults for node in fault.nodes}
-        is_outvoted = 2 * len(wrong) >= len(plan.nodes)
-        self._clocks_are_seen = plan.kinds <= _CLOCK_KINDS and not is_outvoted
+        of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
+        self._wrong = {node for fault in of_clocks for node in fault.nodes}
+        # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
+        is_outvoted = 2 * len(self._wrong) >= len(plan.nodes)
+        self._clocks_are_seen = plan.kinds <= _SEEN_KINDS and not is_outvoted
         self.violations: list[str] = []
         self.alarms: dict[Trouble, int] = {}
         self._digests: dict[tuple[Origin, int], bytes] = {}
@@ -82,12 +81,18 @@ class Watcher:
                     f"{machine.name} gave number {entry.number} of {entry.origin} twice"
                 )
 
-        if self._clocks_are_seen:
-            # Nobody is cut off, so a clock that is wrong is noticed before anything is stamped by it.
+        if self._clocks_are_seen or machine.name not in self._wrong:
             true_ms = BEGIN_MS + machine.outside.agenda.now_ms
             off_ms = abs(hybrid_ms(entries[-1].hybrid) - true_ms)
             if off_ms > _STAMP_OFF_MS_MAX:
                 self.violations.append(f"{machine.name} stamps {off_ms} ms off the time")
+
+    def started(self, machine: Machine, said: Mapping[Origin, int]) -> None:
+        """See that what a node held by its own words is there after whatever ended its last life."""
+        held = machine.store.held()
+        lost = [origin for origin, number in said.items() if held[origin] < number]
+        if lost:
+            self.violations.append(f"{machine.name} has lost what it held of {lost[0]}")
 
     def folded(self, machine: Machine, entry: Entry) -> None:
         """See that nothing is folded whose time has not come near."""
@@ -122,8 +127,11 @@ class Watcher:
         holding = [one.name for one in machines.values() if one.has_durable(told.token)]
         # A node that lost its disk may have held it when it said so.
         others = {*holding, *self.losses.spans} - {told.node}
+        regions = machines[told.node].outside.members.regions
+        elsewhere = any(regions[other] != regions[told.node] for other in others)
         needed = {Level.LOCAL: 0, Level.REMOTE: 1, Level.ALL: len(machines) - 1}[told.level]
-        if told.node not in holding or len(others) < needed:
+        is_true = len(others) >= needed and (told.level is Level.LOCAL or elsewhere)
+        if told.node not in holding or not is_true:
             self.violations.append(
                 f"{told.node} acknowledged {told.batch.id} as {told.level.name.lower()}, and it is at "
                 f"{', '.join(holding) or 'no node'} only"

@@ -8,7 +8,7 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Protocol
@@ -93,6 +93,9 @@ class Cores:
 
 class Watch(Protocol):
     """Is told what happens, and looks whether it may."""
+
+    def started(self, machine: "Machine", said: Mapping[Origin, int]) -> None:
+        """Take that a node has opened its log, and what it held by its own words when its last life ended."""
 
     def committed(self, machine: "Machine", entries: Sequence[Entry]) -> None:
         """Take entries that a node has numbered, and that are durable there."""
@@ -182,6 +185,8 @@ class Machine:
         self._fabric = SimulatedFabric(name, outside.network, self._wake)
         self._tickets = 0
         self._has_begun = False
+        # What the last life held by its own words.
+        self._said: dict[Origin, int] = {}
 
     # --- clocks ------------------------------------------------------------------------------------------------------
 
@@ -213,6 +218,7 @@ class Machine:
             self._note(f"cannot start: {error}")
             self.outside.agenda.after(500, self.start)
             return
+        self.outside.watch.started(self, self._said)
         self._has_begun = True
         self.life = life = f"{self.chance.getrandbits(128):032x}"
         held = self.store.held()
@@ -246,7 +252,7 @@ class Machine:
         if self._writing is not None and self.chance.random() < 0.5:
             self._try_write(self._writing)
         self._note("is killed")
-        self.life = None
+        self._end()
 
     def lose_power(self) -> None:
         """End the process and lose what the disk was not made to keep, in the middle of a write if one is under way."""
@@ -265,13 +271,21 @@ class Machine:
             except PowerLost:
                 self._note("loses power in the middle of a write")
         self._note("loses power")
-        self.life = None
+        self._end()
         self.disk = self.disk.after_power_loss(np.random.default_rng(self.chance.getrandbits(64)))
 
     def destroy(self) -> None:
         """End it for good, with its disk."""
         self._note("is destroyed")
         self.life, self.is_destroyed = None, True
+
+    def _end(self) -> None:
+        if self.life is not None:
+            self.life, self._said = None, self.member.held
+
+    def exchange_disk(self, disk: Disk) -> None:
+        """Put another disk in place of its own, while it is off."""
+        self.disk, self._said = disk, {}
 
     def copy_of_disk(self) -> Disk:
         """Return a copy of what the disk was made to keep."""
@@ -476,7 +490,7 @@ class Machine:
         self._note(f"write fails: {why}")
         self._log(Failed(why))
         self._step(NotKept(why))
-        self.life = None
+        self._end()
         self.outside.agenda.after(self.chance.randint(50, 500), self.start)
 
     # --- time --------------------------------------------------------------------------------------------------------

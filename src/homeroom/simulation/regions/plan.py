@@ -13,7 +13,7 @@ from typing import Final
 
 from homeroom.simulation.regions.places import WORLD, Place
 
-__all__ = ["Fault", "Kind", "Plan", "make_plan"]
+__all__ = ["CLOCK_KINDS", "Fault", "Kind", "Plan", "make_plan"]
 
 
 class Kind(StrEnum):
@@ -32,8 +32,15 @@ class Kind(StrEnum):
     CLOCK_JUMP = "clock jump"
     CLOCK_DRIFT = "clock drift"
     CLOCK_AT_BOOT = "clock wrong at boot"
+    ALONE_AND_WRONG = "clock wrong while cut off"
     RESTORE = "restore from a copy"
     DESTROY = "destroy"
+
+
+CLOCK_KINDS: Final = frozenset(
+    {Kind.CLOCK_JUMP, Kind.CLOCK_DRIFT, Kind.CLOCK_AT_BOOT, Kind.ALONE_AND_WRONG}
+)
+"""Kinds after which some clock has been wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +102,10 @@ _WEIGHTS: Final = (
     (Kind.BAD_SYNC, 3),
     (Kind.SLOW_DISK, 2),
     (Kind.PAUSE, 3),
-    (Kind.CLOCK_JUMP, 3),
+    (Kind.CLOCK_JUMP, 4),
     (Kind.CLOCK_DRIFT, 2),
-    (Kind.CLOCK_AT_BOOT, 1),
+    (Kind.CLOCK_AT_BOOT, 3),
+    (Kind.ALONE_AND_WRONG, 3),
     (Kind.RESTORE, 2),
     (Kind.DESTROY, 1),
 )
@@ -144,6 +152,7 @@ def _fault(chance: Random, kind: Kind, names: Sequence[str], length_ms: int) -> 
         Kind.WEATHER: lambda: chance.choice((0.05, 0.2, 0.5)),
         Kind.DAMAGE: lambda: 0.1,
         Kind.CLOCK_JUMP: lambda: chance.choice((-20_000, -400, -100, 150, 400, 700, 5_000)),
+        Kind.ALONE_AND_WRONG: lambda: chance.choice((-20_000, 700, 1_500, 4_000, _YEAR_MS)),
         Kind.CLOCK_DRIFT: lambda: chance.choice((-0.1, -0.01, 0.01, 0.1)),
         Kind.CLOCK_AT_BOOT: lambda: chance.choice((-_YEAR_MS, _YEAR_MS)),
     }

@@ -21,15 +21,14 @@ from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Cores, Machine, Outside
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.places import one_way_ms
-from homeroom.simulation.regions.plan import Fault, Kind, Plan, make_plan
+from homeroom.simulation.regions.plan import CLOCK_KINDS, Fault, Kind, Plan, make_plan
 
 __all__ = ["Run", "World", "simulate"]
 
 _CLIENTS_FROM_MS: Final = 500
 _CONVERGE_MS_MAX: Final = 5_000
-_BACKLOG_MS: Final = 3_000
+_CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
-_SLOW_CLOCKS: Final = frozenset({Kind.CLOCK_JUMP, Kind.CLOCK_DRIFT, Kind.CLOCK_AT_BOOT})
 
 
 @dataclass(slots=True)
@@ -129,9 +128,9 @@ class World:
     def _come_together(self) -> int:
         """Wait until all nodes have folded the same; return how long it took."""
         begun_ms = self.agenda.now_ms
-        wait_ms = _CONVERGE_MS_MAX + _BACKLOG_MS
-        if self.plan.kinds & _SLOW_CLOCKS:
-            wait_ms *= 2
+        # What was stamped ahead by a clock that was wrong waits for its time.
+        waits_for_clocks = bool(self.plan.kinds & CLOCK_KINDS)
+        wait_ms = _CONVERGE_MS_MAX + _CLOCKS_MS * waits_for_clocks
         while self.agenda.now_ms < begun_ms + wait_ms and missing_entries(self.running):
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         return self.agenda.now_ms - begun_ms
@@ -147,6 +146,9 @@ class World:
         compared = [machine.member.agreement.comparisons for machine in self.running]
         if len(self.running) == len(self.machines) and not all(compared):
             violations.append("somebody compared no fingerprints while all was well")
+        expected = (len(self.machines) - 1) * (self.agenda.now_ms // limits.CHECK_MS)
+        if not self.plan.faults and min(compared) < expected:
+            violations.append("somebody compared fewer fingerprints than there were checks")
         violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
 
     def _run(self, converged_ms: int) -> Run:
@@ -217,7 +219,12 @@ class World:
                 self._set_clock(machine, fault)
 
     def _set_clock(self, machine: Machine, fault: Fault) -> None:
-        if fault.kind is Kind.CLOCK_DRIFT:
+        if fault.kind is Kind.ALONE_AND_WRONG:
+            links = list(self._links(fault))
+            self.network.cut(links)
+            machine.set_clock(fault.amount)
+            self.agenda.after(fault.for_ms, self.network.heal, links)
+        elif fault.kind is Kind.CLOCK_DRIFT:
             machine.set_clock(0, fault.amount)
         else:
             if fault.kind is Kind.CLOCK_AT_BOOT:
@@ -230,7 +237,7 @@ class World:
         if machine.is_destroyed:
             return
         machine.lose_power()
-        machine.disk = copy
+        machine.exchange_disk(copy)
         self.watcher.losses.add(machine.name, copied_ms, self.agenda.now_ms)
         self.trace.note(self.agenda.now_ms, machine.name, "gets a copy of its disk back")
         machine.start()
