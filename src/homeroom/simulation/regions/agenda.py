@@ -47,14 +47,18 @@ class Trace:
 class Agenda:
     """What is to happen.
 
+    Parameters
+    ----------
+    now_ms : where virtual time begins
+
     Attributes
     ----------
-    now_ms : virtual time, from 0
+    now_ms : virtual time
     happened : how many things
     """
 
-    def __init__(self) -> None:
-        self.now_ms = 0
+    def __init__(self, now_ms: int = 0) -> None:
+        self.now_ms = now_ms
         self.happened = 0
         self._order = 0
         self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []

@@ -171,9 +171,8 @@ def check_all(
 ) -> Iterator[str]:
     """Return what does not hold of nodes that have come together."""
     yield from _answered(machines)
-    yield from _equal(machines)
-    yield from _rebuilt(machines)
     yield from _chained(machines)
+    yield from _rebuilt(machines)
     yield from _as_expected(machines, diary)
     yield from _nothing_lost(machines, diary, losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
@@ -186,48 +185,54 @@ def _answered(machines: Sequence[Machine]) -> Iterator[str]:
             yield f"{machine.forgotten()} clients have waited too long for an answer of {machine.name}"
 
 
-def _equal(machines: Sequence[Machine]) -> Iterator[str]:
-    for one, other in pairwise(machines):
-        if one.ledger.fingerprint() != other.ledger.fingerprint():
-            yield f"{one.name} and {other.name} have folded the same entries and differ"
-
-
-def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
-    for machine in machines:
-        fresh = Ledger(machine.outside.readings)
-        for origin, number in sorted(machine.ledger.applied.items()):
-            for entry in machine.store.read(origin, 1, number):
-                fresh.fold(entry)
-        if fresh.fingerprint() != machine.ledger.fingerprint():
-            yield f"{machine.name} comes to something else when it folds its log anew"
-
-
 def _chained(machines: Sequence[Machine]) -> Iterator[str]:
-    digests: dict[tuple[Origin, int], bytes] = {}
+    known: dict[tuple[Origin, int], tuple[Entry, Head]] = {}
     for machine in machines:
         for origin in machine.store.held():
             before = Head()
             for entry in machine.store.read(origin, 1, 1 << 40):
-                try:
-                    entry.check(before, is_signed)
-                except EntryError as error:
-                    yield f"{machine.name} has stored what it should not: {error}"
-                before = entry.head
-                if digests.setdefault((origin, entry.number), before.digest) != before.digest:
+                if (origin, entry.number) not in known:
+                    yield from _fault_of(machine, entry, before)
+                    known[origin, entry.number] = entry, entry.head
+                same, before = known[origin, entry.number]
+                if same != entry:
                     yield f"number {entry.number} of {origin} is two different entries"
+
+
+def _fault_of(machine: Machine, entry: Entry, before: Head) -> Iterator[str]:
+    try:
+        entry.check(before, is_signed)
+    except EntryError as error:
+        yield f"{machine.name} has stored what it should not: {error}"
+
+
+def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
+    """Compare each node with what the log of the first comes to; they are equal logs, as far as they are folded."""
+    fresh = Ledger(machines[0].outside.readings)
+    for origin, number in sorted(machines[0].ledger.applied.items()):
+        for entry in machines[0].store.read(origin, 1, number):
+            fresh.fold(entry)
+    for machine in machines:
+        if machine.ledger.applied == fresh.applied:
+            if machine.ledger.fingerprint() != fresh.fingerprint():
+                yield f"{machine.name} has something else than its log comes to when it is folded anew"
+        else:
+            yield f"{machine.name} has folded other entries than {machines[0].name}"
 
 
 def _as_expected(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
     sent = {event for batch in diary.sent.values() for event in batch.events}
-    for machine in machines:
-        present = machine.ledger.events() | {
-            Happening("", "", 0, voids=voided) for voided in machine.ledger.voided
-        }
-        found = {learner: _plain(row.figures()) for learner, row in machine.ledger.rows.items()}
-        if found != expected(present):
-            yield f"{machine.name} answers something else than its events say"
-        if not machine.ledger.events() <= sent:
-            yield f"{machine.name} has events that nobody sent"
+    first = machines[0].ledger
+    events = first.events()
+    present = events | {Happening("", "", 0, voids=voided) for voided in first.voided}
+    found = {learner: _plain(row.figures()) for learner, row in first.rows.items()}
+    if found != expected(present):
+        yield f"{machines[0].name} answers something else than its events say"
+    if not events <= sent:
+        yield f"{machines[0].name} has events that nobody sent"
+    for machine in machines[1:]:
+        if machine.ledger.rows != first.rows:
+            yield f"{machine.name} answers something else than {machines[0].name}"
 
 
 def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object, ...]:
@@ -237,21 +242,16 @@ def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object,
 
 
 def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
-    known = [
-        (machine, machine.ledger.events(), machine.ledger.voided)
-        for machine in machines
-        if not _holds_back(machine)
-    ]
+    if any(_holds_back(machine) for machine in machines):
+        return
+    events, voided = machines[0].ledger.events(), machines[0].ledger.voided
     for told in diary.acknowledged:
-        if losses.may_have_taken(told):
-            continue
-        for machine, events, voided in known:
-            if not all(_is_there(event, events, voided) for event in told.batch.events):
-                yield (
-                    f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "
-                    f"{told.at_ms / 1_000:.3f} s, is not in {machine.name}"
-                )
-                return
+        is_there = all(_is_there(event, events, voided) for event in told.batch.events)
+        if not is_there and not losses.may_have_taken(told):
+            yield (
+                f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "
+                f"{told.at_ms / 1_000:.3f} s, is gone"
+            )
 
 
 def _is_there(event: Happening, events: set[Happening], voided: Iterable[str]) -> bool:

@@ -83,9 +83,11 @@ class Client:
         self._seen: Token | None = None
         self._is_done: set[str] = set()
         self._number = 0
+        self._until_ms = 0
 
     def run(self, every_ms: int, until_ms: int) -> None:
         """Send a batch now and again, up to a time."""
+        self._until_ms = until_ms
         if self._agenda.now_ms >= until_ms:
             return
         self._begin(self._batch())
@@ -124,6 +126,8 @@ class Client:
 
     def _send(self, batch: Batch, node: str, tries: int) -> None:
         begun_ms = self._agenda.now_ms
+        if begun_ms >= self._until_ms:
+            return
 
         def tell(told: Told) -> None:
             self._hear(batch, node, told, begun_ms)
