@@ -1,7 +1,7 @@
 """Copies of the cores with one deliberate fault each: a simulation that could not fail would prove nothing.
 
-A fault is a piece of source text and what stands in its place. The modules of `homeroom.regions` are compiled anew under
-another name with that change, and import each other there; what goes in and out of them (steps, messages) stays the
+A fault is a piece of source text and what stands in its place. The modules of `homeroom.regions` are compiled anew
+under another name with that change, and import each other there; what goes in and out of them (steps, messages) stays the
 same. So no core has a switch for its faults, and a fault whose text is no longer there fails loudly.
 """
 
@@ -43,7 +43,8 @@ class Mutant:
     module: str
     old: str
     new: str
-    storm_ms: int = 6_000
+    storm_ms: int = 4_000
+    seed: int = 0
 
     def cores(self) -> Cores:
         """Return cores of which one has the fault."""
@@ -120,7 +121,8 @@ FAULTS = (
         "what has come is called held before it is written",
         "replication",
         "            self._arrived.append(following)\n",
-        "            self._arrived.append(following)\n            self.holdings.advance(following.origin, following.head)\n",
+        "            self._arrived.append(following)\n"
+        "            self.holdings.advance(following.origin, following.head)\n",
     ),
     Mutant(
         "what others have is never asked for",
@@ -258,7 +260,10 @@ FAULTS = (
         "an acknowledgement comes before the write is done",
         "log",
         "        self._write, self._answered = Write(entries, kept), records\n        return [self._write]",
-        "        self._write, self._answered = Write(entries, kept), ()\n        tickets = [(r, self._tickets.pop((r.owner, r.batch_id))[1][0]) for r in records]\n        return [*(Reply(t, Accepted(r.answer, r.token, is_repeat=False)) for r, t in tickets), self._write]",
+        "        self._write, self._answered = Write(entries, kept), ()\n"
+        "        told = [(r, self._tickets.pop((r.owner, r.batch_id))[1][0]) for r in records]\n"
+        "        done = [Reply(t, Accepted(r.answer, r.token, is_repeat=False)) for r, t in told]\n"
+        "        return [*done, self._write]",
     ),
     Mutant(
         "a number is used again",
