@@ -25,6 +25,12 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError, EntryError
+from homeroom.log.members import (
+    MemberFact,
+    Membership,
+    check_member,
+    folded_member,
+)
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -169,7 +175,14 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
 
 
 Fact: TypeAlias = (
-    TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut | WebhookFact
+    TenantPut
+    | KeyCreated
+    | KeyRevoked
+    | DefinitionPut
+    | DefinitionDeleted
+    | VerbsPut
+    | WebhookFact
+    | MemberFact
 )
 
 
@@ -262,6 +275,7 @@ class Control:
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
+    members : the nodes of the world; none are named where there is one
     """
 
     epoch: int = 0
@@ -269,6 +283,7 @@ class Control:
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    members: Membership = field(default_factory=Membership)
 
     # --- asked ---
 
@@ -314,9 +329,16 @@ class Control:
                 self._check_tenant(fact.tenant)
                 _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
             case _:
-                if isinstance(fact, WebhookCreated):
-                    self._check_tenant(fact.tenant)
-                check_webhook(self.webhooks, fact)
+                self._check_part(fact)
+
+    def _check_part(self, fact: WebhookFact | MemberFact) -> None:
+        """Refuse a fact of which another module knows more."""
+        if isinstance(fact, MemberFact):
+            check_member(self.members, fact)
+            return
+        if isinstance(fact, WebhookCreated):
+            self._check_tenant(fact.tenant)
+        check_webhook(self.webhooks, fact)
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -378,8 +400,13 @@ class Control:
             case VerbsPut():
                 return replace(after, tenants=self._with_verbs(fact))
             case _:
-                stated = (change.author, change.at_ms, epoch)
-                return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
+                return self._with_part(change, fact, epoch)
+
+    def _with_part(self, change: Change, fact: WebhookFact | MemberFact, epoch: int) -> "Control":
+        if isinstance(fact, MemberFact):
+            return replace(self, epoch=epoch, members=folded_member(self.members, fact, epoch))
+        stated = (change.author, change.at_ms, epoch)
+        return replace(self, epoch=epoch, webhooks=folded_webhook(self.webhooks, fact, stated))
 
     def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)

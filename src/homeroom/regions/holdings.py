@@ -83,7 +83,7 @@ class View:
     Attributes
     ----------
     life : its incarnation, empty if nothing was heard
-    epoch : its control epoch
+    epoch : the latest control epoch at which all that it held is known here
     numbers : by origin the last number
     told : the version of this node's holdings that it was told of last
     """
@@ -107,7 +107,6 @@ class View:
         """Take news of this node; return whether something was missed before it."""
         if news.life != self.life:
             self._begin(news.life)
-        self.epoch = max(self.epoch, news.epoch)
         for item in news.items:
             is_known = item.origin in self.numbers or len(self.numbers) < limits.ORIGINS_TOLD_MAX
             if is_known and item.number > self.numbers.get(item.origin, 0):
@@ -118,7 +117,10 @@ class View:
         if not news.total or news.version < self._version:
             return False
         self._version = news.version
-        return _weight(news.total) != self._sum
+        if _weight(news.total) != self._sum:
+            return True
+        self.epoch = max(self.epoch, news.epoch)
+        return False
 
     def may_ask(self, now_ms: int) -> bool:
         """Say whether it may be asked for all that it holds; not again at once, whatever is wrong between the two."""

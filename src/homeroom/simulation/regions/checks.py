@@ -25,7 +25,6 @@ __all__ = ["Losses", "Watcher", "check_all", "missing_entries"]
 _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
 _QUIET = frozenset({Trouble.UNPROVEN})
-_DAMAGED = frozenset({Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY})
 _SEEN_KINDS = CLOCK_KINDS - {Kind.ALONE_AND_WRONG}
 _STAMP_OFF_MS_MAX = 1_000
 
@@ -60,11 +59,16 @@ class Watcher:
 
     def __init__(self, plan: Plan) -> None:
         self.losses = Losses()
-        self._allowed = _QUIET | (_DAMAGED if Kind.DAMAGE in plan.kinds else frozenset())
+        self._allowed = _QUIET
+        if Kind.DAMAGE in plan.kinds:
+            self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
+        if plan.kinds & {Kind.JOIN, Kind.LEAVE}:
+            self._allowed |= {Trouble.STRANGER}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
         is_outvoted = 2 * len(self._wrong) >= len(plan.nodes)
+        self._nodes = len(plan.nodes) - (Kind.LEAVE in plan.kinds)
         self._clocks_are_seen = plan.kinds <= _SEEN_KINDS and not is_outvoted
         self.violations: list[str] = []
         self.alarms: dict[Trouble, int] = {}
@@ -127,9 +131,9 @@ class Watcher:
         holding = [one.name for one in machines.values() if one.has_durable(told.token)]
         # A node that lost its disk may have held it when it said so.
         others = {*holding, *self.losses.spans} - {told.node}
-        regions = machines[told.node].outside.members.regions
+        regions = {name: machine.region for name, machine in machines.items()}
         elsewhere = any(regions[other] != regions[told.node] for other in others)
-        needed = {Level.LOCAL: 0, Level.REMOTE: 1, Level.ALL: len(machines) - 1}[told.level]
+        needed = {Level.LOCAL: 0, Level.REMOTE: 1, Level.ALL: self._nodes - 1}[told.level]
         is_true = len(others) >= needed and (told.level is Level.LOCAL or elsewhere)
         if told.node not in holding or not is_true:
             self.violations.append(

@@ -9,7 +9,7 @@ incarnation, and knows nothing but what the disk has.
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -18,6 +18,7 @@ import numpy as np
 from homeroom import limits
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.errors import StoreError
+from homeroom.log.control import Change, write_changes
 from homeroom.log.entries import Entry
 from homeroom.log.log import (
     Accepted,
@@ -40,6 +41,7 @@ from homeroom.log.log import (
 from homeroom.log.origins import Origin, Stream, Token
 from homeroom.regions.member import Member
 from homeroom.regions.replication import Birth
+from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
@@ -125,10 +127,13 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A batch that a client sends, when, and whom to tell; ``seen`` is the last token that the client has."""
+    """A batch that a client sends, or facts that an operator states, when, and whom to tell.
+
+    ``seen`` is the last token that the client has.
+    """
 
     batch_id: str
-    events: tuple[Happening, ...]
+    events: tuple[Happening, ...] | list[Change]
     level: Level
     tell: Callable[["Told"], None]
     sent_ms: int
@@ -159,7 +164,7 @@ class Machine:
 
     Parameters
     ----------
-    name : of node and region
+    name, region : of the node, and where it is
     outside : what is around it
     chance : settles what of it is left to chance
 
@@ -170,8 +175,8 @@ class Machine:
     disk_ms : how long a write takes, at least and at most
     """
 
-    def __init__(self, name: str, outside: Outside, chance: Random) -> None:
-        self.name = name
+    def __init__(self, name: str, region: str, outside: Outside, chance: Random) -> None:
+        self.name, self.region = name, region
         self.outside = outside
         self.chance = chance
         self.life: str | None = None
@@ -184,7 +189,7 @@ class Machine:
         self._boot_ms = chance.randrange(1 << 40)
         self._fabric = SimulatedFabric(name, outside.network, self._wake)
         self._tickets = 0
-        self._has_begun = False
+        self.has_begun = False
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
 
@@ -219,7 +224,7 @@ class Machine:
             self.outside.agenda.after(500, self.start)
             return
         self.outside.watch.started(self, self._said)
-        self._has_begun = True
+        self.has_begun = True
         self.life = life = f"{self.chance.getrandbits(128):032x}"
         held = self.store.held()
         heads = {origin: self.store.head(origin) for origin in held}
@@ -232,6 +237,7 @@ class Machine:
         birth = Birth(node=self.name, life=life, heads=heads, verify=is_signed, draw=draw)
         self.member = cores.member(birth, self.steady_ms())
         self.ledger = cores.ledger(self.outside.readings)
+        self.stated = Stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
         self._unfolded: dict[Origin, deque[Entry]] = {}
@@ -240,7 +246,7 @@ class Machine:
         self._note(f"starts as {life[:6]} with {sum(held.values())} entries")
         self._fabric.receive()
         stored = [e for origin, number in held.items() for e in self.store.read(origin, 1, number)]
-        self._step(self.outside.members)
+        self._step(self._seeds())
         self._durable(stored)
         self._step(Recovered(tuple(stored), self.wall_ms()))
         self._later(self.chance.randrange(_TICK_MS), self._tick)
@@ -298,7 +304,7 @@ class Machine:
 
     def has_durable(self, token: Token) -> bool:
         """Say whether its log holds an entry, with all before it; whether it runs or not."""
-        return self._has_begun and self.store.head(token.origin).number >= token.number
+        return self.has_begun and self.store.head(token.origin).number >= token.number
 
     def _try_write(self, write: Write | Keep) -> None:
         try:
@@ -332,7 +338,8 @@ class Machine:
             return
         if request.seen is not None:
             self.clock.observe(request.seen.hybrid, self.wall_ms())
-        if not self.member.may_stamp(self.wall_ms(), self.steady_ms()):
+        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
+        if not may_stamp or self.name in self.member.members.fenced:
             request.tell(Told(None, Level.LOCAL))
             return
         self._offer(request.batch_id, request.events, request)
@@ -452,15 +459,25 @@ class Machine:
         for entry in entries:
             self._unfolded.setdefault(entry.origin, deque()).append(entry)
 
+    def _seeds(self) -> Members:
+        """Return who is said to belong to the world at first: those that a node was told of, and itself."""
+        members = self.outside.members
+        return replace(members, regions={**members.regions, self.name: self.region})
+
     def _fold(self, fold: Fold) -> None:
+        before = self.stated.control
         for origin, number in fold.numbers:
             waiting = self._unfolded[origin]
             while waiting and waiting[0].number <= number:
                 entry = waiting.popleft()
                 self.ledger.fold(entry)
+                if origin.stream is Stream.CONTROL:
+                    self.stated.take(entry)
                 self.outside.watch.folded(self, entry)
                 self.clock.observe(entry.hybrid, self.wall_ms())
         self._step(Folded(fold.numbers))
+        if self.stated.control is not before:
+            self._step(members_of(self.stated.control, self._seeds()))
 
     # --- writes ------------------------------------------------------------------------------------------------------
 
@@ -515,9 +532,12 @@ class Machine:
 
 
 def _admit(offers: Sequence[Offer]) -> Admission:
-    events = [event for offer in offers for event in offer.content]
-    return Admission(
-        {Stream.ANALYTIC: write_happenings(events)},
-        [b"{}"] * len(offers),
-        [Stream.ANALYTIC] * len(offers),
-    )
+    events = [e for offer in offers if isinstance(offer.content, tuple) for e in offer.content]
+    changes = [c for offer in offers if isinstance(offer.content, list) for c in offer.content]
+    streams = [
+        Stream.CONTROL if isinstance(offer.content, list) else Stream.ANALYTIC for offer in offers
+    ]
+    contents = {Stream.CONTROL: write_changes(changes)} if changes else {}
+    if Stream.ANALYTIC in streams:
+        contents[Stream.ANALYTIC] = write_happenings(events)
+    return Admission(contents, [b"{}"] * len(offers), streams)

@@ -6,7 +6,7 @@ world has some time to come together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import Final
@@ -35,6 +35,8 @@ class Kind(StrEnum):
     ALONE_AND_WRONG = "clock wrong while cut off"
     RESTORE = "restore from a copy"
     DESTROY = "destroy"
+    JOIN = "join"
+    LEAVE = "leave"
 
 
 CLOCK_KINDS: Final = frozenset(
@@ -74,6 +76,7 @@ class Plan:
     ----------
     seed : that it was made from
     nodes : by name where each is; two may be in one region
+    joining : nodes that come later, one for each fault of that kind
     storm_ms : how long clients write and things go wrong
     every_ms : about how often a client of a region sends a batch
     faults : in order of time
@@ -81,6 +84,7 @@ class Plan:
 
     seed: int
     nodes: Mapping[str, Place]
+    joining: Mapping[str, Place]
     storm_ms: int
     every_ms: int
     faults: tuple[Fault, ...]
@@ -108,6 +112,8 @@ _WEIGHTS: Final = (
     (Kind.ALONE_AND_WRONG, 3),
     (Kind.RESTORE, 2),
     (Kind.DESTROY, 1),
+    (Kind.JOIN, 2),
+    (Kind.LEAVE, 2),
 )
 _YEAR_MS: Final = 365.25 * 86_400_000
 
@@ -124,15 +130,32 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     chosen = chance.choices(kinds, weights, k=chance.choice((1, 2, 4, 8)))
     number = chance.randint(0, max(2, length_ms // 1_500))
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
-    destroyed = [fault for fault in faults if fault.kind is Kind.DESTROY][:1]
-    others = [fault for fault in faults if fault.kind is not Kind.DESTROY]
-    return Plan(
-        seed,
-        nodes,
-        length_ms,
-        chance.choice((200, 400, 800)),
-        tuple(sorted([*others, *destroyed], key=lambda fault: fault.at_ms)),
-    )
+    settled, joining = _settled(faults, nodes)
+    return Plan(seed, nodes, joining, length_ms, chance.choice((200, 400, 800)), settled)
+
+
+def _settled(
+    faults: Sequence[Fault], nodes: Mapping[str, Place]
+) -> tuple[tuple[Fault, ...], dict[str, Place]]:
+    """Let at most one node go for good, and none that states who belongs to the world; name those that join."""
+    kept: list[Fault] = []
+    joining: dict[str, Place] = {}
+    free = [place for place in WORLD if place.name not in nodes]
+    is_gone = False
+    for fault in sorted(faults, key=lambda fault: fault.at_ms):
+        if fault.kind in (Kind.DESTROY, Kind.LEAVE):
+            if is_gone or (fault.kind is Kind.LEAVE and fault.nodes[0] == next(iter(nodes))):
+                continue
+            is_gone = True
+        if fault.kind is Kind.JOIN:
+            if not free:
+                continue
+            place = free.pop(0)
+            joining[place.name] = place
+            kept.append(replace(fault, nodes=(place.name,)))
+            continue
+        kept.append(fault)
+    return tuple(kept), joining
 
 
 def _nodes(chance: Random) -> dict[str, Place]:

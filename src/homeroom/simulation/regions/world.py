@@ -20,6 +20,7 @@ from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
 from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Cores, Machine, Outside
 from homeroom.simulation.regions.network import Network, Weather
+from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Fault, Kind, Plan, make_plan
 
@@ -69,10 +70,11 @@ class World:
         self.agenda, self.trace = Agenda(self._begun_ms), Trace()
         self.watcher = Watcher(plan)
         self.diary = Diary(self._acknowledged)
+        places = {**plan.nodes, **plan.joining}
         delays_ms = {
             (one, other): one_way_ms(here, there)
-            for one, here in plan.nodes.items()
-            for other, there in plan.nodes.items()
+            for one, here in places.items()
+            for other, there in places.items()
         }
         self.network = Network(self.agenda, self.trace, self._chance("network"), delays_ms)
         self.outside = Outside(
@@ -81,12 +83,15 @@ class World:
             network=self.network,
             readings=Readings(),
             watch=self.watcher,
-            members=Members(1, {node: place.name for node, place in plan.nodes.items()}),
+            members=Members(0, {node: place.name for node, place in plan.nodes.items()}),
             cores=cores or Cores(),
         )
         self.machines = {
-            node: Machine(node, self.outside, self._chance(node)) for node in plan.nodes
+            node: Machine(node, place.name, self.outside, self._chance(node))
+            for node, place in places.items()
         }
+        home = self.machines[next(iter(plan.nodes))]
+        self.operator = Operator(home, self.machines, self.agenda)
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self.plan.seed}/{of}")  # noqa: S311 - a seed settles everything here
@@ -96,11 +101,14 @@ class World:
     def run(self) -> Run:
         """Let all of it happen."""
         chance = self._chance("world")
-        for machine in self.machines.values():
+        first = {name: self.machines[name] for name in self.plan.nodes}
+        for machine in first.values():
             self.agenda.after(chance.randrange(200), machine.start)
-        for name in self.machines:
-            diary = self.diary
-            client = Client(name, self.machines, self.agenda, diary, self._chance(f"{name}/client"))
+        regions = {name: machine.region for name, machine in first.items()}
+        self.agenda.after(_CLIENTS_FROM_MS, self.operator.begin, regions)
+        for name in first:
+            chance = self._chance(f"{name}/client")
+            client = Client(name, first, self.agenda, self.diary, chance)
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ms, self._begin, fault)
@@ -116,8 +124,12 @@ class World:
 
     @property
     def running(self) -> list[Machine]:
-        """Nodes that are not destroyed."""
-        return [machine for machine in self.machines.values() if not machine.is_destroyed]
+        """Nodes that belong to the world and are not destroyed."""
+        return [
+            machine
+            for name, machine in self.machines.items()
+            if machine.has_begun and not machine.is_destroyed and name not in self.operator.left
+        ]
 
     def _put_right(self) -> None:
         self.trace.note(self.agenda.now_ms, "world", "everything is put right")
@@ -135,18 +147,23 @@ class World:
         # What was stamped ahead by a clock that was wrong waits for its time.
         waits_for_clocks = bool(self.plan.kinds & CLOCK_KINDS)
         wait_ms = _CONVERGE_MS_MAX + _CLOCKS_MS * waits_for_clocks
-        while self.agenda.now_ms < begun_ms + wait_ms and missing_entries(self.running):
+        while self.agenda.now_ms < begun_ms + wait_ms and self._apart():
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         return self.agenda.now_ms - begun_ms
 
+    def _apart(self) -> str:
+        if self.operator.open:
+            return f"{self.operator.open} things that an operator wanted are not done"
+        return missing_entries(self.running)
+
     def _look(self, converged_ms: int) -> None:
         violations = self.watcher.violations
-        apart = missing_entries(self.running)
+        apart = self._apart()
         if apart:
             violations.append(f"{converged_ms / 1_000} s after all was put right, {apart}")
         # Up to the next check, and until it is over everywhere.
         checks = self.agenda.now_ms // limits.CHECK_MS + 1
-        is_whole = len(self.running) == len(self.machines)
+        is_whole = not any(machine.is_destroyed for machine in self.machines.values())
         over_ms = _CHECK_AFTER_MS if is_whole else 2 * limits.CHECK_WAIT_MS_MAX
         self.agenda.run(checks * limits.CHECK_MS + over_ms)
         compared = [machine.member.agreement.comparisons for machine in self.running]
@@ -211,9 +228,8 @@ class World:
             case Kind.RESTORE:
                 copied_ms, copy = self.agenda.now_ms, machine.copy_of_disk()
                 self.agenda.after(fault.for_ms, self._restore, machine, copy, copied_ms)
-            case Kind.DESTROY:
-                machine.destroy()
-                self.watcher.losses.add(machine.name, 0, self.agenda.now_ms)
+            case Kind.DESTROY | Kind.JOIN | Kind.LEAVE:
+                self._change_members(machine, fault.kind)
             case Kind.PAUSE:
                 machine.paused_until_ms = self.agenda.now_ms + fault.for_ms
             case Kind.BAD_SYNC:
@@ -223,6 +239,16 @@ class World:
                 self.agenda.after(fault.for_ms, setattr, machine, "disk_ms", (1, 8))
             case _:
                 self._set_clock(machine, fault)
+
+    def _change_members(self, machine: Machine, kind: Kind) -> None:
+        if kind is Kind.JOIN:
+            self.operator.join(machine)
+        elif kind is Kind.LEAVE:
+            self.operator.leave(machine.name)
+            self.watcher.losses.add(machine.name, 0, self.agenda.now_ms + 3_600_000)
+        else:
+            machine.destroy()
+            self.watcher.losses.add(machine.name, 0, self.agenda.now_ms)
 
     def _set_clock(self, machine: Machine, fault: Fault) -> None:
         if fault.kind is Kind.ALONE_AND_WRONG:
