@@ -12,7 +12,7 @@ BEGIN_MS = 1_764_000_000_000
 CHECK = BEGIN_MS // limits.CHECK_MS
 ONE = Origin("one", "1" * 32, Stream.ANALYTIC)
 TWO = Origin("two", "2" * 32, Stream.ANALYTIC)
-NODES = frozenset({"one", "two"})
+LIVES = {"one": "1" * 32, "two": "2" * 32}
 
 
 def entries(origin, *stamps_ms):
@@ -30,7 +30,7 @@ class Driven:
     def at(self, at_ms, *durable):
         """Return what may be folded at a time of both clocks, and the check that is whole."""
         self.gate.durable(durable)
-        moved, check = self.gate.pass_on(NODES, BEGIN_MS + at_ms, at_ms)
+        moved, check = self.gate.pass_on(LIVES, BEGIN_MS + at_ms, at_ms)
         self.gate.check_invariants()
         return dict(moved), check
 

@@ -5,6 +5,8 @@ missing for good (its node is cut off, and nobody else has it) must not fill the
 fit is dropped, and asked for again when the way to it is clear. So a full buffer costs time, and never an entry.
 """
 
+from collections.abc import Collection
+
 from homeroom import limits
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin
@@ -56,6 +58,12 @@ class Gaps:
         if not waiting:
             del self._waiting[origin]
         return found
+
+    def forget(self, nodes: Collection[str]) -> None:
+        """Hold nothing any longer that nodes have written."""
+        for origin in [origin for origin in self._waiting if origin.node in nodes]:
+            for entry in self._waiting.pop(origin).values():
+                self._let_go(entry)
 
     def _let_go(self, entry: Entry) -> None:
         self._entries -= 1

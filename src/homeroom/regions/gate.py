@@ -15,7 +15,7 @@ are too many runs, neighbours are joined and wait for the later time of the two.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from homeroom import limits
@@ -43,7 +43,6 @@ class _Run:
 @dataclass(slots=True)
 class _Check:
     since_ms: int
-    marks: set[str] = field(default_factory=set)
     origins: set[Origin] = field(default_factory=set)
 
 
@@ -100,11 +99,12 @@ class Gate:
         return same_ms or len(runs) >= limits.HELD_RUNS_MAX
 
     def pass_on(
-        self, nodes: frozenset[str], wall_ms: int, now_ms: int
+        self, lives: Mapping[str, str], wall_ms: int, now_ms: int
     ) -> tuple[list[tuple[Origin, int]], int | None]:
         """Return by origin the number up to which may be folded now, where it has changed, and a check that is whole.
 
-        ``nodes`` are those whose marks a check wants. After a check that is whole, this is to be called again when
+        ``lives`` are the nodes whose marks a check wants, with the life of each: a mark that an earlier life has left
+        behind says nothing of where this one is. After a check that is whole, this is to be called again when
         its fingerprint has been taken: what lies beyond the marks is not passed on before.
         """
         self._give_up(now_ms)
@@ -120,7 +120,7 @@ class Gate:
                     self._mark(origin, run.check, now_ms)
             if not runs:
                 del self._runs[origin]
-        return list(moved.items()), self._whole(nodes)
+        return list(moved.items()), self._whole(lives)
 
     def _is_waiting(self, origin: Origin) -> bool:
         return any(origin in check.origins for check in self._checks.values())
@@ -132,12 +132,12 @@ class Gate:
 
     def _mark(self, origin: Origin, number: int, now_ms: int) -> None:
         check = self._checks.setdefault(number, _Check(now_ms))
-        check.marks.add(origin.node)
         check.origins.add(origin)
 
-    def _whole(self, nodes: frozenset[str]) -> int | None:
+    def _whole(self, lives: Mapping[str, str]) -> int | None:
         for number in sorted(self._checks):
-            if nodes <= self._checks[number].marks:
+            marked = {(origin.node, origin.incarnation) for origin in self._checks[number].origins}
+            if marked.issuperset(lives.items()):
                 self._end(number)
                 return number
         return None

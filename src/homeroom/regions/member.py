@@ -123,6 +123,9 @@ class Member:
         self.clocks.keep(set(members.regions))
         self._strangers.clear()
         effects = self.replication.tell(new, Answer.ALL)
+        # The others hear at once that this node knows of the epoch, and what it held then: a removal waits for it.
+        known = [node for node in self.replication.views if node not in new]
+        effects += self.replication.tell(known, Answer.NONE)
         return effects + self._look_at_waiting(self.replication.holdings.heads)
 
     # --- entries -----------------------------------------------------------------------------------------------------
@@ -142,10 +145,13 @@ class Member:
 
     def _pass_on(self, wall_ms: int, now_ms: int) -> list[Effect]:
         """Let what may be folded be folded; where all marks are there, take the fingerprint before going on."""
-        nodes = frozenset(self.members.regions) - self.members.fenced
+        lives = {node: view.life for node, view in self.replication.views.items()}
+        lives[self._birth.node] = self._birth.life
+        for node in self.members.fenced:
+            lives.pop(node, None)
         effects: list[Effect] = []
         while True:
-            moved, check = self.gate.pass_on(nodes, wall_ms, now_ms)
+            moved, check = self.gate.pass_on(lives, wall_ms, now_ms)
             if moved:
                 effects.append(Fold(tuple(moved)))
             if check is None:
@@ -218,12 +224,15 @@ class Member:
         return [nodes.pop(self._birth.draw(len(nodes))) for _ in range(count)]
 
     def _mark(self, wall_ms: int, now_ms: int) -> list[Effect]:
-        check = wall_ms // limits.CHECK_MS
-        if check_of(self.gate.stamp(self._analytic)) >= check or self._marked == check:
+        check, stamp = wall_ms // limits.CHECK_MS, self.gate.stamp(self._analytic)
+        # The first entry of a life is no mark. So it is written soon, if no client does it; with it goes the claim of
+        # what was held of the life before.
+        is_due = check_of(stamp) < check if stamp else self._marked < 0
+        if not is_due or self._marked == check or not self.replication.views:
             return []
-        if not self.replication.views or not self.may_stamp(wall_ms, now_ms):
+        if not self.may_stamp(wall_ms, now_ms):
             return []
-        self._marked = check
+        self._marked = check if stamp else 0
         return [WriteMark(check)]
 
     def _read_clock(self, wall_ms: int, now_ms: int) -> Callable[[str], Reading]:

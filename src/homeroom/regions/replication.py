@@ -77,6 +77,8 @@ class Replication:
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
+        # The epoch that this node says it knows of.
+        self._epoch = 0
         self._pulling = Pulling(birth.life, birth.draw)
         self._gaps = Gaps()
         # The last entry of each origin that is held, is being written or waits to be.
@@ -92,12 +94,31 @@ class Replication:
 
     def members(self, members: Members) -> list[str]:
         """Take who belongs to the world; return the nodes that are new, to be asked for all that they hold."""
+        self._fence(members)
         self._members = members
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
         self._owed &= set(others)
         return new
+
+    def _fence(self, members: Members) -> None:
+        """Let go of what has come from nodes that are to leave, and is not being written.
+
+        What this node says that it holds at the epoch of the fence is all that it will ever take from them itself; so
+        as long as something of theirs is being written, it does not say yet that it knows of that epoch.
+        """
+        fenced = members.fenced - self._members.fenced
+        if fenced:
+            self._gaps.forget(fenced)
+            self._arrived = deque(e for e in self._arrived if e.origin.node not in fenced)
+            self._arrived_bytes = sum(len(entry.payload) for entry in self._arrived)
+            for origin in [origin for origin in self._tails if origin.node in fenced]:
+                written = [entry.head for entry in self._writing if entry.origin == origin]
+                held = self.holdings.heads.get(origin, _NOTHING)
+                self._tails[origin] = written[-1] if written else held
+        if not any(entry.origin.node in members.fenced for entry in self._writing):
+            self._epoch = members.epoch
 
     def numbers(self) -> dict[str, dict[Origin, int]]:
         """Return by node what it has said that it holds."""
@@ -157,7 +178,7 @@ class Replication:
         return News(
             life=self._birth.life,
             version=self.holdings.version,
-            epoch=self._members.epoch,
+            epoch=self._epoch,
             total=self.holdings.total,
             items=tuple(self.holdings.since(told)),
             answer=answer,
@@ -297,6 +318,8 @@ class Replication:
             self.holdings.advance(entry.origin, entry.head)
         effects = self._write()
         owed, self._owed = sorted(self._owed), set()
+        if self._epoch < self._members.epoch:
+            self._epoch, owed = self._members.epoch, list(self.views)
         return entries, [*effects, *self.tell(owed, Answer.NONE)]
 
     def not_kept(self, why: str) -> None:

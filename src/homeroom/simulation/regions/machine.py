@@ -344,9 +344,14 @@ class Machine:
             return
         self._offer(request.batch_id, request.events, request)
 
-    def _offer(self, batch_id: str, events: tuple[Happening, ...], request: Request | None) -> None:
+    def _offer(
+        self,
+        batch_id: str,
+        events: tuple[Happening, ...] | list[Change],
+        request: Request | None,
+    ) -> None:
         self._tickets += 1
-        body = write_happenings(events)
+        body = write_changes(events) if isinstance(events, list) else write_happenings(events)
         known = self.store.record(_OWNER, batch_id)
         if request is not None:
             self._requests[self._tickets] = request

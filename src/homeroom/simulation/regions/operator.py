@@ -4,6 +4,7 @@ What is stated is tried again until it is durable. A node that is to leave is fe
 members have said what they hold of it, however long that takes.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -39,6 +40,7 @@ class Operator:
         self.left: set[str] = set()
         self._home, self._machines, self._agenda = home, machines, agenda
         self._number = 0
+        self._waiting: deque[list[Change]] = deque()
 
     def begin(self, nodes: Mapping[str, str]) -> None:
         """State who belongs to the world at first; ``nodes`` are regions by name."""
@@ -71,11 +73,18 @@ class Operator:
         self._agenda.after(_AGAIN_MS, self._close, node)
 
     def _state(self, facts: list[Fact]) -> None:
+        """State facts after all that was stated before: the first that are durable say who there is at all."""
         self.open += 1
-        self._number += 1
         at_ms = BEGIN_MS + self._agenda.now_ms
         changes = [Change(fact=fact, author="operator", at_ms=at_ms) for fact in facts]
-        self._offer(f"operator {self._number}", changes, [])
+        self._waiting.append(changes)
+        if len(self._waiting) == 1:
+            self._next()
+
+    def _next(self) -> None:
+        if self._waiting:
+            self._number += 1
+            self._offer(f"operator {self._number}", self._waiting[0], [])
 
     def _offer(self, batch_id: str, changes: list[Change], done: list[Told]) -> None:
         """Offer facts, and again until they are durable: under one id, so they are stated once."""
@@ -86,6 +95,8 @@ class Operator:
             if told.token is not None and not done:
                 done.append(told)
                 self.open -= 1
+                self._waiting.popleft()
+                self._next()
 
         request = Request(batch_id, changes, Level.LOCAL, tell, self._agenda.now_ms)
         self._home.offer(request)
