@@ -71,6 +71,8 @@ class Member:
         self.agreement = Agreement(now_ms)
         self._birth = birth
         self._strangers: set[str] = set()
+        # Nodes that are to be asked for all that they hold, and for the time, at the next tick.
+        self._unmet: set[str] = set()
         self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
         self._analytic = Origin(birth.node, birth.life, Stream.ANALYTIC)
         self._marked = -1
@@ -122,10 +124,10 @@ class Member:
         new = self.replication.members(members)
         self.clocks.keep(set(members.regions))
         self._strangers.clear()
-        effects = self.replication.tell(new, Answer.ALL)
+        self._unmet |= set(new)
         # The others hear at once that this node knows of the epoch, and what it held then: a removal waits for it.
         known = [node for node in self.replication.views if node not in new]
-        effects += self.replication.tell(known, Answer.NONE)
+        effects = self.replication.tell(known, Answer.NONE)
         return effects + self._look_at_waiting(self.replication.holdings.heads)
 
     # --- entries -----------------------------------------------------------------------------------------------------
@@ -206,6 +208,10 @@ class Member:
 
     def _tick(self, wall_ms: int, now_ms: int) -> list[Effect]:
         effects = self.replication.tick(now_ms)
+        if self._unmet:
+            unmet, self._unmet = sorted(self._unmet & self.replication.views.keys()), set()
+            read_clock = self._read_clock(wall_ms, now_ms)
+            effects += self.replication.tell(unmet, Answer.ALL, read_clock)
         if now_ms >= self._gossip_ms:
             self._gossip_ms = now_ms + limits.GOSSIP_MS
             read_clock = self._read_clock(wall_ms, now_ms)

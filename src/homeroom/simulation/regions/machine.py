@@ -77,6 +77,7 @@ __all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch"
 BEGIN_MS: Final = 1_764_000_000_000
 """What a right clock shows when a world begins."""
 _TICK_MS: Final = 250
+_FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
 _OWNER: Final = "client"
@@ -249,7 +250,7 @@ class Machine:
         self._step(self._seeds())
         self._durable(stored)
         self._step(Recovered(tuple(stored), self.wall_ms()))
-        self._later(self.chance.randrange(_TICK_MS), self._tick)
+        self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
 
     def kill(self) -> None:
         """End the process; what it has written is in the cache of the disk."""
