@@ -1,8 +1,8 @@
 """Copies of the cores with one deliberate fault each: a simulation that could not fail would prove nothing.
 
 A fault is a piece of source text and what stands in its place. The modules of `homeroom.regions` are compiled anew
-under another name with that change, and import each other there; what goes in and out of them (steps, messages) stays the
-same. So no core has a switch for its faults, and a fault whose text is no longer there fails loudly.
+under another name with that change, and import each other there; what goes in and out of them (steps, messages) stays
+the same. So no core has a switch for its faults, and a fault whose text is no longer there fails loudly.
 """
 
 import re

@@ -69,7 +69,8 @@ class Watcher:
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
         is_outvoted = 2 * len(self._wrong) >= len(plan.nodes)
         self._nodes = len(plan.nodes) - (Kind.LEAVE in plan.kinds)
-        self._clocks_are_seen = plan.kinds <= _SEEN_KINDS and not is_outvoted
+        self._clocks_are_seen = plan.kinds <= _SEEN_KINDS
+        self._is_outvoted = is_outvoted
         self.violations: list[str] = []
         self.alarms: dict[Trouble, int] = {}
         self._digests: dict[tuple[Origin, int], bytes] = {}
@@ -85,7 +86,8 @@ class Watcher:
                     f"{machine.name} gave number {entry.number} of {entry.origin} twice"
                 )
 
-        if self._clocks_are_seen or machine.name not in self._wrong:
+        is_right = self._clocks_are_seen or machine.name not in self._wrong
+        if is_right and not self._is_outvoted:
             true_ms = BEGIN_MS + machine.outside.agenda.now_ms
             off_ms = abs(hybrid_ms(entries[-1].hybrid) - true_ms)
             if off_ms > _STAMP_OFF_MS_MAX:
