@@ -1,6 +1,7 @@
 """A running node whose log is in PostgreSQL: the same promises, a server that goes away and comes back, one writer."""
 
 import asyncio
+import shutil
 
 import psycopg
 import pytest
@@ -38,6 +39,8 @@ def test_what_was_sent_is_there_after_a_stop_and_nothing_of_the_log_is_in_the_di
 
 def test_a_second_node_of_one_name_ends_the_first_one_s_writing(tmp_path, url):
     async def work(node):
+        (tmp_path / "other").mkdir()
+        shutil.copy(tmp_path / "one" / "node.key", tmp_path / "other")
         async with running(tmp_path / "other", store_url=url) as second:
             taken = await second.offer("main", "key", batch("b1", event(1)))
             refused = await node.offer("main", "key", batch("b2", event(2)))

@@ -14,6 +14,8 @@ from homeroom.cli.repository_options import (
     secret_options,
     size_text,
     span_text,
+    store_option,
+    store_url_of,
 )
 
 if TYPE_CHECKING:
@@ -35,12 +37,14 @@ __all__ = ["command"]
     help="Restore what there was at TIME, an instant with its zone; without it, all of the backup.",
 )
 @click.option("--backup", metavar="ID", help="Restore this backup instead of the newest.")
+@store_option
 @json_option
 def command(
     repository: str,
     directory: str,
     as_of_ms: int | None,
     backup: str | None,
+    config: str | None,
     json_target: str | None,
     **secret: str | None,
 ) -> None:
@@ -53,7 +57,7 @@ def command(
 
     source = opened(repository, secret["key_file"], secret["passphrase_file"])
     plan = plan_of(source, backup, as_of_ms)
-    restored = restore(source, plan, Path(directory))
+    restored = restore(source, plan, Path(directory), store_url_of(config))
     if json_target:
         write_json(_document(plan, restored, directory), json_target)
     if json_target != STDOUT:

@@ -25,6 +25,7 @@ __all__ = [
     "column_dtype",
     "from_arrow",
     "joined_columns",
+    "known_column",
     "to_arrow",
 ]
 
@@ -87,7 +88,7 @@ def to_arrow(name: str, column: Column, dictionaries: Dictionaries) -> pa.Array:
         )
     if not _has_dictionary(name):
         return pa.array(column)
-    used, indices = np.unique(column, return_inverse=True)
+    used, indices = _used(column)
     values = _dictionary(dictionaries, name).values
     absent = len(used) and used[0] < 0
     texts = pa.array([values[code] for code in used if code >= 0], pa.string())
@@ -108,6 +109,16 @@ def from_arrow(name: str, dictionaries: Dictionaries) -> Callable[[pa.Array], Co
     if name == "time_ms":
         return lambda piece: piece.view(pa.int64()).to_numpy(zero_copy_only=False)
     return lambda piece: piece.to_numpy(zero_copy_only=False)
+
+
+def known_column(name: str, piece: pa.Array, dictionaries: Dictionaries) -> Column | None:
+    """Do as `from_arrow` where every text has a code already; None where one has none, and then none gets any."""
+    if not _has_dictionary(name):
+        return from_arrow(name, dictionaries)(piece)
+    attribute = name.removeprefix(ATTRIBUTE_PREFIX)
+    if name.startswith(ATTRIBUTE_PREFIX) and attribute not in dictionaries.attributes:
+        return None
+    return _dictionary(dictionaries, name).known_codes(piece)
 
 
 def joined_columns(batches: Sequence[EventBatch]) -> dict[str, Column]:
@@ -144,6 +155,17 @@ def batch_of(columns: Mapping[str, Column]) -> EventBatch:
         else:
             plain[name] = column
     return EventBatch(**plain, attributes=attributes)
+
+
+def _used(codes: Column) -> tuple[Column, Column]:
+    """Return the codes that are used, rising, and the place of each event's code among them."""
+    count = int(codes.max(initial=-1)) + 2
+    if count > 4 * len(codes):
+        used, places = np.unique(codes, return_inverse=True)
+        return used, places
+    is_used = np.bincount(codes + 1, minlength=count) > 0
+    places = np.cumsum(is_used) - 1
+    return np.flatnonzero(is_used) - 1, places[codes + 1]
 
 
 def _has_dictionary(name: str) -> bool:

@@ -40,6 +40,8 @@ from homeroom.log.webhooks import (
 )
 
 __all__ = [
+    "MAIN",
+    "AuditAnchored",
     "Change",
     "Control",
     "DefinitionDeleted",
@@ -60,6 +62,10 @@ __all__ = [
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+
+
+MAIN: Final = "main"
+"""The first tenant, whose directory is the node's own: an ``admin`` of it runs the node."""
 
 
 class Scope(StrEnum):
@@ -174,6 +180,17 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
     toml: str
 
 
+class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor"):
+    """The audit log of the node that states this had so many records, of which the last has this digest (hexadecimal).
+
+    It stands in the log so that an audit log whose end was cut off does not look like a whole one.
+    """
+
+    node: str
+    records: int
+    digest: str
+
+
 Fact: TypeAlias = (
     TenantPut
     | KeyCreated
@@ -181,6 +198,7 @@ Fact: TypeAlias = (
     | DefinitionPut
     | DefinitionDeleted
     | VerbsPut
+    | AuditAnchored
     | WebhookFact
     | MemberFact
 )
@@ -276,6 +294,7 @@ class Control:
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
     members : the nodes of the world; none are named where there is one
+    anchors : by node where its audit log was last known to be
     """
 
     epoch: int = 0
@@ -284,6 +303,7 @@ class Control:
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     members: Membership = field(default_factory=Membership)
+    anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -325,9 +345,8 @@ class Control:
                     )
             case DefinitionPut() | DefinitionDeleted():
                 self._check_definition(fact)
-            case VerbsPut():
-                self._check_tenant(fact.tenant)
-                _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            case VerbsPut() | AuditAnchored():
+                self._check_small(fact)
             case _:
                 self._check_part(fact)
 
@@ -339,6 +358,13 @@ class Control:
         if isinstance(fact, WebhookCreated):
             self._check_tenant(fact.tenant)
         check_webhook(self.webhooks, fact)
+
+    def _check_small(self, fact: VerbsPut | AuditAnchored) -> None:
+        if isinstance(fact, AuditAnchored):
+            _check_name("node", fact.node)
+            return
+        self._check_tenant(fact.tenant)
+        _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -397,8 +423,8 @@ class Control:
                 return replace(after, keys=self._with_revoked(fact, change.at_ms))
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
-            case VerbsPut():
-                return replace(after, tenants=self._with_verbs(fact))
+            case VerbsPut() | AuditAnchored():
+                return self._with_small(after, fact)
             case _:
                 return self._with_part(change, fact, epoch)
 
@@ -408,11 +434,14 @@ class Control:
         stated = (change.author, change.at_ms, epoch)
         return replace(self, epoch=epoch, webhooks=folded_webhook(self.webhooks, fact, stated))
 
-    def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
+    def _with_small(self, after: "Control", fact: VerbsPut | AuditAnchored) -> "Control":
+        if isinstance(fact, AuditAnchored):
+            return replace(after, anchors=_with(self.anchors, fact.node, fact))
         tenant = self.tenants.get(fact.tenant)
         if tenant is None:
-            return self.tenants
-        return _with(self.tenants, fact.tenant, replace(tenant, verbs=fact.toml))
+            return after
+        changed = replace(tenant, verbs=fact.toml)
+        return replace(after, tenants=_with(self.tenants, fact.tenant, changed))
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)

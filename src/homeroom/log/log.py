@@ -9,6 +9,9 @@ is under way. What it acknowledges was durable before. After a write that failed
 the store holds beyond the last durable entry is not known, so a new life begins (a new `Log` under a new incarnation),
 whose first entry says what was held of this one.
 
+What there is one of for each batch is a struct of msgspec's: it is made in a tenth of the time of a data class, and
+thousands are made a second.
+
 The way not taken is a write a client, in parallel: entries would become durable out of order, and the chain of digests
 would have gaps.
 """
@@ -18,6 +21,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
+
+import msgspec
 
 from homeroom import limits
 from homeroom.clock import HybridClock
@@ -51,8 +56,7 @@ __all__ = [
 # --- what comes in ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRecord:
+class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of a batch, so that a repeat gets the same answer.
 
     Parameters
@@ -70,8 +74,7 @@ class BatchRecord:
     token: Token | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A batch that a client sent.
 
     Parameters
@@ -152,8 +155,7 @@ class Refusal(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """A batch is durable; ``answer`` is what admission said of it, ``is_repeat`` whether it was there before."""
 
     answer: bytes
@@ -161,16 +163,14 @@ class Accepted:
     is_repeat: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A batch was not taken. After ``UNAVAILABLE`` it may be durable nevertheless: send it again under its id."""
 
     refusal: Refusal
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """Tell a client."""
 
     ticket: int

@@ -7,7 +7,7 @@ state, while events go on to be folded into the live one.
 The directory is that of `homeroom load`: whatever a node has written, ``homeroom query`` answers from.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ from pathlib import Path
 import msgspec
 
 from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
+from homeroom.adapters.segments import entries_of
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries
+from homeroom.log.control import MAIN
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
@@ -30,9 +32,6 @@ from homeroom.state.zones import load_zone
 
 __all__ = ["Opened", "Snapshots"]
 
-MAIN = "main"
-"""The tenant whose directory is the node's own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -40,6 +39,28 @@ class Opened:
 
     tenant: TenantState
     trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a snapshot wrote of history.
+
+    Parameters
+    ----------
+    segment : has the events that lay in memory; None if there were none
+    small : segments in files that became one, that of the snapshot among them; empty if none did
+    compacted : what they became
+    """
+
+    segment: Segment | None
+    small: Sequence[Segment]
+    compacted: Segment | None
+
+    @property
+    def new(self) -> list[Segment]:
+        """The file that has the events that lay in memory."""
+        last = self.segment if self.compacted is None else self.compacted
+        return [] if self.segment is None or last is None else [last]
 
 
 class Snapshots:
@@ -121,6 +142,11 @@ class Snapshots:
                 f"lasts"
             )
         state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
+        for table in (state.learners, state.enrolments):
+            for (
+                partition
+            ) in table.partitions:  # damage must be found now, while there is one before it
+                partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         return TenantState(state, Vector.from_json(applied))
 
@@ -146,40 +172,47 @@ class Snapshots:
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
-        kept: Segment | None = None
+        kept: _Kept | None = None
         try:
             kept = self._write(tenant, frozen, applied, segments)
-            if kept is not None:
-                for name in columns:
-                    kept.columns.get(name)
+            for name in columns:
+                for segment in kept.new:
+                    if not segment.is_mapped(name):
+                        segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                one.state.history.release(kept)
+                if kept is None:
+                    one.state.release(None)
+                else:
+                    one.state.release(kept.segment, kept.small, kept.compacted)
         return applied
 
     def _write(
         self, tenant: str, frozen: State, applied: Vector, segments: list[Segment]
-    ) -> Segment | None:
-        """Write a frozen state; return the file that now holds the events of ``segments``, None if these are none."""
+    ) -> "_Kept":
+        """Write a frozen state; return what now holds the events of ``segments``, and of earlier ones."""
         place = self.place(tenant)
         before = self._manifests.get(tenant)
-        entries = () if before is None else before.segments
-        load, kept = place.next_load(), None
+        load, kept, compacted = place.next_load(), None, None
+        history = frozen.history
         if segments:
-            merged = frozen.history.merged(segments)
-            entry, kept = place.keep(load, 0, merged, frozen.dictionaries)
-            entries = (*entries, entry)
-            frozen.history.exchange(segments, kept)
+            merged = history.merged(segments)
+            _, kept = place.keep(load, 0, merged, frozen.dictionaries)
+            history.exchange(segments, kept)
+        small = place.that_fit(history.to_compact(1))
+        if small:
+            compacted = place.compact(load, small, frozen.dictionaries)
+            history.exchange(small, compacted)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
             load=load,
             timezone=frozen.zone.name,
             key_check=self._key_checks[tenant],
-            segments=entries,
+            segments=entries_of(history.stored),
             summary=source.to_json(),
             applied=applied.to_json(),
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
-        return kept
+        return _Kept(kept, small, compacted)

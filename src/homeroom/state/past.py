@@ -31,6 +31,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
+from homeroom.state.coded import Coded
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
@@ -103,6 +104,14 @@ class Veiled(Segment):
         """Return the events ``first:end`` of a column, hidden ones too."""
         return self.behind.piece(name, first, end)
 
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
+        return self.behind.coded(name, first, end)
+
+    def is_mapped(self, name: str) -> bool:
+        """Say whether single places of a column can be picked without reading others."""
+        return self.behind.is_mapped(name)
+
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places."""
         return self.behind.pick(name, places)
@@ -152,16 +161,20 @@ class History:
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
         self._forget_shown()
 
-    def frozen(self) -> "History":
-        """Return history as it is now, whatever comes or changes here later."""
-        still = copy.copy(self)
-        self._forget_shown()
-        still._forget_shown()  # noqa: SLF001 - of its own class
-        still.stored, still.veils, still.joined = (
+    def draft(self) -> "History":
+        """Return history as it is now, to be changed beside this one, but for which accounts are one learner."""
+        draft = copy.copy(self)
+        draft._forget_shown()  # noqa: SLF001 - of its own class
+        draft.stored, draft.veils, draft.joined = (
             list(self.stored),
             list(self.veils),
             list(self.joined),
         )
+        return draft
+
+    def frozen(self) -> "History":
+        """Return history as it is now, whatever comes or changes here later."""
+        still = self.draft()
         if self.identities:
             still.identities = copy.deepcopy(self.identities)
         return still
@@ -373,6 +386,34 @@ class History:
             last.append(held.pop())
         if len(last) > 1:
             self.exchange(last, self.merged(last))
+
+    def to_compact(self, new: int) -> list[Segment]:
+        """Return the segments in files that are to become one; empty if there is nothing to do.
+
+        Those are the ``new`` last ones if they are several, or else the smallest that is not small beside the next, and
+        from there on any that have no more than twice the events of all before. So segments are few, whatever came,
+        and an event is written anew some times only.
+        """
+        in_files = [one for one in self.stored if type(one) is not Segment]
+        if len(in_files) <= limits.SEGMENTS_APART_MAX:
+            return []
+        by_size = sorted(in_files, key=len)
+        beginnings: list[list[Segment]] = [[one] for one in by_size]
+        if new > 1:
+            beginnings.insert(0, in_files[-new:])
+        for taken in beginnings:
+            begun = {id(one) for one in taken}
+            least = 0 if len(taken) > 1 else len(taken[0])
+            for one in by_size:
+                if id(one) in begun or len(one) < least:
+                    continue
+                count = sum(map(len, taken))
+                if len(one) > min(2 * count, limits.MERGED_EVENTS_MAX - count):
+                    break
+                taken.append(one)
+            if len(taken) > 1:
+                return taken
+        return []
 
     def merged(self, segments: Sequence[Segment]) -> Segment:
         """Return a segment with the events of all of these."""

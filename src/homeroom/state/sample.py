@@ -163,7 +163,11 @@ def _picked_column(
 
 
 class _PickedColumns(Mapping[str, Column]):
-    """Columns at some places. Whatever is asked for once will be asked for again, so files are read whole and kept."""
+    """Columns at some places.
+
+    Whatever is asked for once will be asked for again, so files of which single places cannot be picked are read whole
+    and kept.
+    """
 
     def __init__(self, behind: Segment, places: Places, asked: set[str]) -> None:
         self._behind, self._places, self._asked = behind, places, asked
@@ -172,7 +176,11 @@ class _PickedColumns(Mapping[str, Column]):
     def __getitem__(self, name: str) -> Column:
         if name not in self._read:
             self._asked.add(name)
-            self._read[name] = self._behind.columns[name][self._places]
+            behind = self._behind
+            is_mapped = name in behind.columns and behind.is_mapped(name)
+            self._read[name] = (
+                behind.pick(name, self._places) if is_mapped else behind.columns[name][self._places]
+            )
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -26,6 +26,7 @@ from homeroom.errors import BackupError
 from homeroom.events.dictionary import Dictionaries
 
 __all__ = [
+    "AUDIT",
     "LOG",
     "MAIN",
     "Look",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 LOG: Final = "log"
+AUDIT: Final = "audit.ndjson"
 MAIN: Final = "main"
 _TENANTS: Final = "tenants"
 _PASSING: Final = re.compile(r".*(\.new|\.part|-wal|-shm|-journal)")
