@@ -162,6 +162,8 @@ CLOCK_AGE_MS_MAX: Final = 30_000
 """An older comparison of clocks does not count."""
 CLOCK_START_MS_MAX: Final = 2_000
 """So long a node that starts waits to hear what time it is elsewhere before it takes batches."""
+CLOCK_ROUND_MS_MAX: Final = 500
+"""A comparison of clocks whose answer took longer does not count: half of that is how wrong it may be."""
 STRAY_MS_MAX: Final = 250
 """A node whose clock is further from the median of all takes no batches, so that nobody has to hold its entries."""
 HELD_RUNS_MAX: Final = 4_096
@@ -534,6 +536,7 @@ assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
 assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
 assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
+assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX

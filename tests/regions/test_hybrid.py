@@ -66,3 +66,12 @@ def test_old_comparisons_do_not_count():
     mine = clocks(0, 0, wrong_ms=900)
     later_ms = 500 + limits.CLOCK_AGE_MS_MAX
     assert mine.stray_ms(WALL_MS + later_ms + 900, later_ms) is None
+
+
+def test_a_message_that_lay_in_a_queue_says_nothing_of_the_time():
+    mine = clocks(0, 0, 0)
+    for number in range(limits.CLOCK_SAMPLES):
+        late = Pair(mine, "node 0", 0, 3_000, 0)
+        late.exchange(1_000 + number, WALL_MS + 1_000 + number)
+    wall_ms, now_ms = WALL_MS + 8_000, 8_000
+    assert mine.stray_ms(wall_ms, now_ms) == pytest.approx(0, abs=12)

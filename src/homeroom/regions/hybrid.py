@@ -5,7 +5,7 @@ may see for hours. It is the one that can find out: it knows how far its own clo
 and not the mean, because one clock that is a year off must not move it.
 
 Clocks are compared as NTP does it: half of the round trip is taken off, and of the last few comparisons the one with
-the quickest round trip counts. All is reckoned on the steady clock, so that a clock which an operator sets shows at
+the quickest round trip counts; a message that lay in a queue, because a process was paused, counts for nothing. All is reckoned on the steady clock, so that a clock which an operator sets shows at
 once, with the old comparisons.
 
 A node that hears nobody cannot know, and believes itself: it must go on writing when it is cut off.
@@ -63,7 +63,7 @@ class Clocks:
         other = self._others.setdefault(node, _Other())
         other.echo_ms, other.echo_at_ms = reading.steady_ms, now_ms
         round_ms = now_ms - reading.echo_ms - reading.kept_ms
-        if reading.echo_ms < 0 or not 0 <= round_ms <= limits.CLOCK_AGE_MS_MAX:
+        if reading.echo_ms < 0 or not 0 <= round_ms <= limits.CLOCK_ROUND_MS_MAX:
             return
         ahead_ms = reading.wall_ms + round_ms // 2 - now_ms
         other.samples.append(_Sample(round_ms, ahead_ms, now_ms))

@@ -116,6 +116,7 @@ FAULTS = (
         "replication",
         "if following.number != tail.number + 1:",
         "if following.number <= tail.number:",
+        seed=8,
     ),
     Mutant(
         "what has come is called held before it is written",
@@ -129,24 +130,28 @@ FAULTS = (
         "replication",
         "                self._pulling.missing(item.origin, now_ms)\n",
         "                pass\n",
+        seed=7,
     ),
     Mutant(
         "only who wrote an entry is asked for it",
         "pulling",
         "having = [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]",
         "having = [p for p, n in views.items() if n.get(origin, 0) > tail and p == origin.node]",
+        seed=46,
     ),
     Mutant(
         "a pull without an answer is waited for for ever",
         "pulling",
         "if asked.until_ms <= now_ms]",
         "if asked.until_ms <= 0]",
+        seed=49,
     ),
     Mutant(
         "one entry too late is asked for",
         "pulling",
         "chosen.append(Range(origin, tail + 1))",
         "chosen.append(Range(origin, tail + 2))",
+        seed=7,
     ),
     Mutant(
         "news that was missed is not asked for again",
@@ -154,6 +159,7 @@ FAULTS = (
         "has_missed = view.take(news)",
         "has_missed = bool(view.take(news) and False)",
         storm_ms=12_500,
+        seed=44,
     ),
     Mutant(
         "who asks for all is told what is new",
@@ -161,6 +167,7 @@ FAULTS = (
         "            self.views[sender].told = 0\n",
         "            pass\n",
         storm_ms=12_500,
+        seed=60,
     ),
     Mutant("only the latest change is told", "holdings", "return items[::-1]", "return items[:1]"),
     Mutant(
@@ -168,6 +175,7 @@ FAULTS = (
         "waiting",
         "numbers.get(token.origin, 0) >= token.number",
         "numbers.get(token.origin, 0) >= token.number - 1",
+        seed=26,
     ),
     Mutant(
         "one other node is taken for all",
@@ -180,6 +188,7 @@ FAULTS = (
         "waiting",
         "elsewhere = any(members.regions.get(other, here) != here for other in having)",
         "elsewhere = bool(having)",
+        seed=2,
     ),
     Mutant(
         "who waits is never told that it is too late",
@@ -192,6 +201,7 @@ FAULTS = (
         "gate",
         "while runs and hybrid_ms(runs[0].hybrid) <= ahead_ms:",
         "while runs:",
+        seed=27,
     ),
     Mutant(
         "what is held back lets what follows pass",
