@@ -71,6 +71,7 @@ class Watcher:
         self._nodes = len(plan.nodes) - (Kind.LEAVE in plan.kinds)
         self._clocks_are_seen = plan.kinds <= _SEEN_KINDS
         self._is_outvoted = is_outvoted
+        self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
         self.alarms: dict[Trouble, int] = {}
         self._digests: dict[tuple[Origin, int], bytes] = {}
@@ -88,9 +89,9 @@ class Watcher:
 
         is_right = self._clocks_are_seen or machine.name not in self._wrong
         if is_right and not self._is_outvoted:
-            true_ms = BEGIN_MS + machine.outside.agenda.now_ms
-            off_ms = abs(hybrid_ms(entries[-1].hybrid) - true_ms)
-            if off_ms > _STAMP_OFF_MS_MAX:
+            off_ms = hybrid_ms(entries[-1].hybrid) - BEGIN_MS - machine.outside.agenda.now_ms
+            # An entry that was stamped before a pause is durable after it.
+            if off_ms > _STAMP_OFF_MS_MAX or (off_ms < -_STAMP_OFF_MS_MAX and not self._pauses):
                 self.violations.append(f"{machine.name} stamps {off_ms} ms off the time")
 
     def started(self, machine: Machine, said: Mapping[Origin, int]) -> None:
