@@ -5,8 +5,8 @@ may see for hours. It is the one that can find out: it knows how far its own clo
 and not the mean, because one clock that is a year off must not move it.
 
 Clocks are compared as NTP does it: half of the round trip is taken off, and of the last few comparisons the one with
-the quickest round trip counts; a message that lay in a queue, because a process was paused, counts for nothing. All is reckoned on the steady clock, so that a clock which an operator sets shows at
-once, with the old comparisons.
+the quickest round trip counts; a message that lay in a queue, because a process was paused, counts for nothing. All is
+reckoned on the steady clock, so that a clock which an operator sets shows at once, with the old comparisons.
 
 A node that hears nobody cannot know, and believes itself: it must go on writing when it is cut off.
 """
