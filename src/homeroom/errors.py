@@ -22,6 +22,7 @@ HomeroomError
 ├── BackupError         a repository of backups cannot be used, or holds nothing that was asked for
 │   └── DamagedBackupError  something in it is missing or damaged, or this key does not open it
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
+├── MessageError        a message of another node cannot be read
 ├── RecordError         a statement, a document or a request of the record store breaks a rule
 ├── StoreError          a log's store cannot be read or written
 ├── VaultError          the vault of records is damaged, or cannot be read or written
@@ -48,6 +49,7 @@ __all__ = [
     "KeyFileError",
     "KeyRefusedError",
     "MappingError",
+    "MessageError",
     "NodeError",
     "NotYetError",
     "QuestionError",
@@ -177,6 +179,10 @@ class DamagedBackupError(BackupError):
 
 class EntryError(HomeroomError):
     """An entry of a log is damaged, forged, or not the one that follows; the message names origin and number."""
+
+
+class MessageError(HomeroomError):
+    """A message of another node is too long, or cannot be read; it is dropped, and whatever it told is told again."""
 
 
 class RecordError(HomeroomError):

@@ -121,6 +121,66 @@ STORE_LOCK_WAIT_MS_MAX: Final = 5_000
 STORE_FILES_MAX: Final = 1_000
 """Files of one log; each but the first was begun because the one before could not be written."""
 
+# --- regions ---------------------------------------------------------------------------------------------------
+WORLD_NODES_MAX: Final = 64
+"""Nodes of one world; each tells the others what it holds."""
+ORIGINS_TOLD_MAX: Final = 4_096
+"""Origins of one message: lives of nodes that are not closed, three streams each."""
+MESSAGE_BYTES_MAX: Final = 4 << 20
+"""One message between nodes; a longer one is not looked at."""
+MESSAGE_ENTRIES_MAX: Final = 256
+"""Entries of one message, and of one write of entries that came from others."""
+PULL_BYTES: Final = 1 << 20
+"""Entries that one answer to a pull carries, beside the one that reaches this: what is under way to a node."""
+PULL_RANGES_MAX: Final = 64
+"""Origins that one pull asks for."""
+PULL_WAIT_MS_MAX: Final = 2_000
+"""After so long without an answer to a pull, another node is asked."""
+PULL_PATIENCE_MS: Final = 300
+"""What somebody else has is asked for after so long: it is probably on its way from whoever wrote it."""
+PUSH_AHEAD_MAX: Final = 64
+"""Entries that are sent to a node unasked beyond what it has said it holds; then it is left to ask."""
+GAP_ENTRIES_MAX: Final = 1_024
+"""Entries that wait in memory for one that is missing before them; others are asked for later."""
+GAP_BYTES_MAX: Final = 32 << 20
+"""Payloads of these."""
+ARRIVED_ENTRIES_MAX: Final = 1_024
+"""Entries of others that wait to be written; nothing is asked for meanwhile."""
+ARRIVED_BYTES_MAX: Final = 32 << 20
+"""Payloads of these."""
+LOOKS_MAX: Final = 16
+"""Answers to pulls that are being read from the log at once; whoever asks beyond it asks again."""
+GOSSIP_MS: Final = 1_000
+"""So often a node tells some others what it holds."""
+GOSSIP_PEERS: Final = 2
+"""Nodes that are told each time, by chance."""
+LIVES_KNOWN_MAX: Final = 64
+"""Earlier lives of a node whose late messages are known for what they are."""
+CLOCK_SAMPLES: Final = 8
+"""Comparisons with the clock of another node of which the one with the quickest answer counts."""
+CLOCK_AGE_MS_MAX: Final = 30_000
+"""An older comparison of clocks does not count."""
+CLOCK_START_MS_MAX: Final = 2_000
+"""So long a node that starts waits to hear what time it is elsewhere before it takes batches."""
+CLOCK_ROUND_MS_MAX: Final = 500
+"""A comparison of clocks whose answer took longer does not count: half of that is how wrong it may be."""
+STRAY_MS_MAX: Final = 250
+"""A node whose clock is further from the median of all takes no batches, so that nobody has to hold its entries."""
+HELD_RUNS_MAX: Final = 4_096
+"""Runs of entries of an origin that wait for their time; beyond it neighbours wait together, for the later time."""
+WAITING_MAX: Final = 20_000
+"""Clients that wait for other regions, or for entries that they know of; a further one hears at once how far it is."""
+CHECK_MS: Final = 10_000
+"""So often all nodes compare fingerprints."""
+CHECK_WAIT_MS_MAX: Final = 2_000
+"""So long a node folds nothing beyond a mark of which others' are missing; then that comparison is void."""
+CHECKS_KEPT: Final = 8
+"""Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
+CHECK_SILENCE_MS_MAX: Final = 600_000
+"""If fingerprints were compared with nobody for so long, it is an alarm: nothing has been proven."""
+ALARMS_KEPT: Final = 100
+"""Alarms of a node that are kept to be read; of older ones only the number is."""
+
 # --- control -----------------------------------------------------------------------------------------------------
 NAME_CHARACTERS_MAX: Final = 200
 """Characters in the name of a tenant, a key or a definition."""
@@ -476,6 +536,12 @@ assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
+assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
+assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
+assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
+assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
+assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX
 assert WEBHOOK_TAKEN_MAX < WEBHOOK_MEASURED < WEBHOOK_KEPT_MAX

@@ -51,6 +51,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.generate",
         "Write events of made-up learners, for trying and testing.",
     ),
+    "simulate": (
+        "homeroom.cli.simulate",
+        "Run whole worlds of regions, and check what is promised in them.",
+    ),
     "demo": ("homeroom.cli.demo", "Show all of it on real statements and a million learners."),
     "warm": ("homeroom.cli.warm", "Compile the kernels now instead of at first use."),
 }

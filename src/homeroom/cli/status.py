@@ -33,7 +33,7 @@ MEANINGS: Final = (
     (
         STRICT,
         "`--strict` was given and something was rejected, no output was written; or a backup is damaged, or does not "
-        "open with this key",
+        "open with this key; or a simulated world broke a promise",
     ),
     (FAILED, "the command could not be done; one line on standard error says why and what to do"),
     (INTERRUPTED, "interrupted with Ctrl-C"),

@@ -33,6 +33,12 @@ from homeroom.log.catalogue import (
     check_catalogue,
     folded_catalogue,
 )
+from homeroom.log.members import (
+    MemberFact,
+    Membership,
+    check_member,
+    folded_member,
+)
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -204,6 +210,7 @@ Fact: TypeAlias = (
     | CatalogueFact
     | AuditAnchored
     | WebhookFact
+    | MemberFact
 )
 
 
@@ -298,6 +305,7 @@ class Control:
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
     catalogues : by tenant what is registered of its ids; ask `catalogue`
+    members : the nodes of the world; none are named where there is one
     anchors : by node where its audit log was last known to be
     """
 
@@ -307,6 +315,7 @@ class Control:
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
+    members: Membership = field(default_factory=Membership)
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
 
     # --- asked ---
@@ -356,9 +365,13 @@ class Control:
             case VerbsPut() | AuditAnchored():
                 self._check_small(fact)
             case _:
-                self._check_other(fact)
+                self._check_part(fact)
 
-    def _check_other(self, fact: CatalogueFact | WebhookFact) -> None:
+    def _check_part(self, fact: CatalogueFact | WebhookFact | MemberFact) -> None:
+        """Refuse a fact of which another module knows more."""
+        if isinstance(fact, MemberFact):
+            check_member(self.members, fact)
+            return
         if isinstance(fact, WebhookCreated | IdsRegistered | IdsWithdrawn):
             self._check_tenant(fact.tenant)
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
@@ -433,12 +446,14 @@ class Control:
             case VerbsPut() | AuditAnchored():
                 return self._with_small(after, fact)
             case _:
-                return replace(after, **self._others(change, fact, epoch))
+                return replace(after, **self._part(change, fact, epoch))
 
-    def _others(
-        self, change: Change, fact: CatalogueFact | WebhookFact, epoch: int
+    def _part(
+        self, change: Change, fact: CatalogueFact | WebhookFact | MemberFact, epoch: int
     ) -> dict[str, Any]:
         """Return the fields that a fact changes which has a module of its own."""
+        if isinstance(fact, MemberFact):
+            return {"members": folded_member(self.members, fact, epoch)}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}

@@ -1,0 +1,103 @@
+"""``homeroom simulate``: whole worlds on a virtual clock, and whether what is promised holds in them."""
+
+import re
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from homeroom.cli import status
+from homeroom.cli.output import STDOUT, json_option, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from homeroom.simulation.regions.report import Report
+    from homeroom.simulation.regions.world import Run
+
+__all__ = ["command"]
+
+
+def _seeds(_ctx: click.Context, _param: click.Parameter, written: str) -> range:
+    """Read ``A..B``, both included, or one seed."""
+    match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", written)
+    if match is None or int(match[2] or match[1]) < int(match[1]):
+        raise click.BadParameter(f"{written!r} is no range of seeds; write 1..200, or 17")
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
+@click.command()
+@click.option(
+    "--seeds",
+    callback=_seeds,
+    metavar="A..B",
+    default="1..100",
+    show_default=True,
+    help="Worlds, one a seed; both ends are included.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 3_600),
+    metavar="NUMBER",
+    help="How long clients write and things go wrong.  [default: 6 to 20, by the seed]",
+)
+@click.option("--trace", is_flag=True, help="Show the last things that happened in each world.")
+@json_option
+def command(
+    seeds: range,
+    seconds: float | None,
+    trace: bool,  # noqa: FBT001 - a flag
+    json_target: str | None,
+) -> int:
+    """Run worlds of regions in one thread on a virtual clock, and check what is promised in each.
+
+    Clients write in every region while links, disks, clocks and machines fail as the seed has it; then everything is
+    put right, and all nodes must come to the same. The same seed is the same run. A world that breaks a promise is told
+    with the command that runs it again, and the exit status is 1.
+    """
+    from homeroom.simulation.regions.report import Report, failure_lines
+
+    report, begun_s = Report(), time.process_time()
+    options = "" if seconds is None else f" --seconds {seconds:g}"
+    for run in _runs(seeds, None if seconds is None else int(seconds * 1_000)):
+        report.add(run)
+        if trace:
+            click.echo("\n".join([f"seed {run.plan.seed}", *run.trace]), err=True)
+        elif run.violations:
+            click.echo("\n".join(failure_lines(run, options)), err=True)
+    spent_s = time.process_time() - begun_s
+    if json_target:
+        write_json(report.to_json(), json_target)
+    if json_target != STDOUT:
+        click.echo("\n".join([*report.lines(), _speed(report, spent_s)]))
+    return status.DAMAGED if report.failed else status.CLEAN
+
+
+def _speed(report: "Report", spent_s: float) -> str:
+    virtual_s = report.totals["virtual_ms"] / 1_000
+    return f"{spent_s:.1f} s of one core, {virtual_s / max(spent_s, 1e-9):,.0f} virtual seconds a second"
+
+
+def _runs(seeds: range, storm_ms: int | None) -> "Iterable[Run]":
+    """Run one world after the other, with a bar where somebody is watching."""
+    from homeroom.simulation.regions.world import simulate
+
+    if not sys.stderr.isatty():
+        for seed in seeds:
+            yield simulate(seed, storm_ms)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("simulating"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} worlds"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(seeds))
+        for seed in seeds:
+            yield simulate(seed, storm_ms)
+            progress.advance(task)

@@ -1,0 +1,173 @@
+"""Facts about who belongs to the world: nodes that join, are fenced, leave, and lives of theirs that are over.
+
+A node leaves in two steps, because nobody can ask it what it has written if it is gone. First it is fenced: from that
+epoch on no member takes anything more from it, but members go on exchanging what they have of it already. When each
+remaining member has said at that epoch what it holds, the most that any of them has is all that there will ever be, and
+the second fact writes these numbers down. So no entry that some member acknowledged for others is left behind, and
+whatever the node writes later, believing that it still belongs, is no entry of the world.
+
+An origin is closed once: of two facts the first counts, for somebody may have relied on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from homeroom import limits
+from homeroom.errors import ControlError
+from homeroom.log.origins import Origin
+
+__all__ = [
+    "MemberFact",
+    "MemberFenced",
+    "MemberJoined",
+    "MemberLeft",
+    "MemberNode",
+    "Membership",
+    "OriginsClosed",
+    "check_member",
+    "folded_member",
+]
+
+_T = TypeVar("_T")
+
+
+class MemberJoined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="member"):
+    """A node belongs to the world, or is known under another key or region from now on.
+
+    Parameters
+    ----------
+    node, region, jurisdiction : its name, where it is, and under which law
+    key : the public half of its signing key, ``ed25519:`` and base64
+    """
+
+    node: str
+    region: str
+    jurisdiction: str = ""
+    key: str = ""
+
+
+class MemberFenced(msgspec.Struct, frozen=True, kw_only=True, tag="member-fenced"):
+    """Nothing more is taken from a node: it is to leave."""
+
+    node: str
+
+
+class MemberLeft(msgspec.Struct, frozen=True, kw_only=True, tag="member-left"):
+    """A node belongs to the world no more.
+
+    Parameters
+    ----------
+    node : its name
+    closed : by the text of each of its origins the last number that there will ever be
+    forced : why an operator did not wait for all members to say what they hold; empty if all have
+    """
+
+    node: str
+    closed: dict[str, int]
+    forced: str = ""
+
+
+class OriginsClosed(msgspec.Struct, frozen=True, kw_only=True, tag="origins-closed"):
+    """Lives of nodes are over: by the text of their origins the last number that there will ever be."""
+
+    closed: dict[str, int]
+
+
+MemberFact: TypeAlias = MemberJoined | MemberFenced | MemberLeft | OriginsClosed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberNode:
+    """A node that belongs to the world; the fields are those of `MemberJoined`."""
+
+    region: str
+    jurisdiction: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """Who belongs to the world.
+
+    Attributes
+    ----------
+    nodes : by name
+    fenced : those that are to leave, with the epoch of the fence
+    closed : by origin the last number that there will ever be
+    forced : by node that was removed by force, why
+    """
+
+    nodes: Mapping[str, MemberNode] = field(default_factory=dict)
+    fenced: Mapping[str, int] = field(default_factory=dict)
+    closed: Mapping[Origin, int] = field(default_factory=dict)
+    forced: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_member(members: Membership, fact: MemberFact) -> None:
+    """Raise `ControlError` for a fact that makes no sense as things are."""
+    if isinstance(fact, MemberJoined):
+        for what, name in (("node", fact.node), ("region", fact.region)):
+            if not name or not name.isprintable() or "/" in name:
+                raise ControlError(
+                    f"the name of a {what} is {name[:200]!r}; it must have printable characters and no '/'"
+                )
+        if len({*members.nodes, fact.node}) > limits.WORLD_NODES_MAX:
+            raise ControlError(
+                f"there would be more than {limits.WORLD_NODES_MAX} nodes; remove one first"
+            )
+        return
+    if isinstance(fact, MemberFenced | MemberLeft) and fact.node not in members.nodes:
+        known = ", ".join(sorted(members.nodes)) or "none"
+        raise ControlError(f"there is no node {fact.node!r}; there are: {known}")
+    if isinstance(fact, MemberLeft) and fact.node not in members.fenced and not fact.forced:
+        raise ControlError(
+            f"{fact.node} is not fenced, so it may still write; fence it, wait until all members have said what they "
+            f"hold of it, or say why this is forced"
+        )
+    if isinstance(fact, MemberLeft | OriginsClosed):
+        _closed(fact.closed)
+
+
+def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membership:
+    """Return who belongs to the world after a fact; one that makes no sense changes nothing."""
+    match fact:
+        case MemberJoined():
+            node = MemberNode(region=fact.region, jurisdiction=fact.jurisdiction, key=fact.key)
+            nodes = {**members.nodes, fact.node: node}
+            return replace(members, nodes=nodes, fenced=_without(members.fenced, fact.node))
+        case MemberFenced():
+            if fact.node not in members.nodes or fact.node in members.fenced:
+                return members
+            return replace(members, fenced={**members.fenced, fact.node: epoch})
+        case MemberLeft():
+            forced = {fact.node: fact.forced} if fact.forced else {}
+            return replace(
+                members,
+                nodes=_without(members.nodes, fact.node),
+                fenced=_without(members.fenced, fact.node),
+                closed=_with_closed(members.closed, fact.closed),
+                forced={**members.forced, **forced},
+            )
+        case OriginsClosed():
+            return replace(members, closed=_with_closed(members.closed, fact.closed))
+
+
+def _closed(written: Mapping[str, int]) -> dict[Origin, int]:
+    try:
+        return {Origin.parse(text): number for text, number in written.items()}
+    except ValueError:
+        raise ControlError("an origin is none; it is node/incarnation/stream") from None
+
+
+def _with_closed(closed: Mapping[Origin, int], written: Mapping[str, int]) -> Mapping[Origin, int]:
+    try:
+        return {**_closed(written), **closed}
+    except ControlError:
+        return closed
+
+
+def _without(mapping: Mapping[str, _T], name: str) -> dict[str, _T]:
+    return {key: value for key, value in mapping.items() if key != name}

@@ -1,0 +1,97 @@
+"""Whether all nodes have come to the same: fingerprints are compared for ever, and it is watched that they are.
+
+A proof on paper that all nodes agree says nothing of a bit that flipped, or of two releases that fold one event in two
+ways. So at each check (`homeroom.regions.gate`) a node tells the others the fingerprint of what it has folded, with the
+vector that it is of. Two that are of one vector and one epoch must be equal; where vectors differ, nothing is said.
+
+A check that compares nothing proves nothing, and would do so for years without anybody's noticing: that none was
+compared for ten minutes is an alarm of its own.
+"""
+
+from collections.abc import Mapping
+
+from homeroom import limits
+from homeroom.regions.messages import Compared
+from homeroom.regions.steps import Alarm, Effect, Trouble
+
+__all__ = ["Agreement"]
+
+
+class Agreement:
+    """Fingerprints of this node and of others.
+
+    Attributes
+    ----------
+    compared : by check, nodes whose fingerprint was of the same vector, and equal
+    comparisons : how many there were
+    """
+
+    def __init__(self, started_ms: int) -> None:
+        self.compared: dict[int, set[str]] = {}
+        self.comparisons = 0
+        self._last_ms = started_ms
+        self._mine: dict[int, Compared] = {}
+        self._theirs: dict[int, dict[str, Compared]] = {}
+
+    def mine(self, told: Compared, now_ms: int) -> list[Effect]:
+        """Take this node's own fingerprint."""
+        self._mine[told.check] = told
+        theirs = self._theirs.get(told.check, {})
+        effects = [
+            e for node, one in theirs.items() for e in self._compare(node, told, one, now_ms)
+        ]
+        self._forget()
+        return effects
+
+    def theirs(self, node: str, told: Compared, now_ms: int) -> list[Effect]:
+        """Take another node's fingerprint."""
+        newest = max(self._mine, default=told.check)
+        if not newest - limits.CHECKS_KEPT < told.check <= newest + limits.CHECKS_KEPT:
+            return []
+        self._theirs.setdefault(told.check, {})[node] = told
+        mine = self._mine.get(told.check)
+        effects = [] if mine is None else self._compare(node, mine, told, now_ms)
+        self._forget()
+        return effects
+
+    def _compare(self, node: str, mine: Compared, other: Compared, now_ms: int) -> list[Effect]:
+        if (mine.applied, mine.epoch) != (other.applied, other.epoch):
+            return []
+        self.comparisons += 1
+        self._last_ms = now_ms
+        if mine.fingerprint == other.fingerprint:
+            self.compared.setdefault(mine.check, set()).add(node)
+            return []
+        why = (
+            f"this node and {node} have folded the same entries and have come to different states (check {mine.check}: "
+            f"{mine.fingerprint} here, {other.fingerprint} there). Fold one anew from its log, and compare"
+        )
+        return [Alarm(Trouble.DIVERGED, why, node)]
+
+    def tick(self, others: int, now_ms: int) -> list[Effect]:
+        """Look whether anything was compared lately; without others there is nothing to compare."""
+        silence_ms = now_ms - self._last_ms
+        if not others or silence_ms < limits.CHECK_SILENCE_MS_MAX:
+            return []
+        self._last_ms = now_ms
+        why = (
+            f"for {silence_ms // 1_000} s no fingerprint was compared with any other node: that all nodes agree is not "
+            f"proven. A node that is away, or a clock that is wrong, makes every check void"
+        )
+        return [Alarm(Trouble.UNPROVEN, why)]
+
+    def _forget(self) -> None:
+        _keep_newest(self._mine)
+        _keep_newest(self._theirs)
+        _keep_newest(self.compared)
+
+    def check_invariants(self) -> None:
+        """Assert what must hold after every step."""
+        for kept in (self._mine, self._theirs, self.compared):
+            assert len(kept) <= limits.CHECKS_KEPT
+
+
+def _keep_newest(kept: Mapping[int, object]) -> None:
+    assert isinstance(kept, dict)
+    for old in sorted(kept)[: -limits.CHECKS_KEPT]:
+        del kept[old]

@@ -1,0 +1,262 @@
+"""One node as a member of the world: all that it does because there are others.
+
+`Member.step` takes what happened and returns what to do, in this order. It is one machine, because its parts need each
+other: what is kept opens the gate, what others say that they hold answers clients, and whose clock is wrong may write
+no marks. What is written, folded and sent is done by whoever drives it: a running node, or the simulation, with the
+same code in here.
+
+A life of a member is a life of its log (`homeroom.log.log`): the same incarnation, a new one after every start and
+after every write that failed.
+"""
+
+from collections.abc import Callable, Iterable
+
+from homeroom import limits
+from homeroom.errors import MessageError
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Origin, Stream
+from homeroom.regions.agreement import Agreement
+from homeroom.regions.gate import Gate, check_of
+from homeroom.regions.hybrid import Clocks
+from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, decode, encode
+from homeroom.regions.replication import Birth, Replication
+from homeroom.regions.steps import (
+    Alarm,
+    Arrived,
+    AwaitApplied,
+    AwaitHeld,
+    Committed,
+    Effect,
+    Event,
+    Fold,
+    Folded,
+    Found,
+    Kept,
+    Level,
+    Members,
+    NotKept,
+    Print,
+    Printed,
+    Recovered,
+    Send,
+    Tick,
+    Trouble,
+    WriteMark,
+)
+from homeroom.regions.waiting import Waiting
+
+__all__ = ["Member"]
+
+
+class Member:
+    """One life of a node among others.
+
+    Parameters
+    ----------
+    birth : what it begins with
+    now_ms : when, by the steady clock
+
+    Attributes
+    ----------
+    members : who belongs to the world
+    replication, gate, clocks, waiting, agreement : its parts, to be looked at
+    """
+
+    def __init__(self, birth: Birth, now_ms: int) -> None:
+        self.members = Members(0, {birth.node: ""})
+        self.replication = Replication(birth)
+        self.gate = Gate()
+        self.clocks = Clocks(now_ms)
+        self.waiting = Waiting(birth.node)
+        self.agreement = Agreement(now_ms)
+        self._birth = birth
+        self._strangers: set[str] = set()
+        # Nodes that are to be asked for all that they hold, and for the time, at the next tick.
+        self._unmet: set[str] = set()
+        self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
+        self._analytic = Origin(birth.node, birth.life, Stream.ANALYTIC)
+        self._marked = -1
+
+    def step(self, event: Event, now_ms: int) -> list[Effect]:
+        """Take what happened; return what to do, in this order."""
+        match event:
+            case Arrived():
+                return self._arrived(event, now_ms)
+            case Tick():
+                return self._tick(event.wall_ms, now_ms)
+            case Kept():
+                return self._kept(event.wall_ms, now_ms)
+            case Committed():
+                return self._committed(event, now_ms)
+            case Folded():
+                return self.waiting.folded(event.numbers)
+            case _:
+                return self._seldom(event, now_ms)
+
+    def _seldom(self, event: Event, now_ms: int) -> list[Effect]:
+        effects: list[Effect] = []
+        match event:
+            case Members():
+                effects = self._members(event)
+            case Recovered():
+                effects = self._durable(event.entries, event.wall_ms, now_ms)
+            case Found():
+                effects = self.replication.found(event.to, event.pull, event.entries)
+            case AwaitHeld():
+                views = self.replication.numbers()
+                effects = self.waiting.await_held(event, self.members, views, now_ms)
+            case AwaitApplied():
+                effects = self.waiting.await_applied(event, now_ms)
+            case Printed():
+                effects = self._printed(event, now_ms)
+            case NotKept():
+                self.replication.not_kept(event.why)
+        return effects
+
+    def may_stamp(self, wall_ms: int, now_ms: int) -> bool:
+        """Say whether batches may be taken: not while this node's clock strays from those of the others."""
+        return len(self.members.regions) < 3 or self.clocks.may_stamp(wall_ms, now_ms)
+
+    # --- who there is ------------------------------------------------------------------------------------------------
+
+    def _members(self, members: Members) -> list[Effect]:
+        self.members = members
+        new = self.replication.members(members)
+        self.clocks.keep(set(members.regions))
+        self._strangers.clear()
+        self._unmet |= set(new)
+        # The others hear at once that this node knows of the epoch, and what it held then: a removal waits for it.
+        known = [node for node in self.replication.views if node not in new]
+        effects = self.replication.tell(known, Answer.NONE)
+        return effects + self._look_at_waiting(self.replication.holdings.heads)
+
+    # --- entries -----------------------------------------------------------------------------------------------------
+
+    def _committed(self, event: Committed, now_ms: int) -> list[Effect]:
+        answer = Answer.WHEN_HELD if event.level > Level.LOCAL else Answer.NONE
+        effects = self.replication.committed(event.entries, answer)
+        return effects + self._durable(event.entries, event.wall_ms, now_ms)
+
+    def _kept(self, wall_ms: int, now_ms: int) -> list[Effect]:
+        entries, effects = self.replication.kept()
+        return effects + self._durable(entries, wall_ms, now_ms)
+
+    def _durable(self, entries: tuple[Entry, ...], wall_ms: int, now_ms: int) -> list[Effect]:
+        self.gate.durable(entries)
+        return self._pass_on(wall_ms, now_ms)
+
+    def _pass_on(self, wall_ms: int, now_ms: int) -> list[Effect]:
+        """Let what may be folded be folded; where all marks are there, take the fingerprint before going on."""
+        lives = {node: view.life for node, view in self.replication.views.items()}
+        lives[self._birth.node] = self._birth.life
+        for node in self.members.fenced:
+            lives.pop(node, None)
+        effects: list[Effect] = []
+        while True:
+            moved, check = self.gate.pass_on(lives, wall_ms, now_ms)
+            if moved:
+                effects.append(Fold(tuple(moved)))
+            if check is None:
+                return effects
+            effects.append(Print(check))
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    def _arrived(self, event: Arrived, now_ms: int) -> list[Effect]:
+        if event.sender not in self.replication.views:
+            return self._stranger(event.sender)
+        try:
+            message = decode(event.body)
+        except MessageError as error:
+            return [Alarm(Trouble.BAD_MESSAGE, f"{event.sender} sent {error}", event.sender)]
+        match message:
+            case News():
+                return self._news(event, message, now_ms)
+            case Pull():
+                return self.replication.pull(event.sender, message)
+            case Compared():
+                return self.agreement.theirs(event.sender, message, now_ms)
+
+    def _news(self, event: Arrived, news: News, now_ms: int) -> list[Effect]:
+        if news.reading is not None:
+            self.clocks.heard(event.sender, news.reading, now_ms)
+        read_clock = self._read_clock(event.wall_ms, now_ms)
+        effects = self.replication.news(event.sender, news, read_clock, now_ms)
+        return effects + self._look_at_waiting(item.origin for item in news.items)
+
+    def _look_at_waiting(self, origins: Iterable[Origin]) -> list[Effect]:
+        if not len(self.waiting):
+            return []
+        return self.waiting.heard(origins, self.members, self.replication.numbers())
+
+    def _stranger(self, sender: str) -> list[Effect]:
+        if sender in self._strangers or len(self._strangers) >= limits.WORLD_NODES_MAX:
+            return []
+        self._strangers.add(sender)
+        why = f"{sender} sends messages and is no member of epoch {self.members.epoch}; nothing of it is taken"
+        return [Alarm(Trouble.STRANGER, why, sender)]
+
+    # --- agreement ---------------------------------------------------------------------------------------------------
+
+    def _printed(self, event: Printed, now_ms: int) -> list[Effect]:
+        told = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
+        body = encode(told)
+        sent: list[Effect] = [Send(node, body) for node in self.replication.views]
+        return sent + self.agreement.mine(told, now_ms)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def _tick(self, wall_ms: int, now_ms: int) -> list[Effect]:
+        effects = self.replication.tick(now_ms)
+        if self._unmet:
+            unmet, self._unmet = sorted(self._unmet & self.replication.views.keys()), set()
+            read_clock = self._read_clock(wall_ms, now_ms)
+            effects += self.replication.tell(unmet, Answer.ALL, read_clock)
+        if now_ms >= self._gossip_ms:
+            self._gossip_ms = now_ms + limits.GOSSIP_MS
+            read_clock = self._read_clock(wall_ms, now_ms)
+            effects += self.replication.tell(self._some_nodes(), Answer.NONE, read_clock)
+        effects += self._pass_on(wall_ms, now_ms)
+        if len(self.waiting):
+            views = self.replication.numbers()
+            effects += self.waiting.tick(self.members, views, now_ms)
+        effects += self.agreement.tick(len(self.replication.views), now_ms)
+        return effects + self._mark(wall_ms, now_ms)
+
+    def _some_nodes(self) -> list[str]:
+        """Return some other nodes by chance."""
+        nodes = list(self.replication.views)
+        count = min(limits.GOSSIP_PEERS, len(nodes))
+        return [nodes.pop(self._birth.draw(len(nodes))) for _ in range(count)]
+
+    def _mark(self, wall_ms: int, now_ms: int) -> list[Effect]:
+        check, stamp = wall_ms // limits.CHECK_MS, self.gate.stamp(self._analytic)
+        # The first entry of a life is no mark. So it is written soon, if no client does it; with it goes the claim of
+        # what was held of the life before.
+        is_due = check_of(stamp) < check if stamp else self._marked < 0
+        if not is_due or self._marked == check or not self.replication.views:
+            return []
+        if not self.may_stamp(wall_ms, now_ms):
+            return []
+        self._marked = check if stamp else 0
+        return [WriteMark(check)]
+
+    def _read_clock(self, wall_ms: int, now_ms: int) -> Callable[[str], Reading]:
+        return lambda node: self.clocks.reading(node, wall_ms, now_ms)
+
+    # --- what must hold ----------------------------------------------------------------------------------------------
+
+    def check_invariants(self) -> None:
+        """Assert what must hold after every step."""
+        for part in (self.replication, self.gate, self.waiting, self.agreement):
+            part.check_invariants()
+        held = self.replication.holdings.heads
+        for origin, number in self.gate.open.items():
+            head = held.get(origin)
+            assert head is not None, "only what is held is folded"
+            assert number <= head.number, "only what is held is folded"
+
+    @property
+    def held(self) -> dict[Origin, int]:
+        """By origin the last number that is durable here, with all before it."""
+        return {origin: head.number for origin, head in self.replication.holdings.heads.items()}

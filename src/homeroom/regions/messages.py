@@ -1,0 +1,214 @@
+"""What nodes say to each other, as bytes.
+
+There are three messages. `News` says what its sender holds, and may carry entries; `Pull` asks for entries; `Compared`
+tells a fingerprint. Each can be lost, come twice or late: whatever is in it is a state, never a step, and so does no
+harm the second time.
+
+News does not repeat what was told before: it names the origins that have changed, and a digest of all that its sender
+holds. Whoever does not come to the same digest has missed something, and asks for the whole. In an idle world news is
+therefore a digest.
+
+A message carries a checksum, because what it says counts: a bit that flips in a number would have its sender hold what
+it does not, and a client hear yes for it. That is against damage; against forgery a fabric vouches for its senders.
+Sizes are bounded before anything is decoded, lengths by their types, and entries are checked by whoever takes them
+(`homeroom.regions.replication`).
+
+The way not taken is a stream of numbered messages a pair of nodes, with acknowledgements: it would have to be built
+again after each restart, and what it makes certain the chain of digests in the log makes certain anyway.
+"""
+
+import zlib
+from enum import IntEnum
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from homeroom import limits
+from homeroom.errors import MessageError
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Origin
+
+__all__ = [
+    "Answer",
+    "Compared",
+    "Item",
+    "Message",
+    "News",
+    "Pull",
+    "Range",
+    "Reading",
+    "decode",
+    "encode",
+    "sealed_entry",
+]
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_HEAD_BYTES = 8
+_CHECK_BYTES = 4
+
+
+class Answer(IntEnum):
+    """What the sender of news wants to hear: nothing, when its entries are durable, or all that the receiver holds."""
+
+    NONE = 0
+    WHEN_HELD = 1
+    ALL = 2
+
+
+class Item(msgspec.Struct, array_like=True, frozen=True):
+    """Up to which number an origin is held, and the first 8 bytes of that entry's digest."""
+
+    origin: Origin
+    number: _Number
+    head: Annotated[bytes, msgspec.Meta(min_length=_HEAD_BYTES, max_length=_HEAD_BYTES)]
+
+
+class Reading(msgspec.Struct, array_like=True, frozen=True):
+    """Two clocks compared as NTP does it (RFC 5905, section 8).
+
+    Parameters
+    ----------
+    wall_ms, steady_ms : the sender's clock of the day, and the one that is never set, when this went out
+    echo_ms : what the receiver's steady clock had shown in the last message from there, -1 for none
+    kept_ms : how long ago that message came, by the sender's steady clock
+    """
+
+    wall_ms: _Number
+    steady_ms: _Number
+    echo_ms: Annotated[int, msgspec.Meta(ge=-1, le=(1 << 63) - 1)] = -1
+    kept_ms: _Number = 0
+
+
+class _EntryBytes(msgspec.Struct, array_like=True, frozen=True):
+    origin: Origin
+    number: _Number
+    hybrid: _Number
+    epoch: _Number
+    previous: bytes
+    payload: bytes
+    payload_digest: bytes
+    signature: bytes
+
+
+class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
+    """What a node holds.
+
+    Parameters
+    ----------
+    life : the incarnation of the sender; a new one may hold less than the one before
+    version : grows with whatever the sender comes to hold in this life
+    epoch : the control epoch of the sender
+    items : origins that have changed since it last told this receiver
+    total : sum of the heads of all that it holds, modulo 2^64; empty where more is to follow
+    answer : what it wants to hear
+    pull : the number of the pull that this answers, 0 for none
+    reading : of clocks
+    entries : some entries, each as `sealed_entry` returns it
+    """
+
+    life: str
+    version: _Number
+    epoch: _Number
+    total: Annotated[bytes, msgspec.Meta(max_length=_HEAD_BYTES)]
+    items: Annotated[tuple[Item, ...], msgspec.Meta(max_length=limits.ORIGINS_TOLD_MAX)] = ()
+    answer: Answer = Answer.NONE
+    pull: _Number = 0
+    reading: Reading | None = None
+    entries: Annotated[
+        tuple[msgspec.Raw, ...], msgspec.Meta(max_length=limits.MESSAGE_ENTRIES_MAX)
+    ] = ()
+
+    def opened(self) -> list[Entry]:
+        """Return the entries. Raises `MessageError`."""
+        try:
+            read = [_decode_entry(one) for one in self.entries]
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise _unreadable(error) from error
+        return [
+            Entry(
+                origin=one.origin,
+                number=one.number,
+                hybrid=one.hybrid,
+                epoch=one.epoch,
+                previous=one.previous,
+                payload=one.payload,
+                payload_digest=one.payload_digest,
+                signature=one.signature,
+            )
+            for one in read
+        ]
+
+
+class Range(msgspec.Struct, array_like=True, frozen=True):
+    """Entries of an origin from a number on."""
+
+    origin: Origin
+    first: _Number
+
+
+class Pull(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Asks for entries; ``number`` names the pull in the answer, ``life`` who asks."""
+
+    life: str
+    number: _Number
+    ranges: Annotated[tuple[Range, ...], msgspec.Meta(max_length=limits.PULL_RANGES_MAX)]
+
+
+class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """A fingerprint: of which check, at which applied vector (its digest), at which epoch."""
+
+    check: _Number
+    applied: Annotated[bytes, msgspec.Meta(max_length=32)]
+    epoch: _Number
+    fingerprint: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+Message: TypeAlias = News | Pull | Compared
+
+_encoder = msgspec.msgpack.Encoder()
+_decode_message = msgspec.msgpack.Decoder(Message).decode
+_decode_entry = msgspec.msgpack.Decoder(_EntryBytes).decode
+
+
+def encode(message: Message) -> bytes:
+    """Return a message as bytes: its checksum (CRC-32, 4 bytes) and the message in MessagePack."""
+    body = _encoder.encode(message)
+    return zlib.crc32(body).to_bytes(_CHECK_BYTES, "little") + body
+
+
+def decode(body: bytes) -> Message:
+    """Return what `encode` was given; entries in it are still sealed. Raises `MessageError`."""
+    if len(body) > limits.MESSAGE_BYTES_MAX:
+        raise MessageError(
+            f"a message has {len(body):,} bytes, at most {limits.MESSAGE_BYTES_MAX:,} are allowed"
+        )
+    content = memoryview(body)[_CHECK_BYTES:]
+    if zlib.crc32(content) != int.from_bytes(body[:_CHECK_BYTES], "little"):
+        raise MessageError("a message of another node is damaged: its checksum is wrong")
+    try:
+        message: Message = _decode_message(content)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _unreadable(error) from error
+    return message
+
+
+def sealed_entry(entry: Entry) -> msgspec.Raw:
+    """Return an entry as it stands in a message; it is made once, and sent to many."""
+    return msgspec.Raw(
+        _encoder.encode(
+            _EntryBytes(
+                entry.origin,
+                entry.number,
+                entry.hybrid,
+                entry.epoch,
+                entry.previous,
+                entry.payload,
+                entry.payload_digest,
+                entry.signature,
+            )
+        )
+    )
+
+
+def _unreadable(error: Exception) -> MessageError:
+    return MessageError(f"a message of another node cannot be read ({type(error).__name__})")

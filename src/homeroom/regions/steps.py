@@ -1,0 +1,273 @@
+"""What happens to a member of the world, and what it wants done: events and effects of `homeroom.regions.member`.
+
+Every step is given the time of a steady clock, which nobody sets: limits of time must not move when an operator puts
+the clock right. Where the time of day matters, the event brings it (``wall_ms``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
+
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Origin, Token
+from homeroom.regions.messages import Range
+
+__all__ = [
+    "Alarm",
+    "Applied",
+    "Arrived",
+    "AwaitApplied",
+    "AwaitHeld",
+    "Committed",
+    "Effect",
+    "Event",
+    "Fold",
+    "Folded",
+    "Found",
+    "Held",
+    "Keep",
+    "Kept",
+    "Level",
+    "Look",
+    "Members",
+    "NotKept",
+    "Print",
+    "Printed",
+    "Recovered",
+    "Send",
+    "Tick",
+    "Trouble",
+    "WriteMark",
+]
+
+
+class Level(IntEnum):
+    """How many regions hold a batch durably when its client hears yes.
+
+    ``LOCAL`` is this node. ``REMOTE`` is a node in another region too, with all that came before. ``ALL`` is every
+    member of the epoch.
+    """
+
+    LOCAL = 0
+    REMOTE = 1
+    ALL = 2
+
+
+class Trouble(StrEnum):
+    """What an alarm is about."""
+
+    BAD_MESSAGE = "bad_message"
+    BAD_ENTRY = "bad_entry"
+    FORK = "fork"
+    CLONE = "clone"
+    STRANGER = "stranger"
+    DIVERGED = "diverged"
+    UNPROVEN = "unproven"
+
+
+# --- what comes in ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Who belongs to the world from this epoch on.
+
+    Parameters
+    ----------
+    epoch : of the control stream
+    regions : by node the region that it is in, this node included
+    fenced : nodes that are to leave: nothing more is taken from them
+    closed : by origin the last number that there will ever be
+    """
+
+    epoch: int
+    regions: Mapping[str, str]
+    fenced: frozenset[str] = frozenset()
+    closed: Mapping[Origin, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Entries that the log held when this life began, in order by origin; some may be folded already."""
+
+    entries: tuple[Entry, ...]
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Entries of this life are durable; ``level`` is the highest that a client in them waits for."""
+
+    entries: tuple[Entry, ...]
+    wall_ms: int
+    level: Level = Level.LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message came from a node; the fabric vouches for the name."""
+
+    sender: str
+    body: bytes
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was to be kept is durable."""
+
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """What was to be kept is perhaps not durable. This life is over: the log begins another."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What `Look` found, in order by origin."""
+
+    to: str
+    pull: int
+    entries: tuple[Entry, ...]
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Entries have been folded up to these numbers."""
+
+    numbers: tuple[tuple[Origin, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """The fingerprint that `Print` asked for, with the digest of the applied vector that it is of."""
+
+    check: int
+    applied: bytes
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitHeld:
+    """A client waits until an entry is held at a level, at most until a time of the steady clock."""
+
+    ticket: int
+    token: Token
+    level: Level
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitApplied:
+    """A read waits until an entry is folded here, at most until a time of the steady clock."""
+
+    ticket: int
+    token: Token
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+    wall_ms: int
+
+
+Event: TypeAlias = (
+    Members
+    | Recovered
+    | Committed
+    | Arrived
+    | Kept
+    | NotKept
+    | Found
+    | Folded
+    | Printed
+    | AwaitHeld
+    | AwaitApplied
+    | Tick
+)
+
+
+# --- what goes out ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Give a message to the fabric. It may be lost."""
+
+    to: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Write entries of others, make them durable, and say `Kept` or `NotKept`."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Read entries of the log from these numbers on, about ``limits.PULL_BYTES`` of them, and say `Found`."""
+
+    to: str
+    pull: int
+    ranges: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Entries up to these numbers may be folded; those beyond have to wait."""
+
+    numbers: tuple[tuple[Origin, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """Take the fingerprint of what is folded now, after all that was said before, and say `Printed`."""
+
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMark:
+    """Write an entry into the analytic stream, one without events if nothing waits: it is this node's mark."""
+
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Tell a client how far its entry has come; ``is_late`` if that is not what it waited for."""
+
+    ticket: int
+    level: Level
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Let a read go on; ``is_late`` if the entry is not folded yet."""
+
+    ticket: int
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that must not be, for people to look at; ``node`` and ``origin`` say where, if anywhere."""
+
+    trouble: Trouble
+    why: str
+    node: str = ""
+    origin: Origin | None = None
+
+
+Effect: TypeAlias = Send | Keep | Look | Fold | Print | WriteMark | Held | Applied | Alarm

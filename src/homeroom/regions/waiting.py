@@ -1,0 +1,152 @@
+"""Who waits for what: acknowledgements for other regions, reads for entries that their client knows of.
+
+Both wait for a number of one origin to be reached, and not longer than they said. An acknowledgement counts what other
+nodes have *said that they hold*: durable, with all that came before. A number in a gap buffer is none of these.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from homeroom import limits
+from homeroom.log.origins import Origin, Token
+from homeroom.regions.steps import Applied, AwaitApplied, AwaitHeld, Effect, Held, Level, Members
+
+__all__ = ["Waiting", "level_of"]
+
+
+def level_of(
+    token: Token, node: str, members: Members, views: Mapping[str, Mapping[Origin, int]]
+) -> Level:
+    """Return how far an entry that ``node`` holds has come, by what the others say."""
+    having = {
+        other for other, numbers in views.items() if numbers.get(token.origin, 0) >= token.number
+    }
+    if having >= set(members.regions) - {node}:
+        return Level.ALL
+    here = members.regions.get(node)
+    elsewhere = any(members.regions.get(other, here) != here for other in having)
+    return Level.REMOTE if elsewhere else Level.LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What is known of how far entries have come."""
+
+    node: str
+    members: Members
+    views: Mapping[str, Mapping[Origin, int]]
+
+
+class Waiting:
+    """Clients that wait.
+
+    Parameters
+    ----------
+    node : this node
+    """
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._held: dict[Origin, list[AwaitHeld]] = {}
+        self._applied: dict[Origin, list[AwaitApplied]] = {}
+        self._numbers: dict[Origin, int] = {}
+
+    def __len__(self) -> int:
+        held = sum(len(waiting) for waiting in self._held.values())
+        return held + sum(len(waiting) for waiting in self._applied.values())
+
+    # --- acknowledgements --------------------------------------------------------------------------------------------
+
+    def await_held(
+        self,
+        asked: AwaitHeld,
+        members: Members,
+        views: Mapping[str, Mapping[Origin, int]],
+        now_ms: int,
+    ) -> list[Effect]:
+        """Let a client wait for a level."""
+        level = level_of(asked.token, self._node, members, views)
+        is_full = len(self) >= limits.WAITING_MAX
+        if level >= asked.level or is_full or asked.until_ms <= now_ms:
+            return [Held(asked.ticket, level, is_late=level < asked.level)]
+        self._held.setdefault(asked.token.origin, []).append(asked)
+        return []
+
+    def heard(
+        self,
+        origins: Iterable[Origin],
+        members: Members,
+        views: Mapping[str, Mapping[Origin, int]],
+    ) -> list[Effect]:
+        """Look again at those who wait for entries of these origins."""
+        reach = _Reach(self._node, members, views)
+        return [effect for origin in origins for effect in self._look(origin, reach)]
+
+    def _look(self, origin: Origin, reach: _Reach) -> list[Effect]:
+        waiting = self._held.get(origin)
+        if not waiting:
+            return []
+        effects: list[Effect] = []
+        left = []
+        for asked in waiting:
+            level = level_of(asked.token, reach.node, reach.members, reach.views)
+            if level >= asked.level:
+                effects.append(Held(asked.ticket, level, is_late=False))
+            else:
+                left.append(asked)
+        self._held[origin] = left
+        if not left:
+            del self._held[origin]
+        return effects
+
+    # --- reads -------------------------------------------------------------------------------------------------------
+
+    def await_applied(self, asked: AwaitApplied, now_ms: int) -> list[Effect]:
+        """Let a read wait for an entry."""
+        is_there = self._numbers.get(asked.token.origin, 0) >= asked.token.number
+        if is_there or len(self) >= limits.WAITING_MAX or asked.until_ms <= now_ms:
+            return [Applied(asked.ticket, is_late=not is_there)]
+        self._applied.setdefault(asked.token.origin, []).append(asked)
+        return []
+
+    def folded(self, numbers: Iterable[tuple[Origin, int]]) -> list[Effect]:
+        """Let those reads go on whose entries are folded."""
+        effects: list[Effect] = []
+        for origin, number in numbers:
+            self._numbers[origin] = max(number, self._numbers.get(origin, 0))
+            waiting = self._applied.pop(origin, [])
+            effects += [
+                Applied(a.ticket, is_late=False) for a in waiting if a.token.number <= number
+            ]
+            left = [asked for asked in waiting if asked.token.number > number]
+            if left:
+                self._applied[origin] = left
+        return effects
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def tick(
+        self, members: Members, views: Mapping[str, Mapping[Origin, int]], now_ms: int
+    ) -> list[Effect]:
+        """Tell those who have waited long enough how far it is."""
+        effects: list[Effect] = []
+        for held in [one for some in self._held.values() for one in some]:
+            if held.until_ms <= now_ms:
+                level = level_of(held.token, self._node, members, views)
+                effects.append(Held(held.ticket, level, is_late=level < held.level))
+                self._held[held.token.origin].remove(held)
+        for read in [one for some in self._applied.values() for one in some]:
+            if read.until_ms <= now_ms:
+                effects.append(Applied(read.ticket, is_late=True))
+                self._applied[read.token.origin].remove(read)
+        self._held = {origin: some for origin, some in self._held.items() if some}
+        self._applied = {origin: some for origin, some in self._applied.items() if some}
+        return effects
+
+    def check_invariants(self) -> None:
+        """Assert what must hold after every step."""
+        assert len(self) <= limits.WAITING_MAX
+        assert all(self._held.values()), "nothing is kept of an origin that nobody waits for"
+        assert all(self._applied.values())
+        for origin, reads in self._applied.items():
+            assert all(read.token.number > self._numbers.get(origin, 0) for read in reads)

@@ -1,0 +1,549 @@
+"""One node of the simulated world: the cores of production between a disk, a clock and links that fail.
+
+It does what a running node does around the same cores (`homeroom.running`), in one thread: one write at a time, own
+entries and those of others in turn; folds what may be folded; answers clients. A process can be killed, a machine can
+lose power with a write under way, a disk can fail to sync or be exchanged for an old copy. Each start draws a new
+incarnation, and knows nothing but what the disk has.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from homeroom import limits
+from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.errors import StoreError
+from homeroom.log.control import Change, write_changes
+from homeroom.log.entries import Entry
+from homeroom.log.log import (
+    Accepted,
+    Admission,
+    Apply,
+    BatchRecord,
+    Failed,
+    Life,
+    Log,
+    Offer,
+    Offers,
+    Refused,
+    Reply,
+    Write,
+    Written,
+)
+from homeroom.log.log import (
+    Effect as LogEffect,
+)
+from homeroom.log.origins import Origin, Stream, Token
+from homeroom.regions.member import Member
+from homeroom.regions.replication import Birth
+from homeroom.regions.stated import Stated, members_of
+from homeroom.regions.steps import (
+    Alarm,
+    Arrived,
+    AwaitHeld,
+    Committed,
+    Effect,
+    Event,
+    Fold,
+    Folded,
+    Found,
+    Held,
+    Keep,
+    Kept,
+    Level,
+    Look,
+    Members,
+    NotKept,
+    Print,
+    Printed,
+    Recovered,
+    Send,
+    Tick,
+    WriteMark,
+)
+from homeroom.simulation.disk import Disk, PowerLost
+from homeroom.simulation.disk_store import DiskStore
+from homeroom.simulation.regions.agenda import Agenda, Trace
+from homeroom.simulation.regions.ledger import Happening, Ledger, Readings, write_happenings
+from homeroom.simulation.regions.network import Network, SimulatedFabric
+
+__all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch", "is_signed"]
+
+BEGIN_MS: Final = 1_764_000_000_000
+"""What a right clock shows when a world begins."""
+_TICK_MS: Final = 250
+_FIRST_TICK_MS: Final = 20
+_LOOK_MS: Final = 2
+_HELD_WAIT_MS: Final = 3_000
+_OWNER: Final = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """What is tried: the cores of production, or copies with a fault that tests have made."""
+
+    log: type[Log] = Log
+    member: Callable[[Birth, int], Member] = Member
+    store: Callable[[Disk], DiskStore] = DiskStore
+    ledger: Callable[[Readings], Ledger] = Ledger
+    clock: type[HybridClock] = HybridClock
+
+
+class Watch(Protocol):
+    """Is told what happens, and looks whether it may."""
+
+    def started(self, machine: "Machine", said: Mapping[Origin, int]) -> None:
+        """Take that a node has opened its log, and what it held by its own words when its last life ended."""
+
+    def committed(self, machine: "Machine", entries: Sequence[Entry]) -> None:
+        """Take entries that a node has numbered, and that are durable there."""
+
+    def folded(self, machine: "Machine", entry: Entry) -> None:
+        """Take an entry that a node has folded."""
+
+    def stepped(self, machine: "Machine") -> None:
+        """Look at a node that has taken a step."""
+
+    def alarmed(self, machine: "Machine", alarm: Alarm) -> None:
+        """Take an alarm that a node raised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a node has around it."""
+
+    agenda: Agenda
+    trace: Trace
+    network: Network
+    readings: Readings
+    watch: Watch
+    members: Members
+    cores: Cores
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A batch that a client sends, or facts that an operator states, when, and whom to tell.
+
+    ``seen`` is the last token that the client has.
+    """
+
+    batch_id: str
+    events: tuple[Happening, ...] | list[Change]
+    level: Level
+    tell: Callable[["Told"], None]
+    sent_ms: int
+    seen: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client hears: refused (no token), or the token and the level that it has reached."""
+
+    token: Token | None
+    level: Level
+    is_late: bool = False
+
+
+def signature_of(node: str, digest: bytes) -> bytes:
+    """Return what stands for a signature of a node: a keyed hash, for Ed25519 would take most of the time."""
+    return hashlib.blake2b(digest, key=node.encode(), digest_size=64).digest()
+
+
+def is_signed(node: str, digest: bytes, signature: bytes) -> bool:
+    """Say whether a signature is of a node."""
+    return signature == signature_of(node, digest)
+
+
+class Machine:
+    """One node.
+
+    Parameters
+    ----------
+    name, region : of the node, and where it is
+    outside : what is around it
+    chance : settles what of it is left to chance
+
+    Attributes
+    ----------
+    life : the incarnation that runs, None if none does
+    offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
+    disk_ms : how long a write takes, at least and at most
+    """
+
+    def __init__(self, name: str, region: str, outside: Outside, chance: Random) -> None:
+        self.name, self.region = name, region
+        self.outside = outside
+        self.chance = chance
+        self.life: str | None = None
+        self.is_destroyed = False
+        self.offset_ms, self.drift = 0.0, 0.0
+        self.disk_ms = (1, 8)
+        self.paused_until_ms = 0
+        self.disk = Disk(np.random.default_rng(chance.getrandbits(64)))
+        self._drift_since_ms = 0
+        self._boot_ms = chance.randrange(1 << 40)
+        self._fabric = SimulatedFabric(name, outside.network, self._wake)
+        self._tickets = 0
+        self.has_begun = False
+        # What the last life held by its own words.
+        self._said: dict[Origin, int] = {}
+
+    # --- clocks ------------------------------------------------------------------------------------------------------
+
+    def wall_ms(self) -> int:
+        """Return what its clock of the day shows."""
+        now_ms = self.outside.agenda.now_ms
+        drifted = self.drift * (now_ms - self._drift_since_ms)
+        return max(0, int(BEGIN_MS + now_ms + self.offset_ms + drifted))
+
+    def steady_ms(self) -> int:
+        """Return what its steady clock shows; it has nothing to do with that of any other."""
+        return self._boot_ms + self.outside.agenda.now_ms
+
+    def set_clock(self, offset_ms: float, drift: float = 0.0) -> None:
+        """Let its clock be so far ahead from now on."""
+        self.offset_ms, self.drift = offset_ms, drift
+        self._drift_since_ms = self.outside.agenda.now_ms
+
+    # --- lives -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin a life with what the disk has."""
+        if self.life is not None or self.is_destroyed:
+            return
+        cores = self.outside.cores
+        try:
+            self.store = cores.store(self.disk)
+        except StoreError as error:
+            self._note(f"cannot start: {error}")
+            self.outside.agenda.after(500, self.start)
+            return
+        self.outside.watch.started(self, self._said)
+        self.has_begun = True
+        self.life = life = f"{self.chance.getrandbits(128):032x}"
+        held = self.store.held()
+        heads = {origin: self.store.head(origin) for origin in held}
+        self.clock = cores.clock()
+        for head in heads.values():
+            self.clock.observe(head.hybrid, self.wall_ms())
+        log_life = Life(self.name, life, held, lambda digest: signature_of(self.name, digest))
+        self.log = cores.log(log_life, self.clock, _admit)
+        draw = self.chance.randrange
+        birth = Birth(node=self.name, life=life, heads=heads, verify=is_signed, draw=draw)
+        self.member = cores.member(birth, self.steady_ms())
+        self.ledger = cores.ledger(self.outside.readings)
+        self.stated = Stated()
+        self._requests: dict[int, Request] = {}
+        self._tokens: dict[int, Token] = {}
+        self._unfolded: dict[Origin, deque[Entry]] = {}
+        self._writes: deque[Write | Keep] = deque()
+        self._writing: Write | Keep | None = None
+        self._note(f"starts as {life[:6]} with {sum(held.values())} entries")
+        self._fabric.receive()
+        stored = [e for origin, number in held.items() for e in self.store.read(origin, 1, number)]
+        self._step(self._seeds())
+        self._durable(stored)
+        self._step(Recovered(tuple(stored), self.wall_ms()))
+        self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
+
+    def kill(self) -> None:
+        """End the process; what it has written is in the cache of the disk."""
+        if self.life is None:
+            return
+        if self._writing is not None and self.chance.random() < 0.5:
+            self._try_write(self._writing)
+        self._note("is killed")
+        self._end()
+
+    def lose_power(self) -> None:
+        """End the process and lose what the disk was not made to keep, in the middle of a write if one is under way."""
+        if self.life is not None and self._writing is not None:
+            steps = self.chance.randrange(24)
+
+            def watch(_: str) -> None:
+                nonlocal steps
+                steps -= 1
+                if steps < 0:
+                    raise PowerLost
+
+            self.disk.watch = watch
+            try:
+                self._try_write(self._writing)
+            except PowerLost:
+                self._note("loses power in the middle of a write")
+        self._note("loses power")
+        self._end()
+        self.disk = self.disk.after_power_loss(np.random.default_rng(self.chance.getrandbits(64)))
+
+    def destroy(self) -> None:
+        """End it for good, with its disk."""
+        self._note("is destroyed")
+        self.life, self.is_destroyed = None, True
+
+    def _end(self) -> None:
+        if self.life is not None:
+            self.life, self._said = None, self.member.held
+
+    def exchange_disk(self, disk: Disk) -> None:
+        """Put another disk in place of its own, while it is off."""
+        self.disk, self._said = disk, {}
+
+    def copy_of_disk(self) -> Disk:
+        """Return a copy of what the disk was made to keep."""
+        return self.disk.after_power_loss(np.random.default_rng(self.chance.getrandbits(64)))
+
+    def forgotten(self) -> int:
+        """Return how many clients have waited for an answer longer than they asked to."""
+        since_ms = self.outside.agenda.now_ms - _HELD_WAIT_MS - 1_000
+        return sum(request.sent_ms < since_ms for request in self._requests.values())
+
+    def has_durable(self, token: Token) -> bool:
+        """Say whether its log holds an entry, with all before it; whether it runs or not."""
+        return self.has_begun and self.store.head(token.origin).number >= token.number
+
+    def _try_write(self, write: Write | Keep) -> None:
+        try:
+            self.store.write(write.entries, write.records if isinstance(write, Write) else ())
+        except StoreError as error:
+            self._note(f"write fails: {error}")
+
+    # --- what comes --------------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if self.life is None:
+            self._fabric.receive()
+            return
+        if self._is_paused(self._wake):
+            return
+        for sender, body in self._fabric.receive():
+            self._step(Arrived(sender, body, self.wall_ms()))
+
+    def _tick(self) -> None:
+        self._step(Tick(self.wall_ms()))
+        if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
+            self._note("has stamped ahead of its clock, and begins anew")
+            self.kill()
+            self.start()
+            return
+        self._later(_TICK_MS, self._tick)
+
+    def offer(self, request: Request) -> None:
+        """Take a batch of a client; a node that does not run says nothing."""
+        if self.life is None or self._is_paused(self.offer, request):
+            return
+        if request.seen is not None:
+            self.clock.observe(request.seen.hybrid, self.wall_ms())
+        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
+        if not may_stamp or self.name in self.member.members.fenced:
+            request.tell(Told(None, Level.LOCAL))
+            return
+        self._offer(request.batch_id, request.events, request)
+
+    def _offer(
+        self,
+        batch_id: str,
+        events: tuple[Happening, ...] | list[Change],
+        request: Request | None,
+    ) -> None:
+        self._tickets += 1
+        body = write_changes(events) if isinstance(events, list) else write_happenings(events)
+        known = self.store.record(_OWNER, batch_id)
+        if request is not None:
+            self._requests[self._tickets] = request
+        offer = Offer(
+            ticket=self._tickets,
+            tenant="main",
+            owner=_OWNER,
+            batch_id=batch_id,
+            digest=hashlib.sha256(body).digest(),
+            content=events,
+            events=len(events),
+            size_bytes=len(body),
+            known=known,
+            is_kept=request is not None,
+        )
+        self._log(Offers((offer,)))
+
+    # --- effects -----------------------------------------------------------------------------------------------------
+
+    def _step(self, event: Event) -> None:
+        effects = self.member.step(event, self.steady_ms())
+        self.outside.watch.stepped(self)
+        for effect in effects:
+            if self.life is not None:
+                self._do(effect)
+
+    def _log(self, event: Offers | Written | Failed) -> None:
+        for effect in self.log.step(event, self._stamp_ms()):
+            self._do_log(effect)
+
+    def _stamp_ms(self) -> int:
+        """Return the time that batches are stamped with which wait already: a clock that strays is put right first."""
+        wall_ms = self.wall_ms()
+        stray_ms = self.member.clocks.stray_ms(wall_ms, self.steady_ms())
+        is_right = stray_ms is None or abs(stray_ms) <= limits.STRAY_MS_MAX
+        return wall_ms if is_right or stray_ms is None else wall_ms - stray_ms
+
+    def _do_log(self, effect: LogEffect) -> None:
+        if isinstance(effect, Write):
+            self._writes.append(effect)
+            self._next_write()
+        elif isinstance(effect, Apply):
+            self.outside.watch.committed(self, effect.entries)
+            level = max((one.level for one in self._requests.values()), default=Level.LOCAL)
+            self._durable(effect.entries)
+            self._step(Committed(effect.entries, self.wall_ms(), level))
+        elif isinstance(effect, Reply):
+            self._reply(effect)
+
+    def _reply(self, reply: Reply) -> None:
+        request = self._requests.pop(reply.ticket, None)
+        if request is None:
+            return
+        outcome = reply.outcome
+        if isinstance(outcome, Refused) or outcome.token is None:
+            request.tell(Told(None, Level.LOCAL))
+        elif request.level is Level.LOCAL:
+            request.tell(Told(outcome.token, Level.LOCAL))
+        else:
+            self._await(reply.ticket, request, outcome)
+
+    def _await(self, ticket: int, request: Request, accepted: Accepted) -> None:
+        assert accepted.token is not None
+        self._requests[ticket] = request
+        self._tokens[ticket] = accepted.token
+        until_ms = self.steady_ms() + _HELD_WAIT_MS
+        self._step(AwaitHeld(ticket, accepted.token, request.level, until_ms))
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._fabric.send(effect.to, effect.body)
+            case Keep():
+                self._writes.append(effect)
+                self._next_write()
+            case Fold():
+                self._fold(effect)
+            case _:
+                self._do_seldom(effect)
+
+    def _do_seldom(self, effect: Effect) -> None:
+        match effect:
+            case Look():
+                self._later(_LOOK_MS, self._look, effect)
+            case Print():
+                told = self.ledger.applied_digest(), self.ledger.fingerprint()
+                self._step(Printed(effect.check, *told))
+            case Held():
+                request = self._requests.pop(effect.ticket)
+                token = self._tokens.pop(effect.ticket)
+                request.tell(Told(token, effect.level, effect.is_late))
+            case WriteMark():
+                self._offer(f"mark {self.life} {effect.check}", (), None)
+            case Alarm():
+                self._note(f"ALARM {effect.trouble}: {effect.why}")
+                self.outside.watch.alarmed(self, effect)
+
+    def _look(self, look: Look) -> None:
+        found: list[Entry] = []
+        size_bytes = 0
+        for wanted in look.ranges:
+            for entry in self.store.read(wanted.origin, wanted.first, limits.MESSAGE_ENTRIES_MAX):
+                if len(found) >= limits.MESSAGE_ENTRIES_MAX or size_bytes > limits.PULL_BYTES:
+                    break
+                found.append(entry)
+                size_bytes += len(entry.payload)
+        self._step(Found(look.to, look.pull, tuple(found), self.wall_ms()))
+
+    def _durable(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self._unfolded.setdefault(entry.origin, deque()).append(entry)
+
+    def _seeds(self) -> Members:
+        """Return who is said to belong to the world at first: those that a node was told of, and itself."""
+        members = self.outside.members
+        return replace(members, regions={**members.regions, self.name: self.region})
+
+    def _fold(self, fold: Fold) -> None:
+        before = self.stated.control
+        for origin, number in fold.numbers:
+            waiting = self._unfolded[origin]
+            while waiting and waiting[0].number <= number:
+                entry = waiting.popleft()
+                self.ledger.fold(entry)
+                if origin.stream is Stream.CONTROL:
+                    self.stated.take(entry)
+                self.outside.watch.folded(self, entry)
+                self.clock.observe(entry.hybrid, self.wall_ms())
+        self._step(Folded(fold.numbers))
+        if self.stated.control is not before:
+            self._step(members_of(self.stated.control, self._seeds()))
+
+    # --- writes ------------------------------------------------------------------------------------------------------
+
+    def _next_write(self) -> None:
+        if self._writing is None and self._writes:
+            self._writing = self._writes.popleft()
+            self._later(self.chance.randint(*self.disk_ms), self._written)
+
+    def _written(self) -> None:
+        write, self._writing = self._writing, None
+        assert write is not None
+        records: Sequence[BatchRecord] = write.records if isinstance(write, Write) else ()
+        try:
+            self.store.write(write.entries, records)
+        except StoreError as error:
+            self._fail(str(error))
+            return
+        if isinstance(write, Write):
+            self._log(Written())
+        else:
+            self._durable(write.entries)
+            self._step(Kept(self.wall_ms()))
+        self._next_write()
+
+    def _fail(self, why: str) -> None:
+        """Go on in a new life, after a write of which nobody knows what is durable."""
+        self._note(f"write fails: {why}")
+        self._log(Failed(why))
+        self._step(NotKept(why))
+        self._end()
+        self.outside.agenda.after(self.chance.randint(50, 500), self.start)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def _later(self, wait_ms: int, do: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - handed on as it is
+        self.outside.agenda.after(wait_ms, self._if_alive, self.life, do, arguments)
+
+    def _if_alive(self, life: str, do: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """Do something, if the life that wanted it still runs; a process that is paused does it afterwards."""
+        if life == self.life and not self._is_paused(self._if_alive, life, do, arguments):
+            do(*arguments)
+
+    def _is_paused(self, do: Callable[..., None], *arguments: Any) -> bool:  # noqa: ANN401 - handed on as it is
+        agenda = self.outside.agenda
+        if agenda.now_ms >= self.paused_until_ms:
+            return False
+        agenda.at(self.paused_until_ms, do, *arguments)
+        return True
+
+    def _note(self, what: str) -> None:
+        self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
+
+
+def _admit(offers: Sequence[Offer]) -> Admission:
+    events = [e for offer in offers if isinstance(offer.content, tuple) for e in offer.content]
+    changes = [c for offer in offers if isinstance(offer.content, list) for c in offer.content]
+    streams = [
+        Stream.CONTROL if isinstance(offer.content, list) else Stream.ANALYTIC for offer in offers
+    ]
+    contents = {Stream.CONTROL: write_changes(changes)} if changes else {}
+    if Stream.ANALYTIC in streams:
+        contents[Stream.ANALYTIC] = write_happenings(events)
+    return Admission(contents, [b"{}"] * len(offers), streams)

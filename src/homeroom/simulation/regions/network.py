@@ -1,0 +1,140 @@
+"""Links that delay, lose, repeat and reorder messages, and that can be cut in one direction or in both.
+
+Delay is the great circle's, with a tail that is long now and then. Each message draws its own, so that a later one may
+come first. A cut is by ordered pair of nodes: a partition of any shape is a set of these, an asymmetric one too.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from homeroom import limits
+from homeroom.errors import MessageError
+from homeroom.simulation.regions.agenda import Agenda, Trace
+
+__all__ = ["Network", "SimulatedFabric", "Weather"]
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How links behave now: shares of messages that are lost, repeated, damaged, and the longest further delay."""
+
+    lost: float = 0.0
+    repeated: float = 0.0
+    damaged: float = 0.0
+    jitter_ms: int = 3
+
+
+class Network:
+    """All links.
+
+    Parameters
+    ----------
+    agenda, trace : of the world
+    chance : settles what becomes of each message
+    delays_ms : by ordered pair of nodes
+
+    Attributes
+    ----------
+    weather : how links behave now
+    carried, carried_bytes : what was handed over, lost or not
+    """
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        trace: Trace,
+        chance: Random,
+        delays_ms: Mapping[tuple[str, str], float],
+    ) -> None:
+        self.weather = Weather()
+        self.carried = 0
+        self.carried_bytes = 0
+        self._agenda, self._trace = agenda, trace
+        self._chance = chance
+        self._delays_ms = delays_ms
+        # How many cuts lie on a link: several partitions may overlap, and each ends by itself.
+        self._cuts: dict[tuple[str, str], int] = {}
+        self._arrivals: dict[str, Callable[[str, bytes], None]] = {}
+
+    def connect(self, node: str, arrive: Callable[[str, bytes], None]) -> None:
+        """Have messages for a node brought here."""
+        self._arrivals[node] = arrive
+
+    def cut(self, links: Iterable[tuple[str, str]]) -> None:
+        """Let nothing through from the first to the second of each pair."""
+        for link in links:
+            self._cuts[link] = self._cuts.get(link, 0) + 1
+
+    def heal(self, links: Iterable[tuple[str, str]]) -> None:
+        """End one cut of each of these links."""
+        for link in links:
+            self._cuts[link] = self._cuts.get(link, 0) - 1
+            if self._cuts[link] <= 0:
+                del self._cuts[link]
+
+    def heal_all(self) -> None:
+        """Let everything through, and nothing be lost."""
+        self._cuts.clear()
+        self.weather = Weather()
+
+    def heal_weather(self) -> None:
+        """Let links behave again."""
+        self.weather = Weather()
+
+    def carry(self, sender: str, to: str, body: bytes) -> None:
+        """Take a message."""
+        self.carried += 1
+        self.carried_bytes += len(body)
+        self._trace.add(self._agenda.now_ms, body)
+        if (sender, to) in self._cuts or to not in self._arrivals:
+            return
+        weather, draw = self.weather, self._chance.random
+        if weather.lost and draw() < weather.lost:
+            return
+        if weather.damaged and draw() < weather.damaged:
+            place = int(draw() * len(body))
+            body = body[:place] + bytes([body[place] ^ 1 << int(draw() * 8)]) + body[place + 1 :]
+        copies = 2 if weather.repeated and draw() < weather.repeated else 1
+        for _ in range(copies):
+            delay_ms = self._delays_ms[sender, to] + draw() * weather.jitter_ms
+            self._agenda.after(int(delay_ms), self._deliver, sender, to, body)
+
+    def _deliver(self, sender: str, to: str, body: bytes) -> None:
+        if (sender, to) not in self._cuts:
+            self._arrivals[to](sender, body)
+
+
+class SimulatedFabric:
+    """The fabric of one node of the simulated world; see `homeroom.regions.fabric.Fabric`.
+
+    Parameters
+    ----------
+    node : whose it is
+    network : all links
+    wake : is called when something has come
+    """
+
+    def __init__(self, node: str, network: Network, wake: Callable[[], None]) -> None:
+        self._node, self._network, self._wake = node, network, wake
+        self._box: deque[tuple[str, bytes]] = deque()
+        network.connect(node, self._arrive)
+
+    def _arrive(self, sender: str, body: bytes) -> None:
+        self._box.append((sender, body))
+        self._wake()
+
+    def send(self, to: str, body: bytes) -> None:
+        """Give a message to the network. Raises `MessageError` if it is too long."""
+        if len(body) > limits.MESSAGE_BYTES_MAX:
+            raise MessageError(
+                f"a message for {to} has {len(body):,} bytes, at most {limits.MESSAGE_BYTES_MAX:,} are allowed"
+            )
+        self._network.carry(self._node, to, body)
+
+    def receive(self) -> list[tuple[str, bytes]]:
+        """Return what has come since the last call."""
+        came = list(self._box)
+        self._box.clear()
+        return came

@@ -1,0 +1,103 @@
+"""The operator: states who belongs to the world at its home node, and sees removals through.
+
+What is stated is tried again until it is durable. A node that is to leave is fenced first; it is closed when all other
+members have said what they hold of it, however long that takes.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from homeroom.log.control import Change, Fact
+from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
+from homeroom.regions.leaving import closing, unheard
+from homeroom.regions.steps import Level
+from homeroom.simulation.regions.agenda import Agenda
+from homeroom.simulation.regions.machine import BEGIN_MS, Machine, Request, Told
+
+__all__ = ["Operator"]
+
+_AGAIN_MS: Final = 400
+
+
+class Operator:
+    """States facts at the home node.
+
+    Parameters
+    ----------
+    home : the node that writes the control stream
+    machines : all nodes, by name
+    agenda : of the world
+
+    Attributes
+    ----------
+    open : statements that are not durable yet, and removals that are not through
+    left : nodes that are to leave
+    """
+
+    def __init__(self, home: Machine, machines: Mapping[str, Machine], agenda: Agenda) -> None:
+        self.open = 0
+        self.left: set[str] = set()
+        self._home, self._machines, self._agenda = home, machines, agenda
+        self._number = 0
+        self._waiting: deque[list[Change]] = deque()
+
+    def begin(self, nodes: Mapping[str, str]) -> None:
+        """State who belongs to the world at first; ``nodes`` are regions by name."""
+        self._state([MemberJoined(node=node, region=region) for node, region in nodes.items()])
+
+    def join(self, node: Machine) -> None:
+        """Start a node and state that it belongs to the world."""
+        node.start()
+        self._state([MemberJoined(node=node.name, region=node.region)])
+
+    def leave(self, node: str) -> None:
+        """Let a node leave."""
+        self.left.add(node)
+        self.open += 1
+        self._state([MemberFenced(node=node)])
+        self._agenda.after(_AGAIN_MS, self._close, node)
+
+    def _close(self, node: str) -> None:
+        home = self._home
+        if home.life is not None:
+            members = home.stated.control.members
+            if node in members.fenced:
+                replication, who = home.member.replication, home.member.members
+                if not unheard(who, members.fenced[node], home.name, replication.views):
+                    closed = closing(node, who, home.member.held, replication.views)
+                    written = {str(origin): number for origin, number in closed.items()}
+                    self.open -= 1
+                    self._state([MemberLeft(node=node, closed=written)])
+                    return
+        self._agenda.after(_AGAIN_MS, self._close, node)
+
+    def _state(self, facts: list[Fact]) -> None:
+        """State facts after all that was stated before: the first that are durable say who there is at all."""
+        self.open += 1
+        at_ms = BEGIN_MS + self._agenda.now_ms
+        changes = [Change(fact=fact, author="operator", at_ms=at_ms) for fact in facts]
+        self._waiting.append(changes)
+        if len(self._waiting) == 1:
+            self._next()
+
+    def _next(self) -> None:
+        if self._waiting:
+            self._number += 1
+            self._offer(f"operator {self._number}", self._waiting[0], [])
+
+    def _offer(self, batch_id: str, changes: list[Change], done: list[Told]) -> None:
+        """Offer facts, and again until they are durable: under one id, so they are stated once."""
+        if done:
+            return
+
+        def tell(told: Told) -> None:
+            if told.token is not None and not done:
+                done.append(told)
+                self.open -= 1
+                self._waiting.popleft()
+                self._next()
+
+        request = Request(batch_id, changes, Level.LOCAL, tell, self._agenda.now_ms)
+        self._home.offer(request)
+        self._agenda.after(_AGAIN_MS, self._offer, batch_id, changes, done)

@@ -1,0 +1,183 @@
+"""What will go wrong, and when: settled by the seed before anything happens.
+
+A plan is data, so it can be printed, shortened and tried again; while it is carried out, nothing draws whether to fail.
+Faults overlap as chance has it. Every fault ends before the plan does, but for a region that is destroyed; then the
+world has some time to come together.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+from homeroom.simulation.regions.places import WORLD, Place
+
+__all__ = ["CLOCK_KINDS", "Fault", "Kind", "Plan", "make_plan"]
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    CUT = "cut"
+    CUT_ONE_WAY = "cut one way"
+    ISOLATE = "isolate"
+    WEATHER = "weather"
+    DAMAGE = "damage on the way"
+    KILL = "kill"
+    POWER = "power loss"
+    BAD_SYNC = "failed sync"
+    SLOW_DISK = "slow disk"
+    PAUSE = "pause"
+    CLOCK_JUMP = "clock jump"
+    CLOCK_DRIFT = "clock drift"
+    CLOCK_AT_BOOT = "clock wrong at boot"
+    ALONE_AND_WRONG = "clock wrong while cut off"
+    RESTORE = "restore from a copy"
+    DESTROY = "destroy"
+    JOIN = "join"
+    LEAVE = "leave"
+
+
+CLOCK_KINDS: Final = frozenset(
+    {Kind.CLOCK_JUMP, Kind.CLOCK_DRIFT, Kind.CLOCK_AT_BOOT, Kind.ALONE_AND_WRONG}
+)
+"""Kinds after which some clock has been wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Parameters
+    ----------
+    kind : what
+    at_ms, for_ms : when, and how long
+    nodes : whom it befalls; of a cut the one side
+    amount : milliseconds of a clock, share of messages lost; else unused
+    """
+
+    kind: Kind
+    at_ms: int
+    for_ms: int
+    nodes: tuple[str, ...]
+    amount: float = 0.0
+
+    def __str__(self) -> str:
+        amount = f", {self.amount:g}" if self.amount else ""
+        return f"{self.kind} of {' '.join(self.nodes)} for {self.for_ms / 1_000:.1f} s{amount}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A world and what goes wrong in it.
+
+    Parameters
+    ----------
+    seed : that it was made from
+    nodes : by name where each is; two may be in one region
+    joining : nodes that come later, one for each fault of that kind
+    storm_ms : how long clients write and things go wrong
+    every_ms : about how often a client of a region sends a batch
+    faults : in order of time
+    """
+
+    seed: int
+    nodes: Mapping[str, Place]
+    joining: Mapping[str, Place]
+    storm_ms: int
+    every_ms: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What goes wrong at all."""
+        return frozenset(fault.kind for fault in self.faults)
+
+
+_WEIGHTS: Final = (
+    (Kind.CUT, 5),
+    (Kind.CUT_ONE_WAY, 4),
+    (Kind.ISOLATE, 4),
+    (Kind.WEATHER, 5),
+    (Kind.DAMAGE, 2),
+    (Kind.KILL, 5),
+    (Kind.POWER, 5),
+    (Kind.BAD_SYNC, 3),
+    (Kind.SLOW_DISK, 2),
+    (Kind.PAUSE, 3),
+    (Kind.CLOCK_JUMP, 4),
+    (Kind.CLOCK_DRIFT, 2),
+    (Kind.CLOCK_AT_BOOT, 3),
+    (Kind.ALONE_AND_WRONG, 3),
+    (Kind.RESTORE, 2),
+    (Kind.DESTROY, 1),
+    (Kind.JOIN, 2),
+    (Kind.LEAVE, 2),
+)
+_YEAR_MS: Final = 365.25 * 86_400_000
+
+
+def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
+    """Return the plan of a seed; a length in place of the one that the seed gives."""
+    chance = Random(f"{seed}/plan")  # noqa: S311 - a seed settles everything here
+    nodes = _nodes(chance)
+    length_ms = storm_ms or chance.choice((6_000, 9_000, 12_000, 20_000))
+    names = list(nodes)
+    kinds = [kind for kind, _ in _WEIGHTS]
+    weights = [weight for _, weight in _WEIGHTS]
+    # A part of the plans has few kinds, and many of each: what is rare together is found so.
+    chosen = chance.choices(kinds, weights, k=chance.choice((1, 2, 4, 8)))
+    number = chance.randint(0, max(2, length_ms // 1_500))
+    faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
+    settled, joining = _settled(faults, nodes)
+    return Plan(seed, nodes, joining, length_ms, chance.choice((200, 400, 800)), settled)
+
+
+def _settled(
+    faults: Sequence[Fault], nodes: Mapping[str, Place]
+) -> tuple[tuple[Fault, ...], dict[str, Place]]:
+    """Let at most one node go for good, and none that states who belongs to the world; name those that join."""
+    kept: list[Fault] = []
+    joining: dict[str, Place] = {}
+    free = [place for place in WORLD if place.name not in nodes]
+    is_gone = False
+    for fault in sorted(faults, key=lambda fault: fault.at_ms):
+        if fault.kind in (Kind.DESTROY, Kind.LEAVE):
+            if is_gone or (fault.kind is Kind.LEAVE and fault.nodes[0] == next(iter(nodes))):
+                continue
+            is_gone = True
+        if fault.kind is Kind.JOIN:
+            if not free:
+                continue
+            place = free.pop(0)
+            joining[place.name] = place
+            kept.append(replace(fault, nodes=(place.name,)))
+            continue
+        kept.append(fault)
+    return tuple(kept), joining
+
+
+def _nodes(chance: Random) -> dict[str, Place]:
+    places = chance.sample(WORLD, chance.choice((3, 3, 4, 5, 8)))
+    nodes = {place.name: place for place in places}
+    if chance.random() < 0.3:
+        nodes[f"{places[0].name}-2"] = places[0]
+    return dict(sorted(nodes.items()))
+
+
+def _fault(chance: Random, kind: Kind, names: Sequence[str], length_ms: int) -> Fault:
+    at_ms = chance.randrange(length_ms * 9 // 10)
+    for_ms = min(int(chance.expovariate(1 / 2_500)) + 200, length_ms - at_ms)
+    some = chance.sample(names, chance.randint(1, len(names) - 1))
+    one = (chance.choice(names),)
+    amounts: dict[Kind, Callable[[], float]] = {
+        Kind.WEATHER: lambda: chance.choice((0.05, 0.2, 0.5)),
+        Kind.DAMAGE: lambda: 0.1,
+        Kind.CLOCK_JUMP: lambda: chance.choice((-20_000, -400, -100, 150, 400, 700, 5_000)),
+        Kind.ALONE_AND_WRONG: lambda: chance.choice((-20_000, 700, 1_500, 4_000, _YEAR_MS)),
+        Kind.CLOCK_DRIFT: lambda: chance.choice((-0.1, -0.01, 0.01, 0.1)),
+        Kind.CLOCK_AT_BOOT: lambda: chance.choice((-_YEAR_MS, _YEAR_MS)),
+    }
+    nodes = tuple(sorted(some)) if kind in (Kind.CUT, Kind.CUT_ONE_WAY) else one
+    return Fault(kind, at_ms, for_ms, nodes, amounts.get(kind, float)())

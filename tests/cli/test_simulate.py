@@ -1,0 +1,37 @@
+"""``homeroom simulate`` runs the worlds of its seeds, and says what a person wants to know of them."""
+
+import json
+
+import pytest
+
+from homeroom.cli import main, status
+from homeroom.simulation.regions import world
+from homeroom.simulation.regions.plan import make_plan
+
+
+def test_worlds_are_run_and_told(capsys):
+    assert main(["simulate", "--seeds", "1..2", "--seconds", "2"]) == status.CLEAN
+    told = capsys.readouterr().out
+    assert told.startswith("2 worlds, ")
+    assert "every promise was kept" in told
+
+
+def test_the_report_as_json_stands_alone(capsys):
+    assert main(["simulate", "--seeds", "3", "--seconds", "1", "--json", "-"]) == status.CLEAN
+    report = json.loads(capsys.readouterr().out)
+    assert (report["worlds"], report["failed"]) == (1, [])
+
+
+def test_a_broken_promise_is_a_failure_with_the_command_that_replays_it(capsys, monkeypatch):
+    run = world.Run(make_plan(7), ["a batch is gone"], 1, {"converged_ms": 5}, ["it happened"])
+    monkeypatch.setattr(world, "simulate", lambda seed, storm_ms: run)
+    assert main(["simulate", "--seeds", "7"]) == status.DAMAGED
+    said = capsys.readouterr()
+    assert "again: homeroom simulate --seeds 7..7" in said.err
+    assert "1 worlds broke a promise" in said.out
+
+
+@pytest.mark.parametrize("written", ["3..1", "x", "1..", "-4"])
+def test_what_is_no_range_of_seeds_is_refused(written, capsys):
+    assert main(["simulate", f"--seeds={written}"]) == status.FAILED
+    assert "no range of seeds" in capsys.readouterr().err

@@ -1,0 +1,78 @@
+"""Who belongs to the world follows from facts, and what is closed stays closed."""
+
+import pytest
+
+from homeroom.errors import ControlError
+from homeroom.log.control import Change, Control, read_changes, write_changes
+from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft, OriginsClosed
+from homeroom.log.origins import Origin, Stream
+
+OLD = Origin("two", "0" * 32, Stream.ANALYTIC)
+
+
+def stated(*facts, control=None):
+    control = control or Control()
+    for fact in facts:
+        control.check(fact)
+        control = control.folded(Change(fact=fact, author="x", at_ms=1), control.epoch + 1)
+    return control
+
+
+def joined(*names):
+    return [MemberJoined(node=name, region=f"region {name}") for name in names]
+
+
+def test_a_node_leaves_in_two_steps():
+    control = stated(*joined("one", "two"), MemberFenced(node="two"))
+    assert control.members.fenced == {"two": 3}
+    control = stated(MemberLeft(node="two", closed={str(OLD): 7}), control=control)
+    assert set(control.members.nodes) == {"one"}
+    assert control.members.closed == {OLD: 7}
+    assert not control.members.fenced
+
+
+def test_what_is_closed_stays_closed_at_its_first_number():
+    closed = [OriginsClosed(closed={str(OLD): number}) for number in (5, 9)]
+    assert stated(*joined("two"), *closed).members.closed == {OLD: 5}
+
+
+def test_who_was_not_fenced_leaves_by_force_only_and_it_is_written_down():
+    control = stated(*joined("one", "two"))
+    with pytest.raises(ControlError, match="not fenced"):
+        control.check(MemberLeft(node="two", closed={}))
+    forced = stated(MemberLeft(node="two", closed={}, forced="burnt down"), control=control)
+    assert forced.members.forced == {"two": "burnt down"}
+
+
+def test_who_comes_back_is_fenced_no_longer():
+    control = stated(*joined("one", "two"), MemberFenced(node="two"), *joined("two"))
+    assert not control.members.fenced
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        MemberJoined(node="a/b", region="x"),
+        MemberJoined(node="a", region=""),
+        MemberFenced(node="nobody"),
+        OriginsClosed(closed={"no origin": 1}),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing_if_it_is_there(fact):
+    control = stated(*joined("one"))
+    with pytest.raises(ControlError):
+        control.check(fact)
+    after = control.folded(Change(fact=fact, author="x", at_ms=1), 2)
+    assert after.members.closed == {}
+    assert not after.members.fenced
+
+
+def test_there_are_not_too_many_nodes():
+    with pytest.raises(ControlError, match="more than 64"):
+        stated(*joined(*(f"node {number}" for number in range(65))))
+
+
+def test_facts_come_out_as_they_went_in():
+    facts = [*joined("one"), MemberFenced(node="one"), MemberLeft(node="one", closed={"a": 1})]
+    changes = [Change(fact=fact, author="x", at_ms=1) for fact in facts]
+    assert read_changes(write_changes(changes)) == changes

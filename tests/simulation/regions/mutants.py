@@ -1,0 +1,308 @@
+"""Copies of the cores with one deliberate fault each: a simulation that could not fail would prove nothing.
+
+A fault is a piece of source text and what stands in its place. The modules of `homeroom.regions` are compiled anew
+under another name with that change, and import each other there; what goes in and out of them (steps, messages) stays
+the same. So no core has a switch for its faults, and a fault whose text is no longer there fails loudly.
+"""
+
+import re
+import sys
+import types
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import homeroom.log.log
+import homeroom.regions
+from homeroom import clock
+from homeroom.simulation.disk_store import DiskStore
+from homeroom.simulation.regions import ledger
+from homeroom.simulation.regions.machine import Cores
+
+REGIONS = Path(homeroom.regions.__file__).parent
+# In the order in which they import each other.
+LOGIC = (
+    "holdings",
+    "gaps",
+    "pulling",
+    "replication",
+    "hybrid",
+    "gate",
+    "waiting",
+    "agreement",
+    "member",
+)
+_numbers = count()
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: in which module which text becomes which."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    storm_ms: int = 4_000
+    seed: int = 0
+
+    def cores(self) -> Cores:
+        """Return cores of which one has the fault."""
+        if self.module == "log":
+            source = Path(homeroom.log.log.__file__).read_text(encoding="utf-8")
+            return Cores(log=_loaded("log", _log_alone(self._changed(source))).Log)
+        if self.module == "ledger":
+            source = Path(ledger.__file__).read_text(encoding="utf-8")
+            source = self._changed(source)
+            start, end = source.index("class Happening("), source.index("_encode =")
+            source = source[:start] + source[end:]
+            shared = "from homeroom.simulation.regions.ledger import Happening, Readings\n"
+            source = source.replace("class Readings:", f"{shared}class _Readings:")
+            return Cores(ledger=_loaded("ledger", _placed(source, shared)).Ledger)
+        if self.module == "clock":
+            source = Path(clock.__file__).read_text(encoding="utf-8")
+            return Cores(clock=_loaded("clock", self._changed(source)).HybridClock)
+        package = f"mutant_{next(_numbers)}"
+        for module in LOGIC:
+            source = (REGIONS / f"{module}.py").read_text(encoding="utf-8")
+            if module == self.module:
+                source = self._changed(source)
+            source = re.sub(
+                rf"from homeroom\.regions\.({'|'.join(LOGIC)}) import",
+                rf"from {package}.\1 import",
+                source,
+            )
+            loaded = _loaded(f"{package}.{module}", source)
+        return Cores(member=loaded.Member)
+
+    def _changed(self, source: str) -> str:
+        found = source.count(self.old)
+        assert found == 1, f"{self.name}: {self.old!r} stands {found} times in {self.module}"
+        return source.replace(self.old, self.new)
+
+
+def _loaded(name, source):
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    exec(compile(source, name, "exec"), module.__dict__)
+    return module
+
+
+def _log_alone(source):
+    """Return the log without its events and effects, which it shares with the one of production."""
+    head, body = source.split("class Log:")
+    names = [name for name in homeroom.log.log.__all__ if name != "Log"]
+    shared = f"from homeroom.log.log import {', '.join(names)}\n"
+    imports = head[: head.index("__all__")]
+    return f"{imports}{shared}class Log:{body}"
+
+
+def _placed(source, shared):
+    """Put what is shared above what uses it."""
+    source = source.replace(shared, "")
+    return source.replace("_encode =", f"{shared}\n_encode =", 1)
+
+
+class Unsynced(DiskStore):
+    """A store that says yes before its disk has."""
+
+    def _sync(self, name):
+        pass
+
+
+FAULTS = (
+    Mutant(
+        "a missing entry is passed over",
+        "replication",
+        "if following.number != tail.number + 1:",
+        "if following.number <= tail.number:",
+        seed=8,
+    ),
+    Mutant(
+        "what has come is called held before it is written",
+        "replication",
+        "            self._arrived.append(following)\n",
+        "            self._arrived.append(following)\n"
+        "            self.holdings.advance(following.origin, following.head)\n",
+    ),
+    Mutant(
+        "what others have is never asked for",
+        "replication",
+        "                self._pulling.missing(item.origin, now_ms)\n",
+        "                pass\n",
+        seed=7,
+    ),
+    Mutant(
+        "only who wrote an entry is asked for it",
+        "pulling",
+        "having = [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]",
+        "having = [p for p, n in views.items() if n.get(origin, 0) > tail and p == origin.node]",
+        seed=46,
+    ),
+    Mutant(
+        "a pull without an answer is waited for for ever",
+        "pulling",
+        "if asked.until_ms <= now_ms]",
+        "if asked.until_ms <= 0]",
+        seed=49,
+    ),
+    Mutant(
+        "one entry too late is asked for",
+        "pulling",
+        "chosen.append(Range(origin, tail + 1))",
+        "chosen.append(Range(origin, tail + 2))",
+        seed=7,
+    ),
+    Mutant(
+        "news that was missed is not asked for again",
+        "replication",
+        "has_missed = view.take(news)",
+        "has_missed = bool(view.take(news) and False)",
+        storm_ms=12_500,
+        seed=44,
+    ),
+    Mutant(
+        "who asks for all is told what is new",
+        "replication",
+        "            self.views[sender].told = 0\n",
+        "            pass\n",
+        storm_ms=12_500,
+        seed=60,
+    ),
+    Mutant("only the latest change is told", "holdings", "return items[::-1]", "return items[:1]"),
+    Mutant(
+        "a number is promised one entry early",
+        "waiting",
+        "numbers.get(token.origin, 0) >= token.number",
+        "numbers.get(token.origin, 0) >= token.number - 1",
+        seed=26,
+    ),
+    Mutant(
+        "one other node is taken for all",
+        "waiting",
+        "if having >= set(members.regions) - {node}:",
+        "if having:",
+    ),
+    Mutant(
+        "a node of the same region is taken for another region",
+        "waiting",
+        "elsewhere = any(members.regions.get(other, here) != here for other in having)",
+        "elsewhere = bool(having)",
+        seed=2,
+    ),
+    Mutant(
+        "who waits is never told that it is too late",
+        "waiting",
+        "            if held.until_ms <= now_ms:\n",
+        "            if held.until_ms <= 0:\n",
+    ),
+    Mutant(
+        "entries of the future are folded at once",
+        "gate",
+        "while runs and hybrid_ms(runs[0].hybrid) <= ahead_ms:",
+        "while runs:",
+        seed=27,
+    ),
+    Mutant(
+        "what is held back lets what follows pass",
+        "gate",
+        "self.open[origin] = moved[origin] = run.number",
+        "self.open[origin] = moved[origin] = (runs[-1] if runs else run).number",
+    ),
+    Mutant(
+        "nobody waits at a mark",
+        "gate",
+        "return any(origin in check.origins for check in self._checks.values())",
+        "return False",
+        storm_ms=12_500,
+    ),
+    Mutant(
+        "a mark is waited for for ever",
+        "gate",
+        ">= limits.CHECK_WAIT_MS_MAX:",
+        ">= limits.CHECK_SILENCE_MS_MAX:",
+    ),
+    Mutant(
+        "what was recovered is not folded",
+        "member",
+        "                effects = self._durable(event.entries, event.wall_ms, now_ms)\n            case Found",
+        "                effects = []\n            case Found",
+    ),
+    Mutant(
+        "fingerprints are not told",
+        "member",
+        "return sent + self.agreement.mine(told, now_ms)",
+        "return self.agreement.mine(told, now_ms)",
+    ),
+    Mutant(
+        "fingerprints of different vectors are compared",
+        "agreement",
+        "if (mine.applied, mine.epoch) != (other.applied, other.epoch):",
+        "if mine.epoch != other.epoch:",
+        storm_ms=12_500,
+    ),
+    Mutant(
+        "a clock that strays goes on stamping",
+        "hybrid",
+        "return abs(stray_ms) <= limits.STRAY_MS_MAX",
+        "return True",
+    ),
+    Mutant(
+        "a clock is judged by its mean",
+        "hybrid",
+        "statistics.median(ahead)",
+        "statistics.mean(ahead)",
+    ),
+    Mutant(
+        "a node that starts believes its clock",
+        "hybrid",
+        "return now_ms - self._started_ms >= limits.CLOCK_START_MS_MAX",
+        "return True",
+    ),
+    Mutant(
+        "a stamp of the future moves the clock",
+        "clock",
+        "        if hybrid_ms(stamp) <= now_ms + HYBRID_AHEAD_MS_MAX:\n            self",
+        "        if True:\n            self",
+    ),
+    Mutant("a buffer forgets what it has let go", "gaps", "        self._entries -= 1\n", ""),
+    Mutant(
+        "an acknowledgement comes before the write is done",
+        "log",
+        "        self._write, self._answered = Write(entries, kept), records\n        return [self._write]",
+        "        self._write, self._answered = Write(entries, kept), ()\n"
+        "        told = [(r, self._tickets.pop((r.owner, r.batch_id))[1][0]) for r in records]\n"
+        "        done = [Reply(t, Accepted(r.answer, r.token, is_repeat=False)) for r, t in told]\n"
+        "        return [*done, self._write]",
+    ),
+    Mutant(
+        "a number is used again",
+        "log",
+        "            self.heads[entry.origin.stream] = entry.head\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "an incarnation is used again",
+        "log",
+        "return Origin(self.life.node, self.life.incarnation, stream)",
+        'return Origin(self.life.node, "0" * 32, stream)',
+    ),
+    Mutant(
+        "a repeat is counted twice",
+        "ledger",
+        "        if event in known:\n            return\n",
+        "",
+    ),
+    Mutant(
+        "of two that are tied the last to come wins",
+        "ledger",
+        "self.status = max(self.status, (time_ms, event.status))",
+        "self.status = (time_ms, event.status)",
+    ),
+    Mutant(
+        "a void that comes late changes nothing",
+        "ledger",
+        "for learner in sorted(self._past.learners_of.get(voided, ())):",
+        "for learner in ():",
+    ),
+)
