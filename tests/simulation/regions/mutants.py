@@ -126,6 +126,18 @@ FAULTS = (
         "            self.holdings.advance(following.origin, following.head)\n",
     ),
     Mutant(
+        "of what was written together the last alone is held",
+        "replication",
+        "        for entry in entries:\n            self.holdings.advance(entry.origin, entry.head)\n",
+        "        for entry in entries[-1:]:\n            self.holdings.advance(entry.origin, entry.head)\n",
+    ),
+    Mutant(
+        "who asks for entries gets none",
+        "replication",
+        "return self._answer(to, pull, durable)",
+        "return self._answer(to, pull, durable[:0])",
+    ),
+    Mutant(
         "what others have is never asked for",
         "replication",
         "                self._pulling.missing(item.origin, now_ms)\n",

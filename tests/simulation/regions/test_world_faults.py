@@ -23,7 +23,7 @@ def named(mutant):
     return pytest.param(mutant, id=mutant.name.replace(" ", "-"), marks=marks)
 
 
-@pytest.mark.parametrize("mutant", map(named, FAULTS))
+@pytest.mark.parametrize("mutant", [named(mutant) for mutant in FAULTS])
 def test_a_fault_is_caught(mutant):
     seed = caught(mutant.cores(), mutant.seed, mutant.storm_ms)
     assert not simulate(seed, mutant.storm_ms).violations, f"seed {seed} fails without a fault"
