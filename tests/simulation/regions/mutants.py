@@ -207,6 +207,7 @@ FAULTS = (
         "waiting",
         "            if held.until_ms <= now_ms:\n",
         "            if held.until_ms <= 0:\n",
+        seed=152,
     ),
     Mutant(
         "entries of the future are folded at once",
