@@ -20,6 +20,7 @@ from homeroom import corrections, limits
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, read_inputs
 from homeroom.adapters.keyfile import default_key_path, open_key
+from homeroom.adapters.labelled_directory import holds_hashes, open_labelled
 from homeroom.adapters.mappings import load_mapping
 from homeroom.adapters.names import NameBook
 from homeroom.adapters.options import ReadOptions
@@ -210,7 +211,7 @@ def load(
         source = reading.described(node.summary())
         if accept is not None:
             accept(source)
-        place.commit(
+        manifest = place.commit(
             state,
             Manifest(
                 load=keeping.load,
@@ -222,6 +223,9 @@ def load(
         )
         if book is not None and names is not None:
             book.write(Path(names))
+        if holds_hashes(state.dictionaries):
+            # A node has written here, hashes in place of ids: what is asked now is asked of both together.
+            node = Node(open_labelled(place, manifest, ThreadRun()))
     return Dataset(node, source, lambda: secret, directory)
 
 
@@ -235,9 +239,8 @@ def open_directory(directory: PathLike, key: PathLike | None = None) -> Dataset:
     """
     place = DataDirectory(Path(directory))
     manifest = corrections.loaded_manifest(place)
-    no_key = bytes(32)  # nothing new comes in, so nothing is hashed
     try:
-        state = place.open(manifest, Dictionaries.under(no_key), ThreadRun())
+        state = open_labelled(place, manifest, ThreadRun())
     except DataDirectoryError:
         if place.manifest() == manifest:
             raise

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from homeroom.adapters.directory import DataDirectory, Manifest
+from homeroom.adapters.labelled_directory import open_labelled
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.errors import DataDirectoryError, InputError
-from homeroom.events.dictionary import Dictionaries
 from homeroom.events.digests import hash_ids, id_hashes, id_key
 from homeroom.events.pseudonyms import pseudonyms
 from homeroom.events.texts import buffers, large_strings
@@ -234,7 +234,7 @@ def correct_directory(directory: Path, change: Callable[[State], _T]) -> tuple[N
     loaded_manifest(place)  # a folder that is none must not become one
     with place.locked():
         manifest = loaded_manifest(place)
-        state = place.open(manifest, Dictionaries.under(bytes(32)), ThreadRun())
+        state = open_labelled(place, manifest, ThreadRun())
         before = state.history.facts
         result = change(state)
         source = corrected(source_of(manifest), state)

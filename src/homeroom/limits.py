@@ -265,6 +265,10 @@ RECORD_CHANGE_BYTES_MAX: Final = 960 << 10
 """Operations of one request, encoded: an entry of the log holds at least one request."""
 RECORD_CHANGE_UNITS_MAX: Final = 1 << 16
 """Operations of one change."""
+LABELS_SEALED_MAX: Final = 1_024
+"""Labels of hashed ids that are sealed together."""
+CATALOGUE_NAMES_MAX: Final = 10_000
+"""Registered ids and prefixes of a tenant, of one kind."""
 RECORD_QUERY_BYTES_MAX: Final = 32 << 10
 """Query string of a request to the record store."""
 STATEMENTS_SENT_MAX: Final = 2_000

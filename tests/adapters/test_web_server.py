@@ -40,11 +40,13 @@ class QuickApp(App):
     def __init__(self):
         super().__init__()
         self.bodies = []
+        self.headers = []
 
     def whole(self, scope, body, answer):
         if not scope["path"].startswith("/quick"):
             return False
         self.bodies.append(body)
+        self.headers.append(list(scope["headers"]))
         told = f"quick {scope['method']} {scope['path']} {scope['query_string'].decode()}".encode()
         headers = [(b"content-length", str(len(told)).encode())]
         if scope["path"] == "/quick/wait":
@@ -224,6 +226,21 @@ def test_what_is_not_quite_ordinary_gets_a_task(request_):
     answers, bodies = served(work, QuickApp)
     assert b"\r\n\r\nPOST " in answers
     assert bodies == []
+
+
+def test_what_is_said_behind_a_body_is_no_header():
+    chunked = POSTED.partition(b"\r\n\r\n")[0].replace(
+        b"Content-Length: 4", b"Transfer-Encoding: chunked"
+    )
+    body = b"\r\n\r\n4\r\nbody\r\n0\r\nAuthorization: Bearer x\r\n\r\n"
+
+    async def work(app, port, stopping):
+        return told(await said(port, chunked + body, LAST)), app.bodies, app.headers[0]
+
+    bodies, sent, headers = served(work, QuickApp)
+    assert bodies == [b"quick POST /quick ", b"GET /last"]
+    assert sent == [b"body"]
+    assert [name for name, _ in headers] == [b"host", b"transfer-encoding"]
 
 
 def test_a_request_that_comes_in_pieces_gets_a_task():

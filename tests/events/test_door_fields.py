@@ -74,7 +74,7 @@ def plain_identity(raw: dict[str, Any], batch: EventBatch) -> tuple[int, int]:
             (value,) = raw[name]
             message += text(value) if isinstance(value, str) else struct.pack("<d", value)
     head = struct.pack("<QQQq", flags, batch.key_hi[0], batch.key_lo[0], batch.time_ms[0])
-    return plain_siphash(digests.ROW_KEY, head + text("played") + message)
+    return plain_siphash(digests.row_key(KEY), head + text("played") + message)
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,10 @@ class Planter:
                         "persons",
                         json=written,
                     )
+        for by in ("verb", "activity", "course", "section"):
+            written = {"question": "paths", "by": by}
+            self.ask(f"{by} without labels", "POST", "/v1/query", "read", json=written)
+            self.ask(f"{by} with labels", "POST", "/v1/query", "labels", json=written)
         for written in (
             {"question": m("question.kind")},
             {m("question.a name"): 1},

@@ -31,7 +31,11 @@ def prepared(path: Path, marks: Marks) -> dict[str, str]:
             for scope in Scope:
                 drawn = draw_key()
                 keys[scope.value] = marks.secret(f"key {scope}", drawn.text)
-                scopes = {scope, Scope.READ} if scope in (Scope.ADMIN, Scope.PERSONS) else {scope}
+                scopes = (
+                    {scope, Scope.READ}
+                    if scope in (Scope.ADMIN, Scope.PERSONS, Scope.LABELS)
+                    else {scope}
+                )
                 fact = KeyCreated(
                     prefix=drawn.prefix,
                     name=f"{marks('key.name')} {scope}",

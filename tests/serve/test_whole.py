@@ -77,7 +77,10 @@ def keys(shared_client):
 def app(shared_client):
     """Give the application of the shared node, with its record store."""
     node, interface = shared_client.node, shared_client.interface
-    return make_app(interface, {"/xapi": Admitted(interface, node.records, is_signature)})
+    return make_app(
+        interface,
+        {"/xapi": Admitted(interface, node.records, is_signature, node.records.pseudonym_of)},
+    )
 
 
 def sent(keys, body=EVENTS, key="write", **headers):

@@ -26,6 +26,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -197,9 +198,11 @@ class DataDirectory:
     def open(self, manifest: Manifest, dictionaries: Dictionaries, run: Run) -> State:
         """Open the state and history of a manifest; arrays are mapped, columns of history read when asked for."""
         state = State(load_zone(manifest.timezone), dictionaries, run)
+        restored = _Restored.AS_WRITTEN
         if manifest.dictionaries is not None:
-            self._restore(manifest, dictionaries)
-        if manifest.state is not None:
+            restored = self._restore(manifest, dictionaries)
+        file: TensorFile | None = None
+        if manifest.state is not None and restored is not _Restored.OTHER_CODES:
             file = TensorFile(self.path / "state" / manifest.state)
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
                 table.open_later(_Table(file, kind, len(table.partitions)))
@@ -210,9 +213,12 @@ class DataDirectory:
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
-        if manifest.state is not None and _lacks_owners(file):
-            # Written before enrolments knew their learners and how they stand.
+        is_old = file is not None and _lacks_owners(file)
+        if is_old or restored is _Restored.OTHER_CODES:
+            # Written before enrolments knew their learners and how they stand; or codes mean something else now.
             state.refold()
+        elif restored is _Restored.OTHER_TEXTS:
+            state.key_enrolments()
         return state
 
     @contextmanager
@@ -435,7 +441,8 @@ class DataDirectory:
             if not kept:
                 file.unlink()
 
-    def _restore(self, manifest: Manifest, dictionaries: Dictionaries) -> None:
+    def _restore(self, manifest: Manifest, dictionaries: Dictionaries) -> "_Restored":
+        """Have dictionaries learn the texts of a manifest, and say what became of them."""
         file = self.path / "state" / str(manifest.dictionaries)
         try:
             written = file.read_bytes()
@@ -446,12 +453,33 @@ class DataDirectory:
         if isal_zlib.crc32(written) != manifest.dictionaries_crc:
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         values = json.loads(written)
-        for kind in TEXT_COLUMNS:
-            texts = values.get(kind, [])  # a directory of before may not have it
-            getattr(dictionaries, kind).codes(texts, len(texts))
         dictionaries.refused.update(values["refused"])
-        for attribute, texts in values["attributes"].items():
-            dictionaries.attribute(attribute).codes(texts, len(texts))
+        # A directory of before may not have all kinds.
+        named = [(getattr(dictionaries, kind), values.get(kind, [])) for kind in TEXT_COLUMNS]
+        named += [
+            (dictionaries.attribute(name), some) for name, some in values["attributes"].items()
+        ]
+        restored = _Restored.AS_WRITTEN
+        for dictionary, texts in named:
+            codes = dictionary.codes(texts, len(texts))
+            if not np.array_equal(codes, np.arange(len(texts))):
+                return _Restored.OTHER_CODES
+            if dictionary.stored != texts:
+                restored = _Restored.OTHER_TEXTS
+        return restored
+
+
+class _Restored(Enum):
+    """What dictionaries made of texts that were written down.
+
+    Ids that were loaded as texts become hashes where a node goes on; then enrolments, which are keyed by them, have
+    other keys. Where a directory has an id in both forms, since files were loaded into it after a node had run, the two
+    get one code, and columns of codes are of no use any more.
+    """
+
+    AS_WRITTEN = auto()
+    OTHER_TEXTS = auto()
+    OTHER_CODES = auto()
 
 
 def _opened(folder: Path, entry: SegmentEntry, dictionaries: Dictionaries) -> StoredSegment:
@@ -467,8 +495,8 @@ def key_check(key: bytes) -> str:
 
 def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
     return {
-        **{kind: getattr(dictionaries, kind).values for kind in TEXT_COLUMNS},
-        "attributes": {name: one.values for name, one in dictionaries.shown_attributes.items()},
+        **{kind: getattr(dictionaries, kind).stored for kind in TEXT_COLUMNS},
+        "attributes": {name: one.stored for name, one in dictionaries.shown_attributes.items()},
         "refused": sorted(dictionaries.identifying()),
     }
 

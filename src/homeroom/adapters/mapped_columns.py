@@ -99,7 +99,7 @@ def values_of(name: str, column: Column, dictionaries: Dictionaries) -> Values |
     if name not in _LISTED:
         return None
     if name in TEXT_COLUMNS:
-        texts = getattr(dictionaries, name).values
+        texts = getattr(dictionaries, name).stored
         used = np.flatnonzero(np.bincount(column + 1, minlength=1)).tolist()
         return [texts[place - 1] if place else None for place in used]
     found = np.empty(0, np.int64)

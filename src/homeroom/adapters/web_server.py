@@ -159,7 +159,8 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        if self._held is None:  # else it comes behind the body, where nobody may say who they are
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._is_head_due = False

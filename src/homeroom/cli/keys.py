@@ -35,7 +35,7 @@ def command() -> None:
     "--scopes",
     metavar="LIST",
     required=True,
-    help="What it may do, with commas: read, aggregate, write, admin, persons, xapi.",
+    help="What it may do, with commas: read, aggregate, write, admin, persons, labels, xapi.",
 )
 @click.option("--tenant", default="main", show_default=True, help="Whose events it sends and sees.")
 @click.option(

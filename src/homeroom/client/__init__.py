@@ -13,7 +13,7 @@ from homeroom.client.async_client import AsyncClient
 from homeroom.client.async_sender import AsyncSender
 from homeroom.client.client import Client
 from homeroom.client.following import Change, Followed, Freshness, Missed
-from homeroom.client.messages import Definition, LiveAnswer, Receipt, Refusal
+from homeroom.client.messages import Definition, LeftOut, LiveAnswer, Receipt, Refusal
 from homeroom.client.options import ClientOptions, SenderOptions
 from homeroom.client.sender import Sender
 from homeroom.client.settling import Delivered, RefusedEvent
@@ -28,6 +28,7 @@ __all__ = [
     "Delivered",
     "Followed",
     "Freshness",
+    "LeftOut",
     "LiveAnswer",
     "Missed",
     "Receipt",

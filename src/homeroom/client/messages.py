@@ -27,6 +27,7 @@ from homeroom.errors import (
 
 __all__ = [
     "Definition",
+    "LeftOut",
     "LiveAnswer",
     "Receipt",
     "Refusal",
@@ -107,6 +108,14 @@ class Refusal:
     detail: str
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """An attribute that was left out of events: which, of how many, and why."""
+
+    field: str
+    events: int
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What became of a batch. It is durable.
@@ -117,6 +126,7 @@ class Receipt:
     accepted : events that were taken
     refused : why others were not; the node tells the first 100
     refused_more : how many besides these were refused
+    left_out : attributes that the node left out of events that it took, and why
     token : names the entry that holds the batch; None if it holds nothing of it
     is_repeat : whether the node had the batch already, and has told what it told then
     """
@@ -125,6 +135,7 @@ class Receipt:
     accepted: int
     refused: tuple[Refusal, ...] = ()
     refused_more: int = 0
+    left_out: tuple[LeftOut, ...] = ()
     token: str | None = None
     is_repeat: bool = False
 
@@ -283,6 +294,7 @@ class _Receipt(msgspec.Struct):
     accepted: int
     refused: tuple[Refusal, ...] = ()
     refused_more: int = 0
+    left_out: tuple[LeftOut, ...] = ()
     token: str | None = None
 
 
@@ -309,6 +321,7 @@ def receipt_of(request: Request, reply: Reply, batch_id: str) -> Receipt:
         accepted=told.accepted,
         refused=told.refused,
         refused_more=told.refused_more,
+        left_out=told.left_out,
         token=told.token,
         is_repeat="idempotent-replayed" in reply.headers,
     )

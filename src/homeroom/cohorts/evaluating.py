@@ -443,7 +443,7 @@ class Evaluator:
     def _kind(self, where: Conditions, window: Window, day: int) -> Kind:
         windows = None
         if window.is_of_calendar:
-            courses = self._state.dictionaries.course.values
+            courses = self._state.dictionaries.course
             windows = course_windows(window, self._definitions.calendars, courses, self.zone)
         return Kind(self._events(where), self._stretch(window, day), windows)
 

@@ -6,11 +6,19 @@ come and were folded, so it says which: by vector, and by the age of the newest.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from homeroom.cohorts.answers import Answer
 from homeroom.log.origins import Vector
 
-__all__ = ["CheckStatus", "LiveAnswer", "Status", "Trouble"]
+__all__ = ["CheckStatus", "LiveAnswer", "Shows", "Status", "Trouble"]
+
+
+class Shows(StrEnum):
+    """What an answer shows of ids: texts that anybody may read, and hashes for all others; or all texts there are."""
+
+    REGISTERED = "registered"
+    LABELS = "labels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from homeroom.cohorts.kernels import codes as kernels
 from homeroom.cohorts.questions import FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from homeroom.errors import QuestionError
 from homeroom.events.columns import EVENT_COLUMNS
-from homeroom.events.dictionary import Dictionaries
+from homeroom.events.dictionary import Dictionaries, Dictionary
 from homeroom.events.model import STANDINGS, TRACKS, Int8s
 from homeroom.events.texts import sealed
 from homeroom.state.history import Segment
@@ -173,16 +173,16 @@ def _narrowed(chosen: Selection, condition: Condition, dictionaries: Dictionarie
             chosen, tests=(*chosen.tests, Test(name, sealed(np.array(allowed, np.uint8))))
         )
     if name in _CODED:
-        return _with_codes(chosen, condition, getattr(dictionaries, name).values)
+        return _with_codes(chosen, condition, getattr(dictionaries, name))
     if name not in dictionaries.shown_attributes:
         _refuse_field(name, dictionaries, (*NUMBER_FIELDS, *FLAG_FIELDS))
-    allowed_values, notes = _allowed(condition, dictionaries.shown_attributes[name].values)
+    allowed_values, notes = _allowed(condition, dictionaries.shown_attributes[name])
     return replace(
         chosen, learners=(*chosen.learners, (name, allowed_values)), notes=chosen.notes + notes
     )
 
 
-def _with_codes(chosen: Selection, condition: Condition, values: Sequence[str]) -> Selection:
+def _with_codes(chosen: Selection, condition: Condition, values: Dictionary) -> Selection:
     allowed, notes = _allowed(condition, values)
     chosen = replace(chosen, notes=chosen.notes + notes)
     codes = np.flatnonzero(allowed) - 1
@@ -204,21 +204,21 @@ def _place_codes(condition: Condition) -> frozenset[int]:
     return named if condition.op == "=" else frozenset(range(len(names))) - named
 
 
-def _allowed(condition: Condition, values: Sequence[str]) -> tuple[Flags, tuple[str, ...]]:
+def _allowed(condition: Condition, known: Dictionary) -> tuple[Flags, tuple[str, ...]]:
     """Return the table of codes that pass, the absent one first, and notes on values that nothing has."""
-    allowed = np.zeros(len(values) + 1, np.uint8)
+    spoken = known.spoken
+    allowed = np.zeros(len(spoken) + 1, np.uint8)
     parts = condition.field in ("verb", "activity", "section")
     notes = []
     for wanted in condition.values:
-        hits = [
-            i
-            for i, value in enumerate(values)
-            if value == wanted or (parts and _is_last_part(wanted, value))
-        ]
+        hits = [code for code in known.named(wanted) if code < len(spoken)]
+        if parts:
+            hits += [i for i, value in enumerate(spoken) if _is_last_part(wanted, value)]
         allowed[[i + 1 for i in hits]] = 1
         if wanted == NONE:
             allowed[0] = 1
         elif not hits:
+            values = known.values
             short = {_LAST_PART.findall(value)[0] or value for value in values} | set(values)
             near = difflib.get_close_matches(wanted, short, n=_NEAR_VALUES_MAX, cutoff=0.5)
             hint = f"; near: {', '.join(near)}" if near else ""

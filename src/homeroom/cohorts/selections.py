@@ -2,7 +2,7 @@
 
 To look a condition up means to walk through all values of its field, and a hundred definitions that are asked about a
 few learners several times a second would do nothing else. What a condition means changes only when its field gets a
-further value, so what was found is kept beside the number of values that there were.
+further value, or a value a name, so what was found is kept beside the number of these that there were.
 """
 
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from homeroom.cohorts.matching import Selection, resolve
 from homeroom.cohorts.questions.rules import Conditions
 from homeroom.errors import QuestionError
-from homeroom.events.dictionary import Dictionaries
+from homeroom.events.dictionary import Dictionaries, Dictionary
 
 __all__ = ["Selections"]
 
@@ -45,8 +45,9 @@ class Selections:
 
     def _values(self, name: str) -> tuple[int, bool]:
         if name in _CODED:
-            return len(getattr(self._dictionaries, name)), True
+            known: Dictionary = getattr(self._dictionaries, name)
+            return known.readings, True
         values = self._dictionaries.attributes.get(name)
         if values is None:
             return 0, True
-        return len(values), name not in self._dictionaries.identifying()
+        return values.readings, name not in self._dictionaries.identifying()

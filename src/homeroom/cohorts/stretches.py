@@ -11,6 +11,7 @@ import numpy as np
 
 from homeroom.cohorts.questions.definitions import Calendar
 from homeroom.cohorts.questions.rules import Window
+from homeroom.events.dictionary import Dictionary
 from homeroom.events.model import Int64s
 from homeroom.events.texts import sealed
 from homeroom.state.zones import Zone, day_of_date, day_start_ms
@@ -49,13 +50,14 @@ def stretch(window: Window, day: int) -> Stretch:
 
 
 def course_windows(
-    window: Window, calendars: Sequence[Calendar], courses: Sequence[str], zone: Zone
+    window: Window, calendars: Sequence[Calendar], courses: Dictionary, zone: Zone
 ) -> tuple[Int64s, Int64s]:
     """Return (from_ms, to_ms) by course code + 1: empty for runs whose calendar lacks a mark, or that have none."""
-    from_ms, to_ms = np.zeros(len(courses) + 1, np.int64), np.zeros(len(courses) + 1, np.int64)
-    marks = {calendar.course: calendar.marks for calendar in calendars}
-    for code, course in enumerate(courses, 1):
-        known = marks.get(course, {})
+    count = len(courses)
+    from_ms, to_ms = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    marks = {code + 1: one.marks for one in calendars for code in courses.named(one.course)}
+    for code in range(1, count + 1):
+        known = marks.get(code, {})
         if any(mark is not None and mark not in known for mark in (window.after, window.before)):
             continue
         after = None if window.after is None else day_of_date(known[window.after])

@@ -24,6 +24,7 @@ __all__ = [
     "batch_of",
     "column_dtype",
     "from_arrow",
+    "is_text",
     "joined_columns",
     "known_column",
     "to_arrow",
@@ -66,14 +67,14 @@ _TIME = pa.timestamp("ms", tz="UTC")
 
 def column_dtype(name: str) -> npt.DTypeLike:
     """Return the type of a column in memory."""
-    return np.int32 if _has_dictionary(name) else EVENT_COLUMNS[name][0]
+    return np.int32 if is_text(name) else EVENT_COLUMNS[name][0]
 
 
 def arrow_type(name: str) -> pa.DataType:
     """Return the type of a column in Arrow: a dictionary of strings for all that is text."""
     if name == "time_ms":
         return _TIME
-    if name in _PLACES or _has_dictionary(name):
+    if name in _PLACES or is_text(name):
         return pa.dictionary(pa.int32(), pa.string())
     return pa.from_numpy_dtype(EVENT_COLUMNS[name][0])
 
@@ -86,10 +87,10 @@ def to_arrow(name: str, column: Column, dictionaries: Dictionaries) -> pa.Array:
         return pa.DictionaryArray.from_arrays(
             pa.array(column.astype(np.int32)), pa.array(_PLACES[name], pa.string())
         )
-    if not _has_dictionary(name):
+    if not is_text(name):
         return pa.array(column)
     used, indices = _used(column)
-    values = _dictionary(dictionaries, name).values
+    values = _dictionary(dictionaries, name).stored
     absent = len(used) and used[0] < 0
     texts = pa.array([values[code] for code in used if code >= 0], pa.string())
     places = indices.astype(np.int32) - np.int32(1 if absent else 0)
@@ -103,7 +104,7 @@ def from_arrow(name: str, dictionaries: Dictionaries) -> Callable[[pa.Array], Co
         return lambda piece: np.array(
             [places[one] for one in piece.dictionary.to_pylist()], np.uint8
         )[piece.indices.to_numpy()]
-    if _has_dictionary(name):
+    if is_text(name):
         dictionary = _dictionary(dictionaries, name)
         return lambda piece: dictionary.codes(piece, len(piece))
     if name == "time_ms":
@@ -113,7 +114,7 @@ def from_arrow(name: str, dictionaries: Dictionaries) -> Callable[[pa.Array], Co
 
 def known_column(name: str, piece: pa.Array, dictionaries: Dictionaries) -> Column | None:
     """Do as `from_arrow` where every text has a code already; None where one has none, and then none gets any."""
-    if not _has_dictionary(name):
+    if not is_text(name):
         return from_arrow(name, dictionaries)(piece)
     attribute = name.removeprefix(ATTRIBUTE_PREFIX)
     if name.startswith(ATTRIBUTE_PREFIX) and attribute not in dictionaries.attributes:
@@ -168,7 +169,8 @@ def _used(codes: Column) -> tuple[Column, Column]:
     return np.flatnonzero(is_used) - 1, places[codes + 1]
 
 
-def _has_dictionary(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Say whether a column holds codes of texts."""
     return name in TEXT_COLUMNS or name.startswith(ATTRIBUTE_PREFIX)
 
 

@@ -152,15 +152,15 @@ class Dictionary:
     mask : what stands in place of a value that looks like a mail address
     values_max : a further value gets `DROPPED`
 
-    Attributes
-    ----------
-    values : the text of each code
+    A dictionary knows each text under up to four names, which here are one: ``values`` is what is shown, ``stored``
+    what is written down, ``came`` what came in, and ``spoken`` what people say. Where ids are written down as hashes
+    (`homeroom.events.ids`), they differ.
     """
 
     def __init__(
         self, mask: Callable[[str], str], values_max: int = limits.DICTIONARY_VALUES_MAX
     ) -> None:
-        self.values: list[str] = []
+        self._values: list[str] = []
         self._known = _Known(self._learn)
         self._mask = mask
         self._values_max = values_max
@@ -173,12 +173,42 @@ class Dictionary:
 
     def __len__(self) -> int:
         """Return the number of values."""
-        return len(self.values)
+        return len(self._values)
 
     @property
     def size(self) -> int:
         """The number of values."""
-        return len(self.values)
+        return len(self)
+
+    @property
+    def values(self) -> list[str]:
+        """The text of each code, as whoever asks may see it."""
+        return self._values
+
+    @property
+    def stored(self) -> list[str]:
+        """The text of each code as it is written down: the same everywhere."""
+        return self._values
+
+    @property
+    def came(self) -> list[str]:
+        """The text of each code as it came in."""
+        return self._values
+
+    @property
+    def spoken(self) -> list[str]:
+        """The text of each code as people say it, as far as that is known here; it may be more than may be shown."""
+        return self.values
+
+    @property
+    def readings(self) -> int:
+        """A number that grows whenever a text may find other codes than before."""
+        return len(self)
+
+    def named(self, text: str) -> list[int]:
+        """Return the codes of a text that somebody asks for: one, or none if nothing has it."""
+        code = self._known.get(text, ABSENT)
+        return [code] if code >= 0 else []
 
     def codes(self, values: "Strings | str", count: int) -> Int32s:
         """Return the code of each value, adding new ones: int32 of shape (count,).
@@ -195,13 +225,13 @@ class Dictionary:
     @property
     def hashes(self) -> Hashes:
         """Hashes of all values by code, two uint64 arrays of shape (size,)."""
-        size = len(self.values)
+        size = len(self.came)
         hi, lo, hashed = self._hashed
         if size > hashed:
             if size > len(hi):
                 room = np.zeros(max(size, 2 * len(hi)) - len(hi), np.uint64)
                 hi, lo = np.concatenate([hi, room]), np.concatenate([lo, room])
-            new = hash_texts(buffers(large_strings(self.values[hashed:size])))
+            new = hash_texts(buffers(large_strings(self.came[hashed:size])))
             hi[hashed:size], lo[hashed:size] = new
             self._hashed = hi, lo, size
         return Hashes(sealed(hi[:size]), sealed(lo[:size]))
@@ -213,12 +243,15 @@ class Dictionary:
         if looks_like_mail(text):
             # Not kept under its own text: each look-up masks it anew, and the address stays out of memory.
             return self._known[self._mask(text)]
-        if len(self.values) >= self._values_max:
+        if len(self._values) >= self._values_max:
             return DROPPED
-        code = len(self.values)
-        self.values.append(text)
+        code = len(self._values)
+        self._add(text)
         self._known[text] = code
         return code
+
+    def _add(self, text: str) -> None:
+        self._values.append(text)
 
 
 def _mask_under(key: bytes) -> Callable[[str], str]:
@@ -231,9 +264,10 @@ def _mask_under(key: bytes) -> Callable[[str], str]:
 
 @dataclass(frozen=True)
 class Dictionaries:
-    """The dictionaries of a run; attributes get theirs when they are first met."""
+    """The dictionaries of a run; attributes get theirs when they are first met. ``make`` returns an empty one."""
 
     mask: Callable[[str], str]
+    make: Callable[[Callable[[str], str]], Dictionary]
     verb: Dictionary
     activity: Dictionary
     course: Dictionary
@@ -243,22 +277,25 @@ class Dictionaries:
     refused: set[str] = field(default_factory=set)
 
     @classmethod
-    def under(cls, key: bytes) -> "Dictionaries":
+    def under(
+        cls, key: bytes, make: Callable[[Callable[[str], str]], Dictionary] = Dictionary
+    ) -> "Dictionaries":
         """Return empty dictionaries that mask addresses by a hash under ``key``."""
         mask = _mask_under(key)
         return cls(
             mask=mask,
-            verb=Dictionary(mask),
-            activity=Dictionary(mask),
-            course=Dictionary(mask),
-            section=Dictionary(mask),
-            answer=Dictionary(mask),
+            make=make,
+            verb=make(mask),
+            activity=make(mask),
+            course=make(mask),
+            section=make(mask),
+            answer=make(mask),
         )
 
     def attribute(self, name: str) -> Dictionary:
         """Return the dictionary of an attribute, a new one if it was not met before."""
         if name not in self.attributes:
-            self.attributes[name] = Dictionary(self.mask)
+            self.attributes[name] = self.make(self.mask)
         return self.attributes[name]
 
     def identifying(self) -> set[str]:

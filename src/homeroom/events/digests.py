@@ -20,9 +20,10 @@ The words of a row, little-endian, in this order, for ever:
 
 Absent fields add nothing, so a field that is added later leaves the identities of older events as they are. Track
 and standing are those under which the event was taken in: columns depend on them, so two rows that differ only there
-are two events. Texts are hashed under a public key that is fixed
-(`TEXT_KEY`); event ids under one that is derived from the pseudonym key (`id_key`), because an id may be built from
-an account and would otherwise be open to guessing.
+are two events. Texts are hashed under a public key that is fixed (`TEXT_KEY`), and stand nowhere but in a row; event
+ids and rows under keys that are derived from the pseudonym key (`id_key`, `row_key`). An id may be built from an
+account, and a row holds the texts as they came, which may name somebody: under a public key both would be open to
+guessing.
 """
 
 import hashlib
@@ -44,6 +45,7 @@ __all__ = [
     "id_hashes",
     "id_key",
     "row_identities",
+    "row_key",
     "siphash128",
     "siphash128_at",
 ]
@@ -63,7 +65,6 @@ def _sip_key(key: bytes) -> SipKey:
 
 
 TEXT_KEY: SipKey = _sip_key(b"homeroom text 1\0")
-ROW_KEY: SipKey = _sip_key(b"homeroom row 1\0\0")
 
 UUID_LENGTH = 36
 LOWER_CASE = 0x2020202020202020
@@ -129,6 +130,11 @@ def id_key(key: bytes) -> SipKey:
     return _sip_key(hashlib.blake2s(key=key, person=b"homeid 1", digest_size=16).digest())
 
 
+def row_key(key: bytes) -> SipKey:
+    """Return the key under which rows are hashed, derived from the 32-byte pseudonym key."""
+    return _sip_key(hashlib.blake2s(key=key, person=b"homerow1", digest_size=16).digest())
+
+
 def hash_texts(texts: Texts, key: SipKey = TEXT_KEY) -> Digests:
     """Return SipHash-2-4-128 of each text: two uint64 arrays of shape (n,)."""
     hi, lo = _hash_texts(np.uint64(key[0]), np.uint64(key[1]), texts.data, texts.offsets)
@@ -150,9 +156,15 @@ def id_hashes(id_hi: UInt64s, id_lo: UInt64s) -> UInt64s:
     return np.where((id_hi == 0) & (id_lo != 0), np.uint64(1), id_hi)
 
 
-def row_identities(rows: Rows, vocabulary: Vocabulary, attributes: Attributes) -> Digests:
-    """Return the identity of each row as the module describes it: two uint64 arrays of shape (n,)."""
-    hi, lo = _row_identities(rows, vocabulary, attributes)
+def row_identities(
+    rows: Rows, vocabulary: Vocabulary, attributes: Attributes, key: SipKey
+) -> Digests:
+    """Return the identity of each row as the module describes it: two uint64 arrays of shape (n,).
+
+    ``key`` is that of `row_key`.
+    """
+    halves = np.uint64(key[0]), np.uint64(key[1])
+    hi, lo = _row_identities(rows, vocabulary, attributes, *halves)
     return hi, lo
 
 
@@ -370,7 +382,7 @@ assert len(STANDINGS) <= 16, "the first word has four bits for a standing"
 
 @numba.njit(cache=True, nogil=True)
 def _row_identities(  # noqa: C901, PLR0912, PLR0915 - one branch a field
-    rows: Rows, vocabulary: Vocabulary, attributes: Attributes
+    rows: Rows, vocabulary: Vocabulary, attributes: Attributes, k0: np.uint64, k1: np.uint64
 ) -> Digests:
     # Taken out of their tuples before the loop: in it, each access would count references.
     key_hi, key_lo, time_ms, verb, activity, course, id_hi, id_lo, score, progress = rows[:10]
@@ -385,7 +397,7 @@ def _row_identities(  # noqa: C901, PLR0912, PLR0915 - one branch a field
     lo = np.empty(count, np.uint64)
     for i in range(count):
         flags = all_flags[i]
-        state = _sip_start(np.uint64(ROW_KEY[0]), np.uint64(ROW_KEY[1]))
+        state = _sip_start(k0, k1)
         state = _sip_take(_sip_take(state, flags), key_hi[i])
         state = _sip_take(_sip_take(state, key_lo[i]), np.uint64(time_ms[i]))
         state = _take_text(state, verb[i], verb_hi, verb_lo)

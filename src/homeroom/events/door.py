@@ -43,6 +43,7 @@ from homeroom.events.model import (
     UInt64s,
 )
 from homeroom.events.personal import without_accounts
+from homeroom.events.projection import Cut, Projection
 from homeroom.events.pseudonyms import Pseudonyms
 from homeroom.events.screening import Screened, Verdicts
 from homeroom.events.texts import buffers, large_strings, sealed
@@ -74,10 +75,11 @@ class Names(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What the door made of one chunk; batch and rejects together are all that was read."""
+    """What the door made of one chunk; batch and rejects together are all that was read, ``cuts`` what was left out."""
 
     batch: EventBatch
     rejects: list[Reject]
+    cuts: Sequence[Cut] = ()
 
 
 class _Places(TextCodes):
@@ -129,14 +131,25 @@ class Door:
     key : the pseudonym key, 32 bytes
     verbs : says which track a verb counts for, and of which standing it speaks
     names : is told who is behind each pseudonym; None where nobody asked for names
+    projection : what may be written down of events; None where all of them stays on this machine (the analyzer)
 
     Attributes
     ----------
-    dictionaries : the texts behind the codes of all batches so far
+    dictionaries : the texts behind the codes of all batches so far, hashes where there is a projection
     """
 
-    def __init__(self, key: bytes, verbs: Verbs, names: Names | None = None) -> None:
-        self.dictionaries = Dictionaries.under(key)
+    def __init__(
+        self,
+        key: bytes,
+        verbs: Verbs,
+        names: Names | None = None,
+        projection: Projection | None = None,
+    ) -> None:
+        self.dictionaries = (
+            Dictionaries.under(key) if projection is None else projection.dictionaries
+        )
+        self.projection = projection
+        self._row_key = digests.row_key(key)
         self._pseudonyms = Pseudonyms(key)
         self._id_key = digests.id_key(key)
         self._names = names
@@ -180,7 +193,12 @@ class Door:
         if not verdicts.all_good:
             rejects += verdicts.rejects(raw.line, source)
             columns = columns.where(verdicts.kept)
-        return Admitted(self._batch(columns), rejects)
+        batch = self._batch(columns)
+        if self.projection is None:
+            return Admitted(batch, rejects)
+        lines = raw.line if verdicts.all_good else raw.line[verdicts.kept]
+        batch, cuts = self.projection.projected(batch, lines)
+        return Admitted(batch, rejects, cuts)
 
     def id_hashes(self, ids: Sequence[str]) -> UInt64s:
         """Return what ``EventBatch.id_hash`` of the events with these ids is: uint64 of shape (n,), 0 for no id."""
@@ -284,7 +302,7 @@ class Door:
         )
         attributes = {name: sealed(codes) for name, codes in columns.attributes.items()}
         identity_hi, identity_lo = digests.row_identities(
-            rows, self._vocabulary(), self._attributes(attributes)
+            rows, self._vocabulary(), self._attributes(attributes), self._row_key
         )
         return EventBatch(
             key_hi=rows.key_hi,
@@ -305,7 +323,7 @@ class Door:
 
     def _track(self, columns: Screened) -> UInt8s:
         """Return the track that an event says it has, else that of its verb."""
-        by_verb = self._tracks.by_code(self.dictionaries.verb.values)
+        by_verb = self._tracks.by_code(self.dictionaries.verb.came)
         track = by_verb[columns.verb]
         if columns.track is not None:
             track = np.where(columns.track >= 0, columns.track.astype(np.uint8), track)
@@ -313,7 +331,7 @@ class Door:
 
     def _standing(self, columns: Screened) -> UInt8s:
         """Return the standing that an event says it has, else that of its verb; empty if no event has one."""
-        verbs = self.dictionaries.verb.values
+        verbs = self.dictionaries.verb.came
         alone = self._standings.by_code(verbs)
         of_course = self._course_standings.by_code(verbs)
         standing = alone[columns.verb]

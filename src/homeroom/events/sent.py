@@ -18,6 +18,7 @@ import numpy as np
 from homeroom import limits
 from homeroom.errors import InputError
 from homeroom.events.model import Decoded, Int64s, RawEvents, Reason, Reject
+from homeroom.events.projection import Cut
 from homeroom.events.sent_arrow import count_rows, read_columns
 from homeroom.events.sent_columns import Faults, ids_of, numbers_of, only, times_of, uuid7_ms
 from homeroom.events.sent_json import (
@@ -273,10 +274,17 @@ class _Refused(msgspec.Struct):
     detail: str
 
 
+class _LeftOut(msgspec.Struct):
+    field: str
+    events: int
+    detail: str
+
+
 class _Answer(msgspec.Struct, omit_defaults=True):
     accepted: int
     refused: list[_Refused]
     refused_more: int = 0
+    left_out: list[_LeftOut] = []
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -287,11 +295,13 @@ def _all_accepted(accepted: int) -> bytes:
     return _encode(_Answer(accepted, []))
 
 
-def answers(decoded: SentDecoded, rejects: Iterable[Reject]) -> list[bytes]:
+def answers(
+    decoded: SentDecoded, rejects: Iterable[Reject], cuts: Iterable[Cut] = ()
+) -> list[bytes]:
     """Return what each client is told, as JSON.
 
-    ``rejects`` are all, those of the codec and those of the door, as `homeroom.events.door.Door.admit` returns them. A
-    position is a line of NDJSON, the place in an array, a row of Arrow, from 1.
+    ``rejects`` are all, those of the codec and those of the door, as `homeroom.events.door.Door.admit` returns them,
+    and so are ``cuts``. A position is a line of NDJSON, the place in an array, a row of Arrow, from 1.
     """
     places = _Places(decoded.firsts)
     refused: list[list[Reject]] = [[] for _ in decoded.firsts]
@@ -300,17 +310,24 @@ def answers(decoded: SentDecoded, rejects: Iterable[Reject]) -> list[bytes]:
     by_codec = [0] * len(refused)
     for one in decoded.rejects:
         by_codec[places.find(one.line)[0]] += 1
+    left_out: list[list[_LeftOut]] = [[] for _ in decoded.firsts]
+    for cut in cuts:
+        for place, count in enumerate(places.count(cut.lines)):
+            if count:
+                left_out[place].append(_LeftOut(f"attributes.{cut.field}", count, cut.why))
     return [
-        _answer(events - len(some) + earlier, some, first)
-        for events, some, earlier, first in zip(
-            decoded.events_of, refused, by_codec, decoded.firsts, strict=True
+        _answer(events - len(some) + earlier, some, first, cut)
+        for events, some, earlier, first, cut in zip(
+            decoded.events_of, refused, by_codec, decoded.firsts, left_out, strict=True
         )
     ]
 
 
-def _answer(accepted: int, rejects: Sequence[Reject], first: int) -> bytes:
-    if not rejects:
+def _answer(
+    accepted: int, rejects: Sequence[Reject], first: int, left_out: list[_LeftOut]
+) -> bytes:
+    if not rejects and not left_out:
         return _all_accepted(accepted)
     told = sorted(rejects, key=lambda one: one.line)[: limits.REFUSALS_TOLD_MAX]
     refused = [_Refused(one.line - first, one.reason.value, one.detail) for one in told]
-    return _encode(_Answer(accepted, refused, len(rejects) - len(told)))
+    return _encode(_Answer(accepted, refused, len(rejects) - len(told), left_out))

@@ -138,6 +138,17 @@ class VerbTable:
             np.uint8
         )
 
+    def knows(self, verb: str) -> bool:
+        """Say whether the table has a verb, by its whole name or by a prefix."""
+        tables = (self._verbs, self._by_type, self._standings, self._course_standings)
+        return any(table.covers(verb) for table in tables)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The verbs that the table has by their whole names."""
+        tables = (self._verbs, self._by_type, self._standings, self._course_standings)
+        return frozenset(name for table in tables for name in table.exact)
+
     def by_type(self, verb: str, activity_type: str) -> int:
         """Return the track if the activity's type decides it, else -1: then the verb alone does.
 

@@ -25,6 +25,14 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError, EntryError
+from homeroom.log.catalogue import (
+    Catalogue,
+    CatalogueFact,
+    IdsRegistered,
+    IdsWithdrawn,
+    check_catalogue,
+    folded_catalogue,
+)
 from homeroom.log.members import (
     MemberFact,
     Membership,
@@ -72,7 +80,7 @@ class Scope(StrEnum):
     """What a key may do.
 
     ``read`` asks questions whose answers are numbers; ``aggregate`` only those in which small numbers are left out;
-    ``persons`` adds who the learners are.
+    ``labels`` adds the texts of ids that are not registered, ``persons`` these and who the learners are.
     """
 
     READ = "read"
@@ -80,6 +88,7 @@ class Scope(StrEnum):
     WRITE = "write"
     ADMIN = "admin"
     PERSONS = "persons"
+    LABELS = "labels"
     XAPI = "xapi"
 
 
@@ -198,6 +207,7 @@ Fact: TypeAlias = (
     | DefinitionPut
     | DefinitionDeleted
     | VerbsPut
+    | CatalogueFact
     | AuditAnchored
     | WebhookFact
     | MemberFact
@@ -278,6 +288,7 @@ class Version:
     epoch: int
 
 
+_EMPTY: Final = Catalogue()
 DefinitionName: TypeAlias = tuple[str, DefinitionKind, str]
 """Tenant, kind and name."""
 
@@ -293,6 +304,7 @@ class Control:
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
+    catalogues : by tenant what is registered of its ids; ask `catalogue`
     members : the nodes of the world; none are named where there is one
     anchors : by node where its audit log was last known to be
     """
@@ -302,6 +314,7 @@ class Control:
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     members: Membership = field(default_factory=Membership)
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
 
@@ -318,6 +331,10 @@ class Control:
             if versions[-1].written is not None:
                 current.setdefault((tenant, kind), {})[name] = versions[-1]
         return current
+
+    def catalogue(self, tenant: str) -> Catalogue:
+        """Return what is registered of the ids of a tenant."""
+        return self.catalogues.get(tenant, _EMPTY)
 
     def history(self, tenant: str, kind: DefinitionKind, name: str) -> tuple[Version, ...]:
         """Return the versions of a definition, oldest first; none if there never was one."""
@@ -350,14 +367,17 @@ class Control:
             case _:
                 self._check_part(fact)
 
-    def _check_part(self, fact: WebhookFact | MemberFact) -> None:
+    def _check_part(self, fact: CatalogueFact | WebhookFact | MemberFact) -> None:
         """Refuse a fact of which another module knows more."""
         if isinstance(fact, MemberFact):
             check_member(self.members, fact)
             return
-        if isinstance(fact, WebhookCreated):
+        if isinstance(fact, WebhookCreated | IdsRegistered | IdsWithdrawn):
             self._check_tenant(fact.tenant)
-        check_webhook(self.webhooks, fact)
+        if isinstance(fact, IdsRegistered | IdsWithdrawn):
+            check_catalogue(self.catalogue(fact.tenant), fact)
+        else:
+            check_webhook(self.webhooks, fact)
 
     def _check_small(self, fact: VerbsPut | AuditAnchored) -> None:
         if isinstance(fact, AuditAnchored):
@@ -426,13 +446,19 @@ class Control:
             case VerbsPut() | AuditAnchored():
                 return self._with_small(after, fact)
             case _:
-                return self._with_part(change, fact, epoch)
+                return replace(after, **self._part(change, fact, epoch))
 
-    def _with_part(self, change: Change, fact: WebhookFact | MemberFact, epoch: int) -> "Control":
+    def _part(
+        self, change: Change, fact: CatalogueFact | WebhookFact | MemberFact, epoch: int
+    ) -> dict[str, Any]:
+        """Return the fields that a fact changes which has a module of its own."""
         if isinstance(fact, MemberFact):
-            return replace(self, epoch=epoch, members=folded_member(self.members, fact, epoch))
+            return {"members": folded_member(self.members, fact, epoch)}
+        if isinstance(fact, IdsRegistered | IdsWithdrawn):
+            catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
+            return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
         stated = (change.author, change.at_ms, epoch)
-        return replace(self, epoch=epoch, webhooks=folded_webhook(self.webhooks, fact, stated))
+        return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
     def _with_small(self, after: "Control", fact: VerbsPut | AuditAnchored) -> "Control":
         if isinstance(fact, AuditAnchored):

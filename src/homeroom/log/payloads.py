@@ -10,8 +10,8 @@ unpacked (200 MB of zeros fit in 208 bytes), the schema is compared before the d
 validated in full before the first row is used.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -27,11 +27,13 @@ from homeroom.events.columns import (
     arrow_type,
     batch_of,
     from_arrow,
+    is_text,
     joined_columns,
     known_column,
     to_arrow,
 )
 from homeroom.events.dictionary import Dictionaries
+from homeroom.events.ids import HASHED_ID_BYTES
 from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.log.origins import Vector
@@ -50,6 +52,10 @@ __all__ = [
 _KEYS: Final = ("key_hi", "key_lo")
 _UINT64 = pa.uint64()
 _SIZE_BYTES: Final = 4
+_MARK: Final = ord("~")
+_IS_BASE32: Final = np.isin(
+    np.arange(256), np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)
+)
 _FAULTS = (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError, MemoryError, OSError)
 """What Arrow and NumPy may raise for bytes that are not what they should be."""
 
@@ -159,6 +165,33 @@ class OpenPart:
         times = self.record.column("time_ms").view(pa.int64())
         return self.record.column("key_hi").to_numpy(), times.to_numpy()
 
+    @property
+    def plain_texts(self) -> int:
+        """How many texts of the columns are no hashes of ids."""
+        if self.record is None:
+            return 0
+        names = filter(is_text, self.record.schema.names)
+        return sum(_plain_texts(self.record.column(name)) for name in names)
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The names of the attributes that some events have."""
+        names = () if self.record is None else self.record.schema.names
+        return frozenset(
+            name.removeprefix(ATTRIBUTE_PREFIX)
+            for name in names
+            if name.startswith(ATTRIBUTE_PREFIX)
+        )
+
+    def without(self, attributes: Collection[str]) -> "OpenPart":
+        """Return the part without some attributes."""
+        if self.record is None or not attributes:
+            return self
+        return replace(
+            self,
+            record=self.record.drop_columns([f"{ATTRIBUTE_PREFIX}{one}" for one in attributes]),
+        )
+
     def known(self, dictionaries: Dictionaries) -> Part | None:
         """Return the part with codes of a tenant's dictionaries; None if it has texts that they do not have."""
         if self.record is None:
@@ -220,6 +253,20 @@ def _record(written: bytes) -> pa.RecordBatch:
             f"the events of an entry cannot be read ({type(error).__name__})"
         ) from error
     return record
+
+
+def _plain_texts(column: pa.Array) -> int:
+    """Count the texts of a column that have not the form of a hashed id."""
+    texts = column.dictionary
+    if not len(texts):
+        return 0
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+    hashed = np.diff(offsets) == HASHED_ID_BYTES
+    if hashed.any():
+        data = np.frombuffer(texts.buffers()[2], np.uint8)
+        rows = data[offsets[:-1][hashed][:, None] + np.arange(HASHED_ID_BYTES)]
+        hashed[hashed] = (rows[:, 0] == _MARK) & _IS_BASE32[rows[:, 1:]].all(axis=1)
+    return int((~hashed).sum())
 
 
 def _check_schema(schema: pa.Schema) -> None:

@@ -9,7 +9,7 @@ group included, and take their numbers here; but events of the group are admitte
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,8 +18,9 @@ import numpy as np
 
 from homeroom.cohorts.kept import check_change
 from homeroom.errors import HomeroomError
-from homeroom.events.door import Door
+from homeroom.events.door import Admitted, Door
 from homeroom.events.model import Decoded, EventBatch, Reject, UInt64s
+from homeroom.events.projection import Cut, Projection
 from homeroom.events.sent import SentDecoded, SentPart, answers, columns
 from homeroom.log.control import Change, Control, write_changes
 from homeroom.log.log import Admission, Offer
@@ -53,8 +54,13 @@ class Reader(Protocol):
         """Decode offers as one; lines are numbered on from one to the next."""
         ...
 
-    def answers(self, decoded: Any, rejects: Sequence[Reject]) -> list[bytes]:  # noqa: ANN401 - what `read` returned
-        """Return what each client is told, JSON; ``rejects`` are those of the door, the codec's among them."""
+    def answers(
+        self,
+        decoded: Any,  # noqa: ANN401 - what `read` returned
+        rejects: Sequence[Reject],
+        cuts: Sequence[Cut],
+    ) -> list[bytes]:
+        """Return what each client is told, JSON; ``rejects`` and ``cuts`` are those of `Door.admit`."""
         ...
 
 
@@ -74,9 +80,11 @@ class SentReader:
         """Decode batches as one."""
         return columns([SentPart(offer.owner, offer.content) for offer in offers])
 
-    def answers(self, decoded: SentDecoded, rejects: Sequence[Reject]) -> list[bytes]:
-        """Return how many events of each batch were taken, and which were refused and why."""
-        return answers(decoded, rejects)
+    def answers(
+        self, decoded: SentDecoded, rejects: Sequence[Reject], cuts: Sequence[Cut]
+    ) -> list[bytes]:
+        """Return how many events of each batch were taken, which were refused and why, and what was left out."""
+        return answers(decoded, rejects, cuts)
 
 
 @dataclass(slots=True)
@@ -94,10 +102,18 @@ class Doors:
     ----------
     readers : by type of an offer's content what reads it
     control : what was stated so far; `follow` tells of more
+    keep_labels : is told of a tenant, by hash, the labels of ids that its door met; what comes of that is among the
+        documents of the group
     """
 
-    def __init__(self, readers: Mapping[type, Reader], control: Control) -> None:
+    def __init__(
+        self,
+        readers: Mapping[type, Reader],
+        control: Control,
+        keep_labels: Callable[[str, Mapping[str, str]], None] | None = None,
+    ) -> None:
         self._readers = readers
+        self._keep_labels = keep_labels
         self._doors: dict[str, Door] = {}
         self._control = control
 
@@ -109,20 +125,42 @@ class Doors:
         """Admit under this epoch from now on."""
         self._control = control
 
+    def durable(self) -> None:
+        """Take note that the group that was admitted last is durable."""
+        for projection in self._projections():
+            projection.labels_kept()
+
+    def _projections(self) -> list[Projection]:
+        found = (door.projection for door in self._doors.values())
+        return [one for one in found if one is not None]
+
     def admit(self, offers: Sequence[Offer]) -> Admission:
         """Take offers through the doors of their tenants; see `homeroom.log.log.Admit`."""
         told: list[bytes] = [b""] * len(offers)
         readers = self._readers.values()
         for reader in readers:
             reader.begin()
+        for projection in self._projections():
+            projection.begin()
         changes = self._admit_changes(offers, told)
+        taken = self._read(offers, told)
+        self._note_labels(taken)
         contents = {
-            Stream.ANALYTIC: self._written(self._read(offers, told)),
+            Stream.ANALYTIC: self._written(taken),
             Stream.CONTROL: write_changes(changes) if changes else b"",
             Stream.DOCUMENT: b"".join(reader.documents() for reader in readers),
         }
         streams = [self._stream(offer) for offer in offers]
         return Admission(contents, told, streams, self._control.epoch)
+
+    def _note_labels(self, tenants: Iterable[str]) -> None:
+        if self._keep_labels is None:
+            return
+        for tenant in tenants:
+            projection = self._doors[tenant].projection
+            labels = {} if projection is None else projection.labels
+            if labels:
+                self._keep_labels(tenant, labels)
 
     def _read(self, offers: Sequence[Offer], told: list[bytes]) -> dict[str, _Taken]:
         """Take what is no change through the doors, all of one tenant and form together."""
@@ -134,7 +172,8 @@ class Doors:
         for (tenant, form), numbers in grouped.items():
             reader = self._readers[form]
             decoded = reader.read([offers[number] for number in numbers])
-            said = reader.answers(decoded, self._take(tenant, decoded, taken))
+            admitted = self._take(tenant, decoded, taken)
+            said = reader.answers(decoded, admitted.rejects, admitted.cuts)
             for number, answer in zip(numbers, said, strict=True):
                 told[number] = answer
         return taken
@@ -158,7 +197,7 @@ class Doors:
                 told[number] = _json({"epoch": control.epoch})
         return changes
 
-    def _take(self, tenant: str, decoded: Decoded, taken: dict[str, _Taken]) -> list[Reject]:
+    def _take(self, tenant: str, decoded: Decoded, taken: dict[str, _Taken]) -> Admitted:
         door = self._doors[tenant]
         admitted = door.admit(decoded, "")
         mine = taken.setdefault(tenant, _Taken([], []))
@@ -166,7 +205,7 @@ class Doors:
             mine.batches.append(admitted.batch)
         if decoded.voided:
             mine.voids.append(door.id_hashes(decoded.voided))
-        return admitted.rejects
+        return admitted
 
     def _written(self, taken: Mapping[str, _Taken]) -> bytes:
         parts = [

@@ -25,6 +25,7 @@ from homeroom.log.control import Control, read_changes
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, open_parts, unpack
+from homeroom.node.arrival import Alarm, arrived
 from homeroom.state.batches import joined_batches
 from homeroom.state.state import ReadyBatch, State
 
@@ -62,6 +63,7 @@ class Folding:
     control : what was stated
     stamps : by origin the hybrid stamp of the last entry that was folded
     troubles : by origin why its entries are not folded any further
+    alarms : by origin what should not have been in its entries, and was left out of what was folded
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -76,6 +78,7 @@ class Folding:
         self.control = Control()
         self.stamps: dict[Origin, int] = {}
         self.troubles: dict[Origin, str] = {}
+        self.alarms: dict[Origin, Alarm] = {}
         self.guard: AbstractContextManager[object] = nullcontext()
         self._make = make
 
@@ -137,6 +140,8 @@ class Folding:
             for name, mine in read.parts.items():
                 _join(self.tenants[name].state, mine, ready[name])
             self.applied, self.control = read.applied, read.control
+            for origin, alarm in read.alarms:
+                self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
             self.stamps |= {
                 entry.origin: entry.hybrid for entry in entries if entry.origin in read.applied
             }
@@ -177,6 +182,7 @@ class _Read:
     tenants, applied, control : those of the folding, with what the entries add
     parts : by tenant what is to be joined
     newest : by tenant the newest hybrid stamp in it
+    alarms : what should not have been in entries, with their origins
     """
 
     tenants: dict[str, TenantState]
@@ -184,10 +190,14 @@ class _Read:
     control: Control
     parts: dict[str, list[OpenPart]] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
+    alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
 
 
 def _take(entry: Entry, content: bytes, read: _Read) -> None:
-    for part in open_parts(content):
+    for written in open_parts(content):
+        part, alarm = arrived(entry, written, read.control)
+        if alarm is not None:
+            read.alarms.append((entry.origin, alarm))
         if entry.number > read.tenants[part.tenant].applied[entry.origin]:
             read.parts.setdefault(part.tenant, []).append(part)
             read.newest[part.tenant] = max(read.newest.get(part.tenant, 0), entry.hybrid)

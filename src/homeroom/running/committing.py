@@ -2,7 +2,8 @@
 
 Whatever has come while a write was under way is taken together for the next one; and while there are many clients, the
 next one waits a moment, because those who have just heard are about to send again. Clients hear of it together too, by
-one call into their event loop: with hundreds of clients a call each would cost more than the disk.
+one call into their event loop: with hundreds of clients a call each would cost more than the disk. What they offer
+comes over the same way, all of one turn of the loop at once.
 
 When a write fails, nothing is acknowledged any more in this life of the log. The store is then asked to go on (in a new
 file, over a new connection), and a new life begins; until that works, clients are told what is wrong.
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -93,6 +94,9 @@ _Came = list[_Offered] | _Work | _Stop
 _Reply = tuple["asyncio.Future[Accepted | Refused]", Accepted | Refused]
 
 
+_STOPPED: Final = Refused(Refusal.DRAINING, "this node has stopped")
+
+
 class Committer:
     """Writes what is offered. Made and used from one event loop; the work is done in a thread."""
 
@@ -120,7 +124,7 @@ class Committer:
     async def offer(self, offer: Offer) -> Accepted | Refused:
         """Offer a batch; return when it is durable, or why it is not."""
         if not self._thread.is_alive():
-            return Refused(Refusal.DRAINING, "this node has stopped")
+            return _STOPPED
         future: asyncio.Future[Accepted | Refused] = self._loop.create_future()
         if not self._offered:
             self._loop.call_soon(self._hand_over)
@@ -142,6 +146,19 @@ class Committer:
         self._hand_over()
         self._queue.put(_Stop())
         await asyncio.to_thread(self._thread.join)
+        self._hand_over()
+        self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        """Refuse what was offered while the thread ended: it looked for no more, and nobody must wait for ever."""
+        while True:
+            try:
+                one = self._queue.get_nowait()
+            except Empty:
+                return
+            for _, future in one if isinstance(one, list) else ():
+                if not future.done():
+                    future.set_result(_STOPPED)
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 

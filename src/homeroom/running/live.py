@@ -147,6 +147,11 @@ class Live:
         """By origin why its entries are not folded any further."""
         return dict(self._folding.troubles)
 
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What origins wrote that they should not have, in words."""
+        return tuple(alarm.told(origin) for origin, alarm in dict(self._folding.alarms).items())
+
     def tenants(self) -> tuple[str, ...]:
         """Return the names of the tenants."""
         return tuple(self._folding.tenants)

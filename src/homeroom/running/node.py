@@ -21,7 +21,7 @@ from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.signing import is_signed
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
-from homeroom.cohorts.live import LiveAnswer, Status, Trouble
+from homeroom.cohorts.live import LiveAnswer, Shows, Status, Trouble
 from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.membership import Membership
@@ -37,8 +37,10 @@ from homeroom.cohorts.membership.reading import (
 from homeroom.cohorts.questions import Question
 from homeroom.errors import ControlError, HomeroomError, NotYetError, StoreError
 from homeroom.events.door import Door
+from homeroom.events.projection import Projection
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.events.vocabulary import VerbTable
+from homeroom.limits import LABELS_SEALED_MAX
 from homeroom.log.control import (
     MAIN,
     Change,
@@ -54,6 +56,7 @@ from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
+from homeroom.node.showing import Showing
 from homeroom.running.checking import Checker
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
@@ -75,6 +78,8 @@ from homeroom.running.opening import (
     zone_of,
 )
 from homeroom.running.recording import (
+    LabelsFound,
+    LabelsReader,
     NodeRecords,
     RecordRequest,
 )
@@ -99,7 +104,18 @@ class RunningNode:
         self._recorder = recording.reader
         self._batch_keys: dict[str, bytes] = {}
         self._verbs: dict[str, str] = {}
-        self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
+        self._tables: dict[str, VerbTable] = {}
+        self._projections: dict[str, Projection] = {}
+        self._showing: dict[str, Showing] = {}
+        self._doors = Doors(
+            {
+                SentBatch: SentReader(),
+                RecordRequest: self._recorder,
+                LabelsFound: LabelsReader(self._recorder),
+            },
+            Control(),
+            self._recorder.keep_labels,
+        )
         self._stated = opened.folding.control
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
@@ -156,6 +172,8 @@ class RunningNode:
         node._listening = await listening(path, node.change, node.stated, node._of_webhooks)
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
+        for name in node._live.tenants():
+            await node._keep_found(name)
         return node
 
     async def stop(self) -> None:
@@ -196,25 +214,43 @@ class RunningNode:
             )
         )
 
+    async def _keep_found(self, tenant: str) -> None:
+        """Have labels kept of ids that were loaded as they are; a snapshot will have their hashes alone.
+
+        Raises `StoreError` where they cannot be written.
+        """
+        texts = self._snapshots.found.pop(tenant, [])
+        hashed = self._snapshots.labels(tenant).hasher.hashed
+        for first in range(0, len(texts), LABELS_SEALED_MAX):
+            some = texts[first : first + LABELS_SEALED_MAX]
+            labels = LabelsFound({hashed(text): text for text in some})
+            outcome = await self._stated_alone("labels", tenant, labels)
+            if isinstance(outcome, Refused):
+                raise StoreError(outcome.why)
+
+    async def _stated_alone(self, what: str, tenant: str, content: object) -> Accepted | Refused:
+        """Offer what the node itself has to say."""
+        return await self._committer.offer(
+            Offer(
+                ticket=0,
+                tenant=tenant,
+                owner="",
+                batch_id=f"{what} {secrets.token_hex(16)}",
+                digest=b"",
+                content=content,
+                events=0,
+                size_bytes=0,
+                is_kept=False,
+            )
+        )
+
     async def change(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.
 
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
         """
         change = Change(fact=fact, author=author, at_ms=self._options.now_ms())
-        outcome = await self._committer.offer(
-            Offer(
-                ticket=0,
-                tenant="",
-                owner="",
-                batch_id=f"change {secrets.token_hex(16)}",
-                digest=b"",
-                content=change,
-                events=0,
-                size_bytes=0,
-                is_kept=False,
-            )
-        )
+        outcome = await self._stated_alone("change", "", change)
         if isinstance(outcome, Refused):
             raise StoreError(outcome.why)
         answer = json.loads(outcome.answer)
@@ -222,6 +258,8 @@ class RunningNode:
             raise ControlError(str(answer["error"]))
         assert outcome.token is not None, "a change that makes sense is written"
         await self._reached(outcome.token)
+        if isinstance(fact, TenantPut):
+            await self._keep_found(fact.name)
         return outcome.token
 
     def _durable(self, entries: Sequence[Entry]) -> None:
@@ -233,25 +271,48 @@ class RunningNode:
                 self._follow(self._stated)
             elif entry.origin.stream is Stream.DOCUMENT:
                 self._recorder.durable(entry)
+        self._doors.durable()
         self._follower.durable(entries)
 
     def _follow(self, control: Control) -> None:
         """Open the doors that there must be; in the thread that writes, or before it has begun."""
         for name, tenant in control.tenants.items():
-            if self._verbs.get(name) == tenant.verbs:
-                continue  # a door counts what has come through it, and goes on doing so
-            self._verbs[name] = tenant.verbs
-            verbs = VerbTable.standard()
-            if tenant.verbs:
-                verbs = verbs.extended(tenant.verbs, f"the verb table of {name}")
-            key = self._snapshots.key(name)
-            self._batch_keys[name] = _keyed(key, b"batches")
-            self._doors.open(name, Door(key, verbs))
+            if self._verbs.get(name) != tenant.verbs:
+                # Else not: a door counts what has come through it, and goes on doing so.
+                self._open_door(name, tenant.verbs)
+            catalogue = control.catalogue(name)
+            before = self._showing.get(name)
+            if before is None or (before.verbs, before.catalogue) != (
+                self._tables[name],
+                catalogue,
+            ):
+                showing = self._showing[name] = Showing(catalogue, self._tables[name])
+                self._projections[name].allow(catalogue.allowed)
+                self._snapshots.labels(name).know(showing.known)
         self._doors.follow(control)
+
+    def _open_door(self, name: str, written: str) -> None:
+        verbs = VerbTable.standard()
+        if written:
+            verbs = verbs.extended(written, f"the verb table of {name}")
+        key = self._snapshots.key(name)
+        self._verbs[name], self._tables[name] = written, verbs
+        self._batch_keys[name] = _keyed(key, b"batches")
+        if name not in self._projections:
+            self._projections[name] = projection = Projection(key)
+            if name in self._live.tenants():
+                projection.resume(*self._live.read(name, _attributes_of))
+        self._doors.open(name, Door(key, verbs, projection=self._projections[name]))
 
     # --- what goes out -----------------------------------------------------------------------------------------------
 
-    async def ask(self, tenant: str, question: Question, after: Token | None) -> LiveAnswer:
+    async def ask(
+        self,
+        tenant: str,
+        question: Question,
+        after: Token | None,
+        shows: Shows = Shows.REGISTERED,
+    ) -> LiveAnswer:
         """Answer a question, if ``after`` is given from a state that holds that entry.
 
         Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
@@ -261,8 +322,10 @@ class RunningNode:
         held = self._store.held()
         before = self._snapshots.sources.get(tenant, Source())
 
+        showing = self._showing.get(tenant)
+
         def ask(state: State) -> Answer:
-            node = Node(state)
+            node = Node(state if showing is None else showing(state, shows))
             return node.ask(question, node.summary(before))
 
         asked = partial(self._live.ask, tenant, ask, after)
@@ -312,7 +375,7 @@ class RunningNode:
             *(Trouble(one) for one in of_node if one is not None),
             *(Trouble(text, tenant) for tenant, text in of_tenants),
             *(one for troubles in self._watched for one in troubles()),
-            *(Trouble(one) for one in self._live.troubles.values()),
+            *(Trouble(one) for one in (*self._live.troubles.values(), *self._live.alarms)),
             *self._opening_troubles,
             *self._checker.troubles,
         )
@@ -473,6 +536,13 @@ class RunningNode:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
             if self._store.collect(self._collectable):
                 self._committer.work(self._collect_some)
+
+
+def _attributes_of(state: State) -> tuple[dict[str, list[str]], frozenset[str]]:
+    """Return the values of attributes that a state holds, and the attributes that have too many."""
+    known = state.dictionaries
+    values = {name: list(one.stored) for name, one in known.attributes.items()}
+    return values, frozenset(known.identifying())
 
 
 def _is_signed(public: bytes, _node: str, digest: bytes, signature: bytes) -> bool:

@@ -16,6 +16,7 @@ from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.signing import NodeKey, is_signed, open_node_key
 from homeroom.adapters.threads import ThreadRun
+from homeroom.adapters.vault.places import VAULT_FILE, VAULT_KEY_FILE, open_vault_key
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.cohorts.live import Trouble
 from homeroom.errors import KeyFileError, StoreError
@@ -26,7 +27,7 @@ from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import unread
-from homeroom.running.recording import VAULT_KEY_FILE, RecordReader, open_vault_key
+from homeroom.running.recording import RecordReader
 from homeroom.running.snapshots import Snapshots
 
 __all__ = [
@@ -187,12 +188,13 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
             keys[tenant] = TenantKeys(opened.snapshots.key(tenant), open_vault_key(folder))
         return keys[tenant]
 
-    file = path / "documents.db"
-    reader = RecordReader(file, keys_of, options.now_ms)
+    file = path / VAULT_FILE
+    reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))
     reader.catch_up(opened.store)
     for tenant in reader.tenants():
         _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
+    reader.read_labels()
     return Recording(file, keys_of, reader)
 
 

@@ -10,24 +10,26 @@ from the log at a start.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from homeroom.adapters.keyfile import KeyFile, open_key_file
 from homeroom.adapters.vault.applying import Vault
-from homeroom.adapters.vault.operations import Change, StatementKept, decode
+from homeroom.adapters.vault.labels import change_of_labels, read_labels
+from homeroom.adapters.vault.operations import Change, StatementKept, decode, encode
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.records import VaultQuestions
-from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.adapters.vault.terms import PLACE_BITS
 from homeroom.errors import EntryError, VaultError
+from homeroom.events.labels import Labels
 from homeroom.events.model import Decoded, Reject
+from homeroom.events.projection import Cut
 from homeroom.events.vocabulary import VerbTable
 from homeroom.events.xapi import XapiCodec
 from homeroom.limits import FOLD_ENTRIES_MAX
@@ -39,22 +41,17 @@ from homeroom.log.store import Store
 from homeroom.records.forms import time_text
 from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
 
-__all__ = ["VAULT_KEY_FILE", "NodeRecords", "RecordReader", "RecordRequest", "open_vault_key"]
+__all__ = [
+    "LabelsFound",
+    "LabelsReader",
+    "NodeRecords",
+    "RecordReader",
+    "RecordRequest",
+]
 
-VAULT_KEY_FILE: Final = "vault.key"
-_VAULT_KEY: Final = KeyFile(
-    "# homeroom vault key. Without it nothing in documents.db can be read by anybody, for ever. Keep it secret,\n"
-    "# and keep a copy.\n",
-    "a new key opens nothing that is in the vault",
-)
 _json = msgspec.json.Encoder().encode
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(list[bytes]).decode
-
-
-def open_vault_key(folder: Path) -> bytes:
-    """Return the key of a tenant's vault, in its directory; made if there is none. Raises `KeyFileError`."""
-    return open_key_file(folder / VAULT_KEY_FILE, _VAULT_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +87,7 @@ class RecordReader:
     path : of the vault's file
     keys_of : returns the keys of a tenant
     now_ms : the clock of the machine
+    labels_of : returns the labels of a tenant, as far as they are known
 
     Attributes
     ----------
@@ -99,16 +97,25 @@ class RecordReader:
     stream = Stream.DOCUMENT
 
     def __init__(
-        self, path: Path, keys_of: Callable[[str], TenantKeys], now_ms: Callable[[], int]
+        self,
+        path: Path,
+        keys_of: Callable[[str], TenantKeys],
+        now_ms: Callable[[], int],
+        labels_of: Callable[[str], Labels],
     ) -> None:
         self.trouble: str | None = None
         self._vault = Vault(path)
         self._reader = VaultReader(path)
         self._preparer = Preparer(self._reader, keys_of)
         self._now_ms = now_ms
+        self.labels_of = labels_of
         self._codec = XapiCodec(VerbTable.standard())
         self._prepared: list[Prepared] = []
         self._outcomes: list[bytes] = []
+        self._keys_of = keys_of
+        self._label_changes: list[Change] = []
+        self._fresh_labels: list[tuple[Labels, list[str]]] = []
+        self._seals: dict[str, Seals] = {}
         self.applied = Vector.from_json(msgspec.json.decode(self._vault.applied or "{}"))
 
     def close(self) -> None:
@@ -124,9 +131,13 @@ class RecordReader:
 
     def begin(self) -> None:
         """Begin with a new group; what was prepared and has not been applied never will be."""
+        self._forget_labels()
         if self._prepared:
             self._preparer.forget()
             self._prepared = []
+
+    def _forget_labels(self) -> None:
+        self._label_changes, self._fresh_labels = [], []
 
     def read(self, offers: Sequence[log.Offer]) -> Decoded:
         """Prepare requests in order; return the events in the statements of those that can be done."""
@@ -148,21 +159,36 @@ class RecordReader:
             return self._preparer.accept(request.asked, request.caller, now_ms)
         return self._preparer.change(request.asked, request.caller, now_ms)
 
-    def answers(self, decoded: Decoded, rejects: Sequence[Reject]) -> list[bytes]:
+    def answers(
+        self, decoded: Decoded, rejects: Sequence[Reject], cuts: Sequence[Cut]
+    ) -> list[bytes]:
         """Return the outcome of each request; a statement that is no event is a statement all the same."""
-        del decoded, rejects
+        del decoded, rejects, cuts
         return self._outcomes
 
     def documents(self) -> bytes:
-        """Return the operations of all requests that can be done."""
+        """Return the operations of all requests that can be done, and what keeps labels."""
         encoded = [one.encoded for one in self._prepared if one.encoded]
+        encoded += map(encode, self._label_changes)
         return _pack(encoded) if encoded else b""
+
+    def keep_labels(self, tenant: str, labels: Mapping[str, str]) -> None:
+        """Have labels kept with the group that is being read; those that are kept already are not kept again."""
+        known = self.labels_of(tenant)
+        fresh = [text for hashed, text in labels.items() if known.of(hashed) is None]
+        if fresh:
+            self._label_changes.append(change_of_labels(tenant, self._seals_of(tenant), fresh))
+            self._fresh_labels.append((known, fresh))
 
     # --- application -------------------------------------------------------------------------------------------------
 
     def durable(self, entry: Entry) -> None:
         """Apply an entry that was just written, and that follows what is applied."""
         changes = [one.change for one in self._prepared if one.encoded]
+        changes += self._label_changes
+        for known, fresh in self._fresh_labels:
+            known.add(fresh)
+        self._forget_labels()
         if self._apply(changes, self.applied.joined({entry.origin: entry.number})):
             for one in self._prepared:
                 self._preparer.applied(one)
@@ -182,6 +208,18 @@ class RecordReader:
                     return
         self._preparer.forget()
 
+    def read_labels(self) -> None:
+        """Make known what labels the file has. Raises `VaultError` where one does not open."""
+        for tenant in self.tenants():
+            known = self.labels_of(tenant)
+            for some in read_labels(self._reader, tenant, self._seals_of(tenant)):
+                known.add(some)
+
+    def _seals_of(self, tenant: str) -> Seals:
+        if tenant not in self._seals:
+            self._seals[tenant] = Seals(self._keys_of(tenant))
+        return self._seals[tenant]
+
     def _apply(self, changes: Sequence[Change], applied: Vector) -> bool:
         try:
             self._vault.apply(changes, _json(applied.to_json()).decode())
@@ -191,6 +229,44 @@ class RecordReader:
         self.applied = applied
         self.trouble = self._vault.trouble
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsFound:
+    """Labels that are to be kept of what was loaded into a directory before a node ran on it; ``labels`` by hash."""
+
+    labels: Mapping[str, str]
+
+
+class LabelsReader:
+    """Has found labels kept; used in the thread that writes. ``reader`` is that of records."""
+
+    stream = Stream.DOCUMENT
+
+    def __init__(self, reader: RecordReader) -> None:
+        self._reader = reader
+        self._count = 0
+
+    def begin(self) -> None:
+        """Nothing is held here from one group to the next."""
+
+    def documents(self) -> bytes:
+        """Return nothing: what comes of labels is among the documents of records."""
+        return b""
+
+    def read(self, offers: Sequence[log.Offer]) -> Decoded:
+        """Have the labels kept; there are no events in them."""
+        self._count = len(offers)
+        for offer in offers:
+            self._reader.keep_labels(offer.tenant, offer.content.labels)
+        return XapiCodec(VerbTable.standard()).decode(b"", 1)
+
+    def answers(
+        self, decoded: Decoded, rejects: Sequence[Reject], cuts: Sequence[Cut]
+    ) -> list[bytes]:
+        """Return that there is nothing to tell."""
+        del decoded, rejects, cuts
+        return [b"{}"] * self._count
 
 
 def _lines(sent: Sent, prepared: Prepared) -> list[bytes]:

@@ -19,8 +19,10 @@ from homeroom.adapters.segments import entries_of
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
-from homeroom.errors import DataDirectoryError
+from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.dictionary import Dictionaries
+from homeroom.events.ids import IdHasher
+from homeroom.events.labels import Labels, labelled_dictionaries, take_plain
 from homeroom.log.control import MAIN
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
@@ -81,6 +83,9 @@ class Snapshots:
         self._key_checks: dict[str, str] = {}
         # Segments that have been read back, by tenant.
         self._known: dict[str, set[str]] = {}
+        self._labels: dict[str, Labels] = {}
+        # Ids that a directory had in clear, because they were loaded into it: labels that nobody has kept yet.
+        self.found: dict[str, list[str]] = {}
 
     def place(self, tenant: str) -> DataDirectory:
         """Return the directory of a tenant."""
@@ -94,6 +99,26 @@ class Snapshots:
         key = place.key(manifest, None)
         self._key_checks[tenant] = key_check(key)
         return key
+
+    def labels(self, tenant: str) -> Labels:
+        """Return the labels of a tenant's ids, as far as they are known."""
+        known = self._labels.get(tenant)
+        if known is None:
+            made = Labels(IdHasher(lambda: self._key_there(tenant)))
+            known = self._labels.setdefault(tenant, made)
+        return known
+
+    def _dictionaries(self, tenant: str) -> Dictionaries:
+        return labelled_dictionaries(bytes(32), self.labels(tenant))
+
+    def _key_there(self, tenant: str) -> bytes:
+        """Return the key of a tenant that has one; a new one would be the hash of nothing that is there."""
+        path = self.place(tenant).key_path
+        if not path.exists():
+            raise KeyFileError(
+                f"{path} is missing, and the ids of {tenant} are hashed under it; restore it from a copy"
+            )
+        return self.key(tenant)
 
     def _newest(self, place: DataDirectory) -> Manifest | None:
         """Return the newest manifest that can be read."""
@@ -121,7 +146,7 @@ class Snapshots:
                 manifest = read()
                 if manifest is None or manifest.load == 0:
                     continue
-                opened = self._opened(place, manifest, timezone)
+                opened = self._opened(tenant, manifest, timezone)
             except DataDirectoryError as error:
                 troubles.append(str(error))
                 continue
@@ -131,17 +156,21 @@ class Snapshots:
             return Opened(opened, trouble)
         if troubles:
             raise DataDirectoryError(troubles[0])
-        state = State(load_zone(timezone), Dictionaries.under(bytes(32)), self._run)
+        state = State(load_zone(timezone), self._dictionaries(tenant), self._run)
         self.sources[tenant] = Source()
         return Opened(TenantState(state))
 
-    def _opened(self, place: DataDirectory, manifest: Manifest, timezone: str) -> TenantState:
+    def _opened(self, tenant: str, manifest: Manifest, timezone: str) -> TenantState:
+        place = self.place(tenant)
         if manifest.timezone != timezone:
             raise DataDirectoryError(
                 f"{place.path} cuts days in {manifest.timezone}, and its tenant in {timezone}; the zone of a tenant "
                 f"lasts"
             )
-        state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
+        dictionaries = self._dictionaries(tenant)
+        state = place.open(manifest, dictionaries, self._run)
+        plain = take_plain(dictionaries)
+        self.found[tenant] = sorted({text for texts in plain.values() for text in texts})
         for table in (state.learners, state.enrolments):
             for (
                 partition

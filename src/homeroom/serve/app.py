@@ -22,6 +22,7 @@ from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
 from homeroom.serve.access import Caller
 from homeroom.serve.belonging import membership_routes
+from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
@@ -72,6 +73,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *_definitions(interface),
             *membership_routes(interface),
             *webhook_routes(interface),
+            *catalogue_routes(interface),
             *_health(interface),
             *_pages(),
         ],

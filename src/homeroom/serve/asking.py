@@ -12,7 +12,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.cohorts.kept import kept_definitions
-from homeroom.cohorts.live import LiveAnswer
+from homeroom.cohorts.live import LiveAnswer, Shows
 from homeroom.cohorts.questions import (
     QUESTIONS,
     AtRisk,
@@ -92,7 +92,7 @@ async def answered(
     if about is not None:
         await interface.write_down(caller, question.name, about)
     try:
-        live = await interface.serving.ask(caller.tenant, question, token)
+        live = await interface.serving.ask(caller.tenant, question, token, _shows(caller))
     except QuestionError as error:
         raise _bad(error, written, caller) from None
     return {
@@ -102,6 +102,12 @@ async def answered(
         "complete": live.is_complete,
         "epoch": live.epoch,
     }
+
+
+def _shows(caller: Caller) -> Shows:
+    """Return which texts of ids a caller may see."""
+    may_see = caller.scopes & {Scope.PERSONS, Scope.LABELS}
+    return Shows.LABELS if may_see else Shows.REGISTERED
 
 
 def _has_own(written: Mapping[str, Any]) -> bool:

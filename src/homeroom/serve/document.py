@@ -19,6 +19,7 @@ from homeroom import limits
 from homeroom.cohorts.questions import QUESTIONS
 from homeroom.events.sent_json import SentEvent
 from homeroom.serve.defining import KINDS
+from homeroom.serve.described_catalogue import catalogue_paths
 from homeroom.serve.described_membership import (
     membership_paths,
     membership_schemas,
@@ -51,7 +52,7 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {"/v1/events": _events(), "/v1/query": _query()}
     for path, kind in KINDS.items():
         paths |= _definitions(path, kind.value)
-    paths |= {**membership_paths(), **webhook_paths(), **_reading()}
+    paths |= {**membership_paths(), **webhook_paths(), **catalogue_paths(), **_reading()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -250,6 +251,7 @@ def _schemas() -> dict[str, Any]:
     text, whole, yes = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
     vector = {"type": "object", "additionalProperties": whole}
     refused = object_of(("position", "reason", "detail"), position=whole, reason=text, detail=text)
+    left_out = object_of(("field", "events", "detail"), field=text, events=whole, detail=text)
     version_of = {
         "version": whole,
         "definition": {"type": ["object", "null"]},
@@ -265,6 +267,7 @@ def _schemas() -> dict[str, Any]:
             accepted=whole,
             refused={"type": "array", "items": refused},
             refused_more=whole,
+            left_out={"type": "array", "items": left_out},
             token={"type": ["string", "null"]},
         ),
         "Question": object_of(("question",), question={"enum": [kind.name for kind in QUESTIONS]}),

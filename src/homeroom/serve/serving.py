@@ -8,7 +8,7 @@ which.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from homeroom.cohorts.live import LiveAnswer, Status
+from homeroom.cohorts.live import LiveAnswer, Shows, Status
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
 from homeroom.cohorts.questions import Question
@@ -27,8 +27,10 @@ class Serving(Protocol):
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
 
-    async def ask(self, tenant: str, question: Question, after: Token | None) -> LiveAnswer:
-        """Answer a question, if ``after`` is given from a state that holds that entry.
+    async def ask(
+        self, tenant: str, question: Question, after: Token | None, shows: Shows
+    ) -> LiveAnswer:
+        """Answer a question, if ``after`` is given from a state that holds that entry; ``shows`` says what of ids.
 
         Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
         """

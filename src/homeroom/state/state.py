@@ -262,7 +262,7 @@ class State:
 
     def _ranks_of(self, attribute: str) -> UInt64s:
         """Return the places of an attribute's values in alphabetical order: of those set at one time the last wins."""
-        values = self.dictionaries.attributes[attribute].values
+        values = self.dictionaries.attributes[attribute].stored
         known = self._ranks.get(attribute)
         if known is None or len(known) != len(values):
             known = self._ranks[attribute] = _ranks(values)
@@ -296,6 +296,30 @@ class State:
             for _, events in event_pieces(segment):
                 self.fold_tables(events)
         self.settle()
+
+    def key_enrolments(self) -> None:
+        """Key enrolments by how their course runs are stored now, which may have been texts and be hashes."""
+        hashes = self.dictionaries.course.hashes.hi
+        for part in self.enrolments.partitions:
+            rows = part.rows
+            if not rows:
+                continue
+            courses = part.codes[COURSE][:rows]
+            there = courses >= 0  # a row that holds nothing keeps a key that nothing has
+            owner_hi, owner_lo = (part.owners[half][:rows][there] for half in ("hi", "lo"))
+            key_hi, key_lo = part.key_hi[:rows].copy(), part.key_lo[:rows].copy()
+            key_hi[there], key_lo[there] = enrolment_keys(
+                owner_hi, owner_lo, hashes[courses[there]]
+            )
+            part.key_hi, part.key_lo = key_hi, key_lo
+            part.slots = None
+            part.version += 1
+
+    def showing(self, dictionaries: Dictionaries) -> "State":
+        """Return this state with other texts behind its codes, to be asked. Copies nothing."""
+        view = copy.copy(self)
+        view.dictionaries = dictionaries
+        return view
 
     def owner_rows(self, number: int) -> Int32s:
         """Return for each enrolment of a partition the row of its learner, int32 of shape (rows,), read-only.

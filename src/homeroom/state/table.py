@@ -492,8 +492,10 @@ class SubjectTable:
     @property
     def partitions(self) -> list[Partition]:
         """The partitions, opened when they are first asked for if they lie in a file."""
-        if self._opened is not None:
-            self._partitions, self._opened = self._opened(), None
+        opened = self._opened  # two threads may ask at once; both open the same
+        if opened is not None:
+            self._partitions = opened()
+            self._opened = None
         return self._partitions
 
     @partitions.setter

@@ -18,6 +18,7 @@ from homeroom.adapters.vault.operations import (
     DocumentDropped,
     DocumentKept,
     KeyDestroyed,
+    LabelsKept,
     PortraitKept,
     StatementKept,
     SubjectKey,
@@ -62,6 +63,7 @@ class Vault:
             DocumentKept: self._documents,
             DocumentDropped: self._dropped,
             KeyDestroyed: self._destroyed,
+            LabelsKept: self._labels,
         }
 
     @property
@@ -172,6 +174,12 @@ class Vault:
         self._run_many(
             "DELETE FROM documents WHERE tenant = ? AND key = ?",
             [(tenant, one.key) for one in operations],
+        )
+
+    def _labels(self, tenant: int, operations: list[LabelsKept]) -> None:
+        self._run_many(
+            "INSERT OR IGNORE INTO labels (tenant, name, sealed) VALUES (?, ?, ?)",
+            [(tenant, one.name, one.sealed) for one in operations],
         )
 
     def _destroyed(self, tenant: int, operations: list[KeyDestroyed]) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "DocumentDropped",
     "DocumentKept",
     "KeyDestroyed",
+    "LabelsKept",
     "Operation",
     "PortraitKept",
     "StatementKept",
@@ -106,6 +107,13 @@ class KeyDestroyed(msgspec.Struct, frozen=True, array_like=True, tag=7):
     term: bytes
 
 
+class LabelsKept(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """Texts behind hashed ids, sealed together; ``name`` is the seal's nonce, so that they are kept once."""
+
+    name: bytes
+    sealed: bytes
+
+
 Operation: TypeAlias = (
     SubjectKey
     | PortraitKept
@@ -114,6 +122,7 @@ Operation: TypeAlias = (
     | DocumentKept
     | DocumentDropped
     | KeyDestroyed
+    | LabelsKept
 )
 
 
@@ -134,6 +143,7 @@ _HASHES: Final = {
     DocumentKept: ("key", "scope", "subject"),
     DocumentDropped: ("key",),
     KeyDestroyed: ("subject", "term"),
+    LabelsKept: (),
 }
 
 

@@ -17,7 +17,7 @@ from homeroom.errors import VaultError
 
 __all__ = ["connected", "sqlite_errors", "vault_error"]
 
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 _TABLES: Final = """
 CREATE TABLE tenants (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE subjects (
@@ -58,6 +58,13 @@ CREATE INDEX documents_of_scope ON documents (tenant, scope, updated_ms);
 CREATE INDEX documents_of_subject ON documents (tenant, subject);
 CREATE TABLE positions (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_LABELS: Final = """
+CREATE TABLE labels (
+    tenant INTEGER NOT NULL, name BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (tenant, name)
+);
+"""
+_STEPS: Final = (_TABLES, _LABELS)
+"""What makes each schema of the one before it."""
 
 
 @contextlib.contextmanager
@@ -107,5 +114,5 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version < _SCHEMA:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_SCHEMA}; COMMIT;"
+            f"BEGIN IMMEDIATE; {''.join(_STEPS[version:])} PRAGMA user_version = {_SCHEMA}; COMMIT;"
         )

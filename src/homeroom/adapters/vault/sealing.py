@@ -59,6 +59,7 @@ class Seals:
         self._pseudonym = keys.pseudonym
         self._wrapping = AESGCM(_derived(keys.vault, b"wrap"))
         self._cursor = AESGCM(_derived(keys.vault, b"cursor"))
+        self._labels = AESGCM(_derived(keys.vault, b"labels"))
         self._index = hashlib.blake2s(key=_derived(keys.vault, b"index"), digest_size=HASH_BYTES)
         self._hashes: Held[tuple[bytes, bytes], bytes] = Held(limits.FORMS_HELD)
         self.nobody: Final = self.hash(b"nobody", b"")
@@ -92,6 +93,14 @@ class Seals:
     def unwrap(self, subject: bytes, wrapped: bytes) -> AESGCM:
         """Return a key of a subject; raise `VaultError` if it is not one that this tenant wrapped."""
         return AESGCM(_open(self._wrapping, wrapped, subject))
+
+    def seal_labels(self, content: bytes) -> bytes:
+        """Seal labels; the seal begins with its nonce."""
+        return _seal(self._labels, content, b"labels")
+
+    def open_labels(self, sealed: bytes) -> bytes:
+        """Open labels; raise `VaultError` if they are none of this tenant's."""
+        return _open(self._labels, sealed, b"labels")
 
     def seal_cursor(self, content: bytes) -> bytes:
         """Seal what a link to a next page says."""

@@ -186,11 +186,11 @@ class Asked:
 
 
 def _until(state: State, question: AtRisk, selection: Selection) -> Int64s:
-    courses = state.dictionaries.course.values
+    courses = state.dictionaries.course
     until = np.full(len(courses), EVER, np.int64)
     for calendar in () if question.definitions is None else question.definitions.calendars:
-        if "end" in calendar.marks and calendar.course in courses:
-            until[courses.index(calendar.course)] = day_of_date(calendar.marks["end"])
+        if "end" in calendar.marks:
+            until[courses.named(calendar.course)] = day_of_date(calendar.marks["end"])
     for test in (*selection.tests, *selection.history_tests_of_course()):
         assert test.column == COURSE, "other conditions on events are refused"
         assert test.allowed is not None, "a course is a text"

@@ -57,9 +57,10 @@ def _only_course(context: Context) -> str:
 
 
 def _code(context: Context, name: str) -> int:
-    values = context.state.dictionaries.course.values
-    if name in values:
-        return values.index(name)
+    known = context.state.dictionaries.course
+    for code in known.named(name):
+        return code
+    values = known.values
     near = difflib.get_close_matches(name, values, n=3, cutoff=0.5)
     hint = f"near: {', '.join(near)}" if near else "the whole name is needed"
     raise QuestionError(f"course {name!r} is in no event; {hint}")

@@ -91,7 +91,7 @@ def make_setting(
         events=events,
         periods=periods,
         days=days,
-        start_day=day_of_date(_named_start(question, course) or began),
+        start_day=day_of_date(_named_start(context, question, course) or began),
         end_ms=day_start_ms(days[1], context.zone),
         as_of_ms=context.as_of_ms,
         joins_by_verb=by_verb,
@@ -115,11 +115,19 @@ def _reach(events: CourseEvents, *, joins_by_verb: bool) -> tuple[dt.date, dt.da
     return date_of(low), date_of(high), date_of(low if began > high else began)
 
 
-def _named_start(question: CourseReport, course: str) -> dt.date | None:
+def _named_start(context: Context, question: CourseReport, course: str) -> dt.date | None:
     """Return the start that a calendar of the definitions names for a course run."""
     calendars = () if question.definitions is None else question.definitions.calendars
-    starts = (c.marks["start"] for c in calendars if c.course == course and "start" in c.marks)
-    return next(starts, None)
+    known = context.state.dictionaries.course
+    code = known.named(course)
+    return next(
+        (
+            c.marks["start"]
+            for c in calendars
+            if "start" in c.marks and known.named(c.course) == code
+        ),
+        None,
+    )
 
 
 def ranked(names: list[str], learners: Counts) -> list[int]:

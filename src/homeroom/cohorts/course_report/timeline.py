@@ -157,7 +157,7 @@ class _Picking:
     mask: npt.NDArray[np.int8] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "acts", act_codes(self.state.dictionaries.verb.values))
+        object.__setattr__(self, "acts", act_codes(self.state.dictionaries.verb.spoken))
         object.__setattr__(self, "mask", self.roster.mask(self.state, self.selection))
 
     def block(
