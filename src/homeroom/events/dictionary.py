@@ -224,6 +224,7 @@ class Dictionaries:
     course: Dictionary
     section: Dictionary
     answer: Dictionary
+    origin: Dictionary
     attributes: dict[str, Dictionary] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
@@ -238,6 +239,7 @@ class Dictionaries:
             course=Dictionary(mask),
             section=Dictionary(mask),
             answer=Dictionary(mask),
+            origin=Dictionary(mask),
         )
 
     def attribute(self, name: str) -> Dictionary:

@@ -25,6 +25,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError, EntryError
+from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -169,7 +170,14 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
 
 
 Fact: TypeAlias = (
-    TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut | WebhookFact
+    TenantPut
+    | KeyCreated
+    | KeyRevoked
+    | DefinitionPut
+    | DefinitionDeleted
+    | VerbsPut
+    | CutFact
+    | WebhookFact
 )
 
 
@@ -205,13 +213,18 @@ def read_changes(content: bytes) -> list[Change]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A tenant as it is now; the fields are those of `TenantPut`, ``verbs`` its own verb table, empty for none."""
+    """A tenant as it is now.
+
+    The fields are those of `TenantPut`; ``verbs`` is its own verb table, empty for none, ``keep_days`` for how many
+    days its history is kept, 0 for ever.
+    """
 
     name: str
     timezone: str
     regions: tuple[str, ...]
     suppress_below: int
     verbs: str = ""
+    keep_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +275,7 @@ class Control:
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
+    cuts : by tenant the last cut of its history
     """
 
     epoch: int = 0
@@ -269,6 +283,7 @@ class Control:
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    cuts: Cuts = field(default_factory=dict)
 
     # --- asked ---
 
@@ -313,10 +328,16 @@ class Control:
             case VerbsPut():
                 self._check_tenant(fact.tenant)
                 _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            case HistoryCut() | HistoryKept():
+                self._check_tenant(fact.tenant)
+                check_cut(self.cuts, fact)
             case _:
-                if isinstance(fact, WebhookCreated):
-                    self._check_tenant(fact.tenant)
-                check_webhook(self.webhooks, fact)
+                self._check_webhook(fact)
+
+    def _check_webhook(self, fact: WebhookFact) -> None:
+        if isinstance(fact, WebhookCreated):
+            self._check_tenant(fact.tenant)
+        check_webhook(self.webhooks, fact)
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -364,28 +385,36 @@ class Control:
     def folded(self, change: Change, epoch: int) -> "Control":
         """Return what the facts add up to with one more, which has the number ``epoch``. Never raises."""
         assert epoch > self.epoch, "changes are folded in order"
-        fact = change.fact
-        after = replace(self, epoch=epoch)
-        match fact:
-            case TenantPut():
-                return replace(after, tenants=self._with_tenant(fact))
-            case KeyCreated():
-                return replace(after, keys=self._with_key(fact, change.at_ms))
-            case KeyRevoked():
-                return replace(after, keys=self._with_revoked(fact, change.at_ms))
-            case DefinitionPut() | DefinitionDeleted():
-                return replace(after, versions=self._with_version(change, fact, epoch))
-            case VerbsPut():
-                return replace(after, tenants=self._with_verbs(fact))
-            case _:
-                stated = (change.author, change.at_ms, epoch)
-                return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
+        return replace(self, epoch=epoch, **self._changed(change, epoch))
 
-    def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
+    def _changed(self, change: Change, epoch: int) -> dict[str, Any]:
+        """Return the fields that a fact changes."""
+        changed: dict[str, Any]
+        match change.fact:
+            case TenantPut() as fact:
+                changed = {"tenants": self._with_tenant(fact)}
+            case KeyCreated() as fact:
+                changed = {"keys": self._with_key(fact, change.at_ms)}
+            case KeyRevoked() as fact:
+                changed = {"keys": self._with_revoked(fact, change.at_ms)}
+            case DefinitionPut() | DefinitionDeleted() as fact:
+                changed = {"versions": self._with_version(change, fact, epoch)}
+            case VerbsPut() | HistoryKept() as fact:
+                changed = {"tenants": self._with_terms(fact)}
+            case HistoryCut() as fact:
+                changed = {"cuts": folded_cut(self.cuts, fact, epoch)}
+            case fact:
+                stated = (change.author, change.at_ms, epoch)
+                changed = {"webhooks": folded_webhook(self.webhooks, fact, stated)}
+        return changed
+
+    def _with_terms(self, fact: VerbsPut | HistoryKept) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)
         if tenant is None:
             return self.tenants
-        return _with(self.tenants, fact.tenant, replace(tenant, verbs=fact.toml))
+        if isinstance(fact, VerbsPut):
+            return _with(self.tenants, fact.tenant, replace(tenant, verbs=fact.toml))
+        return _with(self.tenants, fact.tenant, replace(tenant, keep_days=fact.days))
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)
@@ -395,6 +424,7 @@ class Control:
             regions=fact.regions,
             suppress_below=fact.suppress_below,
             verbs="" if before is None else before.verbs,
+            keep_days=0 if before is None else before.keep_days,
         )
         return _with(self.tenants, fact.name, tenant)
 

@@ -10,13 +10,16 @@ merged accounts. Moved events are copied into segments of their own, the *joined
 Questions walk through `History.shown`: stored segments behind their veils, and the joined ones. A change touches the
 learners that it is about and no others: one void costs some binary searches and the events of one learner.
 
+A retention cut (`homeroom.state.cutting`) changes the past too: events before its day go. Segments in memory are made
+anew without them; those in files have them behind their veils until a snapshot writes them anew, or drops them.
+
 The way not taken: to look up at each question whose event each is. A question would pay for merges that it does not
 meet, and the events of a learner would no longer lie together.
 """
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -31,6 +34,8 @@ from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
+from homeroom.state.copies import ALWAYS, Copies
+from homeroom.state.cutting import Begins, Covered, Parted, further_copies, parted, rest_of
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
@@ -44,6 +49,7 @@ from homeroom.state.places import (
 )
 from homeroom.state.running import Run
 from homeroom.state.sealing import sorted_segment
+from homeroom.state.zones import DAY_MS
 
 __all__ = ["Change", "History", "Veil", "Veiled"]
 
@@ -55,14 +61,16 @@ NO_IDS: UInt64s = sealed(np.empty(0, np.uint64))
 
 @dataclass(frozen=True)
 class Veil:
-    """What questions do not see of a segment: places of voided and of moved events, int64, rising.
+    """What questions do not see of a segment: places of voided, moved and gone events, int64, rising, each in one.
 
-    ``span`` is the time of the first and the last event that is not voided, None if all are.
+    Gone are those from before the day at which history begins. ``span`` is the time of the first and the last event
+    that is neither voided nor gone, None if all are.
     """
 
     voided: Places
     moved: Places
     span: Span | None
+    gone: Places = field(default_factory=lambda: NO_PLACES)
 
     @classmethod
     def nothing(cls, segment: Segment) -> "Veil":
@@ -73,8 +81,13 @@ class Veil:
     def hidden(self) -> Places:
         """All places that questions do not see."""
         if not len(self.moved):
-            return self.voided
-        return self.moved if not len(self.voided) else with_places(self.moved, self.voided)
+            return self.out
+        return self.moved if not len(self.out) else with_places(self.moved, self.out)
+
+    @cached_property
+    def out(self) -> Places:
+        """The places of events that count for nothing, under whichever key."""
+        return with_places(self.gone, self.voided) if len(self.gone) else self.voided
 
 
 _FIELDS = frozenset(field.name for field in fields(Segment))
@@ -117,11 +130,14 @@ class Veiled(Segment):
 class Change:
     """What a change of the past means for the tables: the events of the learners that it touches, before and after.
 
-    Rows that hold anything of ``before`` begin anew from ``after``.
+    Rows that hold anything of ``before`` begin anew from ``after`` and from the bases of ``keys``, the raw keys of
+    these learners; ``names`` are what accounts went under before.
     """
 
     before: EventBatch
     after: EventBatch
+    keys: Keys
+    names: Renamed
 
 
 class History:
@@ -129,10 +145,12 @@ class History:
 
     Attributes
     ----------
-    stored : the segments as they came; they only become more
+    stored : the segments as they came; they only become more, but for a cut
     voids : hashes of the ids of voided events, sorted; most have come, some may still come
     identities : which accounts are one learner
     joined : the events of merged accounts under the key of their group
+    copies, void_copies : further copies of events, and those of voids that are not covered for good
+    begins : the day at which history begins, None if it was never cut
     reserved : stored segments that somebody is about to exchange, and that are not merged meanwhile
     """
 
@@ -144,6 +162,9 @@ class History:
         self.joined: list[Segment] = []
         self.veils: list[Veil] = []
         self.reserved: list[Segment] = []
+        self.copies = Copies.none()
+        self.void_copies = Copies.none()
+        self.begins: Begins | None = None
 
     def restore(
         self, stored: Sequence[Segment], veils: Sequence[Veil], joined: Sequence[Segment]
@@ -188,11 +209,11 @@ class History:
 
     def __len__(self) -> int:
         """Return the number of events that questions see."""
-        return sum(len(segment) for segment in self.stored) - self.voided_events
+        return sum(map(len, self.stored)) - sum(len(veil.out) for veil in self.veils)
 
     @property
     def voided_events(self) -> int:
-        """Number of stored events that are voided."""
+        """Number of stored events that are voided, but for those from before the day at which history begins."""
         return sum(len(veil.voided) for veil in self.veils)
 
     @property
@@ -238,10 +259,15 @@ class History:
         veil = self._veil_of(segment)
         self.stored.append(kept)
         self.veils.append(veil)
-        visible = without_places(veil.moved, veil.voided)
+        visible = without_places(veil.moved, veil.out)
         if len(visible):
             self._join(self._renamed(picked_events(segment, visible)))
         self._forget_shown()
+
+    def repeated(self, repeats: Mapping[str, Column]) -> None:
+        """Note copies of events that were left out because the events are there already."""
+        if repeats:
+            self.copies = self.copies.joined(further_copies(repeats, self.stored))
 
     def _join(self, batch: EventBatch) -> None:
         segment = sorted_segment(batch, self._run)
@@ -250,29 +276,39 @@ class History:
 
     # --- what changes --------------------------------------------------------------------------------------------
 
-    def void(self, id_hashes: UInt64s) -> Change | None:
-        """Void events by the hashes of their ids; None if none of them is there and seen.
+    def void(self, copies: Copies) -> Change | None:
+        """Void events by the hashes of their ids (`Copies.of_voids`); None if none of them is there and seen.
 
         Raises `InputError` if there are more than ``limits.VOIDS_MAX`` voided ids by then.
         """
+        id_hashes = copies.key_hi
         new = np.setdiff1d(id_hashes[id_hashes != 0], self.voids)
         if len(self.voids) + len(new) > limits.VOIDS_MAX:
             raise InputError(
                 f"{len(self.voids) + len(new):,} ids would be voided, more than {limits.VOIDS_MAX:,}; "
                 f"load a data set without these events instead"
             )
+        self._note_voids(copies)
         self.voids = sealed(np.insert(self.voids, np.searchsorted(self.voids, new), new))
         found = [places_of_ids(segment, new) for segment in self.stored]
         touched = self._keys_at(found)
         if not len(touched[0]):
             return None
-        events = self._events_of(self._groups_of(touched))
+        groups = self._groups_of(touched)
+        events = self._events_of(groups)
         self.veils = [
             _voided_too(segment, veil, places)
             for segment, veil, places in zip(self.stored, self.veils, found, strict=True)
         ]
         self._hide_joined(lambda segment: places_of_ids(segment, new))
-        return Change(self._renamed(events), self.as_shown(events))
+        return Change(self._renamed(events), self.as_shown(events), groups, self.identities.moved)
+
+    def _note_voids(self, copies: Copies) -> None:
+        """Keep the copies of voids that are not covered for good: an id without any is."""
+        is_new = ~are_in(self.voids, copies.key_hi) | self.void_copies.has(copies.keys)
+        joined = self.void_copies.joined(copies.picked(is_new))
+        for_good = joined.picked(joined.origin == ALWAYS)
+        self.void_copies = joined.picked(~for_good.has(joined.keys))
 
     def change_identities(self, edges: Sequence[Edge], taken_back: Sequence[int]) -> Change | None:
         """Merge and unmerge accounts; None if no group of accounts is another than before.
@@ -292,7 +328,46 @@ class History:
         after = self._renamed(raw)
         self._join(chosen_events(after, inside))
         self._forget_shown()
-        return Change(self._renamed(raw, names_before), after)
+        return Change(self._renamed(raw, names_before), after, changed, names_before)
+
+    def part(self, begins: Begins, covered: Covered) -> list[Parted]:
+        """Return for each stored segment what becomes of its events when history begins later than before."""
+        return [
+            parted(segment, without_places(begins.places(segment), veil.gone), self.voids, covered)
+            for segment, veil in zip(self.stored, self.veils, strict=True)
+        ]
+
+    def begin(self, begins: Begins, covered: Covered, parts: Sequence[Parted]) -> Change:
+        """Let history begin at a day from now on, and forget what is before; ``parts`` are of `part`."""
+        touched = self._keys_at([one.changed for one in parts])
+        groups = self._groups_of(touched)
+        before = self._events_of(groups)
+        self.begins = begins
+        self._hide_joined(begins.places)
+        going = list(zip(self.stored, self.veils, parts, strict=True))
+        self.stored, self.veils = [], []
+        for segment, veil, one in going:
+            self._begin_segment(segment, veil, one.gone)
+        self._forget_shown()
+        self.copies = self.copies.settled(covered.coverage, begins.sure_ms - DAY_MS)
+        self.void_copies = self.void_copies.uncovered(covered.coverage)
+        after = self.as_shown(self._events_of(groups))
+        return Change(self._renamed(before), after, groups, self.identities.moved)
+
+    def _begin_segment(self, segment: Segment, veil: Veil, gone: Places) -> None:
+        """Go on to hold what is left of a segment: a part of it in memory, or the file behind its veil."""
+        is_reserved = any(one is segment for one in self.reserved)
+        if len(gone) and type(segment) is Segment and not is_reserved:
+            rest = rest_of(segment, with_places(veil.gone, gone))
+            if rest is None:
+                return
+            segment, veil = rest, self._veil_of(rest)
+        elif len(gone):
+            veil = self._veil_of(segment)
+            if len(veil.gone) == len(segment) and not is_reserved:
+                return
+        self.stored.append(segment)
+        self.veils.append(veil)
 
     def _hide_joined(self, places_of: Callable[[Segment], Places]) -> None:
         """Hide more events of the joined segments, and drop those of which none is left."""
@@ -315,7 +390,7 @@ class History:
         inside = find_sorted(*self.identities.moved[:2], *changed) >= 0
         moved = without_places(veil.moved, places_of_subjects(segment, subjects[there & ~inside]))
         moved = with_places(moved, places_of_subjects(segment, subjects[there & inside]))
-        return replace(veil, moved=moved)
+        return replace(veil, moved=without_places(moved, veil.gone))
 
     def _keys_at(self, found: Sequence[Places]) -> Keys:
         """Return the keys of the subjects of some places in each stored segment."""
@@ -337,7 +412,7 @@ class History:
         """Return the stored events of raw keys that are not voided."""
         parts = []
         for segment, veil in zip(self.stored, self.veils, strict=True):
-            places = without_places(places_of_keys(segment, keys), veil.voided)
+            places = without_places(places_of_keys(segment, keys), veil.out)
             if len(places):
                 parts.append(picked_events(segment, places))
         return joined_batches(parts)
@@ -410,7 +485,10 @@ class History:
         """Return the veil that a segment must have, by what is known of voids and identities."""
         subjects = find_sorted(segment.key_hi, segment.key_lo, *self.identities.moved[:2])
         moved = places_of_subjects(segment, subjects[subjects >= 0])
-        veil = replace(Veil.nothing(segment), moved=moved)
+        gone = NO_PLACES if self.begins is None else self.begins.places(segment)
+        veil = replace(Veil.nothing(segment), moved=without_places(moved, gone), gone=gone)
+        if len(gone):
+            veil = replace(veil, span=_span_without(segment, gone))
         return _voided_too(segment, veil, places_of_ids(segment, self.voids))
 
     def joined_whole(self) -> Segment | None:
@@ -429,18 +507,19 @@ class History:
 
 
 def _voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:
-    """Return a veil behind which more places are voided."""
+    """Return a veil behind which more places are voided; those of events that are gone stay as they are."""
+    places = without_places(places, veil.gone)
     if not len(places):
         return veil
     voided, span = with_places(veil.voided, places), veil.span
     times = segment.pick("time_ms", places)
     if span is not None and not (span[0] < times.min() and times.max() < span[1]):
-        span = _span_without(segment, voided)
-    return Veil(voided, veil.moved, span)
+        span = _span_without(segment, with_places(voided, veil.gone))
+    return Veil(voided, veil.moved, span, veil.gone)
 
 
 def _span_without(segment: Segment, voided: Places) -> Span | None:
-    """Return the time of the first and the last event that is not voided."""
+    """Return the time of the first and the last event that is not at one of some places."""
     if len(voided) == len(segment):
         return None
     low, high = segment.max_ms, segment.min_ms

@@ -5,9 +5,13 @@ into a segment of history, and only then knows which events were new. Folding fi
 safe because the tables are idempotent; counting first would not be.
 
 `rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
+
+Where history was cut, what was before the cut is a *base* for each raw key: rows of tables of their own, from which the
+rows here begin whenever they begin anew (`homeroom.state.cutting`, `homeroom.state.tables`).
 """
 
 import copy
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,20 +21,27 @@ import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS, EventBatch, Int32s, UInt64s
+from homeroom.events.model import EventBatch, Int32s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.batches import chosen_events, joined_batches, segment_events
-from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
-from homeroom.state.fold import PARTITION_SHIFT
-from homeroom.state.history import Segment
+from homeroom.log.origins import Vector
+from homeroom.state.batches import (
+    chosen_events,
+    joined_batches,
+    picked_events,
+    segment_events,
+)
+from homeroom.state.copies import Copies, Coverage, Source
+from homeroom.state.cutting import Begins, Covered, Cut, Parted
+from homeroom.state.fingerprint import standing_hashes, table_fingerprint
+from homeroom.state.history import Places, Segment
 from homeroom.state.identities import Edge
-from homeroom.state.keys import distinct_keys
+from homeroom.state.keys import Keys, distinct_keys
 from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
-from homeroom.state.standing import RESULTS, standing_batch
-from homeroom.state.table import RowBatch, SubjectTable
-from homeroom.state.zones import Zone, local_days
+from homeroom.state.table import SubjectTable
+from homeroom.state.tables import COURSE, BaseRows, Tables, enrolment_keys
+from homeroom.state.zones import Zone
 
 __all__ = [
     "COURSE",
@@ -44,18 +55,19 @@ __all__ = [
     "segment_events",
 ]
 
-COURSE = "course"
-"""The attribute that names an enrolment's course run."""
-_PARTITION_BITS = np.uint64(limits.PARTITIONS - 1) << PARTITION_SHIFT
-
 
 @dataclass(frozen=True, slots=True)
 class EventCounts:
-    """What became of the events folded so far: new ones, repeats, and new ones with an id that others have."""
+    """What became of the events folded so far: new ones, repeats, new ones with an id that others have, late ones.
+
+    ``late`` are of days before the day at which history begins, and have no effect; some may be repeats of what was
+    cut, which nobody can tell any more.
+    """
 
     accepted: int = 0
     duplicate: int = 0
     conflicts: int = 0
+    late: int = 0
 
 
 class Touch(StrEnum):
@@ -79,6 +91,9 @@ class State:
     scanned_ms : time of the first and last event, where only days were kept and there is no history (a scan)
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     watch : is told the keys of learners whose rows are written to, repeats not removed
+    cut_made : the last cut of history, None if there was none
+    base : what was cut, by raw key; None if nothing was. A cut makes a new one, and never writes to it
+    base_file : the name under which the base is written down, None if it is not yet
     """
 
     def __init__(self, zone: Zone, dictionaries: Dictionaries, run: Run | None = None) -> None:
@@ -92,13 +107,16 @@ class State:
         self.scanned_ms: tuple[int, int] | None = None
         self.keep: Callable[[Segment], Segment] = _as_it_is
         self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
+        self.cut_made: Cut | None = None
+        self.base: Tables | None = None
+        self.base_file: str | None = None
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
         # Of what history does not have yet; kept, because a running node asks after every fold.
         self._unsealed_ms: tuple[int, int] | None = None
-        self._voids: list[UInt64s] = []
+        self._voids: list[Copies] = []
 
     @property
     def segments(self) -> Sequence[Segment]:
@@ -109,8 +127,9 @@ class State:
         """Take a batch for the tables and for history.
 
         Small batches wait for each other: folding a few hundred events at a time into partitions would cost
-        more in calls than in work.
+        more in calls than in work. Events from before a cut have no effect, and are counted.
         """
+        batch = self._since_cut(batch)
         self._waiting.append(batch)
         self._waiting_events += len(batch)
         if len(batch):
@@ -118,6 +137,18 @@ class State:
             self._unsealed_ms = _spanned([self._unsealed_ms, span])
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
+
+    def _since_cut(self, batch: EventBatch) -> EventBatch:
+        """Return a batch without the events from before the day at which history begins, which are counted."""
+        begins = self.history.begins
+        if begins is None or not len(batch) or batch.time_ms.min() >= begins.sure_ms:
+            return batch
+        is_late = begins.before(batch.time_ms)
+        late = int(is_late.sum())
+        assert self.cut_made is not None, "history was cut"
+        self.cut_made = replace(self.cut_made, lost=self.cut_made.lost + late)
+        self.counts = replace(self.counts, late=self.counts.late + late)
+        return chosen_events(batch, ~is_late)
 
     def flush(self) -> None:
         """Join what waits into the tables, so that questions of columns see it; history seals it later."""
@@ -173,59 +204,17 @@ class State:
         if not len(batch):
             return
         self.watch(batch.key_hi, batch.key_lo, Touch.EVENT)
-        refused = self.dictionaries.identifying()
-        attributes = {
-            name: codes for name, codes in batch.attributes.items() if name not in refused
-        }
-        rows = RowBatch(
-            key_hi=batch.key_hi,
-            key_lo=batch.key_lo,
-            days=local_days(batch.time_ms, self.zone),
-            time_ms=batch.time_ms,
-            tracks=batch.track,
-            track_names=TRACKS,
-            attributes=attributes,
-            ties={name: _ranks(self.dictionaries.attributes[name].values) for name in attributes},
-        )
-        self.learners.fold(rows, self.run)
-        enrolled = batch.course >= 0
-        if enrolled.any():
-            self._fold_enrolments(batch, rows, enrolled)
+        self.tables.fold(batch)
 
-    def _fold_enrolments(
-        self, batch: EventBatch, rows: RowBatch, enrolled: npt.NDArray[np.bool_]
-    ) -> None:
-        """Join the events of a batch that name a course into the table of enrolments."""
-        if not enrolled.all():
-            rows = _chosen(rows, enrolled)
-        courses = batch.course[enrolled]
-        key_hi, key_lo = enrolment_keys(
-            rows.key_hi, rows.key_lo, self.dictionaries.course.hashes.hi[courses]
-        )
-        # An enrolment has one course for ever, so nothing is ever tied.
-        ties = {COURSE: np.zeros(len(self.dictionaries.course), np.uint64)}
-        owned = replace(
-            rows,
-            key_hi=key_hi,
-            key_lo=key_lo,
-            attributes={COURSE: courses},
-            ties=ties,
-            owner_hi=rows.key_hi,
-            owner_lo=rows.key_lo,
-        )
-        self.enrolments.fold(owned, self.run)
-        if batch.standing is None:
-            return
-        says = enrolled & (batch.standing != 0)
-        own, results = says[enrolled], {}
-        for name in RESULTS:
-            column = getattr(batch, name)
-            results[name] = None if column is None else column[says]
-        self.enrolments.fold_standings(
-            standing_batch(
-                (key_hi[own], key_lo[own]), batch.time_ms[says], batch.standing[says], results
-            ),
-            self.run,
+    @property
+    def tables(self) -> Tables:
+        """Both tables, as they are folded into."""
+        return Tables(
+            zone=self.zone,
+            dictionaries=self.dictionaries,
+            run=self.run,
+            learners=self.learners,
+            enrolments=self.enrolments,
         )
 
     def refold(self) -> None:
@@ -254,7 +243,7 @@ class State:
         self._seal_pending()
         voids, self._voids = self._voids, []
         if voids:
-            self._refold(self.history.void(np.concatenate(voids)))
+            self._refold(self.history.void(functools.reduce(Copies.joined, voids)))
 
     def _seal_pending(self) -> None:
         if not self._pending:
@@ -265,11 +254,13 @@ class State:
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
             self.history.add(report.segment, self.keep(report.segment))
-            self.history.merge_small()
-        self.counts = EventCounts(
-            self.counts.accepted + new,
-            self.counts.duplicate + report.duplicates,
-            self.counts.conflicts + report.conflicts,
+        self.history.repeated(report.repeats)
+        self.history.merge_small()
+        self.counts = replace(
+            self.counts,
+            accepted=self.counts.accepted + new,
+            duplicate=self.counts.duplicate + report.duplicates,
+            conflicts=self.counts.conflicts + report.conflicts,
         )
 
     def settle(self) -> None:
@@ -283,6 +274,9 @@ class State:
         self.history.tidy()
         for name in self.dictionaries.identifying():
             self.learners.forget_attribute(name)
+            if self.base is not None and self.base.has_attribute(name):
+                self.base = self.base.apart()
+                self.base.learners.forget_attribute(name)
 
     def upkeep(self) -> Iterator[None]:
         """Do what `settle` does, a short step at a time, but for room that may be wanted again: that is kept.
@@ -303,13 +297,15 @@ class State:
 
     # --- what changes the past -----------------------------------------------------------------------------------
 
-    def void(self, id_hashes: UInt64s) -> None:
+    def void(self, id_hashes: UInt64s, source: Source | None = None) -> None:
         """Void events by the hashes of their ids, whether they have come yet or not: they have not happened.
 
-        Where events wait to be sealed, it takes effect when they are (`seal`, `settle`), else at once.
-        Raises `InputError` if there would be more voids than ``limits.VOIDS_MAX``.
+        ``source`` is the entry that says so, None where no log tells of it. Where events wait to be sealed, it takes
+        effect when they are (`seal`, `settle`), else at once. Raises `InputError` if there would be more voids than
+        ``limits.VOIDS_MAX``.
         """
-        self._voids.append(np.asarray(id_hashes, np.uint64))
+        ids = np.asarray(id_hashes, np.uint64)
+        self._voids.append(Copies.of_voids(ids, source or Source()))
         if not self._waiting and not self._pending:
             self.seal()
 
@@ -330,19 +326,71 @@ class State:
         self._refold(self.history.change_identities(edges, taken_back))
 
     def _refold(self, change: Change | None) -> None:
-        """Make the rows of those whose past has changed anew."""
+        """Make the rows of those whose past has changed anew: from the base, and from the events that are left."""
         if change is None:
             return
-        before = change.before
-        for events in (before, change.after):
-            self.watch(events.key_hi, events.key_lo, Touch.CORRECTION)
-        self.learners.clear(*distinct_keys([(before.key_hi, before.key_lo)]))
+        before, named = change.before, change.names.apply(*change.keys)
+        for keys in ((before.key_hi, before.key_lo), named, self.shown_keys(*change.keys)):
+            self.watch(*keys, Touch.CORRECTION)
+        self.learners.clear(*distinct_keys([(before.key_hi, before.key_lo), named]))
         enrolled = before.course >= 0
         hashes = self.dictionaries.course.hashes.hi[before.course[enrolled]]
-        owners = before.key_hi[enrolled], before.key_lo[enrolled]
-        if enrolled.any():
-            self.enrolments.clear(*distinct_keys([enrolment_keys(*owners, hashes)]))
+        owned = [enrolment_keys(before.key_hi[enrolled], before.key_lo[enrolled], hashes)]
+        rows = BaseRows() if self.base is None else self.base.rows_of(change.keys)
+        owned += self.tables.enrolments_under(rows, change.names)
+        self.enrolments.clear(*distinct_keys(owned))
+        self.tables.join(rows, self.history.identities.moved)
         self.fold_tables(change.after)
+
+    # --- cuts ----------------------------------------------------------------------------------------------------
+
+    def cut(self, day: int, vector: Vector, epoch: int) -> None:
+        """Let history begin at a local day; what it holds of days before, and a vector covers, goes into the base.
+
+        Every entry that the vector covers has been folded. ``epoch`` is that of the control change that says so; a cut
+        that was made already is passed over.
+        """
+        if self.cut_made is not None and epoch <= self.cut_made.epoch:
+            return
+        self.seal()
+        begins, before = Begins(day, self.zone), self.cut_made or Cut(day, vector, epoch)
+        coverage = Coverage(vector, self.dictionaries.origin)
+        covered = Covered.by(coverage, self.history.copies, self.history.void_copies)
+        parts = self.history.part(begins, covered)
+        base, span = self._base_with(parts), before.span_ms
+        for segment, part in zip(self.history.stored, parts, strict=True):
+            if len(part.gone):
+                self._watch_all(segment, part.gone)
+            if len(part.base):
+                times = segment.pick("time_ms", part.base)
+                span = _spanned([span, (int(times.min()), int(times.max()))])
+        lost = before.lost + sum(part.lost for part in parts)
+        change = self.history.begin(begins, covered, parts)
+        self.cut_made, self.base, self.base_file = Cut(day, vector, epoch, span, lost), base, None
+        self._refold(change)
+
+    def _base_with(self, parts: Sequence[Parted]) -> Tables:
+        """Return a base of what there is in it and of what goes into it."""
+        if self.base is None:
+            base = Tables(zone=self.zone, dictionaries=self.dictionaries, run=self.run)
+        else:
+            base = self.base.apart()
+        for segment, part in zip(self.history.stored, parts, strict=True):
+            for first in range(0, len(part.base), limits.ROW_GROUP_EVENTS):
+                places = part.base[first : first + limits.ROW_GROUP_EVENTS]
+                base.fold(picked_events(segment, places))
+        return base
+
+    def _watch_all(self, segment: Segment, places: Places) -> None:
+        """Have those watched whose history becomes less."""
+        subjects = np.unique(np.searchsorted(segment.offsets, places, side="right") - 1)
+        keys = self.shown_keys(segment.key_hi[subjects], segment.key_lo[subjects])
+        self.watch(*keys, Touch.CORRECTION)
+
+    def have_keys(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Return which raw keys any event has, or had before a cut, voided or not: bool of shape (n,)."""
+        found = self.history.have_keys(keys)
+        return found if self.base is None else found | self.base.have_learners(keys)
 
     def shown_keys(self, key_hi: UInt64s, key_lo: UInt64s) -> tuple[UInt64s, UInt64s]:
         """Return the keys under which the learners with some raw keys go now."""
@@ -357,7 +405,8 @@ class State:
     def time_range_ms(self) -> tuple[int, int] | None:
         """Time of the first and of the last event, those that history does not have yet included."""
         sealed_ms = self.history.span_ms if self.history.stored else self.scanned_ms
-        return _spanned([sealed_ms, self._unsealed_ms])
+        cut_ms = None if self.cut_made is None else self.cut_made.span_ms
+        return _spanned([sealed_ms, self._unsealed_ms, cut_ms])
 
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal tables."""
@@ -373,24 +422,20 @@ def _spanned(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
     return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
 
 
-def enrolment_keys(
-    key_hi: UInt64s, key_lo: UInt64s, course_hashes: UInt64s
-) -> tuple[UInt64s, UInt64s]:
-    """Return the keys of enrolments; an enrolment lies in the partition of its learner."""
-    hi, lo = hash_rows(key_hi, key_lo, course_hashes)
-    return (hi & ~_PARTITION_BITS) | (key_hi & _PARTITION_BITS), lo
-
-
 def rebuild(state: State) -> State:
     """Fold history from nothing, event by event in its own order: the oracle of the incremental way.
 
     All that was stored is looked at, and what was taken back or is under another key now follows from the voids and
-    edges alone.
+    edges alone. Where history was cut, rows begin from the base.
     """
     fresh = State(state.zone, state.dictionaries)
     fresh.history = state.history
-    for segment in state.history.stored:
-        fresh.fold_tables(segment_events(segment))
+    if state.base is not None:
+        fresh.tables.join(state.base.all_rows(), state.history.identities.moved)
+    for segment, veil in zip(state.history.stored, state.history.veils, strict=True):
+        kept = np.ones(len(segment), np.bool_)
+        kept[veil.gone] = False
+        fresh.fold_tables(chosen_events(segment_events(segment), kept))
     return fresh
 
 
@@ -400,23 +445,3 @@ def _as_it_is(segment: Segment) -> Segment:
 
 def _unwatched(_hi: UInt64s, _lo: UInt64s, _touch: Touch) -> None:
     pass
-
-
-def _ranks(values: Sequence[str]) -> UInt64s:
-    """Return the place of each value in alphabetical order: of values set at one time, the last of them wins."""
-    ranks = np.empty(len(values), np.uint64)
-    ranks[sorted(range(len(values)), key=values.__getitem__)] = np.arange(
-        len(values), dtype=np.uint64
-    )
-    return ranks
-
-
-def _chosen(rows: RowBatch, chosen: npt.NDArray[np.bool_]) -> RowBatch:
-    return replace(
-        rows,
-        key_hi=rows.key_hi[chosen],
-        key_lo=rows.key_lo[chosen],
-        days=rows.days[chosen],
-        time_ms=rows.time_ms[chosen],
-        tracks=None if rows.tracks is None else rows.tracks[chosen],
-    )
