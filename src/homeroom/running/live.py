@@ -118,6 +118,11 @@ class Live:
         """By origin why its entries are not folded any further."""
         return dict(self._folding.troubles)
 
+    @property
+    def waiting(self) -> dict[Origin, str]:
+        """By origin why its entries cannot be folded yet: they are to be given again when others have been."""
+        return dict(self._folding.waiting)
+
     def tenants(self) -> tuple[str, ...]:
         """Return the names of the tenants."""
         return tuple(self._folding.tenants)

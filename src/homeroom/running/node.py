@@ -90,7 +90,7 @@ class RunningNode:
         self._batch_keys: dict[str, bytes] = {}
         self._verbs: dict[str, str] = {}
         self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
-        self._stated = opened.folding.control
+        self._stated = opened.stated
         self._follow(self._stated)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
@@ -296,7 +296,8 @@ class RunningNode:
             *(trouble() for trouble in self._watched),
         )
         told = [one for one in found if one is not None]
-        return (*told, *self._live.troubles.values(), *self._opening_troubles)
+        stopped = (*self._live.troubles.values(), *self._live.waiting.values())
+        return (*told, *stopped, *self._opening_troubles)
 
     def watch(self, trouble: Callable[[], str | None]) -> None:
         """Tell among what is wrong what something beside the node says of itself; None is nothing."""
