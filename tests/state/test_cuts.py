@@ -10,18 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom import limits
-from homeroom.log.origins import Vector
 from homeroom.state import sealing, table
-from homeroom.state.copies import Source
 from tests.state.cutting_walks import (
     LEARNERS,
-    ORIGINS,
     Replica,
     World,
     assert_is_what_the_twin_says,
     what_it_says,
 )
-from tests.state.plain import Fact, batch_of, content, fresh_state, hash_of_id, plain_content
 
 AT = 1_710_000_000_000
 DAY = 86_400_000

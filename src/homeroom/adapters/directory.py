@@ -7,6 +7,7 @@
     state/N.tensors        the tables, as of load N
     state/N.dictionaries   texts behind the codes in it
     state/N.past           voids, edges between accounts, and which events of each segment they hide, if there are any
+    state/N.base           what was cut out of history, as rows by raw key, if anything was: of the load that cut
     state/N-0000.parquet   the events of merged accounts under their common keys, with .index and .ids, if there are any
     rejects/N.ndjson       what load N did not take, if anything
 
@@ -27,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 from isal import isal_zlib
 
+from homeroom.adapters.cuts import CutEntry, read_cut, write_cut
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.past import read_past, write_past
+from homeroom.adapters.rows import arrays_of_rows, put_rows
 from homeroom.adapters.segments import (
     SUFFIXES,
     SegmentEntry,
@@ -49,7 +50,6 @@ from homeroom.state.history import Segment
 from homeroom.state.past import Veil
 from homeroom.state.running import Run
 from homeroom.state.state import State
-from homeroom.state.table import FAMILIES, Partition
 from homeroom.state.zones import load_zone
 
 __all__ = ["BEFORE_FILE", "FORMAT_NODE", "RESTORING", "DataDirectory", "Manifest", "key_check"]
@@ -61,12 +61,14 @@ RESTORING = ".restoring"
 FORMAT = 1
 FORMAT_NODE = 3
 """Of a directory that a node writes: what it holds ends where the log goes on."""
+FORMAT_CUT = 4
+"""Of a directory in which history was cut: a version that knows of no bases must not answer from it."""
 FORMAT_PAST = 2
 """Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
 _FOLDERS = ("history", "state", "rejects")
-_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|past|ndjson)")
+_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|past|base|ndjson)")
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
@@ -76,7 +78,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
     ``past`` and ``joined`` are not written where they are not set, nor are ``applied``, of a node's directory by origin
     the last entry of the log that is in it, and ``loaded``, the last load or correction that was made while no node
-    ran, of which the log does not tell.
+    ran, of which the log does not tell, and ``cut``, the last cut of history.
     """
 
     format: int = FORMAT
@@ -92,6 +94,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     joined: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
     applied: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     loaded: int | msgspec.UnsetType = msgspec.UNSET
+    cut: CutEntry | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":
@@ -115,7 +118,8 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
             for entry in entries
             for suffix in SUFFIXES
         }
-        whole = (self.state, self.dictionaries, self.past)
+        base = self.cut.base if self.cut else None
+        whole = (self.state, self.dictionaries, self.past, base)
         return named | {f"state/{name}" for name in whole if name}
 
 
@@ -153,12 +157,12 @@ class DataDirectory:
             manifest = msgspec.json.decode(written, type=Manifest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataDirectoryError(f"{file} is damaged: {error}. {_ADVICE}") from error
-        known = (FORMAT, FORMAT_PAST, FORMAT_NODE)
+        known = (FORMAT, FORMAT_PAST, FORMAT_NODE, FORMAT_CUT)
         if manifest.format in known and manifest != manifest.sealed():
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         if manifest.format not in known:
             raise DataDirectoryError(
-                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_NODE}; use the "
+                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_CUT}; use the "
                 f"version of homeroom that wrote it, or load its files into a new directory"
             )
         return manifest
@@ -192,9 +196,7 @@ class DataDirectory:
             self._restore(manifest, dictionaries)
         if manifest.state is not None:
             arrays = read_tensors(self.path / "state" / manifest.state)
-            for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
-                for number in range(len(table.partitions)):
-                    table.partitions[number] = _partition(arrays, f"{kind}/{number}/")
+            put_rows(arrays, state.learners, state.enrolments)
         history, folder = self.path / "history", self.path / "state"
         stored = [_opened(history, entry, dictionaries) for entry in manifest.segments]
         if manifest.past:
@@ -204,6 +206,8 @@ class DataDirectory:
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
+        if manifest.cut:
+            read_cut(folder, manifest.cut, state)
         if any(part.rows and not part.owners for part in state.enrolments.partitions):
             # Written before enrolments knew their learners and how they stand.
             state.refold()
@@ -295,6 +299,8 @@ class DataDirectory:
         dictionaries = Dictionaries.under(bytes(32))
         self._restore(manifest, dictionaries)
         read_tensors(self.path / "state" / str(manifest.state))
+        if manifest.cut:
+            read_tensors(self.path / "state" / manifest.cut.base)
         for entry in manifest.segments:
             if entry.name not in known:
                 _opened(self.path / "history", entry, dictionaries).check_whole()
@@ -309,15 +315,11 @@ class DataDirectory:
 
         The files of ``before`` are kept, and a node can go on from them if the new ones turn out to be damaged.
         """
-        named = {
-            f"{kind}/{number}/{name}": array
-            for kind, table in (("learner", state.learners), ("enrolment", state.enrolments))
-            for number, partition in enumerate(table.partitions)
-            for name, array in _arrays(partition).items()
-        }
+        named = arrays_of_rows(state.learners, state.enrolments)
         with self._writing():
             manifest = self._without_refused(state, manifest)
             manifest = self._with_past(state, manifest)
+            manifest = self._with_cut(state, manifest)
         values = msgspec.json.encode(_values(state.dictionaries))
         manifest = msgspec.structs.replace(
             manifest,
@@ -359,7 +361,7 @@ class DataDirectory:
     def _with_past(self, state: State, manifest: Manifest) -> Manifest:
         """Write what has changed the past, if anything has."""
         history, folder = state.history, self.path / "state"
-        if not len(history.voids) and not history.identities:
+        if not len(history.voids) and not history.identities and not len(history.copies):
             return manifest
         past = f"{manifest.load:06d}.past"
         write_past(folder / past, history)
@@ -374,6 +376,13 @@ class DataDirectory:
             entry = SegmentEntry.of(path, joined)
         form = max(manifest.format, FORMAT_PAST)
         return msgspec.structs.replace(manifest, format=form, past=past, joined=entry)
+
+    def _with_cut(self, state: State, manifest: Manifest) -> Manifest:
+        """Write the base of what was cut, if anything was and it is not written down yet."""
+        if state.cut_made is None:
+            return manifest
+        entry = write_cut(self.path / "state", manifest.load, state)
+        return msgspec.structs.replace(manifest, format=max(manifest.format, FORMAT_CUT), cut=entry)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -443,42 +452,6 @@ def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
         "attributes": {name: one.values for name, one in dictionaries.shown_attributes.items()},
         "refused": sorted(dictionaries.identifying()),
     }
-
-
-def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
-    rows = partition.rows
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "first_word": np.array([partition.first_word], np.int64),
-        "key_hi": partition.key_hi[:rows],
-        "key_lo": partition.key_lo[:rows],
-        "start_day": partition.start_day[:rows],
-        "last_day": partition.last_day[:rows],
-        "run_days": partition.run_days,
-        "run_starts": partition.run_starts,
-    }
-    arrays |= {f"words/{name}": words[:, :rows] for name, words in partition.words.items()}
-    for family in FAMILIES:
-        columns: Mapping[str, npt.NDArray[Any]] = getattr(partition, family)
-        arrays |= {f"{family}/{name}": column[:rows] for name, column in columns.items()}
-    return arrays
-
-
-def _partition(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Partition:
-    mine = {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
-    partition = Partition(int(mine["first_word"][0]), 0)
-    partition.rows = len(mine["key_hi"])
-    for name in ("key_hi", "key_lo", "start_day", "last_day", "run_days", "run_starts"):
-        setattr(partition, name, mine[name])
-    for name, array in mine.items():
-        kind, _, column = name.partition("/")
-        if column:
-            getattr(partition, kind)[column] = array
-    partition.slots = None
-    return partition
 
 
 def _write_whole(path: Path, content: bytes) -> None:

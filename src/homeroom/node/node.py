@@ -7,7 +7,7 @@ else: what was read where, and where things are kept, is the affair of whoever c
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
@@ -19,7 +19,10 @@ from homeroom.events.instants import format_instant
 from homeroom.events.model import Decoded, Reject
 from homeroom.state.state import State
 
-__all__ = ["Node", "Tally"]
+__all__ = ["BEFORE_CUT", "Node", "Tally"]
+
+BEFORE_CUT: Final = "before_cut"
+"""The reason under which events are counted that are from before the day at which history begins."""
 
 
 @dataclass(slots=True)
@@ -60,8 +63,11 @@ class Node:
         """Return what was read, added to what had been read ``before``; the state must be settled."""
         counts, before = self.state.counts, before or Source()
         rejected = Counter(before.rejected_by_reason) + self.tally.rejected
+        if counts.late:
+            rejected[BEFORE_CUT] += counts.late
         span = self.state.time_range_ms
         return Source(
+            # What the door let in, and is from before a cut, was decoded too.
             events_read=before.events_read + self.tally.decoded + self.tally.rejected.total(),
             events_accepted=before.events_accepted + counts.accepted,
             events_duplicate=(before.events_duplicate or 0) + counts.duplicate,

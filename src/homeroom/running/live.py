@@ -20,6 +20,7 @@ from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Token, Vector
 from homeroom.node.folding import Folding, TenantState
+from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 
@@ -126,6 +127,11 @@ class Live:
     def tenants(self) -> tuple[str, ...]:
         """Return the names of the tenants."""
         return tuple(self._folding.tenants)
+
+    def cuts(self) -> dict[str, Cut]:
+        """Return by tenant the last cut of its history."""
+        found = {name: one.state.cut_made for name, one in list(self._folding.tenants.items())}
+        return {name: cut for name, cut in found.items() if cut is not None}
 
     def read(self, tenant: str, look: Callable[[State], _T]) -> _T:
         """Return what ``look`` sees in a tenant's state, while nothing is folded: it must be quick."""

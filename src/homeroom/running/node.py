@@ -67,6 +67,7 @@ from homeroom.running.recording import (
     NodeRecords,
     RecordRequest,
 )
+from homeroom.running.retaining import Retention
 from homeroom.running.snapshots import MAIN
 from homeroom.running.streaming import listen
 from homeroom.state.state import State
@@ -85,6 +86,7 @@ class RunningNode:
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms)
+        self._retention = Retention(self._live, options.now_ms)
         self._opening_troubles = opened.troubles
         self._recorder = recording.reader
         self._batch_keys: dict[str, bytes] = {}
@@ -186,6 +188,7 @@ class RunningNode:
 
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
         """
+        fact = self._retention.completed(fact)
         change = Change(fact=fact, author=author, at_ms=self._options.now_ms())
         outcome = await self._committer.offer(
             Offer(
@@ -256,7 +259,7 @@ class RunningNode:
             answer=answer,
             applied=seen.applied,
             age_ms=self._age_ms(seen),
-            is_complete=seen.applied.covers(held),
+            is_complete=seen.applied.covers(held) and answer.history_from is None,
             epoch=seen.epoch,
         )
 
@@ -270,6 +273,7 @@ class RunningNode:
             learners, events = self._live.read(
                 tenant, lambda state: (state.learners.rows, state.events + state.unsealed_events)
             )
+        made = self._live.cuts()
         return Status(
             learners=learners,
             events=events,
@@ -282,6 +286,9 @@ class RunningNode:
             epoch=self._live.control.epoch,
             troubles=self.troubles,
             is_ready=self._committer.trouble is None,
+            history_from=made[tenant].date if tenant in made else None,
+            lost=made[tenant].lost if tenant in made else 0,
+            lost_of_all=sum(cut.lost for cut in made.values()),
         )
 
     @property
@@ -292,6 +299,7 @@ class RunningNode:
             self._follower.trouble,
             self._snapshot_trouble,
             self._recorder.trouble,
+            self._retention.trouble,
             *self._memberships.troubles.values(),
             *(trouble() for trouble in self._watched),
         )
@@ -423,6 +431,7 @@ class RunningNode:
     async def _keep_snapshots(self) -> None:
         while True:
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
+            await self._retention.cut_due(self.change)
             await asyncio.to_thread(self._snapshot)
             self._committer.work(self._collect_some)
 

@@ -7,7 +7,7 @@ state, while events go on to be folded into the live one.
 The directory is that of `homeroom load`: whatever a node has written, ``homeroom query`` answers from.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
+from homeroom.adapters.segments import StoredSegment
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
@@ -25,6 +26,7 @@ from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
 from homeroom.running.live import Live
 from homeroom.state.history import Segment
+from homeroom.state.past import History
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
@@ -146,29 +148,33 @@ class Snapshots:
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
-        kept: Segment | None = None
+        written = _Written(None)
         try:
-            kept = self._write(tenant, frozen, applied, segments)
-            if kept is not None:
+            written = self._write(tenant, frozen, applied, segments)
+            if written.kept is not None:
                 for name in columns:
-                    kept.columns.get(name)
+                    written.kept.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                one.state.history.release(kept)
+                history = one.state.history
+                history.release(written.kept)
+                for segment, rest in written.cut_off:
+                    history.exchange([segment], rest)
+                if one.state.base is frozen.base:  # no other cut has been made meanwhile
+                    one.state.base_file = frozen.base_file
         return applied
 
     def _write(
         self, tenant: str, frozen: State, applied: Vector, segments: list[Segment]
-    ) -> Segment | None:
-        """Write a frozen state; return the file that now holds the events of ``segments``, None if these are none."""
+    ) -> "_Written":
+        """Write a frozen state, the events of ``segments`` to one file, and anew what a cut has taken events out of."""
         place = self.place(tenant)
         before = self._manifests.get(tenant)
-        entries = () if before is None else before.segments
         load, kept = place.next_load(), None
+        cut_off = self._cut_off(place, load, frozen)
         if segments:
             merged = frozen.history.merged(segments)
-            entry, kept = place.keep(load, 0, merged, frozen.dictionaries)
-            entries = (*entries, entry)
+            _, kept = place.keep(load, 0, merged, frozen.dictionaries)
             frozen.history.exchange(segments, kept)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
@@ -176,10 +182,40 @@ class Snapshots:
             load=load,
             timezone=frozen.zone.name,
             key_check=self._key_checks[tenant],
-            segments=entries,
+            segments=tuple(one.entry for one in _files(frozen.history)),
             summary=source.to_json(),
             applied=applied.to_json(),
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
-        return kept
+        return _Written(kept, cut_off)
+
+    def _cut_off(
+        self, place: DataDirectory, load: int, frozen: State
+    ) -> list[tuple[Segment, Segment | None]]:
+        """Write files anew of which events are gone; return each old one with the new one, None if nothing is left."""
+        done: list[tuple[Segment, Segment | None]] = []
+        for segment in list(_files(frozen.history)):
+            rest, kept = frozen.history.rest(segment), None
+            if rest is segment:
+                continue
+            if rest is not None:
+                _, kept = place.keep(load, 1 + len(done), rest, frozen.dictionaries)
+            frozen.history.exchange([segment], kept)
+            done.append((segment, kept))
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The file that now holds the events that were in memory, and those that take the place of others after a cut."""
+
+    kept: Segment | None
+    cut_off: Sequence[tuple[Segment, Segment | None]] = ()
+
+
+def _files(history: History) -> Iterator[StoredSegment]:
+    """Yield the stored segments that lie in files."""
+    for segment in history.stored:
+        if isinstance(segment, StoredSegment):
+            yield segment

@@ -28,7 +28,7 @@ from homeroom.state.copies import ALWAYS, Copies, Coverage
 from homeroom.state.history import NO_PLACES, Places, Segment, places_by_id
 from homeroom.state.keys import Keys, find_sorted
 from homeroom.state.places import are_in, places_of_subjects
-from homeroom.state.zones import DAY_MS, Zone, day_start_ms, local_days
+from homeroom.state.zones import DAY_MS, Zone, date_of, day_start_ms, local_days
 
 __all__ = ["Begins", "Covered", "Cut", "Parted", "further_copies", "parted", "rest_of"]
 
@@ -53,6 +53,11 @@ class Cut:
     epoch: int
     span_ms: tuple[int, int] | None = None
     lost: int = 0
+
+    @property
+    def date(self) -> str:
+        """ISO date of the day at which history begins."""
+        return date_of(self.day).isoformat()
 
 
 @dataclass(frozen=True)

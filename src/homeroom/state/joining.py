@@ -70,7 +70,8 @@ def join_rows(
     rows : a partition of another table, and numbers of rows in it that hold something
     keys : under which key each of them goes
     owners : of enrolments the keys of their learners, None for learners
-    ties : by attribute what settles which of two values that were set at one instant wins, by code
+    ties : by attribute what settles which of two values that were set at one instant wins, by code; an attribute that
+        is not among these is left out
     run : may fold partitions in several threads
     """
     source, picked = rows
@@ -127,6 +128,8 @@ def _join(
             if bits.any():
                 target.track(name)[word, to] |= bits
     for name, codes in source.codes.items():
+        if name not in ties and name not in STANDING_CODES:
+            continue
         new, new_ms = codes[rows], source.set_ms[name][rows]
         column, set_ms = target.column("codes", name), target.column("set_ms", name)
         order = STANDING_RANKS if name in STANDING_CODES else ties[name]

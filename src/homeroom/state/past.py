@@ -354,6 +354,14 @@ class History:
         after = self.as_shown(self._events_of(groups))
         return Change(self._renamed(before), after, groups, self.identities.moved)
 
+    def restore_begin(self, begins: Begins) -> None:
+        """Let history begin at a day, as was written down, where it may hold some of what is before."""
+        self.begins = begins
+        for place, segment in enumerate(self.stored):
+            if segment.min_ms < begins.sure_ms:
+                self.veils[place] = self._veil_of(segment)
+        self._forget_shown()
+
     def _begin_segment(self, segment: Segment, veil: Veil, gone: Places) -> None:
         """Go on to hold what is left of a segment: a part of it in memory, or the file behind its veil."""
         is_reserved = any(one is segment for one in self.reserved)
@@ -469,16 +477,27 @@ class History:
         if kept is not None:
             self.exchange(reserved, kept)
 
-    def exchange(self, old: Sequence[Segment], new: Segment) -> None:
-        """Hold one segment in place of stored ones that have the same events together."""
+    def rest(self, stored: Segment) -> Segment | None:
+        """Return what is left of a stored segment: itself, one in memory without what is gone, None if all is."""
+        veil = next(v for one, v in zip(self.stored, self.veils, strict=True) if one is stored)
+        return rest_of(stored, veil.gone) if len(veil.gone) else stored
+
+    def exchange(self, old: Sequence[Segment], new: Segment | None) -> None:
+        """Hold one segment in place of stored ones that have the same events together, but for those that are gone.
+
+        None is held in place of such that have no others.
+        """
         gone = {id(one) for one in old}
         kept = [
             (segment, veil)
             for segment, veil in zip(self.stored, self.veils, strict=True)
             if id(segment) not in gone
         ]
-        self.stored = [*(segment for segment, _ in kept), new]
-        self.veils = [*(veil for _, veil in kept), self._veil_of(new)]
+        self.stored = [segment for segment, _ in kept]
+        self.veils = [veil for _, veil in kept]
+        if new is not None:
+            self.stored.append(new)
+            self.veils.append(self._veil_of(new))
         self._forget_shown()
 
     def _veil_of(self, segment: Segment) -> Veil:

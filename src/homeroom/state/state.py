@@ -275,7 +275,7 @@ class State:
         for name in self.dictionaries.identifying():
             self.learners.forget_attribute(name)
             if self.base is not None and self.base.has_attribute(name):
-                self.base = self.base.apart()
+                self.base, self.base_file = self.base.apart(), None
                 self.base.learners.forget_attribute(name)
 
     def upkeep(self) -> Iterator[None]:
@@ -371,15 +371,21 @@ class State:
 
     def _base_with(self, parts: Sequence[Parted]) -> Tables:
         """Return a base of what there is in it and of what goes into it."""
-        if self.base is None:
-            base = Tables(zone=self.zone, dictionaries=self.dictionaries, run=self.run)
-        else:
-            base = self.base.apart()
+        base = self.fresh_base() if self.base is None else self.base.apart()
         for segment, part in zip(self.history.stored, parts, strict=True):
             for first in range(0, len(part.base), limits.ROW_GROUP_EVENTS):
                 places = part.base[first : first + limits.ROW_GROUP_EVENTS]
                 base.fold(picked_events(segment, places))
         return base
+
+    def fresh_base(self) -> Tables:
+        """Return tables without rows."""
+        return Tables(zone=self.zone, dictionaries=self.dictionaries, run=self.run)
+
+    def restore_cut(self, cut: Cut, base: Tables, file: str) -> None:
+        """Take a cut that was written down, with the base and its file; history has been restored."""
+        self.cut_made, self.base, self.base_file = cut, base, file
+        self.history.restore_begin(Begins(cut.day, self.zone))
 
     def _watch_all(self, segment: Segment, places: Places) -> None:
         """Have those watched whose history becomes less."""

@@ -165,7 +165,8 @@ class Tables:
 
     def join(self, rows: BaseRows, names: Renamed) -> None:
         """Join rows of other tables, which lie there by raw key, into the rows that these go under."""
-        ties = {name: _ranks(one.values) for name, one in self.dictionaries.attributes.items()}
+        shown = self.dictionaries.shown_attributes
+        ties = {name: _ranks(one.values) for name, one in shown.items()}
         for one in rows.learners:
             partition, picked = one
             keys = names.apply(sealed(partition.key_hi[picked]), sealed(partition.key_lo[picked]))
