@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("homeroom.cli.init", "Write a file with every setting of a node, explained."),
     "serve": ("homeroom.cli.serve", "Run a node that takes events and answers, over HTTP."),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
+    "retention": ("homeroom.cli.retention", "Say for how long history is kept, or cut it."),
     "webhooks": ("homeroom.cli.webhooks", "Look after the webhooks of a node that runs."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
     "tail": ("homeroom.cli.tail", "Follow who enters and leaves cohorts at a node."),

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     DECOMPRESSION_BOMB = "decompression_bomb"
     UNREADABLE = "unreadable"
     NOT_EVENTS = "not_events"
+    BEFORE_CUT = "before_cut"
 
 
 @dataclass(frozen=True, slots=True)

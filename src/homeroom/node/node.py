@@ -7,7 +7,7 @@ else: what was read where, and where things are kept, is the affair of whoever c
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
@@ -16,13 +16,10 @@ from homeroom.cohorts.questions import Definitions, Question
 from homeroom.cohorts.standard import standard_questions
 from homeroom.events.door import Door
 from homeroom.events.instants import format_instant
-from homeroom.events.model import Decoded, Reject
+from homeroom.events.model import Decoded, Reason, Reject
 from homeroom.state.state import State
 
-__all__ = ["BEFORE_CUT", "Node", "Tally"]
-
-BEFORE_CUT: Final = "before_cut"
-"""The reason under which events are counted that are from before the day at which history begins."""
+__all__ = ["Node", "Tally"]
 
 
 @dataclass(slots=True)
@@ -64,7 +61,7 @@ class Node:
         counts, before = self.state.counts, before or Source()
         rejected = Counter(before.rejected_by_reason) + self.tally.rejected
         if counts.late:
-            rejected[BEFORE_CUT] += counts.late
+            rejected[Reason.BEFORE_CUT.value] += counts.late
         span = self.state.time_range_ms
         return Source(
             # What the door let in, and is from before a cut, was decoded too.

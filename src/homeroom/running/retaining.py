@@ -88,6 +88,7 @@ class Retention:
             return False
 
         def has_older(state: State) -> bool:
+            state.seal()
             span = state.history.span_ms
             return span is not None and span[0] < day_start_ms(day, state.zone)
 
