@@ -168,7 +168,7 @@ def check_walks(seed: int, count: int, zone: str, tmp_path_factory: Any, walks: 
 
 
 @given(st.integers(0, 1 << 30), st.sampled_from((4, 30)))
-@settings(max_examples=5)
+@settings(max_examples=2)
 def test_a_log_with_cuts_ends_in_one_state_over_any_restarts(tmp_path_factory, seed, count):
     check_walks(seed, count, "UTC", tmp_path_factory, 2)
 
