@@ -194,3 +194,27 @@ def test_a_cut_is_stated_to_a_directory_that_no_node_runs_on(tmp_path):
     control = control_of_directory(tmp_path, now_ms)
     assert control.cuts["main"].day == DAY
     assert sum(control.cuts["main"].vector.values()) == 1
+
+
+def test_what_was_cut_leaves_an_idle_node_with_two_snapshots(tmp_path):
+    import pyarrow.parquet as pq
+
+    async def work(node):
+        token = await sent(node, "a", *range(40))
+        await asked(node, "active", token)
+        node._snapshot()
+        await cut(node)
+        writes = []
+        for _ in range(4):
+            node._snapshot()
+            writes.append(json.loads((tmp_path / "homeroom.json").read_text())["load"])
+        assert len(set(writes)) == 2, "then there is nothing left to do"
+        files = sorted((tmp_path / "history").glob("*.parquet"))
+        days = pq.read_table(files).column("time").to_pylist()
+        assert len(files) == 1
+        assert min(days).date() >= dt.date(2024, 3, 11)
+        while node._store.collect(node._collectable):
+            pass
+        assert node._store.read(token.origin, 1, 10) == [], "the log has forgotten them too"
+
+    on(tmp_path, work)

@@ -439,7 +439,7 @@ class RunningNode:
         """Write a snapshot of every tenant that has changed, and see what the ones before them hold."""
         try:
             for tenant in self._live.tenants():
-                if self._snapshot_seen.get(tenant) != self._live.applied:
+                if self._is_to_be_written(tenant):
                     asked = self._memberships.asked(tenant)
                     self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
                 self._memberships.write(tenant)
@@ -454,6 +454,13 @@ class RunningNode:
         self._snapshot_trouble = None
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collectable = Vector({o: min(one[o] for one in held) for o in origins})
+
+    def _is_to_be_written(self, tenant: str) -> bool:
+        """Say whether a tenant has changed since its last snapshot, or something was cut that is still on the disk."""
+        if self._snapshot_seen.get(tenant) != self._live.applied:
+            return True
+        cut = self._live.cuts().get(tenant)
+        return cut is not None and self._snapshots.holds_what_was_cut(tenant, cut)
 
     def _collect_some(self) -> None:
         """Have entries forgotten that two snapshots of every tenant hold; in the thread that writes."""

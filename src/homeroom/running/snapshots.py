@@ -25,6 +25,7 @@ from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
 from homeroom.running.live import Live
+from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.past import History
 from homeroom.state.state import State
@@ -137,6 +138,14 @@ class Snapshots:
             return Vector()
         place.verify(manifest, self._known.setdefault(tenant, set()))
         return Vector.from_json(manifest.applied)
+
+    def holds_what_was_cut(self, tenant: str, cut: Cut) -> bool:
+        """Say whether the snapshot before the newest is from before a cut, so that its events are still on the disk.
+
+        Raises `DataDirectoryError` if it cannot be read.
+        """
+        before = self.place(tenant).manifest_before()
+        return before is not None and (not before.cut or before.cut.epoch < cut.epoch)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
