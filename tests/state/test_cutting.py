@@ -17,6 +17,7 @@ from homeroom.log.origins import Origin, Vector
 from homeroom.state import sealing, table
 from homeroom.state.copies import Source, origin_codes
 from homeroom.state.keys import halves
+from homeroom.state.past import History
 from homeroom.state.state import State, rebuild
 from homeroom.state.zones import local_days
 from tests.state.cutting_walks import (
@@ -43,23 +44,37 @@ DAY = 86_400_000
 
 
 def walk(replica: Replica, pairs: list[tuple[int, int]], frozen: list) -> None:
-    """Go on until all is known, with merges, upkeep and looks in between."""
+    """Go on until all is known, with merges, upkeep, looks, and snapshots that are under way in between."""
     changes = list(pairs)
+
+    def merge() -> None:
+        if changes:
+            replica.merge(*changes.pop())
+
+    def freeze() -> None:
+        still = replica.state.frozen()
+        frozen.append((still, what_it_says(still)))
+
+    between = (
+        merge,
+        freeze,
+        replica.state.seal,
+        lambda: list(replica.state.upkeep()),
+        lambda: assert_is_what_the_twin_says(replica),
+        lambda: reserve_or_release(replica.state.history),
+    )
     while not replica.is_done or changes:
         replica.step()
-        chance = int(replica.rng.integers(12))
-        if chance == 0 and changes:
-            replica.merge(*changes.pop())
-        elif chance == 1:
-            replica.state.seal()
-        elif chance == 2:
-            for _ in replica.state.upkeep():
-                pass
-        elif chance == 3:
-            assert_is_what_the_twin_says(replica)
-        elif chance == 4:
-            still = replica.state.frozen()
-            frozen.append((still, what_it_says(still)))
+        if replica.rng.integers(2):
+            between[int(replica.rng.integers(len(between)))]()
+
+
+def reserve_or_release(history: History) -> None:
+    """Begin to write a snapshot, or have it written: what a cut took meanwhile is in its file."""
+    if history.reserved:
+        history.release(history.merged(history.reserved))
+    else:
+        history.reserve()
 
 
 def check_nodes(seed: int, count: int, zone: str, few: int | None) -> None:

@@ -102,9 +102,8 @@ class Follower:
                 self._live.fold(entries)
                 self._folded(entries)
                 if self._live.waiting and self._live.applied != before:
-                    self._is_behind = (
-                        True  # what waits may have its turn, and memory has forgotten it
-                    )
+                    with self._changed:  # what waits may have its turn, and memory has forgotten it
+                        self._is_behind = True
                 is_idle = False
                 if self._is_busy():
                     self._stopping.wait(limits.GATHER_MS / 1_000)

@@ -180,11 +180,11 @@ class Snapshots:
         place = self.place(tenant)
         before = self._manifests.get(tenant)
         load, kept = place.next_load(), None
-        cut_off = self._cut_off(place, load, frozen)
         if segments:
             merged = frozen.history.merged(segments)
             _, kept = place.keep(load, 0, merged, frozen.dictionaries)
             frozen.history.exchange(segments, kept)
+        cut_off = self._cut_off(place, load, frozen)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,

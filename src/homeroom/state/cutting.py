@@ -14,7 +14,7 @@ a bit that its late hours need.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -130,13 +130,18 @@ _IDENTITY = ("identity_hi", "identity_lo")
 class Parted:
     """The events of a segment before the day: all of them, those for the bases, and those whose rows change.
 
-    ``lost`` is how many are not covered, and were not voided.
+    ``lost`` is how many are not covered, and were not voided; ``is_whole`` whether nothing is left of the segment.
     """
 
     gone: Places
     base: Places
     changed: Places
     lost: int
+    is_whole: bool = False
+
+    def done(self) -> "Parted":
+        """Return what is needed of it once the bases have theirs: places of years of events are not to be held."""
+        return replace(self, base=NO_PLACES, gone=NO_PLACES if self.is_whole else self.gone)
 
 
 def parted(segment: Segment, gone: Places, voids: UInt64s, covered: Covered) -> Parted:
@@ -153,7 +158,8 @@ def parted(segment: Segment, gone: Places, voids: UInt64s, covered: Covered) -> 
     is_base = is_covered & ~(is_voided & ~are_in(covered.late_voids, ids))
     is_lost = ~is_covered & ~is_voided
     changed = is_lost | (is_base & is_voided)
-    return Parted(gone, gone[is_base], gone[changed], int(is_lost.sum()))
+    is_whole = len(gone) == len(segment)
+    return Parted(gone, gone[is_base], gone[changed], int(is_lost.sum()), is_whole)
 
 
 def rest_of(segment: Segment, gone: Places) -> Segment | None:

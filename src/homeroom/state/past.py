@@ -18,7 +18,7 @@ meet, and the events of a learner would no longer lie together.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -305,6 +305,7 @@ class History:
 
     def _note_voids(self, copies: Copies) -> None:
         """Keep the copies of voids that are not covered for good: an id without any is."""
+        copies = copies.picked(copies.key_hi != 0)
         is_new = ~are_in(self.voids, copies.key_hi) | self.void_copies.has(copies.keys)
         joined = self.void_copies.joined(copies.picked(is_new))
         for_good = joined.picked(joined.origin == ALWAYS)
@@ -330,24 +331,19 @@ class History:
         self._forget_shown()
         return Change(self._renamed(raw, names_before), after, changed, names_before)
 
-    def part(self, begins: Begins, covered: Covered) -> list[Parted]:
-        """Return for each stored segment what becomes of its events when history begins later than before."""
-        return [
-            parted(segment, without_places(begins.places(segment), veil.gone), self.voids, covered)
-            for segment, veil in zip(self.stored, self.veils, strict=True)
-        ]
+    def part(self, begins: Begins, covered: Covered) -> Iterator[tuple[Segment, Parted]]:
+        """Yield for each stored segment what becomes of its events when history begins later than before."""
+        for segment, veil in zip(self.stored, self.veils, strict=True):
+            gone = without_places(begins.places(segment), veil.gone)
+            yield segment, parted(segment, gone, self.voids, covered)
 
     def begin(self, begins: Begins, covered: Covered, parts: Sequence[Parted]) -> Change:
         """Let history begin at a day from now on, and forget what is before; ``parts`` are of `part`."""
         touched = self._keys_at([one.changed for one in parts])
         groups = self._groups_of(touched)
         before = self._events_of(groups)
-        self.begins = begins
+        self.stored, self.veils = self._begun(begins, parts)
         self._hide_joined(begins.places)
-        going = list(zip(self.stored, self.veils, parts, strict=True))
-        self.stored, self.veils = [], []
-        for segment, veil, one in going:
-            self._begin_segment(segment, veil, one.gone)
         self._forget_shown()
         self.copies = self.copies.settled(covered.coverage, begins.sure_ms - DAY_MS)
         self.void_copies = self.void_copies.uncovered(covered.coverage)
@@ -362,20 +358,34 @@ class History:
                 self.veils[place] = self._veil_of(segment)
         self._forget_shown()
 
-    def _begin_segment(self, segment: Segment, veil: Veil, gone: Places) -> None:
-        """Go on to hold what is left of a segment: a part of it in memory, or the file behind its veil."""
+    def _begun(self, begins: Begins, parts: Sequence[Parted]) -> tuple[list[Segment], list[Veil]]:
+        """Take a day as the one at which history begins; return what is to be held then. If it raises, nothing is."""
+        before, self.begins = self.begins, begins
+        try:
+            kept = [
+                held
+                for segment, veil, part in zip(self.stored, self.veils, parts, strict=True)
+                for held in self._left_of(segment, veil, part)
+            ]
+        except BaseException:
+            self.begins = before
+            raise
+        return [segment for segment, _ in kept], [veil for _, veil in kept]
+
+    def _left_of(self, segment: Segment, veil: Veil, part: Parted) -> list[tuple[Segment, Veil]]:
+        """Return what is left of a segment: itself, a part of it in memory, the file behind its veil, or nothing."""
+        if not part.is_whole and not len(part.gone):
+            return [(segment, veil)]
         is_reserved = any(one is segment for one in self.reserved)
-        if len(gone) and type(segment) is Segment and not is_reserved:
-            rest = rest_of(segment, with_places(veil.gone, gone))
-            if rest is None:
-                return
-            segment, veil = rest, self._veil_of(rest)
-        elif len(gone):
-            veil = self._veil_of(segment)
-            if len(veil.gone) == len(segment) and not is_reserved:
-                return
-        self.stored.append(segment)
-        self.veils.append(veil)
+        if part.is_whole and not is_reserved:
+            return []
+        rest: Segment | None = segment
+        if type(segment) is Segment and not is_reserved:
+            rest = rest_of(segment, with_places(veil.gone, part.gone))
+        if rest is None:
+            return []
+        veil = self._veil_of(rest)
+        return [(rest, veil)] if is_reserved or len(veil.gone) < len(rest) else []
 
     def _hide_joined(self, places_of: Callable[[Segment], Places]) -> None:
         """Hide more events of the joined segments, and drop those of which none is left."""

@@ -356,27 +356,26 @@ class State:
         begins, before = Begins(day, self.zone), self.cut_made or Cut(day, vector, epoch)
         coverage = Coverage(vector, self.dictionaries.origin)
         covered = Covered.by(coverage, self.history.copies, self.history.void_copies)
-        parts = self.history.part(begins, covered)
-        base, span = self._base_with(parts), before.span_ms
-        for segment, part in zip(self.history.stored, parts, strict=True):
-            if len(part.gone):
-                self._watch_all(segment, part.gone)
-            if len(part.base):
-                times = segment.pick("time_ms", part.base)
-                span = _spanned([span, (int(times.min()), int(times.max()))])
+        base = self.fresh_base() if self.base is None else self.base.apart()
+        parts, span = [], before.span_ms
+        for segment, part in self.history.part(begins, covered):
+            span = _spanned([span, self._take_into(base, segment, part)])
+            parts.append(part.done())
         lost = before.lost + sum(part.lost for part in parts)
         change = self.history.begin(begins, covered, parts)
         self.cut_made, self.base, self.base_file = Cut(day, vector, epoch, span, lost), base, None
         self._refold(change)
 
-    def _base_with(self, parts: Sequence[Parted]) -> Tables:
-        """Return a base of what there is in it and of what goes into it."""
-        base = self.fresh_base() if self.base is None else self.base.apart()
-        for segment, part in zip(self.history.stored, parts, strict=True):
-            for first in range(0, len(part.base), limits.ROW_GROUP_EVENTS):
-                places = part.base[first : first + limits.ROW_GROUP_EVENTS]
-                base.fold(picked_events(segment, places))
-        return base
+    def _take_into(self, base: Tables, segment: Segment, part: Parted) -> tuple[int, int] | None:
+        """Fold into a base what goes into it of a segment; return the time of the first and the last of that."""
+        if len(part.gone):
+            self._watch_all(segment, part.gone)
+        span = None
+        for first in range(0, len(part.base), limits.ROW_GROUP_EVENTS):
+            batch = picked_events(segment, part.base[first : first + limits.ROW_GROUP_EVENTS])
+            base.fold(batch)
+            span = _spanned([span, (int(batch.time_ms.min()), int(batch.time_ms.max()))])
+        return span
 
     def fresh_base(self) -> Tables:
         """Return tables without rows."""
