@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from homeroom.adapters.rows import arrays_of_rows, put_rows
-from homeroom.adapters.tensors import read_tensors, write_tensors
+from homeroom.adapters.rows import arrays_of_rows, open_rows
+from homeroom.adapters.tensors import TensorFile, write_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.log.origins import Vector
 from homeroom.state.cutting import Cut
@@ -53,6 +53,6 @@ def read_cut(folder: Path, entry: CutEntry, state: State) -> None:
             f"the cut of {folder.parent} names an origin that is none; restore the directory from a backup"
         ) from None
     base = state.fresh_base()
-    put_rows(read_tensors(folder / entry.base), base.learners, base.enrolments)
+    open_rows(TensorFile(folder / entry.base), base.learners, base.enrolments)
     cut = Cut(entry.day, vector, entry.epoch, entry.span_ms, entry.lost)
     state.restore_cut(cut, base, entry.base)

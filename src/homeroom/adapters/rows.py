@@ -1,18 +1,20 @@
 """The rows of two subject tables as named arrays, as they are written down: those of a state, and those of its base.
 
-An array is a column of a partition, cut to its rows. Mapped back from a file they are columns again, without a copy;
-whoever folds into them copies them first.
+An array is a column of a partition, cut to its rows. Mapped back from a file they are columns again, without a copy,
+and opened when somebody asks for them; whoever folds into them copies them first.
 """
 
-from collections.abc import Mapping
+import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from homeroom.adapters.tensors import LaterArrays, TensorFile
+from homeroom.limits import PARTITIONS
 from homeroom.state.table import FAMILIES, Partition, SubjectTable
 
-__all__ = ["arrays_of_rows", "put_rows"]
+__all__ = ["arrays_of_rows", "lacks_owners", "open_rows"]
 
 
 def arrays_of_rows(learners: SubjectTable, enrolments: SubjectTable) -> dict[str, npt.NDArray[Any]]:
@@ -25,13 +27,10 @@ def arrays_of_rows(learners: SubjectTable, enrolments: SubjectTable) -> dict[str
     }
 
 
-def put_rows(
-    arrays: Mapping[str, npt.NDArray[Any]], learners: SubjectTable, enrolments: SubjectTable
-) -> None:
-    """Give tables the rows that `arrays_of_rows` has named."""
+def open_rows(file: TensorFile, learners: SubjectTable, enrolments: SubjectTable) -> None:
+    """Give tables the rows that `arrays_of_rows` has named, opened when they are first asked for."""
     for kind, table in (("learner", learners), ("enrolment", enrolments)):
-        for number in range(len(table.partitions)):
-            table.partitions[number] = _partition(arrays, f"{kind}/{number}/")
+        table.open_later(_Table(file, kind, PARTITIONS))
 
 
 def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
@@ -47,24 +46,48 @@ def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
     }
     arrays |= {f"words/{name}": words[:, :rows] for name, words in partition.words.items()}
     for family in FAMILIES:
-        columns: Mapping[str, npt.NDArray[Any]] = getattr(partition, family)
+        columns: dict[str, npt.NDArray[Any]] = getattr(partition, family)
         arrays |= {f"{family}/{name}": column[:rows] for name, column in columns.items()}
     return arrays
 
 
-def _partition(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Partition:
-    mine = {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+def _partition(file: TensorFile, prefix: str) -> Partition:
+    """Return a partition of a file. The words of days, which are most of it, are read when they are asked for."""
+    names = [name for name in file.names(prefix) if not name.startswith("words/")]
+    mine = {name: file.array(prefix + name) for name in names}
     partition = Partition(int(mine["first_word"][0]), 0)
     partition.rows = len(mine["key_hi"])
     for name in ("key_hi", "key_lo", "start_day", "last_day", "run_days", "run_starts"):
         setattr(partition, name, mine[name])
+    partition.words = LaterArrays(file, f"{prefix}words/")
     for name, array in mine.items():
         kind, _, column = name.partition("/")
         if column:
             getattr(partition, kind)[column] = array
     partition.slots = None
     return partition
+
+
+class _Table:
+    """The partitions of a table in a file: opened once, by whoever asks first, and only if anybody does."""
+
+    def __init__(self, file: TensorFile, kind: str, count: int) -> None:
+        self._file, self._kind, self._count = file, kind, count
+        self._lock = threading.Lock()
+        self._partitions: list[Partition] | None = None
+
+    def __call__(self) -> list[Partition]:
+        with self._lock:
+            if self._partitions is None:
+                prefixes = [f"{self._kind}/{number}/" for number in range(self._count)]
+                self._partitions = [_partition(self._file, one) for one in prefixes]
+            return self._partitions
+
+
+def lacks_owners(file: TensorFile) -> bool:
+    """Say whether a file has enrolments whose learners it does not tell."""
+    for number in range(PARTITIONS):
+        keys = file.shape(f"enrolment/{number}/key_hi")
+        if keys is not None and keys[0] and file.shape(f"enrolment/{number}/owners/hi") is None:
+            return True
+    return False

@@ -7,15 +7,16 @@ state, while events go on to be folded into the live one.
 The directory is that of `homeroom load`: whatever a node has written, ``homeroom query`` answers from.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
-from homeroom.adapters.segments import StoredSegment
+from homeroom.adapters.segments import entries_of
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
@@ -27,7 +28,6 @@ from homeroom.node.node import Node
 from homeroom.running.live import Live
 from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
-from homeroom.state.past import History
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
@@ -43,6 +43,34 @@ class Opened:
 
     tenant: TenantState
     trouble: str | None = None
+
+
+Exchanged: TypeAlias = tuple[Sequence[Segment], Segment | None]
+"""Segments in files, and the file that is held in their place: None if nothing of them is left after a cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a snapshot wrote of history.
+
+    Parameters
+    ----------
+    segment : has the events that lay in memory; None if there were none
+    exchanged : what took the place of others, that one among them, in order: what a cut has taken events out of was
+        written anew, and small ones became one
+    """
+
+    segment: Segment | None
+    exchanged: Sequence[Exchanged]
+
+    @property
+    def new(self) -> list[Segment]:
+        """The file that has the events that lay in memory."""
+        last = self.segment
+        for old, new in self.exchanged:
+            if any(one is last for one in old):
+                last = new
+        return [] if last is None else [last]
 
 
 class Snapshots:
@@ -124,6 +152,12 @@ class Snapshots:
                 f"lasts"
             )
         state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
+        tables = [state.learners, state.enrolments]
+        if state.base is not None:
+            tables += [state.base.learners, state.base.enrolments]
+        for partition in (one for table in tables for one in table.partitions):
+            # Damage must be found now, while there is a snapshot before this one.
+            partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         return TenantState(state, Vector.from_json(applied))
 
@@ -157,74 +191,59 @@ class Snapshots:
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
-        written = _Written(None)
+        kept: _Kept | None = None
         try:
-            written = self._write(tenant, frozen, applied, segments)
-            if written.kept is not None:
-                for name in columns:
-                    written.kept.columns.get(name)
+            kept = self._write(tenant, frozen, applied, segments)
+            for name in columns:
+                for segment in kept.new:
+                    segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
                 history = one.state.history
-                history.release(written.kept)
-                for segment, rest in written.cut_off:
-                    history.exchange([segment], rest)
+                history.release(None if kept is None else kept.segment)
+                for old, new in () if kept is None else kept.exchanged:
+                    history.exchange(old, new)
                 if one.state.base is frozen.base:  # no other cut has been made meanwhile
                     one.state.base_file = frozen.base_file
         return applied
 
     def _write(
         self, tenant: str, frozen: State, applied: Vector, segments: list[Segment]
-    ) -> "_Written":
-        """Write a frozen state, the events of ``segments`` to one file, and anew what a cut has taken events out of."""
+    ) -> "_Kept":
+        """Write a frozen state; return what now holds the events of ``segments``, and of earlier ones."""
         place = self.place(tenant)
         before = self._manifests.get(tenant)
         load, kept = place.next_load(), None
+        history = frozen.history
         if segments:
-            merged = frozen.history.merged(segments)
+            merged = history.merged(segments)
             _, kept = place.keep(load, 0, merged, frozen.dictionaries)
-            frozen.history.exchange(segments, kept)
-        cut_off = self._cut_off(place, load, frozen)
+            history.exchange(segments, kept)
+        exchanged = self._cut_off(place, load, frozen)
+        small = place.that_fit(history.to_compact(1))
+        if small:
+            compacted = place.compact(load, small, frozen.dictionaries)
+            history.exchange(small, compacted)
+            exchanged.append((small, compacted))
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
             load=load,
             timezone=frozen.zone.name,
             key_check=self._key_checks[tenant],
-            segments=tuple(one.entry for one in _files(frozen.history)),
+            segments=entries_of(history.stored),
             summary=source.to_json(),
             applied=applied.to_json(),
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
-        return _Written(kept, cut_off)
+        return _Kept(kept, exchanged)
 
-    def _cut_off(
-        self, place: DataDirectory, load: int, frozen: State
-    ) -> list[tuple[Segment, Segment | None]]:
-        """Write files anew of which events are gone; return each old one with the new one, None if nothing is left."""
-        done: list[tuple[Segment, Segment | None]] = []
-        for segment in list(_files(frozen.history)):
-            rest, kept = frozen.history.rest(segment), None
-            if rest is segment:
-                continue
-            if rest is not None:
-                _, kept = place.keep(load, 1 + len(done), rest, frozen.dictionaries)
-            frozen.history.exchange([segment], kept)
-            done.append((segment, kept))
+    def _cut_off(self, place: DataDirectory, load: int, frozen: State) -> list[Exchanged]:
+        """Write files anew of which events are gone; return each with what is held in its place."""
+        done: list[Exchanged] = []
+        for segment, gone in frozen.history.cut_off():
+            rest = place.keep_rest(load, 1 + len(done), (segment, gone), frozen.dictionaries)
+            frozen.history.exchange([segment], rest)
+            done.append(([segment], rest))
         return done
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """The file that now holds the events that were in memory, and those that take the place of others after a cut."""
-
-    kept: Segment | None
-    cut_off: Sequence[tuple[Segment, Segment | None]] = ()
-
-
-def _files(history: History) -> Iterator[StoredSegment]:
-    """Yield the stored segments that lie in files."""
-    for segment in history.stored:
-        if isinstance(segment, StoredSegment):
-            yield segment

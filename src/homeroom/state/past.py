@@ -34,6 +34,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
+from homeroom.state.coded import Coded
 from homeroom.state.copies import ALWAYS, Copies
 from homeroom.state.cutting import Begins, Covered, Parted, further_copies, parted, rest_of
 from homeroom.state.history import NO_PLACES, Places, Segment
@@ -115,6 +116,10 @@ class Veiled(Segment):
     def piece(self, name: str, first: int, end: int) -> Column | None:
         """Return the events ``first:end`` of a column, hidden ones too."""
         return self.behind.piece(name, first, end)
+
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
+        return self.behind.coded(name, first, end)
 
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places."""
@@ -467,6 +472,34 @@ class History:
         if len(last) > 1:
             self.exchange(last, self.merged(last))
 
+    def to_compact(self, new: int) -> list[Segment]:
+        """Return the segments in files that are to become one; empty if there is nothing to do.
+
+        Those are the ``new`` last ones if they are several, or else the smallest that is not small beside the next, and
+        from there on any that have no more than twice the events of all before. So segments are few, whatever came,
+        and an event is written anew some times only.
+        """
+        in_files = [one for one in self.stored if type(one) is not Segment]
+        if len(in_files) <= limits.SEGMENTS_APART_MAX:
+            return []
+        by_size = sorted(in_files, key=len)
+        beginnings: list[list[Segment]] = [[one] for one in by_size]
+        if new > 1:
+            beginnings.insert(0, in_files[-new:])
+        for taken in beginnings:
+            begun = {id(one) for one in taken}
+            least = 0 if len(taken) > 1 else len(taken[0])
+            for one in by_size:
+                if id(one) in begun or len(one) < least:
+                    continue
+                count = sum(map(len, taken))
+                if len(one) > min(2 * count, limits.MERGED_EVENTS_MAX - count):
+                    break
+                taken.append(one)
+            if len(taken) > 1:
+                return taken
+        return []
+
     def merged(self, segments: Sequence[Segment]) -> Segment:
         """Return a segment with the events of all of these."""
         if len(segments) == 1:
@@ -487,10 +520,10 @@ class History:
         if kept is not None:
             self.exchange(reserved, kept)
 
-    def rest(self, stored: Segment) -> Segment | None:
-        """Return what is left of a stored segment: itself, one in memory without what is gone, None if all is."""
-        veil = next(v for one, v in zip(self.stored, self.veils, strict=True) if one is stored)
-        return rest_of(stored, veil.gone) if len(veil.gone) else stored
+    def cut_off(self) -> list[tuple[Segment, Places]]:
+        """Return the stored segments of which events are gone, each with the places of these."""
+        pairs = zip(self.stored, self.veils, strict=True)
+        return [(segment, veil.gone) for segment, veil in pairs if len(veil.gone)]
 
     def exchange(self, old: Sequence[Segment], new: Segment | None) -> None:
         """Hold one segment in place of stored ones that have the same events together, but for those that are gone.

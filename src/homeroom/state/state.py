@@ -26,6 +26,7 @@ from homeroom.events.texts import sealed
 from homeroom.log.origins import Vector
 from homeroom.state.batches import (
     chosen_events,
+    event_pieces,
     joined_batches,
     picked_events,
     segment_events,
@@ -220,7 +221,8 @@ class State:
     def refold(self) -> None:
         """Join all of history into the tables once more, which gives them columns that were not kept before."""
         for segment in self.history.stored:
-            self.fold_tables(segment_events(segment))
+            for _, events in event_pieces(segment):
+                self.fold_tables(events)
         self.settle()
 
     def owner_rows(self, number: int) -> Int32s:
@@ -440,7 +442,8 @@ def rebuild(state: State) -> State:
     for segment, veil in zip(state.history.stored, state.history.veils, strict=True):
         kept = np.ones(len(segment), np.bool_)
         kept[veil.gone] = False
-        fresh.fold_tables(chosen_events(segment_events(segment), kept))
+        for first, events in event_pieces(segment):
+            fresh.fold_tables(chosen_events(events, kept[first : first + len(events)]))
     return fresh
 
 
