@@ -50,9 +50,9 @@ from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
 from homeroom.state.history import Places, Segment
-from homeroom.state.past import Veil
 from homeroom.state.running import Run
 from homeroom.state.state import State
+from homeroom.state.veils import Veil
 from homeroom.state.zones import load_zone
 
 __all__ = ["BEFORE_FILE", "FORMAT_NODE", "RESTORING", "DataDirectory", "Manifest", "key_check"]

@@ -22,7 +22,8 @@ from homeroom.state.copies import Copies
 from homeroom.state.history import Segment
 from homeroom.state.identities import Identities
 from homeroom.state.keys import Renamed
-from homeroom.state.past import History, Veil
+from homeroom.state.past import History
+from homeroom.state.veils import Veil
 
 __all__ = ["read_past", "write_past"]
 

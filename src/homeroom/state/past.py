@@ -19,9 +19,9 @@ meet, and the events of a learner would no longer lie together.
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,7 @@ from homeroom.errors import InputError
 from homeroom.events.columns import Column
 from homeroom.events.model import EventBatch, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.limits import ROW_GROUP_EVENTS
-from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
-from homeroom.state.coded import Coded
 from homeroom.state.copies import ALWAYS, Copies
 from homeroom.state.cutting import Begins, Covered, Parted, further_copies, parted, rest_of
 from homeroom.state.history import NO_PLACES, Places, Segment
@@ -50,85 +47,13 @@ from homeroom.state.places import (
 )
 from homeroom.state.running import Run
 from homeroom.state.sealing import sorted_segment
+from homeroom.state.veils import Span, Veil, Veiled, span_without, voided_too
 from homeroom.state.zones import DAY_MS
 
-__all__ = ["Change", "History", "Veil", "Veiled"]
+__all__ = ["Change", "History"]
 
-Span: TypeAlias = tuple[int, int]
-"""Time of a first and a last event."""
 Flags: TypeAlias = npt.NDArray[np.bool_]
 NO_IDS: UInt64s = sealed(np.empty(0, np.uint64))
-
-
-@dataclass(frozen=True)
-class Veil:
-    """What questions do not see of a segment: places of voided, moved and gone events, int64, rising, each in one.
-
-    Gone are those from before the day at which history begins. ``span`` is the time of the first and the last event
-    that is neither voided nor gone, None if all are.
-    """
-
-    voided: Places
-    moved: Places
-    span: Span | None
-    gone: Places = field(default_factory=lambda: NO_PLACES)
-
-    @classmethod
-    def nothing(cls, segment: Segment) -> "Veil":
-        """Return the veil of a segment of which all is seen."""
-        return cls(NO_PLACES, NO_PLACES, (segment.min_ms, segment.max_ms))
-
-    @cached_property
-    def hidden(self) -> Places:
-        """All places that questions do not see."""
-        if not len(self.moved):
-            return self.out
-        return self.moved if not len(self.out) else with_places(self.moved, self.out)
-
-    @cached_property
-    def out(self) -> Places:
-        """The places of events that count for nothing, under whichever key."""
-        return with_places(self.gone, self.voided) if len(self.gone) else self.voided
-
-
-_FIELDS = frozenset(field.name for field in fields(Segment))
-
-
-class Veiled(Segment):
-    """A segment of which some events are hidden. Places and columns are those of the segment behind it."""
-
-    behind: Segment
-    _hidden: Places
-
-    def __init__(self, behind: Segment, hidden: Places) -> None:
-        # A segment is frozen, so what it is made of goes in by this door.
-        self.__dict__.update(behind=behind, _hidden=sealed(hidden))
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the fields of a segment
-        if name in _FIELDS:
-            return getattr(self.behind, name)
-        raise AttributeError(name)
-
-    def __len__(self) -> int:
-        """Return the number of events, hidden ones too."""
-        return len(self.behind)
-
-    def piece(self, name: str, first: int, end: int) -> Column | None:
-        """Return the events ``first:end`` of a column, hidden ones too."""
-        return self.behind.piece(name, first, end)
-
-    def coded(self, name: str, first: int, end: int) -> Coded | None:
-        """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
-        return self.behind.coded(name, first, end)
-
-    def pick(self, name: str, places: Places) -> Column:
-        """Return a column at some places."""
-        return self.behind.pick(name, places)
-
-    @property
-    def hidden(self) -> Places:
-        """The places of events that no question may see."""
-        return self._hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +227,7 @@ class History:
         groups = self._groups_of(touched)
         events = self._events_of(groups)
         self.veils = [
-            _voided_too(segment, veil, places)
+            voided_too(segment, veil, places)
             for segment, veil, places in zip(self.stored, self.veils, found, strict=True)
         ]
         self._hide_joined(lambda segment: places_of_ids(segment, new))
@@ -550,8 +475,8 @@ class History:
         gone = NO_PLACES if self.begins is None else self.begins.places(segment)
         veil = replace(Veil.nothing(segment), moved=without_places(moved, gone), gone=gone)
         if len(gone):
-            veil = replace(veil, span=_span_without(segment, gone))
-        return _voided_too(segment, veil, places_of_ids(segment, self.voids))
+            veil = replace(veil, span=span_without(segment, gone))
+        return voided_too(segment, veil, places_of_ids(segment, self.voids))
 
     def joined_whole(self) -> Segment | None:
         """Return all events of merged accounts as one segment, in which nothing is hidden; None if there are none."""
@@ -566,32 +491,6 @@ class History:
 
 
 # --- segments ------------------------------------------------------------------------------------------------------
-
-
-def _voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:
-    """Return a veil behind which more places are voided; those of events that are gone stay as they are."""
-    places = without_places(places, veil.gone)
-    if not len(places):
-        return veil
-    voided, span = with_places(veil.voided, places), veil.span
-    times = segment.pick("time_ms", places)
-    if span is not None and not (span[0] < times.min() and times.max() < span[1]):
-        span = _span_without(segment, with_places(voided, veil.gone))
-    return Veil(voided, veil.moved, span, veil.gone)
-
-
-def _span_without(segment: Segment, voided: Places) -> Span | None:
-    """Return the time of the first and the last event that is not at one of some places."""
-    if len(voided) == len(segment):
-        return None
-    low, high = segment.max_ms, segment.min_ms
-    for first in range(0, len(segment), ROW_GROUP_EVENTS):
-        end = min(first + ROW_GROUP_EVENTS, len(segment))
-        times = segment.piece("time_ms", first, end)
-        assert times is not None
-        inside = slice(*np.searchsorted(voided, (first, end)).tolist())
-        low, high = sorting.widen_span(sealed(times), sealed(voided[inside] - first), low, high)
-    return low, high
 
 
 def _seen(segments: Sequence[Segment]) -> EventBatch:
