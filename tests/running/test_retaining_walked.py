@@ -179,7 +179,7 @@ def test_a_log_with_cuts_ends_in_one_state_over_any_restarts(tmp_path_factory, s
     st.sampled_from((4, 30, 80)),
     st.sampled_from(("UTC", "America/Sao_Paulo")),
 )
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_many_logs_with_cuts_end_in_one_state_each(tmp_path_factory, seed, count, zone):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "FOLD_EVENTS", 8)

@@ -112,7 +112,7 @@ def test_nodes_that_learn_in_any_order_end_in_what_the_rule_says(seed, count, zo
 
 @pytest.mark.slow
 @given(SEEDS, st.sampled_from((3, 20, 60, 150)), ZONES, FEW)
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_many_nodes_that_learn_in_any_order_end_in_what_the_rule_says(seed, count, zone, few):
     check_nodes(seed, count, zone, few)
 
