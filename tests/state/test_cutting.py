@@ -104,8 +104,8 @@ ZONES = st.sampled_from(("UTC", "America/Sao_Paulo"))
 FEW = st.sampled_from((None, 3))
 
 
-@given(SEEDS, st.sampled_from((3, 30)), ZONES, FEW)
-@settings(max_examples=6)
+@given(SEEDS, st.sampled_from((3, 12)), ZONES, FEW)
+@settings(max_examples=2)
 def test_nodes_that_learn_in_any_order_end_in_what_the_rule_says(seed, count, zone, few):
     check_nodes(seed, count, zone, few)
 
@@ -289,7 +289,7 @@ def test_an_attribute_that_could_identify_people_leaves_the_base_too(monkeypatch
     state.base_file = "written"
     given_to(state, HERE, 2, *(replace(one, time_ms=AT + 4 * DAY) for one in facts[2:]))
     state.settle()
-    assert not state.base.has_attribute("country")
+    assert not any("country" in one.codes for one in state.base.learners.partitions)
     assert state.base_file is None, "it is to be written anew without it"
     voided(state, HERE, 3, "5")
     state.settle()
