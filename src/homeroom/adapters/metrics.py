@@ -42,6 +42,7 @@ NAMES: Final = {
     "homeroom_checked_timestamp_seconds": "when all was read again last, in seconds since 1970 UTC; 0 is never",
     "homeroom_damages": "what was found damaged when it was read again: /v1/status says what",
     "homeroom_epoch": "number of the last control change",
+    "homeroom_events_lost": "events from before a cut of history that no cut covers, of all tenants",
 }
 """Every metric and what it counts."""
 
@@ -72,6 +73,7 @@ class Metrics(Collector):
         self._limited: Tally[str] = Tally()
         self._is_up = False
         self._epoch = 0
+        self._lost = 0
         self._checked = CheckStatus()
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -112,6 +114,7 @@ class Metrics(Collector):
         """Return all metrics as text, with how the node is now."""
         self._is_up = status.is_ready
         self._epoch = status.epoch
+        self._lost = status.lost_of_all
         self._checked = status.checked
         return generate_latest(self._registry)
 
@@ -128,6 +131,7 @@ class Metrics(Collector):
         yield _counters("homeroom_limited_total", "over", self._limited)
         yield _gauge("homeroom_up", int(self._is_up))
         yield _gauge("homeroom_epoch", self._epoch)
+        yield _gauge("homeroom_events_lost", self._lost)
         yield _gauge("homeroom_checked_entries", self._checked.entries)
         yield _gauge("homeroom_checked_files", self._checked.files)
         yield _gauge("homeroom_checked_timestamp_seconds", (self._checked.finished_ms or 0) / 1_000)

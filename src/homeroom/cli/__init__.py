@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.catalogue",
         "Say which ids anybody may read, and which attributes are kept.",
     ),
+    "retention": ("homeroom.cli.retention", "Say for how long history is kept, or cut it."),
     "webhooks": ("homeroom.cli.webhooks", "Look after the webhooks of a node that runs."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
     "tail": ("homeroom.cli.tail", "Follow who enters and leaves cohorts at a node."),

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -28,6 +29,7 @@ from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
 from homeroom.running.live import Live
+from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
@@ -43,6 +45,10 @@ class Opened:
     trouble: str | None = None
 
 
+Exchanged: TypeAlias = tuple[Sequence[Segment], Segment | None]
+"""Segments in files, and the file that is held in their place: None if nothing of them is left after a cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """What a snapshot wrote of history.
@@ -50,19 +56,21 @@ class _Kept:
     Parameters
     ----------
     segment : has the events that lay in memory; None if there were none
-    small : segments in files that became one, that of the snapshot among them; empty if none did
-    compacted : what they became
+    exchanged : what took the place of others, that one among them, in order: what a cut has taken events out of was
+        written anew, and small ones became one
     """
 
     segment: Segment | None
-    small: Sequence[Segment]
-    compacted: Segment | None
+    exchanged: Sequence[Exchanged]
 
     @property
     def new(self) -> list[Segment]:
         """The file that has the events that lay in memory."""
-        last = self.segment if self.compacted is None else self.compacted
-        return [] if self.segment is None or last is None else [last]
+        last = self.segment
+        for old, new in self.exchanged:
+            if any(one is last for one in old):
+                last = new
+        return [] if last is None else [last]
 
 
 class Snapshots:
@@ -171,11 +179,12 @@ class Snapshots:
         state = place.open(manifest, dictionaries, self._run)
         plain = take_plain(dictionaries)
         self.found[tenant] = sorted({text for texts in plain.values() for text in texts})
-        for table in (state.learners, state.enrolments):
-            for (
-                partition
-            ) in table.partitions:  # damage must be found now, while there is one before it
-                partition.words = dict(partition.words)
+        tables = [state.learners, state.enrolments]
+        if state.base is not None:
+            tables += [state.base.learners, state.base.enrolments]
+        for partition in (one for table in tables for one in table.partitions):
+            # Damage must be found now, while there is a snapshot before this one.
+            partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         return TenantState(state, Vector.from_json(applied))
 
@@ -190,6 +199,14 @@ class Snapshots:
             return Vector()
         place.verify(manifest, self._known.setdefault(tenant, set()))
         return Vector.from_json(manifest.applied)
+
+    def holds_what_was_cut(self, tenant: str, cut: Cut) -> bool:
+        """Say whether the snapshot before the newest is from before a cut, so that its events are still on the disk.
+
+        Raises `DataDirectoryError` if it cannot be read.
+        """
+        before = self.place(tenant).manifest_before()
+        return before is not None and (not before.cut or before.cut.epoch < cut.epoch)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -213,7 +230,9 @@ class Snapshots:
                 if kept is None:
                     one.state.release(None)
                 else:
-                    one.state.release(kept.segment, kept.small, kept.compacted)
+                    one.state.release(kept.segment, kept.exchanged)
+                if one.state.base is frozen.base:  # no other cut has been made meanwhile
+                    one.state.base_file = frozen.base_file
         return applied
 
     def _write(
@@ -222,16 +241,18 @@ class Snapshots:
         """Write a frozen state; return what now holds the events of ``segments``, and of earlier ones."""
         place = self.place(tenant)
         before = self._manifests.get(tenant)
-        load, kept, compacted = place.next_load(), None, None
+        load, kept = place.next_load(), None
         history = frozen.history
         if segments:
             merged = history.merged(segments)
             _, kept = place.keep(load, 0, merged, frozen.dictionaries)
             history.exchange(segments, kept)
+        exchanged = self._cut_off(place, load, frozen)
         small = place.that_fit(history.to_compact(1))
         if small:
             compacted = place.compact(load, small, frozen.dictionaries)
             history.exchange(small, compacted)
+            exchanged.append((small, compacted))
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
@@ -244,4 +265,13 @@ class Snapshots:
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
-        return _Kept(kept, small, compacted)
+        return _Kept(kept, exchanged)
+
+    def _cut_off(self, place: DataDirectory, load: int, frozen: State) -> list[Exchanged]:
+        """Write files anew of which events are gone; return each with what is held in its place."""
+        done: list[Exchanged] = []
+        for segment, gone in frozen.history.cut_off():
+            rest = place.keep_rest(load, 1 + len(done), (segment, gone), frozen.dictionaries)
+            frozen.history.exchange([segment], rest)
+            done.append(([segment], rest))
+        return done
