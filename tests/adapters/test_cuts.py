@@ -74,6 +74,33 @@ def test_what_is_voided_and_merged_begins_from_the_base(place):
     assert rebuild(state_of(again)).fingerprint() == again.fingerprint() == data.fingerprint()
 
 
+def test_courses_that_are_loaded_after_a_cut_are_those_of_the_base(tmp_path):
+    numbers = range(30)
+
+    async def fill(node):
+        events = [event(number, course=f"c{number % 5}") for number in numbers]
+        await node.offer("main", "key", batch("a", *events))
+
+    async def look(node):
+        with node._live.held("main") as one:
+            state = one.state
+            assert rebuild(state).fingerprint() == state.fingerprint()
+            return state.enrolments.rows, state.base.enrolments.rows
+
+    on(tmp_path, fill)
+    change_directory(tmp_path, CUT, now_ms)
+    enrolled, cut = on(tmp_path, look)
+    later = range(30, 40)
+    courses = pa.array([f"c{number % 5}" for number in later])
+    hr.load(tmp_path, table(later).append_column("course", courses))
+    manifest = DataDirectory(tmp_path).manifest()
+    both = {(number % 7, number % 5) for number in (*numbers, *later)}
+    assert enrolled < len(both), "some enrolments are new"
+    for _ in range(2):
+        assert on(tmp_path, look) == (len(both), cut)
+    assert manifest.cut.base != DataDirectory(tmp_path).manifest().cut.base
+
+
 def pseudonyms(data):
     return [
         int(hi) << 64 | int(lo)
