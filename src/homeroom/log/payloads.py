@@ -2,7 +2,7 @@
 
 A payload is a compressed envelope: the content, and in the first entry of an incarnation a claim of what the node's
 store held before. The content of the analytic stream is a part a tenant: its events as one Arrow record batch, with
-texts in place of codes (`homeroom.events.columns`), and the hashes of voided ids. Arrow is what every tool reads, and
+texts in place of codes (`homeroom.events.columns`), the hashes of voided ids, and who is erased. Arrow is what every tool reads, and
 a column of a thousand events costs little more than a column of one.
 
 A payload may come from a peer or from a disk, so nothing in it is believed: sizes are bounded before anything is
@@ -33,9 +33,21 @@ from homeroom.events.columns import (
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import EventBatch, UInt64s
 from homeroom.events.texts import sealed
+from homeroom.log.erasures import Erasure, checked_erasures
 from homeroom.log.origins import Vector
 
-__all__ = ["Opened", "Part", "pack", "read_parts", "unpack", "write_parts"]
+__all__ = [
+    "Opened",
+    "Part",
+    "PartBytes",
+    "decode_parts",
+    "encode_parts",
+    "pack",
+    "read_parts",
+    "unpack",
+    "write_parts",
+    "written_events",
+]
 
 _KEYS: Final = ("key_hi", "key_lo")
 _UINT64 = pa.uint64()
@@ -49,15 +61,18 @@ class _Envelope(msgspec.Struct, array_like=True, frozen=True):
     closes: dict[str, int] | None = None
 
 
-class _PartBytes(msgspec.Struct, array_like=True, frozen=True):
+class PartBytes(msgspec.Struct, array_like=True, frozen=True):
+    """A `Part` as it is written: its events as a stream of Arrow."""
+
     tenant: str
     events: bytes
     voids: bytes = b""
+    erasures: tuple[Erasure, ...] = ()
 
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_envelope = msgspec.msgpack.Decoder(_Envelope).decode
-_unpack_parts = msgspec.msgpack.Decoder(list[_PartBytes]).decode
+_unpack_parts = msgspec.msgpack.Decoder(list[PartBytes]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +85,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an entry says of one tenant: events, and hashes of the ids of voided ones (uint64)."""
+    """What an entry says of one tenant: events, hashes of the ids of voided ones (uint64), and who is erased.
+
+    An erasure counts for the events of its own entry too, wherever these stand.
+    """
 
     tenant: str
     events: EventBatch | None
     voids: UInt64s
+    erasures: tuple[Erasure, ...] = ()
 
 
 # --- envelope --------------------------------------------------------------------------------------------------------
@@ -109,12 +128,13 @@ def unpack(payload: bytes) -> Opened:
 
 def write_parts(parts: Sequence[Part], dictionaries: Mapping[str, Dictionaries]) -> bytes:
     """Return the content of an analytic entry; ``dictionaries`` by tenant are those behind the codes of its events."""
-    return _pack(
+    return encode_parts(
         [
-            _PartBytes(
+            PartBytes(
                 part.tenant,
                 b"" if part.events is None else _arrow(part.events, dictionaries[part.tenant]),
                 part.voids.astype("<u8").tobytes(),
+                part.erasures,
             )
             for part in parts
         ]
@@ -139,20 +159,30 @@ def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list
 
     Raises `EntryError` for what is not whole in every row. A tenant that has no dictionaries is a `KeyError`.
     """
-    try:
-        parts = _unpack_parts(content)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise EntryError(
-            f"the parts of an entry cannot be read ({type(error).__name__})"
-        ) from error
     return [
         Part(
             part.tenant,
             _events(part.events, dictionaries[part.tenant]) if part.events else None,
             _voids(part.voids),
+            checked_erasures(part.erasures),
         )
-        for part in parts
+        for part in decode_parts(content)
     ]
+
+
+def encode_parts(parts: Sequence[PartBytes]) -> bytes:
+    """Return the content of an analytic entry."""
+    return _pack(parts)
+
+
+def decode_parts(content: bytes) -> list[PartBytes]:
+    """Return what `encode_parts` was given; nothing in it has been looked at. Raises `EntryError`."""
+    try:
+        return _unpack_parts(content)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise EntryError(
+            f"the parts of an entry cannot be read ({type(error).__name__})"
+        ) from error
 
 
 def _voids(written: bytes) -> UInt64s:
@@ -163,6 +193,21 @@ def _voids(written: bytes) -> UInt64s:
 
 def _events(written: bytes, dictionaries: Dictionaries) -> EventBatch:
     """Read one record batch of events; nothing is coded before all of it is known to be whole."""
+    record = written_events(written)
+    try:
+        columns = {
+            name: sealed(_column(name, record.column(name), dictionaries))
+            for name in record.schema.names
+        }
+    except _FAULTS as error:
+        raise EntryError(
+            f"the events of an entry cannot be read ({type(error).__name__})"
+        ) from error
+    return batch_of(columns)
+
+
+def written_events(written: bytes) -> pa.RecordBatch:
+    """Return the events of a part as they are written, with texts; all of them are whole. Raises `EntryError`."""
     try:
         with pa.ipc.open_stream(pa.py_buffer(written)) as reader:
             _check_schema(reader.schema)
@@ -173,15 +218,11 @@ def _events(written: bytes, dictionaries: Dictionaries) -> EventBatch:
                 )
             record.validate(full=True)
             _check_values(record)
-        columns = {
-            name: sealed(_column(name, record.column(name), dictionaries))
-            for name in record.schema.names
-        }
     except _FAULTS as error:
         raise EntryError(
             f"the events of an entry cannot be read ({type(error).__name__})"
         ) from error
-    return batch_of(columns)
+    return record
 
 
 def _check_schema(schema: pa.Schema) -> None:

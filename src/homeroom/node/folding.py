@@ -16,6 +16,7 @@ from homeroom.errors import HomeroomError, kind_and_places
 from homeroom.limits import SEAL_EVENTS
 from homeroom.log.control import Control, read_changes
 from homeroom.log.entries import Entry
+from homeroom.log.erasures import Erasure, erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import Part, read_parts, unpack
 from homeroom.state.batches import joined_batches
@@ -55,6 +56,7 @@ class Folding:
     control : what was stated
     stamps : by origin the hybrid stamp of the last entry that was folded
     troubles : by origin why its entries are not folded any further
+    erasures : by tenant what was erased by entries that were folded since the start
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Folding:
         self.control = Control()
         self.stamps: dict[Origin, int] = {}
         self.troubles: dict[Origin, str] = {}
+        self.erasures: dict[str, list[Erasure]] = {}
         self._make = make
 
     def fold(self, entries: Sequence[Entry]) -> None:
@@ -112,6 +115,8 @@ class Folding:
             applied = applied.advanced(entry.origin, entry.number)
         for name, mine in parts.by_tenant.items():
             _fold(self.tenants[name].state, mine)
+            if erasures := [erasure for part in mine for erasure in part.erasures]:
+                self.erasures.setdefault(name, []).extend(erasures)
         self.applied, self.control = applied, control
         self.stamps |= {entry.origin: entry.hybrid for entry in entries if entry.origin in applied}
         for name, tenant in self.tenants.items():
@@ -143,6 +148,10 @@ class _Parts:
 
 
 def _fold(state: State, parts: Sequence[Part]) -> None:
+    erasures = [erasure for part in parts for erasure in part.erasures]
+    if erasures:
+        # First of all, so that what comes with them is cut as what came before.
+        state.erase(erased_keys(erasures))
     batches = [part.events for part in parts if part.events is not None]
     if batches:
         state.fold(joined_batches(batches))

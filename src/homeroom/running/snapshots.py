@@ -9,12 +9,14 @@ The directory is that of `homeroom load`: whatever a node has written, ``homeroo
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
+from homeroom.adapters.segments import SegmentEntry
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
@@ -29,6 +31,9 @@ from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
 __all__ = ["Opened", "Snapshots"]
+
+_CLEANED_FROM: Final = 7_000
+"""Files that are written anew without those who are erased are numbered from here on."""
 
 MAIN = "main"
 """The tenant whose directory is the node's own."""
@@ -143,43 +148,92 @@ class Snapshots:
 
         ``columns`` are those of history that lie in memory, and go on to when the events lie in a file.
         """
+        self._forget(tenant, live)
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
-        kept: Segment | None = None
+        done = _Done()
         try:
-            kept = self._write(tenant, frozen, applied, segments)
-            if kept is not None:
+            self._write(tenant, frozen, applied, segments, done)
+            if done.kept is not None:
                 for name in columns:
-                    kept.columns.get(name)
+                    done.kept.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                one.state.history.release(kept)
+                history = one.state.history
+                history.release(done.kept)
+                if done.is_written and done.kept is None:
+                    history.exchange(segments, None)
+                for old, new in done.rewritten:
+                    history.rewrite(old, new)
         return applied
 
+    @staticmethod
+    def _forget(tenant: str, live: Live) -> None:
+        """Drop the rows of those who are erased, if a segment still has events of them."""
+        with live.held(tenant) as one:
+            steps = one.state.forget() if one.state.history.holds_erased else iter(())
+        while True:
+            with live.held(tenant):
+                if next(steps, live) is live:
+                    return
+
     def _write(
-        self, tenant: str, frozen: State, applied: Vector, segments: list[Segment]
-    ) -> Segment | None:
-        """Write a frozen state; return the file that now holds the events of ``segments``, None if these are none."""
+        self, tenant: str, frozen: State, applied: Vector, segments: list[Segment], done: "_Done"
+    ) -> None:
+        """Write a frozen state, and note which files hold which events now."""
         place = self.place(tenant)
         before = self._manifests.get(tenant)
-        entries = () if before is None else before.segments
-        load, kept = place.next_load(), None
+        load = place.next_load()
+        entries = [] if before is None else list(before.segments)
+        kept: Segment | None = None
         if segments:
             merged = frozen.history.merged(segments)
-            entry, kept = place.keep(load, 0, merged, frozen.dictionaries)
-            entries = (*entries, entry)
+            if merged is not None:
+                entry, kept = place.keep(load, 0, merged, frozen.dictionaries)
+                entries.append(entry)
             frozen.history.exchange(segments, kept)
+        entries, rewritten = self._without_erased(place, load, frozen, entries)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
             load=load,
             timezone=frozen.zone.name,
             key_check=self._key_checks[tenant],
-            segments=entries,
+            segments=tuple(entries),
             summary=source.to_json(),
             applied=applied.to_json(),
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
-        return kept
+        done.kept, done.rewritten, done.is_written = kept, rewritten, True
+
+    @staticmethod
+    def _without_erased(
+        place: DataDirectory, load: int, frozen: State, entries: list[SegmentEntry]
+    ) -> tuple[list[SegmentEntry], list[tuple[Segment, Segment | None]]]:
+        """Write files anew that hold events of those who are erased; return all entries, and what took whose place."""
+        left: list[SegmentEntry] = []
+        rewritten: list[tuple[Segment, Segment | None]] = []
+        stored = list(zip(frozen.history.stored, frozen.history.veils, entries, strict=True))
+        for number, (segment, veil, entry) in enumerate(stored):
+            if not len(veil.erased):
+                left.append(entry)
+                continue
+            clean = frozen.history.without_erased(segment)
+            new: Segment | None = None
+            if clean is not None:
+                written, new = place.keep(load, _CLEANED_FROM + number, clean, frozen.dictionaries)
+                left.append(written)
+            frozen.history.rewrite(segment, new)
+            rewritten.append((segment, new))
+        return left, rewritten
+
+
+@dataclass(slots=True)
+class _Done:
+    """What a snapshot has written: the file of what lay in memory, and files in the places of others."""
+
+    kept: Segment | None = None
+    rewritten: list[tuple[Segment, Segment | None]] = field(default_factory=list)
+    is_written: bool = False

@@ -20,11 +20,16 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.batches import chosen_events, joined_batches, segment_events
-from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
+from homeroom.state.fingerprint import (
+    hash_rows,
+    keys_fingerprint,
+    standing_hashes,
+    table_fingerprint,
+)
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Segment
 from homeroom.state.identities import Edge
-from homeroom.state.keys import distinct_keys
+from homeroom.state.keys import Keys, distinct_keys
 from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
@@ -79,6 +84,7 @@ class State:
     scanned_ms : time of the first and last event, where only days were kept and there is no history (a scan)
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     watch : is told the keys of learners whose rows are written to, repeats not removed
+    cut_events : events that came and were of somebody who is erased, since the start
     """
 
     def __init__(self, zone: Zone, dictionaries: Dictionaries, run: Run | None = None) -> None:
@@ -92,6 +98,7 @@ class State:
         self.scanned_ms: tuple[int, int] | None = None
         self.keep: Callable[[Segment], Segment] = _as_it_is
         self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
+        self.cut_events = 0
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
@@ -111,6 +118,9 @@ class State:
         Small batches wait for each other: folding a few hundred events at a time into partitions would cost
         more in calls than in work.
         """
+        kept = self.history.unerased(batch)
+        self.cut_events += len(batch) - len(kept)
+        batch = kept
         self._waiting.append(batch)
         self._waiting_events += len(batch)
         if len(batch):
@@ -329,6 +339,22 @@ class State:
         self.seal()
         self._refold(self.history.change_identities(edges, taken_back))
 
+    def erase(self, keys: Keys) -> None:
+        """Erase raw keys, whether any event of them has come or not: nothing of them is told or counted, for ever.
+
+        What they leave in memory and in segments is hidden here; `forget` and the next snapshot leave nothing of it.
+        Raises `InputError` if there would be more than ``limits.ERASED_MAX`` of them.
+        """
+        self.seal()
+        self._refold(self.history.erase(keys))
+
+    def forget(self) -> Iterator[None]:
+        """Drop the rows that hold nothing, a partition at a time: their keys are still there before."""
+        for partition in (*self.learners.partitions, *self.enrolments.partitions):
+            if partition.empty_rows:
+                partition.reorder()
+            yield
+
     def _refold(self, change: Change | None) -> None:
         """Make the rows of those whose past has changed anew."""
         if change is None:
@@ -360,11 +386,12 @@ class State:
         return _spanned([sealed_ms, self._unsealed_ms])
 
     def fingerprint(self) -> str:
-        """Return 32 hexadecimal digits that are equal for equal tables."""
+        """Return 32 hexadecimal digits that are equal for equal tables, and the same erased keys."""
         hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
         total = table_fingerprint(self.learners, "learner", hashes)
         of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
         total += table_fingerprint(self.enrolments, "enrolment", of_enrolments)
+        total += keys_fingerprint("erased", *self.history.erased)
         return f"{total % (1 << 128):032x}"
 
 
