@@ -11,7 +11,7 @@ from the log at a start.
 
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.operations import Change, StatementKept, decode
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
+from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.records import VaultQuestions
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.adapters.vault.terms import PLACE_BITS
@@ -30,7 +31,7 @@ from homeroom.errors import EntryError, VaultError
 from homeroom.events.model import Decoded, Reject
 from homeroom.events.vocabulary import VerbTable
 from homeroom.events.xapi import XapiCodec
-from homeroom.limits import FOLD_ENTRIES_MAX
+from homeroom.limits import FOLD_ENTRIES_MAX, RECORD_CHANGE_UNITS_MAX
 from homeroom.log import log
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream, Vector
@@ -39,7 +40,14 @@ from homeroom.log.store import Store
 from homeroom.records.forms import time_text
 from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
 
-__all__ = ["VAULT_KEY_FILE", "NodeRecords", "RecordReader", "RecordRequest", "open_vault_key"]
+__all__ = [
+    "VAULT_KEY_FILE",
+    "NodeRecords",
+    "RecordReader",
+    "RecordRequest",
+    "open_vault_key",
+    "redacted_documents",
+]
 
 VAULT_KEY_FILE: Final = "vault.key"
 _VAULT_KEY: Final = KeyFile(
@@ -181,6 +189,24 @@ class RecordReader:
                     return
         self._preparer.forget()
 
+    def erase(self, tenant: str, subjects: Sequence[bytes]) -> str | None:
+        """Destroy the keys of people, and all that is under them; return why it could not be done, None if it was.
+
+        Between two writes, when nothing is prepared that is not applied.
+        """
+        for at in range(0, len(subjects), RECORD_CHANGE_UNITS_MAX):
+            change = self._preparer.destroying(tenant, subjects[at : at + RECORD_CHANGE_UNITS_MAX])
+            if not self._apply([change], self.applied):
+                return self.trouble
+        return None
+
+    def scrub(self) -> str | None:
+        """Leave nothing in the file's journal; return why something may be left, None if nothing is."""
+        try:
+            return self._vault.scrub()
+        except VaultError as error:
+            return str(error)
+
     def _apply(self, changes: Sequence[Change], applied: Vector) -> bool:
         try:
             self._vault.apply(changes, _json(applied.to_json()).decode())
@@ -210,6 +236,19 @@ def _lines(sent: Sent, prepared: Prepared) -> list[bytes]:
             stored = {"id": statement_id, "timestamp": time_text(place >> PLACE_BITS)}
             lines.append(_json({**stored, **statement}))
     return lines
+
+
+def redacted_documents(content: bytes, erased: Mapping[str, frozenset[bytes]]) -> bytes | None:
+    """Return the content of an entry of documents without those who are erased, by tenant; None if it has none.
+
+    Raises `EntryError`.
+    """
+    try:
+        encoded = _unpack(content)
+    except msgspec.MsgspecError as error:
+        raise EntryError(f"the documents of an entry cannot be read: {error}") from error
+    kept = [redacted_change(one, erased) for one in encoded]
+    return None if kept == encoded else _pack(kept)
 
 
 def _changes(entry: Entry) -> list[Change]:

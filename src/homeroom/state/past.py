@@ -18,7 +18,7 @@ meet, and the events of a learner would no longer lie together.
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -66,7 +66,7 @@ class Veil:
     voided: Places
     moved: Places
     span: Span | None
-    erased: Places = NO_PLACES
+    erased: Places = field(default_factory=lambda: NO_PLACES)
 
     @classmethod
     def nothing(cls, segment: Segment) -> "Veil":
@@ -81,7 +81,7 @@ class Veil:
         return self.moved if not len(self.voided) else with_places(self.moved, self.voided)
 
 
-_FIELDS = frozenset(field.name for field in fields(Segment))
+_FIELDS = frozenset(one.name for one in fields(Segment))
 
 
 class Veiled(Segment):

@@ -350,9 +350,11 @@ class State:
 
     def forget(self) -> Iterator[None]:
         """Drop the rows that hold nothing, a partition at a time: their keys are still there before."""
-        for partition in (*self.learners.partitions, *self.enrolments.partitions):
-            if partition.empty_rows:
-                partition.reorder()
+        for both in zip(self.learners.partitions, self.enrolments.partitions, strict=True):
+            # Both at once: an enrolment that holds nothing goes with the learner who does not.
+            if any(partition.empty_rows for partition in both):
+                for partition in both:
+                    partition.reorder()
             yield
 
     def _refold(self, change: Change | None) -> None:

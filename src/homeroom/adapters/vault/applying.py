@@ -92,6 +92,15 @@ class Vault:
                     self._run("ROLLBACK")
                 raise
 
+    def scrub(self) -> str | None:
+        """Leave nothing of what was deleted in the file's journal; return why something may be left, None if nothing is.
+
+        Raises `VaultError`.
+        """
+        with sqlite_errors(self.path):
+            busy, _, _ = self._run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return f"the journal of {self.path} is being read" if busy else None
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -172,14 +181,16 @@ class Vault:
                 "INSERT OR IGNORE INTO destroyed (tenant, subject) VALUES (?, ?)",
                 (tenant, one.subject),
             )
-            places = (
-                "place IN (SELECT s.place FROM terms t JOIN statements s ON s.place = t.place "
-                "WHERE t.term = ? AND s.tenant = ? AND s.subject = ?)"
-            )
-            given = (one.term, tenant, one.subject)
-            self._run(f"DELETE FROM attachments WHERE {places}", given)
-            self._run(
-                f"UPDATE statements SET standing = {ERASED}, body = x'' WHERE {places}", given
+            places = self._run(
+                "SELECT DISTINCT s.place FROM terms t JOIN statements s ON s.place = t.place "
+                "WHERE t.term = ? AND s.tenant = ? AND s.subject = ?",
+                (one.term, tenant, one.subject),
+            ).fetchall()
+            for table, column in (("attachments", "place"), ("terms", "matched")):
+                self._run_many(f"DELETE FROM {table} WHERE {column} = ?", places)
+            self._run_many(
+                f"UPDATE statements SET standing = {ERASED}, body = x'', people = x'', terms = x'' WHERE place = ?",
+                places,
             )
             for table in ("subjects", "portraits", "documents"):
                 self._run(
@@ -190,12 +201,13 @@ class Vault:
 
     def _statements(self, tenant: int, operations: list[StatementKept]) -> None:
         for one in operations:
-            place = self._kept(tenant, one)
-            if place is None:
+            kept = self._kept(tenant, one)
+            if kept is None:
                 continue
-            terms = _hashes(one.terms)
+            place, is_erased = kept
+            terms = () if is_erased else _hashes(one.terms)
             self._run_many(_KEEP_TERM, [(term, place, place) for term in terms])
-            if one.attachments:
+            if one.attachments and not is_erased:
                 self._run_many(
                     "INSERT OR IGNORE INTO attachments (place, digest, sealed) VALUES (?, ?, ?)",
                     [(place, digest, sealed) for digest, sealed in one.attachments],
@@ -204,11 +216,15 @@ class Vault:
                 self._refer(tenant, one, place)
             self._referred(tenant, one, place)
 
-    def _kept(self, tenant: int, one: StatementKept) -> int | None:
-        """Keep a statement at its place, or the next one that is free; return that, None if it is there already."""
+    def _kept(self, tenant: int, one: StatementKept) -> tuple[int, bool] | None:
+        """Keep a statement at its place, or the next one that is free; None if it is there already.
+
+        Returns the place, and whether nothing else is kept of it, since its actor was erased.
+        """
         place = one.place
         standing = self._standing(tenant, one)
-        body = b"" if standing == ERASED else one.body
+        is_erased = standing == ERASED
+        body, people, terms = (b"", b"", b"") if is_erased else (one.body, one.people, one.terms)
         while True:
             kept = self._run(
                 _KEEP_STATEMENT,
@@ -218,15 +234,15 @@ class Vault:
                     one.id,
                     one.subject,
                     body,
-                    one.people,
-                    one.terms,
+                    people,
+                    terms,
                     one.target or None,
                     int(one.voids),
                     standing,
                 ),
             )
             if kept.rowcount:
-                return place
+                return place, is_erased
             known = "SELECT 1 FROM statements WHERE tenant = ? AND id = ?"
             if self._run(known, (tenant, one.id)).fetchone():
                 return None
