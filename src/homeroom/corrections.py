@@ -27,6 +27,7 @@ from homeroom.state.keys import halves, whole
 from homeroom.state.state import State
 
 __all__ = [
+    "Account",
     "Joined",
     "Pairs",
     "Parted",
@@ -37,6 +38,7 @@ __all__ = [
     "keys_of",
     "loaded_manifest",
     "part",
+    "raw_key",
     "source_of",
     "void",
 ]
@@ -189,14 +191,18 @@ def keys_of(pairs: Pairs, key: Callable[[], bytes]) -> list[tuple[int, int]]:
     for number, pair in enumerate(pairs, 1):
         if isinstance(pair, str) or len(pair) != 2:
             raise InputError(f"pair {number} is {pair!r}; it must be two learners")
-        one, other = (_key_of(learner, f"pair {number}", key) for learner in pair)
+        one, other = (raw_key(learner, f"pair {number}", key) for learner in pair)
         if one == other:
             raise InputError(f"pair {number} is twice the same learner, {one:032x}")
         found.append((one, other))
     return found
 
 
-def _key_of(learner: Account, place: str, key: Callable[[], bytes]) -> int:
+def raw_key(learner: Account, place: str, key: Callable[[], bytes]) -> int:
+    """Return the raw key of a learner, a 128-bit number; ``place`` says in an error which one it is.
+
+    Raises `InputError` for what is neither a pseudonym nor (issuer, account).
+    """
     if isinstance(learner, str):
         digits = learner.strip().lower()
         if len(digits) != 32 or not set(digits) <= _DIGITS:

@@ -40,6 +40,7 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     number: int
     register: str = ""
     tenant: str = ""
+    author: str = ""
     erasure: str = ""
     at_ms: int = 0
     keys: tuple[str, ...] = ()
@@ -105,9 +106,10 @@ class ErasureRegister:
                 f"the register of erasures {path} is missing, and {folder} had one: without it people who were erased "
                 f"would be back. {_ADVICE}, or restore that file"
             )
+        self._lines: list[_Line] = []
         self._file = _opened(path)
         try:
-            self._lines = self._read()
+            self._read()
             if not self._lines:
                 self._append(_Line(number=1, register=secrets.token_hex(16), before=_START))
             self._check(noted, folder)
@@ -116,17 +118,15 @@ class ErasureRegister:
             self.close()
             raise
 
-    def _read(self) -> list[_Line]:
+    def _read(self) -> None:
         content = os.pread(self._file, os.fstat(self._file).st_size, 0)
         whole, _, torn = content.rpartition(b"\n")
         if torn:  # of an erasure that nobody heard yes to
             os.ftruncate(self._file, len(content) - len(torn))
             os.fsync(self._file)
-        lines: list[_Line] = []
         for number, text in enumerate(whole.splitlines(), 1):
-            before = lines[-1].digest if lines else _START
-            lines.append(self._checked(text, number, before))
-        return lines
+            before = self._lines[-1].digest if self._lines else _START
+            self._lines.append(self._checked(text, number, before))
 
     def _checked(self, text: bytes, number: int, before: str) -> _Line:
         fault = ErasureError(
@@ -157,13 +157,14 @@ class ErasureRegister:
                 f"{noted.lines:,}. It is an older copy; restore the newest one"
             )
 
-    def append(self, tenant: str, erasure: Erasure) -> None:
-        """Add an erasure; return when it is durable. Raises `ErasureError`; then none can be added any more."""
+    def append(self, tenant: str, erasure: Erasure, author: str) -> None:
+        """Add an erasure that somebody asked for; return when it is durable. Raises `ErasureError`; then none can be added any more."""
         last = self._lines[-1]
         self._append(
             _Line(
                 number=last.number + 1,
                 tenant=tenant,
+                author=author,
                 erasure=erasure.name,
                 at_ms=erasure.at_ms,
                 keys=tuple(key.hex() for key in erasure.raw_keys()),
@@ -196,7 +197,7 @@ class ErasureRegister:
             raise ErasureError(
                 f"the register of erasures {self.path} took half a line; free its disk and start the node again"
             )
-        self._lines = [*getattr(self, "_lines", []), line]
+        self._lines.append(line)
 
     def _write_note(self) -> None:
         last = self._lines[-1]

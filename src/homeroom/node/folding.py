@@ -16,7 +16,7 @@ from homeroom.errors import HomeroomError, kind_and_places
 from homeroom.limits import SEAL_EVENTS
 from homeroom.log.control import Control, read_changes
 from homeroom.log.entries import Entry
-from homeroom.log.erasures import Erasure, erased_keys
+from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import Part, read_parts, unpack
 from homeroom.state.batches import joined_batches
@@ -56,7 +56,7 @@ class Folding:
     control : what was stated
     stamps : by origin the hybrid stamp of the last entry that was folded
     troubles : by origin why its entries are not folded any further
-    erasures : by tenant what was erased by entries that were folded since the start
+    erasures_folded : how many erasures were folded since the start
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Folding:
         self.control = Control()
         self.stamps: dict[Origin, int] = {}
         self.troubles: dict[Origin, str] = {}
-        self.erasures: dict[str, list[Erasure]] = {}
+        self.erasures_folded = 0
         self._make = make
 
     def fold(self, entries: Sequence[Entry]) -> None:
@@ -115,8 +115,7 @@ class Folding:
             applied = applied.advanced(entry.origin, entry.number)
         for name, mine in parts.by_tenant.items():
             _fold(self.tenants[name].state, mine)
-            if erasures := [erasure for part in mine for erasure in part.erasures]:
-                self.erasures.setdefault(name, []).extend(erasures)
+            self.erasures_folded += sum(len(part.erasures) for part in mine)
         self.applied, self.control = applied, control
         self.stamps |= {entry.origin: entry.hybrid for entry in entries if entry.origin in applied}
         for name, tenant in self.tenants.items():

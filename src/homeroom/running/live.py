@@ -85,7 +85,10 @@ class Live:
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries; see `Folding.fold`."""
         with self._lock:
+            known = self._folding.erasures_folded
             self._folding.fold(entries)
+            if self._folding.erasures_folded != known:
+                self._frozen.clear()  # nobody is told any more of who was erased
 
     def settle(self) -> None:
         """Seal what has come and put rows in their places, where enough has come for it; others get in between."""

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from homeroom.adapters.erasure_register import ErasureRegister
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Status
@@ -51,6 +53,7 @@ from homeroom.running.control_socket import (
     WebhookTold,
     listening,
 )
+from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -80,7 +83,13 @@ __all__ = ["RunningNode"]
 class RunningNode:
     """A node; see `homeroom.serve.serving.Serving` for what those see who stand before it."""
 
-    def __init__(self, opened: Opened, recording: Recording, options: NodeOptions) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        recording: Recording,
+        options: NodeOptions,
+        register: ErasureRegister | None,
+    ) -> None:
         self._options = options
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
@@ -92,6 +101,8 @@ class RunningNode:
         self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
         self._stated = opened.folding.control
         self._follow(self._stated)
+        for tenant, one in opened.folding.tenants.items():
+            self._doors.erase(tenant, one.state.history.erased)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
         self._listening: ControlSocket | None = None
@@ -120,6 +131,29 @@ class RunningNode:
         self.records = NodeRecords(
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
+        self._snapshotting = threading.Lock()
+        self.erasures = RunningErasures(
+            Erasing(
+                path=self._snapshots.place(MAIN).path,
+                node=options.name,
+                sign=opened.sign,
+                now_ms=options.now_ms,
+                register=register,
+                backup_days=options.backup_days,
+                store=self._store,
+                live=self._live,
+                memberships=self._memberships,
+                recorder=self._recorder,
+                records=self.records,
+                key=self._snapshots.key,
+                offer=self._committer.offer,
+                reached=self._reached,
+                in_writer=self._committer.done,
+                shut=self._doors.erase,
+                snapshot=self._snapshot_anew,
+            )
+        )
+        self.watch(lambda: self.erasures.trouble)
         self._follower.start()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -133,12 +167,19 @@ class RunningNode:
             The directory is damaged or in use; the message says what to do.
         """
         opened = await asyncio.to_thread(open_all, path, options)
+        register = None
         try:
             recording = await asyncio.to_thread(open_vault, path, opened, options)
+            register = await asyncio.to_thread(open_register, options.erasure_register, path)
         except BaseException:
             opened.stack.close()
             raise
-        node = cls(opened, recording, options)
+        node = cls(opened, recording, options, register)
+        try:
+            await node.erasures.begin()
+        except BaseException:
+            await node.stop()
+            raise
         node._listening = await listening(path, node.change, node.stated, node._of_webhooks)
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
@@ -151,6 +192,7 @@ class RunningNode:
         self._keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
+        await self.erasures.stop()
         await self._committer.stop()
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
@@ -430,8 +472,7 @@ class RunningNode:
         try:
             for tenant in self._live.tenants():
                 if self._snapshot_seen.get(tenant) != self._live.applied:
-                    asked = self._memberships.asked(tenant)
-                    self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
+                    self._snapshot_one(tenant)
                 self._memberships.write(tenant)
         except HomeroomError as error:
             self._snapshot_trouble = f"no snapshot could be written: {error}"
@@ -444,6 +485,16 @@ class RunningNode:
         self._snapshot_trouble = None
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collectable = Vector({o: min(one[o] for one in held) for o in origins})
+
+    def _snapshot_one(self, tenant: str) -> None:
+        asked = self._memberships.asked(tenant)
+        with self._snapshotting:
+            self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
+
+    def _snapshot_anew(self, tenants: Sequence[str]) -> None:
+        """Write snapshots of some tenants, whatever has come. Raises `DataDirectoryError`."""
+        for tenant in tenants:
+            self._snapshot_one(tenant)
 
     def _collect_some(self) -> None:
         """Have entries forgotten that two snapshots of every tenant hold; in the thread that writes."""

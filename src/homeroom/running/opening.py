@@ -52,6 +52,8 @@ class NodeOptions:
     wait_ms : how long a read waits for an entry that it wants to be after
     snapshot_ms : after so long a snapshot is written, if anything has come
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
+    erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
+    backup_days : for how many days backups are kept; None if nobody said
     """
 
     now_ms: Callable[[], int]
@@ -60,6 +62,8 @@ class NodeOptions:
     wait_ms: int = 5_000
     snapshot_ms: int = 300_000
     store_url: str = ""
+    erasure_register: Path | None = None
+    backup_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ class RecordReader:
         """
         for at in range(0, len(subjects), RECORD_CHANGE_UNITS_MAX):
             change = self._preparer.destroying(tenant, subjects[at : at + RECORD_CHANGE_UNITS_MAX])
-            if not self._apply([change], self.applied):
+            if change.operations and not self._apply([change], self.applied):
                 return self.trouble
         return None
 

@@ -100,10 +100,11 @@ class Preparer:
     def destroying(self, tenant: str, subjects: Sequence[bytes]) -> Change:
         """Return the operations that destroy the keys of people, by pseudonym, and hold nothing of them any more.
 
-        What is pending must have been applied.
+        What is pending must have been applied. Those whose keys are destroyed already are passed over.
         """
         drafting = self._drafting(tenant)
         drafting.forget()
+        subjects = [one for one in subjects if not drafting.reader.is_destroyed(one)]
         for subject in subjects:
             drafting.reader.forget(subject)
         terms = (agent_term(drafting.seals, subject) for subject in subjects)
