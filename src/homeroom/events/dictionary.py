@@ -15,7 +15,7 @@ whether any event has to be rejected. Such values are not kept, or a hostile fil
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -173,6 +173,14 @@ class Dictionary:
         `DROPPED` (the dictionary is full).
         """
         return self._known.codes(values, count)
+
+    def forget(self, codes: Sequence[int]) -> None:
+        """Forget the texts of some codes, which nothing has any more; the codes are given to no other text."""
+        for code in codes:
+            self._known.pop(self.values[code], None)
+            self.values[code] = f"(erased {code})"
+            self._known[self.values[code]] = code
+        self._hashed = min([self._hashed, *codes])
 
     @property
     def hashes(self) -> Hashes:

@@ -492,9 +492,11 @@ class RunningNode:
             self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
 
     def _snapshot_anew(self, tenants: Sequence[str]) -> None:
-        """Write snapshots of some tenants, whatever has come. Raises `DataDirectoryError`."""
+        """Write snapshots that leave nothing of those who are erased. Raises `DataDirectoryError`."""
         for tenant in tenants:
-            self._snapshot_one(tenant)
+            asked = self._memberships.asked(tenant)
+            with self._snapshotting:
+                self._snapshot_seen[tenant] = self._snapshots.clean(tenant, self._live, asked)
 
     def _collect_some(self) -> None:
         """Have entries forgotten that two snapshots of every tenant hold; in the thread that writes."""

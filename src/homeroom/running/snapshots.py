@@ -26,6 +26,7 @@ from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
 from homeroom.running.live import Live
+from homeroom.state.forgetting import forget_texts, unused_texts
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
@@ -65,6 +66,8 @@ class Snapshots:
         self._key_checks: dict[str, str] = {}
         # Segments that have been read back, by tenant.
         self._known: dict[str, set[str]] = {}
+        # Tenants of which a snapshot is written that leaves nothing of those who are erased.
+        self._cleaning: set[str] = set()
 
     def place(self, tenant: str) -> DataDirectory:
         """Return the directory of a tenant."""
@@ -143,57 +146,79 @@ class Snapshots:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
+    def clean(self, tenant: str, live: Live, columns: Collection[str] = ()) -> Vector:
+        """Write a snapshot that leaves nothing of those who are erased, as `write` does otherwise."""
+        self._cleaning.add(tenant)
+        try:
+            return self.write(tenant, live, columns)
+        finally:
+            self._cleaning.discard(tenant)
+
     def write(self, tenant: str, live: Live, columns: Collection[str] = ()) -> Vector:
         """Write what a tenant's state holds now; return up to which entries. Raises `DataDirectoryError`.
 
         ``columns`` are those of history that lie in memory, and go on to when the events lie in a file.
         """
-        self._forget(tenant, live)
+        if tenant in self._cleaning:
+            self._forget_rows(tenant, live)
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
         done = _Done()
         try:
-            self._write(tenant, frozen, applied, segments, done)
+            entries = self._write_history(tenant, frozen, segments, done)
+            if tenant in self._cleaning:
+                unused = unused_texts(frozen)
+                with live.held(tenant) as one:
+                    forget_texts(one.state, unused, frozen)
+            self._commit(tenant, frozen, applied, entries)
+            done.is_written = True
             if done.kept is not None:
                 for name in columns:
                     done.kept.columns.get(name)
         finally:
             with live.held(tenant) as one:
                 history = one.state.history
-                history.release(done.kept)
+                history.release(done.kept if done.is_written else None)
                 if done.is_written and done.kept is None:
                     history.exchange(segments, None)
-                for old, new in done.rewritten:
+                for old, new in done.rewritten if done.is_written else ():
                     history.rewrite(old, new)
         return applied
 
     @staticmethod
-    def _forget(tenant: str, live: Live) -> None:
-        """Drop the rows of those who are erased, if a segment still has events of them."""
+    def _forget_rows(tenant: str, live: Live) -> None:
+        """Drop rows that hold nothing any more: those of people who are erased are among them."""
         with live.held(tenant) as one:
-            steps = one.state.forget() if one.state.history.holds_erased else iter(())
+            steps = one.state.forget()
         while True:
             with live.held(tenant):
                 if next(steps, live) is live:
                     return
 
-    def _write(
-        self, tenant: str, frozen: State, applied: Vector, segments: list[Segment], done: "_Done"
-    ) -> None:
-        """Write a frozen state, and note which files hold which events now."""
+    def _write_history(
+        self, tenant: str, frozen: State, segments: list[Segment], done: "_Done"
+    ) -> tuple[int, list[SegmentEntry]]:
+        """Write what of history is in no file, or must not stay in the one that it is in; return load and files."""
         place = self.place(tenant)
         before = self._manifests.get(tenant)
         load = place.next_load()
         entries = [] if before is None else list(before.segments)
-        kept: Segment | None = None
         if segments:
             merged = frozen.history.merged(segments)
             if merged is not None:
-                entry, kept = place.keep(load, 0, merged, frozen.dictionaries)
+                entry, done.kept = place.keep(load, 0, merged, frozen.dictionaries)
                 entries.append(entry)
-            frozen.history.exchange(segments, kept)
-        entries, rewritten = self._without_erased(place, load, frozen, entries)
+            frozen.history.exchange(segments, done.kept)
+        entries, done.rewritten = self._without_erased(place, load, frozen, entries)
+        return load, entries
+
+    def _commit(
+        self, tenant: str, frozen: State, applied: Vector, files: tuple[int, list[SegmentEntry]]
+    ) -> None:
+        """Make a frozen state, with these files of history, what the directory holds."""
+        place, (load, entries) = self.place(tenant), files
+        before = self._manifests.get(tenant)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
@@ -206,7 +231,6 @@ class Snapshots:
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
-        done.kept, done.rewritten, done.is_written = kept, rewritten, True
 
     @staticmethod
     def _without_erased(
