@@ -14,6 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from homeroom.adapters.directory import DataDirectory, Manifest
+from homeroom.adapters.erasure_register import NOTE_FILE
+from homeroom.adapters.erasure_reports import REPORT_FILE
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.errors import DataDirectoryError, InputError
@@ -267,7 +269,18 @@ def loaded_manifest(place: DataDirectory) -> Manifest:
             f"{place.path} holds nothing that was loaded{why}; make it with homeroom load {place.path} PATH, or "
             f"restore it from a backup"
         )
+    _check_erasures(place.path)
     return manifest
+
+
+def _check_erasures(path: Path) -> None:
+    """Refuse a directory that was restored, and has not been told since who is erased."""
+    root = path.parent.parent if path.parent.name == "tenants" else path
+    if (root / NOTE_FILE).exists() and not (root / REPORT_FILE).exists():
+        raise DataDirectoryError(
+            f"{root} was restored, and its register of erasures has not been read since: people who were erased would "
+            f"be in the answers. Start its node once, or restore with --config"
+        )
 
 
 def source_of(manifest: Manifest) -> Source:

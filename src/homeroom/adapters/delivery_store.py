@@ -342,7 +342,8 @@ class DeliveryStore:
                     if any(one.learner in gone for one in changes):
                         left = tuple(_about_nobody(one, gone) for one in changes)
                         execute(
-                            "UPDATE deliveries SET changes = ? WHERE place = ?", (_encode(left), place)
+                            "UPDATE deliveries SET changes = ? WHERE place = ?",
+                            (_encode(left), place),
                         )
                 execute("COMMIT")
             except BaseException:

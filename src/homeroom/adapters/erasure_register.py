@@ -147,11 +147,10 @@ class ErasureRegister:
         if noted is None:
             return
         if self._lines[0].register != noted.register:
-            raise ErasureError(f"{self.path} is not the register of erasures of {folder}. {_ADVICE}")
-        if (
-            len(self._lines) < noted.lines
-            or self._lines[noted.lines - 1].digest != noted.digest
-        ):
+            raise ErasureError(
+                f"{self.path} is not the register of erasures of {folder}. {_ADVICE}"
+            )
+        if len(self._lines) < noted.lines or self._lines[noted.lines - 1].digest != noted.digest:
             raise ErasureError(
                 f"the register of erasures {self.path} lacks lines that it had: it has {len(self._lines):,}, and had "
                 f"{noted.lines:,}. It is an older copy; restore the newest one"

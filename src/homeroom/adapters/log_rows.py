@@ -35,9 +35,7 @@ __all__ = [
     "select",
 ]
 
-ENTRY_COLUMNS: Final = (
-    "node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature, redacted"
-)
+ENTRY_COLUMNS: Final = "node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature, redacted"
 HEAD_COLUMNS: Final = "node, incarnation, stream, number, digest, hybrid"
 BATCH_COLUMNS: Final = "owner, batch_id, digest, answer, token, checksum"
 REMEDY: Final = (
@@ -103,12 +101,26 @@ def entry_of(row: Sequence[Any], place: str) -> Entry:
     """Read an entry. Raises `StoreError` if a value is of the wrong kind; the rest is for `Entry.check` to see."""
     # What backups wrote before there were redactions does not say that there is none.
     row = row if len(row) == len(_ENTRY_KINDS) else (*row, 0)
-    node, incarnation, stream, number, hybrid, epoch, previous, payload, digest, signature, is_redacted = row
+    (
+        node,
+        incarnation,
+        stream,
+        number,
+        hybrid,
+        epoch,
+        previous,
+        payload,
+        digest,
+        signature,
+        is_redacted,
+    ) = row
     if tuple(map(type, row)) != _ENTRY_KINDS:
         raise StoreError(damaged(place, f"an entry {number!r} of {node!r}"))
     redaction = None
     if is_redacted:
-        payload, redaction = _redaction(payload, damaged(place, f"a redacted entry {number} of {node!r}"))
+        payload, redaction = _redaction(
+            payload, damaged(place, f"a redacted entry {number} of {node!r}")
+        )
     return Entry(
         origin=Origin(node, incarnation, _stream(stream, place)),
         number=number,
@@ -124,7 +136,12 @@ def entry_of(row: Sequence[Any], place: str) -> Entry:
 
 def redaction_row(entry: Entry) -> tuple[Any, ...]:
     """Return what redacts the row of an entry: the payload, and which row it is, by place and digest of its payload."""
-    return (_redacted_payload(entry), *_origin_row(entry.origin), entry.number, entry.payload_digest)
+    return (
+        _redacted_payload(entry),
+        *_origin_row(entry.origin),
+        entry.number,
+        entry.payload_digest,
+    )
 
 
 def _redacted_payload(entry: Entry) -> bytes:

@@ -56,7 +56,9 @@ _DELETE_ENTRIES: Final = rows.select(
     "", "entries", "WHERE ORIGIN AND number BETWEEN ? AND ?"
 ).replace("SELECT", "DELETE", 1)
 _REDACT_ENTRY: Final = rows.select(
-    "", "entries", "SET payload = ?, redacted = 1 WHERE ORIGIN AND number = ? AND payload_digest = ?"
+    "",
+    "entries",
+    "SET payload = ?, redacted = 1 WHERE ORIGIN AND number = ? AND payload_digest = ?",
 ).replace("SELECT  FROM", "UPDATE", 1)
 _BLANK_ENTRIES: Final = rows.select(
     "", "entries", "SET payload = x'' WHERE ORIGIN AND number > ? AND payload <> x''"

@@ -36,6 +36,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("homeroom.cli.serve", "Run a node that takes events and answers, over HTTP."),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
     "webhooks": ("homeroom.cli.webhooks", "Look after the webhooks of a node that runs."),
+    "erase": (
+        "homeroom.cli.erase",
+        "Erase people for ever, wherever the node has anything of them.",
+    ),
+    "erasures": ("homeroom.cli.erasures", "Show how far erasures are, place by place."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
     "tail": ("homeroom.cli.tail", "Follow who enters and leaves cohorts at a node."),
     "audit": ("homeroom.cli.audit", "Check that an audit log is what was written."),

@@ -12,7 +12,7 @@ from homeroom.errors import SettingsError
 if TYPE_CHECKING:
     from homeroom.serve.settings import Settings
 
-__all__ = ["command", "data_option"]
+__all__ = ["command", "config_option", "data_option", "settings_of"]
 
 _COLLECT_AFTER: Final = 20_000
 """So many new objects wait to be looked through; a busy node makes as many in some tens of milliseconds."""
@@ -25,6 +25,10 @@ data_option = click.option(
     help="The data directory; serve makes it if there is none.",
 )
 
+config_option = click.option(
+    "--config", metavar="FILE", help="Settings, as homeroom init writes them."
+)
+
 
 @click.command()
 @data_option
@@ -35,7 +39,7 @@ data_option = click.option(
     metavar="PORT",
     help="Port to listen on, in place of server.port; 0 takes a free one.",
 )
-@click.option("--config", metavar="FILE", help="Settings, as homeroom init writes them.")
+@config_option
 def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passes what the options define
     """Run a node on the data directory DIR: take events, answer questions, over HTTP.
 
@@ -49,7 +53,7 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
 
     from homeroom.running.hosting import host
 
-    settings = _settings(flags)
+    settings = settings_of(flags)
     # Whatever the node makes is its owner's alone, also in a directory that others may look into.
     os.umask(0o077)
 
@@ -67,13 +71,13 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
     click.echo("homeroom: stopped; everything that was taken is in the last snapshot", err=True)
 
 
-def _settings(flags: dict[str, Any]) -> "Settings":
+def settings_of(flags: dict[str, Any]) -> "Settings":
     """Return the settings: flags count more than variables, and variables more than the file."""
     from homeroom.serve.settings import read_settings
 
     environment = dict(os.environ)
     for name in ("host", "port"):
-        if flags[name] is not None:
+        if flags.get(name) is not None:
             environment[f"HOMEROOM_SERVER_{name.upper()}"] = str(flags[name])
     if flags["config"] is None:
         return read_settings("", "the environment", environment)

@@ -7,9 +7,10 @@ so, and why: nobody should read a certificate and believe more than is true.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from homeroom import limits
+from homeroom.events.instants import format_instant
 from homeroom.log.erasures import Erasure
 
 __all__ = ["CLEANED", "Certificate", "CertificateLine", "Place", "certificate"]
@@ -80,6 +81,26 @@ class Certificate:
         """Whether no line is open."""
         return all(line.done_ms is not None for line in self.lines)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data."""
+        return {
+            "id": self.name,
+            "tenant": self.tenant,
+            "node": self.node,
+            "at": format_instant(self.at_ms),
+            "due": format_instant(self.due_ms),
+            "complete": self.is_complete,
+            "learners": list(self.keys),
+            "places": [
+                {
+                    "place": line.place.value,
+                    "done": None if line.done_ms is None else format_instant(line.done_ms),
+                    "note": line.note,
+                }
+                for line in self.lines
+            ],
+        }
+
     def is_overdue(self, now_ms: int) -> bool:
         """Whether a line other than that of backups is open after the time."""
         late = (one.done_ms is None for one in self.lines if one.place is not Place.BACKUPS)
@@ -136,5 +157,7 @@ def _line_of_backups(erasure: Erasure, days: int | None, now_ms: int) -> Certifi
     if now_ms < until_ms:
         note = f"backups that are older are kept for {days:,} days; a restore reads the register before it serves"
         return CertificateLine(place=Place.BACKUPS, done_ms=None, note=note)
-    note = f"backups that are older have been removed, if they are kept for {days:,} days as was said"
+    note = (
+        f"backups that are older have been removed, if they are kept for {days:,} days as was said"
+    )
     return CertificateLine(place=Place.BACKUPS, done_ms=until_ms, note=note)

@@ -24,7 +24,16 @@ from homeroom.errors import EntryError
 from homeroom.limits import ENTRY_BYTES_MAX
 from homeroom.log.origins import Origin, Token
 
-__all__ = ["NOTHING_BEFORE", "Entry", "Head", "Redaction", "Sign", "Verify", "make_entry", "redacted"]
+__all__ = [
+    "NOTHING_BEFORE",
+    "Entry",
+    "Head",
+    "Redaction",
+    "Sign",
+    "Verify",
+    "make_entry",
+    "redacted",
+]
 
 FORMAT: Final = 1
 NOTHING_BEFORE: Final = bytes(32)
@@ -134,7 +143,9 @@ class Entry:
         if redaction is not None and not verify(
             redaction.node, redaction.signed(self.digest), redaction.signature
         ):
-            raise EntryError(f"{self._name} was redacted, and that is not signed by {redaction.node}")
+            raise EntryError(
+                f"{self._name} was redacted, and that is not signed by {redaction.node}"
+            )
 
     def check_payload(self) -> None:
         """Raise `EntryError` if the payload is not the one that the header tells of."""

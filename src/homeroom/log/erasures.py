@@ -11,7 +11,7 @@ cut off or out of a backup, would be there again.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -21,8 +21,10 @@ from homeroom.errors import EntryError
 from homeroom.events.model import UInt64s
 from homeroom.events.texts import sealed
 
-__all__ = ["KEY_BYTES", "Erasure", "checked_erasures", "erased_keys", "erasure_of"]
+__all__ = ["KEY_BYTES", "Erasure", "Learner", "checked_erasures", "erased_keys", "erasure_of"]
 
+Learner: TypeAlias = str | tuple[str, str]
+"""A learner as a person names one: a pseudonym of 32 hexadecimal digits, or (issuer, account)."""
 KEY_BYTES: Final = 16
 """Bytes of a raw key, upper half first, each half with its highest byte first."""
 _ID_BYTES: Final = 16
@@ -54,12 +56,18 @@ class Erasure(msgspec.Struct, frozen=True, array_like=True):
 
 def erasure_of(identifier: bytes, at_ms: int, keys: Sequence[int]) -> Erasure:
     """Return an erasure of raw keys, given as 128-bit numbers."""
-    return Erasure(identifier, at_ms, b"".join(key.to_bytes(KEY_BYTES, "big") for key in sorted(set(keys))))
+    return Erasure(
+        identifier, at_ms, b"".join(key.to_bytes(KEY_BYTES, "big") for key in sorted(set(keys)))
+    )
 
 
 def erased_keys(erasures: Sequence[Erasure]) -> tuple[UInt64s, UInt64s]:
     """Return the upper and lower halves of all raw keys in some erasures: two uint64 arrays of shape (n,)."""
-    halves = np.frombuffer(b"".join(one.keys for one in erasures), ">u8").astype(np.uint64).reshape(-1, 2)
+    halves = (
+        np.frombuffer(b"".join(one.keys for one in erasures), ">u8")
+        .astype(np.uint64)
+        .reshape(-1, 2)
+    )
     return sealed(halves[:, 0].copy()), sealed(halves[:, 1].copy())
 
 

@@ -21,7 +21,14 @@ from homeroom.errors import EntryError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, EVENT_COLUMNS
 from homeroom.events.model import UInt64s
 from homeroom.log.entries import Entry, Sign, redacted
-from homeroom.log.payloads import PartBytes, decode_parts, encode_parts, pack, unpack, written_events
+from homeroom.log.payloads import (
+    PartBytes,
+    decode_parts,
+    encode_parts,
+    pack,
+    unpack,
+    written_events,
+)
 
 __all__ = ["Erased", "redacted_entry", "redacted_parts", "are_erased"]
 
@@ -82,7 +89,9 @@ def _redacted(part: PartBytes, erased: frozenset[tuple[int, int]]) -> PartBytes:
     try:
         written = _written(events.filter(pa.array(~gone)))
     except pa.ArrowException as error:
-        raise EntryError(f"the events of an entry cannot be read ({type(error).__name__})") from error
+        raise EntryError(
+            f"the events of an entry cannot be read ({type(error).__name__})"
+        ) from error
     return msgspec.structs.replace(part, events=written)
 
 

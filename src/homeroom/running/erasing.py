@@ -108,6 +108,7 @@ class RunningErasures:
         self._waits: dict[Place, str] = {}
         self._fault: str | None = None
         self._one_at_a_time = asyncio.Lock()
+        self._cleaning = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._audit: Callable[[str, str, Mapping[str, Any]], None] | None = None
@@ -126,6 +127,9 @@ class RunningErasures:
         for one in self._registered:
             if one.tenant in self._wiring.live.tenants():
                 await self._make_count(one)
+        if self._wiring.register is not None:
+            # That it is there says that the register has been read since the directory was restored, if it was.
+            await asyncio.to_thread(write_reports, self._wiring.path, self._reports)
         self._task = asyncio.get_running_loop().create_task(self._keep_cleaning())
 
     async def stop(self) -> None:
@@ -141,9 +145,7 @@ class RunningErasures:
         """Have it written down durably, by tenant and author, whom somebody has erased; None has it nowhere."""
         self._audit = audit
 
-    def deliver_with(
-        self, forget: Callable[[str, Sequence[str]], Awaitable[None]] | None
-    ) -> None:
+    def deliver_with(self, forget: Callable[[str, Sequence[str]], Awaitable[None]] | None) -> None:
         """Have whoever delivers forget learners of a tenant; None where nobody does."""
         self._forget_deliveries = forget
         self._wanted.set()
@@ -164,9 +166,7 @@ class RunningErasures:
 
     def certificates(self, tenant: str | None) -> list[Certificate]:
         """Return how far all erasures of a tenant, or of all, are; the newest last."""
-        return [
-            self._certificate(one) for one in self._registered if tenant in (None, one.tenant)
-        ]
+        return [self._certificate(one) for one in self._registered if tenant in (None, one.tenant)]
 
     def find(self, tenant: str, name: str) -> Certificate:
         """Return how far an erasure is. Raises `ControlError` if there is none of this name."""
@@ -277,8 +277,13 @@ class RunningErasures:
 
     # --- cleaned -----------------------------------------------------------------------------------------------------
 
-    async def cleaned(self) -> None:
-        """Clean all places now; those that cannot be cleaned say why in the certificates."""
+    async def settled(self) -> None:
+        """Return when all places have been cleaned that can be by now."""
+        async with self._cleaning:
+            await self._clean_all()
+
+    async def _clean_all(self) -> None:
+        """Clean all places; those that cannot be cleaned say why in the certificates."""
         self._wanted.clear()
         tenants = self._open()
         if not tenants:
@@ -327,7 +332,7 @@ class RunningErasures:
     async def _keep_cleaning(self) -> None:
         while True:
             try:
-                await self.cleaned()
+                await self.settled()
                 self._fault = None
             except Exception as error:  # noqa: BLE001 - told as a trouble, and tried again
                 why = str(error) if isinstance(error, HomeroomError) else kind_and_places(error)
@@ -385,7 +390,9 @@ class RunningErasures:
             if self._forget_deliveries is not None:
                 await self._forget_deliveries(tenant, learners)
             else:
-                await asyncio.to_thread(_forget_kept, self._wiring.path / DELIVERIES, tenant, learners)
+                await asyncio.to_thread(
+                    _forget_kept, self._wiring.path / DELIVERIES, tenant, learners
+                )
 
 
 def _forget_kept(path: Path, tenant: str, learners: Sequence[str]) -> None:
@@ -409,5 +416,3 @@ def _subjects(erasures: Mapping[str, Sequence[Erasure]]) -> dict[str, frozenset[
         tenant: frozenset(key for one in several for key in one.raw_keys())
         for tenant, several in erasures.items()
     }
-
-

@@ -6,11 +6,11 @@ durable and folded, and in the last snapshot, before the process ends.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from homeroom.adapters.audit import Audit
 from homeroom.adapters.certificates import is_signature
@@ -77,6 +77,8 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),
         store_url=node.store_url,
+        erasure_register=Path(node.erasure_register) if node.erasure_register else None,
+        backup_days=node.backup_days,
     )
 
 
@@ -91,7 +93,15 @@ async def interface_of(
     (node, webhooks), (now_ms, tokens) = inside, outside
     with contextlib.closing(Audit(path / AUDIT_FILE)) as audit:
         access = Access(node.control, tokens)
-        yield make_interface(node, webhooks, settings, access, audit, now_ms)
+
+        def erased(tenant: str, who: str, about: Mapping[str, Any]) -> None:
+            audit.record(now_ms(), tenant, who, "erasure", about)
+
+        node.erasures.audit_with(erased)
+        try:
+            yield make_interface(node, webhooks, settings, access, audit, now_ms)
+        finally:
+            node.erasures.audit_with(None)
 
 
 @asynccontextmanager
@@ -110,9 +120,11 @@ async def webhooks_of(
     webhooks = await RunningWebhooks.open(options)
     node.watch(lambda: webhooks.trouble)
     node.ask_of_webhooks(webhook_requests(webhooks))
+    node.erasures.deliver_with(webhooks.forget)
     try:
         yield webhooks
     finally:
+        node.erasures.deliver_with(None)
         node.ask_of_webhooks(None)
         await webhooks.stop()
 

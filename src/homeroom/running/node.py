@@ -39,6 +39,7 @@ from homeroom.errors import ControlError, HomeroomError, NotYetError, StoreError
 from homeroom.events.door import Door
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.events.vocabulary import VerbTable
+from homeroom.log.certificates import Certificate
 from homeroom.log.control import Change, Control, DefinitionKind, Fact, TenantPut, read_changes
 from homeroom.log.entries import Entry
 from homeroom.log.log import Accepted, Offer, Refused
@@ -49,6 +50,7 @@ from homeroom.node.node import Node
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
+    ErasureAsked,
     WebhookAsked,
     WebhookTold,
     listening,
@@ -180,7 +182,9 @@ class RunningNode:
         except BaseException:
             await node.stop()
             raise
-        node._listening = await listening(path, node.change, node.stated, node._of_webhooks)
+        node._listening = await listening(
+            path, node.change, node.stated, node._of_webhooks, node._of_erasures
+        )
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
         return node
@@ -354,6 +358,12 @@ class RunningNode:
         if self._webhooks is None:
             raise ControlError("this node runs without webhooks, or has not begun to; ask again")
         return await self._webhooks(asked)
+
+    async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
+        if not asked.learners:
+            return self.erasures.certificates(asked.tenant)
+        keys = self.erasures.raw_keys(asked.tenant, asked.learners)
+        return [await self.erasures.erase(asked.tenant, keys, asked.author)]
 
     def control(self) -> Control:
         """Return what was stated so far."""

@@ -19,6 +19,7 @@ from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.document import document, page
+from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import Interface, problem_of
@@ -58,6 +59,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *_definitions(interface),
             *membership_routes(interface),
             *webhook_routes(interface),
+            *erasure_routes(interface),
             *_health(interface),
             *_pages(),
         ],

@@ -335,7 +335,9 @@ class History:
         raw = self._events_of(self._groups_of(new))
         groups_before = names_before.apply(*self._groups_of(new))
         self.erased = distinct_keys([self.erased, new])
-        self.identities.erase([whole(*key) for key in zip(*(half.tolist() for half in new), strict=True)])
+        self.identities.erase(
+            [whole(*key) for key in zip(*(half.tolist() for half in new), strict=True)]
+        )
         self.veils = [
             self._erased_too(segment, veil)
             for segment, veil in zip(self.stored, self.veils, strict=True)
