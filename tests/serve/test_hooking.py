@@ -279,13 +279,14 @@ class Failing:
         return await self.client.asked(method, f"{self.path}{path}", key, **fields)
 
     async def dead(self, key, count):
-        """Return the dead letters as soon as there are so many; time passes meanwhile."""
+        """Return the dead letters as soon as there are so many; time passes meanwhile, and the deliverer is woken."""
         async with asyncio.timeout(20):
             while True:
                 said = (await self.ask(key, "GET", "/dead-letters")).json()["dead_letters"]
                 if len(said) == count:
                     return said
                 self.client.now_ms += limits.BACKOFF_MS_MAX
+                await self.client.webhooks.deliverer.taken_in()
 
 
 @pytest.fixture

@@ -69,7 +69,11 @@ def test_a_zstd_body_that_asks_for_much_memory_is_refused(client):
     assert "134,217,728 bytes to be unpacked" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(lines(EVENT))[:-4], b""])
+@pytest.mark.parametrize(
+    "body",
+    [b"no gzip at all", gzip.compress(lines(EVENT))[:-4], b""],
+    ids=["no gzip", "cut off", "empty"],
+)
 def test_a_damaged_body_is_refused(client, body):
     assert post(client, body, Content_Encoding="gzip").status_code == 400
 
