@@ -1,5 +1,6 @@
 """``homeroom restore``: make a data directory again from a backup."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from homeroom.cli.repository_options import (
     size_text,
     span_text,
 )
+
+from homeroom.cli.serve import config_option
 
 if TYPE_CHECKING:
     from homeroom.adapters.backup.choosing import Plan
@@ -35,6 +38,7 @@ __all__ = ["command"]
     help="Restore what there was at TIME, an instant with its zone; without it, all of the backup.",
 )
 @click.option("--backup", metavar="ID", help="Restore this backup instead of the newest.")
+@config_option
 @json_option
 def command(
     repository: str,
@@ -42,22 +46,42 @@ def command(
     as_of_ms: int | None,
     backup: str | None,
     json_target: str | None,
-    **secret: str | None,
+    **given: str | None,
 ) -> None:
     """Make the data directory DIRECTORY, which must be empty or not there, from a backup in REPOSITORY.
 
     Every file is compared with its checksum, and every entry of the log with its signature and the entry before it.
-    What is damaged is named, and DIRECTORY stays as it was.
+    What is damaged is named, and DIRECTORY stays as it was. With a register of erasures in the settings, nothing of
+    who was erased is left in DIRECTORY at the end; without, its node refuses to start before it has one.
     """
     from homeroom.adapters.backup.restoring import restore
+    from homeroom.cli.erasures import options_of
+    from homeroom.running.erasing_directory import apply_register
 
-    source = opened(repository, secret["key_file"], secret["passphrase_file"])
+    source = opened(repository, given["key_file"], given["passphrase_file"])
     plan = plan_of(source, backup, as_of_ms)
+    options = replace(options_of(given["config"]), store_url="")  # the log is in the directory
     restored = restore(source, plan, Path(directory))
+    erasures = None if options.erasure_register is None else apply_register(Path(directory), options)
     if json_target:
-        write_json(_document(plan, restored, directory), json_target)
+        document = {**_document(plan, restored, directory), "erasures": erasures}
+        write_json(document, json_target)
     if json_target != STDOUT:
-        click.echo("\n".join(_said(plan, restored, directory)))
+        click.echo("\n".join([*_said(plan, restored, directory), *_erasures(Path(directory), erasures)]))
+
+
+def _erasures(directory: Path, count: int | None) -> list[str]:
+    """Say what is known of erasures in what was restored."""
+    from homeroom.adapters.erasure_register import read_note
+    from homeroom.cli.terminal.wording import plural
+
+    if count is not None:
+        return [f"The register has {plural(count, 'erasure')}; nothing of these people is left in it."]
+    if read_note(directory) is None:
+        return []
+    return [
+        "It had a register of erasures, which has not been read: its node starts only with node.erasure_register."
+    ]
 
 
 def _said(plan: "Plan", restored: "Restored", directory: str) -> list[str]:

@@ -161,7 +161,7 @@ class DiskStore:
         with self._lock:
             by_place = {(one.origin, one.number): one for one in entries}
             for origin, kept in self._entries.items():
-                self._entries[origin] = [by_place.get((origin, e.number), e) for e in kept]
+                self._entries[origin] = [_in_its_place(one, by_place) for one in kept]
 
     def scrub(self) -> str | None:
         """Nothing is left: the file was written anew."""
@@ -173,7 +173,12 @@ class DiskStore:
 
 def _redacted_frame(frame: _Frame, redacted: Mapping[tuple[Origin, int], Entry]) -> _Frame:
     entries, records, collected = frame
-    return [redacted.get((e.origin, e.number), e) for e in entries], records, collected
+    return [_in_its_place(entry, redacted) for entry in entries], records, collected
+
+
+def _in_its_place(entry: Entry, redacted: Mapping[tuple[Origin, int], Entry]) -> Entry:
+    left = redacted.get((entry.origin, entry.number), entry)
+    return left if left.payload_digest == entry.payload_digest else entry
 
 
 def _framed(content: bytes) -> bytes:
