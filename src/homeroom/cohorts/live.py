@@ -40,6 +40,7 @@ class Status:
     Parameters
     ----------
     learners, events : of the tenant that was asked about: learners there are, events that were folded
+    cut_events : of that tenant, events that came since the start and were of somebody who is erased
     applied, held : by origin the last entry that is folded, and the last that is durable here
     ages_ms : by origin how long ago its newest folded entry was made
     epoch : of the control stream
@@ -55,3 +56,4 @@ class Status:
     epoch: int = 0
     troubles: tuple[str, ...] = ()
     is_ready: bool = True
+    cut_events: int = 0

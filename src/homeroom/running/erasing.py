@@ -142,7 +142,7 @@ class RunningErasures:
             self._wiring.register.close()
 
     def audit_with(self, audit: Callable[[str, str, Mapping[str, Any]], None] | None) -> None:
-        """Have it written down durably, by tenant and author, whom somebody has erased; None has it nowhere."""
+        """Have it written down durably, by tenant and author, what is asked for by command; None has it nowhere."""
         self._audit = audit
 
     def deliver_with(self, forget: Callable[[str, Sequence[str]], Awaitable[None]] | None) -> None:
@@ -204,8 +204,8 @@ class RunningErasures:
             There is no such tenant, nobody is named, or there are too many.
         ErasureError
             The node has no register, or it cannot be written.
-        AuditError, StoreError
-            It cannot be written down.
+        StoreError
+            It cannot be written to the log.
         """
         register = self._wiring.register
         if register is None:
@@ -228,14 +228,23 @@ class RunningErasures:
             for before in self._registered:
                 if (before.tenant, before.erasure.keys) == (tenant, erasure.keys):
                     return self._certificate(before)
-            if self._audit is not None:
-                about = {"erasure": erasure.name, "keys": len(whole)}
-                await asyncio.to_thread(self._audit, tenant, author, about)
             await asyncio.to_thread(register.append, tenant, erasure, author)
             one = register.registered[-1]
             await self._make_count(one)
         self._wanted.set()
         return self._certificate(one)
+
+    async def erase_by_command(
+        self, tenant: str, learners: Sequence[Account], author: str
+    ) -> Certificate:
+        """Erase learners as `erase` does, for somebody who asks without the interface; it is audited here.
+
+        Raises `InputError` for one who is neither a pseudonym nor (issuer, account), and like `erase`.
+        """
+        keys = self.raw_keys(tenant, learners)
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit, tenant, author, {"learners": len(keys)})
+        return await self.erase(tenant, keys, author)
 
     async def _make_count(self, one: Registered) -> None:
         """Return when nothing of an erasure is told any more, and nothing comes in; what holds already is not redone."""

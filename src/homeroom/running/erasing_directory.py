@@ -43,8 +43,7 @@ def erase_in_directory(
         return told[0]
 
     async def erase(node: RunningNode) -> Certificate:
-        keys = node.erasures.raw_keys(tenant, learners)
-        made = await node.erasures.erase(tenant, keys, _AUTHOR)
+        made = await node.erasures.erase_by_command(tenant, learners, _AUTHOR)
         await node.erasures.settled()
         return node.erasures.find(tenant, made.name)
 

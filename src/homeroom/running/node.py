@@ -311,11 +311,13 @@ class RunningNode:
 
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""
-        learners, events = 0, 0
+        learners, events, cut = 0, 0, self._doors.cut_events[tenant]
         if tenant in self._live.tenants():
-            learners, events = self._live.read(
-                tenant, lambda state: (state.learners.rows, state.events + state.unsealed_events)
+            learners, events, folded_cut = self._live.read(
+                tenant,
+                lambda one: (one.learners.rows, one.events + one.unsealed_events, one.cut_events),
             )
+            cut += folded_cut
         return Status(
             learners=learners,
             events=events,
@@ -328,6 +330,7 @@ class RunningNode:
             epoch=self._live.control.epoch,
             troubles=self.troubles,
             is_ready=self._committer.trouble is None,
+            cut_events=cut,
         )
 
     @property
@@ -362,8 +365,8 @@ class RunningNode:
     async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
         if not asked.learners:
             return self.erasures.certificates(asked.tenant)
-        keys = self.erasures.raw_keys(asked.tenant, asked.learners)
-        return [await self.erasures.erase(asked.tenant, keys, asked.author)]
+        by_command = self.erasures.erase_by_command
+        return [await by_command(asked.tenant, asked.learners, asked.author)]
 
     def control(self) -> Control:
         """Return what was stated so far."""

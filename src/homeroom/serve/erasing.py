@@ -34,6 +34,7 @@ def erasure_routes(interface: Interface) -> list[HTTPRouteHandler]:
         learners = _learners(await object_of(interface, request))
         try:
             keys = erasures.raw_keys(caller.tenant, learners)
+            await interface.write_down(caller, "erasure", {"learners": len(keys)})
             made = await erasures.erase(caller.tenant, keys, caller.name)
         except InputError:
             raise _not_learners() from None

@@ -90,7 +90,7 @@ class ServingErasures(Protocol):
         """Erase people by raw keys, and all that are merged with these; return when it is durable and counts.
 
         Raises `ControlError` if it makes no sense, `ErasureError` where there is no register or it cannot be written,
-        `AuditError` and `StoreError` where it cannot be written down.
+        `StoreError` where the log cannot be.
         """
 
     def certificates(self, tenant: str | None) -> list[Certificate]:
