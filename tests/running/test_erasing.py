@@ -19,6 +19,7 @@ from tests.running.erasures import (
     ADA,
     BOB,
     OPEN_ALWAYS,
+    OWN_TEXTS,
     erase,
     erased,
     erasing,
@@ -101,14 +102,18 @@ def test_the_record_store_shows_nothing_of_who_is_erased(tmp_path):
         async with erasing(tmp_path) as node:
             await fill(node)
             mine, others = [
-                await record(node, "GET", "statements", params={"statementId": statement(a, n)["id"]})
+                await record(
+                    node, "GET", "statements", params={"statementId": statement(a, n)["id"]}
+                )
                 for a, n in ((ADA, 1), (BOB, 3))
             ]
             assert "ada-account" in mine.text
             assert "ada-account" in others.text
             await erased(node, ADA)
             mine, others = [
-                await record(node, "GET", "statements", params={"statementId": statement(a, n)["id"]})
+                await record(
+                    node, "GET", "statements", params={"statementId": statement(a, n)["id"]}
+                )
                 for a, n in ((ADA, 1), (BOB, 3))
             ]
             assert mine.status_code == 404
@@ -176,6 +181,9 @@ def test_all_accounts_that_are_merged_with_one_go_with_it(tmp_path):
             assert open_places(made) == OPEN_ALWAYS
 
     run(after())
+    files = (tmp_path / "data" / "state").glob("*.*")
+    written = b"".join(file.read_bytes() for file in files)
+    assert not [text for text in OWN_TEXTS if text.encode() in written]
 
 
 def test_nobody_is_erased_without_a_register_or_under_a_wrong_name(tmp_path):

@@ -62,12 +62,16 @@ def command(
     plan = plan_of(source, backup, as_of_ms)
     options = replace(options_of(given["config"]), store_url="")  # the log is in the directory
     restored = restore(source, plan, Path(directory))
-    erasures = None if options.erasure_register is None else apply_register(Path(directory), options)
+    erasures = (
+        None if options.erasure_register is None else apply_register(Path(directory), options)
+    )
     if json_target:
         document = {**_document(plan, restored, directory), "erasures": erasures}
         write_json(document, json_target)
     if json_target != STDOUT:
-        click.echo("\n".join([*_said(plan, restored, directory), *_erasures(Path(directory), erasures)]))
+        click.echo(
+            "\n".join([*_said(plan, restored, directory), *_erasures(Path(directory), erasures)])
+        )
 
 
 def _erasures(directory: Path, count: int | None) -> list[str]:
@@ -76,7 +80,9 @@ def _erasures(directory: Path, count: int | None) -> list[str]:
     from homeroom.cli.terminal.wording import plural
 
     if count is not None:
-        return [f"The register has {plural(count, 'erasure')}; nothing of these people is left in it."]
+        return [
+            f"The register has {plural(count, 'erasure')}; nothing of these people is left in it."
+        ]
     if read_note(directory) is None:
         return []
     return [

@@ -166,11 +166,12 @@ class Snapshots:
             segments = one.state.history.reserve()
         done = _Done()
         try:
+            looked_at = tuple(frozen.history.stored)
             entries = self._write_history(tenant, frozen, segments, done)
             if tenant in self._cleaning:
                 unused = unused_texts(frozen)
                 with live.held(tenant) as one:
-                    forget_texts(one.state, unused, frozen)
+                    forget_texts(one.state, unused, looked_at)
             self._commit(tenant, frozen, applied, entries)
             done.is_written = True
             if done.kept is not None:

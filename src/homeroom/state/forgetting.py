@@ -8,7 +8,7 @@ its place behind: codes stay what they are, and if it comes again it gets anothe
 The walk takes long, so it goes over a frozen state; what came meanwhile is looked at when the texts are forgotten.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -41,16 +41,16 @@ def unused_texts(still: State) -> Unused:
     return found
 
 
-def forget_texts(state: State, unused: Unused, still: State) -> None:
-    """Forget texts that a state does not use; nothing may be folded meanwhile.
+def forget_texts(state: State, unused: Unused, looked_at: Sequence[Segment]) -> None:
+    """Forget texts that a state does not use; nothing may be folded, or decoded to be folded, meanwhile.
 
     Parameters
     ----------
     state : whose dictionaries these are
-    unused : what `unused_texts` found in ``still``
-    still : the same state, frozen some time before
+    unused : what `unused_texts` found in the same state, frozen some time before
+    looked_at : the segments that it had when it was frozen; their events, but for erased ones, have been looked at
     """
-    known = {id(one) for one in still.history.stored}
+    known = {id(one) for one in looked_at}
     new = [one for one in state.history.stored if id(one) not in known]
     waiting = joined_columns(state.unsealed())
     dictionaries = _dictionaries(state.dictionaries)
@@ -67,7 +67,7 @@ def _dictionaries(dictionaries: Dictionaries) -> dict[str, Dictionary]:
     return {name: getattr(dictionaries, name) for name in TEXT_COLUMNS} | attributes
 
 
-def _used(state: State, name: str, segments: list[Segment]) -> Iterator[Int32s]:
+def _used(state: State, name: str, segments: Sequence[Segment]) -> Iterator[Int32s]:
     """Give the codes of a column in rows and in some segments, a piece at a time."""
     attribute = name.removeprefix(ATTRIBUTE_PREFIX)
     if attribute != name:
@@ -79,7 +79,8 @@ def _used(state: State, name: str, segments: list[Segment]) -> Iterator[Int32s]:
     for partition, codes in rows:
         if codes is not None:
             yield codes[: partition.rows]
-    for segment in (*segments, *state.history.joined):
+    # The events of merged accounts are copies of these.
+    for segment in segments:
         for first in range(0, len(segment), ROW_GROUP_EVENTS):
             piece = segment.piece(name, first, min(first + ROW_GROUP_EVENTS, len(segment)))
             if piece is None:
