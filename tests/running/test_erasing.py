@@ -190,7 +190,7 @@ def test_nobody_is_erased_without_a_register_or_under_a_wrong_name(tmp_path):
     async def work():
         async with running(tmp_path / "data") as node:
             await fill(node)
-            with pytest.raises(ErasureError, match=r"node\.erasure_register"):
+            with pytest.raises(ControlError, match=r"node\.erasure_register"):
                 await erase(node, ADA)
         async with erasing(tmp_path) as node:
             for wrong in ("ada", "0" * 31, ("", "")):

@@ -36,6 +36,7 @@ NAMES: Final = {
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
     "homeroom_epoch": "number of the last control change",
+    "homeroom_erased_events_cut": "events of people who are erased that came since the start and were cut, all tenants",
 }
 """Every metric and what it counts."""
 
@@ -64,6 +65,7 @@ class Metrics:
         self._limited = self._counter("homeroom_limited_total", "over")
         self._up = self._gauge("homeroom_up")
         self._epoch = self._gauge("homeroom_epoch")
+        self._cut = self._gauge("homeroom_erased_events_cut")
 
     def _counter(self, name: str, *labels: str) -> Counter:
         return Counter(name.removesuffix("_total"), NAMES[name], labels, registry=self._registry)
@@ -108,4 +110,5 @@ class Metrics:
         """Return all metrics as text, with how the node is now."""
         self._up.set(1 if status.is_ready else 0)
         self._epoch.set(status.epoch)
+        self._cut.set(status.cut_events)
         return generate_latest(self._registry)

@@ -39,13 +39,14 @@ def command(
     what it prints says where something may still lie, and what that waits for.
     """
     from homeroom.adapters.pairs import read_learners
+    from homeroom.cli.terminal.wording import plural
     from homeroom.running.erasing_directory import erase_in_directory
 
     named = [*learners, *(read_learners(Path(learners_file)) if learners_file is not None else ())]
     if not named:
         raise click.UsageError("nobody to erase; name a LEARNER, or a file with --file")
     if not flags["yes"]:
-        click.confirm(f"Erase {len(named):,} learners for ever?", abort=True, err=True)
+        click.confirm(f"Erase {plural(len(named), 'learner')} for ever?", abort=True, err=True)
     options = options_of(flags["config"])
     certificate = erase_in_directory(Path(directory), tenant, named, options)
     if json_target:

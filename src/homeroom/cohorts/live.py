@@ -40,7 +40,7 @@ class Status:
     Parameters
     ----------
     learners, events : of the tenant that was asked about: learners there are, events that were folded
-    cut_events : of that tenant, events that came since the start and were of somebody who is erased
+    cut_events : of all tenants, events that came since the start and were of somebody who is erased
     applied, held : by origin the last entry that is folded, and the last that is durable here
     ages_ms : by origin how long ago its newest folded entry was made
     epoch : of the control stream

@@ -201,15 +201,15 @@ class RunningErasures:
         Raises
         ------
         ControlError
-            There is no such tenant, nobody is named, or there are too many.
+            The node has no register, there is no such tenant, nobody is named, or there are too many.
         ErasureError
-            The node has no register, or it cannot be written.
+            The register cannot be written, or records cannot be destroyed.
         StoreError
             It cannot be written to the log.
         """
         register = self._wiring.register
         if register is None:
-            raise ErasureError(
+            raise ControlError(
                 "this node has no register of erasures, and erases nobody without one: name a file outside of the data "
                 "directory with node.erasure_register"
             )

@@ -78,7 +78,7 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         snapshot_ms=round(node.snapshot_seconds * 1_000),
         store_url=node.store_url,
         erasure_register=Path(node.erasure_register) if node.erasure_register else None,
-        backup_days=node.backup_days,
+        backup_days=node.backup_days or None,
     )
 
 

@@ -121,6 +121,11 @@ class Live:
         """By origin why its entries are not folded any further."""
         return dict(self._folding.troubles)
 
+    @property
+    def cut_events(self) -> int:
+        """Events of all tenants that were folded since the start, and were of somebody who is erased."""
+        return sum(one.state.cut_events for one in list(self._folding.tenants.values()))
+
     def tenants(self) -> tuple[str, ...]:
         """Return the names of the tenants."""
         return tuple(self._folding.tenants)

@@ -311,13 +311,11 @@ class RunningNode:
 
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""
-        learners, events, cut = 0, 0, self._doors.cut_events[tenant]
+        learners, events = 0, 0
         if tenant in self._live.tenants():
-            learners, events, folded_cut = self._live.read(
-                tenant,
-                lambda one: (one.learners.rows, one.events + one.unsealed_events, one.cut_events),
+            learners, events = self._live.read(
+                tenant, lambda state: (state.learners.rows, state.events + state.unsealed_events)
             )
-            cut += folded_cut
         return Status(
             learners=learners,
             events=events,
@@ -330,7 +328,7 @@ class RunningNode:
             epoch=self._live.control.epoch,
             troubles=self.troubles,
             is_ready=self._committer.trouble is None,
-            cut_events=cut,
+            cut_events=self._doors.cut_events.total() + self._live.cut_events,
         )
 
     @property

@@ -193,7 +193,6 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
         is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
         if is_told and not caller.is_limited:
             said = {"learners": found.learners, "events": found.events, **said}
-            said["cut_events"] = found.cut_events
         return json_answer(said)
 
     @get("/metrics")

@@ -39,11 +39,12 @@ def erasure_routes(interface: Interface) -> list[HTTPRouteHandler]:
         except InputError:
             raise _not_learners() from None
         except ControlError as error:
-            raise ProblemError("bad-request", str(error)) from None
+            raise ProblemError("conflict", str(error)) from None
         except ErasureError:
             raise ProblemError(
                 "unavailable",
-                "the node has no register of erasures, or cannot write it; whoever runs it finds out why in its log",
+                "the register of erasures cannot be written; the node's health page says what is wrong",
+                headers={"Retry-After": "5"},
             ) from None
         return json_answer(made.to_json(), 202, {"Location": f"/v1/erasures/{made.name}"})
 

@@ -89,8 +89,8 @@ class ServingErasures(Protocol):
     async def erase(self, tenant: str, keys: Iterable[int], author: str) -> Certificate:
         """Erase people by raw keys, and all that are merged with these; return when it is durable and counts.
 
-        Raises `ControlError` if it makes no sense, `ErasureError` where there is no register or it cannot be written,
-        `StoreError` where the log cannot be.
+        Raises `ControlError` if it makes no sense or there is no register, `ErasureError` and `StoreError` where it
+        cannot be written.
         """
 
     def certificates(self, tenant: str | None) -> list[Certificate]:

@@ -114,13 +114,13 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ),
     ] = ""
     backup_days: Annotated[
-        int | None,
+        int,
         Meta(
             ge=0,
             le=36_500,
-            description="for how many days backups are kept, as certificates of erasure tell it",
+            description="for how many days backups are kept, as certificates of erasure tell it; 0 says nothing of it",
         ),
-    ] = None
+    ] = 0
     snapshot_seconds: Annotated[
         float,
         Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),
