@@ -397,8 +397,9 @@ def test_who_may_only_read_cannot_write_and_the_other_way_round(store):  # 3.2, 
 
 
 def test_tenants_do_not_see_each_other(store):
-    (given,) = store.send(statement())
+    given, _ = store.send(statement(), statement())
     more = store.get("statements", {"limit": 1}).json()["more"]
+    assert more.startswith("/xapi/statements?")
     store.caller = caller(READ, "write", tenant="other")
     assert store.get("statements", {"statementId": given}).status_code == 404
     assert store.ids() == []
