@@ -89,7 +89,7 @@ ERASURE_RETRY_MS: Final = 60_000
 REDACTED_ENTRIES: Final = 64
 """Entries that are looked through at once when they are redacted: each may have a megabyte."""
 ERASED_MAX: Final = 10_000_000
-"""Raw keys of a data set that are erased, for ever: sixteen bytes each are held, and every event is looked up in them."""
+"""Raw keys of a data set that are erased, for ever: sixteen bytes each, and every event is looked up in them."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512

@@ -1,4 +1,4 @@
-"""The plain twin of what changes the past: sets of voided ids, of edges and of erased accounts, and events as they are after all that.
+"""The plain twin of what changes the past: voided ids, edges, erased accounts, and events as they are after all that.
 
 Whoever is one learner is found by giving every account the least of what its neighbours have, until nothing changes.
 """

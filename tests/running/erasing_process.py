@@ -7,7 +7,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ POINTS: dict[str, tuple[Any, str, str, int]] = {
 
 def end_at(point: str) -> None:
     holder, name, when, count = POINTS[point]
-    plain: Callable[..., Any] = getattr(holder, name)
+    plain = getattr(holder, name)
     calls = 0
 
     def called(*arguments: Any, **fields: Any) -> Any:

@@ -1,6 +1,7 @@
 """Nodes with a register of erasures, and one person in everything that they keep."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -104,7 +105,7 @@ async def fill(node: RunningNode) -> None:
 
 
 async def keep_documents(node: RunningNode) -> None:
-    agent = '{"account":{"homePage":"%s","name":"%s"}}' % ADA
+    agent = json.dumps(person(ADA))
     for path, params in (
         ("agents/profile", {"agent": agent, "profileId": "p"}),
         (

@@ -1,6 +1,7 @@
 """Erasures of a running node: they count when it says yes, and nothing is left when the certificate says so."""
 
 import asyncio
+import json
 import shutil
 
 import pytest
@@ -27,6 +28,7 @@ from tests.running.erasures import (
     fill,
     keys_text,
     open_places,
+    person,
     record,
     register_of,
     run,
@@ -122,7 +124,7 @@ def test_the_record_store_shows_nothing_of_who_is_erased(tmp_path):
             assert "ada-account" not in others.text
             again = await record(node, "POST", "statements", json=statement(BOB, 1))
             assert again.status_code == 409, "its id is not given again"
-            agent = '{"account":{"homePage":"%s","name":"%s"}}' % ADA
+            agent = json.dumps(person(ADA))
             for path, params in (
                 ("agents/profile", {"agent": agent, "profileId": "p"}),
                 ("agents", {"agent": agent}),

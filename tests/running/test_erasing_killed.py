@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.privacy.test_erasing import Look, kept_keys
+from tests.privacy.people import Look, kept_keys
 from tests.running.erasing_process import POINTS
 from tests.running.erasures import ADA, OPEN_ALWAYS, erasing, fill, open_places, register_of, run
 

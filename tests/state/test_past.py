@@ -1,4 +1,4 @@
-"""Whatever is voided, merged, unmerged and erased between whatever loads: the state is that of the events that are left.
+"""Whatever is voided, merged, unmerged and erased between loads: the state is that of the events that are left.
 
 The same facts are taken in, in portions and with repeats, while ids are voided (some that have not come yet) and
 learners are joined and parted. After every step the invariants must hold, and after every settling the columns are
@@ -6,6 +6,7 @@ what plain sets hold of the remaining facts under their common learner, history 
 all that was stored is equal.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -202,12 +203,12 @@ def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
     hashes = np.array([hash_of_id(text) for text in ids], np.uint64)
     edges = [(n, *rng.choice(LEARNERS, 2, replace=False).tolist()) for n in range(1, 7)]
 
+    erase = partial(State.erase, keys=halves([number(2), number(5)]))
+    void = partial(State.void, id_hashes=hashes)
+
     def load(state: State) -> None:
         state.fold(batch_of(facts, state.dictionaries))
         state.settle()
-
-    def erase(state: State) -> None:
-        state.erase(halves([number(2), number(5)]))
 
     def merge(state: State) -> None:
         for edge_id, one, other in edges:
@@ -215,9 +216,6 @@ def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
 
     def take_back(state: State) -> None:  # perhaps before the edges have come
         state.change_identities([], [2, 4])
-
-    def void(state: State) -> None:
-        state.void(hashes)
 
     prints = set()
     for order in (

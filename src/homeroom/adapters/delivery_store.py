@@ -320,7 +320,7 @@ class DeliveryStore:
         return Dropped(webhook, len(gone))
 
     def forget(self, tenant: str, learners: Collection[str]) -> None:
-        """Keep nothing of whom changes were about that are not delivered: they are about nobody, and keep their numbers.
+        """Keep nothing of learners: changes that are not delivered are about nobody, and keep their numbers.
 
         Raises `StoreError`.
         """

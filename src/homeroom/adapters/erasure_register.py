@@ -157,7 +157,10 @@ class ErasureRegister:
             )
 
     def append(self, tenant: str, erasure: Erasure, author: str) -> None:
-        """Add an erasure that somebody asked for; return when it is durable. Raises `ErasureError`; then none can be added any more."""
+        """Add an erasure that somebody asked for; return when it is durable.
+
+        Raises `ErasureError`; then none can be added any more.
+        """
         last = self._lines[-1]
         self._append(
             _Line(
@@ -221,7 +224,8 @@ def _opened(path: Path) -> int:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     except OSError as error:
         raise ErasureError(
-            f"the register of erasures {path} cannot be opened: {error.strerror}; make its folder, writable for this user"
+            f"the register of erasures {path} cannot be opened: {error.strerror}; its folder must be there, and be "
+            f"writable for this user"
         ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -35,7 +35,10 @@ __all__ = [
     "select",
 ]
 
-ENTRY_COLUMNS: Final = "node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature, redacted"
+ENTRY_COLUMNS: Final = (
+    "node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature, "
+    "redacted"
+)
 HEAD_COLUMNS: Final = "node, incarnation, stream, number, digest, hybrid"
 BATCH_COLUMNS: Final = "owner, batch_id, digest, answer, token, checksum"
 REMEDY: Final = (

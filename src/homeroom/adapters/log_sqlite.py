@@ -372,7 +372,7 @@ class SqliteStore:
         self._journal_bytes += sum(_ENTRY_BYTES + len(entry.payload) for entry in entries)
 
     def blank_after(self, last: Mapping[Origin, int]) -> None:
-        """Leave nothing of the payloads after these numbers, which count for nobody: the next file goes on from there."""
+        """Leave nothing of the payloads after these numbers: they count for nobody, the next file goes on there."""
         beyond = [(*origin, last.get(origin, 0)) for origin in self.heads()]
         self._check_writable()
         with self._writing() as writer:

@@ -1,6 +1,7 @@
 """``homeroom erase``: erase people for ever."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,7 +31,7 @@ def command(
     learners_file: str | None,
     tenant: str,
     json_target: str | None,
-    **flags: str | bool | None,
+    **flags: Any,  # noqa: ANN401 - click passes what the options define
 ) -> None:
     """Erase the learners with the pseudonyms LEARNER, for ever, with all accounts that are merged with theirs.
 

@@ -42,7 +42,7 @@ def command(
             click.echo("\n".join(said(one)))
 
 
-def options_of(config: str | bool | None) -> "NodeOptions":
+def options_of(config: str | None) -> "NodeOptions":
     """Return how a node runs under the settings of a file and of the environment."""
     from homeroom.adapters import system_clock
     from homeroom.running.hosting import node_options

@@ -16,7 +16,6 @@ from homeroom.cli.repository_options import (
     size_text,
     span_text,
 )
-
 from homeroom.cli.serve import config_option
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ is signed by its node; so nobody, not even the disk, can change, drop or exchang
 next look.
 
 A payload can be redacted for an erasure (`homeroom.log.redacting`): another one, without what was erased, stands in its
-place. The header still has the digest of the first one, so chain and signature stay what they were, and number and stamp
-with them. What stands there now has a digest of its own, which the node that redacted it has signed together with the
-header: nobody can pass something else off as what was left.
+place. The header still has the digest of the first one, so chain and signature stay what they were. What stands there
+now has a digest of its own, which the node that redacted it has signed together with the header: nobody can pass
+something else off as what was left.
 
 The way not taken is a checksum a row: it finds a flipped bit, and finds neither a row that is missing nor one that
 belongs to another life of the node.

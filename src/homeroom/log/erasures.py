@@ -6,8 +6,8 @@ set of raw keys that are erased only grows. There is no taking back: by then not
 
 It names raw keys, which are pseudonyms, and so does everything that must know for ever whom not to let in.
 
-The way not taken is a deletion, a record that removes rows when it is met: rows that come after it, from a node that was
-cut off or out of a backup, would be there again.
+The way not taken is a deletion, a record that removes rows when it is met: rows that come after it, from a node that
+was cut off or out of a backup, would be there again.
 """
 
 from collections.abc import Sequence

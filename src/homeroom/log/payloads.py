@@ -2,8 +2,8 @@
 
 A payload is a compressed envelope: the content, and in the first entry of an incarnation a claim of what the node's
 store held before. The content of the analytic stream is a part a tenant: its events as one Arrow record batch, with
-texts in place of codes (`homeroom.events.columns`), the hashes of voided ids, and who is erased. Arrow is what every tool reads, and
-a column of a thousand events costs little more than a column of one.
+texts in place of codes (`homeroom.events.columns`), the hashes of voided ids, and who is erased. Arrow is what every
+tool reads, and a column of a thousand events costs little more than a column of one.
 
 A payload may come from a peer or from a disk, so nothing in it is believed: sizes are bounded before anything is
 unpacked (200 MB of zeros fit in 208 bytes), the schema is compared before the data are looked at, and the data are

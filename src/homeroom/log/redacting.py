@@ -30,7 +30,7 @@ from homeroom.log.payloads import (
     written_events,
 )
 
-__all__ = ["Erased", "redacted_entry", "redacted_parts", "are_erased"]
+__all__ = ["Erased", "are_erased", "redacted_entry", "redacted_parts"]
 
 Erased: TypeAlias = Mapping[str, frozenset[tuple[int, int]]]
 """By tenant the raw keys that are erased, upper and lower half."""

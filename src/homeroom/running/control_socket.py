@@ -208,20 +208,22 @@ async def _answered(
     erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]],
 ) -> _Answer:
     try:
-        asked = _read(written)
-        if isinstance(asked, _AskedStated):
-            return _Answer(stated=stated())
-        if isinstance(asked, WebhookAsked):
-            return _Answer(told=await webhooks(asked))
-        if isinstance(asked, ErasureAsked):
-            return _Answer(certificates=await erasures(asked))
-        return _Answer(token=str(await change(asked.fact, asked.author)))
+        match _read(written):
+            case _AskedStated():
+                answer = _Answer(stated=stated())
+            case WebhookAsked() as asked:
+                answer = _Answer(told=await webhooks(asked))
+            case ErasureAsked() as asked:
+                answer = _Answer(certificates=await erasures(asked))
+            case _Asked(fact, author):
+                answer = _Answer(token=str(await change(fact, author)))
     except msgspec.MsgspecError:
         return _Answer(error="the command and the node are of two releases; use the same one")
     except (ControlError, InputError, WebhookError) as error:
         return _Answer(error=str(error))
     except HomeroomError as error:
         return _Answer(error=str(error), is_sense=False)
+    return answer
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

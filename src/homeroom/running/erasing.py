@@ -247,7 +247,7 @@ class RunningErasures:
         return await self.erase(tenant, keys, author)
 
     async def _make_count(self, one: Registered) -> None:
-        """Return when nothing of an erasure is told any more, and nothing comes in; what holds already is not redone."""
+        """Return when nothing of who is erased is told any more, and nothing comes in."""
         wiring, keys = self._wiring, erased_keys([one.erasure])
         known = wiring.live.read(one.tenant, lambda state: state.history.erased)
         if (find_sorted(*known, *keys) < 0).any():

@@ -41,7 +41,7 @@ from homeroom.events.sent import SentBatch, count_events
 from homeroom.events.vocabulary import VerbTable
 from homeroom.log.certificates import Certificate
 from homeroom.log.control import Change, Control, DefinitionKind, Fact, TenantPut, read_changes
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
@@ -134,14 +134,20 @@ class RunningNode:
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
         self._snapshotting = threading.Lock()
-        self.erasures = RunningErasures(
+        self.erasures = self._erasures(register, opened.sign)
+        self.watch(lambda: self.erasures.trouble)
+        self._follower.start()
+        self._keeping = self._loop.create_task(self._keep_snapshots())
+
+    def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
+        return RunningErasures(
             Erasing(
                 path=self._snapshots.place(MAIN).path,
-                node=options.name,
-                sign=opened.sign,
-                now_ms=options.now_ms,
+                node=self._options.name,
+                sign=sign,
+                now_ms=self._options.now_ms,
                 register=register,
-                backup_days=options.backup_days,
+                backup_days=self._options.backup_days,
                 store=self._store,
                 live=self._live,
                 memberships=self._memberships,
@@ -155,9 +161,6 @@ class RunningNode:
                 snapshot=self._snapshot_anew,
             )
         )
-        self.watch(lambda: self.erasures.trouble)
-        self._follower.start()
-        self._keeping = self._loop.create_task(self._keep_snapshots())
 
     @classmethod
     async def open(cls, path: Path, options: NodeOptions) -> "RunningNode":

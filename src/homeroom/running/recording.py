@@ -23,8 +23,8 @@ from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.operations import Change, StatementKept, decode
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
-from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.records import VaultQuestions
+from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.adapters.vault.terms import PLACE_BITS
 from homeroom.errors import EntryError, VaultError

@@ -6,7 +6,8 @@ takes a new id. Both sets only grow, so two nodes that have the same edges and t
 order they came, have the same groups.
 
 A group is a connected component of the edges that hold. It goes under its least key, which every node finds by itself:
-of those that are not erased, if there is one, since nothing is told of an erased key. Groups are kept by key, so a change walks through the groups that it touches and no others.
+of those that are not erased, if there is one, since nothing is told of an erased key. Groups are kept by key, so a
+change walks through the groups that it touches and no others.
 
 Keys and ids are 128-bit numbers here: there are some thousands of them, and Python's whole numbers are easy to be
 sure of. `homeroom.state.keys` looks up millions.

@@ -451,7 +451,7 @@ class History:
             self.exchange(last, self.merged(last))
 
     def merged(self, segments: Sequence[Segment]) -> Segment | None:
-        """Return a segment with the events of all of these, but for those of erased keys; None if there are no others."""
+        """Return a segment with the events of all of these, but for erased ones; None if there are no others."""
         if len(segments) == 1 and not len(places_of_keys(segments[0], self.erased)):
             return segments[0]
         events = joined_batches(list(map(segment_events, segments)))

@@ -93,7 +93,7 @@ class Vault:
                 raise
 
     def scrub(self) -> str | None:
-        """Leave nothing of what was deleted in the file's journal; return why something may be left, None if nothing is.
+        """Leave nothing in the file's journal of what was deleted; return why it may be there, None if it is not.
 
         Raises `VaultError`.
         """

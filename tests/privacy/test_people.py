@@ -5,7 +5,6 @@ one must find nothing that it opens.
 """
 
 import shutil
-from contextlib import suppress
 
 import pytest
 
@@ -13,73 +12,11 @@ from homeroom.adapters.backup.backing_up import back_up
 from homeroom.adapters.backup.pruning import Keep, prune
 from homeroom.adapters.backup.repository import _OBJECTS, make_repository
 from homeroom.adapters.backup.sealing import KeyFile
-from homeroom.adapters.keyfile import open_key
-from homeroom.adapters.vault.sealing import KEY_NAME_BYTES, Seals, TenantKeys
-from homeroom.errors import VaultError
 from homeroom.running.hosting import webhooks_of
-from homeroom.running.recording import open_vault_key
 from homeroom.serve.settings import Settings
-from tests.privacy.layers import layers
-from tests.running.erasures import ADA, BOB, NAME, OWN_TEXTS, erase, erasing, fill, run
+from tests.privacy.people import Look, kept_keys
+from tests.running.erasures import ADA, BOB, OWN_TEXTS, erase, erasing, fill, run
 from tests.running.nodes import now_ms
-
-WRAPPED_BYTES = 12 + 32 + 16
-MAY_HOLD_KEYS = ("log/", "state/", "documents.db", "backup")
-"""Erasures themselves, and whom not to let in: they name raw keys for ever. See `kept_keys`."""
-
-
-class Look:
-    """Looks through all layers of a folder for a person."""
-
-    def __init__(self, path, account, key):
-        self.seals = Seals(TenantKeys(open_key(path / "pseudonym.key"), open_vault_key(path)))
-        self.subject = self.seals.pseudonym(*account)
-        assert self.subject == key.to_bytes(16, "big")
-        hi, lo = key >> 64, key & (1 << 64) - 1
-        self.keys = {
-            "whole": self.subject,
-            "hexadecimal": self.subject.hex().encode(),
-            "halves": hi.to_bytes(8, "little"),
-            "lower half": lo.to_bytes(8, "little"),
-        }
-        self.texts = [one.encode() for one in (*OWN_TEXTS, NAME, account[1], "ada-document")]
-        self.ciphers = {}
-
-    def blobs(self, files):
-        for place, content, journal in files:
-            for _, layer in layers(content, journal):
-                yield place, layer
-
-    def folder(self, path):
-        for file in sorted(path.rglob("*")):
-            if file.is_file():
-                journal = file.with_name(f"{file.name}-wal")
-                more = journal.read_bytes() if journal.is_file() else b""
-                yield str(file.relative_to(path)), file.read_bytes(), more
-
-    def found(self, files):
-        """Return what of the person is where: texts, raw keys, keys of the vault, and what these open."""
-        found = set()
-        for place, blob in list(self.blobs(files)):
-            found |= {("text", text, place) for text in self.texts if text in blob}
-            found |= {("raw key", name, place) for name, key in self.keys.items() if key in blob}
-            found |= self._sealed(place, blob)
-        return found
-
-    def _sealed(self, place, blob):
-        found = set()
-        if len(blob) == WRAPPED_BYTES:
-            with suppress(VaultError):
-                self.ciphers[blob[:KEY_NAME_BYTES]] = self.seals.unwrap(self.subject, blob)
-                found.add(("key", "wrapped", place))
-        elif blob[:KEY_NAME_BYTES] in self.ciphers and len(blob) < 1 << 16:
-            found.add(("sealed", "under a key of theirs", place))
-        return found
-
-
-def kept_keys(found):
-    """Return what was found, but for raw keys where they stay."""
-    return {one for one in found if one[0] != "raw key"}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +37,7 @@ def looks(tmp_path_factory):
 
     keys = run(first())
     ada, bob = Look(path, ADA, keys[0]), Look(path, BOB, keys[1])
-    ada.folder_found = ada.found(ada.folder(path))  # keys are learned first
+    ada.found(ada.folder(path))  # so that all keys are known
     found["filled"] = ada.found(ada.folder(path))
     back_up(path, repository, now_ms, "0.test")
     found["a backup of before"] = of_backup(ada)
