@@ -14,8 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from homeroom.adapters.directory import DataDirectory, Manifest
-from homeroom.adapters.erasure_register import NOTE_FILE
-from homeroom.adapters.erasure_reports import REPORT_FILE
+from homeroom.adapters.erasure_register import read_note
+from homeroom.adapters.erasure_reports import read_reports
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.errors import DataDirectoryError, InputError
@@ -23,6 +23,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.digests import hash_ids, id_hashes, id_key
 from homeroom.events.pseudonyms import pseudonyms
 from homeroom.events.texts import buffers, large_strings
+from homeroom.log.certificates import Place
 from homeroom.node.node import Node
 from homeroom.state.identities import Edge
 from homeroom.state.keys import halves, whole
@@ -274,12 +275,16 @@ def loaded_manifest(place: DataDirectory) -> Manifest:
 
 
 def _check_erasures(path: Path) -> None:
-    """Refuse a directory that was restored, and has not been told since who is erased."""
+    """Refuse a directory that may have events of people who were erased: it was restored, or its node was killed."""
     root = path.parent.parent if path.parent.name == "tenants" else path
-    if (root / NOTE_FILE).exists() and not (root / REPORT_FILE).exists():
+    noted = read_note(root)
+    if noted is None:
+        return
+    clean = sum(Place.HISTORY in places for places in read_reports(root).values())
+    if clean < noted.lines - 1:
         raise DataDirectoryError(
-            f"{root} was restored, and its register of erasures has not been read since: people who were erased would "
-            f"be in the answers. Start its node once, or restore with --config"
+            f"{root} may hold people who were erased: it was restored, or its node ended before it had cleaned it. "
+            f"Start its node once, or restore with --config"
         )
 
 

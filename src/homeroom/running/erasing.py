@@ -124,13 +124,20 @@ class RunningErasures:
 
         Raises `StoreError` where the log cannot be written.
         """
-        for one in self._registered:
-            if one.tenant in self._wiring.live.tenants():
-                await self._make_count(one)
+        await self.follow()
         if self._wiring.register is not None:
             # That it is there says that the register has been read since the directory was restored, if it was.
             await asyncio.to_thread(write_reports, self._wiring.path, self._reports)
         self._task = asyncio.get_running_loop().create_task(self._keep_cleaning())
+
+    async def follow(self, tenant: str | None = None) -> None:
+        """Make count what the register has, of a tenant that is new or of all. Raises `StoreError` and `ErasureError`.
+
+        A tenant may come after its erasures: into a directory that was lost, say, or restored to a time before it.
+        """
+        for one in self._registered:
+            if one.tenant in self._wiring.live.tenants() and tenant in (None, one.tenant):
+                await self._make_count(one)
 
     async def stop(self) -> None:
         """Clean nothing more; the next start goes on."""
@@ -311,8 +318,9 @@ class RunningErasures:
             mine = {tenant: several for tenant, several in mine.items() if several}
             if not mine:
                 continue
+            there = {name: mine[name] for name in mine if name in self._wiring.live.tenants()}
             try:
-                why = await clean(mine)
+                why = await clean(there) if there else None
             except HomeroomError as error:
                 why = str(error)
             if why is not None:

@@ -256,6 +256,8 @@ class RunningNode:
             raise ControlError(str(answer["error"]))
         assert outcome.token is not None, "a change that makes sense is written"
         await self._reached(outcome.token)
+        if isinstance(fact, TenantPut):
+            await self.erasures.follow(fact.name)
         return outcome.token
 
     def _durable(self, entries: Sequence[Entry]) -> None:

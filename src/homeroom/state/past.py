@@ -339,7 +339,7 @@ class History:
             [whole(*key) for key in zip(*(half.tolist() for half in new), strict=True)]
         )
         self.veils = [
-            self._erased_too(segment, veil)
+            _erased_too(segment, veil, places_of_keys(segment, new))
             for segment, veil in zip(self.stored, self.veils, strict=True)
         ]
         self._hide_joined(lambda segment: places_of_keys(segment, distinct_keys([groups_before])))
@@ -348,12 +348,12 @@ class History:
         self._forget_shown()
         return Change(self._renamed(raw, names_before), self.as_shown(raw)) if len(raw) else None
 
-    def _erased_too(self, segment: Segment, veil: Veil) -> Veil:
-        """Return a veil behind which the events of those who are erased are not there."""
-        places = places_of_keys(segment, self.erased)
-        if not len(without_places(places, veil.erased)):
-            return veil
-        return replace(_voided_too(segment, veil, places), erased=places)
+    def _erased_places(self, segment: Segment) -> Places:
+        """Return the places of the events of those who are erased; the fewer are looked up among the others."""
+        if len(self.erased[0]) < len(segment.key_hi):
+            return places_of_keys(segment, self.erased)
+        gone = find_sorted(*self.erased, segment.key_hi, segment.key_lo) >= 0
+        return places_of_subjects(segment, np.flatnonzero(gone))
 
     def without_erased(self, segment: Segment) -> Segment | None:
         """Return a segment without the events of those who are erased, None if it has no others."""
@@ -452,7 +452,7 @@ class History:
 
     def merged(self, segments: Sequence[Segment]) -> Segment | None:
         """Return a segment with the events of all of these, but for erased ones; None if there are no others."""
-        if len(segments) == 1 and not len(places_of_keys(segments[0], self.erased)):
+        if len(segments) == 1 and not len(self._erased_places(segments[0])):
             return segments[0]
         events = joined_batches(list(map(segment_events, segments)))
         return sorted_segment(self.unerased(events), self._run)
@@ -490,7 +490,7 @@ class History:
         moved = places_of_subjects(segment, subjects[subjects >= 0])
         veil = replace(Veil.nothing(segment), moved=moved)
         veil = _voided_too(segment, veil, places_of_ids(segment, self.voids))
-        return self._erased_too(segment, veil)
+        return _erased_too(segment, veil, self._erased_places(segment))
 
     def joined_whole(self) -> Segment | None:
         """Return all events of merged accounts as one segment, in which nothing is hidden; None if there are none."""
@@ -516,6 +516,13 @@ def _voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:
     if span is not None and not (span[0] < times.min() and times.max() < span[1]):
         span = _span_without(segment, voided)
     return replace(veil, voided=voided, span=span)
+
+
+def _erased_too(segment: Segment, veil: Veil, places: Places) -> Veil:
+    """Return a veil behind which the events at more places are of somebody who is erased."""
+    if not len(places):
+        return veil
+    return replace(_voided_too(segment, veil, places), erased=with_places(veil.erased, places))
 
 
 def _span_without(segment: Segment, voided: Places) -> Span | None:

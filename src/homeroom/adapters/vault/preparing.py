@@ -100,11 +100,13 @@ class Preparer:
     def destroying(self, tenant: str, subjects: Sequence[bytes]) -> Change:
         """Return the operations that destroy the keys of people, by pseudonym, and hold nothing of them any more.
 
-        What is pending must have been applied. Those whose keys are destroyed already are passed over.
+        What is pending must have been applied. Those whose keys are destroyed already are passed over, and so is
+        nobody, under whose key everybody's activities are.
         """
         drafting = self._drafting(tenant)
         drafting.forget()
-        subjects = [one for one in subjects if not drafting.reader.is_destroyed(one)]
+        known = {one for one in subjects if drafting.reader.is_destroyed(one)}
+        subjects = [one for one in subjects if one not in {*known, drafting.seals.nobody}]
         for subject in subjects:
             drafting.reader.forget(subject)
         terms = (agent_term(drafting.seals, subject) for subject in subjects)
