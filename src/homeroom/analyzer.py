@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypedDict, Unpack
+from typing import Protocol, TypeAlias, TypedDict, Unpack
 
 from homeroom import corrections, limits
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
@@ -26,6 +26,7 @@ from homeroom.adapters.options import ReadOptions
 from homeroom.adapters.parquet import ScanFile, open_scan_file
 from homeroom.adapters.rejects import RejectsWriter
 from homeroom.adapters.scanning import Scanner
+from homeroom.adapters.segments import SegmentEntry, entries_of
 from homeroom.adapters.sources import find_sources, refuse_overwriting
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
@@ -43,9 +44,6 @@ from homeroom.state.accounts import AccountTable
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
-
-if TYPE_CHECKING:
-    from homeroom.adapters.segments import SegmentEntry
 
 __all__ = [
     "Progress",
@@ -190,6 +188,7 @@ def load(
     place = DataDirectory(Path(directory))
     with place.locked():
         manifest = place.manifest() or Manifest()
+        corrections.check_erasures(place.path)
         if manifest.load == 0:
             manifest = Manifest(timezone=timezone or "UTC")
         if timezone not in (None, manifest.timezone):
@@ -218,7 +217,7 @@ def load(
                 load=keeping.load,
                 timezone=manifest.timezone,
                 key_check=key_check(secret),
-                segments=(*manifest.segments, *keeping.entries),
+                segments=keeping.compacted(),
                 summary=_joined(manifest, node).to_json(),
             ),
         )
@@ -285,6 +284,14 @@ class _Keeping:
         entry, kept = self._place.keep(self.load, number, segment, self._state.dictionaries)
         self.entries.append(entry)
         return kept
+
+    def compacted(self) -> tuple[SegmentEntry, ...]:
+        """Put what this load wrote into one segment, with earlier ones that are small; return all that there are."""
+        history = self._state.history
+        many = self._place.that_fit(history.to_compact(len(self.entries)))
+        if many:
+            history.exchange(many, self._place.compact(self.load, many, self._state.dictionaries))
+        return entries_of(history.stored)
 
 
 class _Reading:

@@ -35,6 +35,7 @@ __all__ = [
     "Pairs",
     "Parted",
     "Voided",
+    "check_erasures",
     "correct_directory",
     "corrected",
     "join",
@@ -270,12 +271,15 @@ def loaded_manifest(place: DataDirectory) -> Manifest:
             f"{place.path} holds nothing that was loaded{why}; make it with homeroom load {place.path} PATH, or "
             f"restore it from a backup"
         )
-    _check_erasures(place.path)
+    check_erasures(place.path)
     return manifest
 
 
-def _check_erasures(path: Path) -> None:
-    """Refuse a directory that may have events of people who were erased: it was restored, or its node was killed."""
+def check_erasures(path: Path) -> None:
+    """Refuse a directory that may have events of people who were erased: it was restored, or its node was killed.
+
+    Raises `DataDirectoryError`.
+    """
     root = path.parent.parent if path.parent.name == "tenants" else path
     noted = read_note(root)
     if noted is None:

@@ -76,6 +76,15 @@ SEGMENT_EVENTS_MAX: Final = 8_000_000
 """Events that wait in memory before they are sorted into a segment of history: some 0.6 GB."""
 ROW_GROUP_EVENTS: Final = 1 << 18
 """Events in a row group of a segment on disk."""
+SEGMENTS_APART_MAX: Final = 4
+"""Segments in files that may lie apart; where there are more, small ones become one."""
+MERGED_EVENTS_MAX: Final = 1 << 31
+"""Events of a segment that was merged: the places of ids are numbers of 32 bits."""
+MERGED_STRIP_EVENTS: Final = 1 << 19
+"""Events of neighbouring learners that are sorted at once when segments are merged: some 0.2 GB on their way."""
+MAPPED_VALUES_MAX: Final = 65_536
+"""Distinct numbers of a column that are listed beside a segment, so that each event needs two bytes; a column with more
+is kept as it is."""
 VOIDS_MAX: Final = 100_000_000
 """Voided ids of a data set: eight bytes each are held."""
 EDGES_MAX: Final = 1_000_000

@@ -18,12 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from homeroom.analyzer import load, open_directory, read, scan
+from homeroom.cohorts.kernels import codes, timelines
 from homeroom.dataset import Dataset
 from homeroom.events.sent import Form, SentBatch
+from homeroom.events.texts import sealed
 from homeroom.log.control import DefinitionKind, DefinitionPut
 from homeroom.log.log import Accepted
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.state.coded import PLACE_DTYPES, Coded
 
 __all__ = ["warm_kernels"]
 
@@ -44,6 +47,7 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         files = _write_sources(place)
         key = place / "warm.key"
         _scan_all(place, key)
+        _read_places()
         for data in (
             read(*files, _table(600), key=key),
             load(place / "data", _table(600), timezone="Europe/Berlin", key=key),
@@ -118,6 +122,16 @@ def _scan_all(place: Path, key: Path) -> None:
             file = place / f"warm-{number}-{has_dictionary}.parquet"
             pq.write_table(one, file, use_dictionary=has_dictionary, row_group_size=250)
             scan(file, key=key).retention()
+
+
+def _read_places() -> None:
+    """Read columns with places of every width in lists of their values: a day at this school needs narrow ones only."""
+    for dtype in PLACE_DTYPES:
+        places = sealed(np.zeros(1, dtype))
+        for values in (np.int32, np.int64, np.float64):
+            Coded(places, sealed(np.zeros(1, values))).column()
+        codes.pass_places(places, sealed(np.zeros(1, np.uint8)), np.zeros(1, np.uint8))
+        timelines.mark_places(places, sealed(np.zeros(1, np.uint32)), np.zeros(1, np.uint32))
 
 
 def _table(events: int, learners: int = 40) -> pa.Table:

@@ -7,6 +7,7 @@ every moment are in ``tests/cli/test_load_killed.py``.
 import contextlib
 import os
 import resource
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import homeroom as hr
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError, HomeroomError
+from homeroom.limits import SEGMENTS_APART_MAX
 from tests.adapters.loads import FIRST_MS, answers, copied, events, files_of, load
 from tests.cohorts.engine import key_file, read
 from tests.oracle import Event, table
@@ -88,7 +90,9 @@ def test_old_states_are_removed_and_segments_are_kept(place):
         "000003.tensors",
     ]
     assert sorted(file.name for file in (place / "history").iterdir()) == sorted(
-        f"00000{n}-0000.{kind}" for n in (1, 2, 3) for kind in ("ids", "index", "parquet")
+        f"00000{n}-0000.{kind}"
+        for n in (1, 2, 3)
+        for kind in ("columns", "ids", "index", "parquet")
     )
 
 
@@ -98,6 +102,44 @@ def test_what_was_opened_before_a_load_keeps_its_answers(place):
     load(place, events(50, "later"))
     load(place, events(50, "latest"))
     assert answers(before) == expected
+
+
+def test_segments_of_many_loads_become_few_and_what_was_opened_before_keeps_its_answers(place):
+    before = hr.open(place)
+    expected = answers(hr.open(place))
+    for number in range(SEGMENTS_APART_MAX):
+        load(place, events(50, f"later {number}"))
+    named = DataDirectory(place).manifest()
+    assert named is not None
+    assert len(named.segments) <= SEGMENTS_APART_MAX
+    left = {file.name for file in (place / "history").iterdir()}
+    assert left == {name.removeprefix("history/") for name in named.files() if "history/" in name}
+    assert "000001-0000.parquet" not in left
+    assert answers(before) == expected
+    more = [one for n in range(SEGMENTS_APART_MAX) for one in events(50, f"later {n}")]
+    whole = read([*events(120), *events(80, "b"), *more], "Europe/Berlin")
+    assert answers(hr.open(place)) == answers(whole)
+    assert hr.open(place).fingerprint() == whole.fingerprint()
+
+
+def test_what_changed_the_past_is_kept_when_segments_become_one(place):
+    hr.open(place, key=key_file()).void(["1", "2"])
+    for number in range(SEGMENTS_APART_MAX):
+        load(place, events(50, f"later {number}"))
+    opened = hr.open(place)
+    assert opened.source.events_voided == 2
+    load(place, events(120))
+    assert answers(hr.open(place)) == answers(opened), "what was voided is still a repeat"
+
+
+def test_segments_stay_many_where_the_disk_has_no_room(place, monkeypatch):
+    room = shutil.disk_usage(place)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: room)
+    for number in range(SEGMENTS_APART_MAX):
+        load(place, events(50, f"later {number}"))
+    named = DataDirectory(place).manifest()
+    assert named is not None
+    assert len(named.segments) == SEGMENTS_APART_MAX + 2
 
 
 def test_attributes_verbs_and_tracks_of_a_later_load_join_those_of_earlier_ones(place):
@@ -144,9 +186,9 @@ def test_a_directory_from_before_enrolments_knew_their_learners_gets_these_colum
 
 
 def refused(place: Path, match: str) -> None:
-    """Check that neither a question nor a load gets through, and that nothing is changed by trying."""
+    """Check that neither questions nor a load get through, and that nothing is changed by trying."""
     before = files_of(place)
-    for attempt in (lambda: hr.open(place), lambda: load(place, events(3, "n"))):
+    for attempt in (lambda: answers(hr.open(place)), lambda: load(place, events(3, "n"))):
         with pytest.raises(DataDirectoryError, match=match):
             attempt()
         assert files_of(place) == before

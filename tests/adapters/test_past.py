@@ -55,7 +55,7 @@ def test_segments_are_never_rewritten_and_older_states_are_removed(base, tmp_pat
     after = files_of(place)
     assert {name: content for name, content in after.items() if "history" in name} == before
     assert sorted(name for name in after if name.startswith("state/")) == [
-        *(f"state/000003-0000.{kind}" for kind in ("ids", "index", "parquet")),
+        *(f"state/000003-0000.{kind}" for kind in ("columns", "ids", "index", "parquet")),
         *(f"state/000003.{kind}" for kind in ("dictionaries", "past", "tensors")),
     ]
 

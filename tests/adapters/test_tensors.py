@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from homeroom.adapters.tensors import read_tensors, write_tensors
+from homeroom.adapters.tensors import LaterArrays, TensorFile, read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 
 TYPES = ("uint64", "int64", "int32", "uint8", "int8", "float64")
@@ -123,3 +123,42 @@ def _read_status(path, arrays) -> int:
     except BaseException:  # noqa: BLE001 - the parent only learns the status
         return 2
     return 0 if same else 1
+
+
+WAYS = {
+    "taken": lambda later: [later[name] for name in later],
+    "asked for": lambda later: [later.get(name) for name in later],
+    "listed": lambda later: list(later.values()),
+    "listed with names": lambda later: [array for _, array in later.items()],
+    "copied": lambda later: list(later.copy().values()),
+    "made a dictionary": lambda later: list(dict(later).values()),
+    "unpacked": lambda later: list({**later}.values()),
+    "joined": lambda later: list(({} | dict(later)).values()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_arrays_that_are_read_later_are_checked_however_they_are_taken(tmp_path, way):
+    arrays = {"a/x": np.arange(50), "a/y": np.arange(50.0), "b": np.arange(3)}
+    path = tmp_path / "f"
+    write_tensors(path, arrays)
+    later = LaterArrays(TensorFile(path), "a/")
+    assert len(later) == 2
+    assert "x" in later
+    assert "b" not in later
+    found = WAYS[way](later)
+    assert [one.tolist() for one in found] == [arrays["a/x"].tolist(), arrays["a/y"].tolist()]
+    whole = bytearray(path.read_bytes())
+    place = whole.index(arrays["a/y"].tobytes())
+    whole[place + 100] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(DataDirectoryError, match="damaged at a/y"):
+        WAYS[way](LaterArrays(TensorFile(path), "a/"))
+
+
+def test_an_array_that_was_replaced_or_taken_away_is_not_read_any_more(tmp_path):
+    write_tensors(tmp_path / "f", {"a/x": np.arange(5), "a/y": np.arange(5)})
+    later = LaterArrays(TensorFile(tmp_path / "f"), "a/")
+    later["x"] = np.arange(9)
+    later.pop("y", None)
+    assert {name: len(array) for name, array in later.items()} == {"x": 9}

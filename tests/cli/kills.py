@@ -5,8 +5,9 @@ would end it, at its n-th step on the disk (an audit hook sees every file that i
 removed; ``fsync`` is wrapped, as nothing announces it), or is ended by the kernel after some microseconds (an alarm
 that nobody handles), wherever it is then. Kernels are loaded once, before the first fork.
 
-STORY is ``first`` (the first load of a new directory), ``later``, ``voided`` or ``merged`` (a correction of a directory
-that was corrected before); WAY is ``steps`` or ``moments``. Goes out: one JSON line a kill.
+STORY is ``first`` (the first load of a new directory), ``later``, ``compacted`` (a load that puts earlier segments into
+one), ``voided`` or ``merged`` (a correction of a directory that was corrected before); WAY is ``steps`` or
+``moments``. Goes out: one JSON line a kill.
 """
 
 import itertools
@@ -160,6 +161,9 @@ def main(folder: Path, story: str, way: str) -> None:
     if story in ("voided", "merged"):
         opened(base).void(["1", "2"])
         opened(base).merge([(one, others[0])])
+    if story == "compacted":
+        for name in "abc":
+            load(base, events(60, name))
     answers(hr.open(base))
     new = events(150, "new")
     changes: dict[str, Callable[[Path], object]] = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LINES = 30_000
+SLOW_STORIES = ("first", "voided", "compacted")
 
 
 def kills(root: Path, folder: Path, story: str, way: str) -> list[dict[str, Any]]:
@@ -39,7 +40,7 @@ def check(told: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize(
     "story",
-    ["later", "merged", *(pytest.param(s, marks=pytest.mark.slow) for s in ("first", "voided"))],
+    ["later", "merged", *(pytest.param(s, marks=pytest.mark.slow) for s in SLOW_STORIES)],
 )
 def test_a_load_may_die_at_any_step_on_the_disk(root, tmp_path, story):
     told = kills(root, tmp_path, story, "steps")
@@ -55,14 +56,20 @@ def test_a_load_may_die_at_any_step_on_the_disk(root, tmp_path, story):
     names = " ".join(one["step"] for one in told)
     files = {
         "voided": (".past",),
-        "merged": (".past", ".parquet", ".index", ".ids"),
+        "merged": (".past", ".parquet", ".index", ".ids", ".columns"),
+        "compacted": (
+            "-9000.parquet",
+            "-9000.ids",
+            "-9000.columns",
+            "os.remove history/000001-0000",
+        ),
     }.get(story, (".parquet", ".index"))
     for kept in (*files, ".tensors", ".dictionaries", "homeroom.json.new", "fsync"):
         assert kept in names, f"the sentinel saw no step on {kept}"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("story", ["later", "first", "voided", "merged"])
+@pytest.mark.parametrize("story", ["later", "first", "voided", "merged", "compacted"])
 def test_a_load_may_die_at_any_moment(root, tmp_path, story):
     told = kills(root, tmp_path, story, "moments")
     check(told)

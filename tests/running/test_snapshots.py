@@ -5,6 +5,7 @@ import json
 import pytest
 
 from homeroom.errors import StoreError
+from homeroom.limits import SEGMENTS_APART_MAX
 from tests.running.nodes import batch, event, on, question
 
 
@@ -83,6 +84,14 @@ def test_entries_that_two_snapshots_hold_are_forgotten_and_those_after_them_are_
         else:
             assert numbers, "what was stated is kept"
     assert any(numbers for origin, numbers in kept.items() if origin.endswith("analytic"))
+
+
+def test_segments_of_many_snapshots_become_few(tmp_path):
+    counts = filled(tmp_path, SEGMENTS_APART_MAX + 3)
+    named = json.loads((tmp_path / "homeroom.json").read_text())["segments"]
+    assert len(named) <= SEGMENTS_APART_MAX
+    assert sum(one["events"] for one in named) == 10 * (SEGMENTS_APART_MAX + 3)
+    assert on(tmp_path, looked) == (counts, 10 * (SEGMENTS_APART_MAX + 3), ())
 
 
 def test_history_is_in_files_that_any_tool_reads(tmp_path):

@@ -11,6 +11,7 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.state import sealing
 from homeroom.state.history import Segment
+from homeroom.state.past import History
 from homeroom.state.running import Sequential
 from homeroom.state.sealing import build_segment
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state, history_of, key_of
@@ -48,13 +49,17 @@ def check_order(segment: Segment) -> None:
     assert segment.sorted_ids.tolist() == sorted(i for i in ids.tolist() if i)
 
 
-@pytest.mark.parametrize("way", ["walks beside segments", "looks into them"])
+@pytest.mark.parametrize(
+    "way", ["walks beside segments", "walks in short strips", "looks into them"]
+)
 @given(seed=st.integers(0, 1 << 30), threads=st.sampled_from(("one thread", "two threads")))
 @settings(max_examples=40)
 def test_segments_are_in_order_and_count_repeats_and_conflicts(way, seed, threads):
     with pytest.MonkeyPatch.context() as patch:
         if way == "looks into them":
             patch.setattr(sealing, "_FEW", 0)
+        if way == "walks in short strips":
+            patch.setattr(sealing, "MERGED_STRIP_EVENTS", 4)
         assert_repeats_and_conflicts_are_counted(seed, threads)
 
 
@@ -146,3 +151,48 @@ def test_many_small_seals_leave_few_segments_that_hold_the_same(rng):
     assert sorted(history_of(often)) == sorted(history_of(once))
     assert often.counts == once.counts
     assert often.history.span_ms == once.history.span_ms
+
+
+class OfSize(Segment):
+    """A segment in a file of which only the size matters."""
+
+    def __init__(self, events: int) -> None:
+        self.__dict__["events"] = events
+
+    def __len__(self) -> int:
+        return self.events
+
+
+@pytest.mark.parametrize(
+    ("sizes", "new", "expected"),
+    [
+        ([8, 8, 8, 8], 4, []),
+        ([8, 8, 8, 8, 3], 5, [3, 8, 8, 8, 8]),
+        ([8, 8, 8, 8, 3], 1, [8, 8, 8, 8]),
+        ([100, 8, 8, 8, 8], 4, [8, 8, 8, 8]),
+        ([60, 8, 8, 8, 8], 4, [8, 8, 8, 8, 60]),
+        ([1000, 300, 80, 20, 5], 1, []),
+        ([1000, 300, 80, 20, 5, 3], 1, [3, 5]),
+        ([1000, 300, 80, 9, 5, 3], 1, [3, 5, 9]),
+    ],
+)
+def test_segments_that_are_small_beside_others_become_one(sizes, new, expected):
+    history = History(Sequential())
+    history.stored = [OfSize(size) for size in sizes]
+    assert sorted(map(len, history.to_compact(new))) == expected
+
+
+def test_many_snapshots_leave_few_segments_and_write_each_event_some_times_only():
+    history = History(Sequential())
+    written = 0
+    for _ in range(20_000):
+        history.stored.append(OfSize(1))
+        many = history.to_compact(1)
+        if many:
+            total = sum(map(len, many))
+            written += total
+            gone = {id(one) for one in many}
+            history.stored = [one for one in history.stored if id(one) not in gone]
+            history.stored.append(OfSize(total))
+    assert len(history.stored) <= 14
+    assert written / 20_000 < 14

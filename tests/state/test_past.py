@@ -128,7 +128,7 @@ class Walk:
         history = self.state.history
         for segment, veil in list(zip(history.stored, history.veils, strict=True)):
             if len(veil.erased):
-                history.rewrite(segment, history.without_erased(segment))
+                history.rewrite(segment, history.merged([segment]))
         for _ in self.state.forget():
             check(self.state)
         gone = {key_of(learner) for learner in self.past.erased}

@@ -3,11 +3,11 @@
     homeroom.json          what belongs to the directory, replaced in one step: the only file that is ever replaced
     homeroom.json.before   of a node's directory, what the last one replaced; its files are kept too
     pseudonym.key          the key of the pseudonyms, mode 0600 (not needed to ask questions)
-    history/N-I.parquet    segments of history, with N-I.index and N-I.ids beside each
+    history/N-I.parquet    segments of history, with N-I.index, .ids and .columns beside each
     state/N.tensors        the tables, as of load N
     state/N.dictionaries   texts behind the codes in it
     state/N.past           voids, edges between accounts, and which events of each segment they hide, if there are any
-    state/N-0000.parquet   the events of merged accounts under their common keys, with .index and .ids, if there are any
+    state/N-0000.parquet   the events of merged accounts under their common keys, if there are any, with the same
     rejects/N.ndjson       what load N did not take, if anything
 
 A load writes new files beside the old ones and makes them durable; then it replaces ``homeroom.json``. Whatever kills
@@ -20,7 +20,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,18 +35,20 @@ from isal import isal_zlib
 
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.past import read_past, write_past
+from homeroom.adapters.segment_writing import write_merged, write_segment
 from homeroom.adapters.segments import (
     SUFFIXES,
     SegmentEntry,
     StoredSegment,
-    write_segment,
+    entries_of,
 )
 from homeroom.adapters.sources import MANIFEST_FILE
-from homeroom.adapters.tensors import read_tensors, write_tensors
+from homeroom.adapters.tensors import LaterArrays, TensorFile, read_tensors, write_tensors
 from homeroom.adapters.whole_files import sync
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
+from homeroom.limits import PARTITIONS
 from homeroom.state.history import Segment
 from homeroom.state.past import Veil
 from homeroom.state.running import Run
@@ -65,8 +69,12 @@ FORMAT_PAST = 2
 """Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
 """Segments that a load writes anew are numbered from here on, so as not to meet its own."""
+_COMPACTED = 9_000
+"""The segment into which a load or a node puts those before it has this number."""
 _FOLDERS = ("history", "state", "rejects")
-_OWN_NAME = re.compile(r"\d{6}(-\d{4})?\.(parquet|index|ids|tensors|dictionaries|past|ndjson)")
+_OWN_NAME = re.compile(
+    r"\d{6}(-\d{4})?\.(parquet|index|ids|columns|tensors|dictionaries|past|ndjson)"
+)
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
@@ -113,7 +121,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
             f"{folder}/{Path(entry.name).with_suffix(suffix)}"
             for folder, entries in folders.items()
             for entry in entries
-            for suffix in SUFFIXES
+            for suffix in entry.sizes or SUFFIXES
         }
         whole = (self.state, self.dictionaries, self.past)
         return named | {f"state/{name}" for name in whole if name}
@@ -191,20 +199,17 @@ class DataDirectory:
         if manifest.dictionaries is not None:
             self._restore(manifest, dictionaries)
         if manifest.state is not None:
-            arrays = read_tensors(self.path / "state" / manifest.state)
+            file = TensorFile(self.path / "state" / manifest.state)
             for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
-                for number in range(len(table.partitions)):
-                    table.partitions[number] = _partition(arrays, f"{kind}/{number}/")
+                table.open_later(_Table(file, kind, len(table.partitions)))
         history, folder = self.path / "history", self.path / "state"
         stored = [_opened(history, entry, dictionaries) for entry in manifest.segments]
         if manifest.past:
             joined = [_opened(folder, manifest.joined, dictionaries)] if manifest.joined else []
-            for one in joined:
-                one.hold()
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
-        if any(part.rows and not part.owners for part in state.enrolments.partitions):
+        if manifest.state is not None and _lacks_owners(file):
             # Written before enrolments knew their learners and how they stand.
             state.refold()
         return state
@@ -283,9 +288,45 @@ class DataDirectory:
         """Write a segment of a load; return its entry and the segment as it lies on disk."""
         path = self.path / "history" / f"{load:06d}-{number:04d}.parquet"
         with self._writing():
-            write_segment(path, segment, dictionaries)
-        entry = SegmentEntry.of(path, segment)
+            entry = write_segment(path, segment, dictionaries)
         return entry, StoredSegment(path, dictionaries, entry)
+
+    def that_fit(self, segments: list[Segment]) -> list[Segment]:
+        """Return segments if the disk has room for all of their events once more, else none: then they stay many."""
+        sizes = (entry.sizes.values() for entry in entries_of(segments))
+        wanted = 2 * sum(map(sum, sizes))
+        with self._writing():
+            free = shutil.disk_usage(self.path).free
+        return segments if wanted <= free else []
+
+    def compact(
+        self, load: int, segments: Sequence[Segment], dictionaries: Dictionaries
+    ) -> StoredSegment:
+        """Write the events of segments as one; these stay as long as a manifest names them."""
+        path = self.path / "history" / f"{load:06d}-{_COMPACTED:04d}.parquet"
+        with self._writing():
+            entry = write_merged(path, segments, dictionaries)
+        assert entry is not None, "segments hold events"
+        compacted = StoredSegment(path, dictionaries, entry)
+        compacted.check_whole()  # soon it is the only place of these events
+        return compacted
+
+    def left_of(
+        self,
+        number: tuple[int, int],
+        segment: Segment,
+        stays: npt.NDArray[np.bool_],
+        dictionaries: Dictionaries,
+    ) -> StoredSegment | None:
+        """Write those events of a segment that stay, under a load and a number; None if none does."""
+        path = self.path / "history" / f"{number[0]:06d}-{number[1]:04d}.parquet"
+        with self._writing():
+            entry = write_merged(path, [segment], dictionaries, [stays])
+        if entry is None:
+            return None
+        left = StoredSegment(path, dictionaries, entry)
+        left.check_whole()  # soon it is the only place of these events
+        return left
 
     def verify(self, manifest: Manifest, known: set[str]) -> None:
         """Read everything that a manifest names; segments that are ``known`` to be whole only once.
@@ -349,9 +390,12 @@ class DataDirectory:
         stored = list(state.history.stored)
         for place, segment in enumerate(stored if refused else ()):
             if not refused.isdisjoint(segment.columns):
-                number = _REWRITTEN_FROM + place
-                entries[place], stored[place] = self.keep(
-                    manifest.load, number, segment, state.dictionaries
+                name = f"{manifest.load:06d}-{_REWRITTEN_FROM + place:04d}.parquet"
+                entry = write_merged(self.path / "history" / name, [segment], state.dictionaries)
+                assert entry is not None, "a segment holds events"
+                entries[place] = entry
+                stored[place] = StoredSegment(
+                    self.path / "history" / name, state.dictionaries, entry
                 )
         state.history.restore(stored, state.history.veils, state.history.joined)
         return msgspec.structs.replace(manifest, segments=tuple(entries))
@@ -370,8 +414,7 @@ class DataDirectory:
             entry = joined.entry
         elif joined is not None:
             path = folder / f"{manifest.load:06d}-0000.parquet"
-            write_segment(path, joined, state.dictionaries)
-            entry = SegmentEntry.of(path, joined)
+            entry = write_segment(path, joined, state.dictionaries)
         form = max(manifest.format, FORMAT_PAST)
         return msgspec.structs.replace(manifest, format=form, past=past, joined=entry)
 
@@ -463,22 +506,46 @@ def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def _partition(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Partition:
-    mine = {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+def _partition(file: TensorFile, prefix: str) -> Partition:
+    """Return a partition of a file. The words of days, which are most of it, are read when they are asked for."""
+    names = [name for name in file.names(prefix) if not name.startswith("words/")]
+    mine = {name: file.array(prefix + name) for name in names}
     partition = Partition(int(mine["first_word"][0]), 0)
     partition.rows = len(mine["key_hi"])
     for name in ("key_hi", "key_lo", "start_day", "last_day", "run_days", "run_starts"):
         setattr(partition, name, mine[name])
+    partition.words = LaterArrays(file, f"{prefix}words/")
     for name, array in mine.items():
         kind, _, column = name.partition("/")
         if column:
             getattr(partition, kind)[column] = array
     partition.slots = None
     return partition
+
+
+class _Table:
+    """The partitions of a table in a file: opened once, by whoever asks first, and only if anybody does."""
+
+    def __init__(self, file: TensorFile, kind: str, count: int) -> None:
+        self._file, self._kind, self._count = file, kind, count
+        self._lock = threading.Lock()
+        self._partitions: list[Partition] | None = None
+
+    def __call__(self) -> list[Partition]:
+        with self._lock:
+            if self._partitions is None:
+                prefixes = [f"{self._kind}/{number}/" for number in range(self._count)]
+                self._partitions = [_partition(self._file, one) for one in prefixes]
+            return self._partitions
+
+
+def _lacks_owners(file: TensorFile) -> bool:
+    """Say whether a file has enrolments whose learners it does not tell."""
+    for number in range(PARTITIONS):
+        keys = file.shape(f"enrolment/{number}/key_hi")
+        if keys is not None and keys[0] and file.shape(f"enrolment/{number}/owners/hi") is None:
+            return True
+    return False
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -4,13 +4,13 @@ Texts are written as texts (dictionary-encoded), so a file stands on its own and
 'DIR/history/*.parquet'` works; on reading, each distinct text is looked up once to get the code of this run. Columns
 are read when a question asks for them. Beside it stand an index (each learner's key, and where its events begin) and
 the sorted hashes of the event ids with the place of each event: all could be had from the columns too, but not in a
-millisecond.
+millisecond. And there stand the columns that questions ask for most, as memory has them
+(`homeroom.adapters.mapped_columns`); segments of earlier versions have none, and are read from Parquet alone.
 """
 
-import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,26 +21,30 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homeroom.adapters.tensors import read_tensors, write_tensors
+from homeroom.adapters import mapped_columns
+from homeroom.adapters.mapped_columns import (
+    MAPPED,
+    MappedColumns,
+)
+from homeroom.adapters.tensors import mapped_file, read_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.columns import (
-    ATTRIBUTE_PREFIX,
     arrow_type,
     column_dtype,
     from_arrow,
-    to_arrow,
 )
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import Int64s, UInt64s
-from homeroom.limits import ROW_GROUP_EVENTS
+from homeroom.state.coded import Coded
 from homeroom.state.history import Places, Segment, places_by_id
 
-__all__ = ["SUFFIXES", "SegmentEntry", "StoredSegment", "write_segment"]
+__all__ = ["PARQUET_NAMES", "SUFFIXES", "SegmentEntry", "StoredSegment", "entries_of"]
 
-SUFFIXES = (".parquet", ".index", ".ids")
-"""The files of one segment."""
+SUFFIXES = (".parquet", ".index", ".ids", mapped_columns.SUFFIX)
+"""The files of one segment; the last one is not there beside those of earlier versions."""
 
-_NAMES = {"time_ms": "time"}
+PARQUET_NAMES = {"time_ms": "time"}
+"""Columns that are called otherwise in the file."""
 _GROUPS_HELD = 12
 """Row groups, of all columns together, that a segment keeps for the next block of learners: a few MB each."""
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
@@ -56,10 +60,10 @@ class SegmentEntry(msgspec.Struct, frozen=True):
     sizes: dict[str, int]
 
     @classmethod
-    def of(cls, path: Path, segment: Segment) -> "SegmentEntry":
-        """Note a segment that was written."""
+    def of(cls, path: Path, events: int, span_ms: tuple[int, int]) -> "SegmentEntry":
+        """Note a segment that was written, with so many events, of which the first and the last were then."""
         sizes = {suffix: path.with_suffix(suffix).stat().st_size for suffix in SUFFIXES}
-        return cls(path.name, len(segment), segment.min_ms, segment.max_ms, sizes)
+        return cls(path.name, events, *span_ms, sizes)
 
     def check(self, folder: Path) -> None:
         """Raise `DataDirectoryError` if a file of the segment is missing or cut off; its content is not read."""
@@ -77,41 +81,13 @@ class SegmentEntry(msgspec.Struct, frozen=True):
                 )
 
 
-def write_segment(path: Path, segment: Segment, dictionaries: Dictionaries) -> None:
-    """Write a segment to ``path`` and its index beside it, and make both durable."""
-    refused = {f"{ATTRIBUTE_PREFIX}{name}" for name in dictionaries.identifying()}
-    columns = {name: column for name, column in segment.columns.items() if name not in refused}
-    names = ["learner", *(_NAMES.get(name, name) for name in columns)]
-    types = [pa.dictionary(pa.int32(), pa.binary(16)), *(arrow_type(name) for name in columns)]
-    schema = pa.schema(list(zip(names, types, strict=True)))
-    encoded = [
-        name for name, kind in zip(names, types, strict=True) if pa.types.is_dictionary(kind)
-    ]
-    with path.open("xb") as file:
-        with pq.ParquetWriter(
-            file,
-            schema,
-            compression="lz4",
-            use_dictionary=encoded,
-            write_statistics=["time"],
-            write_page_checksum=True,
-        ) as writer:
-            for start in range(0, len(segment), ROW_GROUP_EVENTS):
-                rows = slice(start, min(start + ROW_GROUP_EVENTS, len(segment)))
-                arrays = [_learners(segment, rows)]
-                arrays += [
-                    to_arrow(name, column[rows], dictionaries) for name, column in columns.items()
-                ]
-                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-        file.flush()
-        os.fsync(file.fileno())
-    index = {"key_hi": segment.key_hi, "key_lo": segment.key_lo, "offsets": segment.offsets}
-    write_tensors(path.with_suffix(".index"), index)
-    ids: dict[str, npt.NDArray[Any]] = {
-        "sorted_ids": segment.sorted_ids,
-        "places": segment.id_places,
-    }
-    write_tensors(path.with_suffix(".ids"), ids)
+def entries_of(segments: Sequence[Segment]) -> "tuple[SegmentEntry, ...]":
+    """Return what a directory notes of segments, all of which are in files."""
+    entries = []
+    for segment in segments:
+        assert isinstance(segment, StoredSegment), "it was written"
+        entries.append(segment.entry)
+    return tuple(entries)
 
 
 class StoredSegment(Segment):
@@ -121,13 +97,17 @@ class StoredSegment(Segment):
     """
 
     _path: Path
-    _dictionaries: Dictionaries
+    dictionaries: Dictionaries
     entry: SegmentEntry
+    _files: dict[str, pa.Buffer]
 
     def __init__(self, path: Path, dictionaries: Dictionaries, entry: SegmentEntry) -> None:
         # A segment is frozen, so what it is made of goes in by this door.
         self.__dict__.update(min_ms=entry.min_ms, max_ms=entry.max_ms)
-        self.__dict__.update(_path=path, _dictionaries=dictionaries, entry=entry)
+        self.__dict__.update(_path=path, dictionaries=dictionaries, entry=entry)
+        # Mapped now, read when asked for: a load or a node may put another segment in place of this one meanwhile.
+        files = {suffix: mapped_file(path.with_suffix(suffix)) for suffix in entry.sizes}
+        self.__dict__.update(_files=files)
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -135,7 +115,7 @@ class StoredSegment(Segment):
 
     @cached_property
     def _index(self) -> dict[str, npt.NDArray[Any]]:
-        index = read_tensors(self._path.with_suffix(".index"))
+        index = self._tensors(".index")
         if index["offsets"][-1] != len(self):
             raise DataDirectoryError(f"{self._path} and its index are not of one load. {_ADVICE}")
         return index
@@ -169,33 +149,40 @@ class StoredSegment(Segment):
 
     @cached_property
     def _ids(self) -> dict[str, npt.NDArray[Any]]:
-        return read_tensors(self._path.with_suffix(".ids"))
+        return self._tensors(".ids")
+
+    def _tensors(self, suffix: str) -> dict[str, npt.NDArray[Any]]:
+        return read_tensors(self._path.with_suffix(suffix), self._files[suffix])
 
     @cached_property
     def columns(self) -> "_ParquetColumns":
         """The columns, each read at its first use."""
-        return _ParquetColumns(self._path, self._dictionaries, len(self), self._path)
+        return _ParquetColumns(self, self._path, self._files[".parquet"])
+
+    @cached_property
+    def mapped(self) -> MappedColumns | None:
+        """The columns that are kept as memory has them; None beside segments of earlier versions."""
+        if mapped_columns.SUFFIX not in self.entry.sizes:
+            return None
+        path = self._path.with_suffix(mapped_columns.SUFFIX)
+        whole = self._files[mapped_columns.SUFFIX]
+        return MappedColumns(path, self.dictionaries, len(self), whole)
 
     def check_whole(self) -> None:
         """Read all of it. Raises `DataDirectoryError` if anything is damaged."""
         _ = self._index, self._ids
         for name in self.columns:
             self.columns.check(name)
-
-    def hold(self) -> None:
-        """Open all files now, for a segment that a later load replaces: what was opened keeps its answers."""
-        _ = self._index, self._ids
-        try:
-            whole = pa.memory_map(str(self._path)).read_buffer()
-        except OSError as error:
-            raise DataDirectoryError(
-                f"{self._path} cannot be read: {error.strerror or error}. {_ADVICE}"
-            ) from error
-        self.__dict__["columns"] = _ParquetColumns(self._path, self._dictionaries, len(self), whole)
+        if self.mapped is not None:
+            self.mapped.check()
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, of which no more than that need be read."""
         return self.columns.piece(name, first, end)
+
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list; None if it is not kept so."""
+        return None if self.mapped is None else self.mapped.coded(name, first, end)
 
     def pick(self, name: str, places: Places) -> npt.NDArray[Any]:
         """Return a column at some places, rising; row groups that hold none of them are not read."""
@@ -203,51 +190,78 @@ class StoredSegment(Segment):
 
 
 class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
-    """The columns of a Parquet file: a whole one is read at its first use and kept; of pieces, the last few groups."""
+    """The columns of a segment: from its mapped file what that has, the others from Parquet.
 
-    def __init__(
-        self, path: Path, dictionaries: Dictionaries, events: int, source: Path | pa.Buffer
-    ) -> None:
+    Of Parquet a whole column is read at its first use and kept; of pieces, the last few row groups.
+    """
+
+    def __init__(self, segment: StoredSegment, path: Path, whole: pa.Buffer) -> None:
+        self._segment = segment
         self._path = path
-        self._source = source
-        self._dictionaries = dictionaries
-        try:
-            with pq.ParquetFile(self._opened()) as file:
-                schema, self._metadata = file.schema_arrow, file.metadata
-        except (OSError, pa.ArrowException) as error:
-            raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
-        self._rows: int = self._metadata.num_rows
-        if self._rows != events:
-            raise DataDirectoryError(
-                f"{path} holds {self._rows} events, its index {events}. {_ADVICE}"
-            )
-        groups = range(self._metadata.num_row_groups)
-        sizes = [self._metadata.row_group(group).num_rows for group in groups]
-        self._starts = np.cumsum([0, *sizes])
-        back = {written: name for name, written in _NAMES.items()}
-        self._names = [back.get(name, name) for name in schema.names if name != "learner"]
+        self._whole = whole
+        self._dictionaries = segment.dictionaries
         self._lock = threading.Lock()  # two threads that ask for the same must not both decode it
         self._read: dict[str, npt.NDArray[Any]] = {}
         self._last: OrderedDict[tuple[str, int], npt.NDArray[Any]] = OrderedDict()
 
+    @cached_property
+    def _parquet(self) -> tuple[list[str], Any]:
+        """The names of the columns, and what the file says of itself."""
+        try:
+            with pq.ParquetFile(pa.BufferReader(self._whole)) as file:
+                schema, metadata = file.schema_arrow, file.metadata
+        except (OSError, pa.ArrowException) as error:
+            raise DataDirectoryError(f"{self._path} is damaged: {error}. {_ADVICE}") from error
+        if metadata.num_rows != len(self._segment):
+            raise DataDirectoryError(
+                f"{self._path} holds {metadata.num_rows} events, its index {len(self._segment)}. {_ADVICE}"
+            )
+        back = {written: name for name, written in PARQUET_NAMES.items()}
+        return [back.get(name, name) for name in schema.names if name != "learner"], metadata
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.int64]:
+        """Where each row group begins, and where the last ends."""
+        metadata = self._parquet[1]
+        groups = range(metadata.num_row_groups)
+        return np.cumsum([0, *(metadata.row_group(group).num_rows for group in groups)])
+
+    def _mapped(self, name: str) -> MappedColumns | None:
+        """Return the mapped file if it has a column."""
+        mapped = self._segment.mapped
+        return mapped if mapped is not None and name in mapped.names else None
+
+    def __contains__(self, name: object) -> bool:
+        mapped = self._segment.mapped
+        if mapped is not None and name in MAPPED:
+            return name in mapped.names
+        return name in self._parquet[0]
+
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        if name not in self._names:
+        if name not in self:
             raise KeyError(name)
+        mapped = self._mapped(name)
         with self._lock:
             if name not in self._read:
-                self._read[name] = self._load(name)
+                found = mapped.piece(name, 0, len(self._segment)) if mapped else self._load(name)
+                self._read[name] = found
             return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._parquet[0])
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._parquet[0])
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, None if there is none of that name."""
-        if name not in self._names:
+        if name not in self:
             return None
+        mapped = self._mapped(name)
+        if mapped is not None:
+            return mapped.piece(name, first, end)
+        if first == end:  # perhaps behind the last row group
+            return np.empty(0, column_dtype(name))
         with self._lock:
             if name in self._read:
                 return self._read[name][first:end]
@@ -262,6 +276,9 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         """Return a column at some places, rising."""
         if name in self._read:
             return self._read[name][places]
+        mapped = self._mapped(name)
+        if mapped is not None:
+            return mapped.pick(name, places)
         picked = np.empty(len(places), column_dtype(name))
         groups = np.searchsorted(self._starts, places, side="right") - 1
         for group in np.unique(groups).tolist():
@@ -273,8 +290,14 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     def check(self, name: str) -> None:
         """Read a column group by group and keep nothing. Raises `DataDirectoryError`."""
         for group in range(len(self._starts) - 1):
-            count = int(self._starts[group + 1] - self._starts[group])
-            self._decode(name, (group,), np.empty(count, column_dtype(name)))
+            first, end = int(self._starts[group]), int(self._starts[group + 1])
+            found = np.empty(end - first, column_dtype(name))
+            self._decode(name, (group,), found)
+            mapped = self._mapped(name)
+            if mapped is not None and mapped.piece(name, first, end).tobytes() != found.tobytes():
+                raise DataDirectoryError(
+                    f"{self._path} and the mapped columns beside it differ at {name}. {_ADVICE}"
+                )
 
     def _held(self, name: str, group: int) -> npt.NDArray[Any]:
         """Return one row group of a column, from the few that were used last or from the file."""
@@ -288,24 +311,21 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
         self._last.move_to_end((name, group))
         return found
 
-    def _opened(self) -> Path | pa.BufferReader:
-        return self._source if isinstance(self._source, Path) else pa.BufferReader(self._source)
-
     def _load(self, name: str) -> npt.NDArray[Any]:
-        values = np.empty(self._rows, column_dtype(name))
-        self._decode(name, range(self._metadata.num_row_groups), values)
+        values = np.empty(len(self._segment), column_dtype(name))
+        self._decode(name, range(len(self._starts) - 1), values)
         return values
 
     def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
         """Read row groups of a column into an array, one by one: what each needs on its way is used again."""
-        written = _NAMES.get(name, name)
+        written = PARQUET_NAMES.get(name, name)
         is_text = pa.types.is_dictionary(arrow_type(name))
         convert = from_arrow(name, self._dictionaries)
         end = 0
         try:
             with pq.ParquetFile(
-                self._opened(),
-                metadata=self._metadata,
+                pa.BufferReader(self._whole),
+                metadata=self._parquet[1],
                 read_dictionary=[written] if is_text else None,
                 page_checksum_verification=True,
             ) as file:
@@ -318,14 +338,3 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
             raise DataDirectoryError(
                 f"{self._path}, column {written}: {error}. {_ADVICE}"
             ) from error
-
-
-def _learners(segment: Segment, rows: slice) -> pa.Array:
-    first = int(np.searchsorted(segment.offsets, rows.start, side="right")) - 1
-    end = int(np.searchsorted(segment.offsets, rows.stop, side="left"))
-    bounds = np.clip(segment.offsets[first : end + 1], rows.start, rows.stop)
-    indices = np.repeat(np.arange(end - first, dtype=np.int32), np.diff(bounds))
-    keys = np.empty((end - first, 2), ">u8")
-    keys[:, 0], keys[:, 1] = segment.key_hi[first:end], segment.key_lo[first:end]
-    texts = pa.Array.from_buffers(pa.binary(16), end - first, [None, pa.py_buffer(keys.tobytes())])
-    return pa.DictionaryArray.from_arrays(pa.array(indices), texts)

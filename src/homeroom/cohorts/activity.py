@@ -205,9 +205,9 @@ class Roster:
     key_lo: UInt64s
 
     @classmethod
-    def of(cls, state: State) -> "Roster":
-        """Return the roster of a state."""
-        return cls(*_numbered(state.segments, state.run))
+    def of(cls, state: State, segments: Sequence[Segment] | None = None) -> "Roster":
+        """Return the roster of a state, or of some of its segments."""
+        return cls(*_numbered(state.segments if segments is None else segments, state.run))
 
     def pieces(self, segments: Sequence[Segment], block: tuple[int, int, int]) -> Iterator[Piece]:
         """Give what each segment has of the learners of a block = (number of the block, first, end).
@@ -244,19 +244,29 @@ class Roster:
 
     def located(self, state: State) -> Iterator[tuple[Partition, int, Int32s]]:
         """Give for each partition the number of its first learner, and its learners' rows."""
+        for partition, first, end in self._parts(state):
+            keys = (sealed(self.key_hi[first:end]), sealed(self.key_lo[first:end]))
+            yield partition, first, partition.find(*keys)
+
+    def find(self, state: State, numbers: Int64s) -> Iterator[tuple[Partition, slice, Int32s]]:
+        """Give for each partition which of some numbers, rising, are its learners', and these learners' rows."""
+        for partition, first, end in self._parts(state):
+            mine = slice(*np.searchsorted(numbers, (first, end)).tolist())
+            some = numbers[mine]
+            if len(some):
+                keys = (sealed(self.key_hi[some]), sealed(self.key_lo[some]))
+                yield partition, mine, partition.find(*keys)
+
+    def _parts(self, state: State) -> Iterator[tuple[Partition, int, int]]:
+        """Give for each partition that has any learner here their numbers: first and end."""
         partitions = state.learners.partitions
-        partition_of = (self.key_hi >> PARTITION_SHIFT).astype(np.int64)
-        bounds = np.searchsorted(partition_of, np.arange(PARTITIONS + 1))
+        edges = np.arange(1, PARTITIONS, dtype=np.uint64) << PARTITION_SHIFT
+        bounds = [0, *np.searchsorted(self.key_hi, edges).tolist(), len(self.key_hi)]
         if len(partitions) == 1:  # of a sample, which is not cut
-            bounds = np.array([0, len(self.key_hi)])
-        for number, partition in enumerate(partitions):
-            first, end = int(bounds[number]), int(bounds[number + 1])
+            bounds = [0, len(self.key_hi)]
+        for partition, first, end in zip(partitions, bounds[:-1], bounds[1:], strict=True):
             if first < end:
-                yield (
-                    partition,
-                    first,
-                    partition.find(sealed(self.key_hi[first:end]), sealed(self.key_lo[first:end])),
-                )
+                yield partition, first, end
 
 
 def _numbered(segments: Sequence[Segment], run: Run) -> tuple[list[Int32s], UInt64s, UInt64s]:

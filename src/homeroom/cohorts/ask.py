@@ -48,6 +48,8 @@ _ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answ
     CourseReport: answer_report,
     AtRisk: at_risk.answer_at_risk,
 }
+_OF_COHORTS: Final = (MemberList, CohortSize, Overlap, Learner)
+"""Questions about cohorts themselves, which evaluate them on the days that they need."""
 
 
 def ask(state: State, question: Question, source: Source) -> Answer:
@@ -76,7 +78,8 @@ def ask(state: State, question: Question, source: Source) -> Answer:
 
 
 def _answer(context: Context, question: Question) -> Answer:
-    selection = context.selection(question)
+    of_cohorts = isinstance(question, _OF_COHORTS)
+    selection = context.filters(question) if of_cohorts else context.selection(question)
     answer = _ANSWERS[type(question)](context, question, selection)
     if selection.members_from == "history":
         answer = replace(answer, answered_from="history")

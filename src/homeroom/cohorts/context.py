@@ -81,9 +81,13 @@ class Context:
             ),
         }
 
+    def filters(self, question: Question) -> Selection:
+        """Return what a question's filters let through."""
+        return resolve(question.filters, self.state.dictionaries)
+
     def selection(self, question: Question) -> Selection:
         """Return what a question's filters let through, and the members of its cohort if it names one."""
-        selection = resolve(question.filters, self.state.dictionaries)
+        selection = self.filters(question)
         if question.cohort is None or question.definitions is None:
             return selection
         evaluator = Evaluator(self.state, question.definitions)

@@ -22,7 +22,8 @@ from homeroom.cohorts.questions import Interval, Retention
 from homeroom.events.model import TRACKS, Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD
-from homeroom.state.state import COURSE, State, chosen_events, segment_events
+from homeroom.state.batches import chosen_events, event_pieces
+from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import Zone, date_of, day_of_date, day_start_ms
 
@@ -99,7 +100,8 @@ def refolded(state: State, zone: Zone, selections: Sequence[Selection]) -> State
             mask = roster.mask(state, selection)
             if mask is not None:
                 chosen &= np.repeat(mask[roster.rows[number]] != 0, np.diff(segment.offsets))
-        fresh.fold_tables(chosen_events(segment_events(segment), chosen))
+        for first, events in event_pieces(segment):
+            fresh.fold_tables(chosen_events(events, chosen[first : first + len(events)]))
     return fresh
 
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from homeroom import limits
-from homeroom.cohorts.activity import Roster, partition_mask, track_words
+from homeroom.cohorts.activity import partition_mask, track_words
 from homeroom.cohorts.course_results import by_course_result
 from homeroom.cohorts.kernels import members as kernels
 from homeroom.cohorts.matching import Selection
@@ -259,8 +259,7 @@ class Evaluator:
         """Return for whom the probes hold."""
         if not asked:
             return {}
-        roster = Roster.of(self._state)
-        flags = ask_history(self._state, roster, list(asked.values()))
+        roster, flags = ask_history(self._state, list(asked.values()))
         return dict(zip(asked, by_row(self._state, roster, flags), strict=True))
 
     def from_columns(self, names: Sequence[str], day: int) -> dict[Place, Members | None]:

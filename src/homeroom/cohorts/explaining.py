@@ -18,6 +18,7 @@ from homeroom.cohorts.charts import words
 from homeroom.cohorts.questions import Question
 from homeroom.cohorts.questions.rule_words import in_words
 from homeroom.events.columns import Column
+from homeroom.state.coded import Coded
 from homeroom.state.history import Places, Segment
 from homeroom.state.past import Veiled
 from homeroom.state.state import State
@@ -200,6 +201,13 @@ class _Watched(Veiled):
     def piece(self, name: str, first: int, end: int) -> Column | None:
         """Return the events ``first:end`` of a column, and note that."""
         found = super().piece(name, first, end)
+        if found is not None:
+            self.__dict__["_notes"].append(EventsRead(name, end - first))
+        return found
+
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list, and note that."""
+        found = super().coded(name, first, end)
         if found is not None:
             self.__dict__["_notes"].append(EventsRead(name, end - first))
         return found

@@ -64,6 +64,14 @@ class Test:
             return np.isin(values, self.numbers, invert=self.op == "!=")
         return np.asarray(_COMPARISONS[self.op](values, self.numbers[0]), np.bool_)
 
+    def of_values(self, values: npt.NDArray[Any]) -> Flags:
+        """Return which of some values of its column pass, uint8."""
+        if self.allowed is None:
+            return self.passes(values).astype(np.uint8)
+        passing = np.append(self.allowed, np.uint8(0))  # codes beyond the table do not pass
+        found: Flags = passing[np.minimum(values + 1, len(self.allowed))]
+        return found
+
     def of_presence(self) -> "Test":
         """Return the test that an event has a value at all."""
         if self.allowed is None:
@@ -251,16 +259,29 @@ def event_mask(segment: Segment, first: int, end: int, tests: Sequence[Test]) ->
     low, high = np.searchsorted(hidden, (first, end)).tolist() if len(hidden) else (0, 0)
     if not tests and low == high:
         return None
-    keep = np.ones(end - first, np.uint8)
-    keep[hidden[low:high] - first] = 0
+    keep: Flags | None = None
     for test in tests:
-        column = segment.piece(test.column, first, end)
-        if column is None:
-            dtype, absent = EVENT_COLUMNS[test.column]
-            column = np.full(end - first, absent, dtype)
-        if test.allowed is not None:
-            codes = column if column.dtype == np.int32 else column.astype(np.int32)
-            kernels.pass_codes(sealed(codes), test.allowed, keep)
-        else:
-            keep &= test.passes(column).astype(np.uint8)
+        passing = _passing(segment, first, end, test)
+        keep = passing if keep is None else np.bitwise_and(keep, passing, out=keep)
+    if keep is None:
+        keep = np.ones(end - first, np.uint8)
+    keep[hidden[low:high] - first] = 0
     return sealed(keep)
+
+
+def _passing(segment: Segment, first: int, end: int, test: Test) -> Flags:
+    """Return which of the events ``first:end`` of a segment pass a test: fresh, uint8."""
+    passing = np.empty(end - first, np.uint8)
+    coded = segment.coded(test.column, first, end)
+    if coded is not None:
+        kernels.pass_places(coded.places, coded.told(test.of_values), passing)
+        return passing
+    column = segment.piece(test.column, first, end)
+    if column is None:
+        dtype, absent = EVENT_COLUMNS[test.column]
+        column = np.full(end - first, absent, dtype)
+    if test.allowed is None:
+        return test.passes(column).astype(np.uint8)
+    codes = column if column.dtype == np.int32 else column.astype(np.int32)
+    kernels.pass_codes(sealed(codes), test.allowed, passing)
+    return passing

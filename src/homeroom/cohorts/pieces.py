@@ -11,6 +11,7 @@ from homeroom.cohorts.matching import Flags, Test, event_mask
 from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.events.model import Int32s, Int64s
 from homeroom.events.texts import sealed
+from homeroom.state.coded import Coded
 from homeroom.state.history import Segment
 
 __all__ = ["Piece"]
@@ -44,6 +45,10 @@ class Piece:
         """Return the number of events."""
         return self._end - self._first
 
+    def meets(self, span: tuple[int, int]) -> bool:
+        """Say whether the segment has events from one instant on and before another."""
+        return self._segment.max_ms >= span[0] and self._segment.min_ms < span[1]
+
     @cached_property
     def time_ms(self) -> Int64s:
         """The time of each event."""
@@ -57,6 +62,10 @@ class Piece:
             found = self._segment.piece(name, self._first, self._end)
             self._columns[name] = None if found is None else sealed(found)
         return self._columns[name]
+
+    def coded(self, name: str) -> Coded | None:
+        """Return a column of events as places in a list of values; None if the segment does not keep it so."""
+        return self._segment.coded(name, self._first, self._end)
 
     def filled(self, name: str) -> npt.NDArray[Any]:
         """Return a column of events, read-only, with what stands for absent values where there is none."""

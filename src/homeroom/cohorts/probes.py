@@ -4,7 +4,7 @@ Many rules are asked together (all definitions of a file, one rule on many dates
 once and shown to every probe. A probe knows one rule on one date; it never needs the order of segments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeAlias
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
+Span: TypeAlias = tuple[int, int]
 _NEVER = np.iinfo(np.int64).min
 _LATER = np.iinfo(np.int64).max
 
@@ -73,6 +74,10 @@ class Probe(Protocol):
         """Return for which of the ``size`` learners of a block it holds."""
         ...
 
+    def span_ms(self) -> Span:
+        """Return the first instant of which events matter, and the one after the last."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
@@ -94,11 +99,15 @@ class Counted:
         if self.by_day:
             self._count_days(pieces, counts)
         else:
-            span = self.kind.stretch.span_ms(self.zone)
+            span = self.span_ms()
             for piece in pieces:
                 keep = _of_kind(piece, self.kind, self.tests)
                 members.count_events(piece.offsets, piece.rows, piece.time_ms, keep, span, counts)
         return np.asarray((counts >= self.low) & (counts <= self.high))
+
+    def span_ms(self) -> Span:
+        """Return the stretch of the kind."""
+        return self.kind.stretch.span_ms(self.zone)
 
     def _count_days(self, pieces: Sequence[Piece], counts: Int64s) -> None:
         """Mark the days of each learner, then count the marks: a day that two segments have is one day."""
@@ -138,6 +147,10 @@ class FirstTime:
             )
         return np.asarray(found != 0)
 
+    def span_ms(self) -> Span:
+        """Return all up to the end of the kind."""
+        return _NEVER, self.kind.stretch.span_ms(self.zone)[1]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Then:
@@ -168,6 +181,10 @@ class Then:
             keep = _of_kind(piece, self.then_not, self.tests[1])
             members.followed(piece.offsets, piece.rows, piece.time_ms, keep, after, last_ms, found)
         return np.asarray(did & (found == 0))
+
+    def span_ms(self) -> Span:
+        """Return from the start of the one kind to the end of the other."""
+        return _widest(kind.stretch.span_ms(self.zone) for kind in (self.kind, self.then_not))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,6 +218,10 @@ class Reached:
             )
         return np.asarray((best_ms > _NEVER) & self._passes(best))
 
+    def span_ms(self) -> Span:
+        """Return the stretch of the kind."""
+        return self.kind.stretch.span_ms(self.zone)
+
     def _passes(self, values: npt.NDArray[np.float64]) -> Flags:
         if self.result.allowed is None:
             return self.result.passes(values)
@@ -233,6 +254,10 @@ class InOrder:
         )
         return np.asarray(found != 0)
 
+    def span_ms(self) -> Span:
+        """Return the stretches of all steps together."""
+        return _widest(step.stretch.span_ms(self.zone) for step in self.steps)
+
     def _marked(self, piece: Piece) -> npt.NDArray[np.uint32]:
         """Return the steps that each event is, a bit each."""
         marks = np.zeros(len(piece.time_ms), np.uint32)
@@ -255,9 +280,23 @@ class Both:
             found &= probe.holds(pieces, size)
         return found
 
+    def span_ms(self) -> Span:
+        """Return the spans of all together."""
+        return _widest(probe.span_ms() for probe in self.probes)
 
-def ask_history(state: State, roster: Roster, probes: Sequence[Probe]) -> list[Flags]:
-    """Return for each probe for which learners of the roster it holds, bool of shape (learners,)."""
+
+def ask_history(state: State, probes: Sequence[Probe]) -> tuple[Roster, list[Flags]]:
+    """Return for each probe for which learners of a roster it holds, bool of shape (learners,).
+
+    Segments in which nothing that matters can lie are not read, and where nobody meets a rule by doing nothing, their
+    learners need not even be known: loads mostly come in the order of time.
+    """
+    span = _widest(probe.span_ms() for probe in probes)
+    segments = [one for one in state.segments if one.max_ms >= span[0] and one.min_ms < span[1]]
+    if any(probe.holds((), 1)[0] for probe in probes):
+        roster, segments = Roster.of(state), list(state.segments)
+    else:
+        roster = Roster.of(state, segments)
     count = len(roster.key_hi)
     found = [np.zeros(count, np.bool_) for _ in probes]
     starts = range(0, count, bits.BLOCK_ROWS)
@@ -265,12 +304,17 @@ def ask_history(state: State, roster: Roster, probes: Sequence[Probe]) -> list[F
     def work(start: int) -> None:
         end = min(start + bits.BLOCK_ROWS, count)
         block = (start // bits.BLOCK_ROWS, start, end)
-        pieces = list(roster.pieces(state.segments, block))
+        pieces = [piece for piece in roster.pieces(segments, block) if piece.meets(span)]
         for probe, flags in zip(probes, found, strict=True):
             flags[start:end] = probe.holds(pieces, end - start)
 
     state.run([partial(work, start) for start in starts])
-    return found
+    return roster, found
+
+
+def _widest(spans: Iterable[Span]) -> Span:
+    starts, ends = zip(*spans, strict=True)
+    return min(starts), max(ends)
 
 
 def by_row(state: State, roster: Roster, flags: Sequence[Flags]) -> list[Members]:
@@ -279,13 +323,15 @@ def by_row(state: State, roster: Roster, flags: Sequence[Flags]) -> list[Members
     # Rows that hold nothing any more are of no learner of the roster.
     nobody = [sealed(np.zeros((part.rows + 63) // 64, np.uint64)) for part in parts]
     words = [list(nobody) for _ in flags]
-    numbers = {id(part): number for number, part in enumerate(parts)}
-    for partition, first, found in roster.located(state):
+    places = {id(part): number for number, part in enumerate(parts)}
+    # Mostly few learners meet a rule, and only these need be found.
+    some = np.flatnonzero(np.logical_or.reduce(flags))
+    for partition, mine, found in roster.find(state, some):
         # Rows that are younger than history may lack a learner whose events were taken back since.
         there = found >= 0
         for one, holds in zip(words, flags, strict=True):
             chosen = np.zeros(partition.rows, np.bool_)
-            chosen[found[there]] = holds[first : first + len(found)][there]
-            one[numbers[id(partition)]] = pack(chosen)
+            chosen[found[there]] = holds[some[mine]][there]
+            one[places[id(partition)]] = pack(chosen)
     rows = tuple(part.rows for part in parts)
     return [Members(tuple(one), rows) for one in words]

@@ -93,9 +93,12 @@ class Timelines:
 
     def _marked(self, piece: Piece, start: int) -> Marks:
         """Return the kinds of each event of a piece."""
-        marks = np.full(len(piece), self._all, np.uint32)
+        marks: Marks | None = None
         for name, allowed in self._columns.items():
-            kernels.mark_codes(piece.codes(name), allowed, marks)
+            found = _kinds(piece, name, allowed)
+            marks = found if marks is None else np.bitwise_and(marks, found, out=marks)
+        if marks is None:
+            marks = np.full(len(piece), self._all, np.uint32)
         for test, kinds in self._numbers:
             marks[~test.passes(piece.filled(test.column))] &= ~kinds
         seen = piece.keep(())
@@ -109,6 +112,21 @@ class Timelines:
         if self._nodes is None:
             return None
         return sealed(np.take(self._nodes.numbers, piece.codes(self._nodes.column) + 1))
+
+
+def _kinds(piece: Piece, name: str, allowed: Marks) -> Marks:
+    """Return the kinds that a column lets each event of a piece be: fresh."""
+    found = np.empty(len(piece), np.uint32)
+    coded = piece.coded(name)
+    if coded is None:
+        kernels.mark_codes(piece.codes(name), allowed, found)
+    else:
+        last = len(allowed) - 1
+        of_places = coded.told(
+            lambda values: allowed[np.minimum(values.astype(np.int32) + 1, last)]
+        )
+        kernels.mark_places(coded.places, of_places, found)
+    return found
 
 
 def in_one_line(

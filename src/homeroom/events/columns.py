@@ -87,7 +87,7 @@ def to_arrow(name: str, column: Column, dictionaries: Dictionaries) -> pa.Array:
         )
     if not _has_dictionary(name):
         return pa.array(column)
-    used, indices = np.unique(column, return_inverse=True)
+    used, indices = _used(column)
     values = _dictionary(dictionaries, name).values
     absent = len(used) and used[0] < 0
     texts = pa.array([values[code] for code in used if code >= 0], pa.string())
@@ -144,6 +144,17 @@ def batch_of(columns: Mapping[str, Column]) -> EventBatch:
         else:
             plain[name] = column
     return EventBatch(**plain, attributes=attributes)
+
+
+def _used(codes: Column) -> tuple[Column, Column]:
+    """Return the codes that are used, rising, and the place of each event's code among them."""
+    count = int(codes.max(initial=-1)) + 2
+    if count > 4 * len(codes):
+        used, places = np.unique(codes, return_inverse=True)
+        return used, places
+    is_used = np.bincount(codes + 1, minlength=count) > 0
+    places = np.cumsum(is_used) - 1
+    return np.flatnonzero(is_used) - 1, places[codes + 1]
 
 
 def _has_dictionary(name: str) -> bool:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
-from homeroom.adapters.segments import SegmentEntry
+from homeroom.adapters.segments import entries_of
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
@@ -28,6 +29,7 @@ from homeroom.node.node import Node
 from homeroom.running.live import Live
 from homeroom.state.forgetting import forget_texts, unused_texts
 from homeroom.state.history import Segment
+from homeroom.state.past import History
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
@@ -46,6 +48,37 @@ class Opened:
 
     tenant: TenantState
     trouble: str | None = None
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a snapshot has written of history.
+
+    ``kept`` holds the events of the segments in memory, None if there were none; ``rewritten`` are files in the places
+    of others, None where nothing was left; ``compacted`` holds the events of the ``small`` ones.
+    """
+
+    kept: Segment | None = None
+    rewritten: list[tuple[Segment, Segment | None]] = field(default_factory=list)
+    small: list[Segment] = field(default_factory=list)
+    compacted: Segment | None = None
+
+    @property
+    def new(self) -> list[Segment]:
+        """The files that are new, and stay."""
+        found = [self.kept, *(new for _, new in self.rewritten), self.compacted]
+        gone = {id(one) for one in self.small}
+        return [one for one in found if one is not None and id(one) not in gone]
+
+    def exchange(self, history: History, segments: list[Segment]) -> None:
+        """Have history hold what was written; ``segments`` are those that were in memory."""
+        history.release(self.kept)
+        if self.kept is None:
+            history.exchange(segments, None)
+        for old, new in self.rewritten:
+            history.rewrite(old, new)
+        if self.compacted is not None:
+            history.exchange(self.small, self.compacted)
 
 
 class Snapshots:
@@ -129,6 +162,11 @@ class Snapshots:
                 f"lasts"
             )
         state = place.open(manifest, Dictionaries.under(bytes(32)), self._run)
+        for table in (state.learners, state.enrolments):
+            for (
+                partition
+            ) in table.partitions:  # damage must be found now, while there is one before it
+                partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         return TenantState(state, Vector.from_json(applied))
 
@@ -164,27 +202,18 @@ class Snapshots:
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
-        done = _Done()
+        written: _Written | None = None
         try:
-            looked_at = tuple(frozen.history.stored)
-            entries = self._write_history(tenant, frozen, segments, done)
-            if tenant in self._cleaning:
-                unused = unused_texts(frozen)
-                with live.held(tenant) as one:
-                    forget_texts(one.state, unused, looked_at)
-            self._commit(tenant, frozen, applied, entries)
-            done.is_written = True
-            if done.kept is not None:
-                for name in columns:
-                    done.kept.columns.get(name)
+            written = self._write(tenant, live, (frozen, applied), segments)
+            for name in columns:
+                for segment in written.new:
+                    segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                history = one.state.history
-                history.release(done.kept if done.is_written else None)
-                if done.is_written and done.kept is None:
-                    history.exchange(segments, None)
-                for old, new in done.rewritten if done.is_written else ():
-                    history.rewrite(old, new)
+                if written is None:
+                    one.state.history.release(None)
+                else:
+                    written.exchange(one.state.history, segments)
         return applied
 
     @staticmethod
@@ -197,68 +226,53 @@ class Snapshots:
                 if next(steps, live) is live:
                     return
 
-    def _write_history(
-        self, tenant: str, frozen: State, segments: list[Segment], done: "_Done"
-    ) -> tuple[int, list[SegmentEntry]]:
-        """Write what of history is in no file, or must not stay in the one that it is in; return load and files."""
-        place = self.place(tenant)
+    def _write(
+        self, tenant: str, live: Live, now: tuple[State, Vector], segments: list[Segment]
+    ) -> _Written:
+        """Write a frozen state, up to which entries it is; return what it has written of history."""
+        place, (frozen, applied) = self.place(tenant), now
         before = self._manifests.get(tenant)
-        load = place.next_load()
-        entries = [] if before is None else list(before.segments)
-        if segments:
-            merged = frozen.history.merged(segments)
-            if merged is not None:
-                entry, done.kept = place.keep(load, 0, merged, frozen.dictionaries)
-                entries.append(entry)
-            frozen.history.exchange(segments, done.kept)
-        entries, done.rewritten = self._without_erased(place, load, frozen, entries)
-        return load, entries
-
-    def _commit(
-        self, tenant: str, frozen: State, applied: Vector, files: tuple[int, list[SegmentEntry]]
-    ) -> None:
-        """Make a frozen state, with these files of history, what the directory holds."""
-        place, (load, entries) = self.place(tenant), files
-        before = self._manifests.get(tenant)
+        load, looked_at = place.next_load(), tuple(frozen.history.stored)
+        written = self._write_history(place, load, frozen, segments)
+        if tenant in self._cleaning:
+            unused = unused_texts(frozen)
+            with live.held(tenant) as one:
+                forget_texts(one.state, unused, looked_at)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
             load=load,
             timezone=frozen.zone.name,
             key_check=self._key_checks[tenant],
-            segments=tuple(entries),
+            segments=entries_of(frozen.history.stored),
             summary=source.to_json(),
             applied=applied.to_json(),
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
+        return written
 
     @staticmethod
-    def _without_erased(
-        place: DataDirectory, load: int, frozen: State, entries: list[SegmentEntry]
-    ) -> tuple[list[SegmentEntry], list[tuple[Segment, Segment | None]]]:
-        """Write files anew that hold events of those who are erased; return all entries, and what took whose place."""
-        left: list[SegmentEntry] = []
-        rewritten: list[tuple[Segment, Segment | None]] = []
-        stored = list(zip(frozen.history.stored, frozen.history.veils, entries, strict=True))
-        for number, (segment, veil, entry) in enumerate(stored):
-            if not len(veil.erased):
-                left.append(entry)
-                continue
-            clean = frozen.history.without_erased(segment)
-            new: Segment | None = None
-            if clean is not None:
-                written, new = place.keep(load, _CLEANED_FROM + number, clean, frozen.dictionaries)
-                left.append(written)
-            frozen.history.rewrite(segment, new)
-            rewritten.append((segment, new))
-        return left, rewritten
-
-
-@dataclass(slots=True)
-class _Done:
-    """What a snapshot has written: the file of what lay in memory, and files in the places of others."""
-
-    kept: Segment | None = None
-    rewritten: list[tuple[Segment, Segment | None]] = field(default_factory=list)
-    is_written: bool = False
+    def _write_history(
+        place: DataDirectory, load: int, frozen: State, segments: list[Segment]
+    ) -> _Written:
+        """Write what of history is in no file, must not stay in the one that it is in, or is to lie together."""
+        history, written = frozen.history, _Written()
+        if segments:
+            merged = history.merged(segments)
+            if merged is not None:
+                _, written.kept = place.keep(load, 0, merged, frozen.dictionaries)
+            history.exchange(segments, written.kept)
+        for segment, veil in list(zip(history.stored, history.veils, strict=True)):
+            if len(veil.erased):
+                stays = np.ones(len(segment), np.bool_)
+                stays[veil.erased] = False
+                number = _CLEANED_FROM + len(written.rewritten)
+                left = place.left_of((load, number), segment, stays, frozen.dictionaries)
+                history.rewrite(segment, left)
+                written.rewritten.append((segment, left))
+        written.small = place.that_fit(history.to_compact(1))
+        if written.small:
+            written.compacted = place.compact(load, written.small, frozen.dictionaries)
+            history.exchange(written.small, written.compacted)
+        return written

@@ -4,7 +4,7 @@ What folds and sorts events takes a batch; what is taken back or joined under an
 are the ways between the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -12,10 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.columns import batch_of, joined_columns
-from homeroom.events.model import EventBatch
+from homeroom.events.model import EventBatch, Int64s
+from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.history import Segment
 
-__all__ = ["chosen_events", "joined_batches", "picked_events", "segment_events"]
+__all__ = ["chosen_events", "event_pieces", "joined_batches", "picked_events", "segment_events"]
+
+
+PIECE_EVENTS = 4 * ROW_GROUP_EVENTS
+"""Events of a segment that are in memory at once when all of them are folded."""
 
 
 def joined_batches(batches: Sequence[EventBatch]) -> EventBatch:
@@ -31,6 +36,25 @@ def segment_events(segment: Segment) -> EventBatch:
         "key_lo": np.repeat(segment.key_lo, widths),
     }
     return batch_of({**keys, **segment.columns})
+
+
+def event_pieces(segment: Segment) -> Iterator[tuple[int, EventBatch]]:
+    """Give the events of a segment piece by piece, in order, each with the place of its first event.
+
+    A segment in files may be far larger than memory.
+    """
+    for first in range(0, len(segment), PIECE_EVENTS):
+        end = min(first + PIECE_EVENTS, len(segment))
+        low = int(np.searchsorted(segment.offsets, first, side="right")) - 1
+        high = int(np.searchsorted(segment.offsets, end))
+        bounds: Int64s = np.clip(segment.offsets[low : high + 1], first, end)
+        widths = np.diff(bounds)
+        columns: dict[str, Any] = {
+            "key_hi": np.repeat(segment.key_hi[low:high], widths),
+            "key_lo": np.repeat(segment.key_lo[low:high], widths),
+        }
+        columns |= {name: segment.piece(name, first, end) for name in segment.columns}
+        yield first, batch_of(columns)
 
 
 def picked_events(segment: Segment, places: npt.NDArray[np.int64]) -> EventBatch:

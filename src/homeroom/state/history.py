@@ -19,6 +19,7 @@ import numpy.typing as npt
 from homeroom.events.columns import Column
 from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import sealed
+from homeroom.state.coded import Coded
 
 __all__ = [
     "NO_PLACES",
@@ -64,6 +65,11 @@ class Segment:
         """Return the events ``first:end`` of a column; None if the segment does not have it."""
         column = self.columns.get(name)
         return None if column is None else column[first:end]
+
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list; None if it is not kept so."""
+        del name, first, end
+        return None
 
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places; the segment must have it."""

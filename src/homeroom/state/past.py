@@ -33,6 +33,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
+from homeroom.state.coded import Coded
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves, whole
@@ -107,6 +108,10 @@ class Veiled(Segment):
         """Return the events ``first:end`` of a column, hidden ones too."""
         return self.behind.piece(name, first, end)
 
+    def coded(self, name: str, first: int, end: int) -> Coded | None:
+        """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
+        return self.behind.coded(name, first, end)
+
     def pick(self, name: str, places: Places) -> Column:
         """Return a column at some places."""
         return self.behind.pick(name, places)
@@ -156,6 +161,11 @@ class History:
     ) -> None:
         """Take segments that were written down, with the veil of each, and the joined ones."""
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
+        if len(self.erased[0]):
+            self.veils = [
+                _erased_too(segment, veil, self._erased_places(segment))
+                for segment, veil in zip(self.stored, self.veils, strict=True)
+            ]
         self._forget_shown()
 
     def frozen(self) -> "History":
@@ -355,11 +365,6 @@ class History:
         gone = find_sorted(*self.erased, segment.key_hi, segment.key_lo) >= 0
         return places_of_subjects(segment, np.flatnonzero(gone))
 
-    def without_erased(self, segment: Segment) -> Segment | None:
-        """Return a segment without the events of those who are erased, None if it has no others."""
-        events = segment_events(segment)
-        return sorted_segment(self.unerased(events), self._run)
-
     def rewrite(self, old: Segment, new: Segment | None) -> None:
         """Hold a segment in the place of a stored one that has the same events, but for those of erased keys."""
         place = next((n for n, one in enumerate(self.stored) if one is old), None)
@@ -449,6 +454,34 @@ class History:
             last.append(held.pop())
         if len(last) > 1:
             self.exchange(last, self.merged(last))
+
+    def to_compact(self, new: int) -> list[Segment]:
+        """Return the segments in files that are to become one; empty if there is nothing to do.
+
+        Those are the ``new`` last ones if they are several, or else the smallest that is not small beside the next, and
+        from there on any that have no more than twice the events of all before. So segments are few, whatever came,
+        and an event is written anew some times only.
+        """
+        in_files = [one for one in self.stored if type(one) is not Segment]
+        if len(in_files) <= limits.SEGMENTS_APART_MAX:
+            return []
+        by_size = sorted(in_files, key=len)
+        beginnings: list[list[Segment]] = [[one] for one in by_size]
+        if new > 1:
+            beginnings.insert(0, in_files[-new:])
+        for taken in beginnings:
+            begun = {id(one) for one in taken}
+            least = 0 if len(taken) > 1 else len(taken[0])
+            for one in by_size:
+                if id(one) in begun or len(one) < least:
+                    continue
+                count = sum(map(len, taken))
+                if len(one) > min(2 * count, limits.MERGED_EVENTS_MAX - count):
+                    break
+                taken.append(one)
+            if len(taken) > 1:
+                return taken
+        return []
 
     def merged(self, segments: Sequence[Segment]) -> Segment | None:
         """Return a segment with the events of all of these, but for erased ones; None if there are no others."""

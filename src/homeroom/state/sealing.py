@@ -8,6 +8,7 @@ only those whose ids are found are compared, each with the events of its own lea
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from homeroom.events.columns import Column, joined_columns
 from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.limits import PARTITIONS
+from homeroom.limits import MERGED_STRIP_EVENTS, PARTITIONS
 from homeroom.state import sorting
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Segment, places_by_id
@@ -175,13 +176,37 @@ def _mark_known(
                     _picked(keys, suspects), _picked(identity, suspects), old
                 )
         else:
-            old_keys = (sealed(old.key_hi), sealed(old.key_lo))
-            sorting.mark_known(
-                keys, identity, old_keys, sealed(old.offsets), _identity(old.columns), known
-            )
+            _walk_beside(keys, identity, old, known)
 
 
-def _picked(columns: tuple[Column, ...], places: Int64s) -> tuple[Column, ...]:
+def _walk_beside(
+    keys: _Keys, identity: _Identity, old: Segment, known: npt.NDArray[np.bool_]
+) -> None:
+    """Mark sorted events that an earlier segment holds, a strip of its learners at a time: it may be far larger."""
+    low = int(np.searchsorted(old.key_hi, keys[0][0]))
+    high = int(np.searchsorted(old.key_hi, keys[0][-1], side="right"))
+    first, end = int(old.offsets[low]), int(old.offsets[high])
+    cuts = np.searchsorted(old.offsets, np.arange(first, end, MERGED_STRIP_EVENTS))
+    for start, stop in pairwise(dict.fromkeys([*cuts.tolist(), high])):
+        theirs, places = slice(start, stop), old.offsets[start : stop + 1]
+        # Learners with one upper half of their keys may lie on both sides of a cut.
+        mine = slice(
+            int(np.searchsorted(keys[0], old.key_hi[start])),
+            int(np.searchsorted(keys[0], old.key_hi[stop - 1], side="right")),
+        )
+        events = [old.piece(name, int(places[0]), int(places[-1])) for name in _IDENTITY]
+        time_ms, id_hi, id_lo = (sealed(one) for one in events if one is not None)
+        sorting.mark_known(
+            _picked(keys, mine),
+            _picked(identity, mine),
+            (sealed(old.key_hi[theirs]), sealed(old.key_lo[theirs])),
+            sealed(places - places[0]),
+            (time_ms, id_hi, id_lo),
+            known[mine],
+        )
+
+
+def _picked(columns: tuple[Column, ...], places: Int64s | slice) -> tuple[Column, ...]:
     return tuple(sealed(column[places]) for column in columns)
 
 

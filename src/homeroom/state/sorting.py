@@ -20,6 +20,7 @@ __all__ = [
     "mark_shared",
     "place_keys",
     "sort_events",
+    "spread",
     "subject_starts",
     "union_keys",
     "widen_span",
@@ -120,6 +121,13 @@ def deal(partition, starts, column, dealt):
         p = partition[i]
         dealt[place[p]] = column[i]
         place[p] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def spread(places, values, found):
+    """Write the value at each place."""
+    for i in range(len(places)):
+        found[i] = values[places[i]]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -19,7 +19,7 @@ from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, Int32s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.batches import chosen_events, joined_batches, segment_events
+from homeroom.state.batches import chosen_events, event_pieces, joined_batches, segment_events
 from homeroom.state.fingerprint import (
     hash_rows,
     keys_fingerprint,
@@ -241,7 +241,8 @@ class State:
     def refold(self) -> None:
         """Join all of history into the tables once more, which gives them columns that were not kept before."""
         for segment in self.history.stored:
-            self.fold_tables(segment_events(segment))
+            for _, events in event_pieces(segment):
+                self.fold_tables(events)
         self.settle()
 
     def owner_rows(self, number: int) -> Int32s:
@@ -419,7 +420,8 @@ def rebuild(state: State) -> State:
     fresh = State(state.zone, state.dictionaries)
     fresh.history = state.history
     for segment in state.history.stored:
-        fresh.fold_tables(segment_events(segment))
+        for _, events in event_pieces(segment):
+            fresh.fold_tables(events)
     return fresh
 
 

@@ -153,7 +153,7 @@ class Partition:
     @property
     def word_count(self) -> int:
         """Words a row and track."""
-        return len(next(iter(self.words.values())))
+        return len(self.words[next(iter(self.words))])
 
     def reserve(self, more: int) -> None:
         """Make room for ``more`` rows, in the columns and in the index."""
@@ -458,7 +458,23 @@ class SubjectTable:
     """All partitions of one kind of subject."""
 
     def __init__(self) -> None:
-        self.partitions = [Partition(0, 0) for _ in range(PARTITIONS)]
+        self._partitions = [Partition(0, 0) for _ in range(PARTITIONS)]
+        self._opened: Callable[[], list[Partition]] | None = None
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """The partitions, opened when they are first asked for if they lie in a file."""
+        if self._opened is not None:
+            self._partitions, self._opened = self._opened(), None
+        return self._partitions
+
+    @partitions.setter
+    def partitions(self, partitions: list[Partition]) -> None:
+        self._partitions, self._opened = partitions, None
+
+    def open_later(self, opened: Callable[[], list[Partition]]) -> None:
+        """Take the partitions that a function gives, each time the same ones, when they are first asked for."""
+        self._opened = opened
 
     def frozen(self) -> "SubjectTable":
         """Return the table as it is now, for reading only, whatever is folded here later."""

@@ -9,15 +9,25 @@ from a repeated one without sorting.
 import numba
 import numpy as np
 
-__all__ = ["distinct_pairs", "pass_codes"]
+__all__ = ["distinct_pairs", "pass_codes", "pass_places"]
 
 
 @numba.njit(cache=True, nogil=True)
-def pass_codes(codes, allowed, keep):
-    """Clear ``keep``, uint8 by event, where ``allowed[code + 1]`` is 0; codes beyond the table do not pass."""
+def pass_codes(codes, allowed, passing):
+    """Write to ``passing``, uint8 by event, ``allowed[code + 1]``; codes beyond the table do not pass."""
     for i in range(len(codes)):
         place = codes[i] + 1
-        keep[i] &= allowed[place] if place < len(allowed) else 0
+        passing[i] = allowed[place] if place < len(allowed) else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def pass_places(places, allowed, passing):
+    """Write to ``passing``, uint8 by event, ``allowed[place]``.
+
+    Written over, not into what is there: reading the byte that was just written stalls, and takes forty times as long.
+    """
+    for i in range(len(places)):
+        passing[i] = allowed[places[i]]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,7 +12,14 @@ of a path, or the earliest step that the event is). So sorting moves two words a
 import numba
 import numpy as np
 
-__all__ = ["count_marked", "mark_codes", "mark_learners", "place_marked", "put_in_order"]
+__all__ = [
+    "count_marked",
+    "mark_codes",
+    "mark_learners",
+    "mark_places",
+    "place_marked",
+    "put_in_order",
+]
 
 INSERTED_EVENTS_MAX = 48
 """Longer lines are sorted by merging; shorter ones, which are most, by moving single events."""
@@ -20,13 +27,17 @@ INSERTED_EVENTS_MAX = 48
 
 @numba.njit(cache=True, nogil=True)
 def mark_codes(codes, allowed, marks):
-    """Clear the bits of ``marks``, uint32 by event, that ``allowed[code + 1]`` lacks.
-
-    ``allowed`` is uint32; its last place is for codes beyond it.
-    """
+    """Write to ``marks``, uint32 by event, ``allowed[code + 1]``, uint32, whose last place is for codes beyond it."""
     last = len(allowed) - 1
     for i in range(len(codes)):
-        marks[i] &= allowed[min(codes[i] + 1, last)]
+        marks[i] = allowed[min(codes[i] + 1, last)]
+
+
+@numba.njit(cache=True, nogil=True)
+def mark_places(places, allowed, marks):
+    """Write to ``marks``, uint32 by event, ``allowed[place]``, uint32."""
+    for i in range(len(places)):
+        marks[i] = allowed[places[i]]
 
 
 @numba.njit(cache=True, nogil=True)
