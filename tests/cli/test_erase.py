@@ -45,6 +45,11 @@ def test_people_are_erased_and_erasures_shown(filled, capsys):
     assert sorted(made["learners"]) == sorted([ada, bob])
     assert main(["erasures", "--data", "data", "--config", config(folder)]) == status.CLEAN
     assert capsys.readouterr().out == said
+    words = ["readmit", made["id"], "--data", "data", "--config", config(folder)]
+    assert main(words) == status.CLEAN
+    words = ["readmit", "0" * 32, "--data", "data", "--config", config(folder)]
+    assert main(words) == status.FAILED
+    assert "there is no erasure" in capsys.readouterr().err
     words = ["erasures", made["id"][:31], "--data", "data", "--config", config(folder)]
     assert main(words) == status.FAILED
     assert "there is no erasure" in capsys.readouterr().err

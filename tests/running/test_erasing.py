@@ -17,9 +17,11 @@ from homeroom.running.erasing_directory import (
     certificates_of_directory,
     erase_in_directory,
 )
+from homeroom.running.stating import change_directory, control_of_directory
 from tests.running.erasures import (
     ADA,
     BOB,
+    HOME,
     OPEN_ALWAYS,
     OWN_TEXTS,
     erase,
@@ -35,7 +37,7 @@ from tests.running.erasures import (
     run,
     statement,
 )
-from tests.running.nodes import batch, options, question, running
+from tests.running.nodes import batch, event, now_ms, options, question, running
 
 
 def size(node):
@@ -382,3 +384,56 @@ def test_a_tenant_that_comes_after_its_erasures_never_has_those_people(tmp_path)
             assert [open_places(one) for one in found] == [OPEN_ALWAYS] * 2
 
     run(after())
+
+
+def test_the_same_person_may_come_again_as_a_new_one(tmp_path):
+    clock = [1_710_000_000_000]  # in the days of the events: 2024-03-09T16:00:00Z
+
+    async def work():
+        async with erasing(tmp_path, now_ms=lambda: clock[0]) as node:
+            await fill(node)
+            first = await erased(node, ADA)
+            learners, events = size(node)
+            await node.change(node.erasures.readmission("main", first.name), "a test")
+            again = [event(n, account=ADA[1], issuer=HOME) for n in range(300, 320)]
+            await node.offer("main", "key", batch("again", *again))
+            later = sum(one["time"] > "2024-03-09T16" for one in again)
+            await folded(node)
+            assert 0 < later < 20
+            assert size(node) == (learners + 1, events + later + 1)
+            answer = await record(node, "POST", "statements", json=statement(ADA, 90))
+            assert answer.status_code == 200, "as a new person"
+            (key,) = keys_text(node, [ADA])
+            assert key != first.keys[0]
+            second = await erased(node, ADA)
+            assert second.keys == (key,)
+            assert size(node) == (learners, events + 1)
+            shown = {"statementId": statement(ADA, 90)["id"]}
+            assert (await record(node, "GET", "statements", params=shown)).status_code == 404
+            return size(node)
+
+    said = run(work())
+
+    async def later():
+        async with erasing(tmp_path, now_ms=lambda: clock[0]) as node:
+            assert size(node) == said
+            assert len(node.control().readmitted["main"]) == 1
+            second = node.erasures.certificates("main")[1].name
+            await node.change(node.erasures.readmission("main", second), "a test")
+            third = event(1, account=ADA[1], issuer=HOME, time="2024-03-15T00:00:00Z")
+            await node.offer("main", "key", batch("third", third))
+            await folded(node)
+            assert size(node)[0] == said[0] + 1
+
+    run(later())
+
+
+def test_a_fact_is_stated_to_a_directory_whose_register_is_elsewhere(tmp_path):
+    async def work():
+        async with erasing(tmp_path) as node:
+            await fill(node)
+            await erase(node, ADA)
+
+    run(work())
+    change_directory(tmp_path / "data", TenantPut(name="other"), now_ms)
+    assert "other" in control_of_directory(tmp_path / "data", now_ms).tenants

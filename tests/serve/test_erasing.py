@@ -49,6 +49,23 @@ def test_people_are_erased_by_account_or_pseudonym_and_the_certificate_is_follow
     assert learners(client, admin) == 1
 
 
+def test_people_who_were_erased_are_let_in_again_as_new_ones(client):
+    admin = client.key("admin", name="officer")
+    asked = {"learners": [{"account": "ada-account"}]}
+    made = client("POST", "/v1/erasures", admin, json=asked).json()
+    client.send({**EVENT, "account": "ada-account"})
+    assert learners(client, admin) == 1
+    assert client("POST", f"/v1/erasures/{made['id']}/readmit", admin).status_code == 204
+    client.send({**EVENT, "account": "ada-account"})
+    assert learners(client, admin) == 2
+    again = client("POST", "/v1/erasures", admin, json=asked).json()
+    assert again["learners"] != made["learners"]
+    assert learners(client, admin) == 1
+    assert client("POST", f"/v1/erasures/{'0' * 32}/readmit", admin).status_code == 404
+    reader = client.key("read", name="reader")
+    assert client("POST", f"/v1/erasures/{made['id']}/readmit", reader).status_code == 403
+
+
 def test_only_an_administrator_of_all_courses_may_erase(client):
     asked = {"learners": [{"account": "bob"}]}
     for key in (

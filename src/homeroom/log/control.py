@@ -43,6 +43,7 @@ __all__ = [
     "Key",
     "KeyCreated",
     "KeyRevoked",
+    "Readmitted",
     "Scope",
     "Tenant",
     "TenantPut",
@@ -52,6 +53,8 @@ __all__ = [
     "write_changes",
 ]
 
+_KEY_DIGITS: Final = 32
+_DIGITS: Final = frozenset("0123456789abcdef")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -168,8 +171,26 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
     toml: str
 
 
+class Readmitted(msgspec.Struct, frozen=True, kw_only=True, tag="readmitted"):
+    """Accounts behind erased raw keys may come again, from an instant on, as new subjects.
+
+    ``keys`` are 32 hexadecimal digits each. Of several for one key the earliest counts: none can be taken back.
+    """
+
+    tenant: str
+    keys: tuple[str, ...]
+    from_ms: int
+
+
 Fact: TypeAlias = (
-    TenantPut | KeyCreated | KeyRevoked | DefinitionPut | DefinitionDeleted | VerbsPut | WebhookFact
+    Readmitted
+    | TenantPut
+    | KeyCreated
+    | KeyRevoked
+    | DefinitionPut
+    | DefinitionDeleted
+    | VerbsPut
+    | WebhookFact
 )
 
 
@@ -262,6 +283,7 @@ class Control:
     keys : by prefix, those that are none any more included
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
+    readmitted : by tenant the raw keys (16 bytes) whose accounts may come again, and from when on
     """
 
     epoch: int = 0
@@ -269,6 +291,7 @@ class Control:
     keys: Mapping[str, Key] = field(default_factory=dict)
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    readmitted: Mapping[str, Mapping[bytes, int]] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -310,13 +333,21 @@ class Control:
                     )
             case DefinitionPut() | DefinitionDeleted():
                 self._check_definition(fact)
-            case VerbsPut():
-                self._check_tenant(fact.tenant)
-                _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            case Readmitted() | VerbsPut():
+                self._check_of_tenant(fact)
             case _:
                 if isinstance(fact, WebhookCreated):
                     self._check_tenant(fact.tenant)
                 check_webhook(self.webhooks, fact)
+
+    def _check_of_tenant(self, fact: "Readmitted | VerbsPut") -> None:
+        self._check_tenant(fact.tenant)
+        if isinstance(fact, VerbsPut):
+            _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            return
+        _check_count("keys readmitted", len(fact.keys), limits.ERASED_KEYS_MAX)
+        if any(len(key) != _KEY_DIGITS or not set(key) <= _DIGITS for key in fact.keys):
+            raise ControlError("a raw key that is readmitted must be 32 hexadecimal digits")
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -375,11 +406,23 @@ class Control:
                 return replace(after, keys=self._with_revoked(fact, change.at_ms))
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
-            case VerbsPut():
-                return replace(after, tenants=self._with_verbs(fact))
+            case Readmitted() | VerbsPut():
+                return self._of_tenant(after, fact)
             case _:
                 stated = (change.author, change.at_ms, epoch)
                 return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
+
+    def _of_tenant(self, after: "Control", fact: "Readmitted | VerbsPut") -> "Control":
+        if isinstance(fact, VerbsPut):
+            return replace(after, tenants=self._with_verbs(fact))
+        return replace(after, readmitted=self._with_readmitted(fact))
+
+    def _with_readmitted(self, fact: Readmitted) -> Mapping[str, Mapping[bytes, int]]:
+        known = dict(self.readmitted.get(fact.tenant, {}))
+        for key in fact.keys:
+            raw = bytes.fromhex(key)
+            known[raw] = min(fact.from_ms, known.get(raw, fact.from_ms))
+        return _with(self.readmitted, fact.tenant, known)
 
     def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)

@@ -123,6 +123,9 @@ class Doors:
     def follow(self, control: Control) -> None:
         """Admit under this epoch from now on."""
         self._control = control
+        for tenant, readmitted in control.readmitted.items():
+            if tenant in self._doors:
+                self._doors[tenant].readmitted = readmitted
 
     def erase(self, tenant: str, keys: Keys) -> None:
         """Let nothing in any more that is of these raw keys, beside those of before."""

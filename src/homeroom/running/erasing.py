@@ -27,7 +27,9 @@ from homeroom.adapters.erasure_register import ErasureRegister, Registered, read
 from homeroom.adapters.erasure_reports import Reports, read_reports, write_reports
 from homeroom.corrections import Account, raw_key
 from homeroom.errors import ControlError, ErasureError, HomeroomError, StoreError, kind_and_places
+from homeroom.events.generations import key_at
 from homeroom.log.certificates import CLEANED, Certificate, Place, certificate
+from homeroom.log.control import Readmitted
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.erasures import Erasure, erased_keys, erasure_of
 from homeroom.log.log import Accepted, Offer, Refused
@@ -195,8 +197,19 @@ class RunningErasures:
         """
         if tenant not in self._wiring.live.tenants():
             raise ControlError(f"there is no tenant {tenant!r}")
-        key = partial(self._wiring.key, tenant)
-        return [raw_key(one, f"learner {number}", key) for number, one in enumerate(learners, 1)]
+        key, found = partial(self._wiring.key, tenant), []
+        readmitted = self._wiring.live.control.readmitted.get(tenant, {})
+        for number, one in enumerate(learners, 1):
+            first = raw_key(one, f"learner {number}", key)
+            if not isinstance(one, str) and readmitted:
+                first = int.from_bytes(key_at(key(), one, readmitted), "big")
+            found.append(first)
+        return found
+
+    def readmission(self, tenant: str, name: str) -> Readmitted:
+        """Return the fact that those who were erased may come again from now on. Raises `ControlError`."""
+        keys = self.find(tenant, name).keys
+        return Readmitted(tenant=tenant, keys=keys, from_ms=self._wiring.now_ms())
 
     # --- taken -------------------------------------------------------------------------------------------------------
 

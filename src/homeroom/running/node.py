@@ -102,6 +102,7 @@ class RunningNode:
         self._verbs: dict[str, str] = {}
         self._doors = Doors({SentBatch: SentReader(), RecordRequest: self._recorder}, Control())
         self._stated = opened.folding.control
+        self._readmitted = recording.readmitted
         self._follow(self._stated)
         for tenant, one in opened.folding.tenants.items():
             self._doors.erase(tenant, one.state.history.erased)
@@ -175,7 +176,8 @@ class RunningNode:
         register = None
         try:
             recording = await asyncio.to_thread(open_vault, path, opened, options)
-            register = await asyncio.to_thread(open_register, options.erasure_register, path)
+            if options.is_serving:
+                register = await asyncio.to_thread(open_register, options.erasure_register, path)
         except BaseException:
             opened.stack.close()
             raise
@@ -284,6 +286,7 @@ class RunningNode:
             self._batch_keys[name] = _keyed(key, b"batches")
             self._doors.open(name, Door(key, verbs))
         self._doors.follow(control)
+        self._readmitted.update(control.readmitted)
 
     # --- what goes out -----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,16 @@ from typing import Any
 
 from homeroom import limits
 from homeroom.log.certificates import Place
-from homeroom.serve.describing import WITH_BODY, answer, body, in_path, named, object_of, operation
+from homeroom.serve.describing import (
+    TOKEN_HEADER,
+    WITH_BODY,
+    answer,
+    body,
+    in_path,
+    named,
+    object_of,
+    operation,
+)
 
 __all__ = ["erasure_paths", "erasure_schemas"]
 
@@ -38,6 +47,15 @@ def erasure_paths() -> dict[str, Any]:
                 "Read a certificate: a line for each place, open until nothing is left there",
                 ("not-allowed", "not-found"),
                 {"200": answer("the certificate", named("Certificate"))},
+            ),
+        },
+        "/v1/erasures/{name}/readmit": {
+            "parameters": [in_path("name", "of the erasure", minLength=1, maxLength=64)],
+            "post": operation(
+                "readmit",
+                "Let those who were erased come again from now on, as new people",
+                ("not-allowed", "not-found"),
+                {"204": {"description": "they may", "headers": TOKEN_HEADER}},
             ),
         },
     }

@@ -62,11 +62,27 @@ def erasure_routes(interface: Interface) -> list[HTTPRouteHandler]:
         try:
             return json_answer(erasures.find(caller.tenant, name).to_json())
         except ControlError:
-            raise ProblemError(
-                "not-found", "there is no erasure of this name; GET /v1/erasures lists them"
-            ) from None
+            raise _not_found() from None
 
-    return [erase, listed, one]
+    return [erase, listed, one, _readmission(interface)]
+
+
+def _readmission(interface: Interface) -> HTTPRouteHandler:
+    erasures = interface.serving.erasures
+
+    @post("/v1/erasures/{name:str}/readmit", status_code=204)
+    async def readmit(request: Asked) -> Response[None]:
+        caller = _may(await caller_of(interface, request))
+        name: str = request.path_params["name"]
+        try:
+            fact = erasures.readmission(caller.tenant, name)
+        except ControlError:
+            raise _not_found() from None
+        await interface.write_down(caller, "readmission", {"erasure": name})
+        token = await interface.serving.change(fact, caller.name)
+        return Response(None, status_code=204, headers={"Homeroom-Token": str(token)})
+
+    return readmit
 
 
 def _may(caller: Caller) -> Caller:
@@ -100,6 +116,12 @@ def _learner(written: object) -> Learner:
         if isinstance(issuer, str) and isinstance(account, str):
             return issuer, account
     raise _not_learners()
+
+
+def _not_found() -> ProblemError:
+    return ProblemError(
+        "not-found", "there is no erasure of this name; GET /v1/erasures lists them"
+    )
 
 
 def _not_learners() -> ProblemError:

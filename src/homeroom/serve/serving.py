@@ -15,7 +15,7 @@ from homeroom.cohorts.questions import Question
 from homeroom.events.sent import SentBatch
 from homeroom.hooks.standing import Created, DeadLetter, WebhookShown
 from homeroom.log.certificates import Certificate
-from homeroom.log.control import Control, Fact
+from homeroom.log.control import Control, Fact, Readmitted
 from homeroom.log.erasures import Learner
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
@@ -98,6 +98,9 @@ class ServingErasures(Protocol):
 
     def find(self, tenant: str, name: str) -> Certificate:
         """Return how far an erasure is. Raises `ControlError` if there is none of this name."""
+
+    def readmission(self, tenant: str, name: str) -> Readmitted:
+        """Return the fact that those who were erased may come again from now on. Raises `ControlError` like `find`."""
 
 
 class ServingAll(Serving, ServingMembership, Protocol):
