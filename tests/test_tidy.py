@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from homeroom import limits
 from tests.tree import (
     ROOT,
@@ -106,6 +108,19 @@ def test_every_room_says_what_it_is_for():
     none(
         offences,
         "a room's __init__.py says what it is for, what comes in, what goes out, what must never happen",
+    )
+
+
+@pytest.mark.parametrize("room", ["log", "records", "hooks", "node", "running", "serve", "client"])
+def test_every_module_through_which_a_node_is_reached_stands_on_the_map(room):
+    told = (ROOT / "ARCHITECTURE.md").read_text()
+    missing = [
+        str(file.relative_to(SOURCE))
+        for file in sorted((SOURCE / room).rglob("*.py"))
+        if file.name != "__init__.py" and not re.search(rf"(?<![a-z_]){file.stem}\.py", told)
+    ]
+    assert not missing, (
+        f"{missing} stand nowhere in ARCHITECTURE.md; put each where the data passes it"
     )
 
 

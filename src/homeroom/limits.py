@@ -103,7 +103,7 @@ JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512
 """Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
-triangle takes a microsecond for each, and putting them in their places takes a tenth of a second."""
+triangle takes some ten nanoseconds for each, and putting them in their places takes a tenth of a second."""
 
 # --- log -------------------------------------------------------------------------------------------------------
 HYBRID_AHEAD_MS_MAX: Final = 500
@@ -153,11 +153,20 @@ REFUSALS_TOLD_MAX: Final = 100
 
 # --- running node ----------------------------------------------------------------------------------------------
 FROZEN_MS_MAX: Final = 1_000
-"""Questions to history that come within this time share a frozen state: each costs a copy of what is folded into."""
+"""Questions to history that come within this time share a frozen state: each costs a copy of the rows."""
 FOLD_ENTRIES_MAX: Final = 256
-"""Entries that are folded at once: questions wait for it."""
+"""Entries that are unpacked at once, to be folded."""
+JOINED_BYTES: Final = 1 << 17
+"""Payloads of entries that are joined at once, or one entry that is larger: some thousand events, for which questions
+wait."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
+CHECK_PERIOD_MS: Final = 24 * 3_600_000
+"""After so long everything that is on disk is read again, to see that it is whole."""
+CHECK_REST: Final = 4
+"""Whoever reads everything again rests so many times as long as it has worked: a fifth of a core."""
+CHECKED_ENTRIES: Final = 16
+"""Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
 GATHER_MS: Final = 10
@@ -172,6 +181,8 @@ JSON_WHOLE_MAX: Final = (1 << 53) - 1
 """The largest whole number that every reader of JSON takes for what it is (RFC 8259, section 6)."""
 BUCKETS_MAX: Final = 20_000
 """Keys and tokens whose rate is watched at once."""
+CALLERS_HELD: Final = 20_000
+"""Ways in which keys that open were given, and are known again without being looked for; then it begins anew."""
 BATCH_ID_CHARACTERS_MAX: Final = 200
 """Characters of an `Idempotency-Key`."""
 QUESTION_BYTES_MAX: Final = 1 << 20
@@ -186,6 +197,8 @@ BODY_WINDOW_BYTES_MAX: Final = 8 << 20
 """Memory that a zstd body may ask for, which is what RFC 8878 wants a decoder to offer."""
 AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
+AUDIT_STATED_MS: Final = 3_600_000
+"""So often where the audit log ends is stated in the control stream, if it has grown; what is cut off shows by it."""
 TOKEN_CHARACTERS_MAX: Final = 16_384
 """Characters of a bearer token of a provider."""
 KEY_SET_BYTES_MAX: Final = 1 << 20
@@ -223,8 +236,10 @@ DEFINITION_BYTES_MAX: Final = 64 << 10
 """What is known of one activity, joined from all statements; what would make it longer is not joined."""
 VAULT_CACHE_KIB: Final = 64 << 10
 """Pages of the vault's file that one connection holds in memory, in KiB."""
-VAULT_CHECKPOINT_PAGES: Final = 16_384
-"""Pages of 4 KiB that the vault's log of changes grows to before they are brought into its file."""
+VAULT_JOURNAL_CHANGES: Final = 32_768
+"""Rows that are changed before the pages of the vault's journal are brought to its file; about half a page each."""
+VAULT_JOURNAL_PAGES_MAX: Final = 131_072
+"""Pages of 4 KiB of the vault's journal, beyond which whoever writes waits until they are in the file."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16
@@ -233,8 +248,8 @@ FORMS_HELD: Final = 1 << 16
 # --- membership -------------------------------------------------------------------------------------------------
 CHANGES_KEPT_MAX: Final = 5_000_000
 """Changes of membership that are kept to be read, by tenant: some 0.1 GB; whoever reads too late takes members anew."""
-CHANGES_READ_MAX: Final = 2_000
-"""Changes of membership that are read at once: some five milliseconds, for which others wait."""
+CHANGES_READ_MAX: Final = 500
+"""Changes of membership that are read at once: some millisecond, for which others wait."""
 CHANGES_SCANNED_MAX: Final = 1 << 18
 """Changes of membership that are looked through at once for those of one cohort."""
 CHANGES_TOLD_MAX: Final = 1_000

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from homeroom.adapters.audit import Audit, verify_audit
+from homeroom.adapters.audit import Audit, Done, verify_audit
 from homeroom.errors import AuditError
 
 
@@ -112,3 +112,35 @@ def test_a_log_that_failed_takes_nothing_more(path):
     audit.close()
     with pytest.raises(AuditError, match="takes nothing more"):
         audit.record(0, "main", "x", "y", {})
+
+
+def test_records_that_come_together_are_written_together(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    audit = Audit(path)
+    audit.record_all([Done(number, "main", "who", "learner", {}) for number in range(100)])
+    audit.close()
+    assert len(synced) == 1
+    assert verify_audit(path).records == 100
+
+
+@pytest.mark.parametrize("touch", ["cut", "emptied", "grown", "replaced", "removed"])
+def test_a_file_that_somebody_touches_while_it_is_open_takes_nothing_more(path, touch):
+    write(path)
+    audit, content = Audit(path), path.read_bytes()
+    match touch:
+        case "cut":
+            path.write_bytes(b"".join(lines(path)[:2]))
+        case "emptied":
+            path.write_bytes(b"")
+        case "grown":
+            path.write_bytes(content + content)
+        case "replaced":
+            path.unlink()
+            path.write_bytes(content)
+        case "removed":
+            path.unlink()
+    with pytest.raises(AuditError, match="somebody has touched it"):
+        audit.record(0, "main", "who", "what", {})
+    with pytest.raises(AuditError, match="takes nothing more"):
+        audit.record(0, "main", "who", "what", {})

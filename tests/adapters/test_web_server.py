@@ -34,11 +34,33 @@ class App:
         await send({"type": "http.response.body", "body": body})
 
 
-def served(work, **fields):
+class QuickApp(App):
+    """Answers what has come whole below /quick without a task; below /quick/wait when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.bodies = []
+
+    def whole(self, scope, body, answer):
+        if not scope["path"].startswith("/quick"):
+            return False
+        self.bodies.append(body)
+        told = f"quick {scope['method']} {scope['path']} {scope['query_string'].decode()}".encode()
+        headers = [(b"content-length", str(len(told)).encode())]
+        if scope["path"] == "/quick/wait":
+            self.asked.set()
+            waiting = asyncio.ensure_future(self.go_on.wait())
+            waiting.add_done_callback(lambda _: answer(200, headers, told))
+        else:
+            answer(200, headers, told)
+        return True
+
+
+def served(work, make=App, **fields):
     """Run something against a server, and return what comes of it."""
 
     async def run():
-        app, stopping = App(), asyncio.Event()
+        app, stopping = make(), asyncio.Event()
         heard = asyncio.get_running_loop().create_future()
         listening = Listening(host="127.0.0.1", port=0, **fields)
         server = asyncio.create_task(serve_until(app, listening, stopping, heard.set_result))
@@ -144,6 +166,135 @@ def test_a_port_that_is_taken_is_said_so():
             await serve_until(app, again, asyncio.Event(), print)
 
     served(work)
+
+
+# --- requests that have come whole -----------------------------------------------------------------------------------
+
+POSTED = b"POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def told(answers):
+    """Return the bodies of some answers, and of each whether it was given without a task."""
+    return [part.partition(b"\r\n\r\n")[2] for part in answers.split(b"HTTP/1.1 200 OK\r\n")[1:]]
+
+
+def test_a_request_that_has_come_whole_is_answered_without_a_task():
+    async def work(app, port, stopping):
+        answers = await said(port, POSTED.replace(b"/quick", b"/quick?a=b"), LAST)
+        return told(answers), app.bodies, answers
+
+    bodies, sent, answers = served(work, QuickApp)
+    assert bodies == [b"quick POST /quick a=b", b"GET /last"]
+    assert sent == [b"body"]
+    assert answers.count(b"\r\ndate: ") == 2
+
+
+def test_answers_come_in_the_order_of_their_requests_however_they_are_given():
+    async def work(app, port, stopping):
+        pieces = POSTED + POSTED.replace(b"/quick", b"/quick/wait") + WHOLE + POSTED + LAST
+        answers = asyncio.create_task(said(port, pieces))
+        await app.asked.wait()
+        app.go_on.set()
+        return told(await answers)
+
+    assert served(work, QuickApp) == [
+        b"quick POST /quick ",
+        b"quick POST /quick/wait ",
+        b"GET /",
+        b"POST /quick",
+        b"GET /last",
+    ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POSTED.replace(b"Host", b"Connection: close\r\nHost"),
+        POSTED.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        POSTED.replace(b"/quick", b"/quick%2F", 1),
+        POSTED.replace(b"/quick", b"http://x/quick", 1),
+    ],
+    ids=["the last", "an old version", "an encoded path", "a whole address"],
+)
+def test_what_is_not_quite_ordinary_gets_a_task(request_):
+    async def work(app, port, stopping):
+        return await said(port, request_, LAST), app.bodies
+
+    answers, bodies = served(work, QuickApp)
+    assert b"\r\n\r\nPOST " in answers
+    assert bodies == []
+
+
+def test_a_request_that_comes_in_pieces_gets_a_task():
+    async def work(app, port, stopping):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POSTED.replace(b"/quick", b"/wait")[:-2])
+        await app.asked.wait()
+        writer.write(POSTED[-2:])
+        app.go_on.set()
+        writer.write(LAST)
+        answers = await reader.read()
+        writer.close()
+        return told(answers), app.bodies
+
+    assert served(work, QuickApp) == ([b"POST /wait", b"GET /last"], [])
+
+
+def test_an_answer_without_a_task_is_given_while_the_server_stops():
+    async def work(app, port, stopping):
+        asked = asyncio.create_task(said(port, POSTED.replace(b"/quick", b"/quick/wait")))
+        await app.asked.wait()
+        stopping.set()
+        app.go_on.set()
+        return await asked
+
+    assert b"quick POST /quick/wait" in served(work, QuickApp)
+
+
+def test_whoever_goes_away_before_the_answer_without_a_task_harms_nobody():
+    async def work(app, port, stopping):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POSTED.replace(b"/quick", b"/quick/wait"))
+        await app.asked.wait()
+        writer.transport.abort()
+        app.go_on.set()
+        return told(await said(port, POSTED, LAST))
+
+    assert served(work, QuickApp) == [b"quick POST /quick ", b"GET /last"]
+
+
+def test_a_connection_that_is_idle_after_an_answer_without_a_task_is_closed():
+    async def work(app, port, stopping):
+        return await said(port, POSTED)
+
+    assert b"200 OK" in served(work, QuickApp, idle_s_max=0.05)
+
+
+def test_after_an_answer_without_a_task_headers_have_to_come_in_time_too():
+    async def work(app, port, stopping):
+        return await said(port, POSTED, b"POST /quick HT")
+
+    assert served(work, QuickApp, header_s_max=0.05, idle_s_max=30).count(b"200 OK") == 1
+
+
+def test_a_body_that_never_comes_leaves_the_headers_time_behind():
+    async def work(app, port, stopping):
+        asked = asyncio.create_task(said(port, POSTED.replace(b"/quick", b"/wait")[:-2]))
+        await app.asked.wait()
+        stopping.set()
+        return await asked
+
+    assert b"200 OK" not in served(work, QuickApp, stop_s_max=0.05)
+
+
+def test_nonsense_after_a_request_that_has_come_whole_is_refused():
+    async def work(app, port, stopping):
+        return await said(port, POSTED + b"\x16\x03\x01 nonsense\r\n\r\n")
+
+    answers = served(work, QuickApp)
+    assert told(answers)[0].startswith(b"quick POST /quick ")
+    assert b"HTTP/1.1 400" in answers
 
 
 # --- TLS -------------------------------------------------------------------------------------------------------------

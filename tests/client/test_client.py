@@ -213,7 +213,7 @@ def test_changes_are_followed(client, form):
         found = next(one for one in told if isinstance(one, Change))
     else:
         found = client.runner.run(first_change(client.client, name))
-    assert (found.cohort, found.version, found.entered) == (name, 1, True)
+    assert (found.cohort, found.version, found.change) == (name, 1, "entered")
 
 
 async def first_change(client, name):

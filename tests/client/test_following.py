@@ -13,10 +13,10 @@ from homeroom.errors import UnavailableError
 STREAM = (
     b": a comment\n\n"
     b"event: missed\ndata: {}\n\n"
-    b'event: change\nid: 17\ndata: {"number":17,"cohort":"e\xc3\xa4rly","version":2,"learner":"00","entered":true,'
+    b'event: change\nid: 17\ndata: {"number":17,"cohort":"e\xc3\xa4rly","version":2,"learner":"00","change":"entered",'
     b'"at":"2026-11-23T10:00:00.000Z","cause":"event","token":null}\n\n'
     b"event: of a newer node\nid: 18\ndata: x\n\n"
-    b'event: fresh\r\nid: 21\r\ndata: {"as_of":"2026-11-23T10:00:01.000Z","applied":{"n/1/analytic":3}}\r\n\r\n'
+    b'event: fresh\r\nid: 21\r\ndata: {"as_of":"2026-11-23T10:00:01.000Z","vector":{"n/1/analytic":3}}\r\n\r\n'
 )
 TOLD = [
     Missed(),
@@ -25,11 +25,11 @@ TOLD = [
         cohort="eärly",
         version=2,
         learner="00",
-        entered=True,
+        change="entered",
         at="2026-11-23T10:00:00.000Z",
         cause="event",
     ),
-    Freshness(as_of="2026-11-23T10:00:01.000Z", applied={"n/1/analytic": 3}),
+    Freshness(as_of="2026-11-23T10:00:01.000Z", vector={"n/1/analytic": 3}),
 ]
 
 

@@ -132,6 +132,7 @@ def test_collected_entries_are_gone_and_their_numbers_are_not(place):
     store = place.open()
     assert store.read(HERE, 2, 9) == entries[4:]
     assert store.held() == Vector({HERE: 6, THERE: 2})
+    assert store.begins() == Vector({HERE: 4, THERE: 2})
     assert store.head(THERE) == other[-1].head
     assert store.record("key", "b") == record("b", entries[0])
     store.write(chain(1, THERE, after=other[-1].head), [])

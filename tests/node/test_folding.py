@@ -14,6 +14,7 @@ from homeroom.events.vocabulary import VerbTable
 from homeroom.log.control import Change, Control, DefinitionKind, DefinitionPut, TenantPut
 from homeroom.log.log import Apply, Life, Log, Offer, Offers, Reply, Write, Written
 from homeroom.log.origins import Stream, Vector
+from homeroom.node import folding as folding_module
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.folding import Folding, TenantState
 from homeroom.state.state import State, rebuild
@@ -165,6 +166,22 @@ def test_an_entry_that_cannot_be_folded_stops_its_origin_and_is_told():
     assert "checksum" in folding.troubles[origin]
     assert str(damaged[at].number) in folding.troubles[origin]
     assert folding.applied[node.log.origin(Stream.CONTROL)] == 1, "other origins go on"
+
+
+def test_what_cannot_be_sealed_stops_its_origin_and_is_told(monkeypatch):
+    monkeypatch.setattr(folding_module, "SEAL_EVENTS", 3)
+    node = Node()
+
+    def keep(segment):
+        raise OSError("the disk is gone")
+
+    node.folding.tenants["main"].state.keep = keep
+    for number in range(5):
+        node.send(event(number))
+    (origin,) = node.folding.troubles
+    assert "after entry 3" in node.folding.troubles[origin]
+    assert node.folding.applied[origin] == 3
+    assert node.folding.tenants["main"].state.unsealed_events == 3, "nothing is lost"
 
 
 def test_changes_are_numbered_and_one_that_makes_no_sense_is_not_written():

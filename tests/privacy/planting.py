@@ -6,7 +6,8 @@ back to who may read definitions, a statement to who may read statements. Everyt
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -51,7 +52,7 @@ class Planter:
 
     def __init__(self, address: str, keys: Mapping[str, str], marks: Marks) -> None:
         self._http = httpx.Client(base_url=address, timeout=60)
-        self._keys, self._marks = keys, marks
+        self._keys, self.marks = keys, marks
         self.answers: list[Answer] = []
 
     def close(self) -> None:
@@ -78,9 +79,16 @@ class Planter:
         )
         return found
 
+    @contextmanager
+    def stream(self, path: str, scope: str, params: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Open what does not end; whoever reads it keeps the answer."""
+        headers = {"Authorization": f"Bearer {self._keys[scope]}"}
+        with self._http.stream("GET", path, headers=headers, params=params) as answer:
+            yield answer
+
     def events(self) -> None:
         """Through the fields of events, in all forms, sound and damaged."""
-        m = self._marks
+        m = self.marks
         for name in msgspec.structs.fields(SentEvent):
             field = name.name
             for draw, kind in ((m, "events"), (m.accented, "events, accented")):
@@ -121,7 +129,7 @@ class Planter:
         self.ask(f"{asked} in Arrow", "POST", "/v1/events", "write", content=body, headers=ARROW)
 
     def _bodies(self) -> None:
-        m = self._marks
+        m = self.marks
         text = m("body.damaged").encode()
         bodies: Iterable[tuple[str, bytes, dict[str, str]]] = [
             ("JSON cut off", b'[{"account": "' + text, {"Content-Type": "application/json"}),
@@ -148,7 +156,7 @@ class Planter:
         self._secrets()
 
     def _headers(self) -> None:
-        m = self._marks
+        m = self.marks
         batch = m("header.Idempotency-Key")
         for events in ([EVENT], [EVENT, EVENT]):
             self.ask(
@@ -204,13 +212,13 @@ class Planter:
             "a parameter of xapi": "/xapi/statements?{}=1",
             "a cohort": "/v1/cohorts/{}", "a history": "/v1/cohorts/{}/history", "a file": "/docs/{}",
         }.items():  # fmt: skip
-            text = quote(self._marks.accented(f"path.{place}"))
+            text = quote(self.marks.accented(f"path.{place}"))
             for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"):
                 self.ask(place, method, path.format(text), "persons", headers=VERSION)
                 self.ask(place, method, path.format(text), None, headers=VERSION)
 
     def _secrets(self) -> None:
-        m = self._marks
+        m = self.marks
         secret = m("secret.of a request")
         basic = base64.b64encode(f"{m('secret.a user')}:{secret}".encode()).decode()
         claims = base64.urlsafe_b64encode(
@@ -235,7 +243,7 @@ class Planter:
 
     def questions(self) -> None:
         """Through every field of every question, as a text, in a list and in an object."""
-        m = self._marks
+        m = self.marks
         shapes: tuple[Callable[[str], Any], ...] = (
             str,
             lambda t: [t],
@@ -271,7 +279,7 @@ class Planter:
 
     def definitions(self) -> None:
         """Through names and contents of definitions, sound ones and others."""
-        m = self._marks
+        m = self.marks
         name, content = m.accented("definition.name"), m("definition.content")
         given_back = ("definition.name", "definition.content")
         rule = {"did": f"course={content}", "about": f"for {content}"}
@@ -311,9 +319,9 @@ class Planter:
 
     def statements(self) -> None:
         """Through every property of a statement, and documents."""
-        m = self._marks
+        m = self.marks
         data = m("xapi.attachment data").encode()
-        sent = full_statement(self._marks, data)
+        sent = full_statement(self.marks, data)
         headers = {**VERSION}
         everything = [name for name in m.all if name.startswith("xapi.")]
         for shape in (sent, [sent]):
@@ -376,21 +384,21 @@ class Planter:
         self._documents(headers)
 
     def _multipart(self, headers: dict[str, str], data: bytes) -> None:
-        sent = {**full_statement(self._marks, data), "id": UUID.format(3)}
+        sent = {**full_statement(self.marks, data), "id": UUID.format(3)}
         digest = sent["attachments"][0]["sha2"]
-        boundary = self._marks("xapi.boundary")
+        boundary = self.marks("xapi.boundary")
         for hashed in (digest, "0" * 64):
             body = b"".join((
                 f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{json.dumps(sent)}\r\n".encode(),
                 f"--{boundary}\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: binary\r\n".encode(),
-                f"X-Experience-API-Hash: {hashed}\r\nX-A: {self._marks('xapi.part header')}\r\n\r\n".encode(),
+                f"X-Experience-API-Hash: {hashed}\r\nX-A: {self.marks('xapi.part header')}\r\n\r\n".encode(),
                 data, f"\r\n--{boundary}--".encode(),
             ))  # fmt: skip
             given = {**headers, "Content-Type": f"multipart/mixed; boundary={boundary}"}
             self.ask("attachments", "POST", "/xapi/statements", "xapi", content=body, headers=given)
 
     def _documents(self, headers: dict[str, str]) -> None:
-        m = self._marks
+        m = self.marks
         person = json.dumps({"mbox": f"mailto:{m('xapi.document.mbox')}@x.example"})
         activity = f"http://x.example/{m('xapi.document.activity')}"
         content = m("xapi.document.content").encode()

@@ -41,6 +41,7 @@ def prepared(path: Path, marks: Marks) -> dict[str, str]:
                     scopes=tuple(scopes),
                 )
                 await node.change(fact, "test")
+            await node.change(_of_both(keys, marks), "test")
             async with webhooks_of(path, node, _settings(), now_ms) as hooks:
                 url = f"http://127.0.0.1:1/{marks('webhook.path')}?a={marks('webhook.query')}"
                 made = await hooks.create("main", url, [marks("webhook.cohort")], "test")
@@ -48,6 +49,20 @@ def prepared(path: Path, marks: Marks) -> dict[str, str]:
         return keys
 
     return asyncio.run(work())
+
+
+def _of_both(keys: dict[str, str], marks: Marks) -> KeyCreated:
+    """Draw the key of somebody who runs webhooks: it needs two scopes."""
+    drawn = draw_key()
+    keys["admin and persons"] = marks.secret("key of both", drawn.text)
+    return KeyCreated(
+        prefix=drawn.prefix,
+        name=f"{marks('key.name')} both",
+        digest=drawn.digest,
+        tenant="main",
+        owner=drawn.prefix,
+        scopes=(Scope.ADMIN, Scope.PERSONS, Scope.READ),
+    )
 
 
 def _settings() -> Settings:

@@ -6,6 +6,7 @@ What is found where it may be stands in the tables here, each with the reason. E
 import fnmatch
 import json
 import signal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from homeroom.adapters.backup.sealing import KeyFile
 from homeroom.cli import main, status
 from tests.privacy.marks import Marks
 from tests.privacy.planting import Planter
+from tests.privacy.routes import plant_memberships, plant_stream, plant_webhooks
 from tests.privacy.searching import Search
 from tests.privacy.served import prepared, serving
 from tests.privacy.statements import full_statement
@@ -41,22 +43,26 @@ STATED = frozenset(
         "webhook.path",
         "webhook.query",
         "webhook.cohort",
+        "webhook.url",
+        "webhook.a name",
+        "definition.followed",
     }
 )
 """What operators state: names that they give, rules that they write, addresses that are called."""
+SECRETS = {"webhook.secret", "webhook.secret over HTTP", "webhook.secret changed"}
 KEY_FILES = ("pseudonym.key", "vault.key", "node.key")
 
 KEPT = {
-    "audit.ndjson": {"key.name", "definition.name"},
-    "webhooks.secrets": {"webhook.secret"},
+    "audit.ndjson": {"key.name", "definition.name", "definition.followed"},
+    "webhooks.secrets": SECRETS,
     "pseudonym.key": {"pseudonym.key"},
     "vault.key": {"vault.key"},
     "node.key": {"node.key"},
     "documents.db*": set(),
     "membership.tensors": VOCABULARY | STATED,
-    "deliveries.db*": set(),
+    "deliveries.db*": {"definition.followed"},
     "log/*": VOCABULARY | STATED,
-    "backup *": VOCABULARY | STATED | {"webhook.secret", *KEY_FILES},
+    "backup *": VOCABULARY | STATED | SECRETS | set(KEY_FILES),
     "*": VOCABULARY,
 }
 """By file of the data directory, the first that fits, what may lie in it."""
@@ -90,6 +96,9 @@ def planted(tmp_path_factory):
             planter.questions,
             planter.definitions,
             planter.statements,
+            partial(plant_memberships, planter),
+            partial(plant_stream, planter),
+            partial(plant_webhooks, planter),
             planter.pages,
         ):
             plant()

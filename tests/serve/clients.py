@@ -42,12 +42,13 @@ class Client:
         self._stack = AsyncExitStack()
         running = webhooks_of(folder, self.node, settings, lambda: self.now_ms)
         self.webhooks = self.run(self._stack.enter_async_context(running))
+        self.audit = Audit(folder / "audit.ndjson")
         self.interface = make_interface(
             self.node,
             self.webhooks,
             settings,
             Access(self.node.control, tokens),
-            Audit(folder / "audit.ndjson"),
+            self.audit,
             lambda: self.now_ms,
         )
         self.app = make_app(self.interface)
@@ -56,7 +57,7 @@ class Client:
         """Stop the node."""
         self.run(self._stack.aclose())
         self.run(self.node.stop())
-        self.interface.audit.close()
+        self.audit.close()
         self._runner.close()
 
     def run(self, coroutine):

@@ -74,7 +74,7 @@ def test_a_look_at_persons_is_written_down_under_a_name_that_names_nobody(known)
     client.send(EVENT)
     asked = {"question": "members", "cohort": {"did": "any"}}
     assert client.query(token(), asked).status_code == 200
-    text = client.interface.audit.path.read_text()
+    text = client.audit.path.read_text()
     assert '"who":"oidc-' in text
     assert "ada@example.org" not in text
 

@@ -179,7 +179,7 @@ def test_who_changed_what_is_written_down(client):
     key = client.key("admin", name="boss")
     client("PUT", "/v1/cohorts/x", key, json=RULE)
     client("DELETE", "/v1/cohorts/x", key)
-    text = client.interface.audit.path.read_text()
+    text = client.audit.path.read_text()
     assert '"cohort.put"' in text
     assert '"cohort.deleted"' in text
 
@@ -268,6 +268,29 @@ def test_health_needs_no_key_and_tells_of_troubles(client):
     answer = client("GET", "/health/ready")
     assert (answer.status_code, answer.json()["troubles"]) == (503, ["the disk is full"])
     assert client("GET", "/health/live").status_code == 200
+
+
+def test_troubles_of_a_tenant_are_told_to_it_and_to_who_runs_the_node(client):
+    keys = {
+        "theirs": client.key("read", tenant="school", name="theirs"),
+        "others": client.key("admin", tenant="other", name="others"),
+        "reader": client.key("read", name="reader"),
+        "limited": client.key("admin", name="limited", courses=("physics",)),
+        "node": client.key("admin", name="node"),
+    }
+    client.node._committer.trouble = "the disk is full"
+    client.node._snapshot_troubles["school"] = "tenants/school is not whole"
+    told = {name: client("GET", "/v1/status", key).json()["troubles"] for name, key in keys.items()}
+    both = ["the disk is full", "tenants/school is not whole"]
+    assert told == {
+        "theirs": both,
+        "others": both[:1],
+        "reader": both[:1],
+        "limited": both[:1],
+        "node": both,
+    }
+    told_to_all = client("GET", "/health/ready").json()["troubles"]
+    assert told_to_all == [both[0], "some tenant has troubles: see /v1/status"]
 
 
 def test_status_says_what_there_is(client):

@@ -18,7 +18,7 @@ LONG = "x" * 100_000
 
 
 def audited(client):
-    return [json.loads(line) for line in client.interface.audit.path.read_text().splitlines()]
+    return [json.loads(line) for line in client.audit.path.read_text().splitlines()]
 
 
 # --- the audit log ---------------------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def test_a_record_that_is_too_long_is_refused_and_the_chain_stays_whole(client):
     for name in names:
         answer = client("PUT", f"/v1/cohorts/{name}", admin, json={"did": "any"})
         assert answer.status_code == 400
-    audit = client.interface.audit
+    audit = client.audit
     assert audited(client) == []
     with pytest.raises(AuditError, match="at most"):
         audit.record(NOW_MS, "main", "who", "what", {"name": LONG})

@@ -36,7 +36,7 @@ def readers(client, count, **fields):
 
 
 def audited(client):
-    lines = client.interface.audit.path.read_bytes().splitlines()
+    lines = client.audit.path.read_bytes().splitlines()
     return [msgspec.json.decode(line) for line in lines]
 
 
@@ -267,7 +267,7 @@ def test_looks_at_persons_are_written_down_and_sizes_are_not(client):
 
 def test_who_cannot_be_written_down_is_told_nobody(client):
     token, key = readers(client, 3), client.key("persons")
-    client.interface.audit.close()
+    client.audit.close()
     for path in ("readers/members", "readers/changes"):
         assert get(client, f"/v1/cohorts/{path}", key, token).status_code == 503
     assert get(client, f"/v1/learners/{'0' * 32}/cohorts", key).status_code == 503

@@ -43,7 +43,7 @@ def is_signed(got, secret):
 
 
 def audited(client):
-    lines = client.interface.audit.path.read_bytes().splitlines()
+    lines = client.audit.path.read_bytes().splitlines()
     return [(one["what"], one["about"]) for one in map(msgspec.json.decode, lines)]
 
 
@@ -93,7 +93,7 @@ def test_a_secret_is_told_when_it_is_made_and_never_again(client):
         for where in ("/v1/webhooks", path, f"{path}/dead-letters", "/v1/status", "/metrics")
         for key in (boss, keeper)
     ]
-    audit = client.interface.audit.path.read_text()
+    audit = client.audit.path.read_text()
     for secret in (webhook["secret"], other["secret"]):
         assert not any(secret[6:] in answer.text for answer in answers)
         assert secret[6:] not in audit
@@ -122,13 +122,13 @@ def test_what_is_done_to_webhooks_is_written_down_without_their_addresses(client
         ("webhook.dropped", {**about, "dead_letters": 1}),
         ("webhook.deleted", about),
     ]
-    assert "zq-secret" not in client.interface.audit.path.read_text()
+    assert "zq-secret" not in client.audit.path.read_text()
 
 
 def test_what_cannot_be_written_down_is_not_done(client):
     boss, _ = keys(client)
     webhook = made(client, boss)["id"]
-    client.interface.audit.close()
+    client.audit.close()
     for method, path, fields in (
         ("POST", "/v1/webhooks", {"json": {"url": URL}}),
         ("POST", f"/v1/webhooks/{webhook}/pause", {}),

@@ -119,6 +119,12 @@ def test_a_batch_of_which_nothing_is_accepted_is_no_success(client):
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("body", [b"", b"\r", b" \n"])
+def test_a_body_without_any_json_is_no_batch(client, body):
+    answer = post(client, body, Content_Type="application/json")
+    assert (answer.status_code, answer.json()["refused"][0]["reason"]) == (422, "not_json")
+
+
 def test_an_empty_batch_is_taken(client):
     answer = post(client, b"[]", Content_Type="application/json")
     assert (answer.status_code, answer.json()["token"]) == (200, None)

@@ -297,6 +297,12 @@ def test_a_key_for_aggregates_is_told_no_small_count(whole):
         {"question": "at-risk", "filters": ["country=NO"]},
         {"question": "at-risk", "breakdown": "country"},
         {"question": "at-risk", "compare": ["often", "few"]},
+        {"question": "at-risk", "quiet_days": 8},
+        {"question": "at-risk", "beyond": "any"},
+        {"question": "at-risk", "unless": "none"},
+        {"question": "at-risk", "timezone": "Pacific/Kiritimati"},
+        {"question": "cohort", "cohort": "often", "changed": ["2026-11-01", "2026-11-15"]},
+        {"question": "overlap", "cohorts": ["often", "few"], "timezone": "Asia/Tokyo"},
         {"question": "cohort", "cohort": {"did": "any"}},
         {
             "question": "cohort",
@@ -310,6 +316,49 @@ def test_a_key_for_aggregates_may_not_ask_what_two_answers_would_give_away(whole
     assert whole.query(whole.key("aggregate"), question).status_code == 403
 
 
+def whole_numbers(said):
+    """Give the whole numbers of an answer, but for what was asked."""
+    if isinstance(said, dict):
+        for name, value in said.items():
+            if name not in ("question", "quiet_days"):
+                yield from whole_numbers(value)
+    elif isinstance(said, list):
+        for one in said:
+            yield from whole_numbers(one)
+    elif isinstance(said, int | float) and not isinstance(said, bool):
+        yield said
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"question": "cohort", "cohort": "often", "interval": "day"},
+        {"question": "overlap", "cohorts": ["often", "few"]},
+        {"question": "at-risk", "weeks": 3},
+    ],
+    ids=lambda question: question["question"],
+)
+def test_a_key_for_aggregates_is_told_numbers_in_steps_and_of_nothing_besides(whole, question):
+    said = whole.query(whole.key("aggregate"), question).json()["answer"]
+    numbers = list(whole_numbers(said))
+    assert numbers
+    assert [one for one in numbers if one % 10] == []
+    assert "source" not in said
+    assert said["notes"] == []
+
+
+def test_who_entered_and_left_is_told_to_the_scope_for_persons_and_written_down(whole):
+    asked = {"question": "cohort", "cohort": "often", "changed": ["2024-01-01", "2030-01-01"]}
+    read = whole.query(whole.key("read"), asked).json()["answer"]["change"]
+    told = whole.query(whole.key("persons", name="registrar"), asked).json()["answer"]["change"]
+    assert told["entered"]
+    assert read["entered"] is read["left"] is None
+    assert (read["entered_count"], read["left_count"]) == (len(told["entered"]), len(told["left"]))
+    last = msgspec.json.decode(whole.audit.path.read_bytes().splitlines()[-1])
+    assert last["who"].startswith("registrar (")
+    assert last["about"] == {"cohort": "often", "changed": ["2024-01-01", "2030-01-01"]}
+
+
 def test_persons_are_told_to_their_scope_and_it_is_written_down(whole):
     key = whole.key("persons", name="tutor")
     answer = whole.query(key, {"question": "members", "cohort": "often"})
@@ -317,7 +366,7 @@ def test_persons_are_told_to_their_scope_and_it_is_written_down(whole):
     assert members
     one = whole("GET", f"/v1/learners/{members[0]}/cohorts", key)
     assert one.status_code == 200
-    lines = whole.interface.audit.path.read_bytes().splitlines()[-2:]
+    lines = whole.audit.path.read_bytes().splitlines()[-2:]
     first, second = (msgspec.json.decode(line) for line in lines)
     assert (first["what"], first["about"]) == ("members", {"cohort": "often"})
     assert (second["what"], second["about"]) == ("learner", {"learner": members[0]})
@@ -328,7 +377,7 @@ def test_what_cannot_be_written_down_is_not_told(client):
     with_cohorts(client)
     client.send(*events())
     key = client.key("persons")
-    client.interface.audit.close()
+    client.audit.close()
     answer = client.query(key, {"question": "members", "cohort": "often"})
     assert answer.status_code == 503
     assert "members" not in answer.text

@@ -49,7 +49,7 @@ def put(http, name, course):
     origin, number, _ = answer.headers["Homeroom-Token"].rsplit("/", 2)
     with http.stream("GET", "/v1/stream") as stream:
         for event in told(stream):
-            if json.loads(event["data"]).get("applied", {}).get(origin, 0) >= int(number):
+            if json.loads(event["data"]).get("vector", {}).get(origin, 0) >= int(number):
                 return
 
 
@@ -74,16 +74,20 @@ def test_it_tells_who_enters_a_cohort_and_how_fresh_that_is(http):
     with http.stream("GET", "/v1/stream", params={"cohort": "first"}) as answer:
         events = told(answer)
         fresh = next(event for event in events if event["event"] == "fresh")
-        assert set(json.loads(fresh["data"])) == {"as_of", "applied"}
+        assert set(json.loads(fresh["data"])) == {"as_of", "vector"}
         assert fresh["id"].isdigit()
         send(http, course="first", account="bea")
         ((number, change),) = changes(events, 1)
     assert int(number) == change["number"]
-    assert (change["cohort"], change["version"], change["entered"]) == ("first", 1, True)
+    assert (change["cohort"], change["version"], change["change"]) == ("first", 1, "entered")
     # The first event of a course changes what the rule says of it, and so is told as such.
     assert change["cause"] in ("event", "definition")
     assert len(change["learner"]) == 32
     assert answer.headers["content-type"] == "text/event-stream"
+    # One name for one thing: the route says it in the same words.
+    assert change.pop("token")
+    assert http.get("/v1/cohorts/first/changes").json()["changes"] == [change]
+    assert set(json.loads(fresh["data"])) <= set(http.get("/v1/membership").json())
 
 
 def test_a_reader_goes_on_behind_what_it_has_heard(http):
@@ -97,7 +101,7 @@ def test_a_reader_goes_on_behind_what_it_has_heard(http):
     with http.stream("GET", "/v1/stream", params={"cohort": "again"}, headers=headers) as answer:
         ((number, change),) = changes(told(answer), 1)
     assert int(number) > int(last)
-    assert change["entered"]
+    assert change["change"] == "entered"
 
 
 def test_it_is_for_those_who_may_see_persons(served, http):

@@ -77,9 +77,11 @@ class Walk:
             check(self.state)
 
     def _freeze(self) -> None:
-        still = self.state.frozen()
-        check(still)
-        self.frozen.append((still, what_it_says(still)))
+        looked_at, still = self.state.frozen(), self.state.frozen()
+        check(looked_at)
+        said = what_it_says(looked_at)
+        # One has copied its rows by now; the other does when all else has happened.
+        self.frozen += [(looked_at, said), (still, said)]
 
     def step(self, name: str) -> None:
         way = name.replace(" ", "_")

@@ -10,11 +10,12 @@ secret, and nothing that names a person.
 The way not taken is a table in the log's database: whoever can write there could rewrite both.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,10 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import AuditError
 
-__all__ = ["Audit", "AuditRecord", "Verified", "verify_audit"]
+__all__ = ["CUT", "Audit", "AuditRecord", "Done", "Verified", "verify_audit"]
+
+CUT: Final = "audit.cut"
+"""What stands in a record that tells that the end before it was cut off, and how many records there had been."""
 
 _START: Final = "0" * 64
 _NEWLINE: Final = b"\n"
@@ -67,11 +71,23 @@ _decode: Final = msgspec.json.Decoder(AuditRecord).decode
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What is to be written down; the fields are those of `AuditRecord`."""
+
+    at_ms: int
+    tenant: str
+    who: str
+    what: str
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
-    """A chain that is whole: how many records it has, and the digest of the last."""
+    """A chain that is whole: how many records it has, the digest of the last, and which tell of an end cut off."""
 
     records: int
     digest: str
+    cuts: tuple[int, ...] = ()
 
 
 class Audit:
@@ -97,39 +113,50 @@ class Audit:
             self.close()
             raise
         self._number, self._digest = (0, _START) if last is None else (last.number, last.digest)
+        self._size_bytes = os.fstat(self._file).st_size
+
+    @property
+    def end(self) -> Verified:
+        """How many records there are, and the digest of the last."""
+        with self._lock:
+            return Verified(self._number, self._digest)
 
     def record(
         self, at_ms: int, tenant: str, who: str, what: str, about: Mapping[str, Any]
-    ) -> AuditRecord:
-        """Write a record and return when it is durable.
+    ) -> None:
+        """Write one record and return when it is durable. Raises `AuditError` as `record_all` does."""
+        self.record_all([Done(at_ms, tenant, who, what, about)])
 
-        Raises `AuditError` if it is too long, or if it cannot be written; then none can be any more.
+    def record_all(self, several: Sequence[Done]) -> None:
+        """Write records, all with one yes of the disk, and return when they are durable.
+
+        Raises `AuditError` if one is too long: then none is written; or if they cannot be written, or somebody else has
+        touched the file: then none can be any more.
         """
         with self._lock:
-            record = AuditRecord(
-                number=self._number + 1,
-                at_ms=at_ms,
-                tenant=tenant,
-                who=who,
-                what=what,
-                about=dict(about),
-                before=self._digest,
-            ).sealed()
-            line = msgspec.json.encode(record) + _NEWLINE
-            if len(line) > limits.AUDIT_RECORD_BYTES_MAX:
-                raise AuditError(
-                    f"a record of the audit log would have {len(line):,} bytes, at most "
-                    f"{limits.AUDIT_RECORD_BYTES_MAX:,} are written; name less at once"
-                )
-            self._write(line)
-            self._number, self._digest = record.number, record.digest
-            return record
+            number, digest, lines = self._number, self._digest, []
+            for done in several:
+                record = AuditRecord(
+                    number=number + 1,
+                    at_ms=done.at_ms,
+                    tenant=done.tenant,
+                    who=done.who,
+                    what=done.what,
+                    about=dict(done.about),
+                    before=digest,
+                ).sealed()
+                number, digest = record.number, record.digest
+                lines.append(msgspec.json.encode(record) + _NEWLINE)
+                _check_length(lines[-1])
+            self._write(b"".join(lines))
+            self._number, self._digest = number, digest
 
     def _write(self, line: bytes) -> None:
         if self._file is None:
             raise AuditError(
                 f"the audit log {self.path} failed before or is closed, and takes nothing more; start again"
             )
+        self._check_untouched(self._file)
         try:
             written = os.write(self._file, line)
             os.fsync(self._file)
@@ -141,12 +168,37 @@ class Audit:
         if written < len(line):
             self.close()
             raise AuditError(f"the audit log {self.path} took half a record; free its disk")
+        self._size_bytes += written
+
+    def _check_untouched(self, file: int) -> None:
+        """See that nobody has cut the file, or put another one in its place, while it was open."""
+        mine, is_mine = os.fstat(file), False
+        with contextlib.suppress(OSError):  # it is gone
+            is_mine = os.path.samestat(self.path.stat(), mine)
+        if is_mine and mine.st_size == self._size_bytes:
+            return
+        why = f"has {mine.st_size:,} bytes, and must have {self._size_bytes:,}"
+        if not is_mine:
+            why = "is not the file any more that was opened"
+        self.close()
+        raise AuditError(
+            f"the audit log {self.path} {why}: somebody has touched it. Nothing more is written to it; find out who "
+            f"did, restore it from a backup and start again"
+        )
 
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _check_length(line: bytes) -> None:
+    if len(line) > limits.AUDIT_RECORD_BYTES_MAX:
+        raise AuditError(
+            f"a record of the audit log would have {len(line):,} bytes, at most "
+            f"{limits.AUDIT_RECORD_BYTES_MAX:,} are written; name less at once"
+        )
 
 
 def _opened(path: Path) -> int:
@@ -209,6 +261,7 @@ def verify_audit(path: Path, known: str | None = None) -> Verified:
         A record was changed, taken out or put in; the message says which. Or none has the known digest.
     """
     number, digest = 0, _START
+    cuts: list[int] = []
     is_known = known in (None, _START)
     for line in _lines(path):
         record = _checked(line, f"record {number + 1} of {path}")
@@ -218,11 +271,13 @@ def verify_audit(path: Path, known: str | None = None) -> Verified:
             )
         number, digest = record.number, record.digest
         is_known = is_known or digest == known
+        if record.what == CUT:
+            cuts.append(number)
     if not is_known:
         raise AuditError(
             f"no record of {path} has the digest that was the last before: its end was cut off, or it is another log"
         )
-    return Verified(number, digest)
+    return Verified(number, digest, tuple(cuts))
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ it before that leaves the directory as it was, whatever kills it after as it wou
 are removed by the next load. One load at a time holds the lock; questions need none, since files never change.
 """
 
+import copy
 import fcntl
 import hashlib
 import json
@@ -43,7 +44,7 @@ from homeroom.adapters.segments import (
     entries_of,
 )
 from homeroom.adapters.sources import MANIFEST_FILE
-from homeroom.adapters.tensors import LaterArrays, TensorFile, read_tensors, write_tensors
+from homeroom.adapters.tensors import LaterArrays, TensorFile, read_tensors, write_each
 from homeroom.adapters.whole_files import sync
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
@@ -333,13 +334,20 @@ class DataDirectory:
 
         Raises `DataDirectoryError` for what is missing or damaged.
         """
-        dictionaries = Dictionaries.under(bytes(32))
-        self._restore(manifest, dictionaries)
-        read_tensors(self.path / "state" / str(manifest.state))
+        dictionaries = self.check_state(manifest)
         for entry in manifest.segments:
             if entry.name not in known:
                 _opened(self.path / "history", entry, dictionaries).check_whole()
                 known.add(entry.name)
+
+    def check_state(self, manifest: Manifest) -> Dictionaries:
+        """Read what a manifest names beside segments; return its texts. Raises `DataDirectoryError`."""
+        dictionaries = Dictionaries.under(bytes(32))
+        self._restore(manifest, dictionaries)
+        for name in (manifest.state, manifest.past):
+            if name:
+                read_tensors(self.path / "state" / name)
+        return dictionaries
 
     def next_load(self) -> int:
         """Return a number that no file here has, whatever became of the manifest that named it."""
@@ -350,12 +358,6 @@ class DataDirectory:
 
         The files of ``before`` are kept, and a node can go on from them if the new ones turn out to be damaged.
         """
-        named = {
-            f"{kind}/{number}/{name}": array
-            for kind, table in (("learner", state.learners), ("enrolment", state.enrolments))
-            for number, partition in enumerate(table.partitions)
-            for name, array in _arrays(partition).items()
-        }
         with self._writing():
             manifest = self._without_refused(state, manifest)
             manifest = self._with_past(state, manifest)
@@ -368,7 +370,7 @@ class DataDirectory:
         )
         folder = self.path / "state"
         with self._writing():
-            write_tensors(folder / str(manifest.state), named)
+            write_each(folder / str(manifest.state), _tables(state))
             _write_whole(folder / str(manifest.dictionaries), values)
             sync(self.path / "history")
             sync(folder)
@@ -504,6 +506,15 @@ def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
         columns: Mapping[str, npt.NDArray[Any]] = getattr(partition, family)
         arrays |= {f"{family}/{name}": column[:rows] for name, column in columns.items()}
     return arrays
+
+
+def _tables(state: State) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Give the arrays of a state by name, one after the other."""
+    for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
+        for number, partition in enumerate(table.partitions):
+            # A frozen partition copies its columns when it is looked at; this one's are let go of before the next.
+            for name, array in _arrays(copy.copy(partition)).items():
+                yield f"{kind}/{number}/{name}", array
 
 
 def _partition(file: TensorFile, prefix: str) -> Partition:

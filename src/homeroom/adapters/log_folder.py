@@ -195,6 +195,10 @@ class SqliteLogFolder:
         """Return what the next entry of an origin follows; it stays when the entries before it are collected."""
         return self._files[-1].head(origin)
 
+    def begins(self) -> Vector:
+        """Return by origin the number before the first entry that is kept."""
+        return self._files[0].begins()
+
     def last_hybrid(self) -> int:
         """Return the latest hybrid stamp of all entries, 0 if there is none."""
         return self._files[-1].last_hybrid()

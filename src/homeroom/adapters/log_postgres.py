@@ -11,7 +11,7 @@ and a process that was paused would not know.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, LiteralString
 
@@ -27,7 +27,7 @@ from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import expect
 
-__all__ = ["PostgresStore"]
+__all__ = ["PostgresStore", "place_of"]
 
 _SETTINGS: Final[tuple[LiteralString, ...]] = (
     # A commit that the server calls done is on its disk, whatever it was configured to.
@@ -51,8 +51,10 @@ _INSERT_BATCHES: Final = (
     "INSERT INTO batches (owner, batch_id, digest, answer, token, checksum) SELECT * FROM unnest("
     "%b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::bigint[])"
 )
+_ADOPT_BATCHES: Final = f"{_INSERT_BATCHES} ON CONFLICT DO NOTHING"
 _SELECT_HEADS: Final = rows.select(rows.HEAD_COLUMNS, "heads")
 _SELECT_HEAD: Final = rows.select(rows.HEAD_COLUMNS, "heads", "WHERE ORIGIN", "%s")
+_SELECT_BEGINS: Final = rows.select(f"{rows.ORIGIN}, number, ''::bytea, 0", "began", "", "%s")
 _SELECT_BEGAN: Final = rows.select("number", "began", "WHERE ORIGIN", "%s")
 _SET_BEGAN: Final = (
     rows.insert("began", f"{rows.ORIGIN}, number", "%s")
@@ -99,7 +101,7 @@ class PostgresStore:
 
     def __init__(self, url: str, node: str, writer: str) -> None:
         self._url = url
-        self._place = _place(url)
+        self._place = place_of(url)
         self._writer_id = (node, writer)
         self._failure: str | None = None
         self._lock = threading.Lock()
@@ -267,6 +269,35 @@ class PostgresStore:
             note = "; whether the last write is there is not known" if what == "written" else ""
             raise StoreError(f"{self._place} cannot be {what}: {why}{note}") from error
 
+    def begin(self, heads: Mapping[Origin, Head]) -> None:
+        """Have an empty log go on from ``heads``, as though it had held what is up to there, and collected it.
+
+        Raises `StoreError` if the log is not empty.
+        """
+        if self._heads:
+            raise StoreError(
+                f"{self._place} holds a log already; name a database that is empty, or remove the tables of this one"
+            )
+        with self._writing() as cursor:
+            for origin, head in heads.items():
+                cursor.execute(_INSERT_HEAD, rows.head_row(origin, head))
+                cursor.execute(_SET_BEGAN, (*map(str, origin), head.number))
+        self._heads = dict(heads)
+
+    def adopt(self, records: Sequence[BatchRecord]) -> None:
+        """Keep records of batches that were kept elsewhere; those that are here stay as they are."""
+        columns = [list(column) for column in zip(*rows.record_rows(records), strict=True)]
+        if records:
+            with self._writing() as cursor:
+                cursor.execute(_ADOPT_BATCHES, columns)
+
+    def clear(self) -> None:
+        """Remove all that was written, after a restore that has failed."""
+        with self._writing() as cursor:
+            for table in ("entries", "heads", "began", "batches"):
+                cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+        self._heads = {}
+
     def collect(self, up_to: Vector) -> int:
         """Forget some entries up to these numbers, but not that they were; return how many, 0 when none are left."""
         room = limits.COLLECT_ENTRIES_MAX
@@ -306,6 +337,12 @@ class PostgresStore:
     def head(self, origin: Origin) -> Head:
         """Return what the next entry of an origin follows; it stays when the entries before it are collected."""
         return self._read_heads().get(origin, Head())
+
+    def begins(self) -> Vector:
+        """Return by origin the number before the first entry that is kept."""
+        with self._reading() as reader:
+            found = [rows.head_of(row, self._place) for row in reader.execute(_SELECT_BEGINS)]
+        return Vector({origin: head.number for origin, head in found})
 
     def last_hybrid(self) -> int:
         """Return the latest hybrid stamp of all entries, 0 if there is none."""
@@ -385,7 +422,7 @@ class PostgresStore:
             self._idle.clear()
 
 
-def _place(url: str) -> str:
+def place_of(url: str) -> str:
     """Return how errors call a database: without user and password."""
     try:
         parts = conninfo_to_dict(url)

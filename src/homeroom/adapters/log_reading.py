@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -27,7 +27,7 @@ from homeroom.log.entries import Entry, Head
 from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Vector
 
-__all__ = ["Cursor", "LogView", "viewed_log"]
+__all__ = ["Cursor", "LogView", "ViewedLog", "viewed_log"]
 
 _NAME: Final = re.compile(r"\d{6}\.db")
 _SELECT_ENTRIES: Final = rows.select(
@@ -62,6 +62,28 @@ class _File:
     last_row: int
 
 
+class ViewedLog(Protocol):
+    """A log as it was at one moment, wherever it lies."""
+
+    heads: dict[Origin, Head]
+    begins: Vector
+
+    def held(self) -> Vector:
+        """Return by origin the last number."""
+
+    def read(self, origin: Origin, first: int, count: int) -> list[Entry]:
+        """Return at most ``count`` entries, from number ``first`` on."""
+
+    def entries(self, origin: Origin, first: int) -> Iterator[list[Entry]]:
+        """Yield entries in order, from number ``first`` on, some at a time."""
+
+    def hybrid(self, origin: Origin, number: int) -> int | None:
+        """Return the hybrid stamp of an entry, None if it was collected."""
+
+    def records(self, after: Mapping[str, Cursor]) -> Iterator[tuple[str, Cursor, BatchRecord]]:
+        """Yield what is kept of batches, and how far one has come."""
+
+
 class LogView:
     """A log as it was at one moment.
 
@@ -94,6 +116,14 @@ class LogView:
                     break
                 yield several
                 first = several[-1].number + 1
+
+    def read(self, origin: Origin, first: int, count: int) -> list[Entry]:
+        """Return at most ``count`` entries, from number ``first`` on. Raises `StoreError` for one that is not there."""
+        for file, last in self._spans():
+            end = last[origin] if last is not None else self.heads[origin].number
+            if first <= end:
+                return self._read(file, origin, range(first, min(end, first + count - 1) + 1))
+        return []
 
     def _read(self, file: _File, origin: Origin, numbers: range) -> list[Entry]:
         with _told(file.path):

@@ -20,7 +20,7 @@ end in an error, never in another answer, and who asks for one learner must not 
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeAlias
@@ -260,12 +260,14 @@ class MappedColumns:
         found, values = self._whole[name][places], self._values_of(name)
         return found if values is None else Coded(found, values).column()
 
-    def check(self) -> None:
-        """Read all of it and compare with the checksums, those parts too that were compared before."""
+    def check(self) -> Iterator[None]:
+        """Compare all of it with the checksums, what was compared before too; stop after each chunk of a column."""
         self._checked.clear()
-        for name in self._footer.columns:
-            self._stored(name, 0, self._footer.events)
+        for name, place in self._footer.columns.items():
             self._values_of(name)
+            for chunk in range(len(place.crcs)):
+                self._check(name, chunk, chunk + 1)
+                yield
 
     def _stored(self, name: str, first: int, end: int) -> Column:
         self._check(name, first // self._footer.chunk, -(-end // self._footer.chunk))

@@ -4,23 +4,25 @@ Labels have few values, all of them ours: a path is that of the route, never wha
 at all. So the metrics hold nothing of anybody, and their number does not grow with use.
 """
 
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from homeroom.cohorts.live import Status
+from homeroom.cohorts.live import CheckStatus, Status
 
 __all__ = ["CONTENT_TYPE", "NAMES", "Metrics"]
-
-# Twice the series, for what nobody asks.
-disable_created_metrics()  # type: ignore[no-untyped-call]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -35,80 +37,135 @@ NAMES: Final = {
     "homeroom_refused_keys_total": "requests whose key or token opened nothing",
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
+    "homeroom_checked_entries": "entries of the log that were read again since the last round of that began",
+    "homeroom_checked_files": "files of history and state that were read again since then",
+    "homeroom_checked_timestamp_seconds": "when all was read again last, in seconds since 1970 UTC; 0 is never",
+    "homeroom_damages": "what was found damaged when it was read again: /v1/status says what",
     "homeroom_epoch": "number of the last control change",
     "homeroom_erased_events_cut": "events of people who are erased that came since the start and were cut, all tenants",
 }
 """Every metric and what it counts."""
 
 
-class Metrics:
-    """Counts requests and batches; a registry of its own, so that two nodes in one process do not mix."""
+class _Answers:
+    """Answers of one route and status: how many, how long they took in all, and how many were in which bucket."""
+
+    __slots__ = ("buckets", "count", "seconds")
 
     def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+        self.buckets = [0] * (len(_SECONDS) + 1)
+
+
+class Metrics(Collector):
+    """Counts requests and batches; a registry of its own, so that two nodes in one process do not mix.
+
+    All of it happens in the thread of the event loop, thousands of times a second. So counts are plain numbers, without
+    the locks of the library's own, and become metrics when they are asked for.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, int], _Answers] = {}
+        self._under_way = 0
+        self._accepted = self._refused = self._bytes = self._keys = 0
+        self._batches: Tally[str] = Tally()
+        self._limited: Tally[str] = Tally()
+        self._is_up = False
+        self._epoch = self._cut = 0
+        self._checked = CheckStatus()
         self._registry = CollectorRegistry()
-        self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        self._outcomes: dict[str, Counter] = {}
-        self._requests = self._counter("homeroom_requests_total", "route", "status")
-        self._seconds = Histogram(
-            "homeroom_request_seconds",
-            NAMES["homeroom_request_seconds"],
-            ["route"],
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
-        self.under_way = self._gauge("homeroom_requests_under_way")
-        self._accepted = self._counter("homeroom_events_accepted_total")
-        self._refused = self._counter("homeroom_events_refused_total")
-        self._batches = self._counter("homeroom_batches_total", "outcome")
-        self._bytes = self._counter("homeroom_body_bytes_total")
-        self._keys = self._counter("homeroom_refused_keys_total")
-        self._limited = self._counter("homeroom_limited_total", "over")
-        self._up = self._gauge("homeroom_up")
-        self._epoch = self._gauge("homeroom_epoch")
-        self._cut = self._gauge("homeroom_erased_events_cut")
+        self._registry.register(self)
 
-    def _counter(self, name: str, *labels: str) -> Counter:
-        return Counter(name.removesuffix("_total"), NAMES[name], labels, registry=self._registry)
-
-    def _gauge(self, name: str) -> Gauge:
-        return Gauge(name, NAMES[name], registry=self._registry)
+    def begun(self) -> None:
+        """Count a request that is being answered, until `answered`."""
+        self._under_way += 1
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
-        # Looking labels up costs as much as counting: there are few, and they are kept.
         kept = self._answers.get((route, status))
         if kept is None:
-            kept = self._requests.labels(route, str(status)), self._seconds.labels(route)
-            self._answers[route, status] = kept
-        kept[0].inc()
-        kept[1].observe(seconds)
+            kept = self._answers[route, status] = _Answers()
+        kept.count += 1
+        kept.seconds += seconds
+        kept.buckets[bisect_left(_SECONDS, seconds)] += 1
+        self._under_way -= 1
 
     def batch(self, outcome: str, accepted: int = 0, refused: int = 0) -> None:
         """Count a batch and its events."""
-        kept = self._outcomes.get(outcome)
-        if kept is None:
-            kept = self._outcomes[outcome] = self._batches.labels(outcome)
-        kept.inc()
-        if accepted:
-            self._accepted.inc(accepted)
-        if refused:
-            self._refused.inc(refused)
+        self._batches[outcome] += 1
+        self._accepted += accepted
+        self._refused += refused
 
     def body(self, size_bytes: int) -> None:
         """Count a body."""
-        self._bytes.inc(size_bytes)
+        self._bytes += size_bytes
 
     def key_refused(self) -> None:
         """Count a key that opened nothing."""
-        self._keys.inc()
+        self._keys += 1
 
     def limited(self, over: str) -> None:
         """Count a request that came too soon."""
-        self._limited.labels(over).inc()
+        self._limited[over] += 1
 
     def page(self, status: Status) -> bytes:
         """Return all metrics as text, with how the node is now."""
-        self._up.set(1 if status.is_ready else 0)
-        self._epoch.set(status.epoch)
-        self._cut.set(status.cut_events)
+        self._is_up = status.is_ready
+        self._epoch, self._cut = status.epoch, status.cut_events
+        self._checked = status.checked
         return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return all metrics, as the library asks for them."""
+        yield self._requests()
+        yield self._seconds()
+        yield _gauge("homeroom_requests_under_way", self._under_way)
+        yield _counter("homeroom_events_accepted_total", self._accepted)
+        yield _counter("homeroom_events_refused_total", self._refused)
+        yield _counters("homeroom_batches_total", "outcome", self._batches)
+        yield _counter("homeroom_body_bytes_total", self._bytes)
+        yield _counter("homeroom_refused_keys_total", self._keys)
+        yield _counters("homeroom_limited_total", "over", self._limited)
+        yield _gauge("homeroom_up", int(self._is_up))
+        yield _gauge("homeroom_epoch", self._epoch)
+        yield _gauge("homeroom_erased_events_cut", self._cut)
+        yield _gauge("homeroom_checked_entries", self._checked.entries)
+        yield _gauge("homeroom_checked_files", self._checked.files)
+        yield _gauge("homeroom_checked_timestamp_seconds", (self._checked.finished_ms or 0) / 1_000)
+        yield _gauge("homeroom_damages", self._checked.damages)
+
+    def _requests(self) -> Metric:
+        name = "homeroom_requests_total"
+        found = CounterMetricFamily(name, NAMES[name], labels=("route", "status"))
+        for (route, status), kept in self._answers.items():
+            found.add_metric((route, str(status)), kept.count)
+        return found
+
+    def _seconds(self) -> Metric:
+        name = "homeroom_request_seconds"
+        found = HistogramMetricFamily(name, NAMES[name], labels=("route",))
+        routes: dict[str, list[_Answers]] = {}
+        for (route, _), kept in self._answers.items():
+            routes.setdefault(route, []).append(kept)
+        bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
+        for route, some in routes.items():
+            counts = [sum(column) for column in zip(*(one.buckets for one in some), strict=True)]
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            found.add_metric((route,), buckets, sum(one.seconds for one in some))
+        return found
+
+
+def _gauge(name: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, NAMES[name], value)
+
+
+def _counter(name: str, value: float) -> Metric:
+    return CounterMetricFamily(name, NAMES[name], value)
+
+
+def _counters(name: str, label: str, values: Mapping[str, int]) -> Metric:
+    found = CounterMetricFamily(name, NAMES[name], labels=(label,))
+    for value, count in values.items():
+        found.add_metric((value,), count)
+    return found

@@ -38,7 +38,14 @@ from homeroom.events.model import Int64s, UInt64s
 from homeroom.state.coded import Coded
 from homeroom.state.history import Places, Segment, places_by_id
 
-__all__ = ["PARQUET_NAMES", "SUFFIXES", "SegmentEntry", "StoredSegment", "entries_of"]
+__all__ = [
+    "PARQUET_NAMES",
+    "SUFFIXES",
+    "SegmentEntry",
+    "StoredSegment",
+    "check_segment",
+    "entries_of",
+]
 
 SUFFIXES = (".parquet", ".index", ".ids", mapped_columns.SUFFIX)
 """The files of one segment; the last one is not there beside those of earlier versions."""
@@ -88,6 +95,29 @@ def entries_of(segments: Sequence[Segment]) -> "tuple[SegmentEntry, ...]":
         assert isinstance(segment, StoredSegment), "it was written"
         entries.append(segment.entry)
     return tuple(entries)
+
+
+def check_segment(folder: Path, entry: SegmentEntry) -> Iterator[None]:
+    """Read all files of a segment piece by piece, and stop after each: one column of one row group, one index.
+
+    Every page must have its checksum; nothing is kept. Raises `DataDirectoryError`.
+    """
+    entry.check(folder)
+    path = folder / entry.name
+    for suffix in (".index", ".ids"):
+        read_tensors(path.with_suffix(suffix))
+        yield
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.metadata.num_row_groups):
+                for name in file.schema_arrow.names:
+                    file.read_row_group(group, [name], use_threads=False)
+                    yield
+    except (OSError, pa.ArrowException) as error:
+        raise DataDirectoryError(f"{path} is damaged: {error}. {_ADVICE}") from error
+    if mapped_columns.SUFFIX in entry.sizes:
+        columns = path.with_suffix(mapped_columns.SUFFIX)
+        yield from MappedColumns(columns, Dictionaries.under(bytes(32)), entry.events).check()
 
 
 class StoredSegment(Segment):
@@ -174,7 +204,8 @@ class StoredSegment(Segment):
         for name in self.columns:
             self.columns.check(name)
         if self.mapped is not None:
-            self.mapped.check()
+            for _ in self.mapped.check():
+                pass
 
     def piece(self, name: str, first: int, end: int) -> npt.NDArray[Any] | None:
         """Return the events ``first:end`` of a column, of which no more than that need be read."""

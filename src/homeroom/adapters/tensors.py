@@ -8,7 +8,7 @@ must end in an error, never in another answer.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,14 @@ from isal import isal_zlib
 
 from homeroom.errors import DataDirectoryError
 
-__all__ = ["LaterArrays", "TensorFile", "mapped_file", "read_tensors", "write_tensors"]
+__all__ = [
+    "LaterArrays",
+    "TensorFile",
+    "mapped_file",
+    "read_tensors",
+    "write_each",
+    "write_tensors",
+]
 
 _MARK = b"homeroom tensors 1\n"
 _TRAILER_BYTES = 8 + len(_MARK)
@@ -27,10 +34,15 @@ _TRAILER_BYTES = 8 + len(_MARK)
 
 def write_tensors(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write arrays to a new file and make it durable."""
+    write_each(path, arrays.items())
+
+
+def write_each(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]]) -> None:
+    """Do as `write_tensors` for arrays with their names that are made one after the other."""
     places = {}
     with path.open("xb") as file:
         sink = pa.PythonFile(file, "w")
-        for name, array in arrays.items():
+        for name, array in arrays:
             sink.write(bytes(-sink.tell() % 64))
             whole = np.ascontiguousarray(array)
             places[name] = (sink.tell(), list(whole.shape), whole.dtype.str, _checksum(whole))

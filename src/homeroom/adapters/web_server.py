@@ -7,22 +7,25 @@ after the headers is bounded by the interface, which knows how large a body may 
 
 import asyncio
 import contextlib
+import re
 import signal
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from homeroom import limits
 from homeroom.errors import SettingsError
 
-__all__ = ["Listening", "serve_until"]
+__all__ = ["Listening", "TakesWhole", "serve_until"]
 
 _BACKLOG: Final = 2_048
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_PLAIN: Final = re.compile(rb"/[A-Za-z0-9._/-]*")
+"""A path that stands for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +42,74 @@ class Listening:
     stop_s_max: float = 30.0
 
 
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Answer: TypeAlias = Callable[[int, Headers, bytes], None]
+
+
+@runtime_checkable
+class TakesWhole(Protocol):
+    """An ASGI application that can answer a request that has come whole without a task of its own."""
+
+    def whole(self, scope: Any, body: bytes, answer: Answer) -> bool:  # noqa: ANN401 - ASGI
+        """Say whether this request will be answered so; then ``answer`` is called once, now or later.
+
+        ``answer`` takes status, headers (a length among them) and body, in the thread of the event loop.
+        """
+        ...
+
+
+class _Nothing:
+    """What is set here has nobody who waits for it."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+class _Whole:
+    """A request that is answered without a task: it stands where the library keeps the one under way."""
+
+    __slots__ = (
+        "body",
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "more_body",
+        "response_complete",
+    )
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.disconnected = False
+        self.keep_alive = True
+        self.message_event = _NOTHING
+        self.more_body = False
+        self.response_complete = False
+
+
+_NOTHING: Final = _Nothing()
+
+
 class _BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not come in time, or are too many, or whose answer nobody takes."""
+    """Closes a connection whose headers do not come in time, or are too many, or whose answer nobody takes.
+
+    A request that is whole by the time that it is seen is offered to the application as such. Timers are set only for
+    what does not come at once, and one that watches an idle connection is not set anew by each request.
+    """
 
     header_s_max: float = 10.0
     untaken_s_max: float = limits.UNTAKEN_MS_MAX / 1_000
+    takes_whole: TakesWhole | None = None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
         self._header_bytes = 0
+        self._is_head_due = True
+        # Since when nothing has come, after an answer; None while something is under way.
+        self._idle_since_s: float | None = None
+        # What has come of the body of a request that may be whole.
+        self._held: list[bytes] | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the library's
         super().connection_made(transport)
@@ -58,7 +118,11 @@ class _BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
         self._taken()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
+
+    # --- answers that nobody takes -----------------------------------------------------------------------------------
 
     def pause_writing(self) -> None:
         self._untaken = self.loop.call_later(self.untaken_s_max, self.transport.abort)
@@ -73,15 +137,20 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._untaken.cancel()
             self._untaken = None
 
+    # --- requests ----------------------------------------------------------------------------------------------------
+
     def data_received(self, data: bytes) -> None:
-        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._expect_headers()
+        if self.cycle is None or self.cycle.response_complete:
+            self._is_head_due = True
         super().data_received(data)
+        if self._held is not None:
+            self._begin_in_parts()
+        if self._is_head_due and self._deadline is None and not self.transport.is_closing():
+            self._expect_headers()
 
     def on_message_begin(self) -> None:
         self._header_bytes = 0
-        if self._deadline is None:
-            self._expect_headers()
+        self._is_head_due = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -93,8 +162,27 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._is_head_due = False
         self._relax()
-        super().on_headers_complete()
+        if self._may_be_whole():
+            self._held = []
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._held is None:
+            super().on_message_complete()
+            return
+        body = b"".join(self._held)
+        if not self._is_whole(body):
+            self._begin_in_parts()
+            super().on_message_complete()
 
     def _count(self, size_bytes: int) -> None:
         self._header_bytes += size_bytes
@@ -115,6 +203,105 @@ class _BoundedProtocol(HttpToolsProtocol):
     def _too_late(self) -> None:
         self._deadline = None
         self.transport.abort()
+
+    # --- requests that have come whole -------------------------------------------------------------------------------
+
+    def _may_be_whole(self) -> bool:
+        """Say whether a request is an ordinary one, and its turn is now."""
+        parser, bound = self.parser, self.limit_concurrency
+        return (
+            self.takes_whole is not None
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and not parser.should_upgrade()
+            and parser.should_keep_alive()
+            and parser.get_http_version() == "1.1"
+            and (bound is None or max(len(self.connections), len(self.tasks)) < bound)
+        )
+
+    def _is_whole(self, body: bytes) -> bool:
+        """Offer a request to the application; say whether it answers it."""
+        assert self.takes_whole is not None, "some requests may be whole"
+        path, _, query = self.url.partition(b"?")
+        if not _PLAIN.fullmatch(path):
+            return False
+        scope: Any = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["path"] = self.root_path + path.decode("ascii")
+        scope["raw_path"] = self.root_path.encode("ascii") + path
+        scope["query_string"] = query
+        before, request = self.cycle, _Whole()
+
+        def answer(status: int, headers: Headers, body: bytes) -> None:
+            self._answer(request, (status, headers, body))
+
+        self._held, self.cycle = None, request  # type: ignore[assignment]
+        if self.takes_whole.whole(scope, body, answer):
+            return True
+        self._held, self.cycle = [body], before
+        return False
+
+    def _begin_in_parts(self) -> None:
+        """Begin a request as the library does, with what has come of its body."""
+        held, self._held = self._held, None
+        if self.parser is None or self.transport.is_closing():
+            return
+        super().on_headers_complete()
+        for body in held or ():
+            super().on_body(body)
+
+    def _answer(self, request: _Whole, answer: tuple[int, Headers, bytes]) -> None:
+        request.response_complete = True
+        if request.disconnected or self.transport.is_closing():
+            return
+        status, headers, body = answer
+        lines = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            lines += (name, b": ", value, b"\r\n")
+        if not request.keep_alive:
+            lines.append(b"connection: close\r\n")
+        head = b"".join(lines)
+        assert head.count(b"\n") == len(lines) // 4 + 1 + (not request.keep_alive), (
+            "headers are lines"
+        )
+        self.transport.write(b"%b\r\n%b" % (head, body))
+        if not request.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    # --- idle connections --------------------------------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since_s = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Something has come: the connection is not idle. The timer finds out when it goes off."""
+        self._idle_since_s = None
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since_s is None:
+            return
+        left_s = self._idle_since_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._look_again(left_s)
+        else:
+            super().timeout_keep_alive_handler()
 
 
 class _Server(uvicorn.Server):
@@ -170,7 +357,9 @@ async def serve_until(
     SettingsError
         It cannot listen there, or the certificate cannot be read.
     """
-    protocol = type("Protocol", (_BoundedProtocol,), {"header_s_max": listening.header_s_max})
+    takes_whole = app if isinstance(app, TakesWhole) else None
+    bounds = {"header_s_max": listening.header_s_max, "takes_whole": takes_whole}
+    protocol = type("Protocol", (_BoundedProtocol,), bounds)
     config = _config(app, listening, protocol)
     try:
         config.load()

@@ -13,6 +13,8 @@ from homeroom.cli.repository_options import (
     secret_of,
     secret_options,
     size_text,
+    store_option,
+    store_url_of,
 )
 from homeroom.limits import KEPT_BACKUPS_MAX
 
@@ -40,14 +42,16 @@ _COUNT = click.IntRange(1, KEPT_BACKUPS_MAX)
     metavar="DAYS",
     help="Afterwards remove backups, but not those of the last DAYS.",
 )
+@store_option
 @json_option
 def command(
     directory: str,
     repository: str,
-    key_file: str | None,
-    passphrase_file: str | None,
+    config: str | None,
     json_target: str | None,
-    **keeping: int | None,
+    keep: int | None,
+    keep_days: int | None,
+    **secrets: str | None,
 ) -> None:
     """Back the data directory DIRECTORY up to REPOSITORY: a folder, or s3://BUCKET/PREFIX. A node may be running on it.
 
@@ -62,11 +66,12 @@ def command(
 
     place = Path(directory)
     tenants(place)  # a name that was misspelt leaves neither a repository nor a key
-    secret = secret_of(key_file, passphrase_file)
+    secret = secret_of(secrets["key_file"], secrets["passphrase_file"])
+    store_url = store_url_of(config)
     _check_apart(place, repository, secret)
     opened = make_repository(repository, os.environ, secret)
-    done = back_up(place, opened, now_ms, version("homeroom"))
-    pruned, trouble = _pruned(opened, keeping)
+    done = back_up(place, opened, now_ms, version("homeroom"), store_url)
+    pruned, trouble = _pruned(opened, keep, keep_days)
     if json_target:
         write_json(_document(done, pruned), json_target)
     if json_target != STDOUT:
@@ -95,17 +100,17 @@ def _check_apart(directory: Path, repository: str, secret: "Secret") -> None:
 
 
 def _pruned(
-    repository: "Repository", keeping: dict[str, int | None]
+    repository: "Repository", keep: int | None, keep_days: int | None
 ) -> tuple["Pruned | None", tuple[str, ...]]:
     """Remove old backups, if asked to; that another backup is under way is no failure of this one."""
     from homeroom.adapters.backup.pruning import Keep, prune
     from homeroom.errors import BackupError, DamagedBackupError
 
-    keep = Keep(keeping["keep"], keeping["keep_days"])
-    if keep == Keep():
+    wanted = Keep(keep, keep_days)
+    if wanted == Keep():
         return None, ()
     try:
-        return prune(repository, keep, now_ms), ()
+        return prune(repository, wanted, now_ms), ()
     except DamagedBackupError:
         raise
     except BackupError as error:

@@ -1,5 +1,6 @@
 """``homeroom erasures``: how far erasures are, place by place."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def options_of(config: str | None) -> "NodeOptions":
     from homeroom.adapters import system_clock
     from homeroom.running.hosting import node_options
 
-    return node_options(settings_of({"config": config}), system_clock.now_ms)
+    return node_options(settings_of(config, os.environ), system_clock.now_ms)
 
 
 def said(certificate: "Certificate") -> list[str]:

@@ -22,6 +22,8 @@ __all__ = [
     "secret_options",
     "size_text",
     "span_text",
+    "store_option",
+    "store_url_of",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -44,6 +46,20 @@ def secret_options(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+store_option: Final = click.option(
+    "--config",
+    metavar="FILE",
+    help="Settings of the node: where its log lies, if that is a database.",
+)
+
+
+def store_url_of(config: str | None) -> str:
+    """Return where the settings in a file and in variables say that the log lies; empty is in the directory."""
+    from homeroom.cli.serve import settings_of
+
+    return settings_of(config, os.environ).node.store_url
 
 
 def secret_of(key_file: str | None, passphrase_file: str | None) -> "Secret":

@@ -1,6 +1,5 @@
 """``homeroom restore``: make a data directory again from a backup."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,8 @@ from homeroom.cli.repository_options import (
     secret_options,
     size_text,
     span_text,
+    store_option,
 )
-from homeroom.cli.serve import config_option
 
 if TYPE_CHECKING:
     from homeroom.adapters.backup.choosing import Plan
@@ -37,13 +36,14 @@ __all__ = ["command"]
     help="Restore what there was at TIME, an instant with its zone; without it, all of the backup.",
 )
 @click.option("--backup", metavar="ID", help="Restore this backup instead of the newest.")
-@config_option
+@store_option
 @json_option
 def command(
     repository: str,
     directory: str,
     as_of_ms: int | None,
     backup: str | None,
+    config: str | None,
     json_target: str | None,
     **given: str | None,
 ) -> None:
@@ -59,8 +59,8 @@ def command(
 
     source = opened(repository, given["key_file"], given["passphrase_file"])
     plan = plan_of(source, backup, as_of_ms)
-    options = replace(options_of(given["config"]), store_url="")  # the log is in the directory
-    restored = restore(source, plan, Path(directory))
+    options = options_of(config)
+    restored = restore(source, plan, Path(directory), options.store_url)
     erasures = (
         None if options.erasure_register is None else apply_register(Path(directory), options)
     )

@@ -1,6 +1,7 @@
 """``homeroom serve``: run a node on a data directory."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,7 +54,7 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
 
     from homeroom.running.hosting import host
 
-    settings = settings_of(flags)
+    settings = _settings(flags)
     # Whatever the node makes is its owner's alone, also in a directory that others may look into.
     os.umask(0o077)
 
@@ -71,19 +72,24 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
     click.echo("homeroom: stopped; everything that was taken is in the last snapshot", err=True)
 
 
-def settings_of(flags: dict[str, Any]) -> "Settings":
+def _settings(flags: dict[str, Any]) -> "Settings":
     """Return the settings: flags count more than variables, and variables more than the file."""
-    from homeroom.serve.settings import read_settings
-
     environment = dict(os.environ)
     for name in ("host", "port"):
         if flags.get(name) is not None:
             environment[f"HOMEROOM_SERVER_{name.upper()}"] = str(flags[name])
-    if flags["config"] is None:
+    return settings_of(flags["config"], environment)
+
+
+def settings_of(path: str | None, environment: Mapping[str, str]) -> "Settings":
+    """Return the settings in a file and in variables, which count more. Raises `SettingsError`."""
+    from homeroom.serve.settings import read_settings
+
+    if path is None:
         return read_settings("", "the environment", environment)
     try:
-        text = Path(flags["config"]).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"settings {flags['config']} cannot be read: {why}") from None
-    return read_settings(text, flags["config"], environment)
+        raise SettingsError(f"settings {path} cannot be read: {why}") from None
+    return read_settings(text, path, environment)

@@ -54,8 +54,14 @@ def command(url: str, cohort: str | None, **flags: Any) -> int:  # noqa: ANN401 
 
 
 def _show(change: "Change") -> None:
-    what = "entered" if change.entered else "left"
-    fields = (str(change.number), change.at, change.cohort, what, change.learner, change.cause)
+    fields = (
+        str(change.number),
+        change.at,
+        change.cohort,
+        change.change,
+        change.learner,
+        change.cause,
+    )
     # The name of a cohort comes from outside, and may not steer the terminal.
     line = "\t".join("".join(c if c.isprintable() else "\ufffd" for c in one) for one in fields)
     sys.stdout.write(f"{line}\n")

@@ -9,7 +9,7 @@ The form is that of the HTML standard, 9.2 (Server-sent events), of which a node
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
@@ -31,7 +31,7 @@ class Change:
     number : rises from change to change, not one by one
     cohort, version : of the definition by which it holds
     learner : pseudonym, 32 hexadecimal digits
-    entered : whether it is in the cohort now
+    change : ``entered`` or ``left``
     at : from when on, ISO 8601 in UTC
     cause : event, time, definition, correction or start: see ``docs/explanation/membership.md``
     """
@@ -40,7 +40,7 @@ class Change:
     cohort: str
     version: int
     learner: str
-    entered: bool
+    change: Literal["entered", "left"]
     at: str
     cause: str
 
@@ -52,16 +52,16 @@ class Freshness:
     Parameters
     ----------
     as_of : up to when they are true, ISO 8601 in UTC
-    applied : by origin the last entry in them
+    vector : by origin the last entry in them
     """
 
     as_of: str
-    applied: Mapping[str, int]
+    vector: Mapping[str, int]
 
     def holds(self, token: str) -> bool:
         """Say whether memberships hold the entry that a token names."""
         origin, _, rest = token.rpartition("/")[0].rpartition("/")
-        return rest.isdigit() and self.applied.get(origin, 0) >= int(rest)
+        return rest.isdigit() and self.vector.get(origin, 0) >= int(rest)
 
 
 @dataclass(frozen=True, slots=True)

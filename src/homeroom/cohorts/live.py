@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from homeroom.cohorts.answers import Answer
 from homeroom.log.origins import Vector
 
-__all__ = ["LiveAnswer", "Status"]
+__all__ = ["CheckStatus", "LiveAnswer", "Status", "Trouble"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,37 @@ class LiveAnswer:
     epoch: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is wrong.
+
+    Parameters
+    ----------
+    text : in words what, and what to do
+    tenant : whose it is, None for what is the node's as a whole
+    """
+
+    text: str
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckStatus:
+    """How far it has been read again what is on disk.
+
+    Parameters
+    ----------
+    entries, files : read in the round under way, or in the last one
+    damages : that were found and have not gone since
+    finished_ms : when a round came to its end last, None before the first did
+    """
+
+    entries: int = 0
+    files: int = 0
+    damages: int = 0
+    finished_ms: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """How a node is.
@@ -44,8 +75,9 @@ class Status:
     applied, held : by origin the last entry that is folded, and the last that is durable here
     ages_ms : by origin how long ago its newest folded entry was made
     epoch : of the control stream
-    troubles : in words what is wrong; while there is any, nothing is acknowledged
+    troubles : what is wrong
     is_ready : whether it takes questions and events
+    checked : how far it has been read again what is on disk
     """
 
     learners: int
@@ -54,6 +86,11 @@ class Status:
     held: Vector
     ages_ms: Mapping[str, int] = field(default_factory=dict)
     epoch: int = 0
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
     is_ready: bool = True
     cut_events: int = 0
+    checked: CheckStatus = CheckStatus()
+
+    def told_to(self, tenant: str) -> list[str]:
+        """Return in words what is wrong with the node, and with what is this tenant's; of others not even the name."""
+        return [one.text for one in self.troubles if one.tenant in (None, tenant)]

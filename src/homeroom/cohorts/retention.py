@@ -91,18 +91,22 @@ def _add_partition(
     triangles.segment_triangle(
         words, run_periods, sealed(partition.run_starts), mask, segments, scratch, counts
     )
-    _add_out_of_place(partition, words, mask, periods, counts)
+    _add_out_of_place(partition, words, mask, (periods, segments), counts)
 
 
 def _add_out_of_place(
-    partition: Partition, words: UInt64s, mask: Int8s | None, periods: Periods, counts: Counts
+    partition: Partition,
+    words: UInt64s,
+    mask: Int8s | None,
+    cut: tuple[Periods, triangles.Segments],
+    counts: Counts,
 ) -> None:
     """Count the rows that came since the last clustering, and move those whose first day became earlier."""
     displaced = partition.displaced()
     tail = np.arange(partition.clustered_rows, partition.rows)
     if not len(displaced) and not len(tail):
         return
-    pieces = _shown_pieces(partition, periods)
+    periods, segments = cut
     placed = partition.run_days[np.searchsorted(partition.run_starts, displaced, side="right") - 1]
     for rows, days, sign in (
         (displaced, placed, -1),
@@ -110,7 +114,7 @@ def _add_out_of_place(
         (tail, partition.start_day[tail], 1),
     ):
         triangles.add_rows(
-            words, sealed(rows), sealed(periods.of_days(days)), sign, mask, pieces, counts
+            words, sealed(rows), sealed(periods.of_days(days)), sign, mask, segments, counts
         )
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "column_dtype",
     "from_arrow",
     "joined_columns",
+    "known_column",
     "to_arrow",
 ]
 
@@ -108,6 +109,16 @@ def from_arrow(name: str, dictionaries: Dictionaries) -> Callable[[pa.Array], Co
     if name == "time_ms":
         return lambda piece: piece.view(pa.int64()).to_numpy(zero_copy_only=False)
     return lambda piece: piece.to_numpy(zero_copy_only=False)
+
+
+def known_column(name: str, piece: pa.Array, dictionaries: Dictionaries) -> Column | None:
+    """Do as `from_arrow` where every text has a code already; None where one has none, and then none gets any."""
+    if not _has_dictionary(name):
+        return from_arrow(name, dictionaries)(piece)
+    attribute = name.removeprefix(ATTRIBUTE_PREFIX)
+    if name.startswith(ATTRIBUTE_PREFIX) and attribute not in dictionaries.attributes:
+        return None
+    return _dictionary(dictionaries, name).known_codes(piece)
 
 
 def joined_columns(batches: Sequence[EventBatch]) -> dict[str, Column]:

@@ -98,12 +98,23 @@ class TextCodes(dict[str | None, int]):
         elif len(values.dictionary) > len(values):
             # A slice of a large column: look only at the values that it uses.
             values = values.cast(values.type.value_type).dictionary_encode()
-        known = np.append(self._distinct_codes(values.dictionary), np.int32(self[None]))
+        return self._of_rows(self._distinct_codes(values.dictionary), values)
+
+    def known_codes(self, values: pa.DictionaryArray) -> Int32s | None:
+        """Return the code of each value, int32 of shape (n,), where all of them have one already; else None."""
+        codes = [self.get(text) for text in values.dictionary.to_pylist()]
+        if None in codes:
+            return None
+        return self._of_rows(np.array(codes, np.int32), values)
+
+    def _of_rows(self, codes: Int32s, values: pa.DictionaryArray) -> Int32s:
+        """Return for each row of an Arrow dictionary the code of its value."""
+        known = np.append(codes, np.int32(self[None]))
         indices = values.indices
         if indices.null_count:
             indices = indices.cast(pa.int64()).fill_null(len(known) - 1)
-        codes: Int32s = known[indices.to_numpy(zero_copy_only=False)]
-        return codes
+        of_rows: Int32s = known[indices.to_numpy(zero_copy_only=False)]
+        return of_rows
 
     def _distinct_codes(self, distinct: pa.Array) -> Int32s:
         try:
@@ -153,9 +164,12 @@ class Dictionary:
         self._known = _Known(self._learn)
         self._mask = mask
         self._values_max = values_max
-        self._hi = np.zeros(64, np.uint64)
-        self._lo = np.zeros(64, np.uint64)
-        self._hashed = 0
+        # Hashes with room for more, and how many there are; one value, since several threads may add to it.
+        self._hashed: tuple[UInt64s, UInt64s, int] = (
+            np.zeros(64, np.uint64),
+            np.zeros(64, np.uint64),
+            0,
+        )
 
     def __len__(self) -> int:
         """Return the number of values."""
@@ -174,30 +188,33 @@ class Dictionary:
         """
         return self._known.codes(values, count)
 
+    def known_codes(self, values: pa.DictionaryArray) -> Int32s | None:
+        """Do as `codes` for values that all have one already; else return None, and none gets any."""
+        return self._known.known_codes(values)
+
     def forget(self, codes: Sequence[int]) -> None:
         """Forget the texts of some codes, which nothing has any more; the codes are given to no other text."""
         for code in codes:
             self._known.pop(self.values[code], None)
             self.values[code] = f"(erased {code})"
             self._known[self.values[code]] = code
-        self._hashed = min([self._hashed, *codes])
+        hi, lo, hashed = self._hashed
+        # Who has hashes keeps them: those from the first of these codes on are worked out anew.
+        self._hashed = hi.copy(), lo.copy(), min([hashed, *codes])
 
     @property
     def hashes(self) -> Hashes:
         """Hashes of all values by code, two uint64 arrays of shape (size,)."""
         size = len(self.values)
-        if size > self._hashed:
-            self._hash_new(size)
-        return Hashes(sealed(self._hi[:size]), sealed(self._lo[:size]))
-
-    def _hash_new(self, size: int) -> None:
-        if size > len(self._hi):
-            room = np.zeros(max(size, 2 * len(self._hi)) - len(self._hi), np.uint64)
-            self._hi = np.concatenate([self._hi, room])
-            self._lo = np.concatenate([self._lo, room])
-        new = hash_texts(buffers(large_strings(self.values[self._hashed : size])))
-        self._hi[self._hashed : size], self._lo[self._hashed : size] = new
-        self._hashed = size
+        hi, lo, hashed = self._hashed
+        if size > hashed:
+            if size > len(hi):
+                room = np.zeros(max(size, 2 * len(hi)) - len(hi), np.uint64)
+                hi, lo = np.concatenate([hi, room]), np.concatenate([lo, room])
+            new = hash_texts(buffers(large_strings(self.values[hashed:size])))
+            hi[hashed:size], lo[hashed:size] = new
+            self._hashed = hi, lo, size
+        return Hashes(sealed(hi[:size]), sealed(lo[:size]))
 
     def _learn(self, text: str) -> int:
         refused = text_fault(text)
@@ -261,7 +278,9 @@ class Dictionaries:
         an accident of order.
         """
         self.refused.update(
-            name for name, one in self.attributes.items() if len(one) > limits.ATTRIBUTE_VALUES_MAX
+            name
+            for name, one in list(self.attributes.items())  # another thread may meet a new one
+            if len(one) > limits.ATTRIBUTE_VALUES_MAX
         )
         return self.refused
 
@@ -269,4 +288,4 @@ class Dictionaries:
     def shown_attributes(self) -> dict[str, Dictionary]:
         """The attributes that may be asked about."""
         refused = self.identifying()
-        return {name: one for name, one in self.attributes.items() if name not in refused}
+        return {name: one for name, one in list(self.attributes.items()) if name not in refused}

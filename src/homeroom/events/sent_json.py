@@ -18,7 +18,7 @@ import numpy as np
 from homeroom.events.jsonlines import JsonReader
 from homeroom.events.jsontext import nests_too_deep, split_array
 from homeroom.events.mapping import KNOWN_ATTRIBUTES
-from homeroom.events.model import Int64s, Reject
+from homeroom.events.model import Int64s, Reason, Reject
 
 __all__ = ["ATTRIBUTES", "SentEvent", "SentItems", "count_elements", "read_arrays", "read_lines"]
 
@@ -118,6 +118,11 @@ def _document(body: bytes) -> tuple[list[SentEvent], Int64s, list[Reject]]:
             pass  # looked at element by element
         else:
             return values, np.arange(1, len(values) + 1), []
+    if not body.strip():
+        nothing = Reject(
+            "", 1, Reason.NOT_JSON, "the body is empty, and must be an array or an object"
+        )
+        return [], np.zeros(0, np.int64), [nothing]
     items = _READER.document(body)
     return items.values, items.line, items.rejects
 

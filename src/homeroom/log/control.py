@@ -34,6 +34,8 @@ from homeroom.log.webhooks import (
 )
 
 __all__ = [
+    "MAIN",
+    "AuditAnchored",
     "Change",
     "Control",
     "DefinitionDeleted",
@@ -57,6 +59,10 @@ _KEY_DIGITS: Final = 32
 _DIGITS: Final = frozenset("0123456789abcdef")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+
+
+MAIN: Final = "main"
+"""The first tenant, whose directory is the node's own: an ``admin`` of it runs the node."""
 
 
 class Scope(StrEnum):
@@ -182,14 +188,26 @@ class Readmitted(msgspec.Struct, frozen=True, kw_only=True, tag="readmitted"):
     from_ms: int
 
 
+class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor"):
+    """The audit log of the node that states this had so many records, of which the last has this digest (hexadecimal).
+
+    It stands in the log so that an audit log whose end was cut off does not look like a whole one.
+    """
+
+    node: str
+    records: int
+    digest: str
+
+
 Fact: TypeAlias = (
-    Readmitted
-    | TenantPut
+    TenantPut
     | KeyCreated
     | KeyRevoked
     | DefinitionPut
     | DefinitionDeleted
     | VerbsPut
+    | AuditAnchored
+    | Readmitted
     | WebhookFact
 )
 
@@ -284,6 +302,7 @@ class Control:
     versions : of every definition that there ever was, oldest first
     webhooks : by id, those that there are
     readmitted : by tenant the raw keys (16 bytes) whose accounts may come again, and from when on
+    anchors : by node where its audit log was last known to be
     """
 
     epoch: int = 0
@@ -292,6 +311,7 @@ class Control:
     versions: Mapping[DefinitionName, tuple[Version, ...]] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     readmitted: Mapping[str, Mapping[bytes, int]] = field(default_factory=dict)
+    anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -333,14 +353,17 @@ class Control:
                     )
             case DefinitionPut() | DefinitionDeleted():
                 self._check_definition(fact)
-            case Readmitted() | VerbsPut():
-                self._check_of_tenant(fact)
+            case VerbsPut() | AuditAnchored() | Readmitted():
+                self._check_small(fact)
             case _:
                 if isinstance(fact, WebhookCreated):
                     self._check_tenant(fact.tenant)
                 check_webhook(self.webhooks, fact)
 
-    def _check_of_tenant(self, fact: "Readmitted | VerbsPut") -> None:
+    def _check_small(self, fact: VerbsPut | AuditAnchored | Readmitted) -> None:
+        if isinstance(fact, AuditAnchored):
+            _check_name("node", fact.node)
+            return
         self._check_tenant(fact.tenant)
         if isinstance(fact, VerbsPut):
             _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
@@ -406,16 +429,11 @@ class Control:
                 return replace(after, keys=self._with_revoked(fact, change.at_ms))
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
-            case Readmitted() | VerbsPut():
-                return self._of_tenant(after, fact)
+            case VerbsPut() | AuditAnchored() | Readmitted():
+                return self._with_small(after, fact)
             case _:
                 stated = (change.author, change.at_ms, epoch)
                 return replace(after, webhooks=folded_webhook(self.webhooks, fact, stated))
-
-    def _of_tenant(self, after: "Control", fact: "Readmitted | VerbsPut") -> "Control":
-        if isinstance(fact, VerbsPut):
-            return replace(after, tenants=self._with_verbs(fact))
-        return replace(after, readmitted=self._with_readmitted(fact))
 
     def _with_readmitted(self, fact: Readmitted) -> Mapping[str, Mapping[bytes, int]]:
         known = dict(self.readmitted.get(fact.tenant, {}))
@@ -424,11 +442,18 @@ class Control:
             known[raw] = min(fact.from_ms, known.get(raw, fact.from_ms))
         return _with(self.readmitted, fact.tenant, known)
 
-    def _with_verbs(self, fact: VerbsPut) -> Mapping[str, Tenant]:
+    def _with_small(
+        self, after: "Control", fact: VerbsPut | AuditAnchored | Readmitted
+    ) -> "Control":
+        if isinstance(fact, AuditAnchored):
+            return replace(after, anchors=_with(self.anchors, fact.node, fact))
+        if isinstance(fact, Readmitted):
+            return replace(after, readmitted=self._with_readmitted(fact))
         tenant = self.tenants.get(fact.tenant)
         if tenant is None:
-            return self.tenants
-        return _with(self.tenants, fact.tenant, replace(tenant, verbs=fact.toml))
+            return after
+        changed = replace(tenant, verbs=fact.toml)
+        return replace(after, tenants=_with(self.tenants, fact.tenant, changed))
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)

@@ -10,7 +10,7 @@ unpacked (200 MB of zeros fit in 208 bytes), the schema is compared before the d
 validated in full before the first row is used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,20 +28,23 @@ from homeroom.events.columns import (
     batch_of,
     from_arrow,
     joined_columns,
+    known_column,
     to_arrow,
 )
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import EventBatch, UInt64s
+from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.log.erasures import Erasure, checked_erasures
 from homeroom.log.origins import Vector
 
 __all__ = [
+    "OpenPart",
     "Opened",
     "Part",
     "PartBytes",
     "decode_parts",
     "encode_parts",
+    "open_parts",
     "pack",
     "read_parts",
     "unpack",
@@ -154,20 +157,60 @@ def _arrow(batch: EventBatch, dictionaries: Dictionaries) -> bytes:
     return bytes(memoryview(sink.getvalue()))
 
 
-def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list[Part]:
-    """Return the parts of an analytic entry, with codes of ``dictionaries``, those of each tenant.
+@dataclass(frozen=True, slots=True)
+class OpenPart:
+    """What an entry says of one tenant, known to be whole, with texts in place of codes; None is no events."""
 
-    Raises `EntryError` for what is not whole in every row. A tenant that has no dictionaries is a `KeyError`.
-    """
+    tenant: str
+    record: pa.RecordBatch | None
+    voids: UInt64s
+    erasures: tuple[Erasure, ...] = ()
+
+    def keys_and_times(self) -> tuple[UInt64s, Int64s]:
+        """Return the upper halves of the keys and the times of the events, uint64 and int64 of shape (n,)."""
+        if self.record is None:
+            return np.empty(0, np.uint64), np.empty(0, np.int64)
+        times = self.record.column("time_ms").view(pa.int64())
+        return self.record.column("key_hi").to_numpy(), times.to_numpy()
+
+    def known(self, dictionaries: Dictionaries) -> Part | None:
+        """Return the part with codes of a tenant's dictionaries; None if it has texts that they do not have."""
+        if self.record is None:
+            return self._part(None)
+        columns = _columns(self.record, lambda name, one: known_column(name, one, dictionaries))
+        return None if columns is None else self._part(batch_of(columns))
+
+    def coded(self, dictionaries: Dictionaries) -> Part:
+        """Return the part with codes of a tenant's dictionaries; texts that are new get one. Raises `EntryError`."""
+        if self.record is None:
+            return self._part(None)
+        columns = _columns(self.record, lambda name, one: from_arrow(name, dictionaries)(one))
+        assert columns is not None, "every text gets a code"
+        return self._part(batch_of(columns))
+
+    def _part(self, events: EventBatch | None) -> Part:
+        return Part(self.tenant, events, self.voids, self.erasures)
+
+
+def open_parts(content: bytes) -> list[OpenPart]:
+    """Return the parts of an analytic entry as they were written. Raises `EntryError` for what is not whole."""
     return [
-        Part(
+        OpenPart(
             part.tenant,
-            _events(part.events, dictionaries[part.tenant]) if part.events else None,
+            written_events(part.events) if part.events else None,
             _voids(part.voids),
             checked_erasures(part.erasures),
         )
         for part in decode_parts(content)
     ]
+
+
+def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list[Part]:
+    """Return the parts of an analytic entry, with codes of ``dictionaries``, those of each tenant.
+
+    Raises `EntryError` for what is not whole in every row. A tenant that has no dictionaries is a `KeyError`.
+    """
+    return [part.coded(dictionaries[part.tenant]) for part in open_parts(content)]
 
 
 def encode_parts(parts: Sequence[PartBytes]) -> bytes:
@@ -189,21 +232,6 @@ def _voids(written: bytes) -> UInt64s:
     if len(written) % 8:
         raise EntryError("the voided ids of an entry are cut off")
     return sealed(np.frombuffer(written, "<u8").astype(np.uint64))
-
-
-def _events(written: bytes, dictionaries: Dictionaries) -> EventBatch:
-    """Read one record batch of events; nothing is coded before all of it is known to be whole."""
-    record = written_events(written)
-    try:
-        columns = {
-            name: sealed(_column(name, record.column(name), dictionaries))
-            for name in record.schema.names
-        }
-    except _FAULTS as error:
-        raise EntryError(
-            f"the events of an entry cannot be read ({type(error).__name__})"
-        ) from error
-    return batch_of(columns)
 
 
 def written_events(written: bytes) -> pa.RecordBatch:
@@ -270,8 +298,20 @@ def _check_texts(name: str, texts: pa.StringArray) -> None:
         raise EntryError(f"column {name} of an entry has a text that is too long")
 
 
-def _column(name: str, column: pa.Array, dictionaries: Dictionaries) -> Column:
-    if name in _KEYS:
-        keys: Column = column.to_numpy()
-        return keys
-    return from_arrow(name, dictionaries)(column)
+def _columns(
+    record: pa.RecordBatch, make: Callable[[str, pa.Array], Column | None]
+) -> dict[str, Column] | None:
+    """Return the columns of a record: keys as they are, of the others what ``make`` makes; None as soon as it does."""
+    columns: dict[str, Column] = {}
+    try:
+        for name in record.schema.names:
+            column = record.column(name)
+            made = column.to_numpy() if name in _KEYS else make(name, column)
+            if made is None:
+                return None
+            columns[name] = sealed(made)
+    except _FAULTS as error:
+        raise EntryError(
+            f"the events of an entry cannot be read ({type(error).__name__})"
+        ) from error
+    return columns

@@ -41,6 +41,9 @@ class Store(Protocol):
     def head(self, origin: Origin) -> Head:
         """Return what the next entry of an origin follows; it stays when the entries before it are collected."""
 
+    def begins(self) -> Vector:
+        """Return by origin the number before the first entry that is kept; if all are, it may be left out."""
+
     def last_hybrid(self) -> int:
         """Return the latest hybrid stamp of all entries, 0 if there is none."""
 

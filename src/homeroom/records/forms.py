@@ -8,6 +8,7 @@ such texts.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from homeroom.records.versions import Version
@@ -87,6 +88,7 @@ def instant_us(text: str) -> int:
     return (read - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=256)
 def time_text(time_ms: int) -> str:
     """Write milliseconds since 1970 as a timestamp in UTC."""
     moment = _EPOCH + timedelta(milliseconds=time_ms)

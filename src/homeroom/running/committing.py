@@ -90,6 +90,7 @@ class _Work:
 
 
 _Offered = tuple[Offer, "asyncio.Future[Accepted | Refused]"]
+_Came = list[_Offered] | _Work | _Stop
 _Reply = tuple["asyncio.Future[Accepted | Refused]", Accepted | Refused]
 
 
@@ -99,7 +100,9 @@ class Committer:
     def __init__(self, writing: Writing) -> None:
         self._writing = writing
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[_Offered | _Work | _Stop] = SimpleQueue()
+        self._queue: SimpleQueue[_Came] = SimpleQueue()
+        # What was offered since the loop began to look at who has sent something; handed over together.
+        self._offered: list[_Offered] = []
         self._futures: dict[int, asyncio.Future[Accepted | Refused]] = {}
         self._next_ticket = 0
         self._is_draining = False
@@ -120,8 +123,15 @@ class Committer:
         if not self._thread.is_alive():
             return Refused(Refusal.DRAINING, "this node has stopped")
         future: asyncio.Future[Accepted | Refused] = self._loop.create_future()
-        self._queue.put((offer, future))
+        if not self._offered:
+            self._loop.call_soon(self._hand_over)
+        self._offered.append((offer, future))
         return await future
+
+    def _hand_over(self) -> None:
+        """Hand over what all those offered who were heard in one turn of the loop: to wake a thread costs much."""
+        offered, self._offered = self._offered, []
+        self._queue.put(offered)
 
     def work(self, do: Callable[[], None]) -> None:
         """Have something done in the thread that writes, between two writes; it raises nothing."""
@@ -143,6 +153,7 @@ class Committer:
     async def stop(self) -> None:
         """Take nothing new, write what is there, end the thread."""
         self._stopping.set()
+        self._hand_over()
         self._queue.put(_Stop())
         await asyncio.to_thread(self._thread.join)
 
@@ -170,7 +181,7 @@ class Committer:
                     break
             self._take(came)
 
-    def _take(self, came: Sequence[_Offered | _Work | _Stop]) -> None:
+    def _take(self, came: Sequence[_Came]) -> None:
         offers = []
         for one in came:
             match one:
@@ -178,16 +189,19 @@ class Committer:
                     self._is_draining = True
                 case _Work():
                     self._do_work(one)
-                case (offer, future):
-                    self._next_ticket += 1
-                    self._futures[self._next_ticket] = future
-                    offers.append(offer.under(self._next_ticket))
+                case list():
+                    offers += [self._under_ticket(*offered) for offered in one]
         self._is_busy = len(offers) > 1
         if offers:
             self._go_on()
             self._do(Offers(tuple(self._looked_up(offers))))
         if self._is_draining:
             self._do(Drain())
+
+    def _under_ticket(self, offer: Offer, future: "asyncio.Future[Accepted | Refused]") -> Offer:
+        self._next_ticket += 1
+        self._futures[self._next_ticket] = future
+        return offer.under(self._next_ticket)
 
     def _do_work(self, work: _Work) -> None:
         try:

@@ -74,7 +74,7 @@ def drill(repository: Repository, plan: Plan, folder: Path, now_s: Callable[[], 
         rebuilt_from = "history"
     else:
         with opened_folding(folder) as (folding, troubles):
-            faults += [*troubles, *folding.troubles.values()]
+            faults += [*(one.text for one in troubles), *folding.troubles.values()]
             live = _looks(folding.tenants)
             times.append(now_s())
             tells_all = not plan.backup.log.begins and not any(s.loaded for s in plan.snapshots)

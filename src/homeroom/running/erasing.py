@@ -25,6 +25,7 @@ from homeroom import limits
 from homeroom.adapters.delivery_store import DeliveryStore
 from homeroom.adapters.erasure_register import ErasureRegister, Registered, read_note
 from homeroom.adapters.erasure_reports import Reports, read_reports, write_reports
+from homeroom.cohorts.live import Trouble
 from homeroom.corrections import Account, raw_key
 from homeroom.errors import ControlError, ErasureError, HomeroomError, StoreError, kind_and_places
 from homeroom.events.generations import key_at
@@ -161,17 +162,16 @@ class RunningErasures:
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
-    @property
-    def trouble(self) -> str | None:
-        """What is wrong, in words; None while all is well."""
+    def troubles(self) -> tuple[Trouble, ...]:
+        """Return what is wrong."""
         if self._fault is not None:
-            return self._fault
+            return (Trouble(self._fault),)
         now_ms = self._wiring.now_ms()
         late = [one for one in self.certificates(None) if one.is_overdue(now_ms)]
         if not late:
-            return None
+            return ()
         places = ", ".join(f"{place}: {why}" for place, why in self._waits.items()) or "under way"
-        return f"{len(late):,} erasures should be done by now and are not ({places})"
+        return (Trouble(f"{len(late):,} erasures should be done by now and are not ({places})"),)
 
     def certificates(self, tenant: str | None) -> list[Certificate]:
         """Return how far all erasures of a tenant, or of all, are; the newest last."""

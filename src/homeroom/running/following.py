@@ -5,8 +5,10 @@ costs a fixed amount, and a busy log writes hundreds of entries a second: so if 
 right afterwards, it waits a moment for more. If more comes than memory should hold, it forgets the payloads and reads
 them from the log again: the log is the queue.
 
-While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places. Whoever must
-know that time passes is called all the same. Snapshots are written in a thread of their own, one at a time.
+While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places, until
+something comes. Where something comes all the time, the rows of one partition are put in their places between two folds
+once many are not. Whoever must know that time passes is called all the same. Snapshots are written in a thread of their
+own, one at a time.
 """
 
 import threading
@@ -91,14 +93,14 @@ class Follower:
             if entries:
                 self._live.fold(entries)
                 self._folded(entries)
+                self._live.cluster_some()
                 is_idle = False
                 if self._is_busy():
                     self._stopping.wait(limits.GATHER_MS / 1_000)
             else:
                 if not is_idle:
-                    self._live.settle()
+                    is_idle = self._live.settle(self._has_more)
                 self._folded(())
-                is_idle = True
 
     def _is_busy(self) -> bool:
         """Say whether more has come during a fold, or comes right after it."""
@@ -106,6 +108,10 @@ class Follower:
             if not self._waiting and not self._stopping.is_set():
                 self._changed.wait(limits.GATHER_MS / 1_000)
             return bool(self._waiting)
+
+    def _has_more(self) -> bool:
+        """Say whether anything waits to be folded."""
+        return bool(self._waiting) or self._is_behind
 
     def _next(self, is_idle: bool) -> list[Entry] | None:  # noqa: FBT001 - private
         """Return what is to be folded next; nothing once there is a pause, None at the end."""

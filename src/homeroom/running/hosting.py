@@ -5,16 +5,15 @@ durable and folded, and in the last snapshot, before the process ends.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from homeroom.adapters.audit import Audit
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
+from homeroom.running.audit_keeping import AuditKeeping
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.running.webhook_requests import webhook_requests
@@ -60,7 +59,7 @@ async def host(
             webhooks_of(path, node, settings, now_ms) as webhooks,
             interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
         ):
-            records = Admitted(interface, node.records, is_signature)
+            records = Admitted(interface, node.records, is_signature, node.records.pseudonym_of)
             app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
             await serve_until(app, _listening(settings.server), stopping, heard)
     finally:
@@ -91,17 +90,18 @@ async def interface_of(
 ) -> AsyncIterator[Interface]:
     """Have the interface of a node and its webhooks; ``outside`` is a clock, and who checks a provider's tokens."""
     (node, webhooks), (now_ms, tokens) = inside, outside
-    with contextlib.closing(Audit(path / AUDIT_FILE)) as audit:
+    keeping = await AuditKeeping.begin(node, path / AUDIT_FILE, settings.node.name, now_ms)
+    try:
         access = Access(node.control, tokens)
 
         def erased(tenant: str, who: str, about: Mapping[str, Any]) -> None:
-            audit.record(now_ms(), tenant, who, "erasure", about)
+            keeping.audit.record(now_ms(), tenant, who, "erasure", about)
 
         node.erasures.audit_with(erased)
-        try:
-            yield make_interface(node, webhooks, settings, access, audit, now_ms)
-        finally:
-            node.erasures.audit_with(None)
+        yield make_interface(node, webhooks, settings, access, keeping.audit, now_ms)
+    finally:
+        node.erasures.audit_with(None)
+        await keeping.stop()
 
 
 @asynccontextmanager
@@ -118,7 +118,7 @@ async def webhooks_of(
         allowed_hosts=settings.webhooks.hosts,
     )
     webhooks = await RunningWebhooks.open(options)
-    node.watch(lambda: webhooks.trouble)
+    node.watch(webhooks.troubles)
     node.ask_of_webhooks(webhook_requests(webhooks))
     node.erasures.deliver_with(webhooks.forget)
     try:

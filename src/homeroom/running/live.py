@@ -1,17 +1,26 @@
 """States that are asked while they are folded into.
 
-Questions that columns answer take milliseconds: they and the fold take turns, under one lock. Questions to history take
-seconds, and the fold must not wait for them. They get a frozen state (`State.frozen`), which is made in no time and
-costs a copy of whatever is folded into afterwards; so one frozen state serves all who ask within a while.
+Whatever takes long happens beside the questions: entries are read, events dealt out and sealed, rows copied to where
+there is room and put in their places, all of it into arrays that nobody sees yet. What is left is to join some thousand
+events into columns, and to put one array in the place of another; for these few milliseconds there is the guard
+(`State.guard`), and whoever asks holds it too. So a question of columns, which takes milliseconds itself, waits for
+milliseconds, and sees whole entries only. A second lock is for those who change anything: one at a time, for as long as
+it takes. It is always taken before the guard.
+
+Questions to history take seconds, and nobody must wait for them. They get a frozen state (`State.frozen`), which is
+made in no time and copied by who reads it (`homeroom.state.still`); one serves all who ask within a while.
 
 Which of the two a question needs is not foretold: it is asked of the columns, with history withheld, and asked again of
 a frozen state if it reaches for it. It does so before it has done anything that takes long.
+
+The way not taken is columns in chunks of which each version has its own: no question would wait at all, but every loop
+over rows would become two, and a fold that touches rows everywhere would copy most chunks anyway.
 """
 
 import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
@@ -66,7 +75,7 @@ class _Frozen:
 
 
 class Live:
-    """All tenants' states, behind one lock.
+    """All tenants' states, behind one guard.
 
     Parameters
     ----------
@@ -77,27 +86,47 @@ class Live:
     def __init__(self, folding: Folding, now_ms: Callable[[], int]) -> None:
         self._folding = folding
         self._now_ms = now_ms
-        self._lock = threading.Lock()
         self._frozen: dict[str, _Frozen] = {}
+        # Held by who changes anything, and by who makes ready to.
+        self._changing = threading.Lock()
+        self._guard = threading.RLock()
+        folding.guard = self._guard
+        for tenant in folding.tenants.values():
+            tenant.state.guard = self._guard
 
     # --- folding -----------------------------------------------------------------------------------------------------
 
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries; see `Folding.fold`."""
-        with self._lock:
+        with self._changing:
             known = self._folding.erasures_folded
             self._folding.fold(entries)
             if self._folding.erasures_folded != known:
                 self._frozen.clear()  # nobody is told any more of who was erased
+            for tenant, frozen in list(self._frozen.items()):
+                if self._is_old(frozen):
+                    del self._frozen[tenant]  # it may hold a copy of all rows
 
-    def settle(self) -> None:
-        """Seal what has come and put rows in their places, where enough has come for it; others get in between."""
+    def settle(self, until: Callable[[], bool]) -> bool:
+        """Seal what has come and put rows in their places, where enough has come for it, a short step after the other.
+
+        Returns whether all is done: it ends before as soon as ``until`` says so.
+        """
         for tenant in list(self._folding.tenants.values()):
             steps = tenant.state.upkeep()
             while True:
-                with self._lock:
+                with self._changing:
                     if next(steps, self) is self:
                         break
+                if until():
+                    return False
+        return True
+
+    def cluster_some(self) -> None:
+        """Put rows of one partition of each tenant in their places, if many are not."""
+        for tenant in list(self._folding.tenants.values()):
+            with self._changing:
+                tenant.state.cluster_some()
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -131,8 +160,8 @@ class Live:
         return tuple(self._folding.tenants)
 
     def read(self, tenant: str, look: Callable[[State], _T]) -> _T:
-        """Return what ``look`` sees in a tenant's state, while nothing is folded: it must be quick."""
-        with self._lock:
+        """Return what ``look`` sees in a tenant's state, while nothing is joined: it must be quick."""
+        with self._guard:
             return look(self._folding.tenants[tenant].state)
 
     def ask(
@@ -142,33 +171,36 @@ class Live:
 
         ``after`` has been folded; a state that was frozen before is not asked.
         """
-        with self._lock:
+        with self._guard, suppress(_HistoryNeededError):
             one = self._folding.tenants[tenant]
-            try:
-                return ask(_without_history(one.state)), self._seen(one)
-            except _HistoryNeededError:
-                frozen = self._freeze(tenant, one, after)
+            return ask(_without_history(one.state)), self._seen(one)
+        frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
 
     def _seen(self, tenant: TenantState) -> Seen:
         return Seen(self._folding.applied, tenant.newest, self._folding.control.epoch)
 
-    def _freeze(self, tenant: str, one: TenantState, after: Token | None) -> _Frozen:
-        frozen, seen, now_ms = self._frozen.get(tenant), self._seen(one), self._now_ms()
-        if frozen is not None and frozen.seen != seen:
-            is_old = not 0 <= now_ms - frozen.at_ms < FROZEN_MS_MAX
-            if is_old or (after is not None and frozen.seen.applied[after.origin] < after.number):
-                frozen = None
-        if frozen is None:
-            frozen = self._frozen[tenant] = _Frozen(one.state.frozen(), seen, now_ms)
-        return frozen
+    def _freeze(self, tenant: str, after: Token | None) -> _Frozen:
+        with self._changing:
+            one, frozen = self._folding.tenants[tenant], self._frozen.get(tenant)
+            seen = self._seen(one)
+            if frozen is not None and frozen.seen != seen:
+                lacks = after is not None and frozen.seen.applied[after.origin] < after.number
+                if lacks or self._is_old(frozen):
+                    frozen = None
+            if frozen is None:
+                frozen = self._frozen[tenant] = _Frozen(one.state.frozen(), seen, self._now_ms())
+            return frozen
 
-    # --- snapshots ---------------------------------------------------------------------------------------------------
+    def _is_old(self, frozen: _Frozen) -> bool:
+        return not 0 <= self._now_ms() - frozen.at_ms < FROZEN_MS_MAX
+
+    # --- beside the fold ---------------------------------------------------------------------------------------------
 
     @contextmanager
     def held(self, tenant: str) -> Iterator[TenantState]:
-        """Have a tenant's state to oneself; nothing is folded and nobody asks meanwhile."""
-        with self._lock:
+        """Have a tenant's state as it is: nobody else changes it meanwhile, and others may ask."""
+        with self._changing:
             yield self._folding.tenants[tenant]
 
 

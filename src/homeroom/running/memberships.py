@@ -1,7 +1,7 @@
 """Memberships that follow the fold: who is asked when, and in which thread.
 
-After every fold the thread that folds asks the learners that were touched. It holds the states' lock only while it
-copies their rows; their cohorts are worked out of that copy, while others ask and nobody waits. When all must be
+After every fold the thread that folds asks the learners that were touched. It copies their rows, and their cohorts are
+worked out of that copy, while others ask and nobody waits. When all must be
 asked, it asks the columns of one partition after each fold, and leaves history to another thread; few learners are all
 asked at once.
 
@@ -144,9 +144,14 @@ class Memberships:
     def _begin(self, tenant: str, membership: Membership) -> None:
         """Begin to ask all, if that is due."""
         wanted_now = self._wanted_by(tenant, self._live.control)
-        with self._live.held(tenant) as one, self._lock:
-            survey = membership.begin(one.state, wanted_now, self._now_ms())
+        with self._live.held(tenant) as one:
+            due = membership.due(one.state, wanted_now, self._now_ms())
+            if due is None:
+                return
+            history = one.state.history_alone() if due.is_asked else None
             is_small = one.state.learners.rows <= limits.SURVEY_AT_ONCE_LEARNERS_MAX
+            with self._lock:
+                survey = membership.begin(due, history)
         if survey is not None:
             self._surveys[tenant] = survey, is_small
 

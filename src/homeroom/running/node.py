@@ -18,10 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_register import ErasureRegister
+from homeroom.adapters.signing import is_signed
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
-from homeroom.cohorts.live import LiveAnswer, Status
+from homeroom.cohorts.live import LiveAnswer, Status, Trouble
 from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.membership import Membership
@@ -40,13 +42,22 @@ from homeroom.events.door import Door
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.events.vocabulary import VerbTable
 from homeroom.log.certificates import Certificate
-from homeroom.log.control import Change, Control, DefinitionKind, Fact, TenantPut, read_changes
+from homeroom.log.control import (
+    MAIN,
+    Change,
+    Control,
+    DefinitionKind,
+    Fact,
+    TenantPut,
+    read_changes,
+)
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
+from homeroom.running.checking import Checker
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
@@ -72,7 +83,6 @@ from homeroom.running.recording import (
     NodeRecords,
     RecordRequest,
 )
-from homeroom.running.snapshots import MAIN
 from homeroom.running.streaming import listen
 from homeroom.state.state import State
 from homeroom.state.zones import day_of_date
@@ -109,10 +119,10 @@ class RunningNode:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
         self._listening: ControlSocket | None = None
-        self._snapshot_trouble: str | None = None
+        self._snapshot_troubles: dict[str, str] = {}
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
-        self._watched: list[Callable[[], str | None]] = []
+        self._watched: list[Callable[[], Sequence[Trouble]]] = []
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
@@ -123,7 +133,7 @@ class RunningNode:
         self._committer = Committer(
             Writing(
                 node=options.name,
-                sign=opened.sign,
+                sign=opened.key.sign,
                 store=self._store,
                 clock=HybridClock(self._store.last_hybrid()),
                 now_ms=options.now_ms,
@@ -135,9 +145,13 @@ class RunningNode:
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
         self._snapshotting = threading.Lock()
-        self.erasures = self._erasures(register, opened.sign)
-        self.watch(lambda: self.erasures.trouble)
+        self.erasures = self._erasures(register, opened.key.sign)
+        self.watch(self.erasures.troubles)
+        self._checker = Checker(
+            self._store, partial(_is_signed, opened.key.public), self._places, options.now_ms
+        )
         self._follower.start()
+        self._checker.start()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
@@ -203,6 +217,7 @@ class RunningNode:
             await self._keeping
         await self.erasures.stop()
         await self._committer.stop()
+        await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
@@ -334,28 +349,32 @@ class RunningNode:
                 for origin, stamp in self._live.stamps.items()
             },
             epoch=self._live.control.epoch,
-            troubles=self.troubles,
+            troubles=self._troubles(),
             is_ready=self._committer.trouble is None,
             cut_events=self._doors.cut_events.total() + self._live.cut_events,
+            checked=self._checker.status,
         )
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What is wrong, in words."""
-        found = (
-            self._committer.trouble,
-            self._follower.trouble,
-            self._snapshot_trouble,
-            self._recorder.trouble,
-            *self._memberships.troubles.values(),
-            *(trouble() for trouble in self._watched),
-        )
-        told = [one for one in found if one is not None]
-        return (*told, *self._live.troubles.values(), *self._opening_troubles)
+        """All that is wrong, in words, whosever it is."""
+        return tuple(one.text for one in self._troubles())
 
-    def watch(self, trouble: Callable[[], str | None]) -> None:
-        """Tell among what is wrong what something beside the node says of itself; None is nothing."""
-        self._watched.append(trouble)
+    def _troubles(self) -> tuple[Trouble, ...]:
+        of_node = (self._committer.trouble, self._follower.trouble, self._recorder.trouble)
+        of_tenants = (*self._snapshot_troubles.items(), *self._memberships.troubles.items())
+        return (
+            *(Trouble(one) for one in of_node if one is not None),
+            *(Trouble(text, tenant) for tenant, text in of_tenants),
+            *(one for troubles in self._watched for one in troubles()),
+            *(Trouble(one) for one in self._live.troubles.values()),
+            *self._opening_troubles,
+            *self._checker.troubles,
+        )
+
+    def watch(self, troubles: Callable[[], Sequence[Trouble]]) -> None:
+        """Tell among what is wrong what something beside the node says of itself."""
+        self._watched.append(troubles)
 
     def ask_of_webhooks(
         self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None
@@ -486,22 +505,26 @@ class RunningNode:
             await asyncio.to_thread(self._snapshot)
             self._committer.work(self._collect_some)
 
+    def _places(self) -> dict[str, DataDirectory]:
+        return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}
+
     def _snapshot(self) -> None:
         """Write a snapshot of every tenant that has changed, and see what the ones before them hold."""
-        try:
-            for tenant in self._live.tenants():
+        troubles: dict[str, str] = {}
+        held: list[Vector] = []
+        for tenant in self._live.tenants():
+            what = "no snapshot could be written"
+            try:
                 if self._snapshot_seen.get(tenant) != self._live.applied:
                     self._snapshot_one(tenant)
                 self._memberships.write(tenant)
-        except HomeroomError as error:
-            self._snapshot_trouble = f"no snapshot could be written: {error}"
-            return
-        try:
-            held = [self._snapshots.verified(tenant) for tenant in self._live.tenants()]
-        except HomeroomError as error:
-            self._snapshot_trouble = f"the log is kept, because a snapshot is not whole: {error}"
-            return
-        self._snapshot_trouble = None
+                what = "the log is kept, because a snapshot is not whole"
+                held.append(self._snapshots.verified(tenant))
+            except HomeroomError as error:
+                troubles[tenant] = f"{what}: {error}"
+        self._snapshot_troubles = troubles
+        if troubles:
+            return  # what one tenant still needs of the log stays for all
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collectable = Vector({o: min(one[o] for one in held) for o in origins})
 
@@ -522,6 +545,11 @@ class RunningNode:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
             if self._store.collect(self._collectable):
                 self._committer.work(self._collect_some)
+
+
+def _is_signed(public: bytes, _node: str, digest: bytes, signature: bytes) -> bool:
+    """Say whether an entry is signed by this node's key, whatever name it had when it did: a name may change."""
+    return is_signed(public, digest, signature)
 
 
 def _keyed(key: bytes, content: bytes) -> bytes:

@@ -14,20 +14,21 @@ from pathlib import Path
 
 from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
-from homeroom.adapters.signing import open_node_key
+from homeroom.adapters.signing import NodeKey, is_signed, open_node_key
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.cohorts.live import Trouble
 from homeroom.errors import KeyFileError, StoreError
 from homeroom.events.generations import Readmitted
-from homeroom.log.control import Control
-from homeroom.log.entries import Entry, Sign
+from homeroom.log.control import MAIN, Control
+from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import unread
 from homeroom.running.recording import VAULT_KEY_FILE, RecordReader, open_vault_key
-from homeroom.running.snapshots import MAIN, Snapshots
+from homeroom.running.snapshots import Snapshots
 
 __all__ = [
     "NodeOptions",
@@ -77,8 +78,8 @@ class Opened:
     store: LastingStore
     snapshots: Snapshots
     folding: Folding
-    sign: Sign
-    troubles: tuple[str, ...]
+    key: NodeKey
+    troubles: tuple[Trouble, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Recording:
 
 
 @contextlib.contextmanager
-def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[str, ...]]]:
+def opened_folding(path: Path) -> Iterator[tuple[Folding, tuple[Trouble, ...]]]:
     """Open a directory as a start of a node does, fold the log to its end, and let go without beginning a new life.
 
     Yields what is folded, and what was wrong with snapshots. Raises as `RunningNode.open` does.
@@ -122,34 +123,54 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
     store = _store(path, options, stack)
-    troubles: list[str] = []
+    troubles: list[Trouble] = []
 
     def make(name: str, control: Control) -> TenantState:
         if name != MAIN:
             stack.enter_context(snapshots.place(name).run_by_node())
         opened = snapshots.open(name, control.tenants[name].timezone)
         if opened.trouble is not None:
-            troubles.append(opened.trouble)
+            troubles.append(Trouble(opened.trouble, name))
         return opened.tenant
 
     folding = Folding({}, make)
     folding.fold(stated_entries(store))
     if folding.troubles:
         raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
-    for tenant in folding.tenants.values():
+    for name, tenant in folding.tenants.items():
         try:
             expect(store.held(), tenant.applied)
         except (
             StoreError
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
-            troubles.append(str(error))
+            troubles.append(Trouble(str(error), name))
     _skip_applied(folding)
     while entries := unread(store, folding.applied, folding.troubles, limits.FOLD_ENTRIES_MAX):
         folding.fold(entries)
     _check_keys(folding, snapshots)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
-    key = open_node_key(path / "node.key")
-    return Opened(stack, store, snapshots, folding, key.sign, tuple(troubles))
+    key = _node_key(path / "node.key", store)
+    return Opened(stack, store, snapshots, folding, key, tuple(troubles))
+
+
+def _node_key(path: Path, store: LastingStore) -> NodeKey:
+    """Return the key by which the node signs. Raises `KeyFileError` if it is not the one that signed what is there.
+
+    One entry may be damaged; that none of the last ones was signed by it means that it is another key.
+    """
+    held = store.held()
+    if len(held) and not path.exists():
+        raise KeyFileError(
+            f"{path} is missing, and the entries of the log beside it were signed with it; restore it from a backup. A "
+            f"new key would be made else, and nothing that is there could be told from what somebody else has written"
+        )
+    key = open_node_key(path)
+    last = [entry for origin in held for entry in store.read(origin, held[origin], 1)]
+    if last and not any(is_signed(key.public, one.digest, one.signature) for one in last):
+        raise KeyFileError(
+            f"{path} is not the key that signed the entries of the log beside it; restore that one from a backup"
+        )
+    return key
 
 
 def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:

@@ -10,7 +10,6 @@ from the log at a start.
 """
 
 import secrets
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.records import VaultQuestions
 from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.adapters.vault.terms import PLACE_BITS
 from homeroom.errors import EntryError, VaultError
 from homeroom.events.model import Decoded, Reject
@@ -140,14 +140,15 @@ class RecordReader:
         """Prepare requests in order; return the events in the statements of those that can be done."""
         lines: list[bytes] = []
         self._outcomes, now_ms = [], self._now_ms()
-        for offer in offers:
-            request: RecordRequest = offer.content
-            prepared = self._prepare(request, now_ms)
-            self._outcomes.append(_json(_outcome(prepared)))
-            if isinstance(prepared, Prepared):
-                self._prepared.append(prepared)
-                if isinstance(request.asked, Sent):
-                    lines += _lines(request.asked, prepared)
+        with self._reader.at_once():
+            for offer in offers:
+                request: RecordRequest = offer.content
+                prepared = self._prepare(request, now_ms)
+                self._outcomes.append(_json(_outcome(prepared)))
+                if isinstance(prepared, Prepared):
+                    self._prepared.append(prepared)
+                    if isinstance(request.asked, Sent):
+                        lines += _lines(request.asked, prepared)
         return self._codec.decode(b"\n".join(lines), 1)
 
     def _prepare(self, request: RecordRequest, now_ms: int) -> Prepared | Refused:
@@ -214,7 +215,7 @@ class RecordReader:
             self.trouble = str(error)
             return False
         self.applied = applied
-        self.trouble = None
+        self.trouble = self._vault.trouble
         return True
 
 
@@ -231,7 +232,7 @@ def _lines(sent: Sent, prepared: Prepared) -> list[bytes]:
     }
     lines = []
     for statement_id, statement in zip(prepared.answer.ids, sent.statements, strict=True):
-        place = places.pop(uuid.UUID(statement_id).bytes, None)
+        place = places.pop(uuid_bytes(statement_id), None)
         if place is not None:
             stored = {"id": statement_id, "timestamp": time_text(place >> PLACE_BITS)}
             lines.append(_json({**stored, **statement}))

@@ -10,6 +10,7 @@ The directory is that of `homeroom load`: whatever a node has written, ``homeroo
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from homeroom.cohorts.answers import Source
 from homeroom.corrections import source_of
 from homeroom.errors import DataDirectoryError
 from homeroom.events.dictionary import Dictionaries
+from homeroom.log.control import MAIN
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
@@ -37,9 +39,6 @@ __all__ = ["Opened", "Snapshots"]
 
 _CLEANED_FROM: Final = 7_000
 """Files that are written anew without those who are erased are numbered from here on."""
-
-MAIN = "main"
-"""The tenant whose directory is the node's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +210,9 @@ class Snapshots:
         finally:
             with live.held(tenant) as one:
                 if written is None:
-                    one.state.history.release(None)
+                    one.state.hold(lambda history: history.release(None))
                 else:
-                    written.exchange(one.state.history, segments)
+                    one.state.hold(partial(written.exchange, segments=segments))
         return applied
 
     @staticmethod

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 from homeroom import limits
 from homeroom.adapters.webhook_secrets import WebhookSecrets
 from homeroom.adapters.webhooks import Resolve, SystemResolver, WebhookClient
+from homeroom.cohorts.live import Trouble
 from homeroom.cohorts.membership.changes import Change
 from homeroom.cohorts.membership.reading import Told
 from homeroom.errors import ControlError, HomeroomError
@@ -86,7 +87,7 @@ class RunningWebhooks:
         # A secret is made before a fact names it, and would be dropped by another one that is made meanwhile.
         self._making = asyncio.Lock()
         self._listening: dict[str, asyncio.Task[None]] = {}
-        self._deaf: str | None = None
+        self._deaf: dict[str | None, str] = {}
         self._followed = options.control().webhooks
 
     @classmethod
@@ -117,7 +118,13 @@ class RunningWebhooks:
     @property
     def trouble(self) -> str | None:
         """What is wrong, in words; None while all is well."""
-        return self.deliverer.trouble or self._deaf
+        return next((one.text for one in self.troubles()), None)
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """Return what is wrong, and with whose webhooks."""
+        of_all = self.deliverer.trouble
+        deaf = tuple(Trouble(text, tenant) for tenant, text in self._deaf.items())
+        return deaf if of_all is None else (Trouble(of_all), *deaf)
 
     # --- changed -----------------------------------------------------------------------------------------------------
 
@@ -266,12 +273,12 @@ class RunningWebhooks:
                 self.follow()
                 await self._hear(tenant, told)
         except HomeroomError as error:
-            self._deaf = f"webhooks of {tenant} hear nothing new: {error}"
+            self._deaf[tenant] = f"webhooks of {tenant} hear nothing new: {error}"
 
     def _heard_all(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             kind = type(error).__name__
-            self._deaf = f"webhooks hear nothing new: {kind} where none should be; report it"
+            self._deaf[None] = f"webhooks hear nothing new: {kind} where none should be; report it"
 
     async def _hear(self, tenant: str, told: Told) -> None:
         taken = self.deliverer.taken(tenant)

@@ -9,12 +9,14 @@ Whatever opens nothing is told the same, whether the key is unknown, expired or 
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from homeroom import limits
 from homeroom.errors import AccessError
-from homeroom.log.control import Control, Key, Scope
+from homeroom.log.control import MAIN, Control, Key, Scope
 from homeroom.serve.keys import MARK, find_key
 from homeroom.serve.problems import ProblemError
 
@@ -48,6 +50,11 @@ class Caller:
     def is_limited(self) -> bool:
         """Whether it sees only some course runs or organisations."""
         return bool(self.courses or self.organisations)
+
+    @property
+    def runs_node(self) -> bool:
+        """Whether it is told of the node as a whole: an admin of the first tenant, who sees all of that."""
+        return Scope.ADMIN in self.scopes and self.tenant == MAIN and not self.is_limited
 
     def need(self, *scopes: Scope) -> None:
         """Raise `ProblemError` unless the caller has one of these scopes."""
@@ -84,19 +91,42 @@ class Access:
     def __init__(self, control: Callable[[], Control], tokens: Tokens | None = None) -> None:
         self._control = control
         self._tokens = tokens
+        # By digest of what was given, who that was; under the control of this moment.
+        self._held: dict[bytes, tuple[Key, Caller]] = {}
+        self._held_under: Control | None = None
 
     def known(self, authorization: str, now_ms: int) -> Caller | None:
-        """Return who is asking with a key; None if it is no key of ours, or none that opens anything."""
+        """Return who is asking with a key; None if it is no key of ours, or none that opens anything.
+
+        Who was known is known again by the digest of what was given, as long as nothing else is stated: a key that is
+        revoked opens nothing from then on, and one that expires is looked at each time.
+        """
+        control = self._control()
+        if control is not self._held_under:
+            self._held_under = control
+            self._held.clear()
+        digest = hashlib.sha256(authorization.encode("utf-8", "surrogateescape")).digest()
+        held = self._held.get(digest)
+        if held is None:
+            key = self._found(authorization, now_ms)
+            if key is None:
+                return None
+            if len(self._held) >= limits.CALLERS_HELD:
+                self._held.clear()
+            held = self._held[digest] = key, _of_key(key)
+        key, caller = held
+        return caller if key.is_valid(now_ms) else None
+
+    def _found(self, authorization: str, now_ms: int) -> Key | None:
         kind, _, given = authorization.partition(" ")
         kind, given = kind.lower(), given.strip()
         if kind == "bearer":
-            key = find_key(self._control(), given, now_ms)
-            return None if key is None else _of_key(key)
+            return find_key(self._control(), given, now_ms)
         if kind != "basic":
             return None
         name, text = _basic(given)
         key = find_key(self._control(), text, now_ms)
-        return _of_key(key) if key is not None and key.name == name else None
+        return key if key is not None and key.name == name else None
 
     async def caller(self, authorization: str | None, now_ms: int) -> Caller:
         """Return who is asking. Raises `ProblemError` if nobody is known."""

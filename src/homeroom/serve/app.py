@@ -7,6 +7,7 @@ modules that know them, so that one bound, one scope and one form of a problem h
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -15,17 +16,21 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
 from homeroom.adapters import metrics
+from homeroom.cohorts.live import CheckStatus, Status
+from homeroom.events.instants import format_instant
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
+from homeroom.serve.access import Caller
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
-from homeroom.serve.interface import Interface, problem_of
+from homeroom.serve.interface import Headers, Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.requests import JSON, Asked, after_of, caller_of, json_answer, object_of
 from homeroom.serve.streaming import STREAM_PATH, Streams
+from homeroom.serve.whole import Deadline, Watch, Whole
 
 __all__ = ["Guarded", "make_app"]
 
@@ -40,6 +45,15 @@ _SAFE: Final = (
     (b"referrer-policy", b"no-referrer"),
 )
 """On every answer: it is what it says, is nowhere kept, and may load and run nothing."""
+
+_WHOLE: Final = frozenset({"/v1/events", "/xapi/statements"})
+"""Where so many requests come that those that have come whole are answered without a task; see `Guarded.whole`."""
+
+Told: TypeAlias = Callable[[int, Headers, bytes], None]
+"""Is told an answer: status, headers and body."""
+
+Bound: TypeAlias = AbstractAsyncContextManager[Any]
+"""Around what may take too long; raises `TimeoutError`."""
 
 Mounted: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application."""
@@ -167,6 +181,30 @@ def _follows(request: Asked) -> int | None:
     return int(number)
 
 
+def _told(status: Status, caller: Caller) -> list[str]:
+    """Return what is wrong: all of it for who runs the node, for others what concerns their tenant."""
+    if caller.runs_node:
+        return [one.text for one in status.troubles]
+    return status.told_to(caller.tenant)
+
+
+def _checked(checked: CheckStatus) -> dict[str, Any]:
+    """Return how far it has been read again what is on disk."""
+    finished = checked.finished_ms
+    return {
+        "entries": checked.entries,
+        "files": checked.files,
+        "damages": checked.damages,
+        "finished": None if finished is None else format_instant(finished),
+    }
+
+
+def _of_node(status: Status) -> list[str]:
+    """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
+    is_more = any(one.tenant is not None for one in status.troubles)
+    return status.told_to("") + (["some tenant has troubles: see /v1/status"] if is_more else [])
+
+
 def _health(interface: Interface) -> list[HTTPRouteHandler]:
     @get("/health/live")
     async def live() -> Response[bytes]:
@@ -175,7 +213,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
     @get("/health/ready")
     async def ready() -> Response[bytes]:
         status = await asyncio.to_thread(interface.serving.status, "")
-        said = {"ready": status.is_ready, "troubles": list(status.troubles)}
+        said = {"ready": status.is_ready, "troubles": _of_node(status)}
         return json_answer(said, 200 if status.is_ready else 503)
 
     @get("/v1/status")
@@ -188,7 +226,8 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             "ages_ms": dict(found.ages_ms),
             "epoch": found.epoch,
             "ready": found.is_ready,
-            "troubles": list(found.troubles),
+            "troubles": _told(found, caller),
+            "checked": _checked(found.checked),
         }
         is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
         if is_told and not caller.is_limited:
@@ -264,6 +303,7 @@ class Guarded:
     ) -> None:
         self.litestar = app
         self._interface = interface
+        self._watch = Watch(interface.settings.server.answer_seconds_max)
         routes = [(path, route) for route in quick for path in route.paths]
         self._exact = {path: (path, route.fn) for path, route in routes}
         self._under = [(f"{path}/", (path, route.fn)) for path, route in routes if route.is_mount]
@@ -273,6 +313,37 @@ class Guarded:
         if scope["type"] != "http":
             await self.litestar(scope, receive, send)
             return
+        seconds_max = self._interface.settings.server.answer_seconds_max
+        # A stream ends when its reader goes; what a reader may not do is stand still, and the server sees to that.
+        bound_s = None if scope["path"] == STREAM_PATH else seconds_max
+        await self._within(asyncio.timeout(bound_s), scope, receive, send)
+
+    def whole(self, scope: Any, body: bytes, answer: Told) -> bool:  # noqa: ANN401 - ASGI
+        """Answer a request that has come whole, if many such requests come; return whether it will be.
+
+        Who asks must be known by a key: to ask somebody else about a token takes a task.
+        """
+        if scope["path"] not in _WHOLE or scope["method"] not in ("POST", "PUT"):
+            return False
+        given = header(scope["headers"], b"authorization")
+        if given is None or not self._interface.access.known(given, self._interface.now_ms()):
+            return False
+        head: Any = None
+
+        async def send(message: Any) -> None:  # noqa: ANN401 - ASGI
+            nonlocal head
+            if message["type"] == "http.response.start":
+                head = message
+            else:
+                answer(head["status"], head["headers"], message.get("body", b""))
+
+        def work(deadline: Deadline) -> Awaitable[None]:
+            return self._within(deadline, scope, Whole(body), send)
+
+        self._watch.drive(work, asyncio.get_running_loop().time())
+        return True
+
+    async def _within(self, bound: Bound, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         now = asyncio.get_running_loop().time
         began_s, status = now(), 0
 
@@ -283,22 +354,16 @@ class Guarded:
                 message["headers"] = [*message.get("headers", ()), *_SAFE]
             await send(message)
 
-        metrics_, seconds_max = (
-            self._interface.metrics,
-            self._interface.settings.server.answer_seconds_max,
-        )
-        # A stream ends when its reader goes; what a reader may not do is stand still, and the server sees to that.
-        bound_s = None if scope["path"] == STREAM_PATH else seconds_max
-        metrics_.under_way.inc()
+        metrics_ = self._interface.metrics
+        metrics_.begun()
         try:
-            async with asyncio.timeout(bound_s):
+            async with bound:
                 await self._app_of(scope)(scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
             if status == 0:
                 await _send_problem(counted, problem)
         finally:
-            metrics_.under_way.dec()
             metrics_.answered(scope.get("path_template") or "none", status, now() - began_s)
 
     def _app_of(self, scope: Any) -> Any:  # noqa: ANN401 - ASGI

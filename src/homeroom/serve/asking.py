@@ -13,7 +13,14 @@ import msgspec
 from homeroom import limits
 from homeroom.cohorts.kept import kept_definitions
 from homeroom.cohorts.live import LiveAnswer
-from homeroom.cohorts.questions import QUESTIONS, AtRisk, Learner, Question, parse_question
+from homeroom.cohorts.questions import (
+    QUESTIONS,
+    AtRisk,
+    CohortSize,
+    Learner,
+    Question,
+    parse_question,
+)
 from homeroom.cohorts.questions.belonging import MemberList
 from homeroom.errors import InputError, QuestionError
 from homeroom.events.jsontext import nests_too_deep
@@ -152,6 +159,8 @@ def _persons(question: Question, caller: Caller) -> dict[str, Any] | None:
         return {"learner": question.learner.lower()}
     if isinstance(question, MemberList):
         return {"cohort": question.cohort}
+    if isinstance(question, CohortSize) and question.changed and Scope.PERSONS in caller.scopes:
+        return {"cohort": question.cohort, "changed": [str(day) for day in question.changed]}
     if isinstance(question, AtRisk) and question.limit and Scope.PERSONS in caller.scopes:
         return {"limit": question.limit}
     return None

@@ -43,7 +43,7 @@ from homeroom.serve.requests import (
     whole_of,
 )
 
-__all__ = ["COUNT", "membership_routes"]
+__all__ = ["COUNT", "membership_routes", "told_change"]
 
 COUNT: Final = 1_000
 """Members, changes or dead letters of a page, where nothing else is asked for."""
@@ -157,6 +157,7 @@ def _suppressed(now: CohortsNow, bound: int) -> list[dict[str, Any]]:
     sizes = np.array([one.size for one in now.cohorts], np.int64)
     # What came since the sizes were read may have made more learners, and never fewer than are in a cohort.
     shown = shown_counts(sizes, max([now.learners, *sizes.tolist()]), bound)
+    shown = np.where(shown == SUPPRESSED, shown, shown - shown % max(bound, 1))
     return [
         {
             "name": one.name,
@@ -260,15 +261,18 @@ async def _changes(
         raise _later(_NOBODY_ASKED) from None
     return {
         "cohort": cohort,
-        "changes": [_change(one) for one in page.changes],
+        "changes": [told_change(one) for one in page.changes],
         "last": page.last,
         "more": page.more,
         "missed": page.missed,
     }
 
 
-def _change(one: Change) -> dict[str, Any]:
-    """Return a change in the words in which webhooks tell it (`homeroom.hooks.messages`)."""
+def told_change(one: Change) -> dict[str, Any]:
+    """Return a change in the words in which all who hear of it are told: routes, streams and webhooks.
+
+    Those of webhooks stand in `homeroom.hooks.messages`.
+    """
     return {
         "number": one.number,
         "cohort": one.cohort,

@@ -285,7 +285,7 @@ def _schemas() -> dict[str, Any]:
             versions={"type": "array", "items": object_of(version_of, **version_of)},
         ),
         "Status": object_of(
-            ("vector", "held", "ages_ms", "epoch", "ready", "troubles"),
+            ("vector", "held", "ages_ms", "epoch", "ready", "troubles", "checked"),
             learners=whole,
             events=whole,
             vector=vector,
@@ -294,6 +294,13 @@ def _schemas() -> dict[str, Any]:
             epoch=whole,
             ready=yes,
             troubles={"type": "array", "items": text},
+            checked=object_of(
+                ("entries", "files", "damages", "finished"),
+                entries=whole,
+                files=whole,
+                damages=whole,
+                finished={"type": ["string", "null"]},
+            ),
         ),
         "Problem": object_of(
             ("type", "title", "status", "detail"), type=text, title=text, status=whole, detail=text

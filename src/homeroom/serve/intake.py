@@ -23,6 +23,7 @@ from homeroom.log.control import Scope
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.serve.interface import Headers, Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+from homeroom.serve.whole import Whole
 
 __all__ = ["FORMS", "Intake", "read_body"]
 
@@ -68,6 +69,8 @@ async def read_body(receive: Any, headers: Headers, bounds: tuple[int, float]) -
     length = header(headers, b"content-length")
     if length is not None and length.isdigit() and int(length) > size_bytes_max:
         raise _too_large(size_bytes_max)
+    if isinstance(receive, Whole):
+        return _within(receive.body, size_bytes_max)
     try:
         async with asyncio.timeout(seconds_max):
             message = await receive()

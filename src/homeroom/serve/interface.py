@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from homeroom.adapters.audit import Audit
+from homeroom.adapters.audit import Audit, Done
 from homeroom.adapters.metrics import Metrics
 from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, kind_and_places
 from homeroom.serve.access import Access, Caller
+from homeroom.serve.auditing import Auditing
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
 from homeroom.serve.serving import ServingAll, ServingWebhooks
@@ -43,7 +44,7 @@ class Interface:
     webhooks : those of the node, None where it runs without them
     settings : those of the node
     access : finds out who is asking
-    audit : where it is written down who looked at persons, and who changed what
+    auditing : writes down who looked at persons, and who changed what
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
@@ -54,7 +55,7 @@ class Interface:
     webhooks: ServingWebhooks | None
     settings: Settings
     access: Access
-    audit: Audit
+    auditing: Auditing
     metrics: Metrics
     requests: Buckets
     events: Buckets
@@ -90,8 +91,13 @@ class Interface:
 
     async def write_down(self, caller: Caller, what: str, about: Mapping[str, Any]) -> None:
         """Return when it is durable that a caller does this. Raises `AuditError` if it cannot be."""
-        record = self.audit.record
-        await asyncio.to_thread(record, self.now_ms(), caller.tenant, caller.name, what, about)
+        await self.write_down_for(caller.tenant, caller.name, what, about)
+
+    async def write_down_for(
+        self, tenant: str, who: str, what: str, about: Mapping[str, Any]
+    ) -> None:
+        """Return when it is durable that somebody does this. Raises `AuditError` if it cannot be."""
+        await self.auditing.write(Done(self.now_ms(), tenant, who, what, about))
 
 
 def make_interface(
@@ -109,7 +115,7 @@ def make_interface(
         webhooks=webhooks,
         settings=settings,
         access=access,
-        audit=audit,
+        auditing=Auditing(audit),
         metrics=Metrics(),
         requests=Buckets(bounds.requests_per_second, bounds.requests_burst),
         events=Buckets(bounds.events_per_second, bounds.events_burst),

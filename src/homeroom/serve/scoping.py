@@ -13,7 +13,9 @@ reached is refused.
 
 Numbers that tell of nobody (the scope ``aggregate``) are not a matter of events but of differences: whoever may make
 cohorts finds out about one learner from two sizes. So such a caller asks only about definitions that are kept, without
-filters of its own, and only kinds whose answers suppress small counts together with their complements.
+filters of its own and by the rules as they stand, and only kinds whose answers suppress small counts together with
+their complements. What is left of counts is told in whole steps of the same bound, so that two answers differ by
+nothing or by a whole step, and not by one learner (``docs/decisions/0013-counts-in-steps.md``).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -57,7 +59,7 @@ from homeroom.log.control import Scope
 from homeroom.serve.access import Caller
 from homeroom.serve.problems import ProblemError
 
-__all__ = ["AGGREGATE_KINDS", "LIMITED_KINDS", "PERSON_KINDS", "scoped", "told"]
+__all__ = ["AGGREGATE_KINDS", "LIMITED_KINDS", "PERSON_KINDS", "in_steps", "scoped", "told"]
 
 PERSON_KINDS: Final[tuple[type[Question], ...]] = (MemberList, Learner)
 """Kinds whose answers say who: they need the scope ``persons``."""
@@ -100,12 +102,53 @@ def scoped(question: Question, caller: Caller, suppress_below: int) -> Question:
 
 
 def told(live: LiveAnswer, caller: Caller) -> dict[str, Any]:
-    """Return what a caller is told of an answer: all of it, or for a limited one what is about its part alone."""
+    """Return what a caller is told of an answer.
+
+    A limited one is told what is about its part alone; who may not see persons, how many in place of who; who sees only
+    numbers without small counts, these in steps.
+    """
     said = live.answer.to_json()
-    if caller.is_limited:
+    is_coarse = caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS})
+    if caller.is_limited or is_coarse:
         said.pop("source", None)
         said["notes"] = []
+    if Scope.PERSONS not in caller.scopes and "change" in said:
+        said["change"] = _counted(said["change"])
+    if is_coarse:
+        assert isinstance(live.answer.question, AGGREGATE_KINDS), "it was let through by `scoped`"
+        said = _coarse(said, live.answer.question.suppress_below)
     return said
+
+
+def in_steps(count: int, bound: int) -> int:
+    """Return a count without what is beyond whole steps of a bound."""
+    return count - count % max(bound, 1)
+
+
+def _counted(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who entered and left as numbers."""
+    counts = {
+        f"{way}_count": None if change[way] is None else len(change[way])
+        for way in ("entered", "left")
+    }
+    return {**change, "entered": None, "left": None, **counts}
+
+
+_STEPPED: Final = frozenset({"sizes", "learners", "current", "at_risk", "shared"})
+"""What is counted in answers of ``AGGREGATE_KINDS``, by the names that it has there."""
+
+
+def _coarse(said: Any, bound: int, *, is_count: bool = False) -> Any:  # noqa: ANN401 - JSON
+    """Return an answer with its counts in steps; shares would give them away."""
+    if isinstance(said, dict):
+        return {
+            name: value if name == "question" else _coarse(value, bound, is_count=name in _STEPPED)
+            for name, value in said.items()
+            if name != "share"
+        }
+    if isinstance(said, list):
+        return [_coarse(one, bound, is_count=is_count) for one in said]
+    return in_steps(said, bound) if is_count and isinstance(said, int) else said
 
 
 def _refuse(question: Question, why: str, kinds: Iterable[type[Question]]) -> ProblemError:
@@ -127,6 +170,18 @@ def _aggregate(question: Question, suppress_below: int) -> Question:
             "filters, breakdown and compare are not for a key that sees only numbers without small counts: the "
             "difference of two answers would be one",
             {"field": "filters"},
+        )
+    changed = [
+        name
+        for name in ("changed", "quiet_days", "beyond", "unless", "timezone")
+        if getattr(question, name, None) != getattr(type(question)(), name, None)
+    ]
+    if changed:
+        raise ProblemError(
+            "not-allowed",
+            f"{changed[0]} is not for a key that sees only numbers without small counts: the difference of two answers "
+            f"would be one",
+            {"field": changed[0]},
         )
     bound = max(question.suppress_below, suppress_below)
     return msgspec.structs.replace(question, suppress_below=bound)

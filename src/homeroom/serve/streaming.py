@@ -23,6 +23,7 @@ from homeroom.errors import QuestionError
 from homeroom.events.instants import format_instant
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve.access import Caller
+from homeroom.serve.belonging import told_change
 from homeroom.serve.interface import Headers, Interface, header
 from homeroom.serve.problems import ProblemError
 
@@ -195,23 +196,14 @@ def _written(told: Told, cohort: str | None) -> bytes:
     pieces += [_change(one) for one in told.changes if cohort is None or one.cohort == cohort]
     fresh = {
         "as_of": format_instant(told.moment.now_ms),
-        "applied": told.moment.applied.to_json(),
+        "vector": told.moment.applied.to_json(),
     }
     pieces.append(_event("fresh", told.last, fresh))
     return b"".join(pieces)
 
 
 def _change(one: Change) -> bytes:
-    said = {
-        "number": one.number,
-        "cohort": one.cohort,
-        "version": one.version,
-        "learner": one.learner,
-        "entered": one.entered,
-        "at": format_instant(one.at_ms),
-        "cause": one.cause,
-        "token": None if one.token is None else str(one.token),
-    }
+    said = {**told_change(one), "token": None if one.token is None else str(one.token)}
     return _event("change", one.number, said)
 
 

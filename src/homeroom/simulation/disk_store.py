@@ -117,6 +117,16 @@ class DiskStore:
         """Return what the next entry of an origin follows; it stays when the entries before it are collected."""
         return self._heads.get(origin, Head())
 
+    def begins(self) -> Vector:
+        """Return by origin the number before the first entry that is kept."""
+        with self._lock:
+            return Vector(
+                {
+                    origin: (kept[0].number if kept else self._heads[origin].number + 1) - 1
+                    for origin, kept in self._entries.items()
+                }
+            )
+
     def last_hybrid(self) -> int:
         """Return the latest hybrid stamp of all entries, 0 if there is none."""
         return max((head.hybrid for head in self._heads.values()), default=0)

@@ -168,16 +168,20 @@ class History:
             ]
         self._forget_shown()
 
-    def frozen(self) -> "History":
-        """Return history as it is now, whatever comes or changes here later."""
-        still = copy.copy(self)
-        self._forget_shown()
-        still._forget_shown()  # noqa: SLF001 - of its own class
-        still.stored, still.veils, still.joined = (
+    def draft(self) -> "History":
+        """Return history as it is now, to be changed beside this one, but for which accounts are one learner."""
+        draft = copy.copy(self)
+        draft._forget_shown()  # noqa: SLF001 - of its own class
+        draft.stored, draft.veils, draft.joined = (
             list(self.stored),
             list(self.veils),
             list(self.joined),
         )
+        return draft
+
+    def frozen(self) -> "History":
+        """Return history as it is now, whatever comes or changes here later."""
+        still = self.draft()
         if self.identities:
             still.identities = copy.deepcopy(self.identities)
         return still

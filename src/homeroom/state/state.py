@@ -9,6 +9,7 @@ safe because the tables are idempotent; counting first would not be.
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS, EventBatch, Int32s, UInt64s
+from homeroom.events.model import TRACKS, EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.batches import chosen_events, event_pieces, joined_batches, segment_events
 from homeroom.state.fingerprint import (
@@ -33,13 +34,15 @@ from homeroom.state.keys import Keys, distinct_keys
 from homeroom.state.past import Change, History
 from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
-from homeroom.state.standing import RESULTS, standing_batch
-from homeroom.state.table import RowBatch, SubjectTable
+from homeroom.state.standing import RESULTS, StandingBatch, standing_batch
+from homeroom.state.still import frozen_table
+from homeroom.state.table import Partition, ReadyRows, RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
 __all__ = [
     "COURSE",
     "EventCounts",
+    "ReadyBatch",
     "State",
     "Touch",
     "chosen_events",
@@ -61,6 +64,21 @@ class EventCounts:
     accepted: int = 0
     duplicate: int = 0
     conflicts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBatch:
+    """A batch that is ready to be taken: as it came, and as it is shown; None is what there is nothing of.
+
+    ``cut`` events more came, and are of somebody who is erased.
+    """
+
+    batch: EventBatch
+    shown: EventBatch
+    cut: int
+    learners: ReadyRows | None = None
+    enrolments: ReadyRows | None = None
+    standings: StandingBatch | None = None
 
 
 class Touch(StrEnum):
@@ -85,6 +103,9 @@ class State:
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     watch : is told the keys of learners whose rows are written to, repeats not removed
     cut_events : events that came and were of somebody who is erased, since the start
+    guard : is held while anything that questions see becomes other; what takes long is done before. Whoever asks while
+        another thread folds sets it to a lock that can be taken again by who has it, and holds that while he asks.
+        Folding, sealing, clustering and freezing are for one thread at a time, whatever the guard is
     """
 
     def __init__(self, zone: Zone, dictionaries: Dictionaries, run: Run | None = None) -> None:
@@ -99,6 +120,7 @@ class State:
         self.keep: Callable[[Segment], Segment] = _as_it_is
         self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
         self.cut_events = 0
+        self.guard: AbstractContextManager[object] = nullcontext()
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
@@ -106,6 +128,8 @@ class State:
         # Of what history does not have yet; kept, because a running node asks after every fold.
         self._unsealed_ms: tuple[int, int] | None = None
         self._voids: list[UInt64s] = []
+        # By attribute the places of its values in alphabetical order: kept until there are more of them.
+        self._ranks: dict[str, UInt64s] = {}
 
     @property
     def segments(self) -> Sequence[Segment]:
@@ -129,14 +153,21 @@ class State:
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
 
+    def partitions(self) -> list[Partition]:
+        """Return the partitions of both tables as they are; others may take their place."""
+        return [*self.learners.partitions, *self.enrolments.partitions]
+
     def flush(self) -> None:
         """Join what waits into the tables, so that questions of columns see it; history seals it later."""
         self._fold_waiting()
 
     def frozen(self) -> "State":
-        """Return the state as it is now, sealed, to be asked while this one goes on. Copies nothing."""
+        """Return the state as it is now, sealed, to be asked while this one goes on; see `homeroom.state.still`."""
         still = self.history_alone()
-        still.learners, still.enrolments = self.learners.frozen(), self.enrolments.frozen()
+        still.learners, still.enrolments = (
+            frozen_table(self.learners),
+            frozen_table(self.enrolments),
+        )
         return still
 
     def history_alone(self) -> "State":
@@ -146,7 +177,7 @@ class State:
         still.learners, still.enrolments = SubjectTable(), SubjectTable()
         still.history = self.history.frozen()
         still._waiting, still._pending, still._voids = [], [], []  # noqa: SLF001 - of its own class
-        still.watch = _unwatched
+        still.watch, still.guard = _unwatched, nullcontext()
         return still
 
     @property
@@ -167,27 +198,75 @@ class State:
         batches, self._waiting, self._waiting_events = self._waiting, [], 0
         if not batches:
             return
-        batch = batches[0] if len(batches) == 1 else joined_batches(batches)
-        self.fold_tables(batch)
-        self._pending.append(batch)
-        self._pending_events += len(batch)
+        self.take(self.ready(batches[0] if len(batches) == 1 else joined_batches(batches)))
         if self._pending_events >= limits.SEGMENT_EVENTS_MAX:
             self._seal_pending()
+            self._merge_small()
+
+    def ready(self, batch: EventBatch) -> ReadyBatch:
+        """Make ready to take a batch: all that takes long. The state stays as it is, and must until it is taken."""
+        came, batch = len(batch), self.history.unerased(batch)
+        shown, cut = self.history.as_shown(batch), came - len(batch)
+        if not len(shown):
+            return ReadyBatch(batch, shown, cut)
+        rows = self._rows_of(shown)
+        learners = self.learners.ready(rows, self.run)
+        enrolled = shown.course >= 0
+        if not enrolled.any():
+            return ReadyBatch(batch, shown, cut, learners)
+        owned = self._owned_by(shown, rows, enrolled)
+        enrolments = self.enrolments.ready(owned, self.run)
+        standings = _standings(shown, owned, enrolled)
+        return ReadyBatch(batch, shown, cut, learners, enrolments, standings)
+
+    def make_room(self, key_hi: UInt64s, time_ms: Int64s) -> None:
+        """Make room for events of which no more is known, so that to take them makes few arrays anew."""
+        if len(time_ms):
+            days = local_days(time_ms, self.zone)
+            # A learner's enrolments lie in the partition of the same number.
+            learners = self.learners.with_room(key_hi, days)
+            enrolments = self.enrolments.with_room(key_hi, days)
+            _before = self.partitions()
+            with self.guard:
+                self.learners.replace(learners)
+                self.enrolments.replace(enrolments)
+
+    def take(self, ready: ReadyBatch) -> None:
+        """Join a batch that was made ready, so that questions of columns see it; history seals it later."""
+        with self.guard:
+            self._join(ready)
+            self.cut_events += ready.cut
+            self._pending.append(ready.batch)
+            self._pending_events += len(ready.batch)
+            if len(ready.batch):
+                times = ready.batch.time_ms
+                span = int(times.min()), int(times.max())
+                self._unsealed_ms = _spanned([self._unsealed_ms, span])
 
     def fold_tables(self, batch: EventBatch) -> None:
         """Join a batch into the tables alone, without keeping it for history.
 
         Voided events are left out, and those of merged accounts go to the row of their group.
         """
-        batch = self.history.as_shown(batch)
-        if not len(batch):
+        self._join(self.ready(batch))
+
+    def _join(self, ready: ReadyBatch) -> None:
+        """Join a batch that was made ready into the tables."""
+        if ready.learners is None:
             return
-        self.watch(batch.key_hi, batch.key_lo, Touch.EVENT)
+        self.watch(ready.shown.key_hi, ready.shown.key_lo, Touch.EVENT)
+        self.learners.join(ready.learners, self.run)
+        if ready.enrolments is not None:
+            self.enrolments.join(ready.enrolments, self.run)
+        if ready.standings is not None:
+            self.enrolments.fold_standings(ready.standings, self.run)
+
+    def _rows_of(self, batch: EventBatch) -> RowBatch:
         refused = self.dictionaries.identifying()
         attributes = {
             name: codes for name, codes in batch.attributes.items() if name not in refused
         }
-        rows = RowBatch(
+        return RowBatch(
             key_hi=batch.key_hi,
             key_lo=batch.key_lo,
             days=local_days(batch.time_ms, self.zone),
@@ -195,17 +274,21 @@ class State:
             tracks=batch.track,
             track_names=TRACKS,
             attributes=attributes,
-            ties={name: _ranks(self.dictionaries.attributes[name].values) for name in attributes},
+            ties={name: self._ranks_of(name) for name in attributes},
         )
-        self.learners.fold(rows, self.run)
-        enrolled = batch.course >= 0
-        if enrolled.any():
-            self._fold_enrolments(batch, rows, enrolled)
 
-    def _fold_enrolments(
+    def _ranks_of(self, attribute: str) -> UInt64s:
+        """Return the places of an attribute's values in alphabetical order: of those set at one time the last wins."""
+        values = self.dictionaries.attributes[attribute].values
+        known = self._ranks.get(attribute)
+        if known is None or len(known) != len(values):
+            known = self._ranks[attribute] = _ranks(values)
+        return known
+
+    def _owned_by(
         self, batch: EventBatch, rows: RowBatch, enrolled: npt.NDArray[np.bool_]
-    ) -> None:
-        """Join the events of a batch that name a course into the table of enrolments."""
+    ) -> RowBatch:
+        """Return the rows of the events of a batch that name a course, as of enrolments."""
         if not enrolled.all():
             rows = _chosen(rows, enrolled)
         courses = batch.course[enrolled]
@@ -214,7 +297,7 @@ class State:
         )
         # An enrolment has one course for ever, so nothing is ever tied.
         ties = {COURSE: np.zeros(len(self.dictionaries.course), np.uint64)}
-        owned = replace(
+        return replace(
             rows,
             key_hi=key_hi,
             key_lo=key_lo,
@@ -222,20 +305,6 @@ class State:
             ties=ties,
             owner_hi=rows.key_hi,
             owner_lo=rows.key_lo,
-        )
-        self.enrolments.fold(owned, self.run)
-        if batch.standing is None:
-            return
-        says = enrolled & (batch.standing != 0)
-        own, results = says[enrolled], {}
-        for name in RESULTS:
-            column = getattr(batch, name)
-            results[name] = None if column is None else column[says]
-        self.enrolments.fold_standings(
-            standing_batch(
-                (key_hi[own], key_lo[own]), batch.time_ms[says], batch.standing[says], results
-            ),
-            self.run,
         )
 
     def refold(self) -> None:
@@ -265,23 +334,48 @@ class State:
         self._seal_pending()
         voids, self._voids = self._voids, []
         if voids:
-            self._refold(self.history.void(np.concatenate(voids)))
+            self._void(np.concatenate(voids))
+        self._merge_small()
+
+    def _void(self, id_hashes: UInt64s) -> None:
+        history = self.history.draft()
+        change = history.void(id_hashes)
+        with self.guard:
+            self.history = history
+            self._refold(change)
+
+    def _merge_small(self) -> None:
+        """Have few segments of history; which ones there are is all that becomes other."""
+        history = self.history.draft()
+        history.merge_small()
+        if len(history.stored) < len(self.history.stored):
+            with self.guard:
+                self.history = history
 
     def _seal_pending(self) -> None:
         if not self._pending:
             return
-        batches, self._pending, self._pending_events = self._pending, [], 0
-        self._unsealed_ms = None  # nothing waits: `seal` has seen to it
-        report = build_segment(batches, self.history.stored, self.run)
+        history = self.history.draft()
+        report = build_segment(self._pending, history.stored, self.run)
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
-            self.history.add(report.segment, self.keep(report.segment))
-            self.history.merge_small()
-        self.counts = EventCounts(
-            self.counts.accepted + new,
-            self.counts.duplicate + report.duplicates,
-            self.counts.conflicts + report.conflicts,
-        )
+            history.add(report.segment, self.keep(report.segment))
+        with self.guard:
+            self.history = history
+            self._pending, self._pending_events = [], 0
+            self._unsealed_ms = None  # nothing waits: `seal` has seen to it
+            self.counts = EventCounts(
+                self.counts.accepted + new,
+                self.counts.duplicate + report.duplicates,
+                self.counts.conflicts + report.conflicts,
+            )
+
+    def hold(self, exchange: Callable[[History], None]) -> None:
+        """Have history hold other segments of the same events, as ``exchange`` does it to a draft of history."""
+        history = self.history.draft()
+        exchange(history)
+        with self.guard:
+            self.history = history
 
     def settle(self) -> None:
         """Seal history and cluster the tables: what to do before questions are asked."""
@@ -291,26 +385,51 @@ class State:
         self.enrolments.cluster(self.run)
 
     def _tidy(self) -> None:
-        self.history.tidy()
-        for name in self.dictionaries.identifying():
-            self.learners.forget_attribute(name)
+        history = self.history.draft()
+        history.tidy()
+        with self.guard:
+            self.history = history
+            for name in self.dictionaries.identifying():
+                self.learners.forget_attribute(name)
 
     def upkeep(self) -> Iterator[None]:
         """Do what `settle` does, a short step at a time, but for room that may be wanted again: that is kept.
 
-        Between two steps the state may be asked and folded into.
+        Between two steps the state may be folded into; it may be asked at any time.
         """
         self.seal()
         yield
         self._tidy()
-        for learners, enrolments in zip(
-            self.learners.partitions, self.enrolments.partitions, strict=True
-        ):
-            # Both at once: an enrolment that holds nothing goes with the learner who does not.
-            if not (learners.is_clustered() and enrolments.is_clustered()):
+        for number in range(limits.PARTITIONS):
+            if not self._is_clustered(number):
                 yield
-                learners.reorder()
-                enrolments.reorder()
+                self._cluster(number)
+
+    def cluster_some(self) -> bool:
+        """Put the rows of one partition in their places, if there is one with many out of place; say whether."""
+        for number in range(limits.PARTITIONS):
+            pair = self.learners.partitions[number], self.enrolments.partitions[number]
+            if any(one.is_far_from_clustered() for one in pair):
+                self._cluster(number)
+                return True
+        return False
+
+    def _is_clustered(self, number: int) -> bool:
+        pair = self.learners.partitions[number], self.enrolments.partitions[number]
+        return all(one.is_clustered() for one in pair)
+
+    def _cluster(self, number: int) -> None:
+        """Put the rows of one partition in their places."""
+        # Both at once: an enrolment that holds nothing goes with the learner who does not.
+        learners = self.learners.partitions[number].draft()
+        enrolments = self.enrolments.partitions[number].draft()
+        learners.reorder()
+        enrolments.reorder()
+        # Held on to until nobody waits: to give back the memory of large arrays takes milliseconds.
+        _before = self.partitions()
+        with self.guard:
+            self.learners.replace({number: learners})
+            self.enrolments.replace({number: enrolments})
 
     # --- what changes the past -----------------------------------------------------------------------------------
 
@@ -323,6 +442,15 @@ class State:
         self._voids.append(np.asarray(id_hashes, np.uint64))
         if not self._waiting and not self._pending:
             self.seal()
+
+    def void_at_once(self, id_hashes: UInt64s) -> None:
+        """Void events as `void` does, and seal those that wait: it takes effect at once. Merges no segments of history.
+
+        Raises `InputError` like `void`.
+        """
+        self._fold_waiting()
+        self._seal_pending()
+        self._void(np.asarray(id_hashes, np.uint64))
 
     def merge(self, edge_id: int, one: int, other: int) -> None:
         """Say that two raw keys are one learner; all are 128-bit numbers, and the id is a new one each time."""
@@ -338,7 +466,8 @@ class State:
         Raises `InputError` if there would be more edges than ``limits.EDGES_MAX``.
         """
         self.seal()
-        self._refold(self.history.change_identities(edges, taken_back))
+        with self.guard:
+            self._refold(self.history.change_identities(edges, taken_back))
 
     def erase(self, keys: Keys) -> None:
         """Erase raw keys, whether any event of them has come or not: nothing of them is told or counted, for ever.
@@ -347,15 +476,15 @@ class State:
         Raises `InputError` if there would be more than ``limits.ERASED_MAX`` of them.
         """
         self.seal()
-        self._refold(self.history.erase(keys))
+        with self.guard:
+            self._refold(self.history.erase(keys))
 
     def forget(self) -> Iterator[None]:
         """Drop the rows that hold nothing, a partition at a time: their keys are still there before."""
-        for both in zip(self.learners.partitions, self.enrolments.partitions, strict=True):
-            # Both at once: an enrolment that holds nothing goes with the learner who does not.
-            if any(partition.empty_rows for partition in both):
-                for partition in both:
-                    partition.reorder()
+        for number in range(limits.PARTITIONS):
+            pair = self.learners.partitions[number], self.enrolments.partitions[number]
+            if any(partition.empty_rows for partition in pair):
+                self._cluster(number)
             yield
 
     def _refold(self, change: Change | None) -> None:
@@ -440,6 +569,21 @@ def _ranks(values: Sequence[str]) -> UInt64s:
         len(values), dtype=np.uint64
     )
     return ranks
+
+
+def _standings(
+    batch: EventBatch, owned: RowBatch, enrolled: npt.NDArray[np.bool_]
+) -> StandingBatch | None:
+    """Return what the events of a batch say of how enrolments stand; ``owned`` are those that name a course."""
+    if batch.standing is None:
+        return None
+    says = enrolled & (batch.standing != 0)
+    own, results = says[enrolled], {}
+    for name in RESULTS:
+        column = getattr(batch, name)
+        results[name] = None if column is None else column[says]
+    keys = owned.key_hi[own], owned.key_lo[own]
+    return standing_batch(keys, batch.time_ms[says], batch.standing[says], results)
 
 
 def _chosen(rows: RowBatch, chosen: npt.NDArray[np.bool_]) -> RowBatch:

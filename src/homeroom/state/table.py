@@ -11,10 +11,10 @@ kernel would need a loop over chunks within its loop over rows.
 """
 
 import copy
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,37 +23,42 @@ from homeroom.events.model import Float64s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD, OUT_OF_PLACE_ROWS_MAX, PARTITIONS
 from homeroom.state import fold, index
+from homeroom.state.invariants import check_partition
 from homeroom.state.keys import distinct_keys
+from homeroom.state.layout import ANY, CLEARED, FAMILIES, NO_DAY, TYPES, grown, ordered
 from homeroom.state.running import Run, Task
-from homeroom.state.standing import STANDING_CODES, STANDING_RANKS, StandingBatch
+from homeroom.state.standing import STANDING_RANKS, StandingBatch
 
-__all__ = ["ANY", "FAMILIES", "NO_DAY", "Partition", "RowBatch", "SubjectTable"]
+if TYPE_CHECKING:
+    import weakref
 
-ANY = "any"
-"""The track that every event counts for."""
-NO_DAY = np.iinfo(np.int32).max
-_Word = TypeVar("_Word", bound=np.generic)
+__all__ = [
+    "ANY",
+    "FAMILIES",
+    "NO_DAY",
+    "Keeper",
+    "Partition",
+    "ReadyRows",
+    "RowBatch",
+    "SubjectTable",
+]
+
 _Derived = TypeVar("_Derived")
-_NEVER = np.iinfo(np.int64).min
 _FEW_EVENTS = 256
 """After so few events it is looked again at their own rows only, which of them are out of place."""
+_FEW_SHIFT = 8
+"""In a large partition as many events are few as one of two to the power of this of its rows."""
 _FEW_KEYS = 8
 """So few keys are looked for one by one where there is no index: making one takes as long as some thirty walks."""
 _PLACED_ROWS = 64
 """One of so many rows may be out of place, and `OUT_OF_PLACE_ROWS_MAX` at most."""
 _SPARE_ROWS = 64
-"""Room that clustering leaves, and a 128th of the rows, so that a few new rows need no copy of all columns."""
-FAMILIES: Mapping[str, float] = {"codes": -1, "set_ms": _NEVER, "numbers": np.nan, "owners": 0}
-"""The families of columns that a partition has by name, and what a row holds in each that nothing was folded into."""
-_CLEARED = {family: nothing for family, nothing in FAMILIES.items() if family != "owners"}
-"""What a row holds that holds nothing any more; whose enrolment it is follows from its key and stays."""
-_TYPES: Mapping[str, type[np.generic]] = {
-    "codes": np.int32,
-    "set_ms": np.int64,
-    "numbers": np.float64,
-    "owners": np.uint64,
-}
+_SPARE_SHIFT = 6
+"""Room that clustering leaves, and a 64th of the rows: as many may come before rows are clustered again while a node is
+busy, and none of them should need a copy of all columns."""
 _LARGE_ROWS = 1 << 17
+_SPREAD_EVENTS = 1 << 13
+"""Fewer events are folded in one thread."""
 _STEP_ROWS = 1 << 16
 """Events folded into a partition at once: bounds the room that is reserved before it is known to be needed."""
 
@@ -77,6 +82,14 @@ class RowBatch:
     ties: Mapping[str, UInt64s] = field(default_factory=dict)
     owner_hi: UInt64s | None = None
     owner_lo: UInt64s | None = None
+
+
+class Keeper(Protocol):
+    """Must know what rows hold before they are written to."""
+
+    def set_aside(self, rows: Int32s) -> None:
+        """Take what some rows hold; -1 is none."""
+        ...
 
 
 class Partition:
@@ -112,20 +125,15 @@ class Partition:
         self._displaced: Int64s | None = None
         self._empty: int | None = None
         self._derived: dict[str, tuple[Hashable, object]] = {}
-        self._is_shared = False
+        # Those who must know what rows hold before they are written to (`homeroom.state.still`).
+        self.keepers: tuple[weakref.ref[Keeper], ...] = ()
 
-    def frozen(self) -> "Partition":
-        """Return the rows as they are now, for reading only, whatever is folded here later.
-
-        Nothing is copied before a column is written to: then all of them are, once.
-        """
-        self._is_shared = True
-        still = copy.copy(self)
+    def draft(self) -> "Partition":
+        """Return the same rows as a partition of its own: arrays that it makes anew are not seen in this one."""
+        draft = copy.copy(self)
         for name in ("words", *FAMILIES, "_derived"):
-            setattr(still, name, dict(getattr(self, name)))
-        # The index goes on to grow with the rows, so this one makes its own where it needs one.
-        still.slots = None
-        return still
+            setattr(draft, name, dict(getattr(self, name)))
+        return draft
 
     def outline(self) -> "Partition":
         """Return a copy of who has which row since when, and nothing else of them."""
@@ -168,21 +176,22 @@ class Partition:
     def _index(self, rows: int) -> None:
         """Have an index with room for so many rows."""
         if self.slots is None or index.slots_needed(rows) > len(self.slots):
-            self.slots = index.new_slots(rows)
-            index.refill(self.slots, sealed(self.key_lo), self.rows)
+            slots = index.new_slots(rows)
+            index.refill(slots, sealed(self.key_lo), self.rows)
+            self.slots = slots  # another thread that asks sees it filled, or not at all
 
     def _grow(self, room: int) -> None:
-        self._is_shared = False
-        self.key_hi = _grown(self.key_hi, self.rows, room, 0)
-        self.key_lo = _grown(self.key_lo, self.rows, room, 0)
-        self.start_day = _grown(self.start_day, self.rows, room, NO_DAY)
-        self.last_day = _grown(self.last_day, self.rows, room, -1)
+        self.keepers = ()  # no array of theirs will be written to
+        self.key_hi = grown(self.key_hi, self.rows, room, 0)
+        self.key_lo = grown(self.key_lo, self.rows, room, 0)
+        self.start_day = grown(self.start_day, self.rows, room, NO_DAY)
+        self.last_day = grown(self.last_day, self.rows, room, -1)
         for name in self.words:
-            self.words[name] = _grown(self.words[name], self.rows, room, 0)
+            self.words[name] = grown(self.words[name], self.rows, room, 0)
         for family, fill in FAMILIES.items():
             columns = getattr(self, family)
             for name in columns:
-                columns[name] = _grown(columns[name], self.rows, room, fill)
+                columns[name] = grown(columns[name], self.rows, room, fill)
 
     def cover(self, first_word: int, end_word: int) -> None:
         """Make words exist from ``first_word`` up to ``end_word``, excluded."""
@@ -222,8 +231,10 @@ class Partition:
             batch.key_lo,
             rows,
         )
-        self._empty = None
-        if len(events) > _FEW_EVENTS:
+        self._set_aside(rows)
+        if self._empty:
+            self._empty = None  # one of them may have got an event
+        if not self._are_few(events):
             self._displaced = None
         fold.fold_days(
             rows,
@@ -249,6 +260,7 @@ class Partition:
         rows = self.find(sealed(batch.key_hi[events]), sealed(batch.key_lo[events]))
         assert (rows >= 0).all(), "an event about an enrolment has been folded into its days"
         self._own_columns()
+        self._set_aside(rows)
         self.version += 1
         for name, codes in batch.codes.items():
             columns = self._column("codes", name), self._column("set_ms", name)
@@ -258,6 +270,35 @@ class Partition:
             fold.fold_latest(rows, events, batch.time_ms, values, *numbers)
         for name, values in batch.greatest.items():
             fold.fold_greatest(rows, events, values, self._column("numbers", name))
+
+    def make_ready(self, batch: RowBatch, events: Int64s, words: tuple[int, int]) -> None:
+        """Make room for events, so that to fold them makes no array anew: what takes long is done by then.
+
+        ``words`` are the first one and the one after the last that they need.
+        """
+        step = events[:_STEP_ROWS]
+        self.make_room(self._new_rows_max(batch, step), words)
+        for name in batch.attributes:
+            self._column("codes", name)
+            self._column("set_ms", name)
+        if batch.tracks is not None:
+            for code in np.flatnonzero(np.bincount(batch.tracks[events])):
+                self._track(batch.track_names[code])
+        if self._are_few(step):
+            self.displaced()
+        if self.keepers:
+            self._set_aside(self.find(sealed(batch.key_hi[step]), sealed(batch.key_lo[step])))
+
+    def make_room(self, more: int, words: tuple[int, int]) -> None:
+        """Have columns of one's own with room for more rows, and the words that they need."""
+        if self.rows == 0 and self.word_count == 0:
+            self.first_word = words[0]
+        self.cover(*words)
+        self.reserve(more)
+
+    def _are_few(self, events: Int64s) -> bool:
+        """Say whether it is quicker to look at the rows of some events than at all rows."""
+        return len(events) <= max(_FEW_EVENTS, self.rows >> _FEW_SHIFT)
 
     def _new_rows_max(self, batch: RowBatch, events: Int64s) -> int:
         """Return for how many new rows there must be room.
@@ -287,7 +328,7 @@ class Partition:
     def _column(self, family: str, name: str) -> npt.NDArray[Any]:
         columns: dict[str, npt.NDArray[Any]] = getattr(self, family)
         if name not in columns:
-            columns[name] = np.full(len(self.key_hi), FAMILIES[family], _TYPES[family])
+            columns[name] = np.full(len(self.key_hi), FAMILIES[family], TYPES[family])
         elif not columns[name].flags.writeable:  # it lies in a mapped file
             columns[name] = columns[name].copy()
         return columns[name]
@@ -295,19 +336,27 @@ class Partition:
     def clear(self, rows: Int32s) -> None:
         """Make rows hold nothing, as though no event had ever been folded into them."""
         self._own_columns()
+        self._set_aside(rows)
         self.start_day[rows], self.last_day[rows] = NO_DAY, -1
         for words in self.words.values():
             words[:, rows] = 0
-        for family, nothing in _CLEARED.items():
+        for family, nothing in CLEARED.items():
             for column in getattr(self, family).values():
                 column[rows] = nothing
         self._empty = None
         self.version += 1
         self._note_moved(rows)
 
+    def _set_aside(self, rows: Int32s) -> None:
+        """Have what rows hold kept by those who must know it, before these are written to."""
+        for known in self.keepers:
+            keeper = known()
+            if keeper is not None:
+                keeper.set_aside(rows)
+
     def _own_columns(self) -> None:
-        """Have columns that may be written to, not those of a mapped file or of a frozen partition."""
-        if self._is_shared or not self.start_day.flags.writeable:
+        """Have columns that may be written to, not those of a mapped file."""
+        if not self.start_day.flags.writeable:
             self._grow(len(self.key_hi))
 
     def cluster(self) -> None:
@@ -321,21 +370,21 @@ class Partition:
         order = np.argsort(self.start_day[: self.rows], kind="stable")
         order = order[: self.rows - self.empty_rows]
         self.rows, room = len(order), len(order) + _spare(len(order))
-        self.key_hi = _ordered(self.key_hi, order, room, 0)
-        self.key_lo = _ordered(self.key_lo, order, room, 0)
-        self.start_day = _ordered(self.start_day, order, room, NO_DAY)
-        self.last_day = _ordered(self.last_day, order, room, -1)
+        self.key_hi = ordered(self.key_hi, order, room, 0)
+        self.key_lo = ordered(self.key_lo, order, room, 0)
+        self.start_day = ordered(self.start_day, order, room, NO_DAY)
+        self.last_day = ordered(self.last_day, order, room, -1)
         for name in self.words:
-            self.words[name] = _ordered(self.words[name], order, room, 0)
+            self.words[name] = ordered(self.words[name], order, room, 0)
         for family, fill in FAMILIES.items():
             columns = getattr(self, family)
             for name in columns:
-                columns[name] = _ordered(columns[name], order, room, fill)
+                columns[name] = ordered(columns[name], order, room, fill)
         self.run_days, starts = np.unique(self.start_day[: self.rows], return_index=True)
         self.run_starts = np.append(starts, self.rows).astype(np.int64)
         self._displaced, self._empty = np.empty(0, np.int64), 0
         self.version += 1
-        self._is_shared = False
+        self.keepers = ()
         # Rows have moved.
         self.slots = None
         self._index(self.rows)
@@ -349,6 +398,11 @@ class Partition:
         allowed = min(OUT_OF_PLACE_ROWS_MAX, self.rows // _PLACED_ROWS)
         tail = self.rows - self.clustered_rows
         return tail <= allowed and tail + len(self.displaced()) <= allowed
+
+    def is_far_from_clustered(self) -> bool:
+        """Say whether so many rows are out of place that it is worth while to put all in their places at once."""
+        out_of_place = self.rows - self.clustered_rows + len(self.displaced())
+        return out_of_place > max(OUT_OF_PLACE_ROWS_MAX, self.rows >> _SPARE_SHIFT)
 
     def _note_moved(self, rows: Int32s) -> None:
         """Look again at which of some rows are out of place, where the others are known."""
@@ -371,9 +425,11 @@ class Partition:
 
         One thing is kept under each name, so names must be few.
         """
-        if not self.holds(name, of):
-            self._derived[name] = ((self.version, of), make())
-        return cast("_Derived", self._derived[name][1])
+        held = self._derived.get(name)
+        if held is None or held[0] != (self.version, of):
+            # Another thread may put something else under this name meanwhile; what was made here is given back.
+            held = self._derived[name] = ((self.version, of), make())
+        return cast("_Derived", held[1])
 
     def holds(self, name: str, of: Hashable = None) -> bool:
         """Say whether `derived` would have nothing to make."""
@@ -401,57 +457,23 @@ class Partition:
 
     def check_invariants(self) -> None:
         """Assert what must hold between any two folds."""
-        rows = self.rows
-        assert rows <= len(self.key_hi)
-        assert (np.diff(self.run_starts) >= 0).all()
-        assert self.clustered_rows <= rows
-        any_words = self.words[ANY][:, :rows]
-        for name, words in self.words.items():
-            assert words.shape == (self.word_count, len(self.key_hi)), name
-            assert not (words[:, :rows] & ~any_words).any(), f"{name} has days that {ANY} has not"
-            assert not (words[:, :rows] >> np.uint64(DAYS_PER_WORD)).any(), (
-                "the top bit stays clear"
-            )
-        empty = self.start_day[:rows] == NO_DAY
-        assert not any_words[:, empty].any(), "a row without a first day holds nothing"
-        there = np.flatnonzero(~empty)
-        if len(there):
-            word, bit = np.divmod(self.start_day[there], DAYS_PER_WORD)
-            held = any_words[word - self.first_word, there] >> bit.astype(np.uint64)
-            assert (held & np.uint64(1)).all(), "the first day is an active day"
-            assert (self.last_day[there] >= self.start_day[there]).all()
-        placed = np.repeat(self.run_days, np.diff(self.run_starts))
-        moved = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
-        assert np.array_equal(self.displaced(), moved)
-        self._check_columns(rows)
-        self._check_empty(empty)
+        check_partition(self)
 
-    def _check_empty(self, empty: npt.NDArray[np.bool_]) -> None:
-        assert self.empty_rows == empty.sum()
-        assert (self.last_day[: len(empty)][empty] == -1).all()
-        for family, nothing in _CLEARED.items():
-            for name, column in getattr(self, family).items():
-                held = column[: len(empty)][empty]
-                assert (np.isnan(held) if np.isnan(nothing) else held == nothing).all(), name
 
-    def _check_columns(self, rows: int) -> None:
-        for family in FAMILIES:
-            for name, column in getattr(self, family).items():
-                assert column.shape == self.key_hi.shape, f"{family}/{name}"
-                assert column.dtype == _TYPES[family], f"{family}/{name}"
-        held = [(name, codes[:rows] >= 0) for name, codes in self.codes.items()]
-        held += [(name, ~np.isnan(values[:rows])) for name, values in self.numbers.items()]
-        for name, has in held:
-            if name in self.set_ms:
-                timed = self.set_ms[name][:rows] != _NEVER
-                assert (has == timed).all(), f"{name} has a time where it has a value"
-        for name, allowed in STANDING_CODES.items():
-            if name in self.codes:
-                known = np.isin(self.codes[name][:rows], (-1, *allowed))
-                assert known.all(), f"{name} is one of {allowed}"
-        if self.owners:
-            same = (self.owners["hi"] ^ self.key_hi)[:rows] >> fold.PARTITION_SHIFT
-            assert not same.any(), "an enrolment lies in the partition of its learner"
+@dataclass(frozen=True, slots=True)
+class ReadyRows:
+    """A batch that is ready to be joined into a table.
+
+    Parameters
+    ----------
+    batch : the events
+    mine : by partition that has any of them, their numbers, int64
+    drafts : by partition what takes its place, with room for them
+    """
+
+    batch: RowBatch
+    mine: Mapping[int, Int64s]
+    drafts: Mapping[int, Partition]
 
 
 class SubjectTable:
@@ -476,12 +498,6 @@ class SubjectTable:
         """Take the partitions that a function gives, each time the same ones, when they are first asked for."""
         self._opened = opened
 
-    def frozen(self) -> "SubjectTable":
-        """Return the table as it is now, for reading only, whatever is folded here later."""
-        still = SubjectTable()
-        still.partitions = [partition.frozen() for partition in self.partitions]
-        return still
-
     @property
     def rows(self) -> int:
         """Number of subjects: rows that hold something."""
@@ -502,43 +518,54 @@ class SubjectTable:
 
     def fold(self, batch: RowBatch, run: Run) -> None:
         """Fold a batch; ``run`` may fold the partitions in several threads."""
+        self.join(self.ready(batch, run), run)
+
+    def ready(self, batch: RowBatch, run: Run) -> ReadyRows:
+        """Make ready to join a batch: all that makes arrays anew. The table stays as it is, and must until the join."""
         if not len(batch.days):
-            return
-        first, end = (
-            int(batch.days.min()) // DAYS_PER_WORD,
-            int(batch.days.max()) // DAYS_PER_WORD + 1,
-        )
+            return ReadyRows(batch, {}, {})
+        words = _words_of(batch.days)
+        mine = _by_partition(batch.key_hi)
+        drafts = {number: self.partitions[number].draft() for number in mine}
 
-        def work(partition: Partition, events: Int64s) -> None:
-            if partition.rows == 0 and partition.word_count == 0:
-                partition.first_word = first
-            partition.cover(first, end)
-            partition.fold(batch, events)
+        def task(number: int) -> Task:
+            return partial(drafts[number].make_ready, batch, mine[number], words)
 
-        self._by_partition(batch.key_hi, work, run)
+        _run_all([task(number) for number in mine], len(batch.days), run)
+        return ReadyRows(batch, mine, drafts)
+
+    def with_room(self, key_hi: UInt64s, days: Int32s) -> dict[int, Partition]:
+        """Return what can take the place of partitions, with room for a new row for each event."""
+        drafts = {}
+        for number, events in _by_partition(key_hi).items():
+            drafts[number] = self.partitions[number].draft()
+            drafts[number].make_room(len(events), _words_of(days))
+        return drafts
+
+    def replace(self, drafts: Mapping[int, Partition]) -> None:
+        """Put partitions in the place of those with the same numbers."""
+        for number, draft in drafts.items():
+            self.partitions[number] = draft
+
+    def join(self, ready: ReadyRows, run: Run) -> None:
+        """Join a batch that was made ready."""
+        self.replace(ready.drafts)
+
+        def task(number: int) -> Task:
+            def work() -> None:
+                self.partitions[number].fold(ready.batch, ready.mine[number])
+
+            return work
+
+        _run_all([task(number) for number in ready.mine], len(ready.batch.days), run)
 
     def fold_standings(self, batch: StandingBatch, run: Run) -> None:
         """Fold what events say of how enrolments stand, after their days have been folded."""
-
-        def work(partition: Partition, events: Int64s) -> None:
-            partition.fold_standings(batch, events)
-
-        if len(batch.time_ms):
-            self._by_partition(batch.key_hi, work, run)
-
-    def _by_partition(
-        self, key_hi: UInt64s, work: Callable[[Partition, Int64s], None], run: Run
-    ) -> None:
-        """Run ``work`` for each partition that has any of the keys, with their numbers."""
-        starts = np.zeros(PARTITIONS + 1, np.int64)
-        order = np.empty(len(key_hi), np.int64)
-        fold.group_by_partition(key_hi, starts, order)
-
-        def task(number: int) -> Task:
-            mine = order[starts[number] : starts[number + 1]]
-            return partial(work, self.partitions[number], mine)
-
-        run([task(p) for p in range(PARTITIONS) if starts[p] < starts[p + 1]])
+        tasks: list[Task] = [
+            partial(self.partitions[number].fold_standings, batch, events)
+            for number, events in _by_partition(batch.key_hi).items()
+        ]
+        _run_all(tasks, len(batch.time_ms), run)
 
     def clear(self, key_hi: UInt64s, key_lo: UInt64s) -> None:
         """Make the rows of some keys hold nothing; keys that have no row are passed over."""
@@ -559,30 +586,31 @@ class SubjectTable:
         run([p.cluster for p in self.partitions if p.rows])
 
 
+def _words_of(days: Int32s) -> tuple[int, int]:
+    """Return the first word of some days, and the one after their last."""
+    return int(days.min()) // DAYS_PER_WORD, int(days.max()) // DAYS_PER_WORD + 1
+
+
+def _by_partition(key_hi: UInt64s) -> dict[int, Int64s]:
+    """Return by partition that has any of some keys their numbers."""
+    starts = np.zeros(PARTITIONS + 1, np.int64)
+    order = np.empty(len(key_hi), np.int64)
+    fold.group_by_partition(key_hi, starts, order)
+    return {
+        number: order[starts[number] : starts[number + 1]]
+        for number in range(PARTITIONS)
+        if starts[number] < starts[number + 1]
+    }
+
+
+def _run_all(tasks: Sequence[Task], events: int, run: Run) -> None:
+    """Run tasks, in several threads if there are many events: else to wake a thread takes longer than the work."""
+    if events >= _SPREAD_EVENTS:
+        run(tasks)
+    else:
+        for task in tasks:
+            task()
+
+
 def _spare(rows: int) -> int:
-    return _SPARE_ROWS + (rows >> 7)
-
-
-def _grown(old: npt.NDArray[_Word], rows: int, room: int, fill: float) -> npt.NDArray[_Word]:
-    shape = (*old.shape[:-1], room)
-    new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
-    if old.ndim == 1:
-        new[:rows] = old[:rows]
-    else:
-        for word in range(old.shape[0]):
-            if old[word, :rows].any():
-                new[word, :rows] = old[word, :rows]
-    return new
-
-
-def _ordered(old: npt.NDArray[_Word], order: Int64s, room: int, fill: float) -> npt.NDArray[_Word]:
-    """Return some rows of a column in an order, with room for more."""
-    shape = (*old.shape[:-1], room)
-    new = np.zeros(shape, old.dtype) if fill == 0 else np.full(shape, fill, old.dtype)
-    if old.ndim == 1:
-        np.take(old, order, out=new[: len(order)])
-    else:
-        for word in range(old.shape[0]):
-            if old[word].any():
-                np.take(old[word], order, out=new[word, : len(order)])
-    return new
+    return _SPARE_ROWS + (rows >> _SPARE_SHIFT)

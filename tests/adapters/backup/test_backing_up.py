@@ -128,7 +128,7 @@ def test_entries_that_no_snapshot_has_must_follow_it(directory, repository):
     """A log that was exchanged for a shorter one is not taken for the node's."""
     shutil.rmtree(directory / "log")
 
-    with pytest.raises(StoreError, match="is missing or empty, and the state goes up to entries"):
+    with pytest.raises(StoreError, match="no log lies in it"):
         backed_up(directory, repository, T0 + 1)
     assert repository.ids() == []
 

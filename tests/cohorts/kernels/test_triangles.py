@@ -100,16 +100,16 @@ def test_single_rows_are_added_and_taken_away_again(rng):
     days = draw_days(rng, 300, words=3, share=0.2)
     for interval, week_start, first, last in CUTS:
         periods = periods_of(days, interval, first, last, week_start)
-        _, pieces = segments_of(days, periods)
+        segments, _ = segments_of(days, periods)
         rows = sealed(np.sort(rng.choice(300, 120, replace=False)).astype(np.int64))
         groups = periods.of_days(days.first_days())
         for mask in masks_of(rng, 300).values():
             counts = np.zeros((periods.count, periods.count), np.int64)
-            triangles.add_rows(days.words, rows, sealed(groups[rows]), 1, mask, pieces, counts)
+            triangles.add_rows(days.words, rows, sealed(groups[rows]), 1, mask, segments, counts)
             active = by_period(days, periods)[LEAD:][:, rows]
             expected = plain_triangle(groups[rows], active, None if mask is None else mask[rows])
             assert (counts == expected).all()
-            triangles.add_rows(days.words, rows, sealed(groups[rows]), -1, mask, pieces, counts)
+            triangles.add_rows(days.words, rows, sealed(groups[rows]), -1, mask, segments, counts)
             assert not counts.any()
 
 

@@ -93,8 +93,10 @@ class Keeping:
         behind = self.membership.behind(self.state)
         if behind is not None:
             self.membership.catch_up(behind)
-        begun = self.membership.begin(self.state, self.wanted, self.now_ms)
-        self.survey = begun or self.survey
+        due = self.membership.due(self.state, self.wanted, self.now_ms)
+        if due is not None:
+            history = self.state.history_alone() if due.is_asked else None
+            self.survey = self.membership.begin(due, history) or self.survey
         self.membership.seen(self.moment)
         self.membership.check_invariants()
         self.hear()

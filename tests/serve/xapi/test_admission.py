@@ -2,14 +2,18 @@
 
 import asyncio
 import base64
+import hashlib
+import json
 
 import httpx
 import pytest
 
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.vault.records import VaultRecords
+from homeroom.events.pseudonyms import subject_prefix
 from homeroom.log.control import Scope
 from homeroom.serve.access import Caller
+from homeroom.serve.app import make_app
 from homeroom.serve.xapi.admission import Admitted, caller_of
 from tests.serve.xapi.store import KEYS, Clock, new_id, statement
 
@@ -21,7 +25,7 @@ def ask(shared_client, tmp_path_factory):
     """Give a function that sends a request to the record store of a running node's interface."""
     path = tmp_path_factory.mktemp("vault") / "documents.db"
     records = VaultRecords(path, lambda _: KEYS, Clock())
-    app = Admitted(shared_client.interface, records, is_signature)
+    app = Admitted(shared_client.interface, records, is_signature, records.pseudonym_of)
 
     async def asked(method, path, headers, given):
         transport = httpx.ASGITransport(app=app)
@@ -100,3 +104,67 @@ def test_a_key_that_is_limited_sends_and_does_not_read(limit):
     fields = {"name": "x", "tenant": "main", "owner": "x", "scopes": frozenset({Scope.XAPI})}
     assert caller_of(Caller(**fields, **limit)).scopes == {"write"}
     assert caller_of(Caller(**fields)).scopes == {"read", "write"}
+
+
+ADA = '{"mbox":"mailto:ada@example.org"}'
+STATE = "activities/state?activityId=http://x.example/a&agent=" + ADA
+PERSON = hashlib.blake2s(
+    subject_prefix("mailto") + b"ada@example.org", key=KEYS.pseudonym, digest_size=16
+).hexdigest()
+
+
+def audited(shared_client, name):
+    lines = shared_client.audit.path.read_bytes().splitlines()
+    told = [json.loads(line) for line in lines]
+    return [(one["what"], one["about"]) for one in told if one["who"].startswith(f"{name} (")]
+
+
+def test_each_read_is_a_line_that_names_nobody(ask, shared_client):
+    key = bearer(shared_client.key("xapi", name="exporter"))
+    given = new_id()
+    verb = "http://zq-verb.example/ada.lovelace"
+    ask("GET", f"statements?statementId={given}", key)
+    ask("GET", f"statements?agent={ADA}&verb={verb}&since=2026-01-01T00:00:00Z&limit=3", key)
+    form = {"X-Experience-API-Version": "2.0.0", "limit": "1"}
+    ask("POST", "statements?method=GET", key, version={}, data=form)
+    ask("GET", STATE, key)
+    ask("GET", f"{STATE}&stateId=zq-state", key)
+    ask("GET", f"agents?agent={ADA}", key)
+    ask("HEAD", f"statements?statementId={given}", key)
+    assert audited(shared_client, "exporter") == [
+        ("records.statement", {"statement": given}),
+        ("records.search", {"filters": ["verb", "since"], "limit": 3, "learner": PERSON}),
+        ("records.search", {"filters": [], "limit": 1}),
+        ("records.documents", {"kind": "state", "learner": PERSON}),
+        ("records.document", {"kind": "state", "learner": PERSON}),
+        ("records.person", {"learner": PERSON}),
+        ("records.statement", {"statement": given}),
+    ]
+    text = shared_client.audit.path.read_text()
+    assert not any(word in text for word in ("ada@", "lovelace", "zq-"))
+
+
+def test_what_shows_nothing_is_no_line(ask, shared_client):
+    key = bearer(shared_client.key("xapi", name="sender"))
+    ask("POST", "statements", key, json=statement())
+    ask("PUT", f"{STATE}&stateId=one", key, json={})
+    ask("GET", "about", key)
+    ask("GET", "activities?activityId=http://x.example/a", key)
+    ask("GET", "statements?limit=none", key)  # refused before anything is looked for
+    reader = bearer(shared_client.key("read", name="asker"))
+    ask("GET", "statements", reader)
+    assert audited(shared_client, "sender") == audited(shared_client, "asker") == []
+
+
+def test_what_cannot_be_written_down_is_not_told(make_client, tmp_path):
+    client = make_client()
+    records = VaultRecords(tmp_path / "documents.db", lambda _: KEYS, Clock())
+    app = Admitted(client.interface, records, is_signature, records.pseudonym_of)
+    client.app = make_app(client.interface, {"/xapi": app})
+    key = client.key("xapi")
+    sent = client("POST", "/xapi/statements", key, headers=VERSION, json=statement())
+    client.audit.close()
+    refused = client("GET", "/xapi/statements", key, headers=VERSION)
+    records.close()
+    assert (sent.status_code, refused.status_code) == (200, 503)
+    assert "statements" not in refused.text

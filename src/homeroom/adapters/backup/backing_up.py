@@ -9,6 +9,7 @@ instead. What it has sent by then is mostly in that one too, so it comes nearer 
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,7 @@ from homeroom.adapters.backup.packs import Packing
 from homeroom.adapters.backup.repository import Repository, Sent
 from homeroom.adapters.directory import Manifest as DirectoryManifest
 from homeroom.adapters.erasure_reports import read_reports
-from homeroom.adapters.log_reading import LogView, viewed_log
+from homeroom.adapters.log_reading import ViewedLog, viewed_log
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.clock import hybrid_ms
@@ -55,7 +56,11 @@ class BackedUp:
 
 
 def back_up(
-    directory: Path, repository: Repository, now_ms: Callable[[], int], release: str
+    directory: Path,
+    repository: Repository,
+    now_ms: Callable[[], int],
+    release: str,
+    store_url: str = "",
 ) -> BackedUp:
     """Back a directory up.
 
@@ -65,6 +70,7 @@ def back_up(
     repository : where to
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     release : of homeroom, to be noted
+    store_url : of the PostgreSQL database that holds the log; empty if it lies in the directory
 
     Raises
     ------
@@ -82,7 +88,9 @@ def back_up(
             repository.trust(before)
         for _ in range(limits.BACKUP_TRIES_MAX):
             try:
-                backed_up = _Backup(directory, repository, before).take(began_ms, release)
+                backed_up = _Backup(directory, repository, before, store_url).take(
+                    began_ms, release
+                )
             except MovedOnError:
                 continue
             if now_ms() - began_ms > limits.BACKUP_MS_MAX:
@@ -110,8 +118,10 @@ def _check_lineage(directory: Path, repository: Repository, before: Manifest | N
 class _Backup:
     """One turn."""
 
-    def __init__(self, directory: Path, repository: Repository, before: Manifest | None) -> None:
-        self._directory = directory
+    def __init__(
+        self, directory: Path, repository: Repository, before: Manifest | None, store_url: str
+    ) -> None:
+        self._directory, self._store_url = directory, store_url
         self._repository = repository
         self._before = before
         self._copying = Copying(directory, repository, before)
@@ -120,12 +130,16 @@ class _Backup:
     def take(self, at_ms: int, release: str) -> BackedUp:
         tenants = contents.tenants(self._directory)
         found = [(tenant, self._snapshot(tenant)) for tenant in tenants]
-        files = tuple(map(self._copying.copy, contents.other_files(self._directory)))
-        with viewed_log(self._directory / contents.LOG) as view:
+        others = list(contents.other_files(self._directory))
+        # The log says how long the audit log was: it must not be longer than the copy.
+        late = [path for path in others if path == contents.AUDIT]
+        files = [self._copying.copy(path) for path in others if path not in late]
+        with self._viewed() as view:
             snapshots = tuple(
                 self._dated(tenant, snapshot, view) for tenant, snapshot in found if snapshot
             )
             entries, log = self._log(view)
+        files += map(self._copying.copy, late)
         for snapshot in snapshots:
             self._check_joins(snapshot, log)
         self._check_key(tenants[0])
@@ -135,10 +149,17 @@ class _Backup:
             lineage=contents.lineage(tenants[0]),
             release=release,
             snapshots=snapshots,
-            files=files,
+            files=tuple(files),
             log=log,
         )
         return BackedUp(manifest, self._repository.sent, entries, tuple(self._notes))
+
+    def _viewed(self) -> AbstractContextManager[ViewedLog]:
+        if not self._store_url:
+            return viewed_log(self._directory / contents.LOG)
+        from homeroom.adapters.log_postgres_reading import viewed_postgres
+
+        return viewed_postgres(self._store_url)
 
     def _check_key(self, first: contents.Tenant) -> None:
         if not first.place.key_path.exists():
@@ -173,7 +194,7 @@ class _Backup:
             folder=tenant.folder,
             tenant=tenant.name,
             manifest=written,
-            files=files,
+            files=tuple(files),
             applied=contents.applied_of(manifest),
             newest_ms=0,
             loaded=loaded,
@@ -202,7 +223,7 @@ class _Backup:
             raise MovedOnError(tenant.name) from None  # a snapshot has ended between the two
 
     def _dated(
-        self, tenant: contents.Tenant, snapshot: SnapshotCopy, view: LogView
+        self, tenant: contents.Tenant, snapshot: SnapshotCopy, view: ViewedLog
     ) -> SnapshotCopy:
         """Note of when the newest is in a snapshot."""
         newest = snapshot.loaded_ms
@@ -236,9 +257,14 @@ class _Backup:
 
     # --- log ---------------------------------------------------------------------------------------------------------
 
-    def _log(self, view: LogView) -> tuple[int, LogCopy | None]:
+    def _log(self, view: ViewedLog) -> tuple[int, LogCopy | None]:
         """Pack what has come since the last backup; return how many entries that was, and the log."""
         if not view.heads:
+            if (self._directory / _NODE_KEY).exists():
+                raise StoreError(
+                    f"a node has run on {self._directory}, and no log lies in it; if it lies in a database, name the "
+                    f"settings of the node with --config, else restore it from an older backup"
+                )
             return 0, None
         before = None if self._before is None else self._before.log
         erased = self._erased()
@@ -286,7 +312,7 @@ class _Backup:
         return sum(_LOG_PLACE in places for places in reports.values())
 
     def _pack(
-        self, origin: Origin, last: Head, view: LogView, packing: Packing, before: LogCopy | None
+        self, origin: Origin, last: Head, view: ViewedLog, packing: Packing, before: LogCopy | None
     ) -> Head:
         """Pack the entries of an origin that are new; return the one before the first of all that are packed."""
         name = str(origin)

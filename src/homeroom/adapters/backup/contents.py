@@ -27,6 +27,7 @@ from homeroom.errors import BackupError
 from homeroom.events.dictionary import Dictionaries
 
 __all__ = [
+    "AUDIT",
     "LOG",
     "MAIN",
     "Look",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 LOG: Final = "log"
+AUDIT: Final = "audit.ndjson"
 MAIN: Final = "main"
 _TENANTS: Final = "tenants"
 _PASSING: Final = re.compile(r".*(\.new|\.part|-wal|-shm|-journal)")

@@ -13,11 +13,12 @@ some out after the backup.
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from homeroom import limits
 from homeroom.adapters.backup import contents
@@ -31,8 +32,9 @@ from homeroom.adapters.signing import is_signed
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.whole_files import sync
 from homeroom.clock import hybrid_ms
-from homeroom.errors import BackupError, DamagedBackupError, EntryError
+from homeroom.errors import BackupError, DamagedBackupError, EntryError, StoreError
 from homeroom.log.entries import Entry, Head
+from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Vector
 
 __all__ = ["Restored", "restore"]
@@ -60,8 +62,11 @@ class Restored:
     newest_ms: int | None = None
 
 
-def restore(repository: Repository, plan: Plan, directory: Path) -> Restored:
+def restore(repository: Repository, plan: Plan, directory: Path, store_url: str = "") -> Restored:
     """Restore into a folder that is empty or not there yet.
+
+    With ``store_url`` the log is restored into that PostgreSQL database, which must hold none; else into the folder,
+    whatever it was backed up from.
 
     Raises
     ------
@@ -69,6 +74,8 @@ def restore(repository: Repository, plan: Plan, directory: Path) -> Restored:
         The folder is not empty or cannot be written.
     DamagedBackupError
         An object is missing or damaged, or the entries do not follow each other. The folder is as it was.
+    StoreError
+        The database does not answer, or holds a log already.
     """
     stage = _stage(directory)
     try:
@@ -76,9 +83,7 @@ def restore(repository: Repository, plan: Plan, directory: Path) -> Restored:
         with _writing(directory):
             _restore_files(repository, plan, stage, restored)
             if plan.backup.log is not None:
-                (stage / contents.LOG).mkdir(mode=0o700)
-                log = _Log(repository, plan, plan.backup.log, restored)
-                log.write(stage / contents.LOG / _LOG_FILE)
+                _restore_log(repository, plan, plan.backup.log, (stage, store_url), restored)
             _sync_tree(stage)
             _take_places(stage, directory)
     except BaseException:
@@ -86,6 +91,45 @@ def restore(repository: Repository, plan: Plan, directory: Path) -> Restored:
             shutil.rmtree(stage, ignore_errors=True)
         raise
     return restored
+
+
+def _restore_log(
+    repository: Repository,
+    plan: Plan,
+    copy: LogCopy,
+    place: tuple[Path, str],
+    restored: Restored,
+) -> None:
+    stage, store_url = place
+    log = _Log(repository, plan, copy, restored)
+    if store_url:
+        _restore_to_server(log, store_url)
+        return
+    (stage / contents.LOG).mkdir(mode=0o700)
+    file = stage / contents.LOG / _LOG_FILE
+    make_file(file, log.begins)
+    store = SqliteStore(file)
+    try:
+        log.write(store)
+    finally:
+        store.close()
+
+
+def _restore_to_server(log: "_Log", url: str) -> None:
+    """Write a log to a database that holds none; if that fails, it holds none again."""
+    from homeroom.adapters.log_postgres import PostgresStore
+
+    store = PostgresStore(url, "restore", secrets.token_hex(16))
+    try:
+        store.begin(log.begins)
+        try:
+            log.write(store)
+        except BaseException:
+            with contextlib.suppress(StoreError):  # what went wrong first is told
+                store.clear()
+            raise
+    finally:
+        store.close()
 
 
 def _stage(directory: Path) -> Path:
@@ -169,6 +213,13 @@ def _write(path: Path, parts: Iterator[bytes] | list[bytes]) -> None:
 # --- log -------------------------------------------------------------------------------------------------------------
 
 
+class _Store(Protocol):
+    """What takes a log."""
+
+    def write(self, entries: Sequence[Entry], records: Sequence[BatchRecord]) -> None: ...
+    def adopt(self, records: Sequence[BatchRecord]) -> None: ...
+
+
 @dataclass(slots=True)
 class _Log:
     """Writes the log that a plan names."""
@@ -180,21 +231,20 @@ class _Log:
     heads: dict[Origin, Head] = field(default_factory=dict)
     folded: list[Vector] = field(default_factory=list)
 
-    def write(self, path: Path) -> None:
-        """Write all entries and records to a new file."""
-        begins = {Origin.parse(text): head.head for text, head in self.log.begins.items()}
-        make_file(path, begins)
-        self.heads = dict(begins)
+    @property
+    def begins(self) -> dict[Origin, Head]:
+        """By origin the entry before the first."""
+        return {Origin.parse(text): head.head for text, head in self.log.begins.items()}
+
+    def write(self, store: "_Store") -> None:
+        """Write all entries and records to a store that goes on from `begins`."""
+        self.heads = self.begins
         self.folded = [Vector.from_json(one.applied) for one in self.plan.snapshots]
         ends = self.log.vector()
-        store = SqliteStore(path)
-        try:
-            for copy in self.log.packs:
-                pack = self._read(copy)
-                self._write_entries(store, pack, ends)
-                self._write_records(store, pack, ends)
-        finally:
-            store.close()
+        for copy in self.log.packs:
+            pack = self._read(copy)
+            self._write_entries(store, pack, ends)
+            self._write_records(store, pack, ends)
         if self.plan.as_of_ms is None:
             self._check_ends(ends)
 
@@ -204,7 +254,7 @@ class _Log:
         except DamagedBackupError as error:
             raise DamagedBackupError(f"{error}. It is a part of the log") from error
 
-    def _write_entries(self, store: SqliteStore, pack: Pack, ends: Vector) -> None:
+    def _write_entries(self, store: "_Store", pack: Pack, ends: Vector) -> None:
         waiting: list[Entry] = []
         for entry in pack.entries:
             head = self.heads.get(entry.origin, Head())
@@ -236,7 +286,7 @@ class _Log:
         folded = min((one[entry.origin] for one in self.folded), default=0)
         restored.unfolded += entry.number > folded
 
-    def _write_records(self, store: SqliteStore, pack: Pack, ends: Vector) -> None:
+    def _write_records(self, store: "_Store", pack: Pack, ends: Vector) -> None:
         """Write what clients were told of batches whose entries are restored."""
         records = [
             record

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from homeroom import limits
+from homeroom.adapters.vault.journal import Journal
 from homeroom.adapters.vault.operations import (
     HASH_BYTES,
     ActivityKnown,
@@ -49,6 +50,7 @@ class Vault:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = connected(path)
+        self._journal = Journal(path, self._connection)
         self._run = self._connection.execute
         self._run_many = self._connection.executemany
         self._tenants: dict[str, int] = dict(self._run("SELECT name, number FROM tenants"))
@@ -91,6 +93,12 @@ class Vault:
                 if self._connection.in_transaction:
                     self._run("ROLLBACK")
                 raise
+        self._journal.written()
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the file beside the writing of it, None while nothing is."""
+        return self._journal.trouble
 
     def scrub(self) -> str | None:
         """Leave nothing in the file's journal of what was deleted; return why it may be there, None if it is not.
@@ -103,6 +111,7 @@ class Vault:
 
     def close(self) -> None:
         """Close the file."""
+        self._journal.close()
         self._connection.close()
 
     def _apply(self, change: Change) -> None:
@@ -201,10 +210,11 @@ class Vault:
 
     def _statements(self, tenant: int, operations: list[StatementKept]) -> None:
         for one in operations:
-            kept = self._kept(tenant, one)
-            if kept is None:
+            standing, is_target = self._standing(tenant, one)
+            is_erased = standing == ERASED
+            place = self._kept(tenant, one, standing)
+            if place is None:
                 continue
-            place, is_erased = kept
             terms = () if is_erased else _hashes(one.terms)
             self._run_many(_KEEP_TERM, [(term, place, place) for term in terms])
             if one.attachments and not is_erased:
@@ -214,16 +224,15 @@ class Vault:
                 )
             if one.target:
                 self._refer(tenant, one, place)
-            self._referred(tenant, one, place)
+            if is_target:
+                self._referred(tenant, one, place)
 
-    def _kept(self, tenant: int, one: StatementKept) -> tuple[int, bool] | None:
-        """Keep a statement at its place, or the next one that is free; None if it is there already.
+    def _kept(self, tenant: int, one: StatementKept, standing: int) -> int | None:
+        """Keep a statement at its place, or the next one that is free; return that, None if it is there already.
 
-        Returns the place, and whether nothing else is kept of it, since its actor was erased.
+        Of one whose actor was erased no more is kept than its id, and what it voids.
         """
-        place = one.place
-        standing = self._standing(tenant, one)
-        is_erased = standing == ERASED
+        place, is_erased = one.place, standing == ERASED
         body, people, terms = (b"", b"", b"") if is_erased else (one.body, one.people, one.terms)
         while True:
             kept = self._run(
@@ -242,22 +251,26 @@ class Vault:
                 ),
             )
             if kept.rowcount:
-                return place, is_erased
+                return place
             known = "SELECT 1 FROM statements WHERE tenant = ? AND id = ?"
             if self._run(known, (tenant, one.id)).fetchone():
                 return None
             place += 1
 
-    def _standing(self, tenant: int, one: StatementKept) -> int:
-        """Return how a new statement stands: it may have been taken back, or its actor erased, before it came."""
+    def _standing(self, tenant: int, one: StatementKept) -> tuple[int, bool]:
+        """Return how a new statement stands, and whether one that is there refers to it.
+
+        It may have been taken back, or its actor erased, before it came.
+        """
         row = self._run(
             "SELECT EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?2), "
             "(SELECT max(voids) FROM statements WHERE tenant = ?1 AND target = ?3)",
             (tenant, one.subject, one.id),
         ).fetchone()
+        is_target = row[1] is not None
         if not row[0]:
-            return ERASED
-        return VOIDED if row[1] and not one.voids else COUNTS
+            return ERASED, is_target
+        return VOIDED if row[1] and not one.voids else COUNTS, is_target
 
     def _refer(self, tenant: int, one: StatementKept, place: int) -> None:
         """Let a statement be found by what finds its target; void that, if this is what it is for."""

@@ -4,8 +4,9 @@ A reader has a connection of its own and sees whole transactions only. It opens 
 with the key of its subject. A person whose key was destroyed is shown as erased, in whatever statement.
 """
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -16,7 +17,7 @@ from homeroom import limits
 from homeroom.adapters.vault.cutting import put_back
 from homeroom.adapters.vault.held import Held
 from homeroom.adapters.vault.operations import HASH_BYTES
-from homeroom.adapters.vault.schema import connected, vault_error
+from homeroom.adapters.vault.schema import connected, sqlite_errors, vault_error
 from homeroom.adapters.vault.sealing import Seals, SubjectKeys
 from homeroom.adapters.vault.terms import PLACE_BITS
 from homeroom.errors import VaultError
@@ -97,6 +98,18 @@ class VaultReader:
             return self._connection.execute(query, given).fetchall()
         except sqlite3.Error as error:
             raise vault_error(self.path, error) from error
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Have several queries see the file as it is at the first of them: to begin anew costs as much as the query."""
+        with sqlite_errors(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with sqlite_errors(self.path):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     def last_place(self) -> int:
         """Return the place of the statement that was stored last, 0 if there is none."""

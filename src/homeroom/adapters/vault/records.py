@@ -14,8 +14,9 @@ from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.preparing import KeysOf, Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.reads import Reads
+from homeroom.adapters.vault.sealing import Seals
 from homeroom.records.documents import Address, Document
-from homeroom.records.people import Json
+from homeroom.records.people import Json, identity_of
 from homeroom.records.queries import OneStatement, Search
 from homeroom.records.store import (
     Accepted,
@@ -57,6 +58,10 @@ class VaultQuestions:
         """Hold nothing any more of a person whose key was destroyed."""
         for reads in self._all_reads:
             reads.of(tenant).forget(subject)
+
+    def pseudonym_of(self, tenant: str, person: Json) -> str:
+        """Return the pseudonym of a person who was checked, 32 hexadecimal digits: that of its events."""
+        return Seals(self._keys_of(tenant)).pseudonym(*identity_of(person)).hex()
 
     async def statement(
         self, asked: OneStatement, caller: Caller, languages: Sequence[str]

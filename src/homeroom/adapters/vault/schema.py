@@ -88,9 +88,9 @@ def connected(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA cache_size = -{limits.VAULT_CACHE_KIB}")
-            # Hashes lie anywhere, so a statement touches a page for each; the longer a page is written to the log of
-            # changes alone, the more changes it brings home at once.
-            connection.execute(f"PRAGMA wal_autocheckpoint = {limits.VAULT_CHECKPOINT_PAGES}")
+            # Hashes lie anywhere, so a statement touches a page for each; the longer a page is written to the journal
+            # alone, the more changes it brings home at once. See `homeroom.adapters.vault.journal`.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {limits.VAULT_JOURNAL_PAGES_MAX}")
             _make_tables(connection, path)
         except BaseException:
             connection.close()

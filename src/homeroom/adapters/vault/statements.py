@@ -99,7 +99,8 @@ class StatementDrafter:
     def _keep(self, statement: Json, place: int) -> str | None:
         """Draft what keeps one statement; return its id, None if it names somebody who was erased."""
         # What was sent gets no more than an id: the same request may have to be prepared once more.
-        statement.setdefault("id", str(uuid.uuid4()))
+        if "id" not in statement:
+            statement["id"] = str(uuid.uuid4())
         statement = _decode(encode_json(statement))
         arrival = Arrival(place >> PLACE_BITS, self._caller.authority, self._sent.version)
         stored_form(statement, arrival)

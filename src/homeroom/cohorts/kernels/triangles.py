@@ -25,6 +25,7 @@ from homeroom.cohorts.kernels.vectors import (
     spread_planes,
 )
 from homeroom.events.texts import sealed
+from homeroom.state.instructions import lowest_bit
 
 __all__ = [
     "SCRATCH_WORDS",
@@ -197,20 +198,31 @@ def _add_split(words, run_periods, run_starts, mask, segments, counts):
 
 
 @numba.njit(cache=True, nogil=True)
-def add_rows(words, rows, start_periods, sign, mask, pieces, counts):
+def add_rows(words, rows, start_periods, sign, mask, segments, counts):
     """Add (``sign`` 1) or take away (-1) single rows of the triangle: rows that are not where they should be.
 
-    Row ``rows[i]`` is in the group of period ``start_periods[i]``; ``pieces`` as `Periods.pieces` writes them.
+    Row ``rows[i]`` is in the group of period ``start_periods[i]``. A row costs as much as it has active periods: a
+    busy node has thousands of rows that have come since the last clustering.
     """
-    starts, piece_word, piece_bits = pieces
     periods = counts.shape[0]
     for i in range(len(rows)):
         row = rows[i]
         p = start_periods[i]
         if p < 0 or p >= periods or (mask is not None and mask[row] == 0):
             continue
-        for q in range(p, periods):
-            for j in range(starts[q], starts[q + 1]):
-                if words[piece_word[j], row] & piece_bits[j]:
+        for word in range(segments.first_word[p], words.shape[0]):
+            low = segments.low[word]
+            held = words[word, row]
+            # As in `add_block`: any bit of a segment moves to its top bit.
+            met = (((held & low) + low) | held) & segments.top[word]
+            while met != 0:
+                q = segments.period[word, lowest_bit(met)]
+                met &= met - np.uint64(1)
+                if q >= p:
                     counts[p, q - p] += sign
-                    break
+        for j in range(len(segments.split)):
+            q = segments.split[j, 0]
+            first = words[segments.split[j, 1], row] & segments.split_bits[j, 0]
+            second = words[segments.split[j, 2], row] & segments.split_bits[j, 1]
+            if q >= p and (first | second) != 0:
+                counts[p, q - p] += sign

@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from homeroom.cohorts.membership.held import Differences
 from homeroom.cohorts.membership.survey import Survey
-from homeroom.cohorts.membership.wanted import Signature
+from homeroom.cohorts.membership.wanted import Signature, Wanted
 from homeroom.events.model import Int8s, UInt64s
 from homeroom.log.origins import Token, Vector
 from homeroom.state.keys import Keys
 from homeroom.state.sample import Sample
 
-__all__ = ["Answered", "Found", "Kept", "Moment", "Touched"]
+__all__ = ["Answered", "Due", "Found", "Kept", "Moment", "Touched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,36 @@ class Kept:
         """Say whether its members are those of the other."""
         same_problem = (self.problem is None) == (other.problem is None)
         return self.signature == other.signature and same_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What all learners are to be asked about, perhaps nothing.
+
+    Parameters
+    ----------
+    wanted : the definitions
+    day : the local day at whose end cohorts are what they are
+    kept : all cohorts that are wanted
+    names : those that all are to be asked about
+    gone : slots whose cohorts are defined no longer
+    """
+
+    wanted: Wanted
+    day: int
+    kept: Mapping[str, Kept]
+    names: Sequence[str]
+    gone: Sequence[int]
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why cohorts cannot be asked about."""
+        return {name: one.problem for name, one in self.kept.items() if one.problem is not None}
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is any that can be."""
+        return any(self.kept[name].problem is None for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from homeroom import limits
 from homeroom.cohorts.evaluating import Evaluator
 from homeroom.cohorts.membership.changes import CAUSES, Burst, Cause, Changes, Named
-from homeroom.cohorts.membership.findings import Answered, Found, Kept, Moment, Touched
+from homeroom.cohorts.membership.findings import Answered, Due, Found, Kept, Moment, Touched
 from homeroom.cohorts.membership.held import WORD_BITS, Differences, Held, count_of
 from homeroom.cohorts.membership.survey import Survey, bits_of, mask_of
 from homeroom.cohorts.membership.wanted import Wanted
@@ -108,16 +108,11 @@ class Membership:
             now_ms = self.moment.now_ms
         return int(local_days(np.array([now_ms], np.int64), self.zone)[0])
 
-    def begin(self, state: State, wanted: Wanted, now_ms: int) -> Survey | None:
-        """Begin to ask all learners, if that is due and not under way; the state must not change meanwhile.
-
-        Returns what is to be done: the columns of all partitions are looked at between folds (`Survey.look`), the rest
-        is run beside them, those who were found are given rows (`placing`), all is put in order (`Survey.arrange`).
-        """
+    def due(self, state: State, wanted: Wanted, now_ms: int) -> Due | None:
+        """Say what all learners are to be asked about, None while they are being asked; the state must not change."""
         day = self.today(now_ms)
         if self._survey is not None and self._is_of_use(self._survey, wanted, day):
             return None
-        self._survey = None
         kept = self._to_keep(state, wanted)
         names = [name for name, one in kept.items() if not self._is_kept(name, one)]
         gone = [one.slot for name, one in self.cohorts.items() if name not in kept]
@@ -126,16 +121,29 @@ class Membership:
         elif not names and not gone:
             day = self.today(now_ms + limits.SURVEY_AHEAD_MS)
             names = list(kept) if day > self.day else []
-        if not names and not gone:
+        return Due(wanted, day, kept, names, gone)
+
+    def begin(self, due: Due, history: State | None) -> Survey | None:
+        """Begin to ask all learners what is due, None if nothing is; ``history`` as it is, if anything is asked.
+
+        Returns what is to be done: the columns of all partitions are looked at between folds (`Survey.look`), the rest
+        is run beside them, those who were found are given rows (`placing`), all is put in order (`Survey.arrange`).
+        """
+        self._survey, kept, wanted = None, dict(due.kept), due.wanted
+        if not due.names and not due.gone:
             self.cohorts, self._definitions, self.epoch = kept, wanted.definitions, wanted.epoch
             return None
-        slots = {name: kept[name].slot for name in names}
-        problems = {name: one.problem for name, one in kept.items() if one.problem is not None}
-        self.held.cover(max([*slots.values(), *gone]) // WORD_BITS + 1)
-        is_asked = any(name not in problems for name in names)
-        history = state.history_alone() if is_asked else None
+        slots = {name: kept[name].slot for name in due.names}
+        self.held.cover(max([*slots.values(), *due.gone]) // WORD_BITS + 1)
         self._survey = Survey(
-            history, wanted, day, slots, problems, gone, self.asked, self._selections
+            history,
+            wanted,
+            due.day,
+            slots,
+            due.problems,
+            due.gone,
+            self.asked,
+            self._selections,
         )
         return self._survey
 

@@ -6,7 +6,7 @@ not read: which course a statement belongs to is not the record store's to decid
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from homeroom.log.control import Scope
 from homeroom.records.signatures import Verify
@@ -15,6 +15,7 @@ from homeroom.serve.access import Caller as KeyHolder
 from homeroom.serve.interface import Interface
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.xapi.app import READ, WRITE, RecordStore, Settings, send_answer
+from homeroom.serve.xapi.auditing import AuditedRecords, PseudonymOf
 from homeroom.serve.xapi.exchange import Receive, Send, answer_of
 from homeroom.serve.xapi.exchange import Scope as AsgiScope
 
@@ -50,13 +51,17 @@ class Admitted:
     interface : of the node; it finds out who asks, and how often
     records : keeps what is sent
     verify : verifies signatures
+    pseudonym_of : under which name a person stands in the audit log
     """
 
-    def __init__(self, interface: Interface, records: Records, verify: Verify) -> None:
+    def __init__(
+        self, interface: Interface, records: Records, verify: Verify, pseudonym_of: PseudonymOf
+    ) -> None:
         self._interface = interface
+        audited = AuditedRecords(records, self._write_down, pseudonym_of)
         seconds_max = interface.settings.server.body_seconds_max
         settings = Settings(verify, authenticate=self._of_form, body_seconds_max=seconds_max)
-        self._store = RecordStore(records, settings)
+        self._store = RecordStore(audited, settings)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -68,6 +73,9 @@ class Admitted:
                 return
             # The resource `about` is for anybody, and a form may carry its credentials inside.
         await self._store(scope, receive, send)
+
+    async def _write_down(self, caller: Caller, what: str, about: Mapping[str, Any]) -> None:
+        await self._interface.write_down_for(caller.tenant, caller.key_name, what, about)
 
     async def _of_form(self, headers: Mapping[str, str]) -> Caller | None:
         """Return who has the credentials in a form, None if nobody."""

@@ -17,6 +17,7 @@ from homeroom.errors import RecordError
 from homeroom.records.store import Caller, Refusal, Refused
 from homeroom.records.versions import Version
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+from homeroom.serve.whole import Whole
 
 __all__ = [
     "Answer",
@@ -129,6 +130,10 @@ async def read_body(headers: Mapping[str, str], receive: Receive, seconds_max: f
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length) > limits.RECORD_BODY_BYTES_MAX:
         raise _too_large()
+    if isinstance(receive, Whole):
+        if len(receive.body) > limits.RECORD_BODY_BYTES_MAX:
+            raise _too_large()
+        return receive.body
     try:
         async with asyncio.timeout(seconds_max):
             return await _whole_body(receive)

@@ -1,0 +1,131 @@
+"""Reads a data directory from end to end, while its node runs or not, and says of all that is wrong what it is.
+
+It is what a node does in the background (`homeroom.running.checking`), at once and without rests, and the audit log
+with it: for whoever wants to know now, before a restore, after a disk has failed. Nothing is changed, and no lock is
+taken.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from homeroom.adapters.audit import verify_audit
+from homeroom.adapters.backup.contents import AUDIT, LOG, tenants
+from homeroom.adapters.checking import Checked, Damage, check_entries, check_files
+from homeroom.adapters.log_reading import ViewedLog, viewed_log
+from homeroom.adapters.signing import is_signed, open_node_key
+from homeroom.errors import AuditError, EntryError, KeyFileError
+from homeroom.log.control import AuditAnchored, read_changes
+from homeroom.log.origins import Stream
+from homeroom.log.payloads import unpack
+
+__all__ = ["VerifiedDirectory", "verify_directory"]
+
+_NODE_KEY: Final = "node.key"
+
+
+@dataclass(slots=True)
+class VerifiedDirectory:
+    """What was read, and what is wrong with it, in words."""
+
+    entries: int = 0
+    files: int = 0
+    audit_records: int = 0
+    damages: list[str] = field(default_factory=list)
+
+
+def verify_directory(directory: Path, store_url: str = "") -> VerifiedDirectory:
+    """Verify a data directory, and its log, which lies in it or in the PostgreSQL database ``store_url``.
+
+    Raises
+    ------
+    BackupError
+        It is no data directory.
+    StoreError
+        The log cannot be opened at all.
+    """
+    found = VerifiedDirectory()
+    places = tenants(directory)
+    with _viewed(directory, store_url) as view:
+        anchor = None
+        if view.heads:
+            _take(found, _entries(directory, view))
+            anchor = _anchor(view)
+        _take_audit(found, directory / AUDIT, anchor)
+    for tenant in places:
+        _take(found, check_files(tenant.place))
+    return found
+
+
+def _viewed(directory: Path, store_url: str) -> AbstractContextManager[ViewedLog]:
+    if not store_url:
+        return viewed_log(directory / LOG)
+    from homeroom.adapters.log_postgres_reading import viewed_postgres
+
+    return viewed_postgres(store_url)
+
+
+def _take(found: VerifiedDirectory, steps: Iterator[Checked | Damage]) -> None:
+    for step in steps:
+        if isinstance(step, Damage):
+            found.damages.append(step.text)
+        else:
+            found.entries += step.entries
+            found.files += step.files
+
+
+def _entries(directory: Path, view: ViewedLog) -> Iterator[Checked | Damage]:
+    key = directory / _NODE_KEY
+    if not key.exists():
+        yield Damage(
+            f"{key} is missing, and the entries of the log beside it were signed with it; restore it from a backup"
+        )
+        return
+    try:
+        public = open_node_key(key).public
+    except KeyFileError as error:
+        yield Damage(str(error))
+        return
+
+    def verify(_node: str, digest: bytes, signature: bytes) -> bool:
+        return is_signed(public, digest, signature)
+
+    for origin, head in sorted(view.heads.items()):
+        kept = range(view.begins[origin] + 1, head.number + 1)
+        yield from check_entries(partial(view.read, origin), origin, kept, verify)
+
+
+def _anchor(view: ViewedLog) -> AuditAnchored | None:
+    """Return where the audit log was stated to end, last."""
+    stated: list[tuple[int, AuditAnchored]] = []
+    for origin in view.heads:
+        if origin.stream is not Stream.CONTROL:
+            continue
+        for several in view.entries(origin, 1):
+            for entry in several:
+                try:
+                    entry.check_payload()
+                    changes = read_changes(unpack(entry.payload).content)
+                except EntryError:
+                    continue  # told of with the entries of the log
+                facts = [c.fact for c in changes if isinstance(c.fact, AuditAnchored)]
+                stated += [(entry.hybrid, fact) for fact in facts]
+    return max(stated, key=lambda one: one[0])[1] if stated else None
+
+
+def _take_audit(found: VerifiedDirectory, path: Path, anchor: AuditAnchored | None) -> None:
+    if anchor is None and not path.exists():
+        return
+    try:
+        verified = verify_audit(path, None if anchor is None else anchor.digest)
+    except AuditError as error:
+        found.damages.append(str(error))
+        return
+    found.audit_records = verified.records
+    found.damages += [
+        f"record {number} of {path} tells that the end before it was cut off"
+        for number in verified.cuts
+    ]
