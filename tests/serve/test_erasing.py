@@ -37,7 +37,7 @@ def test_people_are_erased_by_account_or_pseudonym_and_the_certificate_is_follow
     again = client("POST", "/v1/erasures", admin, json={"learners": made["learners"]})
     assert again.json()["id"] == made["id"]
     assert client("GET", "/v1/erasures", admin).json()["erasures"] == [found]
-    lines = client.interface.audit.path.read_text()
+    lines = client.audit.path.read_text()
     assert '"what":"erasure"' in lines
     assert "officer" in lines
     everything = [answer.text, json.dumps(found), lines, str(answer.headers)]
