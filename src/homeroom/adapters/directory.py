@@ -318,6 +318,23 @@ class DataDirectory:
         compacted.check_whole()  # soon it is the only place of these events
         return compacted
 
+    def left_of(
+        self,
+        number: tuple[int, int],
+        segment: Segment,
+        stays: npt.NDArray[np.bool_],
+        dictionaries: Dictionaries,
+    ) -> StoredSegment | None:
+        """Write those events of a segment that stay, under a load and a number; None if none does."""
+        path = self.path / "history" / f"{number[0]:06d}-{number[1]:04d}.parquet"
+        with self._writing():
+            entry = write_merged(path, [segment], dictionaries, [stays])
+        if entry is None:
+            return None
+        left = StoredSegment(path, dictionaries, entry)
+        left.check_whole()  # soon it is the only place of these events
+        return left
+
     def verify(self, manifest: Manifest, known: set[str]) -> None:
         """Read everything that a manifest names; segments that are ``known`` to be whole only once.
 
@@ -394,7 +411,7 @@ class DataDirectory:
     def _with_past(self, state: State, manifest: Manifest) -> Manifest:
         """Write what has changed the past, if anything has."""
         history, folder = state.history, self.path / "state"
-        if not len(history.voids) and not history.identities:
+        if not history.has_changed_past:
             return manifest
         past = f"{manifest.load:06d}.past"
         write_past(folder / past, history)

@@ -1,6 +1,7 @@
-"""What changed the past of a data directory, on disk: voids, edges, and what follows from them.
+"""What changed the past of a data directory, on disk: voids, edges, erased keys, and what follows from them.
 
-The facts are the voided ids and the edges between accounts. What each account goes under and the veils of the segments
+The facts are the voided ids, the edges between accounts, and the raw keys that are erased (of which no segment beside
+this file has any event). What each account goes under and the veils of the segments
 follow from them, but finding them takes a walk through all edges and a look into every segment; so they are written
 down beside the facts, in one file of arrays, and a question begins as quickly as without. The events of merged accounts
 under their common key are a segment like any other, which lies with the state and not with history: nobody who reads
@@ -33,6 +34,8 @@ def write_past(path: Path, history: History) -> None:
         "taken_back": history.identities.taken_back,
         "moved": np.stack(history.identities.moved),
     }
+    if len(history.erased[0]):
+        arrays["erased"] = np.stack(history.erased)
     for number, veil in enumerate(history.veils):
         arrays[f"{number}/voided"], arrays[f"{number}/moved"] = veil.voided, veil.moved
         arrays[f"{number}/span"] = np.array(veil.span or (), np.int64)
@@ -44,14 +47,17 @@ def read_past(
 ) -> None:
     """Put stored segments behind their veils. Raises `DataDirectoryError` if the file is not whole or of others."""
     arrays = read_tensors(path)
-    if len(arrays) != 4 + 3 * len(stored):
+    if len(arrays) != 4 + ("erased" in arrays) + 3 * len(stored):
         raise DataDirectoryError(
             f"{path} is not of the segments beside it. Restore the directory from a backup, or load its files into a "
             f"new one"
         )
     history.voids = arrays["voids"]
     moved = Renamed(*map(sealed, arrays["moved"]))
-    history.identities = Identities(arrays["edges"], arrays["taken_back"], moved)
+    if "erased" in arrays:
+        erased_hi, erased_lo = map(sealed, arrays["erased"])
+        history.erased = (erased_hi, erased_lo)
+    history.identities = Identities(arrays["edges"], arrays["taken_back"], moved, history.erased)
     veils = [_veil(arrays, number) for number in range(len(stored))]
     history.restore(stored, veils, joined)
 

@@ -59,6 +59,7 @@ __all__ = [
     "Key",
     "KeyCreated",
     "KeyRevoked",
+    "Readmitted",
     "Scope",
     "Tenant",
     "TenantPut",
@@ -68,6 +69,8 @@ __all__ = [
     "write_changes",
 ]
 
+_KEY_DIGITS: Final = 32
+_DIGITS: Final = frozenset("0123456789abcdef")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -189,6 +192,17 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
     toml: str
 
 
+class Readmitted(msgspec.Struct, frozen=True, kw_only=True, tag="readmitted"):
+    """Accounts behind erased raw keys may come again, from an instant on, as new subjects.
+
+    ``keys`` are 32 hexadecimal digits each. Of several for one key the earliest counts: none can be taken back.
+    """
+
+    tenant: str
+    keys: tuple[str, ...]
+    from_ms: int
+
+
 class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor"):
     """The audit log of the node that states this had so many records, of which the last has this digest (hexadecimal).
 
@@ -209,6 +223,7 @@ Fact: TypeAlias = (
     | VerbsPut
     | CatalogueFact
     | AuditAnchored
+    | Readmitted
     | WebhookFact
     | MemberFact
 )
@@ -306,6 +321,7 @@ class Control:
     webhooks : by id, those that there are
     catalogues : by tenant what is registered of its ids; ask `catalogue`
     members : the nodes of the world; none are named where there is one
+    readmitted : by tenant the raw keys (16 bytes) whose accounts may come again, and from when on
     anchors : by node where its audit log was last known to be
     """
 
@@ -316,6 +332,7 @@ class Control:
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     members: Membership = field(default_factory=Membership)
+    readmitted: Mapping[str, Mapping[bytes, int]] = field(default_factory=dict)
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
 
     # --- asked ---
@@ -362,7 +379,7 @@ class Control:
                     )
             case DefinitionPut() | DefinitionDeleted():
                 self._check_definition(fact)
-            case VerbsPut() | AuditAnchored():
+            case VerbsPut() | AuditAnchored() | Readmitted():
                 self._check_small(fact)
             case _:
                 self._check_part(fact)
@@ -379,12 +396,17 @@ class Control:
         else:
             check_webhook(self.webhooks, fact)
 
-    def _check_small(self, fact: VerbsPut | AuditAnchored) -> None:
+    def _check_small(self, fact: VerbsPut | AuditAnchored | Readmitted) -> None:
         if isinstance(fact, AuditAnchored):
             _check_name("node", fact.node)
             return
         self._check_tenant(fact.tenant)
-        _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+        if isinstance(fact, VerbsPut):
+            _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            return
+        _check_count("keys readmitted", len(fact.keys), limits.ERASED_KEYS_MAX)
+        if any(len(key) != _KEY_DIGITS or not set(key) <= _DIGITS for key in fact.keys):
+            raise ControlError("a raw key that is readmitted must be 32 hexadecimal digits")
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -443,7 +465,7 @@ class Control:
                 return replace(after, keys=self._with_revoked(fact, change.at_ms))
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
-            case VerbsPut() | AuditAnchored():
+            case VerbsPut() | AuditAnchored() | Readmitted():
                 return self._with_small(after, fact)
             case _:
                 return replace(after, **self._part(change, fact, epoch))
@@ -460,9 +482,20 @@ class Control:
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
-    def _with_small(self, after: "Control", fact: VerbsPut | AuditAnchored) -> "Control":
+    def _with_readmitted(self, fact: Readmitted) -> Mapping[str, Mapping[bytes, int]]:
+        known = dict(self.readmitted.get(fact.tenant, {}))
+        for key in fact.keys:
+            raw = bytes.fromhex(key)
+            known[raw] = min(fact.from_ms, known.get(raw, fact.from_ms))
+        return _with(self.readmitted, fact.tenant, known)
+
+    def _with_small(
+        self, after: "Control", fact: VerbsPut | AuditAnchored | Readmitted
+    ) -> "Control":
         if isinstance(fact, AuditAnchored):
             return replace(after, anchors=_with(self.anchors, fact.node, fact))
+        if isinstance(fact, Readmitted):
+            return replace(after, readmitted=self._with_readmitted(fact))
         tenant = self.tenants.get(fact.tenant)
         if tenant is None:
             return after

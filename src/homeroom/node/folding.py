@@ -23,6 +23,7 @@ from homeroom.errors import HomeroomError, kind_and_places
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
 from homeroom.log.control import Control, read_changes
 from homeroom.log.entries import Entry
+from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, open_parts, unpack
 from homeroom.node.arrival import Alarm, arrived
@@ -64,6 +65,7 @@ class Folding:
     stamps : by origin the hybrid stamp of the last entry that was folded
     troubles : by origin why its entries are not folded any further
     alarms : by origin what should not have been in its entries, and was left out of what was folded
+    erasures_folded : how many erasures were folded since the start
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -79,6 +81,7 @@ class Folding:
         self.stamps: dict[Origin, int] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
+        self.erasures_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self._make = make
 
@@ -129,9 +132,14 @@ class Folding:
         """Fold entries and say so; if it raises, nothing is said, and to fold them again does no harm."""
         read = self._read(entries)
         for name, mine in read.parts.items():
-            if any(len(part.voids) for part in mine):
+            if any(len(part.voids) or part.erasures for part in mine):
                 # What is voided is sealed first; then it is only these events that are sealed under the guard.
                 read.tenants[name].state.seal()
+            erasures = [erasure for part in mine for erasure in part.erasures]
+            if erasures:
+                # Before all else, so that what comes with them is cut as what came before.
+                read.tenants[name].state.erase(erased_keys(erasures))
+                self.erasures_folded += len(erasures)
         ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
         # Held on to until nobody waits: to give back the memory of large arrays takes milliseconds.
         _before = [self.tenants[name].state.partitions() for name in ready if name in self.tenants]

@@ -1,12 +1,14 @@
 """History as questions see it: what was stored, without what was taken back, under the keys that learners go under now.
 
-Two things change the past. A *voided* event has not happened, whether it came before its void or comes after it. And
+Three things change the past. A *voided* event has not happened, whether it came before its void or comes after it. And
 accounts that turn out to be one learner are one from the start (`homeroom.state.identities`), until they turn out not
 to be. Stored segments know nothing of either: what came once is known as a repeat for ever, and an unmerging finds the
 events of each account where they were.
 
 So each stored segment has a *veil*: the places of its voided events, and of those that *moved*, which are the events of
 merged accounts. Moved events are copied into segments of their own, the *joined* ones, under the key of their group.
+And a raw key that is *erased* has no events, whenever they come: those that are stored are hidden at once, and are left
+out when their segment is written next (`History.without_erased`); those that come are cut before they are stored.
 Questions walk through `History.shown`: stored segments behind their veils, and the joined ones. A change touches the
 learners that it is about and no others: one void costs some binary searches and the events of one learner.
 
@@ -16,7 +18,7 @@ meet, and the events of a learner would no longer lie together.
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -34,7 +36,7 @@ from homeroom.state.batches import chosen_events, joined_batches, picked_events,
 from homeroom.state.coded import Coded
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
-from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
+from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves, whole
 from homeroom.state.places import (
     are_in,
     places_of_ids,
@@ -58,12 +60,14 @@ NO_IDS: UInt64s = sealed(np.empty(0, np.uint64))
 class Veil:
     """What questions do not see of a segment: places of voided and of moved events, int64, rising.
 
-    ``span`` is the time of the first and the last event that is not voided, None if all are.
+    ``span`` is the time of the first and the last event that is not voided, None if all are. Places of erased events,
+    until their segment is written anew, are among the voided ones, and in ``erased``.
     """
 
     voided: Places
     moved: Places
     span: Span | None
+    erased: Places = field(default_factory=lambda: NO_PLACES)
 
     @classmethod
     def nothing(cls, segment: Segment) -> "Veil":
@@ -78,7 +82,7 @@ class Veil:
         return self.moved if not len(self.voided) else with_places(self.moved, self.voided)
 
 
-_FIELDS = frozenset(field.name for field in fields(Segment))
+_FIELDS = frozenset(one.name for one in fields(Segment))
 
 
 class Veiled(Segment):
@@ -142,6 +146,7 @@ class History:
     voids : hashes of the ids of voided events, sorted; most have come, some may still come
     identities : which accounts are one learner
     joined : the events of merged accounts under the key of their group
+    erased : raw keys that are erased, sorted; they only become more
     reserved : stored segments that somebody is about to exchange, and that are not merged meanwhile
     """
 
@@ -152,6 +157,7 @@ class History:
         self.identities = Identities()
         self.joined: list[Segment] = []
         self.veils: list[Veil] = []
+        self.erased: Keys = distinct_keys([])
         self.reserved: list[Segment] = []
 
     def restore(
@@ -159,6 +165,11 @@ class History:
     ) -> None:
         """Take segments that were written down, with the veil of each, and the joined ones."""
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
+        if len(self.erased[0]):
+            self.veils = [
+                _erased_too(segment, veil, self._erased_places(segment))
+                for segment, veil in zip(self.stored, self.veils, strict=True)
+            ]
         self._forget_shown()
 
     def draft(self) -> "History":
@@ -184,6 +195,16 @@ class History:
         """Numbers of voided ids, of edges, and of edges that hold no longer: sets that only grow."""
         return len(self.voids), *self.identities.size
 
+    @property
+    def has_changed_past(self) -> bool:
+        """Whether there is anything to be written down beside the segments."""
+        return bool(len(self.voids) or self.identities or len(self.erased[0]))
+
+    @property
+    def holds_erased(self) -> bool:
+        """Whether a stored segment has events of those who are erased."""
+        return any(len(veil.erased) for veil in self.veils)
+
     # --- what there is -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -201,12 +222,13 @@ class History:
 
     def __len__(self) -> int:
         """Return the number of events that questions see."""
-        return sum(len(segment) for segment in self.stored) - self.voided_events
+        hidden = sum(len(veil.voided) for veil in self.veils)
+        return sum(len(segment) for segment in self.stored) - hidden
 
     @property
     def voided_events(self) -> int:
-        """Number of stored events that are voided."""
-        return sum(len(veil.voided) for veil in self.veils)
+        """Number of stored events that are voided, and not erased."""
+        return sum(len(veil.voided) - len(veil.erased) for veil in self.veils)
 
     @property
     def span_ms(self) -> Span | None:
@@ -229,8 +251,15 @@ class History:
         return found
 
     def as_shown(self, batch: EventBatch) -> EventBatch:
-        """Return those events of a batch that are not voided, under the keys that their learners go under."""
-        return self._renamed(self._unvoided(batch))
+        """Return those events of a batch that are there, under the keys that their learners go under."""
+        return self._renamed(self._unvoided(self.unerased(batch)))
+
+    def unerased(self, batch: EventBatch) -> EventBatch:
+        """Return those events of a batch that are of nobody who is erased."""
+        if not len(self.erased[0]):
+            return batch
+        gone = find_sorted(*self.erased, batch.key_hi, batch.key_lo) >= 0
+        return chosen_events(batch, ~gone) if gone.any() else batch
 
     def _unvoided(self, batch: EventBatch) -> EventBatch:
         if not len(self.voids):
@@ -306,6 +335,53 @@ class History:
         self._join(chosen_events(after, inside))
         self._forget_shown()
         return Change(self._renamed(raw, names_before), after)
+
+    def erase(self, keys: Keys) -> Change | None:
+        """Erase raw keys, whether any event of them has come or not; None if none of them has an event that is seen.
+
+        Raises `InputError` if there are more than ``limits.ERASED_MAX`` erased keys by then.
+        """
+        known = find_sorted(*self.erased, *keys) >= 0
+        new = distinct_keys([(sealed(keys[0][~known]), sealed(keys[1][~known]))])
+        if len(self.erased[0]) + len(new[0]) > limits.ERASED_MAX:
+            raise InputError(
+                f"{len(self.erased[0]) + len(new[0]):,} raw keys would be erased, more than {limits.ERASED_MAX:,}"
+            )
+        if not len(new[0]):
+            return None
+        names_before = self.identities.moved
+        raw = self._events_of(self._groups_of(new))
+        groups_before = names_before.apply(*self._groups_of(new))
+        self.erased = distinct_keys([self.erased, new])
+        self.identities.erase(
+            [whole(*key) for key in zip(*(half.tolist() for half in new), strict=True)]
+        )
+        self.veils = [
+            _erased_too(segment, veil, places_of_keys(segment, new))
+            for segment, veil in zip(self.stored, self.veils, strict=True)
+        ]
+        self._hide_joined(lambda segment: places_of_keys(segment, distinct_keys([groups_before])))
+        inside = find_sorted(*self.identities.moved[:2], raw.key_hi, raw.key_lo) >= 0
+        self._join(self._renamed(self.unerased(chosen_events(raw, inside))))
+        self._forget_shown()
+        return Change(self._renamed(raw, names_before), self.as_shown(raw)) if len(raw) else None
+
+    def _erased_places(self, segment: Segment) -> Places:
+        """Return the places of the events of those who are erased; the fewer are looked up among the others."""
+        if len(self.erased[0]) < len(segment.key_hi):
+            return places_of_keys(segment, self.erased)
+        gone = find_sorted(*self.erased, segment.key_hi, segment.key_lo) >= 0
+        return places_of_subjects(segment, np.flatnonzero(gone))
+
+    def rewrite(self, old: Segment, new: Segment | None) -> None:
+        """Hold a segment in the place of a stored one that has the same events, but for those of erased keys."""
+        place = next((n for n, one in enumerate(self.stored) if one is old), None)
+        assert place is not None, "what is written anew is stored"
+        if new is None:
+            del self.stored[place], self.veils[place]
+        else:
+            self.stored[place], self.veils[place] = new, self._veil_of(new)
+        self._forget_shown()
 
     def _hide_joined(self, places_of: Callable[[Segment], Places]) -> None:
         """Hide more events of the joined segments, and drop those of which none is left."""
@@ -415,13 +491,12 @@ class History:
                 return taken
         return []
 
-    def merged(self, segments: Sequence[Segment]) -> Segment:
-        """Return a segment with the events of all of these."""
-        if len(segments) == 1:
+    def merged(self, segments: Sequence[Segment]) -> Segment | None:
+        """Return a segment with the events of all of these, but for erased ones; None if there are no others."""
+        if len(segments) == 1 and not len(self._erased_places(segments[0])):
             return segments[0]
-        merged = sorted_segment(joined_batches(list(map(segment_events, segments))), self._run)
-        assert merged is not None, "segments hold events"
-        return merged
+        events = joined_batches(list(map(segment_events, segments)))
+        return sorted_segment(self.unerased(events), self._run)
 
     def reserve(self) -> list[Segment]:
         """Return the segments that lie in no file, which are to be written to one, and leave them as they are."""
@@ -435,16 +510,19 @@ class History:
         if kept is not None:
             self.exchange(reserved, kept)
 
-    def exchange(self, old: Sequence[Segment], new: Segment) -> None:
-        """Hold one segment in place of stored ones that have the same events together."""
+    def exchange(self, old: Sequence[Segment], new: Segment | None) -> None:
+        """Hold one segment in place of stored ones that have the same events together; None if they have none."""
         gone = {id(one) for one in old}
         kept = [
             (segment, veil)
             for segment, veil in zip(self.stored, self.veils, strict=True)
             if id(segment) not in gone
         ]
-        self.stored = [*(segment for segment, _ in kept), new]
-        self.veils = [*(veil for _, veil in kept), self._veil_of(new)]
+        self.stored = [segment for segment, _ in kept]
+        self.veils = [veil for _, veil in kept]
+        if new is not None:
+            self.stored.append(new)
+            self.veils.append(self._veil_of(new))
         self._forget_shown()
 
     def _veil_of(self, segment: Segment) -> Veil:
@@ -452,7 +530,8 @@ class History:
         subjects = find_sorted(segment.key_hi, segment.key_lo, *self.identities.moved[:2])
         moved = places_of_subjects(segment, subjects[subjects >= 0])
         veil = replace(Veil.nothing(segment), moved=moved)
-        return _voided_too(segment, veil, places_of_ids(segment, self.voids))
+        veil = _voided_too(segment, veil, places_of_ids(segment, self.voids))
+        return _erased_too(segment, veil, self._erased_places(segment))
 
     def joined_whole(self) -> Segment | None:
         """Return all events of merged accounts as one segment, in which nothing is hidden; None if there are none."""
@@ -477,7 +556,14 @@ def _voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:
     times = segment.pick("time_ms", places)
     if span is not None and not (span[0] < times.min() and times.max() < span[1]):
         span = _span_without(segment, voided)
-    return Veil(voided, veil.moved, span)
+    return replace(veil, voided=voided, span=span)
+
+
+def _erased_too(segment: Segment, veil: Veil, places: Places) -> Veil:
+    """Return a veil behind which the events at more places are of somebody who is erased."""
+    if not len(places):
+        return veil
+    return replace(_voided_too(segment, veil, places), erased=with_places(veil.erased, places))
 
 
 def _span_without(segment: Segment, voided: Places) -> Span | None:

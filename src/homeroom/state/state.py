@@ -21,17 +21,22 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.batches import chosen_events, event_pieces, joined_batches, segment_events
-from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
+from homeroom.state.fingerprint import (
+    hash_rows,
+    keys_fingerprint,
+    standing_hashes,
+    table_fingerprint,
+)
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Segment
 from homeroom.state.identities import Edge
-from homeroom.state.keys import distinct_keys
+from homeroom.state.keys import Keys, distinct_keys
 from homeroom.state.past import Change, History
+from homeroom.state.readying import ReadyBatch, chosen_rows, standings_of
 from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
-from homeroom.state.standing import RESULTS, StandingBatch, standing_batch
 from homeroom.state.still import frozen_table
-from homeroom.state.table import Partition, ReadyRows, RowBatch, SubjectTable
+from homeroom.state.table import Partition, RowBatch, SubjectTable
 from homeroom.state.zones import Zone, local_days
 
 __all__ = [
@@ -61,17 +66,6 @@ class EventCounts:
     conflicts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyBatch:
-    """A batch that is ready to be taken: as it came, and as it is shown; None is what there is nothing of."""
-
-    batch: EventBatch
-    shown: EventBatch
-    learners: ReadyRows | None = None
-    enrolments: ReadyRows | None = None
-    standings: StandingBatch | None = None
-
-
 class Touch(StrEnum):
     """Why rows are written to: an event came, or what the past was is told anew (a void, a merge)."""
 
@@ -93,6 +87,7 @@ class State:
     scanned_ms : time of the first and last event, where only days were kept and there is no history (a scan)
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     watch : is told the keys of learners whose rows are written to, repeats not removed
+    cut_events : events that came and were of somebody who is erased, since the start
     guard : is held while anything that questions see becomes other; what takes long is done before. Whoever asks while
         another thread folds sets it to a lock that can be taken again by who has it, and holds that while he asks.
         Folding, sealing, clustering and freezing are for one thread at a time, whatever the guard is
@@ -109,6 +104,7 @@ class State:
         self.scanned_ms: tuple[int, int] | None = None
         self.keep: Callable[[Segment], Segment] = _as_it_is
         self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
+        self.cut_events = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
@@ -131,6 +127,9 @@ class State:
         Small batches wait for each other: folding a few hundred events at a time into partitions would cost
         more in calls than in work.
         """
+        kept = self.history.unerased(batch)
+        self.cut_events += len(batch) - len(kept)
+        batch = kept
         self._waiting.append(batch)
         self._waiting_events += len(batch)
         if len(batch):
@@ -191,17 +190,19 @@ class State:
 
     def ready(self, batch: EventBatch) -> ReadyBatch:
         """Make ready to take a batch: all that takes long. The state stays as it is, and must until it is taken."""
-        shown = self.history.as_shown(batch)
+        came, batch = len(batch), self.history.unerased(batch)
+        shown, cut = self.history.as_shown(batch), came - len(batch)
         if not len(shown):
-            return ReadyBatch(batch, shown)
+            return ReadyBatch(batch, shown, cut)
         rows = self._rows_of(shown)
         learners = self.learners.ready(rows, self.run)
         enrolled = shown.course >= 0
         if not enrolled.any():
-            return ReadyBatch(batch, shown, learners)
+            return ReadyBatch(batch, shown, cut, learners)
         owned = self._owned_by(shown, rows, enrolled)
         enrolments = self.enrolments.ready(owned, self.run)
-        return ReadyBatch(batch, shown, learners, enrolments, _standings(shown, owned, enrolled))
+        standings = standings_of(shown, owned, enrolled)
+        return ReadyBatch(batch, shown, cut, learners, enrolments, standings)
 
     def make_room(self, key_hi: UInt64s, time_ms: Int64s) -> None:
         """Make room for events of which no more is known, so that to take them makes few arrays anew."""
@@ -219,6 +220,7 @@ class State:
         """Join a batch that was made ready, so that questions of columns see it; history seals it later."""
         with self.guard:
             self._join(ready)
+            self.cut_events += ready.cut
             self._pending.append(ready.batch)
             self._pending_events += len(ready.batch)
             if len(ready.batch):
@@ -273,7 +275,7 @@ class State:
     ) -> RowBatch:
         """Return the rows of the events of a batch that name a course, as of enrolments."""
         if not enrolled.all():
-            rows = _chosen(rows, enrolled)
+            rows = chosen_rows(rows, enrolled)
         courses = batch.course[enrolled]
         key_hi, key_lo = enrolment_keys(
             rows.key_hi, rows.key_lo, self.dictionaries.course.hashes.hi[courses]
@@ -377,17 +379,10 @@ class State:
                 self.counts.conflicts + report.conflicts,
             )
 
-    def release(
-        self, kept: Segment | None, small: Sequence[Segment] = (), compacted: Segment | None = None
-    ) -> None:
-        """Hold the file that was written in place of the segments that history has reserved; see `History.release`.
-
-        ``compacted`` holds the events of the files ``small``, if some became one.
-        """
+    def hold(self, exchange: Callable[[History], None]) -> None:
+        """Have history hold other segments of the same events, as ``exchange`` does it to a draft of history."""
         history = self.history.draft()
-        history.release(kept)
-        if compacted is not None:
-            history.exchange(small, compacted)
+        exchange(history)
         with self.guard:
             self.history = history
 
@@ -483,6 +478,24 @@ class State:
         with self.guard:
             self._refold(self.history.change_identities(edges, taken_back))
 
+    def erase(self, keys: Keys) -> None:
+        """Erase raw keys, whether any event of them has come or not: nothing of them is told or counted, for ever.
+
+        What they leave in memory and in segments is hidden here; `forget` and the next snapshot leave nothing of it.
+        Raises `InputError` if there would be more than ``limits.ERASED_MAX`` of them.
+        """
+        self.seal()
+        with self.guard:
+            self._refold(self.history.erase(keys))
+
+    def forget(self) -> Iterator[None]:
+        """Drop the rows that hold nothing, a partition at a time: their keys are still there before."""
+        for number in range(limits.PARTITIONS):
+            pair = self.learners.partitions[number], self.enrolments.partitions[number]
+            if any(partition.empty_rows for partition in pair):
+                self._cluster(number)
+            yield
+
     def _refold(self, change: Change | None) -> None:
         """Make the rows of those whose past has changed anew."""
         if change is None:
@@ -514,11 +527,12 @@ class State:
         return _spanned([sealed_ms, self._unsealed_ms])
 
     def fingerprint(self) -> str:
-        """Return 32 hexadecimal digits that are equal for equal tables."""
+        """Return 32 hexadecimal digits that are equal for equal tables, and the same erased keys."""
         hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
         total = table_fingerprint(self.learners, "learner", hashes)
         of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
         total += table_fingerprint(self.enrolments, "enrolment", of_enrolments)
+        total += keys_fingerprint("erased", *self.history.erased)
         return f"{total % (1 << 128):032x}"
 
 
@@ -564,29 +578,3 @@ def _ranks(values: Sequence[str]) -> UInt64s:
         len(values), dtype=np.uint64
     )
     return ranks
-
-
-def _standings(
-    batch: EventBatch, owned: RowBatch, enrolled: npt.NDArray[np.bool_]
-) -> StandingBatch | None:
-    """Return what the events of a batch say of how enrolments stand; ``owned`` are those that name a course."""
-    if batch.standing is None:
-        return None
-    says = enrolled & (batch.standing != 0)
-    own, results = says[enrolled], {}
-    for name in RESULTS:
-        column = getattr(batch, name)
-        results[name] = None if column is None else column[says]
-    keys = owned.key_hi[own], owned.key_lo[own]
-    return standing_batch(keys, batch.time_ms[says], batch.standing[says], results)
-
-
-def _chosen(rows: RowBatch, chosen: npt.NDArray[np.bool_]) -> RowBatch:
-    return replace(
-        rows,
-        key_hi=rows.key_hi[chosen],
-        key_lo=rows.key_lo[chosen],
-        days=rows.days[chosen],
-        time_ms=rows.time_ms[chosen],
-        tracks=None if rows.tracks is None else rows.tracks[chosen],
-    )
