@@ -188,8 +188,7 @@ CHECKS_KEPT: Final = 8
 """Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
 """If fingerprints were compared with nobody for so long, it is an alarm: nothing has been proven."""
-ALARMS_KEPT: Final = 100
-"""Alarms of a node that are kept to be read; of older ones only the number is."""
+
 
 # --- control -----------------------------------------------------------------------------------------------------
 NAME_CHARACTERS_MAX: Final = 200

@@ -4,7 +4,7 @@ import pytest
 
 from homeroom.simulation.regions.machine import Cores
 from homeroom.simulation.regions.world import simulate
-from tests.simulation.regions.mutants import FAULTS, Unsynced
+from tests.simulation.regions.mutants import FAULTS, Mutant, Unsynced
 
 SEARCHED = 200
 
@@ -17,7 +17,13 @@ def caught(cores, first, storm_ms):
     pytest.fail(f"no world from seed {first} to {first + SEARCHED - 1} shows this fault")
 
 
-@pytest.mark.parametrize("mutant", FAULTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def named(mutant):
+    """Return the parameter of a fault; what takes long worlds, or many, is slow."""
+    marks = [] if mutant.storm_ms == Mutant.storm_ms and mutant.seed < 12 else [pytest.mark.slow]
+    return pytest.param(mutant, id=mutant.name.replace(" ", "-"), marks=marks)
+
+
+@pytest.mark.parametrize("mutant", [named(mutant) for mutant in FAULTS])
 def test_a_fault_is_caught(mutant):
     seed = caught(mutant.cores(), mutant.seed, mutant.storm_ms)
     assert not simulate(seed, mutant.storm_ms).violations, f"seed {seed} fails without a fault"

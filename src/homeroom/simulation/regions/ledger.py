@@ -3,7 +3,8 @@
 The engine's tables want thousands of events at a time; a world of eight nodes brings each of them ten a second. So the
 simulation folds a small state of the same kind: days are a union, first and last a minimum and a maximum, a status the
 greatest by time and text, voids a grow-only set after which touched rows are folded again, and a count of events that
-follows from history. What a real node folds is compared in `tests/simulation/regions`, over the same entries.
+follows from history. The fold of a real node has tests of its own (`tests/state`, `tests/node`); that both come to the
+same over the same entries is not compared.
 
 Contents are decoded once for all nodes: they are a function of bytes that a checksum vouches for.
 """
