@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.privacy.people import Look, kept_keys
+from tests.privacy.people import Look, but_what_stays
 from tests.running.erasing_process import POINTS
 from tests.running.erasures import ADA, OPEN_ALWAYS, erasing, fill, open_places, register_of, run
 
@@ -35,7 +35,7 @@ def test_a_killed_erasure_is_completed_at_the_next_start(filled, tmp_path, point
     shutil.copytree(base, folder)
     look = Look(folder / "data", ADA, key)
     before = look.found(look.folder(folder / "data"))
-    assert kept_keys(before), "the person was there"
+    assert but_what_stays(before), "the person was there"
     words = [sys.executable, "-m", "tests.running.erasing_process", str(folder), point]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
@@ -57,4 +57,4 @@ def test_a_killed_erasure_is_completed_at_the_next_start(filled, tmp_path, point
     assert (status.learners, status.events) == (learners - 1, events - 9)
     (made,) = certificates
     assert open_places(made) == OPEN_ALWAYS
-    assert kept_keys(look.found(look.folder(folder / "data"))) == set()
+    assert but_what_stays(look.found(look.folder(folder / "data"))) == set()
