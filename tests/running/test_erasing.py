@@ -437,3 +437,23 @@ def test_a_fact_is_stated_to_a_directory_whose_register_is_elsewhere(tmp_path):
     run(work())
     change_directory(tmp_path / "data", TenantPut(name="other"), now_ms)
     assert "other" in control_of_directory(tmp_path / "data", now_ms).tenants
+
+
+def test_an_id_that_only_a_late_event_of_somebody_erased_has_gets_no_label(tmp_path):
+    async def work():
+        async with erasing(tmp_path) as node:
+            await fill(node)
+            await erased(node, ADA)
+            labels = node._snapshots.labels("main")
+            late = events_of(ADA, 700, 1, activity="late", attributes={"country": "late-country"})
+            both = [*late, *events_of(BOB, 710, 1, activity="of Bob")]
+            await node.offer("main", "key", batch("late", *both))
+            known = [labels.of(labels.hasher.hashed(one)) for one in ("late", "late-country")]
+            assert known == [None, None]
+            assert labels.of(labels.hasher.hashed("of Bob")) == "of Bob"
+            await node.offer(
+                "main", "key", batch("later", *events_of(BOB, 720, 1, activity="late"))
+            )
+            assert labels.of(labels.hasher.hashed("late")) == "late", "somebody else has it too"
+
+    run(work())

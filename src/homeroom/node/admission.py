@@ -230,9 +230,13 @@ class Doors:
 
     def _take(self, tenant: str, decoded: Decoded, taken: _Grouped) -> Admitted:
         door = self._doors[tenant]
+        projection = door.projection
+        met = 0 if projection is None else projection.met
         admitted = door.admit(decoded, "")
         mine = taken.setdefault(tenant, _Taken())
         batch = self._unerased(tenant, admitted.batch, mine.erasures)
+        if projection is not None and len(batch) < len(admitted.batch):
+            projection.leave_out(met, batch)
         if len(batch):
             mine.batches.append(batch)
         if decoded.voided:
