@@ -147,7 +147,7 @@ def test_a_node_may_write_snapshots_meanwhile(repository, tmp_path, monkeypatch)
                     times.append(path)
                     number = len(times)
                     asyncio.run_coroutine_threadsafe(offer(node, number), loop).result()
-                    node._live.settle()
+                    node._live.settle(lambda: False)
                     node._snapshot()
             return plain(self, path)
 
