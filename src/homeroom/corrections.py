@@ -146,7 +146,7 @@ def join(state: State, pairs: Sequence[tuple[int, int]]) -> Joined:
     different = list(dict.fromkeys((min(pair), max(pair)) for pair in pairs))
     new = [pair for pair in different if not identities.between(*pair)]
     raw = halves(sorted({key for pair in different for key in pair}))
-    missing = int((~state.history.have_keys(raw)).sum())
+    missing = int((~state.have_keys(raw)).sum())
     edges = [Edge(int.from_bytes(secrets.token_bytes(16), "little"), *pair) for pair in new]
     state.change_identities(edges, [])
     state.settle()

@@ -199,6 +199,8 @@ KEYS_MAX: Final = 10_000
 """Keys of all tenants, those that were revoked included."""
 KEY_PLACES_MAX: Final = 100
 """Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+HISTORY_DAYS_MAX: Final = 36_525
+"""Days for which history may be said to be kept: a hundred years. More is a slip; for ever has a word of its own."""
 CONTROL_BYTES_MAX: Final = 512 << 10
 """One definition or verb table; an entry must hold it."""
 SUPPRESS_BELOW: Final = 10

@@ -68,7 +68,7 @@ def key(place, capsys, *scopes):
 def test_what_was_acknowledged_is_there_after_a_stop_of_any_kind(serve, place, capsys, how):
     headers = key(place, capsys, "read", "write")
     node = serve("--data", place, "--port", "0")
-    sent = httpx.post(f"{node.address}/v1/events", json=[EVENT], headers=headers)
+    sent = httpx.post(f"{node.address}/v1/events", json=[EVENT], headers=headers, timeout=60)
     assert sent.json()["accepted"] == 1
     code, out, err = node.stop(how)
     if how is not signal.SIGKILL:
@@ -77,7 +77,10 @@ def test_what_was_acknowledged_is_there_after_a_stop_of_any_kind(serve, place, c
     again = serve("--data", place, "--port", "0")
     after = {"Homeroom-After": sent.headers["Homeroom-Token"]}
     asked = httpx.post(
-        f"{again.address}/v1/query", json={"question": "active"}, headers=headers | after
+        f"{again.address}/v1/query",
+        json={"question": "active"},
+        headers=headers | after,
+        timeout=60,
     )
     assert asked.json()["answer"]["active"]["day"]["values"] == [1]
 
@@ -88,7 +91,7 @@ def test_flags_count_more_than_variables_and_these_more_than_the_file(serve, pla
     node = serve(
         *("--data", place, "--config", config, "--port", "0"), HOMEROOM_SERVER_HOST="127.0.0.1"
     )
-    assert httpx.get(f"{node.address}/health/ready").json()["ready"]
+    assert httpx.get(f"{node.address}/health/ready", timeout=60).json()["ready"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def test_the_file_that_init_writes_is_read(serve, place, tmp_path, capsys):
     assert main(["init", "--config", config]) == status.FAILED
     assert "is there already" in capsys.readouterr().err
     node = serve("--data", place, "--config", config, "--port", "0")
-    assert httpx.get(f"{node.address}/health/live").status_code == 200
+    assert httpx.get(f"{node.address}/health/live", timeout=60).status_code == 200
 
 
 def test_the_audit_log_of_a_directory_is_checked(serve, place, tmp_path, capsys):

@@ -9,6 +9,7 @@ import pytest
 import homeroom as hr
 from homeroom.adapters.backup.choosing import choose
 from homeroom.errors import DamagedBackupError
+from homeroom.log.cuts import HistoryCut
 from homeroom.running.drilling import drill
 from tests.adapters.loads import events, load
 from tests.backups import T0, backed_up, folded, offer, opened, run, send
@@ -106,3 +107,25 @@ def test_a_damaged_backup_is_not_drilled(repository, tmp_path):
 
     with pytest.raises(DamagedBackupError):
         drilled(repository, tmp_path)
+
+
+def test_a_node_whose_history_was_cut_is_folded_anew_in_the_order_of_its_log(repository, tmp_path):
+    async def work(node):
+        await folded(node, await offer(node, 0, 1))
+        day = node._live.read("main", lambda state: 1 + first_day(state))
+        await node.change(HistoryCut(tenant="main", day=day), "somebody")
+        await folded(node, await offer(node, 2))
+        backed_up(tmp_path / "data", repository, T0)
+        return node.status("main").events
+
+    events_left = run(tmp_path / "data", T0, work)
+    found = drilled(repository, tmp_path)
+
+    assert (found.faults, found.rebuilt_from) == ((), "log")
+    assert found.tenants[0].events == events_left < 15
+
+
+def first_day(state):
+    return min(
+        int(part.start_day[: part.rows].min()) for part in state.learners.partitions if part.rows
+    )

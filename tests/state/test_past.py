@@ -18,8 +18,8 @@ from homeroom import limits
 from homeroom.errors import InputError
 from homeroom.state import sealing, table
 from homeroom.state.keys import halves
-from homeroom.state.past import Veiled
 from homeroom.state.state import State, rebuild
+from homeroom.state.veils import Veiled
 from tests.oracle.past import Past
 from tests.state.plain import (
     Fact,

@@ -7,6 +7,7 @@
     state/N.tensors        the tables, as of load N
     state/N.dictionaries   texts behind the codes in it
     state/N.past           voids, edges between accounts, and which events of each segment they hide, if there are any
+    state/N.base           what was cut out of history, as rows by raw key, if anything was: of the load that cut
     state/N-0000.parquet   the events of merged accounts under their common keys, if there are any, with the same
     rejects/N.ndjson       what load N did not take, if anything
 
@@ -15,14 +16,12 @@ it before that leaves the directory as it was, whatever kills it after as it wou
 are removed by the next load. One load at a time holds the lock; questions need none, since files never change.
 """
 
-import copy
 import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,11 +31,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from isal import isal_zlib
 
+from homeroom.adapters.cuts import CutEntry, read_cut, write_cut
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.past import read_past, write_past
+from homeroom.adapters.rows import arrays_of_rows, lacks_owners, open_rows
 from homeroom.adapters.segment_writing import write_merged, write_segment
 from homeroom.adapters.segments import (
     SUFFIXES,
@@ -45,17 +45,16 @@ from homeroom.adapters.segments import (
     entries_of,
 )
 from homeroom.adapters.sources import MANIFEST_FILE
-from homeroom.adapters.tensors import LaterArrays, TensorFile, read_tensors, write_each
+from homeroom.adapters.tensors import TensorFile, read_tensors, write_each
 from homeroom.adapters.whole_files import sync
 from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.columns import ATTRIBUTE_PREFIX, TEXT_COLUMNS
 from homeroom.events.dictionary import Dictionaries
-from homeroom.limits import PARTITIONS
-from homeroom.state.history import Segment
-from homeroom.state.past import Veil
+from homeroom.events.model import Int32s
+from homeroom.state.history import Places, Segment
 from homeroom.state.running import Run
 from homeroom.state.state import State
-from homeroom.state.table import FAMILIES, Partition
+from homeroom.state.veils import Veil
 from homeroom.state.zones import load_zone
 
 __all__ = ["BEFORE_FILE", "FORMAT_NODE", "RESTORING", "DataDirectory", "Manifest", "key_check"]
@@ -67,6 +66,8 @@ RESTORING = ".restoring"
 FORMAT = 1
 FORMAT_NODE = 3
 """Of a directory that a node writes: what it holds ends where the log goes on."""
+FORMAT_CUT = 4
+"""Of a directory in which history was cut: a version that knows of no bases must not answer from it."""
 FORMAT_PAST = 2
 """Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
@@ -75,7 +76,7 @@ _COMPACTED = 9_000
 """The segment into which a load or a node puts those before it has this number."""
 _FOLDERS = ("history", "state", "rejects")
 _OWN_NAME = re.compile(
-    r"\d{6}(-\d{4})?\.(parquet|index|ids|columns|tensors|dictionaries|past|ndjson)"
+    r"\d{6}(-\d{4})?\.(parquet|index|ids|columns|tensors|dictionaries|past|base|ndjson)"
 )
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
@@ -86,7 +87,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
     ``past`` and ``joined`` are not written where they are not set, nor are ``applied``, of a node's directory by origin
     the last entry of the log that is in it, and ``loaded``, the last load or correction that was made while no node
-    ran, of which the log does not tell.
+    ran, of which the log does not tell, and ``cut``, the last cut of history.
     """
 
     format: int = FORMAT
@@ -102,6 +103,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     joined: SegmentEntry | msgspec.UnsetType = msgspec.UNSET
     applied: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     loaded: int | msgspec.UnsetType = msgspec.UNSET
+    cut: CutEntry | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":
@@ -125,7 +127,8 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
             for entry in entries
             for suffix in entry.sizes or SUFFIXES
         }
-        whole = (self.state, self.dictionaries, self.past)
+        base = self.cut.base if self.cut else None
+        whole = (self.state, self.dictionaries, self.past, base)
         return named | {f"state/{name}" for name in whole if name}
 
 
@@ -163,12 +166,12 @@ class DataDirectory:
             manifest = msgspec.json.decode(written, type=Manifest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataDirectoryError(f"{file} is damaged: {error}. {_ADVICE}") from error
-        known = (FORMAT, FORMAT_PAST, FORMAT_NODE)
+        known = (FORMAT, FORMAT_PAST, FORMAT_NODE, FORMAT_CUT)
         if manifest.format in known and manifest != manifest.sealed():
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         if manifest.format not in known:
             raise DataDirectoryError(
-                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_NODE}; use the "
+                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_CUT}; use the "
                 f"version of homeroom that wrote it, or load its files into a new directory"
             )
         return manifest
@@ -204,8 +207,7 @@ class DataDirectory:
         file: TensorFile | None = None
         if manifest.state is not None and restored is not _Restored.OTHER_CODES:
             file = TensorFile(self.path / "state" / manifest.state)
-            for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
-                table.open_later(_Table(file, kind, len(table.partitions)))
+            open_rows(file, state.learners, state.enrolments)
         history, folder = self.path / "history", self.path / "state"
         stored = [_opened(history, entry, dictionaries) for entry in manifest.segments]
         if manifest.past:
@@ -213,7 +215,12 @@ class DataDirectory:
             read_past(folder / manifest.past, state.history, stored, joined)
         else:
             state.history.restore(stored, [Veil.nothing(one) for one in stored], [])
-        is_old = file is not None and _lacks_owners(file)
+        if manifest.cut:
+            read_cut(folder, manifest.cut, state)
+            if state.base is not None and restored is not _Restored.AS_WRITTEN:
+                courses, attributes = self._codes_now(manifest, dictionaries)
+                state.base, state.base_file = state.base.recoded(courses, attributes), None
+        is_old = file is not None and lacks_owners(file)
         if is_old or restored is _Restored.OTHER_CODES:
             # Written before enrolments knew their learners and how they stand; or codes mean something else now.
             state.refold()
@@ -298,6 +305,22 @@ class DataDirectory:
             entry = write_segment(path, segment, dictionaries)
         return entry, StoredSegment(path, dictionaries, entry)
 
+    def keep_rest(
+        self, load: int, number: int, cut: tuple[Segment, Places], dictionaries: Dictionaries
+    ) -> StoredSegment | None:
+        """Write a segment anew without the events at some places; return it as it lies on disk, None for nothing."""
+        segment, gone = cut
+        kept = np.ones(len(segment), np.bool_)
+        kept[gone] = False
+        path = self.path / "history" / f"{load:06d}-{number:04d}.parquet"
+        with self._writing():
+            entry = write_merged(path, [segment], dictionaries, [kept])
+        if entry is None:
+            return None
+        rest = StoredSegment(path, dictionaries, entry)
+        rest.check_whole()  # soon it is the only place of these events
+        return rest
+
     def that_fit(self, segments: list[Segment]) -> list[Segment]:
         """Return segments if the disk has room for all of their events once more, else none: then they stay many."""
         sizes = (entry.sizes.values() for entry in entries_of(segments))
@@ -318,23 +341,6 @@ class DataDirectory:
         compacted.check_whole()  # soon it is the only place of these events
         return compacted
 
-    def left_of(
-        self,
-        number: tuple[int, int],
-        segment: Segment,
-        stays: npt.NDArray[np.bool_],
-        dictionaries: Dictionaries,
-    ) -> StoredSegment | None:
-        """Write those events of a segment that stay, under a load and a number; None if none does."""
-        path = self.path / "history" / f"{number[0]:06d}-{number[1]:04d}.parquet"
-        with self._writing():
-            entry = write_merged(path, [segment], dictionaries, [stays])
-        if entry is None:
-            return None
-        left = StoredSegment(path, dictionaries, entry)
-        left.check_whole()  # soon it is the only place of these events
-        return left
-
     def verify(self, manifest: Manifest, known: set[str]) -> None:
         """Read everything that a manifest names; segments that are ``known`` to be whole only once.
 
@@ -350,7 +356,8 @@ class DataDirectory:
         """Read what a manifest names beside segments; return its texts. Raises `DataDirectoryError`."""
         dictionaries = Dictionaries.under(bytes(32))
         self._restore(manifest, dictionaries)
-        for name in (manifest.state, manifest.past):
+        base = manifest.cut.base if manifest.cut else None
+        for name in (manifest.state, manifest.past, base):
             if name:
                 read_tensors(self.path / "state" / name)
         return dictionaries
@@ -367,6 +374,7 @@ class DataDirectory:
         with self._writing():
             manifest = self._without_refused(state, manifest)
             manifest = self._with_past(state, manifest)
+            manifest = self._with_cut(state, manifest)
         values = msgspec.json.encode(_values(state.dictionaries))
         manifest = msgspec.structs.replace(
             manifest,
@@ -376,7 +384,8 @@ class DataDirectory:
         )
         folder = self.path / "state"
         with self._writing():
-            write_each(folder / str(manifest.state), _tables(state))
+            rows = arrays_of_rows(state.learners, state.enrolments)
+            write_each(folder / str(manifest.state), rows)
             _write_whole(folder / str(manifest.dictionaries), values)
             sync(self.path / "history")
             sync(folder)
@@ -425,6 +434,13 @@ class DataDirectory:
             entry = write_segment(path, joined, state.dictionaries)
         form = max(manifest.format, FORMAT_PAST)
         return msgspec.structs.replace(manifest, format=form, past=past, joined=entry)
+
+    def _with_cut(self, state: State, manifest: Manifest) -> Manifest:
+        """Write the base of what was cut, if anything was and it is not written down yet."""
+        if state.cut_made is None:
+            return manifest
+        entry = write_cut(self.path / "state", manifest.load, state)
+        return msgspec.structs.replace(manifest, format=max(manifest.format, FORMAT_CUT), cut=entry)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -485,6 +501,17 @@ class DataDirectory:
                 restored = _Restored.OTHER_TEXTS
         return restored
 
+    def _codes_now(
+        self, manifest: Manifest, dictionaries: Dictionaries
+    ) -> tuple[Int32s, dict[str, Int32s]]:
+        """Return what the codes of courses and those of each attribute, as they were written, have become."""
+        values = json.loads((self.path / "state" / str(manifest.dictionaries)).read_bytes())
+        courses, attributes = values["course"], values["attributes"]
+        return dictionaries.course.codes(courses, len(courses)), {
+            name: dictionaries.attribute(name).codes(texts, len(texts))
+            for name, texts in attributes.items()
+        }
+
 
 class _Restored(Enum):
     """What dictionaries made of texts that were written down.
@@ -516,75 +543,6 @@ def _values(dictionaries: Dictionaries) -> Mapping[str, Any]:
         "attributes": {name: one.stored for name, one in dictionaries.shown_attributes.items()},
         "refused": sorted(dictionaries.identifying()),
     }
-
-
-def _arrays(partition: Partition) -> dict[str, npt.NDArray[Any]]:
-    rows = partition.rows
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "first_word": np.array([partition.first_word], np.int64),
-        "key_hi": partition.key_hi[:rows],
-        "key_lo": partition.key_lo[:rows],
-        "start_day": partition.start_day[:rows],
-        "last_day": partition.last_day[:rows],
-        "run_days": partition.run_days,
-        "run_starts": partition.run_starts,
-    }
-    arrays |= {f"words/{name}": words[:, :rows] for name, words in partition.words.items()}
-    for family in FAMILIES:
-        columns: Mapping[str, npt.NDArray[Any]] = getattr(partition, family)
-        arrays |= {f"{family}/{name}": column[:rows] for name, column in columns.items()}
-    return arrays
-
-
-def _tables(state: State) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    """Give the arrays of a state by name, one after the other."""
-    for kind, table in (("learner", state.learners), ("enrolment", state.enrolments)):
-        for number, partition in enumerate(table.partitions):
-            # A frozen partition copies its columns when it is looked at; this one's are let go of before the next.
-            for name, array in _arrays(copy.copy(partition)).items():
-                yield f"{kind}/{number}/{name}", array
-
-
-def _partition(file: TensorFile, prefix: str) -> Partition:
-    """Return a partition of a file. The words of days, which are most of it, are read when they are asked for."""
-    names = [name for name in file.names(prefix) if not name.startswith("words/")]
-    mine = {name: file.array(prefix + name) for name in names}
-    partition = Partition(int(mine["first_word"][0]), 0)
-    partition.rows = len(mine["key_hi"])
-    for name in ("key_hi", "key_lo", "start_day", "last_day", "run_days", "run_starts"):
-        setattr(partition, name, mine[name])
-    partition.words = LaterArrays(file, f"{prefix}words/")
-    for name, array in mine.items():
-        kind, _, column = name.partition("/")
-        if column:
-            getattr(partition, kind)[column] = array
-    partition.slots = None
-    return partition
-
-
-class _Table:
-    """The partitions of a table in a file: opened once, by whoever asks first, and only if anybody does."""
-
-    def __init__(self, file: TensorFile, kind: str, count: int) -> None:
-        self._file, self._kind, self._count = file, kind, count
-        self._lock = threading.Lock()
-        self._partitions: list[Partition] | None = None
-
-    def __call__(self) -> list[Partition]:
-        with self._lock:
-            if self._partitions is None:
-                prefixes = [f"{self._kind}/{number}/" for number in range(self._count)]
-                self._partitions = [_partition(self._file, one) for one in prefixes]
-            return self._partitions
-
-
-def _lacks_owners(file: TensorFile) -> bool:
-    """Say whether a file has enrolments whose learners it does not tell."""
-    for number in range(PARTITIONS):
-        keys = file.shape(f"enrolment/{number}/key_hi")
-        if keys is not None and keys[0] and file.shape(f"enrolment/{number}/owners/hi") is None:
-            return True
-    return False
 
 
 def _write_whole(path: Path, content: bytes) -> None:

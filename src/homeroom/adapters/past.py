@@ -1,7 +1,7 @@
 """What changed the past of a data directory, on disk: voids, edges, erased keys, and what follows from them.
 
-The facts are the voided ids, the edges between accounts, and the raw keys that are erased (of which no segment beside
-this file has any event). What each account goes under and the veils of the segments
+The facts are the voided ids, the edges between accounts, further copies of events and voids, and the raw keys that are
+erased (of which no segment beside this file has any event). What each account goes under and the veils of the segments
 follow from them, but finding them takes a walk through all edges and a look into every segment; so they are written
 down beside the facts, in one file of arrays, and a question begins as quickly as without. The events of merged accounts
 under their common key are a segment like any other, which lies with the state and not with history: nobody who reads
@@ -18,10 +18,12 @@ import numpy.typing as npt
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.texts import sealed
+from homeroom.state.copies import Copies
 from homeroom.state.history import Segment
 from homeroom.state.identities import Identities
 from homeroom.state.keys import Renamed
-from homeroom.state.past import History, Veil
+from homeroom.state.past import History
+from homeroom.state.veils import Veil
 
 __all__ = ["read_past", "write_past"]
 
@@ -33,6 +35,8 @@ def write_past(path: Path, history: History) -> None:
         "edges": history.identities.edges,
         "taken_back": history.identities.taken_back,
         "moved": np.stack(history.identities.moved),
+        **history.copies.written("copies"),
+        **history.void_copies.written("void_copies"),
     }
     if len(history.erased[0]):
         arrays["erased"] = np.stack(history.erased)
@@ -47,12 +51,15 @@ def read_past(
 ) -> None:
     """Put stored segments behind their veils. Raises `DataDirectoryError` if the file is not whole or of others."""
     arrays = read_tensors(path)
-    if len(arrays) != 4 + ("erased" in arrays) + 3 * len(stored):
+    veiled = [name for name in arrays if name.split("/")[0].isdigit()]
+    if len(veiled) != 3 * len(stored):
         raise DataDirectoryError(
             f"{path} is not of the segments beside it. Restore the directory from a backup, or load its files into a "
             f"new one"
         )
     history.voids = arrays["voids"]
+    history.copies = Copies.read(arrays, "copies")
+    history.void_copies = Copies.read(arrays, "void_copies")
     moved = Renamed(*map(sealed, arrays["moved"]))
     if "erased" in arrays:
         erased_hi, erased_lo = map(sealed, arrays["erased"])

@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.catalogue",
         "Say which ids anybody may read, and which attributes are kept.",
     ),
+    "retention": ("homeroom.cli.retention", "Say for how long history is kept, or cut it."),
     "webhooks": ("homeroom.cli.webhooks", "Look after the webhooks of a node that runs."),
     "erase": (
         "homeroom.cli.erase",

@@ -8,6 +8,7 @@ import msgspec
 
 from homeroom.cohorts import at_risk, attendance, belonging, breakdown, funnels, paths
 from homeroom.cohorts.answers import Answer, Source
+from homeroom.cohorts.beginning import said_of_cut
 from homeroom.cohorts.context import Context, make_context
 from homeroom.cohorts.course_report.report import answer_report
 from homeroom.cohorts.matching import Selection
@@ -58,7 +59,12 @@ def ask(state: State, question: Question, source: Source) -> Answer:
     if state.scanned_ms is not None:
         _refuse_beyond_days(state, question)
     context = make_context(state, question, source)
-    answer = _answer(context, question)
+    return said_of_cut(_whole(context, question), context)
+
+
+def _whole(context: Context, question: Question) -> Answer:
+    """Answer a question, with all parts of a breakdown or comparison."""
+    state, answer = context.state, _answer(context, question)
     if question.compare:
         return _compared(context, question, answer)
     if question.breakdown is None:

@@ -20,9 +20,9 @@ from homeroom.cohorts.questions.rule_words import in_words
 from homeroom.events.columns import Column
 from homeroom.state.coded import Coded
 from homeroom.state.history import Places, Segment
-from homeroom.state.past import Veiled
 from homeroom.state.state import State
 from homeroom.state.table import SubjectTable
+from homeroom.state.veils import Veiled
 
 __all__ = ["ColumnRead", "EventsRead", "Explanation", "explain"]
 

@@ -30,7 +30,8 @@ class LiveAnswer:
     answer : the answer
     applied : by origin the last entry that it was computed from
     age_ms : how long ago the newest of these entries was made, None where there is none
-    is_complete : whether everything that was durable here when it was asked is in it
+    is_complete : whether everything that was durable here when it was asked is in it, and it needed no event from
+        before the day at which history begins
     epoch : the control epoch of the definitions that it used
     """
 
@@ -86,6 +87,8 @@ class Status:
     troubles : what is wrong
     is_ready : whether it takes questions and events
     checked : how far it has been read again what is on disk
+    history_from : ISO date of the day at which the tenant's history begins, None if it was never cut
+    lost : its events that came from before that day and that no cut covers; ``lost_of_all``: of all tenants
     """
 
     learners: int
@@ -97,6 +100,9 @@ class Status:
     troubles: tuple[Trouble, ...] = ()
     is_ready: bool = True
     cut_events: int = 0
+    history_from: str | None = None
+    lost: int = 0
+    lost_of_all: int = 0
     checked: CheckStatus = CheckStatus()
 
     def told_to(self, tenant: str) -> list[str]:

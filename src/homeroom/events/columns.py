@@ -17,6 +17,7 @@ from homeroom.events.model import STANDINGS, TRACKS, EventBatch
 
 __all__ = [
     "ATTRIBUTE_PREFIX",
+    "COPY_COLUMNS",
     "EVENT_COLUMNS",
     "TEXT_COLUMNS",
     "Column",
@@ -52,13 +53,17 @@ EVENT_COLUMNS: Mapping[str, tuple[str, object]] = {
     "position_s": ("float64", np.nan),
     "position_from_s": ("float64", np.nan),
     "length_s": ("float64", np.nan),
+    "origin": ("int32", -1),
+    "entry": ("int64", 0),
 }
 """Columns of an event besides its learner and attributes: type, and what an event has where the column is missing
 (None: the column is always there)."""
 
+COPY_COLUMNS = ("origin", "entry")
+"""Columns that say where the copy of an event came from that is kept: no part of what is sent."""
 ATTRIBUTE_PREFIX = "attributes."
 """What stands before the name of an attribute, where it is one column among all."""
-TEXT_COLUMNS = ("verb", "activity", "course", "section", "answer")
+TEXT_COLUMNS = ("verb", "activity", "course", "section", "answer", "origin")
 """Columns that hold codes of texts, besides the attributes."""
 _PLACES = {"track": TRACKS, "standing": STANDINGS}
 """Columns that hold places in a fixed list of names."""

@@ -290,6 +290,7 @@ class Dictionaries:
     course: Dictionary
     section: Dictionary
     answer: Dictionary
+    origin: Dictionary
     attributes: dict[str, Dictionary] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
@@ -307,6 +308,7 @@ class Dictionaries:
             course=make(mask),
             section=make(mask),
             answer=make(mask),
+            origin=Dictionary(mask),
         )
 
     def attribute(self, name: str) -> Dictionary:

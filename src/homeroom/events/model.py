@@ -93,6 +93,7 @@ class Reason(StrEnum):
     DECOMPRESSION_BOMB = "decompression_bomb"
     UNREADABLE = "unreadable"
     NOT_EVENTS = "not_events"
+    BEFORE_CUT = "before_cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,8 @@ class EventBatch:
     standing : uint8, position in ``STANDINGS``; None where no event has one
     section, answer : int32 codes in the dictionaries of the run, -1 is absent; None where no event has one
     position_s, position_from_s, length_s : as in ``RawEvents``; None where no event has one
+    origin, entry : which entry of a log it came with: int32 code of the origin in the dictionaries of the run, -1 for
+        an event that no log told of, and int64 number of the entry; None where no event came from a log
     attributes : int32 codes by attribute name, -1 is absent
     """
 
@@ -220,6 +223,8 @@ class EventBatch:
     position_s: Float64s | None = None
     position_from_s: Float64s | None = None
     length_s: Float64s | None = None
+    origin: Int32s | None = None
+    entry: Int64s | None = None
     attributes: Mapping[str, Int32s] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -33,6 +33,7 @@ from homeroom.log.catalogue import (
     check_catalogue,
     folded_catalogue,
 )
+from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
 from homeroom.log.members import (
     MemberFact,
     Membership,
@@ -224,6 +225,7 @@ Fact: TypeAlias = (
     | CatalogueFact
     | AuditAnchored
     | Readmitted
+    | CutFact
     | WebhookFact
     | MemberFact
 )
@@ -261,13 +263,18 @@ def read_changes(content: bytes) -> list[Change]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A tenant as it is now; the fields are those of `TenantPut`, ``verbs`` its own verb table, empty for none."""
+    """A tenant as it is now.
+
+    The fields are those of `TenantPut`; ``verbs`` is its own verb table, empty for none, ``keep_days`` for how many
+    days its history is kept, 0 for ever.
+    """
 
     name: str
     timezone: str
     regions: tuple[str, ...]
     suppress_below: int
     verbs: str = ""
+    keep_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +330,7 @@ class Control:
     members : the nodes of the world; none are named where there is one
     readmitted : by tenant the raw keys (16 bytes) whose accounts may come again, and from when on
     anchors : by node where its audit log was last known to be
+    cuts : by tenant the last cut of its history
     """
 
     epoch: int = 0
@@ -334,6 +342,7 @@ class Control:
     members: Membership = field(default_factory=Membership)
     readmitted: Mapping[str, Mapping[bytes, int]] = field(default_factory=dict)
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
+    cuts: Cuts = field(default_factory=dict)
 
     # --- asked ---
 
@@ -384,15 +393,17 @@ class Control:
             case _:
                 self._check_part(fact)
 
-    def _check_part(self, fact: CatalogueFact | WebhookFact | MemberFact) -> None:
+    def _check_part(self, fact: CatalogueFact | CutFact | WebhookFact | MemberFact) -> None:
         """Refuse a fact of which another module knows more."""
         if isinstance(fact, MemberFact):
             check_member(self.members, fact)
             return
-        if isinstance(fact, WebhookCreated | IdsRegistered | IdsWithdrawn):
+        if isinstance(fact, WebhookCreated | IdsRegistered | IdsWithdrawn | CutFact):
             self._check_tenant(fact.tenant)
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             check_catalogue(self.catalogue(fact.tenant), fact)
+        elif isinstance(fact, CutFact):
+            check_cut(self.cuts, fact)
         else:
             check_webhook(self.webhooks, fact)
 
@@ -465,20 +476,29 @@ class Control:
                 return replace(after, keys=self._with_revoked(fact, change.at_ms))
             case DefinitionPut() | DefinitionDeleted():
                 return replace(after, versions=self._with_version(change, fact, epoch))
-            case VerbsPut() | AuditAnchored() | Readmitted():
-                return self._with_small(after, fact)
+            case VerbsPut() | HistoryKept():
+                return replace(after, tenants=self._with_terms(fact))
             case _:
                 return replace(after, **self._part(change, fact, epoch))
 
     def _part(
-        self, change: Change, fact: CatalogueFact | WebhookFact | MemberFact, epoch: int
+        self,
+        change: Change,
+        fact: CatalogueFact | HistoryCut | WebhookFact | MemberFact | AuditAnchored | Readmitted,
+        epoch: int,
     ) -> dict[str, Any]:
-        """Return the fields that a fact changes which has a module of its own."""
+        """Return the fields that a fact changes which has a module of its own, or a node of its own."""
+        if isinstance(fact, AuditAnchored):
+            return {"anchors": _with(self.anchors, fact.node, fact)}
+        if isinstance(fact, Readmitted):
+            return {"readmitted": self._with_readmitted(fact)}
         if isinstance(fact, MemberFact):
             return {"members": folded_member(self.members, fact, epoch)}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
+        if isinstance(fact, HistoryCut):
+            return {"cuts": folded_cut(self.cuts, fact, epoch)}
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
@@ -489,18 +509,13 @@ class Control:
             known[raw] = min(fact.from_ms, known.get(raw, fact.from_ms))
         return _with(self.readmitted, fact.tenant, known)
 
-    def _with_small(
-        self, after: "Control", fact: VerbsPut | AuditAnchored | Readmitted
-    ) -> "Control":
-        if isinstance(fact, AuditAnchored):
-            return replace(after, anchors=_with(self.anchors, fact.node, fact))
-        if isinstance(fact, Readmitted):
-            return replace(after, readmitted=self._with_readmitted(fact))
+    def _with_terms(self, fact: VerbsPut | HistoryKept) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)
         if tenant is None:
-            return after
-        changed = replace(tenant, verbs=fact.toml)
-        return replace(after, tenants=_with(self.tenants, fact.tenant, changed))
+            return self.tenants
+        if isinstance(fact, VerbsPut):
+            return _with(self.tenants, fact.tenant, replace(tenant, verbs=fact.toml))
+        return _with(self.tenants, fact.tenant, replace(tenant, keep_days=fact.days))
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)
@@ -510,6 +525,7 @@ class Control:
             regions=fact.regions,
             suppress_below=fact.suppress_below,
             verbs="" if before is None else before.verbs,
+            keep_days=0 if before is None else before.keep_days,
         )
         return _with(self.tenants, fact.name, tenant)
 

@@ -22,6 +22,7 @@ from homeroom import limits
 from homeroom.errors import EntryError
 from homeroom.events.columns import (
     ATTRIBUTE_PREFIX,
+    COPY_COLUMNS,
     EVENT_COLUMNS,
     Column,
     arrow_type,
@@ -55,6 +56,8 @@ __all__ = [
 ]
 
 _KEYS: Final = ("key_hi", "key_lo")
+_SENT: Final = frozenset(EVENT_COLUMNS) - frozenset(COPY_COLUMNS)
+"""The columns of an event that an entry may have: where it came from is known from the entry itself."""
 _UINT64 = pa.uint64()
 _SIZE_BYTES: Final = 4
 _MARK: Final = ord("~")
@@ -305,7 +308,7 @@ def _check_schema(schema: pa.Schema) -> None:
     if len(attributes) > limits.ATTRIBUTES_MAX or len(set(schema.names)) < len(schema.names):
         raise EntryError("the events of an entry have columns that there may not be")
     for field in schema:
-        known = field.name in _KEYS or field.name in EVENT_COLUMNS or field.name in attributes
+        known = field.name in _KEYS or field.name in _SENT or field.name in attributes
         wanted = _UINT64 if field.name in _KEYS else arrow_type(field.name) if known else None
         if field.type != wanted:
             raise EntryError(f"the events of an entry have a column {field.name!r} of {field.type}")

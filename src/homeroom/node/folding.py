@@ -11,23 +11,32 @@ under the guard, because a question may tell what texts there are.
 
 An entry that makes the fold raise stops its origin here, and nothing else: it is told as a trouble, and the numbers
 after it wait.
+
+A retention cut waits until all is folded that its vector covers, and what was stated after it waits with it, as do
+events that were admitted under that. Entries that wait are not kept here: whoever gives entries gives them again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
 
 from homeroom.errors import HomeroomError, kind_and_places
+from homeroom.events.model import EventBatch
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
-from homeroom.log.control import Control, read_changes
+from homeroom.log.control import Change, Control, Fact, read_changes
+from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
 from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, open_parts, unpack
 from homeroom.node.arrival import Alarm, arrived
 from homeroom.state.batches import joined_batches
+from homeroom.state.copies import Copies, Source, origin_codes
+from homeroom.state.cut_making import ReadyCut
 from homeroom.state.state import ReadyBatch, State
 
 __all__ = ["Folding", "TenantState"]
@@ -63,6 +72,7 @@ class Folding:
     applied : by origin the last entry that is folded, or that needs no folding here
     control : what was stated
     stamps : by origin the hybrid stamp of the last entry that was folded
+    waiting : by origin why entries that were given last could not be folded yet
     troubles : by origin why its entries are not folded any further
     alarms : by origin what should not have been in its entries, and was left out of what was folded
     erasures_folded : how many erasures were folded since the start
@@ -79,6 +89,7 @@ class Folding:
         self.applied = applied or Vector()
         self.control = Control()
         self.stamps: dict[Origin, int] = {}
+        self.waiting: dict[Origin, str] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
         self.erasures_folded = 0
@@ -89,15 +100,18 @@ class Folding:
         """Fold entries, those of each origin in order; what is folded already is passed over.
 
         Entries are folded together, because a fold costs a fixed amount a call, but not too many, because questions
-        wait while they are joined. If that raises they are folded one by one, to find the one to stop at.
+        wait while they are joined. If that raises they are folded one by one, to find the one to stop at. Those that
+        wait for others are tried again once these are folded.
         """
-        for some in _portions(entries):
-            try:
-                self._fold_together(some)
-            except Exception:  # noqa: BLE001 - told as a trouble below
-                for entry in some:
-                    self._fold_alone(entry)
-            self._seal(some)
+        left: Sequence[Entry] = entries
+        while left:
+            waiting: list[Entry] = []
+            for some in _portions(left):
+                waiting += self._fold_some(some)
+                self._seal(some)
+            if len(waiting) == len(left):
+                break
+            left = waiting
 
     def _seal(self, entries: Sequence[Entry]) -> None:
         """Seal what has come, where it is enough; what goes wrong there is told of the last entries."""
@@ -113,11 +127,18 @@ class Folding:
                     f"sealed: {kind_and_places(error)}; this is a fault of homeroom",
                 )
 
-    def _fold_alone(self, entry: Entry) -> None:
-        if entry.origin in self.troubles:
-            return
+    def _fold_some(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Fold what can be folded; return what waits."""
         try:
-            self._fold_together([entry])
+            return self._fold_together(entries)
+        except Exception:  # noqa: BLE001 - told as a trouble below
+            return [one for entry in entries for one in self._fold_alone(entry)]
+
+    def _fold_alone(self, entry: Entry) -> list[Entry]:
+        if entry.origin in self.troubles:
+            return []
+        try:
+            return self._fold_together([entry])
         except Exception as error:  # noqa: BLE001 - whatever it is, it stops this origin and is told
             why = (
                 str(error)
@@ -127,35 +148,50 @@ class Folding:
             self.troubles[entry.origin] = (
                 f"entry {entry.number} of {entry.origin} is not folded: {why}"
             )
+            return []
 
-    def _fold_together(self, entries: Sequence[Entry]) -> None:
-        """Fold entries and say so; if it raises, nothing is said, and to fold them again does no harm."""
+    def _fold_together(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Fold entries and say so; if it raises, nothing is said, and to fold them again does no harm.
+
+        Returns those that wait.
+        """
         read = self._read(entries)
         for name, mine in read.parts.items():
-            if any(len(part.voids) or part.erasures for part in mine):
+            if any(len(part.voids) or part.erasures for part, _ in mine):
                 # What is voided is sealed first; then it is only these events that are sealed under the guard.
                 read.tenants[name].state.seal()
-            erasures = [erasure for part in mine for erasure in part.erasures]
+            erasures = [erasure for part, _ in mine for erasure in part.erasures]
             if erasures:
                 # Before all else, so that what comes with them is cut as what came before.
                 read.tenants[name].state.erase(erased_keys(erasures))
                 self.erasures_folded += len(erasures)
         ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
+        is_single = (
+            len(read.cuts) == 1 and not read.parts
+        )  # else what comes before it is not there yet
+        cut = _ready_cut(*read.cuts[0]) if is_single else None
         # Held on to until nobody waits: to give back the memory of large arrays takes milliseconds.
         _before = [self.tenants[name].state.partitions() for name in ready if name in self.tenants]
         with self.guard:
             self.tenants = read.tenants
             for name, mine in read.parts.items():
                 _join(self.tenants[name].state, mine, ready[name])
-            self.applied, self.control = read.applied, read.control
-            for origin, alarm in read.alarms:
-                self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
-            self.stamps |= {
-                entry.origin: entry.hybrid for entry in entries if entry.origin in read.applied
-            }
-            for name, tenant in self.tenants.items():
-                tenant.applied = tenant.applied.joined(read.applied)
-                tenant.newest = max(tenant.newest, read.newest.get(name, 0))
+            for state, stated in read.cuts:
+                if cut is None:
+                    state.cut(stated.day, stated.vector, stated.epoch)
+                else:
+                    state.take_cut(cut)
+            self._say_folded(entries, read)
+        return read.waiting
+
+    def _say_folded(self, entries: Sequence[Entry], read: "_Read") -> None:
+        self.applied, self.control = read.applied, read.control
+        for origin, alarm in read.alarms:
+            self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
+        self.stamps |= {e.origin: e.hybrid for e in entries if e.number <= read.applied[e.origin]}
+        for name, tenant in self.tenants.items():
+            tenant.applied = tenant.applied.joined(read.applied)
+            tenant.newest = max(tenant.newest, read.newest.get(name, 0))
 
     def _read(self, entries: Sequence[Entry]) -> "_Read":
         """Return what entries say, all of them known to be whole."""
@@ -163,22 +199,70 @@ class Folding:
         for entry in entries:
             if entry.origin in self.troubles or entry.number <= read.applied[entry.origin]:
                 continue
-            entry.check_payload()
-            content = unpack(entry.payload).content
-            if entry.origin.stream is Stream.CONTROL:
-                self._take_stated(content, read)
-            elif entry.origin.stream is Stream.ANALYTIC:
-                _take(entry, content, read)
-            read.applied = read.applied.advanced(entry.origin, entry.number)
+            if self._waits_behind(entry, read.control, read.applied) or not self._taken(
+                entry, read
+            ):
+                read.waiting.append(entry)
+            else:
+                read.applied = read.applied.advanced(entry.origin, entry.number)
         return read
 
-    def _take_stated(self, content: bytes, read: "_Read") -> None:
-        for change in read_changes(content):
+    def _taken(self, entry: Entry, read: "_Read") -> bool:
+        """Take what an entry says; say whether it could be, or else waits."""
+        entry.check_payload()
+        content = unpack(entry.payload).content
+        if entry.origin.stream is Stream.ANALYTIC:
+            _take(entry, content, read)
+        elif entry.origin.stream is Stream.CONTROL:
+            changes = read_changes(content)
+            if self._waits_for_events(entry, changes, read.control):
+                return False
+            self._take_stated(changes, read)
+        return True
+
+    def _take_stated(self, changes: Sequence[Change], read: "_Read") -> None:
+        for change in changes:
             read.control = read.control.folded(change, read.control.epoch + 1)
-        for name in read.control.tenants:
-            if name not in read.tenants:
-                read.tenants[name] = self._make(name, read.control)
-                read.tenants[name].state.guard = self.guard
+            for name in read.control.tenants:
+                if name not in read.tenants:
+                    read.tenants[name] = self._make(name, read.control)
+                    read.tenants[name].state.guard = self.guard
+            _take_cut(change.fact, read)
+
+    def _waits_behind(self, entry: Entry, control: Control, applied: Vector) -> bool:
+        """Say whether an entry waits because of others that do; if none do, its turn has come."""
+        if not self.waiting:
+            return False
+        if entry.number > applied[entry.origin] + 1:
+            return entry.origin in self.waiting
+        is_stopped = any(origin.stream is Stream.CONTROL for origin in self.waiting)
+        is_analytic = entry.origin.stream is Stream.ANALYTIC
+        if is_analytic and is_stopped and entry.epoch > control.epoch:
+            self.waiting[entry.origin] = (
+                f"entry {entry.number} of {entry.origin} waits for what was stated before it"
+            )
+            return True
+        self.waiting.pop(entry.origin, None)
+        return False
+
+    def _waits_for_events(self, entry: Entry, changes: Sequence[Change], control: Control) -> bool:
+        """Say whether changes hold a cut that covers entries which are not folded yet."""
+        for epoch, change in enumerate(changes, control.epoch + 1):
+            fact = change.fact
+            tenant = self.tenants.get(fact.tenant) if isinstance(fact, HistoryCut) else None
+            if tenant is None or not isinstance(fact, HistoryCut) or _is_made(tenant, epoch):
+                continue
+            after = folded_cut(control.cuts, fact, epoch)[fact.tenant]
+            if not tenant.applied.covers(after.vector):
+                self.waiting[entry.origin] = (
+                    f"the cut of history in entry {entry.number} of {entry.origin} waits for entries that it covers"
+                )
+                return True
+        return False
+
+
+_Came: TypeAlias = tuple[OpenPart, Entry]
+"""What an entry says of a tenant, and the entry."""
 
 
 @dataclass(slots=True)
@@ -188,7 +272,9 @@ class _Read:
     Parameters
     ----------
     tenants, applied, control : those of the folding, with what the entries add
+    waiting : those that wait
     parts : by tenant what is to be joined
+    cuts : what is to be cut after that, in order
     newest : by tenant the newest hybrid stamp in it
     alarms : what should not have been in entries, with their origins
     """
@@ -196,7 +282,9 @@ class _Read:
     tenants: dict[str, TenantState]
     applied: Vector
     control: Control
-    parts: dict[str, list[OpenPart]] = field(default_factory=dict)
+    waiting: list[Entry] = field(default_factory=list)
+    parts: dict[str, list[_Came]] = field(default_factory=dict)
+    cuts: list[tuple[State, StatedCut]] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
 
@@ -207,45 +295,93 @@ def _take(entry: Entry, content: bytes, read: _Read) -> None:
         if alarm is not None:
             read.alarms.append((entry.origin, alarm))
         if entry.number > read.tenants[part.tenant].applied[entry.origin]:
-            read.parts.setdefault(part.tenant, []).append(part)
+            read.parts.setdefault(part.tenant, []).append((part, entry))
             read.newest[part.tenant] = max(read.newest.get(part.tenant, 0), entry.hybrid)
 
 
-def _ready(state: State, parts: Sequence[OpenPart]) -> ReadyBatch | None:
+def _take_cut(fact: Fact, read: _Read) -> None:
+    """Take the cut that a fact has just stated, if it is one of a tenant that is there."""
+    if isinstance(fact, HistoryCut) and fact.tenant in read.control.tenants:
+        stated = read.control.cuts[fact.tenant]
+        if stated.epoch == read.control.epoch:  # else it said nothing
+            read.cuts.append((read.tenants[fact.tenant].state, stated))
+
+
+def _is_made(tenant: TenantState, epoch: int) -> bool:
+    made = tenant.state.cut_made
+    return made is not None and epoch <= made.epoch
+
+
+def _ready_cut(state: State, stated: StatedCut) -> ReadyCut | None:
+    """Make ready to cut; None if that was done already."""
+    return state.ready_cut(stated.day, stated.vector, stated.epoch)
+
+
+def _codes_of(state: State, came: Sequence[_Came]) -> dict[Origin, int]:
+    origins = list({entry.origin for _, entry in came})
+    return dict(zip(origins, origin_codes(origins, state.dictionaries.origin), strict=True))
+
+
+def _ready(state: State, came: Sequence[_Came]) -> ReadyBatch | None:
     """Make ready to join what parts say; only room for it, and None, where they have texts that have no code yet."""
-    batches = []
-    for part in parts:
+    codes, batches = _codes_of(state, came), []
+    for part, entry in came:
         known = part.known(state.dictionaries)
         if known is None:
-            keys, times = zip(*(part.keys_and_times() for part in parts), strict=True)
+            keys, times = zip(*(one.keys_and_times() for one, _ in came), strict=True)
             state.make_room(np.concatenate(keys), np.concatenate(times))
             return None
         if known.events is not None:
-            batches.append(known.events)
+            batches.append(_marked(known.events, codes[entry.origin], entry.number))
     return state.ready(joined_batches(batches))
 
 
-def _join(state: State, parts: Sequence[OpenPart], ready: ReadyBatch | None) -> None:
+def _join(state: State, came: Sequence[_Came], ready: ReadyBatch | None) -> None:
     """Join what parts say, with what was made ready of it."""
+    codes = _codes_of(state, came)
     if ready is None:
-        coded = [part.coded(state.dictionaries).events for part in parts]
-        ready = state.ready(joined_batches([batch for batch in coded if batch is not None]))
-    if len(ready.batch):
+        coded = ((part.coded(state.dictionaries).events, entry) for part, entry in came)
+        batches = [
+            _marked(events, codes[entry.origin], entry.number)
+            for events, entry in coded
+            if events is not None
+        ]
+        ready = state.ready(joined_batches(batches))
+    if len(ready.batch) or ready.late:
         state.take(ready)
-    voids = [part.voids for part in parts if len(part.voids)]
+    voids = [
+        Copies.of_voids(part.voids, Source(codes[entry.origin], entry.number))
+        for part, entry in came
+        if len(part.voids)
+    ]
     if voids:
-        state.void_at_once(np.concatenate(voids))
+        state.void_at_once(reduce(Copies.joined, voids))
+
+
+def _marked(batch: EventBatch, origin: int, number: int) -> EventBatch:
+    """Return events with the entry that they came with."""
+    count = len(batch)
+    return replace(
+        batch, origin=np.full(count, origin, np.int32), entry=np.full(count, number, np.int64)
+    )
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Cut entries into portions that are joined at once."""
+    """Cut entries into portions that are joined at once.
+
+    What was stated is folded alone: a cut in it is then made of what all entries before it add up to.
+    """
     portion: list[Entry] = []
     size_bytes = 0
     for entry in entries:
-        if portion and size_bytes + len(entry.payload) > JOINED_BYTES:
+        is_alone = entry.origin.stream is Stream.CONTROL
+        if portion and (is_alone or size_bytes + len(entry.payload) > JOINED_BYTES):
             yield portion
             portion, size_bytes = [], 0
         portion.append(entry)
         size_bytes += len(entry.payload)
+        if is_alone:
+            yield portion
+            portion, size_bytes = [], 0
     if portion:
         yield portion

@@ -16,7 +16,7 @@ from homeroom.cohorts.questions import Definitions, Question
 from homeroom.cohorts.standard import standard_questions
 from homeroom.events.door import Door
 from homeroom.events.instants import format_instant
-from homeroom.events.model import Decoded, Reject
+from homeroom.events.model import Decoded, Reason, Reject
 from homeroom.state.state import State
 
 __all__ = ["ERASED", "Node", "Tally"]
@@ -67,8 +67,11 @@ class Node:
         """Return what was read, added to what had been read ``before``; the state must be settled."""
         counts, before = self.state.counts, before or Source()
         rejected = Counter(before.rejected_by_reason) + self.tally.rejected
+        if counts.late:
+            rejected[Reason.BEFORE_CUT.value] += counts.late
         span = self.state.time_range_ms
         return Source(
+            # What the door let in, and is from before a cut, was decoded too.
             events_read=before.events_read + self.tally.decoded + self.tally.rejected.total(),
             events_accepted=before.events_accepted + counts.accepted,
             events_duplicate=(before.events_duplicate or 0) + counts.duplicate,

@@ -8,9 +8,10 @@ From nothing means from the log, where that tells everything; where files were l
 log begins later, it is history that is folded anew.
 """
 
+import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 from homeroom import limits
@@ -23,7 +24,6 @@ from homeroom.adapters.log_reading import LogView, viewed_log
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.control import Control
-from homeroom.log.origins import Stream
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.opening import opened_folding
 from homeroom.state.state import State, rebuild
@@ -137,19 +137,11 @@ def _from_log(view: LogView) -> dict[str, TenantState]:
         return TenantState(State(zone, Dictionaries.under(bytes(32)), run))
 
     folding = Folding({}, make)
-    origins = sorted(view.heads)
-    stated = [
-        entry
-        for origin in origins
-        if origin.stream is Stream.CONTROL
-        for several in view.entries(origin, 1)
-        for entry in several
-    ]
-    folding.fold(sorted(stated, key=lambda entry: entry.hybrid))
-    for origin in origins:
-        for several in view.entries(origin, 1):
-            for start in range(0, len(several), limits.FOLD_ENTRIES_MAX):
-                folding.fold(several[start : start + limits.FOLD_ENTRIES_MAX])
+    # In the order in which they were made: a cut of history comes after what it covers.
+    streams = [chain.from_iterable(view.entries(origin, 1)) for origin in sorted(view.heads)]
+    entries = heapq.merge(*streams, key=lambda entry: entry.hybrid)
+    while several := list(islice(entries, limits.FOLD_ENTRIES_MAX)):
+        folding.fold(several)
     return folding.tenants
 
 

@@ -20,9 +20,18 @@ from homeroom.errors import StoreError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import Store
+from homeroom.node.folding import Folding
 from homeroom.running.live import Live
 
-__all__ = ["Follower", "unread"]
+__all__ = ["Follower", "next_unread", "unread"]
+
+
+def next_unread(store: Store, folding: Folding | Live, count: int) -> list[Entry]:
+    """Return some entries that are to be folded next: those that wait for others only when there are no others."""
+    stopped = {*folding.troubles, *folding.waiting}
+    return unread(store, folding.applied, stopped, count) or unread(
+        store, folding.applied, folding.troubles, count
+    )
 
 
 def unread(store: Store, applied: Vector, stopped: Collection[Origin], count: int) -> list[Entry]:
@@ -91,8 +100,12 @@ class Follower:
             if entries is None:
                 return
             if entries:
+                before = self._live.applied
                 self._live.fold(entries)
                 self._folded(entries)
+                if self._live.waiting and self._live.applied != before:
+                    with self._changed:  # what waits may have its turn, and memory has forgotten it
+                        self._is_behind = True
                 self._live.cluster_some()
                 is_idle = False
                 if self._is_busy():
@@ -130,9 +143,7 @@ class Follower:
     def _from_log(self) -> list[Entry]:
         """Read what memory did not hold; with the last of it, memory is enough again. The lock is held."""
         try:
-            entries = unread(
-                self._store, self._live.applied, self._live.troubles, limits.FOLD_ENTRIES_MAX
-            )
+            entries = next_unread(self._store, self._live, limits.FOLD_ENTRIES_MAX)
         except StoreError as error:
             self.trouble = str(error)
             if self._stopping.is_set():

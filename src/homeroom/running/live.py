@@ -29,6 +29,7 @@ from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Token, Vector
 from homeroom.node.folding import Folding, TenantState
+from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 
@@ -160,9 +161,19 @@ class Live:
         """Events of all tenants that were folded since the start, and were of somebody who is erased."""
         return sum(one.state.cut_events for one in list(self._folding.tenants.values()))
 
+    @property
+    def waiting(self) -> dict[Origin, str]:
+        """By origin why its entries cannot be folded yet: they are to be given again when others have been."""
+        return dict(self._folding.waiting)
+
     def tenants(self) -> tuple[str, ...]:
         """Return the names of the tenants."""
         return tuple(self._folding.tenants)
+
+    def cuts(self) -> dict[str, Cut]:
+        """Return by tenant the last cut of its history."""
+        found = {name: one.state.cut_made for name, one in list(self._folding.tenants.items())}
+        return {name: cut for name, cut in found.items() if cut is not None}
 
     def read(self, tenant: str, look: Callable[[State], _T]) -> _T:
         """Return what ``look`` sees in a tenant's state, while nothing is joined: it must be quick."""

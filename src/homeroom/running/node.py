@@ -49,6 +49,7 @@ from homeroom.log.control import (
     TenantPut,
     read_changes,
 )
+from homeroom.log.cuts import HistoryCut
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.origins import Stream, Token, Vector
@@ -80,6 +81,7 @@ from homeroom.running.recording import (
     LabelsFound,
     NodeRecords,
 )
+from homeroom.running.retaining import Retention
 from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.state.state import State
@@ -104,11 +106,12 @@ class RunningNode:
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms)
+        self._retention = Retention(self._live, options.now_ms)
         self._opening_troubles = opened.troubles
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
-        self._stated = opened.folding.control
+        self._stated = opened.stated
         self._readmitted = recording.readmitted
         self._follow(self._stated)
         for tenant, one in opened.folding.tenants.items():
@@ -281,6 +284,7 @@ class RunningNode:
 
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
         """
+        fact = self._retention.completed(fact)
         change = Change(fact=fact, author=author, at_ms=self._options.now_ms())
         outcome = await self._stated_alone("change", "", change)
         if isinstance(outcome, Refused):
@@ -289,7 +293,11 @@ class RunningNode:
         if "error" in answer:
             raise ControlError(str(answer["error"]))
         assert outcome.token is not None, "a change that makes sense is written"
-        await self._reached(outcome.token)
+        try:
+            await self._reached(outcome.token)
+        except NotYetError:
+            if not isinstance(fact, HistoryCut):
+                raise  # a cut of years takes longer than a read waits; it is durable, and will be made
         if isinstance(fact, TenantPut):
             await self.erasures.follow(fact.name)
             await self._keep_found(fact.name)
@@ -342,7 +350,7 @@ class RunningNode:
             answer=answer,
             applied=seen.applied,
             age_ms=self._age_ms(seen),
-            is_complete=seen.applied.covers(held),
+            is_complete=seen.applied.covers(held) and answer.history_from is None,
             epoch=seen.epoch,
         )
 
@@ -356,6 +364,7 @@ class RunningNode:
             learners, events = self._live.read(
                 tenant, lambda state: (state.learners.rows, state.events + state.unsealed_events)
             )
+        made = self._live.cuts()
         return Status(
             learners=learners,
             events=events,
@@ -370,6 +379,9 @@ class RunningNode:
             is_ready=self._committer.trouble is None,
             cut_events=self._doors.cut_events.total() + self._live.cut_events,
             checked=self._checker.status,
+            history_from=made[tenant].date if tenant in made else None,
+            lost=made[tenant].lost if tenant in made else 0,
+            lost_of_all=sum(cut.lost for cut in made.values()),
         )
 
     @property
@@ -378,13 +390,19 @@ class RunningNode:
         return tuple(one.text for one in self._troubles())
 
     def _troubles(self) -> tuple[Trouble, ...]:
-        of_node = (self._committer.trouble, self._follower.trouble, self._recorder.trouble)
-        of_tenants = (*self._snapshot_troubles.items(), *self._memberships.troubles.items())
+        parts = (self._committer, self._follower, self._recorder)
+        of_tenants = (
+            *self._snapshot_troubles.items(),
+            *self._memberships.troubles.items(),
+            *self._retention.troubles.items(),
+        )
+        stopped = (*self._live.troubles.values(), *self._live.waiting.values())
         return (
-            *(Trouble(one) for one in of_node if one is not None),
+            *(Trouble(one.trouble) for one in parts if one.trouble is not None),
             *(Trouble(text, tenant) for tenant, text in of_tenants),
             *(one for troubles in self._watched for one in troubles()),
-            *(Trouble(one) for one in (*self._live.troubles.values(), *self._live.alarms)),
+            *(Trouble(one) for one in stopped),
+            *(Trouble(one) for one in self._live.alarms),
             *self._opening_troubles,
             *self._checker.troubles,
         )
@@ -519,6 +537,7 @@ class RunningNode:
     async def _keep_snapshots(self) -> None:
         while True:
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
+            await self._retention.cut_due(self.change)
             await asyncio.to_thread(self._snapshot)
             self._committer.work(self._collect_some)
 
@@ -532,7 +551,7 @@ class RunningNode:
         for tenant in self._live.tenants():
             what = "no snapshot could be written"
             try:
-                if self._snapshot_seen.get(tenant) != self._live.applied:
+                if self._is_to_be_written(tenant):
                     self._snapshot_one(tenant)
                 self._memberships.write(tenant)
                 what = "the log is kept, because a snapshot is not whole"
@@ -556,6 +575,13 @@ class RunningNode:
             asked = self._memberships.asked(tenant)
             with self._snapshotting:
                 self._snapshot_seen[tenant] = self._snapshots.clean(tenant, self._live, asked)
+
+    def _is_to_be_written(self, tenant: str) -> bool:
+        """Say whether a tenant has changed since its last snapshot, or something was cut that is still on the disk."""
+        if self._snapshot_seen.get(tenant) != self._live.applied:
+            return True
+        cut = self._live.cuts().get(tenant)
+        return cut is not None and self._snapshots.holds_what_was_cut(tenant, cut)
 
     def _collect_some(self) -> None:
         """Have entries forgotten that two snapshots of every tenant hold; in the thread that writes."""

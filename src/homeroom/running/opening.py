@@ -6,7 +6,7 @@ records. Nothing is written here but the files that a first start makes.
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,13 +21,14 @@ from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.cohorts.live import Trouble
 from homeroom.errors import KeyFileError, StoreError
 from homeroom.events.generations import Readmitted
-from homeroom.log.control import MAIN, Control
+from homeroom.log.control import MAIN, Control, read_changes
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream
+from homeroom.log.payloads import unpack
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.committing import LastingStore
-from homeroom.running.following import unread
+from homeroom.running.following import next_unread
 from homeroom.running.recording import RecordReader
 from homeroom.running.snapshots import Snapshots
 
@@ -73,12 +74,13 @@ class NodeOptions:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a start finds in a directory."""
+    """What a start finds in a directory; ``stated`` is all that was stated, what is not folded yet too."""
 
     stack: ExitStack
     store: LastingStore
     snapshots: Snapshots
     folding: Folding
+    stated: Control
     key: NodeKey
     troubles: tuple[Trouble, ...]
 
@@ -135,9 +137,14 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
         return opened.tenant
 
     folding = Folding({}, make)
-    folding.fold(stated_entries(store))
+    stated = stated_entries(store)
+    folding.fold(stated)
     if folding.troubles:
         raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
+    # All of it, beyond a cut that waits for the log too: no tenant may miss what is folded into the others.
+    control = control_of(stated)
+    for name in control.tenants.keys() - folding.tenants.keys():
+        folding.tenants[name] = make(name, control)
     for name, tenant in folding.tenants.items():
         try:
             expect(store.held(), tenant.applied)
@@ -146,12 +153,11 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
     _skip_applied(folding)
-    while entries := unread(store, folding.applied, folding.troubles, limits.FOLD_ENTRIES_MAX):
-        folding.fold(entries)
+    fold_all(folding, store)
     _check_keys(folding, snapshots)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store)
-    return Opened(stack, store, snapshots, folding, key, tuple(troubles))
+    return Opened(stack, store, snapshots, folding, control, key, tuple(troubles))
 
 
 def _node_key(path: Path, store: LastingStore) -> NodeKey:
@@ -190,7 +196,7 @@ def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> Lasting
 def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     """Open the vault of a directory, and apply to it what the log has beyond it."""
     keys: dict[str, TenantKeys] = {}
-    readmitted: dict[str, Readmitted] = dict(opened.folding.control.readmitted)
+    readmitted: dict[str, Readmitted] = dict(opened.stated.readmitted)
 
     def keys_of(tenant: str) -> TenantKeys:
         if tenant not in keys:
@@ -235,10 +241,29 @@ def stated_entries(store: LastingStore) -> list[Entry]:
     return sorted(stated, key=lambda entry: entry.hybrid)
 
 
+def control_of(entries: Sequence[Entry]) -> Control:
+    """Return what all that was stated adds up to. Raises `EntryError` for an entry that is damaged."""
+    control = Control()
+    for entry in entries:
+        entry.check_payload()
+        for change in read_changes(unpack(entry.payload).content):
+            control = control.folded(change, control.epoch + 1)
+    return control
+
+
+def fold_all(folding: Folding, store: LastingStore) -> None:
+    """Fold what a store holds, to its end or until what is left can be folded no further."""
+    before = None
+    while before != (folding.applied, len(folding.troubles)):
+        before = folding.applied, len(folding.troubles)
+        folding.fold(next_unread(store, folding, limits.FOLD_ENTRIES_MAX))
+
+
 def _skip_applied(folding: Folding) -> None:
-    """Begin after what every tenant's snapshot holds."""
+    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already."""
     tenants = list(folding.tenants.values())
-    for origin in {origin for one in tenants for origin in one.applied}:
+    origins = {origin for one in tenants for origin in one.applied}
+    for origin in {origin for origin in origins if origin.stream is not Stream.CONTROL}:
         number = min(one.applied[origin] for one in tenants)
         folding.applied = folding.applied.joined({origin: number})
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
 from homeroom.adapters.segments import entries_of
@@ -31,6 +30,7 @@ from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
 from homeroom.running.live import Live
+from homeroom.state.cutting import Cut
 from homeroom.state.forgetting import forget_texts, unused_texts
 from homeroom.state.history import Segment
 from homeroom.state.past import History
@@ -40,7 +40,7 @@ from homeroom.state.zones import load_zone
 __all__ = ["Opened", "Snapshots"]
 
 _CLEANED_FROM: Final = 7_000
-"""Files that are written anew without those who are erased are numbered from here on."""
+"""Files that are written anew without what is erased or cut are numbered from here on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class _Written:
     """What a snapshot has written of history.
 
     ``kept`` holds the events of the segments in memory, None if there were none; ``rewritten`` are files in the places
-    of others, None where nothing was left; ``compacted`` holds the events of the ``small`` ones.
+    of others that had events of those who are erased or from before a cut, None where nothing was left; ``compacted``
+    holds the events of the ``small`` ones.
     """
 
     kept: Segment | None = None
@@ -190,11 +191,12 @@ class Snapshots:
         state = place.open(manifest, dictionaries, self._run)
         plain = take_plain(dictionaries)
         self.found[tenant] = sorted({text for texts in plain.values() for text in texts})
-        for table in (state.learners, state.enrolments):
-            for (
-                partition
-            ) in table.partitions:  # damage must be found now, while there is one before it
-                partition.words = dict(partition.words)
+        tables = [state.learners, state.enrolments]
+        if state.base is not None:
+            tables += [state.base.learners, state.base.enrolments]
+        for partition in (one for table in tables for one in table.partitions):
+            # Damage must be found now, while there is a snapshot before this one.
+            partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         return TenantState(state, Vector.from_json(applied))
 
@@ -209,6 +211,14 @@ class Snapshots:
             return Vector()
         place.verify(manifest, self._known.setdefault(tenant, set()))
         return Vector.from_json(manifest.applied)
+
+    def holds_what_was_cut(self, tenant: str, cut: Cut) -> bool:
+        """Say whether the snapshot before the newest is from before a cut, so that its events are still on the disk.
+
+        Raises `DataDirectoryError` if it cannot be read.
+        """
+        before = self.place(tenant).manifest_before()
+        return before is not None and (not before.cut or before.cut.epoch < cut.epoch)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -243,6 +253,8 @@ class Snapshots:
                     one.state.hold(lambda history: history.release(None))
                 else:
                     one.state.hold(partial(written.exchange, segments=segments))
+                if one.state.base is frozen.base:  # nothing was cut or erased meanwhile
+                    one.state.base_file = frozen.base_file
         return applied
 
     @staticmethod
@@ -292,14 +304,11 @@ class Snapshots:
             if merged is not None:
                 _, written.kept = place.keep(load, 0, merged, frozen.dictionaries)
             history.exchange(segments, written.kept)
-        for segment, veil in list(zip(history.stored, history.veils, strict=True)):
-            if len(veil.erased):
-                stays = np.ones(len(segment), np.bool_)
-                stays[veil.erased] = False
-                number = _CLEANED_FROM + len(written.rewritten)
-                left = place.left_of((load, number), segment, stays, frozen.dictionaries)
-                history.rewrite(segment, left)
-                written.rewritten.append((segment, left))
+        for segment, places in history.to_rewrite():
+            number = _CLEANED_FROM + len(written.rewritten)
+            rest = place.keep_rest(load, number, (segment, places), frozen.dictionaries)
+            history.rewrite(segment, rest)
+            written.rewritten.append((segment, rest))
         written.small = place.that_fit(history.to_compact(1))
         if written.small:
             written.compacted = place.compact(load, written.small, frozen.dictionaries)

@@ -234,6 +234,8 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
         is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
         if is_told and not caller.is_limited:
             said = {"learners": found.learners, "events": found.events, **said}
+            if found.history_from is not None:
+                said |= {"history_from": found.history_from, "lost": found.lost}
         return json_answer(said)
 
     @get("/metrics")

@@ -292,6 +292,8 @@ def _schemas() -> dict[str, Any]:
             ("vector", "held", "ages_ms", "epoch", "ready", "troubles", "checked"),
             learners=whole,
             events=whole,
+            history_from=text,
+            lost=whole,
             vector=vector,
             held=vector,
             ages_ms=vector,

@@ -19,10 +19,12 @@ from homeroom.events.dictionary import Dictionaries, Dictionary
 from homeroom.events.model import Int32s
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.history import Segment
-from homeroom.state.state import COURSE, State
+from homeroom.state.state import State
+from homeroom.state.tables import COURSE, Tables
 
 __all__ = ["Unused", "forget_texts", "unused_texts"]
 
+ORIGIN = "origin"
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Unused: TypeAlias = Mapping[str, Int32s]
 """By column of text the codes that nothing uses, rising."""
@@ -66,21 +68,16 @@ def forget_texts(state: State, unused: Unused, looked_at: Sequence[Segment]) -> 
 
 def _dictionaries(dictionaries: Dictionaries) -> dict[str, Dictionary]:
     attributes = {f"{ATTRIBUTE_PREFIX}{n}": one for n, one in list(dictionaries.attributes.items())}
-    return {name: getattr(dictionaries, name) for name in TEXT_COLUMNS} | attributes
+    # An origin is a node and says nothing of anybody; copies and voids have its code too.
+    names = [name for name in TEXT_COLUMNS if name != ORIGIN]
+    return {name: getattr(dictionaries, name) for name in names} | attributes
 
 
 def _used(state: State, name: str, segments: Sequence[Segment]) -> Iterator[Int32s]:
     """Give the codes of a column in rows and in some segments, a piece at a time."""
-    attribute = name.removeprefix(ATTRIBUTE_PREFIX)
-    if attribute != name:
-        rows = [(part, part.codes.get(attribute)) for part in state.learners.partitions]
-    elif name == COURSE:
-        rows = [(part, part.codes.get(COURSE)) for part in state.enrolments.partitions]
-    else:
-        rows = []
-    for partition, codes in rows:
-        if codes is not None:
-            yield codes[: partition.rows]
+    for tables in (state.tables, state.base):
+        if tables is not None:
+            yield from _used_in_rows(tables, name)
     # The events of merged accounts are copies of these.
     for segment in segments:
         for first in range(0, len(segment), ROW_GROUP_EVENTS):
@@ -88,3 +85,16 @@ def _used(state: State, name: str, segments: Sequence[Segment]) -> Iterator[Int3
             if piece is None:
                 break
             yield piece
+
+
+def _used_in_rows(tables: Tables, name: str) -> Iterator[Int32s]:
+    attribute = name.removeprefix(ATTRIBUTE_PREFIX)
+    if name == COURSE:
+        attribute, table = COURSE, tables.enrolments
+    elif attribute != name:
+        table = tables.learners
+    else:
+        return
+    for partition in table.partitions:
+        if attribute in partition.codes:
+            yield partition.codes[attribute][: partition.rows]

@@ -13,7 +13,7 @@ from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state import sorting
 
-__all__ = ["Keys", "Renamed", "distinct_keys", "find_sorted", "halves", "whole"]
+__all__ = ["NO_NAMES", "Keys", "Renamed", "distinct_keys", "find_sorted", "halves", "whole"]
 
 _HALF = 64
 _LOW = (1 << _HALF) - 1
@@ -56,6 +56,10 @@ class Renamed(NamedTuple):
         hi, lo = key_hi.copy(), key_lo.copy()
         hi[known], lo[known] = self.to_hi[found[known]], self.to_lo[found[known]]
         return sealed(hi), sealed(lo)
+
+
+NO_NAMES = Renamed(*(sealed(np.empty(0, np.uint64)) for _ in range(4)))
+"""No key goes under another."""
 
 
 def find_sorted(key_hi: UInt64s, key_lo: UInt64s, asked_hi: UInt64s, asked_lo: UInt64s) -> Int64s:

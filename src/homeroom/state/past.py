@@ -12,15 +12,18 @@ out when their segment is written next (`History.without_erased`); those that co
 Questions walk through `History.shown`: stored segments behind their veils, and the joined ones. A change touches the
 learners that it is about and no others: one void costs some binary searches and the events of one learner.
 
+A retention cut (`homeroom.state.cutting`) changes the past too: events before its day go. Segments in memory are made
+anew without them; those in files have them behind their veils until a snapshot writes them anew, or drops them.
+
 The way not taken: to look up at each question whose event each is. A question would pay for merges that it does not
 meet, and the events of a learner would no longer lie together.
 """
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +33,9 @@ from homeroom.errors import InputError
 from homeroom.events.columns import Column
 from homeroom.events.model import EventBatch, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.limits import ROW_GROUP_EVENTS
-from homeroom.state import sorting
 from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
-from homeroom.state.coded import Coded
+from homeroom.state.copies import ALWAYS, Copies
+from homeroom.state.cutting import Begins, Covered, Parted, further_copies, parted, rest_of
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves, whole
@@ -47,94 +49,27 @@ from homeroom.state.places import (
 )
 from homeroom.state.running import Run
 from homeroom.state.sealing import sorted_segment
+from homeroom.state.veils import Span, Veil, Veiled, erased_too, span_without, voided_too
+from homeroom.state.zones import DAY_MS
 
-__all__ = ["Change", "History", "Veil", "Veiled"]
+__all__ = ["Change", "History"]
 
-Span: TypeAlias = tuple[int, int]
-"""Time of a first and a last event."""
 Flags: TypeAlias = npt.NDArray[np.bool_]
 NO_IDS: UInt64s = sealed(np.empty(0, np.uint64))
-
-
-@dataclass(frozen=True)
-class Veil:
-    """What questions do not see of a segment: places of voided and of moved events, int64, rising.
-
-    ``span`` is the time of the first and the last event that is not voided, None if all are. Places of erased events,
-    until their segment is written anew, are among the voided ones, and in ``erased``.
-    """
-
-    voided: Places
-    moved: Places
-    span: Span | None
-    erased: Places = field(default_factory=lambda: NO_PLACES)
-
-    @classmethod
-    def nothing(cls, segment: Segment) -> "Veil":
-        """Return the veil of a segment of which all is seen."""
-        return cls(NO_PLACES, NO_PLACES, (segment.min_ms, segment.max_ms))
-
-    @cached_property
-    def hidden(self) -> Places:
-        """All places that questions do not see."""
-        if not len(self.moved):
-            return self.voided
-        return self.moved if not len(self.voided) else with_places(self.moved, self.voided)
-
-
-_FIELDS = frozenset(one.name for one in fields(Segment))
-
-
-class Veiled(Segment):
-    """A segment of which some events are hidden. Places and columns are those of the segment behind it."""
-
-    behind: Segment
-    _hidden: Places
-
-    def __init__(self, behind: Segment, hidden: Places) -> None:
-        # A segment is frozen, so what it is made of goes in by this door.
-        self.__dict__.update(behind=behind, _hidden=sealed(hidden))
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the fields of a segment
-        if name in _FIELDS:
-            return getattr(self.behind, name)
-        raise AttributeError(name)
-
-    def __len__(self) -> int:
-        """Return the number of events, hidden ones too."""
-        return len(self.behind)
-
-    def piece(self, name: str, first: int, end: int) -> Column | None:
-        """Return the events ``first:end`` of a column, hidden ones too."""
-        return self.behind.piece(name, first, end)
-
-    def coded(self, name: str, first: int, end: int) -> Coded | None:
-        """Return the events ``first:end`` of a column as places in a list, hidden ones too."""
-        return self.behind.coded(name, first, end)
-
-    def is_mapped(self, name: str) -> bool:
-        """Say whether single places of a column can be picked without reading others."""
-        return self.behind.is_mapped(name)
-
-    def pick(self, name: str, places: Places) -> Column:
-        """Return a column at some places."""
-        return self.behind.pick(name, places)
-
-    @property
-    def hidden(self) -> Places:
-        """The places of events that no question may see."""
-        return self._hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a change of the past means for the tables: the events of the learners that it touches, before and after.
 
-    Rows that hold anything of ``before`` begin anew from ``after``.
+    Rows that hold anything of ``before`` begin anew from ``after`` and from the bases of ``keys``, the raw keys of
+    these learners; ``names`` are what accounts went under before.
     """
 
     before: EventBatch
     after: EventBatch
+    keys: Keys
+    names: Renamed
 
 
 class History:
@@ -142,10 +77,12 @@ class History:
 
     Attributes
     ----------
-    stored : the segments as they came; they only become more
+    stored : the segments as they came; they only become more, but for a cut
     voids : hashes of the ids of voided events, sorted; most have come, some may still come
     identities : which accounts are one learner
     joined : the events of merged accounts under the key of their group
+    copies, void_copies : further copies of events, and those of voids that are not covered for good
+    begins : the day at which history begins, None if it was never cut
     erased : raw keys that are erased, sorted; they only become more
     reserved : stored segments that somebody is about to exchange, and that are not merged meanwhile
     """
@@ -159,6 +96,9 @@ class History:
         self.veils: list[Veil] = []
         self.erased: Keys = distinct_keys([])
         self.reserved: list[Segment] = []
+        self.copies = Copies.none()
+        self.void_copies = Copies.none()
+        self.begins: Begins | None = None
 
     def restore(
         self, stored: Sequence[Segment], veils: Sequence[Veil], joined: Sequence[Segment]
@@ -167,7 +107,7 @@ class History:
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
         if len(self.erased[0]):
             self.veils = [
-                _erased_too(segment, veil, self._erased_places(segment))
+                erased_too(segment, veil, self._erased_places(segment))
                 for segment, veil in zip(self.stored, self.veils, strict=True)
             ]
         self._forget_shown()
@@ -198,7 +138,7 @@ class History:
     @property
     def has_changed_past(self) -> bool:
         """Whether there is anything to be written down beside the segments."""
-        return bool(len(self.voids) or self.identities or len(self.erased[0]))
+        return bool(len(self.voids) or self.identities or len(self.erased[0]) or len(self.copies))
 
     @property
     def holds_erased(self) -> bool:
@@ -222,13 +162,12 @@ class History:
 
     def __len__(self) -> int:
         """Return the number of events that questions see."""
-        hidden = sum(len(veil.voided) for veil in self.veils)
-        return sum(len(segment) for segment in self.stored) - hidden
+        return sum(map(len, self.stored)) - sum(len(veil.out) for veil in self.veils)
 
     @property
     def voided_events(self) -> int:
-        """Number of stored events that are voided, and not erased."""
-        return sum(len(veil.voided) - len(veil.erased) for veil in self.veils)
+        """Number of stored events that are voided, but for erased ones and those from before the day of a cut."""
+        return sum(len(veil.voided) for veil in self.veils)
 
     @property
     def span_ms(self) -> Span | None:
@@ -280,10 +219,15 @@ class History:
         veil = self._veil_of(segment)
         self.stored.append(kept)
         self.veils.append(veil)
-        visible = without_places(veil.moved, veil.voided)
+        visible = without_places(veil.moved, veil.out)
         if len(visible):
             self._join(self._renamed(picked_events(segment, visible)))
         self._forget_shown()
+
+    def repeated(self, repeats: Mapping[str, Column]) -> None:
+        """Note copies of events that were left out because the events are there already."""
+        if repeats:
+            self.copies = self.copies.joined(further_copies(repeats, self.stored))
 
     def _join(self, batch: EventBatch) -> None:
         segment = sorted_segment(batch, self._run)
@@ -292,29 +236,40 @@ class History:
 
     # --- what changes --------------------------------------------------------------------------------------------
 
-    def void(self, id_hashes: UInt64s) -> Change | None:
-        """Void events by the hashes of their ids; None if none of them is there and seen.
+    def void(self, copies: Copies) -> Change | None:
+        """Void events by the hashes of their ids (`Copies.of_voids`); None if none of them is there and seen.
 
         Raises `InputError` if there are more than ``limits.VOIDS_MAX`` voided ids by then.
         """
+        id_hashes = copies.key_hi
         new = np.setdiff1d(id_hashes[id_hashes != 0], self.voids)
         if len(self.voids) + len(new) > limits.VOIDS_MAX:
             raise InputError(
                 f"{len(self.voids) + len(new):,} ids would be voided, more than {limits.VOIDS_MAX:,}; "
                 f"load a data set without these events instead"
             )
+        self._note_voids(copies)
         self.voids = sealed(np.insert(self.voids, np.searchsorted(self.voids, new), new))
         found = [places_of_ids(segment, new) for segment in self.stored]
         touched = self._keys_at(found)
         if not len(touched[0]):
             return None
-        events = self._events_of(self._groups_of(touched))
+        groups = self._groups_of(touched)
+        events = self._events_of(groups)
         self.veils = [
-            _voided_too(segment, veil, places)
+            voided_too(segment, veil, places)
             for segment, veil, places in zip(self.stored, self.veils, found, strict=True)
         ]
         self._hide_joined(lambda segment: places_of_ids(segment, new))
-        return Change(self._renamed(events), self.as_shown(events))
+        return Change(self._renamed(events), self.as_shown(events), groups, self.identities.moved)
+
+    def _note_voids(self, copies: Copies) -> None:
+        """Keep the copies of voids that are not covered for good: an id without any is."""
+        copies = copies.picked(copies.key_hi != 0)
+        is_new = ~are_in(self.voids, copies.key_hi) | self.void_copies.has(copies.keys)
+        joined = self.void_copies.joined(copies.picked(is_new))
+        for_good = joined.picked(joined.origin == ALWAYS)
+        self.void_copies = joined.picked(~for_good.has(joined.keys))
 
     def change_identities(self, edges: Sequence[Edge], taken_back: Sequence[int]) -> Change | None:
         """Merge and unmerge accounts; None if no group of accounts is another than before.
@@ -334,10 +289,69 @@ class History:
         after = self._renamed(raw)
         self._join(chosen_events(after, inside))
         self._forget_shown()
-        return Change(self._renamed(raw, names_before), after)
+        return Change(self._renamed(raw, names_before), after, changed, names_before)
+
+    def part(self, begins: Begins, covered: Covered) -> Iterator[tuple[Segment, Parted]]:
+        """Yield for each stored segment what becomes of its events when history begins later than before."""
+        for segment, veil in zip(self.stored, self.veils, strict=True):
+            gone = without_places(begins.places(segment), veil.gone)
+            yield segment, parted(segment, (gone, veil.erased), self.voids, covered)
+
+    def begin(self, begins: Begins, covered: Covered, parts: Sequence[Parted]) -> Change:
+        """Let history begin at a day from now on, and forget what is before; ``parts`` are of `part`."""
+        touched = self._keys_at([one.changed for one in parts])
+        groups = self._groups_of(touched)
+        before = self._events_of(groups)
+        self.stored, self.veils = self._begun(begins, parts)
+        self._hide_joined(begins.places)
+        self._forget_shown()
+        recent = self.copies.settled(covered.coverage, begins.sure_ms - DAY_MS)
+        # What is before the day has no effect however often it came; nothing could tell later whose copies these are.
+        self.copies = recent.picked(~begins.before(recent.time_ms))
+        self.void_copies = self.void_copies.uncovered(covered.coverage)
+        after = self.as_shown(self._events_of(groups))
+        return Change(self._renamed(before), after, groups, self.identities.moved)
+
+    def restore_begin(self, begins: Begins) -> None:
+        """Let history begin at a day, as was written down, where it may hold some of what is before."""
+        self.begins = begins
+        for place, segment in enumerate(self.stored):
+            if segment.min_ms < begins.sure_ms:
+                self.veils[place] = self._veil_of(segment)
+        self._forget_shown()
+
+    def _begun(self, begins: Begins, parts: Sequence[Parted]) -> tuple[list[Segment], list[Veil]]:
+        """Take a day as the one at which history begins; return what is to be held then. If it raises, nothing is."""
+        before, self.begins = self.begins, begins
+        try:
+            kept = [
+                held
+                for segment, veil, part in zip(self.stored, self.veils, parts, strict=True)
+                for held in self._left_of(segment, veil, part)
+            ]
+        except BaseException:
+            self.begins = before
+            raise
+        return [segment for segment, _ in kept], [veil for _, veil in kept]
+
+    def _left_of(self, segment: Segment, veil: Veil, part: Parted) -> list[tuple[Segment, Veil]]:
+        """Return what is left of a segment: itself, a part of it in memory, the file behind its veil, or nothing."""
+        if not part.is_whole and not len(part.gone):
+            return [(segment, veil)]
+        is_reserved = any(one is segment for one in self.reserved)
+        if part.is_whole and not is_reserved:
+            return []
+        rest: Segment | None = segment
+        if type(segment) is Segment and not is_reserved:
+            gone = with_places(veil.gone, part.gone)
+            rest = rest_of(segment, with_places(gone, veil.erased))
+        if rest is None:
+            return []
+        veil = self._veil_of(rest)
+        return [(rest, veil)] if is_reserved or len(veil.gone) < len(rest) else []
 
     def erase(self, keys: Keys) -> Change | None:
-        """Erase raw keys, whether any event of them has come or not; None if none of them has an event that is seen.
+        """Erase raw keys, whether any event of them has come or not; None if all of them are erased already.
 
         Raises `InputError` if there are more than ``limits.ERASED_MAX`` erased keys by then.
         """
@@ -349,22 +363,34 @@ class History:
             )
         if not len(new[0]):
             return None
-        names_before = self.identities.moved
-        raw = self._events_of(self._groups_of(new))
-        groups_before = names_before.apply(*self._groups_of(new))
+        names_before, groups = self.identities.moved, self._groups_of(new)
+        raw = self._events_of(groups)
+        groups_before = names_before.apply(*groups)
         self.erased = distinct_keys([self.erased, new])
         self.identities.erase(
             [whole(*key) for key in zip(*(half.tolist() for half in new), strict=True)]
         )
         self.veils = [
-            _erased_too(segment, veil, places_of_keys(segment, new))
+            erased_too(segment, veil, places_of_keys(segment, new))
             for segment, veil in zip(self.stored, self.veils, strict=True)
         ]
+        self._forget_copies(new)
         self._hide_joined(lambda segment: places_of_keys(segment, distinct_keys([groups_before])))
         inside = find_sorted(*self.identities.moved[:2], raw.key_hi, raw.key_lo) >= 0
         self._join(self._renamed(self.unerased(chosen_events(raw, inside))))
         self._forget_shown()
-        return Change(self._renamed(raw, names_before), self.as_shown(raw)) if len(raw) else None
+        return Change(self._renamed(raw, names_before), self.as_shown(raw), groups, names_before)
+
+    def _forget_copies(self, keys: Keys) -> None:
+        """Drop the further copies of the events of some keys."""
+        if not len(self.copies):
+            return
+        found = []
+        for segment in self.stored:
+            places = places_of_keys(segment, keys)
+            found.append((segment.pick("identity_hi", places), segment.pick("identity_lo", places)))
+        theirs = distinct_keys(found)
+        self.copies = self.copies.picked(find_sorted(*theirs, *self.copies.keys) < 0)
 
     def _erased_places(self, segment: Segment) -> Places:
         """Return the places of the events of those who are erased; the fewer are looked up among the others."""
@@ -374,9 +400,13 @@ class History:
         return places_of_subjects(segment, np.flatnonzero(gone))
 
     def rewrite(self, old: Segment, new: Segment | None) -> None:
-        """Hold a segment in the place of a stored one that has the same events, but for those of erased keys."""
+        """Hold a segment in the place of one that has the same events, but for such that are erased or gone.
+
+        If it is not stored any more, a cut has taken all of it meanwhile.
+        """
         place = next((n for n, one in enumerate(self.stored) if one is old), None)
-        assert place is not None, "what is written anew is stored"
+        if place is None:
+            return
         if new is None:
             del self.stored[place], self.veils[place]
         else:
@@ -404,7 +434,7 @@ class History:
         inside = find_sorted(*self.identities.moved[:2], *changed) >= 0
         moved = without_places(veil.moved, places_of_subjects(segment, subjects[there & ~inside]))
         moved = with_places(moved, places_of_subjects(segment, subjects[there & inside]))
-        return replace(veil, moved=moved)
+        return replace(veil, moved=without_places(moved, veil.gone))
 
     def _keys_at(self, found: Sequence[Places]) -> Keys:
         """Return the keys of the subjects of some places in each stored segment."""
@@ -426,7 +456,7 @@ class History:
         """Return the stored events of raw keys that are not voided."""
         parts = []
         for segment, veil in zip(self.stored, self.veils, strict=True):
-            places = without_places(places_of_keys(segment, keys), veil.voided)
+            places = without_places(places_of_keys(segment, keys), veil.out)
             if len(places):
                 parts.append(picked_events(segment, places))
         return joined_batches(parts)
@@ -510,8 +540,17 @@ class History:
         if kept is not None:
             self.exchange(reserved, kept)
 
+    def to_rewrite(self) -> list[tuple[Segment, Places]]:
+        """Return the stored segments with events that are gone or erased, each with the places of these."""
+        pairs = zip(self.stored, self.veils, strict=True)
+        left_out = ((one, with_places(veil.gone, veil.erased)) for one, veil in pairs)
+        return [(segment, places) for segment, places in left_out if len(places)]
+
     def exchange(self, old: Sequence[Segment], new: Segment | None) -> None:
-        """Hold one segment in place of stored ones that have the same events together; None if they have none."""
+        """Hold one segment in place of stored ones that have the same events together, gone and erased ones aside.
+
+        None is held in place of such that have no others.
+        """
         gone = {id(one) for one in old}
         kept = [
             (segment, veil)
@@ -529,9 +568,12 @@ class History:
         """Return the veil that a segment must have, by what is known of voids and identities."""
         subjects = find_sorted(segment.key_hi, segment.key_lo, *self.identities.moved[:2])
         moved = places_of_subjects(segment, subjects[subjects >= 0])
-        veil = replace(Veil.nothing(segment), moved=moved)
-        veil = _voided_too(segment, veil, places_of_ids(segment, self.voids))
-        return _erased_too(segment, veil, self._erased_places(segment))
+        gone = NO_PLACES if self.begins is None else self.begins.places(segment)
+        veil = replace(Veil.nothing(segment), moved=without_places(moved, gone), gone=gone)
+        if len(gone):
+            veil = replace(veil, span=span_without(segment, gone))
+        veil = erased_too(segment, veil, self._erased_places(segment))
+        return voided_too(segment, veil, places_of_ids(segment, self.voids))
 
     def joined_whole(self) -> Segment | None:
         """Return all events of merged accounts as one segment, in which nothing is hidden; None if there are none."""
@@ -546,38 +588,6 @@ class History:
 
 
 # --- segments ------------------------------------------------------------------------------------------------------
-
-
-def _voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:
-    """Return a veil behind which more places are voided."""
-    if not len(places):
-        return veil
-    voided, span = with_places(veil.voided, places), veil.span
-    times = segment.pick("time_ms", places)
-    if span is not None and not (span[0] < times.min() and times.max() < span[1]):
-        span = _span_without(segment, voided)
-    return replace(veil, voided=voided, span=span)
-
-
-def _erased_too(segment: Segment, veil: Veil, places: Places) -> Veil:
-    """Return a veil behind which the events at more places are of somebody who is erased."""
-    if not len(places):
-        return veil
-    return replace(_voided_too(segment, veil, places), erased=with_places(veil.erased, places))
-
-
-def _span_without(segment: Segment, voided: Places) -> Span | None:
-    """Return the time of the first and the last event that is not voided."""
-    if len(voided) == len(segment):
-        return None
-    low, high = segment.max_ms, segment.min_ms
-    for first in range(0, len(segment), ROW_GROUP_EVENTS):
-        end = min(first + ROW_GROUP_EVENTS, len(segment))
-        times = segment.piece("time_ms", first, end)
-        assert times is not None
-        inside = slice(*np.searchsorted(voided, (first, end)).tolist())
-        low, high = sorting.widen_span(sealed(times), sealed(voided[inside] - first), low, high)
-    return low, high
 
 
 def _seen(segments: Sequence[Segment]) -> EventBatch:

@@ -7,14 +7,14 @@ only those whose ids are found are compared, each with the events of its own lea
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from homeroom.events.columns import Column, joined_columns
+from homeroom.events.columns import COPY_COLUMNS, Column, joined_columns
 from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import MERGED_STRIP_EVENTS, PARTITIONS
@@ -25,12 +25,14 @@ from homeroom.state.keys import find_sorted
 from homeroom.state.places import are_in, places_of_subjects
 from homeroom.state.running import Run, Task
 
-__all__ = ["SegmentReport", "build_segment", "sorted_segment"]
+__all__ = ["REPEATED", "SegmentReport", "build_segment", "sorted_segment"]
 
 _FEW = 16
 """A segment with so many times more events than the new ones is looked into, and not walked through."""
 _IDENTITY = ("time_ms", "identity_hi", "identity_lo")
 """What tells the events of one learner apart."""
+REPEATED = (*_IDENTITY, *COPY_COLUMNS)
+"""What is told of an event that is a repeat, beside the key of its learner."""
 _Keys: TypeAlias = tuple[Column, Column]
 _Identity: TypeAlias = tuple[Column, Column, Column]
 _Mark: TypeAlias = Callable[[_Keys, _Identity, UInt64s, npt.NDArray[np.bool_]], None]
@@ -39,11 +41,16 @@ _Mark: TypeAlias = Callable[[_Keys, _Identity, UInt64s, npt.NDArray[np.bool_]], 
 
 @dataclass(frozen=True, slots=True)
 class SegmentReport:
-    """What became of the events that a segment was made from. ``segment`` is None if none of them was new."""
+    """What became of the events that a segment was made from.
+
+    ``segment`` is None if none of them was new. ``repeats`` are columns of those that were left out, where it matters
+    which entry of a log a copy came with: `REPEATED`, as far as events have them; else empty.
+    """
 
     segment: Segment | None
     duplicates: int
     conflicts: int
+    repeats: Mapping[str, Column] = field(default_factory=dict)
 
 
 def build_segment(
@@ -60,19 +67,24 @@ def build_segment(
 
     columns = joined_columns(batches)
     count = len(columns["time_ms"])
-    segment = _sorted_segment(columns, mark, run)
+    parts = _sorted_parts(columns, mark, run)
+    segment = _joined(parts)
+    new = 0 if segment is None else len(segment)
+    repeats = {}
+    if new < count and any("origin" in known for known in (columns, *(o.columns for o in earlier))):
+        repeats = _repeats(parts)
     if segment is None:
-        return SegmentReport(None, count, 0)
-    return SegmentReport(segment, count - len(segment), _conflicts(segment, earlier))
+        return SegmentReport(None, count, 0, repeats)
+    return SegmentReport(segment, count - new, _conflicts(segment, earlier), repeats)
 
 
 def sorted_segment(batch: EventBatch, run: Run) -> Segment | None:
     """Sort events into a segment, all of them: none is taken for a repeat. None if there are none."""
-    return _sorted_segment(joined_columns([batch]), lambda *_: None, run)
+    return _joined(_sorted_parts(joined_columns([batch]), lambda *_: None, run))
 
 
-def _sorted_segment(columns: dict[str, Column], mark: _Mark, run: Run) -> Segment | None:
-    """Sort events; those that ``mark`` marks are left out.
+def _sorted_parts(columns: dict[str, Column], mark: _Mark, run: Run) -> "list[_Sorted]":
+    """Sort events, by partition; those that ``mark`` marks are left out.
 
     Events are dealt out by the top bits of their keys first, so that what is sorted and gathered at once stays in the
     processor's cache, and partitions can be sorted in several threads.
@@ -88,7 +100,18 @@ def _sorted_segment(columns: dict[str, Column], mark: _Mark, run: Run) -> Segmen
         return work
 
     run([task(number) for number in range(PARTITIONS) if starts[number] < starts[number + 1]])
-    kept = [part for part in found if part is not None and len(part.offsets) > 1]
+    return [part for part in found if part is not None]
+
+
+def _repeats(parts: "Sequence[_Sorted]") -> dict[str, Column]:
+    """Return the columns `REPEATED` of the events that were left out."""
+    repeated = [part.repeats for part in parts if part.repeats]
+    return {name: np.concatenate([one[name] for one in repeated]) for name in repeated[0]}
+
+
+def _joined(parts: "Sequence[_Sorted]") -> Segment | None:
+    """Return sorted events of all partitions as a segment; None if there are none."""
+    kept = [part for part in parts if len(part.offsets) > 1]
     if not kept:
         return None
     names = list(kept[0].columns)
@@ -110,12 +133,13 @@ def _sorted_segment(columns: dict[str, Column], mark: _Mark, run: Run) -> Segmen
 
 @dataclass(frozen=True, slots=True)
 class _Sorted:
-    """The sorted new events of one range of keys."""
+    """The sorted new events of one range of keys, and what is asked of those that were left out."""
 
     key_hi: UInt64s
     key_lo: UInt64s
     offsets: Int64s
     columns: dict[str, Column]
+    repeats: dict[str, Column]
 
 
 def _dealt(columns: dict[str, Column], run: Run) -> tuple[dict[str, Column], Int64s]:
@@ -149,7 +173,12 @@ def _sorted(events: dict[str, Column], mark: _Mark) -> _Sorted:
     identity = (sealed(time_ms[order]), sealed(id_hi[order]), sealed(id_lo[order]))
     known = np.zeros(len(order), np.bool_)
     mark(keys, identity, events["id_hash"][order], known)
+    repeats: dict[str, Column] = {}
     if known.any():
+        held = {"key_hi": keys[0], "key_lo": keys[1]}
+        repeats = {name: column[known] for name, column in held.items()}
+        places = order[known]
+        repeats |= {name: events[name][places] for name in REPEATED if name in events}
         new = ~known
         order, keys = order[new], (sealed(keys[0][new]), sealed(keys[1][new]))
     starts = np.empty(len(order) + 1, np.int64)
@@ -157,7 +186,7 @@ def _sorted(events: dict[str, Column], mark: _Mark) -> _Sorted:
     starts[subjects] = len(order)
     first = starts[:subjects]
     columns = {name: column[order] for name, column in events.items()}
-    return _Sorted(keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns)
+    return _Sorted(keys[0][first], keys[1][first], starts[: subjects + 1].copy(), columns, repeats)
 
 
 def _mark_known(

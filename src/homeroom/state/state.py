@@ -5,12 +5,16 @@ into a segment of history, and only then knows which events were new. Folding fi
 safe because the tables are idempotent; counting first would not be.
 
 `rebuild` folds history from nothing. It is slow and simple, and whatever `fold` does quickly must equal it.
+
+Where history was cut, what was before the cut is a *base* for each raw key: rows of tables of their own, from which the
+rows here begin whenever they begin anew (`homeroom.state.cutting`, `homeroom.state.tables`).
 """
 
 import copy
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
@@ -18,25 +22,24 @@ import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
-from homeroom.events.model import TRACKS, EventBatch, Int32s, Int64s, UInt64s
+from homeroom.events.model import EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
+from homeroom.log.origins import Vector
 from homeroom.state.batches import chosen_events, event_pieces, joined_batches, segment_events
-from homeroom.state.fingerprint import (
-    hash_rows,
-    keys_fingerprint,
-    standing_hashes,
-    table_fingerprint,
-)
-from homeroom.state.fold import PARTITION_SHIFT
+from homeroom.state.copies import Copies, Source
+from homeroom.state.cut_making import ReadyCut, ready_cut
+from homeroom.state.cutting import Begins, Cut
+from homeroom.state.fingerprint import keys_fingerprint, standing_hashes, table_fingerprint
 from homeroom.state.history import Segment
 from homeroom.state.identities import Edge
 from homeroom.state.keys import Keys, distinct_keys
 from homeroom.state.past import Change, History
-from homeroom.state.readying import ReadyBatch, chosen_rows, standings_of
 from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
 from homeroom.state.still import frozen_table
-from homeroom.state.table import Partition, RowBatch, SubjectTable
+from homeroom.state.table import Partition, SubjectTable
+from homeroom.state.tables import COURSE, BaseRows, Tables, enrolment_keys
+from homeroom.state.taking import EventCounts, ReadyBatch
 from homeroom.state.zones import Zone, local_days
 
 __all__ = [
@@ -51,19 +54,6 @@ __all__ = [
     "rebuild",
     "segment_events",
 ]
-
-COURSE = "course"
-"""The attribute that names an enrolment's course run."""
-_PARTITION_BITS = np.uint64(limits.PARTITIONS - 1) << PARTITION_SHIFT
-
-
-@dataclass(frozen=True, slots=True)
-class EventCounts:
-    """What became of the events folded so far: new ones, repeats, and new ones with an id that others have."""
-
-    accepted: int = 0
-    duplicate: int = 0
-    conflicts: int = 0
 
 
 class Touch(StrEnum):
@@ -88,6 +78,9 @@ class State:
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     watch : is told the keys of learners whose rows are written to, repeats not removed
     cut_events : events that came and were of somebody who is erased, since the start
+    cut_made : the last cut of history, None if there was none
+    base : what was cut, by raw key; None if nothing was. A cut makes a new one, and never writes to it
+    base_file : the name under which the base is written down, None if it is not yet
     guard : is held while anything that questions see becomes other; what takes long is done before. Whoever asks while
         another thread folds sets it to a lock that can be taken again by who has it, and holds that while he asks.
         Folding, sealing, clustering and freezing are for one thread at a time, whatever the guard is
@@ -106,13 +99,16 @@ class State:
         self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
         self.cut_events = 0
         self.guard: AbstractContextManager[object] = nullcontext()
+        self.cut_made: Cut | None = None
+        self.base: Tables | None = None
+        self.base_file: str | None = None
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
         self._pending_events = 0
         # Of what history does not have yet; kept, because a running node asks after every fold.
         self._unsealed_ms: tuple[int, int] | None = None
-        self._voids: list[UInt64s] = []
+        self._voids: list[Copies] = []
         # By attribute the places of its values in alphabetical order: kept until there are more of them.
         self._ranks: dict[str, UInt64s] = {}
 
@@ -125,11 +121,12 @@ class State:
         """Take a batch for the tables and for history.
 
         Small batches wait for each other: folding a few hundred events at a time into partitions would cost
-        more in calls than in work.
+        more in calls than in work. Events from before a cut have no effect, and are counted.
         """
         kept = self.history.unerased(batch)
         self.cut_events += len(batch) - len(kept)
-        batch = kept
+        batch, late = self._since_cut(kept)
+        self._note_late(late)
         self._waiting.append(batch)
         self._waiting_events += len(batch)
         if len(batch):
@@ -141,6 +138,20 @@ class State:
     def partitions(self) -> list[Partition]:
         """Return the partitions of both tables as they are; others may take their place."""
         return [*self.learners.partitions, *self.enrolments.partitions]
+
+    def _since_cut(self, batch: EventBatch) -> tuple[EventBatch, int]:
+        """Return a batch without the events from before the day at which history begins, and how many these are."""
+        begins = self.history.begins
+        if begins is None or not len(batch) or batch.time_ms.min() >= begins.sure_ms:
+            return batch, 0
+        is_late = begins.before(batch.time_ms)
+        return chosen_events(batch, ~is_late), int(is_late.sum())
+
+    def _note_late(self, late: int) -> None:
+        if late:
+            assert self.cut_made is not None, "history was cut"
+            self.cut_made = replace(self.cut_made, lost=self.cut_made.lost + late)
+            self.counts = replace(self.counts, late=self.counts.late + late)
 
     def flush(self) -> None:
         """Join what waits into the tables, so that questions of columns see it; history seals it later."""
@@ -191,18 +202,10 @@ class State:
     def ready(self, batch: EventBatch) -> ReadyBatch:
         """Make ready to take a batch: all that takes long. The state stays as it is, and must until it is taken."""
         came, batch = len(batch), self.history.unerased(batch)
-        shown, cut = self.history.as_shown(batch), came - len(batch)
-        if not len(shown):
-            return ReadyBatch(batch, shown, cut)
-        rows = self._rows_of(shown)
-        learners = self.learners.ready(rows, self.run)
-        enrolled = shown.course >= 0
-        if not enrolled.any():
-            return ReadyBatch(batch, shown, cut, learners)
-        owned = self._owned_by(shown, rows, enrolled)
-        enrolments = self.enrolments.ready(owned, self.run)
-        standings = standings_of(shown, owned, enrolled)
-        return ReadyBatch(batch, shown, cut, learners, enrolments, standings)
+        cut = came - len(batch)
+        batch, late = self._since_cut(batch)
+        shown = self.history.as_shown(batch)
+        return ReadyBatch(batch, shown, late, cut, self.tables.ready(shown) if len(shown) else None)
 
     def make_room(self, key_hi: UInt64s, time_ms: Int64s) -> None:
         """Make room for events of which no more is known, so that to take them makes few arrays anew."""
@@ -219,11 +222,12 @@ class State:
     def take(self, ready: ReadyBatch) -> None:
         """Join a batch that was made ready, so that questions of columns see it; history seals it later."""
         with self.guard:
+            self._note_late(ready.late)
             self._join(ready)
             self.cut_events += ready.cut
-            self._pending.append(ready.batch)
-            self._pending_events += len(ready.batch)
             if len(ready.batch):
+                self._pending.append(ready.batch)
+                self._pending_events += len(ready.batch)
                 times = ready.batch.time_ms
                 span = int(times.min()), int(times.max())
                 self._unsealed_ms = _spanned([self._unsealed_ms, span])
@@ -237,63 +241,27 @@ class State:
 
     def _join(self, ready: ReadyBatch) -> None:
         """Join a batch that was made ready into the tables."""
-        if ready.learners is None:
+        if ready.rows is None:
             return
         self.watch(ready.shown.key_hi, ready.shown.key_lo, Touch.EVENT)
-        self.learners.join(ready.learners, self.run)
-        if ready.enrolments is not None:
-            self.enrolments.join(ready.enrolments, self.run)
-        if ready.standings is not None:
-            self.enrolments.fold_standings(ready.standings, self.run)
+        self.tables.join_ready(ready.rows)
 
-    def _rows_of(self, batch: EventBatch) -> RowBatch:
-        refused = self.dictionaries.identifying()
-        attributes = {
-            name: codes for name, codes in batch.attributes.items() if name not in refused
-        }
-        return RowBatch(
-            key_hi=batch.key_hi,
-            key_lo=batch.key_lo,
-            days=local_days(batch.time_ms, self.zone),
-            time_ms=batch.time_ms,
-            tracks=batch.track,
-            track_names=TRACKS,
-            attributes=attributes,
-            ties={name: self._ranks_of(name) for name in attributes},
-        )
-
-    def _ranks_of(self, attribute: str) -> UInt64s:
-        """Return the places of an attribute's values in alphabetical order: of those set at one time the last wins."""
-        values = self.dictionaries.attributes[attribute].stored
-        known = self._ranks.get(attribute)
-        if known is None or len(known) != len(values):
-            known = self._ranks[attribute] = _ranks(values)
-        return known
-
-    def _owned_by(
-        self, batch: EventBatch, rows: RowBatch, enrolled: npt.NDArray[np.bool_]
-    ) -> RowBatch:
-        """Return the rows of the events of a batch that name a course, as of enrolments."""
-        if not enrolled.all():
-            rows = chosen_rows(rows, enrolled)
-        courses = batch.course[enrolled]
-        key_hi, key_lo = enrolment_keys(
-            rows.key_hi, rows.key_lo, self.dictionaries.course.hashes.hi[courses]
-        )
-        # An enrolment has one course for ever, so nothing is ever tied.
-        ties = {COURSE: np.zeros(len(self.dictionaries.course), np.uint64)}
-        return replace(
-            rows,
-            key_hi=key_hi,
-            key_lo=key_lo,
-            attributes={COURSE: courses},
-            ties=ties,
-            owner_hi=rows.key_hi,
-            owner_lo=rows.key_lo,
+    @property
+    def tables(self) -> Tables:
+        """Both tables, as they are folded into."""
+        return Tables(
+            zone=self.zone,
+            dictionaries=self.dictionaries,
+            run=self.run,
+            learners=self.learners,
+            enrolments=self.enrolments,
+            ranks=self._ranks,
         )
 
     def refold(self) -> None:
         """Join all of history into the tables once more, which gives them columns that were not kept before."""
+        if self.base is not None:
+            self.tables.join(self.base.all_rows(), self.history.identities.moved)
         for segment in self.history.stored:
             for _, events in event_pieces(segment):
                 self.fold_tables(events)
@@ -301,21 +269,7 @@ class State:
 
     def key_enrolments(self) -> None:
         """Key enrolments by how their course runs are stored now, which may have been texts and be hashes."""
-        hashes = self.dictionaries.course.hashes.hi
-        for part in self.enrolments.partitions:
-            rows = part.rows
-            if not rows:
-                continue
-            courses = part.codes[COURSE][:rows]
-            there = courses >= 0  # a row that holds nothing keeps a key that nothing has
-            owner_hi, owner_lo = (part.owners[half][:rows][there] for half in ("hi", "lo"))
-            key_hi, key_lo = part.key_hi[:rows].copy(), part.key_lo[:rows].copy()
-            key_hi[there], key_lo[there] = enrolment_keys(
-                owner_hi, owner_lo, hashes[courses[there]]
-            )
-            part.key_hi, part.key_lo = key_hi, key_lo
-            part.slots = None
-            part.version += 1
+        self.tables.key_enrolments()
 
     def showing(self, dictionaries: Dictionaries) -> "State":
         """Return this state with other texts behind its codes, to be asked. Copies nothing."""
@@ -343,12 +297,12 @@ class State:
         self._seal_pending()
         voids, self._voids = self._voids, []
         if voids:
-            self._void(np.concatenate(voids))
+            self._void(functools.reduce(Copies.joined, voids))
         self._merge_small()
 
-    def _void(self, id_hashes: UInt64s) -> None:
+    def _void(self, copies: Copies) -> None:
         history = self.history.draft()
-        change = history.void(id_hashes)
+        change = history.void(copies)
         with self.guard:
             self.history = history
             self._refold(change)
@@ -369,14 +323,16 @@ class State:
         new = 0 if report.segment is None else len(report.segment)
         if report.segment is not None:
             history.add(report.segment, self.keep(report.segment))
+        history.repeated(report.repeats)
         with self.guard:
             self.history = history
             self._pending, self._pending_events = [], 0
             self._unsealed_ms = None  # nothing waits: `seal` has seen to it
-            self.counts = EventCounts(
-                self.counts.accepted + new,
-                self.counts.duplicate + report.duplicates,
-                self.counts.conflicts + report.conflicts,
+            self.counts = replace(
+                self.counts,
+                accepted=self.counts.accepted + new,
+                duplicate=self.counts.duplicate + report.duplicates,
+                conflicts=self.counts.conflicts + report.conflicts,
             )
 
     def hold(self, exchange: Callable[[History], None]) -> None:
@@ -394,12 +350,17 @@ class State:
         self.enrolments.cluster(self.run)
 
     def _tidy(self) -> None:
-        history = self.history.draft()
+        history, base = self.history.draft(), self.base
         history.tidy()
+        identifying = self.dictionaries.identifying()
+        if base is not None:
+            base = base.without(identifying)
         with self.guard:
             self.history = history
-            for name in self.dictionaries.identifying():
+            for name in identifying:
                 self.learners.forget_attribute(name)
+            if base is not self.base:
+                self.base, self.base_file = base, None
 
     def upkeep(self) -> Iterator[None]:
         """Do what `settle` does, a short step at a time, but for room that may be wanted again: that is kept.
@@ -442,24 +403,26 @@ class State:
 
     # --- what changes the past -----------------------------------------------------------------------------------
 
-    def void(self, id_hashes: UInt64s) -> None:
+    def void(self, id_hashes: UInt64s, source: Source | None = None) -> None:
         """Void events by the hashes of their ids, whether they have come yet or not: they have not happened.
 
-        Where events wait to be sealed, it takes effect when they are (`seal`, `settle`), else at once.
-        Raises `InputError` if there would be more voids than ``limits.VOIDS_MAX``.
+        ``source`` is the entry that says so, None where no log tells of it. Where events wait to be sealed, it takes
+        effect when they are (`seal`, `settle`), else at once. Raises `InputError` if there would be more voids than
+        ``limits.VOIDS_MAX``.
         """
-        self._voids.append(np.asarray(id_hashes, np.uint64))
+        ids = np.asarray(id_hashes, np.uint64)
+        self._voids.append(Copies.of_voids(ids, source or Source()))
         if not self._waiting and not self._pending:
             self.seal()
 
-    def void_at_once(self, id_hashes: UInt64s) -> None:
+    def void_at_once(self, voids: Copies) -> None:
         """Void events as `void` does, and seal those that wait: it takes effect at once. Merges no segments of history.
 
         Raises `InputError` like `void`.
         """
         self._fold_waiting()
         self._seal_pending()
-        self._void(np.asarray(id_hashes, np.uint64))
+        self._void(voids)
 
     def merge(self, edge_id: int, one: int, other: int) -> None:
         """Say that two raw keys are one learner; all are 128-bit numbers, and the id is a new one each time."""
@@ -485,8 +448,9 @@ class State:
         Raises `InputError` if there would be more than ``limits.ERASED_MAX`` of them.
         """
         self.seal()
+        base = None if self.base is None else self.base.without_learners(keys)
         with self.guard:
-            self._refold(self.history.erase(keys))
+            self._refold(self.history.erase(keys), base)
 
     def forget(self) -> Iterator[None]:
         """Drop the rows that hold nothing, a partition at a time: their keys are still there before."""
@@ -496,20 +460,81 @@ class State:
                 self._cluster(number)
             yield
 
-    def _refold(self, change: Change | None) -> None:
-        """Make the rows of those whose past has changed anew."""
-        if change is None:
-            return
-        before = change.before
-        for events in (before, change.after):
-            self.watch(events.key_hi, events.key_lo, Touch.CORRECTION)
-        self.learners.clear(*distinct_keys([(before.key_hi, before.key_lo)]))
+    def _refold(self, change: Change | None, base: Tables | None = None) -> None:
+        """Make the rows of those whose past has changed anew: from the base, and from the events that are left.
+
+        ``base`` is the one from now on, None for that which there is.
+        """
+        if change is not None:
+            self._clear(change)
+        if base is not None and base is not self.base:
+            self.base, self.base_file = base, None
+        if change is not None:
+            self.tables.join(self._base_rows(change.keys), self.history.identities.moved)
+            self.fold_tables(change.after)
+
+    def _base_rows(self, keys: Keys) -> BaseRows:
+        return BaseRows() if self.base is None else self.base.rows_of(keys)
+
+    def _clear(self, change: Change) -> None:
+        """Have the rows of those whose past has changed hold nothing."""
+        before, named = change.before, change.names.apply(*change.keys)
+        for keys in ((before.key_hi, before.key_lo), named, self.shown_keys(*change.keys)):
+            self.watch(*keys, Touch.CORRECTION)
+        self.learners.clear(*distinct_keys([(before.key_hi, before.key_lo), named]))
         enrolled = before.course >= 0
         hashes = self.dictionaries.course.hashes.hi[before.course[enrolled]]
-        owners = before.key_hi[enrolled], before.key_lo[enrolled]
-        if enrolled.any():
-            self.enrolments.clear(*distinct_keys([enrolment_keys(*owners, hashes)]))
-        self.fold_tables(change.after)
+        owned = [enrolment_keys(before.key_hi[enrolled], before.key_lo[enrolled], hashes)]
+        owned += self.tables.enrolments_under(self._base_rows(change.keys), change.names)
+        self.enrolments.clear(*distinct_keys(owned))
+
+    # --- cuts ----------------------------------------------------------------------------------------------------
+
+    def cut(self, day: int, vector: Vector, epoch: int) -> None:
+        """Let history begin at a local day; what it holds of days before, and a vector covers, goes into the base.
+
+        Every entry that the vector covers has been folded. ``epoch`` is that of the control change that says so; a cut
+        that was made already is passed over.
+        """
+        ready = self.ready_cut(day, vector, epoch)
+        if ready is not None:
+            self.take_cut(ready)
+
+    def ready_cut(self, day: int, vector: Vector, epoch: int) -> ReadyCut | None:
+        """Make ready to cut, which takes long; None if that was done already. Questions see no more of it than a seal.
+
+        The state must stay as it is until the cut is taken.
+        """
+        made = self.cut_made
+        if made is not None and epoch <= made.epoch:
+            return None
+        self.seal()
+        base = self.fresh_base() if self.base is None else self.base.apart()
+        stated = made or Cut(day, vector, epoch)
+        return ready_cut(self.history, base, replace(stated, day=day, vector=vector, epoch=epoch))
+
+    def take_cut(self, ready: ReadyCut) -> None:
+        """Make a cut that was made ready."""
+        with self.guard:
+            for keys in ready.touched:
+                self.watch(*self.shown_keys(*keys), Touch.CORRECTION)
+            self.history, self.cut_made = ready.history, ready.cut
+            self.base, self.base_file = ready.base, None
+            self._refold(ready.change)
+
+    def fresh_base(self) -> Tables:
+        """Return tables without rows."""
+        return Tables(zone=self.zone, dictionaries=self.dictionaries, run=self.run)
+
+    def restore_cut(self, cut: Cut, base: Tables, file: str) -> None:
+        """Take a cut that was written down, with the base and its file; history has been restored."""
+        self.cut_made, self.base, self.base_file = cut, base, file
+        self.history.restore_begin(Begins(cut.day, self.zone))
+
+    def have_keys(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Return which raw keys any event has, or had before a cut, voided or not: bool of shape (n,)."""
+        found = self.history.have_keys(keys)
+        return found if self.base is None else found | self.base.have_learners(keys)
 
     def shown_keys(self, key_hi: UInt64s, key_lo: UInt64s) -> tuple[UInt64s, UInt64s]:
         """Return the keys under which the learners with some raw keys go now."""
@@ -523,6 +548,12 @@ class State:
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
         """Time of the first and of the last event, those that history does not have yet included."""
+        cut_ms = None if self.cut_made is None else self.cut_made.span_ms
+        return _spanned([self.held_ms, cut_ms])
+
+    @property
+    def held_ms(self) -> tuple[int, int] | None:
+        """Time of the first and of the last event that was not cut, as `time_range_ms`."""
         sealed_ms = self.history.span_ms if self.history.stored else self.scanned_ms
         return _spanned([sealed_ms, self._unsealed_ms])
 
@@ -541,25 +572,21 @@ def _spanned(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
     return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
 
 
-def enrolment_keys(
-    key_hi: UInt64s, key_lo: UInt64s, course_hashes: UInt64s
-) -> tuple[UInt64s, UInt64s]:
-    """Return the keys of enrolments; an enrolment lies in the partition of its learner."""
-    hi, lo = hash_rows(key_hi, key_lo, course_hashes)
-    return (hi & ~_PARTITION_BITS) | (key_hi & _PARTITION_BITS), lo
-
-
 def rebuild(state: State) -> State:
     """Fold history from nothing, event by event in its own order: the oracle of the incremental way.
 
     All that was stored is looked at, and what was taken back or is under another key now follows from the voids and
-    edges alone.
+    edges alone. Where history was cut, rows begin from the base.
     """
     fresh = State(state.zone, state.dictionaries)
     fresh.history = state.history
-    for segment in state.history.stored:
-        for _, events in event_pieces(segment):
-            fresh.fold_tables(events)
+    if state.base is not None:
+        fresh.tables.join(state.base.all_rows(), state.history.identities.moved)
+    for segment, veil in zip(state.history.stored, state.history.veils, strict=True):
+        kept = np.ones(len(segment), np.bool_)
+        kept[veil.gone] = False
+        for first, events in event_pieces(segment):
+            fresh.fold_tables(chosen_events(events, kept[first : first + len(events)]))
     return fresh
 
 
@@ -569,12 +596,3 @@ def _as_it_is(segment: Segment) -> Segment:
 
 def _unwatched(_hi: UInt64s, _lo: UInt64s, _touch: Touch) -> None:
     pass
-
-
-def _ranks(values: Sequence[str]) -> UInt64s:
-    """Return the place of each value in alphabetical order: of values set at one time, the last of them wins."""
-    ranks = np.empty(len(values), np.uint64)
-    ranks[sorted(range(len(values)), key=values.__getitem__)] = np.arange(
-        len(values), dtype=np.uint64
-    )
-    return ranks

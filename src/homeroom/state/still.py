@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from homeroom.state.layout import CLEARED, grown
+from homeroom.state.layout import CLEARED, FAMILIES, grown
 from homeroom.state.table import Partition, SubjectTable
 
-__all__ = ["Still", "frozen_partition", "frozen_table"]
+__all__ = ["Still", "frozen_partition", "frozen_table", "table_apart"]
 
 _DAYS = ("start_day", "last_day")
 _NAMED = ("words", *CLEARED)
@@ -106,3 +106,21 @@ def frozen_table(table: SubjectTable) -> SubjectTable:
     still = SubjectTable()
     still.partitions = [frozen_partition(partition) for partition in table.partitions]
     return still
+
+
+def table_apart(table: SubjectTable) -> SubjectTable:
+    """Return a copy of a table, into which can be folded while nothing of it is seen in this one."""
+    fresh = SubjectTable()
+    fresh.partitions = [_apart(partition) for partition in table.partitions]
+    return fresh
+
+
+def _apart(part: Partition) -> Partition:
+    own, rows = part.draft(), part.rows
+    for name in ("key_hi", "key_lo", *_DAYS):
+        setattr(own, name, getattr(part, name)[:rows].copy())
+    for family in ("words", *FAMILIES):
+        columns: dict[str, npt.NDArray[Any]] = getattr(part, family)
+        setattr(own, family, {name: grown(one, rows, rows, 0) for name, one in columns.items()})
+    own.slots, own.keepers = None, ()
+    return own

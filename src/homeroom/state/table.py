@@ -246,12 +246,12 @@ class Partition:
             self.last_day,
         )
         if batch.owner_hi is not None:
-            owners = self._column("owners", "hi"), self._column("owners", "lo")
+            owners = self.column("owners", "hi"), self.column("owners", "lo")
             fold.fold_owners(rows, events, known_rows, batch.owner_hi, batch.owner_lo, *owners)
         if batch.tracks is not None:
             self._fold_tracks(batch, events, rows, batch.tracks)
         for name, codes in batch.attributes.items():
-            columns = self._column("codes", name), self._column("set_ms", name)
+            columns = self.column("codes", name), self.column("set_ms", name)
             fold.fold_attribute(rows, events, batch.time_ms, codes, batch.ties[name], *columns)
         self._note_moved(rows)
 
@@ -263,13 +263,13 @@ class Partition:
         self._set_aside(rows)
         self.version += 1
         for name, codes in batch.codes.items():
-            columns = self._column("codes", name), self._column("set_ms", name)
+            columns = self.column("codes", name), self.column("set_ms", name)
             fold.fold_attribute(rows, events, batch.time_ms, codes, STANDING_RANKS, *columns)
         for name, values in batch.latest.items():
-            numbers = self._column("numbers", name), self._column("set_ms", name)
+            numbers = self.column("numbers", name), self.column("set_ms", name)
             fold.fold_latest(rows, events, batch.time_ms, values, *numbers)
         for name, values in batch.greatest.items():
-            fold.fold_greatest(rows, events, values, self._column("numbers", name))
+            fold.fold_greatest(rows, events, values, self.column("numbers", name))
 
     def make_ready(self, batch: RowBatch, events: Int64s, words: tuple[int, int]) -> None:
         """Make room for events, so that to fold them makes no array anew: what takes long is done by then.
@@ -279,11 +279,11 @@ class Partition:
         step = events[:_STEP_ROWS]
         self.make_room(self._new_rows_max(batch, step), words)
         for name in batch.attributes:
-            self._column("codes", name)
-            self._column("set_ms", name)
+            self.column("codes", name)
+            self.column("set_ms", name)
         if batch.tracks is not None:
             for code in np.flatnonzero(np.bincount(batch.tracks[events])):
-                self._track(batch.track_names[code])
+                self.track(batch.track_names[code])
         if self._are_few(step):
             self.displaced()
         if self.keepers:
@@ -316,16 +316,18 @@ class Partition:
     def _fold_tracks(self, batch: RowBatch, events: Int64s, rows: Int32s, tracks: UInt8s) -> None:
         addresses = np.zeros(len(batch.track_names), np.int64)
         for code in np.flatnonzero(np.bincount(tracks[events])):
-            addresses[code] = self._track(batch.track_names[code]).ctypes.data
+            addresses[code] = self.track(batch.track_names[code]).ctypes.data
         room = len(self.key_hi)
         fold.fold_tracks(rows, events, batch.days, tracks, self.first_word, room, addresses)
 
-    def _track(self, name: str) -> UInt64s:
+    def track(self, name: str) -> UInt64s:
+        """Return the words of a track, made if there are none; they may be written to after `reserve`."""
         if name not in self.words:
             self.words[name] = np.zeros_like(self.words[ANY])
         return self.words[name]
 
-    def _column(self, family: str, name: str) -> npt.NDArray[Any]:
+    def column(self, family: str, name: str) -> npt.NDArray[Any]:
+        """Return a column of a family, made if there is none, that may be written to after `reserve`."""
         columns: dict[str, npt.NDArray[Any]] = getattr(self, family)
         if name not in columns:
             columns[name] = np.full(len(self.key_hi), FAMILIES[family], TYPES[family])

@@ -66,6 +66,8 @@ class Answer:
     source : what was read
     notes : what a reader should know (a verb that no event has, values left out of a breakdown)
     parts : with a breakdown, the answers by value, the largest first
+    history_from : ISO date of the day at which history begins, if the answer would need events from before it: it is
+        not complete then; None otherwise
     """
 
     question: Question
@@ -76,6 +78,7 @@ class Answer:
     source: Source = field(default_factory=Source)
     notes: tuple[str, ...] = ()
     parts: tuple[tuple[str, "Answer"], ...] = ()
+    history_from: str | None = None
 
     def figures(self) -> dict[str, Any]:
         """Return the counts as JSON-ready data, without the question and where they are from."""
@@ -100,6 +103,8 @@ class Answer:
             "answered_from": self.answered_from,
             "notes": list(self.notes),
         }
+        if self.history_from is not None:
+            out["history_from"] = self.history_from
         if self.question.parted_by is not None:
             kind = "compare" if self.question.compare else "breakdown"
             out[kind] = [{"value": value, **part.figures()} for value, part in self.parts]

@@ -98,8 +98,12 @@ class Membership:
     # --- what is to be done ------------------------------------------------------------------------------------------
 
     def touch(self, key_hi: UInt64s, key_lo: UInt64s, touch: Touch) -> None:
-        """Note learners whose rows are written to."""
-        if self.cohorts or self._survey is not None:
+        """Note learners whose rows are written to; of a correction that is about many, all are asked."""
+        if not self.cohorts and self._survey is None:
+            return
+        if touch is Touch.CORRECTION and len(key_hi) > limits.CATCH_UP_LEARNERS_MAX:
+            self.doubt()
+        else:
             self._touched.append(((key_hi, key_lo), touch))
 
     def today(self, now_ms: int) -> int:
