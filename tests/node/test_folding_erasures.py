@@ -1,5 +1,6 @@
 """Erasures among what entries add up to: whoever has redacted what, and whatever comes when, the state is one."""
 
+import datetime as dt
 import itertools
 
 import numpy as np
@@ -7,13 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom.events.pseudonyms import pseudonyms
+from homeroom.log.cuts import HistoryCut
 from homeroom.log.erasures import erased_keys, erasure_of
-from homeroom.log.origins import Stream
+from homeroom.log.origins import Stream, Vector
 from homeroom.log.redacting import redacted_entry, redacted_parts
 from homeroom.state.keys import whole
 from homeroom.state.state import rebuild
+from homeroom.state.zones import day_of_date
 from tests.node.test_folding import KEY, Node, event, fresh_folding, state_of
 
+FIRST_DAY = day_of_date(dt.date(2024, 3, 1))
 ACCOUNTS = [f"a{number}" for number in range(7)]
 
 
@@ -50,6 +54,13 @@ def folded(entries):
     return state_of(folding)
 
 
+def covered(node):
+    """Return what a cut covers that is stated now."""
+    applied = node.folding.applied
+    vector = {one: applied[one] for one in applied if one.stream is Stream.ANALYTIC}
+    return Vector(vector).to_json()
+
+
 def what_it_says(state):
     assert rebuild(state).fingerprint() == state.fingerprint()
     span = state.time_range_ms
@@ -68,6 +79,9 @@ def test_redacted_entries_and_an_erasure_give_what_unredacted_ones_and_the_erasu
             node.offer("main", erasures[-1])
             if rng.integers(2):  # the door may hear of it later
                 node.doors.erase("main", erased_keys(erasures[-1:]))
+        if rng.integers(4) == 0:
+            day = FIRST_DAY + int(rng.integers(21))
+            node.state(HistoryCut(tenant="main", day=day, vector=covered(node)))
         numbers = rng.integers(0, 60, int(rng.integers(1, 9))).tolist()
         node.send(*(event(one, course=f"c{one % 3}", country=f"k{one % 4}") for one in numbers))
         del number

@@ -4,6 +4,7 @@ What is sealed is looked for too, with all keys that lie beside it, and with tho
 one must find nothing that it opens.
 """
 
+import datetime as dt
 import shutil
 
 import pytest
@@ -12,16 +13,23 @@ from homeroom.adapters.backup.backing_up import back_up
 from homeroom.adapters.backup.pruning import Keep, prune
 from homeroom.adapters.backup.repository import _OBJECTS, make_repository
 from homeroom.adapters.backup.sealing import KeyFile
+from homeroom.log.cuts import HistoryCut
 from homeroom.running.hosting import webhooks_of
 from homeroom.serve.settings import Settings
+from homeroom.state.zones import day_of_date
 from tests.privacy.people import Look, but_what_stays
 from tests.running.erasures import ADA, BOB, OWN_TEXTS, erase, erasing, fill, run
 from tests.running.nodes import now_ms
 
+DAY = day_of_date(dt.date(2024, 3, 3))
 
-@pytest.fixture(scope="module")
-def looks(tmp_path_factory):
-    """Give what is found of Ada and of Bob: filled, erased, stopped, in backups of before and after."""
+
+@pytest.fixture(scope="module", params=["no cut", "cut before", "cut after"])
+def looks(request, tmp_path_factory):
+    """Give what is found of Ada and of Bob: filled, erased, stopped, in backups of before and after.
+
+    History is cut never, before the erasure or after it, at a day that both have events before and after.
+    """
     folder = tmp_path_factory.mktemp("erased")
     path, found = folder / "data", {}
     repository = make_repository(str(folder / "repository"), {}, KeyFile(folder / "key"))
@@ -30,9 +38,17 @@ def looks(tmp_path_factory):
         names = [one.name for one in repository.objects.list(_OBJECTS)]
         return look.found([(f"backup {name}", repository.read(name), b"") for name in names])
 
+    async def cut(node, when):
+        if request.param == when:
+            await node.change(HistoryCut(tenant="main", day=DAY), "somebody")
+            node._snapshot()
+            (state,) = (one.state for one in node._live._folding.tenants.values())
+            assert state.base is not None
+
     async def first():
         async with erasing(folder) as node:
             await fill(node)
+            await cut(node, "cut before")
             return node.erasures.raw_keys("main", [ADA, BOB])
 
     keys = run(first())
@@ -47,6 +63,7 @@ def looks(tmp_path_factory):
         async with erasing(folder) as node, webhooks_of(path, node, Settings(), now_ms):
             await erase(node, ADA)
             await node.erasures.settled()
+            await cut(node, "cut after")
             shutil.copytree(path, folder / "running", ignore=shutil.ignore_patterns("*.sock"))
 
     run(second())

@@ -233,6 +233,18 @@ def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
     assert len(prints) == 1
 
 
+def test_nobody_goes_under_the_key_of_who_was_erased_before_any_merge():
+    at = 1_710_000_000_000
+    learners = sorted(range(4), key=key_of)
+    facts = [Fact(learner=one, time_ms=at + one, id=str(one)) for one in learners]
+    state = fresh_state()
+    state.erase(halves([number(learners[0])]))
+    state.merge(1, number(learners[0]), number(learners[3]))
+    state.fold(batch_of(facts, state.dictionaries))
+    state.settle()
+    assert content(state) == plain_content(facts[1:], "UTC")
+
+
 def settled(facts: list[Fact], zone: str = "UTC") -> State:
     state = fresh_state(zone)
     state.fold(batch_of(facts, state.dictionaries))

@@ -44,7 +44,8 @@ class Cut:
     day : local day at which history begins
     vector : by origin the last entry whose events are in the bases
     epoch : of the control change that stated it
-    span_ms : time of the first and the last event in the bases, None if there is none
+    span_ms : from the start of the first day in the bases to the end of the last, None if there is none: of the events
+        no times are kept, and none may stay of people who are erased
     lost : events before the day that came, and were in no entry that a cut covered when it was made
     """
 

@@ -95,11 +95,11 @@ class Identities:
 
     def erase(self, keys: Sequence[int]) -> list[int]:
         """Have raw keys erased; return the keys whose groups go under another one now, rising."""
+        known = self._known  # as it was before
         self._erased = distinct_keys([self._erased, halves(keys)])
-        if not self:
-            return []
-        changed = self._known.rename(keys, self._erased)
-        self.moved = self.moved.changed(changed, self._known.least)
+        # Where no edge is known one may come, and then nothing is to go under these keys.
+        changed = known.rename(keys, self._erased)
+        self.moved = self.moved.changed(changed, known.least)
         return changed
 
     def between(self, one: int, other: int) -> list[int]:

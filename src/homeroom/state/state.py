@@ -468,7 +468,9 @@ class State:
         if change is not None:
             self._clear(change)
         if base is not None and base is not self.base:
+            assert self.cut_made is not None, "history was cut"
             self.base, self.base_file = base, None
+            self.cut_made = replace(self.cut_made, span_ms=base.span_ms())
         if change is not None:
             self.tables.join(self._base_rows(change.keys), self.history.identities.moved)
             self.fold_tables(change.after)
@@ -547,7 +549,7 @@ class State:
 
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
-        """Time of the first and of the last event, those that history does not have yet included."""
+        """Time of the first and last event, unsealed ones included; of what was cut, where its days begin and end."""
         cut_ms = None if self.cut_made is None else self.cut_made.span_ms
         return _spanned([self.held_ms, cut_ms])
 
