@@ -61,6 +61,11 @@ def covered(node):
     return Vector(vector).to_json()
 
 
+def drawn(number):
+    country = {"country": f"k{number % 4}"}
+    return event(number, course=f"c{number % 3}", attributes=country)
+
+
 def what_it_says(state):
     assert rebuild(state).fingerprint() == state.fingerprint()
     span = state.time_range_ms
@@ -72,7 +77,7 @@ def what_it_says(state):
 def test_redacted_entries_and_an_erasure_give_what_unredacted_ones_and_the_erasure_give(seed):
     rng = np.random.default_rng(seed)
     node, erasures = Node(), []
-    for number in range(int(rng.integers(3, 12))):
+    for _ in range(int(rng.integers(3, 12))):
         if rng.integers(3) == 0 and len(erasures) < 3:
             some = rng.choice(ACCOUNTS, int(rng.integers(1, 3)), replace=False).tolist()
             erasures.append(erasure(*some))
@@ -83,8 +88,8 @@ def test_redacted_entries_and_an_erasure_give_what_unredacted_ones_and_the_erasu
             day = FIRST_DAY + int(rng.integers(21))
             node.state(HistoryCut(tenant="main", day=day, vector=covered(node)))
         numbers = rng.integers(0, 60, int(rng.integers(1, 9))).tolist()
-        node.send(*(event(one, course=f"c{one % 3}", country=f"k{one % 4}") for one in numbers))
-        del number
+        told = node.send(*(drawn(one) for one in numbers))
+        assert not told["refused"]
     live = what_it_says(state_of(node.folding))
     redact = redacting(*erasures) if erasures else lambda entry: entry
     some = [redact(entry) if rng.integers(2) else entry for entry in node.entries]
