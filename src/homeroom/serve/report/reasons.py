@@ -22,6 +22,7 @@ _EXPLAINED: dict[str, tuple[str, str]] = {
     Reason.TRUNCATED: ("File ends too early", "A compressed file was cut; what came before counts. Copy it again."),
     Reason.DECOMPRESSION_BOMB: ("Refused to unpack", "Unpacked, it grows far more than any log; the rest is not read."),
     Reason.UNREADABLE: ("Unreadable file", "The file is damaged, or may not be read."),
+    Reason.BEFORE_CUT: ("Before the cut", "It came after the history of its day was cut; nothing of that day is kept."),
     Reason.NOT_EVENTS: ("No events", "Nothing in it looks like events; a table needs account and time, or a mapping."),
 }  # fmt: skip
 
