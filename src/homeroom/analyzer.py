@@ -189,6 +189,7 @@ def load(
     place = DataDirectory(Path(directory))
     with place.locked():
         manifest = place.manifest() or Manifest()
+        corrections.check_erasures(place.path)
         if manifest.load == 0:
             manifest = Manifest(timezone=timezone or "UTC")
         if timezone not in (None, manifest.timezone):

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from homeroom.adapters.directory import DataDirectory, Manifest
+from homeroom.adapters.erasure_register import read_note
+from homeroom.adapters.erasure_reports import read_reports
 from homeroom.adapters.labelled_directory import open_labelled
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
@@ -21,22 +23,26 @@ from homeroom.errors import DataDirectoryError, InputError
 from homeroom.events.digests import hash_ids, id_hashes, id_key
 from homeroom.events.pseudonyms import pseudonyms
 from homeroom.events.texts import buffers, large_strings
+from homeroom.log.certificates import Place
 from homeroom.node.node import Node
 from homeroom.state.identities import Edge
 from homeroom.state.keys import halves, whole
 from homeroom.state.state import State
 
 __all__ = [
+    "Account",
     "Joined",
     "Pairs",
     "Parted",
     "Voided",
+    "check_erasures",
     "correct_directory",
     "corrected",
     "join",
     "keys_of",
     "loaded_manifest",
     "part",
+    "raw_key",
     "source_of",
     "void",
 ]
@@ -189,14 +195,18 @@ def keys_of(pairs: Pairs, key: Callable[[], bytes]) -> list[tuple[int, int]]:
     for number, pair in enumerate(pairs, 1):
         if isinstance(pair, str) or len(pair) != 2:
             raise InputError(f"pair {number} is {pair!r}; it must be two learners")
-        one, other = (_key_of(learner, f"pair {number}", key) for learner in pair)
+        one, other = (raw_key(learner, f"pair {number}", key) for learner in pair)
         if one == other:
             raise InputError(f"pair {number} is twice the same learner, {one:032x}")
         found.append((one, other))
     return found
 
 
-def _key_of(learner: Account, place: str, key: Callable[[], bytes]) -> int:
+def raw_key(learner: Account, place: str, key: Callable[[], bytes]) -> int:
+    """Return the raw key of a learner, a 128-bit number; ``place`` says in an error which one it is.
+
+    Raises `InputError` for what is neither a pseudonym nor (issuer, account).
+    """
     if isinstance(learner, str):
         digits = learner.strip().lower()
         if len(digits) != 32 or not set(digits) <= _DIGITS:
@@ -261,7 +271,25 @@ def loaded_manifest(place: DataDirectory) -> Manifest:
             f"{place.path} holds nothing that was loaded{why}; make it with homeroom load {place.path} PATH, or "
             f"restore it from a backup"
         )
+    check_erasures(place.path)
     return manifest
+
+
+def check_erasures(path: Path) -> None:
+    """Refuse a directory that may have events of people who were erased: it was restored, or its node was killed.
+
+    Raises `DataDirectoryError`.
+    """
+    root = path.parent.parent if path.parent.name == "tenants" else path
+    noted = read_note(root)
+    if noted is None:
+        return
+    clean = sum(Place.HISTORY in places for places in read_reports(root).values())
+    if clean < noted.lines - 1:
+        raise DataDirectoryError(
+            f"{root} may hold people who were erased: it was restored, or its node ended before it had cleaned it. "
+            f"Start its node once, or restore with --config"
+        )
 
 
 def source_of(manifest: Manifest) -> Source:

@@ -12,6 +12,7 @@ HomeroomError
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
+├── ErasureError        the register of erasures is missing, changed, or cannot be written
 ├── WebhookError        a webhook makes no sense, or its target may not be reached
 ├── NodeError           a node did not do what it was asked to
 │   ├── RequestRefusedError  the request is wrong, so sending it again cannot help
@@ -44,6 +45,7 @@ __all__ = [
     "DamagedBackupError",
     "DataDirectoryError",
     "EntryError",
+    "ErasureError",
     "HomeroomError",
     "InputError",
     "KeyFileError",
@@ -113,6 +115,10 @@ class AccessError(HomeroomError):
 
 class AuditError(HomeroomError):
     """The audit log cannot be written, or is not what was written; then nothing that it must tell of is done."""
+
+
+class ErasureError(HomeroomError):
+    """The register of erasures is missing, is another or an older one, or cannot be written; nothing is erased then."""
 
 
 class WebhookError(HomeroomError):

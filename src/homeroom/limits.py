@@ -89,6 +89,16 @@ VOIDS_MAX: Final = 100_000_000
 """Voided ids of a data set: eight bytes each are held."""
 EDGES_MAX: Final = 1_000_000
 """Edges between the accounts of one learner, those that were taken back included: some 0.5 GB when looked at."""
+ERASED_KEYS_MAX: Final = 10_000
+"""Raw keys that one erasure names: the accounts of one person, or of a class that is erased at once."""
+ERASURE_DUE_MS: Final = 30 * 86_400_000
+"""By then nothing of an erased person may be left but in backups: a month, as the GDPR allows (article 12, 3)."""
+ERASURE_RETRY_MS: Final = 60_000
+"""What could not be cleaned is tried again after so long."""
+REDACTED_ENTRIES: Final = 64
+"""Entries that are looked through at once when they are redacted: each may have a megabyte."""
+ERASED_MAX: Final = 10_000_000
+"""Raw keys of a data set that are erased, for ever: sixteen bytes each, and every event is looked up in them."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512

@@ -1,9 +1,13 @@
-"""Entries that are read again: those that are collected meanwhile, and a store that does not answer."""
+"""Entries that are read again: those that are collected meanwhile or redacted, and a store that does not answer."""
+
+from dataclasses import replace
 
 from homeroom.adapters.checking import Checked, Damage, check_entries
 from homeroom.errors import StoreError
 from homeroom.limits import CHECK_FAULTS_MAX, CHECKED_ENTRIES
-from tests.log.chains import HERE, chain, verify
+from homeroom.log.entries import redacted
+from homeroom.log.payloads import pack
+from tests.log.chains import HERE, chain, sign, verify
 
 
 def check(read, numbers):
@@ -37,3 +41,19 @@ def test_a_store_that_does_not_answer_is_not_asked_for_every_entry():
     assert len(set(asked)) == CHECK_FAULTS_MAX
     assert "does not answer" in damages[0]
     assert "was not read further" in damages[1]
+
+
+def test_an_entry_that_was_redacted_is_no_damage_and_its_own_digest_and_signature_are_checked():
+    entries = chain(5)
+    entries[2] = redacted(entries[2], pack(b"left", None), HERE.node, sign)
+    assert check(reading(entries), range(1, 6)) == (5, [])
+    whole = entries[2]
+    for wrong in (
+        replace(whole, payload=pack(b"another", None)),
+        replace(whole, redaction=None),
+        replace(whole, redaction=replace(whole.redaction, signature=bytes(64))),
+        redacted(whole, pack(b"another", None), HERE.node, lambda _digest: bytes(64)),
+    ):
+        entries[2] = wrong
+        _, (damage,) = check(reading(entries), range(1, 6))
+        assert f"entry 3 of {HERE}" in damage

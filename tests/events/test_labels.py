@@ -61,3 +61,19 @@ def test_a_text_that_cannot_be_an_id_is_not_hashed():
     assert found.course.codes(["x" * 5_000, "\ud800"], 2).max() < -1
     assert found.course.named("\ud800") == []
     assert found.course.stored == []
+
+
+def test_a_text_that_is_forgotten_is_known_under_no_name_and_its_place_still_looks_like_a_hash():
+    labels, found = made("a", "b")
+    found.course.codes(["b"], 1)
+    labels.add(["a", "b"])
+    assert found.course.spoken == ["a", "b"]
+    found.course.forget([1])
+    assert found.course.named("b") == []
+    assert "b" not in found.course.spoken
+    assert found.course.codes(["b", HASHER.hashed("b"), "a"], 3).tolist() == [2, 2, 0]
+    again = labelled_dictionaries(bytes(32), Labels(HASHER))
+    again.course.codes(found.course.stored, 3)
+    assert again.course.stored == found.course.stored, "a snapshot is read as it was written"
+    assert again.course.hashes.hi.tolist() == found.course.hashes.hi.tolist()
+    assert take_plain(again)["course"] == []

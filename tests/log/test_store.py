@@ -7,10 +7,10 @@ import pytest
 
 from homeroom import limits
 from homeroom.errors import StoreError
-from homeroom.log.entries import Head
+from homeroom.log.entries import Head, redacted
 from homeroom.log.origins import Vector
 from homeroom.log.store import expect
-from tests.log.chains import DOCUMENTS, HERE, THERE, chain, checked, record
+from tests.log.chains import DOCUMENTS, HERE, THERE, chain, checked, record, sign
 from tests.log.stores import KINDS, place_of
 
 
@@ -184,3 +184,39 @@ def test_entries_that_were_seen_and_are_lost_are_named():
     expect(seen.joined({DOCUMENTS: 1}), seen)
     with pytest.raises(StoreError, match=rf"lost entries .* 4 to 5 of {HERE}, 1 to 2 of {THERE}\."):
         expect(Vector({HERE: 3}), seen)
+
+
+def test_redacted_entries_stand_in_the_places_of_the_others(place):
+    entries = chain(4, size_bytes=5_000)
+    store = place.open()
+    store.write(entries, [record("b", entries[1])])
+    left = [redacted(entries[1], b"left", "there", sign), redacted(entries[3], b"", "here", sign)]
+    store.redact(left)
+    assert store.scrub() is None
+    expected = [entries[0], left[0], entries[2], left[1]]
+    assert checked(store.read(HERE, 1, 9)) == expected
+    more = chain(1, after=entries[-1].head)
+    store.write(more, [])
+    store.close()
+    store = place.open()
+    assert checked(store.read(HERE, 1, 9)) == [*expected, *more]
+    assert store.head(HERE) == more[-1].head
+    assert store.record("key", "b") == record("b", entries[1])
+    store.close()
+
+
+def test_redacting_what_was_collected_or_is_another_changes_nothing(store):
+    entries = chain(3)
+    store.write(entries, [])
+    store.collect(Vector({HERE: 1}))
+    other = chain(3, size_bytes=30)
+    store.redact([redacted(entries[0], b"", "here", sign), redacted(other[2], b"", "here", sign)])
+    kept = store.read(HERE, 1, 9)
+    assert [one.number for one in kept] == [2, 3]
+    assert kept == entries[1:]
+
+
+def test_redacted_entries_are_written_as_any_others(store):
+    entries = [redacted(one, b"left", "there", sign) for one in chain(2)]
+    store.write(entries, [])
+    assert checked(store.read(HERE, 1, 9)) == entries

@@ -1,4 +1,4 @@
-"""The plain twin of what changes the past: sets of voided ids and of edges, and events as they are after all that.
+"""The plain twin of what changes the past: voided ids, edges, erased accounts, and events as they are after all that.
 
 Whoever is one learner is found by giving every account the least of what its neighbours have, until nothing changes.
 """
@@ -24,6 +24,7 @@ class Past:
     voided: set[str] = field(default_factory=set)
     edges: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     taken_back: set[int] = field(default_factory=set)
+    erased: set[Any] = field(default_factory=set)
 
     def void(self, ids: Iterable[str]) -> None:
         self.voided |= set(ids)
@@ -43,17 +44,22 @@ class Past:
         while True:
             before = dict(least)
             for one, other in live:
-                lower = min(least[one], least[other], key=self.key_of)
+                lower = min(least[one], least[other], key=self._order)
                 least[one] = least[other] = lower
             if least == before:
                 return least
 
+    def _order(self, account: Any) -> Any:
+        """Nothing goes under an erased account, if there is another."""
+        return account in self.erased, self.key_of(account)
+
     def remaining(self, events: Iterable[Any]) -> list[Any]:
-        """Return the events that are not voided, each under the account that its own goes under now."""
+        """Return the events that are neither voided nor erased, each under the account that its own goes under now."""
         names = self.names()
         return [
             dataclasses.replace(event, **{self.account_field: names.get(account, account)})
             for event in events
             if event.id is None or event.id not in self.voided
             for account in (getattr(event, self.account_field),)
+            if account not in self.erased
         ]

@@ -130,7 +130,7 @@ class Walk:
     def snapshot(self):
         with self.live.held("main") as one:
             if self.reserved:
-                one.state.release(None)
+                one.state.hold(lambda history: history.release(None))
             else:
                 one.state.history.reserve()
             self.reserved = not self.reserved

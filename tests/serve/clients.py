@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 
@@ -30,7 +31,12 @@ class Client:
     def __init__(self, folder, settings=None, tokens=None):
         self.now_ms = NOW_MS
         self._runner = asyncio.Runner()
-        options = NodeOptions(now_ms=lambda: self.now_ms, wait_ms=5_000)
+        register = None if settings is None else settings.node.erasure_register
+        options = NodeOptions(
+            now_ms=lambda: self.now_ms,
+            wait_ms=5_000,
+            erasure_register=Path(register) if register else None,
+        )
         self.node = self.run(RunningNode.open(folder, options))
         settings = settings or Settings()
         self._stack = AsyncExitStack()

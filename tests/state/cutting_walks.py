@@ -9,8 +9,10 @@ import numpy as np
 
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.state.copies import Source, origin_codes
+from homeroom.state.cutting import rest_of
+from homeroom.state.keys import halves
 from homeroom.state.state import State, rebuild
-from homeroom.state.zones import DAY_ZERO
+from homeroom.state.zones import DAY_ZERO, day_start_ms
 from tests.oracle.cuts import PlainCut, Remaining, Sent, remaining
 from tests.oracle.past import Past
 from tests.state.plain import (
@@ -140,6 +142,10 @@ class Replica:
             hashes = np.array([hash_of_id(one) for one in entry.voids], np.uint64)
             self.state.void(hashes, Source(code, entry.number))
 
+    def erase(self, learner: int) -> None:
+        self.past.erased.add(learner)
+        self.state.erase(halves([number(learner)]))
+
     def merge(self, one: int, other: int) -> None:
         self.past.merge(self.next_edge, one, other)
         self.state.merge(self.next_edge, number(one), number(other))
@@ -154,7 +160,33 @@ class Replica:
             PlainCut(day, {str(origin): n for origin, n in vector.items()})
             for day, vector in self.world.cuts[: self.cuts]
         ]
-        return remaining(self.sent, cuts, self.world.day_of)
+        left = remaining(self.sent, cuts, self.world.day_of)
+        return Remaining(self._unerased(left.base), self._unerased(left.history))
+
+    def _unerased(self, facts: list[Fact]) -> list[Fact]:
+        return [fact for fact in facts if fact.learner not in self.past.erased]
+
+    def forget(self) -> None:
+        """Leave nothing of those who are erased in memory, as a snapshot does, and see that nothing is."""
+        state = self.state
+        state.seal()
+        for segment, places in state.history.to_rewrite():
+            state.history.rewrite(segment, rest_of(segment, places))
+        for _ in state.forget():
+            check(state)
+        gone = {key_of(learner) for learner in self.past.erased}
+        tables = [state.tables] if state.base is None else [state.tables, state.base]
+        rows = [part for one in tables for part in one.learners.partitions]
+        owners = [part.owners for one in tables for part in one.enrolments.partitions]
+        keys = [(one.key_hi, one.key_lo) for one in (*state.history.stored, *rows)]
+        keys += [(one["hi"], one["lo"]) for one in owners if one]
+        for hi, lo in keys:
+            assert gone.isdisjoint(zip(hi.tolist(), lo.tolist(), strict=True))
+        theirs = [fact for fact in self.sent.events if fact.learner in self.past.erased]
+        digests = batch_of(theirs, state.dictionaries)
+        copies = state.history.copies.keys
+        identities = {*zip(digests.identity_hi.tolist(), digests.identity_lo.tolist(), strict=True)}
+        assert identities.isdisjoint(zip(*(half.tolist() for half in copies), strict=True))
 
 
 def assert_is_what_the_twin_says(replica: Replica) -> None:
@@ -181,7 +213,9 @@ def assert_is_what_the_twin_says(replica: Replica) -> None:
     ]
     assert sorted(history_of(state)) == sorted(expected)
     assert state.events == len(left.history)
-    times = [fact.time_ms for fact in rows]
+    times = [fact.time_ms for fact in left.history]
+    for day in map(replica.world.day_of, left.base):
+        times += [day_start_ms(day, state.zone), day_start_ms(day + 1, state.zone) - 1]
     assert state.time_range_ms == ((min(times), max(times)) if times else None)
     assert (state.cut_made is not None) == bool(replica.cuts)
     if state.base is not None:

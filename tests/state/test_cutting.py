@@ -1,7 +1,7 @@
 """Retention cuts: in whatever order nodes learn of events, voids and cuts, all end in what the rule says, told plainly.
 
 The world sends events several times, by several origins; voids ids before and after their events; merges and unmerges
-accounts; and cuts where the vector covers some copies and not others.
+accounts; erases people; and cuts where the vector covers some copies and not others.
 """
 
 from dataclasses import replace
@@ -39,13 +39,15 @@ from tests.state.plain import (
 )
 from tests.state.test_past import number
 
+ERASED = (2, 5)
+"""Learners whom every node erases at some time."""
 AT = 1_710_000_000_000
 DAY = 86_400_000
 
 
 def walk(replica: Replica, pairs: list[tuple[int, int]], frozen: list) -> None:
     """Go on until all is known, with merges, upkeep, looks, and snapshots that are under way in between."""
-    changes = list(pairs)
+    changes, erasures = list(pairs), list(ERASED)
 
     def merge() -> None:
         if changes:
@@ -62,11 +64,24 @@ def walk(replica: Replica, pairs: list[tuple[int, int]], frozen: list) -> None:
         lambda: list(replica.state.upkeep()),
         lambda: assert_is_what_the_twin_says(replica),
         lambda: reserve_or_release(replica.state.history),
+        lambda: erase_next(replica, erasures),
+        lambda: forget(replica),
     )
-    while not replica.is_done or changes:
+    while not replica.is_done or changes or erasures:
         replica.step()
         if replica.rng.integers(2):
             between[int(replica.rng.integers(len(between)))]()
+
+
+def erase_next(replica: Replica, erasures: list[int]) -> None:
+    if erasures:
+        replica.erase(erasures.pop())
+
+
+def forget(replica: Replica) -> None:
+    if replica.state.history.reserved:  # one snapshot at a time
+        reserve_or_release(replica.state.history)
+    replica.forget()
 
 
 def reserve_or_release(history: History) -> None:
@@ -92,6 +107,8 @@ def check_nodes(seed: int, count: int, zone: str, few: int | None) -> None:
             walk(replica, pairs, frozen)
             replica.unmerge(*pairs[0])
             replica.state.settle()
+            assert_is_what_the_twin_says(replica)
+            forget(replica)
             assert_is_what_the_twin_says(replica)
             prints.add(replica.state.fingerprint())
         for still, said in frozen:
@@ -162,7 +179,7 @@ def test_what_is_covered_stays_in_the_rows_and_leaves_history():
     cut(state, 4, {HERE: 1})
     holds(state, *facts)
     assert state.events == 2
-    assert state.time_range_ms == (AT, AT + 5 * DAY)
+    assert state.time_range_ms == (AT - AT % DAY, AT + 5 * DAY), "of what was cut the day is known"
     assert (state.cut_made.day, state.cut_made.lost) == (state.history.begins.day, 0)
 
 

@@ -1,4 +1,4 @@
-"""Whatever is voided, merged and unmerged between whatever loads: the state is that of the events that are left.
+"""Whatever is voided, merged, unmerged and erased between loads: the state is that of the events that are left.
 
 The same facts are taken in, in portions and with repeats, while ids are voided (some that have not come yet) and
 learners are joined and parted. After every step the invariants must hold, and after every settling the columns are
@@ -6,6 +6,7 @@ what plain sets hold of the remaining facts under their common learner, history 
 all that was stored is equal.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from homeroom import limits
 from homeroom.errors import InputError
 from homeroom.state import sealing, table
+from homeroom.state.keys import halves
 from homeroom.state.state import State, rebuild
 from homeroom.state.veils import Veiled
 from tests.oracle.past import Past
@@ -45,6 +47,8 @@ STEPS = (
     "settle",
     "freeze",
     "keep up",
+    "erase",
+    "write",
 )
 
 
@@ -89,7 +93,7 @@ class Walk:
         facts, self.to_come = self.to_come[:count], self.to_come[count:]
         again = self.rng.integers(0, len(self.come), 2) if self.come else []
         facts += [self.come[int(i)] for i in again]
-        self.come += facts
+        self.come += [fact for fact in facts if fact.learner not in self.past.erased]
         self.state.fold(batch_of(facts, self.state.dictionaries))
 
     def _void(self) -> None:
@@ -114,6 +118,26 @@ class Walk:
         self.past.unmerge(*pair)
         self.state.unmerge(number(pair[1]), number(pair[0]))
 
+    def _erase(self) -> None:
+        if len(self.past.erased) < LEARNERS // 2:
+            learner = int(self.rng.integers(LEARNERS))
+            self.past.erased.add(learner)
+            self.state.erase(halves([number(learner)]))
+
+    def _write(self) -> None:
+        """Leave nothing of those who are erased in memory, as a snapshot does."""
+        self.state.seal()
+        history = self.state.history
+        for segment, veil in list(zip(history.stored, history.veils, strict=True)):
+            if len(veil.erased):
+                history.rewrite(segment, history.merged([segment]))
+        for _ in self.state.forget():
+            check(self.state)
+        gone = {key_of(learner) for learner in self.past.erased}
+        for holder in (*history.stored, *self.state.learners.partitions):
+            there = zip(holder.key_hi.tolist(), holder.key_lo.tolist(), strict=True)
+            assert gone.isdisjoint(there)
+
     def assert_is_what_plain_sets_hold(self) -> None:
         left = self.past.remaining(self.come)
         assert content(self.state) == plain_content(left, self.zone)
@@ -122,7 +146,8 @@ class Walk:
 
     def _assert_history(self, left: list[Fact]) -> None:
         names, state = self.past.names(), self.state
-        distinct = [f for f in dict.fromkeys(self.come) if f.id not in self.past.voided or not f.id]
+        come = [fact for fact in dict.fromkeys(self.come) if fact.learner not in self.past.erased]
+        distinct = [fact for fact in come if fact.id not in self.past.voided or not fact.id]
         digests = batch_of(distinct, state.dictionaries)
         keys = [key_of(names.get(fact.learner, fact.learner)) for fact in distinct]
         times = [fact.time_ms for fact in distinct]
@@ -180,6 +205,9 @@ def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
     hashes = np.array([hash_of_id(text) for text in ids], np.uint64)
     edges = [(n, *rng.choice(LEARNERS, 2, replace=False).tolist()) for n in range(1, 7)]
 
+    erase = partial(State.erase, keys=halves([number(2), number(5)]))
+    void = partial(State.void, id_hashes=hashes)
+
     def load(state: State) -> None:
         state.fold(batch_of(facts, state.dictionaries))
         state.settle()
@@ -191,20 +219,30 @@ def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
     def take_back(state: State) -> None:  # perhaps before the edges have come
         state.change_identities([], [2, 4])
 
-    def void(state: State) -> None:
-        state.void(hashes)
-
     prints = set()
     for order in (
-        (load, merge, take_back, void),
-        (take_back, void, merge, load),
-        (merge, load, void, take_back),
+        (load, merge, take_back, void, erase),
+        (take_back, void, erase, merge, load),
+        (erase, merge, load, void, take_back),
+        (merge, load, erase, void, take_back),
     ):
         state = fresh_state()
         for change in order:
             change(state)
         prints.add((state.fingerprint(), tuple(sorted(history_of(state)))))
     assert len(prints) == 1
+
+
+def test_nobody_goes_under_the_key_of_who_was_erased_before_any_merge():
+    at = 1_710_000_000_000
+    learners = sorted(range(4), key=key_of)
+    facts = [Fact(learner=one, time_ms=at + one, id=str(one)) for one in learners]
+    state = fresh_state()
+    state.erase(halves([number(learners[0])]))
+    state.merge(1, number(learners[0]), number(learners[3]))
+    state.fold(batch_of(facts, state.dictionaries))
+    state.settle()
+    assert content(state) == plain_content(facts[1:], "UTC")
 
 
 def settled(facts: list[Fact], zone: str = "UTC") -> State:

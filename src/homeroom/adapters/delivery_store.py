@@ -14,7 +14,7 @@ hundred rows, and a target that is down for a day would fill the disk a hundred 
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -57,7 +57,7 @@ from homeroom.hooks.steps import (
     Why,
 )
 
-__all__ = ["DeliveryStore", "Found"]
+__all__ = ["NOBODY", "DeliveryStore", "Found"]
 
 _REVISION: Final = 1
 _TABLES: Final = """
@@ -91,6 +91,8 @@ _SETTINGS: Final = (
 )
 _CHECKPOINT_WRITES: Final = 256
 """The journal's pages are moved to the file after so many writes: by itself SQLite would, and not say if that fails."""
+NOBODY: Final = "0" * 32
+"""Whom a change is about whose learner is erased."""
 _OPEN, _DEAD, _AGAIN = "open", "dead", "again"
 _COLUMNS: Final = "number, cohort, version, learner, direction, at_ms, cause"
 _ADD: Final = "INSERT INTO deliveries (webhook, delivery, state, changes) VALUES (?, ?, 'open', ?)"
@@ -317,6 +319,39 @@ class DeliveryStore:
             self._keep_webhook(Lose(webhook, Why.DROPPED, changes[0].number, changes[-1].number))
         return Dropped(webhook, len(gone))
 
+    def forget(self, tenant: str, learners: Collection[str]) -> None:
+        """Keep nothing of learners: changes that are not delivered are about nobody, and keep their numbers.
+
+        Raises `StoreError`.
+        """
+        execute, gone = self._connection.execute, set(learners)
+        with self._told("written"):
+            execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(
+                    "UPDATE changes SET learner = ? WHERE tenant = ? AND learner = ?",
+                    [(NOBODY, tenant, learner) for learner in sorted(gone)],
+                )
+                found = execute(
+                    "SELECT place, changes FROM deliveries WHERE webhook IN "
+                    "(SELECT webhook FROM webhooks WHERE tenant = ?)",
+                    (tenant,),
+                ).fetchall()
+                for place, written in found:
+                    changes = _decode(written)
+                    if any(one.learner in gone for one in changes):
+                        left = tuple(_about_nobody(one, gone) for one in changes)
+                        execute(
+                            "UPDATE deliveries SET changes = ? WHERE place = ?",
+                            (_encode(left), place),
+                        )
+                execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._connection.rollback()
+                raise
+            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # --- looked up ---------------------------------------------------------------------------------------------------
 
     def find(self, sought: Sought) -> Found:
@@ -434,6 +469,12 @@ class DeliveryStore:
                 "SELECT why, first, last FROM lost WHERE webhook = ? ORDER BY why", (webhook,)
             ).fetchall()
             return [Lost(Why(why), first, last) for why, first, last in rows]
+
+
+def _about_nobody(change: MemberChange, gone: Collection[str]) -> MemberChange:
+    if change.learner not in gone:
+        return change
+    return msgspec.structs.replace(change, learner=NOBODY)
 
 
 def _row_of(change: MemberChange) -> tuple[Any, ...]:

@@ -420,7 +420,7 @@ class DataDirectory:
     def _with_past(self, state: State, manifest: Manifest) -> Manifest:
         """Write what has changed the past, if anything has."""
         history, folder = state.history, self.path / "state"
-        if not len(history.voids) and not history.identities and not len(history.copies):
+        if not history.has_changed_past:
             return manifest
         past = f"{manifest.load:06d}.past"
         write_past(folder / past, history)

@@ -154,6 +154,37 @@ class SqliteLogFolder:
         remove_file(old.path)
         return gone
 
+    def redact(self, entries: Sequence[Entry]) -> None:
+        """Put redacted entries in the places of those that are here, in whichever file; return when it is durable.
+
+        Raises
+        ------
+        StoreError
+            One of them is in a file that a write has failed to since the start: the next start can write there again.
+        """
+        for store, last in self._spans():
+            begun = store.begins()
+            mine = [
+                entry
+                for entry in entries
+                if begun[entry.origin] < entry.number
+                and (last is None or entry.number <= last[entry.origin])
+            ]
+            if mine:
+                store.redact(mine)
+
+    def scrub(self) -> str | None:
+        """Have nothing left of what was redacted or collected; return why something may be, None if nothing is.
+
+        What an older file holds beyond what counts goes too: nobody reads it, and nobody knows what is in it.
+        """
+        why = []
+        for store, last in self._spans():
+            if last is not None and store.failure is None:
+                store.blank_after(last)
+            why.append(store.scrub())
+        return next((one for one in why if one is not None), None)
+
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def held(self) -> Vector:

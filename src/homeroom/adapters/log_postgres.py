@@ -66,6 +66,12 @@ _SELECT_ENTRIES: Final = rows.select(
 _DELETE_ENTRIES: Final = rows.select(
     "", "entries", "WHERE ORIGIN AND number BETWEEN %s AND %s", "%s"
 ).replace("SELECT", "DELETE", 1)
+_REDACT_ENTRY: Final = rows.select(
+    "",
+    "entries",
+    "SET payload = %s, redacted = 1 WHERE ORIGIN AND number = %s AND payload_digest = %s",
+    "%s",
+).replace("SELECT  FROM", "UPDATE", 1)
 _SELECT_BATCH: Final = rows.select(
     rows.BATCH_COLUMNS, "batches", "WHERE owner = %s AND batch_id = %s"
 )
@@ -306,6 +312,21 @@ class PostgresStore:
                     cursor.execute(_SET_BEGAN, (*place, last))
                     room -= last - first + 1
         return limits.COLLECT_ENTRIES_MAX - room
+
+    def redact(self, entries: Sequence[Entry]) -> None:
+        """Put redacted entries in the places of those that are here; return when it is durable."""
+        with self._writing() as cursor:
+            cursor.executemany(_REDACT_ENTRY, list(map(rows.redaction_row, entries)))
+
+    def scrub(self) -> str | None:
+        """Have the server give up the rows that were replaced or deleted; None if it has.
+
+        Their pages are written over by what comes next. What a server keeps of its own journal, and archives of it, is
+        the affair of whoever runs it.
+        """
+        with self._told("cleaned"):
+            self._writer.execute("VACUUM entries")
+        return None
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from homeroom.errors import InputError, StoreError
-from homeroom.log.entries import Entry, Head
+from homeroom.log.entries import Entry, Head, Redaction
 from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Stream, Token
 
@@ -29,11 +31,13 @@ __all__ = [
     "insert",
     "record_of",
     "record_rows",
+    "redaction_row",
     "select",
 ]
 
 ENTRY_COLUMNS: Final = (
-    "node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature"
+    "node, incarnation, stream, number, hybrid, epoch, previous, payload, payload_digest, signature, "
+    "redacted"
 )
 HEAD_COLUMNS: Final = "node, incarnation, stream, number, digest, hybrid"
 BATCH_COLUMNS: Final = "owner, batch_id, digest, answer, token, checksum"
@@ -43,8 +47,20 @@ REMEDY: Final = (
 """What to do about a store that is damaged."""
 ORIGIN: Final = "node, incarnation, stream"
 """Columns that say whose an entry is."""
-_ENTRY_KINDS: Final = (str, str, str, int, int, int, bytes, bytes, bytes, bytes)
+_ENTRY_KINDS: Final = (str, str, str, int, int, int, bytes, bytes, bytes, bytes, int)
 _HEAD_KINDS: Final = (str, str, str, int, bytes, int)
+
+
+class _Left(msgspec.Struct, array_like=True, frozen=True):
+    """What stands in the place of a payload that was redacted."""
+
+    payload: bytes
+    node: str
+    payload_digest: bytes
+    signature: bytes
+
+
+_read_left: Final = msgspec.msgpack.Decoder(_Left).decode
 
 
 def insert(table: str, columns: str, mark: str) -> str:
@@ -68,9 +84,10 @@ def entry_row(entry: Entry) -> tuple[Any, ...]:
         entry.hybrid,
         entry.epoch,
         entry.previous,
-        entry.payload,
+        entry.payload if entry.redaction is None else _redacted_payload(entry),
         entry.payload_digest,
         entry.signature,
+        0 if entry.redaction is None else 1,
     )
 
 
@@ -85,9 +102,28 @@ def _origin_row(origin: Origin) -> tuple[str, str, str]:
 
 def entry_of(row: Sequence[Any], place: str) -> Entry:
     """Read an entry. Raises `StoreError` if a value is of the wrong kind; the rest is for `Entry.check` to see."""
-    node, incarnation, stream, number, hybrid, epoch, previous, payload, digest, signature = row
+    # What backups wrote before there were redactions does not say that there is none.
+    row = row if len(row) == len(_ENTRY_KINDS) else (*row, 0)
+    (
+        node,
+        incarnation,
+        stream,
+        number,
+        hybrid,
+        epoch,
+        previous,
+        payload,
+        digest,
+        signature,
+        is_redacted,
+    ) = row
     if tuple(map(type, row)) != _ENTRY_KINDS:
         raise StoreError(damaged(place, f"an entry {number!r} of {node!r}"))
+    redaction = None
+    if is_redacted:
+        payload, redaction = _redaction(
+            payload, damaged(place, f"a redacted entry {number} of {node!r}")
+        )
     return Entry(
         origin=Origin(node, incarnation, _stream(stream, place)),
         number=number,
@@ -97,6 +133,35 @@ def entry_of(row: Sequence[Any], place: str) -> Entry:
         payload=payload,
         payload_digest=digest,
         signature=signature,
+        redaction=redaction,
+    )
+
+
+def redaction_row(entry: Entry) -> tuple[Any, ...]:
+    """Return what redacts the row of an entry: the payload, and which row it is, by place and digest of its payload."""
+    return (
+        _redacted_payload(entry),
+        *_origin_row(entry.origin),
+        entry.number,
+        entry.payload_digest,
+    )
+
+
+def _redacted_payload(entry: Entry) -> bytes:
+    """Return what stands in the place of the payload: the one that is left, and who has put it there."""
+    redaction = entry.redaction
+    assert redaction is not None, "it was redacted"
+    left = _Left(entry.payload, redaction.node, redaction.payload_digest, redaction.signature)
+    return msgspec.msgpack.encode(left)
+
+
+def _redaction(written: bytes, fault: str) -> tuple[bytes, Redaction]:
+    try:
+        left = _read_left(written)
+    except (msgspec.MsgspecError, ValueError):
+        raise StoreError(fault) from None
+    return left.payload, Redaction(
+        node=left.node, payload_digest=left.payload_digest, signature=left.signature
     )
 
 

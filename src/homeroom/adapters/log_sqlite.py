@@ -55,6 +55,14 @@ _SELECT_ENTRIES: Final = rows.select(
 _DELETE_ENTRIES: Final = rows.select(
     "", "entries", "WHERE ORIGIN AND number BETWEEN ? AND ?"
 ).replace("SELECT", "DELETE", 1)
+_REDACT_ENTRY: Final = rows.select(
+    "",
+    "entries",
+    "SET payload = ?, redacted = 1 WHERE ORIGIN AND number = ? AND payload_digest = ?",
+).replace("SELECT  FROM", "UPDATE", 1)
+_BLANK_ENTRIES: Final = rows.select(
+    "", "entries", "SET payload = x'' WHERE ORIGIN AND number > ? AND payload <> x''"
+).replace("SELECT  FROM", "UPDATE", 1)
 _NEXT_ORIGIN: Final = rows.select(
     rows.ORIGIN, "entries", f"WHERE ({rows.ORIGIN}) > (?, ?, ?) ORDER BY {rows.ORIGIN} LIMIT 1"
 )
@@ -355,6 +363,31 @@ class SqliteStore:
                     writer.execute(_SET_BEGAN, (*origin, numbers[-1]))
             self.checkpoint()
         return limits.COLLECT_ENTRIES_MAX - room
+
+    def redact(self, entries: Sequence[Entry]) -> None:
+        """Put redacted entries in the places of those that are here; return when it is durable."""
+        self._check_writable()
+        with self._writing() as writer:
+            writer.executemany(_REDACT_ENTRY, map(rows.redaction_row, entries))
+        self._journal_bytes += sum(_ENTRY_BYTES + len(entry.payload) for entry in entries)
+
+    def blank_after(self, last: Mapping[Origin, int]) -> None:
+        """Leave nothing of the payloads after these numbers: they count for nobody, the next file goes on there."""
+        beyond = [(*origin, last.get(origin, 0)) for origin in self.heads()]
+        self._check_writable()
+        with self._writing() as writer:
+            writer.executemany(_BLANK_ENTRIES, beyond)
+
+    def scrub(self) -> str | None:
+        """Move all of the journal to the file, and empty it; return why that could not be, None if it was.
+
+        What is deleted from pages is overwritten there (``secure_delete``), and stands in the journal until then.
+        """
+        if self._failure is not None:
+            return f"{self.path} takes no more since a write failed; the next start empties its journal"
+        with self._checkpointing, _told(self.path, "written"):
+            busy, _, _ = self._checkpointer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return f"the journal of {self.path} is being read" if busy else None
 
     def adopt(self, records: Sequence[BatchRecord]) -> None:
         """Keep records of batches that an older file held; those that are here stay as they are."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 
-__all__ = ["read_membership", "write_membership"]
+__all__ = ["read_membership", "remove_membership", "write_membership"]
 
 FILE = "membership.tensors"
 
@@ -31,3 +31,14 @@ def read_membership(folder: Path) -> dict[str, npt.NDArray[Any]] | None:
     """Return what was written, None if nothing was. Raises `DataDirectoryError` if it is not whole."""
     path = folder / FILE
     return read_tensors(path) if path.exists() else None
+
+
+def remove_membership(folder: Path) -> None:
+    """Remove what was written, if anything was. Raises `DataDirectoryError`."""
+    path = folder / FILE
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataDirectoryError(
+            f"{path} cannot be removed: {error.strerror or error}; check the permissions"
+        ) from error

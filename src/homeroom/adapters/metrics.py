@@ -42,6 +42,7 @@ NAMES: Final = {
     "homeroom_checked_timestamp_seconds": "when all was read again last, in seconds since 1970 UTC; 0 is never",
     "homeroom_damages": "what was found damaged when it was read again: /v1/status says what",
     "homeroom_epoch": "number of the last control change",
+    "homeroom_erased_events_cut": "events of people who are erased that came since the start and were cut, all tenants",
     "homeroom_events_lost": "events from before a cut of history that no cut covers, of all tenants",
 }
 """Every metric and what it counts."""
@@ -72,7 +73,7 @@ class Metrics(Collector):
         self._batches: Tally[str] = Tally()
         self._limited: Tally[str] = Tally()
         self._is_up = False
-        self._epoch = 0
+        self._epoch = self._cut = 0
         self._lost = 0
         self._checked = CheckStatus()
         self._registry = CollectorRegistry()
@@ -113,7 +114,7 @@ class Metrics(Collector):
     def page(self, status: Status) -> bytes:
         """Return all metrics as text, with how the node is now."""
         self._is_up = status.is_ready
-        self._epoch = status.epoch
+        self._epoch, self._cut = status.epoch, status.cut_events
         self._lost = status.lost_of_all
         self._checked = status.checked
         return generate_latest(self._registry)
@@ -131,6 +132,7 @@ class Metrics(Collector):
         yield _counters("homeroom_limited_total", "over", self._limited)
         yield _gauge("homeroom_up", int(self._is_up))
         yield _gauge("homeroom_epoch", self._epoch)
+        yield _gauge("homeroom_erased_events_cut", self._cut)
         yield _gauge("homeroom_events_lost", self._lost)
         yield _gauge("homeroom_checked_entries", self._checked.entries)
         yield _gauge("homeroom_checked_files", self._checked.files)

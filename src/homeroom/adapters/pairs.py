@@ -1,4 +1,4 @@
-"""Files that say what to correct: ids of events, and pairs of accounts that are one learner.
+"""Files that say what to correct: ids of events, pairs of accounts that are one learner, and whom to erase.
 
 Tables like any other: CSV, TSV, Parquet, packed or not, with the names of the columns in the first line. Accounts are
 handed on as they stand and are not kept.
@@ -11,7 +11,7 @@ import pyarrow as pa
 from homeroom.adapters.small_tables import read_columns
 from homeroom.errors import SourceError
 
-__all__ = ["read_ids", "read_pairs"]
+__all__ = ["read_ids", "read_learners", "read_pairs"]
 
 _PSEUDONYMS = ("pseudonym", "other")
 _ACCOUNTS = ("issuer", "account", "other_issuer", "other_account")
@@ -39,6 +39,21 @@ def read_pairs(path: Path) -> list[tuple[str | tuple[str, str], str | tuple[str,
     issuer, account, other_issuer, other_account = (_texts(found[name]) for name in _ACCOUNTS)
     one, other = zip(issuer, account, strict=True), zip(other_issuer, other_account, strict=True)
     return list(zip(one, other, strict=True))
+
+
+def read_learners(path: Path) -> list[str | tuple[str, str]]:
+    """Return the learners of a file: pseudonyms, or accounts as (issuer, account). Raises `SourceError`."""
+    found = read_columns(path, _PSEUDONYMS[:1])
+    if found is not None:
+        return list(_texts(found[_PSEUDONYMS[0]]))
+    found = read_columns(path, _ACCOUNTS[:2])
+    if found is None:
+        raise SourceError(
+            f"{path} holds no learners; its first line must name the column {_PSEUDONYMS[0]}, or "
+            f"{_ACCOUNTS[0]} and {_ACCOUNTS[1]}"
+        )
+    issuer, account = (_texts(found[name]) for name in _ACCOUNTS[:2])
+    return list(zip(issuer, account, strict=True))
 
 
 def _texts(column: pa.Array) -> list[str]:

@@ -1,9 +1,9 @@
-"""What changed the past of a data directory, on disk: voids, edges, and what follows from them.
+"""What changed the past of a data directory, on disk: voids, edges, erased keys, and what follows from them.
 
-The facts are the voided ids, the edges between accounts, and further copies of events and voids. What each account goes
-under and the veils of the segments follow from them, but finding them takes a walk through all edges and a look into
-every segment; so they are written down beside the facts, in one file of arrays, and a question begins as quickly as
-without. The events of merged accounts
+The facts are the voided ids, the edges between accounts, further copies of events and voids, and the raw keys that are
+erased (of which no segment beside this file has any event). What each account goes under and the veils of the segments
+follow from them, but finding them takes a walk through all edges and a look into every segment; so they are written
+down beside the facts, in one file of arrays, and a question begins as quickly as without. The events of merged accounts
 under their common key are a segment like any other, which lies with the state and not with history: nobody who reads
 history with other tools should meet them twice.
 """
@@ -38,6 +38,8 @@ def write_past(path: Path, history: History) -> None:
         **history.copies.written("copies"),
         **history.void_copies.written("void_copies"),
     }
+    if len(history.erased[0]):
+        arrays["erased"] = np.stack(history.erased)
     for number, veil in enumerate(history.veils):
         arrays[f"{number}/voided"], arrays[f"{number}/moved"] = veil.voided, veil.moved
         arrays[f"{number}/span"] = np.array(veil.span or (), np.int64)
@@ -59,7 +61,10 @@ def read_past(
     history.copies = Copies.read(arrays, "copies")
     history.void_copies = Copies.read(arrays, "void_copies")
     moved = Renamed(*map(sealed, arrays["moved"]))
-    history.identities = Identities(arrays["edges"], arrays["taken_back"], moved)
+    if "erased" in arrays:
+        erased_hi, erased_lo = map(sealed, arrays["erased"])
+        history.erased = (erased_hi, erased_lo)
+    history.identities = Identities(arrays["edges"], arrays["taken_back"], moved, history.erased)
     veils = [_veil(arrays, number) for number in range(len(stored))]
     history.restore(stored, veils, joined)
 

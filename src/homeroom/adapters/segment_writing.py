@@ -87,7 +87,7 @@ def write_merged(
         return None
     names = list(dict.fromkeys(name for segment in segments for name in segment.columns))
     names = _written(names, dictionaries)
-    values = {name: _listed(name, segments, dictionaries) for name in names if name in MAPPED}
+    values = {name: _listed(name, pairs, dictionaries) for name in names if name in MAPPED}
     index, span = _Index(), _Span()
     with ExitStack() as stack:
         ids = stack.enter_context(_Ids(path.parent, segments))
@@ -112,16 +112,17 @@ def _written(names: Sequence[str] | Mapping[str, Column], dictionaries: Dictiona
     return [name for name in names if name not in refused]
 
 
-def _listed(name: str, segments: Sequence[Segment], dictionaries: Dictionaries) -> Values | None:
-    """Return the distinct values that a column has in any segment, as `values_of` does."""
+def _listed(
+    name: str, segments: Sequence[tuple[Segment, Kept]], dictionaries: Dictionaries
+) -> Values | None:
+    """Return the distinct values that the events which stay have in a column, as `values_of` does."""
     found: Column | None = None
-    for segment in segments:
+    for segment, stays in segments:
         for first in range(0, len(segment), ROW_GROUP_EVENTS):
             end = min(first + ROW_GROUP_EVENTS, len(segment))
-            coded = segment.coded(name, 0, 0)
-            part = segment.piece(name, first, end) if coded is None else coded.values
-            if part is None:
-                part = absent_column(name, 1)
+            # What is listed in a segment may be of events that go.
+            coded = segment.coded(name, 0, 0) if stays is None else None
+            part = _piece(name, segment, (first, end), stays) if coded is None else coded.values
             if part.dtype == np.float64:
                 part = part.view(np.int64)
             found = np.unique(part) if found is None else np.union1d(found, part)
@@ -134,6 +135,14 @@ def _listed(name: str, segments: Sequence[Segment], dictionaries: Dictionaries) 
     assert found is not None, "there are events"
     column = found.view(np.float64) if absent_column(name, 0).dtype == np.float64 else found
     return values_of(name, column, dictionaries)
+
+
+def _piece(name: str, segment: Segment, span: tuple[int, int], stays: Kept) -> Column:
+    """Return a column of those events of a span that stay."""
+    part = segment.piece(name, *span)
+    if part is None:
+        return absent_column(name, 1)
+    return part if stays is None else part[stays[slice(*span)]]
 
 
 def _row_groups(strips: Iterator[dict[str, Column]]) -> Iterator[dict[str, Column]]:

@@ -41,6 +41,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "retention": ("homeroom.cli.retention", "Say for how long history is kept, or cut it."),
     "webhooks": ("homeroom.cli.webhooks", "Look after the webhooks of a node that runs."),
+    "erase": (
+        "homeroom.cli.erase",
+        "Erase people for ever, wherever the node has anything of them.",
+    ),
+    "erasures": ("homeroom.cli.erasures", "Show how far erasures are, place by place."),
+    "readmit": ("homeroom.cli.readmit", "Let people who were erased come again, as new ones."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
     "tail": ("homeroom.cli.tail", "Follow who enters and leaves cohorts at a node."),
     "audit": ("homeroom.cli.audit", "Check that an audit log is what was written."),

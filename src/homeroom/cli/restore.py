@@ -15,7 +15,6 @@ from homeroom.cli.repository_options import (
     size_text,
     span_text,
     store_option,
-    store_url_of,
 )
 
 if TYPE_CHECKING:
@@ -46,22 +45,48 @@ def command(
     backup: str | None,
     config: str | None,
     json_target: str | None,
-    **secret: str | None,
+    **given: str | None,
 ) -> None:
     """Make the data directory DIRECTORY, which must be empty or not there, from a backup in REPOSITORY.
 
     Every file is compared with its checksum, and every entry of the log with its signature and the entry before it.
-    What is damaged is named, and DIRECTORY stays as it was.
+    What is damaged is named, and DIRECTORY stays as it was. With a register of erasures in the settings, nothing of
+    who was erased is left in DIRECTORY at the end; without, its node refuses to start before it has one.
     """
     from homeroom.adapters.backup.restoring import restore
+    from homeroom.cli.erasures import options_of
+    from homeroom.running.erasing_directory import apply_register
 
-    source = opened(repository, secret["key_file"], secret["passphrase_file"])
+    source = opened(repository, given["key_file"], given["passphrase_file"])
     plan = plan_of(source, backup, as_of_ms)
-    restored = restore(source, plan, Path(directory), store_url_of(config))
+    options = options_of(config)
+    restored = restore(source, plan, Path(directory), options.store_url)
+    erasures = (
+        None if options.erasure_register is None else apply_register(Path(directory), options)
+    )
     if json_target:
-        write_json(_document(plan, restored, directory), json_target)
+        document = {**_document(plan, restored, directory), "erasures": erasures}
+        write_json(document, json_target)
     if json_target != STDOUT:
-        click.echo("\n".join(_said(plan, restored, directory)))
+        click.echo(
+            "\n".join([*_said(plan, restored, directory), *_erasures(Path(directory), erasures)])
+        )
+
+
+def _erasures(directory: Path, count: int | None) -> list[str]:
+    """Say what is known of erasures in what was restored."""
+    from homeroom.adapters.erasure_register import read_note
+    from homeroom.cli.terminal.wording import plural
+
+    if count is not None:
+        return [
+            f"The register has {plural(count, 'erasure')}; nothing of these people is left in it."
+        ]
+    if read_note(directory) is None:
+        return []
+    return [
+        "It had a register of erasures, which has not been read: its node starts only with node.erasure_register."
+    ]
 
 
 def _said(plan: "Plan", restored: "Restored", directory: str) -> list[str]:

@@ -13,7 +13,7 @@ from homeroom.errors import SettingsError
 if TYPE_CHECKING:
     from homeroom.serve.settings import Settings
 
-__all__ = ["command", "data_option"]
+__all__ = ["command", "config_option", "data_option", "settings_of"]
 
 _COLLECT_AFTER: Final = 20_000
 """So many new objects wait to be looked through; a busy node makes as many in some tens of milliseconds."""
@@ -26,6 +26,10 @@ data_option = click.option(
     help="The data directory; serve makes it if there is none.",
 )
 
+config_option = click.option(
+    "--config", metavar="FILE", help="Settings, as homeroom init writes them."
+)
+
 
 @click.command()
 @data_option
@@ -36,7 +40,7 @@ data_option = click.option(
     metavar="PORT",
     help="Port to listen on, in place of server.port; 0 takes a free one.",
 )
-@click.option("--config", metavar="FILE", help="Settings, as homeroom init writes them.")
+@config_option
 def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passes what the options define
     """Run a node on the data directory DIR: take events, answer questions, over HTTP.
 
@@ -72,7 +76,7 @@ def _settings(flags: dict[str, Any]) -> "Settings":
     """Return the settings: flags count more than variables, and variables more than the file."""
     environment = dict(os.environ)
     for name in ("host", "port"):
-        if flags[name] is not None:
+        if flags.get(name) is not None:
             environment[f"HOMEROOM_SERVER_{name.upper()}"] = str(flags[name])
     return settings_of(flags["config"], environment)
 

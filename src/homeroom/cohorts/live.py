@@ -80,6 +80,7 @@ class Status:
     Parameters
     ----------
     learners, events : of the tenant that was asked about: learners there are, events that were folded
+    cut_events : of all tenants, events that came since the start and were of somebody who is erased
     applied, held : by origin the last entry that is folded, and the last that is durable here
     ages_ms : by origin how long ago its newest folded entry was made
     epoch : of the control stream
@@ -98,6 +99,7 @@ class Status:
     epoch: int = 0
     troubles: tuple[Trouble, ...] = ()
     is_ready: bool = True
+    cut_events: int = 0
     history_from: str | None = None
     lost: int = 0
     lost_of_all: int = 0

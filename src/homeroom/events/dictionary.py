@@ -15,7 +15,7 @@ whether any event has to be rejected. Such values are not kept, or a hostile fil
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -221,6 +221,23 @@ class Dictionary:
     def known_codes(self, values: pa.DictionaryArray) -> Int32s | None:
         """Do as `codes` for values that all have one already; else return None, and none gets any."""
         return self._known.known_codes(values)
+
+    def forget(self, codes: Sequence[int]) -> None:
+        """Forget the texts of some codes, which nothing has any more; the codes are given to no other text."""
+        gone = set(codes)
+        # A text may be known under several names, and all of them go.
+        for text in [text for text, code in list(self._known.items()) if code in gone]:
+            del self._known[text]
+        for code in codes:
+            self._values[code] = self._forgotten(code)
+            self._known[self._values[code]] = code
+        hi, lo, hashed = self._hashed
+        # Who has hashes keeps them: those from the first of these codes on are worked out anew.
+        self._hashed = hi.copy(), lo.copy(), min([hashed, *codes])
+
+    def _forgotten(self, code: int) -> str:
+        """Return what stands in the place of a text that was forgotten."""
+        return f"(erased {code})"
 
     @property
     def hashes(self) -> Hashes:

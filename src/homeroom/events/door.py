@@ -29,6 +29,7 @@ from homeroom.events.dictionary import (
     Dictionary,
     TextCodes,
 )
+from homeroom.events.generations import Readmitted, key_at, readmitted_places
 from homeroom.events.model import (
     STANDINGS,
     TRACKS,
@@ -136,6 +137,7 @@ class Door:
     Attributes
     ----------
     dictionaries : the texts behind the codes of all batches so far, hashes where there is a projection
+    readmitted : raw keys whose accounts go under the next generation, from when on
     """
 
     def __init__(
@@ -159,6 +161,8 @@ class Door:
         self._track_names = _Places(TRACKS)
         self._standing_names = _Places(STANDINGS)
         self._attributes_dropped: set[str] = set()
+        self._key = key
+        self.readmitted: Readmitted = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -274,6 +278,8 @@ class Door:
     def _batch(self, columns: Screened) -> EventBatch:
         """Pseudonymise and digest the events that are whole."""
         key_hi, key_lo = self._pseudonyms.keys(columns.issuer, columns.account)
+        if self.readmitted:
+            self._readmit(columns, key_hi, key_lo)
         if self._names is not None:
             issuers = self._pseudonyms.issuers(columns.issuer)
             self._names.add(key_hi, key_lo, issuers, columns.account)
@@ -320,6 +326,16 @@ class Door:
             **texts,
             attributes=attributes,
         )
+
+    def _readmit(self, columns: Screened, key_hi: UInt64s, key_lo: UInt64s) -> None:
+        """Put accounts under the generation that they go under at the time of each event."""
+        for place in readmitted_places(self.readmitted, key_hi, key_lo).tolist():
+            (issuer,) = self._pseudonyms.issuers(columns.issuer[place : place + 1])
+            person = (issuer, columns.account[place].as_py())
+            at_ms = int(columns.time_ms[place])
+            found = key_at(self._key, person, self.readmitted, at_ms)
+            key_hi[place] = int.from_bytes(found[:8], "big")
+            key_lo[place] = int.from_bytes(found[8:], "big")
 
     def _track(self, columns: Screened) -> UInt8s:
         """Return the track that an event says it has, else that of its verb."""

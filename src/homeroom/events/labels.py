@@ -14,7 +14,7 @@ they are evaluated and answers afterwards: there are too many places in either t
 forgotten would show a name.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -148,6 +148,14 @@ class _LabelledDictionary(Dictionary):
             if self._plain is not None:
                 self._plain.append(text)
         return code
+
+    def forget(self, codes: Sequence[int]) -> None:
+        super().forget(codes)
+        self._spoken, self._shown = _Reading(), (None, _Reading())
+
+    def _forgotten(self, code: int) -> str:
+        # It is written down among hashes, and must look like one when it is read again.
+        return self._labels.hasher.hashed(super()._forgotten(code))
 
     def take_plain(self) -> list[str]:
         """Return the texts that came as themselves so far; from now on they are not noted."""

@@ -172,6 +172,31 @@ class Projection:
             for marks, code in self._fresh
         }
 
+    @property
+    def met(self) -> int:
+        """How many labels were met in this group so far."""
+        return len(self._fresh)
+
+    def leave_out(self, met: int, batch: EventBatch) -> None:
+        """Take back the labels that were met since there were ``met``, and that no event of a batch has.
+
+        The events that had them were cut. Who else comes with such an id has it met again.
+        """
+        columns = [(marks, getattr(batch, kind)) for kind, marks in self._ids.items()]
+        columns += [(one, batch.attributes.get(name)) for name, one in self._attributes.items()]
+        used = {
+            id(marks): set(np.unique(codes).tolist())
+            for marks, codes in columns
+            if codes is not None
+        }
+        left = []
+        for marks, code in self._fresh[met:]:
+            if code in used.get(id(marks), ()):
+                left.append((marks, code))
+            else:
+                marks.mark(code, _FRESH)
+        self._fresh[met:] = left
+
     def labels_kept(self) -> None:
         """Take note that the labels of this group are kept."""
         self._fresh.clear()

@@ -31,6 +31,7 @@ from homeroom.events.model import Int32s, Int64s, Strings, UInt8s, UInt64s
 from homeroom.events.texts import Texts, address_of, buffers, large_strings, load_tail, sealed
 
 __all__ = [
+    "GENERATION",
     "KEY_BYTES",
     "Pseudonyms",
     "absorb",
@@ -54,10 +55,10 @@ PARAMETERS = 0x01010000 | KEY_BYTES << 8 | 16
 """Parameter block, first word: depth 1, fanout 1, key length, digest length (RFC 7693, section 2.5)."""
 
 
-def subject_prefix(issuer: str) -> bytes:
+def subject_prefix(issuer: str, generation: int = GENERATION) -> bytes:
     """Return what stands before the account in the hashed message: a whole number of 64-byte blocks."""
     text = issuer.encode()
-    prefix = DOMAIN + struct.pack("<II", GENERATION, len(text)) + text
+    prefix = DOMAIN + struct.pack("<II", generation, len(text)) + text
     return prefix + bytes(-len(prefix) % BLOCK_BYTES)
 
 

@@ -60,6 +60,7 @@ __all__ = [
     "Key",
     "KeyCreated",
     "KeyRevoked",
+    "Readmitted",
     "Scope",
     "Tenant",
     "TenantPut",
@@ -69,6 +70,8 @@ __all__ = [
     "write_changes",
 ]
 
+_KEY_DIGITS: Final = 32
+_DIGITS: Final = frozenset("0123456789abcdef")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -190,6 +193,17 @@ class VerbsPut(msgspec.Struct, frozen=True, kw_only=True, tag="verbs"):
     toml: str
 
 
+class Readmitted(msgspec.Struct, frozen=True, kw_only=True, tag="readmitted"):
+    """Accounts behind erased raw keys may come again, from an instant on, as new subjects.
+
+    ``keys`` are 32 hexadecimal digits each. Of several for one key the earliest counts: none can be taken back.
+    """
+
+    tenant: str
+    keys: tuple[str, ...]
+    from_ms: int
+
+
 class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor"):
     """The audit log of the node that states this had so many records, of which the last has this digest (hexadecimal).
 
@@ -210,6 +224,7 @@ Fact: TypeAlias = (
     | VerbsPut
     | CatalogueFact
     | AuditAnchored
+    | Readmitted
     | CutFact
     | WebhookFact
     | MemberFact
@@ -313,6 +328,7 @@ class Control:
     webhooks : by id, those that there are
     catalogues : by tenant what is registered of its ids; ask `catalogue`
     members : the nodes of the world; none are named where there is one
+    readmitted : by tenant the raw keys (16 bytes) whose accounts may come again, and from when on
     anchors : by node where its audit log was last known to be
     cuts : by tenant the last cut of its history
     """
@@ -324,6 +340,7 @@ class Control:
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     members: Membership = field(default_factory=Membership)
+    readmitted: Mapping[str, Mapping[bytes, int]] = field(default_factory=dict)
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
     cuts: Cuts = field(default_factory=dict)
 
@@ -371,7 +388,7 @@ class Control:
                     )
             case DefinitionPut() | DefinitionDeleted():
                 self._check_definition(fact)
-            case VerbsPut() | AuditAnchored():
+            case VerbsPut() | AuditAnchored() | Readmitted():
                 self._check_small(fact)
             case _:
                 self._check_part(fact)
@@ -390,12 +407,17 @@ class Control:
         else:
             check_webhook(self.webhooks, fact)
 
-    def _check_small(self, fact: VerbsPut | AuditAnchored) -> None:
+    def _check_small(self, fact: VerbsPut | AuditAnchored | Readmitted) -> None:
         if isinstance(fact, AuditAnchored):
             _check_name("node", fact.node)
             return
         self._check_tenant(fact.tenant)
-        _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+        if isinstance(fact, VerbsPut):
+            _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            return
+        _check_count("keys readmitted", len(fact.keys), limits.ERASED_KEYS_MAX)
+        if any(len(key) != _KEY_DIGITS or not set(key) <= _DIGITS for key in fact.keys):
+            raise ControlError("a raw key that is readmitted must be 32 hexadecimal digits")
 
     def _check_tenant(self, name: str) -> None:
         if name not in self.tenants:
@@ -462,12 +484,14 @@ class Control:
     def _part(
         self,
         change: Change,
-        fact: CatalogueFact | HistoryCut | WebhookFact | MemberFact | AuditAnchored,
+        fact: CatalogueFact | HistoryCut | WebhookFact | MemberFact | AuditAnchored | Readmitted,
         epoch: int,
     ) -> dict[str, Any]:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
         if isinstance(fact, AuditAnchored):
             return {"anchors": _with(self.anchors, fact.node, fact)}
+        if isinstance(fact, Readmitted):
+            return {"readmitted": self._with_readmitted(fact)}
         if isinstance(fact, MemberFact):
             return {"members": folded_member(self.members, fact, epoch)}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
@@ -477,6 +501,13 @@ class Control:
             return {"cuts": folded_cut(self.cuts, fact, epoch)}
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
+
+    def _with_readmitted(self, fact: Readmitted) -> Mapping[str, Mapping[bytes, int]]:
+        known = dict(self.readmitted.get(fact.tenant, {}))
+        for key in fact.keys:
+            raw = bytes.fromhex(key)
+            known[raw] = min(fact.from_ms, known.get(raw, fact.from_ms))
+        return _with(self.readmitted, fact.tenant, known)
 
     def _with_terms(self, fact: VerbsPut | HistoryKept) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)

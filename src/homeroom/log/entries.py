@@ -2,8 +2,12 @@
 
 An entry is a header and a payload. The header holds the digest of the header before it and that of its own payload, and
 is signed by its node; so nobody, not even the disk, can change, drop or exchange an entry without its being seen at the
-next look. A payload can be redacted for an erasure: the chain stays whole, since only the digest of the payload is in
-it.
+next look.
+
+A payload can be redacted for an erasure (`homeroom.log.redacting`): another one, without what was erased, stands in its
+place. The header still has the digest of the first one, so chain and signature stay what they were. What stands there
+now has a digest of its own, which the node that redacted it has signed together with the header: nobody can pass
+something else off as what was left.
 
 The way not taken is a checksum a row: it finds a flipped bit, and finds neither a row that is missing nor one that
 belongs to another life of the node.
@@ -20,11 +24,21 @@ from homeroom.errors import EntryError
 from homeroom.limits import ENTRY_BYTES_MAX
 from homeroom.log.origins import Origin, Token
 
-__all__ = ["NOTHING_BEFORE", "Entry", "Head", "Sign", "Verify", "make_entry"]
+__all__ = [
+    "NOTHING_BEFORE",
+    "Entry",
+    "Head",
+    "Redaction",
+    "Sign",
+    "Verify",
+    "make_entry",
+    "redacted",
+]
 
 FORMAT: Final = 1
 NOTHING_BEFORE: Final = bytes(32)
 """What the first entry of an origin has as the digest of the one before."""
+_REDACTION: Final = b"homeroom redaction 1"
 
 Sign: TypeAlias = Callable[[bytes], bytes]
 """Returns the 64-byte Ed25519 signature (RFC 8032) of a digest."""
@@ -42,6 +56,26 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redaction:
+    """Who put another payload in the place of the first.
+
+    Parameters
+    ----------
+    node : who did
+    payload_digest : SHA-256 of the payload that is there now
+    signature : 64 bytes, of `signed`, by that node
+    """
+
+    node: str
+    payload_digest: bytes
+    signature: bytes
+
+    def signed(self, header_digest: bytes) -> bytes:
+        """Return what the signature is of: SHA-256 of the header's digest and that of the payload, 32 bytes."""
+        return hashlib.sha256(_REDACTION + header_digest + self.payload_digest).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One entry.
 
@@ -52,8 +86,9 @@ class Entry:
     epoch : the control epoch under which its events were admitted
     previous : 32 bytes, the digest of the entry before
     payload : compressed, at most ``limits.ENTRY_BYTES_MAX``; see `homeroom.log.payloads`
-    payload_digest : SHA-256 of the payload
+    payload_digest : SHA-256 of the payload as it was written
     signature : 64 bytes, of `digest`
+    redaction : None while the payload is the one that was written
     """
 
     origin: Origin
@@ -64,6 +99,7 @@ class Entry:
     payload: bytes
     payload_digest: bytes
     signature: bytes
+    redaction: Redaction | None = None
 
     @property
     def digest(self) -> bytes:
@@ -103,6 +139,13 @@ class Entry:
         self.check_payload()
         if not verify(self.origin.node, self.digest, self.signature):
             raise EntryError(f"{self._name} is not signed by its node")
+        redaction = self.redaction
+        if redaction is not None and not verify(
+            redaction.node, redaction.signed(self.digest), redaction.signature
+        ):
+            raise EntryError(
+                f"{self._name} was redacted, and that is not signed by {redaction.node}"
+            )
 
     def check_payload(self) -> None:
         """Raise `EntryError` if the payload is not the one that the header tells of."""
@@ -110,7 +153,9 @@ class Entry:
             raise EntryError(
                 f"{self._name} has a payload of {len(self.payload):,} bytes, at most {ENTRY_BYTES_MAX:,} are allowed"
             )
-        if hashlib.sha256(self.payload).digest() != self.payload_digest:
+        redaction = self.redaction
+        wanted = self.payload_digest if redaction is None else redaction.payload_digest
+        if hashlib.sha256(self.payload).digest() != wanted:
             raise EntryError(f"{self._name} is damaged: the checksum of its payload is wrong")
 
     @property
@@ -135,3 +180,10 @@ def make_entry(
         signature=b"",
     )
     return replace(unsigned, signature=sign(unsigned.digest))
+
+
+def redacted(entry: Entry, payload: bytes, node: str, sign: Sign) -> Entry:
+    """Return an entry with another payload in place of its own, as a node redacts it."""
+    bare = Redaction(node=node, payload_digest=hashlib.sha256(payload).digest(), signature=b"")
+    redaction = replace(bare, signature=sign(bare.signed(entry.digest)))
+    return replace(entry, payload=payload, redaction=redaction)

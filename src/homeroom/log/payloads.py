@@ -2,8 +2,8 @@
 
 A payload is a compressed envelope: the content, and in the first entry of an incarnation a claim of what the node's
 store held before. The content of the analytic stream is a part a tenant: its events as one Arrow record batch, with
-texts in place of codes (`homeroom.events.columns`), and the hashes of voided ids. Arrow is what every tool reads, and
-a column of a thousand events costs little more than a column of one.
+texts in place of codes (`homeroom.events.columns`), the hashes of voided ids, and who is erased. Arrow is what every
+tool reads, and a column of a thousand events costs little more than a column of one.
 
 A payload may come from a peer or from a disk, so nothing in it is believed: sizes are bounded before anything is
 unpacked (200 MB of zeros fit in 208 bytes), the schema is compared before the data are looked at, and the data are
@@ -37,17 +37,22 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.ids import HASHED_ID_BYTES
 from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
+from homeroom.log.erasures import Erasure, checked_erasures
 from homeroom.log.origins import Vector
 
 __all__ = [
     "OpenPart",
     "Opened",
     "Part",
+    "PartBytes",
+    "decode_parts",
+    "encode_parts",
     "open_parts",
     "pack",
     "read_parts",
     "unpack",
     "write_parts",
+    "written_events",
 ]
 
 _KEYS: Final = ("key_hi", "key_lo")
@@ -68,15 +73,18 @@ class _Envelope(msgspec.Struct, array_like=True, frozen=True):
     closes: dict[str, int] | None = None
 
 
-class _PartBytes(msgspec.Struct, array_like=True, frozen=True):
+class PartBytes(msgspec.Struct, array_like=True, frozen=True):
+    """A `Part` as it is written: its events as a stream of Arrow."""
+
     tenant: str
     events: bytes
     voids: bytes = b""
+    erasures: tuple[Erasure, ...] = ()
 
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_envelope = msgspec.msgpack.Decoder(_Envelope).decode
-_unpack_parts = msgspec.msgpack.Decoder(list[_PartBytes]).decode
+_unpack_parts = msgspec.msgpack.Decoder(list[PartBytes]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +97,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an entry says of one tenant: events, and hashes of the ids of voided ones (uint64)."""
+    """What an entry says of one tenant: events, hashes of the ids of voided ones (uint64), and who is erased.
+
+    An erasure counts for the events of its own entry too, wherever these stand.
+    """
 
     tenant: str
     events: EventBatch | None
     voids: UInt64s
+    erasures: tuple[Erasure, ...] = ()
 
 
 # --- envelope --------------------------------------------------------------------------------------------------------
@@ -128,12 +140,13 @@ def unpack(payload: bytes) -> Opened:
 
 def write_parts(parts: Sequence[Part], dictionaries: Mapping[str, Dictionaries]) -> bytes:
     """Return the content of an analytic entry; ``dictionaries`` by tenant are those behind the codes of its events."""
-    return _pack(
+    return encode_parts(
         [
-            _PartBytes(
+            PartBytes(
                 part.tenant,
                 b"" if part.events is None else _arrow(part.events, dictionaries[part.tenant]),
                 part.voids.astype("<u8").tobytes(),
+                part.erasures,
             )
             for part in parts
         ]
@@ -160,6 +173,7 @@ class OpenPart:
     tenant: str
     record: pa.RecordBatch | None
     voids: UInt64s
+    erasures: tuple[Erasure, ...] = ()
 
     def keys_and_times(self) -> tuple[UInt64s, Int64s]:
         """Return the upper halves of the keys and the times of the events, uint64 and int64 of shape (n,)."""
@@ -198,30 +212,32 @@ class OpenPart:
     def known(self, dictionaries: Dictionaries) -> Part | None:
         """Return the part with codes of a tenant's dictionaries; None if it has texts that they do not have."""
         if self.record is None:
-            return Part(self.tenant, None, self.voids)
+            return self._part(None)
         columns = _columns(self.record, lambda name, one: known_column(name, one, dictionaries))
-        return None if columns is None else Part(self.tenant, batch_of(columns), self.voids)
+        return None if columns is None else self._part(batch_of(columns))
 
     def coded(self, dictionaries: Dictionaries) -> Part:
         """Return the part with codes of a tenant's dictionaries; texts that are new get one. Raises `EntryError`."""
         if self.record is None:
-            return Part(self.tenant, None, self.voids)
+            return self._part(None)
         columns = _columns(self.record, lambda name, one: from_arrow(name, dictionaries)(one))
         assert columns is not None, "every text gets a code"
-        return Part(self.tenant, batch_of(columns), self.voids)
+        return self._part(batch_of(columns))
+
+    def _part(self, events: EventBatch | None) -> Part:
+        return Part(self.tenant, events, self.voids, self.erasures)
 
 
 def open_parts(content: bytes) -> list[OpenPart]:
     """Return the parts of an analytic entry as they were written. Raises `EntryError` for what is not whole."""
-    try:
-        parts = _unpack_parts(content)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise EntryError(
-            f"the parts of an entry cannot be read ({type(error).__name__})"
-        ) from error
     return [
-        OpenPart(part.tenant, _record(part.events) if part.events else None, _voids(part.voids))
-        for part in parts
+        OpenPart(
+            part.tenant,
+            written_events(part.events) if part.events else None,
+            _voids(part.voids),
+            checked_erasures(part.erasures),
+        )
+        for part in decode_parts(content)
     ]
 
 
@@ -233,14 +249,29 @@ def read_parts(content: bytes, dictionaries: Mapping[str, Dictionaries]) -> list
     return [part.coded(dictionaries[part.tenant]) for part in open_parts(content)]
 
 
+def encode_parts(parts: Sequence[PartBytes]) -> bytes:
+    """Return the content of an analytic entry."""
+    return _pack(parts)
+
+
+def decode_parts(content: bytes) -> list[PartBytes]:
+    """Return what `encode_parts` was given; nothing in it has been looked at. Raises `EntryError`."""
+    try:
+        return _unpack_parts(content)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise EntryError(
+            f"the parts of an entry cannot be read ({type(error).__name__})"
+        ) from error
+
+
 def _voids(written: bytes) -> UInt64s:
     if len(written) % 8:
         raise EntryError("the voided ids of an entry are cut off")
     return sealed(np.frombuffer(written, "<u8").astype(np.uint64))
 
 
-def _record(written: bytes) -> pa.RecordBatch:
-    """Read one record batch of events, all of which is then known to be whole."""
+def written_events(written: bytes) -> pa.RecordBatch:
+    """Return the events of a part as they are written, with texts; all of them are whole. Raises `EntryError`."""
     try:
         with pa.ipc.open_stream(pa.py_buffer(written)) as reader:
             _check_schema(reader.schema)

@@ -60,6 +60,19 @@ class Store(Protocol):
         a bounded number, so that no write waits long.
         """
 
+    def redact(self, entries: Sequence[Entry]) -> None:
+        """Put redacted entries in the places of those that are here under their numbers; return when it is durable.
+
+        Those that were collected are passed over. It writes, so it belongs to the thread that writes. What was there
+        before may lie in the database's journal or in free pages until `scrub`.
+        """
+
+    def scrub(self) -> str | None:
+        """Have nothing left of what was redacted or collected; return why something may be, None if nothing is.
+
+        It belongs to the thread that writes.
+        """
+
     def close(self) -> None:
         """Let go of the database."""
 

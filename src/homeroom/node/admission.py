@@ -4,14 +4,17 @@ A door costs a fixed amount a call and little an event. So all batches that are 
 call a tenant and form, as though they were one file of many lines; what it refuses is told by line, and so finds its
 way back to the batch and the place in it.
 
+Erasures come the same way, and count for the events that are written with them. Events of those who are erased are cut
+here, and their clients hear what they would have heard otherwise: who is erased is nobody's business.
+
 Changes of the control stream come the same way. They are checked against all that was stated before, those of the same
 group included, and take their numbers here; but events of the group are admitted under the epoch before.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,10 +26,12 @@ from homeroom.events.model import Decoded, EventBatch, Reject, UInt64s
 from homeroom.events.projection import Cut, Projection
 from homeroom.events.sent import SentDecoded, SentPart, answers, columns
 from homeroom.log.control import Change, Control, write_changes
+from homeroom.log.erasures import Erasure, erased_keys
 from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
 from homeroom.log.payloads import Part, write_parts
-from homeroom.state.batches import joined_batches
+from homeroom.state.batches import chosen_events, joined_batches
+from homeroom.state.keys import Keys, distinct_keys, find_sorted
 
 __all__ = ["Doors", "Reader", "SentReader"]
 
@@ -91,8 +96,12 @@ class SentReader:
 class _Taken:
     """What was taken of one tenant."""
 
-    batches: list[EventBatch]
-    voids: list[UInt64s]
+    batches: list[EventBatch] = field(default_factory=list)
+    voids: list[UInt64s] = field(default_factory=list)
+    erasures: list[Erasure] = field(default_factory=list)
+
+
+_Grouped: TypeAlias = dict[str, _Taken]
 
 
 class Doors:
@@ -104,6 +113,10 @@ class Doors:
     control : what was stated so far; `follow` tells of more
     keep_labels : is told of a tenant, by hash, the labels of ids that its door met; what comes of that is among the
         documents of the group
+
+    Attributes
+    ----------
+    cut_events : by tenant events that were of somebody who is erased, since the start
     """
 
     def __init__(
@@ -116,6 +129,8 @@ class Doors:
         self._keep_labels = keep_labels
         self._doors: dict[str, Door] = {}
         self._control = control
+        self._erased: dict[str, Keys] = {}
+        self.cut_events: Counter[str] = Counter()
 
     def open(self, tenant: str, door: Door) -> None:
         """Let events of a tenant in by this door, from now on."""
@@ -124,6 +139,17 @@ class Doors:
     def follow(self, control: Control) -> None:
         """Admit under this epoch from now on."""
         self._control = control
+        for tenant, readmitted in control.readmitted.items():
+            if tenant in self._doors:
+                self._doors[tenant].readmitted = readmitted
+
+    def erase(self, tenant: str, keys: Keys) -> None:
+        """Let nothing in any more that is of these raw keys, beside those of before."""
+        self._erased[tenant] = distinct_keys([*self._known_erased(tenant), keys])
+
+    def _known_erased(self, tenant: str) -> list[Keys]:
+        known = self._erased.get(tenant)
+        return [] if known is None else [known]
 
     def durable(self) -> None:
         """Take note that the group that was admitted last is durable."""
@@ -162,13 +188,16 @@ class Doors:
             if labels:
                 self._keep_labels(tenant, labels)
 
-    def _read(self, offers: Sequence[Offer], told: list[bytes]) -> dict[str, _Taken]:
+    def _read(self, offers: Sequence[Offer], told: list[bytes]) -> _Grouped:
         """Take what is no change through the doors, all of one tenant and form together."""
         grouped: dict[tuple[str, type], list[int]] = defaultdict(list)
+        taken: _Grouped = {}
         for number, offer in enumerate(offers):
-            if not isinstance(offer.content, Change):
+            if isinstance(offer.content, Erasure):
+                taken.setdefault(offer.tenant, _Taken()).erasures.append(offer.content)
+                told[number] = b"{}"
+            elif not isinstance(offer.content, Change):
                 grouped[offer.tenant, type(offer.content)].append(number)
-        taken: dict[str, _Taken] = {}
         for (tenant, form), numbers in grouped.items():
             reader = self._readers[form]
             decoded = reader.read([offers[number] for number in numbers])
@@ -181,6 +210,8 @@ class Doors:
     def _stream(self, offer: Offer) -> Stream:
         if isinstance(offer.content, Change):
             return Stream.CONTROL
+        if isinstance(offer.content, Erasure):
+            return Stream.ANALYTIC
         return self._readers[type(offer.content)].stream
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
@@ -197,15 +228,33 @@ class Doors:
                 told[number] = _json({"epoch": control.epoch})
         return changes
 
-    def _take(self, tenant: str, decoded: Decoded, taken: dict[str, _Taken]) -> Admitted:
+    def _take(self, tenant: str, decoded: Decoded, taken: _Grouped) -> Admitted:
         door = self._doors[tenant]
+        projection = door.projection
+        met = 0 if projection is None else projection.met
         admitted = door.admit(decoded, "")
-        mine = taken.setdefault(tenant, _Taken([], []))
-        if len(admitted.batch):
-            mine.batches.append(admitted.batch)
+        mine = taken.setdefault(tenant, _Taken())
+        batch = self._unerased(tenant, admitted.batch, mine.erasures)
+        if projection is not None and len(batch) < len(admitted.batch):
+            projection.leave_out(met, batch)
+        if len(batch):
+            mine.batches.append(batch)
         if decoded.voided:
             mine.voids.append(door.id_hashes(decoded.voided))
         return admitted
+
+    def _unerased(self, tenant: str, batch: EventBatch, erasures: list[Erasure]) -> EventBatch:
+        """Return those events that are of nobody who is erased, now or by what comes with them."""
+        known = self._known_erased(tenant)
+        if erasures:
+            known = [distinct_keys([*known, erased_keys(erasures)])]
+        if not known:
+            return batch
+        gone = find_sorted(*known[0], batch.key_hi, batch.key_lo) >= 0
+        if not gone.any():
+            return batch
+        self.cut_events[tenant] += int(np.count_nonzero(gone))
+        return chosen_events(batch, ~gone)
 
     def _written(self, taken: Mapping[str, _Taken]) -> bytes:
         parts = [
@@ -213,9 +262,10 @@ class Doors:
                 tenant,
                 joined_batches(one.batches) if one.batches else None,
                 np.concatenate([_NO_IDS, *one.voids]),
+                tuple(one.erasures),
             )
             for tenant, one in taken.items()
-            if one.batches or one.voids
+            if one.batches or one.voids or one.erasures
         ]
         dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
         return write_parts(parts, dictionaries) if parts else b""

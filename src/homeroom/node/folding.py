@@ -30,6 +30,7 @@ from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
 from homeroom.log.control import Change, Control, Fact, read_changes
 from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
+from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, open_parts, unpack
 from homeroom.node.arrival import Alarm, arrived
@@ -74,6 +75,7 @@ class Folding:
     waiting : by origin why entries that were given last could not be folded yet
     troubles : by origin why its entries are not folded any further
     alarms : by origin what should not have been in its entries, and was left out of what was folded
+    erasures_folded : how many erasures were folded since the start
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -90,6 +92,7 @@ class Folding:
         self.waiting: dict[Origin, str] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
+        self.erasures_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self._make = make
 
@@ -154,9 +157,14 @@ class Folding:
         """
         read = self._read(entries)
         for name, mine in read.parts.items():
-            if any(len(part.voids) for part, _ in mine):
+            if any(len(part.voids) or part.erasures for part, _ in mine):
                 # What is voided is sealed first; then it is only these events that are sealed under the guard.
                 read.tenants[name].state.seal()
+            erasures = [erasure for part, _ in mine for erasure in part.erasures]
+            if erasures:
+                # Before all else, so that what comes with them is cut as what came before.
+                read.tenants[name].state.erase(erased_keys(erasures))
+                self.erasures_folded += len(erasures)
         ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
         is_single = (
             len(read.cuts) == 1 and not read.parts

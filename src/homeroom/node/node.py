@@ -7,7 +7,7 @@ else: what was read where, and where things are kept, is the affair of whoever c
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
@@ -19,7 +19,10 @@ from homeroom.events.instants import format_instant
 from homeroom.events.model import Decoded, Reason, Reject
 from homeroom.state.state import State
 
-__all__ = ["Node", "Tally"]
+__all__ = ["ERASED", "Node", "Tally"]
+
+ERASED: Final = "erased"
+"""Why events are left out whose learner is erased; they are counted, and listed nowhere."""
 
 
 @dataclass(slots=True)
@@ -48,11 +51,15 @@ class Node:
         """Fold a chunk; return what of it was refused, by the codec or by the door."""
         assert self.door is not None, "a node without a door takes no events"
         admitted = self.door.admit(decoded, source)
+        before = self.state.cut_events
         self.state.fold(admitted.batch)
+        cut = self.state.cut_events - before
         if decoded.voided:
             self.state.void(self.door.id_hashes(decoded.voided))
         # The door returns the codec's rejects too.
-        self.tally.decoded += len(admitted.batch)
+        self.tally.decoded += len(admitted.batch) - cut
+        if cut:
+            self.tally.rejected[ERASED] += cut
         self.tally.rejected.update(reject.reason.value for reject in admitted.rejects)
         return admitted.rejects
 

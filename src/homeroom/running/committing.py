@@ -13,9 +13,10 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -44,6 +45,8 @@ from homeroom.log.log import (
 )
 from homeroom.log.origins import Vector
 from homeroom.log.store import Store
+
+_T = TypeVar("_T")
 
 __all__ = ["Committer", "LastingStore", "Writing"]
 
@@ -139,6 +142,19 @@ class Committer:
     def work(self, do: Callable[[], None]) -> None:
         """Have something done in the thread that writes, between two writes; it raises nothing."""
         self._queue.put(_Work(do))
+
+    async def done(self, do: Callable[[], _T]) -> _T:
+        """Have something done in the thread that writes, between two writes; return, or raise, what comes of it."""
+        future: Future[_T] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(do())
+            except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+                future.set_exception(error)
+
+        self.work(work)
+        return await asyncio.wrap_future(future)
 
     async def stop(self) -> None:
         """Take nothing new, write what is there, end the thread."""

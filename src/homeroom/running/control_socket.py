@@ -21,17 +21,20 @@ from typing import Final, TypeVar
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import ControlError, HomeroomError, StoreError, WebhookError
+from homeroom.errors import ControlError, HomeroomError, InputError, StoreError, WebhookError
 from homeroom.hooks.standing import Created, WebhookShown
+from homeroom.log.certificates import Certificate
 from homeroom.log.control import Change, Fact
 from homeroom.log.origins import Token
 
 __all__ = [
     "ControlSocket",
+    "ErasureAsked",
     "Letter",
     "WebhookAsked",
     "WebhookDo",
     "WebhookTold",
+    "ask_of_erasures",
     "ask_of_webhooks",
     "ask_stated",
     "ask_to_change",
@@ -110,16 +113,25 @@ class WebhookTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     letters: tuple[Letter, ...] = ()
 
 
+class ErasureAsked(msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag="erasures"):
+    """Erase learners of a tenant, each a pseudonym or (issuer, account); with none, say how far erasures are."""
+
+    tenant: str
+    author: str
+    learners: tuple[str | tuple[str, str], ...] = ()
+
+
 class _Answer(msgspec.Struct):
     token: str = ""
     stated: list[Change] = []
     told: WebhookTold | None = None
+    certificates: list[Certificate] = []
     error: str = ""
     is_sense: bool = True
     """Whether the error is that the change makes no sense."""
 
 
-_read: Final = msgspec.msgpack.Decoder(_Asked | _AskedStated | WebhookAsked).decode
+_read: Final = msgspec.msgpack.Decoder(_Asked | _AskedStated | WebhookAsked | ErasureAsked).decode
 _read_answer: Final = msgspec.msgpack.Decoder(_Answer).decode
 _write: Final = msgspec.msgpack.Encoder().encode
 
@@ -156,6 +168,7 @@ async def listening(
     change: Callable[[Fact, str], Awaitable[Token]],
     stated: Callable[[], list[Change]],
     webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
+    erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]],
 ) -> ControlSocket:
     """Listen in a directory until the socket is closed. Raises `StoreError` where no socket can be made there."""
 
@@ -164,7 +177,7 @@ async def listening(
             size = int.from_bytes(await reader.readexactly(4), "little")
             if size <= limits.CONTROL_BYTES_MAX * 2:
                 asked = await reader.readexactly(size)
-                written = _write(await _answered(asked, change, stated, webhooks))
+                written = _write(await _answered(asked, change, stated, webhooks, erasures))
                 writer.write(len(written).to_bytes(4, "little") + written)
                 await writer.drain()
         writer.close()
@@ -192,20 +205,25 @@ async def _answered(
     change: Callable[[Fact, str], Awaitable[Token]],
     stated: Callable[[], list[Change]],
     webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
+    erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]],
 ) -> _Answer:
     try:
-        asked = _read(written)
-        if isinstance(asked, _AskedStated):
-            return _Answer(stated=stated())
-        if isinstance(asked, WebhookAsked):
-            return _Answer(told=await webhooks(asked))
-        return _Answer(token=str(await change(asked.fact, asked.author)))
+        match _read(written):
+            case _AskedStated():
+                answer = _Answer(stated=stated())
+            case WebhookAsked() as asked:
+                answer = _Answer(told=await webhooks(asked))
+            case ErasureAsked() as asked:
+                answer = _Answer(certificates=await erasures(asked))
+            case _Asked(fact, author):
+                answer = _Answer(token=str(await change(fact, author)))
     except msgspec.MsgspecError:
         return _Answer(error="the command and the node are of two releases; use the same one")
-    except (ControlError, WebhookError) as error:
+    except (ControlError, InputError, WebhookError) as error:
         return _Answer(error=str(error))
     except HomeroomError as error:
         return _Answer(error=str(error), is_sense=False)
+    return answer
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -238,7 +256,18 @@ def ask_of_webhooks(folder: Path, asked: WebhookAsked) -> WebhookTold | None:
     return answer.told
 
 
-def _ask(folder: Path, asked: _Asked | _AskedStated | WebhookAsked) -> _Answer | None:
+def ask_of_erasures(folder: Path, asked: ErasureAsked) -> list[Certificate] | None:
+    """Have learners erased, or say how erasures are, by the node that runs on a directory; None if none does.
+
+    Raises `ControlError` if it makes no sense, `StoreError` if it cannot be kept.
+    """
+    answer = _ask(folder, asked)
+    return None if answer is None else answer.certificates
+
+
+def _ask(
+    folder: Path, asked: _Asked | _AskedStated | WebhookAsked | ErasureAsked
+) -> _Answer | None:
     if not (folder / _NAME).exists():
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:

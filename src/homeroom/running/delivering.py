@@ -184,6 +184,14 @@ class Deliverer:
         named = None if deliveries is None else tuple(deliveries)
         await self._happens(Drop(webhook, named))
 
+    async def forget(self, tenant: str, learners: Sequence[str]) -> None:
+        """Keep nothing of learners of a tenant; what is about them is about nobody. Raises `StoreError`.
+
+        A request that is under way, or was loaded to be sent, still names them, once.
+        """
+        await self.taken_in()
+        await self._in_thread(self._store.forget, tenant, learners)
+
     async def taken_in(self) -> None:
         """Return when all that has come before is stepped and kept. Raises `StoreError`."""
         await self._happens(Tick())

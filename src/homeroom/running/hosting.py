@@ -5,11 +5,11 @@ durable and folded, and in the last snapshot, before the process ends.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
@@ -76,6 +76,8 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),
         store_url=node.store_url,
+        erasure_register=Path(node.erasure_register) if node.erasure_register else None,
+        backup_days=node.backup_days or None,
     )
 
 
@@ -91,8 +93,14 @@ async def interface_of(
     keeping = await AuditKeeping.begin(node, path / AUDIT_FILE, settings.node.name, now_ms)
     try:
         access = Access(node.control, tokens)
+
+        def erased(tenant: str, who: str, about: Mapping[str, Any]) -> None:
+            keeping.audit.record(now_ms(), tenant, who, "erasure", about)
+
+        node.erasures.audit_with(erased)
         yield make_interface(node, webhooks, settings, access, keeping.audit, now_ms)
     finally:
+        node.erasures.audit_with(None)
         await keeping.stop()
 
 
@@ -112,9 +120,11 @@ async def webhooks_of(
     webhooks = await RunningWebhooks.open(options)
     node.watch(webhooks.troubles)
     node.ask_of_webhooks(webhook_requests(webhooks))
+    node.erasures.deliver_with(webhooks.forget)
     try:
         yield webhooks
     finally:
+        node.erasures.deliver_with(None)
         node.ask_of_webhooks(None)
         await webhooks.stop()
 

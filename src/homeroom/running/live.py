@@ -100,7 +100,10 @@ class Live:
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries; see `Folding.fold`."""
         with self._changing:
+            known = self._folding.erasures_folded
             self._folding.fold(entries)
+            if self._folding.erasures_folded != known:
+                self._frozen.clear()  # nobody is told any more of who was erased
             for tenant, frozen in list(self._frozen.items()):
                 if self._is_old(frozen):
                     del self._frozen[tenant]  # it may hold a copy of all rows
@@ -152,6 +155,11 @@ class Live:
     def alarms(self) -> tuple[str, ...]:
         """What origins wrote that they should not have, in words."""
         return tuple(alarm.told(origin) for origin, alarm in dict(self._folding.alarms).items())
+
+    @property
+    def cut_events(self) -> int:
+        """Events of all tenants that were folded since the start, and were of somebody who is erased."""
+        return sum(one.state.cut_events for one in list(self._folding.tenants.values()))
 
     @property
     def waiting(self) -> dict[Origin, str]:

@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from homeroom import limits
-from homeroom.adapters.membership_file import read_membership, write_membership
+from homeroom.adapters.membership_file import (
+    read_membership,
+    remove_membership,
+    write_membership,
+)
 from homeroom.cohorts.membership.changes import Changes
 from homeroom.cohorts.membership.findings import Kept, Moment
 from homeroom.cohorts.membership.membership import Membership
@@ -28,6 +32,7 @@ from homeroom.errors import DataDirectoryError, QuestionError, kind_and_places
 from homeroom.log.control import Control
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.running.live import Live
+from homeroom.state.keys import Keys
 from homeroom.state.state import State
 
 __all__ = ["Memberships"]
@@ -223,6 +228,21 @@ class Memberships:
         if arrays is not None:
             write_membership(self._place(tenant), arrays)
             self._written[tenant] = stamp
+
+    def forget(self, tenant: str, keys: Keys) -> None:
+        """Hold nothing of learners who are erased, sorted, and are in no cohort any more; nor on the disk.
+
+        Raises `DataDirectoryError`.
+        """
+        membership = self._memberships.get(tenant)
+        if membership is not None:
+            with self._lock:
+                membership.changes.forget(keys)
+        self._written.pop(tenant, None)
+        if membership is None or not membership.is_counted:
+            remove_membership(self._place(tenant))
+        else:
+            self.write(tenant)
 
     def stop(self) -> None:
         """Wait for the survey that is under way, and begin no other."""

@@ -7,9 +7,9 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import secrets
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from homeroom.adapters.directory import DataDirectory
+from homeroom.adapters.erasure_register import ErasureRegister
 from homeroom.adapters.signing import is_signed
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
@@ -36,11 +37,9 @@ from homeroom.cohorts.membership.reading import (
 )
 from homeroom.cohorts.questions import Question
 from homeroom.errors import ControlError, HomeroomError, NotYetError, StoreError
-from homeroom.events.door import Door
-from homeroom.events.projection import Projection
 from homeroom.events.sent import SentBatch, count_events
-from homeroom.events.vocabulary import VerbTable
 from homeroom.limits import LABELS_SEALED_MAX
+from homeroom.log.certificates import Certificate
 from homeroom.log.control import (
     MAIN,
     Change,
@@ -51,21 +50,21 @@ from homeroom.log.control import (
     read_changes,
 )
 from homeroom.log.cuts import HistoryCut
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Sign
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
-from homeroom.node.admission import Doors, SentReader
 from homeroom.node.node import Node
-from homeroom.node.showing import Showing
 from homeroom.running.checking import Checker
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
+    ErasureAsked,
     WebhookAsked,
     WebhookTold,
     listening,
 )
+from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -80,12 +79,11 @@ from homeroom.running.opening import (
 )
 from homeroom.running.recording import (
     LabelsFound,
-    LabelsReader,
     NodeRecords,
-    RecordRequest,
 )
 from homeroom.running.retaining import Retention
 from homeroom.running.streaming import listen
+from homeroom.running.tenant_doors import TenantDoors
 from homeroom.state.state import State
 from homeroom.state.zones import day_of_date
 
@@ -97,7 +95,13 @@ __all__ = ["RunningNode"]
 class RunningNode:
     """A node; see `homeroom.serve.serving.Serving` for what those see who stand before it."""
 
-    def __init__(self, opened: Opened, recording: Recording, options: NodeOptions) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        recording: Recording,
+        options: NodeOptions,
+        register: ErasureRegister | None,
+    ) -> None:
         self._options = options
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
@@ -105,22 +109,13 @@ class RunningNode:
         self._retention = Retention(self._live, options.now_ms)
         self._opening_troubles = opened.troubles
         self._recorder = recording.reader
-        self._batch_keys: dict[str, bytes] = {}
-        self._verbs: dict[str, str] = {}
-        self._tables: dict[str, VerbTable] = {}
-        self._projections: dict[str, Projection] = {}
-        self._showing: dict[str, Showing] = {}
-        self._doors = Doors(
-            {
-                SentBatch: SentReader(),
-                RecordRequest: self._recorder,
-                LabelsFound: LabelsReader(self._recorder),
-            },
-            Control(),
-            self._recorder.keep_labels,
-        )
+        self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
+        self._doors = self._tenant_doors.doors
         self._stated = opened.stated
+        self._readmitted = recording.readmitted
         self._follow(self._stated)
+        for tenant, one in opened.folding.tenants.items():
+            self._doors.erase(tenant, one.state.history.erased)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
         self._listening: ControlSocket | None = None
@@ -149,12 +144,38 @@ class RunningNode:
         self.records = NodeRecords(
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
+        self._snapshotting = threading.Lock()
+        self.erasures = self._erasures(register, opened.key.sign)
+        self.watch(self.erasures.troubles)
         self._checker = Checker(
             self._store, partial(_is_signed, opened.key.public), self._places, options.now_ms
         )
         self._follower.start()
         self._checker.start()
         self._keeping = self._loop.create_task(self._keep_snapshots())
+
+    def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
+        return RunningErasures(
+            Erasing(
+                path=self._snapshots.place(MAIN).path,
+                node=self._options.name,
+                sign=sign,
+                now_ms=self._options.now_ms,
+                register=register,
+                backup_days=self._options.backup_days,
+                store=self._store,
+                live=self._live,
+                memberships=self._memberships,
+                recorder=self._recorder,
+                records=self.records,
+                key=self._snapshots.key,
+                offer=self._committer.offer,
+                reached=self._reached,
+                in_writer=self._committer.done,
+                shut=self._doors.erase,
+                snapshot=self._snapshot_anew,
+            )
+        )
 
     @classmethod
     async def open(cls, path: Path, options: NodeOptions) -> "RunningNode":
@@ -166,13 +187,23 @@ class RunningNode:
             The directory is damaged or in use; the message says what to do.
         """
         opened = await asyncio.to_thread(open_all, path, options)
+        register = None
         try:
             recording = await asyncio.to_thread(open_vault, path, opened, options)
+            if options.is_serving:
+                register = await asyncio.to_thread(open_register, options.erasure_register, path)
         except BaseException:
             opened.stack.close()
             raise
-        node = cls(opened, recording, options)
-        node._listening = await listening(path, node.change, node.stated, node._of_webhooks)
+        node = cls(opened, recording, options, register)
+        try:
+            await node.erasures.begin()
+        except BaseException:
+            await node.stop()
+            raise
+        node._listening = await listening(
+            path, node.change, node.stated, node._of_webhooks, node._of_erasures
+        )
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
         for name in node._live.tenants():
@@ -186,6 +217,7 @@ class RunningNode:
         self._keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
+        await self.erasures.stop()
         await self._committer.stop()
         await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
@@ -202,15 +234,15 @@ class RunningNode:
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
-        key = self._batch_keys[tenant]
+        keyed = partial(self._tenant_doors.keyed, tenant)
         return await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant=tenant,
                 owner=owner,
                 # Both are kept for ever. An id may name somebody, and what is in a small batch can be guessed.
-                batch_id=_keyed(key, batch.name.encode()).hex(),
-                digest=_keyed(key, batch.digest),
+                batch_id=keyed(batch.name.encode()).hex(),
+                digest=keyed(batch.digest),
                 content=batch,
                 events=count_events(batch),
                 size_bytes=len(batch.body),
@@ -267,6 +299,7 @@ class RunningNode:
             if not isinstance(fact, HistoryCut):
                 raise  # a cut of years takes longer than a read waits; it is durable, and will be made
         if isinstance(fact, TenantPut):
+            await self.erasures.follow(fact.name)
             await self._keep_found(fact.name)
         return outcome.token
 
@@ -283,34 +316,9 @@ class RunningNode:
         self._follower.durable(entries)
 
     def _follow(self, control: Control) -> None:
-        """Open the doors that there must be; in the thread that writes, or before it has begun."""
-        for name, tenant in control.tenants.items():
-            if self._verbs.get(name) != tenant.verbs:
-                # Else not: a door counts what has come through it, and goes on doing so.
-                self._open_door(name, tenant.verbs)
-            catalogue = control.catalogue(name)
-            before = self._showing.get(name)
-            if before is None or (before.verbs, before.catalogue) != (
-                self._tables[name],
-                catalogue,
-            ):
-                showing = self._showing[name] = Showing(catalogue, self._tables[name])
-                self._projections[name].allow(catalogue.allowed)
-                self._snapshots.labels(name).know(showing.known)
-        self._doors.follow(control)
-
-    def _open_door(self, name: str, written: str) -> None:
-        verbs = VerbTable.standard()
-        if written:
-            verbs = verbs.extended(written, f"the verb table of {name}")
-        key = self._snapshots.key(name)
-        self._verbs[name], self._tables[name] = written, verbs
-        self._batch_keys[name] = _keyed(key, b"batches")
-        if name not in self._projections:
-            self._projections[name] = projection = Projection(key)
-            if name in self._live.tenants():
-                projection.resume(*self._live.read(name, _attributes_of))
-        self._doors.open(name, Door(key, verbs, projection=self._projections[name]))
+        """Admit by what is stated; in the thread that writes, or before it has begun."""
+        self._tenant_doors.follow(control)
+        self._readmitted.update(control.readmitted)
 
     # --- what goes out -----------------------------------------------------------------------------------------------
 
@@ -330,7 +338,7 @@ class RunningNode:
         held = self._store.held()
         before = self._snapshots.sources.get(tenant, Source())
 
-        showing = self._showing.get(tenant)
+        showing = self._tenant_doors.showing.get(tenant)
 
         def ask(state: State) -> Answer:
             node = Node(state if showing is None else showing(state, shows))
@@ -369,6 +377,7 @@ class RunningNode:
             epoch=self._live.control.epoch,
             troubles=self._troubles(),
             is_ready=self._committer.trouble is None,
+            cut_events=self._doors.cut_events.total() + self._live.cut_events,
             checked=self._checker.status,
             history_from=made[tenant].date if tenant in made else None,
             lost=made[tenant].lost if tenant in made else 0,
@@ -412,6 +421,12 @@ class RunningNode:
         if self._webhooks is None:
             raise ControlError("this node runs without webhooks, or has not begun to; ask again")
         return await self._webhooks(asked)
+
+    async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
+        if not asked.learners:
+            return self.erasures.certificates(asked.tenant)
+        by_command = self.erasures.erase_by_command
+        return [await by_command(asked.tenant, asked.learners, asked.author)]
 
     def control(self) -> Control:
         """Return what was stated so far."""
@@ -537,8 +552,7 @@ class RunningNode:
             what = "no snapshot could be written"
             try:
                 if self._is_to_be_written(tenant):
-                    asked = self._memberships.asked(tenant)
-                    self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
+                    self._snapshot_one(tenant)
                 self._memberships.write(tenant)
                 what = "the log is kept, because a snapshot is not whole"
                 held.append(self._snapshots.verified(tenant))
@@ -549,6 +563,18 @@ class RunningNode:
             return  # what one tenant still needs of the log stays for all
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collectable = Vector({o: min(one[o] for one in held) for o in origins})
+
+    def _snapshot_one(self, tenant: str) -> None:
+        asked = self._memberships.asked(tenant)
+        with self._snapshotting:
+            self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
+
+    def _snapshot_anew(self, tenants: Sequence[str]) -> None:
+        """Write snapshots that leave nothing of those who are erased. Raises `DataDirectoryError`."""
+        for tenant in tenants:
+            asked = self._memberships.asked(tenant)
+            with self._snapshotting:
+                self._snapshot_seen[tenant] = self._snapshots.clean(tenant, self._live, asked)
 
     def _is_to_be_written(self, tenant: str) -> bool:
         """Say whether a tenant has changed since its last snapshot, or something was cut that is still on the disk."""
@@ -564,18 +590,6 @@ class RunningNode:
                 self._committer.work(self._collect_some)
 
 
-def _attributes_of(state: State) -> tuple[dict[str, list[str]], frozenset[str]]:
-    """Return the values of attributes that a state holds, and the attributes that have too many."""
-    known = state.dictionaries
-    values = {name: list(one.stored) for name, one in known.attributes.items()}
-    return values, frozenset(known.identifying())
-
-
 def _is_signed(public: bytes, _node: str, digest: bytes, signature: bytes) -> bool:
     """Say whether an entry is signed by this node's key, whatever name it had when it did: a name may change."""
     return is_signed(public, digest, signature)
-
-
-def _keyed(key: bytes, content: bytes) -> bytes:
-    """Return what stands for some content to whoever has the key, and is nothing to others (RFC 7693)."""
-    return hashlib.blake2s(content, key=key).digest()

@@ -20,6 +20,7 @@ from homeroom.adapters.vault.places import VAULT_FILE, VAULT_KEY_FILE, open_vaul
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.cohorts.live import Trouble
 from homeroom.errors import KeyFileError, StoreError
+from homeroom.events.generations import Readmitted
 from homeroom.log.control import MAIN, Control, read_changes
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream
@@ -55,6 +56,9 @@ class NodeOptions:
     wait_ms : how long a read waits for an entry that it wants to be after
     snapshot_ms : after so long a snapshot is written, if anything has come
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
+    erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
+    backup_days : for how many days backups are kept; None if nobody said
+    is_serving : whether it answers anybody; one that is started to state a fact needs no register
     """
 
     now_ms: Callable[[], int]
@@ -63,6 +67,9 @@ class NodeOptions:
     wait_ms: int = 5_000
     snapshot_ms: int = 300_000
     store_url: str = ""
+    erasure_register: Path | None = None
+    backup_days: int | None = None
+    is_serving: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,8 @@ class Recording:
     path: Path
     keys_of: Callable[[str], TenantKeys]
     reader: RecordReader
+    readmitted: dict[str, Readmitted]
+    """By tenant, as was stated so far: whoever follows the control stream adds to it."""
 
 
 @contextlib.contextmanager
@@ -187,11 +196,16 @@ def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> Lasting
 def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     """Open the vault of a directory, and apply to it what the log has beyond it."""
     keys: dict[str, TenantKeys] = {}
+    readmitted: dict[str, Readmitted] = dict(opened.stated.readmitted)
 
     def keys_of(tenant: str) -> TenantKeys:
         if tenant not in keys:
             folder = opened.snapshots.place(tenant).path
-            keys[tenant] = TenantKeys(opened.snapshots.key(tenant), open_vault_key(folder))
+            keys[tenant] = TenantKeys(
+                opened.snapshots.key(tenant),
+                open_vault_key(folder),
+                lambda: readmitted.get(tenant, {}),
+            )
         return keys[tenant]
 
     file = path / VAULT_FILE
@@ -201,7 +215,7 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     for tenant in reader.tenants():
         _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
     reader.read_labels()
-    return Recording(file, keys_of, reader)
+    return Recording(file, keys_of, reader, readmitted)
 
 
 def _check_keys(folding: Folding, snapshots: Snapshots) -> None:

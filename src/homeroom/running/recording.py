@@ -23,6 +23,7 @@ from homeroom.adapters.vault.operations import Change, StatementKept, decode, en
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.records import VaultQuestions
+from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.adapters.vault.terms import PLACE_BITS
@@ -32,7 +33,7 @@ from homeroom.events.model import Decoded, Reject
 from homeroom.events.projection import Cut
 from homeroom.events.vocabulary import VerbTable
 from homeroom.events.xapi import XapiCodec
-from homeroom.limits import FOLD_ENTRIES_MAX
+from homeroom.limits import FOLD_ENTRIES_MAX, RECORD_CHANGE_UNITS_MAX
 from homeroom.log import log
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream, Vector
@@ -47,6 +48,7 @@ __all__ = [
     "NodeRecords",
     "RecordReader",
     "RecordRequest",
+    "redacted_documents",
 ]
 
 _json = msgspec.json.Encoder().encode
@@ -220,6 +222,24 @@ class RecordReader:
             self._seals[tenant] = Seals(self._keys_of(tenant))
         return self._seals[tenant]
 
+    def erase(self, tenant: str, subjects: Sequence[bytes]) -> str | None:
+        """Destroy the keys of people, and all that is under them; return why it could not be done, None if it was.
+
+        Between two writes, when nothing is prepared that is not applied.
+        """
+        for at in range(0, len(subjects), RECORD_CHANGE_UNITS_MAX):
+            change = self._preparer.destroying(tenant, subjects[at : at + RECORD_CHANGE_UNITS_MAX])
+            if change.operations and not self._apply([change], self.applied):
+                return self.trouble
+        return None
+
+    def scrub(self) -> str | None:
+        """Leave nothing in the file's journal; return why something may be left, None if nothing is."""
+        try:
+            return self._vault.scrub()
+        except VaultError as error:
+            return str(error)
+
     def _apply(self, changes: Sequence[Change], applied: Vector) -> bool:
         try:
             self._vault.apply(changes, _json(applied.to_json()).decode())
@@ -287,6 +307,19 @@ def _lines(sent: Sent, prepared: Prepared) -> list[bytes]:
             stored = {"id": statement_id, "timestamp": time_text(place >> PLACE_BITS)}
             lines.append(_json({**stored, **statement}))
     return lines
+
+
+def redacted_documents(content: bytes, erased: Mapping[str, frozenset[bytes]]) -> bytes | None:
+    """Return the content of an entry of documents without those who are erased, by tenant; None if it has none.
+
+    Raises `EntryError`.
+    """
+    try:
+        encoded = _unpack(content)
+    except msgspec.MsgspecError as error:
+        raise EntryError(f"the documents of an entry cannot be read: {error}") from error
+    kept = [redacted_change(one, erased) for one in encoded]
+    return None if kept == encoded else _pack(kept)
 
 
 def _changes(entry: Entry) -> list[Change]:

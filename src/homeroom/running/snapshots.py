@@ -7,11 +7,12 @@ state, while events go on to be folded into the live one.
 The directory is that of `homeroom load`: whatever a node has written, ``homeroom query`` answers from.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final
 
 import msgspec
 
@@ -30,11 +31,16 @@ from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
 from homeroom.running.live import Live
 from homeroom.state.cutting import Cut
+from homeroom.state.forgetting import forget_texts, unused_texts
 from homeroom.state.history import Segment
+from homeroom.state.past import History
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
 
 __all__ = ["Opened", "Snapshots"]
+
+_CLEANED_FROM: Final = 7_000
+"""Files that are written anew without what is erased or cut are numbered from here on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +51,36 @@ class Opened:
     trouble: str | None = None
 
 
-Exchanged: TypeAlias = tuple[Sequence[Segment], Segment | None]
-"""Segments in files, and the file that is held in their place: None if nothing of them is left after a cut."""
+@dataclass(slots=True)
+class _Written:
+    """What a snapshot has written of history.
 
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What a snapshot wrote of history.
-
-    Parameters
-    ----------
-    segment : has the events that lay in memory; None if there were none
-    exchanged : what took the place of others, that one among them, in order: what a cut has taken events out of was
-        written anew, and small ones became one
+    ``kept`` holds the events of the segments in memory, None if there were none; ``rewritten`` are files in the places
+    of others that had events of those who are erased or from before a cut, None where nothing was left; ``compacted``
+    holds the events of the ``small`` ones.
     """
 
-    segment: Segment | None
-    exchanged: Sequence[Exchanged]
+    kept: Segment | None = None
+    rewritten: list[tuple[Segment, Segment | None]] = field(default_factory=list)
+    small: list[Segment] = field(default_factory=list)
+    compacted: Segment | None = None
 
     @property
     def new(self) -> list[Segment]:
-        """The file that has the events that lay in memory."""
-        last = self.segment
-        for old, new in self.exchanged:
-            if any(one is last for one in old):
-                last = new
-        return [] if last is None else [last]
+        """The files that are new, and stay."""
+        found = [self.kept, *(new for _, new in self.rewritten), self.compacted]
+        gone = {id(one) for one in self.small}
+        return [one for one in found if one is not None and id(one) not in gone]
+
+    def exchange(self, history: History, segments: list[Segment]) -> None:
+        """Have history hold what was written; ``segments`` are those that were in memory."""
+        history.release(self.kept)
+        if self.kept is None:
+            history.exchange(segments, None)
+        for old, new in self.rewritten:
+            history.rewrite(old, new)
+        if self.compacted is not None:
+            history.exchange(self.small, self.compacted)
 
 
 class Snapshots:
@@ -94,6 +104,8 @@ class Snapshots:
         self._labels: dict[str, Labels] = {}
         # Ids that a directory had in clear, because they were loaded into it: labels that nobody has kept yet.
         self.found: dict[str, list[str]] = {}
+        # Tenants of which a snapshot is written that leaves nothing of those who are erased.
+        self._cleaning: set[str] = set()
 
     def place(self, tenant: str) -> DataDirectory:
         """Return the directory of a tenant."""
@@ -210,68 +222,95 @@ class Snapshots:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
+    def clean(self, tenant: str, live: Live, columns: Collection[str] = ()) -> Vector:
+        """Write a snapshot that leaves nothing of those who are erased, as `write` does otherwise."""
+        self._cleaning.add(tenant)
+        try:
+            return self.write(tenant, live, columns)
+        finally:
+            self._cleaning.discard(tenant)
+
     def write(self, tenant: str, live: Live, columns: Collection[str] = ()) -> Vector:
         """Write what a tenant's state holds now; return up to which entries. Raises `DataDirectoryError`.
 
         ``columns`` are those of history that lie in memory, and go on to when the events lie in a file.
         """
+        if tenant in self._cleaning:
+            self._forget_rows(tenant, live)
         with live.held(tenant) as one:
             frozen, applied = one.state.frozen(), one.applied
             segments = one.state.history.reserve()
-        kept: _Kept | None = None
+        written: _Written | None = None
         try:
-            kept = self._write(tenant, frozen, applied, segments)
+            written = self._write(tenant, live, (frozen, applied), segments)
             for name in columns:
-                for segment in kept.new:
+                for segment in written.new:
                     if not segment.is_mapped(name):
                         segment.columns.get(name)
         finally:
             with live.held(tenant) as one:
-                if kept is None:
-                    one.state.release(None)
+                if written is None:
+                    one.state.hold(lambda history: history.release(None))
                 else:
-                    one.state.release(kept.segment, kept.exchanged)
-                if one.state.base is frozen.base:  # no other cut has been made meanwhile
+                    one.state.hold(partial(written.exchange, segments=segments))
+                if one.state.base is frozen.base:  # nothing was cut or erased meanwhile
                     one.state.base_file = frozen.base_file
         return applied
 
+    @staticmethod
+    def _forget_rows(tenant: str, live: Live) -> None:
+        """Drop rows that hold nothing any more: those of people who are erased are among them."""
+        with live.held(tenant) as one:
+            steps = one.state.forget()
+        while True:
+            with live.held(tenant):
+                if next(steps, live) is live:
+                    return
+
     def _write(
-        self, tenant: str, frozen: State, applied: Vector, segments: list[Segment]
-    ) -> "_Kept":
-        """Write a frozen state; return what now holds the events of ``segments``, and of earlier ones."""
-        place = self.place(tenant)
+        self, tenant: str, live: Live, now: tuple[State, Vector], segments: list[Segment]
+    ) -> _Written:
+        """Write a frozen state, up to which entries it is; return what it has written of history."""
+        place, (frozen, applied) = self.place(tenant), now
         before = self._manifests.get(tenant)
-        load, kept = place.next_load(), None
-        history = frozen.history
-        if segments:
-            merged = history.merged(segments)
-            _, kept = place.keep(load, 0, merged, frozen.dictionaries)
-            history.exchange(segments, kept)
-        exchanged = self._cut_off(place, load, frozen)
-        small = place.that_fit(history.to_compact(1))
-        if small:
-            compacted = place.compact(load, small, frozen.dictionaries)
-            history.exchange(small, compacted)
-            exchanged.append((small, compacted))
+        load, looked_at = place.next_load(), tuple(frozen.history.stored)
+        written = self._write_history(place, load, frozen, segments)
+        if tenant in self._cleaning:
+            unused = unused_texts(frozen)
+            with live.held(tenant) as one:
+                forget_texts(one.state, unused, looked_at)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
             load=load,
             timezone=frozen.zone.name,
             key_check=self._key_checks[tenant],
-            segments=entries_of(history.stored),
+            segments=entries_of(frozen.history.stored),
             summary=source.to_json(),
             applied=applied.to_json(),
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
-        return _Kept(kept, exchanged)
+        return written
 
-    def _cut_off(self, place: DataDirectory, load: int, frozen: State) -> list[Exchanged]:
-        """Write files anew of which events are gone; return each with what is held in its place."""
-        done: list[Exchanged] = []
-        for segment, gone in frozen.history.cut_off():
-            rest = place.keep_rest(load, 1 + len(done), (segment, gone), frozen.dictionaries)
-            frozen.history.exchange([segment], rest)
-            done.append(([segment], rest))
-        return done
+    @staticmethod
+    def _write_history(
+        place: DataDirectory, load: int, frozen: State, segments: list[Segment]
+    ) -> _Written:
+        """Write what of history is in no file, must not stay in the one that it is in, or is to lie together."""
+        history, written = frozen.history, _Written()
+        if segments:
+            merged = history.merged(segments)
+            if merged is not None:
+                _, written.kept = place.keep(load, 0, merged, frozen.dictionaries)
+            history.exchange(segments, written.kept)
+        for segment, places in history.to_rewrite():
+            number = _CLEANED_FROM + len(written.rewritten)
+            rest = place.keep_rest(load, number, (segment, places), frozen.dictionaries)
+            history.rewrite(segment, rest)
+            written.rewritten.append((segment, rest))
+        written.small = place.that_fit(history.to_compact(1))
+        if written.small:
+            written.compacted = place.compact(load, written.small, frozen.dictionaries)
+            history.exchange(written.small, written.compacted)
+        return written

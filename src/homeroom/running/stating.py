@@ -34,7 +34,7 @@ def change_directory(path: Path, fact: Fact, now_ms: Callable[[], int]) -> Token
         return token
 
     async def change() -> Token:
-        node = await RunningNode.open(path, NodeOptions(now_ms=now_ms))
+        node = await RunningNode.open(path, NodeOptions(now_ms=now_ms, is_serving=False))
         try:
             return await node.change(fact, AUTHOR)
         finally:
@@ -53,7 +53,7 @@ def control_of_directory(path: Path, now_ms: Callable[[], int]) -> Control:
         return control_now
 
     async def control() -> Control:
-        node = await RunningNode.open(path, NodeOptions(now_ms=now_ms))
+        node = await RunningNode.open(path, NodeOptions(now_ms=now_ms, is_serving=False))
         try:
             return node.control()
         finally:

@@ -195,6 +195,10 @@ class RunningWebhooks:
         """Forget dead letters, those named or all; their numbers are told as lost. Raises like `replay`."""
         await self.deliverer.drop(self._find(tenant, webhook).id, deliveries)
 
+    async def forget(self, tenant: str, learners: Sequence[str]) -> None:
+        """Keep nothing of learners of a tenant, by pseudonym, that is not delivered. Raises `StoreError`."""
+        await self.deliverer.forget(tenant, learners)
+
     async def _secret(self) -> tuple[str, str]:
         webhooks = self._options.control().webhooks.values()
         used = {one.secret for one in webhooks} | {one.previous for one in webhooks}

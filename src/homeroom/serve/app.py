@@ -24,6 +24,7 @@ from homeroom.serve.access import Caller
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.document import document, page
+from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import Headers, Interface, header, problem_of
@@ -74,6 +75,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *membership_routes(interface),
             *webhook_routes(interface),
             *catalogue_routes(interface),
+            *erasure_routes(interface),
             *_health(interface),
             *_pages(),
         ],

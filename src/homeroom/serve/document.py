@@ -20,6 +20,7 @@ from homeroom.cohorts.questions import QUESTIONS
 from homeroom.events.sent_json import SentEvent
 from homeroom.serve.defining import KINDS
 from homeroom.serve.described_catalogue import catalogue_paths
+from homeroom.serve.described_erasures import erasure_paths, erasure_schemas
 from homeroom.serve.described_membership import (
     membership_paths,
     membership_schemas,
@@ -52,7 +53,8 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {"/v1/events": _events(), "/v1/query": _query()}
     for path, kind in KINDS.items():
         paths |= _definitions(path, kind.value)
-    paths |= {**membership_paths(), **webhook_paths(), **catalogue_paths(), **_reading()}
+    paths |= {**membership_paths(), **webhook_paths(), **catalogue_paths()}
+    paths |= {**erasure_paths(), **_reading()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -262,6 +264,7 @@ def _schemas() -> dict[str, Any]:
     return {
         **events,
         **membership_schemas(),
+        **erasure_schemas(),
         "Taken": object_of(
             ("accepted", "refused", "token"),
             accepted=whole,

@@ -5,7 +5,7 @@ takes changes. The running node is that; in the tests it is a log and a state in
 which.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
 
 from homeroom.cohorts.live import LiveAnswer, Shows, Status
@@ -14,11 +14,13 @@ from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersP
 from homeroom.cohorts.questions import Question
 from homeroom.events.sent import SentBatch
 from homeroom.hooks.standing import Created, DeadLetter, WebhookShown
-from homeroom.log.control import Control, Fact
+from homeroom.log.certificates import Certificate
+from homeroom.log.control import Control, Fact, Readmitted
+from homeroom.log.erasures import Learner
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 
-__all__ = ["Serving", "ServingAll", "ServingMembership", "ServingWebhooks"]
+__all__ = ["Serving", "ServingAll", "ServingErasures", "ServingMembership", "ServingWebhooks"]
 
 
 class Serving(Protocol):
@@ -77,8 +79,38 @@ class ServingMembership(Protocol):
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
 
 
+class ServingErasures(Protocol):
+    """The erasures of a node; see `homeroom.running.erasing`."""
+
+    def raw_keys(self, tenant: str, learners: Sequence[Learner]) -> list[int]:
+        """Return the raw keys of learners, each a pseudonym or (issuer, account), as 128-bit numbers.
+
+        Raises `InputError` for one that is neither, `ControlError` for a tenant that is not there.
+        """
+
+    async def erase(self, tenant: str, keys: Iterable[int], author: str) -> Certificate:
+        """Erase people by raw keys, and all that are merged with these; return when it is durable and counts.
+
+        Raises `ControlError` if it makes no sense or there is no register, `ErasureError` and `StoreError` where it
+        cannot be written.
+        """
+
+    def certificates(self, tenant: str | None) -> list[Certificate]:
+        """Return how far the erasures of a tenant are, the newest last."""
+
+    def find(self, tenant: str, name: str) -> Certificate:
+        """Return how far an erasure is. Raises `ControlError` if there is none of this name."""
+
+    def readmission(self, tenant: str, name: str) -> Readmitted:
+        """Return the fact that those who were erased may come again from now on. Raises `ControlError` like `find`."""
+
+
 class ServingAll(Serving, ServingMembership, Protocol):
     """A node, as the HTTP interface needs it."""
+
+    @property
+    def erasures(self) -> ServingErasures:
+        """The erasures of the node."""
 
 
 class ServingWebhooks(Protocol):

@@ -106,6 +106,21 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             description="PostgreSQL database of the log (postgresql://…; a password by PGPASSFILE); without one, files"
         ),
     ] = ""
+    erasure_register: Annotated[
+        str,
+        Meta(
+            description="file in which erasures are durable, outside of the data directory and of all backups; without "
+            "one nobody can be erased"
+        ),
+    ] = ""
+    backup_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="for how many days backups are kept, as certificates of erasure tell it; 0 says nothing of it",
+        ),
+    ] = 0
     snapshot_seconds: Annotated[
         float,
         Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),

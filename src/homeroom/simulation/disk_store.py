@@ -7,7 +7,7 @@ when it is durable: what a failed ``sync`` left in the cache only is durable the
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -150,8 +150,45 @@ class DiskStore:
             self._append(([], [], gone))
         return limits.COLLECT_ENTRIES_MAX - room
 
+    def redact(self, entries: Sequence[Entry]) -> None:
+        """Put redacted entries in the places of those that are here; return when it is durable."""
+        frames: list[_Frame] = [
+            _redacted_frame(_decode(frame), {(e.origin, e.number): e for e in entries})
+            for frame in _frames(self._disk.read(_NAME))
+        ]
+        if self._failure is not None:
+            raise StoreError(f"nothing is written since a write failed ({self._failure})")
+        try:
+            self._disk.create(_FRESH)
+            for frame in frames:
+                self._disk.append(_FRESH, _framed(_encode(frame)))
+            self._sync(_FRESH)
+            self._disk.rename(_FRESH, _NAME)
+            self._disk.sync_names()
+        except OSError as error:
+            self._failure = str(error)
+            raise StoreError(f"the log on the simulated disk cannot be written: {error}") from error
+        with self._lock:
+            by_place = {(one.origin, one.number): one for one in entries}
+            for origin, kept in self._entries.items():
+                self._entries[origin] = [_in_its_place(one, by_place) for one in kept]
+
+    def scrub(self) -> str | None:
+        """Nothing is left: the file was written anew."""
+        return None
+
     def close(self) -> None:
         """Let go of the disk."""
+
+
+def _redacted_frame(frame: _Frame, redacted: Mapping[tuple[Origin, int], Entry]) -> _Frame:
+    entries, records, collected = frame
+    return [_in_its_place(entry, redacted) for entry in entries], records, collected
+
+
+def _in_its_place(entry: Entry, redacted: Mapping[tuple[Origin, int], Entry]) -> Entry:
+    left = redacted.get((entry.origin, entry.number), entry)
+    return left if left.payload_digest == entry.payload_digest else entry
 
 
 def _framed(content: bytes) -> bytes:

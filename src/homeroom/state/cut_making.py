@@ -51,34 +51,28 @@ def ready_cut(history: History, base: Tables, cut: Cut) -> ReadyCut:
     ----------
     history : as it is; nothing of it becomes other
     base : what was cut before, apart from the one in use: what is cut now goes in
-    cut : its day, vector and epoch, with the span and the number of lost events of those before it
+    cut : its day, vector and epoch, with the number of lost events of those before it
     """
     begins = Begins(cut.day, base.zone)
     coverage = Coverage(cut.vector, base.dictionaries.origin)
     covered = Covered.by(coverage, history.copies, history.void_copies)
-    parts, touched, span = [], [], cut.span_ms
+    parts, touched = [], []
     for segment, part in history.part(begins, covered):
         if len(part.gone):
             touched.append(_keys_of(segment, part))
-        span = _taken(base, segment, part, span)
+        _take(base, segment, part)
         parts.append(part.done())
     after = history.draft()
     change = after.begin(begins, covered, parts)
     lost = cut.lost + sum(part.lost for part in parts)
-    done = replace(cut, span_ms=span, lost=lost)
+    done = replace(cut, span_ms=base.span_ms(), lost=lost)
     return ReadyCut(done, after, base, change, touched)
 
 
-def _taken(
-    base: Tables, segment: Segment, part: Parted, span: tuple[int, int] | None
-) -> tuple[int, int] | None:
-    """Fold into a base what goes into it of a segment; return a span that has the times of that too."""
+def _take(base: Tables, segment: Segment, part: Parted) -> None:
+    """Fold into a base what goes into it of a segment."""
     for first in range(0, len(part.base), ROW_GROUP_EVENTS):
-        batch = picked_events(segment, part.base[first : first + ROW_GROUP_EVENTS])
-        base.fold(batch)
-        low, high = int(batch.time_ms.min()), int(batch.time_ms.max())
-        span = (low, high) if span is None else (min(span[0], low), max(span[1], high))
-    return span
+        base.fold(picked_events(segment, part.base[first : first + ROW_GROUP_EVENTS]))
 
 
 def _keys_of(segment: Segment, part: Parted) -> Keys:

@@ -44,7 +44,8 @@ class Cut:
     day : local day at which history begins
     vector : by origin the last entry whose events are in the bases
     epoch : of the control change that stated it
-    span_ms : time of the first and the last event in the bases, None if there is none
+    span_ms : from the start of the first day in the bases to the end of the last, None if there is none: of the events
+        no times are kept, and none may stay of people who are erased
     lost : events before the day that came, and were in no entry that a cut covered when it was made
     """
 
@@ -144,19 +145,24 @@ class Parted:
         return replace(self, base=NO_PLACES, gone=NO_PLACES if self.is_whole else self.gone)
 
 
-def parted(segment: Segment, gone: Places, voids: UInt64s, covered: Covered) -> Parted:
+def parted(
+    segment: Segment, places: tuple[Places, Places], voids: UInt64s, covered: Covered
+) -> Parted:
     """Return what becomes of events of a segment that go; ``voids`` are the hashes of all voided ids, sorted.
 
+    ``places`` are those of the events that go, and of those of people who are erased: of these nothing is kept.
     Rows change where an event was folded into them that is lost, and where one was voided by a void that is not covered
     and has happened after all.
     """
+    gone, erased = places
     if not len(gone):
         return Parted(NO_PLACES, NO_PLACES, NO_PLACES, 0)
+    is_erased = are_in(erased, gone)
     is_covered = covered.of(segment, gone)
     ids = segment.pick("id_hash", gone)
     is_voided = are_in(voids, ids)
-    is_base = is_covered & ~(is_voided & ~are_in(covered.late_voids, ids))
-    is_lost = ~is_covered & ~is_voided
+    is_base = is_covered & ~is_erased & ~(is_voided & ~are_in(covered.late_voids, ids))
+    is_lost = ~is_covered & ~is_erased & ~is_voided
     changed = is_lost | (is_base & is_voided)
     is_whole = len(gone) == len(segment)
     return Parted(gone, gone[is_base], gone[changed], int(is_lost.sum()), is_whole)

@@ -21,7 +21,7 @@ from homeroom.events.texts import Texts, buffers, large_strings, sealed
 from homeroom.state.standing import COMPLETED, COMPLETIONS, OUTCOME, STATUS
 from homeroom.state.table import Partition, SubjectTable
 
-__all__ = ["hash_rows", "standing_hashes", "table_fingerprint"]
+__all__ = ["hash_rows", "keys_fingerprint", "standing_hashes", "table_fingerprint"]
 
 _STEP_ROWS = 1 << 16
 
@@ -61,6 +61,11 @@ def table_fingerprint(table: SubjectTable, kind: str, values: Mapping[str, UInt6
             rows = slice(start, min(start + _STEP_ROWS, partition.rows))
             total += _rows_fingerprint(partition, rows, kind, values)
     return total % (1 << 128)
+
+
+def keys_fingerprint(kind: str, key_hi: UInt64s, key_lo: UInt64s) -> int:
+    """Return the fingerprint of a set of keys, 0 for none; each key is in it once."""
+    return _sum(key_hi, key_lo, _name_hash(kind))
 
 
 def _rows_fingerprint(

@@ -5,8 +5,9 @@ adds the ids of all edges known for the pair to a second set, of edges that hold
 takes a new id. Both sets only grow, so two nodes that have the same edges and the same ids taken back, in whatever
 order they came, have the same groups.
 
-A group is a connected component of the edges that hold. It goes under its least key, which every node finds by itself.
-Groups are kept by key, so a change walks through the groups that it touches and no others.
+A group is a connected component of the edges that hold. It goes under its least key, which every node finds by itself:
+of those that are not erased, if there is one, since nothing is told of an erased key. Groups are kept by key, so a
+change walks through the groups that it touches and no others.
 
 Keys and ids are 128-bit numbers here: there are some thousands of them, and Python's whole numbers are easy to be
 sure of. `homeroom.state.keys` looks up millions.
@@ -23,7 +24,7 @@ from homeroom import limits
 from homeroom.errors import InputError
 from homeroom.events.model import UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.keys import Renamed, whole
+from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves, whole
 
 __all__ = ["Edge", "Identities"]
 
@@ -46,6 +47,7 @@ class Identities:
     edges : uint64 of shape (n, 6): id, one key, other key, each as upper and lower half
     taken_back : uint64 of shape (m, 2): ids of edges that hold no longer, whether they have come yet or not
     moved : what follows from both, where it is known
+    erased : raw keys that are erased, sorted
 
     Attributes
     ----------
@@ -57,9 +59,11 @@ class Identities:
         edges: UInt64s | None = None,
         taken_back: UInt64s | None = None,
         moved: Renamed | None = None,
+        erased: Keys | None = None,
     ) -> None:
         # What was written down is looked at when somebody changes it or asks for a group: questions do not.
         self._written = (edges, taken_back)
+        self._erased: Keys = halves([]) if erased is None else erased
         self._changed = False
         if moved is None:
             nobody = Renamed(*(sealed(np.empty(0, np.uint64)) for _ in range(4)))
@@ -72,7 +76,7 @@ class Identities:
 
     @cached_property
     def _known(self) -> "_Groups":
-        groups = _Groups()
+        groups = _Groups(self._erased)
         edges, taken_back = self._written
         gone = [] if taken_back is None else [whole(*row) for row in taken_back.tolist()]
         rows = [] if edges is None else edges.tolist()
@@ -87,6 +91,15 @@ class Identities:
         changed = self._known.change(edges, taken_back)
         self._changed = True
         self.moved = self.moved.changed(changed, self._known.least)
+        return changed
+
+    def erase(self, keys: Sequence[int]) -> list[int]:
+        """Have raw keys erased; return the keys whose groups go under another one now, rising."""
+        known = self._known  # as it was before
+        self._erased = distinct_keys([self._erased, halves(keys)])
+        # Where no edge is known one may come, and then nothing is to go under these keys.
+        changed = known.rename(keys, self._erased)
+        self.moved = self.moved.changed(changed, known.least)
         return changed
 
     def between(self, one: int, other: int) -> list[int]:
@@ -136,7 +149,8 @@ class _Groups:
     or more the key that it goes under, ``members`` for that one all keys of the group, rising.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, erased: Keys) -> None:
+        self.erased = erased
         self.edges: dict[int, Edge] = {}
         self.gone: set[int] = set()
         self.beside: dict[int, dict[int, set[int]]] = {}
@@ -203,8 +217,25 @@ class _Groups:
                     to_do.append(other)
         if len(found) > 1:
             members = tuple(sorted(found))
-            self.members[members[0]] = members
-            self.least.update(dict.fromkeys(members, members[0]))
+            self._place(members)
+
+    def _place(self, members: tuple[int, ...]) -> None:
+        """Have a group go under the least of its keys that is not erased, or the least of all."""
+        is_erased = find_sorted(*self.erased, *halves(members)) >= 0
+        name = members[int(np.argmin(is_erased))]
+        self.members[name] = members
+        self.least.update(dict.fromkeys(members, name))
+
+    def rename(self, keys: Sequence[int], erased: Keys) -> list[int]:
+        """Have these keys erased; return the keys of groups that go under another one now, rising."""
+        self.erased = erased
+        changed: list[int] = []
+        for name in {self.least[key] for key in keys if key in self.least}:
+            members = self.members.pop(name)
+            self._place(members)
+            if self.least[members[0]] != name:
+                changed += members
+        return sorted(changed)
 
 
 def _rows(written: npt.NDArray[np.uint64] | None, width: int) -> npt.NDArray[np.uint64]:

@@ -1,12 +1,14 @@
 """History as questions see it: what was stored, without what was taken back, under the keys that learners go under now.
 
-Two things change the past. A *voided* event has not happened, whether it came before its void or comes after it. And
+Three things change the past. A *voided* event has not happened, whether it came before its void or comes after it. And
 accounts that turn out to be one learner are one from the start (`homeroom.state.identities`), until they turn out not
 to be. Stored segments know nothing of either: what came once is known as a repeat for ever, and an unmerging finds the
 events of each account where they were.
 
 So each stored segment has a *veil*: the places of its voided events, and of those that *moved*, which are the events of
 merged accounts. Moved events are copied into segments of their own, the *joined* ones, under the key of their group.
+And a raw key that is *erased* has no events, whenever they come: those that are stored are hidden at once, and are left
+out when their segment is written next (`History.without_erased`); those that come are cut before they are stored.
 Questions walk through `History.shown`: stored segments behind their veils, and the joined ones. A change touches the
 learners that it is about and no others: one void costs some binary searches and the events of one learner.
 
@@ -36,7 +38,7 @@ from homeroom.state.copies import ALWAYS, Copies
 from homeroom.state.cutting import Begins, Covered, Parted, further_copies, parted, rest_of
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.identities import Edge, Identities
-from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves
+from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves, whole
 from homeroom.state.places import (
     are_in,
     places_of_ids,
@@ -47,7 +49,7 @@ from homeroom.state.places import (
 )
 from homeroom.state.running import Run
 from homeroom.state.sealing import sorted_segment
-from homeroom.state.veils import Span, Veil, Veiled, span_without, voided_too
+from homeroom.state.veils import Span, Veil, Veiled, erased_too, span_without, voided_too
 from homeroom.state.zones import DAY_MS
 
 __all__ = ["Change", "History"]
@@ -81,6 +83,7 @@ class History:
     joined : the events of merged accounts under the key of their group
     copies, void_copies : further copies of events, and those of voids that are not covered for good
     begins : the day at which history begins, None if it was never cut
+    erased : raw keys that are erased, sorted; they only become more
     reserved : stored segments that somebody is about to exchange, and that are not merged meanwhile
     """
 
@@ -91,6 +94,7 @@ class History:
         self.identities = Identities()
         self.joined: list[Segment] = []
         self.veils: list[Veil] = []
+        self.erased: Keys = distinct_keys([])
         self.reserved: list[Segment] = []
         self.copies = Copies.none()
         self.void_copies = Copies.none()
@@ -101,6 +105,11 @@ class History:
     ) -> None:
         """Take segments that were written down, with the veil of each, and the joined ones."""
         self.stored, self.veils, self.joined = list(stored), list(veils), list(joined)
+        if len(self.erased[0]):
+            self.veils = [
+                erased_too(segment, veil, self._erased_places(segment))
+                for segment, veil in zip(self.stored, self.veils, strict=True)
+            ]
         self._forget_shown()
 
     def draft(self) -> "History":
@@ -126,6 +135,16 @@ class History:
         """Numbers of voided ids, of edges, and of edges that hold no longer: sets that only grow."""
         return len(self.voids), *self.identities.size
 
+    @property
+    def has_changed_past(self) -> bool:
+        """Whether there is anything to be written down beside the segments."""
+        return bool(len(self.voids) or self.identities or len(self.erased[0]) or len(self.copies))
+
+    @property
+    def holds_erased(self) -> bool:
+        """Whether a stored segment has events of those who are erased."""
+        return any(len(veil.erased) for veil in self.veils)
+
     # --- what there is -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -147,7 +166,7 @@ class History:
 
     @property
     def voided_events(self) -> int:
-        """Number of stored events that are voided, but for those from before the day at which history begins."""
+        """Number of stored events that are voided, but for erased ones and those from before the day of a cut."""
         return sum(len(veil.voided) for veil in self.veils)
 
     @property
@@ -171,8 +190,15 @@ class History:
         return found
 
     def as_shown(self, batch: EventBatch) -> EventBatch:
-        """Return those events of a batch that are not voided, under the keys that their learners go under."""
-        return self._renamed(self._unvoided(batch))
+        """Return those events of a batch that are there, under the keys that their learners go under."""
+        return self._renamed(self._unvoided(self.unerased(batch)))
+
+    def unerased(self, batch: EventBatch) -> EventBatch:
+        """Return those events of a batch that are of nobody who is erased."""
+        if not len(self.erased[0]):
+            return batch
+        gone = find_sorted(*self.erased, batch.key_hi, batch.key_lo) >= 0
+        return chosen_events(batch, ~gone) if gone.any() else batch
 
     def _unvoided(self, batch: EventBatch) -> EventBatch:
         if not len(self.voids):
@@ -269,7 +295,7 @@ class History:
         """Yield for each stored segment what becomes of its events when history begins later than before."""
         for segment, veil in zip(self.stored, self.veils, strict=True):
             gone = without_places(begins.places(segment), veil.gone)
-            yield segment, parted(segment, gone, self.voids, covered)
+            yield segment, parted(segment, (gone, veil.erased), self.voids, covered)
 
     def begin(self, begins: Begins, covered: Covered, parts: Sequence[Parted]) -> Change:
         """Let history begin at a day from now on, and forget what is before; ``parts`` are of `part`."""
@@ -279,7 +305,9 @@ class History:
         self.stored, self.veils = self._begun(begins, parts)
         self._hide_joined(begins.places)
         self._forget_shown()
-        self.copies = self.copies.settled(covered.coverage, begins.sure_ms - DAY_MS)
+        recent = self.copies.settled(covered.coverage, begins.sure_ms - DAY_MS)
+        # What is before the day has no effect however often it came; nothing could tell later whose copies these are.
+        self.copies = recent.picked(~begins.before(recent.time_ms))
         self.void_copies = self.void_copies.uncovered(covered.coverage)
         after = self.as_shown(self._events_of(groups))
         return Change(self._renamed(before), after, groups, self.identities.moved)
@@ -315,11 +343,75 @@ class History:
             return []
         rest: Segment | None = segment
         if type(segment) is Segment and not is_reserved:
-            rest = rest_of(segment, with_places(veil.gone, part.gone))
+            gone = with_places(veil.gone, part.gone)
+            rest = rest_of(segment, with_places(gone, veil.erased))
         if rest is None:
             return []
         veil = self._veil_of(rest)
         return [(rest, veil)] if is_reserved or len(veil.gone) < len(rest) else []
+
+    def erase(self, keys: Keys) -> Change | None:
+        """Erase raw keys, whether any event of them has come or not; None if all of them are erased already.
+
+        Raises `InputError` if there are more than ``limits.ERASED_MAX`` erased keys by then.
+        """
+        known = find_sorted(*self.erased, *keys) >= 0
+        new = distinct_keys([(sealed(keys[0][~known]), sealed(keys[1][~known]))])
+        if len(self.erased[0]) + len(new[0]) > limits.ERASED_MAX:
+            raise InputError(
+                f"{len(self.erased[0]) + len(new[0]):,} raw keys would be erased, more than {limits.ERASED_MAX:,}"
+            )
+        if not len(new[0]):
+            return None
+        names_before, groups = self.identities.moved, self._groups_of(new)
+        raw = self._events_of(groups)
+        groups_before = names_before.apply(*groups)
+        self.erased = distinct_keys([self.erased, new])
+        self.identities.erase(
+            [whole(*key) for key in zip(*(half.tolist() for half in new), strict=True)]
+        )
+        self.veils = [
+            erased_too(segment, veil, places_of_keys(segment, new))
+            for segment, veil in zip(self.stored, self.veils, strict=True)
+        ]
+        self._forget_copies(new)
+        self._hide_joined(lambda segment: places_of_keys(segment, distinct_keys([groups_before])))
+        inside = find_sorted(*self.identities.moved[:2], raw.key_hi, raw.key_lo) >= 0
+        self._join(self._renamed(self.unerased(chosen_events(raw, inside))))
+        self._forget_shown()
+        return Change(self._renamed(raw, names_before), self.as_shown(raw), groups, names_before)
+
+    def _forget_copies(self, keys: Keys) -> None:
+        """Drop the further copies of the events of some keys."""
+        if not len(self.copies):
+            return
+        found = []
+        for segment in self.stored:
+            places = places_of_keys(segment, keys)
+            found.append((segment.pick("identity_hi", places), segment.pick("identity_lo", places)))
+        theirs = distinct_keys(found)
+        self.copies = self.copies.picked(find_sorted(*theirs, *self.copies.keys) < 0)
+
+    def _erased_places(self, segment: Segment) -> Places:
+        """Return the places of the events of those who are erased; the fewer are looked up among the others."""
+        if len(self.erased[0]) < len(segment.key_hi):
+            return places_of_keys(segment, self.erased)
+        gone = find_sorted(*self.erased, segment.key_hi, segment.key_lo) >= 0
+        return places_of_subjects(segment, np.flatnonzero(gone))
+
+    def rewrite(self, old: Segment, new: Segment | None) -> None:
+        """Hold a segment in the place of one that has the same events, but for such that are erased or gone.
+
+        If it is not stored any more, a cut has taken all of it meanwhile.
+        """
+        place = next((n for n, one in enumerate(self.stored) if one is old), None)
+        if place is None:
+            return
+        if new is None:
+            del self.stored[place], self.veils[place]
+        else:
+            self.stored[place], self.veils[place] = new, self._veil_of(new)
+        self._forget_shown()
 
     def _hide_joined(self, places_of: Callable[[Segment], Places]) -> None:
         """Hide more events of the joined segments, and drop those of which none is left."""
@@ -429,13 +521,12 @@ class History:
                 return taken
         return []
 
-    def merged(self, segments: Sequence[Segment]) -> Segment:
-        """Return a segment with the events of all of these."""
-        if len(segments) == 1:
+    def merged(self, segments: Sequence[Segment]) -> Segment | None:
+        """Return a segment with the events of all of these, but for erased ones; None if there are no others."""
+        if len(segments) == 1 and not len(self._erased_places(segments[0])):
             return segments[0]
-        merged = sorted_segment(joined_batches(list(map(segment_events, segments))), self._run)
-        assert merged is not None, "segments hold events"
-        return merged
+        events = joined_batches(list(map(segment_events, segments)))
+        return sorted_segment(self.unerased(events), self._run)
 
     def reserve(self) -> list[Segment]:
         """Return the segments that lie in no file, which are to be written to one, and leave them as they are."""
@@ -449,13 +540,14 @@ class History:
         if kept is not None:
             self.exchange(reserved, kept)
 
-    def cut_off(self) -> list[tuple[Segment, Places]]:
-        """Return the stored segments of which events are gone, each with the places of these."""
+    def to_rewrite(self) -> list[tuple[Segment, Places]]:
+        """Return the stored segments with events that are gone or erased, each with the places of these."""
         pairs = zip(self.stored, self.veils, strict=True)
-        return [(segment, veil.gone) for segment, veil in pairs if len(veil.gone)]
+        left_out = ((one, with_places(veil.gone, veil.erased)) for one, veil in pairs)
+        return [(segment, places) for segment, places in left_out if len(places)]
 
     def exchange(self, old: Sequence[Segment], new: Segment | None) -> None:
-        """Hold one segment in place of stored ones that have the same events together, but for those that are gone.
+        """Hold one segment in place of stored ones that have the same events together, gone and erased ones aside.
 
         None is held in place of such that have no others.
         """
@@ -480,6 +572,7 @@ class History:
         veil = replace(Veil.nothing(segment), moved=without_places(moved, gone), gone=gone)
         if len(gone):
             veil = replace(veil, span=span_without(segment, gone))
+        veil = erased_too(segment, veil, self._erased_places(segment))
         return voided_too(segment, veil, places_of_ids(segment, self.voids))
 
     def joined_whole(self) -> Segment | None:

@@ -14,7 +14,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
@@ -25,16 +25,11 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.log.origins import Vector
-from homeroom.state.batches import (
-    chosen_events,
-    event_pieces,
-    joined_batches,
-    segment_events,
-)
+from homeroom.state.batches import chosen_events, event_pieces, joined_batches, segment_events
 from homeroom.state.copies import Copies, Source
 from homeroom.state.cut_making import ReadyCut, ready_cut
 from homeroom.state.cutting import Begins, Cut
-from homeroom.state.fingerprint import standing_hashes, table_fingerprint
+from homeroom.state.fingerprint import keys_fingerprint, standing_hashes, table_fingerprint
 from homeroom.state.history import Segment
 from homeroom.state.identities import Edge
 from homeroom.state.keys import Keys, distinct_keys
@@ -43,7 +38,8 @@ from homeroom.state.running import Run, Sequential
 from homeroom.state.sealing import build_segment
 from homeroom.state.still import frozen_table
 from homeroom.state.table import Partition, SubjectTable
-from homeroom.state.tables import COURSE, BaseRows, ReadyTables, Tables, enrolment_keys
+from homeroom.state.tables import COURSE, BaseRows, Tables, enrolment_keys
+from homeroom.state.taking import EventCounts, ReadyBatch
 from homeroom.state.zones import Zone, local_days
 
 __all__ = [
@@ -58,33 +54,6 @@ __all__ = [
     "rebuild",
     "segment_events",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class EventCounts:
-    """What became of the events folded so far: new ones, repeats, new ones with an id that others have, late ones.
-
-    ``late`` are of days before the day at which history begins, and have no effect; some may be repeats of what was
-    cut, which nobody can tell any more.
-    """
-
-    accepted: int = 0
-    duplicate: int = 0
-    conflicts: int = 0
-    late: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyBatch:
-    """A batch that is ready to be taken: as it came, and as it is shown; ``rows`` is None if nothing is.
-
-    ``late`` events came too, from before the day at which history begins, and are not in it.
-    """
-
-    batch: EventBatch
-    shown: EventBatch
-    late: int = 0
-    rows: ReadyTables | None = None
 
 
 class Touch(StrEnum):
@@ -108,6 +77,7 @@ class State:
     scanned_ms : time of the first and last event, where only days were kept and there is no history (a scan)
     keep : is given each new segment of history and returns the one to hold in its place (one that lies on disk)
     watch : is told the keys of learners whose rows are written to, repeats not removed
+    cut_events : events that came and were of somebody who is erased, since the start
     cut_made : the last cut of history, None if there was none
     base : what was cut, by raw key; None if nothing was. A cut makes a new one, and never writes to it
     base_file : the name under which the base is written down, None if it is not yet
@@ -127,6 +97,7 @@ class State:
         self.scanned_ms: tuple[int, int] | None = None
         self.keep: Callable[[Segment], Segment] = _as_it_is
         self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
+        self.cut_events = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self.cut_made: Cut | None = None
         self.base: Tables | None = None
@@ -152,7 +123,9 @@ class State:
         Small batches wait for each other: folding a few hundred events at a time into partitions would cost
         more in calls than in work. Events from before a cut have no effect, and are counted.
         """
-        batch, late = self._since_cut(batch)
+        kept = self.history.unerased(batch)
+        self.cut_events += len(batch) - len(kept)
+        batch, late = self._since_cut(kept)
         self._note_late(late)
         self._waiting.append(batch)
         self._waiting_events += len(batch)
@@ -228,9 +201,11 @@ class State:
 
     def ready(self, batch: EventBatch) -> ReadyBatch:
         """Make ready to take a batch: all that takes long. The state stays as it is, and must until it is taken."""
+        came, batch = len(batch), self.history.unerased(batch)
+        cut = came - len(batch)
         batch, late = self._since_cut(batch)
         shown = self.history.as_shown(batch)
-        return ReadyBatch(batch, shown, late, self.tables.ready(shown) if len(shown) else None)
+        return ReadyBatch(batch, shown, late, cut, self.tables.ready(shown) if len(shown) else None)
 
     def make_room(self, key_hi: UInt64s, time_ms: Int64s) -> None:
         """Make room for events of which no more is known, so that to take them makes few arrays anew."""
@@ -249,6 +224,7 @@ class State:
         with self.guard:
             self._note_late(ready.late)
             self._join(ready)
+            self.cut_events += ready.cut
             if len(ready.batch):
                 self._pending.append(ready.batch)
                 self._pending_events += len(ready.batch)
@@ -359,19 +335,10 @@ class State:
                 conflicts=self.counts.conflicts + report.conflicts,
             )
 
-    def release(
-        self,
-        kept: Segment | None,
-        exchanged: Sequence[tuple[Sequence[Segment], Segment | None]] = (),
-    ) -> None:
-        """Hold the file that was written in place of the segments that history has reserved; see `History.release`.
-
-        ``exchanged`` are files, and what is held in their place then, in order.
-        """
+    def hold(self, exchange: Callable[[History], None]) -> None:
+        """Have history hold other segments of the same events, as ``exchange`` does it to a draft of history."""
         history = self.history.draft()
-        history.release(kept)
-        for old, new in exchanged:
-            history.exchange(old, new)
+        exchange(history)
         with self.guard:
             self.history = history
 
@@ -474,10 +441,45 @@ class State:
         with self.guard:
             self._refold(self.history.change_identities(edges, taken_back))
 
-    def _refold(self, change: Change | None) -> None:
-        """Make the rows of those whose past has changed anew: from the base, and from the events that are left."""
-        if change is None:
-            return
+    def erase(self, keys: Keys) -> None:
+        """Erase raw keys, whether any event of them has come or not: nothing of them is told or counted, for ever.
+
+        What they leave in memory and in segments is hidden here; `forget` and the next snapshot leave nothing of it.
+        Raises `InputError` if there would be more than ``limits.ERASED_MAX`` of them.
+        """
+        self.seal()
+        base = None if self.base is None else self.base.without_learners(keys)
+        with self.guard:
+            self._refold(self.history.erase(keys), base)
+
+    def forget(self) -> Iterator[None]:
+        """Drop the rows that hold nothing, a partition at a time: their keys are still there before."""
+        for number in range(limits.PARTITIONS):
+            pair = self.learners.partitions[number], self.enrolments.partitions[number]
+            if any(partition.empty_rows for partition in pair):
+                self._cluster(number)
+            yield
+
+    def _refold(self, change: Change | None, base: Tables | None = None) -> None:
+        """Make the rows of those whose past has changed anew: from the base, and from the events that are left.
+
+        ``base`` is the one from now on, None for that which there is.
+        """
+        if change is not None:
+            self._clear(change)
+        if base is not None and base is not self.base:
+            assert self.cut_made is not None, "history was cut"
+            self.base, self.base_file = base, None
+            self.cut_made = replace(self.cut_made, span_ms=base.span_ms())
+        if change is not None:
+            self.tables.join(self._base_rows(change.keys), self.history.identities.moved)
+            self.fold_tables(change.after)
+
+    def _base_rows(self, keys: Keys) -> BaseRows:
+        return BaseRows() if self.base is None else self.base.rows_of(keys)
+
+    def _clear(self, change: Change) -> None:
+        """Have the rows of those whose past has changed hold nothing."""
         before, named = change.before, change.names.apply(*change.keys)
         for keys in ((before.key_hi, before.key_lo), named, self.shown_keys(*change.keys)):
             self.watch(*keys, Touch.CORRECTION)
@@ -485,11 +487,8 @@ class State:
         enrolled = before.course >= 0
         hashes = self.dictionaries.course.hashes.hi[before.course[enrolled]]
         owned = [enrolment_keys(before.key_hi[enrolled], before.key_lo[enrolled], hashes)]
-        rows = BaseRows() if self.base is None else self.base.rows_of(change.keys)
-        owned += self.tables.enrolments_under(rows, change.names)
+        owned += self.tables.enrolments_under(self._base_rows(change.keys), change.names)
         self.enrolments.clear(*distinct_keys(owned))
-        self.tables.join(rows, self.history.identities.moved)
-        self.fold_tables(change.after)
 
     # --- cuts ----------------------------------------------------------------------------------------------------
 
@@ -550,7 +549,7 @@ class State:
 
     @property
     def time_range_ms(self) -> tuple[int, int] | None:
-        """Time of the first and of the last event, those that history does not have yet included."""
+        """Time of the first and last event, unsealed ones included; of what was cut, where its days begin and end."""
         cut_ms = None if self.cut_made is None else self.cut_made.span_ms
         return _spanned([self.held_ms, cut_ms])
 
@@ -561,11 +560,12 @@ class State:
         return _spanned([sealed_ms, self._unsealed_ms])
 
     def fingerprint(self) -> str:
-        """Return 32 hexadecimal digits that are equal for equal tables."""
+        """Return 32 hexadecimal digits that are equal for equal tables, and the same erased keys."""
         hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
         total = table_fingerprint(self.learners, "learner", hashes)
         of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
         total += table_fingerprint(self.enrolments, "enrolment", of_enrolments)
+        total += keys_fingerprint("erased", *self.history.erased)
         return f"{total % (1 << 128):032x}"
 
 

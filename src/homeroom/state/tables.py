@@ -24,7 +24,7 @@ from homeroom.state.running import Run
 from homeroom.state.standing import RESULTS, StandingBatch, standing_batch
 from homeroom.state.still import table_apart
 from homeroom.state.table import NO_DAY, Partition, ReadyRows, RowBatch, SubjectTable
-from homeroom.state.zones import Zone, local_days
+from homeroom.state.zones import Zone, day_start_ms, local_days
 
 __all__ = ["COURSE", "BaseRows", "ReadyTables", "Tables", "enrolment_keys"]
 
@@ -83,6 +83,21 @@ class Tables:
         fresh = self.apart()
         for name in there:
             fresh.learners.forget_attribute(name)
+        return fresh
+
+    def without_learners(self, keys: Keys) -> "Tables":
+        """Return tables without the rows of some learners and of their enrolments: these, or others of which none is.
+
+        The keys of what was there go too.
+        """
+        if not self.have_learners(keys).any():
+            return self
+        fresh = self.apart()
+        rows = fresh.rows_of(distinct_keys([keys]))
+        for partition, picked in (*rows.learners, *rows.enrolments):
+            if len(picked):
+                partition.clear(picked.astype(np.int32))
+                partition.reorder()
         return fresh
 
     def recoded(self, courses: Int32s, attributes: Mapping[str, Int32s]) -> "Tables":
@@ -211,6 +226,18 @@ class Tables:
             learners.append((owning, rows_of(owning, asked)))
             enrolments.append((owned, rows_of_owners(owned, asked)))
         return BaseRows(learners, enrolments)
+
+    def span_ms(self) -> tuple[int, int] | None:
+        """Return the first instant of the first day of any learner, and the last one of the last; None without any."""
+        days = []
+        for partition, rows in self.all_rows().learners:
+            if len(rows):
+                first, last = partition.start_day[rows].min(), partition.last_day[rows].max()
+                days.append((int(first), int(last)))
+        if not days:
+            return None
+        low, high = min(first for first, _ in days), max(last for _, last in days)
+        return day_start_ms(low, self.zone), day_start_ms(high + 1, self.zone) - 1
 
     def have_learners(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """Return which keys have a row, bool of shape (n,)."""

@@ -1,10 +1,11 @@
 """Veils: what questions do not see of a segment, laid over it and never written into it.
 
-A segment is what came; a void, a merge or a cut hides some of its events. Places of hidden events are few beside the
-segment, and are kept by why they are hidden: an unmerging shows again what a merge has hidden, and no void or cut.
+A segment is what came; a void, a merge, a cut or an erasure hides some of its events. Places of hidden events are few
+beside the segment, and are kept by why they are hidden: an unmerging shows again what a merge has hidden, and no void
+or cut, nor anything of somebody who is erased.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from homeroom.state.coded import Coded
 from homeroom.state.history import NO_PLACES, Places, Segment
 from homeroom.state.places import with_places, without_places
 
-__all__ = ["Span", "Veil", "Veiled", "span_without", "voided_too"]
+__all__ = ["Span", "Veil", "Veiled", "erased_too", "span_without", "voided_too"]
 
 Span: TypeAlias = tuple[int, int]
 """Time of a first and a last event."""
@@ -26,16 +27,18 @@ Span: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True)
 class Veil:
-    """What questions do not see of a segment: places of voided, moved and gone events, int64, rising, each in one.
+    """What questions do not see of a segment: places of voided, moved, gone and erased events, int64, rising.
 
-    Gone are those from before the day at which history begins. ``span`` is the time of the first and the last event
-    that is neither voided nor gone, None if all are.
+    Gone are those from before the day at which history begins, and erased those of people who are: both until the
+    segment is written anew. An event may be gone and erased, and is then neither voided nor moved. ``span`` is the time
+    of the first and the last event that is none of voided, gone and erased; None if all are.
     """
 
     voided: Places
     moved: Places
     span: Span | None
     gone: Places = field(default_factory=lambda: NO_PLACES)
+    erased: Places = field(default_factory=lambda: NO_PLACES)
 
     @classmethod
     def nothing(cls, segment: Segment) -> "Veil":
@@ -52,7 +55,8 @@ class Veil:
     @cached_property
     def out(self) -> Places:
         """The places of events that count for nothing, under whichever key."""
-        return with_places(self.gone, self.voided) if len(self.gone) else self.voided
+        left = with_places(self.gone, self.erased) if len(self.gone) else self.erased
+        return with_places(left, self.voided) if len(left) else self.voided
 
 
 _FIELDS = frozenset(field.name for field in fields(Segment))
@@ -100,15 +104,30 @@ class Veiled(Segment):
 
 
 def voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:
-    """Return a veil behind which more places are voided; those of events that are gone stay as they are."""
-    places = without_places(places, veil.gone)
-    if not len(places):
+    """Return a veil behind which more places are voided; those of events that are gone or erased stay as they are."""
+    places = without_places(without_places(places, veil.gone), veil.erased)
+    return _with_out(segment, replace(veil, voided=with_places(veil.voided, places)), places)
+
+
+def erased_too(segment: Segment, veil: Veil, places: Places) -> Veil:
+    """Return a veil behind which the events at more places are of somebody who is erased, voided or not."""
+    after = replace(
+        veil,
+        voided=without_places(veil.voided, places),
+        moved=without_places(veil.moved, places),
+        erased=with_places(veil.erased, places),
+    )
+    return _with_out(segment, after, places)
+
+
+def _with_out(segment: Segment, veil: Veil, places: Places) -> Veil:
+    """Return a veil with the right span when the events at some places have come to count for nothing."""
+    if not len(places) or veil.span is None:
         return veil
-    voided, span = with_places(veil.voided, places), veil.span
     times = segment.pick("time_ms", places)
-    if span is not None and not (span[0] < times.min() and times.max() < span[1]):
-        span = span_without(segment, with_places(voided, veil.gone))
-    return Veil(voided, veil.moved, span, veil.gone)
+    if veil.span[0] < times.min() and times.max() < veil.span[1]:
+        return veil
+    return replace(veil, span=span_without(segment, veil.out))
 
 
 def span_without(segment: Segment, voided: Places) -> Span | None:

@@ -29,17 +29,20 @@ from homeroom.adapters.backup.manifest import (
 from homeroom.adapters.backup.packs import Packing
 from homeroom.adapters.backup.repository import Repository, Sent
 from homeroom.adapters.directory import Manifest as DirectoryManifest
+from homeroom.adapters.erasure_reports import read_reports
 from homeroom.adapters.log_reading import ViewedLog, viewed_log
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.clock import hybrid_ms
 from homeroom.errors import BackupError, DataDirectoryError, StoreError
+from homeroom.log.certificates import Place
 from homeroom.log.entries import Head
 from homeroom.log.origins import Origin, Vector
 
 __all__ = ["BackedUp", "back_up"]
 
 _NODE_KEY: Final = "node.key"
+_LOG_PLACE: Final = Place.LOG.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,14 @@ class _Backup:
                 )
             return 0, None
         before = None if self._before is None else self._before.log
+        erased = self._erased()
+        if before is not None and before.erased != erased:
+            # Packs of before hold entries that have been redacted since; they go with the backups that name them.
+            before = None
+            self._notes.append(
+                "people were erased since the last backup, so the log was sent anew; older backups hold what they held "
+                "until they are removed"
+            )
         if before is not None and not self._repository.has(tuple(p.name for p in before.packs)):
             before = None
             self._notes.append(
@@ -292,7 +303,13 @@ class _Backup:
             packs=tuple(packing.finish()),
             cursors=cursors,
             public=self._public(),
+            erased=erased,
         )
+
+    def _erased(self) -> int:
+        """Return for how many erasures the log has been redacted."""
+        reports = read_reports(self._directory)
+        return sum(_LOG_PLACE in places for places in reports.values())
 
     def _pack(
         self, origin: Origin, last: Head, view: ViewedLog, packing: Packing, before: LogCopy | None

@@ -19,6 +19,7 @@ import msgspec
 
 from homeroom.adapters import directory as data
 from homeroom.adapters.backup.copying import PASSING_PREFIX
+from homeroom.adapters.erasure_reports import REPORT_FILE
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.threads import ThreadRun
@@ -44,7 +45,7 @@ AUDIT: Final = "audit.ndjson"
 MAIN: Final = "main"
 _TENANTS: Final = "tenants"
 _PASSING: Final = re.compile(r".*(\.new|\.part|-wal|-shm|-journal)")
-_NOT_COPIED: Final = {".lock", MANIFEST_FILE, data.BEFORE_FILE}
+_NOT_COPIED: Final = {".lock", MANIFEST_FILE, data.BEFORE_FILE, REPORT_FILE}
 _STATE_FOLDERS: Final = {"history", "state"}
 
 

@@ -113,6 +113,7 @@ class LogCopy(msgspec.Struct, frozen=True, kw_only=True):
     packs : in the order in which they were written
     cursors : by file of the node's log how far the records of batches were read
     public : the key that the entries' signatures are checked with, 32 bytes
+    erased : how many erasures the log had been redacted for when the packs were begun
     """
 
     heads: dict[str, HeadCopy]
@@ -120,6 +121,7 @@ class LogCopy(msgspec.Struct, frozen=True, kw_only=True):
     packs: tuple[PackCopy, ...]
     cursors: dict[str, Cursor]
     public: bytes
+    erased: int = 0
 
     def vector(self) -> Vector:
         """Return by origin the last number."""

@@ -102,6 +102,15 @@ class Vault:
         """What is wrong with the file beside the writing of it, None while nothing is."""
         return self._journal.trouble
 
+    def scrub(self) -> str | None:
+        """Leave nothing in the file's journal of what was deleted; return why it may be there, None if it is not.
+
+        Raises `VaultError`.
+        """
+        with sqlite_errors(self.path):
+            busy, _, _ = self._run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return f"the journal of {self.path} is being read" if busy else None
+
     def close(self) -> None:
         """Close the file."""
         self._journal.close()
@@ -189,14 +198,16 @@ class Vault:
                 "INSERT OR IGNORE INTO destroyed (tenant, subject) VALUES (?, ?)",
                 (tenant, one.subject),
             )
-            places = (
-                "place IN (SELECT s.place FROM terms t JOIN statements s ON s.place = t.place "
-                "WHERE t.term = ? AND s.tenant = ? AND s.subject = ?)"
-            )
-            given = (one.term, tenant, one.subject)
-            self._run(f"DELETE FROM attachments WHERE {places}", given)
-            self._run(
-                f"UPDATE statements SET standing = {ERASED}, body = x'' WHERE {places}", given
+            places = self._run(
+                "SELECT DISTINCT s.place FROM terms t JOIN statements s ON s.place = t.place "
+                "WHERE t.term = ? AND s.tenant = ? AND s.subject = ?",
+                (one.term, tenant, one.subject),
+            ).fetchall()
+            for table, column in (("attachments", "place"), ("terms", "matched")):
+                self._run_many(f"DELETE FROM {table} WHERE {column} = ?", places)
+            self._run_many(
+                f"UPDATE statements SET standing = {ERASED}, body = x'', people = x'', terms = x'' WHERE place = ?",
+                places,
             )
             for table in ("subjects", "portraits", "documents"):
                 self._run(
@@ -208,12 +219,13 @@ class Vault:
     def _statements(self, tenant: int, operations: list[StatementKept]) -> None:
         for one in operations:
             standing, is_target = self._standing(tenant, one)
+            is_erased = standing == ERASED
             place = self._kept(tenant, one, standing)
             if place is None:
                 continue
-            terms = _hashes(one.terms)
+            terms = () if is_erased else _hashes(one.terms)
             self._run_many(_KEEP_TERM, [(term, place, place) for term in terms])
-            if one.attachments:
+            if one.attachments and not is_erased:
                 self._run_many(
                     "INSERT OR IGNORE INTO attachments (place, digest, sealed) VALUES (?, ?, ?)",
                     [(place, digest, sealed) for digest, sealed in one.attachments],
@@ -224,9 +236,12 @@ class Vault:
                 self._referred(tenant, one, place)
 
     def _kept(self, tenant: int, one: StatementKept, standing: int) -> int | None:
-        """Keep a statement at its place, or the next one that is free; return that, None if it is there already."""
-        place = one.place
-        body = b"" if standing == ERASED else one.body
+        """Keep a statement at its place, or the next one that is free; return that, None if it is there already.
+
+        Of one whose actor was erased no more is kept than its id, and what it voids.
+        """
+        place, is_erased = one.place, standing == ERASED
+        body, people, terms = (b"", b"", b"") if is_erased else (one.body, one.people, one.terms)
         while True:
             kept = self._run(
                 _KEEP_STATEMENT,
@@ -236,8 +251,8 @@ class Vault:
                     one.id,
                     one.subject,
                     body,
-                    one.people,
-                    one.terms,
+                    people,
+                    terms,
                     one.target or None,
                     int(one.voids),
                     standing,

@@ -10,7 +10,7 @@ The cost of a statement is one seal, rarely a second one (a form of a person tha
 hashes. What was met before, a form of a person or a description of an activity, is recognised by its JSON.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from homeroom import limits
@@ -96,6 +96,21 @@ class Preparer:
         drafting.forget()
         drafting.reader.forget(subject)
         return self._prepared(tenant, Accepted())
+
+    def destroying(self, tenant: str, subjects: Sequence[bytes]) -> Change:
+        """Return the operations that destroy the keys of people, by pseudonym, and hold nothing of them any more.
+
+        What is pending must have been applied. Those whose keys are destroyed already are passed over, and so is
+        nobody, under whose key everybody's activities are.
+        """
+        drafting = self._drafting(tenant)
+        drafting.forget()
+        known = {one for one in subjects if drafting.reader.is_destroyed(one)}
+        subjects = [one for one in subjects if one not in {*known, drafting.seals.nobody}]
+        for subject in subjects:
+            drafting.reader.forget(subject)
+        terms = (agent_term(drafting.seals, subject) for subject in subjects)
+        return Change(tenant, list(map(KeyDestroyed, subjects, terms)))
 
     def applied(self, prepared: Prepared) -> None:
         """Take note that the operations are in the file."""

@@ -26,7 +26,7 @@ from homeroom import limits
 from homeroom.adapters.vault.held import Held
 from homeroom.adapters.vault.operations import HASH_BYTES
 from homeroom.errors import VaultError
-from homeroom.events.pseudonyms import subject_prefix
+from homeroom.events.generations import Readmitted, key_at
 
 __all__ = ["KEY_NAME_BYTES", "Seals", "SubjectKeys", "TenantKeys", "key_name"]
 
@@ -42,21 +42,24 @@ _CLOSED: Final = (
 class TenantKeys(NamedTuple):
     """Two secrets of a tenant, 32 bytes each.
 
-    ``pseudonym`` is the one that the door uses, so that a person has one pseudonym in events and in records.
+    ``pseudonym`` is the one that the door uses, so that a person has one pseudonym in events and in records;
+    ``readmitted`` says who goes under another one now (`homeroom.events.generations`).
     """
 
     pseudonym: bytes
     vault: bytes
+    readmitted: Callable[[], Readmitted] = dict
 
 
 class Seals:
     """Seals and opens, wraps and hashes for one tenant."""
 
     def __init__(self, keys: TenantKeys) -> None:
-        for name, key in keys._asdict().items():
+        for name, key in (("pseudonym", keys.pseudonym), ("vault", keys.vault)):
             if len(key) != _KEY_BYTES:
                 raise ValueError(f"len({name}) == {len(key)}, must be {_KEY_BYTES}.")
         self._pseudonym = keys.pseudonym
+        self._readmitted = keys.readmitted
         self._wrapping = AESGCM(_derived(keys.vault, b"wrap"))
         self._cursor = AESGCM(_derived(keys.vault, b"cursor"))
         self._labels = AESGCM(_derived(keys.vault, b"labels"))
@@ -67,9 +70,7 @@ class Seals:
 
     def pseudonym(self, issuer: str, account: str) -> bytes:
         """Return the pseudonym of an account, 16 bytes: the same as that of its events."""
-        return hashlib.blake2s(
-            subject_prefix(issuer) + account.encode(), key=self._pseudonym, digest_size=HASH_BYTES
-        ).digest()
+        return key_at(self._pseudonym, (issuer, account), self._readmitted())
 
     def hash(self, kind: bytes, value: bytes) -> bytes:
         """Return the keyed hash of a value of a kind, 16 bytes."""

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from homeroom import limits
 from homeroom.events.model import Int8s, Int32s, UInt64s
 from homeroom.log.origins import Token
+from homeroom.state.keys import Keys, find_sorted
 
 __all__ = ["CAUSES", "Burst", "Cause", "Change", "Changes", "ChangesPage", "Named"]
 
@@ -156,6 +157,10 @@ class Changes:
             self._kept -= len(oldest)
             self._gone = max(self._gone, first + len(oldest) - 1)
 
+    def forget(self, keys: Keys) -> None:
+        """Tell no more of some learners: their changes keep their numbers, and are in no page."""
+        self._bursts = deque((first, _without(burst, keys)) for first, burst in self._bursts)
+
     @property
     def last(self) -> int:
         """The number before that of the next change."""
@@ -193,12 +198,26 @@ class Changes:
                 yield first, burst, begin
 
 
+def _without(burst: Burst, keys: Keys) -> Burst:
+    """Return a burst in which the changes of some keys are nobody's."""
+    gone = find_sorted(*keys, burst.key_hi, burst.key_lo) >= 0
+    if not gone.any():
+        return burst
+    nobody = np.uint64(0)
+    return replace(
+        burst,
+        key_hi=np.where(gone, nobody, burst.key_hi),
+        key_lo=np.where(gone, nobody, burst.key_lo),
+    )
+
+
 def _places(burst: Burst, begin: int, end: int, cohort: str | None) -> list[int]:
-    """Return the places of a burst from ``begin`` up to ``end``, of one cohort or of all."""
-    if cohort is None:
-        return list(range(begin, end))
-    mine = [slot for slot, (name, _) in burst.named.items() if name == cohort]
-    found: list[int] = (np.flatnonzero(np.isin(burst.slots[begin:end], mine)) + begin).tolist()
+    """Return the places of a burst from ``begin`` up to ``end`` that are somebody's, of one cohort or of all."""
+    wanted = (burst.key_hi[begin:end] | burst.key_lo[begin:end]) != 0
+    if cohort is not None:
+        mine = [slot for slot, (name, _) in burst.named.items() if name == cohort]
+        wanted &= np.isin(burst.slots[begin:end], mine)
+    found: list[int] = (np.flatnonzero(wanted) + begin).tolist()
     return found
 
 

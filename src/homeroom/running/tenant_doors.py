@@ -1,0 +1,104 @@
+"""The doors of a running node's tenants, made as they are stated and when that changes.
+
+What a tenant's door needs comes from several places: its key from the data directory, its verbs and what may be kept of
+attributes from the control stream, what was kept so far from its state. All of it comes together here, so that a node
+asks for a tenant and nothing else.
+
+The way not taken is a new door with each change: a door counts what has come through it, and knows which labels are
+kept.
+"""
+
+import hashlib
+
+from homeroom.events.door import Door
+from homeroom.events.projection import Projection
+from homeroom.events.sent import SentBatch
+from homeroom.events.vocabulary import VerbTable
+from homeroom.log.control import Control
+from homeroom.node.admission import Doors, SentReader
+from homeroom.node.showing import Showing
+from homeroom.running.live import Live
+from homeroom.running.recording import LabelsFound, LabelsReader, RecordReader, RecordRequest
+from homeroom.running.snapshots import Snapshots
+from homeroom.state.state import State
+
+__all__ = ["TenantDoors"]
+
+
+class TenantDoors:
+    """Opens doors; ``follow`` is called in the thread that writes, or before it has begun.
+
+    Parameters
+    ----------
+    snapshots : have the keys and the labels of tenants
+    live : has their states
+    recorder : prepares what comes for the record store
+
+    Attributes
+    ----------
+    doors : of all tenants
+    showing : by tenant who sees which labels
+    """
+
+    def __init__(self, snapshots: Snapshots, live: Live, recorder: RecordReader) -> None:
+        self._snapshots, self._live = snapshots, live
+        self.doors = Doors(
+            {
+                SentBatch: SentReader(),
+                RecordRequest: recorder,
+                LabelsFound: LabelsReader(recorder),
+            },
+            Control(),
+            recorder.keep_labels,
+        )
+        self.showing: dict[str, Showing] = {}
+        self._batch_keys: dict[str, bytes] = {}
+        self._verbs: dict[str, str] = {}
+        self._tables: dict[str, VerbTable] = {}
+        self._projections: dict[str, Projection] = {}
+
+    def keyed(self, tenant: str, content: bytes) -> bytes:
+        """Return what stands for the name or the content of a tenant's batch to whoever has the key."""
+        return _keyed(self._batch_keys[tenant], content)
+
+    def follow(self, control: Control) -> None:
+        """Open the doors that there must be."""
+        for name, tenant in control.tenants.items():
+            if self._verbs.get(name) != tenant.verbs:
+                # Else not: a door counts what has come through it, and goes on doing so.
+                self._open_door(name, tenant.verbs)
+            catalogue = control.catalogue(name)
+            before = self.showing.get(name)
+            if before is None or (before.verbs, before.catalogue) != (
+                self._tables[name],
+                catalogue,
+            ):
+                showing = self.showing[name] = Showing(catalogue, self._tables[name])
+                self._projections[name].allow(catalogue.allowed)
+                self._snapshots.labels(name).know(showing.known)
+        self.doors.follow(control)
+
+    def _open_door(self, name: str, written: str) -> None:
+        verbs = VerbTable.standard()
+        if written:
+            verbs = verbs.extended(written, f"the verb table of {name}")
+        key = self._snapshots.key(name)
+        self._verbs[name], self._tables[name] = written, verbs
+        self._batch_keys[name] = _keyed(key, b"batches")
+        if name not in self._projections:
+            self._projections[name] = projection = Projection(key)
+            if name in self._live.tenants():
+                projection.resume(*self._live.read(name, _attributes_of))
+        self.doors.open(name, Door(key, verbs, projection=self._projections[name]))
+
+
+def _attributes_of(state: State) -> tuple[dict[str, list[str]], frozenset[str]]:
+    """Return the values of attributes that a state holds, and the attributes that have too many."""
+    known = state.dictionaries
+    values = {name: list(one.stored) for name, one in known.attributes.items()}
+    return values, frozenset(known.identifying())
+
+
+def _keyed(key: bytes, content: bytes) -> bytes:
+    """Return what stands for some content to whoever has the key, and is nothing to others (RFC 7693)."""
+    return hashlib.blake2s(content, key=key).digest()
