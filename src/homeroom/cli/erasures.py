@@ -8,12 +8,15 @@ import click
 
 from homeroom.cli.output import STDOUT, json_option, write_json
 from homeroom.cli.serve import config_option, data_option, settings_of
+from homeroom.errors import ControlError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from homeroom.log.certificates import Certificate
     from homeroom.running.opening import NodeOptions
 
-__all__ = ["command", "options_of", "said"]
+__all__ = ["command", "named", "options_of", "said"]
 
 
 @click.command()
@@ -26,16 +29,11 @@ def command(
     erasure: str | None, directory: str, tenant: str, config: str | None, json_target: str | None
 ) -> None:
     """Show the certificate of ERASURE, or those of all: a line for each place, open until nothing is left there."""
-    from homeroom.errors import ControlError
     from homeroom.running.erasing_directory import certificates_of_directory
 
     found = certificates_of_directory(Path(directory), tenant, options_of(config))
     if erasure is not None:
-        found = [one for one in found if one.name == erasure]
-        if not found:
-            raise ControlError(
-                f"there is no erasure {erasure[:32]!r}; homeroom erasures shows those there are"
-            )
+        found = [named(found, erasure)]
     if json_target:
         write_json({"erasures": [one.to_json() for one in found]}, json_target)
     if json_target != STDOUT:
@@ -49,6 +47,16 @@ def options_of(config: str | None) -> "NodeOptions":
     from homeroom.running.hosting import node_options
 
     return node_options(settings_of(config, os.environ), system_clock.now_ms)
+
+
+def named(certificates: "Sequence[Certificate]", erasure: str) -> "Certificate":
+    """Return the certificate of an erasure. Raises `ControlError` if there is none."""
+    for one in certificates:
+        if one.name == erasure:
+            return one
+    raise ControlError(
+        f"there is no erasure {erasure[:32]!r}; homeroom erasures shows those there are"
+    )
 
 
 def said(certificate: "Certificate") -> list[str]:

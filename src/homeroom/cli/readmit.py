@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from homeroom.cli.erasures import options_of
+from homeroom.cli.erasures import named, options_of
 from homeroom.cli.serve import config_option, data_option
-from homeroom.errors import ControlError
 
 __all__ = ["command"]
 
@@ -28,10 +27,6 @@ def command(erasure: str, directory: str, tenant: str, config: str | None) -> No
 
     path = Path(directory)
     found = certificates_of_directory(path, tenant, options_of(config))
-    keys = [one.keys for one in found if one.name == erasure]
-    if not keys:
-        raise ControlError(
-            f"there is no erasure {erasure[:32]!r}; homeroom erasures shows those there are"
-        )
-    fact = Readmitted(tenant=tenant, keys=keys[0], from_ms=system_clock.now_ms())
+    keys = named(found, erasure).keys
+    fact = Readmitted(tenant=tenant, keys=keys, from_ms=system_clock.now_ms())
     change_directory(path, fact, system_clock.now_ms)

@@ -347,8 +347,7 @@ def _join(state: State, came: Sequence[_Came], ready: ReadyBatch | None) -> None
             if events is not None
         ]
         ready = state.ready(joined_batches(batches))
-    if len(ready.batch) or ready.late:
-        state.take(ready)
+    state.take(ready)
     voids = [
         Copies.of_voids(part.voids, Source(codes[entry.origin], entry.number))
         for part, entry in came

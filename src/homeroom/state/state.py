@@ -123,9 +123,8 @@ class State:
         Small batches wait for each other: folding a few hundred events at a time into partitions would cost
         more in calls than in work. Events from before a cut have no effect, and are counted.
         """
-        kept = self.history.unerased(batch)
-        self.cut_events += len(batch) - len(kept)
-        batch, late = self._since_cut(kept)
+        batch, late, cut = self._effective(batch)
+        self.cut_events += cut
         self._note_late(late)
         self._waiting.append(batch)
         self._waiting_events += len(batch)
@@ -139,13 +138,14 @@ class State:
         """Return the partitions of both tables as they are; others may take their place."""
         return [*self.learners.partitions, *self.enrolments.partitions]
 
-    def _since_cut(self, batch: EventBatch) -> tuple[EventBatch, int]:
-        """Return a batch without the events from before the day at which history begins, and how many these are."""
-        begins = self.history.begins
-        if begins is None or not len(batch) or batch.time_ms.min() >= begins.sure_ms:
-            return batch, 0
-        is_late = begins.before(batch.time_ms)
-        return chosen_events(batch, ~is_late), int(is_late.sum())
+    def _effective(self, batch: EventBatch) -> tuple[EventBatch, int, int]:
+        """Return the events that have an effect, how many are late, and how many of somebody who is erased."""
+        kept, begins = self.history.unerased(batch), self.history.begins
+        cut = len(batch) - len(kept)
+        if begins is None or not len(kept) or kept.time_ms.min() >= begins.sure_ms:
+            return kept, 0, cut
+        is_late = begins.before(kept.time_ms)
+        return chosen_events(kept, ~is_late), int(is_late.sum()), cut
 
     def _note_late(self, late: int) -> None:
         if late:
@@ -201,9 +201,7 @@ class State:
 
     def ready(self, batch: EventBatch) -> ReadyBatch:
         """Make ready to take a batch: all that takes long. The state stays as it is, and must until it is taken."""
-        came, batch = len(batch), self.history.unerased(batch)
-        cut = came - len(batch)
-        batch, late = self._since_cut(batch)
+        batch, late, cut = self._effective(batch)
         shown = self.history.as_shown(batch)
         return ReadyBatch(batch, shown, late, cut, self.tables.ready(shown) if len(shown) else None)
 
