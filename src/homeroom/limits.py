@@ -138,6 +138,10 @@ ORIGINS_TOLD_MAX: Final = 4_096
 """Origins of one message: lives of nodes that are not closed, three streams each."""
 MESSAGE_BYTES_MAX: Final = 4 << 20
 """One message between nodes; a longer one is not looked at."""
+FABRIC_MESSAGES_MAX: Final = 1_024
+"""Messages that wait in a fabric, each way; beyond it the oldest are lost, and whoever misses them asks again."""
+FABRIC_BYTES_MAX: Final = 32 << 20
+"""Bytes of these."""
 MESSAGE_ENTRIES_MAX: Final = 256
 """Entries of one message, and of one write of entries that came from others."""
 PULL_BYTES: Final = 1 << 20
@@ -547,6 +551,7 @@ assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert MESSAGE_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
 assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
