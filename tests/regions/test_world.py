@@ -1,6 +1,6 @@
 """The world as its operators wrote it down."""
 
-from homeroom.regions.world import Region, RegionNode, World
+from homeroom.regions.world import Region, RegionNode, RegionState, World
 
 
 def region(name, latitude, longitude, *nodes):
@@ -9,6 +9,7 @@ def region(name, latitude, longitude, *nodes):
         latitude=latitude,
         longitude=longitude,
         jurisdiction=name[:2],
+        state=RegionState.ACTIVE if nodes else RegionState.READY,
         nodes={node: RegionNode(key=f"ed25519:{node}") for node in nodes},
     )
 
@@ -32,7 +33,7 @@ def test_members_are_the_nodes_of_all_regions():
     assert members["ikeja"].key == "ed25519:ikeja"
 
 
-def test_a_region_without_nodes_is_only_ready():
+def test_a_region_that_is_only_ready_is_not_active():
     assert list(WORLD.active()) == ["eu-west", "lagos"]
 
 
