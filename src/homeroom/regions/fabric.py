@@ -27,7 +27,7 @@ class Carried:
     Attributes
     ----------
     sent, sent_bytes : messages that were handed over for it, and their bytes as they went out
-    received, received_bytes : messages that came from it and were taken, and their bytes as they came in
+    received, received_bytes : messages that came from it, and their bytes as they came in
     dropped : messages from or to it that were lost here, because there was no room or no connection
     """
 
