@@ -46,3 +46,7 @@ def test_distances_are_those_of_the_globe():
     lagos, tokyo = WORLD.regions["lagos"], WORLD.regions["tokyo"]
     assert abs(lagos.km_to(tokyo) - 13_480) < 100
     assert lagos.km_to(lagos) == 0
+
+
+def test_one_node_states_facts_the_first_of_the_home_region():
+    assert WORLD.home_node == "cork"

@@ -1,15 +1,20 @@
 """Where a node stands in its world, by its settings; one that is wrong about itself does not start."""
 
+import asyncio
+import shutil
+
 import pytest
 
 from homeroom.adapters.nats_fabric import NatsFabric
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.world_directory import make_world
-from homeroom.errors import SettingsError
+from homeroom.cli import main, status
+from homeroom.errors import ControlError, SettingsError
 from homeroom.regions.fabric import InProcess
-from homeroom.running.world_place import world_place
+from homeroom.running.world_place import fence, join, world_place
 from homeroom.serve.settings import read_settings
 from tests.nats_worlds import NOW_MS, planned
+from tests.running.nodes import on
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +35,8 @@ def test_a_node_without_a_file_of_regions_is_alone():
 
 def test_settings_of_a_made_world_say_where_each_node_stands(path):
     ada, bob = place_of(path, "ada"), place_of(path, "bob")
-    assert (ada.region.name, ada.node, ada.is_home) == ("north", "ada", True)
-    assert (bob.region.name, bob.node, bob.is_home) == ("south", "bob", False)
+    assert (ada.region.name, ada.node) == ("north", "ada")
+    assert (bob.region.name, bob.node) == ("south", "bob")
     assert ada.world == bob.world
     assert isinstance(ada.fabric, NatsFabric)
     assert not ada.fabric.state().is_connected
@@ -60,3 +65,30 @@ def test_a_key_that_others_do_not_know_is_refused(path, tmp_path):
     ada.check_key(open_node_key(path / "north" / "ada" / "data" / "node.key").public_text)
     with pytest.raises(SettingsError, match="no other node would believe it"):
         ada.check_key(open_node_key(tmp_path / "node.key").public_text)
+
+
+def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path, capsys):
+    place = shutil.copytree(path, tmp_path / "w")
+
+    async def work(node):
+        def commands():
+            assert main(["world", "join", str(place), "bob"]) == status.CLEAN
+            assert main(["world", "fence", str(place), "bob"]) == status.CLEAN
+
+        await asyncio.to_thread(commands)
+        with pytest.raises(SettingsError, match="no node 'eve'; there are: ada, bob"):
+            await asyncio.to_thread(join, place, "eve")
+        return node.control().members
+
+    members = on(place / "north" / "ada" / "data", work)
+    known = place_of(place, "ada").world.members()
+    assert members.nodes == {"bob": known["bob"]}
+    assert list(members.fenced) == ["bob"]
+    assert "bob" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("act", [join, fence])
+def test_nothing_is_stated_where_the_home_does_not_run(path, act):
+    with pytest.raises(ControlError, match="ada does not run"):
+        act(path, "bob")
+    assert not (path / "north" / "ada" / "data" / "log").exists()

@@ -117,7 +117,7 @@ class NatsFabric:
         logging.getLogger("asyncio").addFilter(_QUIET)
         began = threading.Event()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._run(began)), name="homeroom-fabric", daemon=True
+            target=self._work, args=(began,), name="homeroom-fabric", daemon=True
         )
         self._thread.start()
         began.wait()
@@ -155,10 +155,9 @@ class NatsFabric:
         self._is_closed = True
         self._in.wake = None
         if self._thread is not None:
-            assert self._loop is not None
-            assert self._stop is not None
-            with contextlib.suppress(RuntimeError):  # the loop has ended already
-                self._loop.call_soon_threadsafe(self._stop.set)
+            if self._loop is not None and self._stop is not None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended already
+                    self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(limits.FABRIC_CONNECT_MS_MAX / 1_000)
 
     def _dropped(self, node: str) -> None:
@@ -170,6 +169,14 @@ class NatsFabric:
         return self._peers.setdefault(node if is_known else "others", Carried())
 
     # --- what runs in the thread -------------------------------------------------------------------------------------
+
+    def _work(self, began: threading.Event) -> None:
+        try:
+            asyncio.run(self._run(began))
+        except OSError as error:  # there is no loop to be had: too many files are open
+            self._why = _said(error)
+        finally:
+            began.set()
 
     async def _run(self, began: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -192,16 +199,17 @@ class NatsFabric:
 
     async def _live(self) -> None:
         """Connect, and carry until the connection ends."""
-        client = Client()
+        client = _Connection()
         ended = asyncio.Event()
         try:
             async with asyncio.timeout(limits.FABRIC_CONNECT_MS_MAX / 1_000):
                 await self._connect(client, ended)
             self._connected = self._was_up = True
+            self._refused = ""
             await self._pump(client, ended)
         finally:
             self._connected = False
-            await _closed(client)
+            await client.end()
 
     async def _connect(self, client: Client, ended: asyncio.Event) -> None:
         options = self._options
@@ -363,11 +371,19 @@ def _tls(options: NatsOptions) -> ssl.SSLContext:
     return context
 
 
-async def _closed(client: Client) -> None:
-    """Close a connection, however far it came; one that hangs is left to the garbage."""
-    with contextlib.suppress(NatsError, OSError, TimeoutError):
-        async with asyncio.timeout(limits.FABRIC_CLOSE_MS_MAX / 1_000):
-            await client.close()
+class _Connection(Client):
+    """A connection that can be ended although the other end takes nothing any more."""
+
+    async def end(self) -> None:
+        """Close it; what cannot be closed in time is cut."""
+        with contextlib.suppress(NatsError, OSError, TimeoutError):
+            async with asyncio.timeout(limits.FABRIC_CLOSE_MS_MAX / 1_000):
+                await self.close()
+        # The client has no way to give a socket up without saying good-bye first.
+        for writer in vars(self._transport).values() if self._transport else ():
+            if isinstance(writer, asyncio.StreamWriter):
+                writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 def _said(error: Exception) -> str:

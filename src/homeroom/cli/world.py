@@ -61,13 +61,38 @@ def add(directory: str, region: str) -> None:
     """Make ready what REGION needs, one of those in the file of regions that run no nodes yet.
 
     What is there already stays as it is, and servers that run find the new one by themselves. The node belongs to the
-    world when the home has stated so.
+    world when the home has stated so: homeroom world join.
     """
     from homeroom.adapters.world_directory import activate
 
     world = activate(Path(directory), region, system_clock.now_ms())
     for name, node in world.regions[region].nodes.items():
         click.echo(f"{name}\t{node.http}\t{node.key}")
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("node")
+def join(directory: str, node: str) -> None:
+    """Have the home, which must run, state that NODE of the file of regions belongs to the world."""
+    from homeroom.running.world_place import join as join_world
+
+    join_world(Path(directory), node)
+    click.echo(f"{node} belongs to the world.", err=True)
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("node")
+def fence(directory: str, node: str) -> None:
+    """Have the home, which must run, state that nothing more is taken from NODE: it is to leave.
+
+    What it has written until then is still exchanged between the others.
+    """
+    from homeroom.running.world_place import fence as fence_node
+
+    fence_node(Path(directory), node)
+    click.echo(f"Nothing more is taken from {node}.", err=True)
 
 
 @command.command()

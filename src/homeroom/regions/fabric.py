@@ -58,9 +58,10 @@ class Fabric(Protocol):
     """Carries messages from one node to others. Everything in it may be called from any thread."""
 
     def start(self, wake: Callable[[], None]) -> None:
-        """Begin to carry, once. ``wake`` is called from any thread when something has come; it must not wait.
+        """Begin to carry, once. ``wake`` is called from any thread when something has come.
 
-        It may be called once for several messages, and when `receive` has taken them already.
+        It must neither wait nor raise. It may be called once for several messages, and when `receive` has taken them
+        already.
         """
 
     def send(self, to: str, body: bytes) -> None:
@@ -198,7 +199,9 @@ class InProcess:
 
     def state(self) -> FabricState:
         """Return how it is: connected until it is closed."""
-        return FabricState(not self._is_closed, {n: replace(c) for n, c in self._peers.items()})
+        return FabricState(
+            not self._is_closed, {n: replace(c) for n, c in dict(self._peers).items()}
+        )
 
     def close(self) -> None:
         """Take this node's box away."""

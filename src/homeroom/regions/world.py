@@ -80,7 +80,7 @@ class World:
     Attributes
     ----------
     name : of the world; nodes of two worlds never hear each other
-    home : the region whose nodes write what is stated
+    home : the region of the node that writes what is stated
     regions : by name
     """
 
@@ -102,6 +102,11 @@ class World:
             if node in region.nodes:
                 return region
         return None
+
+    @property
+    def home_node(self) -> str:
+        """The node that states facts: the first by name of the home region. It is one, so their order is true."""
+        return min(self.regions[self.home].nodes)
 
     def active(self) -> dict[str, Region]:
         """Return by name the regions that run nodes, or are to."""

@@ -7,14 +7,21 @@ to others; else it does not start.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
-from homeroom.errors import SettingsError
+from homeroom.errors import ControlError, SettingsError
+from homeroom.log.members import MemberFact, MemberFenced, MemberJoined
+from homeroom.log.origins import Token
 from homeroom.regions.fabric import Fabric, InProcess
 from homeroom.regions.world import Region, World
+from homeroom.running.control_socket import ask_to_change
 from homeroom.serve.settings import Settings
 
-__all__ = ["WorldPlace", "world_place"]
+__all__ = ["WorldPlace", "fence", "join", "world_place"]
+
+_AUTHOR: Final = "command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,6 @@ class WorldPlace:
     region: Region
     node: str
     fabric: Fabric
-
-    @property
-    def is_home(self) -> bool:
-        """Whether facts are stated here."""
-        return self.region.name == self.world.home
 
     def check_key(self, public_text: str) -> None:
         """Raise `SettingsError` if this is not the public key by which the others know the node."""
@@ -96,3 +98,48 @@ def _fabric(settings: Settings, world: World, region: Region) -> Fabric:
         authority=Path(own.authority),
     )
     return NatsFabric(options)
+
+
+# --- who belongs to the world ----------------------------------------------------------------------------------------
+
+
+def join(path: Path, node: str) -> Token:
+    """Have the home state that a node of the file of regions belongs to the world.
+
+    Parameters
+    ----------
+    path : the directory of the world
+    node : its name
+
+    Raises
+    ------
+    SettingsError
+        The file of regions makes no sense, or does not name the node.
+    ControlError
+        The home's node does not run on this machine, or refuses.
+    """
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    said = world.members().get(node)
+    if said is None:
+        there = ", ".join(sorted(world.members()))
+        raise SettingsError(f"the file of regions has no node {node[:80]!r}; there are: {there}")
+    fact = MemberJoined(node=node, region=said.region, jurisdiction=said.jurisdiction, key=said.key)
+    return _stated(path, world, fact)
+
+
+def fence(path: Path, node: str) -> Token:
+    """Have the home state that nothing more is taken from a node: it is to leave. Raises as `join` does."""
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    return _stated(path, world, MemberFenced(node=node))
+
+
+def _stated(path: Path, world: World, fact: MemberFact) -> Token:
+    home = WorldPlaces(path).data(world.home, world.home_node)
+    # A node that was started for this alone would number entries that no other node has heard of.
+    token = ask_to_change(home, fact, _AUTHOR)
+    if token is None:
+        raise ControlError(
+            f"{world.home_node} does not run on {home}, and it alone states who belongs to the world; start it, or run "
+            f"this on its machine"
+        )
+    return token
