@@ -28,6 +28,8 @@ from homeroom.log.control import DefinitionKind, DefinitionPut
 from homeroom.log.log import Accepted
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.simulation.world import LearnerWorld
+from homeroom.simulation.writers import Target, write_world
 from homeroom.state.coded import PLACE_DTYPES, Coded
 
 __all__ = ["warm_kernels"]
@@ -56,6 +58,7 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         files = _write_sources(place)
         key = place / "warm.key"
         behind = beside.submit(_begin_beside, place / "beside")
+        _generate(place)
         data = read(*files, _table(600), key=key)
         _ask_columns(data)
         _ask_cohorts(data)
@@ -141,6 +144,13 @@ def _corrected(data: Dataset) -> Dataset:
     data.void([f"e{i}" for i in (0, 7, 599)])
     data.unmerge([(learners[1], learners[2])])
     return data
+
+
+def _generate(place: Path) -> None:
+    """Generate learners in both forms: columns, and lines of text."""
+    world = LearnerWorld(events=4_000, learners=300)
+    for name in ("generated.parquet", "generated.csv", "generated.ndjson"):
+        write_world(world, Target.at(place / name), lambda _lines: None)
 
 
 def _scan_all(place: Path, key: Path) -> None:
