@@ -81,7 +81,7 @@ class Driven:
     def go_on(self, came: "asyncio.Future[Any] | None" = None) -> None:
         """Run up to the next wait, or the end.
 
-        What was waited for may have come in the very turn of the loop in which it was stopped: that is nothing any more.
+        What was waited for may have come in the turn of the loop in which it was stopped: that is nothing any more.
         """
         if came is self._waits:
             self._run(lambda: self._coroutine.send(None))
