@@ -247,7 +247,9 @@ def test_what_comes_in_the_moment_in_which_it_is_stopped_is_nothing_any_more():
         driven.go_on()
         future.set_result(None)  # the loop will tell of it, and cannot be stopped any more
         driven.stop()
-        await asyncio.sleep(0)
+        turn = loop.create_future()
+        loop.call_soon(turn.set_result, None)
+        await turn
 
     asyncio.run(run())
     assert len(ended) == 1
