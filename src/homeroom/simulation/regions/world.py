@@ -60,10 +60,14 @@ class World:
     ----------
     plan : what it is and what goes wrong
     cores : what is tried
+    client : who writes in each region
     """
 
-    def __init__(self, plan: Plan, cores: Cores | None = None) -> None:
+    def __init__(
+        self, plan: Plan, cores: Cores | None = None, client: type[Client] = Client
+    ) -> None:
         self.plan = plan
+        self._client = client
         # So that the storm ends shortly before a check: whether all agree is seen soon.
         self._begun_ms = -(plan.storm_ms + _CHECK_AFTER_MS) % limits.CHECK_MS
         self._calm_ms = self._begun_ms + plan.storm_ms
@@ -108,7 +112,7 @@ class World:
         self.agenda.after(0, self.operator.begin, regions)
         for name in first:
             chance = self._chance(f"{name}/client")
-            client = Client(name, first, self.agenda, self.diary, chance)
+            client = self._client(name, first, self.agenda, self.diary, chance)
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ms, self._begin, fault)
