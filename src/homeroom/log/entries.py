@@ -75,8 +75,15 @@ class Redaction:
         return hashlib.sha256(_REDACTION + header_digest + self.payload_digest).digest()
 
 
+class _Digested:
+    """Room for a digest beside the fields: no part of the value, so it is neither compared, nor written, nor copied."""
+
+    __slots__ = ("_digest",)
+    _digest: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(_Digested):
     """One entry.
 
     Parameters
@@ -103,7 +110,15 @@ class Entry:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the header: 32 bytes."""
+        """SHA-256 of the header: 32 bytes; reckoned once, because an entry is asked for it at each step of its way."""
+        try:
+            return self._digest
+        except AttributeError:
+            digest = self._digested()
+            object.__setattr__(self, "_digest", digest)
+            return digest
+
+    def _digested(self) -> bytes:
         header = (
             FORMAT,
             *self.origin,

@@ -12,7 +12,7 @@ Contents are decoded once for all nodes: they are a function of bytes that a che
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -26,9 +26,10 @@ __all__ = ["Happening", "Ledger", "Readings", "Row", "write_happenings"]
 _DAY_MS: Final = 86_400_000
 _FIRST_DAY: Final = 19_000
 _MASK: Final = (1 << 64) - 1
+_Figures: TypeAlias = tuple[int, int, int, tuple[int, str], int]
 
 
-class Happening(msgspec.Struct, array_like=True, frozen=True):
+class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
     """One event: its id, whose, when; the status that it brings, if any; the id of an event that it voids, if any."""
 
     id: str
@@ -48,10 +49,20 @@ def write_happenings(events: Iterable[Happening]) -> bytes:
 
 
 class Readings:
-    """Contents of entries, decoded once for all nodes of a world."""
+    """Contents of entries, decoded once for all nodes of a world; and hashes of rows, which mostly are those of others."""
 
     def __init__(self) -> None:
         self._read: dict[bytes, list[Happening]] = {}
+        self._hashes: dict[tuple[str, _Figures | None], int] = {}
+
+    def hash_of(self, name: str, figures: _Figures | None) -> int:
+        """Return the hash of a row, or of a voided id, which has no figures."""
+        value = self._hashes.get((name, figures))
+        if value is None:
+            said = name if figures is None else f"{name} {figures}"
+            value = int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "big")
+            self._hashes[name, figures] = value
+        return value
 
     def of(self, entry: Entry) -> list[Happening]:
         """Return the events of an entry. Raises `EntryError`."""
@@ -81,13 +92,15 @@ class Row:
         """Take an event."""
         time_ms = event.time_ms
         self.days |= 1 << (time_ms // _DAY_MS - _FIRST_DAY)
-        self.first_ms = min(self.first_ms, time_ms)
-        self.last_ms = max(self.last_ms, time_ms)
+        if time_ms < self.first_ms:
+            self.first_ms = time_ms
+        if time_ms > self.last_ms:
+            self.last_ms = time_ms
         if event.status:
             self.status = max(self.status, (time_ms, event.status))
         self.events += 1
 
-    def figures(self) -> tuple[int, int, int, tuple[int, str], int]:
+    def figures(self) -> _Figures:
         """Return all of it."""
         return self.days, self.first_ms, self.last_ms, self.status, self.events
 
@@ -132,14 +145,20 @@ class Ledger:
         self.applied[entry.origin] = entry.number
 
     def _take(self, event: Happening) -> None:
-        known = self._past.by_learner.setdefault(event.learner, {})
+        learner = event.learner
+        known = self._past.by_learner.get(learner)
+        if known is None:
+            known = self._past.by_learner[learner] = {}
         if event in known:
             return
         known[event] = None
-        self._past.learners_of.setdefault(event.id, set()).add(event.learner)
+        self._past.learners_of.setdefault(event.id, set()).add(learner)
         if event.id not in self.voided:
-            self.rows.setdefault(event.learner, Row()).join(event)
-            self._changed.add(event.learner)
+            row = self.rows.get(learner)
+            if row is None:
+                row = self.rows[learner] = Row()
+            row.join(event)
+            self._changed.add(learner)
 
     def _void(self, voided: str) -> None:
         if voided in self.voided:
@@ -161,9 +180,9 @@ class Ledger:
         """Return 16 hexadecimal digits that are equal for equal rows and voids."""
         for name in self._changed:
             row = self.rows.get(name)
-            said = f"{name} {row.figures()}" if row is not None else name if name[0] == "\0" else ""
-            value = int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "big")
-            value = value if said else 0
+            is_there = row is not None or name[0] == "\0"
+            figures = None if row is None else row.figures()
+            value = self._readings.hash_of(name, figures) if is_there else 0
             self._sum = (self._sum + value - self._hashes.get(name, 0)) & _MASK
             self._hashes[name] = value
         self._changed.clear()
