@@ -147,10 +147,7 @@ class Member:
 
     def _pass_on(self, wall_ms: int, now_ms: int) -> list[Effect]:
         """Let what may be folded be folded; where all marks are there, take the fingerprint before going on."""
-        lives = {node: view.life for node, view in self.replication.views.items()}
-        lives[self._birth.node] = self._birth.life
-        for node in self.members.fenced:
-            lives.pop(node, None)
+        lives = self.replication.lives
         effects: list[Effect] = []
         while True:
             moved, check = self.gate.pass_on(lives, wall_ms, now_ms)

@@ -85,6 +85,8 @@ class Pulling:
 
         ``tails`` gives the number up to which an origin is here or is being written, ``views`` by node what it holds.
         """
+        if not self._missing and not self._asked:
+            return []
         for number in [n for n, asked in self._asked.items() if asked.until_ms <= now_ms]:
             for origin in self._asked[number].origins:
                 self._avoided[origin] = self._asked[number].peer

@@ -68,12 +68,14 @@ class Replication:
     ----------
     holdings : what is durable here
     views : by node what it has said that it holds
+    lives : by node which of its lives that was in, this node's own included, those to leave left out
     failure : why nothing is written any more, None while all is well
     """
 
     def __init__(self, birth: Birth) -> None:
         self.holdings = Holdings(birth.heads)
         self.views: dict[str, View] = {}
+        self.lives = {birth.node: birth.life}
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
@@ -99,6 +101,7 @@ class Replication:
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
+        self._see_lives()
         self._owed &= set(others)
         return new
 
@@ -123,6 +126,11 @@ class Replication:
     def numbers(self) -> dict[str, dict[Origin, int]]:
         """Return by node what it has said that it holds."""
         return {node: view.numbers for node, view in self.views.items()}
+
+    def _see_lives(self) -> None:
+        lives = {node: view.life for node, view in self.views.items()}
+        lives[self._birth.node] = self._birth.life
+        self.lives = {n: life for n, life in lives.items() if n not in self._members.fenced}
 
     # --- told --------------------------------------------------------------------------------------------------------
 
@@ -194,7 +202,10 @@ class Replication:
         view = self.views[sender]
         if view.is_past(news.life):
             return []
+        is_new_life = news.life != view.life
         has_missed = view.take(news)
+        if is_new_life:
+            self._see_lives()
         effects = self._compare(sender, news)
         for item in news.items:
             if item.number > self._tail(item.origin).number:

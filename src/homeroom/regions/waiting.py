@@ -114,7 +114,9 @@ class Waiting:
         effects: list[Effect] = []
         for origin, number in numbers:
             self._numbers[origin] = max(number, self._numbers.get(origin, 0))
-            waiting = self._applied.pop(origin, [])
+            if origin not in self._applied:
+                continue
+            waiting = self._applied.pop(origin)
             effects += [
                 Applied(a.ticket, is_late=False) for a in waiting if a.token.number <= number
             ]
