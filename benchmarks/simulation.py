@@ -2,7 +2,7 @@
 
 Each region has a client that sends a batch of ten events a virtual second, which its node writes as one entry; nodes
 gossip every second, compare fingerprints every ten, and nothing goes wrong. The events are those of the simulated
-clients (some void others, some bring a status, some use an id again), of more learners. Time is that of the processor,
+clients (some void others, some bring a status, some use an id again), of 400 learners. Time is that of the processor,
 because a world waits for nothing. What the world comes to is checked as in every other simulated world, and the hash is
 that of its trace.
 """
@@ -26,7 +26,7 @@ _EVENTS = 10
 class _Steady(Client):
     """A client that sends a batch of ten events a second to its own region, and to no other."""
 
-    learners = 1_000
+    learners = 400
 
     def run(self, every_ms: int, until_ms: int) -> None:
         self._until_ms = until_ms

@@ -93,7 +93,7 @@ class View:
         self.epoch = 0
         self.numbers: dict[Origin, int] = {}
         self.told = 0
-        self._heads: dict[Origin, bytes] = {}
+        self._weights: dict[Origin, int] = {}
         self._version = 0
         self._sum = 0
         self._asked_ms = -limits.GOSSIP_MS
@@ -110,10 +110,9 @@ class View:
         for item in news.items:
             is_known = item.origin in self.numbers or len(self.numbers) < limits.ORIGINS_TOLD_MAX
             if is_known and item.number > self.numbers.get(item.origin, 0):
-                before = self._heads.get(item.origin)
-                self._sum -= 0 if before is None else _weight(before)
-                self._sum = (self._sum + _weight(item.head)) & _MASK
-                self.numbers[item.origin], self._heads[item.origin] = item.number, item.head
+                weight = _weight(item.head)
+                self._sum = (self._sum + weight - self._weights.get(item.origin, 0)) & _MASK
+                self.numbers[item.origin], self._weights[item.origin] = item.number, weight
         if not news.total or news.version < self._version:
             return False
         self._version = news.version
@@ -133,5 +132,5 @@ class View:
         if self.life:
             self._past.append(self.life)
         self.life, self.epoch, self.told = life, 0, 0
-        self.numbers, self._heads = {}, {}
+        self.numbers, self._weights = {}, {}
         self._version = self._sum = 0
