@@ -76,10 +76,10 @@ class Redaction:
 
 
 class _Digested:
-    """Room for a digest beside the fields: no part of the value, so it is neither compared, nor written, nor copied."""
+    """Room for a head beside the fields: no part of the value, so it is neither compared, nor written, nor copied."""
 
-    __slots__ = ("_digest",)
-    _digest: bytes
+    __slots__ = ("_head",)
+    _head: Head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +110,18 @@ class Entry(_Digested):
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the header: 32 bytes; reckoned once, because an entry is asked for it at each step of its way."""
+        """SHA-256 of the header: 32 bytes."""
+        return self.head.digest
+
+    @property
+    def head(self) -> Head:
+        """What the next entry follows; reckoned once, because an entry is asked for it at each step of its way."""
         try:
-            return self._digest
+            return self._head
         except AttributeError:
-            digest = self._digested()
-            object.__setattr__(self, "_digest", digest)
-            return digest
+            head = Head(self.number, self._digested(), self.hybrid)
+            object.__setattr__(self, "_head", head)
+            return head
 
     def _digested(self) -> bytes:
         header = (
@@ -129,11 +134,6 @@ class Entry(_Digested):
             self.payload_digest,
         )
         return hashlib.sha256(msgspec.msgpack.encode(header)).digest()
-
-    @property
-    def head(self) -> Head:
-        """What the next entry follows."""
-        return Head(self.number, self.digest, self.hybrid)
 
     @property
     def token(self) -> Token:

@@ -107,12 +107,15 @@ class View:
         """Take news of this node; return whether something was missed before it."""
         if news.life != self.life:
             self._begin(news.life)
+        numbers, weights = self.numbers, self._weights
         for item in news.items:
-            is_known = item.origin in self.numbers or len(self.numbers) < limits.ORIGINS_TOLD_MAX
-            if is_known and item.number > self.numbers.get(item.origin, 0):
+            origin, number = item.origin, item.number
+            known = numbers.get(origin, 0)
+            if number > known and (known or len(numbers) < limits.ORIGINS_TOLD_MAX):
                 weight = _weight(item.head)
-                self._sum = (self._sum + weight - self._weights.get(item.origin, 0)) & _MASK
-                self.numbers[item.origin], self._weights[item.origin] = item.number, weight
+                self._sum += weight - weights.get(origin, 0)
+                numbers[origin], weights[origin] = number, weight
+        self._sum &= _MASK
         if not news.total or news.version < self._version:
             return False
         self._version = news.version

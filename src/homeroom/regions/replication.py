@@ -156,10 +156,10 @@ class Replication:
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
         """Say whether a node is so near that entries are sent to it unasked."""
-        return all(
-            entry.number - view.numbers.get(entry.origin, 0) <= limits.PUSH_AHEAD_MAX
-            for entry in entries
-        )
+        for entry in entries:
+            if entry.number - view.numbers.get(entry.origin, 0) > limits.PUSH_AHEAD_MAX:
+                return False
+        return True
 
     def tell(
         self, nodes: Iterable[str], answer: Answer, read_clock: ReadClock | None = None
@@ -206,10 +206,7 @@ class Replication:
         has_missed = view.take(news)
         if is_new_life:
             self._see_lives()
-        effects = self._compare(sender, news)
-        for item in news.items:
-            if item.number > self._tail(item.origin).number:
-                self._pulling.missing(item.origin, now_ms)
+        effects = self._compare(sender, news, now_ms)
         try:
             entries = news.opened()
         except MessageError as error:
@@ -235,17 +232,18 @@ class Replication:
             return []
         return [] if wanted is Answer.NONE else self.tell([sender], Answer.NONE, read_clock)
 
-    def _compare(self, sender: str, news: News) -> list[Effect]:
-        """Look for origins that another node has written otherwise at the same number."""
+    def _compare(self, sender: str, news: News, now_ms: int) -> list[Effect]:
+        """Look for what is missing here, and for what another node has written otherwise at the same number."""
         effects: list[Effect] = []
+        heads, tails = self.holdings.heads, self._tails
         for item in news.items:
-            mine = self.holdings.heads.get(item.origin)
-            if (
-                mine is not None
-                and mine.number == item.number
-                and not mine.digest.startswith(item.head)
-            ):
-                effects += self._forked(item.origin, sender)
+            origin, number = item.origin, item.number
+            if number > tails.get(origin, _NOTHING).number:
+                self._pulling.missing(origin, number, now_ms)
+                continue
+            mine = heads.get(origin, _NOTHING)
+            if mine.number == number and not mine.digest.startswith(item.head):
+                effects += self._forked(origin, sender)
         return effects
 
     def _take(self, entry: Entry, sender: str) -> list[Effect]:
@@ -346,7 +344,7 @@ class Replication:
         return [*self._write(), *self._ask(now_ms)]
 
     def _ask(self, now_ms: int) -> list[Effect]:
-        if self._is_full():
+        if self._pulling.is_idle or self._is_full():
             return []
         planned = self._pulling.plan(self._wanted, self.numbers(), now_ms)
         return [Send(peer, encode(pull)) for peer, pull in planned]

@@ -55,6 +55,11 @@ class Waiting:
         held = sum(len(waiting) for waiting in self._held.values())
         return held + sum(len(waiting) for waiting in self._applied.values())
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nobody waits."""
+        return not self._held and not self._applied
+
     # --- acknowledgements --------------------------------------------------------------------------------------------
 
     def await_held(

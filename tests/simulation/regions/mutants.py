@@ -140,15 +140,15 @@ FAULTS = (
     Mutant(
         "what others have is never asked for",
         "replication",
-        "                self._pulling.missing(item.origin, now_ms)\n",
+        "                self._pulling.missing(origin, number, now_ms)\n",
         "                pass\n",
         seed=7,
     ),
     Mutant(
         "only who wrote an entry is asked for it",
         "pulling",
-        "having = [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]",
-        "having = [p for p, n in views.items() if n.get(origin, 0) > tail and p == origin.node]",
+        "return [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]",
+        "return [p for p, n in views.items() if n.get(origin, 0) > tail and p == origin.node]",
         seed=46,
     ),
     Mutant(
