@@ -24,12 +24,21 @@ from typing import TypeAlias
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import EntryError, MessageError
+from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.origins import Origin
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.holdings import Holdings, View
-from homeroom.regions.messages import Answer, News, Pull, Reading, encode, sealed_entry
+from homeroom.regions.messages import (
+    Answer,
+    Message,
+    News,
+    Pull,
+    Reading,
+    encode,
+    read,
+    sealed_entry,
+)
 from homeroom.regions.pulling import Draw, Pulling
 from homeroom.regions.steps import Alarm, Effect, Keep, Look, Members, Send, Trouble
 
@@ -48,6 +57,7 @@ class Birth:
     heads : by origin the last entry that its log holds
     verify : checks signatures
     draw : chance
+    read : makes a message and its entries of bytes, or raises `MessageError`
     """
 
     node: str
@@ -55,6 +65,7 @@ class Birth:
     heads: Mapping[Origin, Head]
     verify: Verify
     draw: Draw
+    read: Callable[[bytes], tuple[Message, Sequence[Entry]]] = read
 
 
 ReadClock: TypeAlias = Callable[[str], Reading]
@@ -156,10 +167,10 @@ class Replication:
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
         """Say whether a node is so near that entries are sent to it unasked."""
-        for entry in entries:
-            if entry.number - view.numbers.get(entry.origin, 0) > limits.PUSH_AHEAD_MAX:
-                return False
-        return True
+        return all(
+            entry.number - view.numbers.get(entry.origin, 0) <= limits.PUSH_AHEAD_MAX
+            for entry in entries
+        )
 
     def tell(
         self, nodes: Iterable[str], answer: Answer, read_clock: ReadClock | None = None
@@ -197,7 +208,14 @@ class Replication:
 
     # --- heard -------------------------------------------------------------------------------------------------------
 
-    def news(self, sender: str, news: News, read_clock: ReadClock, now_ms: int) -> list[Effect]:
+    def news(
+        self,
+        sender: str,
+        news: News,
+        entries: Sequence[Entry],
+        read_clock: ReadClock,
+        now_ms: int,
+    ) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
         if view.is_past(news.life):
@@ -207,10 +225,6 @@ class Replication:
         if is_new_life:
             self._see_lives()
         effects = self._compare(sender, news, now_ms)
-        try:
-            entries = news.opened()
-        except MessageError as error:
-            return [*effects, Alarm(Trouble.BAD_MESSAGE, str(error), sender)]
         for entry in entries:
             effects += self._take(entry, sender)
         if news.pull:
