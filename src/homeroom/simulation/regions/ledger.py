@@ -134,11 +134,14 @@ class Row:
         return cls(1 << (time_ms // _DAY_MS - FIRST_DAY), time_ms, time_ms, status, 1)
 
     def join(self, other: "Row") -> None:
-        """Take what other events come to, none of which is in this row."""
+        """Take what other events come to, none of which is in this row; it is done most of all, so it calls nothing."""
         self.days |= other.days
-        self.first_ms = min(self.first_ms, other.first_ms)
-        self.last_ms = max(self.last_ms, other.last_ms)
-        self.status = max(self.status, other.status)
+        if other.first_ms < self.first_ms:  # noqa: PLR1730
+            self.first_ms = other.first_ms
+        if other.last_ms > self.last_ms:  # noqa: PLR1730
+            self.last_ms = other.last_ms
+        if other.status > self.status:  # noqa: PLR1730
+            self.status = other.status
         self.events += other.events
 
     def copy(self) -> "Row":
