@@ -1,7 +1,7 @@
 """How entries reach every node: told, sent, asked for, checked whole, written, and only then called held.
 
-A node writes for itself and waits for nobody. What it has written it sends to the others once, with what it holds; who
-misses that hears it from somebody else a second later, and asks whoever has it. So an entry arrives by any path, and a
+A node writes for itself and waits for nobody. What it has written it sends to the others once, in one message for all; who
+misses that hears of it from somebody else a second later, and asks whoever has it. So an entry arrives by any path, and a
 link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything else
 follows from comparing these.
 
@@ -28,7 +28,7 @@ from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.origins import Origin
 from homeroom.regions.gaps import Gaps
-from homeroom.regions.holdings import Holdings, View
+from homeroom.regions.holdings import Holdings, View, item_of
 from homeroom.regions.messages import (
     Answer,
     Message,
@@ -150,19 +150,20 @@ class Replication:
         for entry in entries:
             self._tails[entry.origin] = head = entry.head
             self.holdings.advance(entry.origin, head)
+        # One message for all: of what else has changed here, gossip tells. So it comes to no total.
+        items = tuple(item_of(entry.origin, entry.head) for entry in entries)
         sealed = tuple(map(sealed_entry, entries))
-        bodies: dict[int, bytes] = {}
-        effects: list[Effect] = []
-        for node, view in self.views.items():
-            if not self._keeps_up(view, entries):
-                continue
-            body = bodies.get(view.told)
-            if body is None:
-                news = self._news(view.told, answer=answer, entries=sealed)
-                body = bodies[view.told] = encode(news)
-            view.told = self.holdings.version
-            effects.append(Send(node, body))
-        return effects
+        news = News(
+            life=self._birth.life,
+            version=self.holdings.version,
+            epoch=self._epoch,
+            total=b"",
+            items=items,
+            answer=answer,
+            entries=sealed,
+        )
+        body = encode(news)
+        return [Send(n, body) for n, view in self.views.items() if self._keeps_up(view, entries)]
 
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:

@@ -502,7 +502,9 @@ class Machine:
     def _next_write(self) -> None:
         if self._writing is None and self._writes:
             self._writing = self._writes.popleft()
-            self._later(self.chance.randint(*self.disk_ms), self._written)
+            least_ms, most_ms = self.disk_ms
+            wait_ms = least_ms + int(self.chance.random() * (most_ms - least_ms + 1))
+            self._later(wait_ms, self._written)
 
     def _written(self) -> None:
         write, self._writing = self._writing, None
