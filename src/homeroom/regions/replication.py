@@ -1,9 +1,9 @@
 """How entries reach every node: told, sent, asked for, checked whole, written, and only then called held.
 
-A node writes for itself and waits for nobody. What it has written it sends to the others once, in one message for all; who
-misses that hears of it from somebody else a second later, and asks whoever has it. So an entry arrives by any path, and a
-link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything else
-follows from comparing these.
+A node writes for itself and waits for nobody. What it has written it sends to the others once, in one message for all;
+who misses that hears of it from somebody else a second later, and asks whoever has it. So an entry arrives by any path,
+and a link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything
+else follows from comparing these.
 
 Nothing that comes is believed. An entry is taken if it follows the one before it by number and digest, if its payload
 is the one that its header tells of, and if its node signed it; else it is dropped, told, and asked of somebody else.
