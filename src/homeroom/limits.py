@@ -118,7 +118,7 @@ GROUP_EVENTS_MAX: Final = 20_000
 """Events of waiting batches that are written together: more would make the first of them wait."""
 GROUP_BYTES_MAX: Final = 8 << 20
 """Bytes of the bodies of waiting batches that are written together."""
-GROUP_GATHER_MS: Final = 0.5
+GROUP_GATHER_MS: Final = 1.0
 """If more than one batch was written together, the next write waits so long for more: each costs a fixed amount."""
 OFFERS_WAITING_MAX: Final = 20_000
 """Batches that wait to be written; a further one is told to come again."""
