@@ -522,7 +522,12 @@ class RunningNode:
         self._wake()
 
     def _wake(self) -> None:
-        """Look again at what waits, after a fold; in the thread that folds."""
+        """Look again at what waits, after a fold; in the thread that folds.
+
+        Who begins to wait looks whether to wait at all after that, so nobody is missed who is not seen here.
+        """
+        if not self._waiting:
+            return
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._wake_all)
 
