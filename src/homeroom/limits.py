@@ -184,6 +184,12 @@ HELD_RUNS_MAX: Final = 4_096
 """Runs of entries of an origin that wait for their time; beyond it neighbours wait together, for the later time."""
 WAITING_MAX: Final = 20_000
 """Clients that wait for other regions, or for entries that they know of; a further one hears at once how far it is."""
+MEMBER_TICK_MS: Final = 100
+"""So often a node of a world looks whether time has passed: what it does late by this, it does late."""
+LIFE_PAUSE_MS_MAX: Final = 60_000
+"""After lives that ended soon, a node waits longer each time before it begins another, up to this."""
+ALARMS_KEPT: Final = 64
+"""Alarms about other nodes that are shown at once; the oldest goes."""
 CHECK_MS: Final = 10_000
 """So often all nodes compare fingerprints."""
 CHECK_WAIT_MS_MAX: Final = 2_000
