@@ -188,6 +188,8 @@ MEMBER_TICK_MS: Final = 100
 """So often a node of a world looks whether time has passed: what it does late by this, it does late."""
 LIFE_PAUSE_MS_MAX: Final = 60_000
 """After lives that ended soon, a node waits longer each time before it begins another, up to this."""
+ALARM_MS: Final = 600_000
+"""So long an alarm is told about what may have passed by itself, such as a message that could not be read."""
 ALARMS_KEPT: Final = 64
 """Alarms about other nodes that are shown at once; the oldest goes."""
 CHECK_MS: Final = 10_000

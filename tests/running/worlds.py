@@ -2,20 +2,21 @@
 
 import asyncio
 import random
+import shutil
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from homeroom import limits
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.signing import open_node_key
+from homeroom.errors import StoreError
 from homeroom.regions.fabric import Box, InProcess
 from homeroom.regions.world import Region, RegionNode, World
-from homeroom.running.belonging import InWorld
+from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
-from tests.running.nodes import options
+from tests.running.nodes import now_ms, options
 
 QUICK = {
     "GOSSIP_MS": 40,
@@ -23,8 +24,8 @@ QUICK = {
     "CLOCK_START_MS_MAX": 60,
     "PULL_PATIENCE_MS": 20,
     "PULL_WAIT_MS_MAX": 200,
-    "CHECK_MS": 200,
-    "CHECK_WAIT_MS_MAX": 100,
+    "CHECK_MS": 300,
+    "CHECK_WAIT_MS_MAX": 250,
     "PAUSE_MS": 20,
 }
 """Bounds that a test world does not wait out; each keeps its place among the others."""
@@ -49,8 +50,8 @@ class RunningWorld:
         self.path, self.names = path, list(names)
         self.nodes: dict[str, RunningNode] = {}
         self.cut: set[str] = set()
+        self.ahead_ms: dict[str, int] = {}
         self.boxes: dict[str, Box] = {}
-        self._stack = AsyncExitStack()
         self._seeds = list(names)
         if monkeypatch is not None:
             for name, value in QUICK.items():
@@ -60,11 +61,26 @@ class RunningWorld:
 
     def prepare(self, name: str) -> None:
         """Make a directory with the key that all have."""
-        place = self.path / name
-        place.mkdir(parents=True)
-        key = open_key(self.path / "pseudonym.key") and (self.path / "pseudonym.key").read_bytes()
-        (place / "pseudonym.key").touch(mode=0o600)
-        (place / "pseudonym.key").write_bytes(key)
+        (self.path / name).mkdir(parents=True)
+        self.copy_key("main", name)
+
+    def share(self, tenant: str) -> None:
+        """Give all nodes a key of a tenant."""
+        for name in self.names:
+            self.copy_key(tenant, name)
+
+    def copy_key(self, tenant: str, name: str) -> None:
+        """Put the key of a tenant at the home, drawn if there is none, into a node's directory."""
+        parts = () if tenant == "main" else ("tenants", tenant)
+        home = self.path.joinpath(self.names[0], *parts)
+        home.mkdir(parents=True, exist_ok=True)
+        open_key(home / "pseudonym.key")
+        place = self.path.joinpath(name, *parts)
+        place.mkdir(parents=True, exist_ok=True)
+        if place != home:
+            (place / "pseudonym.key").unlink(missing_ok=True)
+            (place / "pseudonym.key").touch(mode=0o600)
+            (place / "pseudonym.key").write_bytes((home / "pseudonym.key").read_bytes())
 
     def world(self, *more: str) -> World:
         return World(
@@ -98,7 +114,8 @@ class RunningWorld:
             draw=random.Random(name).randrange,
             ack_wait_ms=300,
         )
-        return await RunningNode.open(self.path / name, options(name=name, world=world, **fields))
+        given = {"now_ms": lambda: now_ms() + self.ahead_ms.get(name, 0), **fields}
+        return await RunningNode.open(self.path / name, options(name=name, world=world, **given))
 
     async def stop(self, *names: str) -> None:
         for name in names or list(self.nodes):
@@ -106,7 +123,35 @@ class RunningWorld:
 
     async def __aenter__(self) -> "RunningWorld":
         await self.start(*self.names)
+        await self.known("main")
         return self
+
+    async def known(self, tenant: str) -> None:
+        """Wait until all nodes take batches of a tenant."""
+        nodes = self.nodes.values()
+        await self.until(lambda: all(one._tenant_doors.is_open(tenant) for one in nodes), tenant)
+
+    async def kill(self, name: str) -> None:
+        """Have a node's directory as it is now, and nothing of what a stop would add to it."""
+        node = self.nodes.pop(name)
+        copy = self.path / f"{name} as it was"
+        shutil.copytree(self.path / name, copy, ignore=shutil.ignore_patterns("*.sock"))
+        self.cut.add(name)
+        await node.stop()
+        self.cut.discard(name)
+        shutil.rmtree(self.path / name)
+        copy.rename(self.path / name)
+
+    def spoil(self, name: str) -> None:
+        """Have the next write of a node fail."""
+        store = self.nodes[name]._store
+        write = store.write
+
+        def fail(entries: Any, records: Any) -> None:
+            store.write = write
+            raise StoreError("the disk is full")
+
+        store.write = fail
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()

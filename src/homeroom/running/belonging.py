@@ -15,11 +15,10 @@ the log has just written, at every entry.
 
 import asyncio
 import contextlib
-import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
@@ -29,8 +28,8 @@ from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.errors import HomeroomError, StoreError, kind_and_places
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
-from homeroom.log.log import Life, Refusal, Refused
-from homeroom.log.origins import Origin, Stream, Token, Vector
+from homeroom.log.log import Accepted, Life, Refusal, Refused
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.member import Member
@@ -39,7 +38,6 @@ from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
-    AwaitHeld,
     Committed,
     Effect,
     Event,
@@ -60,46 +58,17 @@ from homeroom.regions.steps import (
     Tick,
     WriteMark,
 )
-from homeroom.regions.world import World
+from homeroom.running.acknowledging import Acknowledging
+from homeroom.running.freshness import Freshness
 from homeroom.running.gated_following import Numbers
+from homeroom.running.in_world import InWorld, is_shared, shared_digest
 from homeroom.running.live import Live
 
-__all__ = ["Belonging", "InWorld", "Surroundings", "is_shared"]
+__all__ = ["Belonging", "Driven", "Gate", "Looks", "Surroundings", "held_at"]
 
-_SHARED: Final = (Stream.CONTROL, Stream.ANALYTIC)
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
 _LOOKED_AT_ONCE: Final = 16
-
-
-def is_shared(origin: Origin) -> bool:
-    """Say whether entries of an origin go to other nodes: those of documents do not."""
-    return origin.stream in _SHARED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InWorld:
-    """What makes a node a member of a world.
-
-    Parameters
-    ----------
-    world : all regions, as the operators wrote them down
-    fabric : carries messages between nodes; it is started and closed with the node
-    steady_ms : a clock that nobody sets, milliseconds
-    draw : returns a whole number from 0 up to its argument, excluded, by chance
-    ack_wait_ms : how long a client waits for other regions at most
-    """
-
-    world: World
-    fabric: Fabric
-    steady_ms: Callable[[], int]
-    draw: Callable[[int], int]
-    ack_wait_ms: int = 5_000
-
-    @property
-    def home(self) -> str:
-        """The node that writes what is stated: the first by name of the home region. There is one, so order is true."""
-        return min(self.world.regions[self.world.home].nodes)
 
 
 class Driven(Protocol):
@@ -160,6 +129,20 @@ class Surroundings:
     mark: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """How a member looked a moment ago; its fields are those of `homeroom.cohorts.live.WorldStatus`, and its views."""
+
+    members: Members = Members(0, {})  # noqa: RUF009 - it is frozen
+    views: Mapping[str, Mapping[Origin, int]] = field(default_factory=dict)
+    held: Mapping[Origin, int] = field(default_factory=dict)
+    stray_ms: int | None = None
+    refusal: Refused | None = None
+    comparisons: int = 0
+    waiting: int = 0
+    held_back: int = 0
+
+
 class Belonging:
     """Drives the member of a node. Unless it is said otherwise, in the thread that writes.
 
@@ -168,6 +151,7 @@ class Belonging:
     member : the life that runs, None where none does
     keys : who signs as whom
     alarms : by what and whom what must not be, with when it was raised last (steady clock)
+    looks : how the member looked a moment ago, for whoever asks in another thread
     """
 
     def __init__(self, around: Surroundings) -> None:
@@ -176,12 +160,19 @@ class Belonging:
         self.member: Member | None = None
         self.alarms: dict[tuple[str, str, str], tuple[int, Alarm]] = {}
         self.trouble: str | None = None
+        self.looks = Looks()
         seeds = around.options.world.members()
         self.keys = KnownKeys({around.node: around.key})
         for name, one in seeds.items():
             self.keys.add(name, one.key)
         self._seeds = Members(0, {name: one.region for name, one in seeds.items()})
         self._stated_members: Members | None = None
+        self.freshness = Freshness()
+        # Of each other node its own origins, and with how many origins of its view these were found.
+        self._own: dict[str, tuple[int, list[Origin]]] = {}
+        self._whole: Counter[str] = Counter()
+        # By its own origins the last number that this node has written.
+        self._written: Mapping[Origin, int] = {}
         self._driven: Driven | None = None
         self._loop = asyncio.get_running_loop()
         self._ticking: asyncio.Task[None] | None = None
@@ -189,12 +180,41 @@ class Belonging:
         self._inbox: deque[tuple[str, bytes]] = deque()
         self._came: deque[Event] = deque()
         self._is_stepping = False
-        self._next_ticket = 0
-        self._waiting: dict[int, asyncio.Future[Held]] = {}
-        # How many clients wait for which level: what is written for them has others answer at once.
-        self._wanted: Counter[Level] = Counter()
+        self.acknowledging = Acknowledging(self._options, self._come)
         self._again_ms = 0
         self._pause_ms = limits.GOSSIP_MS
+
+    # --- what is told ------------------------------------------------------------------------------------------------
+
+    @property
+    def node(self) -> str:
+        """The name of this node."""
+        return self._around.node
+
+    @property
+    def home(self) -> str:
+        """The node that writes what is stated."""
+        return self._options.home
+
+    @property
+    def least(self) -> str:
+        """The level at which the world wants every batch to be held."""
+        return self._around.live.control.members.least
+
+    @property
+    def fabric(self) -> Fabric:
+        """What carries messages."""
+        return self._options.fabric
+
+    def now_ms(self) -> int:
+        """Return what the steady clock shows."""
+        return self._options.steady_ms()
+
+    def age_ms(self, node: str, applied: Vector) -> int | None:
+        """Return how long ago a node had written no more than what is applied; None if that is not known."""
+        if node == self.node and applied.covers(self._written):
+            return 0
+        return self.freshness.age_ms(node, applied, self.now_ms())
 
     # --- in the event loop -------------------------------------------------------------------------------------------
 
@@ -216,39 +236,17 @@ class Belonging:
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
         self._aside.shutdown(wait=False, cancel_futures=True)
-        for ticket in list(self._waiting):
-            self._tell(Held(ticket, Level.LOCAL, is_late=True))
+        self.acknowledging.stop()
 
-    @contextlib.contextmanager
-    def wanting(self, level: Level) -> Iterator[None]:
-        """Have what is written meanwhile ask others for an answer, if a client wants to wait for them."""
-        self._wanted[level] += 1
-        try:
-            yield
-        finally:
-            self._wanted[level] -= 1
+    def has_other_regions(self) -> bool:
+        """Say whether a node of another region belongs to the world."""
+        regions = self.looks.members.regions
+        return any(region != regions.get(self.node) for region in regions.values())
 
-    async def held(self, token: Token, level: Level) -> Level:
-        """Return how far an entry has come once it is held at a level, or when the time for it is over."""
-        assert self._driven is not None, "it has begun"
-        self._next_ticket += 1
-        ticket = self._next_ticket
-        future: asyncio.Future[Held] = self._loop.create_future()
-        self._waiting[ticket] = future
-        until_ms = self._options.steady_ms() + self._options.ack_wait_ms
-        self._driven.work(partial(self._step, AwaitHeld(ticket, token, level, until_ms)))
-        try:
-            async with asyncio.timeout((self._options.ack_wait_ms + limits.GOSSIP_MS) / 1_000):
-                return (await future).level
-        except TimeoutError:  # the thread that writes is held up, or has ended
-            return Level.LOCAL
-        finally:
-            self._waiting.pop(ticket, None)
-
-    def _tell(self, held: Held) -> None:
-        future = self._waiting.get(held.ticket)
-        if future is not None and not future.done():
-            future.set_result(held)
+    def _come(self, event: Event) -> None:
+        """Have the member take a step, from another thread."""
+        if self._driven is not None:
+            self._driven.work(partial(self._step, event))
 
     def folded(self, entries: Sequence[Entry]) -> None:
         """Take that entries were folded; in the thread that folds."""
@@ -258,7 +256,7 @@ class Belonging:
     def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            told = Printed(check, _digest_of(applied, self._around.live.refused), fingerprint)
+            told = Printed(check, shared_digest(applied, self._around.live.refused), fingerprint)
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -280,6 +278,9 @@ class Belonging:
             draw=self._options.draw,
         )
         self.member = Member(birth, self._options.steady_ms())
+        self._written = {o: h.number for o, h in birth.heads.items() if o.node == self.node}
+        self._own.clear()
+        self._whole.clear()
         self._stated_members = None
         self._follow(self._around.live.control)
         self._recover(birth.heads)
@@ -341,7 +342,9 @@ class Belonging:
             self._around.gate.open_up(alone)
         shared = tuple(one for one in entries if is_shared(one.origin))
         if shared:
-            level = max((one for one, count in self._wanted.items() if count), default=Level.LOCAL)
+            self._written = {**self._written, **{one.origin: one.number for one in shared}}
+            self.freshness.heard(self.node, self._written, self.now_ms())
+            level = self.acknowledging.level
             self._step(Committed(shared, self._around.now_ms(), level))
 
     def observe(self, hybrid: int) -> None:
@@ -356,8 +359,22 @@ class Belonging:
         for _ in range(min(len(self._inbox), _MESSAGES_AT_ONCE)):
             sender, body = self._inbox.popleft()
             self._step(Arrived(sender, body, self._around.now_ms()))
+            self._note(sender)
         if self._inbox:
             self._driven.work(self._arrived)
+
+    def _note(self, sender: str) -> None:
+        """Note up to where a node has written, if it has just told all that it holds."""
+        view = None if self.member is None else self.member.replication.views.get(sender)
+        if view is None or view.times_whole == self._whole[sender]:
+            return
+        self._whole[sender] = view.times_whole
+        known, own = self._own.get(sender, (0, []))
+        if known != len(view.numbers):
+            own = [origin for origin in view.numbers if origin.node == sender]
+            self._own[sender] = len(view.numbers), own
+        numbers = {origin: view.numbers[origin] for origin in own if origin in view.numbers}
+        self.freshness.heard(sender, numbers, self.now_ms())
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         applied = self._around.live.applied
@@ -366,6 +383,7 @@ class Belonging:
             self.observe(entry.hybrid)
         numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
         self._step(Folded(tuple(numbers.items())))
+        self.freshness.folded(applied)
         self._around.stated(done)
         if any(one.origin.stream is Stream.CONTROL for one in done):
             self._follow(self._around.live.control)
@@ -376,6 +394,7 @@ class Belonging:
         members = members_of(control, self._seeds)
         if members != self._stated_members:
             self._stated_members = members
+            self.freshness.keep(members.regions)
             self._step(members)
 
     def tick(self) -> None:
@@ -389,6 +408,24 @@ class Belonging:
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
         self._step(Tick(wall_ms))
+        self._look_at_member()
+
+    def _look_at_member(self) -> None:
+        """Note what others may be told: the member itself is looked at in this thread alone."""
+        member = self.member
+        if member is None:
+            self.looks = Looks()
+            return
+        self.looks = Looks(
+            members=member.members,
+            views={name: dict(one.numbers) for name, one in member.replication.views.items()},
+            held=member.held,
+            stray_ms=self.stray_ms(),
+            refusal=self.refusal(),
+            comparisons=member.agreement.comparisons,
+            waiting=len(member.waiting),
+            held_back=member.gate.held,
+        )
 
     # --- what is done ------------------------------------------------------------------------------------------------
 
@@ -425,7 +462,7 @@ class Belonging:
             case Keep():
                 self._keep(effect)
             case Held():
-                self._in_loop(self._tell, effect)
+                self._in_loop(self.acknowledging.tell, effect)
             case _:
                 self._do_seldom(effect)
 
@@ -500,8 +537,20 @@ class Belonging:
         self.alarms[key] = (self._options.steady_ms(), alarm)
 
 
-def _digest_of(applied: Mapping[Origin, int], refused: Iterable[str]) -> bytes:
-    """Return 32 bytes that are equal where the same is folded: entries that go everywhere, and the same tenants."""
-    shared = Vector({origin: number for origin, number in applied.items() if is_shared(origin)})
-    told = repr((shared.to_json(), sorted(refused)))
-    return hashlib.sha256(told.encode()).digest()
+async def held_at(
+    belonging: Belonging | None,
+    level: Level,
+    offer: Callable[[], Awaitable[Accepted | Refused]],
+) -> tuple[Accepted | Refused, Level]:
+    """Offer something; return when it is held at a level, or the time for that is over, and the level that it has.
+
+    A node alone is all that there is. Where there is no other region, ``remote`` is not to be had, and that is said
+    before anything is written.
+    """
+    is_alone = belonging is None or not belonging.has_other_regions()
+    if level is Level.REMOTE and is_alone:
+        why = "there is no node in another region; ask for ack=local, or for ack=all"
+        return Refused(Refusal.UNATTAINABLE, why), Level.LOCAL
+    if belonging is None:
+        return await offer(), Level.ALL
+    return await belonging.acknowledging.at(level, offer)

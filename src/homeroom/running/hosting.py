@@ -14,6 +14,7 @@ from typing import Any, Final
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.audit_keeping import AuditKeeping
+from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.running.webhook_requests import webhook_requests
@@ -36,6 +37,7 @@ async def host(
     now_ms: Callable[[], int],
     stopping: asyncio.Event,
     heard: Callable[[str], None],
+    world: InWorld | None = None,
 ) -> None:
     """Run a node on a directory behind its interface, until it is asked to stop.
 
@@ -46,6 +48,7 @@ async def host(
     now_ms : the clock of the machine
     stopping : ends it; so do SIGTERM and SIGINT
     heard : is told the address, once it answers
+    world : of which the node is a member, None for a node alone
 
     Raises
     ------
@@ -53,7 +56,7 @@ async def host(
         The directory is damaged or in use, or a setting cannot be used.
     """
     tokens = tokens_of(settings.oidc)
-    node = await RunningNode.open(path, node_options(settings, now_ms))
+    node = await RunningNode.open(path, node_options(settings, now_ms, world))
     try:
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
@@ -66,7 +69,9 @@ async def host(
         await node.stop()
 
 
-def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
+def node_options(
+    settings: Settings, now_ms: Callable[[], int], world: InWorld | None = None
+) -> NodeOptions:
     """Return how a node runs under these settings."""
     node = settings.node
     return NodeOptions(
@@ -78,6 +83,7 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         store_url=node.store_url,
         erasure_register=Path(node.erasure_register) if node.erasure_register else None,
         backup_days=node.backup_days or None,
+        world=world,
     )
 
 
@@ -107,8 +113,14 @@ async def interface_of(
 @asynccontextmanager
 async def webhooks_of(
     path: Path, node: RunningNode, settings: Settings, now_ms: Callable[[], int]
-) -> AsyncIterator[RunningWebhooks]:
-    """Have the webhooks of a node. Raises `StoreError` and `KeyFileError`."""
+) -> AsyncIterator[RunningWebhooks | None]:
+    """Have the webhooks of a node; None in a world anywhere but at its home, or each target would hear all twice.
+
+    Raises `StoreError` and `KeyFileError`.
+    """
+    if not node.is_home:
+        yield None
+        return
     options = WebhookOptions(
         path=path,
         now_ms=now_ms,

@@ -58,7 +58,8 @@ from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Mark
 from homeroom.node.node import Node
-from homeroom.running.belonging import Belonging, Surroundings
+from homeroom.regions.steps import Level
+from homeroom.running.belonging import Belonging, Surroundings, held_at
 from homeroom.running.checking import Checker
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
@@ -88,8 +89,10 @@ from homeroom.running.recording import (
     LabelsFound,
     NodeRecords,
 )
+from homeroom.running.standing import Standing
 from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
+from homeroom.running.world_status import freshness_of
 from homeroom.state.state import State
 from homeroom.state.zones import day_of_date
 
@@ -112,7 +115,6 @@ class RunningNode:
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms)
-        self._opening_troubles = opened.troubles
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
@@ -127,7 +129,6 @@ class RunningNode:
         self._snapshot_troubles: dict[str, str] = {}
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
-        self._watched: list[Callable[[], Sequence[Trouble]]] = []
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
@@ -155,9 +156,10 @@ class RunningNode:
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
         self._snapshotting = threading.Lock()
+        self._checker = Checker(self._store, self._verify(opened.key), self._places, options.now_ms)
+        self._standing = self._stands(opened.troubles)
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
-        self._checker = Checker(self._store, self._verify(opened.key), self._places, options.now_ms)
         self._follower.start()
         self._checker.start()
         if self.belonging is not None:
@@ -183,6 +185,23 @@ class RunningNode:
             mark=self._mark,
         )
         return gate, Belonging(around)
+
+    def _stands(self, opening: Sequence[Trouble]) -> Standing:
+        return Standing(
+            store=self._store,
+            live=self._live,
+            doors=self._doors,
+            recorder=self._recorder,
+            memberships=self._memberships,
+            facts=self._facts,
+            follower=self._follower,
+            committer=self._committer,
+            checker=self._checker,
+            belonging=self.belonging,
+            opening=opening,
+            of_snapshots=lambda: self._snapshot_troubles,
+            now_ms=self._options.now_ms,
+        )
 
     def _verify(self, key: NodeKey) -> Verify:
         if self.belonging is not None:
@@ -293,6 +312,13 @@ class RunningNode:
             )
         )
 
+    async def offer_held(
+        self, tenant: str, owner: str, batch: SentBatch, level: Level
+    ) -> tuple[Accepted | Refused, Level]:
+        """Take a batch; return when it is held at a level or the time for that is over, and the level that it has."""
+        offer = partial(self.offer, tenant, owner, batch)
+        return await held_at(self.belonging, level, offer)
+
     async def _keep_found(self, tenant: str) -> None:
         """Have labels kept of ids that were loaded as they are; a snapshot will have their hashes alone.
 
@@ -389,6 +415,7 @@ class RunningNode:
             age_ms=self._age_ms(seen),
             is_complete=seen.applied.covers(held) and answer.history_from is None,
             epoch=seen.epoch,
+            freshness=freshness_of(self.belonging, seen.applied),
         )
 
     def _age_ms(self, seen: Seen) -> int | None:
@@ -396,57 +423,16 @@ class RunningNode:
 
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""
-        learners, events = 0, 0
-        if tenant in self._live.tenants():
-            learners, events = self._live.read(
-                tenant, lambda state: (state.learners.rows, state.events + state.unsealed_events)
-            )
-        made = self._live.cuts()
-        return Status(
-            learners=learners,
-            events=events,
-            applied=self._live.applied,
-            held=self._store.held(),
-            ages_ms={
-                str(origin): max(self._options.now_ms() - hybrid_ms(stamp), 0)
-                for origin, stamp in self._live.stamps.items()
-            },
-            epoch=self._live.control.epoch,
-            troubles=self._troubles(),
-            is_ready=self._committer.trouble is None,
-            cut_events=self._doors.cut_events.total() + self._live.cut_events,
-            checked=self._checker.status,
-            history_from=made[tenant].date if tenant in made else None,
-            lost=made[tenant].lost if tenant in made else 0,
-            lost_of_all=sum(cut.lost for cut in made.values()),
-        )
+        return self._standing.status(tenant)
 
     @property
     def troubles(self) -> tuple[str, ...]:
         """All that is wrong, in words, whosever it is."""
-        return tuple(one.text for one in self._troubles())
-
-    def _troubles(self) -> tuple[Trouble, ...]:
-        parts = (self._committer, self._follower, self._recorder)
-        of_tenants = (
-            *self._snapshot_troubles.items(),
-            *self._memberships.troubles.items(),
-            *self._facts.retention.troubles.items(),
-        )
-        stopped = (*self._live.troubles.values(), *self._live.waiting.values())
-        return (
-            *(Trouble(one.trouble) for one in parts if one.trouble is not None),
-            *(Trouble(text, tenant) for tenant, text in of_tenants),
-            *(one for troubles in self._watched for one in troubles()),
-            *(Trouble(one) for one in stopped),
-            *(Trouble(one) for one in self._live.alarms),
-            *self._opening_troubles,
-            *self._checker.troubles,
-        )
+        return tuple(one.text for one in self._standing.troubles())
 
     def watch(self, troubles: Callable[[], Sequence[Trouble]]) -> None:
         """Tell among what is wrong what something beside the node says of itself."""
-        self._watched.append(troubles)
+        self._standing.watched.append(troubles)
 
     def ask_of_webhooks(
         self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None

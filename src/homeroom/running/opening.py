@@ -28,9 +28,9 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.stated import Stated
-from homeroom.running.belonging import InWorld
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import next_unread
+from homeroom.running.in_world import InWorld
 from homeroom.running.recording import RecordReader
 from homeroom.running.snapshots import Snapshots
 
