@@ -1,6 +1,6 @@
 """The world as its operators wrote it down."""
 
-from homeroom.regions.world import Region, RegionNode, World
+from homeroom.regions.world import Region, RegionNode, RegionState, World
 
 
 def region(name, latitude, longitude, *nodes):
@@ -9,6 +9,7 @@ def region(name, latitude, longitude, *nodes):
         latitude=latitude,
         longitude=longitude,
         jurisdiction=name[:2],
+        state=RegionState.ACTIVE if nodes else RegionState.READY,
         nodes={node: RegionNode(key=f"ed25519:{node}") for node in nodes},
     )
 
@@ -32,7 +33,7 @@ def test_members_are_the_nodes_of_all_regions():
     assert members["ikeja"].key == "ed25519:ikeja"
 
 
-def test_a_region_without_nodes_is_only_ready():
+def test_a_region_that_is_only_ready_is_not_active():
     assert list(WORLD.active()) == ["eu-west", "lagos"]
 
 
@@ -45,3 +46,7 @@ def test_distances_are_those_of_the_globe():
     lagos, tokyo = WORLD.regions["lagos"], WORLD.regions["tokyo"]
     assert abs(lagos.km_to(tokyo) - 13_480) < 100
     assert lagos.km_to(lagos) == 0
+
+
+def test_one_node_states_facts_the_first_of_the_home_region():
+    assert WORLD.home_node == "cork"

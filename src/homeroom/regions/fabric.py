@@ -11,7 +11,7 @@ other region is slow, and a node would acknowledge nothing here because of a lin
 import queue
 from collections import deque
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from homeroom import limits
@@ -58,9 +58,10 @@ class Fabric(Protocol):
     """Carries messages from one node to others. Everything in it may be called from any thread."""
 
     def start(self, wake: Callable[[], None]) -> None:
-        """Begin to carry, once. ``wake`` is called from any thread when something has come; it must not wait.
+        """Begin to carry, once. ``wake`` is called from any thread when something has come.
 
-        It may be called once for several messages, and when `receive` has taken them already.
+        It must neither wait nor raise. It may be called once for several messages, and when `receive` has taken them
+        already.
         """
 
     def send(self, to: str, body: bytes) -> None:
@@ -89,16 +90,16 @@ class Box(queue.Queue[tuple[str, bytes]]):
 
     Parameters
     ----------
-    told : by node what was carried; whatever is dropped here is counted there
+    dropped : is called with the node of each message that is dropped, while the box is locked
 
     Attributes
     ----------
     wake : is called when something has come, from whichever thread brought it
     """
 
-    def __init__(self, told: MutableMapping[str, Carried]) -> None:
+    def __init__(self, dropped: Callable[[str], None]) -> None:
         self.wake: Callable[[], None] | None = None
-        self._told = told
+        self._drop = dropped
         self._is_awake = False
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._bytes = 0
@@ -113,26 +114,21 @@ class Box(queue.Queue[tuple[str, bytes]]):
         return len(self._waiting)
 
     def _put(self, item: tuple[str, bytes]) -> None:
-        sender, body = item
         self._waiting.append(item)
-        self._bytes += len(body)
-        carried = self._told.setdefault(sender, Carried())
-        carried.received += 1
-        carried.received_bytes += len(body)
+        self._bytes += len(item[1])
         while (
             len(self._waiting) > limits.FABRIC_MESSAGES_MAX or self._bytes > limits.FABRIC_BYTES_MAX
         ):
-            lost, _ = self._get()
-            self._told[lost].dropped += 1
+            self._drop(self._get()[0])
 
     def _get(self) -> tuple[str, bytes]:
         item = self._waiting.popleft()
         self._bytes -= len(item[1])
         return item
 
-    def bring(self, sender: str, body: bytes) -> None:
+    def bring(self, node: str, body: bytes) -> None:
         """Put a message in, and wake whoever takes them if they do not know yet."""
-        self.put_nowait((sender, body))
+        self.put_nowait((node, body))
         self.tell()
 
     def tell(self) -> None:
@@ -167,8 +163,11 @@ class InProcess:
         self._node = node
         self._boxes = boxes
         self._peers: dict[str, Carried] = {}
-        self._box = boxes[node] = Box(self._peers)
+        self._box = boxes[node] = Box(self._dropped)
         self._is_closed = False
+
+    def _dropped(self, sender: str) -> None:
+        self._peers.setdefault(sender, Carried()).dropped += 1
 
     def start(self, wake: Callable[[], None]) -> None:
         """Say from now on when something has come."""
@@ -180,22 +179,29 @@ class InProcess:
     def send(self, to: str, body: bytes) -> None:
         """Put a message into another node's box; if nobody has that name, it is lost."""
         check_length(to, body)
-        carried = self._peers.setdefault(to, Carried())
         box = None if self._is_closed else self._boxes.get(to)
         if box is None:
-            carried.dropped += 1
+            self._dropped(to)
             return
+        carried = self._peers.setdefault(to, Carried())
         carried.sent += 1
         carried.sent_bytes += len(body)
         box.bring(self._node, body)
 
     def receive(self) -> list[tuple[str, bytes]]:
         """Empty this node's box."""
-        return [] if self._is_closed else self._box.take()
+        came = [] if self._is_closed else self._box.take()
+        for sender, body in came:
+            carried = self._peers.setdefault(sender, Carried())
+            carried.received += 1
+            carried.received_bytes += len(body)
+        return came
 
     def state(self) -> FabricState:
         """Return how it is: connected until it is closed."""
-        return FabricState(not self._is_closed, dict(self._peers))
+        return FabricState(
+            not self._is_closed, {n: replace(c) for n, c in dict(self._peers).items()}
+        )
 
     def close(self) -> None:
         """Take this node's box away."""

@@ -8,13 +8,21 @@ places and addresses, which no fold reads.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from homeroom.log.members import MemberNode
 
-__all__ = ["Region", "RegionNode", "World"]
+__all__ = ["Region", "RegionNode", "RegionState", "World"]
 
 _EARTH_KM: Final = 6_371.0
+
+
+class RegionState(StrEnum):
+    """Whether a region runs nodes, or is only made ready for them."""
+
+    ACTIVE = "active"
+    READY = "ready"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +49,10 @@ class Region:
     latitude, longitude : where it is, in degrees north and east
     jurisdiction : the legal area that it is in
     tier : who takes over for others first: 1 before 2 before 3
+    state : whether it runs nodes
     fabric : where the servers of its fabric take clients, ``tls://host:port`` each
     gateways : where they take the servers of other regions, ``tls://host:port`` each
-    nodes : by name its nodes; none in a region that is only made ready
+    nodes : by name its nodes
     """
 
     name: str
@@ -51,6 +60,7 @@ class Region:
     longitude: float
     jurisdiction: str
     tier: int = 1
+    state: RegionState = RegionState.ACTIVE
     fabric: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     nodes: Mapping[str, RegionNode] = field(default_factory=dict)
@@ -70,7 +80,7 @@ class World:
     Attributes
     ----------
     name : of the world; nodes of two worlds never hear each other
-    home : the region whose nodes write what is stated
+    home : the region of the node that writes what is stated
     regions : by name
     """
 
@@ -82,17 +92,26 @@ class World:
         """Return by name all nodes, as they belong to the world until something is stated of members."""
         return {
             name: MemberNode(region=region.name, jurisdiction=region.jurisdiction, key=node.key)
-            for region in self.regions.values()
+            for region in self.active().values()
             for name, node in region.nodes.items()
         }
 
     def region_of(self, node: str) -> Region | None:
         """Return the region of a node; None if there is no such node."""
-        for region in self.regions.values():
+        for region in self.active().values():
             if node in region.nodes:
                 return region
         return None
 
+    @property
+    def home_node(self) -> str:
+        """The node that states facts: the first by name of the home region. It is one, so their order is true."""
+        return min(self.regions[self.home].nodes)
+
     def active(self) -> dict[str, Region]:
-        """Return by name the regions that have nodes."""
-        return {name: region for name, region in self.regions.items() if region.nodes}
+        """Return by name the regions that run nodes, or are to."""
+        return {
+            name: region
+            for name, region in self.regions.items()
+            if region.state is RegionState.ACTIVE
+        }

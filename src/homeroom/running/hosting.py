@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, Final
 
+from homeroom.adapters import system_clock
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.audit_keeping import AuditKeeping
@@ -19,13 +21,22 @@ from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.running.webhook_requests import webhook_requests
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
+from homeroom.running.world_place import world_place
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
 from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
 from homeroom.serve.xapi.admission import Admitted
 
-__all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of", "webhooks_of"]
+__all__ = [
+    "AUDIT_FILE",
+    "host",
+    "in_world",
+    "interface_of",
+    "node_options",
+    "tokens_of",
+    "webhooks_of",
+]
 
 AUDIT_FILE: Final = "audit.ndjson"
 """Where a data directory keeps who looked at persons, and who changed what."""
@@ -37,7 +48,6 @@ async def host(
     now_ms: Callable[[], int],
     stopping: asyncio.Event,
     heard: Callable[[str], None],
-    world: InWorld | None = None,
 ) -> None:
     """Run a node on a directory behind its interface, until it is asked to stop.
 
@@ -48,7 +58,6 @@ async def host(
     now_ms : the clock of the machine
     stopping : ends it; so do SIGTERM and SIGINT
     heard : is told the address, once it answers
-    world : of which the node is a member, None for a node alone
 
     Raises
     ------
@@ -56,7 +65,7 @@ async def host(
         The directory is damaged or in use, or a setting cannot be used.
     """
     tokens = tokens_of(settings.oidc)
-    node = await RunningNode.open(path, node_options(settings, now_ms, world))
+    node = await RunningNode.open(path, node_options(settings, now_ms, in_world(settings)))
     try:
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
@@ -84,6 +93,23 @@ def node_options(
         erasure_register=Path(node.erasure_register) if node.erasure_register else None,
         backup_days=node.backup_days or None,
         world=world,
+    )
+
+
+def in_world(settings: Settings) -> InWorld | None:
+    """Return what makes a node a member of its world under these settings; None for one that is alone.
+
+    Raises `SettingsError` and `KeyFileError` as `homeroom.running.world_place.world_place` does.
+    """
+    place = world_place(settings)
+    if place is None:
+        return None
+    return InWorld(
+        world=place.world,
+        fabric=place.fabric,
+        steady_ms=system_clock.steady_ms,
+        draw=SystemRandom().randrange,
+        ack_wait_ms=round(settings.acknowledgement.wait_seconds * 1_000),
     )
 
 

@@ -45,7 +45,7 @@ class InWorld:
     @property
     def home(self) -> str:
         """The node that writes what is stated: the first by name of the home region. There is one, so order is true."""
-        return min(self.world.regions[self.world.home].nodes)
+        return self.world.home_node
 
 
 def shared_digest(applied: Mapping[Origin, int], refused: Iterable[str]) -> bytes:

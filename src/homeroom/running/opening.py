@@ -164,6 +164,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     _check_whole(path, store, snapshots, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
+    _check_known(path / "node.key", key, options)
     return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles))
 
 
@@ -202,6 +203,19 @@ def _check_whole(
         raise KeyFileError(
             f"{place.key_path} is missing. Pseudonyms must be the same in all regions: copy it from {home}, the home "
             f"of the world, and let nobody else read it"
+        )
+
+
+def _check_known(path: Path, key: NodeKey, options: NodeOptions | None) -> None:
+    """Raise `KeyFileError` if the others would not believe what is signed with this key."""
+    if options is None or options.world is None:
+        return
+    said = options.world.world.members().get(options.name)
+    if said is None or said.key != key.public_text:
+        known = "names no such node" if said is None else f"has {said.key}"
+        raise KeyFileError(
+            f"{path} is {key.public_text}, and the file of regions {known} for {options.name}: no other node would "
+            f"believe it. Restore the node's key, or write this one into the files of all nodes"
         )
 
 
