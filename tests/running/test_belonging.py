@@ -12,7 +12,8 @@ from homeroom.log.control import MAIN, DefinitionKind, DefinitionPut, TenantPut
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.log.members import AcknowledgementPut, MemberFenced, MemberJoined
 from homeroom.regions.steps import Level
-from tests.running.nodes import batch, event, question
+from homeroom.running.node import RunningNode
+from tests.running.nodes import batch, event, options, question
 from tests.running.worlds import RunningWorld
 
 
@@ -24,7 +25,7 @@ def world(tmp_path, monkeypatch):
         async def whole():
             made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch)
             if prepared is not None:
-                prepared(made)
+                await prepared(made)
             async with made:
                 return await work(made)
 
@@ -346,8 +347,28 @@ def test_a_node_without_the_key_of_the_world_does_not_start(world):
     world(work, "a", "b")
 
 
+def test_a_directory_of_a_world_begins_no_life_alone(world):
+    async def work(world):
+        await world.stop("b")
+        with pytest.raises(DataDirectoryError, match="belongs to a world"):
+            await RunningNode.open(world.path / "b", options(name="b"))
+
+    world(work, "a", "b")
+
+
+def test_a_world_is_not_founded_on_entries_that_nobody_would_believe(world):
+    async def alone(made):
+        await (await RunningNode.open(made.path / "a", options(name="somebody"))).stop()
+
+    async def work(world):
+        """Never come to this."""
+
+    with pytest.raises(DataDirectoryError, match="has entries of somebody"):
+        world(work, "a", "b", prepared=alone)
+
+
 def test_a_directory_whose_log_is_not_whole_is_no_member(world):
-    def load(made):
+    async def load(made):
         hr.load(made.path / "b", pa.table({name: [value] for name, value in event(1).items()}))
 
     async def work(world):

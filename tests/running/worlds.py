@@ -12,9 +12,10 @@ from homeroom import limits
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.signing import open_node_key
 from homeroom.errors import StoreError
+from homeroom.log.origins import Vector
 from homeroom.regions.fabric import Box, InProcess
 from homeroom.regions.world import Region, RegionNode, World
-from homeroom.running.in_world import InWorld
+from homeroom.running.in_world import InWorld, is_shared
 from homeroom.running.node import RunningNode
 from tests.running.nodes import now_ms, options
 
@@ -167,16 +168,26 @@ class RunningWorld:
             await asyncio.wait(folds, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
 
     def shared(self, name: str) -> dict[str, int]:
-        applied = self.nodes[name]._live.applied
-        return {str(o): n for o, n in applied.items() if o.stream != "document"}
+        """Return what of that which goes everywhere is folded in a node."""
+        return _shared(self.nodes[name]._live.applied)
 
     def prints(self) -> set[tuple[str, str]]:
-        found = [
-            (repr(sorted(self.shared(n).items())), node._live.fingerprint()[1])
-            for n, node in self.nodes.items()
-        ]
-        return set(found)
+        """Return what is folded with its fingerprint, of each node; one if all are equal."""
+        return {
+            (repr(sorted(self.shared(name).items())), node._live.fingerprint()[1])
+            for name, node in self.nodes.items()
+        }
 
     async def equal(self) -> None:
-        """Wait until all have folded the same, and come to the same."""
-        await self.until(lambda: len(self.prints()) == 1, "all are equal")
+        """Wait until all have folded all that any of them has, and come to the same."""
+
+        def are_equal() -> bool:
+            held = [_shared(node._store.held()) for node in self.nodes.values()]
+            most = {o: max(one.get(o, 0) for one in held) for one in held for o in one}
+            return all(self.shared(name) == most for name in self.nodes) and len(self.prints()) == 1
+
+        await self.until(are_equal, "all are equal")
+
+
+def _shared(vector: Vector) -> dict[str, int]:
+    return {str(o): number for o, number in vector.items() if is_shared(o)}

@@ -161,7 +161,9 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     _skip_applied(folding)
     fold_all(folding, store, is_due)
     _check_keys(folding, snapshots)
+    _check_alone(path, stated.control, options)
     _check_whole(path, store, snapshots, options)
+    _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
     _check_known(path / "node.key", key, options)
@@ -179,6 +181,36 @@ def _is_due(options: NodeOptions | None) -> Callable[[Entry], bool]:
         return lambda _entry: True
     ahead_ms = options.now_ms() + limits.HYBRID_AHEAD_MS_MAX
     return lambda entry: hybrid_ms(entry.hybrid) <= ahead_ms
+
+
+def _check_alone(path: Path, control: Control, options: NodeOptions | None) -> None:
+    """Refuse to begin a life alone where there are others: it would write what nobody takes.
+
+    Raises `DataDirectoryError`.
+    """
+    if options is not None and options.world is None and control.members.nodes:
+        names = ", ".join(sorted(control.members.nodes))
+        raise DataDirectoryError(
+            f"{path} belongs to a world ({names}). Run its node with the settings of that world, and ask it or state "
+            f"facts while it runs"
+        )
+
+
+def _check_names(
+    path: Path, store: LastingStore, control: Control, options: NodeOptions | None
+) -> None:
+    """Refuse to found a world on entries of a node that does not belong to it: nobody would believe them.
+
+    Raises `DataDirectoryError`.
+    """
+    if options is None or options.world is None or control.members.nodes:
+        return
+    strangers = {origin.node for origin in store.held()} - options.world.world.members().keys()
+    if strangers:
+        raise DataDirectoryError(
+            f"{path} has entries of {', '.join(sorted(strangers))}, and the file of regions names no such node, so no "
+            f"other node would take them. Begin the world with an empty directory, or give the node that name"
+        )
 
 
 def _check_whole(
