@@ -33,10 +33,15 @@ from homeroom.log.payloads import Part, write_parts
 from homeroom.state.batches import chosen_events, joined_batches
 from homeroom.state.keys import Keys, distinct_keys, find_sorted
 
-__all__ = ["Doors", "Reader", "SentReader"]
+__all__ = ["Doors", "Mark", "Reader", "SentReader"]
 
 _NO_IDS: UInt64s = np.empty(0, np.uint64)
 _json = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Content of an offer of the node itself: an entry is written, without events if nothing else is in it."""
 
 
 class Reader(Protocol):
@@ -172,7 +177,7 @@ class Doors:
         taken = self._read(offers, told)
         self._note_labels(taken)
         contents = {
-            Stream.ANALYTIC: self._written(taken),
+            Stream.ANALYTIC: self._written(taken) or _mark(offers),
             Stream.CONTROL: write_changes(changes) if changes else b"",
             Stream.DOCUMENT: b"".join(reader.documents() for reader in readers),
         }
@@ -197,6 +202,8 @@ class Doors:
             if isinstance(offer.content, Erasure):
                 taken.setdefault(offer.tenant, _Taken()).erasures.append(offer.content)
                 told[number] = b"{}"
+            elif isinstance(offer.content, Mark):
+                told[number] = b"{}"
             elif not isinstance(offer.content, Change):
                 grouped[offer.tenant, type(offer.content)].append(number)
         for (tenant, form), numbers in grouped.items():
@@ -212,7 +219,7 @@ class Doors:
         """Return the stream that offers of a form are durable with."""
         if form is Change:
             return Stream.CONTROL
-        return Stream.ANALYTIC if form is Erasure else self._readers[form].stream
+        return Stream.ANALYTIC if form in (Erasure, Mark) else self._readers[form].stream
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []
@@ -269,6 +276,11 @@ class Doors:
         ]
         dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
         return write_parts(parts, dictionaries) if parts else b""
+
+
+def _mark(offers: Sequence[Offer]) -> bytes:
+    """Return the content of an entry without events, nothing if none of the offers is a mark."""
+    return write_parts([], {}) if any(isinstance(one.content, Mark) for one in offers) else b""
 
 
 def _joined(batches: Sequence[EventBatch]) -> EventBatch | None:
