@@ -1,11 +1,15 @@
 """Running nodes that belong together: what one writes all have, and they prove it."""
 
 import asyncio
+import shutil
 
 import pyarrow as pa
 import pytest
 
 import homeroom as hr
+from homeroom.adapters.backup.choosing import choose
+from homeroom.adapters.backup.restoring import restore
+from homeroom.adapters.backup.verifying import verify
 from homeroom.adapters.keyfile import open_key
 from homeroom.errors import DataDirectoryError, HomeElsewhereError, KeyFileError
 from homeroom.log.control import MAIN, DefinitionKind, DefinitionPut, TenantPut
@@ -13,6 +17,9 @@ from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.log.members import AcknowledgementPut, MemberFenced, MemberJoined
 from homeroom.regions.steps import Level
 from homeroom.running.node import RunningNode
+from homeroom.running.verifying import verify_directory
+from tests.backups import T0, backed_up, opened
+from tests.object_stores import Place
 from tests.running.nodes import batch, event, options, question
 from tests.running.worlds import RunningWorld
 
@@ -21,9 +28,9 @@ from tests.running.worlds import RunningWorld
 def world(tmp_path, monkeypatch):
     """Run something in a world of running nodes, which is stopped at the end."""
 
-    def run(work, *names, prepared=None):
+    def run(work, *names, prepared=None, is_new=True):
         async def whole():
-            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch)
+            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch, is_new=is_new)
             if prepared is not None:
                 await prepared(made)
             async with made:
@@ -451,3 +458,43 @@ def test_a_node_tells_who_there_is_and_what_they_lack(world):
     assert told.nodes["b"].lag_s is not None
     assert told.nodes["b"].region == "b"
     assert told.epoch >= 4
+
+
+# --- what lies on the disk -------------------------------------------------------------------------------------------
+
+
+def test_what_others_have_written_is_whole_on_the_disk_and_found_so(world):
+    async def work(world):
+        token = await send(world, "a", "b1", 1, 2)
+        await active(world.nodes["b"], token)
+        checker = world.nodes["b"]._checker
+        for _ in checker.round():
+            pass
+        await world.stop()
+        return checker.troubles, verify_directory(world.path / "b")
+
+    troubles, verified = world(work, "a", "b")
+    assert troubles == ()
+    assert verified.damages == []
+    assert verified.entries > 3
+
+
+def test_a_backup_of_a_node_in_a_world_is_verified_and_restored(world, tmp_path):
+    async def work(world):
+        token = await send(world, "a", "b1", *range(9))
+        await active(world.nodes["b"], token)
+        await world.stop()
+
+    world(work, "a", "b")
+    directory = tmp_path / "b"
+    repository = opened(Place(str(tmp_path / "repository"), {}), tmp_path / "backup.key")
+    backed_up(directory, repository, T0)
+    assert verify(repository, repository.ids()).damages == []
+    shutil.rmtree(directory)
+    restore(repository, choose(list(repository.manifests()), "b"), directory)
+    assert verify_directory(directory).damages == []
+
+    async def again(world):
+        await world.equal()
+
+    world(again, "a", "b", is_new=False)

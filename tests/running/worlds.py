@@ -47,7 +47,9 @@ class Cut(InProcess):
 class RunningWorld:
     """Some nodes, each a region of its own; the first is the home."""
 
-    def __init__(self, path: Path, *names: str, monkeypatch: Any = None) -> None:
+    def __init__(
+        self, path: Path, *names: str, monkeypatch: Any = None, is_new: bool = True
+    ) -> None:
         self.path, self.names = path, list(names)
         self.nodes: dict[str, RunningNode] = {}
         self.cut: set[str] = set()
@@ -57,7 +59,7 @@ class RunningWorld:
         if monkeypatch is not None:
             for name, value in QUICK.items():
                 monkeypatch.setattr(limits, name, value)
-        for name in names:
+        for name in names if is_new else ():
             self.prepare(name)
 
     def prepare(self, name: str) -> None:

@@ -8,7 +8,7 @@ The way not taken is a key per incarnation: whoever verifies would have to learn
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from homeroom.adapters.keyfile import KeyFile, open_key_file
 from homeroom.errors import InputError
+from homeroom.log.entries import Verify
 
-__all__ = ["KnownKeys", "NodeKey", "PublicKeys", "is_signed", "open_node_key"]
+__all__ = ["KnownKeys", "NodeKey", "PublicKeys", "checking_by", "is_signed", "open_node_key"]
 
 _KIND: Final = KeyFile(
     "# homeroom node key. Who has it can write in this node's name. It never leaves this machine: another\n"
@@ -152,3 +153,22 @@ def open_node_key(path: Path) -> NodeKey:
         The file cannot be read or made, others may read it, or it holds no key.
     """
     return NodeKey(open_key_file(path, _KIND))
+
+
+def checking_by(own: bytes, others: Mapping[str, Sequence[str]]) -> Verify:
+    """Return what checks signatures of a log: its node's by its own key, and those of other nodes of its world.
+
+    Parameters
+    ----------
+    own : the public key of the node, 32 bytes; it counts whatever name the node had
+    others : by name of node the keys that it was said to have, as text
+    """
+    known = KnownKeys({})
+    for node, texts in others.items():
+        for text in texts:
+            known.add(node, text)
+
+    def verify(node: str, digest: bytes, signature: bytes) -> bool:
+        return is_signed(own, digest, signature) or known.verify(node, digest, signature)
+
+    return verify

@@ -59,7 +59,7 @@ class AuditKeeping:
         keeping = cls(node, Audit(path), name, now_ms)
         try:
             await keeping._compare()
-            await keeping._state()
+            await keeping._state_at_start()
         except BaseException:
             keeping._audit.close()
             raise
@@ -119,6 +119,14 @@ class AuditKeeping:
                 StoreError
             ):  # told by the node itself; later it is stated again
                 await self._state()
+
+    async def _state_at_start(self) -> None:
+        """State where the log ends. A node of a world goes on without it: its clock may be wrong, which is told."""
+        try:
+            await self._state()
+        except StoreError:
+            if self._node.belonging is None:
+                raise
 
     async def _state(self) -> None:
         """State where the log ends, if that is not what was stated last, and if facts are stated here."""

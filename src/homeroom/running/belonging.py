@@ -229,6 +229,14 @@ class Belonging:
             driven.work(self.tick)
             await asyncio.sleep(limits.MEMBER_TICK_MS / 1_000)
 
+    async def settled(self) -> None:
+        """Return when batches may be taken, or when that will not come soon; why not is told."""
+        pauses = (limits.CLOCK_START_MS_MAX + limits.GOSSIP_MS) // limits.MEMBER_TICK_MS
+        for _ in range(pauses):
+            if self.looks.members.regions and self.looks.refusal is None:
+                return
+            await asyncio.sleep(limits.MEMBER_TICK_MS / 1_000)
+
     async def stop(self) -> None:
         """Hear and say nothing any more; whoever waits hears how far it is. The thread that writes has ended."""
         if self._ticking is not None:
@@ -401,6 +409,7 @@ class Belonging:
         """Take that time has passed."""
         assert self._driven is not None, "it has begun"
         if self.member is None:
+            self._look_at_member()
             if self._options.steady_ms() >= self._again_ms:
                 self._driven.begin_life()
             return
@@ -442,7 +451,7 @@ class Belonging:
                     self._do(effect)
         except Exception as error:  # noqa: BLE001 - it ends this life, and is told
             self.trouble = f"a step among other nodes failed: {kind_and_places(error)}; this is a fault of homeroom"
-            self._end(self.trouble)
+            self.ended(self.trouble)
         finally:
             self._is_stepping = False
             self._came.clear()

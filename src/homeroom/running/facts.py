@@ -6,12 +6,10 @@ counts, and this node could not say so while the home is away.
 """
 
 import asyncio
-import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
-from homeroom import limits
 from homeroom.adapters.directory import key_check
 from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, StoreError
 from homeroom.log.control import Change, Fact, TenantPut
@@ -111,20 +109,11 @@ class Facts:
         else:
             facts = []
         if facts:
-            await self._folds.reached(await self._state_when_it_may(facts))
+            await self._folds.reached(await self._state_all(facts, "start"))
         return bool(facts)
 
     def _key_check(self, tenant: str) -> str:
         return key_check(self._snapshots.key(tenant))
-
-    async def _state_when_it_may(self, facts: Sequence[Fact]) -> Token:
-        """State facts as soon as this node knows what time it is elsewhere."""
-        wait_ms = 0 if self._options.world is None else limits.CLOCK_START_MS_MAX + limits.GOSSIP_MS
-        for _ in range(wait_ms // limits.MEMBER_TICK_MS):
-            with contextlib.suppress(StoreError):
-                return await self._state_all(facts, "start")
-            await asyncio.sleep(limits.MEMBER_TICK_MS / 1_000)
-        return await self._state_all(facts, "start")
 
     async def _state_all(self, facts: Sequence[Fact], author: str) -> Token:
         """State facts in one entry: what is offered in one turn of the loop is written together."""

@@ -255,6 +255,8 @@ class RunningNode:
             raise
         node = cls(opened, recording, options, register)
         try:
+            if node.belonging is not None:
+                await node.belonging.settled()
             await node.erasures.begin()
         except BaseException:
             await node.stop()
