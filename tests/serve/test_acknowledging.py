@@ -20,6 +20,7 @@ from homeroom.serve.keys import draw_key
 from homeroom.serve.settings import AcknowledgementSettings, Settings
 from tests.running.nodes import event, now_ms
 from tests.running.worlds import RunningWorld
+from tests.serve.test_whole import Asked
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -102,6 +103,20 @@ def test_a_batch_waits_as_far_as_its_client_asks_in_the_address_or_in_a_header(h
 
     # Of two nodes the other one is all of the others.
     assert heard(work) == [(200, None), (200, "all"), (200, "all")]
+
+
+def test_a_request_that_has_come_whole_waits_without_a_task_of_its_own(heard):
+    async def work(heard):
+        app, found = heard.app("a"), []
+        given = {**NDJSON, "Authorization": f"Bearer {heard.key}"}
+        for query in (b"ack=remote", b"ack=all"):
+            body = msgspec.json.encode(event(len(found)))
+            asked = Asked("POST", "/v1/events", given.items(), body, query)
+            status, headers, _ = await asked.whole(app)
+            found.append((status, dict(headers)[b"homeroom-held"]))
+        return found
+
+    assert heard(work) == [(200, b"all"), (200, b"all")]
 
 
 def test_what_does_not_come_in_time_is_told_with_its_token_and_waited_for_again(heard):

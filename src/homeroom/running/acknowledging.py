@@ -68,12 +68,14 @@ class Acknowledging:
         self._waiting[ticket] = future
         until_ms = self._options.steady_ms() + self._options.ack_wait_ms
         self._step(AwaitHeld(ticket, token, level, until_ms))
+        # If the thread that writes is held up or has ended. No `asyncio.timeout`: not every request has a task.
+        late = Held(ticket, Level.LOCAL, is_late=True)
+        wait_s = (self._options.ack_wait_ms + limits.GOSSIP_MS) / 1_000
+        timer = self._loop.call_later(wait_s, self.tell, late)
         try:
-            async with asyncio.timeout((self._options.ack_wait_ms + limits.GOSSIP_MS) / 1_000):
-                return (await future).level
-        except TimeoutError:  # the thread that writes is held up, or has ended
-            return Level.LOCAL
+            return (await future).level
         finally:
+            timer.cancel()
             self._waiting.pop(ticket, None)
 
     def tell(self, held: Held) -> None:

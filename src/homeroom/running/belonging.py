@@ -15,7 +15,7 @@ the log has just written, at every entry.
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from typing import Final, Protocol
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
-from homeroom.errors import HomeroomError, StoreError, kind_and_places
+from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.log import Accepted, Life, Refusal, Refused
@@ -170,7 +170,8 @@ class Belonging:
         self.freshness = Freshness()
         # Of each other node its own origins, and with how many origins of its view these were found.
         self._own: dict[str, tuple[int, list[Origin]]] = {}
-        self._whole: Counter[str] = Counter()
+        # By node how often it had told all, and what it had written by then.
+        self._told: dict[str, tuple[int, Mapping[Origin, int]]] = {}
         # By its own origins the last number that this node has written.
         self._written: Mapping[Origin, int] = {}
         self._driven: Driven | None = None
@@ -243,7 +244,7 @@ class Belonging:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
         self.acknowledging.stop()
 
     def has_other_regions(self) -> bool:
@@ -288,7 +289,7 @@ class Belonging:
         self.member = Member(birth, self._options.steady_ms())
         self._written = {o: h.number for o, h in birth.heads.items() if o.node == self.node}
         self._own.clear()
-        self._whole.clear()
+        self._told.clear()
         self._stated_members = None
         self._follow(self._around.live.control)
         self._recover(birth.heads)
@@ -372,17 +373,19 @@ class Belonging:
             self._driven.work(self._arrived)
 
     def _note(self, sender: str) -> None:
-        """Note up to where a node has written, if it has just told all that it holds."""
+        """Note up to where a node has written, if it has just said so: with that, or with all that it holds."""
         view = None if self.member is None else self.member.replication.views.get(sender)
-        if view is None or view.times_whole == self._whole[sender]:
+        if view is None:
             return
-        self._whole[sender] = view.times_whole
         known, own = self._own.get(sender, (0, []))
         if known != len(view.numbers):
             own = [origin for origin in view.numbers if origin.node == sender]
             self._own[sender] = len(view.numbers), own
         numbers = {origin: view.numbers[origin] for origin in own if origin in view.numbers}
-        self.freshness.heard(sender, numbers, self.now_ms())
+        told = view.times_whole, numbers
+        if numbers and self._told.get(sender) != told:
+            self._told[sender] = told
+            self.freshness.heard(sender, numbers, self.now_ms())
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         applied = self._around.live.applied
@@ -398,7 +401,10 @@ class Belonging:
 
     def _follow(self, control: Control) -> None:
         for name, one in control.members.nodes.items():
-            self.keys.add(name, one.key)
+            try:
+                self.keys.add(name, one.key)
+            except InputError as error:  # others can be believed nevertheless
+                self.trouble = str(error)
         members = members_of(control, self._seeds)
         if members != self._stated_members:
             self._stated_members = members

@@ -1,11 +1,12 @@
 """How far each node's share of an answer lies behind, in time.
 
-A vector says it exactly, and nobody can read it. So whenever another node has told all that it holds, it is noted when
-that was and up to which numbers that node itself had written. What is folded covers one of these notes, the latest of
-which is the answer: all that the node had written by then is in there.
+A vector says it exactly, and nobody can read it. So whenever another node tells what it has just written, or all that
+it holds, it is noted when that was and up to which numbers that node itself had written. What is folded covers some of
+these notes, the latest of which is the answer: all that the node had written by then is in there.
 
-It is reckoned from when word came, on this node's steady clock. So it is never too good by more than the message was
-under way, and an idle world looks as old as its last gossip: nobody can know better.
+It is reckoned from when word came, on this node's steady clock. So it is too good by what the message was under way
+(and for the home by a fact whose message was lost, until the next gossip); and an idle world looks as old as its last
+gossip: nobody can know better.
 
 The way not taken is the stamp of the newest entry: of a node that nothing comes to it would grow for ever, and of one
 that is cut off it would look as if nothing came to it.
