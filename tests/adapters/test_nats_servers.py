@@ -96,6 +96,18 @@ def test_a_machine_without_the_program_is_told_what_to_install(tmp_path, monkeyp
         NatsServer(tmp_path).check()
 
 
+def test_a_name_that_leads_to_the_machine_is_told_and_all_addresses_are_listened_on():
+    world = planned(north=("ada",))
+    region = replace(
+        world.regions["north"],
+        fabric=("tls://north.example.org:4222",),
+        gateways=("tls://[::1]:7222",),
+    )
+    said = server_settings(world, region)
+    assert 'host: "0.0.0.0"\nport: 4222' in said
+    assert 'host: "::1"\n  port: 7222\n  advertise: "[::1]:7222"' in said
+
+
 def test_a_region_without_addresses_has_no_server():
     world = planned(north=("ada",))
     with pytest.raises(SettingsError, match="has no `fabric`"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_a_certificate_must_be_there(path):
     }
     with pytest.raises(SettingsError, match=r"world\.certificate is not set"):
         place_of(path, "ada", **without)
+
+
+def test_what_is_not_installed_is_named(path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "homeroom.adapters.nats_fabric")
+    monkeypatch.setitem(sys.modules, "nats.aio.client", None)
+    with pytest.raises(SettingsError, match="pip install 'homeroom"):
+        place_of(path, "ada")
 
 
 def test_a_key_that_others_do_not_know_is_refused(path, tmp_path):

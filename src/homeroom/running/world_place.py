@@ -87,7 +87,7 @@ def _fabric(settings: Settings, world: World, region: Region) -> Fabric:
         from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"{error.name} is not installed, and nodes of a world talk by it; pip install 'homeroom[nats]'"
+            "nats-py is not installed, and nodes of a world talk by it; pip install 'homeroom[nats]'"
         ) from error
     options = NatsOptions(
         world=world.name,
