@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from homeroom import limits
@@ -195,13 +195,14 @@ class NatsServer:
                 )
 
     def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - the program of our own environment
-            [_program(), "-c", CONF, "--ports_file_dir", "ready"],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+        return subprocess.Popen(self._command(), **self._how(log))  # noqa: S603 - of our own environment
+
+    @staticmethod
+    def _command() -> list[str | Path]:
+        return [_program(), "-c", CONF, "--ports_file_dir", "ready"]
+
+    def _how(self, log: IO[bytes]) -> dict[str, Any]:
+        return {"cwd": self.folder, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
 
     @property
     def pid(self) -> int:
