@@ -11,10 +11,10 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from homeroom.adapters.nats_servers import NatsServer
 from homeroom.cli import main, status
 from tests.adapters.test_nats_servers import with_one_ready
-from tests.nats_worlds import running
+from tests.databases import end_with_parent
+from tests.nats_worlds import Server, running
 
 # A process takes seconds to import what a node is made of.
 pytestmark = pytest.mark.slow
@@ -36,7 +36,10 @@ class Nodes:
         words += ("--config", self.world.places.settings(region, node))
         log = self.stack.enter_context((self.world.places.path / f"{node}.log").open("ab"))
         process = subprocess.Popen(
-            [sys.executable, "-m", "homeroom", "serve", *words], stdout=log, stderr=log
+            [sys.executable, "-m", "homeroom", "serve", *words],
+            stdout=log,
+            stderr=log,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - no other thread has begun
         )
         self.stack.callback(process.wait)
         self.stack.callback(process.kill)
@@ -155,7 +158,7 @@ def a_node_that_hangs_is_waited_for_by_nobody(nodes):
 def a_region_is_added_while_all_of_this_runs(nodes, place):
     assert main(["world", "add", place, "west"]) == status.CLEAN
     nodes.world.read_again()
-    nodes.world.servers["west"] = server = NatsServer(nodes.world.places.server("west"))
+    nodes.world.servers["west"] = server = Server(nodes.world.places.server("west"))
     nodes.stack.callback(server.kill)
     server.start()
     assert main(["world", "join", place, "west-1"]) == status.CLEAN
