@@ -45,7 +45,7 @@ def read_again(folder):
         return is_signed(public, digest, signature)
 
     async def look(node):
-        checker = Checker(node._store, verify, node._places, now_ms)
+        checker = Checker(node._store, verify, (node._places, tuple), now_ms)
         for _ in checker.round():
             pass
         return [(one.tenant, one.text) for one in checker.troubles], checker.status

@@ -56,6 +56,7 @@ from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.node import Node
 from homeroom.running.checking import Checker
+from homeroom.running.collecting import Collecting
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
@@ -64,6 +65,7 @@ from homeroom.running.control_socket import (
     WebhookTold,
     listening,
 )
+from homeroom.running.copying import RecordCopies
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.following import Follower
 from homeroom.running.live import Live, Seen
@@ -107,7 +109,7 @@ class RunningNode:
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms)
         self._retention = Retention(self._live, options.now_ms)
-        self._opening_troubles = opened.troubles
+        self._opening_troubles = opened.troubles + recording.troubles
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
@@ -121,7 +123,6 @@ class RunningNode:
         self._listening: ControlSocket | None = None
         self._snapshot_troubles: dict[str, str] = {}
         self._snapshot_seen: dict[str, Vector] = {}
-        self._collectable = Vector()
         self._watched: list[Callable[[], Sequence[Trouble]]] = []
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
@@ -144,14 +145,23 @@ class RunningNode:
         self.records = NodeRecords(
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
+        self._collecting = Collecting(self._store, self._committer.work)
+        self.record_copies = RecordCopies(
+            recording.copies, self._recorder, options.record_copy_ms, self._collecting
+        )
         self._snapshotting = threading.Lock()
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
+        self.watch(self.record_copies.troubles)
         self._checker = Checker(
-            self._store, partial(_is_signed, opened.key.public), self._places, options.now_ms
+            self._store,
+            partial(_is_signed, opened.key.public),
+            (self._places, recording.copies.check),
+            options.now_ms,
         )
         self._follower.start()
         self._checker.start()
+        self.record_copies.start()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
@@ -168,6 +178,7 @@ class RunningNode:
                 memberships=self._memberships,
                 recorder=self._recorder,
                 records=self.records,
+                copies=self.record_copies,
                 key=self._snapshots.key,
                 offer=self._committer.offer,
                 reached=self._reached,
@@ -218,14 +229,13 @@ class RunningNode:
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
+        await self.record_copies.stop()
         await self._committer.stop()
         await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
-        with contextlib.suppress(StoreError):  # what is not forgotten now is at the next snapshot
-            while self._store.collect(self._collectable):
-                pass
+        self._collecting.finish()
         self._pool.shutdown()
         self.records.close()
         self._stack.close()
@@ -539,7 +549,7 @@ class RunningNode:
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
             await self._retention.cut_due(self.change)
             await asyncio.to_thread(self._snapshot)
-            self._committer.work(self._collect_some)
+            self._collecting.begin()
 
     def _places(self) -> dict[str, DataDirectory]:
         return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}
@@ -562,7 +572,7 @@ class RunningNode:
         if troubles:
             return  # what one tenant still needs of the log stays for all
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
-        self._collectable = Vector({o: min(one[o] for one in held) for o in origins})
+        self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
 
     def _snapshot_one(self, tenant: str) -> None:
         asked = self._memberships.asked(tenant)
@@ -582,12 +592,6 @@ class RunningNode:
             return True
         cut = self._live.cuts().get(tenant)
         return cut is not None and self._snapshots.holds_what_was_cut(tenant, cut)
-
-    def _collect_some(self) -> None:
-        """Have entries forgotten that two snapshots of every tenant hold; in the thread that writes."""
-        with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
-            if self._store.collect(self._collectable):
-                self._committer.work(self._collect_some)
 
 
 def _is_signed(public: bytes, _node: str, digest: bytes, signature: bytes) -> bool:

@@ -125,6 +125,14 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         float,
         Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),
     ] = 300.0
+    record_copy_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=86_400,
+            description="how often the records are copied, if anything has come; then the log forgets older documents",
+        ),
+    ] = 3_600.0
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,17 +56,17 @@ def test_a_time_before_the_first_snapshot_is_folded_from_the_log(tmp_path, repos
 def test_nothing_that_is_made_from_the_log_is_ahead_of_it(tmp_path, repository):
     path = tmp_path / "lived"
     send(path, T0, 0)
-    for name in ("documents.db", "membership.tensors", "audit.ndjson"):
+    for name in ("deliveries.db", "membership.tensors", "audit.ndjson"):
         (path / name).write_text("first")
     backed_up(path, repository, T0 + 2 * HOUR)
-    for name in ("documents.db", "membership.tensors", "audit.ndjson", "later.db", "later.key"):
+    for name in ("deliveries.db", "membership.tensors", "audit.ndjson", "later.db", "later.key"):
         (path / name).write_text("second")
     backed_up(path, repository, T0 + 4 * HOUR)
 
     wanted = {
         1: {"audit.ndjson": "first"},
-        3: {"audit.ndjson": "first", "documents.db": "first", "membership.tensors": "first", "later.key": "second"},
-        5: dict.fromkeys(("audit.ndjson", "documents.db", "membership.tensors", "later.db", "later.key"), "second"),
+        3: {"audit.ndjson": "first", "deliveries.db": "first", "membership.tensors": "first", "later.key": "second"},
+        5: dict.fromkeys(("audit.ndjson", "deliveries.db", "membership.tensors", "later.db", "later.key"), "second"),
     }  # fmt: skip
     names = {name for files in wanted.values() for name in files}
     for hour, files in wanted.items():

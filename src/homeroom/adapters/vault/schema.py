@@ -19,7 +19,7 @@ from typing import Final
 from homeroom import limits
 from homeroom.errors import VaultError
 
-__all__ = ["connected", "sqlite_errors", "vault_error"]
+__all__ = ["check_version", "connected", "sqlite_errors", "vault_error"]
 
 _SCHEMA: Final = 3
 _TABLES: Final = """
@@ -124,13 +124,19 @@ def connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a vault's tables. Raises `VaultError` for one that this release does not know."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > _SCHEMA:
         raise VaultError(
             f"vault {path} has schema {version}, this homeroom knows {_SCHEMA}; run the newer homeroom, or remove the "
             f"file and it is made again"
         )
+    return version
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+    version = check_version(connection, path)
     if version < _SCHEMA:
         connection.executescript(
             f"BEGIN IMMEDIATE; {''.join(_STEPS[version:])} PRAGMA user_version = {_SCHEMA}; COMMIT;"
