@@ -136,6 +136,7 @@ class VaultCopies:
         """
         with self._making, self._writing():
             self._check_older()
+            self._keep_newest()  # what was left of those that were ended would fill the disk
             copy = self._made(rest)
             self._keep_newest()
             return copy
@@ -398,7 +399,7 @@ def _check_pages(connection: sqlite3.Connection, file: Path) -> None:
     with _telling(file):
         found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
     if found != ["ok"]:
-        raise _DamagedError("; ".join(found))
+        raise _DamagedError(" ".join("; ".join(found).split()))
 
 
 def _connected(file: Path, mode: str) -> sqlite3.Connection:
