@@ -18,7 +18,8 @@ async def keep(path: Path, first: int) -> None:
     while True:
         answer = await record(node, "POST", "statements", json=statement(BOB, number))
         assert answer.status_code == 200, answer.text
-        print(number, flush=True)
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
         number += 1
 
 

@@ -35,6 +35,10 @@ class RecordCopies:
     recorder : whoever writes that file
     period_ms : after so long another copy is made, if anything has come
     collecting : is told what the log may forget
+
+    Attributes
+    ----------
+    made : is set when the first copy has been made
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class RecordCopies:
         collecting: Collecting,
     ) -> None:
         self.copies = copies
+        self.made = asyncio.Event()
         self._recorder, self._period_s, self._collecting = recorder, period_ms / 1_000, collecting
         self._stopping = threading.Event()
         self._trouble: str | None = None
@@ -101,6 +106,7 @@ class RecordCopies:
         try:
             await asyncio.to_thread(self.make)
             self._trouble = None
+            self.made.set()
         except _StoppedError:
             return
         except HomeroomError as error:
