@@ -44,6 +44,7 @@ NAMES: Final = {
     "homeroom_epoch": "number of the last control change",
     "homeroom_erased_events_cut": "events of people who are erased that came since the start and were cut, all tenants",
     "homeroom_events_lost": "events from before a cut of history that no cut covers, of all tenants",
+    "homeroom_record_conflicts": "ids of statements under which nodes accepted different ones, all tenants",
 }
 """Every metric and what it counts."""
 
@@ -74,7 +75,7 @@ class Metrics(Collector):
         self._limited: Tally[str] = Tally()
         self._is_up = False
         self._epoch = self._cut = 0
-        self._lost = 0
+        self._lost = self._conflicts = 0
         self._checked = CheckStatus()
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -115,7 +116,7 @@ class Metrics(Collector):
         """Return all metrics as text, with how the node is now."""
         self._is_up = status.is_ready
         self._epoch, self._cut = status.epoch, status.cut_events
-        self._lost = status.lost_of_all
+        self._lost, self._conflicts = status.lost_of_all, status.record_conflicts
         self._checked = status.checked
         return generate_latest(self._registry)
 
@@ -134,6 +135,7 @@ class Metrics(Collector):
         yield _gauge("homeroom_epoch", self._epoch)
         yield _gauge("homeroom_erased_events_cut", self._cut)
         yield _gauge("homeroom_events_lost", self._lost)
+        yield _gauge("homeroom_record_conflicts", self._conflicts)
         yield _gauge("homeroom_checked_entries", self._checked.entries)
         yield _gauge("homeroom_checked_files", self._checked.files)
         yield _gauge("homeroom_checked_timestamp_seconds", (self._checked.finished_ms or 0) / 1_000)

@@ -89,6 +89,7 @@ class Status:
     checked : how far it has been read again what is on disk
     history_from : ISO date of the day at which the tenant's history begins, None if it was never cut
     lost : its events that came from before that day and that no cut covers; ``lost_of_all``: of all tenants
+    record_conflicts : under how many ids of statements, of all tenants, nodes accepted different ones
     """
 
     learners: int
@@ -104,6 +105,7 @@ class Status:
     lost: int = 0
     lost_of_all: int = 0
     checked: CheckStatus = CheckStatus()
+    record_conflicts: int = 0
 
     def told_to(self, tenant: str) -> list[str]:
         """Return in words what is wrong with the node, and with what is this tenant's; of others not even the name."""

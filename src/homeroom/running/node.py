@@ -392,6 +392,7 @@ class RunningNode:
             history_from=made[tenant].date if tenant in made else None,
             lost=made[tenant].lost if tenant in made else 0,
             lost_of_all=sum(cut.lost for cut in made.values()),
+            record_conflicts=self._recorder.conflicts,
         )
 
     @property

@@ -101,6 +101,7 @@ class RecordReader:
     trouble : why the vault cannot be written, None while all is well
     applied : by origin the last entry that is in the vault
     stamps : by origin the hybrid stamp of that, of those that came since the start
+    conflicts : under how many ids nodes accepted different statements
     """
 
     stream = Stream.DOCUMENT
@@ -127,6 +128,7 @@ class RecordReader:
         self._seals: dict[str, Seals] = {}
         self._store: Store | None = None
         self.stamps: dict[Origin, int] = {}
+        self.conflicts = self._vault.conflicts()
         self.applied = Vector.from_json(msgspec.json.decode(self._vault.applied or "{}"))
 
     def close(self) -> None:
@@ -294,6 +296,7 @@ class RecordReader:
         applied = self.applied.joined({one.origin: one.number for one in entries})
         try:
             self._vault.apply(stamped, _json(applied.to_json()).decode())
+            self.conflicts = self._vault.conflicts()
         except VaultError as error:
             self.trouble = str(error)
             return False

@@ -77,6 +77,7 @@ def test_of_two_statements_under_one_id_the_one_stored_first_counts_everywhere(m
     for node in told(make, entries):
         assert shown(node, name)["verb"]["id"] == "a:early"
         assert conflicts(node) == [name], "the same in other words is told"
+        assert node.vault.conflicts() == 1
         found = node.reads.search(Search(verb="a:late"), "main", ())
         assert found.statements == [], "nothing finds what does not count"
 

@@ -61,6 +61,9 @@ _KNOW_ACTIVITY: Final = (
     "ON CONFLICT (tenant, activity) DO UPDATE SET sealed = excluded.sealed, stamp = excluded.stamp "
     "WHERE excluded.stamp > activities.stamp"
 )
+_COUNT_CONFLICTS: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM conflicts GROUP BY tenant, id HAVING count(*) > 1)"
+)
 _NOTE_DROPPED: Final = (
     "INSERT INTO dropped (tenant, key, stamp) VALUES (?, ?, ?) "
     "ON CONFLICT (tenant, key) DO UPDATE SET stamp = excluded.stamp WHERE excluded.stamp > dropped.stamp"
@@ -83,6 +86,7 @@ class Vault:
         self._run_many = self._connection.executemany
         self._tenants: dict[str, int] = dict(self._run("SELECT name, number FROM tenants"))
         self._statements = KeptStatements(self._connection)
+        self._counted: tuple[int, int] | None = None
         self._appliers: dict[type, Many] = {
             SubjectKey: self._subject_keys,
             PortraitKept: self._portraits,
@@ -124,6 +128,14 @@ class Vault:
                     self._run("ROLLBACK")
                 raise
         self._journal.written()
+
+    def conflicts(self) -> int:
+        """Return under how many ids nodes accepted different statements. Raises `VaultError`."""
+        if self._counted is None or self._counted[0] != self._statements.noted:
+            with sqlite_errors(self.path):
+                (count,) = self._run(_COUNT_CONFLICTS).fetchone()
+            self._counted = (self._statements.noted, int(count))
+        return self._counted[1]
 
     @property
     def trouble(self) -> str | None:

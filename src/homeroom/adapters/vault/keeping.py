@@ -92,9 +92,14 @@ class KeptStatements:
     Parameters
     ----------
     connection : of the writer
+
+    Attributes
+    ----------
+    noted : how many times two statements met under one id that differ, since the start; what is rolled back counts too
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.noted = 0
         self._run = connection.execute
         self._run_many = connection.executemany
 
@@ -171,6 +176,7 @@ class KeptStatements:
         kept = _Kept(*row)
         digest = b"" if is_erased else one.digest
         if digest != kept.digest:
+            self.noted += 1
             both = ((kept.subject, kept.digest), (one.subject, digest))
             self._run_many(_NOTE, [(tenant, one.id, *of) for of in both if of[1]])
         bare = _rank(one.place, one)[:4]

@@ -99,6 +99,10 @@ class VaultQuestions:
         """Return the forms of a person."""
         return await self._asked(lambda reads: reads.portraits(agent, caller.tenant))
 
+    async def conflicts(self, caller: Caller, count_max: int) -> list[str]:
+        """Return ids under which nodes accepted different statements, of which the one stored first is kept."""
+        return await self._asked(lambda reads: reads.conflicts(caller.tenant, count_max))
+
     async def _asked(self, ask: Callable[[Reads], T]) -> T:
         return await asyncio.to_thread(self._ask, ask)
 
