@@ -33,7 +33,7 @@ class RecordCopies:
     ----------
     copies : of the vault's file
     recorder : whoever writes that file
-    period_ms : after so long another copy is made, if anything has come
+    period_ms : after so long another copy is made, if anything has come; 0 for never
     collecting : is told what the log may forget
 
     Attributes
@@ -58,7 +58,9 @@ class RecordCopies:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to make copies."""
+        """Begin to make copies, if any are to be made."""
+        if not self._period_s:
+            return
         self._task = asyncio.get_running_loop().create_task(self._keep_copying())
 
     async def stop(self) -> None:

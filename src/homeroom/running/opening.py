@@ -61,7 +61,7 @@ class NodeOptions:
     timezone : in which the days of the first tenant are cut, if the directory does not say
     wait_ms : how long a read waits for an entry that it wants to be after
     snapshot_ms : after so long a snapshot is written, if anything has come
-    record_copy_ms : after so long the vault's file is copied, if anything has come
+    record_copy_ms : after so long the vault's file is copied, if anything has come; 0 for never
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
     erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
@@ -73,7 +73,7 @@ class NodeOptions:
     timezone: str = "UTC"
     wait_ms: int = 5_000
     snapshot_ms: int = 300_000
-    record_copy_ms: int = 3_600_000
+    record_copy_ms: int = 21_600_000
     store_url: str = ""
     erasure_register: Path | None = None
     backup_days: int | None = None

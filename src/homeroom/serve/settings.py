@@ -128,11 +128,12 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     record_copy_seconds: Annotated[
         float,
         Meta(
-            ge=1,
-            le=86_400,
-            description="how often the records are copied, if anything has come; then the log forgets older documents",
+            ge=0,
+            le=604_800,
+            description="how often the records are copied, if anything has come, so that the log forgets documents that "
+            "two copies hold; 0 is never, and it keeps all",
         ),
-    ] = 3_600.0
+    ] = 21_600.0
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
