@@ -23,8 +23,15 @@ from typing import Final
 import msgspec
 
 from homeroom.adapters.vault.applying import Vault
-from homeroom.adapters.vault.labels import change_of_labels, read_labels
-from homeroom.adapters.vault.operations import Change, Stamped, StatementKept, decode, encode
+from homeroom.adapters.vault.labels import change_of_labels, labels_in, read_labels
+from homeroom.adapters.vault.operations import (
+    Change,
+    LabelsKept,
+    Stamped,
+    StatementKept,
+    decode,
+    encode,
+)
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader, all_is_here
 from homeroom.adapters.vault.records import VaultQuestions
@@ -226,6 +233,13 @@ class RecordReader:
         StoreError
             One is missing before it.
         """
+        for change in self._taken(entries):
+            labels = [one.sealed for one in change.operations if isinstance(one, LabelsKept)]
+            for some in labels_in(self._seals_of(change.tenant), labels) if labels else ():
+                self.labels_of(change.tenant).add(some)
+
+    def _taken(self, entries: Sequence[Entry]) -> list[Change]:
+        """Apply those entries that are not yet; return what was in these."""
         fresh: list[Entry] = []
         ends = dict(self.applied)
         for entry in entries:
@@ -236,8 +250,10 @@ class RecordReader:
                 raise StoreError(_gap(entry.origin, number, entry.number))
             ends[entry.origin] = entry.number
             fresh.append(entry)
-        if fresh:
-            self._apply([_stamped(entry, _changes(entry)) for entry in fresh], fresh)
+        stamped = [_stamped(entry, _changes(entry)) for entry in fresh]
+        if not fresh or not self._apply(stamped, fresh):
+            return []
+        return [change for one in stamped for change in one.changes]
 
     def catch_up(self, store: Store) -> None:
         """Apply what a store holds beyond what is applied.
@@ -256,7 +272,7 @@ class RecordReader:
             entries = store.read(origin, before + 1, FOLD_ENTRIES_MAX)
             if not entries:
                 raise StoreError(_gap(origin, before, last + 1))
-            self.take(entries)
+            self._taken(entries)
             if self.applied[origin] == before:
                 return False
         return True

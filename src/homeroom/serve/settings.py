@@ -130,8 +130,8 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(
             ge=0,
             le=604_800,
-            description="how often the records are copied, if anything has come, so that the log forgets documents that "
-            "two copies hold; 0 is never, and it keeps all",
+            description="how often the records are copied, if anything has come, so that the log forgets what "
+            "two copies hold; 0 is never, and it keeps all documents",
         ),
     ] = 21_600.0
 

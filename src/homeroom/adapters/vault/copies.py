@@ -275,7 +275,7 @@ class VaultCopies:
         if (self.folder / _MARK).exists():
             return f"vault {self.file} was damaged"
         try:
-            applied = _applied_in(self.file)
+            applied = _applied_in(self.file, "rw")
         except _DamagedError as error:
             return f"vault {self.file} was damaged ({error})"
         if not applied.covers(wanted):
@@ -369,15 +369,15 @@ def applied_in(file: Path) -> Vector:
     Raises `VaultError` where it is damaged, cannot be read, or is of a newer release.
     """
     try:
-        return _applied_in(file)
+        return _applied_in(file, "ro")
     except _DamagedError as error:
         raise VaultError(
             f"vault {file} is damaged: {error}; start its node, which makes it again"
         ) from None
 
 
-def _applied_in(file: Path) -> Vector:
-    with contextlib.closing(_connected(file, "rw")) as connection, _telling(file):
+def _applied_in(file: Path, mode: str) -> Vector:
+    with contextlib.closing(_connected(file, mode)) as connection, _telling(file):
         return _applied(connection, file)
 
 
