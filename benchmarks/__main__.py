@@ -33,6 +33,8 @@ NAMES = (
     "records",
     "record_copies",
     "membership",
+    "simulation",
+    "peers",
 )
 
 
