@@ -162,7 +162,7 @@ class Story:
 
     def _prepared(self, node):
         rng = self.rng
-        person = self.people[int(rng.integers(5))]
+        person = dict(self.people[int(rng.integers(5))], name="pqr"[int(rng.integers(3))])
         if rng.random() < 0.3:
             content = None if rng.random() < 0.3 else rng.bytes(3).hex().encode()
             return node.change(put("ab"[int(rng.integers(2))], content, person))

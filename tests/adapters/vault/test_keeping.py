@@ -174,3 +174,25 @@ def test_what_is_erased_stays_so_whenever_the_rest_comes(make):
         assert found.reader.rows("SELECT 1 FROM documents", ()) == []
         assert found.reader.rows("SELECT 1 FROM portraits WHERE subject = ?", tuple(gone)) == []
         assert found.accept(statement(id=name)) is None, "its id is not given again"
+
+
+def test_a_form_of_a_person_may_come_before_their_key(make):
+    person, one, other = agent(new_id()), make(), make()
+    met = one.accept(statement(id=new_id(), actor=person))
+    other.apply(entry(1, met))
+    renamed, name = {**person, "name": "Renamed"}, new_id()
+    later = other.accept(statement(id=name, actor=renamed))
+    for node in told(make, [entry(1, met), entry(2, later, node=b"b")]):
+        assert shown(node, name)["actor"] == renamed
+
+
+def test_a_statement_that_comes_again_to_another_node_is_known_by_its_digest(make):
+    sent, one, other = statement(id=new_id()), make(), make()
+    kept = one.accept(dict(sent))
+    without_keys = Change(
+        "main", [op for op in decode(kept.encoded).operations if isinstance(op, StatementKept)]
+    )
+    other.apply(Stamped(1, b"a", [without_keys]))
+    again = other.accept(dict(sent))
+    assert again.change.operations == []
+    assert other.accept({**sent, "verb": {"id": "a:other"}}) is None
