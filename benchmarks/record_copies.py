@@ -104,7 +104,7 @@ class _Run:
 
     async def _copy(self, node: RunningNode) -> None:
         self.is_copying, began = True, time.perf_counter()
-        await asyncio.to_thread(node.record_copies.make)
+        await node.record_copies.make()
         self.is_copying = False
         self.copied_s.append(time.perf_counter() - began)
 

@@ -313,7 +313,7 @@ RECORD_COPY_PAGES: Final = 1_024
 """Pages of 4 KiB of the vault's file that are copied before its copier rests."""
 RECORD_COPY_PIECE_BYTES: Final = 4 << 20
 """Bytes of a copy of the vault's file that are read before its copier rests."""
-RECORD_COPY_REST: Final = 3
+RECORD_COPY_REST: Final = 1
 """Whoever copies the vault's file rests so many times as long as it has worked, after each piece and the whole."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""

@@ -4,7 +4,6 @@ What is sealed is looked for too, with all keys that lie beside it, and with tho
 one must find nothing that it opens.
 """
 
-import asyncio
 import datetime as dt
 import shutil
 
@@ -50,7 +49,7 @@ def looks(request, tmp_path_factory):
         async with erasing(folder) as node:
             await fill(node)
             await cut(node, "cut before")
-            await asyncio.to_thread(node.record_copies.make)
+            await node.record_copies.make()
             return node.erasures.raw_keys("main", [ADA, BOB])
 
     keys = run(first())

@@ -46,7 +46,7 @@ async def have(node, numbers):
 
 async def copied(node):
     """Make a copy, and have forgotten what may be."""
-    await asyncio.to_thread(node.record_copies.make)
+    await node.record_copies.make()
     while await node._committer.done(node._collecting._forgot):
         pass
 

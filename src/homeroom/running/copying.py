@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from homeroom import limits
 from homeroom.adapters.vault.copies import VaultCopies
@@ -54,7 +55,7 @@ class RecordCopies:
         self._stopping = threading.Event()
         self._trouble: str | None = None
         self._seen = Vector()
-        self._working = threading.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -70,25 +71,29 @@ class RecordCopies:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await asyncio.to_thread(self._working.acquire)
+        await asyncio.to_thread(self.copies.wait)
 
     def troubles(self) -> tuple[Trouble, ...]:
         """Return what is wrong with copies."""
         return () if self._trouble is None else (Trouble(self._trouble),)
 
-    def make(self) -> None:
+    async def make(self) -> None:
         """Make a copy now. Raises `VaultError`."""
-        self._do(self.copies.make)
+        await self._do(self.copies.make)
 
-    def renew(self) -> None:
+    async def renew(self) -> None:
         """Have nothing left in any copy that is not in the file. Raises `VaultError`."""
-        self._do(self.copies.renew)
+        await self._do(self.copies.renew)
 
-    def _do(self, work: Callable[[Callable[[], None]], object]) -> None:
-        with self._working:
-            if self._stopping.is_set():
-                raise _StoppedError
-            work(_Rest(self._stopping).rest)
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Have no copy made meanwhile: whoever empties the file's journal would wait for it, and all writers too."""
+        async with self._one_at_a_time:
+            yield
+
+    async def _do(self, work: Callable[[Callable[[], None]], object]) -> None:
+        async with self._one_at_a_time:
+            await asyncio.to_thread(work, _Rest(self._stopping).rest)
             self._collecting.copies = self.copies.collectable()
             self._collecting.begin()
 
@@ -106,7 +111,7 @@ class RecordCopies:
 
     async def _tried(self) -> None:
         try:
-            await asyncio.to_thread(self.make)
+            await self.make()
             self._trouble = None
             self.made.set()
         except _StoppedError:
@@ -122,10 +127,10 @@ class _Rest:
 
     def __init__(self, stopping: threading.Event) -> None:
         self._stopping = stopping
-        self._began = time.monotonic()
+        self._began: float | None = None
 
     def rest(self) -> None:
-        worked_s = time.monotonic() - self._began
+        worked_s = 0.0 if self._began is None else time.monotonic() - self._began
         if self._stopping.wait(worked_s * limits.RECORD_COPY_REST):
             raise _StoppedError
         self._began = time.monotonic()

@@ -414,12 +414,13 @@ class RunningErasures:
 
     async def _clean_records(self, _erasures: Mapping[str, Sequence[Erasure]]) -> str | None:
         """Their keys were destroyed when they began to count; what the journal has goes now."""
-        why: str | None = await self._wiring.in_writer(self._wiring.recorder.scrub)
+        async with self._wiring.copies.paused():
+            why: str | None = await self._wiring.in_writer(self._wiring.recorder.scrub)
         return why
 
     async def _clean_copies(self, _erasures: Mapping[str, Sequence[Erasure]]) -> None:
         """Have the vault's copies made anew: what was destroyed in the file is in none of them then."""
-        await asyncio.to_thread(self._wiring.copies.renew)
+        await self._wiring.copies.renew()
 
     async def _clean_webhooks(self, erasures: Mapping[str, Sequence[Erasure]]) -> None:
         for tenant, several in erasures.items():

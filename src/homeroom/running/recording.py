@@ -217,8 +217,14 @@ class RecordReader:
             self._preparer.forget()
             if not is_next and self._store is not None:
                 # The one before could not be applied; the log has both.
-                self._catch_up(entry.origin, entry.number, self._store)
+                self._caught_up(entry, self._store)
         self._prepared = []
+
+    def _caught_up(self, entry: Entry, store: Store) -> None:
+        try:
+            self._catch_up(entry.origin, entry.number, store)
+        except (EntryError, StoreError) as error:
+            self.trouble = str(error)
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Apply entries that other nodes wrote: in the order of each, in any order among them, again without harm.

@@ -356,3 +356,30 @@ def test_a_statement_is_found_by_a_bounded_number_of_others(copy):
         most = "SELECT max(n) FROM (SELECT count(*) AS n FROM follows GROUP BY place)"
         assert connection.execute(most).fetchone() == (limits.STATEMENTS_FOLLOWED_MAX,)
     connection.close()
+
+
+def test_a_file_of_the_release_before_is_read_and_written_on(copy):
+    story(copy)
+    before = copy.shown()
+    copy.reads.close()
+    copy.vault.close()
+    with sqlite3.connect(copy.path) as connection:
+        for table, column in (
+            ("statements", "shift"),
+            ("statements", "digest"),
+            ("activities", "stamp"),
+            ("documents", "stamp"),
+        ):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        for table in ("dropped", "conflicts"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE subjects SET name = substr(name, 1, 4)")
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    again = Copy(copy.path.parent)
+    again.position = 100
+    assert again.shown() == before
+    again.apply(again.accept(statement()), again.preparer.change(put("c", b"2"), WHO, START_MS))
+    address = Address(kind=Kind.AGENT_PROFILE, agent=agent(), document_id="c")
+    assert again.reads.document(address, "main").content == b"2"
+    assert len(again.shown()) == len(before) + 1

@@ -155,7 +155,13 @@ class VaultCopies:
                 self._repeat(copy)
             self._keep_newest()
 
+    def wait(self) -> None:
+        """Return when no copy is being made."""
+        with self._making:
+            pass
+
     def _made(self, rest: Callable[[], None]) -> Copy:
+        rest()
         self.folder.mkdir(mode=PRIVATE | 0o100, exist_ok=True)
         sync(self.folder.parent)
         fresh = self._fresh()
