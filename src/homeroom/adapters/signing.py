@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from homeroom.adapters.keyfile import KeyFile, open_key_file
 from homeroom.errors import InputError
+from homeroom.log.entries import Verify
 
-__all__ = ["NodeKey", "PublicKeys", "is_signed", "open_node_key"]
+__all__ = ["NodeKey", "PublicKeys", "is_signed", "open_node_key", "signed_by"]
 
 _KIND: Final = KeyFile(
     "# homeroom node key. Who has it can write in this node's name. It never leaves this machine: another\n"
@@ -82,6 +83,11 @@ class PublicKeys:
 def is_signed(public: bytes, digest: bytes, signature: bytes) -> bool:
     """Say whether a digest was signed by the node with this public key, 32 bytes."""
     return _verified(Ed25519PublicKey.from_public_bytes(public), digest, signature)
+
+
+def signed_by(public: bytes) -> Verify:
+    """Return what says whether an entry is signed by a key, whatever name its node had when it did: names change."""
+    return lambda _node, digest, signature: is_signed(public, digest, signature)
 
 
 def _verified(key: Ed25519PublicKey, digest: bytes, signature: bytes) -> bool:

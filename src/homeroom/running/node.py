@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_register import ErasureRegister
-from homeroom.adapters.signing import is_signed
+from homeroom.adapters.signing import signed_by
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Shows, Status, Trouble
@@ -155,7 +155,7 @@ class RunningNode:
         self.watch(self.record_copies.troubles)
         self._checker = Checker(
             self._store,
-            partial(_is_signed, opened.key.public),
+            signed_by(opened.key.public),
             (self._places, recording.copies.check),
             options.now_ms,
         )
@@ -598,8 +598,3 @@ class RunningNode:
             return True
         cut = self._live.cuts().get(tenant)
         return cut is not None and self._snapshots.holds_what_was_cut(tenant, cut)
-
-
-def _is_signed(public: bytes, _node: str, digest: bytes, signature: bytes) -> bool:
-    """Say whether an entry is signed by this node's key, whatever name it had when it did: a name may change."""
-    return is_signed(public, digest, signature)

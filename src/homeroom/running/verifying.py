@@ -16,7 +16,7 @@ from homeroom.adapters.audit import verify_audit
 from homeroom.adapters.backup.contents import AUDIT, LOG, tenants
 from homeroom.adapters.checking import Checked, Damage, check_entries, check_files
 from homeroom.adapters.log_reading import ViewedLog, viewed_log
-from homeroom.adapters.signing import is_signed, open_node_key
+from homeroom.adapters.signing import open_node_key, signed_by
 from homeroom.adapters.vault.copies import VaultCopies
 from homeroom.adapters.vault.places import VAULT_COPIES, VAULT_FILE
 from homeroom.errors import AuditError, EntryError, KeyFileError
@@ -95,9 +95,7 @@ def _entries(directory: Path, view: ViewedLog) -> Iterator[Checked | Damage]:
         yield Damage(str(error))
         return
 
-    def verify(_node: str, digest: bytes, signature: bytes) -> bool:
-        return is_signed(public, digest, signature)
-
+    verify = signed_by(public)
     for origin, head in sorted(view.heads.items()):
         kept = range(view.begins[origin] + 1, head.number + 1)
         yield from check_entries(partial(view.read, origin), origin, kept, verify)
