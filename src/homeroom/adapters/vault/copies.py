@@ -39,6 +39,8 @@ __all__ = ["Copy", "VaultCopies", "applied_in"]
 
 _MARK: Final = "damaged"
 _FRESH: Final = ".new"
+_KEPT: Final = 2
+_PAGE_BYTES: Final = 4_096
 
 
 class _Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,9 +116,9 @@ class VaultCopies:
     def collectable(self) -> Vector:
         """Return by origin up to which entry two copies go that have been read back."""
         whole = [one.applied for one in self.copies() if one.path.name in self._whole]
-        if len(whole) < limits.RECORD_COPIES:
+        if len(whole) < _KEPT:
             return Vector()
-        kept = whole[: limits.RECORD_COPIES]
+        kept = whole[:_KEPT]
         origins = {origin for one in kept for origin in one if origin.stream is Stream.DOCUMENT}
         return Vector({origin: min(one[origin] for one in kept) for origin in origins})
 
@@ -151,7 +153,7 @@ class VaultCopies:
                 self._remove(set())
                 return
             copy = self._made(rest)
-            for _ in range(limits.RECORD_COPIES - 1):
+            for _ in range(_KEPT - 1):
                 self._repeat(copy)
             self._keep_newest()
 
@@ -217,7 +219,7 @@ class VaultCopies:
 
     def _check_older(self) -> None:
         """Read back those copies that this process has not read; one that is not whole goes."""
-        for copy in self.copies()[: limits.RECORD_COPIES]:
+        for copy in self.copies()[:_KEPT]:
             if copy.path.name in self._whole:
                 continue
             try:
@@ -229,7 +231,7 @@ class VaultCopies:
                 copy.path.with_suffix(".json").unlink()
 
     def _keep_newest(self) -> None:
-        self._remove({one.path.stem for one in self.copies()[: limits.RECORD_COPIES]})
+        self._remove({one.path.stem for one in self.copies()[:_KEPT]})
 
     def _remove(self, kept: set[str]) -> None:
         """Remove all copies but some, and what was left of making one; notes first, so that none lacks its copy."""
@@ -436,7 +438,9 @@ def _copy_database(source: Path, target: Path, rest: Callable[[], None]) -> None
         # What the first query sees, all see, and so does the copying: it need not begin again when somebody writes.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM positions").fetchone()
-        reader.backup(writer, pages=limits.RECORD_COPY_PAGES, progress=lambda *_: rest())
+        reader.backup(
+            writer, pages=limits.RECORD_COPY_PIECE_BYTES // _PAGE_BYTES, progress=lambda *_: rest()
+        )
         reader.execute("ROLLBACK")
 
 
