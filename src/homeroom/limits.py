@@ -336,6 +336,10 @@ VAULT_JOURNAL_CHANGES: Final = 32_768
 """Rows that are changed before the pages of the vault's journal are brought to its file; about half a page each."""
 VAULT_JOURNAL_PAGES_MAX: Final = 131_072
 """Pages of 4 KiB of the vault's journal, beyond which whoever writes waits until they are in the file."""
+RECORD_COPY_PIECE_BYTES: Final = 4 << 20
+"""Bytes of the vault's file, or of a copy, that are read before its copier rests."""
+RECORD_COPY_REST: Final = 1
+"""Whoever copies the vault's file rests so many times as long as it has worked, after each piece and the whole."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16

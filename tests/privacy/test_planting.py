@@ -59,6 +59,7 @@ KEPT = {
     "vault.key": {"vault.key"},
     "node.key": {"node.key"},
     "documents.db*": set(),
+    "documents.copies/*": set(),
     "membership.tensors": STATED,
     "deliveries.db*": {"definition.followed"},
     "log/*": STATED,

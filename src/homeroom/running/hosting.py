@@ -89,6 +89,7 @@ def node_options(
         timezone=node.timezone,
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),
+        record_copy_ms=round(node.record_copy_seconds * 1_000),
         store_url=node.store_url,
         erasure_register=Path(node.erasure_register) if node.erasure_register else None,
         backup_days=node.backup_days or None,

@@ -127,6 +127,15 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         float,
         Meta(ge=1, le=86_400, description="how often a snapshot is written, if anything has come"),
     ] = 300.0
+    record_copy_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=604_800,
+            description="how often the records are copied, if anything has come, so that the log forgets what "
+            "two copies hold; 0 is never, and it keeps all documents",
+        ),
+    ] = 21_600.0
 
 
 class AcknowledgementSettings(
