@@ -161,12 +161,8 @@ class RunningNode:
             recording.copies, self._recorder, options.record_copy_ms, self._collecting
         )
         self._snapshotting = threading.Lock()
-        self._checker = Checker(
-            self._store,
-            self._verify(opened.key),
-            (self._places, recording.copies.check),
-            options.now_ms,
-        )
+        places = self._places, recording.copies.check
+        self._checker = Checker(self._store, self._verify(opened.key), places, options.now_ms)
         self._standing = self._stands(opened.troubles + recording.troubles)
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
