@@ -98,26 +98,20 @@ class Membership:
     fenced : those that are to leave, with the epoch of the fence
     closed : by origin the last number that there will ever be
     forced : by node that was removed by force, why
+    jurisdictions : by node that there ever was, the legal area that it is in for good
     """
 
     nodes: Mapping[str, MemberNode] = field(default_factory=dict)
     fenced: Mapping[str, int] = field(default_factory=dict)
     closed: Mapping[Origin, int] = field(default_factory=dict)
     forced: Mapping[str, str] = field(default_factory=dict)
+    jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_member(members: Membership, fact: MemberFact) -> None:
     """Raise `ControlError` for a fact that makes no sense as things are."""
     if isinstance(fact, MemberJoined):
-        for what, name in (("node", fact.node), ("region", fact.region)):
-            if not name or not name.isprintable() or "/" in name:
-                raise ControlError(
-                    f"the name of a {what} is {name[:200]!r}; it must have printable characters and no '/'"
-                )
-        if len({*members.nodes, fact.node}) > limits.WORLD_NODES_MAX:
-            raise ControlError(
-                f"there would be more than {limits.WORLD_NODES_MAX} nodes; remove one first"
-            )
+        _check_joined(members, fact)
         return
     if isinstance(fact, MemberFenced | MemberLeft) and fact.node not in members.nodes:
         known = ", ".join(sorted(members.nodes)) or "none"
@@ -131,13 +125,36 @@ def check_member(members: Membership, fact: MemberFact) -> None:
         _closed(fact.closed)
 
 
+def _check_joined(members: Membership, fact: MemberJoined) -> None:
+    for what, name in (("node", fact.node), ("region", fact.region)):
+        if not name or not name.isprintable() or "/" in name:
+            raise ControlError(
+                f"the name of a {what} is {name[:200]!r}; it must have printable characters and no '/'"
+            )
+    if len({*members.nodes, fact.node}) > limits.WORLD_NODES_MAX:
+        raise ControlError(
+            f"there would be more than {limits.WORLD_NODES_MAX} nodes; remove one first"
+        )
+    kept = members.jurisdictions.get(fact.node) or fact.jurisdiction
+    if kept != fact.jurisdiction:
+        raise ControlError(
+            f"{fact.node} is in jurisdiction {kept!r} for good, {fact.jurisdiction!r} was given: documents that it "
+            f"holds would be under another law. Let it leave, and join a node of another name with an empty disk"
+        )
+
+
 def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membership:
     """Return who belongs to the world after a fact; one that makes no sense changes nothing."""
     match fact:
         case MemberJoined():
-            node = MemberNode(region=fact.region, jurisdiction=fact.jurisdiction, key=fact.key)
-            nodes = {**members.nodes, fact.node: node}
-            return replace(members, nodes=nodes, fenced=_without(members.fenced, fact.node))
+            kept = members.jurisdictions.get(fact.node) or fact.jurisdiction
+            node = MemberNode(region=fact.region, jurisdiction=kept, key=fact.key)
+            return replace(
+                members,
+                nodes={**members.nodes, fact.node: node},
+                fenced=_without(members.fenced, fact.node),
+                jurisdictions={**members.jurisdictions, **({fact.node: kept} if kept else {})},
+            )
         case MemberFenced():
             if fact.node not in members.nodes or fact.node in members.fenced:
                 return members

@@ -34,8 +34,11 @@ class Gaps:
     def add(self, entry: Entry) -> None:
         """Hold an entry, unless there is no room."""
         waiting = self._waiting.setdefault(entry.origin, {})
-        if entry.number in waiting:
-            return
+        known = waiting.get(entry.number)
+        if known is not None:
+            if entry.redaction is None or known.redaction is not None:
+                return
+            self._let_go(waiting.pop(entry.number))
         size_bytes = self._bytes + len(entry.payload)
         if self._entries >= limits.GAP_ENTRIES_MAX or size_bytes > limits.GAP_BYTES_MAX:
             self.dropped += 1

@@ -2,19 +2,20 @@
 
 Both are vectors with a digest: the sum of the first 8 bytes of each origin's head. A head covers its origin, its number
 and all entries before it; so two nodes with equal sums hold the same, bit by bit, and a sum is kept true by a
-subtraction and an addition. A fork shows as two sums for equal numbers.
+subtraction and an addition. A fork shows as two sums for equal numbers. Documents have a sum of their own by the node
+that wrote them, because not everybody may know of them (`homeroom.regions.residency`).
 
 A view of another node only grows, as long as that node lives: news that comes late or twice changes nothing. A new life
 may begin with less (a disk was restored), so its view begins with nothing.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from homeroom import limits
 from homeroom.log.entries import Head
-from homeroom.log.origins import Origin, Vector
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.regions.messages import Item, News
 
 __all__ = ["Holdings", "View"]
@@ -40,6 +41,8 @@ class Holdings:
         self.heads: dict[Origin, Head] = {}
         self.version = 0
         self._sum = 0
+        # By node the sum of the documents that it wrote.
+        self._documents: dict[str, int] = {}
         # By origin the version with which it changed last; the last that changed stands last.
         self._changed: dict[Origin, int] = {}
         for origin, head in heads.items():
@@ -48,18 +51,27 @@ class Holdings:
     def advance(self, origin: Origin, head: Head) -> None:
         """Take the next entries of an origin."""
         before = self.heads.get(origin)
+        more = _weight(head.digest)
         if before is not None:
-            self._sum -= _weight(before.digest)
+            more -= _weight(before.digest)
             del self._changed[origin]
-        self._sum = (self._sum + _weight(head.digest)) & _MASK
+        if origin.stream is Stream.DOCUMENT:
+            self._documents[origin.node] = self._documents.get(origin.node, 0) + more
+        else:
+            self._sum += more
         self.heads[origin] = head
         self.version += 1
         self._changed[origin] = self.version
 
     @property
-    def total(self) -> bytes:
-        """Sum of all heads."""
-        return self._sum.to_bytes(_BYTES, "little")
+    def has_documents(self) -> bool:
+        """Whether anything of what is held may not be told to everybody."""
+        return bool(self._documents)
+
+    def total(self, writers: Collection[str]) -> bytes:
+        """Return the sum of all heads, of documents those alone that some nodes wrote: 8 bytes."""
+        documents = sum(s for node, s in self._documents.items() if node in writers)
+        return ((self._sum + documents) & _MASK).to_bytes(_BYTES, "little")
 
     @property
     def vector(self) -> Vector:

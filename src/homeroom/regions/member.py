@@ -11,6 +11,8 @@ after every write that failed.
 
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from homeroom import limits
 from homeroom.errors import MessageError
 from homeroom.log.entries import Entry
@@ -76,6 +78,8 @@ class Member:
         self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
         self._analytic = Origin(birth.node, birth.life, Stream.ANALYTIC)
         self._marked = -1
+        # The last check at which something may be folded without the rows of somebody whose erasure is not.
+        self._unexplained = -1
 
     def step(self, event: Event, now_ms: int) -> list[Effect]:
         """Take what happened; return what to do, in this order."""
@@ -97,7 +101,7 @@ class Member:
         effects: list[Effect] = []
         match event:
             case Members():
-                effects = self._members(event)
+                effects = self._members(event, now_ms)
             case Recovered():
                 effects = self._durable(event.entries, event.wall_ms, now_ms)
             case Found():
@@ -119,9 +123,9 @@ class Member:
 
     # --- who there is ------------------------------------------------------------------------------------------------
 
-    def _members(self, members: Members) -> list[Effect]:
+    def _members(self, members: Members, now_ms: int) -> list[Effect]:
         self.members = members
-        new = self.replication.members(members)
+        new = self.replication.members(members, now_ms)
         self.clocks.keep(set(members.regions))
         self._strangers.clear()
         self._unmet |= set(new)
@@ -142,6 +146,12 @@ class Member:
         return effects + self._durable(entries, wall_ms, now_ms)
 
     def _durable(self, entries: tuple[Entry, ...], wall_ms: int, now_ms: int) -> list[Effect]:
+        if any(entry.redaction is not None for entry in entries):
+            # An erasure lets nobody redact before it is folded there, so it is stamped by now; at the first check after
+            # that it is folded everywhere, and what is redacted and what is not come to the same again.
+            self._unexplained = (
+                wall_ms + limits.HYBRID_AHEAD_MS_MAX + limits.STRAY_MS_MAX
+            ) // limits.CHECK_MS
         self.gate.durable(entries)
         return self._pass_on(wall_ms, now_ms)
 
@@ -199,9 +209,17 @@ class Member:
     # --- agreement ---------------------------------------------------------------------------------------------------
 
     def _printed(self, event: Printed, now_ms: int) -> list[Effect]:
-        told = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
-        body = encode(told)
-        sent: list[Effect] = [Send(node, body) for node in self.replication.views]
+        if event.check <= self._unexplained:
+            return []
+        shared = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
+        told = msgspec.structs.replace(
+            shared, documents_applied=event.documents_applied, documents=event.documents
+        )
+        for_others, for_all = encode(shared), encode(told)
+        shares = self.replication.shares_documents
+        sent: list[Effect] = [
+            Send(node, for_all if shares(node) else for_others) for node in self.replication.views
+        ]
         return sent + self.agreement.mine(told, now_ms)
 
     # --- time --------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import MessageError
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Redaction
 from homeroom.log.origins import Origin
 
 __all__ = [
@@ -79,6 +79,12 @@ class Reading(msgspec.Struct, array_like=True, frozen=True):
     kept_ms: _Number = 0
 
 
+class _RedactionBytes(msgspec.Struct, array_like=True, frozen=True):
+    node: str
+    payload_digest: bytes
+    signature: bytes
+
+
 class _EntryBytes(msgspec.Struct, array_like=True, frozen=True):
     origin: Origin
     number: _Number
@@ -88,6 +94,7 @@ class _EntryBytes(msgspec.Struct, array_like=True, frozen=True):
     payload: bytes
     payload_digest: bytes
     signature: bytes
+    redaction: _RedactionBytes | None = None
 
 
 class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
@@ -134,6 +141,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
                 payload=one.payload,
                 payload_digest=one.payload_digest,
                 signature=one.signature,
+                redaction=_opened(one.redaction),
             )
             for one in read
         ]
@@ -155,12 +163,23 @@ class Pull(msgspec.Struct, array_like=True, frozen=True, tag=2):
 
 
 class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
-    """A fingerprint: of which check, at which applied vector (its digest), at which epoch."""
+    """Fingerprints.
+
+    Parameters
+    ----------
+    check : of which check
+    applied : digest of the applied vector that the fingerprint is of, documents left out
+    epoch : the control epoch of the sender
+    fingerprint : of what all nodes share
+    documents_applied, documents : the same of documents, empty for a receiver in another jurisdiction
+    """
 
     check: _Number
     applied: Annotated[bytes, msgspec.Meta(max_length=32)]
     epoch: _Number
     fingerprint: Annotated[str, msgspec.Meta(max_length=64)]
+    documents_applied: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
+    documents: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 Message: TypeAlias = News | Pull | Compared
@@ -205,8 +224,25 @@ def sealed_entry(entry: Entry) -> msgspec.Raw:
                 entry.payload,
                 entry.payload_digest,
                 entry.signature,
+                _sealed(entry.redaction),
             )
         )
+    )
+
+
+def _sealed(redaction: Redaction | None) -> _RedactionBytes | None:
+    if redaction is None:
+        return None
+    return _RedactionBytes(redaction.node, redaction.payload_digest, redaction.signature)
+
+
+def _opened(redaction: _RedactionBytes | None) -> Redaction | None:
+    if redaction is None:
+        return None
+    return Redaction(
+        node=redaction.node,
+        payload_digest=redaction.payload_digest,
+        signature=redaction.signature,
     )
 
 

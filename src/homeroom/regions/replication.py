@@ -10,14 +10,18 @@ is the one that its header tells of, and if its node signed it; else it is dropp
 Two entries of one number, both signed, are a fork: a machine was cloned. That is told, and neither is exchanged for the
 other.
 
-What a node says that it holds is durable there: others acknowledge to clients by it.
+What a node says that it holds is durable there: others acknowledge to clients by it. It says to each what that one may
+know (`homeroom.regions.residency`).
+
+An entry that was redacted is the same entry: its header stands, and with it number, chain and sums. So it is taken like
+any other. Where it meets a copy that was not redacted, in a buffer or in the log, it takes its place.
 
 The way not taken is a tree or a leader that deals entries out: it is quicker while all is well, and has to be mended
 first when it is not.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,12 +30,13 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import EntryError, MessageError
 from homeroom.log.entries import Entry, Head, Verify
-from homeroom.log.origins import Origin
+from homeroom.log.origins import Origin, Stream
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.holdings import Holdings, View
 from homeroom.regions.messages import Answer, News, Pull, Reading, encode, sealed_entry
 from homeroom.regions.pulling import Draw, Pulling
-from homeroom.regions.steps import Alarm, Effect, Keep, Look, Members, Send, Trouble
+from homeroom.regions.residency import Residency, fault_of, trespass
+from homeroom.regions.steps import Alarm, Effect, Exchange, Keep, Look, Members, Send, Trouble
 
 __all__ = ["Birth", "Replication"]
 
@@ -77,6 +82,7 @@ class Replication:
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
+        self._residency = Residency(birth.node)
         # The epoch that this node says it knows of.
         self._epoch = 0
         self._pulling = Pulling(birth.life, birth.draw)
@@ -92,10 +98,12 @@ class Replication:
 
     # --- who there is ------------------------------------------------------------------------------------------------
 
-    def members(self, members: Members) -> list[str]:
+    def members(self, members: Members, now_ms: int) -> list[str]:
         """Take who belongs to the world; return the nodes that are new, to be asked for all that they hold."""
         self._fence(members)
         self._members = members
+        if self._residency.members(members):
+            self._look_again(now_ms)
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
@@ -120,6 +128,13 @@ class Replication:
         if not any(entry.origin.node in members.fenced for entry in self._writing):
             self._epoch = members.epoch
 
+    def _look_again(self, now_ms: int) -> None:
+        """Ask for documents of which it was not known before that they may be here."""
+        for view in self.views.values():
+            for origin, number in view.numbers.items():
+                if origin.stream is Stream.DOCUMENT and number > self._tail(origin).number:
+                    self._pulling.missing(origin, now_ms)
+
     def numbers(self) -> dict[str, dict[Origin, int]]:
         """Return by node what it has said that it holds."""
         return {node: view.numbers for node, view in self.views.items()}
@@ -131,19 +146,25 @@ class Replication:
         for entry in entries:
             self._tails[entry.origin] = head = entry.head
             self.holdings.advance(entry.origin, head)
-        sealed = tuple(map(sealed_entry, entries))
-        bodies: dict[int, bytes] = {}
+        bodies: dict[tuple[int, int, Collection[str]], bytes] = {}
         effects: list[Effect] = []
         for node, view in self.views.items():
-            if not self._keeps_up(view, entries):
+            shown = self._shown(node, entries)
+            if not shown or not self._keeps_up(view, shown):
                 continue
-            body = bodies.get(view.told)
+            name = view.told, len(shown), self._residency.writers(node)
+            body = bodies.get(name)
             if body is None:
-                news = self._news(view.told, answer=answer, entries=sealed)
-                body = bodies[view.told] = encode(news)
+                sealed = tuple(map(sealed_entry, shown))
+                news = self._news(node, view.told, answer=answer, entries=sealed)
+                body = bodies[name] = encode(news)
             view.told = self.holdings.version
             effects.append(Send(node, body))
         return effects
+
+    def _shown(self, node: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Return the entries that a node may have."""
+        return [one for one in entries if self._residency.may_have(node, one.origin)]
 
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
@@ -161,13 +182,14 @@ class Replication:
         for node in nodes:
             view = self.views[node]
             reading = None if read_clock is None else read_clock(node)
-            news = self._news(view.told, answer=answer, reading=reading)
+            news = self._news(node, view.told, answer=answer, reading=reading)
             view.told = self.holdings.version
             effects += [Send(node, encode(part)) for part in _parts(news)]
         return effects
 
     def _news(
         self,
+        to: str,
         told: int,
         *,
         answer: Answer = Answer.NONE,
@@ -175,12 +197,15 @@ class Replication:
         reading: Reading | None = None,
         pull: int = 0,
     ) -> News:
+        items = self.holdings.since(told)
+        if self.holdings.has_documents:
+            items = [one for one in items if self._residency.may_have(to, one.origin)]
         return News(
             life=self._birth.life,
             version=self.holdings.version,
             epoch=self._epoch,
-            total=self.holdings.total,
-            items=tuple(self.holdings.since(told)),
+            total=self.holdings.total(self._residency.writers(to)),
+            items=tuple(items),
             answer=answer,
             entries=entries,
             reading=reading,
@@ -196,15 +221,16 @@ class Replication:
             return []
         has_missed = view.take(news)
         effects = self._compare(sender, news)
+        effects += self._trespass(sender, (item.origin for item in news.items))
         for item in news.items:
-            if item.number > self._tail(item.origin).number:
+            if item.number > self._tail(item.origin).number and self._may_have(item.origin):
                 self._pulling.missing(item.origin, now_ms)
         try:
             entries = news.opened()
         except MessageError as error:
             return [*effects, Alarm(Trouble.BAD_MESSAGE, str(error), sender)]
         for entry in entries:
-            effects += self._take(entry, sender)
+            effects += self._admit(entry, sender)
         if news.pull:
             brought = {entry.origin for entry in entries}
             self._pulling.answered(sender, news.pull, brought, now_ms)
@@ -224,6 +250,10 @@ class Replication:
             return []
         return [] if wanted is Answer.NONE else self.tell([sender], Answer.NONE, read_clock)
 
+    def _trespass(self, sender: str, origins: Iterable[Origin]) -> list[Effect]:
+        fault = trespass(sender, origins, self._residency)
+        return [Alarm(Trouble.RESIDENCY, fault, sender)] if fault else []
+
     def _compare(self, sender: str, news: News) -> list[Effect]:
         """Look for origins that another node has written otherwise at the same number."""
         effects: list[Effect] = []
@@ -236,6 +266,37 @@ class Replication:
             ):
                 effects += self._forked(item.origin, sender)
         return effects
+
+    def shares_documents(self, node: str) -> bool:
+        """Say whether a node may have the documents of this one."""
+        return node in self._residency.writers(self._birth.node)
+
+    def _may_have(self, origin: Origin) -> bool:
+        return self._residency.may_have(self._birth.node, origin)
+
+    def _admit(self, entry: Entry, sender: str) -> list[Effect]:
+        """Take an entry that came, if it may be here at all."""
+        fault = fault_of(entry, sender, self._residency)
+        if fault:
+            return [Alarm(Trouble.RESIDENCY, fault, sender, entry.origin)]
+        if not self._may_have(entry.origin):
+            return []
+        if entry.redaction is not None and entry.number <= self._tail(entry.origin).number:
+            return self._exchange(entry, sender)
+        return self._take(entry, sender)
+
+    def _exchange(self, entry: Entry, sender: str) -> list[Effect]:
+        """Let a redacted entry take the place of the one that is here; the log looks whether that is the same one."""
+        try:
+            entry.check_alone(self._birth.verify)
+        except EntryError as error:
+            return [Alarm(Trouble.BAD_ENTRY, f"{sender} sent {error}", sender, entry.origin)]
+        for place, waiting in enumerate(self._arrived):
+            if waiting.digest == entry.digest:
+                self._arrived[place] = entry
+                self._arrived_bytes += len(entry.payload) - len(waiting.payload)
+                return []
+        return [Exchange((entry,))]
 
     def _take(self, entry: Entry, sender: str) -> list[Effect]:
         """Take an entry that came, and those that waited for it."""
@@ -342,6 +403,8 @@ class Replication:
 
     def _wanted(self, origin: Origin) -> int:
         """Return the number after which entries of an origin are asked for; a large one if none are."""
+        if not self._may_have(origin):
+            return 1 << 63
         if origin in self._forks or origin[:2] == (self._birth.node, self._birth.life):
             return 1 << 63
         number, closed = self._tail(origin).number, self._members.closed.get(origin)
@@ -353,12 +416,16 @@ class Replication:
             return []
         held = self.holdings.heads
         ranges = tuple(
-            one for one in pull.ranges if one.first <= held.get(one.origin, _NOTHING).number
+            one
+            for one in pull.ranges
+            if one.first <= held.get(one.origin, _NOTHING).number
+            and self._residency.may_have(sender, one.origin)
         )
+        effects = self._trespass(sender, (one.origin for one in pull.ranges))
         if not ranges:
-            return self._answer(sender, pull.number, ())
+            return [*effects, *self._answer(sender, pull.number, ())]
         self._looks += 1
-        return [Look(sender, pull.number, ranges)]
+        return [*effects, Look(sender, pull.number, ranges)]
 
     def found(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
         """Take what was looked up for another node."""
@@ -372,8 +439,8 @@ class Replication:
         if view is None:
             return []
         told, view.told = view.told, self.holdings.version
-        sealed = tuple(map(sealed_entry, entries))
-        return [Send(to, encode(self._news(told, entries=sealed, pull=pull)))]
+        sealed = tuple(map(sealed_entry, self._shown(to, entries)))
+        return [Send(to, encode(self._news(to, told, entries=sealed, pull=pull)))]
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ __all__ = [
     "Committed",
     "Effect",
     "Event",
+    "Exchange",
     "Fold",
     "Folded",
     "Found",
@@ -64,6 +65,7 @@ class Trouble(StrEnum):
     STRANGER = "stranger"
     DIVERGED = "diverged"
     UNPROVEN = "unproven"
+    RESIDENCY = "residency"
 
 
 # --- what comes in ---------------------------------------------------------------------------------------------------
@@ -79,12 +81,15 @@ class Members:
     regions : by node the region that it is in, this node included
     fenced : nodes that are to leave: nothing more is taken from them
     closed : by origin the last number that there will ever be
+    jurisdictions : by node the legal area that it is in, of nodes that have left too; documents of a node of which none
+        is named stay with it
     """
 
     epoch: int
     regions: Mapping[str, str]
     fenced: frozenset[str] = frozenset()
     closed: Mapping[Origin, int] = field(default_factory=dict)
+    jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +151,20 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """The fingerprint that `Print` asked for, with the digest of the applied vector that it is of."""
+    """The fingerprints that `Print` asked for, each with the digest of the applied vector that it is of.
+
+    Parameters
+    ----------
+    check : which
+    applied, fingerprint : of what all nodes share: documents are left out of both
+    documents_applied, documents : of documents alone, empty if this node compares none
+    """
 
     check: int
     applied: bytes
     fingerprint: str
+    documents_applied: bytes = b""
+    documents: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +228,16 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Put redacted entries in the places of those that are here unredacted, as far as erasures known here explain it.
+
+    What another node took out of an entry beyond that stays here until its erasure has come, and is taken out then.
+    """
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Read entries of the log from these numbers on, about ``limits.PULL_BYTES`` of them, and say `Found`."""
 
@@ -245,11 +269,20 @@ class WriteMark:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Tell a client how far its entry has come; ``is_late`` if that is not what it waited for."""
+    """Tell a client how far its entry has come.
+
+    Parameters
+    ----------
+    ticket : of whom
+    level : how far
+    is_late : whether that is not what it waited for
+    is_alone : whether no wait would have brought it: these are documents of a jurisdiction with one region
+    """
 
     ticket: int
     level: Level
     is_late: bool
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,4 +303,6 @@ class Alarm:
     origin: Origin | None = None
 
 
-Effect: TypeAlias = Send | Keep | Look | Fold | Print | WriteMark | Held | Applied | Alarm
+Effect: TypeAlias = (
+    Send | Keep | Exchange | Look | Fold | Print | WriteMark | Held | Applied | Alarm
+)
