@@ -31,6 +31,7 @@ _CONVERGE_MS_MAX: Final = 5_000
 _CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
+_REST_MS: Final = 3_000
 
 
 @dataclass(slots=True)
@@ -177,6 +178,8 @@ class World:
         expected = (len(self.machines) - 1) * (checks - first + 1)
         if not self.plan.faults and min(compared) < expected:
             violations.append("somebody compared fewer fingerprints than there were checks")
+        self.operator.rest()
+        self.agenda.run(self.agenda.now_ms + _REST_MS)
         violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
 
     def _run(self, converged_ms: int) -> Run:
