@@ -145,9 +145,11 @@ class Member:
 
     def _endings(self, now_ms: int) -> list[Effect]:
         """Let go of origins that have collapsed into the epoch; begin anew where this life goes beyond what was stated."""
+        if self._is_given_up():
+            return [BeginAnew("this life was stated to be over")]
         beyond = self.replication.beyond()
-        if beyond is not None or self._birth.name in self.members.ended:
-            return [BeginAnew(f"more is here of {beyond or self._analytic} than was stated")]
+        if beyond is not None:
+            return [BeginAnew(f"more is here of {beyond} than was stated")]
         self.replication.lack(now_ms)
         closed = self.members.closed
         retired = tuple(
@@ -161,6 +163,12 @@ class Member:
             self.replication.retire(origin)
             self.gate.forget(origin)
         return [Retired(retired), *self.waiting.retired(retired, closed)]
+
+    def _is_given_up(self) -> bool:
+        """Say whether the world takes this life to be over."""
+        node, life = self._birth.name
+        own = (Origin(node, life, stream) for stream in Stream)
+        return (node, life) in self.members.ended or any(o in self.members.closed for o in own)
 
     def over(self, now_ms: int) -> list[LifeName]:
         """Return lives that are over; the home states it of them."""

@@ -62,13 +62,13 @@ class Watcher:
         self._allowed = _QUIET
         if Kind.DAMAGE in plan.kinds:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
-        if plan.kinds & {Kind.JOIN, Kind.LEAVE}:
+        if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
             self._allowed |= {Trouble.STRANGER}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
         is_outvoted = 2 * len(self._wrong) >= len(plan.nodes)
-        self._nodes = len(plan.nodes) - (Kind.LEAVE in plan.kinds)
+        self._nodes = len(plan.nodes) - bool({Kind.LEAVE, Kind.RETURN} & plan.kinds)
         self._clocks_are_seen = plan.kinds <= _SEEN_KINDS
         self._is_outvoted = is_outvoted
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})

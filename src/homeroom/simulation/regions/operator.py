@@ -77,8 +77,9 @@ class Operator:
             self._agenda.after(_ENDINGS_MS, self._end_lives)
 
     def join(self, node: Machine) -> None:
-        """Start a node and state that it belongs to the world."""
+        """Start a node and state that it belongs to the world, perhaps once more."""
         node.start()
+        self.left.discard(node.name)
         self._state([MemberJoined(node=node.name, region=node.region)])
 
     def leave(self, node: str) -> None:
@@ -87,6 +88,11 @@ class Operator:
         self.open += 1
         self._state([MemberFenced(node=node)])
         self._agenda.after(_AGAIN_MS, self._close, node)
+
+    def has_left(self, node: str) -> bool:
+        """Say whether the home knows that a node that was to leave is gone, and no more than that."""
+        home = self._home
+        return home.life is not None and node not in home.stated.control.members.nodes
 
     def _close(self, node: str) -> None:
         home = self._home

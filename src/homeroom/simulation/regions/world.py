@@ -22,7 +22,15 @@ from homeroom.simulation.regions.machine import Cores, Machine, Outside
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.places import one_way_ms
-from homeroom.simulation.regions.plan import CLOCK_KINDS, Fault, Kind, Plan, make_plan
+from homeroom.simulation.regions.plan import (
+    CLOCK_KINDS,
+    UPHEAVALS,
+    Fault,
+    Kind,
+    Plan,
+    make_plan,
+)
+from homeroom.simulation.regions.upheavals import Upheavals
 
 __all__ = ["Run", "World", "simulate"]
 
@@ -93,6 +101,7 @@ class World:
         }
         home = self.machines[next(iter(plan.nodes))]
         self.operator = Operator(home, self.machines, self.agenda)
+        self.upheavals = Upheavals(self.machines, self.operator, self.network, self.agenda)
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self.plan.seed}/{of}")  # noqa: S311 - a seed settles everything here
@@ -217,6 +226,8 @@ class World:
         elif fault.kind is Kind.DAMAGE:
             self.network.weather = Weather(damaged=fault.amount)
             self.agenda.after(fault.for_ms, self.network.heal_weather)
+        elif fault.kind in UPHEAVALS:
+            self.upheavals.begin(fault)
         else:
             self._befall(self.machines[fault.nodes[0]], fault)
 
