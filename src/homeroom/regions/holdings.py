@@ -115,16 +115,18 @@ class View:
         self._past: dict[str, int] = {}
         self._spoke_ms = 0
 
-    def is_past(self, life: str) -> bool:
-        """Say whether a message is of an earlier life, and came late."""
-        return life in self._past
+    def is_past(self, life: str, now_ms: int) -> bool:
+        """Say whether a message is of an earlier life, and came late.
+
+        If nothing was heard of the present one for a while, it is not: then that one was heard first though it is the
+        earlier.
+        """
+        return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
 
     def spoke(self, life: str, now_ms: int) -> None:
-        """Take that something was heard of a life."""
+        """Take that a life speaks still that is past."""
         if life in self._past:
             self._past[life] = now_ms
-        else:
-            self._spoke_ms = now_ms
 
     def spoke_ms(self, life: str, otherwise_ms: int) -> int:
         """Return when an earlier life was heard last; ``otherwise_ms`` if it was not."""
@@ -135,10 +137,11 @@ class View:
         is_there = self.numbers.get(origin, 0) == head.number
         return is_there and head.digest.startswith(self._heads[origin])
 
-    def take(self, news: News) -> bool:
+    def take(self, news: News, now_ms: int) -> bool:
         """Take news of this node; return whether something was missed before it."""
         if news.life != self.life:
             self._begin(news.life)
+        self._spoke_ms = now_ms
         if news.is_whole and news.version >= self._version:
             self.numbers, self._heads, self._sum = {}, {}, 0
         for item in news.items:
@@ -168,6 +171,7 @@ class View:
             self._past[self.life] = self._spoke_ms
             while len(self._past) > limits.LIVES_KNOWN_MAX:
                 del self._past[next(iter(self._past))]
+        self._past.pop(life, None)
         self.life, self.epoch, self.told = life, 0, 0
         self.numbers, self._heads = {}, {}
         self._version = self._sum = 0

@@ -208,10 +208,11 @@ class Replication:
     def news(self, sender: str, news: News, read_clock: ReadClock, now_ms: int) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
-        view.spoke(news.life, now_ms)
-        if view.is_past(news.life):
+        is_over = (sender, news.life) in self._members.ended
+        if is_over or view.is_past(news.life, now_ms):
+            view.spoke(news.life, now_ms)
             return []
-        has_missed = view.take(news)
+        has_missed = view.take(news, now_ms)
         effects = self._compare(sender, news)
         for item in news.items:
             if item.number > self._tail(item.origin).number:

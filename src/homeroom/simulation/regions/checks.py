@@ -224,6 +224,7 @@ def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
         for entry in first.store.read(origin, 1, number):
             fresh.fold(entry)
     fresh.retire(retired)
+    fresh.lack(origin for origin, number in first.ledger.applied.items() if not number)
     for machine in machines:
         if machine.ledger.applied == fresh.applied:
             if machine.ledger.fingerprint() != fresh.fingerprint():
