@@ -6,6 +6,12 @@ remaining member has said at that epoch what it holds, the most that any of them
 the second fact writes these numbers down. So no entry that some member acknowledged for others is left behind, and
 whatever the node writes later, believing that it still belongs, is no entry of the world.
 
+Lives end in two steps as well. A node that starts is a new origin a stream, so vectors would grow for as long as the
+world lasts. First it is stated that a life is over (`LivesEnded`): from that epoch on no member takes anything more out
+of messages of that life. When all members have said at that epoch that they hold the same of it, the second fact
+(`OriginsClosed`) lets it collapse into the epoch: no vector names it any more, and all who know of the epoch have it
+whole.
+
 An origin is closed once: of two facts the first counts, for somebody may have relied on it.
 """
 
@@ -17,9 +23,11 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError
-from homeroom.log.origins import Origin
+from homeroom.log.origins import Origin, Stream
 
 __all__ = [
+    "LifeName",
+    "LivesEnded",
     "MemberFact",
     "MemberFenced",
     "MemberJoined",
@@ -70,13 +78,24 @@ class MemberLeft(msgspec.Struct, frozen=True, kw_only=True, tag="member-left"):
     forced: str = ""
 
 
+class LivesEnded(msgspec.Struct, frozen=True, kw_only=True, tag="lives-ended"):
+    """Lives are over: each as ``node/incarnation``. Nothing more is taken from them."""
+
+    lives: tuple[str, ...]
+
+
 class OriginsClosed(msgspec.Struct, frozen=True, kw_only=True, tag="origins-closed"):
-    """Lives of nodes are over: by the text of their origins the last number that there will ever be."""
+    """All members hold these origins up to the last number that there will ever be, by the text of each.
+
+    They collapse into the epoch: vectors do not name them any more.
+    """
 
     closed: dict[str, int]
 
 
-MemberFact: TypeAlias = MemberJoined | MemberFenced | MemberLeft | OriginsClosed
+MemberFact: TypeAlias = MemberJoined | MemberFenced | MemberLeft | LivesEnded | OriginsClosed
+LifeName: TypeAlias = tuple[str, str]
+"""A node and an incarnation of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +116,8 @@ class Membership:
     nodes : by name
     fenced : those that are to leave, with the epoch of the fence
     closed : by origin the last number that there will ever be
+    ended : lives that are over and not collapsed yet, with the epoch at which that was stated
+    collapsed : those of the closed that all members hold; no vector names them
     forced : by node that was removed by force, why
     jurisdictions : by node that there ever was, the legal area that it is in for good
     """
@@ -104,6 +125,8 @@ class Membership:
     nodes: Mapping[str, MemberNode] = field(default_factory=dict)
     fenced: Mapping[str, int] = field(default_factory=dict)
     closed: Mapping[Origin, int] = field(default_factory=dict)
+    ended: Mapping[LifeName, int] = field(default_factory=dict)
+    collapsed: frozenset[Origin] = frozenset()
     forced: Mapping[str, str] = field(default_factory=dict)
     jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
@@ -123,6 +146,8 @@ def check_member(members: Membership, fact: MemberFact) -> None:
         )
     if isinstance(fact, MemberLeft | OriginsClosed):
         _closed(fact.closed)
+    if isinstance(fact, LivesEnded):
+        _lives(fact.lives)
 
 
 def _check_joined(members: Membership, fact: MemberJoined) -> None:
@@ -168,8 +193,37 @@ def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membersh
                 closed=_with_closed(members.closed, fact.closed),
                 forced={**members.forced, **forced},
             )
+        case LivesEnded():
+            return _with_ended(members, fact, epoch)
         case OriginsClosed():
-            return replace(members, closed=_with_closed(members.closed, fact.closed))
+            return _with_collapsed(members, fact)
+
+
+def _lives(written: tuple[str, ...]) -> list[LifeName]:
+    try:
+        origins = [Origin.parse(f"{text}/{Stream.ANALYTIC}") for text in written]
+    except ValueError:
+        raise ControlError("the name of a life is none; it is node/incarnation") from None
+    return [(origin.node, origin.incarnation) for origin in origins]
+
+
+def _with_ended(members: Membership, fact: LivesEnded, epoch: int) -> Membership:
+    try:
+        ended = dict.fromkeys(_lives(fact.lives), epoch)
+    except ControlError:
+        return members
+    return replace(members, ended={**ended, **members.ended})
+
+
+def _with_collapsed(members: Membership, fact: OriginsClosed) -> Membership:
+    closed = _with_closed(members.closed, fact.closed)
+    try:
+        named = _closed(fact.closed)
+    except ControlError:
+        return members
+    # Of an origin that was closed at another number before, not all members hold what counts.
+    collapsed = {origin for origin, number in named.items() if closed[origin] == number}
+    return replace(members, closed=closed, collapsed=members.collapsed | collapsed)
 
 
 def _closed(written: Mapping[str, int]) -> dict[Origin, int]:

@@ -5,7 +5,7 @@ missing for good (its node is cut off, and nobody else has it) must not fill the
 fit is dropped, and asked for again when the way to it is clear. So a full buffer costs time, and never an entry.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable
 
 from homeroom import limits
 from homeroom.log.entries import Entry
@@ -62,9 +62,9 @@ class Gaps:
             del self._waiting[origin]
         return found
 
-    def forget(self, nodes: Collection[str]) -> None:
-        """Hold nothing any longer that nodes have written."""
-        for origin in [origin for origin in self._waiting if origin.node in nodes]:
+    def forget(self, is_over: Callable[[Origin], bool]) -> None:
+        """Hold nothing any longer of origins that are over."""
+        for origin in [origin for origin in self._waiting if is_over(origin)]:
             for entry in self._waiting.pop(origin).values():
                 self._let_go(entry)
 

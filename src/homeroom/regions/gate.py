@@ -93,6 +93,12 @@ class Gate:
         """Return the stamp of the last entry of an origin, 0 for none."""
         return self._stamps.get(origin, 0)
 
+    def forget(self, origin: Origin) -> None:
+        """Keep nothing of an origin all of which may be folded, and of which no more comes."""
+        assert origin not in self._runs, "what waits is not forgotten"
+        self.open.pop(origin, None)
+        self._stamps.pop(origin, None)
+
     def _may_join(self, runs: deque[_Run], entry: Entry) -> bool:
         """Say whether an entry waits with the run before it: because both are due at one time, or there are many."""
         same_ms = hybrid_ms(entry.hybrid) == hybrid_ms(runs[-1].hybrid)

@@ -5,11 +5,11 @@ and all entries before it; so two nodes with equal sums hold the same, bit by bi
 subtraction and an addition. A fork shows as two sums for equal numbers. Documents have a sum of their own by the node
 that wrote them, because not everybody may know of them (`homeroom.regions.residency`).
 
-A view of another node only grows, as long as that node lives: news that comes late or twice changes nothing. A new life
-may begin with less (a disk was restored), so its view begins with nothing.
+A view of another node only grows, as long as that node lives: news that comes late or twice changes nothing. Only
+origins that have collapsed into the epoch leave it, when the node tells all that it holds. A new life may begin with
+less (a disk was restored), so its view begins with nothing.
 """
 
-from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -45,6 +45,8 @@ class Holdings:
         self._documents: dict[str, int] = {}
         # By origin the version with which it changed last; the last that changed stands last.
         self._changed: dict[Origin, int] = {}
+        # The version at which an origin was last let go of: who was told before is told all.
+        self._retired = 0
         for origin, head in heads.items():
             self.advance(origin, head)
 
@@ -55,13 +57,27 @@ class Holdings:
         if before is not None:
             more -= _weight(before.digest)
             del self._changed[origin]
+        self._add(origin, more)
+        self.heads[origin] = head
+        self.version += 1
+        self._changed[origin] = self.version
+
+    def _add(self, origin: Origin, more: int) -> None:
         if origin.stream is Stream.DOCUMENT:
             self._documents[origin.node] = self._documents.get(origin.node, 0) + more
         else:
             self._sum += more
-        self.heads[origin] = head
+
+    def retire(self, origin: Origin) -> None:
+        """Name an origin no more: it has collapsed into the epoch."""
+        self._add(origin, -_weight(self.heads.pop(origin).digest))
+        del self._changed[origin]
         self.version += 1
-        self._changed[origin] = self.version
+        self._retired = self.version
+
+    def is_whole_after(self, version: int) -> bool:
+        """Say whether who was told of a version last has to be told all."""
+        return version < self._retired or not version
 
     @property
     def has_documents(self) -> bool:
@@ -79,7 +95,8 @@ class Holdings:
         return Vector({origin: head.number for origin, head in self.heads.items()})
 
     def since(self, version: int) -> list[Item]:
-        """Return what has changed after a version, the oldest change first."""
+        """Return what has changed after a version, the oldest change first; all, where `is_whole_after` says so."""
+        version = 0 if self.is_whole_after(version) else version
         items = []
         for origin in reversed(self._changed):
             if self._changed[origin] <= version:
@@ -109,16 +126,39 @@ class View:
         self._version = 0
         self._sum = 0
         self._asked_ms = -limits.GOSSIP_MS
-        self._past: deque[str] = deque(maxlen=limits.LIVES_KNOWN_MAX)
+        # By earlier life when it was heard last; the oldest goes first.
+        self._past: dict[str, int] = {}
+        self._spoke_ms = 0
 
-    def is_past(self, life: str) -> bool:
-        """Say whether a message is of an earlier life, and came late."""
-        return life in self._past
+    def is_past(self, life: str, now_ms: int) -> bool:
+        """Say whether a message is of an earlier life, and came late.
 
-    def take(self, news: News) -> bool:
+        If nothing was heard of the present one for a while, it is not: then that one was heard first though it is the
+        earlier.
+        """
+        return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
+
+    def spoke(self, life: str, now_ms: int) -> None:
+        """Take that a life speaks still that is past."""
+        if life in self._past:
+            self._past[life] = now_ms
+
+    def spoke_ms(self, life: str, otherwise_ms: int) -> int:
+        """Return when an earlier life was heard last; ``otherwise_ms`` if it was not."""
+        return self._past.get(life, otherwise_ms)
+
+    def holds(self, origin: Origin, head: Head) -> bool:
+        """Say whether the node has said that this is the last entry of an origin that it holds."""
+        is_there = self.numbers.get(origin, 0) == head.number
+        return is_there and head.digest.startswith(self._heads[origin])
+
+    def take(self, news: News, now_ms: int) -> bool:
         """Take news of this node; return whether something was missed before it."""
         if news.life != self.life:
             self._begin(news.life)
+        self._spoke_ms = now_ms
+        if news.is_whole and news.version >= self._version:
+            self.numbers, self._heads, self._sum = {}, {}, 0
         for item in news.items:
             is_known = item.origin in self.numbers or len(self.numbers) < limits.ORIGINS_TOLD_MAX
             if is_known and item.number > self.numbers.get(item.origin, 0):
@@ -143,7 +183,10 @@ class View:
 
     def _begin(self, life: str) -> None:
         if self.life:
-            self._past.append(self.life)
+            self._past[self.life] = self._spoke_ms
+            while len(self._past) > limits.LIVES_KNOWN_MAX:
+                del self._past[next(iter(self._past))]
+        self._past.pop(life, None)
         self.life, self.epoch, self.told = life, 0, 0
         self.numbers, self._heads = {}, {}
         self._version = self._sum = 0

@@ -16,17 +16,21 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import MessageError
 from homeroom.log.entries import Entry
+from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.agreement import Agreement
+from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
 from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, decode, encode
 from homeroom.regions.replication import Birth, Replication
 from homeroom.regions.steps import (
     Alarm,
+    Applied,
     Arrived,
     AwaitApplied,
     AwaitHeld,
+    BeginAnew,
     Committed,
     Effect,
     Event,
@@ -40,6 +44,7 @@ from homeroom.regions.steps import (
     Print,
     Printed,
     Recovered,
+    Retired,
     Send,
     Tick,
     Trouble,
@@ -72,6 +77,7 @@ class Member:
         self.waiting = Waiting(birth.node)
         self.agreement = Agreement(now_ms)
         self._birth = birth
+        self._begun_ms = now_ms
         self._strangers: set[str] = set()
         # Nodes that are to be asked for all that they hold, and for the time, at the next tick.
         self._unmet: set[str] = set()
@@ -110,12 +116,18 @@ class Member:
                 views = self.replication.numbers()
                 effects = self.waiting.await_held(event, self.members, views, now_ms)
             case AwaitApplied():
-                effects = self.waiting.await_applied(event, now_ms)
+                effects = self._await_applied(event, now_ms)
             case Printed():
                 effects = self._printed(event, now_ms)
             case NotKept():
                 self.replication.not_kept(event.why)
         return effects
+
+    def _await_applied(self, asked: AwaitApplied, now_ms: int) -> list[Effect]:
+        token = asked.token
+        if self.replication.is_retired(token.origin):
+            return [Applied(asked.ticket, is_late=token.number > self.members.closed[token.origin])]
+        return self.waiting.await_applied(asked, now_ms)
 
     def may_stamp(self, wall_ms: int, now_ms: int) -> bool:
         """Say whether batches may be taken: not while this node's clock strays from those of the others."""
@@ -132,7 +144,48 @@ class Member:
         # The others hear at once that this node knows of the epoch, and what it held then: a removal waits for it.
         known = [node for node in self.replication.views if node not in new]
         effects = self.replication.tell(known, Answer.NONE)
-        return effects + self._look_at_waiting(self.replication.holdings.heads)
+        effects += self._look_at_waiting(self.replication.holdings.heads)
+        return effects + self._endings(now_ms)
+
+    def _endings(self, now_ms: int) -> list[Effect]:
+        """Let go of origins that have collapsed into the epoch; begin anew where this life goes beyond what was stated."""
+        if self._is_given_up():
+            return [BeginAnew("this life was stated to be over")]
+        beyond = self.replication.beyond()
+        if beyond is not None:
+            return [BeginAnew(f"more is here of {beyond} than was stated")]
+        self.replication.lack(now_ms)
+        closed = self.members.closed
+        retired = tuple(
+            origin
+            for origin in self.replication.whole()
+            if self.gate.open.get(origin) == closed[origin]
+        )
+        if not retired:
+            return []
+        for origin in retired:
+            self.replication.retire(origin)
+            self.gate.forget(origin)
+        return [Retired(retired), *self.waiting.retired(retired, closed)]
+
+    def _is_given_up(self) -> bool:
+        """Say whether the world takes this life to be over."""
+        node, life = self._birth.name
+        own = (Origin(node, life, stream) for stream in Stream)
+        return (node, life) in self.members.ended or any(o in self.members.closed for o in own)
+
+    def over(self, now_ms: int) -> list[LifeName]:
+        """Return lives that are over; the home states it of them."""
+        replication = self.replication
+        here = self._birth.name, self._begun_ms
+        return over(self.members, replication.holdings.heads, replication.views, here, now_ms)
+
+    def closable(self) -> dict[Origin, int]:
+        """Return origins that all members hold alike, and of which no more can come; the home closes them."""
+        replication = self.replication
+        if replication.epoch < self.members.epoch:
+            return {}
+        return closable(self.members, replication.holdings.heads, replication.views)
 
     # --- entries -----------------------------------------------------------------------------------------------------
 
@@ -225,7 +278,8 @@ class Member:
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _tick(self, wall_ms: int, now_ms: int) -> list[Effect]:
-        effects = self.replication.tick(now_ms)
+        effects = self._endings(now_ms) if self.replication.is_lacking else []
+        effects += self.replication.tick(now_ms)
         if self._unmet:
             unmet, self._unmet = sorted(self._unmet & self.replication.views.keys()), set()
             read_clock = self._read_clock(wall_ms, now_ms)

@@ -6,7 +6,7 @@ harm the second time.
 
 News does not repeat what was told before: it names the origins that have changed, and a digest of all that its sender
 holds. Whoever does not come to the same digest has missed something, and asks for the whole. In an idle world news is
-therefore a digest.
+therefore a digest. What its sender names no more, because it has collapsed into the epoch, goes with the next whole.
 
 A message carries a checksum, because what it says counts: a bit that flips in a number would have its sender hold what
 it does not, and a client hear yes for it. That is against damage; against forgery a fabric vouches for its senders.
@@ -110,6 +110,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     answer : what it wants to hear
     pull : the number of the pull that this answers, 0 for none
     reading : of clocks
+    is_whole : whether the items are all that there are, and not only what has changed
     entries : some entries, each as `sealed_entry` returns it
     """
 
@@ -124,6 +125,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     entries: Annotated[
         tuple[msgspec.Raw, ...], msgspec.Meta(max_length=limits.MESSAGE_ENTRIES_MAX)
     ] = ()
+    is_whole: bool = False
 
     def opened(self) -> list[Entry]:
         """Return the entries. Raises `MessageError`."""

@@ -30,6 +30,7 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import EntryError, MessageError
 from homeroom.log.entries import Entry, Head, Verify
+from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.holdings import Holdings, View
@@ -61,6 +62,11 @@ class Birth:
     verify: Verify
     draw: Draw
 
+    @property
+    def name(self) -> LifeName:
+        """The node and the incarnation."""
+        return self.node, self.life
+
 
 ReadClock: TypeAlias = Callable[[str], Reading]
 """Returns for a node what is to be compared with its clock."""
@@ -73,6 +79,7 @@ class Replication:
     ----------
     holdings : what is durable here
     views : by node what it has said that it holds
+    epoch : of the control stream, up to which this node says that it knows it
     failure : why nothing is written any more, None while all is well
     """
 
@@ -83,8 +90,10 @@ class Replication:
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
         self._residency = Residency(birth.node)
-        # The epoch that this node says it knows of.
-        self._epoch = 0
+        # Origins that have collapsed: of some not all is here, the others are named no more.
+        self._lacking: set[Origin] = set()
+        self._retired: set[Origin] = set()
+        self.epoch = 0
         self._pulling = Pulling(birth.life, birth.draw)
         self._gaps = Gaps()
         # The last entry of each origin that is held, is being written or waits to be.
@@ -104,6 +113,8 @@ class Replication:
         self._members = members
         if self._residency.members(members):
             self._look_again(now_ms)
+        collapsed = members.collapsed - self._retired
+        self._lacking = {origin for origin in collapsed if self._may_have(origin)}
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
@@ -117,16 +128,21 @@ class Replication:
         as long as something of theirs is being written, it does not say yet that it knows of that epoch.
         """
         fenced = members.fenced - self._members.fenced
-        if fenced:
-            self._gaps.forget(fenced)
-            self._arrived = deque(e for e in self._arrived if e.origin.node not in fenced)
+        ended = members.ended.keys() - self._members.ended.keys()
+
+        def is_over(origin: Origin) -> bool:
+            return origin.node in fenced or origin[:2] in ended
+
+        if fenced or ended:
+            self._gaps.forget(is_over)
+            self._arrived = deque(e for e in self._arrived if not is_over(e.origin))
             self._arrived_bytes = sum(len(entry.payload) for entry in self._arrived)
-            for origin in [origin for origin in self._tails if origin.node in fenced]:
+            for origin in [origin for origin in self._tails if is_over(origin)]:
                 written = [entry.head for entry in self._writing if entry.origin == origin]
                 held = self.holdings.heads.get(origin, _NOTHING)
                 self._tails[origin] = written[-1] if written else held
-        if not any(entry.origin.node in members.fenced for entry in self._writing):
-            self._epoch = members.epoch
+        if not any(_is_fenced(entry.origin, members) for entry in self._writing):
+            self.epoch = members.epoch
 
     def _look_again(self, now_ms: int) -> None:
         """Ask for documents of which it was not known before that they may be here."""
@@ -203,9 +219,10 @@ class Replication:
         return News(
             life=self._birth.life,
             version=self.holdings.version,
-            epoch=self._epoch,
+            epoch=self.epoch,
             total=self.holdings.total(self._residency.writers(to)),
             items=tuple(items),
+            is_whole=self.holdings.is_whole_after(told),
             answer=answer,
             entries=entries,
             reading=reading,
@@ -217,9 +234,11 @@ class Replication:
     def news(self, sender: str, news: News, read_clock: ReadClock, now_ms: int) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
-        if view.is_past(news.life):
+        is_over = (sender, news.life) in self._members.ended
+        if is_over or view.is_past(news.life, now_ms):
+            view.spoke(news.life, now_ms)
             return []
-        has_missed = view.take(news)
+        has_missed = view.take(news, now_ms)
         effects = self._compare(sender, news)
         effects += self._trespass(sender, (item.origin for item in news.items))
         for item in news.items:
@@ -339,7 +358,11 @@ class Replication:
         members = self._members
         if entry.number > members.closed.get(entry.origin, entry.number):
             return True
-        return entry.origin.node in members.fenced and sender == entry.origin.node
+        node, life, _ = entry.origin
+        is_itself = sender == node
+        if is_itself and (node, life) in members.ended:
+            return self.views[sender].life == life
+        return is_itself and node in members.fenced
 
     def _is_full(self) -> bool:
         """Say whether so much waits to be written that nothing more is taken; it is asked for again."""
@@ -360,7 +383,50 @@ class Replication:
         return [Alarm(Trouble.FORK, why, sender, origin)]
 
     def _tail(self, origin: Origin) -> Head:
-        return self._tails.get(origin, _NOTHING)
+        tail = self._tails.get(origin)
+        if tail is None and origin in self._members.collapsed and origin not in self._lacking:
+            return Head(self._members.closed[origin])
+        return tail or _NOTHING
+
+    # --- collapsed ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether some origins have collapsed into the epoch and are still named here."""
+        return bool(self._lacking)
+
+    def is_retired(self, origin: Origin) -> bool:
+        """Say whether an origin is named no more."""
+        return origin in self._retired
+
+    def lack(self, now_ms: int) -> None:
+        """Ask for what is missing of origins that no vector names any more: whoever knows of the epoch has them."""
+        for origin in self._lacking:
+            if self._tail(origin).number < self._members.closed[origin]:
+                self._pulling.missing(origin, now_ms)
+
+    def whole(self) -> list[Origin]:
+        """Return origins that have collapsed into the epoch, and all of which is held here."""
+        heads, closed = self.holdings.heads, self._members.closed
+        return [
+            origin
+            for origin in sorted(self._lacking)
+            if heads.get(origin, _NOTHING).number >= closed[origin]
+        ]
+
+    def retire(self, origin: Origin) -> None:
+        """Name an origin no more that is held whole."""
+        self._lacking.discard(origin)
+        self._retired.add(origin)
+        self.holdings.retire(origin)
+        del self._tails[origin]
+
+    def beyond(self) -> Origin | None:
+        """Return an origin of which more is here than there is by what was stated, None if there is none."""
+        for origin, tail in self._tails.items():
+            if tail.number > self._members.closed.get(origin, tail.number):
+                return origin
+        return next(iter(self._retired - self._members.collapsed), None)
 
     # --- written -----------------------------------------------------------------------------------------------------
 
@@ -379,8 +445,8 @@ class Replication:
             self.holdings.advance(entry.origin, entry.head)
         effects = self._write()
         owed, self._owed = sorted(self._owed), set()
-        if self._epoch < self._members.epoch:
-            self._epoch, owed = self._members.epoch, list(self.views)
+        if self.epoch < self._members.epoch:
+            self.epoch, owed = self._members.epoch, list(self.views)
         return entries, [*effects, *self.tell(owed, Answer.NONE)]
 
     def not_kept(self, why: str) -> None:
@@ -398,8 +464,18 @@ class Replication:
     def _ask(self, now_ms: int) -> list[Effect]:
         if self._is_full():
             return []
-        planned = self._pulling.plan(self._wanted, self.numbers(), now_ms)
+        planned = self._pulling.plan(self._wanted, self._numbers(), now_ms)
         return [Send(peer, encode(pull)) for peer, pull in planned]
+
+    def _numbers(self) -> Mapping[str, Mapping[Origin, int]]:
+        """Return by node what it has: what it has said, and what collapsed at an epoch that it knows of."""
+        if not self._lacking:
+            return self.numbers()
+        closed, may_have = self._members.closed, self._residency.may_have
+        return {
+            node: view.numbers | {o: closed[o] for o in self._lacking if may_have(node, o)}
+            for node, view in self.views.items()
+        }
 
     def _wanted(self, origin: Origin) -> int:
         """Return the number after which entries of an origin are asked for; a large one if none are."""
@@ -414,11 +490,10 @@ class Replication:
         """Take what another node asks for."""
         if self._looks >= limits.LOOKS_MAX:
             return []
-        held = self.holdings.heads
         ranges = tuple(
             one
             for one in pull.ranges
-            if one.first <= held.get(one.origin, _NOTHING).number
+            if one.first <= self._held(one.origin)
             and self._residency.may_have(sender, one.origin)
         )
         effects = self._trespass(sender, (one.origin for one in pull.ranges))
@@ -430,9 +505,14 @@ class Replication:
     def found(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
         """Take what was looked up for another node."""
         self._looks -= 1
-        held = self.holdings.heads
-        durable = [e for e in entries if e.number <= held.get(e.origin, _NOTHING).number]
+        durable = [e for e in entries if e.number <= self._held(e.origin)]
         return self._answer(to, pull, durable)
+
+    def _held(self, origin: Origin) -> int:
+        """Return up to which number an origin is held, whether it is still named or not."""
+        if origin in self._retired:
+            return self._members.closed.get(origin, 0)
+        return self.holdings.heads.get(origin, _NOTHING).number
 
     def _answer(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
         view = self.views.get(to)
@@ -459,11 +539,17 @@ class Replication:
             assert entry.number > held.number, "what is held is not written again"
 
 
+def _is_fenced(origin: Origin, members: Members) -> bool:
+    """Say whether nothing more is taken of an origin from whoever writes it."""
+    return origin.node in members.fenced or origin[:2] in members.ended
+
+
 def _parts(news: News) -> list[News]:
     """Return news in as many messages as its items need."""
     size = limits.ORIGINS_TOLD_MAX
     if len(news.items) <= size:
         return [news]
     cuts = [news.items[start : start + size] for start in range(0, len(news.items), size)]
-    first = [msgspec.structs.replace(news, items=cut, total=b"", reading=None) for cut in cuts[:-1]]
-    return [*first, msgspec.structs.replace(news, items=cuts[-1])]
+    first = msgspec.structs.replace(news, items=cuts[0], total=b"", reading=None)
+    between = [msgspec.structs.replace(first, items=cut, is_whole=False) for cut in cuts[1:-1]]
+    return [first, *between, msgspec.structs.replace(news, items=cuts[-1], is_whole=False)]

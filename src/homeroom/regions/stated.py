@@ -76,5 +76,7 @@ def members_of(control: Control, seeds: Members) -> Members:
         {name: node.region for name, node in sorted(members.nodes.items())},
         frozenset(members.fenced),
         members.closed,
+        members.ended,
+        members.collapsed,
         members.jurisdictions,
     )

@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 from homeroom.log.entries import Entry
+from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Token
 from homeroom.regions.messages import Range
 
@@ -19,6 +20,7 @@ __all__ = [
     "Arrived",
     "AwaitApplied",
     "AwaitHeld",
+    "BeginAnew",
     "Committed",
     "Effect",
     "Event",
@@ -36,6 +38,7 @@ __all__ = [
     "Print",
     "Printed",
     "Recovered",
+    "Retired",
     "Send",
     "Tick",
     "Trouble",
@@ -81,6 +84,8 @@ class Members:
     regions : by node the region that it is in, this node included
     fenced : nodes that are to leave: nothing more is taken from them
     closed : by origin the last number that there will ever be
+    ended : lives that are over, with the epoch at which that was stated: nothing more is taken from them
+    collapsed : those of the closed that no vector names any more: all members hold them
     jurisdictions : by node the legal area that it is in, of nodes that have left too; documents of a node of which none
         is named stay with it
     """
@@ -89,6 +94,8 @@ class Members:
     regions: Mapping[str, str]
     fenced: frozenset[str] = frozenset()
     closed: Mapping[Origin, int] = field(default_factory=dict)
+    ended: Mapping[LifeName, int] = field(default_factory=dict)
+    collapsed: frozenset[Origin] = frozenset()
     jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -294,6 +301,24 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Retired:
+    """Vectors do not name these origins any more: all of them is held and may be folded, here and at every member."""
+
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAnew:
+    """End this life and begin another: what this one has relied upon was stated otherwise.
+
+    The next one leaves out what lies beyond the numbers at which origins were closed, and takes of its own node's what
+    it left out as new batches.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """Something that must not be, for people to look at; ``node`` and ``origin`` say where, if anywhere."""
 
@@ -304,5 +329,16 @@ class Alarm:
 
 
 Effect: TypeAlias = (
-    Send | Keep | Exchange | Look | Fold | Print | WriteMark | Held | Applied | Alarm
+    Send
+    | Keep
+    | Exchange
+    | Look
+    | Fold
+    | Print
+    | WriteMark
+    | Held
+    | Applied
+    | Retired
+    | BeginAnew
+    | Alarm
 )

@@ -141,6 +141,16 @@ class Waiting:
                 self._applied[origin] = left
         return effects
 
+    def retired(self, origins: Iterable[Origin], closed: Mapping[Origin, int]) -> list[Effect]:
+        """Let those reads go on that wait for origins of which all is folded, and keep no number of these."""
+        effects: list[Effect] = []
+        for origin in origins:
+            effects += self.folded([(origin, closed[origin])])
+            left = self._applied.pop(origin, [])
+            effects += [Applied(asked.ticket, is_late=True) for asked in left]
+            self._numbers.pop(origin, None)
+        return effects
+
     # --- time --------------------------------------------------------------------------------------------------------
 
     def tick(

@@ -62,13 +62,13 @@ class Watcher:
         self._allowed = _QUIET
         if Kind.DAMAGE in plan.kinds:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
-        if plan.kinds & {Kind.JOIN, Kind.LEAVE}:
+        if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
             self._allowed |= {Trouble.STRANGER}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
         is_outvoted = 2 * len(self._wrong) >= len(plan.nodes)
-        self._nodes = len(plan.nodes) - (Kind.LEAVE in plan.kinds)
+        self._nodes = len(plan.nodes) - bool({Kind.LEAVE, Kind.RETURN} & plan.kinds)
         self._clocks_are_seen = plan.kinds <= _SEEN_KINDS
         self._is_outvoted = is_outvoted
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
@@ -119,7 +119,9 @@ class Watcher:
             self.violations.append(f"{machine.name} breaks an invariant: {error}")
         held = machine.member.held
         before = self._held.get((machine.name, machine.life), {})
-        if any(held.get(origin, 0) < number for origin, number in before.items()):
+        is_retired = machine.member.replication.is_retired
+        lower = (o for o, number in before.items() if held.get(o, 0) < number)
+        if not all(map(is_retired, lower)):
             self.violations.append(f"what {machine.name} holds has gone back")
         self._held[machine.name, machine.life] = held
 
@@ -215,10 +217,14 @@ def _fault_of(machine: Machine, entry: Entry, before: Head) -> Iterator[str]:
 
 def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
     """Compare each node with what the log of the first comes to; they are equal logs, as far as they are folded."""
-    fresh = Ledger(machines[0].outside.readings)
-    for origin, number in sorted(machines[0].ledger.applied.items()):
-        for entry in machines[0].store.read(origin, 1, number):
+    fresh, first = Ledger(machines[0].outside.readings), machines[0]
+    closed = first.member.members.closed
+    retired = {origin: closed[origin] for origin in first.ledger.retired}
+    for origin, number in sorted({**first.ledger.applied, **retired}.items()):
+        for entry in first.store.read(origin, 1, number):
             fresh.fold(entry)
+    fresh.retire(retired)
+    fresh.lack(origin for origin, number in first.ledger.applied.items() if not number)
     for machine in machines:
         if machine.ledger.applied == fresh.applied:
             if machine.ledger.fingerprint() != fresh.fingerprint():

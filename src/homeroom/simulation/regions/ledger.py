@@ -108,10 +108,12 @@ class Ledger:
     applied : by origin the last number that is folded
     rows : by learner
     voided : ids
+    retired : origins that have collapsed into the epoch, and are folded whole
     """
 
     def __init__(self, readings: Readings) -> None:
         self.applied: dict[Origin, int] = {}
+        self.retired: set[Origin] = set()
         self.rows: dict[str, Row] = {}
         self.voided: set[str] = set()
         self._readings = readings
@@ -130,6 +132,17 @@ class Ledger:
                 else:
                     self._take(event)
         self.applied[entry.origin] = entry.number
+
+    def retire(self, origins: Iterable[Origin]) -> None:
+        """Name origins no more that are folded whole."""
+        for origin in origins:
+            self.applied.pop(origin, None)
+            self.retired.add(origin)
+
+    def lack(self, origins: Iterable[Origin]) -> None:
+        """Name origins, though nothing of them is folded: who does not name them has all of them."""
+        for origin in sorted(origins):
+            self.applied.setdefault(origin, 0)
 
     def _take(self, event: Happening) -> None:
         known = self._past.by_learner.setdefault(event.learner, {})

@@ -10,6 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -46,6 +47,7 @@ from homeroom.regions.steps import (
     Alarm,
     Arrived,
     AwaitHeld,
+    BeginAnew,
     Committed,
     Effect,
     Event,
@@ -62,6 +64,7 @@ from homeroom.regions.steps import (
     Print,
     Printed,
     Recovered,
+    Retired,
     Send,
     Tick,
     WriteMark,
@@ -69,6 +72,7 @@ from homeroom.regions.steps import (
 from homeroom.simulation.disk import Disk, PowerLost
 from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.agenda import Agenda, Trace
+from homeroom.simulation.regions.beginning import begin
 from homeroom.simulation.regions.ledger import Happening, Ledger, Readings, write_happenings
 from homeroom.simulation.regions.network import Network, SimulatedFabric
 
@@ -227,15 +231,15 @@ class Machine:
         self.outside.watch.started(self, self._said)
         self.has_begun = True
         self.life = life = f"{self.chance.getrandbits(128):032x}"
-        held = self.store.held()
-        heads = {origin: self.store.head(origin) for origin in held}
+        found = begin(self.name, self.store, self._seeds(), self.wall_ms())
         self.clock = cores.clock()
-        for head in heads.values():
+        for head in found.heads.values():
             self.clock.observe(head.hybrid, self.wall_ms())
-        log_life = Life(self.name, life, held, lambda digest: signature_of(self.name, digest))
+        sign = partial(signature_of, self.name)
+        log_life = Life(self.name, life, found.named, sign)
         self.log = cores.log(log_life, self.clock, _admit)
         draw = self.chance.randrange
-        birth = Birth(node=self.name, life=life, heads=heads, verify=is_signed, draw=draw)
+        birth = Birth(node=self.name, life=life, heads=found.heads, verify=is_signed, draw=draw)
         self.member = cores.member(birth, self.steady_ms())
         self.ledger = cores.ledger(self.outside.readings)
         self.stated = Stated()
@@ -244,12 +248,12 @@ class Machine:
         self._unfolded: dict[Origin, deque[Entry]] = {}
         self._writes: deque[Write | Keep] = deque()
         self._writing: Write | Keep | None = None
-        self._note(f"starts as {life[:6]} with {sum(held.values())} entries")
+        self._tail = deque(found.tail)
+        self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
-        stored = [e for origin, number in held.items() for e in self.store.read(origin, 1, number)]
         self._step(self._seeds())
-        self._durable(stored)
-        self._step(Recovered(tuple(stored), self.wall_ms()))
+        self._durable(found.entries)
+        self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
 
     def kill(self) -> None:
@@ -326,12 +330,28 @@ class Machine:
 
     def _tick(self) -> None:
         self._step(Tick(self.wall_ms()))
+        self._write_tail()
         if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
-            self._note("has stamped ahead of its clock, and begins anew")
-            self.kill()
-            self.start()
+            self._begin_anew("it has stamped ahead of its clock")
             return
         self._later(_TICK_MS, self._tick)
+
+    def _begin_anew(self, why: str) -> None:
+        self._note(f"begins anew: {why}")
+        self.kill()
+        self.start()
+
+    def _write_tail(self) -> None:
+        """Write once more what an earlier life wrote after the world had given it up."""
+        members = self.member.members
+        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
+        if not self._tail or not may_stamp or not _takes_batches(self.name, members):
+            return
+        for entry in self._tail:
+            events = tuple(self.outside.readings.of(entry))
+            self._offer(f"tail {entry.origin} {entry.number}", events, None)
+        self._note(f"writes {len(self._tail)} entries of earlier lives once more")
+        self._tail.clear()
 
     def offer(self, request: Request) -> None:
         """Take a batch of a client; a node that does not run says nothing."""
@@ -340,7 +360,7 @@ class Machine:
         if request.seen is not None:
             self.clock.observe(request.seen.hybrid, self.wall_ms())
         may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
-        if not may_stamp or self.name in self.member.members.fenced:
+        if not may_stamp or not _takes_batches(self.name, self.member.members):
             request.tell(Told(None, Level.LOCAL))
             return
         self._offer(request.batch_id, request.events, request)
@@ -446,6 +466,10 @@ class Machine:
                 request.tell(Told(token, effect.level, effect.is_late))
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
+            case Retired():
+                self.ledger.retire(effect.origins)
+            case BeginAnew():
+                self._later(0, self._begin_anew, effect.why)
             case Alarm():
                 self._note(f"ALARM {effect.trouble}: {effect.why}")
                 self.outside.watch.alarmed(self, effect)
@@ -484,6 +508,8 @@ class Machine:
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
             self._step(members_of(self.stated.control, self._seeds()))
+            lacking = self.member.members.collapsed - self.ledger.retired
+            self.ledger.lack(lacking)
 
     # --- writes ------------------------------------------------------------------------------------------------------
 
@@ -535,6 +561,10 @@ class Machine:
 
     def _note(self, what: str) -> None:
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
+
+
+def _takes_batches(node: str, members: Members) -> bool:
+    return node in members.regions and node not in members.fenced
 
 
 def _admit(offers: Sequence[Offer]) -> Admission:

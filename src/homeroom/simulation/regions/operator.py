@@ -1,7 +1,8 @@
-"""The operator: states who belongs to the world at its home node, and sees removals through.
+"""The operator: states who belongs to the world at its home node, sees removals through, and lets lives end.
 
 What is stated is tried again until it is durable. A node that is to leave is fenced first; it is closed when all other
-members have said what they hold of it, however long that takes.
+members have said what they hold of it, however long that takes. Lives that are over are stated by no person, but by the
+home itself, whenever nothing else waits to be stated.
 """
 
 from collections import deque
@@ -9,7 +10,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from homeroom.log.control import Change, Fact
-from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
+from homeroom.log.members import (
+    LivesEnded,
+    MemberFenced,
+    MemberJoined,
+    MemberLeft,
+    OriginsClosed,
+)
 from homeroom.regions.leaving import closing, unheard
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
@@ -18,6 +25,7 @@ from homeroom.simulation.regions.machine import BEGIN_MS, Machine, Request, Told
 __all__ = ["Operator"]
 
 _AGAIN_MS: Final = 400
+_ENDINGS_MS: Final = 1_000
 
 
 class Operator:
@@ -41,14 +49,37 @@ class Operator:
         self._home, self._machines, self._agenda = home, machines, agenda
         self._number = 0
         self._waiting: deque[list[Change]] = deque()
+        self._is_resting = False
 
     def begin(self, nodes: Mapping[str, str]) -> None:
         """State who belongs to the world at first; ``nodes`` are regions by name."""
         self._state([MemberJoined(node=node, region=region) for node, region in nodes.items()])
+        self._agenda.after(_ENDINGS_MS, self._end_lives)
+
+    def rest(self) -> None:
+        """Let no further lives end."""
+        self._is_resting = True
+
+    def _end_lives(self) -> None:
+        home = self._home
+        if home.life is not None and not self._waiting:
+            facts: list[Fact] = []
+            lives = home.member.over(home.steady_ms())
+            closed = home.member.closable()
+            if lives:
+                facts.append(LivesEnded(lives=tuple(map("/".join, lives))))
+            if closed:
+                written = {str(origin): number for origin, number in closed.items()}
+                facts.append(OriginsClosed(closed=written))
+            if facts:
+                self._state(facts)
+        if not self._is_resting:
+            self._agenda.after(_ENDINGS_MS, self._end_lives)
 
     def join(self, node: Machine) -> None:
-        """Start a node and state that it belongs to the world."""
+        """Start a node and state that it belongs to the world, perhaps once more."""
         node.start()
+        self.left.discard(node.name)
         self._state([MemberJoined(node=node.name, region=node.region)])
 
     def leave(self, node: str) -> None:
@@ -57,6 +88,11 @@ class Operator:
         self.open += 1
         self._state([MemberFenced(node=node)])
         self._agenda.after(_AGAIN_MS, self._close, node)
+
+    def has_left(self, node: str) -> bool:
+        """Say whether the home knows that a node that was to leave is gone, and no more than that."""
+        home = self._home
+        return home.life is not None and node not in home.stated.control.members.nodes
 
     def _close(self, node: str) -> None:
         home = self._home

@@ -13,7 +13,7 @@ from typing import Final
 
 from homeroom.simulation.regions.places import WORLD, Place
 
-__all__ = ["CLOCK_KINDS", "Fault", "Kind", "Plan", "make_plan"]
+__all__ = ["CLOCK_KINDS", "UPHEAVALS", "Fault", "Kind", "Plan", "make_plan"]
 
 
 class Kind(StrEnum):
@@ -37,8 +37,11 @@ class Kind(StrEnum):
     DESTROY = "destroy"
     JOIN = "join"
     LEAVE = "leave"
+    RETURN = "leave, and return"
 
 
+UPHEAVALS: Final = frozenset({Kind.RETURN})
+"""Kinds of `homeroom.simulation.regions.upheavals`."""
 CLOCK_KINDS: Final = frozenset(
     {Kind.CLOCK_JUMP, Kind.CLOCK_DRIFT, Kind.CLOCK_AT_BOOT, Kind.ALONE_AND_WRONG}
 )
@@ -115,6 +118,7 @@ _WEIGHTS: Final = (
     (Kind.JOIN, 2),
     (Kind.LEAVE, 2),
 )
+_UPHEAVED: Final = 0.3
 _YEAR_MS: Final = 365.25 * 86_400_000
 
 
@@ -130,8 +134,22 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     chosen = chance.choices(kinds, weights, k=chance.choice((1, 2, 4, 8)))
     number = chance.randint(0, max(2, length_ms // 1_500))
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
+    faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
     settled, joining = _settled(faults, nodes)
     return Plan(seed, nodes, joining, length_ms, chance.choice((200, 400, 800)), settled)
+
+
+def _upheavals(
+    seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int
+) -> list[Fault]:
+    """Return what befalls the life of a node in a part of the worlds; the other faults do not depend on it."""
+    chance = Random(f"{seed}/upheavals")  # noqa: S311 - a seed settles everything here
+    # A removal waits for all others, and a node that is destroyed says nothing.
+    if kinds & {Kind.DESTROY, Kind.LEAVE} or chance.random() > _UPHEAVED:
+        return []
+    at_ms = chance.randrange(length_ms // 2)
+    for_ms = chance.randrange(500, length_ms - at_ms)
+    return [Fault(Kind.RETURN, at_ms, for_ms, (chance.choice(names[1:]),))]
 
 
 def _settled(

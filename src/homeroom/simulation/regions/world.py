@@ -22,7 +22,15 @@ from homeroom.simulation.regions.machine import Cores, Machine, Outside
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.places import one_way_ms
-from homeroom.simulation.regions.plan import CLOCK_KINDS, Fault, Kind, Plan, make_plan
+from homeroom.simulation.regions.plan import (
+    CLOCK_KINDS,
+    UPHEAVALS,
+    Fault,
+    Kind,
+    Plan,
+    make_plan,
+)
+from homeroom.simulation.regions.upheavals import Upheavals
 
 __all__ = ["Run", "World", "simulate"]
 
@@ -31,6 +39,7 @@ _CONVERGE_MS_MAX: Final = 5_000
 _CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
+_REST_MS: Final = 3_000
 
 
 @dataclass(slots=True)
@@ -92,6 +101,7 @@ class World:
         }
         home = self.machines[next(iter(plan.nodes))]
         self.operator = Operator(home, self.machines, self.agenda)
+        self.upheavals = Upheavals(self.machines, self.operator, self.network, self.agenda)
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self.plan.seed}/{of}")  # noqa: S311 - a seed settles everything here
@@ -177,6 +187,8 @@ class World:
         expected = (len(self.machines) - 1) * (checks - first + 1)
         if not self.plan.faults and min(compared) < expected:
             violations.append("somebody compared fewer fingerprints than there were checks")
+        self.operator.rest()
+        self.agenda.run(self.agenda.now_ms + _REST_MS)
         violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
 
     def _run(self, converged_ms: int) -> Run:
@@ -214,6 +226,8 @@ class World:
         elif fault.kind is Kind.DAMAGE:
             self.network.weather = Weather(damaged=fault.amount)
             self.agenda.after(fault.for_ms, self.network.heal_weather)
+        elif fault.kind in UPHEAVALS:
+            self.upheavals.begin(fault)
         else:
             self._befall(self.machines[fault.nodes[0]], fault)
 

@@ -1,0 +1,66 @@
+"""Lives begin and end, nodes leave and come back: vectors stay short, and nothing that was acknowledged is gone."""
+
+import pytest
+
+from homeroom.simulation.regions.places import WORLD
+from homeroom.simulation.regions.plan import Fault, Kind, Plan
+from homeroom.simulation.regions.world import World
+
+NODES = {place.name: place for place in WORLD[:4]}
+NAMES = list(NODES)
+
+
+def world(storm_ms, *faults, every_ms=400):
+    ordered = tuple(sorted(faults, key=lambda fault: fault.at_ms))
+    return World(Plan(7, NODES, {}, storm_ms, every_ms, ordered))
+
+
+def restarts(storm_ms, period_ms):
+    """Return faults in which one node after the other is started again, one a period."""
+    times = range(period_ms, storm_ms - period_ms, period_ms)
+    return [
+        Fault(Kind.KILL, at_ms, 300, (NAMES[number % len(NAMES)],))
+        for number, at_ms in enumerate(times)
+    ]
+
+
+def longest_vector(tried, from_ms):
+    """Let a world run; return how many origins a vector had at most, from a time on."""
+    longest = 0
+
+    def look():
+        nonlocal longest
+        lengths = [len(machine.member.held) for machine in tried.running if machine.life]
+        longest = max([longest, *lengths])
+        tried.agenda.after(500, look)
+
+    tried.agenda.after(from_ms, look)
+    run = tried.run()
+    assert not run.violations, run.violations
+    return longest
+
+
+@pytest.mark.parametrize(
+    ("storm_ms", "period_ms", "every_ms"),
+    [(30_000, 5_000, 1_000), pytest.param(1_200_000, 60_000, 8_000, marks=pytest.mark.slow)],
+)
+def test_vectors_stay_short_where_nodes_are_started_again_for_ever(storm_ms, period_ms, every_ms):
+    faults = restarts(storm_ms, period_ms)
+    longest = longest_vector(world(storm_ms, *faults, every_ms=every_ms), 0)
+    # Two streams of the home, one of each other node, and the lives that are not closed yet.
+    assert longest <= len(NODES) + 5
+    assert len(faults) >= 4
+
+
+def test_what_a_removed_node_wrote_meanwhile_is_written_once_more():
+    tried = world(8_000, Fault(Kind.RETURN, 2_000, 4_000, (NAMES[1],)), every_ms=200)
+    run = tried.run()
+    assert not run.violations
+    back = tried.machines[NAMES[1]]
+    (gone,) = [o for o in back.store.held() if o in back.member.members.closed]
+    assert back.store.head(gone).number > back.member.members.closed[gone]
+    # What its clients were told while it was away is folded everywhere, under its new life.
+    late = [told for told in tried.diary.acknowledged if told.token.origin == gone]
+    assert max(told.token.number for told in late) > back.member.members.closed[gone]
+    for machine in tried.running:
+        assert machine.ledger.events() >= {event for told in late for event in told.batch.events if not event.voids}
