@@ -493,8 +493,7 @@ class Replication:
         ranges = tuple(
             one
             for one in pull.ranges
-            if one.first <= self._held(one.origin)
-            and self._residency.may_have(sender, one.origin)
+            if one.first <= self._held(one.origin) and self._residency.may_have(sender, one.origin)
         )
         effects = self._trespass(sender, (one.origin for one in pull.ranges))
         if not ranges:
