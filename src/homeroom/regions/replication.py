@@ -75,12 +75,14 @@ class Replication:
     holdings : what is durable here
     views : by node what it has said that it holds
     epoch : of the control stream, up to which this node says that it knows it
+    lives : by node which of its lives that was in, this node's own included, those to leave left out
     failure : why nothing is written any more, None while all is well
     """
 
     def __init__(self, birth: Birth) -> None:
         self.holdings = Holdings(birth.heads)
         self.views: dict[str, View] = {}
+        self.lives = {birth.node: birth.life}
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
@@ -109,6 +111,7 @@ class Replication:
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
+        self._see_lives()
         self._owed &= set(others)
         return new
 
@@ -139,6 +142,11 @@ class Replication:
         """Return by node what it has said that it holds."""
         return {node: view.numbers for node, view in self.views.items()}
 
+    def _see_lives(self) -> None:
+        lives = {node: view.life for node, view in self.views.items()}
+        lives[self._birth.node] = self._birth.life
+        self.lives = {n: life for n, life in lives.items() if n not in self._members.fenced}
+
     # --- told --------------------------------------------------------------------------------------------------------
 
     def committed(self, entries: Sequence[Entry], answer: Answer) -> list[Effect]:
@@ -163,10 +171,10 @@ class Replication:
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
         """Say whether a node is so near that entries are sent to it unasked."""
-        return all(
-            entry.number - view.numbers.get(entry.origin, 0) <= limits.PUSH_AHEAD_MAX
-            for entry in entries
-        )
+        for entry in entries:
+            if entry.number - view.numbers.get(entry.origin, 0) > limits.PUSH_AHEAD_MAX:
+                return False
+        return True
 
     def tell(
         self, nodes: Iterable[str], answer: Answer, read_clock: ReadClock | None = None
@@ -212,11 +220,11 @@ class Replication:
         if is_over or view.is_past(news.life, now_ms):
             view.spoke(news.life, now_ms)
             return []
+        is_new_life = news.life != view.life
         has_missed = view.take(news, now_ms)
-        effects = self._compare(sender, news)
-        for item in news.items:
-            if item.number > self._tail(item.origin).number:
-                self._pulling.missing(item.origin, now_ms)
+        if is_new_life:
+            self._see_lives()
+        effects = self._compare(sender, news, now_ms)
         try:
             entries = news.opened()
         except MessageError as error:
@@ -242,17 +250,19 @@ class Replication:
             return []
         return [] if wanted is Answer.NONE else self.tell([sender], Answer.NONE, read_clock)
 
-    def _compare(self, sender: str, news: News) -> list[Effect]:
-        """Look for origins that another node has written otherwise at the same number."""
+    def _compare(self, sender: str, news: News, now_ms: int) -> list[Effect]:
+        """Look for what is missing here, and for what another node has written otherwise at the same number."""
         effects: list[Effect] = []
+        heads, tails = self.holdings.heads, self._tails
         for item in news.items:
-            mine = self.holdings.heads.get(item.origin)
-            if (
-                mine is not None
-                and mine.number == item.number
-                and not mine.digest.startswith(item.head)
-            ):
-                effects += self._forked(item.origin, sender)
+            origin, number = item.origin, item.number
+            tail = tails.get(origin) or self._tail(origin)
+            if number > tail.number:
+                self._pulling.missing(origin, number, now_ms)
+                continue
+            mine = heads.get(origin, _NOTHING)
+            if mine.number == number and not mine.digest.startswith(item.head):
+                effects += self._forked(origin, sender)
         return effects
 
     def _take(self, entry: Entry, sender: str) -> list[Effect]:
@@ -340,8 +350,9 @@ class Replication:
     def lack(self, now_ms: int) -> None:
         """Ask for what is missing of origins that no vector names any more: whoever knows of the epoch has them."""
         for origin in self._lacking:
-            if self._tail(origin).number < self._members.closed[origin]:
-                self._pulling.missing(origin, now_ms)
+            number = self._members.closed[origin]
+            if self._tail(origin).number < number:
+                self._pulling.missing(origin, number, now_ms)
 
     def whole(self) -> list[Origin]:
         """Return origins that have collapsed into the epoch, and all of which is held here."""
@@ -400,7 +411,7 @@ class Replication:
         return [*self._write(), *self._ask(now_ms)]
 
     def _ask(self, now_ms: int) -> list[Effect]:
-        if self._is_full():
+        if self._pulling.is_idle or self._is_full():
             return []
         planned = self._pulling.plan(self._wanted, self._numbers(), now_ms)
         return [Send(peer, encode(pull)) for peer, pull in planned]

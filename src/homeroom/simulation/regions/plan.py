@@ -139,9 +139,7 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     return Plan(seed, nodes, joining, length_ms, chance.choice((200, 400, 800)), settled)
 
 
-def _upheavals(
-    seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int
-) -> list[Fault]:
+def _upheavals(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int) -> list[Fault]:
     """Return what befalls the life of a node in a part of the worlds; the other faults do not depend on it."""
     chance = Random(f"{seed}/upheavals")  # noqa: S311 - a seed settles everything here
     # A removal waits for all others, and a node that is destroyed says nothing.
