@@ -32,6 +32,7 @@ NAMES = (
     "asking",
     "records",
     "membership",
+    "simulation",
 )
 
 

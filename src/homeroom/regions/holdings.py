@@ -122,7 +122,7 @@ class View:
         self.epoch = 0
         self.numbers: dict[Origin, int] = {}
         self.told = 0
-        self._heads: dict[Origin, bytes] = {}
+        self._weights: dict[Origin, int] = {}
         self._version = 0
         self._sum = 0
         self._asked_ms = -limits.GOSSIP_MS
@@ -150,7 +150,7 @@ class View:
     def holds(self, origin: Origin, head: Head) -> bool:
         """Say whether the node has said that this is the last entry of an origin that it holds."""
         is_there = self.numbers.get(origin, 0) == head.number
-        return is_there and head.digest.startswith(self._heads[origin])
+        return is_there and self._weights[origin] == _weight(head.digest)
 
     def take(self, news: News, now_ms: int) -> bool:
         """Take news of this node; return whether something was missed before it."""
@@ -158,14 +158,16 @@ class View:
             self._begin(news.life)
         self._spoke_ms = now_ms
         if news.is_whole and news.version >= self._version:
-            self.numbers, self._heads, self._sum = {}, {}, 0
+            self.numbers, self._weights, self._sum = {}, {}, 0
+        numbers, weights = self.numbers, self._weights
         for item in news.items:
-            is_known = item.origin in self.numbers or len(self.numbers) < limits.ORIGINS_TOLD_MAX
-            if is_known and item.number > self.numbers.get(item.origin, 0):
-                before = self._heads.get(item.origin)
-                self._sum -= 0 if before is None else _weight(before)
-                self._sum = (self._sum + _weight(item.head)) & _MASK
-                self.numbers[item.origin], self._heads[item.origin] = item.number, item.head
+            origin, number = item.origin, item.number
+            known = numbers.get(origin, 0)
+            if number > known and (known or len(numbers) < limits.ORIGINS_TOLD_MAX):
+                weight = _weight(item.head)
+                self._sum += weight - weights.get(origin, 0)
+                numbers[origin], weights[origin] = number, weight
+        self._sum &= _MASK
         if not news.total or news.version < self._version:
             return False
         self._version = news.version
@@ -188,5 +190,5 @@ class View:
                 del self._past[next(iter(self._past))]
         self._past.pop(life, None)
         self.life, self.epoch, self.told = life, 0, 0
-        self.numbers, self._heads = {}, {}
+        self.numbers, self._weights = {}, {}
         self._version = self._sum = 0

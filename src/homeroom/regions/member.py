@@ -210,10 +210,7 @@ class Member:
 
     def _pass_on(self, wall_ms: int, now_ms: int) -> list[Effect]:
         """Let what may be folded be folded; where all marks are there, take the fingerprint before going on."""
-        lives = {node: view.life for node, view in self.replication.views.items()}
-        lives[self._birth.node] = self._birth.life
-        for node in self.members.fenced:
-            lives.pop(node, None)
+        lives = self.replication.lives
         effects: list[Effect] = []
         while True:
             moved, check = self.gate.pass_on(lives, wall_ms, now_ms)
@@ -245,10 +242,12 @@ class Member:
             self.clocks.heard(event.sender, news.reading, now_ms)
         read_clock = self._read_clock(event.wall_ms, now_ms)
         effects = self.replication.news(event.sender, news, read_clock, now_ms)
+        if self.waiting.is_idle:
+            return effects
         return effects + self._look_at_waiting(item.origin for item in news.items)
 
     def _look_at_waiting(self, origins: Iterable[Origin]) -> list[Effect]:
-        if not len(self.waiting):
+        if self.waiting.is_idle:
             return []
         return self.waiting.heard(origins, self.members, self.replication.numbers())
 
@@ -289,7 +288,7 @@ class Member:
             read_clock = self._read_clock(wall_ms, now_ms)
             effects += self.replication.tell(self._some_nodes(), Answer.NONE, read_clock)
         effects += self._pass_on(wall_ms, now_ms)
-        if len(self.waiting):
+        if not self.waiting.is_idle:
             views = self.replication.numbers()
             effects += self.waiting.tick(self.members, views, now_ms)
         effects += self.agreement.tick(len(self.replication.views), now_ms)

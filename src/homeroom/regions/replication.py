@@ -36,7 +36,7 @@ from homeroom.regions.gaps import Gaps
 from homeroom.regions.holdings import Holdings, View
 from homeroom.regions.messages import Answer, News, Pull, Reading, encode, sealed_entry
 from homeroom.regions.pulling import Draw, Pulling
-from homeroom.regions.residency import Residency, fault_of, trespass
+from homeroom.regions.residency import Residency, strayed, trespass
 from homeroom.regions.steps import Alarm, Effect, Exchange, Keep, Look, Members, Send, Trouble
 
 __all__ = ["Birth", "Replication"]
@@ -80,12 +80,14 @@ class Replication:
     holdings : what is durable here
     views : by node what it has said that it holds
     epoch : of the control stream, up to which this node says that it knows it
+    lives : by node which of its lives that was in, this node's own included, those to leave left out
     failure : why nothing is written any more, None while all is well
     """
 
     def __init__(self, birth: Birth) -> None:
         self.holdings = Holdings(birth.heads)
         self.views: dict[str, View] = {}
+        self.lives = {birth.node: birth.life}
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
@@ -118,6 +120,7 @@ class Replication:
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
+        self._see_lives()
         self._owed &= set(others)
         return new
 
@@ -149,11 +152,16 @@ class Replication:
         for view in self.views.values():
             for origin, number in view.numbers.items():
                 if origin.stream is Stream.DOCUMENT and number > self._tail(origin).number:
-                    self._pulling.missing(origin, now_ms)
+                    self._pulling.missing(origin, number, now_ms)
 
     def numbers(self) -> dict[str, dict[Origin, int]]:
         """Return by node what it has said that it holds."""
         return {node: view.numbers for node, view in self.views.items()}
+
+    def _see_lives(self) -> None:
+        lives = {node: view.life for node, view in self.views.items()}
+        lives[self._birth.node] = self._birth.life
+        self.lives = {n: life for n, life in lives.items() if n not in self._members.fenced}
 
     # --- told --------------------------------------------------------------------------------------------------------
 
@@ -162,13 +170,13 @@ class Replication:
         for entry in entries:
             self._tails[entry.origin] = head = entry.head
             self.holdings.advance(entry.origin, head)
-        bodies: dict[tuple[int, int, Collection[str]], bytes] = {}
+        bodies: dict[tuple[int, Collection[str]], bytes] = {}
         effects: list[Effect] = []
         for node, view in self.views.items():
-            shown = self._shown(node, entries)
+            shown = self._residency.shown(node, entries)
             if not shown or not self._keeps_up(view, shown):
                 continue
-            name = view.told, len(shown), self._residency.writers(node)
+            name = view.told, self._scope(node)
             body = bodies.get(name)
             if body is None:
                 sealed = tuple(map(sealed_entry, shown))
@@ -178,17 +186,17 @@ class Replication:
             effects.append(Send(node, body))
         return effects
 
-    def _shown(self, node: str, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Return the entries that a node may have."""
-        return [one for one in entries if self._residency.may_have(node, one.origin)]
+    def _scope(self, node: str) -> Collection[str]:
+        """Return the nodes whose documents another may hear of, as far as there are any."""
+        return self._residency.writers(node) if self.holdings.has_documents else ()
 
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
         """Say whether a node is so near that entries are sent to it unasked."""
-        return all(
-            entry.number - view.numbers.get(entry.origin, 0) <= limits.PUSH_AHEAD_MAX
-            for entry in entries
-        )
+        for entry in entries:
+            if entry.number - view.numbers.get(entry.origin, 0) > limits.PUSH_AHEAD_MAX:
+                return False
+        return True
 
     def tell(
         self, nodes: Iterable[str], answer: Answer, read_clock: ReadClock | None = None
@@ -220,7 +228,7 @@ class Replication:
             life=self._birth.life,
             version=self.holdings.version,
             epoch=self.epoch,
-            total=self.holdings.total(self._residency.writers(to)),
+            total=self.holdings.total(self._scope(to)),
             items=tuple(items),
             is_whole=self.holdings.is_whole_after(told),
             answer=answer,
@@ -238,12 +246,12 @@ class Replication:
         if is_over or view.is_past(news.life, now_ms):
             view.spoke(news.life, now_ms)
             return []
+        is_new_life = news.life != view.life
         has_missed = view.take(news, now_ms)
-        effects = self._compare(sender, news)
-        effects += self._trespass(sender, (item.origin for item in news.items))
-        for item in news.items:
-            if item.number > self._tail(item.origin).number and self._may_have(item.origin):
-                self._pulling.missing(item.origin, now_ms)
+        if is_new_life:
+            self._see_lives()
+        effects = self._compare(sender, news, now_ms)
+        effects += trespass(sender, (item.origin for item in news.items), self._residency)
         try:
             entries = news.opened()
         except MessageError as error:
@@ -269,21 +277,20 @@ class Replication:
             return []
         return [] if wanted is Answer.NONE else self.tell([sender], Answer.NONE, read_clock)
 
-    def _trespass(self, sender: str, origins: Iterable[Origin]) -> list[Effect]:
-        fault = trespass(sender, origins, self._residency)
-        return [Alarm(Trouble.RESIDENCY, fault, sender)] if fault else []
-
-    def _compare(self, sender: str, news: News) -> list[Effect]:
-        """Look for origins that another node has written otherwise at the same number."""
+    def _compare(self, sender: str, news: News, now_ms: int) -> list[Effect]:
+        """Look for what is missing here, and for what another node has written otherwise at the same number."""
         effects: list[Effect] = []
+        heads, tails = self.holdings.heads, self._tails
         for item in news.items:
-            mine = self.holdings.heads.get(item.origin)
-            if (
-                mine is not None
-                and mine.number == item.number
-                and not mine.digest.startswith(item.head)
-            ):
-                effects += self._forked(item.origin, sender)
+            origin, number = item.origin, item.number
+            tail = tails.get(origin) or self._tail(origin)
+            if number > tail.number:
+                if self._may_have(origin):
+                    self._pulling.missing(origin, number, now_ms)
+                continue
+            mine = heads.get(origin, _NOTHING)
+            if mine.number == number and not mine.digest.startswith(item.head):
+                effects += self._forked(origin, sender)
         return effects
 
     def shares_documents(self, node: str) -> bool:
@@ -295,11 +302,9 @@ class Replication:
 
     def _admit(self, entry: Entry, sender: str) -> list[Effect]:
         """Take an entry that came, if it may be here at all."""
-        fault = fault_of(entry, sender, self._residency)
-        if fault:
-            return [Alarm(Trouble.RESIDENCY, fault, sender, entry.origin)]
-        if not self._may_have(entry.origin):
-            return []
+        fault = strayed(entry, sender, self._residency)
+        if fault or not self._may_have(entry.origin):
+            return fault
         if entry.redaction is not None and entry.number <= self._tail(entry.origin).number:
             return self._exchange(entry, sender)
         return self._take(entry, sender)
@@ -402,8 +407,9 @@ class Replication:
     def lack(self, now_ms: int) -> None:
         """Ask for what is missing of origins that no vector names any more: whoever knows of the epoch has them."""
         for origin in self._lacking:
-            if self._tail(origin).number < self._members.closed[origin]:
-                self._pulling.missing(origin, now_ms)
+            number = self._members.closed[origin]
+            if self._tail(origin).number < number:
+                self._pulling.missing(origin, number, now_ms)
 
     def whole(self) -> list[Origin]:
         """Return origins that have collapsed into the epoch, and all of which is held here."""
@@ -462,7 +468,7 @@ class Replication:
         return [*self._write(), *self._ask(now_ms)]
 
     def _ask(self, now_ms: int) -> list[Effect]:
-        if self._is_full():
+        if self._pulling.is_idle or self._is_full():
             return []
         planned = self._pulling.plan(self._wanted, self._numbers(), now_ms)
         return [Send(peer, encode(pull)) for peer, pull in planned]
@@ -495,7 +501,7 @@ class Replication:
             for one in pull.ranges
             if one.first <= self._held(one.origin) and self._residency.may_have(sender, one.origin)
         )
-        effects = self._trespass(sender, (one.origin for one in pull.ranges))
+        effects = trespass(sender, (one.origin for one in pull.ranges), self._residency)
         if not ranges:
             return [*effects, *self._answer(sender, pull.number, ())]
         self._looks += 1
@@ -518,7 +524,7 @@ class Replication:
         if view is None:
             return []
         told, view.told = view.told, self.holdings.version
-        sealed = tuple(map(sealed_entry, self._shown(to, entries)))
+        sealed = tuple(map(sealed_entry, self._residency.shown(to, entries)))
         return [Send(to, encode(self._news(to, told, entries=sealed, pull=pull)))]
 
     # --- what must hold ----------------------------------------------------------------------------------------------

@@ -14,13 +14,13 @@ The way not taken is to send documents everywhere under keys that only their jur
 whether that is a transfer is argued about in court.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
-from homeroom.regions.steps import Members
+from homeroom.regions.steps import Alarm, Effect, Members, Trouble
 
-__all__ = ["Residency", "fault_of", "heirs", "holders", "is_alone", "trespass"]
+__all__ = ["Residency", "heirs", "holders", "is_alone", "strayed", "trespass"]
 
 
 class Residency:
@@ -55,37 +55,43 @@ class Residency:
         """Say whether a node may have entries of an origin, and hear of them."""
         return origin.stream is not Stream.DOCUMENT or origin.node in self.writers(node)
 
+    def shown(self, node: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Return those entries that a node may have."""
+        return [one for one in entries if self.may_have(node, one.origin)]
+
     def is_elsewhere(self, node: str) -> bool:
         """Say whether a node is known to be in another jurisdiction than this one."""
         here, there = self._of.get(self._node), self._of.get(node)
         return here is not None and there is not None and here != there
 
 
-def fault_of(entry: Entry, sender: str, residency: Residency) -> str:
-    """Return in words what is wrong if an entry has crossed a border; empty if nothing is."""
+def strayed(entry: Entry, sender: str, residency: Residency) -> list[Effect]:
+    """Return an alarm if an entry has crossed a border."""
     if entry.origin.stream is not Stream.DOCUMENT:
-        return ""
+        return []
     redactor = "" if entry.redaction is None else entry.redaction.node
     for node, did in ((entry.origin.node, "wrote"), (sender, "sent"), (redactor, "redacted")):
         if residency.is_elsewhere(node):
-            return (
+            why = (
                 f"{sender} sent entry {entry.number} of {entry.origin}, which {node} {did} in another jurisdiction; "
                 f"documents must not leave theirs, and nothing of it was kept. Find out how it got there"
             )
-    return ""
+            return [Alarm(Trouble.RESIDENCY, why, sender, entry.origin)]
+    return []
 
 
-def trespass(sender: str, origins: Iterable[Origin], residency: Residency) -> str:
-    """Return in words what is wrong if a node of another jurisdiction speaks of documents; empty if nothing is."""
+def trespass(sender: str, origins: Iterable[Origin], residency: Residency) -> list[Effect]:
+    """Return an alarm if a node of another jurisdiction speaks of documents."""
     if not residency.is_elsewhere(sender):
-        return ""
+        return []
     named = next((origin for origin in origins if origin.stream is Stream.DOCUMENT), None)
     if named is None:
-        return ""
-    return (
+        return []
+    why = (
         f"{sender} speaks of documents, {named}, and is in another jurisdiction: none were given, and what it said of "
         f"them was passed over. Compare the jurisdictions that the two nodes were started with"
     )
+    return [Alarm(Trouble.RESIDENCY, why, sender, named)]
 
 
 def holders(members: Members, origin: Origin) -> set[str]:

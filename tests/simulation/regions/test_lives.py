@@ -63,4 +63,6 @@ def test_what_a_removed_node_wrote_meanwhile_is_written_once_more():
     late = [told for told in tried.diary.acknowledged if told.token.origin == gone]
     assert max(told.token.number for told in late) > back.member.members.closed[gone]
     for machine in tried.running:
-        assert machine.ledger.events() >= {event for told in late for event in told.batch.events if not event.voids}
+        assert machine.ledger.events() >= {
+            event for told in late for event in told.batch.events if not event.voids
+        }

@@ -11,8 +11,8 @@ Contents are decoded once for all nodes: they are a function of bytes that a che
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -21,14 +21,25 @@ from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 
-__all__ = ["Happening", "Ledger", "Readings", "Row", "write_happenings"]
+__all__ = [
+    "FIRST_DAY",
+    "Happening",
+    "Ledger",
+    "Reading",
+    "Readings",
+    "Row",
+    "read_happenings",
+    "write_happenings",
+]
 
 _DAY_MS: Final = 86_400_000
-_FIRST_DAY: Final = 19_000
+FIRST_DAY: Final = 20_400
+"""The day since 1970 that the lowest bit of a row's days is."""
 _MASK: Final = (1 << 64) - 1
+_Figures: TypeAlias = tuple[object, ...]
 
 
-class Happening(msgspec.Struct, array_like=True, frozen=True):
+class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
     """One event: its id, whose, when; the status that it brings, if any; the id of an event that it voids, if any."""
 
     id: str
@@ -47,24 +58,71 @@ def write_happenings(events: Iterable[Happening]) -> bytes:
     return _encode(list(events))
 
 
+def read_happenings(entry: Entry) -> list[Happening]:
+    """Return the events of an entry. Raises `EntryError`."""
+    try:
+        return _decode(unpack(entry.payload).content)
+    except msgspec.MsgspecError as error:
+        raise EntryError(f"entry {entry.number} of {entry.origin} cannot be read") from error
+
+
+class Reading:
+    """What an entry says.
+
+    Attributes
+    ----------
+    events : those that are of learners
+    names : their ids
+    rows : what the events of each learner come to
+    voided : ids
+    """
+
+    __slots__ = ("events", "names", "rows", "voided")
+
+    def __init__(self, said: Iterable[Happening]) -> None:
+        self.events = frozenset(event for event in said if not event.voids)
+        self.names = frozenset(event.id for event in self.events)
+        self.rows: dict[str, Row] = {}
+        self.voided = tuple(event.voids for event in said if event.voids)
+        for event in self.events:
+            self.rows.setdefault(event.learner, Row()).join(Row.of(event))
+
+
 class Readings:
-    """Contents of entries, decoded once for all nodes of a world."""
+    """Contents of entries, decoded once for all nodes of a world, with what follows from them alone.
+
+    Attributes
+    ----------
+    events_of : by learner all events of whatever entry
+    learners_of : by id of an event those that have one of it
+    """
 
     def __init__(self) -> None:
-        self._read: dict[bytes, list[Happening]] = {}
+        self.events_of: dict[str, set[Happening]] = {}
+        self.learners_of: dict[str, set[str]] = {}
+        self._read: dict[bytes, Reading] = {}
+        self._hashes: dict[_Figures, int] = {}
 
-    def of(self, entry: Entry) -> list[Happening]:
-        """Return the events of an entry. Raises `EntryError`."""
+    def of(self, entry: Entry) -> Reading:
+        """Return what an entry says. Raises `EntryError`."""
         found = self._read.get(entry.payload_digest)
         if found is None:
-            try:
-                found = _decode(unpack(entry.payload).content)
-            except msgspec.MsgspecError as error:
-                raise EntryError(
-                    f"entry {entry.number} of {entry.origin} cannot be read"
-                ) from error
+            found = Reading(read_happenings(entry))
             self._read[entry.payload_digest] = found
+            for event in found.events:
+                self.events_of.setdefault(event.learner, set()).add(event)
+                self.learners_of.setdefault(event.id, set()).add(event.learner)
         return found
+
+    def hash_of(self, name: str, row: "Row | None") -> int:
+        """Return the hash of a learner's row, or of a voided id, which has no row."""
+        figures = (name,) if row is None else (name, *row.figures())
+        value = self._hashes.get(figures)
+        if value is None:
+            said = repr(figures).encode()
+            value = int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big")
+            self._hashes[figures] = value
+        return value
 
 
 @dataclass(slots=True)
@@ -77,27 +135,24 @@ class Row:
     status: tuple[int, str] = (0, "")
     events: int = 0
 
-    def join(self, event: Happening) -> None:
-        """Take an event."""
+    @classmethod
+    def of(cls, event: Happening) -> "Row":
+        """Return what one event comes to."""
         time_ms = event.time_ms
-        self.days |= 1 << (time_ms // _DAY_MS - _FIRST_DAY)
-        self.first_ms = min(self.first_ms, time_ms)
-        self.last_ms = max(self.last_ms, time_ms)
-        if event.status:
-            self.status = max(self.status, (time_ms, event.status))
-        self.events += 1
+        status = (time_ms, event.status) if event.status else (0, "")
+        return cls(1 << (time_ms // _DAY_MS - FIRST_DAY), time_ms, time_ms, status, 1)
+
+    def join(self, other: "Row") -> None:
+        """Take what other events come to, none of which is in this row."""
+        self.days |= other.days
+        self.first_ms = min(self.first_ms, other.first_ms)
+        self.last_ms = max(self.last_ms, other.last_ms)
+        self.status = max(self.status, other.status)
+        self.events += other.events
 
     def figures(self) -> tuple[int, int, int, tuple[int, str], int]:
         """Return all of it."""
         return self.days, self.first_ms, self.last_ms, self.status, self.events
-
-
-@dataclass(slots=True)
-class _Past:
-    """History: events by identity, which is all of an event; by learner, and where an id is to be found."""
-
-    by_learner: dict[str, dict[Happening, None]] = field(default_factory=dict)
-    learners_of: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Ledger:
@@ -117,7 +172,8 @@ class Ledger:
         self.rows: dict[str, Row] = {}
         self.voided: set[str] = set()
         self._readings = readings
-        self._past = _Past()
+        # History: an event is all of it, so each is there once.
+        self._known: set[Happening] = set()
         self._changed: set[str] = set()
         self._hashes: dict[str, int] = {}
         self._sum = 0
@@ -126,11 +182,16 @@ class Ledger:
         """Take the next entry of its origin."""
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
         if entry.origin.stream is Stream.ANALYTIC:
-            for event in self._readings.of(entry):
-                if event.voids:
-                    self._void(event.voids)
-                else:
+            reading = self._readings.of(entry)
+            if self._known.isdisjoint(reading.events) and self.voided.isdisjoint(reading.names):
+                self._known |= reading.events
+                for learner, row in reading.rows.items():
+                    self._join(learner, row)
+            else:
+                for event in reading.events:
                     self._take(event)
+            for voided in reading.voided:
+                self._void(voided)
         self.applied[entry.origin] = entry.number
 
     def retire(self, origins: Iterable[Origin]) -> None:
@@ -145,46 +206,49 @@ class Ledger:
             self.applied.setdefault(origin, 0)
 
     def _take(self, event: Happening) -> None:
-        known = self._past.by_learner.setdefault(event.learner, {})
-        if event in known:
+        if event in self._known:
             return
-        known[event] = None
-        self._past.learners_of.setdefault(event.id, set()).add(event.learner)
+        self._known.add(event)
         if event.id not in self.voided:
-            self.rows.setdefault(event.learner, Row()).join(event)
-            self._changed.add(event.learner)
+            self._join(event.learner, Row.of(event))
+
+    def _join(self, learner: str, joined: Row) -> None:
+        row = self.rows.get(learner)
+        if row is None:
+            row = self.rows[learner] = Row()
+        row.join(joined)
+        self._changed.add(learner)
 
     def _void(self, voided: str) -> None:
         if voided in self.voided:
             return
         self.voided.add(voided)
         self._changed.add(f"\0{voided}")
-        for learner in sorted(self._past.learners_of.get(voided, ())):
-            row = Row()
-            for event in self._past.by_learner[learner]:
-                if event.id not in self.voided:
-                    row.join(event)
-            self._changed.add(learner)
-            if row.events:
-                self.rows[learner] = row
-            else:
-                self.rows.pop(learner, None)
+        for learner in self._readings.learners_of.get(voided, ()):
+            self._refold(learner)
+
+    def _refold(self, learner: str) -> None:
+        self._changed.add(learner)
+        self.rows.pop(learner, None)
+        for event in self._readings.events_of[learner] & self._known:
+            if event.id not in self.voided:
+                self._join(learner, Row.of(event))
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that are equal for equal rows and voids."""
         for name in self._changed:
             row = self.rows.get(name)
-            said = f"{name} {row.figures()}" if row is not None else name if name[0] == "\0" else ""
-            value = int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "big")
-            value = value if said else 0
-            self._sum = (self._sum + value - self._hashes.get(name, 0)) & _MASK
+            is_there = row is not None or name[0] == "\0"
+            value = self._readings.hash_of(name, row) if is_there else 0
+            self._sum += value - self._hashes.get(name, 0)
             self._hashes[name] = value
         self._changed.clear()
+        self._sum &= _MASK
         return f"{self._sum:016x}"
 
     def events(self) -> set[Happening]:
         """Return history, voided events included."""
-        return {event for known in self._past.by_learner.values() for event in known}
+        return set(self._known)
 
     def applied_digest(self) -> bytes:
         """Return a digest of how far each origin with events is folded."""

@@ -73,7 +73,13 @@ from homeroom.simulation.disk import Disk, PowerLost
 from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.beginning import begin
-from homeroom.simulation.regions.ledger import Happening, Ledger, Readings, write_happenings
+from homeroom.simulation.regions.ledger import (
+    Happening,
+    Ledger,
+    Readings,
+    read_happenings,
+    write_happenings,
+)
 from homeroom.simulation.regions.network import Network, SimulatedFabric
 
 __all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch", "is_signed"]
@@ -348,7 +354,7 @@ class Machine:
         if not self._tail or not may_stamp or not _takes_batches(self.name, members):
             return
         for entry in self._tail:
-            events = tuple(self.outside.readings.of(entry))
+            events = tuple(read_happenings(entry))
             self._offer(f"tail {entry.origin} {entry.number}", events, None)
         self._note(f"writes {len(self._tail)} entries of earlier lives once more")
         self._tail.clear()

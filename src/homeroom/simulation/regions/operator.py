@@ -46,6 +46,7 @@ class Operator:
     def __init__(self, home: Machine, machines: Mapping[str, Machine], agenda: Agenda) -> None:
         self.open = 0
         self.left: set[str] = set()
+        self._gone: set[str] = set()
         self._home, self._machines, self._agenda = home, machines, agenda
         self._number = 0
         self._waiting: deque[list[Change]] = deque()
@@ -80,6 +81,7 @@ class Operator:
         """Start a node and state that it belongs to the world, perhaps once more."""
         node.start()
         self.left.discard(node.name)
+        self._gone.discard(node.name)
         self._state([MemberJoined(node=node.name, region=node.region)])
 
     def leave(self, node: str) -> None:
@@ -90,9 +92,8 @@ class Operator:
         self._agenda.after(_AGAIN_MS, self._close, node)
 
     def has_left(self, node: str) -> bool:
-        """Say whether the home knows that a node that was to leave is gone, and no more than that."""
-        home = self._home
-        return home.life is not None and node not in home.stated.control.members.nodes
+        """Say whether a node that was to leave was closed."""
+        return node in self._gone
 
     def _close(self, node: str) -> None:
         home = self._home
@@ -104,6 +105,7 @@ class Operator:
                     closed = closing(node, who, home.member.held, replication.views)
                     written = {str(origin): number for origin, number in closed.items()}
                     self.open -= 1
+                    self._gone.add(node)
                     self._state([MemberLeft(node=node, closed=written)])
                     return
         self._agenda.after(_AGAIN_MS, self._close, node)
