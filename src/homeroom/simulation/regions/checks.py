@@ -16,9 +16,11 @@ from homeroom.log.origins import Origin
 from homeroom.regions.steps import Alarm, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.ledger import FIRST_DAY, Happening, Ledger
-from homeroom.simulation.regions.machine import BEGIN_MS, Machine, is_signed
+from homeroom.simulation.regions.machine import BEGIN_MS, Machine
 from homeroom.simulation.regions.model import expected
-from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
+from homeroom.simulation.regions.plan import CLOCK_KINDS, ERASURES, Kind, Plan
+from homeroom.simulation.regions.residency import of_shared
+from homeroom.simulation.regions.signatures import is_signed
 
 __all__ = ["Losses", "Watcher", "check_all", "missing_entries"]
 
@@ -55,6 +57,7 @@ class Watcher:
     violations : what must not have been, in words
     alarms : how many of each kind
     losses : what disasters may have taken
+    written : entries as they were written, of worlds in which some are redacted
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -73,6 +76,8 @@ class Watcher:
         self._is_outvoted = is_outvoted
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
+        self.written: dict[tuple[Origin, int], Entry] = {}
+        self._keeps = bool(plan.kinds & ERASURES)
         self.alarms: dict[Trouble, int] = {}
         self._digests: dict[tuple[Origin, int], bytes] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
@@ -82,6 +87,8 @@ class Watcher:
         """See that no number is given twice, and that stamps are near the time."""
         for entry in entries:
             name, digest = (entry.origin, entry.number), entry.digest
+            if self._keeps:
+                self.written[name] = entry
             if self._digests.setdefault(name, digest) != digest:
                 self.violations.append(
                     f"{machine.name} gave number {entry.number} of {entry.origin} twice"
@@ -155,13 +162,13 @@ def missing_entries(machines: Sequence[Machine]) -> str:
     if any(machine.life is None for machine in machines):
         return "a node does not run"
     for one, other in pairwise(machines):
-        if one.member.held != other.member.held:
+        if of_shared(one.member.held) != of_shared(other.member.held):
             return f"{one.name} and {other.name} hold different entries"
     for machine in machines:
         if machine.ledger.applied != machine.member.held and not _holds_back(machine):
             return f"{machine.name} has not folded all that it holds"
     for one, other in pairwise(machines):
-        if one.ledger.applied != other.ledger.applied:
+        if of_shared(one.ledger.applied) != of_shared(other.ledger.applied):
             return f"{one.name} and {other.name} have folded different entries"
     return ""
 
@@ -204,7 +211,7 @@ def _chained(machines: Sequence[Machine]) -> Iterator[str]:
                     yield from _fault_of(machine, entry, before)
                     known[origin, entry.number] = entry, entry.head
                 same, before = known[origin, entry.number]
-                if same != entry:
+                if same.digest != entry.digest:
                     yield f"number {entry.number} of {origin} is two different entries"
 
 
@@ -226,7 +233,7 @@ def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
     fresh.retire(retired)
     fresh.lack(origin for origin, number in first.ledger.applied.items() if not number)
     for machine in machines:
-        if machine.ledger.applied == fresh.applied:
+        if of_shared(machine.ledger.applied) == of_shared(fresh.applied):
             if machine.ledger.fingerprint() != fresh.fingerprint():
                 yield f"{machine.name} has something else than its log comes to when it is folded anew"
         else:
@@ -238,6 +245,7 @@ def _as_expected(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
     first = machines[0].ledger
     events = first.events()
     present = events | {Happening("", "", 0, voids=voided) for voided in first.voided}
+    present |= {Happening("", "", 0, erases=learner) for learner in first.erased}
     found = {learner: _plain(row.figures()) for learner, row in first.rows.items()}
     if found != expected(present):
         yield f"{machines[0].name} answers something else than its events say"
@@ -259,7 +267,9 @@ def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> 
         return
     events, voided = machines[0].ledger.events(), machines[0].ledger.voided
     for told in diary.acknowledged:
-        is_there = all(_is_there(event, events, voided) for event in told.batch.events)
+        erased = machines[0].ledger.erased
+        sent = (event for event in told.batch.events if event.learner not in erased)
+        is_there = all(_is_there(event, events, voided) for event in sent)
         if not is_there and not losses.may_have_taken(told):
             yield (
                 f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "

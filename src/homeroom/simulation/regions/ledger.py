@@ -2,15 +2,15 @@
 
 The engine's tables want thousands of events at a time; a world of eight nodes brings each of them ten a second. So the
 simulation folds a small state of the same kind: days are a union, first and last a minimum and a maximum, a status the
-greatest by time and text, voids a grow-only set after which touched rows are folded again, and a count of events that
-follows from history. The fold of a real node has tests of its own (`tests/state`, `tests/node`); that both come to the
-same over the same entries is not compared.
+greatest by time and text, voids a grow-only set after which touched rows are folded again, erasures one that lets
+nothing of a learner in, and a count of events that follows from history. The fold of a real node has tests of its own
+(`tests/state`, `tests/node`); that both come to the same over the same entries is not compared.
 
 Contents are decoded once for all nodes: they are a function of bytes that a checksum vouches for.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -40,13 +40,22 @@ _Figures: TypeAlias = tuple[object, ...]
 
 
 class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
-    """One event: its id, whose, when; the status that it brings, if any; the id of an event that it voids, if any."""
+    """One event: its id, whose, when, and what it does beside.
+
+    Parameters
+    ----------
+    id, learner, time_ms : its id, whose it is, when it was
+    status : that it brings, if any
+    voids : the id of an event that it voids, if any
+    erases : the learner whom it erases, if any
+    """
 
     id: str
     learner: str
     time_ms: int
     status: str = ""
     voids: str = ""
+    erases: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,12 +84,16 @@ class Reading:
     names : their ids
     rows : what the events of each learner come to
     voided : ids
+    erased : learners
+    learners : all whose events these are, of whatever kind
     """
 
-    __slots__ = ("events", "names", "rows", "voided")
+    __slots__ = ("erased", "events", "learners", "names", "rows", "voided")
 
-    def __init__(self, said: Iterable[Happening]) -> None:
-        self.events = frozenset(event for event in said if not event.voids)
+    def __init__(self, said: Sequence[Happening]) -> None:
+        self.learners = frozenset(event.learner for event in said if event.learner)
+        self.erased = tuple(event.erases for event in said if event.erases)
+        self.events = frozenset(event for event in said if not (event.voids or event.erases))
         self.names = frozenset(event.id for event in self.events)
         self.rows: dict[str, Row] = {}
         self.voided = tuple(event.voids for event in said if event.voids)
@@ -105,10 +118,12 @@ class Readings:
 
     def of(self, entry: Entry) -> Reading:
         """Return what an entry says. Raises `EntryError`."""
-        found = self._read.get(entry.payload_digest)
+        # A redacted entry still has the digest of the payload that it was written with.
+        redaction = entry.redaction
+        digest = entry.payload_digest if redaction is None else redaction.payload_digest
+        found = self._read.get(digest)
         if found is None:
-            found = Reading(read_happenings(entry))
-            self._read[entry.payload_digest] = found
+            found = self._read[digest] = Reading(read_happenings(entry))
             for event in found.events:
                 self.events_of.setdefault(event.learner, set()).add(event)
                 self.learners_of.setdefault(event.id, set()).add(event.learner)
@@ -163,6 +178,7 @@ class Ledger:
     applied : by origin the last number that is folded
     rows : by learner
     voided : ids
+    erased : learners
     retired : origins that have collapsed into the epoch, and are folded whole
     """
 
@@ -171,6 +187,7 @@ class Ledger:
         self.retired: set[Origin] = set()
         self.rows: dict[str, Row] = {}
         self.voided: set[str] = set()
+        self.erased: set[str] = set()
         self._readings = readings
         # History: an event is all of it, so each is there once.
         self._known: set[Happening] = set()
@@ -183,7 +200,9 @@ class Ledger:
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
         if entry.origin.stream is Stream.ANALYTIC:
             reading = self._readings.of(entry)
-            if self._known.isdisjoint(reading.events) and self.voided.isdisjoint(reading.names):
+            for learner in reading.erased:
+                self._erase(learner)
+            if self._is_new(reading):
                 self._known |= reading.events
                 for learner, row in reading.rows.items():
                     self._join(learner, row)
@@ -205,8 +224,16 @@ class Ledger:
         for origin in sorted(origins):
             self.applied.setdefault(origin, 0)
 
+    def _is_new(self, reading: Reading) -> bool:
+        """Say whether all events of an entry count as they are."""
+        return (
+            self._known.isdisjoint(reading.events)
+            and self.voided.isdisjoint(reading.names)
+            and self.erased.isdisjoint(reading.learners)
+        )
+
     def _take(self, event: Happening) -> None:
-        if event in self._known:
+        if event in self._known or event.learner in self.erased:
             return
         self._known.add(event)
         if event.id not in self.voided:
@@ -227,6 +254,12 @@ class Ledger:
         for learner in self._readings.learners_of.get(voided, ()):
             self._refold(learner)
 
+    def _erase(self, learner: str) -> None:
+        self.erased.add(learner)
+        self._known -= self._readings.events_of.get(learner, set())
+        self.rows.pop(learner, None)
+        self._changed |= {learner, f"\1{learner}"}
+
     def _refold(self, learner: str) -> None:
         self._changed.add(learner)
         self.rows.pop(learner, None)
@@ -235,10 +268,10 @@ class Ledger:
                 self._join(learner, Row.of(event))
 
     def fingerprint(self) -> str:
-        """Return 16 hexadecimal digits that are equal for equal rows and voids."""
+        """Return 16 hexadecimal digits that are equal for equal rows, voids and erasures."""
         for name in self._changed:
             row = self.rows.get(name)
-            is_there = row is not None or name[0] == "\0"
+            is_there = row is not None or name[0] in "\0\1"
             value = self._readings.hash_of(name, row) if is_there else 0
             self._sum += value - self._hashes.get(name, 0)
             self._hashes[name] = value
@@ -252,9 +285,18 @@ class Ledger:
 
     def applied_digest(self) -> bytes:
         """Return a digest of how far each origin with events is folded."""
+        return self._digest(Stream.ANALYTIC)
+
+    def documents_digest(self) -> bytes:
+        """Return a digest of how far each origin with documents is folded, nothing if there is none."""
+        return self._digest(Stream.DOCUMENT)
+
+    def _digest(self, stream: Stream) -> bytes:
         said = sorted(
             (str(origin), number)
             for origin, number in self.applied.items()
-            if origin.stream is Stream.ANALYTIC
+            if origin.stream is stream
         )
+        if not said and stream is Stream.DOCUMENT:
+            return b""
         return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()

@@ -8,24 +8,21 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
 from homeroom import limits
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.errors import StoreError
-from homeroom.log.control import Change, write_changes
 from homeroom.log.entries import Entry
 from homeroom.log.log import (
     Accepted,
-    Admission,
     Apply,
-    BatchRecord,
     Failed,
     Life,
     Log,
@@ -51,6 +48,7 @@ from homeroom.regions.steps import (
     Committed,
     Effect,
     Event,
+    Exchange,
     Fold,
     Folded,
     Found,
@@ -73,16 +71,15 @@ from homeroom.simulation.disk import Disk, PowerLost
 from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.beginning import begin
-from homeroom.simulation.regions.ledger import (
-    Happening,
-    Ledger,
-    Readings,
-    read_happenings,
-    write_happenings,
-)
+from homeroom.simulation.regions.door import Content, Request, Told, door, write_content
+from homeroom.simulation.regions.erasing import Cleaning, Redact, Register
+from homeroom.simulation.regions.ledger import Happening, Ledger, Readings, read_happenings
 from homeroom.simulation.regions.network import Network, SimulatedFabric
+from homeroom.simulation.regions.papers import Papers
+from homeroom.simulation.regions.places import Place
+from homeroom.simulation.regions.signatures import is_signed, signature_of
 
-__all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch", "is_signed"]
+__all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Watch"]
 
 BEGIN_MS: Final = 1_764_000_000_000
 """What a right clock shows when a world begins."""
@@ -101,6 +98,8 @@ class Cores:
     member: Callable[[Birth, int], Member] = Member
     store: Callable[[Disk], DiskStore] = DiskStore
     ledger: Callable[[Readings], Ledger] = Ledger
+    cleaning: Callable[[str, DiskStore, Ledger, Readings], Cleaning] = Cleaning
+    register: Callable[[], Register] = Register
     clock: type[HybridClock] = HybridClock
 
 
@@ -136,38 +135,8 @@ class Outside:
     cores: Cores
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A batch that a client sends, or facts that an operator states, when, and whom to tell.
-
-    ``seen`` is the last token that the client has.
-    """
-
-    batch_id: str
-    events: tuple[Happening, ...] | list[Change]
-    level: Level
-    tell: Callable[["Told"], None]
-    sent_ms: int
-    seen: Token | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a client hears: refused (no token), or the token and the level that it has reached."""
-
-    token: Token | None
-    level: Level
-    is_late: bool = False
-
-
-def signature_of(node: str, digest: bytes) -> bytes:
-    """Return what stands for a signature of a node: a keyed hash, for Ed25519 would take most of the time."""
-    return hashlib.blake2b(digest, key=node.encode(), digest_size=64).digest()
-
-
-def is_signed(node: str, digest: bytes, signature: bytes) -> bool:
-    """Say whether a signature is of a node."""
-    return signature == signature_of(node, digest)
+_Written: TypeAlias = Write | Keep | Exchange | Redact
+"""What is written, one after the other."""
 
 
 class Machine:
@@ -175,7 +144,7 @@ class Machine:
 
     Parameters
     ----------
-    name, region : of the node, and where it is
+    name, place : of the node, and where it is
     outside : what is around it
     chance : settles what of it is left to chance
 
@@ -184,10 +153,11 @@ class Machine:
     life : the incarnation that runs, None if none does
     offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
     disk_ms : how long a write takes, at least and at most
+    register : erasures that were asked for here; beside the disk, and in no copy of it
     """
 
-    def __init__(self, name: str, region: str, outside: Outside, chance: Random) -> None:
-        self.name, self.region = name, region
+    def __init__(self, name: str, place: Place, outside: Outside, chance: Random) -> None:
+        self.name, self.region, self.jurisdiction = name, place.name, place.jurisdiction
         self.outside = outside
         self.chance = chance
         self.life: str | None = None
@@ -195,6 +165,7 @@ class Machine:
         self.offset_ms, self.drift = 0.0, 0.0
         self.disk_ms = (1, 8)
         self.paused_until_ms = 0
+        self.register = outside.cores.register()
         self.disk = Disk(np.random.default_rng(chance.getrandbits(64)))
         self._drift_since_ms = 0
         self._boot_ms = chance.randrange(1 << 40)
@@ -243,17 +214,18 @@ class Machine:
             self.clock.observe(head.hybrid, self.wall_ms())
         sign = partial(signature_of, self.name)
         log_life = Life(self.name, life, found.named, sign)
-        self.log = cores.log(log_life, self.clock, _admit)
+        self.log = cores.log(log_life, self.clock, door(self._gone))
         draw = self.chance.randrange
         birth = Birth(node=self.name, life=life, heads=found.heads, verify=is_signed, draw=draw)
         self.member = cores.member(birth, self.steady_ms())
-        self.ledger = cores.ledger(self.outside.readings)
+        self.ledger, self.papers = cores.ledger(self.outside.readings), Papers()
+        self.cleaning = cores.cleaning(self.name, self.store, self.ledger, self.outside.readings)
         self.stated = Stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
         self._unfolded: dict[Origin, deque[Entry]] = {}
-        self._writes: deque[Write | Keep] = deque()
-        self._writing: Write | Keep | None = None
+        self._writes: deque[_Written] = deque()
+        self._writing: _Written | None = None
         self._tail = deque(found.tail)
         self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
@@ -317,9 +289,9 @@ class Machine:
         """Say whether its log holds an entry, with all before it; whether it runs or not."""
         return self.has_begun and self.store.head(token.origin).number >= token.number
 
-    def _try_write(self, write: Write | Keep) -> None:
+    def _try_write(self, write: _Written) -> None:
         try:
-            self.store.write(write.entries, write.records if isinstance(write, Write) else ())
+            self._put(write)
         except StoreError as error:
             self._note(f"write fails: {error}")
 
@@ -337,6 +309,7 @@ class Machine:
     def _tick(self) -> None:
         self._step(Tick(self.wall_ms()))
         self._write_tail()
+        self._clean()
         if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
             self._begin_anew("it has stamped ahead of its clock")
             return
@@ -359,6 +332,27 @@ class Machine:
         self._note(f"writes {len(self._tail)} entries of earlier lives once more")
         self._tail.clear()
 
+    def erase(self, request: Request, erasure: Happening) -> None:
+        """Take an erasure that somebody asks for: it is in the register before anything else is done about it."""
+        if self.life is None or self._is_paused(self.erase, request, erasure):
+            return
+        self.register.add(erasure)
+        self.offer(request)
+
+    def _gone(self) -> Collection[str]:
+        """Return whom the door lets in no more."""
+        return self.ledger.erased | self.register.learners
+
+    def _clean(self) -> None:
+        """State erasures that the log has not, and clean it of what was erased."""
+        if _takes_batches(self.name, self.member.members):
+            for erasure in self.register.missing(self.ledger.erased, self.life):
+                self._offer(f"{erasure.id} {self.life}", (erasure,), None)
+        redact = self.cleaning.due()
+        if redact is not None:
+            self._writes.append(redact)
+            self._next_write()
+
     def offer(self, request: Request) -> None:
         """Take a batch of a client; a node that does not run says nothing."""
         if self.life is None or self._is_paused(self.offer, request):
@@ -374,11 +368,11 @@ class Machine:
     def _offer(
         self,
         batch_id: str,
-        events: tuple[Happening, ...] | list[Change],
+        events: Content,
         request: Request | None,
     ) -> None:
         self._tickets += 1
-        body = write_changes(events) if isinstance(events, list) else write_happenings(events)
+        body = write_content(events)
         known = self.store.record(_OWNER, batch_id)
         if request is not None:
             self._requests[self._tickets] = request
@@ -465,20 +459,30 @@ class Machine:
                 self._later(_LOOK_MS, self._look, effect)
             case Print():
                 told = self.ledger.applied_digest(), self.ledger.fingerprint()
-                self._step(Printed(effect.check, *told))
+                papers = self.papers.fingerprint(self.ledger.erased)
+                at = self.ledger.documents_digest()
+                self._step(Printed(effect.check, *told, at, papers if at else ""))
             case Held():
                 request = self._requests.pop(effect.ticket)
                 token = self._tokens.pop(effect.ticket)
-                request.tell(Told(token, effect.level, effect.is_late))
+                request.tell(Told(token, effect.level, effect.is_late, effect.is_alone))
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
+            case Alarm():
+                self._note(f"ALARM {effect.trouble}: {effect.why}")
+                self.outside.watch.alarmed(self, effect)
+            case _:
+                self._do_rarely(effect)
+
+    def _do_rarely(self, effect: Effect) -> None:
+        match effect:
+            case Exchange():
+                self._writes.append(effect)
+                self._next_write()
             case Retired():
                 self.ledger.retire(effect.origins)
             case BeginAnew():
                 self._later(0, self._begin_anew, effect.why)
-            case Alarm():
-                self._note(f"ALARM {effect.trouble}: {effect.why}")
-                self.outside.watch.alarmed(self, effect)
 
     def _look(self, look: Look) -> None:
         found: list[Entry] = []
@@ -498,10 +502,14 @@ class Machine:
     def _seeds(self) -> Members:
         """Return who is said to belong to the world at first: those that a node was told of, and itself."""
         members = self.outside.members
-        return replace(members, regions={**members.regions, self.name: self.region})
+        return replace(
+            members,
+            regions={**members.regions, self.name: self.region},
+            jurisdictions={**members.jurisdictions, self.name: self.jurisdiction},
+        )
 
     def _fold(self, fold: Fold) -> None:
-        before = self.stated.control
+        before, erased = self.stated.control, len(self.ledger.erased)
         for origin, number in fold.numbers:
             waiting = self._unfolded[origin]
             while waiting and waiting[0].number <= number:
@@ -509,8 +517,11 @@ class Machine:
                 self.ledger.fold(entry)
                 if origin.stream is Stream.CONTROL:
                     self.stated.take(entry)
+                elif origin.stream is Stream.DOCUMENT:
+                    self.papers.fold(entry)
                 self.outside.watch.folded(self, entry)
                 self.clock.observe(entry.hybrid, self.wall_ms())
+        self.cleaning.is_due |= len(self.ledger.erased) > erased
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
             self._step(members_of(self.stated.control, self._seeds()))
@@ -527,18 +538,29 @@ class Machine:
     def _written(self) -> None:
         write, self._writing = self._writing, None
         assert write is not None
-        records: Sequence[BatchRecord] = write.records if isinstance(write, Write) else ()
         try:
-            self.store.write(write.entries, records)
+            self._put(write)
         except StoreError as error:
             self._fail(str(error))
             return
         if isinstance(write, Write):
+            self.cleaning.wrote(write.entries)
             self._log(Written())
-        else:
+        elif isinstance(write, Keep):
             self._durable(write.entries)
             self._step(Kept(self.wall_ms()))
         self._next_write()
+
+    def _put(self, write: _Written) -> None:
+        match write:
+            case Write():
+                self.store.write(write.entries, write.records)
+            case Keep():
+                self.store.write(self.cleaning.cleaned(write.entries), ())
+            case Exchange():
+                self.store.redact(self.cleaning.explained(write.entries))
+            case Redact():
+                self.store.redact(write.entries)
 
     def _fail(self, why: str) -> None:
         """Go on in a new life, after a write of which nobody knows what is durable."""
@@ -571,15 +593,3 @@ class Machine:
 
 def _takes_batches(node: str, members: Members) -> bool:
     return node in members.regions and node not in members.fenced
-
-
-def _admit(offers: Sequence[Offer]) -> Admission:
-    events = [e for offer in offers if isinstance(offer.content, tuple) for e in offer.content]
-    changes = [c for offer in offers if isinstance(offer.content, list) for c in offer.content]
-    streams = [
-        Stream.CONTROL if isinstance(offer.content, list) else Stream.ANALYTIC for offer in offers
-    ]
-    contents = {Stream.CONTROL: write_changes(changes)} if changes else {}
-    if Stream.ANALYTIC in streams:
-        contents[Stream.ANALYTIC] = write_happenings(events)
-    return Admission(contents, [b"{}"] * len(offers), streams)

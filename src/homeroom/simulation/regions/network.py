@@ -39,6 +39,7 @@ class Network:
     ----------
     weather : how links behave now
     carried, carried_bytes : what was handed over, lost or not
+    look : is shown each message, if anybody wants to look
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Network:
         self.weather = Weather()
         self.carried = 0
         self.carried_bytes = 0
+        self.look: Callable[[str, str, bytes], None] | None = None
         self._agenda, self._trace = agenda, trace
         self._chance = chance
         self._delays_ms = delays_ms
@@ -88,6 +90,8 @@ class Network:
         self.carried += 1
         self.carried_bytes += len(body)
         self._trace.add(self._agenda.now_ms, body)
+        if self.look is not None:
+            self.look(sender, to, body)
         if (sender, to) in self._cuts or to not in self._arrivals:
             return
         weather, draw = self.weather, self._chance.random

@@ -6,7 +6,7 @@ home itself, whenever nothing else waits to be stated.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from homeroom.log.control import Change, Fact
@@ -20,7 +20,8 @@ from homeroom.log.members import (
 from homeroom.regions.leaving import closing, unheard
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
-from homeroom.simulation.regions.machine import BEGIN_MS, Machine, Request, Told
+from homeroom.simulation.regions.door import Request, Told
+from homeroom.simulation.regions.machine import BEGIN_MS, Machine
 
 __all__ = ["Operator"]
 
@@ -52,9 +53,9 @@ class Operator:
         self._waiting: deque[list[Change]] = deque()
         self._is_resting = False
 
-    def begin(self, nodes: Mapping[str, str]) -> None:
-        """State who belongs to the world at first; ``nodes`` are regions by name."""
-        self._state([MemberJoined(node=node, region=region) for node, region in nodes.items()])
+    def begin(self, nodes: Iterable[Machine]) -> None:
+        """State who belongs to the world at first."""
+        self._state(list(map(_joined, nodes)))
         self._agenda.after(_ENDINGS_MS, self._end_lives)
 
     def rest(self) -> None:
@@ -82,7 +83,7 @@ class Operator:
         node.start()
         self.left.discard(node.name)
         self._gone.discard(node.name)
-        self._state([MemberJoined(node=node.name, region=node.region)])
+        self._state([_joined(node)])
 
     def leave(self, node: str) -> None:
         """Let a node leave."""
@@ -139,3 +140,7 @@ class Operator:
         request = Request(batch_id, changes, Level.LOCAL, tell, self._agenda.now_ms)
         self._home.offer(request)
         self._agenda.after(_AGAIN_MS, self._offer, batch_id, changes, done)
+
+
+def _joined(node: Machine) -> MemberJoined:
+    return MemberJoined(node=node.name, region=node.region, jurisdiction=node.jurisdiction)

@@ -18,18 +18,28 @@ from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.checks import Watcher, check_all, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
+from homeroom.simulation.regions.erasures import Erasures
 from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Cores, Machine, Outside
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
+from homeroom.simulation.regions.paper_clients import PaperClient
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import (
     CLOCK_KINDS,
+    ERASURES,
     UPHEAVALS,
     Fault,
     Kind,
     Plan,
     make_plan,
+)
+from homeroom.simulation.regions.residency import (
+    BorderWatch,
+    check_documents,
+    check_erasures,
+    divided,
+    is_true,
 )
 from homeroom.simulation.regions.upheavals import Upheavals
 
@@ -41,6 +51,8 @@ _CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
 _REST_MS: Final = 3_000
+_DOCUMENTS_SELDOM: Final = 3
+"""A document is sent for so many batches of events."""
 
 
 @dataclass(slots=True)
@@ -97,15 +109,21 @@ class World:
             network=self.network,
             readings=Readings(),
             watch=self.watcher,
-            members=Members(0, {node: place.name for node, place in plan.nodes.items()}),
+            members=_seeds(plan),
             cores=cores or Cores(),
         )
         self.machines = {
-            node: Machine(node, place.name, self.outside, self._chance(node))
+            node: Machine(node, place, self.outside, self._chance(node))
             for node, place in places.items()
         }
         home = self.machines[next(iter(plan.nodes))]
         self.operator = Operator(home, self.machines, self.agenda)
+        self.papers = Diary(self._acknowledged_paper)
+        self.border = BorderWatch({node: place.jurisdiction for node, place in places.items()})
+        self.network.look = self.border.carried if plan.has_documents else None
+        self.erasures = Erasures(
+            self.machines, self.network, self.agenda, self.watcher.losses, self._chance("erasures")
+        )
         self.upheavals = Upheavals(self.machines, self.operator, self.network, self.agenda)
 
     def _chance(self, of: str) -> Random:
@@ -128,12 +146,13 @@ class World:
         first = {name: self.machines[name] for name in self.plan.nodes}
         for machine in first.values():
             self.agenda.after(chance.randrange(200), machine.start)
-        regions = {name: machine.region for name, machine in first.items()}
-        self.agenda.after(0, self.operator.begin, regions)
+        self.agenda.after(0, self.operator.begin, list(first.values()))
         for name in first:
             chance = self._chance(f"{name}/client")
             client = self._client(name, first, self.agenda, self.diary, chance)
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
+        if self.plan.has_documents:
+            self._send_papers(first)
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ms, self._begin, fault)
         try:
@@ -145,6 +164,14 @@ class World:
             self.watcher.violations.append(f"something raised {kind_and_places(error)}: {error}")
             converged_ms = -1
         return self._run(converged_ms)
+
+    def _send_papers(self, nodes: dict[str, Machine]) -> None:
+        for name, home in nodes.items():
+            near = {n: m for n, m in nodes.items() if m.jurisdiction == home.jurisdiction}
+            chance = self._chance(f"{name}/documents")
+            client = PaperClient(name, near, self.agenda, self.papers, chance)
+            every_ms = _DOCUMENTS_SELDOM * self.plan.every_ms
+            self.agenda.after(_CLIENTS_FROM_MS, client.run, every_ms, self._calm_ms)
 
     @property
     def running(self) -> list[Machine]:
@@ -178,7 +205,9 @@ class World:
     def _apart(self) -> str:
         if self.operator.open:
             return f"{self.operator.open} things that an operator wanted are not done"
-        return missing_entries(self.running)
+        if self.erasures.open:
+            return f"{self.erasures.open} erasures have not been confirmed"
+        return missing_entries(self.running) or divided(self.running)
 
     def _look(self, converged_ms: int) -> None:
         violations = self.watcher.violations
@@ -204,6 +233,12 @@ class World:
         self.operator.rest()
         self.agenda.run(self.agenda.now_ms + _REST_MS)
         violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
+        violations += self.border.violations
+        if self.plan.has_documents:
+            violations += check_documents(self.plan, self.running, self.papers)
+        if self.erasures.confirmed:
+            confirmed, written = self.erasures.confirmed, self.watcher.written
+            violations += check_erasures(self.plan, self.running, confirmed, written)
 
     def _run(self, converged_ms: int) -> Run:
         alive = [machine for machine in self.running if machine.life is not None]
@@ -225,6 +260,13 @@ class World:
     def _acknowledged(self, told: Acknowledged) -> None:
         self.watcher.acknowledged(told, self.machines)
 
+    def _acknowledged_paper(self, told: Acknowledged) -> None:
+        if not is_true(told, self.machines, list(self.watcher.losses.spans)):
+            level = told.level.name.lower()
+            self.watcher.violations.append(
+                f"{told.node} acknowledged {told.batch.id} as {level}, and it is not"
+            )
+
     # --- what goes wrong ---------------------------------------------------------------------------------------------
 
     def _begin(self, fault: Fault) -> None:
@@ -240,6 +282,8 @@ class World:
         elif fault.kind is Kind.DAMAGE:
             self.network.weather = Weather(damaged=fault.amount)
             self.agenda.after(fault.for_ms, self.network.heal_weather)
+        elif fault.kind in ERASURES:
+            self.erasures.begin(fault)
         elif fault.kind in UPHEAVALS:
             self.upheavals.begin(fault)
         else:
@@ -306,6 +350,14 @@ class World:
         self.watcher.losses.add(machine.name, copied_ms, self.agenda.now_ms)
         self.trace.note(self.agenda.now_ms, machine.name, "gets a copy of its disk back")
         machine.start()
+
+
+def _seeds(plan: Plan) -> Members:
+    return Members(
+        0,
+        {node: place.name for node, place in plan.nodes.items()},
+        jurisdictions={node: place.jurisdiction for node, place in plan.nodes.items()},
+    )
 
 
 def simulate(seed: int, storm_ms: int | None = None, cores: Cores | None = None) -> Run:
