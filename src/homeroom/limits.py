@@ -186,6 +186,8 @@ CHECK_MS: Final = 10_000
 """So often all nodes compare fingerprints."""
 CHECK_WAIT_MS_MAX: Final = 2_000
 """So long a node folds nothing beyond a mark of which others' are missing; then that comparison is void."""
+REDACTED_MS: Final = 7_000
+"""How long a node compares no fingerprints after it has taken a redacted entry."""
 CHECKS_KEPT: Final = 8
 """Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
@@ -555,6 +557,8 @@ assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
 assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
 assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
+# A check is waited for while it is less than two waits old, and for one wait from then on.
+assert 3 * CHECK_WAIT_MS_MAX + HYBRID_AHEAD_MS_MAX + STRAY_MS_MAX < REDACTED_MS < CHECK_MS
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX
 assert WEBHOOK_TAKEN_MAX < WEBHOOK_MEASURED < WEBHOOK_KEPT_MAX

@@ -49,6 +49,17 @@ def test_who_comes_back_is_fenced_no_longer():
     assert not control.members.fenced
 
 
+def test_a_node_keeps_its_jurisdiction_for_good():
+    here, there = (MemberJoined(node="two", region="x", jurisdiction=name) for name in ("eu", "us"))
+    control = stated(*joined("two"), here, MemberFenced(node="two"))
+    control = stated(MemberLeft(node="two", closed={}), control=control)
+    assert control.members.jurisdictions == {"two": "eu"}
+    with pytest.raises(ControlError, match="'eu' for good"):
+        control.check(there)
+    again = control.folded(Change(fact=there, author="x", at_ms=1), control.epoch + 1)
+    assert again.members.nodes["two"].jurisdiction == "eu"
+
+
 @pytest.mark.parametrize(
     "fact",
     [

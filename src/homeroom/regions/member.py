@@ -84,8 +84,8 @@ class Member:
         self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
         self._analytic = Origin(birth.node, birth.life, Stream.ANALYTIC)
         self._marked = -1
-        # The last check at which something may be folded without the rows of somebody whose erasure is not.
-        self._unexplained = -1
+        # Until then something may be folded without the rows of somebody whose erasure is not.
+        self._compares_from_ms = now_ms
 
     def step(self, event: Event, now_ms: int) -> list[Effect]:
         """Take what happened; return what to do, in this order."""
@@ -200,11 +200,9 @@ class Member:
 
     def _durable(self, entries: tuple[Entry, ...], wall_ms: int, now_ms: int) -> list[Effect]:
         if any(entry.redaction is not None for entry in entries):
-            # An erasure lets nobody redact before it is folded there, so it is stamped by now; at the first check after
-            # that it is folded everywhere, and what is redacted and what is not come to the same again.
-            self._unexplained = (
-                wall_ms + limits.HYBRID_AHEAD_MS_MAX + limits.STRAY_MS_MAX
-            ) // limits.CHECK_MS
+            # Nobody redacts before the erasure is folded there, so it is stamped by now. At a check that begins from now
+            # on it is folded everywhere, and what is redacted and what is not come to the same again.
+            self._compares_from_ms = now_ms + limits.REDACTED_MS
         self.gate.durable(entries)
         return self._pass_on(wall_ms, now_ms)
 
@@ -261,7 +259,7 @@ class Member:
     # --- agreement ---------------------------------------------------------------------------------------------------
 
     def _printed(self, event: Printed, now_ms: int) -> list[Effect]:
-        if event.check <= self._unexplained:
+        if now_ms < self._compares_from_ms:
             return []
         shared = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
         told = msgspec.structs.replace(
