@@ -200,8 +200,8 @@ class Member:
 
     def _durable(self, entries: tuple[Entry, ...], wall_ms: int, now_ms: int) -> list[Effect]:
         if any(entry.redaction is not None for entry in entries):
-            # Nobody redacts before the erasure is folded there, so it is stamped by now. At a check that begins from now
-            # on it is folded everywhere, and what is redacted and what is not come to the same again.
+            # Nobody redacts before the erasure is folded there, so it is stamped by now. At a check that begins from
+            # now on it is folded everywhere, and what is redacted and what is not come to the same again.
             self._compares_from_ms = now_ms + limits.REDACTED_MS
         self.gate.durable(entries)
         return self._pass_on(wall_ms, now_ms)

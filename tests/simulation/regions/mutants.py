@@ -16,12 +16,13 @@ import homeroom.log.log
 import homeroom.regions
 from homeroom import clock
 from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions import ledger
+from homeroom.simulation.regions import erasing, ledger
 from homeroom.simulation.regions.machine import Cores
 
 REGIONS = Path(homeroom.regions.__file__).parent
 # In the order in which they import each other.
 LOGIC = (
+    "residency",
     "holdings",
     "gaps",
     "pulling",
@@ -59,6 +60,12 @@ class Mutant:
             shared = "from homeroom.simulation.regions.ledger import Happening, Readings\n"
             source = source.replace("class Readings:", f"{shared}class _Readings:")
             return Cores(ledger=_loaded("ledger", _placed(source, shared)).Ledger)
+        if self.module == "erasing":
+            source = self._changed(Path(erasing.__file__).read_text(encoding="utf-8"))
+            start, end = source.index("@dataclass"), source.index("def cut(")
+            shared = "from homeroom.simulation.regions.erasing import Redact\n\n\n"
+            loaded = _loaded("erasing", source[:start] + shared + source[end:])
+            return Cores(cleaning=loaded.Cleaning, register=loaded.Register)
         if self.module == "clock":
             source = Path(clock.__file__).read_text(encoding="utf-8")
             return Cores(clock=_loaded("clock", self._changed(source)).HybridClock)

@@ -322,15 +322,18 @@ class Machine:
 
     def _write_tail(self) -> None:
         """Write once more what an earlier life wrote after the world had given it up."""
-        members = self.member.members
-        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
-        if not self._tail or not may_stamp or not _takes_batches(self.name, members):
+        if not self._tail or not self._may_write():
             return
         for entry in self._tail:
             events = tuple(read_happenings(entry))
             self._offer(f"tail {entry.origin} {entry.number}", events, None)
         self._note(f"writes {len(self._tail)} entries of earlier lives once more")
         self._tail.clear()
+
+    def _may_write(self) -> bool:
+        members = self.member.members
+        is_in = self.name in members.regions and self.name not in members.fenced
+        return is_in and self.member.may_stamp(self.wall_ms(), self.steady_ms())
 
     def erase(self, request: Request, erasure: Happening) -> None:
         """Take an erasure that somebody asks for: it is in the register before anything else is done about it."""
@@ -345,7 +348,7 @@ class Machine:
 
     def _clean(self) -> None:
         """State erasures that the log has not, and clean it of what was erased."""
-        if _takes_batches(self.name, self.member.members):
+        if self._may_write():
             for erasure in self.register.missing(self.ledger.erased, self.life):
                 self._offer(f"{erasure.id} {self.life}", (erasure,), None)
         redact = self.cleaning.due()
@@ -359,8 +362,7 @@ class Machine:
             return
         if request.seen is not None:
             self.clock.observe(request.seen.hybrid, self.wall_ms())
-        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
-        if not may_stamp or not _takes_batches(self.name, self.member.members):
+        if not self._may_write():
             request.tell(Told(None, Level.LOCAL))
             return
         self._offer(request.batch_id, request.events, request)
@@ -589,7 +591,3 @@ class Machine:
 
     def _note(self, what: str) -> None:
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
-
-
-def _takes_batches(node: str, members: Members) -> bool:
-    return node in members.regions and node not in members.fenced

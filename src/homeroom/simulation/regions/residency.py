@@ -111,7 +111,9 @@ def check_documents(plan: Plan, machines: Sequence[Machine], diary: Diary) -> It
         yield from _rebuilt(some[0])
     if not plan.faults:
         yield from _all_is_all(machines, diary)
-    if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
+    # How many regions there were is known where none came or went.
+    moving = {Kind.DESTROY, Kind.JOIN, Kind.LEAVE, Kind.RETURN}
+    if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC, *moving}:
         yield from _said_at_once(machines, diary)
 
 
@@ -191,9 +193,11 @@ def is_true(told: Acknowledged, machines: Mapping[str, Machine], lost: Sequence[
     holding = {one.name for one in machines.values() if one.has_durable(told.token)}
     others = {*holding, *lost} - {told.node}
     here = machines[told.node]
-    if told.level is Level.REMOTE:
-        return any(machines[other].region != here.region for other in others)
-    return told.node in holding
+    elsewhere = any(machines[other].region != here.region for other in others)
+    # Who asked for another region and hears `all` takes it that there was one.
+    return told.node in holding and (
+        elsewhere or told.level is Level.LOCAL or told.batch.level is Level.ALL
+    )
 
 
 # --- erasures --------------------------------------------------------------------------------------------------------
