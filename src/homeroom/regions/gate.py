@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from homeroom import limits
 from homeroom.clock import hybrid_ms
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
 
 __all__ = ["Gate", "check_of"]
@@ -49,16 +49,20 @@ class _Check:
 class Gate:
     """How far each origin may be folded.
 
+    Parameters
+    ----------
+    applied : by origin the last entry that was folded before this life began
+
     Attributes
     ----------
     open : by origin the last number that may be folded
     """
 
-    def __init__(self) -> None:
-        self.open: dict[Origin, int] = {}
+    def __init__(self, applied: Mapping[Origin, Head]) -> None:
+        self.open: dict[Origin, int] = {origin: head.number for origin, head in applied.items()}
         self._runs: dict[Origin, deque[_Run]] = {}
         # By origin the stamp of its last entry.
-        self._stamps: dict[Origin, int] = {}
+        self._stamps: dict[Origin, int] = {o: head.hybrid for o, head in applied.items()}
         self._checks: dict[int, _Check] = {}
         # Checks that are over: their marks hold nobody. Not the greatest of them alone: a clock that was a year ahead
         # would end all checks of that year.

@@ -9,7 +9,7 @@ A life of a member is a life of its log (`homeroom.log.log`): the same incarnati
 after every write that failed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from homeroom import limits
 from homeroom.errors import MessageError
@@ -29,6 +29,8 @@ from homeroom.regions.steps import (
     AwaitApplied,
     AwaitHeld,
     BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -38,11 +40,13 @@ from homeroom.regions.steps import (
     Kept,
     Level,
     Members,
+    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
     Retired,
+    Saved,
     Send,
     Tick,
     Trouble,
@@ -70,9 +74,10 @@ class Member:
     def __init__(self, birth: Birth, now_ms: int) -> None:
         self.members = Members(0, {birth.node: ""})
         self.replication = Replication(birth)
-        self.gate = Gate()
+        self.gate = Gate(birth.applied)
         self.clocks = Clocks(now_ms)
         self.waiting = Waiting(birth.node)
+        self.waiting.folded((origin, head.number) for origin, head in birth.applied.items())
         self.agreement = Agreement(now_ms)
         self._birth = birth
         self._begun_ms = now_ms
@@ -115,9 +120,22 @@ class Member:
                 effects = self._await_applied(event, now_ms)
             case Printed():
                 effects = self._printed(event, now_ms)
+            case Saved():
+                effects = self._saved(event.numbers)
+            case Collected():
+                self.replication.collecting.collected(event.numbers)
+            case NotInstalled():
+                self.replication.collecting.not_installed()
             case NotKept():
                 self.replication.not_kept(event.why)
         return effects
+
+    def _saved(self, numbers: Mapping[Origin, int]) -> list[Effect]:
+        replication = self.replication
+        up_to = replication.collecting.collectable(
+            numbers, self.members, self._birth.node, replication.views
+        )
+        return [Collect(up_to)] if up_to else []
 
     def _await_applied(self, asked: AwaitApplied, now_ms: int) -> list[Effect]:
         token = asked.token

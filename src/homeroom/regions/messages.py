@@ -103,6 +103,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     answer : what it wants to hear
     pull : the number of the pull that this answers, 0 for none
     reading : of clocks
+    is_behind : whether some of what was asked for is in no log of the sender any more, but in its snapshot
     is_whole : whether the items are all that there are, and not only what has changed
     entries : some entries, each as `sealed_entry` returns it
     """
@@ -119,6 +120,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
         tuple[msgspec.Raw, ...], msgspec.Meta(max_length=limits.MESSAGE_ENTRIES_MAX)
     ] = ()
     is_whole: bool = False
+    is_behind: bool = False
 
     def opened(self) -> list[Entry]:
         """Return the entries. Raises `MessageError`."""

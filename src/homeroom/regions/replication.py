@@ -18,7 +18,7 @@ first when it is not.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
@@ -28,11 +28,12 @@ from homeroom.errors import EntryError, MessageError
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin
+from homeroom.regions.collecting import Collecting
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.holdings import Holdings, View
 from homeroom.regions.messages import Answer, News, Pull, Reading, encode, sealed_entry
 from homeroom.regions.pulling import Draw, Pulling
-from homeroom.regions.steps import Alarm, Effect, Keep, Look, Members, Send, Trouble
+from homeroom.regions.steps import Alarm, AskSnapshot, Effect, Keep, Look, Members, Send, Trouble
 
 __all__ = ["Birth", "Replication"]
 
@@ -47,6 +48,8 @@ class Birth:
     ----------
     node, life : its name, and the incarnation that was drawn for it
     heads : by origin the last entry that its log holds
+    applied : by origin the last entry that is folded already, in the snapshot that it starts from
+    begins : by origin the number up to which its log has forgotten entries
     verify : checks signatures
     draw : chance
     """
@@ -56,6 +59,8 @@ class Birth:
     heads: Mapping[Origin, Head]
     verify: Verify
     draw: Draw
+    applied: Mapping[Origin, Head] = field(default_factory=dict)
+    begins: Mapping[Origin, int] = field(default_factory=dict)
 
     @property
     def name(self) -> LifeName:
@@ -76,6 +81,7 @@ class Replication:
     views : by node what it has said that it holds
     epoch : of the control stream, up to which this node says that it knows it
     lives : by node which of its lives that was in, this node's own included, those to leave left out
+    collecting : what the log has forgotten
     failure : why nothing is written any more, None while all is well
     """
 
@@ -83,6 +89,7 @@ class Replication:
         self.holdings = Holdings(birth.heads)
         self.views: dict[str, View] = {}
         self.lives = {birth.node: birth.life}
+        self.collecting = Collecting(birth.begins)
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
@@ -236,6 +243,8 @@ class Replication:
             self._pulling.answered(sender, news.pull, brought, now_ms)
             effects += self._ask(now_ms)
         effects += self._write()
+        if news.is_behind and self.collecting.may_fetch(now_ms):
+            effects.append(AskSnapshot(sender))
         effects += self._reply(sender, news.answer, read_clock)
         if has_missed and view.may_ask(now_ms):
             effects += self.tell([sender], Answer.ALL, read_clock)
@@ -435,10 +444,12 @@ class Replication:
         if self._looks >= limits.LOOKS_MAX:
             return []
         ranges = tuple(one for one in pull.ranges if one.first <= self._held(one.origin))
-        if not ranges:
-            return self._answer(sender, pull.number, ())
+        there, is_behind = self.collecting.split(ranges)
+        if not there:
+            return self._answer(sender, pull.number, (), is_behind=is_behind)
         self._looks += 1
-        return [Look(sender, pull.number, ranges)]
+        told = self._answer(sender, 0, (), is_behind=True) if is_behind else []
+        return [*told, Look(sender, pull.number, there)]
 
     def found(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
         """Take what was looked up for another node."""
@@ -452,13 +463,16 @@ class Replication:
             return self._members.closed.get(origin, 0)
         return self.holdings.heads.get(origin, _NOTHING).number
 
-    def _answer(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
+    def _answer(
+        self, to: str, pull: int, entries: Sequence[Entry], *, is_behind: bool = False
+    ) -> list[Effect]:
         view = self.views.get(to)
         if view is None:
             return []
         told, view.told = view.told, self.holdings.version
         sealed = tuple(map(sealed_entry, entries))
-        return [Send(to, encode(self._news(told, entries=sealed, pull=pull)))]
+        news = self._news(told, entries=sealed, pull=pull)
+        return [Send(to, encode(msgspec.structs.replace(news, is_behind=is_behind)))]
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 

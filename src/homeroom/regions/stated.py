@@ -5,13 +5,16 @@ reach a node in another order than that in which they were written. They are fol
 writer stamps later than all that it has seen, so that is the order in which things were said. An entry that comes late
 has everything folded anew, which costs little: these are the facts of a world, not its events.
 
+An entry says how many facts its writer knew. As long as fewer are here before it, something is missing: then it is not
+known who belongs to the world, and a node goes by what it knew before.
+
 The way not taken is to let later entries wait for earlier ones: a life whose last entry nobody has would be waited for
 for ever.
 """
 
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from homeroom.log.control import Change, Control, read_changes
 from homeroom.log.entries import Entry
@@ -37,38 +40,46 @@ class Stated:
     Attributes
     ----------
     control : what they add up to
+    is_whole : whether all is here that the writers of these facts knew
     """
 
     def __init__(self) -> None:
         self.control = Control()
+        self.is_whole = True
         self._places: list[_Place] = []
-        self._changes: list[list[Change]] = []
+        self._changes: list[tuple[int, list[Change]]] = []
 
     def take(self, entry: Entry) -> None:
         """Take an entry of the control stream. Raises `EntryError` if it cannot be read."""
         assert entry.origin.stream is Stream.CONTROL
-        changes = read_changes(unpack(entry.payload).content)
+        changes = entry.epoch, read_changes(unpack(entry.payload).content)
         place = _Place(entry.hybrid, entry.origin, entry.number)
         at = bisect(self._places, place)
         self._places.insert(at, place)
         self._changes.insert(at, changes)
         if at == len(self._places) - 1:
-            self.control = _folded(self.control, changes)
+            self._fold(*changes)
         else:
-            self.control = Control()
+            self.control, self.is_whole = Control(), True
             for one in self._changes:
-                self.control = _folded(self.control, one)
+                self._fold(*one)
+
+    def _fold(self, epoch: int, changes: Sequence[Change]) -> None:
+        self.is_whole = self.is_whole and epoch <= self.control.epoch
+        for change in changes:
+            self.control = self.control.folded(change, self.control.epoch + 1)
 
 
-def _folded(control: Control, changes: Sequence[Change]) -> Control:
-    for change in changes:
-        control = control.folded(change, control.epoch + 1)
-    return control
+def members_of(stated: Stated, before: Members, seeds: Members) -> Members:
+    """Return who belongs to the world.
 
-
-def members_of(control: Control, seeds: Members) -> Members:
-    """Return who belongs to the world; as long as nothing was stated of it, those that a node was told of at first."""
+    As long as nothing was stated of it, these are those that a node was told of at first (``seeds``); while something
+    that was stated is missing, those of ``before``.
+    """
+    control = stated.control
     members = control.members
+    if not stated.is_whole:
+        return replace(before, closed=members.closed, collapsed=members.collapsed)
     if not members.nodes:
         return seeds
     return Members(

@@ -23,9 +23,12 @@ __all__ = [
     "Alarm",
     "Applied",
     "Arrived",
+    "AskSnapshot",
     "AwaitApplied",
     "AwaitHeld",
     "BeginAnew",
+    "Collect",
+    "Collected",
     "Committed",
     "Effect",
     "Event",
@@ -38,11 +41,13 @@ __all__ = [
     "Level",
     "Look",
     "Members",
+    "NotInstalled",
     "NotKept",
     "Print",
     "Printed",
     "Recovered",
     "Retired",
+    "Saved",
     "Send",
     "Tick",
     "Trouble",
@@ -174,6 +179,24 @@ class AwaitApplied(msgspec.Struct, frozen=True):
     until_ms: int
 
 
+class Saved(msgspec.Struct, frozen=True):
+    """A snapshot is durable, and was read back whole, in which entries up to these numbers are folded."""
+
+    numbers: Mapping[Origin, int]
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """The log has forgotten entries up to these numbers."""
+
+    numbers: Mapping[Origin, int]
+
+
+class NotInstalled(msgspec.Struct, frozen=True):
+    """The snapshot that was asked for did not come, or is of no use here. If one is, this life ends instead."""
+
+    why: str
+
+
 class Tick(msgspec.Struct, frozen=True):
     """Time has passed."""
 
@@ -192,6 +215,9 @@ Event: TypeAlias = (
     | Printed
     | AwaitHeld
     | AwaitApplied
+    | Saved
+    | Collected
+    | NotInstalled
     | Tick
 )
 
@@ -253,6 +279,21 @@ class Applied(msgspec.Struct, frozen=True):
     is_late: bool
 
 
+class Collect(msgspec.Struct, frozen=True):
+    """Let the log forget entries up to these numbers, some at a time, and say `Collected`."""
+
+    numbers: Mapping[Origin, int]
+
+
+class AskSnapshot(msgspec.Struct, frozen=True):
+    """Fetch the newest snapshot of a node, put it in place of this node's state, and begin anew; or say `NotInstalled`.
+
+    It is of use if it covers all that this node's log has forgotten, and goes beyond what the log holds somewhere.
+    """
+
+    of: str
+
+
 class Retired(msgspec.Struct, frozen=True):
     """Vectors do not name these origins any more: all of them is held and may be folded, here and at every member."""
 
@@ -279,5 +320,17 @@ class Alarm(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    Send | Keep | Look | Fold | Print | WriteMark | Held | Applied | Retired | BeginAnew | Alarm
+    Send
+    | Keep
+    | Look
+    | Fold
+    | Print
+    | WriteMark
+    | Held
+    | Applied
+    | Collect
+    | AskSnapshot
+    | Retired
+    | BeginAnew
+    | Alarm
 )

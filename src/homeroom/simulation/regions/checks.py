@@ -74,19 +74,14 @@ class Watcher:
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
         self.alarms: dict[Trouble, int] = {}
-        self._digests: dict[tuple[Origin, int], bytes] = {}
+        self.entries: dict[tuple[Origin, int], Entry] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
         self._steps = 0
 
     def committed(self, machine: Machine, entries: Sequence[Entry]) -> None:
         """See that no number is given twice, and that stamps are near the time."""
         for entry in entries:
-            name, digest = (entry.origin, entry.number), entry.digest
-            if self._digests.setdefault(name, digest) != digest:
-                self.violations.append(
-                    f"{machine.name} gave number {entry.number} of {entry.origin} twice"
-                )
-
+            self._put_down(machine, entry)
         is_right = self._clocks_are_seen or machine.name not in self._wrong
         if is_right and not self._is_outvoted:
             off_ms = hybrid_ms(entries[-1].hybrid) - BEGIN_MS - machine.outside.agenda.now_ms
@@ -97,9 +92,20 @@ class Watcher:
     def started(self, machine: Machine, said: Mapping[Origin, int]) -> None:
         """See that what a node held by its own words is there after whatever ended its last life."""
         held = machine.store.held()
+        for origin in held:
+            for entry in machine.store.read(origin, 1, 1 << 40):
+                self._put_down(machine, entry)
         lost = [origin for origin, number in said.items() if held[origin] < number]
         if lost:
             self.violations.append(f"{machine.name} has lost what it held of {lost[0]}")
+
+    def _put_down(self, machine: Machine, entry: Entry) -> None:
+        """Keep an entry that is durable somewhere: a log may forget it, and a node be destroyed."""
+        known = self.entries.setdefault((entry.origin, entry.number), entry)
+        if known is not entry and known.digest != entry.digest:
+            self.violations.append(
+                f"{machine.name} gave number {entry.number} of {entry.origin} twice"
+            )
 
     def folded(self, machine: Machine, entry: Entry) -> None:
         """See that nothing is folded whose time has not come near."""
@@ -176,14 +182,14 @@ def _holds_back(machine: Machine) -> bool:
 
 
 def check_all(
-    plan: Plan, machines: Sequence[Machine], diary: Diary, losses: Losses
+    plan: Plan, machines: Sequence[Machine], diary: Diary, watcher: Watcher
 ) -> Iterator[str]:
     """Return what does not hold of nodes that have come together."""
     yield from _answered(machines)
-    yield from _chained(machines)
-    yield from _rebuilt(machines)
+    yield from _chained(machines, watcher.entries)
+    yield from _rebuilt(machines, watcher.entries)
     yield from _as_expected(machines, diary)
-    yield from _nothing_lost(machines, diary, losses)
+    yield from _nothing_lost(machines, diary, watcher.losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
         yield from _local_is_quick(diary)
 
@@ -194,11 +200,14 @@ def _answered(machines: Sequence[Machine]) -> Iterator[str]:
             yield f"{machine.forgotten()} clients have waited too long for an answer of {machine.name}"
 
 
-def _chained(machines: Sequence[Machine]) -> Iterator[str]:
+def _chained(
+    machines: Sequence[Machine], entries: Mapping[tuple[Origin, int], Entry]
+) -> Iterator[str]:
     known: dict[tuple[Origin, int], tuple[Entry, Head]] = {}
     for machine in machines:
         for origin in machine.store.held():
-            before = Head()
+            begins = machine.store.begins()[origin]
+            before = entries[origin, begins].head if begins else Head()
             for entry in machine.store.read(origin, 1, 1 << 40):
                 if (origin, entry.number) not in known:
                     yield from _fault_of(machine, entry, before)
@@ -215,14 +224,16 @@ def _fault_of(machine: Machine, entry: Entry, before: Head) -> Iterator[str]:
         yield f"{machine.name} has stored what it should not: {error}"
 
 
-def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
-    """Compare each node with what the log of the first comes to; they are equal logs, as far as they are folded."""
+def _rebuilt(
+    machines: Sequence[Machine], entries: Mapping[tuple[Origin, int], Entry]
+) -> Iterator[str]:
+    """Compare each node with what all entries come to when they are folded anew, those that logs have forgotten too."""
     fresh, first = Ledger(machines[0].outside.readings), machines[0]
     closed = first.member.members.closed
     retired = {origin: closed[origin] for origin in first.ledger.retired}
     for origin, number in sorted({**first.ledger.applied, **retired}.items()):
-        for entry in first.store.read(origin, 1, number):
-            fresh.fold(entry)
+        for each in range(1, number + 1):
+            fresh.fold(entries[origin, each])
     fresh.retire(retired)
     fresh.lack(origin for origin, number in first.ledger.applied.items() if not number)
     for machine in machines:

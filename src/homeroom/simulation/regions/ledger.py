@@ -10,7 +10,7 @@ Contents are decoded once for all nodes: they are a function of bytes that a che
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -196,6 +196,17 @@ class Ledger:
             for voided in reading.voided:
                 self._void(voided)
         self.applied[entry.origin] = entry.number
+
+    def restore(
+        self, events: Iterable[Happening], voided: Iterable[str], applied: Mapping[Origin, int]
+    ) -> None:
+        """Begin with what a snapshot holds."""
+        assert not self.applied, "a snapshot replaces state"
+        self.applied = dict(applied)
+        for event in events:
+            self._take(event)
+        for one in voided:
+            self._void(one)
 
     def retire(self, origins: Iterable[Origin]) -> None:
         """Name origins no more that are folded whole."""

@@ -20,7 +20,7 @@ from homeroom import limits
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.errors import StoreError
 from homeroom.log.control import Change, write_changes
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Head
 from homeroom.log.log import (
     Accepted,
     Admission,
@@ -39,15 +39,18 @@ from homeroom.log.log import (
 from homeroom.log.log import (
     Effect as LogEffect,
 )
-from homeroom.log.origins import Origin, Stream, Token
+from homeroom.log.origins import Origin, Stream, Token, Vector
 from homeroom.regions.member import Member
 from homeroom.regions.replication import Birth
 from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
+    AskSnapshot,
     AwaitHeld,
     BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -60,11 +63,13 @@ from homeroom.regions.steps import (
     Level,
     Look,
     Members,
+    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
     Retired,
+    Saved,
     Send,
     Tick,
     WriteMark,
@@ -80,94 +85,28 @@ from homeroom.simulation.regions.ledger import (
     read_happenings,
     write_happenings,
 )
-from homeroom.simulation.regions.network import Network, SimulatedFabric
+from homeroom.simulation.regions.network import SimulatedFabric
+from homeroom.simulation.regions.outside import (
+    BEGIN_MS,
+    Cores,
+    Outside,
+    Request,
+    Told,
+    Watch,
+    is_signed,
+    signature_of,
+)
+from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
 
 __all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch", "is_signed"]
 
-BEGIN_MS: Final = 1_764_000_000_000
-"""What a right clock shows when a world begins."""
 _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
+_SAVE_MS: Final = (2_000, 5_000)
 _OWNER: Final = "client"
-
-
-@dataclass(frozen=True, slots=True)
-class Cores:
-    """What is tried: the cores of production, or copies with a fault that tests have made."""
-
-    log: type[Log] = Log
-    member: Callable[[Birth, int], Member] = Member
-    store: Callable[[Disk], DiskStore] = DiskStore
-    ledger: Callable[[Readings], Ledger] = Ledger
-    clock: type[HybridClock] = HybridClock
-
-
-class Watch(Protocol):
-    """Is told what happens, and looks whether it may."""
-
-    def started(self, machine: "Machine", said: Mapping[Origin, int]) -> None:
-        """Take that a node has opened its log, and what it held by its own words when its last life ended."""
-
-    def committed(self, machine: "Machine", entries: Sequence[Entry]) -> None:
-        """Take entries that a node has numbered, and that are durable there."""
-
-    def folded(self, machine: "Machine", entry: Entry) -> None:
-        """Take an entry that a node has folded."""
-
-    def stepped(self, machine: "Machine") -> None:
-        """Look at a node that has taken a step."""
-
-    def alarmed(self, machine: "Machine", alarm: Alarm) -> None:
-        """Take an alarm that a node raised."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """What a node has around it."""
-
-    agenda: Agenda
-    trace: Trace
-    network: Network
-    readings: Readings
-    watch: Watch
-    members: Members
-    cores: Cores
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A batch that a client sends, or facts that an operator states, when, and whom to tell.
-
-    ``seen`` is the last token that the client has.
-    """
-
-    batch_id: str
-    events: tuple[Happening, ...] | list[Change]
-    level: Level
-    tell: Callable[["Told"], None]
-    sent_ms: int
-    seen: Token | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a client hears: refused (no token), or the token and the level that it has reached."""
-
-    token: Token | None
-    level: Level
-    is_late: bool = False
-
-
-def signature_of(node: str, digest: bytes) -> bytes:
-    """Return what stands for a signature of a node: a keyed hash, for Ed25519 would take most of the time."""
-    return hashlib.blake2b(digest, key=node.encode(), digest_size=64).digest()
-
-
-def is_signed(node: str, digest: bytes, signature: bytes) -> bool:
-    """Say whether a signature is of a node."""
-    return signature == signature_of(node, digest)
+_TAIL: Final = "tail"
 
 
 class Machine:
@@ -199,6 +138,7 @@ class Machine:
         self._drift_since_ms = 0
         self._boot_ms = chance.randrange(1 << 40)
         self._fabric = SimulatedFabric(name, outside.network, self._wake)
+        outside.courier.connect(name, lambda: None if self.life is None else self.disk)
         self._tickets = 0
         self.has_begun = False
         # What the last life held by its own words.
@@ -234,26 +174,39 @@ class Machine:
             self._note(f"cannot start: {error}")
             self.outside.agenda.after(500, self.start)
             return
-        self.outside.watch.started(self, self._said)
         self.has_begun = True
         self.life = life = f"{self.chance.getrandbits(128):032x}"
-        found = begin(self.name, self.store, self._seeds(), self.wall_ms())
+        snapshot = read_snapshot(self.disk)
+        found = begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
+        self.outside.watch.started(self, self._said)
         self.clock = cores.clock()
         for head in found.heads.values():
             self.clock.observe(head.hybrid, self.wall_ms())
         sign = partial(signature_of, self.name)
         log_life = Life(self.name, life, found.named, sign)
-        self.log = cores.log(log_life, self.clock, _admit)
+        self.log = cores.log(log_life, self.clock, self._admit)
         draw = self.chance.randrange
-        birth = Birth(node=self.name, life=life, heads=found.heads, verify=is_signed, draw=draw)
+        birth = Birth(
+            node=self.name,
+            life=life,
+            heads=found.heads,
+            verify=is_signed,
+            draw=draw,
+            applied=found.applied,
+            begins=self.store.begins(),
+        )
         self.member = cores.member(birth, self.steady_ms())
         self.ledger = cores.ledger(self.outside.readings)
+        if found.snapshot is not None:
+            applied = {origin: head.number for origin, head in found.applied.items()}
+            found.snapshot.restore(self.ledger, applied)
         self.stated = Stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
         self._unfolded: dict[Origin, deque[Entry]] = {}
         self._writes: deque[Write | Keep] = deque()
         self._writing: Write | Keep | None = None
+        self._folded = dict(found.applied)
         self._tail = deque(found.tail)
         self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
@@ -261,6 +214,7 @@ class Machine:
         self._durable(found.entries)
         self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
+        self._later(self.chance.randrange(*_SAVE_MS), self._save)
 
     def kill(self) -> None:
         """End the process; what it has written is in the cache of the disk."""
@@ -347,6 +301,38 @@ class Machine:
         self.kill()
         self.start()
 
+    # --- snapshots ---------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """Write a snapshot, and have the log forget what nobody needs any more."""
+        heads = {origin: head for origin, head in self._folded.items() if _is_saved(origin)}
+        saved = write_snapshot(self.disk, Snapshot.of(self.ledger, heads))
+        if saved is not None:
+            self._step(Saved({origin: head.number for origin, head in saved.applied.items()}))
+        self._later(self.chance.randrange(*_SAVE_MS), self._save)
+
+    def _collect(self, numbers: Mapping[Origin, int]) -> None:
+        try:
+            while self.store.collect(Vector(numbers)):
+                pass
+        except StoreError as error:
+            self._fail(str(error))
+            return
+        self._step(Collected(numbers))
+
+    def _install(self, snapshot: Snapshot | None) -> None:
+        """Put a snapshot of another node in place of this one's state, and begin anew from there."""
+        applied = {} if snapshot is None else snapshot.applied
+        forgotten = self.store.begins().items()
+        covers = all(applied.get(o, Head()).number >= n for o, n in forgotten if _is_saved(o))
+        goes_on = any(head.number > self.store.head(o).number for o, head in applied.items())
+        if snapshot is None or not covers or not goes_on:
+            self._step(NotInstalled("it did not come, or is of no use"))
+        elif write_snapshot(self.disk, snapshot) is None:
+            self._fail("a snapshot could not be written")
+        else:
+            self._begin_anew("has a snapshot of another node")
+
     def _write_tail(self) -> None:
         """Write once more what an earlier life wrote after the world had given it up."""
         members = self.member.members
@@ -355,7 +341,7 @@ class Machine:
             return
         for entry in self._tail:
             events = tuple(read_happenings(entry))
-            self._offer(f"tail {entry.origin} {entry.number}", events, None)
+            self._offer(f"{_TAIL} {entry.origin} {entry.number}", events, None)
         self._note(f"writes {len(self._tail)} entries of earlier lives once more")
         self._tail.clear()
 
@@ -392,7 +378,7 @@ class Machine:
             events=len(events),
             size_bytes=len(body),
             known=known,
-            is_kept=request is not None,
+            is_kept=request is not None or batch_id.startswith(_TAIL),
         )
         self._log(Offers((offer,)))
 
@@ -404,6 +390,9 @@ class Machine:
         for effect in effects:
             if self.life is not None:
                 self._do(effect)
+
+    def _admit(self, offers: Sequence[Offer]) -> Admission:
+        return replace(_admitted(offers), epoch=self.stated.control.epoch)
 
     def _log(self, event: Offers | Written | Failed) -> None:
         for effect in self.log.step(event, self._stamp_ms()):
@@ -472,6 +461,11 @@ class Machine:
                 request.tell(Told(token, effect.level, effect.is_late))
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
+            case Collect():
+                self._collect(effect.numbers)
+            case AskSnapshot():
+                install = partial(self._later, 0, self._install)
+                self.outside.courier.fetch(effect.of, self.name, install)
             case Retired():
                 self.ledger.retire(effect.origins)
             case BeginAnew():
@@ -511,9 +505,10 @@ class Machine:
                     self.stated.take(entry)
                 self.outside.watch.folded(self, entry)
                 self.clock.observe(entry.hybrid, self.wall_ms())
+                self._folded[origin] = entry.head
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
-            self._step(members_of(self.stated.control, self._seeds()))
+            self._step(members_of(self.stated, self.member.members, self._seeds()))
             lacking = self.member.members.collapsed - self.ledger.retired
             self.ledger.lack(lacking)
 
@@ -569,11 +564,15 @@ class Machine:
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
 
 
+def _is_saved(origin: Origin) -> bool:
+    return origin.stream is not Stream.CONTROL
+
+
 def _takes_batches(node: str, members: Members) -> bool:
     return node in members.regions and node not in members.fenced
 
 
-def _admit(offers: Sequence[Offer]) -> Admission:
+def _admitted(offers: Sequence[Offer]) -> Admission:
     events = [e for offer in offers if isinstance(offer.content, tuple) for e in offer.content]
     changes = [c for offer in offers if isinstance(offer.content, list) for c in offer.content]
     streams = [

@@ -74,6 +74,14 @@ class Network:
             if self._cuts[link] <= 0:
                 del self._cuts[link]
 
+    def is_cut(self, sender: str, to: str) -> bool:
+        """Say whether nothing gets through from one node to another."""
+        return (sender, to) in self._cuts
+
+    def delay_ms(self, sender: str, to: str) -> float:
+        """Return how long a message takes at least."""
+        return self._delays_ms[sender, to]
+
     def heal_all(self) -> None:
         """Let everything through, and nothing be lost."""
         self._cuts.clear()

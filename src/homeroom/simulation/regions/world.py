@@ -31,6 +31,7 @@ from homeroom.simulation.regions.plan import (
     Plan,
     make_plan,
 )
+from homeroom.simulation.regions.snapshots import Courier
 from homeroom.simulation.regions.upheavals import Upheavals
 
 __all__ = ["Run", "World", "simulate"]
@@ -99,6 +100,7 @@ class World:
             watch=self.watcher,
             members=Members(0, {node: place.name for node, place in plan.nodes.items()}),
             cores=cores or Cores(),
+            courier=Courier(self.agenda, self.network),
         )
         self.machines = {
             node: Machine(node, place.name, self.outside, self._chance(node))
@@ -203,7 +205,7 @@ class World:
             violations.append("somebody compared fewer fingerprints than there were checks")
         self.operator.rest()
         self.agenda.run(self.agenda.now_ms + _REST_MS)
-        violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
+        violations += check_all(self.plan, self.running, self.diary, self.watcher)
 
     def _run(self, converged_ms: int) -> Run:
         alive = [machine for machine in self.running if machine.life is not None]
