@@ -24,6 +24,14 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import ControlError
 from homeroom.log.origins import Origin, Stream
+from homeroom.log.rulings import (
+    EntriesLost,
+    Restamped,
+    RulingFact,
+    Rulings,
+    check_ruling,
+    folded_ruling,
+)
 
 __all__ = [
     "LifeName",
@@ -93,7 +101,9 @@ class OriginsClosed(msgspec.Struct, frozen=True, kw_only=True, tag="origins-clos
     closed: dict[str, int]
 
 
-MemberFact: TypeAlias = MemberJoined | MemberFenced | MemberLeft | LivesEnded | OriginsClosed
+MemberFact: TypeAlias = (
+    MemberJoined | MemberFenced | MemberLeft | LivesEnded | OriginsClosed | RulingFact
+)
 LifeName: TypeAlias = tuple[str, str]
 """A node and an incarnation of it."""
 
@@ -119,6 +129,7 @@ class Membership:
     ended : lives that are over and not collapsed yet, with the epoch at which that was stated
     collapsed : those of the closed that all members hold; no vector names them
     forced : by node that was removed by force, why
+    rulings : what was ruled of entries that are stamped in the future
     """
 
     nodes: Mapping[str, MemberNode] = field(default_factory=dict)
@@ -127,6 +138,7 @@ class Membership:
     ended: Mapping[LifeName, int] = field(default_factory=dict)
     collapsed: frozenset[Origin] = frozenset()
     forced: Mapping[str, str] = field(default_factory=dict)
+    rulings: Rulings = field(default_factory=dict)
 
 
 def check_member(members: Membership, fact: MemberFact) -> None:
@@ -154,6 +166,8 @@ def check_member(members: Membership, fact: MemberFact) -> None:
         _closed(fact.closed)
     if isinstance(fact, LivesEnded):
         _lives(fact.lives)
+    if isinstance(fact, RulingFact):
+        check_ruling(members.rulings, fact)
 
 
 def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membership:
@@ -176,6 +190,8 @@ def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membersh
                 closed=_with_closed(members.closed, fact.closed),
                 forced={**members.forced, **forced},
             )
+        case Restamped() | EntriesLost():
+            return replace(members, rulings=folded_ruling(members.rulings, fact))
         case LivesEnded():
             return _with_ended(members, fact, epoch)
         case OriginsClosed():

@@ -152,6 +152,7 @@ class Member:
     def _members(self, members: Members, now_ms: int) -> list[Effect]:
         self.members = members
         new = self.replication.members(members)
+        self.gate.rule(members.rulings)
         self.clocks.keep(set(members.regions))
         self._strangers.clear()
         self._unmet |= set(new)

@@ -5,33 +5,42 @@ reach a node in another order than that in which they were written. They are fol
 writer stamps later than all that it has seen, so that is the order in which things were said. An entry that comes late
 has everything folded anew, which costs little: these are the facts of a world, not its events.
 
-An entry says how many facts its writer knew. As long as fewer are here before it, something is missing: then it is not
+An entry of the control stream itself that was ruled to have another stamp stands where that puts it.
+
+An entry says how many facts its writer knew. As long as fewer are here, something is missing: then it is not
 known who belongs to the world, and a node goes by what it knew before.
 
 The way not taken is to let later entries wait for earlier ones: a life whose last entry nobody has would be waited for
 for ever.
 """
 
-from bisect import bisect
-from collections.abc import Sequence
+from bisect import insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from homeroom.log.control import Change, Control, read_changes
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
+from homeroom.log.rulings import Rulings, ruling_of
 from homeroom.regions.steps import Members
 
 __all__ = ["Stated", "members_of"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Place:
-    """Where an entry stands among all."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one entry states, and where it stands among all."""
 
     hybrid: int
     origin: Origin
     number: int
+    epoch: int
+    changes: Sequence[Change]
+
+    @property
+    def place(self) -> tuple[int, Origin, int]:
+        return self.hybrid, self.origin, self.number
 
 
 class Stated:
@@ -40,34 +49,60 @@ class Stated:
     Attributes
     ----------
     control : what they add up to
-    is_whole : whether all is here that the writers of these facts knew
     """
 
     def __init__(self) -> None:
         self.control = Control()
-        self.is_whole = True
-        self._places: list[_Place] = []
-        self._changes: list[tuple[int, list[Change]]] = []
+        # How many facts are here, and how many a writer of some of them knew with its own.
+        self._count = self._known = 0
+        # In the order of their own stamps, whatever was ruled.
+        self._said: list[_Said] = []
+        self._is_ruled = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether as many facts are here as the writers of these facts knew."""
+        return self._count >= self._known
 
     def take(self, entry: Entry) -> None:
         """Take an entry of the control stream. Raises `EntryError` if it cannot be read."""
         assert entry.origin.stream is Stream.CONTROL
-        changes = entry.epoch, read_changes(unpack(entry.payload).content)
-        place = _Place(entry.hybrid, entry.origin, entry.number)
-        at = bisect(self._places, place)
-        self._places.insert(at, place)
-        self._changes.insert(at, changes)
-        if at == len(self._places) - 1:
-            self._fold(*changes)
+        changes = read_changes(unpack(entry.payload).content)
+        said = _Said(entry.hybrid, entry.origin, entry.number, entry.epoch, changes)
+        insort(self._said, said, key=_place)
+        self._count += len(changes)
+        self._known = max(self._known, said.epoch + len(changes))
+        if said is self._said[-1] and not self._is_ruled:
+            self._fold(said)
         else:
-            self.control, self.is_whole = Control(), True
-            for one in self._changes:
-                self._fold(*one)
+            self._fold_all(self._said)
+        rulings = self.control.members.rulings
+        self._is_ruled = any(origin.stream is Stream.CONTROL for origin in rulings)
+        if self._is_ruled:
+            self._fold_all(sorted(_ruled(self._said, rulings), key=_place))
 
-    def _fold(self, epoch: int, changes: Sequence[Change]) -> None:
-        self.is_whole = self.is_whole and epoch <= self.control.epoch
-        for change in changes:
+    def _fold_all(self, said: Iterable[_Said]) -> None:
+        self.control = Control()
+        for one in said:
+            self._fold(one)
+
+    def _fold(self, said: _Said) -> None:
+        for change in said.changes:
             self.control = self.control.folded(change, self.control.epoch + 1)
+
+
+def _place(said: _Said) -> tuple[int, Origin, int]:
+    return said.place
+
+
+def _ruled(all_said: Iterable[_Said], rulings: Rulings) -> Iterator[_Said]:
+    """Return what is said with the stamps that were ruled, without what was ruled to count for nothing."""
+    for said in all_said:
+        ruling = ruling_of(rulings, said.origin, said.number)
+        if ruling is None:
+            yield said
+        elif ruling.hybrid is not None:
+            yield replace(said, hybrid=ruling.hybrid)
 
 
 def members_of(stated: Stated, before: Members, seeds: Members) -> Members:
@@ -89,4 +124,5 @@ def members_of(stated: Stated, before: Members, seeds: Members) -> Members:
         members.closed,
         members.ended,
         members.collapsed,
+        members.rulings,
     )

@@ -17,6 +17,7 @@ import msgspec
 from homeroom.log.entries import Entry
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Token
+from homeroom.log.rulings import Rulings
 from homeroom.regions.messages import Range
 
 __all__ = [
@@ -94,6 +95,7 @@ class Members:
     closed : by origin the last number that there will ever be
     ended : lives that are over, with the epoch at which that was stated: nothing more is taken from them
     collapsed : those of the closed that no vector names any more: all members hold them
+    rulings : what was ruled of entries that are stamped in the future
     """
 
     epoch: int
@@ -102,6 +104,7 @@ class Members:
     closed: Mapping[Origin, int] = field(default_factory=dict)
     ended: Mapping[LifeName, int] = field(default_factory=dict)
     collapsed: frozenset[Origin] = frozenset()
+    rulings: Rulings = field(default_factory=dict)
 
 
 class Recovered(msgspec.Struct, frozen=True):

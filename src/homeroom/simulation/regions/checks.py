@@ -13,6 +13,7 @@ from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin
+from homeroom.log.rulings import ruling_of
 from homeroom.regions.steps import Alarm, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.ledger import FIRST_DAY, Happening, Ledger
@@ -108,7 +109,10 @@ class Watcher:
             )
 
     def folded(self, machine: Machine, entry: Entry) -> None:
-        """See that nothing is folded whose time has not come near."""
+        """See that nothing is folded whose time has not come near, unless it was ruled."""
+        ruling = ruling_of(machine.member.members.rulings, entry.origin, entry.number)
+        if ruling is not None:
+            return
         ahead_ms = hybrid_ms(entry.hybrid) - machine.wall_ms()
         if ahead_ms > HYBRID_AHEAD_MS_MAX:
             self.violations.append(f"{machine.name} folds an entry {ahead_ms} ms before its time")
@@ -164,21 +168,12 @@ def missing_entries(machines: Sequence[Machine]) -> str:
         if one.member.held != other.member.held:
             return f"{one.name} and {other.name} hold different entries"
     for machine in machines:
-        if machine.ledger.applied != machine.member.held and not _holds_back(machine):
+        if machine.ledger.applied != machine.member.held:
             return f"{machine.name} has not folded all that it holds"
     for one, other in pairwise(machines):
         if one.ledger.applied != other.ledger.applied:
             return f"{one.name} and {other.name} have folded different entries"
     return ""
-
-
-def _holds_back(machine: Machine) -> bool:
-    """Say whether a node waits for the time of entries that were stamped a year ahead."""
-    now_ms = machine.outside.agenda.now_ms
-    year_ms = BEGIN_MS + now_ms + 86_400_000
-    return any(
-        head.hybrid >> 16 > year_ms for head in machine.member.replication.holdings.heads.values()
-    )
 
 
 def check_all(
@@ -230,6 +225,7 @@ def _rebuilt(
     """Compare each node with what all entries come to when they are folded anew, those that logs have forgotten too."""
     fresh, first = Ledger(machines[0].outside.readings), machines[0]
     closed = first.member.members.closed
+    fresh.rule(first.member.members.rulings)
     retired = {origin: closed[origin] for origin in first.ledger.retired}
     for origin, number in sorted({**first.ledger.applied, **retired}.items()):
         for each in range(1, number + 1):
@@ -266,12 +262,13 @@ def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object,
 
 
 def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
-    if any(_holds_back(machine) for machine in machines):
-        return
+    rulings = machines[0].member.members.rulings
     events, voided = machines[0].ledger.events(), machines[0].ledger.voided
     for told in diary.acknowledged:
         is_there = all(_is_there(event, events, voided) for event in told.batch.events)
-        if not is_there and not losses.may_have_taken(told):
+        ruling = ruling_of(rulings, told.token.origin, told.token.number)
+        is_ruled = ruling is not None and ruling.hybrid is None
+        if not is_there and not is_ruled and not losses.may_have_taken(told):
             yield (
                 f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "
                 f"{told.at_ms / 1_000:.3f} s, is gone"

@@ -10,7 +10,7 @@ Contents are decoded once for all nodes: they are a function of bytes that a che
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -20,6 +20,7 @@ from homeroom.errors import EntryError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
+from homeroom.log.rulings import Rulings, ruling_of
 
 __all__ = [
     "FIRST_DAY",
@@ -58,12 +59,12 @@ def write_happenings(events: Iterable[Happening]) -> bytes:
     return _encode(list(events))
 
 
-def read_happenings(entry: Entry) -> list[Happening]:
-    """Return the events of an entry. Raises `EntryError`."""
+def read_happenings(payload: bytes) -> list[Happening]:
+    """Return the events of a payload. Raises `EntryError`."""
     try:
-        return _decode(unpack(entry.payload).content)
+        return _decode(unpack(payload).content)
     except msgspec.MsgspecError as error:
-        raise EntryError(f"entry {entry.number} of {entry.origin} cannot be read") from error
+        raise EntryError("the payload of an entry cannot be read") from error
 
 
 class Reading:
@@ -77,9 +78,10 @@ class Reading:
     voided : ids
     """
 
-    __slots__ = ("events", "names", "rows", "voided")
+    __slots__ = ("events", "names", "rows", "said", "voided")
 
-    def __init__(self, said: Iterable[Happening]) -> None:
+    def __init__(self, said: Sequence[Happening]) -> None:
+        self.said = tuple(said)
         self.events = frozenset(event for event in said if not event.voids)
         self.names = frozenset(event.id for event in self.events)
         self.rows: dict[str, Row] = {}
@@ -101,14 +103,23 @@ class Readings:
         self.events_of: dict[str, set[Happening]] = {}
         self.learners_of: dict[str, set[str]] = {}
         self._read: dict[bytes, Reading] = {}
+        self._said: dict[tuple[Happening, ...], Reading] = {}
         self._hashes: dict[_Figures, int] = {}
 
     def of(self, entry: Entry) -> Reading:
         """Return what an entry says. Raises `EntryError`."""
         found = self._read.get(entry.payload_digest)
         if found is None:
-            found = Reading(read_happenings(entry))
+            found = self.read(read_happenings(entry.payload))
             self._read[entry.payload_digest] = found
+        return found
+
+    def read(self, said: Sequence[Happening]) -> Reading:
+        """Return what some events say."""
+        name = tuple(said)
+        found = self._said.get(name)
+        if found is None:
+            found = self._said[name] = Reading(said)
             for event in found.events:
                 self.events_of.setdefault(event.learner, set()).add(event)
                 self.learners_of.setdefault(event.id, set()).add(event.learner)
@@ -145,12 +156,9 @@ class Row:
     def join(self, other: "Row") -> None:
         """Take what other events come to, none of which is in this row."""
         self.days |= other.days
-        if other.first_ms < self.first_ms:
-            self.first_ms = other.first_ms
-        if other.last_ms > self.last_ms:
-            self.last_ms = other.last_ms
-        if other.status > self.status:
-            self.status = other.status
+        self.first_ms = min(self.first_ms, other.first_ms)
+        self.last_ms = max(self.last_ms, other.last_ms)
+        self.status = max(self.status, other.status)
         self.events += other.events
 
     def figures(self) -> tuple[int, int, int, tuple[int, str], int]:
@@ -167,11 +175,15 @@ class Ledger:
     rows : by learner
     voided : ids
     retired : origins that have collapsed into the epoch, and are folded whole
+    readings_of : what is folded, by entry
     """
 
     def __init__(self, readings: Readings) -> None:
         self.applied: dict[Origin, int] = {}
         self.retired: set[Origin] = set()
+        self.readings_of: dict[tuple[Origin, int], Reading] = {}
+        self._rulings: Rulings = {}
+        self._lost: set[tuple[Origin, int]] = set()
         self.rows: dict[str, Row] = {}
         self.voided: set[str] = set()
         self._readings = readings
@@ -185,28 +197,56 @@ class Ledger:
         """Take the next entry of its origin."""
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
         if entry.origin.stream is Stream.ANALYTIC:
-            reading = self._readings.of(entry)
-            if self._known.isdisjoint(reading.events) and self.voided.isdisjoint(reading.names):
-                self._known |= reading.events
-                for learner, row in reading.rows.items():
-                    self._join(learner, row)
-            else:
-                for event in reading.events:
-                    self._take(event)
-            for voided in reading.voided:
-                self._void(voided)
+            self._fold(entry.origin, entry.number, self._readings.of(entry))
         self.applied[entry.origin] = entry.number
 
+    def _fold(self, origin: Origin, number: int, reading: Reading) -> None:
+        self.readings_of[origin, number] = reading
+        if self._is_lost(origin, number):
+            self._lost.add((origin, number))
+        else:
+            self._add(reading)
+
+    def _is_lost(self, origin: Origin, number: int) -> bool:
+        ruling = ruling_of(self._rulings, origin, number) if origin in self._rulings else None
+        return ruling is not None and ruling.hybrid is None
+
+    def _add(self, reading: Reading) -> None:
+        if self._known.isdisjoint(reading.events) and self.voided.isdisjoint(reading.names):
+            self._known |= reading.events
+            for learner, row in reading.rows.items():
+                self._join(learner, row)
+        else:
+            for event in reading.events:
+                self._take(event)
+        for voided in reading.voided:
+            self._void(voided)
+
+    def rule(self, rulings: Rulings) -> None:
+        """Take what was ruled of entries: what it changes is folded again."""
+        if rulings == self._rulings:
+            return
+        self._rulings = rulings
+        lost = {name for name in self.readings_of if self._is_lost(*name)}
+        if lost == self._lost:
+            return
+        self._lost = lost
+        self._changed |= {*self.rows, *(f"\0{voided}" for voided in self.voided)}
+        self.rows, self.voided, self._known = {}, set(), set()
+        for name, reading in self.readings_of.items():
+            if name not in lost:
+                self._add(reading)
+
     def restore(
-        self, events: Iterable[Happening], voided: Iterable[str], applied: Mapping[Origin, int]
+        self,
+        said: Iterable[tuple[Origin, int, Sequence[Happening]]],
+        applied: Mapping[Origin, int],
     ) -> None:
         """Begin with what a snapshot holds."""
         assert not self.applied, "a snapshot replaces state"
         self.applied = dict(applied)
-        for event in events:
-            self._take(event)
-        for one in voided:
-            self._void(one)
+        for origin, number, happenings in said:
+            self._fold(origin, number, self._readings.read(happenings))
 
     def retire(self, origins: Iterable[Origin]) -> None:
         """Name origins no more that are folded whole."""
@@ -252,7 +292,7 @@ class Ledger:
         """Return 16 hexadecimal digits that are equal for equal rows and voids."""
         for name in self._changed:
             row = self.rows.get(name)
-            is_there = row is not None or name[0] == "\0"
+            is_there = row is not None or name[1:] in self.voided
             value = self._readings.hash_of(name, row) if is_there else 0
             self._sum += value - self._hashes.get(name, 0)
             self._hashes[name] = value
@@ -265,10 +305,11 @@ class Ledger:
         return set(self._known)
 
     def applied_digest(self) -> bytes:
-        """Return a digest of how far each origin with events is folded."""
+        """Return a digest of how far each origin with events is folded, and of what was ruled."""
         said = sorted(
             (str(origin), number)
             for origin, number in self.applied.items()
             if origin.stream is Stream.ANALYTIC
         )
-        return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
+        ruled = sorted(self._rulings.items())
+        return hashlib.blake2b(repr((said, ruled)).encode(), digest_size=16).digest()

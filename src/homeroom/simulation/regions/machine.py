@@ -9,15 +9,15 @@ incarnation, and knows nothing but what the disk has.
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
 from homeroom import limits
-from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
 from homeroom.log.control import Change, write_changes
 from homeroom.log.entries import Entry, Head
@@ -28,7 +28,6 @@ from homeroom.log.log import (
     BatchRecord,
     Failed,
     Life,
-    Log,
     Offer,
     Offers,
     Refused,
@@ -40,7 +39,6 @@ from homeroom.log.log import (
     Effect as LogEffect,
 )
 from homeroom.log.origins import Origin, Stream, Token, Vector
-from homeroom.regions.member import Member
 from homeroom.regions.replication import Birth
 from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import (
@@ -75,13 +73,9 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
-from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.beginning import begin
 from homeroom.simulation.regions.ledger import (
     Happening,
-    Ledger,
-    Readings,
     read_happenings,
     write_happenings,
 )
@@ -340,7 +334,7 @@ class Machine:
         if not self._tail or not may_stamp or not _takes_batches(self.name, members):
             return
         for entry in self._tail:
-            events = tuple(read_happenings(entry))
+            events = tuple(read_happenings(entry.payload))
             self._offer(f"{_TAIL} {entry.origin} {entry.number}", events, None)
         self._note(f"writes {len(self._tail)} entries of earlier lives once more")
         self._tail.clear()
@@ -504,11 +498,14 @@ class Machine:
                 if origin.stream is Stream.CONTROL:
                     self.stated.take(entry)
                 self.outside.watch.folded(self, entry)
-                self.clock.observe(entry.hybrid, self.wall_ms())
+                # What was ruled to count before its time moves nobody's clock.
+                if hybrid_ms(entry.hybrid) <= self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
+                    self.clock.observe(entry.hybrid, self.wall_ms())
                 self._folded[origin] = entry.head
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
             self._step(members_of(self.stated, self.member.members, self._seeds()))
+            self.ledger.rule(self.member.members.rulings)
             lacking = self.member.members.collapsed - self.ledger.retired
             self.ledger.lack(lacking)
 

@@ -1,12 +1,14 @@
 """The operator: states who belongs to the world at its home node, sees removals through, and lets lives end.
 
 What is stated is tried again until it is durable. A node that is to leave is fenced first; it is closed when all other
-members have said what they hold of it, however long that takes. Lives that are over are stated by no person, but by the
+members have said what they hold of it, however long that takes. Of entries that some node holds back because they are
+of the future, it is ruled that they count now, or not at all. Lives that are over are stated by no person, but by the
 home itself, whenever nothing else waits to be stated.
 """
 
 from collections import deque
 from collections.abc import Mapping
+from random import Random
 from typing import Final
 
 from homeroom.log.control import Change, Fact
@@ -17,6 +19,8 @@ from homeroom.log.members import (
     MemberLeft,
     OriginsClosed,
 )
+from homeroom.log.origins import Stream
+from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.regions.leaving import closing, unheard
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
@@ -26,6 +30,8 @@ __all__ = ["Operator"]
 
 _AGAIN_MS: Final = 400
 _ENDINGS_MS: Final = 1_000
+_RULINGS_MS: Final = 1_500
+_AHEAD_MS: Final = 60_000
 
 
 class Operator:
@@ -36,6 +42,7 @@ class Operator:
     home : the node that writes the control stream
     machines : all nodes, by name
     agenda : of the world
+    chance : settles what is ruled
 
     Attributes
     ----------
@@ -43,11 +50,14 @@ class Operator:
     left : nodes that are to leave
     """
 
-    def __init__(self, home: Machine, machines: Mapping[str, Machine], agenda: Agenda) -> None:
+    def __init__(
+        self, home: Machine, machines: Mapping[str, Machine], agenda: Agenda, chance: Random
+    ) -> None:
         self.open = 0
         self.left: set[str] = set()
         self._gone: set[str] = set()
         self._home, self._machines, self._agenda = home, machines, agenda
+        self._chance = chance
         self._number = 0
         self._waiting: deque[list[Change]] = deque()
         self._is_resting = False
@@ -56,6 +66,7 @@ class Operator:
         """State who belongs to the world at first; ``nodes`` are regions by name."""
         self._state([MemberJoined(node=node, region=region) for node, region in nodes.items()])
         self._agenda.after(_ENDINGS_MS, self._end_lives)
+        self._agenda.after(_RULINGS_MS, self._rule)
 
     def rest(self) -> None:
         """Let no further lives end."""
@@ -76,6 +87,25 @@ class Operator:
                 self._state(facts)
         if not self._is_resting:
             self._agenda.after(_ENDINGS_MS, self._end_lives)
+
+    def _rule(self) -> None:
+        """Rule of what waits for a time that is far off."""
+        facts: list[Fact] = []
+        now_ms = BEGIN_MS + self._agenda.now_ms
+        running = [machine for machine in self._machines.values() if machine.life is not None]
+        for machine in running if self._home.life is not None and not self._waiting else ():
+            gate = machine.member.gate
+            for origin, last in gate.ahead(now_ms + _AHEAD_MS).items():
+                name, first = str(origin), gate.open.get(origin, 0) + 1
+                is_lost = origin.stream is Stream.ANALYTIC and self._chance.random() < 0.3
+                if is_lost:
+                    facts.append(EntriesLost(origin=name, first=first, last=last))
+                else:
+                    hybrid = now_ms << 16
+                    facts.append(Restamped(origin=name, first=first, last=last, hybrid=hybrid))
+        if facts:
+            self._state(facts)
+        self._agenda.after(_RULINGS_MS, self._rule)
 
     def join(self, node: Machine) -> None:
         """Start a node and state that it belongs to the world, perhaps once more."""

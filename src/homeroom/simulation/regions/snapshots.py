@@ -27,11 +27,10 @@ _SEND_MS: Final = 40
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True):
-    """What entries add up to, up to the head of each origin; what is voided stands apart."""
+    """What is folded, by entry, up to the head of each origin."""
 
     heads: list[tuple[str, int, bytes, int]]
-    events: list[Happening]
-    voided: list[str]
+    said: list[tuple[str, int, tuple[Happening, ...]]]
 
     @classmethod
     def of(cls, ledger: Ledger, heads: Mapping[Origin, Head]) -> "Snapshot":
@@ -39,7 +38,11 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
         written = [
             (str(o), head.number, head.digest, head.hybrid) for o, head in sorted(heads.items())
         ]
-        return cls(written, sorted(ledger.events(), key=repr), sorted(ledger.voided))
+        said = [
+            (str(origin), number, reading.said)
+            for (origin, number), reading in ledger.readings_of.items()
+        ]
+        return cls(written, said)
 
     @property
     def applied(self) -> dict[Origin, Head]:
@@ -51,7 +54,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
 
     def restore(self, ledger: Ledger, numbers: Mapping[Origin, int]) -> None:
         """Put what it holds into an empty ledger, as folded up to some numbers."""
-        ledger.restore(self.events, self.voided, numbers)
+        ledger.restore(((Origin.parse(text), n, said) for text, n, said in self.said), numbers)
 
 
 _encode = msgspec.msgpack.Encoder().encode

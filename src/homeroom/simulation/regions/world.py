@@ -107,7 +107,7 @@ class World:
             for node, place in places.items()
         }
         home = self.machines[next(iter(plan.nodes))]
-        self.operator = Operator(home, self.machines, self.agenda)
+        self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
         self.upheavals = Upheavals(self.machines, self.operator, self.network, self.agenda)
 
     def _chance(self, of: str) -> Random:
