@@ -10,6 +10,9 @@ An entry of the control stream itself that was ruled to have another stamp stand
 An entry says how many facts its writer knew. As long as fewer are here, something is missing: then it is not
 known who belongs to the world, and a node goes by what it knew before.
 
+Only what the home states counts, and which node that is follows from the facts as well: from the place at which another
+one says that it is the home now, what the former one states is left out.
+
 The way not taken is to let later entries wait for earlier ones: a life whose last entry nobody has would be waited for
 for ever.
 """
@@ -20,6 +23,7 @@ from dataclasses import dataclass, replace
 
 from homeroom.log.control import Change, Control, read_changes
 from homeroom.log.entries import Entry
+from homeroom.log.members import HomeMoved, Membership
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 from homeroom.log.rulings import Rulings, ruling_of
@@ -49,10 +53,12 @@ class Stated:
     Attributes
     ----------
     control : what they add up to
+    ignored : how many do not count, because another node was the home already
     """
 
     def __init__(self) -> None:
         self.control = Control()
+        self.ignored = 0
         # How many facts are here, and how many a writer of some of them knew with its own.
         self._count = self._known = 0
         # In the order of their own stamps, whatever was ruled.
@@ -82,13 +88,25 @@ class Stated:
             self._fold_all(sorted(_ruled(self._said, rulings), key=_place))
 
     def _fold_all(self, said: Iterable[_Said]) -> None:
-        self.control = Control()
+        self.control, self.ignored = Control(), 0
         for one in said:
             self._fold(one)
 
     def _fold(self, said: _Said) -> None:
+        if not _counts(said, self.control.members):
+            self.ignored += len(said.changes)
+            return
         for change in said.changes:
             self.control = self.control.folded(change, self.control.epoch + 1)
+
+
+def _counts(said: _Said, members: Membership) -> bool:
+    """Say whether an entry is of the home, or of a node that becomes the home with it."""
+    if members.home in ("", said.origin.node):
+        return True
+    first = said.changes[0].fact if said.changes else None
+    is_move = isinstance(first, HomeMoved) and first.node == said.origin.node
+    return is_move and first.term > members.term
 
 
 def _place(said: _Said) -> tuple[int, Origin, int]:
@@ -125,4 +143,5 @@ def members_of(stated: Stated, before: Members, seeds: Members) -> Members:
         members.ended,
         members.collapsed,
         members.rulings,
+        members.home,
     )

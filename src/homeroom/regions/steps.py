@@ -96,6 +96,7 @@ class Members:
     ended : lives that are over, with the epoch at which that was stated: nothing more is taken from them
     collapsed : those of the closed that no vector names any more: all members hold them
     rulings : what was ruled of entries that are stamped in the future
+    home : the node that writes the control stream, empty as long as none was named
     """
 
     epoch: int
@@ -105,6 +106,7 @@ class Members:
     ended: Mapping[LifeName, int] = field(default_factory=dict)
     collapsed: frozenset[Origin] = frozenset()
     rulings: Rulings = field(default_factory=dict)
+    home: str = ""
 
 
 class Recovered(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ from homeroom.log.log import (
 from homeroom.log.log import (
     Effect as LogEffect,
 )
+from homeroom.log.members import HomeMoved
 from homeroom.log.origins import Origin, Stream, Token, Vector
 from homeroom.regions.replication import Birth
 from homeroom.regions.stated import Stated, members_of
@@ -346,7 +347,8 @@ class Machine:
         if request.seen is not None:
             self.clock.observe(request.seen.hybrid, self.wall_ms())
         may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
-        if not may_stamp or not _takes_batches(self.name, self.member.members):
+        is_refused = not _takes_batches(self.name, self.member.members)
+        if not may_stamp or is_refused or not self._may_state(request.events):
             request.tell(Told(None, Level.LOCAL))
             return
         self._offer(request.batch_id, request.events, request)
@@ -375,6 +377,12 @@ class Machine:
             is_kept=request is not None or batch_id.startswith(_TAIL),
         )
         self._log(Offers((offer,)))
+
+    def _may_state(self, said: tuple[Happening, ...] | list[Change]) -> bool:
+        """Say whether this node is the home, if facts are to be stated."""
+        if not isinstance(said, list) or isinstance(said[0].fact, HomeMoved):
+            return True
+        return self.member.members.home in ("", self.name)
 
     # --- effects -----------------------------------------------------------------------------------------------------
 

@@ -130,8 +130,7 @@ class World:
         first = {name: self.machines[name] for name in self.plan.nodes}
         for machine in first.values():
             self.agenda.after(chance.randrange(200), machine.start)
-        regions = {name: machine.region for name, machine in first.items()}
-        self.agenda.after(0, self.operator.begin, regions)
+        self.agenda.after(0, self.operator.begin, list(first))
         for name in first:
             chance = self._chance(f"{name}/client")
             client = self._client(name, first, self.agenda, self.diary, chance)
