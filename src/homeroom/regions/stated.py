@@ -132,7 +132,13 @@ def members_of(stated: Stated, before: Members, seeds: Members) -> Members:
     control = stated.control
     members = control.members
     if not stated.is_whole:
-        return replace(before, closed=members.closed, collapsed=members.collapsed)
+        # What is missing may itself wait for a ruling, or have collapsed.
+        return replace(
+            before,
+            closed=members.closed,
+            collapsed=members.collapsed,
+            rulings=members.rulings,
+        )
     if not members.nodes:
         return seeds
     return Members(
