@@ -17,7 +17,7 @@ from homeroom.log.entries import Head
 from homeroom.log.origins import Origin, Vector
 from homeroom.regions.messages import Item, News
 
-__all__ = ["Holdings", "View"]
+__all__ = ["Holdings", "View", "item_of"]
 
 _BYTES: Final = 8
 _MASK: Final = (1 << 64) - 1
@@ -25,6 +25,11 @@ _MASK: Final = (1 << 64) - 1
 
 def _weight(head: bytes) -> int:
     return int.from_bytes(head[:_BYTES], "little")
+
+
+def item_of(origin: Origin, head: Head) -> Item:
+    """Return what is told of an origin that is held up to an entry."""
+    return Item(origin, head.number, head.digest[:_BYTES])
 
 
 class Holdings:
@@ -86,8 +91,7 @@ class Holdings:
         for origin in reversed(self._changed):
             if self._changed[origin] <= version:
                 break
-            head = self.heads[origin]
-            items.append(Item(origin, head.number, head.digest[:_BYTES]))
+            items.append(item_of(origin, self.heads[origin]))
         return items[::-1]
 
 
@@ -153,9 +157,11 @@ class View:
                 self._sum += weight - weights.get(origin, 0)
                 numbers[origin], weights[origin] = number, weight
         self._sum &= _MASK
-        if not news.total or news.version < self._version:
+        if news.version < self._version:
             return False
         self._version = news.version
+        if not news.total:
+            return False
         if _weight(news.total) != self._sum:
             return True
         self.epoch = max(self.epoch, news.epoch)

@@ -9,7 +9,7 @@ A life of a member is a life of its log (`homeroom.log.log`): the same incarnati
 after every write that failed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from homeroom import limits
 from homeroom.errors import MessageError
@@ -20,7 +20,7 @@ from homeroom.regions.agreement import Agreement
 from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
-from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, decode, encode
+from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
 from homeroom.regions.replication import Birth, Replication
 from homeroom.regions.steps import (
     Alarm,
@@ -235,22 +235,24 @@ class Member:
         if event.sender not in self.replication.views:
             return self._stranger(event.sender)
         try:
-            message = decode(event.body)
+            message, entries = self._birth.read(event.body)
         except MessageError as error:
             return [Alarm(Trouble.BAD_MESSAGE, f"{event.sender} sent {error}", event.sender)]
         match message:
             case News():
-                return self._news(event, message, now_ms)
+                return self._news(event, message, entries, now_ms)
             case Pull():
                 return self.replication.pull(event.sender, message)
             case Compared():
                 return self.agreement.theirs(event.sender, message, now_ms)
 
-    def _news(self, event: Arrived, news: News, now_ms: int) -> list[Effect]:
+    def _news(
+        self, event: Arrived, news: News, entries: Sequence[Entry], now_ms: int
+    ) -> list[Effect]:
         if news.reading is not None:
             self.clocks.heard(event.sender, news.reading, now_ms)
         read_clock = self._read_clock(event.wall_ms, now_ms)
-        effects = self.replication.news(event.sender, news, read_clock, now_ms)
+        effects = self.replication.news(event.sender, news, entries, read_clock, now_ms)
         if self.waiting.is_idle:
             return effects
         return effects + self._look_at_waiting(item.origin for item in news.items)

@@ -1,9 +1,9 @@
 """How entries reach every node: told, sent, asked for, checked whole, written, and only then called held.
 
-A node writes for itself and waits for nobody. What it has written it sends to the others once, with what it holds; who
-misses that hears it from somebody else a second later, and asks whoever has it. So an entry arrives by any path, and a
-link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything else
-follows from comparing these.
+A node writes for itself and waits for nobody. What it has written it sends to the others once, in one message for all;
+who misses that hears of it from somebody else a second later, and asks whoever has it. So an entry arrives by any path,
+and a link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything
+else follows from comparing these.
 
 Nothing that comes is believed. An entry is taken if it follows the one before it by number and digest, if its payload
 is the one that its header tells of, and if its node signed it; else it is dropped, told, and asked of somebody else.
@@ -24,14 +24,23 @@ from typing import TypeAlias
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import EntryError, MessageError
+from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin
 from homeroom.regions.collecting import Collecting
 from homeroom.regions.gaps import Gaps
-from homeroom.regions.holdings import Holdings, View
-from homeroom.regions.messages import Answer, News, Pull, Reading, encode, sealed_entry
+from homeroom.regions.holdings import Holdings, View, item_of
+from homeroom.regions.messages import (
+    Answer,
+    Message,
+    News,
+    Pull,
+    Reading,
+    encode,
+    read,
+    sealed_entry,
+)
 from homeroom.regions.pulling import Draw, Pulling
 from homeroom.regions.steps import Alarm, AskSnapshot, Effect, Keep, Look, Members, Send, Trouble
 
@@ -52,6 +61,7 @@ class Birth:
     begins : by origin the number up to which its log has forgotten entries
     verify : checks signatures
     draw : chance
+    read : makes a message and its entries of bytes, or raises `MessageError`
     """
 
     node: str
@@ -59,6 +69,7 @@ class Birth:
     heads: Mapping[Origin, Head]
     verify: Verify
     draw: Draw
+    read: Callable[[bytes], tuple[Message, Sequence[Entry]]] = read
     applied: Mapping[Origin, Head] = field(default_factory=dict)
     begins: Mapping[Origin, int] = field(default_factory=dict)
 
@@ -161,27 +172,28 @@ class Replication:
         for entry in entries:
             self._tails[entry.origin] = head = entry.head
             self.holdings.advance(entry.origin, head)
+        # One message for all: of what else has changed here, gossip tells. So it comes to no total.
+        items = tuple(item_of(entry.origin, entry.head) for entry in entries)
         sealed = tuple(map(sealed_entry, entries))
-        bodies: dict[int, bytes] = {}
-        effects: list[Effect] = []
-        for node, view in self.views.items():
-            if not self._keeps_up(view, entries):
-                continue
-            body = bodies.get(view.told)
-            if body is None:
-                news = self._news(view.told, answer=answer, entries=sealed)
-                body = bodies[view.told] = encode(news)
-            view.told = self.holdings.version
-            effects.append(Send(node, body))
-        return effects
+        news = News(
+            life=self._birth.life,
+            version=self.holdings.version,
+            epoch=self.epoch,
+            total=b"",
+            items=items,
+            answer=answer,
+            entries=sealed,
+        )
+        body = encode(news)
+        return [Send(n, body) for n, view in self.views.items() if self._keeps_up(view, entries)]
 
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
         """Say whether a node is so near that entries are sent to it unasked."""
-        for entry in entries:
-            if entry.number - view.numbers.get(entry.origin, 0) > limits.PUSH_AHEAD_MAX:
-                return False
-        return True
+        return all(
+            entry.number - view.numbers.get(entry.origin, 0) <= limits.PUSH_AHEAD_MAX
+            for entry in entries
+        )
 
     def tell(
         self, nodes: Iterable[str], answer: Answer, read_clock: ReadClock | None = None
@@ -220,7 +232,14 @@ class Replication:
 
     # --- heard -------------------------------------------------------------------------------------------------------
 
-    def news(self, sender: str, news: News, read_clock: ReadClock, now_ms: int) -> list[Effect]:
+    def news(
+        self,
+        sender: str,
+        news: News,
+        entries: Sequence[Entry],
+        read_clock: ReadClock,
+        now_ms: int,
+    ) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
         is_over = (sender, news.life) in self._members.ended
@@ -232,10 +251,6 @@ class Replication:
         if is_new_life:
             self._see_lives()
         effects = self._compare(sender, news, now_ms)
-        try:
-            entries = news.opened()
-        except MessageError as error:
-            return [*effects, Alarm(Trouble.BAD_MESSAGE, str(error), sender)]
         for entry in entries:
             effects += self._take(entry, sender)
         if news.pull:

@@ -72,7 +72,7 @@ class Reading:
 
     Attributes
     ----------
-    events : those that are of learners
+    events : those that are of learners, with the row that each alone comes to
     names : their ids
     rows : what the events of each learner come to
     voided : ids
@@ -82,12 +82,15 @@ class Reading:
 
     def __init__(self, said: Sequence[Happening]) -> None:
         self.said = tuple(said)
-        self.events = frozenset(event for event in said if not event.voids)
-        self.names = frozenset(event.id for event in self.events)
+        self.events = {event: Row.of(event) for event in said if not event.voids}
+        self.names = {event.id for event in self.events}
         self.rows: dict[str, Row] = {}
-        self.voided = tuple(event.voids for event in said if event.voids)
-        for event in self.events:
-            self.rows.setdefault(event.learner, Row()).join(Row.of(event))
+        self.voided = [event.voids for event in said if event.voids]
+        for event, row in self.events.items():
+            if event.learner in self.rows:
+                self.rows[event.learner].join(row)
+            else:
+                self.rows[event.learner] = row.copy()
 
 
 class Readings:
@@ -95,12 +98,12 @@ class Readings:
 
     Attributes
     ----------
-    events_of : by learner all events of whatever entry
+    events_of : by learner all events of whatever entry, with the row that each alone comes to
     learners_of : by id of an event those that have one of it
     """
 
     def __init__(self) -> None:
-        self.events_of: dict[str, set[Happening]] = {}
+        self.events_of: dict[str, dict[Happening, Row]] = {}
         self.learners_of: dict[str, set[str]] = {}
         self._read: dict[bytes, Reading] = {}
         self._said: dict[tuple[Happening, ...], Reading] = {}
@@ -120,8 +123,8 @@ class Readings:
         found = self._said.get(name)
         if found is None:
             found = self._said[name] = Reading(said)
-            for event in found.events:
-                self.events_of.setdefault(event.learner, set()).add(event)
+            for event, row in found.events.items():
+                self.events_of.setdefault(event.learner, {})[event] = row
                 self.learners_of.setdefault(event.id, set()).add(event.learner)
         return found
 
@@ -154,12 +157,19 @@ class Row:
         return cls(1 << (time_ms // _DAY_MS - FIRST_DAY), time_ms, time_ms, status, 1)
 
     def join(self, other: "Row") -> None:
-        """Take what other events come to, none of which is in this row."""
+        """Take what other events come to, none of which is in this row; it is done most of all, so it calls nothing."""
         self.days |= other.days
-        self.first_ms = min(self.first_ms, other.first_ms)
-        self.last_ms = max(self.last_ms, other.last_ms)
-        self.status = max(self.status, other.status)
+        if other.first_ms < self.first_ms:  # noqa: PLR1730
+            self.first_ms = other.first_ms
+        if other.last_ms > self.last_ms:  # noqa: PLR1730
+            self.last_ms = other.last_ms
+        if other.status > self.status:  # noqa: PLR1730
+            self.status = other.status
         self.events += other.events
+
+    def copy(self) -> "Row":
+        """Return a row that is equal."""
+        return Row(self.days, self.first_ms, self.last_ms, self.status, self.events)
 
     def figures(self) -> tuple[int, int, int, tuple[int, str], int]:
         """Return all of it."""
@@ -213,12 +223,11 @@ class Ledger:
 
     def _add(self, reading: Reading) -> None:
         if self._known.isdisjoint(reading.events) and self.voided.isdisjoint(reading.names):
-            self._known |= reading.events
-            for learner, row in reading.rows.items():
-                self._join(learner, row)
+            self._known.update(reading.events)
+            self._join(reading.rows)
         else:
-            for event in reading.events:
-                self._take(event)
+            for event, row in reading.events.items():
+                self._take(event, row)
         for voided in reading.voided:
             self._void(voided)
 
@@ -259,19 +268,21 @@ class Ledger:
         for origin in sorted(origins):
             self.applied.setdefault(origin, 0)
 
-    def _take(self, event: Happening) -> None:
+    def _take(self, event: Happening, row: Row) -> None:
         if event in self._known:
             return
         self._known.add(event)
         if event.id not in self.voided:
-            self._join(event.learner, Row.of(event))
+            self._join({event.learner: row})
 
-    def _join(self, learner: str, joined: Row) -> None:
-        row = self.rows.get(learner)
-        if row is None:
-            row = self.rows[learner] = Row()
-        row.join(joined)
-        self._changed.add(learner)
+    def _join(self, joined: Mapping[str, Row]) -> None:
+        self._changed.update(joined)
+        rows = self.rows
+        for learner, row in joined.items():
+            mine = rows.get(learner)
+            if mine is None:
+                mine = rows[learner] = Row()
+            mine.join(row)
 
     def _void(self, voided: str) -> None:
         if voided in self.voided:
@@ -284,9 +295,9 @@ class Ledger:
     def _refold(self, learner: str) -> None:
         self._changed.add(learner)
         self.rows.pop(learner, None)
-        for event in self._readings.events_of[learner] & self._known:
-            if event.id not in self.voided:
-                self._join(learner, Row.of(event))
+        for event, row in self._readings.events_of[learner].items():
+            if event in self._known and event.id not in self.voided:
+                self._join({learner: row})
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that are equal for equal rows and voids."""

@@ -144,6 +144,8 @@ class Machine:
     def wall_ms(self) -> int:
         """Return what its clock of the day shows."""
         now_ms = self.outside.agenda.now_ms
+        if not self.offset_ms and not self.drift:
+            return BEGIN_MS + now_ms
         drifted = self.drift * (now_ms - self._drift_since_ms)
         return max(0, int(BEGIN_MS + now_ms + self.offset_ms + drifted))
 
@@ -181,12 +183,14 @@ class Machine:
         log_life = Life(self.name, life, found.named, sign)
         self.log = cores.log(log_life, self.clock, self._admit)
         draw = self.chance.randrange
+        sharing = self.outside.sharing
         birth = Birth(
             node=self.name,
             life=life,
             heads=found.heads,
-            verify=is_signed,
+            verify=sharing.is_signed,
             draw=draw,
+            read=sharing.read,
             applied=found.applied,
             begins=self.store.begins(),
         )
@@ -522,7 +526,9 @@ class Machine:
     def _next_write(self) -> None:
         if self._writing is None and self._writes:
             self._writing = self._writes.popleft()
-            self._later(self.chance.randint(*self.disk_ms), self._written)
+            least_ms, most_ms = self.disk_ms
+            wait_ms = least_ms + int(self.chance.random() * (most_ms - least_ms + 1))
+            self._later(wait_ms, self._written)
 
     def _written(self) -> None:
         write, self._writing = self._writing, None

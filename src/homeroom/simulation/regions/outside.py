@@ -24,6 +24,7 @@ from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.ledger import Happening, Ledger, Readings
 from homeroom.simulation.regions.network import Network
+from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.snapshots import Courier
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Outside:
     trace: Trace
     network: Network
     readings: Readings
+    sharing: Sharing
     watch: Watch
     members: Members
     cores: Cores

@@ -19,7 +19,7 @@ from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.checks import Watcher, check_all, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
 from homeroom.simulation.regions.ledger import Readings
-from homeroom.simulation.regions.machine import Cores, Machine, Outside
+from homeroom.simulation.regions.machine import Cores, Machine, Outside, is_signed
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.places import one_way_ms
@@ -31,6 +31,7 @@ from homeroom.simulation.regions.plan import (
     Plan,
     make_plan,
 )
+from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.snapshots import Courier
 from homeroom.simulation.regions.upheavals import Upheavals
 
@@ -97,6 +98,7 @@ class World:
             trace=self.trace,
             network=self.network,
             readings=Readings(),
+            sharing=Sharing(is_signed),
             watch=self.watcher,
             members=Members(0, {node: place.name for node, place in plan.nodes.items()}),
             cores=cores or Cores(),
