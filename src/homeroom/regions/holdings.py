@@ -117,7 +117,8 @@ class View:
         self._asked_ms = -limits.GOSSIP_MS
         # By earlier life when it was heard last; the oldest goes first.
         self._past: dict[str, int] = {}
-        self._spoke_ms = 0
+        # When the present life was heard first, and last.
+        self._since_ms = self._spoke_ms = 0
 
     def is_past(self, life: str, now_ms: int) -> bool:
         """Say whether a message is of an earlier life, and came late.
@@ -127,10 +128,15 @@ class View:
         """
         return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
 
-    def spoke(self, life: str, now_ms: int) -> None:
-        """Take that a life speaks still that is past."""
+    def spoke(self, life: str, now_ms: int) -> bool:
+        """Take that a life speaks still that is past; return whether two speak under one name.
+
+        A message that comes late does so soon after the present life was heard first.
+        """
         if life in self._past:
             self._past[life] = now_ms
+        is_present = now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
+        return is_present and now_ms - self._since_ms >= limits.LIFE_SILENT_MS
 
     def spoke_ms(self, life: str, otherwise_ms: int) -> int:
         """Return when an earlier life was heard last; ``otherwise_ms`` if it was not."""
@@ -145,6 +151,7 @@ class View:
         """Take news of this node; return whether something was missed before it."""
         if news.life != self.life:
             self._begin(news.life)
+            self._since_ms = now_ms
         self._spoke_ms = now_ms
         if news.is_whole and news.version >= self._version:
             self.numbers, self._weights, self._sum = {}, {}, 0

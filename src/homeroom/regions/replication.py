@@ -117,6 +117,7 @@ class Replication:
         self._writing: tuple[Entry, ...] = ()
         self._owed: set[str] = set()
         self._forks: set[Origin] = set()
+        self._clones: set[str] = set()
         self._looks = 0
 
     # --- who there is ------------------------------------------------------------------------------------------------
@@ -244,8 +245,7 @@ class Replication:
         view = self.views[sender]
         is_over = (sender, news.life) in self._members.ended
         if is_over or view.is_past(news.life, now_ms):
-            view.spoke(news.life, now_ms)
-            return []
+            return self._news_of_past(sender, news, [] if is_over else entries, now_ms)
         is_new_life = news.life != view.life
         has_missed = view.take(news, now_ms)
         if is_new_life:
@@ -264,6 +264,20 @@ class Replication:
         if has_missed and view.may_ask(now_ms):
             effects += self.tell([sender], Answer.ALL, read_clock)
         return effects
+
+    def _news_of_past(
+        self, sender: str, news: News, entries: Sequence[Entry], now_ms: int
+    ) -> list[Effect]:
+        """Take entries out of news of an earlier life, and nothing else of it."""
+        effects = [effect for entry in entries for effect in self._take(entry, sender)]
+        if self.views[sender].spoke(news.life, now_ms) and sender not in self._clones:
+            self._clones.add(sender)
+            why = (
+                f"two processes run under the name {sender}: a machine was copied. What both have written is taken; "
+                f"stop one, and give it a name and a key of its own"
+            )
+            effects.append(Alarm(Trouble.CLONE, why, sender))
+        return effects + self._write()
 
     def _reply(self, sender: str, wanted: Answer, read_clock: ReadClock) -> list[Effect]:
         """Tell another node what it wanted to hear, once that is true."""

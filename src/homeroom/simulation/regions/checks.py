@@ -65,6 +65,8 @@ class Watcher:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
         if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
             self._allowed |= {Trouble.STRANGER}
+        if Kind.CLONE in plan.kinds:
+            self._allowed |= {Trouble.CLONE}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.

@@ -56,11 +56,12 @@ class Network:
         self._delays_ms = delays_ms
         # How many cuts lie on a link: several partitions may overlap, and each ends by itself.
         self._cuts: dict[tuple[str, str], int] = {}
-        self._arrivals: dict[str, Callable[[str, bytes], None]] = {}
+        # Where a machine was copied, there are two of one name.
+        self._arrivals: dict[str, list[Callable[[str, bytes], None]]] = {}
 
     def connect(self, node: str, arrive: Callable[[str, bytes], None]) -> None:
         """Have messages for a node brought here."""
-        self._arrivals[node] = arrive
+        self._arrivals.setdefault(node, []).append(arrive)
 
     def cut(self, links: Iterable[tuple[str, str]]) -> None:
         """Let nothing through from the first to the second of each pair."""
@@ -111,7 +112,8 @@ class Network:
 
     def _deliver(self, sender: str, to: str, body: bytes) -> None:
         if (sender, to) not in self._cuts:
-            self._arrivals[to](sender, body)
+            for arrive in self._arrivals[to]:
+                arrive(sender, body)
 
 
 class SimulatedFabric:

@@ -38,10 +38,11 @@ class Kind(StrEnum):
     JOIN = "join"
     LEAVE = "leave"
     RETURN = "leave, and return"
+    CLONE = "clone beside the original"
     MOVE_HOME = "home cut off, and moved"
 
 
-UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME})
+UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE})
 """Kinds of `homeroom.simulation.regions.upheavals`."""
 CLOCK_KINDS: Final = frozenset(
     {Kind.CLOCK_JUMP, Kind.CLOCK_DRIFT, Kind.CLOCK_AT_BOOT, Kind.ALONE_AND_WRONG}
@@ -148,7 +149,7 @@ def _upheavals(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int
         return []
     at_ms = chance.randrange(length_ms // 2)
     for_ms = chance.randrange(500, length_ms - at_ms)
-    kind = chance.choice((Kind.RETURN, Kind.MOVE_HOME))
+    kind = chance.choice((Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE))
     return [Fault(kind, at_ms, for_ms, (chance.choice(names[1:]),))]
 
 

@@ -109,7 +109,7 @@ class Courier:
         self._agenda.after(delay_ms, self._bring, of, to, tell)
 
     def _bring(self, of: str, to: str, tell: Callable[[Snapshot | None], None]) -> None:
-        disk = self._disks[of]()
+        disk = self._disks[of]() if of in self._disks else None
         is_cut = self._network.is_cut(of, to) or self._network.is_cut(to, of)
         found = None if disk is None or is_cut else read_snapshot(disk)
         self.carried += found is not None

@@ -110,7 +110,9 @@ class World:
         }
         home = self.machines[next(iter(plan.nodes))]
         self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
-        self.upheavals = Upheavals(self.machines, self.operator, self.network, self.agenda)
+        self.upheavals = Upheavals(
+            self.machines, self.operator, self.outside, self.diary, self.watcher.losses
+        )
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self.plan.seed}/{of}")  # noqa: S311 - a seed settles everything here
