@@ -33,6 +33,7 @@ NAMES = (
     "records",
     "membership",
     "simulation",
+    "peers",
 )
 
 

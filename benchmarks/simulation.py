@@ -85,8 +85,8 @@ def show(result: dict[str, Any]) -> None:
     """Print the result for a person."""
     rates = result["virtual_seconds_a_second"]
     print(
-        f"{result['regions']} regions, {result['virtual_seconds']:.0f} virtual seconds, {result['entries']:,} entries of "
-        f"{_EVENTS} events, {result['messages']:,} messages, {result['comparisons']:,} fingerprints compared"
+        f"{result['regions']} regions, {result['virtual_seconds']:.0f} virtual seconds, {result['entries']:,} entries "
+        f"of {_EVENTS} events, {result['messages']:,} messages, {result['comparisons']:,} fingerprints compared"
     )
     print(
         f"virtual seconds a second of a core: median {rates[len(rates) // 2]:,.0f} "

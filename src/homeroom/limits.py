@@ -164,6 +164,10 @@ GOSSIP_MS: Final = 1_000
 """So often a node tells some others what it holds."""
 GOSSIP_PEERS: Final = 2
 """Nodes that are told each time, by chance."""
+RULINGS_MAX: Final = 10_000
+"""Rulings on entries of the future that count; each is of a range of one origin."""
+SNAPSHOT_WAIT_MS_MAX: Final = 10_000
+"""After so long without the snapshot of another node, one is asked for again."""
 LIFE_SILENT_MS: Final = 3_000
 """A life of a node is over when another one of it was heard, and it has said nothing for so long."""
 LIVES_KNOWN_MAX: Final = 64

@@ -25,7 +25,7 @@ def entries(origin, *stamps_ms):
 
 class Driven:
     def __init__(self):
-        self.gate = Gate()
+        self.gate = Gate({})
 
     def at(self, at_ms, *durable):
         """Return what may be folded at a time of both clocks, and the check that is whole."""

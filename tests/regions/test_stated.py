@@ -40,9 +40,9 @@ def test_the_order_of_coming_makes_no_difference():
 def test_until_something_is_stated_those_count_whom_a_node_was_told_of():
     seeds = Members(0, {"one": "r"})
     stated = Stated()
-    assert members_of(stated.control, seeds) == seeds
+    assert members_of(stated, seeds, seeds) == seeds
     for one in ENTRIES[:2]:
         stated.take(one)
-    assert members_of(stated.control, seeds) == Members(
+    assert members_of(stated, seeds, seeds) == Members(
         3, {"one": "r", "two": "r"}, frozenset({"two"})
     )

@@ -12,6 +12,9 @@ of messages of that life. When all members have said at that epoch that they hol
 (`OriginsClosed`) lets it collapse into the epoch: no vector names it any more, and all who know of the epoch have it
 whole.
 
+One node states all of this, the home. If it is lost, or its region is to be left, an operator has another node say that
+it is the home now (`HomeMoved`); whatever the old one states later, not knowing of it, is folded by nobody.
+
 An origin is closed once: of two facts the first counts, for somebody may have relied on it.
 """
 
@@ -24,8 +27,17 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import ControlError
 from homeroom.log.origins import Origin, Stream
+from homeroom.log.rulings import (
+    EntriesLost,
+    Restamped,
+    RulingFact,
+    Rulings,
+    check_ruling,
+    folded_ruling,
+)
 
 __all__ = [
+    "HomeMoved",
     "LifeName",
     "LivesEnded",
     "MemberFact",
@@ -93,7 +105,22 @@ class OriginsClosed(msgspec.Struct, frozen=True, kw_only=True, tag="origins-clos
     closed: dict[str, int]
 
 
-MemberFact: TypeAlias = MemberJoined | MemberFenced | MemberLeft | LivesEnded | OriginsClosed
+class HomeMoved(msgspec.Struct, frozen=True, kw_only=True, tag="home-moved"):
+    """A node writes the control stream from now on, and states this as its first; what others state later is none.
+
+    Parameters
+    ----------
+    node : its name
+    term : grows with each move; of two moves of one term the first counts
+    """
+
+    node: str
+    term: int
+
+
+MemberFact: TypeAlias = (
+    HomeMoved | MemberJoined | MemberFenced | MemberLeft | LivesEnded | OriginsClosed | RulingFact
+)
 LifeName: TypeAlias = tuple[str, str]
 """A node and an incarnation of it."""
 
@@ -119,6 +146,9 @@ class Membership:
     ended : lives that are over and not collapsed yet, with the epoch at which that was stated
     collapsed : those of the closed that all members hold; no vector names them
     forced : by node that was removed by force, why
+    rulings : what was ruled of entries that are stamped in the future
+    home : the node that writes the control stream, empty as long as none was named
+    term : how often it was named
     jurisdictions : by node that there ever was, the legal area that it is in for good
     """
 
@@ -128,6 +158,9 @@ class Membership:
     ended: Mapping[LifeName, int] = field(default_factory=dict)
     collapsed: frozenset[Origin] = frozenset()
     forced: Mapping[str, str] = field(default_factory=dict)
+    rulings: Rulings = field(default_factory=dict)
+    home: str = ""
+    term: int = 0
     jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -148,6 +181,12 @@ def check_member(members: Membership, fact: MemberFact) -> None:
         _closed(fact.closed)
     if isinstance(fact, LivesEnded):
         _lives(fact.lives)
+    if isinstance(fact, HomeMoved) and fact.term <= members.term:
+        raise ControlError(
+            f"the term of a move is {fact.term}, and {members.home} is the home by one of {members.term}; it must grow"
+        )
+    if isinstance(fact, RulingFact):
+        check_ruling(members.rulings, fact)
 
 
 def _check_joined(members: Membership, fact: MemberJoined) -> None:
@@ -193,6 +232,12 @@ def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membersh
                 closed=_with_closed(members.closed, fact.closed),
                 forced={**members.forced, **forced},
             )
+        case HomeMoved():
+            if fact.term <= members.term:
+                return members
+            return replace(members, home=fact.node, term=fact.term)
+        case Restamped() | EntriesLost():
+            return replace(members, rulings=folded_ruling(members.rulings, fact))
         case LivesEnded():
             return _with_ended(members, fact, epoch)
         case OriginsClosed():

@@ -18,7 +18,7 @@ from homeroom.log.entries import Head
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.regions.messages import Item, News
 
-__all__ = ["Holdings", "View"]
+__all__ = ["Holdings", "View", "item_of"]
 
 _BYTES: Final = 8
 _MASK: Final = (1 << 64) - 1
@@ -26,6 +26,11 @@ _MASK: Final = (1 << 64) - 1
 
 def _weight(head: bytes) -> int:
     return int.from_bytes(head[:_BYTES], "little")
+
+
+def item_of(origin: Origin, head: Head) -> Item:
+    """Return what is told of an origin that is held up to an entry."""
+    return Item(origin, head.number, head.digest[:_BYTES])
 
 
 class Holdings:
@@ -101,8 +106,7 @@ class Holdings:
         for origin in reversed(self._changed):
             if self._changed[origin] <= version:
                 break
-            head = self.heads[origin]
-            items.append(Item(origin, head.number, head.digest[:_BYTES]))
+            items.append(item_of(origin, self.heads[origin]))
         return items[::-1]
 
 
@@ -128,7 +132,8 @@ class View:
         self._asked_ms = -limits.GOSSIP_MS
         # By earlier life when it was heard last; the oldest goes first.
         self._past: dict[str, int] = {}
-        self._spoke_ms = 0
+        # When the present life was heard first, and last.
+        self._since_ms = self._spoke_ms = 0
 
     def is_past(self, life: str, now_ms: int) -> bool:
         """Say whether a message is of an earlier life, and came late.
@@ -138,10 +143,15 @@ class View:
         """
         return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
 
-    def spoke(self, life: str, now_ms: int) -> None:
-        """Take that a life speaks still that is past."""
+    def spoke(self, life: str, now_ms: int) -> bool:
+        """Take that a life speaks still that is past; return whether two speak under one name.
+
+        A message that comes late does so soon after the present life was heard first.
+        """
         if life in self._past:
             self._past[life] = now_ms
+        is_present = now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
+        return is_present and now_ms - self._since_ms >= limits.LIFE_SILENT_MS
 
     def spoke_ms(self, life: str, otherwise_ms: int) -> int:
         """Return when an earlier life was heard last; ``otherwise_ms`` if it was not."""
@@ -156,6 +166,7 @@ class View:
         """Take news of this node; return whether something was missed before it."""
         if news.life != self.life:
             self._begin(news.life)
+            self._since_ms = now_ms
         self._spoke_ms = now_ms
         if news.is_whole and news.version >= self._version:
             self.numbers, self._weights, self._sum = {}, {}, 0
@@ -168,9 +179,11 @@ class View:
                 self._sum += weight - weights.get(origin, 0)
                 numbers[origin], weights[origin] = number, weight
         self._sum &= _MASK
-        if not news.total or news.version < self._version:
+        if news.version < self._version:
             return False
         self._version = news.version
+        if not news.total:
+            return False
         if _weight(news.total) != self._sum:
             return True
         self.epoch = max(self.epoch, news.epoch)

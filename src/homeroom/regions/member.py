@@ -9,7 +9,7 @@ A life of a member is a life of its log (`homeroom.log.log`): the same incarnati
 after every write that failed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -22,7 +22,7 @@ from homeroom.regions.agreement import Agreement
 from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
-from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, decode, encode
+from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
 from homeroom.regions.replication import Birth, Replication
 from homeroom.regions.steps import (
     Alarm,
@@ -31,6 +31,8 @@ from homeroom.regions.steps import (
     AwaitApplied,
     AwaitHeld,
     BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -40,11 +42,13 @@ from homeroom.regions.steps import (
     Kept,
     Level,
     Members,
+    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
     Retired,
+    Saved,
     Send,
     Tick,
     Trouble,
@@ -72,9 +76,10 @@ class Member:
     def __init__(self, birth: Birth, now_ms: int) -> None:
         self.members = Members(0, {birth.node: ""})
         self.replication = Replication(birth)
-        self.gate = Gate()
+        self.gate = Gate(birth.applied)
         self.clocks = Clocks(now_ms)
         self.waiting = Waiting(birth.node)
+        self.waiting.folded((origin, head.number) for origin, head in birth.applied.items())
         self.agreement = Agreement(now_ms)
         self._birth = birth
         self._begun_ms = now_ms
@@ -119,9 +124,22 @@ class Member:
                 effects = self._await_applied(event, now_ms)
             case Printed():
                 effects = self._printed(event, now_ms)
+            case Saved():
+                effects = self._saved(event.numbers)
+            case Collected():
+                self.replication.collecting.collected(event.numbers)
+            case NotInstalled():
+                self.replication.collecting.not_installed()
             case NotKept():
                 self.replication.not_kept(event.why)
         return effects
+
+    def _saved(self, numbers: Mapping[Origin, int]) -> list[Effect]:
+        replication = self.replication
+        up_to = replication.collecting.collectable(
+            numbers, self.members, self._birth.node, replication.views
+        )
+        return [Collect(up_to)] if up_to else []
 
     def _await_applied(self, asked: AwaitApplied, now_ms: int) -> list[Effect]:
         token = asked.token
@@ -138,6 +156,7 @@ class Member:
     def _members(self, members: Members, now_ms: int) -> list[Effect]:
         self.members = members
         new = self.replication.members(members, now_ms)
+        self.gate.rule(members.rulings)
         self.clocks.keep(set(members.regions))
         self._strangers.clear()
         self._unmet |= set(new)
@@ -224,22 +243,24 @@ class Member:
         if event.sender not in self.replication.views:
             return self._stranger(event.sender)
         try:
-            message = decode(event.body)
+            message, entries = self._birth.read(event.body)
         except MessageError as error:
             return [Alarm(Trouble.BAD_MESSAGE, f"{event.sender} sent {error}", event.sender)]
         match message:
             case News():
-                return self._news(event, message, now_ms)
+                return self._news(event, message, entries, now_ms)
             case Pull():
                 return self.replication.pull(event.sender, message)
             case Compared():
                 return self.agreement.theirs(event.sender, message, now_ms)
 
-    def _news(self, event: Arrived, news: News, now_ms: int) -> list[Effect]:
+    def _news(
+        self, event: Arrived, news: News, entries: Sequence[Entry], now_ms: int
+    ) -> list[Effect]:
         if news.reading is not None:
             self.clocks.heard(event.sender, news.reading, now_ms)
         read_clock = self._read_clock(event.wall_ms, now_ms)
-        effects = self.replication.news(event.sender, news, read_clock, now_ms)
+        effects = self.replication.news(event.sender, news, entries, read_clock, now_ms)
         if self.waiting.is_idle:
             return effects
         return effects + self._look_at_waiting(item.origin for item in news.items)

@@ -39,6 +39,7 @@ __all__ = [
     "Reading",
     "decode",
     "encode",
+    "read",
     "sealed_entry",
 ]
 
@@ -110,6 +111,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     answer : what it wants to hear
     pull : the number of the pull that this answers, 0 for none
     reading : of clocks
+    is_behind : whether some of what was asked for is in no log of the sender any more, but in its snapshot
     is_whole : whether the items are all that there are, and not only what has changed
     entries : some entries, each as `sealed_entry` returns it
     """
@@ -126,6 +128,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
         tuple[msgspec.Raw, ...], msgspec.Meta(max_length=limits.MESSAGE_ENTRIES_MAX)
     ] = ()
     is_whole: bool = False
+    is_behind: bool = False
 
     def opened(self) -> list[Entry]:
         """Return the entries. Raises `MessageError`."""
@@ -211,6 +214,12 @@ def decode(body: bytes) -> Message:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _unreadable(error) from error
     return message
+
+
+def read(body: bytes) -> tuple[Message, list[Entry]]:
+    """Return a message and the entries in it. Raises `MessageError`."""
+    message = decode(body)
+    return message, message.opened() if isinstance(message, News) else []
 
 
 def sealed_entry(entry: Entry) -> msgspec.Raw:

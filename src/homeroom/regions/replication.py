@@ -1,9 +1,9 @@
 """How entries reach every node: told, sent, asked for, checked whole, written, and only then called held.
 
-A node writes for itself and waits for nobody. What it has written it sends to the others once, with what it holds; who
-misses that hears it from somebody else a second later, and asks whoever has it. So an entry arrives by any path, and a
-link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything else
-follows from comparing these.
+A node writes for itself and waits for nobody. What it has written it sends to the others once, in one message for all;
+who misses that hears of it from somebody else a second later, and asks whoever has it. So an entry arrives by any path,
+and a link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything
+else follows from comparing these.
 
 Nothing that comes is believed. An entry is taken if it follows the one before it by number and digest, if its payload
 is the one that its header tells of, and if its node signed it; else it is dropped, told, and asked of somebody else.
@@ -22,22 +22,42 @@ first when it is not.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import EntryError, MessageError
+from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Stream
+from homeroom.regions.collecting import Collecting
 from homeroom.regions.gaps import Gaps
-from homeroom.regions.holdings import Holdings, View
-from homeroom.regions.messages import Answer, News, Pull, Reading, encode, sealed_entry
+from homeroom.regions.holdings import Holdings, View, item_of
+from homeroom.regions.messages import (
+    Answer,
+    Message,
+    News,
+    Pull,
+    Reading,
+    encode,
+    read,
+    sealed_entry,
+)
 from homeroom.regions.pulling import Draw, Pulling
 from homeroom.regions.residency import Residency, strayed, trespass
-from homeroom.regions.steps import Alarm, Effect, Exchange, Keep, Look, Members, Send, Trouble
+from homeroom.regions.steps import (
+    Alarm,
+    AskSnapshot,
+    Effect,
+    Exchange,
+    Keep,
+    Look,
+    Members,
+    Send,
+    Trouble,
+)
 
 __all__ = ["Birth", "Replication"]
 
@@ -52,8 +72,11 @@ class Birth:
     ----------
     node, life : its name, and the incarnation that was drawn for it
     heads : by origin the last entry that its log holds
+    applied : by origin the last entry that is folded already, in the snapshot that it starts from
+    begins : by origin the number up to which its log has forgotten entries
     verify : checks signatures
     draw : chance
+    read : makes a message and its entries of bytes, or raises `MessageError`
     """
 
     node: str
@@ -61,6 +84,9 @@ class Birth:
     heads: Mapping[Origin, Head]
     verify: Verify
     draw: Draw
+    read: Callable[[bytes], tuple[Message, Sequence[Entry]]] = read
+    applied: Mapping[Origin, Head] = field(default_factory=dict)
+    begins: Mapping[Origin, int] = field(default_factory=dict)
 
     @property
     def name(self) -> LifeName:
@@ -81,6 +107,7 @@ class Replication:
     views : by node what it has said that it holds
     epoch : of the control stream, up to which this node says that it knows it
     lives : by node which of its lives that was in, this node's own included, those to leave left out
+    collecting : what the log has forgotten
     failure : why nothing is written any more, None while all is well
     """
 
@@ -88,6 +115,7 @@ class Replication:
         self.holdings = Holdings(birth.heads)
         self.views: dict[str, View] = {}
         self.lives = {birth.node: birth.life}
+        self.collecting = Collecting(birth.begins)
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
@@ -105,6 +133,7 @@ class Replication:
         self._writing: tuple[Entry, ...] = ()
         self._owed: set[str] = set()
         self._forks: set[Origin] = set()
+        self._clones: set[str] = set()
         self._looks = 0
 
     # --- who there is ------------------------------------------------------------------------------------------------
@@ -170,21 +199,30 @@ class Replication:
         for entry in entries:
             self._tails[entry.origin] = head = entry.head
             self.holdings.advance(entry.origin, head)
-        bodies: dict[tuple[int, Collection[str]], bytes] = {}
         effects: list[Effect] = []
+        bodies: dict[int, bytes] = {}
         for node, view in self.views.items():
             shown = self._residency.shown(node, entries)
             if not shown or not self._keeps_up(view, shown):
                 continue
-            name = view.told, self._scope(node)
-            body = bodies.get(name)
+            body = bodies.get(len(shown))
             if body is None:
-                sealed = tuple(map(sealed_entry, shown))
-                news = self._news(node, view.told, answer=answer, entries=sealed)
-                body = bodies[name] = encode(news)
-            view.told = self.holdings.version
+                body = bodies[len(shown)] = self._sent(shown, answer)
             effects.append(Send(node, body))
         return effects
+
+    def _sent(self, entries: Sequence[Entry], answer: Answer) -> bytes:
+        """Return one message for all who may have these: of what else has changed gossip tells, so it has no total."""
+        news = News(
+            life=self._birth.life,
+            version=self.holdings.version,
+            epoch=self.epoch,
+            total=b"",
+            items=tuple(item_of(entry.origin, entry.head) for entry in entries),
+            answer=answer,
+            entries=tuple(map(sealed_entry, entries)),
+        )
+        return encode(news)
 
     def _scope(self, node: str) -> Collection[str]:
         """Return the nodes whose documents another may hear of, as far as there are any."""
@@ -193,10 +231,10 @@ class Replication:
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
         """Say whether a node is so near that entries are sent to it unasked."""
-        for entry in entries:
-            if entry.number - view.numbers.get(entry.origin, 0) > limits.PUSH_AHEAD_MAX:
-                return False
-        return True
+        return all(
+            entry.number - view.numbers.get(entry.origin, 0) <= limits.PUSH_AHEAD_MAX
+            for entry in entries
+        )
 
     def tell(
         self, nodes: Iterable[str], answer: Answer, read_clock: ReadClock | None = None
@@ -239,23 +277,25 @@ class Replication:
 
     # --- heard -------------------------------------------------------------------------------------------------------
 
-    def news(self, sender: str, news: News, read_clock: ReadClock, now_ms: int) -> list[Effect]:
+    def news(
+        self,
+        sender: str,
+        news: News,
+        entries: Sequence[Entry],
+        read_clock: ReadClock,
+        now_ms: int,
+    ) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
         is_over = (sender, news.life) in self._members.ended
         if is_over or view.is_past(news.life, now_ms):
-            view.spoke(news.life, now_ms)
-            return []
+            return self._news_of_past(sender, news, [] if is_over else entries, now_ms)
         is_new_life = news.life != view.life
         has_missed = view.take(news, now_ms)
         if is_new_life:
             self._see_lives()
         effects = self._compare(sender, news, now_ms)
         effects += trespass(sender, (item.origin for item in news.items), self._residency)
-        try:
-            entries = news.opened()
-        except MessageError as error:
-            return [*effects, Alarm(Trouble.BAD_MESSAGE, str(error), sender)]
         for entry in entries:
             effects += self._admit(entry, sender)
         if news.pull:
@@ -263,10 +303,26 @@ class Replication:
             self._pulling.answered(sender, news.pull, brought, now_ms)
             effects += self._ask(now_ms)
         effects += self._write()
+        if news.is_behind and self.collecting.may_fetch(now_ms):
+            effects.append(AskSnapshot(sender))
         effects += self._reply(sender, news.answer, read_clock)
         if has_missed and view.may_ask(now_ms):
             effects += self.tell([sender], Answer.ALL, read_clock)
         return effects
+
+    def _news_of_past(
+        self, sender: str, news: News, entries: Sequence[Entry], now_ms: int
+    ) -> list[Effect]:
+        """Take entries out of news of an earlier life, and nothing else of it."""
+        effects = [effect for entry in entries for effect in self._take(entry, sender)]
+        if self.views[sender].spoke(news.life, now_ms) and sender not in self._clones:
+            self._clones.add(sender)
+            why = (
+                f"two processes run under the name {sender}: a machine was copied. What both have written is taken; "
+                f"stop one, and give it a name and a key of its own"
+            )
+            effects.append(Alarm(Trouble.CLONE, why, sender))
+        return effects + self._write()
 
     def _reply(self, sender: str, wanted: Answer, read_clock: ReadClock) -> list[Effect]:
         """Tell another node what it wanted to hear, once that is true."""
@@ -502,10 +558,12 @@ class Replication:
             if one.first <= self._held(one.origin) and self._residency.may_have(sender, one.origin)
         )
         effects = trespass(sender, (one.origin for one in pull.ranges), self._residency)
-        if not ranges:
-            return [*effects, *self._answer(sender, pull.number, ())]
+        there, is_behind = self.collecting.split(ranges)
+        if not there:
+            return [*effects, *self._answer(sender, pull.number, (), is_behind=is_behind)]
         self._looks += 1
-        return [*effects, Look(sender, pull.number, ranges)]
+        told = self._answer(sender, 0, (), is_behind=True) if is_behind else []
+        return [*effects, *told, Look(sender, pull.number, there)]
 
     def found(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
         """Take what was looked up for another node."""
@@ -519,13 +577,16 @@ class Replication:
             return self._members.closed.get(origin, 0)
         return self.holdings.heads.get(origin, _NOTHING).number
 
-    def _answer(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
+    def _answer(
+        self, to: str, pull: int, entries: Sequence[Entry], *, is_behind: bool = False
+    ) -> list[Effect]:
         view = self.views.get(to)
         if view is None:
             return []
         told, view.told = view.told, self.holdings.version
         sealed = tuple(map(sealed_entry, self._residency.shown(to, entries)))
-        return [Send(to, encode(self._news(to, told, entries=sealed, pull=pull)))]
+        news = self._news(to, told, entries=sealed, pull=pull)
+        return [Send(to, encode(msgspec.structs.replace(news, is_behind=is_behind)))]
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 

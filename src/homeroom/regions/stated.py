@@ -5,30 +5,46 @@ reach a node in another order than that in which they were written. They are fol
 writer stamps later than all that it has seen, so that is the order in which things were said. An entry that comes late
 has everything folded anew, which costs little: these are the facts of a world, not its events.
 
+An entry of the control stream itself that was ruled to have another stamp stands where that puts it.
+
+An entry says how many facts its writer knew. As long as fewer are here, something is missing: then it is not
+known who belongs to the world, and a node goes by what it knew before.
+
+Only what the home states counts, and which node that is follows from the facts as well: from the place at which another
+one says that it is the home now, what the former one states is left out.
+
 The way not taken is to let later entries wait for earlier ones: a life whose last entry nobody has would be waited for
 for ever.
 """
 
-from bisect import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import insort
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from homeroom.log.control import Change, Control, read_changes
 from homeroom.log.entries import Entry
+from homeroom.log.members import HomeMoved, Membership
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
+from homeroom.log.rulings import Rulings, ruling_of
 from homeroom.regions.steps import Members
 
 __all__ = ["Stated", "members_of"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Place:
-    """Where an entry stands among all."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one entry states, and where it stands among all."""
 
     hybrid: int
     origin: Origin
     number: int
+    epoch: int
+    changes: Sequence[Change]
+
+    @property
+    def place(self) -> tuple[int, Origin, int]:
+        return self.hybrid, self.origin, self.number
 
 
 class Stated:
@@ -37,38 +53,92 @@ class Stated:
     Attributes
     ----------
     control : what they add up to
+    ignored : how many do not count, because another node was the home already
     """
 
     def __init__(self) -> None:
         self.control = Control()
-        self._places: list[_Place] = []
-        self._changes: list[list[Change]] = []
+        self.ignored = 0
+        # How many facts are here, and how many a writer of some of them knew with its own.
+        self._count = self._known = 0
+        # In the order of their own stamps, whatever was ruled.
+        self._said: list[_Said] = []
+        self._is_ruled = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether as many facts are here as the writers of these facts knew."""
+        return self._count >= self._known
 
     def take(self, entry: Entry) -> None:
         """Take an entry of the control stream. Raises `EntryError` if it cannot be read."""
         assert entry.origin.stream is Stream.CONTROL
         changes = read_changes(unpack(entry.payload).content)
-        place = _Place(entry.hybrid, entry.origin, entry.number)
-        at = bisect(self._places, place)
-        self._places.insert(at, place)
-        self._changes.insert(at, changes)
-        if at == len(self._places) - 1:
-            self.control = _folded(self.control, changes)
+        said = _Said(entry.hybrid, entry.origin, entry.number, entry.epoch, changes)
+        insort(self._said, said, key=_place)
+        self._count += len(changes)
+        self._known = max(self._known, said.epoch + len(changes))
+        if said is self._said[-1] and not self._is_ruled:
+            self._fold(said)
         else:
-            self.control = Control()
-            for one in self._changes:
-                self.control = _folded(self.control, one)
+            self._fold_all(self._said)
+        rulings = self.control.members.rulings
+        self._is_ruled = any(origin.stream is Stream.CONTROL for origin in rulings)
+        if self._is_ruled:
+            self._fold_all(sorted(_ruled(self._said, rulings), key=_place))
+
+    def _fold_all(self, said: Iterable[_Said]) -> None:
+        self.control, self.ignored = Control(), 0
+        for one in said:
+            self._fold(one)
+
+    def _fold(self, said: _Said) -> None:
+        if not _counts(said, self.control.members):
+            self.ignored += len(said.changes)
+            return
+        for change in said.changes:
+            self.control = self.control.folded(change, self.control.epoch + 1)
 
 
-def _folded(control: Control, changes: Sequence[Change]) -> Control:
-    for change in changes:
-        control = control.folded(change, control.epoch + 1)
-    return control
+def _counts(said: _Said, members: Membership) -> bool:
+    """Say whether an entry is of the home, or of a node that becomes the home with it."""
+    if members.home in ("", said.origin.node):
+        return True
+    first = said.changes[0].fact if said.changes else None
+    is_move = isinstance(first, HomeMoved) and first.node == said.origin.node
+    return is_move and first.term > members.term
 
 
-def members_of(control: Control, seeds: Members) -> Members:
-    """Return who belongs to the world; as long as nothing was stated of it, those that a node was told of at first."""
+def _place(said: _Said) -> tuple[int, Origin, int]:
+    return said.place
+
+
+def _ruled(all_said: Iterable[_Said], rulings: Rulings) -> Iterator[_Said]:
+    """Return what is said with the stamps that were ruled, without what was ruled to count for nothing."""
+    for said in all_said:
+        ruling = ruling_of(rulings, said.origin, said.number)
+        if ruling is None:
+            yield said
+        elif ruling.hybrid is not None:
+            yield replace(said, hybrid=ruling.hybrid)
+
+
+def members_of(stated: Stated, before: Members, seeds: Members) -> Members:
+    """Return who belongs to the world.
+
+    As long as nothing was stated of it, these are those that a node was told of at first (``seeds``); while something
+    that was stated is missing, those of ``before``.
+    """
+    control = stated.control
     members = control.members
+    if not stated.is_whole:
+        # What is missing may itself wait for a ruling, or have collapsed.
+        return replace(
+            before,
+            closed=members.closed,
+            collapsed=members.collapsed,
+            rulings=members.rulings,
+        )
     if not members.nodes:
         return seeds
     return Members(
@@ -78,5 +148,7 @@ def members_of(control: Control, seeds: Members) -> Members:
         members.closed,
         members.ended,
         members.collapsed,
+        members.rulings,
+        members.home,
         members.jurisdictions,
     )

@@ -17,15 +17,19 @@ import msgspec
 from homeroom.log.entries import Entry
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Token
+from homeroom.log.rulings import Rulings
 from homeroom.regions.messages import Range
 
 __all__ = [
     "Alarm",
     "Applied",
     "Arrived",
+    "AskSnapshot",
     "AwaitApplied",
     "AwaitHeld",
     "BeginAnew",
+    "Collect",
+    "Collected",
     "Committed",
     "Effect",
     "Event",
@@ -39,11 +43,13 @@ __all__ = [
     "Level",
     "Look",
     "Members",
+    "NotInstalled",
     "NotKept",
     "Print",
     "Printed",
     "Recovered",
     "Retired",
+    "Saved",
     "Send",
     "Tick",
     "Trouble",
@@ -91,6 +97,8 @@ class Members:
     closed : by origin the last number that there will ever be
     ended : lives that are over, with the epoch at which that was stated: nothing more is taken from them
     collapsed : those of the closed that no vector names any more: all members hold them
+    rulings : what was ruled of entries that are stamped in the future
+    home : the node that writes the control stream, empty as long as none was named
     jurisdictions : by node the legal area that it is in, of nodes that have left too; documents of a node of which none
         is named stay with it
     """
@@ -101,6 +109,8 @@ class Members:
     closed: Mapping[Origin, int] = field(default_factory=dict)
     ended: Mapping[LifeName, int] = field(default_factory=dict)
     collapsed: frozenset[Origin] = frozenset()
+    rulings: Rulings = field(default_factory=dict)
+    home: str = ""
     jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -188,6 +198,24 @@ class AwaitApplied(msgspec.Struct, frozen=True):
     until_ms: int
 
 
+class Saved(msgspec.Struct, frozen=True):
+    """A snapshot is durable, and was read back whole, in which entries up to these numbers are folded."""
+
+    numbers: Mapping[Origin, int]
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """The log has forgotten entries up to these numbers."""
+
+    numbers: Mapping[Origin, int]
+
+
+class NotInstalled(msgspec.Struct, frozen=True):
+    """The snapshot that was asked for did not come, or is of no use here. If one is, this life ends instead."""
+
+    why: str
+
+
 class Tick(msgspec.Struct, frozen=True):
     """Time has passed."""
 
@@ -206,6 +234,9 @@ Event: TypeAlias = (
     | Printed
     | AwaitHeld
     | AwaitApplied
+    | Saved
+    | Collected
+    | NotInstalled
     | Tick
 )
 
@@ -285,6 +316,21 @@ class Applied(msgspec.Struct, frozen=True):
     is_late: bool
 
 
+class Collect(msgspec.Struct, frozen=True):
+    """Let the log forget entries up to these numbers, some at a time, and say `Collected`."""
+
+    numbers: Mapping[Origin, int]
+
+
+class AskSnapshot(msgspec.Struct, frozen=True):
+    """Fetch the newest snapshot of a node, put it in place of this node's state, and begin anew; or say `NotInstalled`.
+
+    It is of use if it covers all that this node's log has forgotten, and goes beyond what the log holds somewhere.
+    """
+
+    of: str
+
+
 class Retired(msgspec.Struct, frozen=True):
     """Vectors do not name these origins any more: all of them is held and may be folded, here and at every member."""
 
@@ -320,6 +366,8 @@ Effect: TypeAlias = (
     | WriteMark
     | Held
     | Applied
+    | Collect
+    | AskSnapshot
     | Retired
     | BeginAnew
     | Alarm

@@ -101,6 +101,17 @@ class DiskStore:
             origin = Origin.parse(text)
             self._entries[origin] = [e for e in self._entries[origin] if e.number > number]
 
+    def adopt(self, heads: Mapping[Origin, Head]) -> None:
+        """Take that a snapshot holds all up to these heads: what is behind a gap that it fills is not kept."""
+        for origin, head in heads.items():
+            kept = self._entries.setdefault(origin, [])
+            if self.head(origin).number < head.number:
+                self._heads[origin] = head
+                kept = []
+            elif kept and kept[-1].number - kept[0].number >= len(kept):
+                kept = [entry for entry in kept if entry.number > head.number]
+            self._entries[origin] = kept
+
     def record(self, owner: str, batch_id: str) -> BatchRecord | None:
         """Return what is kept of a batch."""
         return self._records.get((owner, batch_id))

@@ -17,7 +17,7 @@ import homeroom.regions
 from homeroom import clock
 from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions import erasing, ledger
-from homeroom.simulation.regions.machine import Cores
+from homeroom.simulation.regions.outside import Cores
 
 REGIONS = Path(homeroom.regions.__file__).parent
 # In the order in which they import each other.

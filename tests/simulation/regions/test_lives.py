@@ -2,6 +2,7 @@
 
 import pytest
 
+from homeroom.regions.steps import Trouble
 from homeroom.simulation.regions.places import WORLD
 from homeroom.simulation.regions.plan import Fault, Kind, Plan
 from homeroom.simulation.regions.world import World
@@ -57,12 +58,22 @@ def test_what_a_removed_node_wrote_meanwhile_is_written_once_more():
     run = tried.run()
     assert not run.violations
     back = tried.machines[NAMES[1]]
-    (gone,) = [o for o in back.store.held() if o in back.member.members.closed]
-    assert back.store.head(gone).number > back.member.members.closed[gone]
+    closed = back.member.members.closed
+    beyond = [o for o in back.store.held() if back.store.head(o).number > closed.get(o, 1 << 40)]
+    (gone,) = [origin for origin in beyond if origin.node == back.name]
     # What its clients were told while it was away is folded everywhere, under its new life.
     late = [told for told in tried.diary.acknowledged if told.token.origin == gone]
-    assert max(told.token.number for told in late) > back.member.members.closed[gone]
+    assert max(told.token.number for told in late) > closed[gone]
     for machine in tried.running:
         assert machine.ledger.events() >= {
             event for told in late for event in told.batch.events if not event.voids
         }
+
+
+def test_a_copy_of_a_machine_is_told_by_all_others_and_what_both_wrote_counts():
+    tried = world(9_000, Fault(Kind.CLONE, 1_000, 7_000, (NAMES[1],)))
+    run = tried.run()
+    assert not run.violations
+    assert tried.watcher.alarms[Trouble.CLONE] >= len(NODES) - 1
+    there = [told for told in tried.diary.acknowledged if told.batch.id.startswith("at the copy")]
+    assert len(there) >= 5

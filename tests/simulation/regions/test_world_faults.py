@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeroom.simulation.regions.machine import Cores
+from homeroom.simulation.regions.outside import Cores
 from homeroom.simulation.regions.world import simulate
 from tests.simulation.regions.mutants import FAULTS, Mutant, Unsynced
 

@@ -13,12 +13,14 @@ from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin
+from homeroom.log.rulings import ruling_of
 from homeroom.regions.steps import Alarm, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.ledger import FIRST_DAY, Happening, Ledger
-from homeroom.simulation.regions.machine import BEGIN_MS, Machine
+from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import expected
-from homeroom.simulation.regions.plan import CLOCK_KINDS, ERASURES, Kind, Plan
+from homeroom.simulation.regions.outside import BEGIN_MS
+from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 from homeroom.simulation.regions.residency import of_shared
 from homeroom.simulation.regions.signatures import is_signed
 
@@ -57,7 +59,6 @@ class Watcher:
     violations : what must not have been, in words
     alarms : how many of each kind
     losses : what disasters may have taken
-    written : entries as they were written, of worlds in which some are redacted
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -67,6 +68,8 @@ class Watcher:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
         if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
             self._allowed |= {Trouble.STRANGER}
+        if Kind.CLONE in plan.kinds:
+            self._allowed |= {Trouble.CLONE}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
@@ -76,24 +79,15 @@ class Watcher:
         self._is_outvoted = is_outvoted
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
-        self.written: dict[tuple[Origin, int], Entry] = {}
-        self._keeps = bool(plan.kinds & ERASURES)
         self.alarms: dict[Trouble, int] = {}
-        self._digests: dict[tuple[Origin, int], bytes] = {}
+        self.entries: dict[tuple[Origin, int], Entry] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
         self._steps = 0
 
     def committed(self, machine: Machine, entries: Sequence[Entry]) -> None:
         """See that no number is given twice, and that stamps are near the time."""
         for entry in entries:
-            name, digest = (entry.origin, entry.number), entry.digest
-            if self._keeps:
-                self.written[name] = entry
-            if self._digests.setdefault(name, digest) != digest:
-                self.violations.append(
-                    f"{machine.name} gave number {entry.number} of {entry.origin} twice"
-                )
-
+            self._put_down(machine, entry)
         is_right = self._clocks_are_seen or machine.name not in self._wrong
         if is_right and not self._is_outvoted:
             off_ms = hybrid_ms(entries[-1].hybrid) - BEGIN_MS - machine.outside.agenda.now_ms
@@ -104,12 +98,26 @@ class Watcher:
     def started(self, machine: Machine, said: Mapping[Origin, int]) -> None:
         """See that what a node held by its own words is there after whatever ended its last life."""
         held = machine.store.held()
+        for origin in held:
+            for entry in machine.store.read(origin, 1, 1 << 40):
+                self._put_down(machine, entry)
         lost = [origin for origin, number in said.items() if held[origin] < number]
         if lost:
             self.violations.append(f"{machine.name} has lost what it held of {lost[0]}")
 
+    def _put_down(self, machine: Machine, entry: Entry) -> None:
+        """Keep an entry that is durable somewhere: a log may forget it, and a node be destroyed."""
+        known = self.entries.setdefault((entry.origin, entry.number), entry)
+        if known is not entry and known.digest != entry.digest:
+            self.violations.append(
+                f"{machine.name} gave number {entry.number} of {entry.origin} twice"
+            )
+
     def folded(self, machine: Machine, entry: Entry) -> None:
-        """See that nothing is folded whose time has not come near."""
+        """See that nothing is folded whose time has not come near, unless it was ruled."""
+        ruling = ruling_of(machine.member.members.rulings, entry.origin, entry.number)
+        if ruling is not None:
+            return
         ahead_ms = hybrid_ms(entry.hybrid) - machine.wall_ms()
         if ahead_ms > HYBRID_AHEAD_MS_MAX:
             self.violations.append(f"{machine.name} folds an entry {ahead_ms} ms before its time")
@@ -165,7 +173,7 @@ def missing_entries(machines: Sequence[Machine]) -> str:
         if of_shared(one.member.held) != of_shared(other.member.held):
             return f"{one.name} and {other.name} hold different entries"
     for machine in machines:
-        if machine.ledger.applied != machine.member.held and not _holds_back(machine):
+        if machine.ledger.applied != machine.member.held:
             return f"{machine.name} has not folded all that it holds"
     for one, other in pairwise(machines):
         if of_shared(one.ledger.applied) != of_shared(other.ledger.applied):
@@ -173,24 +181,15 @@ def missing_entries(machines: Sequence[Machine]) -> str:
     return ""
 
 
-def _holds_back(machine: Machine) -> bool:
-    """Say whether a node waits for the time of entries that were stamped a year ahead."""
-    now_ms = machine.outside.agenda.now_ms
-    year_ms = BEGIN_MS + now_ms + 86_400_000
-    return any(
-        head.hybrid >> 16 > year_ms for head in machine.member.replication.holdings.heads.values()
-    )
-
-
 def check_all(
-    plan: Plan, machines: Sequence[Machine], diary: Diary, losses: Losses
+    plan: Plan, machines: Sequence[Machine], diary: Diary, watcher: Watcher
 ) -> Iterator[str]:
     """Return what does not hold of nodes that have come together."""
     yield from _answered(machines)
-    yield from _chained(machines)
-    yield from _rebuilt(machines)
+    yield from _chained(machines, watcher.entries)
+    yield from _rebuilt(machines, watcher.entries)
     yield from _as_expected(machines, diary)
-    yield from _nothing_lost(machines, diary, losses)
+    yield from _nothing_lost(machines, diary, watcher.losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
         yield from _local_is_quick(diary)
 
@@ -201,11 +200,14 @@ def _answered(machines: Sequence[Machine]) -> Iterator[str]:
             yield f"{machine.forgotten()} clients have waited too long for an answer of {machine.name}"
 
 
-def _chained(machines: Sequence[Machine]) -> Iterator[str]:
+def _chained(
+    machines: Sequence[Machine], entries: Mapping[tuple[Origin, int], Entry]
+) -> Iterator[str]:
     known: dict[tuple[Origin, int], tuple[Entry, Head]] = {}
     for machine in machines:
         for origin in machine.store.held():
-            before = Head()
+            begins = machine.store.begins()[origin]
+            before = entries[origin, begins].head if begins else Head()
             for entry in machine.store.read(origin, 1, 1 << 40):
                 if (origin, entry.number) not in known:
                     yield from _fault_of(machine, entry, before)
@@ -222,14 +224,17 @@ def _fault_of(machine: Machine, entry: Entry, before: Head) -> Iterator[str]:
         yield f"{machine.name} has stored what it should not: {error}"
 
 
-def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
-    """Compare each node with what the log of the first comes to; they are equal logs, as far as they are folded."""
+def _rebuilt(
+    machines: Sequence[Machine], entries: Mapping[tuple[Origin, int], Entry]
+) -> Iterator[str]:
+    """Compare each node with what all entries come to when they are folded anew, those that logs have forgotten too."""
     fresh, first = Ledger(machines[0].outside.readings), machines[0]
     closed = first.member.members.closed
+    fresh.rule(first.member.members.rulings)
     retired = {origin: closed[origin] for origin in first.ledger.retired}
     for origin, number in sorted({**first.ledger.applied, **retired}.items()):
-        for entry in first.store.read(origin, 1, number):
-            fresh.fold(entry)
+        for each in range(1, number + 1):
+            fresh.fold(entries[origin, each])
     fresh.retire(retired)
     fresh.lack(origin for origin, number in first.ledger.applied.items() if not number)
     for machine in machines:
@@ -263,14 +268,15 @@ def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object,
 
 
 def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
-    if any(_holds_back(machine) for machine in machines):
-        return
+    rulings = machines[0].member.members.rulings
     events, voided = machines[0].ledger.events(), machines[0].ledger.voided
     for told in diary.acknowledged:
         erased = machines[0].ledger.erased
         sent = (event for event in told.batch.events if event.learner not in erased)
         is_there = all(_is_there(event, events, voided) for event in sent)
-        if not is_there and not losses.may_have_taken(told):
+        ruling = ruling_of(rulings, told.token.origin, told.token.number)
+        is_ruled = ruling is not None and ruling.hybrid is None
+        if not is_there and not is_ruled and not losses.may_have_taken(told):
             yield (
                 f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "
                 f"{told.at_ms / 1_000:.3f} s, is gone"

@@ -13,9 +13,9 @@ from typing import Final
 from homeroom.log.origins import Token
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
-from homeroom.simulation.regions.door import Request, Told
 from homeroom.simulation.regions.ledger import Happening
-from homeroom.simulation.regions.machine import BEGIN_MS, Machine
+from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
 from homeroom.simulation.regions.papers import Paper
 
 __all__ = ["Acknowledged", "Batch", "Client", "Diary"]

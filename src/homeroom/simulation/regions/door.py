@@ -1,49 +1,19 @@
 """The door of a simulated node: what is sent becomes the content of entries, a stream each, without who is erased."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import TypeAlias, cast
 
 from homeroom.log.control import Change, write_changes
-from homeroom.log.log import Admission, Admit, Offer
-from homeroom.log.origins import Stream, Token
-from homeroom.regions.steps import Level
+from homeroom.log.log import Admission, Offer
+from homeroom.log.origins import Stream
 from homeroom.simulation.regions.erasing import cut
 from homeroom.simulation.regions.ledger import Happening, write_happenings
 from homeroom.simulation.regions.papers import Paper, write_papers
 
-__all__ = ["Content", "Request", "Told", "door", "stream_of", "write_content"]
+__all__ = ["Content", "admitted", "stream_of", "write_content"]
 
 Content: TypeAlias = tuple[Happening, ...] | tuple[Paper, ...] | list[Change]
 """What is sent in a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A batch that a client sends, or facts that an operator states, when, and whom to tell.
-
-    ``seen`` is the last token that the client has.
-    """
-
-    batch_id: str
-    events: Content
-    level: Level
-    tell: Callable[["Told"], None]
-    sent_ms: int
-    seen: Token | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a client hears: refused (no token), or the token and the level that it has reached.
-
-    ``is_alone`` if no other region may have it.
-    """
-
-    token: Token | None
-    level: Level
-    is_late: bool = False
-    is_alone: bool = False
 
 
 def stream_of(content: Content) -> Stream:
@@ -65,18 +35,14 @@ def write_content(content: Content, erased: Collection[str] = ()) -> bytes:
             return write_happenings(cut(cast("tuple[Happening, ...]", content), erased))
 
 
-def door(erased: Callable[[], Collection[str]]) -> Admit:
-    """Return a door that lets nothing in of learners who are erased when it comes."""
-
-    def admit(offers: Sequence[Offer]) -> Admission:
-        streams = [stream_of(offer.content) for offer in offers]
-        contents = {}
-        for stream in sorted(set(streams)):
-            sent = [o.content for o, of in zip(offers, streams, strict=True) if of is stream]
-            joined = [one for content in sent for one in content]
-            # A list is of changes; there is nothing else that a stream of its own could be told by.
-            whole = cast("Content", joined if stream is Stream.CONTROL else tuple(joined))
-            contents[stream] = write_content(whole, erased())
-        return Admission(contents, [b"{}"] * len(offers), streams)
-
-    return admit
+def admitted(offers: Sequence[Offer], erased: Collection[str]) -> Admission:
+    """Return what becomes of offers at a door that lets nothing in of learners who are erased."""
+    streams = [stream_of(offer.content) for offer in offers]
+    contents = {}
+    for stream in sorted(set(streams)):
+        sent = [o.content for o, of in zip(offers, streams, strict=True) if of is stream]
+        joined = [one for content in sent for one in content]
+        # A list is of changes; there is nothing else that a stream of its own could be told by.
+        whole = cast("Content", joined if stream is Stream.CONTROL else tuple(joined))
+        contents[stream] = write_content(whole, erased)
+    return Admission(contents, [b"{}"] * len(offers), streams)

@@ -65,7 +65,7 @@ def without_erased(entry: Entry, erased: Collection[str], node: str, sign: Sign)
     def redact(_: bytes) -> bytes:
         if entry.origin.stream is Stream.DOCUMENT:
             return write_papers(p for p in read_papers(entry) if p.learner not in erased)
-        return write_happenings(cut(read_happenings(entry), erased))
+        return write_happenings(cut(read_happenings(entry.payload), erased))
 
     left = redacted_entry(entry, redact, node, sign)
     assert left is not None

@@ -10,7 +10,7 @@ Contents are decoded once for all nodes: they are a function of bytes that a che
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -20,6 +20,7 @@ from homeroom.errors import EntryError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
+from homeroom.log.rulings import Rulings, ruling_of
 
 __all__ = [
     "FIRST_DAY",
@@ -67,12 +68,12 @@ def write_happenings(events: Iterable[Happening]) -> bytes:
     return _encode(list(events))
 
 
-def read_happenings(entry: Entry) -> list[Happening]:
-    """Return the events of an entry. Raises `EntryError`."""
+def read_happenings(payload: bytes) -> list[Happening]:
+    """Return the events of a payload. Raises `EntryError`."""
     try:
-        return _decode(unpack(entry.payload).content)
+        return _decode(unpack(payload).content)
     except msgspec.MsgspecError as error:
-        raise EntryError(f"entry {entry.number} of {entry.origin} cannot be read") from error
+        raise EntryError("the payload of an entry cannot be read") from error
 
 
 class Reading:
@@ -80,7 +81,7 @@ class Reading:
 
     Attributes
     ----------
-    events : those that are of learners
+    events : those that are of learners, with the row that each alone comes to
     names : their ids
     rows : what the events of each learner come to
     voided : ids
@@ -88,17 +89,21 @@ class Reading:
     learners : all whose events these are, of whatever kind
     """
 
-    __slots__ = ("erased", "events", "learners", "names", "rows", "voided")
+    __slots__ = ("erased", "events", "learners", "names", "rows", "said", "voided")
 
     def __init__(self, said: Sequence[Happening]) -> None:
-        self.learners = frozenset(event.learner for event in said if event.learner)
-        self.erased = tuple(event.erases for event in said if event.erases)
-        self.events = frozenset(event for event in said if not (event.voids or event.erases))
-        self.names = frozenset(event.id for event in self.events)
+        self.said = tuple(said)
+        self.learners = {event.learner for event in said if event.learner}
+        self.erased = [event.erases for event in said if event.erases]
+        self.events = {e: Row.of(e) for e in said if not (e.voids or e.erases)}
+        self.names = {event.id for event in self.events}
         self.rows: dict[str, Row] = {}
-        self.voided = tuple(event.voids for event in said if event.voids)
-        for event in self.events:
-            self.rows.setdefault(event.learner, Row()).join(Row.of(event))
+        self.voided = [event.voids for event in said if event.voids]
+        for event, row in self.events.items():
+            if event.learner in self.rows:
+                self.rows[event.learner].join(row)
+            else:
+                self.rows[event.learner] = row.copy()
 
 
 class Readings:
@@ -106,14 +111,15 @@ class Readings:
 
     Attributes
     ----------
-    events_of : by learner all events of whatever entry
+    events_of : by learner all events of whatever entry, with the row that each alone comes to
     learners_of : by id of an event those that have one of it
     """
 
     def __init__(self) -> None:
-        self.events_of: dict[str, set[Happening]] = {}
+        self.events_of: dict[str, dict[Happening, Row]] = {}
         self.learners_of: dict[str, set[str]] = {}
         self._read: dict[bytes, Reading] = {}
+        self._said: dict[tuple[Happening, ...], Reading] = {}
         self._hashes: dict[_Figures, int] = {}
 
     def of(self, entry: Entry) -> Reading:
@@ -123,9 +129,17 @@ class Readings:
         digest = entry.payload_digest if redaction is None else redaction.payload_digest
         found = self._read.get(digest)
         if found is None:
-            found = self._read[digest] = Reading(read_happenings(entry))
-            for event in found.events:
-                self.events_of.setdefault(event.learner, set()).add(event)
+            found = self._read[digest] = self.read(read_happenings(entry.payload))
+        return found
+
+    def read(self, said: Sequence[Happening]) -> Reading:
+        """Return what some events say."""
+        name = tuple(said)
+        found = self._said.get(name)
+        if found is None:
+            found = self._said[name] = Reading(said)
+            for event, row in found.events.items():
+                self.events_of.setdefault(event.learner, {})[event] = row
                 self.learners_of.setdefault(event.id, set()).add(event.learner)
         return found
 
@@ -158,12 +172,19 @@ class Row:
         return cls(1 << (time_ms // _DAY_MS - FIRST_DAY), time_ms, time_ms, status, 1)
 
     def join(self, other: "Row") -> None:
-        """Take what other events come to, none of which is in this row."""
+        """Take what other events come to, none of which is in this row; it is done most of all, so it calls nothing."""
         self.days |= other.days
-        self.first_ms = min(self.first_ms, other.first_ms)
-        self.last_ms = max(self.last_ms, other.last_ms)
-        self.status = max(self.status, other.status)
+        if other.first_ms < self.first_ms:  # noqa: PLR1730
+            self.first_ms = other.first_ms
+        if other.last_ms > self.last_ms:  # noqa: PLR1730
+            self.last_ms = other.last_ms
+        if other.status > self.status:  # noqa: PLR1730
+            self.status = other.status
         self.events += other.events
+
+    def copy(self) -> "Row":
+        """Return a row that is equal."""
+        return Row(self.days, self.first_ms, self.last_ms, self.status, self.events)
 
     def figures(self) -> tuple[int, int, int, tuple[int, str], int]:
         """Return all of it."""
@@ -180,11 +201,15 @@ class Ledger:
     voided : ids
     erased : learners
     retired : origins that have collapsed into the epoch, and are folded whole
+    readings_of : what is folded, by entry
     """
 
     def __init__(self, readings: Readings) -> None:
         self.applied: dict[Origin, int] = {}
         self.retired: set[Origin] = set()
+        self.readings_of: dict[tuple[Origin, int], Reading] = {}
+        self._rulings: Rulings = {}
+        self._lost: set[tuple[Origin, int]] = set()
         self.rows: dict[str, Row] = {}
         self.voided: set[str] = set()
         self.erased: set[str] = set()
@@ -199,19 +224,58 @@ class Ledger:
         """Take the next entry of its origin."""
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
         if entry.origin.stream is Stream.ANALYTIC:
-            reading = self._readings.of(entry)
-            for learner in reading.erased:
-                self._erase(learner)
-            if self._is_new(reading):
-                self._known |= reading.events
-                for learner, row in reading.rows.items():
-                    self._join(learner, row)
-            else:
-                for event in reading.events:
-                    self._take(event)
-            for voided in reading.voided:
-                self._void(voided)
+            self._fold(entry.origin, entry.number, self._readings.of(entry))
         self.applied[entry.origin] = entry.number
+
+    def _fold(self, origin: Origin, number: int, reading: Reading) -> None:
+        self.readings_of[origin, number] = reading
+        # Whatever is ruled of the entry that says it: an erasure is for ever.
+        for learner in reading.erased:
+            self._erase(learner)
+        if self._is_lost(origin, number):
+            self._lost.add((origin, number))
+        else:
+            self._add(reading)
+
+    def _is_lost(self, origin: Origin, number: int) -> bool:
+        ruling = ruling_of(self._rulings, origin, number) if origin in self._rulings else None
+        return ruling is not None and ruling.hybrid is None
+
+    def _add(self, reading: Reading) -> None:
+        if self._is_new(reading):
+            self._known.update(reading.events)
+            self._join(reading.rows)
+        else:
+            for event, row in reading.events.items():
+                self._take(event, row)
+        for voided in reading.voided:
+            self._void(voided)
+
+    def rule(self, rulings: Rulings) -> None:
+        """Take what was ruled of entries: what it changes is folded again."""
+        if rulings == self._rulings:
+            return
+        self._rulings = rulings
+        lost = {name for name in self.readings_of if self._is_lost(*name)}
+        if lost == self._lost:
+            return
+        self._lost = lost
+        self._changed |= {*self.rows, *(f"\0{voided}" for voided in self.voided)}
+        self.rows, self.voided, self._known = {}, set(), set()
+        for name, reading in self.readings_of.items():
+            if name not in lost:
+                self._add(reading)
+
+    def restore(
+        self,
+        said: Iterable[tuple[Origin, int, Sequence[Happening]]],
+        applied: Mapping[Origin, int],
+    ) -> None:
+        """Begin with what a snapshot holds."""
+        assert not self.applied, "a snapshot replaces state"
+        self.applied = dict(applied)
+        for origin, number, happenings in said:
+            self._fold(origin, number, self._readings.read(happenings))
 
     def retire(self, origins: Iterable[Origin]) -> None:
         """Name origins no more that are folded whole."""
@@ -232,19 +296,21 @@ class Ledger:
             and self.erased.isdisjoint(reading.learners)
         )
 
-    def _take(self, event: Happening) -> None:
+    def _take(self, event: Happening, row: Row) -> None:
         if event in self._known or event.learner in self.erased:
             return
         self._known.add(event)
         if event.id not in self.voided:
-            self._join(event.learner, Row.of(event))
+            self._join({event.learner: row})
 
-    def _join(self, learner: str, joined: Row) -> None:
-        row = self.rows.get(learner)
-        if row is None:
-            row = self.rows[learner] = Row()
-        row.join(joined)
-        self._changed.add(learner)
+    def _join(self, joined: Mapping[str, Row]) -> None:
+        self._changed.update(joined)
+        rows = self.rows
+        for learner, row in joined.items():
+            mine = rows.get(learner)
+            if mine is None:
+                mine = rows[learner] = Row()
+            mine.join(row)
 
     def _void(self, voided: str) -> None:
         if voided in self.voided:
@@ -256,22 +322,24 @@ class Ledger:
 
     def _erase(self, learner: str) -> None:
         self.erased.add(learner)
-        self._known -= self._readings.events_of.get(learner, set())
+        self._known.difference_update(self._readings.events_of.get(learner, ()))
         self.rows.pop(learner, None)
         self._changed |= {learner, f"\1{learner}"}
 
     def _refold(self, learner: str) -> None:
         self._changed.add(learner)
         self.rows.pop(learner, None)
-        for event in self._readings.events_of[learner] & self._known:
-            if event.id not in self.voided:
-                self._join(learner, Row.of(event))
+        for event, row in self._readings.events_of[learner].items():
+            if event in self._known and event.id not in self.voided:
+                self._join({learner: row})
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that are equal for equal rows, voids and erasures."""
         for name in self._changed:
             row = self.rows.get(name)
-            is_there = row is not None or name[0] in "\0\1"
+            is_there = row is not None or name[1:] in (
+                self.erased if name[0] == "\1" else self.voided
+            )
             value = self._readings.hash_of(name, row) if is_there else 0
             self._sum += value - self._hashes.get(name, 0)
             self._hashes[name] = value
@@ -284,7 +352,7 @@ class Ledger:
         return set(self._known)
 
     def applied_digest(self) -> bytes:
-        """Return a digest of how far each origin with events is folded."""
+        """Return a digest of how far each origin with events is folded, and of what was ruled."""
         return self._digest(Stream.ANALYTIC)
 
     def documents_digest(self) -> bytes:
@@ -299,4 +367,5 @@ class Ledger:
         )
         if not said and stream is Stream.DOCUMENT:
             return b""
-        return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
+        ruled = sorted(self._rulings.items())
+        return hashlib.blake2b(repr((said, ruled)).encode(), digest_size=16).digest()

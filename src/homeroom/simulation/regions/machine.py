@@ -9,23 +9,23 @@ incarnation, and knows nothing but what the disk has.
 import hashlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from homeroom import limits
-from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Head
 from homeroom.log.log import (
     Accepted,
+    Admission,
     Apply,
     Failed,
     Life,
-    Log,
     Offer,
     Offers,
     Refused,
@@ -36,15 +36,18 @@ from homeroom.log.log import (
 from homeroom.log.log import (
     Effect as LogEffect,
 )
-from homeroom.log.origins import Origin, Stream, Token
-from homeroom.regions.member import Member
+from homeroom.log.members import HomeMoved
+from homeroom.log.origins import Origin, Stream, Token, Vector
 from homeroom.regions.replication import Birth
 from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
+    AskSnapshot,
     AwaitHeld,
     BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -58,82 +61,43 @@ from homeroom.regions.steps import (
     Level,
     Look,
     Members,
+    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
     Retired,
+    Saved,
     Send,
     Tick,
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
-from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.beginning import begin
-from homeroom.simulation.regions.door import Content, Request, Told, door, write_content
-from homeroom.simulation.regions.erasing import Cleaning, Redact, Register
-from homeroom.simulation.regions.ledger import Happening, Ledger, Readings, read_happenings
-from homeroom.simulation.regions.network import Network, SimulatedFabric
+from homeroom.simulation.regions.door import Content, admitted, write_content
+from homeroom.simulation.regions.erasing import Redact
+from homeroom.simulation.regions.ledger import Happening, read_happenings
+from homeroom.simulation.regions.network import SimulatedFabric
+from homeroom.simulation.regions.outside import (
+    BEGIN_MS,
+    Outside,
+    Request,
+    Told,
+)
 from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.places import Place
-from homeroom.simulation.regions.signatures import is_signed, signature_of
+from homeroom.simulation.regions.signatures import signature_of
+from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
 
-__all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Watch"]
+__all__ = ["Machine"]
 
-BEGIN_MS: Final = 1_764_000_000_000
-"""What a right clock shows when a world begins."""
 _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
+_SAVE_MS: Final = (2_000, 5_000)
 _OWNER: Final = "client"
-
-
-@dataclass(frozen=True, slots=True)
-class Cores:
-    """What is tried: the cores of production, or copies with a fault that tests have made."""
-
-    log: type[Log] = Log
-    member: Callable[[Birth, int], Member] = Member
-    store: Callable[[Disk], DiskStore] = DiskStore
-    ledger: Callable[[Readings], Ledger] = Ledger
-    cleaning: Callable[[str, DiskStore, Ledger, Readings], Cleaning] = Cleaning
-    register: Callable[[], Register] = Register
-    clock: type[HybridClock] = HybridClock
-
-
-class Watch(Protocol):
-    """Is told what happens, and looks whether it may."""
-
-    def started(self, machine: "Machine", said: Mapping[Origin, int]) -> None:
-        """Take that a node has opened its log, and what it held by its own words when its last life ended."""
-
-    def committed(self, machine: "Machine", entries: Sequence[Entry]) -> None:
-        """Take entries that a node has numbered, and that are durable there."""
-
-    def folded(self, machine: "Machine", entry: Entry) -> None:
-        """Take an entry that a node has folded."""
-
-    def stepped(self, machine: "Machine") -> None:
-        """Look at a node that has taken a step."""
-
-    def alarmed(self, machine: "Machine", alarm: Alarm) -> None:
-        """Take an alarm that a node raised."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """What a node has around it."""
-
-    agenda: Agenda
-    trace: Trace
-    network: Network
-    readings: Readings
-    watch: Watch
-    members: Members
-    cores: Cores
-
+_TAIL: Final = "tail"
 
 _Written: TypeAlias = Write | Keep | Exchange | Redact
 """What is written, one after the other."""
@@ -157,7 +121,8 @@ class Machine:
     """
 
     def __init__(self, name: str, place: Place, outside: Outside, chance: Random) -> None:
-        self.name, self.region, self.jurisdiction = name, place.name, place.jurisdiction
+        self.name, self.place = name, place
+        self.region, self.jurisdiction = place.name, place.jurisdiction
         self.outside = outside
         self.chance = chance
         self.life: str | None = None
@@ -170,6 +135,7 @@ class Machine:
         self._drift_since_ms = 0
         self._boot_ms = chance.randrange(1 << 40)
         self._fabric = SimulatedFabric(name, outside.network, self._wake)
+        outside.courier.connect(name, lambda: None if self.life is None else self.disk)
         self._tickets = 0
         self.has_begun = False
         # What the last life held by its own words.
@@ -180,6 +146,8 @@ class Machine:
     def wall_ms(self) -> int:
         """Return what its clock of the day shows."""
         now_ms = self.outside.agenda.now_ms
+        if not self.offset_ms and not self.drift:
+            return BEGIN_MS + now_ms
         drifted = self.drift * (now_ms - self._drift_since_ms)
         return max(0, int(BEGIN_MS + now_ms + self.offset_ms + drifted))
 
@@ -205,27 +173,42 @@ class Machine:
             self._note(f"cannot start: {error}")
             self.outside.agenda.after(500, self.start)
             return
-        self.outside.watch.started(self, self._said)
         self.has_begun = True
         self.life = life = f"{self.chance.getrandbits(128):032x}"
-        found = begin(self.name, self.store, self._seeds(), self.wall_ms())
+        snapshot = read_snapshot(self.disk)
+        found = begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
+        self.outside.watch.started(self, self._said)
         self.clock = cores.clock()
         for head in found.heads.values():
             self.clock.observe(head.hybrid, self.wall_ms())
         sign = partial(signature_of, self.name)
         log_life = Life(self.name, life, found.named, sign)
-        self.log = cores.log(log_life, self.clock, door(self._gone))
+        self.log = cores.log(log_life, self.clock, self._admit)
         draw = self.chance.randrange
-        birth = Birth(node=self.name, life=life, heads=found.heads, verify=is_signed, draw=draw)
+        sharing = self.outside.sharing
+        birth = Birth(
+            node=self.name,
+            life=life,
+            heads=found.heads,
+            verify=sharing.is_signed,
+            draw=draw,
+            read=sharing.read,
+            applied=found.applied,
+            begins=self.store.begins(),
+        )
         self.member = cores.member(birth, self.steady_ms())
         self.ledger, self.papers = cores.ledger(self.outside.readings), Papers()
         self.cleaning = cores.cleaning(self.name, self.store, self.ledger, self.outside.readings)
+        if found.snapshot is not None:
+            applied = {origin: head.number for origin, head in found.applied.items()}
+            found.snapshot.restore(self.ledger, applied)
         self.stated = Stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
         self._unfolded: dict[Origin, deque[Entry]] = {}
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
+        self._folded = dict(found.applied)
         self._tail = deque(found.tail)
         self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
@@ -233,6 +216,7 @@ class Machine:
         self._durable(found.entries)
         self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
+        self._later(self.chance.randrange(*_SAVE_MS), self._keep_saving)
 
     def kill(self) -> None:
         """End the process; what it has written is in the cache of the disk."""
@@ -320,13 +304,48 @@ class Machine:
         self.kill()
         self.start()
 
+    # --- snapshots ---------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """Write a snapshot, and have the log forget what nobody needs any more."""
+        heads = {origin: head for origin, head in self._folded.items() if _is_saved(origin)}
+        saved = write_snapshot(self.disk, Snapshot.of(self.ledger, heads))
+        if saved is not None:
+            self._step(Saved({origin: head.number for origin, head in saved.applied.items()}))
+
+    def _keep_saving(self) -> None:
+        self._save()
+        self._later(self.chance.randrange(*_SAVE_MS), self._keep_saving)
+
+    def _collect(self, numbers: Mapping[Origin, int]) -> None:
+        try:
+            while self.store.collect(Vector(numbers)):
+                pass
+        except StoreError as error:
+            self._fail(str(error))
+            return
+        self._step(Collected(numbers))
+
+    def _install(self, snapshot: Snapshot | None) -> None:
+        """Put a snapshot of another node in place of this one's state, and begin anew from there."""
+        applied = {} if snapshot is None else snapshot.applied
+        forgotten = self.store.begins().items()
+        covers = all(applied.get(o, Head()).number >= n for o, n in forgotten if _is_saved(o))
+        goes_on = any(head.number > self.store.head(o).number for o, head in applied.items())
+        if snapshot is None or not covers or not goes_on:
+            self._step(NotInstalled("it did not come, or is of no use"))
+        elif write_snapshot(self.disk, snapshot) is None:
+            self._fail("a snapshot could not be written")
+        else:
+            self._begin_anew("has a snapshot of another node")
+
     def _write_tail(self) -> None:
         """Write once more what an earlier life wrote after the world had given it up."""
         if not self._tail or not self._may_write():
             return
         for entry in self._tail:
-            events = tuple(read_happenings(entry))
-            self._offer(f"tail {entry.origin} {entry.number}", events, None)
+            events = tuple(read_happenings(entry.payload))
+            self._offer(f"{_TAIL} {entry.origin} {entry.number}", events, None)
         self._note(f"writes {len(self._tail)} entries of earlier lives once more")
         self._tail.clear()
 
@@ -351,6 +370,8 @@ class Machine:
         if self._may_write():
             for erasure in self.register.missing(self.ledger.erased, self.life):
                 self._offer(f"{erasure.id} {self.life}", (erasure,), None)
+        if self.cleaning.is_due and self.ledger.erased:
+            self._save()
         redact = self.cleaning.due()
         if redact is not None:
             self._writes.append(redact)
@@ -362,7 +383,7 @@ class Machine:
             return
         if request.seen is not None:
             self.clock.observe(request.seen.hybrid, self.wall_ms())
-        if not self._may_write():
+        if not self._may_write() or not self._may_state(request.events):
             request.tell(Told(None, Level.LOCAL))
             return
         self._offer(request.batch_id, request.events, request)
@@ -388,9 +409,15 @@ class Machine:
             events=len(events),
             size_bytes=len(body),
             known=known,
-            is_kept=request is not None,
+            is_kept=request is not None or batch_id.startswith(_TAIL),
         )
         self._log(Offers((offer,)))
+
+    def _may_state(self, said: Content) -> bool:
+        """Say whether this node is the home, if facts are to be stated."""
+        if not isinstance(said, list) or isinstance(said[0].fact, HomeMoved):
+            return True
+        return self.member.members.home in ("", self.name)
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
@@ -400,6 +427,9 @@ class Machine:
         for effect in effects:
             if self.life is not None:
                 self._do(effect)
+
+    def _admit(self, offers: Sequence[Offer]) -> Admission:
+        return replace(admitted(offers, self._gone()), epoch=self.stated.control.epoch)
 
     def _log(self, event: Offers | Written | Failed) -> None:
         for effect in self.log.step(event, self._stamp_ms()):
@@ -481,6 +511,11 @@ class Machine:
             case Exchange():
                 self._writes.append(effect)
                 self._next_write()
+            case Collect():
+                self._collect(effect.numbers)
+            case AskSnapshot():
+                install = partial(self._later, 0, self._install)
+                self.outside.courier.fetch(effect.of, self.name, install)
             case Retired():
                 self.ledger.retire(effect.origins)
             case BeginAnew():
@@ -522,11 +557,15 @@ class Machine:
                 elif origin.stream is Stream.DOCUMENT:
                     self.papers.fold(entry)
                 self.outside.watch.folded(self, entry)
-                self.clock.observe(entry.hybrid, self.wall_ms())
+                # What was ruled to count before its time moves nobody's clock.
+                if hybrid_ms(entry.hybrid) <= self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
+                    self.clock.observe(entry.hybrid, self.wall_ms())
+                self._folded[origin] = entry.head
         self.cleaning.is_due |= len(self.ledger.erased) > erased
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
-            self._step(members_of(self.stated.control, self._seeds()))
+            self._step(members_of(self.stated, self.member.members, self._seeds()))
+            self.ledger.rule(self.member.members.rulings)
             lacking = self.member.members.collapsed - self.ledger.retired
             self.ledger.lack(lacking)
 
@@ -535,7 +574,9 @@ class Machine:
     def _next_write(self) -> None:
         if self._writing is None and self._writes:
             self._writing = self._writes.popleft()
-            self._later(self.chance.randint(*self.disk_ms), self._written)
+            least_ms, most_ms = self.disk_ms
+            wait_ms = least_ms + int(self.chance.random() * (most_ms - least_ms + 1))
+            self._later(wait_ms, self._written)
 
     def _written(self) -> None:
         write, self._writing = self._writing, None
@@ -591,3 +632,7 @@ class Machine:
 
     def _note(self, what: str) -> None:
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
+
+
+def _is_saved(origin: Origin) -> bool:
+    return origin.stream is Stream.ANALYTIC

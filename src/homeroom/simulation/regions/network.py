@@ -58,11 +58,12 @@ class Network:
         self._delays_ms = delays_ms
         # How many cuts lie on a link: several partitions may overlap, and each ends by itself.
         self._cuts: dict[tuple[str, str], int] = {}
-        self._arrivals: dict[str, Callable[[str, bytes], None]] = {}
+        # Where a machine was copied, there are two of one name.
+        self._arrivals: dict[str, list[Callable[[str, bytes], None]]] = {}
 
     def connect(self, node: str, arrive: Callable[[str, bytes], None]) -> None:
         """Have messages for a node brought here."""
-        self._arrivals[node] = arrive
+        self._arrivals.setdefault(node, []).append(arrive)
 
     def cut(self, links: Iterable[tuple[str, str]]) -> None:
         """Let nothing through from the first to the second of each pair."""
@@ -75,6 +76,14 @@ class Network:
             self._cuts[link] = self._cuts.get(link, 0) - 1
             if self._cuts[link] <= 0:
                 del self._cuts[link]
+
+    def is_cut(self, sender: str, to: str) -> bool:
+        """Say whether nothing gets through from one node to another."""
+        return (sender, to) in self._cuts
+
+    def delay_ms(self, sender: str, to: str) -> float:
+        """Return how long a message takes at least."""
+        return self._delays_ms[sender, to]
 
     def heal_all(self) -> None:
         """Let everything through, and nothing be lost."""
@@ -107,7 +116,8 @@ class Network:
 
     def _deliver(self, sender: str, to: str, body: bytes) -> None:
         if (sender, to) not in self._cuts:
-            self._arrivals[to](sender, body)
+            for arrive in self._arrivals[to]:
+                arrive(sender, body)
 
 
 class SimulatedFabric:

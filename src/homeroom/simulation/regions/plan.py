@@ -38,12 +38,14 @@ class Kind(StrEnum):
     JOIN = "join"
     LEAVE = "leave"
     RETURN = "leave, and return"
+    CLONE = "clone beside the original"
+    MOVE_HOME = "home cut off, and moved"
     ERASE = "erasure"
     ERASE_CUT_OFF = "erasure while cut off"
     ERASE_AND_RESTORE = "erasure, then an old copy"
 
 
-UPHEAVALS: Final = frozenset({Kind.RETURN})
+UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE})
 """Kinds of `homeroom.simulation.regions.upheavals`."""
 ERASURES: Final = frozenset({Kind.ERASE, Kind.ERASE_CUT_OFF, Kind.ERASE_AND_RESTORE})
 """Kinds of `homeroom.simulation.regions.erasures`; the amount is the number of a learner."""
@@ -173,7 +175,8 @@ def _upheavals(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int
         return []
     at_ms = chance.randrange(length_ms // 2)
     for_ms = chance.randrange(500, length_ms - at_ms)
-    return [Fault(Kind.RETURN, at_ms, for_ms, (chance.choice(names[1:]),))]
+    kind = chance.choice((Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE))
+    return [Fault(kind, at_ms, for_ms, (chance.choice(names[1:]),))]
 
 
 def _settled(

@@ -21,6 +21,7 @@ from homeroom.simulation.regions.ledger import Ledger, Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.plan import Kind, Plan
+from homeroom.simulation.regions.snapshots import read_snapshot
 
 __all__ = [
     "BorderWatch",
@@ -123,6 +124,9 @@ def _at_home(machines: Sequence[Machine]) -> Iterator[str]:
         for origin in _of_documents(machine.store.held()):
             if of.get(origin.node, machine.jurisdiction) != machine.jurisdiction:
                 yield f"{machine.name} has documents of {origin.node}, in another jurisdiction"
+        snapshot = read_snapshot(machine.disk)
+        if snapshot is not None and _of_documents(dict.fromkeys(snapshot.applied, 1)):
+            yield f"{machine.name} has documents in a snapshot, which goes anywhere"
 
 
 def _untold(machines: Sequence[Machine]) -> Iterator[str]:
@@ -207,9 +211,9 @@ def check_erasures(
     plan: Plan,
     machines: Sequence[Machine],
     erased: Sequence[Erased],
-    written: Mapping[tuple[Origin, int], Entry],
+    entries: Mapping[tuple[Origin, int], Entry],
 ) -> Iterator[str]:
-    """Return what does not hold of erasures when nodes have come together; ``written`` are entries as they were."""
+    """Return what does not hold of erasures when nodes have come together; ``entries`` are all that were written."""
     gone = {fault.nodes[0] for fault in plan.faults if fault.kind in (Kind.DESTROY, Kind.LEAVE)}
     for one in erased:
         for machine in machines:
@@ -219,14 +223,21 @@ def check_erasures(
         yield from _gone_from_disk(machine)
         if not machine.ledger.erased.isdisjoint(machine.ledger.rows):
             yield f"{machine.name} counts events of somebody who is erased"
-    yield from _same_as_unredacted(machines[0], written)
+    readings = Readings()
+    for machine in machines:
+        yield from _same_as_unredacted(machine, entries, readings)
 
 
 def _gone_from_disk(machine: Machine) -> Iterator[str]:
     erased, readings = machine.ledger.erased, Readings()
     if not erased:
         return
-    found = DiskStore(machine.copy_of_disk())
+    disk = machine.copy_of_disk()
+    snapshot = read_snapshot(disk)
+    said = () if snapshot is None else (one for _, _, some in snapshot.said for one in some)
+    if any(one.learner in erased for one in said):
+        yield f"{machine.name} has somebody who is erased on its disk, in a snapshot"
+    found = DiskStore(disk)
     for origin in found.held():
         for entry in found.read(origin, 1, _ALL):
             if has_any(entry, erased, readings):
@@ -235,16 +246,18 @@ def _gone_from_disk(machine: Machine) -> Iterator[str]:
 
 
 def _same_as_unredacted(
-    machine: Machine, written: Mapping[tuple[Origin, int], Entry]
+    machine: Machine, entries: Mapping[tuple[Origin, int], Entry], readings: Readings
 ) -> Iterator[str]:
-    """Fold entries as they were written, with the erasures among them."""
+    """Fold entries as they are in the log now, and as they were written where it has forgotten them."""
     if not machine.ledger.erased:
         return
-    fresh, ledger = Ledger(Readings()), machine.ledger
+    fresh, ledger = Ledger(readings), machine.ledger
+    fresh.rule(machine.member.members.rulings)
     closed = machine.member.members.closed
     retired = {origin: closed[origin] for origin in ledger.retired}
     for origin, number in sorted({**ledger.applied, **retired}.items()):
-        for entry in machine.store.read(origin, 1, number):
-            fresh.fold(written.get((origin, entry.number), entry))
+        kept = {entry.number: entry for entry in machine.store.read(origin, 1, number)}
+        for each in range(1, number + 1):
+            fresh.fold(kept.get(each) or entries[origin, each])
     if fresh.fingerprint() != ledger.fingerprint():
-        yield f"{machine.name} has something else than its entries came to before they were redacted"
+        yield f"{machine.name} has something else than its redacted entries come to"

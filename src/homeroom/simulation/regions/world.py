@@ -20,9 +20,10 @@ from homeroom.simulation.regions.checks import Watcher, check_all, missing_entri
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
 from homeroom.simulation.regions.erasures import Erasures
 from homeroom.simulation.regions.ledger import Readings
-from homeroom.simulation.regions.machine import Cores, Machine, Outside
+from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
+from homeroom.simulation.regions.outside import Cores, Outside
 from homeroom.simulation.regions.paper_clients import PaperClient
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import (
@@ -41,6 +42,9 @@ from homeroom.simulation.regions.residency import (
     divided,
     is_true,
 )
+from homeroom.simulation.regions.sharing import Sharing
+from homeroom.simulation.regions.signatures import is_signed
+from homeroom.simulation.regions.snapshots import Courier
 from homeroom.simulation.regions.upheavals import Upheavals
 
 __all__ = ["Run", "World", "simulate"]
@@ -108,23 +112,27 @@ class World:
             trace=self.trace,
             network=self.network,
             readings=Readings(),
+            sharing=Sharing(is_signed),
             watch=self.watcher,
             members=_seeds(plan),
             cores=cores or Cores(),
+            courier=Courier(self.agenda, self.network),
         )
         self.machines = {
             node: Machine(node, place, self.outside, self._chance(node))
             for node, place in places.items()
         }
         home = self.machines[next(iter(plan.nodes))]
-        self.operator = Operator(home, self.machines, self.agenda)
+        self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
         self.papers = Diary(self._acknowledged_paper)
         self.border = BorderWatch({node: place.jurisdiction for node, place in places.items()})
         self.network.look = self.border.carried if plan.has_documents else None
         self.erasures = Erasures(
             self.machines, self.network, self.agenda, self.watcher.losses, self._chance("erasures")
         )
-        self.upheavals = Upheavals(self.machines, self.operator, self.network, self.agenda)
+        self.upheavals = Upheavals(
+            self.machines, self.operator, self.outside, self.diary, self.watcher.losses
+        )
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self.plan.seed}/{of}")  # noqa: S311 - a seed settles everything here
@@ -146,7 +154,7 @@ class World:
         first = {name: self.machines[name] for name in self.plan.nodes}
         for machine in first.values():
             self.agenda.after(chance.randrange(200), machine.start)
-        self.agenda.after(0, self.operator.begin, list(first.values()))
+        self.agenda.after(0, self.operator.begin, list(first))
         for name in first:
             chance = self._chance(f"{name}/client")
             client = self._client(name, first, self.agenda, self.diary, chance)
@@ -232,13 +240,13 @@ class World:
             violations.append("somebody compared fewer fingerprints than there were checks")
         self.operator.rest()
         self.agenda.run(self.agenda.now_ms + _REST_MS)
-        violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
+        violations += check_all(self.plan, self.running, self.diary, self.watcher)
         violations += self.border.violations
         if self.plan.has_documents:
             violations += check_documents(self.plan, self.running, self.papers)
         if self.erasures.confirmed:
-            confirmed, written = self.erasures.confirmed, self.watcher.written
-            violations += check_erasures(self.plan, self.running, confirmed, written)
+            confirmed, entries = self.erasures.confirmed, self.watcher.entries
+            violations += check_erasures(self.plan, self.running, confirmed, entries)
 
     def _run(self, converged_ms: int) -> Run:
         alive = [machine for machine in self.running if machine.life is not None]
