@@ -148,7 +148,8 @@ class Cleaning:
             return None
         self.is_due = False
         found = [entry for entry in self._stored() if has_any(entry, erased, self._readings)]
-        return Redact(self.cleaned(found)) if found else None
+        # Whatever is found: the disk may have more than the log reads, of what a snapshot has passed over.
+        return Redact(self.cleaned(found))
 
     def explained(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
         """Return those of some redacted entries whose copies here would lose the same, and have not."""

@@ -14,7 +14,7 @@ from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 from homeroom.regions.steps import Level
-from homeroom.simulation.disk_store import DiskStore
+from homeroom.simulation.disk_store import entries_on
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.erasing import has_any
 from homeroom.simulation.regions.ledger import Ledger, Readings
@@ -63,7 +63,7 @@ class BorderWatch:
 
     def carried(self, sender: str, to: str, body: bytes) -> None:
         """Look at a message."""
-        if self._of[sender] == self._of[to]:
+        if self._of[sender] == self._of.get(to):
             return
         self.crossed += 1
         if _WORD in body:
@@ -237,12 +237,10 @@ def _gone_from_disk(machine: Machine) -> Iterator[str]:
     said = () if snapshot is None else (one for _, _, some in snapshot.said for one in some)
     if any(one.learner in erased for one in said):
         yield f"{machine.name} has somebody who is erased on its disk, in a snapshot"
-    found = DiskStore(disk)
-    for origin in found.held():
-        for entry in found.read(origin, 1, _ALL):
-            if has_any(entry, erased, readings):
-                yield f"{machine.name} has somebody who is erased on its disk, in entry {entry.number} of {origin}"
-                return
+    for entry in entries_on(disk):
+        if has_any(entry, erased, readings):
+            yield f"{machine.name} has somebody who is erased on its disk, in entry {entry.number} of {entry.origin}"
+            return
 
 
 def _same_as_unredacted(
