@@ -8,7 +8,7 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -20,7 +20,7 @@ from homeroom import limits
 from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
 from homeroom.log.control import Change, write_changes
-from homeroom.log.entries import Entry, Head
+from homeroom.log.entries import Entry
 from homeroom.log.log import (
     Accepted,
     Admission,
@@ -39,9 +39,9 @@ from homeroom.log.log import (
     Effect as LogEffect,
 )
 from homeroom.log.members import HomeMoved
-from homeroom.log.origins import Origin, Stream, Token, Vector
+from homeroom.log.origins import Origin, Stream, Token
 from homeroom.regions.replication import Birth
-from homeroom.regions.stated import Stated, members_of
+from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
@@ -49,7 +49,6 @@ from homeroom.regions.steps import (
     AwaitHeld,
     BeginAnew,
     Collect,
-    Collected,
     Committed,
     Effect,
     Event,
@@ -62,22 +61,19 @@ from homeroom.regions.steps import (
     Level,
     Look,
     Members,
-    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
     Retired,
-    Saved,
     Send,
     Tick,
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
-from homeroom.simulation.regions.beginning import begin
+from homeroom.simulation.regions.beginning import Beginning, begin
 from homeroom.simulation.regions.ledger import (
     Happening,
-    read_happenings,
     write_happenings,
 )
 from homeroom.simulation.regions.network import SimulatedFabric
@@ -91,7 +87,8 @@ from homeroom.simulation.regions.outside import (
     is_signed,
     signature_of,
 )
-from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
+from homeroom.simulation.regions.snapshots import read_snapshot
+from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
 
 __all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch", "is_signed"]
 
@@ -99,9 +96,7 @@ _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
-_SAVE_MS: Final = (2_000, 5_000)
 _OWNER: Final = "client"
-_TAIL: Final = "tail"
 
 
 class Machine:
@@ -118,6 +113,7 @@ class Machine:
     life : the incarnation that runs, None if none does
     offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
     disk_ms : how long a write takes, at least and at most
+    ended_ms : by life that is over when it ended
     """
 
     def __init__(self, name: str, region: str, outside: Outside, chance: Random) -> None:
@@ -136,6 +132,7 @@ class Machine:
         outside.courier.connect(name, lambda: None if self.life is None else self.disk)
         self._tickets = 0
         self.has_begun = False
+        self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
 
@@ -182,38 +179,44 @@ class Machine:
         sign = partial(signature_of, self.name)
         log_life = Life(self.name, life, found.named, sign)
         self.log = cores.log(log_life, self.clock, self._admit)
-        draw = self.chance.randrange
-        sharing = self.outside.sharing
-        birth = Birth(
-            node=self.name,
-            life=life,
-            heads=found.heads,
-            verify=sharing.is_signed,
-            draw=draw,
-            read=sharing.read,
-            applied=found.applied,
-            begins=self.store.begins(),
-        )
-        self.member = cores.member(birth, self.steady_ms())
+        self.member = cores.member(self._birth(life, found), self.steady_ms())
         self.ledger = cores.ledger(self.outside.readings)
         if found.snapshot is not None:
             applied = {origin: head.number for origin, head in found.applied.items()}
             found.snapshot.restore(self.ledger, applied)
-        self.stated = Stated()
+        self.stated = cores.stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
         self._unfolded: dict[Origin, deque[Entry]] = {}
         self._writes: deque[Write | Keep] = deque()
         self._writing: Write | Keep | None = None
-        self._folded = dict(found.applied)
-        self._tail = deque(found.tail)
+        self._upkeep = Upkeep(self, found, self._hands())
         self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
         self._durable(found.entries)
         self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
-        self._later(self.chance.randrange(*_SAVE_MS), self._save)
+        self._upkeep.begin()
+
+    def _birth(self, life: str, found: Beginning) -> Birth:
+        sharing = self.outside.sharing
+        return Birth(
+            node=self.name,
+            life=life,
+            heads=found.heads,
+            verify=sharing.is_signed,
+            draw=self.chance.randrange,
+            read=sharing.read,
+            applied=found.applied,
+            begins=self.store.begins(),
+        )
+
+    def _hands(self) -> Hands:
+        def write(batch_id: str, events: tuple[Happening, ...]) -> None:
+            self._offer(batch_id, events, None)
+
+        return Hands(self._step, self._later, self._fail, self._begin_anew, write)
 
     def kill(self) -> None:
         """End the process; what it has written is in the cache of the disk."""
@@ -251,6 +254,7 @@ class Machine:
 
     def _end(self) -> None:
         if self.life is not None:
+            self.ended_ms[self.life] = self.outside.agenda.now_ms
             self.life, self._said = None, self.member.held
 
     def exchange_disk(self, disk: Disk) -> None:
@@ -289,7 +293,8 @@ class Machine:
 
     def _tick(self) -> None:
         self._step(Tick(self.wall_ms()))
-        self._write_tail()
+        if self._may_write():
+            self._upkeep.write_tail()
         if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
             self._begin_anew("it has stamped ahead of its clock")
             return
@@ -300,59 +305,13 @@ class Machine:
         self.kill()
         self.start()
 
-    # --- snapshots ---------------------------------------------------------------------------------------------------
-
-    def _save(self) -> None:
-        """Write a snapshot, and have the log forget what nobody needs any more."""
-        heads = {origin: head for origin, head in self._folded.items() if _is_saved(origin)}
-        saved = write_snapshot(self.disk, Snapshot.of(self.ledger, heads))
-        if saved is not None:
-            self._step(Saved({origin: head.number for origin, head in saved.applied.items()}))
-        self._later(self.chance.randrange(*_SAVE_MS), self._save)
-
-    def _collect(self, numbers: Mapping[Origin, int]) -> None:
-        try:
-            while self.store.collect(Vector(numbers)):
-                pass
-        except StoreError as error:
-            self._fail(str(error))
-            return
-        self._step(Collected(numbers))
-
-    def _install(self, snapshot: Snapshot | None) -> None:
-        """Put a snapshot of another node in place of this one's state, and begin anew from there."""
-        applied = {} if snapshot is None else snapshot.applied
-        forgotten = self.store.begins().items()
-        covers = all(applied.get(o, Head()).number >= n for o, n in forgotten if _is_saved(o))
-        goes_on = any(head.number > self.store.head(o).number for o, head in applied.items())
-        if snapshot is None or not covers or not goes_on:
-            self._step(NotInstalled("it did not come, or is of no use"))
-        elif write_snapshot(self.disk, snapshot) is None:
-            self._fail("a snapshot could not be written")
-        else:
-            self._begin_anew("has a snapshot of another node")
-
-    def _write_tail(self) -> None:
-        """Write once more what an earlier life wrote after the world had given it up."""
-        members = self.member.members
-        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
-        if not self._tail or not may_stamp or not _takes_batches(self.name, members):
-            return
-        for entry in self._tail:
-            events = tuple(read_happenings(entry.payload))
-            self._offer(f"{_TAIL} {entry.origin} {entry.number}", events, None)
-        self._note(f"writes {len(self._tail)} entries of earlier lives once more")
-        self._tail.clear()
-
     def offer(self, request: Request) -> None:
         """Take a batch of a client; a node that does not run says nothing."""
         if self.life is None or self._is_paused(self.offer, request):
             return
         if request.seen is not None:
             self.clock.observe(request.seen.hybrid, self.wall_ms())
-        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
-        is_refused = not _takes_batches(self.name, self.member.members)
-        if not may_stamp or is_refused or not self._may_state(request.events):
+        if not self._may_write() or not self._may_state(request.events):
             request.tell(Told(None, Level.LOCAL))
             return
         self._offer(request.batch_id, request.events, request)
@@ -378,9 +337,15 @@ class Machine:
             events=len(events),
             size_bytes=len(body),
             known=known,
-            is_kept=request is not None or batch_id.startswith(_TAIL),
+            is_kept=request is not None or batch_id.startswith(TAIL),
         )
         self._log(Offers((offer,)))
+
+    def _may_write(self) -> bool:
+        """Say whether batches may be taken: by a member that is not to leave, and whose clock is right."""
+        members = self.member.members
+        is_member = self.name in members.regions and self.name not in members.fenced
+        return is_member and self.member.may_stamp(self.wall_ms(), self.steady_ms())
 
     def _may_state(self, said: tuple[Happening, ...] | list[Change]) -> bool:
         """Say whether this node is the home, if facts are to be stated."""
@@ -467,18 +432,22 @@ class Machine:
                 request.tell(Told(token, effect.level, effect.is_late))
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
+            case Alarm():
+                self._note(f"ALARM {effect.trouble}: {effect.why}")
+                self.outside.watch.alarmed(self, effect)
+            case _:
+                self._do_of_life(effect)
+
+    def _do_of_life(self, effect: Effect) -> None:
+        match effect:
             case Collect():
-                self._collect(effect.numbers)
+                self._upkeep.collect(effect.numbers)
             case AskSnapshot():
-                install = partial(self._later, 0, self._install)
-                self.outside.courier.fetch(effect.of, self.name, install)
+                self._upkeep.fetch(effect.of)
             case Retired():
                 self.ledger.retire(effect.origins)
             case BeginAnew():
                 self._later(0, self._begin_anew, effect.why)
-            case Alarm():
-                self._note(f"ALARM {effect.trouble}: {effect.why}")
-                self.outside.watch.alarmed(self, effect)
 
     def _look(self, look: Look) -> None:
         found: list[Entry] = []
@@ -513,7 +482,7 @@ class Machine:
                 # What was ruled to count before its time moves nobody's clock.
                 if hybrid_ms(entry.hybrid) <= self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
                     self.clock.observe(entry.hybrid, self.wall_ms())
-                self._folded[origin] = entry.head
+                self._upkeep.folded[origin] = entry.head
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
             self._step(members_of(self.stated, self.member.members, self._seeds()))
@@ -573,14 +542,6 @@ class Machine:
 
     def _note(self, what: str) -> None:
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
-
-
-def _is_saved(origin: Origin) -> bool:
-    return origin.stream is not Stream.CONTROL
-
-
-def _takes_batches(node: str, members: Members) -> bool:
-    return node in members.regions and node not in members.fenced
 
 
 def _admitted(offers: Sequence[Offer]) -> Admission:

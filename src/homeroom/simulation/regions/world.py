@@ -16,7 +16,7 @@ from homeroom.errors import kind_and_places
 from homeroom.regions.steps import Members
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda, Trace
-from homeroom.simulation.regions.checks import Watcher, check_all, missing_entries
+from homeroom.simulation.regions.checks import Watcher, check_all, long_vectors, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
 from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Cores, Machine, Outside, is_signed
@@ -43,6 +43,7 @@ _CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
 _REST_MS: Final = 3_000
+_ENDINGS_MS_MAX: Final = 12_000
 
 
 @dataclass(slots=True)
@@ -108,6 +109,7 @@ class World:
             node: Machine(node, place.name, self.outside, self._chance(node))
             for node, place in places.items()
         }
+        self.watcher.machines = self.machines
         home = self.machines[next(iter(plan.nodes))]
         self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
         self.upheavals = Upheavals(
@@ -208,6 +210,8 @@ class World:
             violations.append("somebody compared fewer fingerprints than there were checks")
         self.operator.rest()
         self.agenda.run(self.agenda.now_ms + _REST_MS)
+        if is_whole and self.agenda.now_ms > self._calm_ms + _ENDINGS_MS_MAX:
+            violations += long_vectors(self.running, self._calm_ms - 1_000)
         violations += check_all(self.plan, self.running, self.diary, self.watcher)
 
     def _run(self, converged_ms: int) -> Run:
