@@ -28,8 +28,6 @@ from homeroom import limits
 from homeroom.errors import ControlError
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.rulings import (
-    EntriesLost,
-    Restamped,
     RulingFact,
     Rulings,
     check_ruling,
@@ -166,27 +164,19 @@ class Membership:
 
 def check_member(members: Membership, fact: MemberFact) -> None:
     """Raise `ControlError` for a fact that makes no sense as things are."""
-    if isinstance(fact, MemberJoined):
-        _check_joined(members, fact)
-        return
-    if isinstance(fact, MemberFenced | MemberLeft) and fact.node not in members.nodes:
-        known = ", ".join(sorted(members.nodes)) or "none"
-        raise ControlError(f"there is no node {fact.node!r}; there are: {known}")
-    if isinstance(fact, MemberLeft) and fact.node not in members.fenced and not fact.forced:
-        raise ControlError(
-            f"{fact.node} is not fenced, so it may still write; fence it, wait until all members have said what they "
-            f"hold of it, or say why this is forced"
-        )
-    if isinstance(fact, MemberLeft | OriginsClosed):
-        _closed(fact.closed)
-    if isinstance(fact, LivesEnded):
-        _lives(fact.lives)
-    if isinstance(fact, HomeMoved) and fact.term <= members.term:
-        raise ControlError(
-            f"the term of a move is {fact.term}, and {members.home} is the home by one of {members.term}; it must grow"
-        )
-    if isinstance(fact, RulingFact):
-        check_ruling(members.rulings, fact)
+    match fact:
+        case MemberJoined():
+            _check_joined(members, fact)
+        case MemberFenced() | MemberLeft():
+            _check_leaving(members, fact)
+        case OriginsClosed():
+            _closed(fact.closed)
+        case LivesEnded():
+            _lives(fact.lives)
+        case HomeMoved():
+            _check_move(members, fact)
+        case _:
+            check_ruling(members.rulings, fact)
 
 
 def _check_joined(members: Membership, fact: MemberJoined) -> None:
@@ -207,41 +197,71 @@ def _check_joined(members: Membership, fact: MemberJoined) -> None:
         )
 
 
+def _check_leaving(members: Membership, fact: MemberFenced | MemberLeft) -> None:
+    if fact.node not in members.nodes:
+        known = ", ".join(sorted(members.nodes)) or "none"
+        raise ControlError(f"there is no node {fact.node!r}; there are: {known}")
+    if isinstance(fact, MemberFenced):
+        return
+    if fact.node not in members.fenced and not fact.forced:
+        raise ControlError(
+            f"{fact.node} is not fenced, so it may still write; fence it, wait until all members have said what they "
+            f"hold of it, or say why this is forced"
+        )
+    _closed(fact.closed)
+
+
+def _check_move(members: Membership, fact: HomeMoved) -> None:
+    if fact.term <= members.term:
+        raise ControlError(
+            f"the term of a move is {fact.term}, and {members.home} is the home by one of {members.term}; it must grow"
+        )
+
+
 def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membership:
     """Return who belongs to the world after a fact; one that makes no sense changes nothing."""
     match fact:
-        case MemberJoined():
-            kept = members.jurisdictions.get(fact.node) or fact.jurisdiction
-            node = MemberNode(region=fact.region, jurisdiction=kept, key=fact.key)
-            return replace(
-                members,
-                nodes={**members.nodes, fact.node: node},
-                fenced=_without(members.fenced, fact.node),
-                jurisdictions={**members.jurisdictions, **({fact.node: kept} if kept else {})},
-            )
-        case MemberFenced():
-            if fact.node not in members.nodes or fact.node in members.fenced:
-                return members
-            return replace(members, fenced={**members.fenced, fact.node: epoch})
-        case MemberLeft():
-            forced = {fact.node: fact.forced} if fact.forced else {}
-            return replace(
-                members,
-                nodes=_without(members.nodes, fact.node),
-                fenced=_without(members.fenced, fact.node),
-                closed=_with_closed(members.closed, fact.closed),
-                forced={**members.forced, **forced},
-            )
-        case HomeMoved():
-            if fact.term <= members.term:
-                return members
-            return replace(members, home=fact.node, term=fact.term)
-        case Restamped() | EntriesLost():
-            return replace(members, rulings=folded_ruling(members.rulings, fact))
+        case MemberJoined() | MemberFenced() | MemberLeft():
+            return _with_node(members, fact, epoch)
         case LivesEnded():
             return _with_ended(members, fact, epoch)
         case OriginsClosed():
             return _with_collapsed(members, fact)
+        case HomeMoved():
+            is_next = fact.term > members.term
+            return replace(members, home=fact.node, term=fact.term) if is_next else members
+        case _:
+            return replace(members, rulings=folded_ruling(members.rulings, fact))
+
+
+def _with_joined(members: Membership, fact: MemberJoined) -> Membership:
+    kept = members.jurisdictions.get(fact.node) or fact.jurisdiction
+    node = MemberNode(region=fact.region, jurisdiction=kept, key=fact.key)
+    return replace(
+        members,
+        nodes={**members.nodes, fact.node: node},
+        fenced=_without(members.fenced, fact.node),
+        jurisdictions={**members.jurisdictions, **({fact.node: kept} if kept else {})},
+    )
+
+
+def _with_node(
+    members: Membership, fact: MemberJoined | MemberFenced | MemberLeft, epoch: int
+) -> Membership:
+    if isinstance(fact, MemberJoined):
+        return _with_joined(members, fact)
+    if isinstance(fact, MemberFenced):
+        if fact.node not in members.nodes or fact.node in members.fenced:
+            return members
+        return replace(members, fenced={**members.fenced, fact.node: epoch})
+    forced = {fact.node: fact.forced} if fact.forced else {}
+    return replace(
+        members,
+        nodes=_without(members.nodes, fact.node),
+        fenced=_without(members.fenced, fact.node),
+        closed=_with_closed(members.closed, fact.closed),
+        forced={**members.forced, **forced},
+    )
 
 
 def _lives(written: tuple[str, ...]) -> list[LifeName]:

@@ -3,7 +3,7 @@
 A node whose clock was a year ahead has written entries that everybody holds, and nobody folds before that year is over.
 Only people know what became of such a node; so they rule, by facts of the control stream, and all nodes fold these
 alike. `Restamped` has entries count as if they were stamped then; `EntriesLost` has them count for nothing. They stay
-where they are, with their numbers and their chain: a ruling can be made anew, and of several the last one stated counts.
+where they are, with their numbers and their chain. A ruling can be made anew: of several the last one stated counts.
 
 The way not taken is to write what is in them once more under a right stamp: who had folded them by then would have to
 take them out again, and nobody could say later why they had not counted for a month.

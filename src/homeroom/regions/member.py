@@ -124,15 +124,23 @@ class Member:
                 effects = self._await_applied(event, now_ms)
             case Printed():
                 effects = self._printed(event, now_ms)
-            case Saved():
-                effects = self._saved(event.numbers)
-            case Collected():
-                self.replication.collecting.collected(event.numbers)
-            case NotInstalled():
-                self.replication.collecting.not_installed()
             case NotKept():
                 self.replication.not_kept(event.why)
+            case _:
+                effects = self._of_log(event)
         return effects
+
+    def _of_log(self, event: Event) -> list[Effect]:
+        """Take what has become of snapshots, and of what the log forgets."""
+        collecting = self.replication.collecting
+        match event:
+            case Saved():
+                return self._saved(event.numbers)
+            case Collected():
+                collecting.collected(event.numbers)
+            case NotInstalled():
+                collecting.not_installed()
+        return []
 
     def _saved(self, numbers: Mapping[Origin, int]) -> list[Effect]:
         replication = self.replication
@@ -167,7 +175,7 @@ class Member:
         return effects + self._endings(now_ms)
 
     def _endings(self, now_ms: int) -> list[Effect]:
-        """Let go of origins that have collapsed into the epoch; begin anew where this life goes beyond what was stated."""
+        """Let go of origins that have collapsed into the epoch; begin anew if this life goes beyond what was stated."""
         if self._is_given_up():
             return [BeginAnew("this life was stated to be over")]
         beyond = self.replication.beyond()

@@ -20,7 +20,6 @@ The way not taken is a tree or a leader that deals entries out: it is quicker wh
 first when it is not.
 """
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -32,6 +31,7 @@ from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Stream
+from homeroom.regions.arrivals import Arrivals
 from homeroom.regions.collecting import Collecting
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.holdings import Holdings, View, item_of
@@ -128,8 +128,7 @@ class Replication:
         self._gaps = Gaps()
         # The last entry of each origin that is held, is being written or waits to be.
         self._tails: dict[Origin, Head] = dict(birth.heads)
-        self._arrived: deque[Entry] = deque()
-        self._arrived_bytes = 0
+        self._arrived = Arrivals()
         self._writing: tuple[Entry, ...] = ()
         self._owed: set[str] = set()
         self._forks: set[Origin] = set()
@@ -167,8 +166,7 @@ class Replication:
 
         if fenced or ended:
             self._gaps.forget(is_over)
-            self._arrived = deque(e for e in self._arrived if not is_over(e.origin))
-            self._arrived_bytes = sum(len(entry.payload) for entry in self._arrived)
+            self._arrived.forget(is_over)
             for origin in [origin for origin in self._tails if is_over(origin)]:
                 written = [entry.head for entry in self._writing if entry.origin == origin]
                 held = self.holdings.heads.get(origin, _NOTHING)
@@ -371,12 +369,7 @@ class Replication:
             entry.check_alone(self._birth.verify)
         except EntryError as error:
             return [Alarm(Trouble.BAD_ENTRY, f"{sender} sent {error}", sender, entry.origin)]
-        for place, waiting in enumerate(self._arrived):
-            if waiting.digest == entry.digest:
-                self._arrived[place] = entry
-                self._arrived_bytes += len(entry.payload) - len(waiting.payload)
-                return []
-        return [Exchange((entry,))]
+        return [] if self._arrived.exchange(entry) else [Exchange((entry,))]
 
     def _take(self, entry: Entry, sender: str) -> list[Effect]:
         """Take an entry that came, and those that waited for it."""
@@ -394,7 +387,6 @@ class Replication:
                 return effects + refusal
             self._tails[following.origin] = following.head
             self._arrived.append(following)
-            self._arrived_bytes += len(following.payload)
             following = self._gaps.take(following.origin, following.number + 1)
         return effects
 
@@ -427,11 +419,7 @@ class Replication:
 
     def _is_full(self) -> bool:
         """Say whether so much waits to be written that nothing more is taken; it is asked for again."""
-        return (
-            len(self._arrived) >= limits.ARRIVED_ENTRIES_MAX
-            or self._arrived_bytes > limits.ARRIVED_BYTES_MAX
-            or self.failure is not None
-        )
+        return self._arrived.is_full or self.failure is not None
 
     def _forked(self, origin: Origin, sender: str) -> list[Effect]:
         if origin in self._forks:
@@ -495,9 +483,7 @@ class Replication:
     def _write(self) -> list[Effect]:
         if self._writing or not self._arrived or self.failure is not None:
             return []
-        count = min(len(self._arrived), limits.MESSAGE_ENTRIES_MAX)
-        self._writing = tuple(self._arrived.popleft() for _ in range(count))
-        self._arrived_bytes -= sum(len(entry.payload) for entry in self._writing)
+        self._writing = self._arrived.take()
         return [Keep(self._writing)]
 
     def kept(self) -> tuple[tuple[Entry, ...], list[Effect]]:
@@ -515,7 +501,7 @@ class Replication:
         """Take that a write has failed: nothing more is taken or said to be held in this life."""
         self.failure = why
         self._arrived.clear()
-        self._arrived_bytes, self._writing = 0, ()
+        self._writing = ()
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
@@ -594,8 +580,7 @@ class Replication:
         """Assert what must hold after every step."""
         self._gaps.check_invariants()
         self._pulling.check_invariants()
-        assert len(self._arrived) <= limits.ARRIVED_ENTRIES_MAX
-        assert self._arrived_bytes == sum(len(entry.payload) for entry in self._arrived)
+        self._arrived.check_invariants()
         assert 0 <= self._looks <= limits.LOOKS_MAX
         assert not self._arrived or self._writing or self.failure, (
             "nothing waits while nothing is written"

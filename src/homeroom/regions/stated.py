@@ -104,9 +104,10 @@ def _counts(said: _Said, members: Membership) -> bool:
     """Say whether an entry is of the home, or of a node that becomes the home with it."""
     if members.home in ("", said.origin.node):
         return True
-    first = said.changes[0].fact if said.changes else None
-    is_move = isinstance(first, HomeMoved) and first.node == said.origin.node
-    return is_move and first.term > members.term
+    move = said.changes[0].fact if said.changes else None
+    if not isinstance(move, HomeMoved):
+        return False
+    return move.node == said.origin.node and move.term > members.term
 
 
 def _place(said: _Said) -> tuple[int, Origin, int]:

@@ -24,7 +24,7 @@ from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 from homeroom.simulation.regions.residency import of_shared
 from homeroom.simulation.regions.signatures import is_signed
 
-__all__ = ["Losses", "Watcher", "check_all", "missing_entries"]
+__all__ = ["Losses", "Watcher", "check_all", "long_vectors", "missing_entries"]
 
 _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
@@ -59,6 +59,7 @@ class Watcher:
     violations : what must not have been, in words
     alarms : how many of each kind
     losses : what disasters may have taken
+    machines : all nodes, by name
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -79,6 +80,7 @@ class Watcher:
         self._is_outvoted = is_outvoted
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
+        self.machines: Mapping[str, Machine] = {}
         self.alarms: dict[Trouble, int] = {}
         self.entries: dict[tuple[Origin, int], Entry] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
@@ -104,6 +106,19 @@ class Watcher:
         lost = [origin for origin, number in said.items() if held[origin] < number]
         if lost:
             self.violations.append(f"{machine.name} has lost what it held of {lost[0]}")
+
+    def collected(self, machine: Machine, numbers: Mapping[Origin, int]) -> None:
+        """See that no log forgets what another member does not hold; a disk that was put back does not count."""
+        members = machine.member.members
+        for name, other in self.machines.items():
+            is_member = name in members.regions and name not in members.fenced
+            if is_member and other.has_begun and name not in self.losses.spans:
+                held = other.store.held()
+                lacking = [o for o, number in numbers.items() if held[o] < number]
+                if lacking:
+                    self.violations.append(
+                        f"{machine.name} has forgotten entries of {lacking[0]} that {name} does not hold"
+                    )
 
     def _put_down(self, machine: Machine, entry: Entry) -> None:
         """Keep an entry that is durable somewhere: a log may forget it, and a node be destroyed."""
@@ -192,6 +207,21 @@ def check_all(
     yield from _nothing_lost(machines, diary, watcher.losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
         yield from _local_is_quick(diary)
+
+
+def long_vectors(machines: Sequence[Machine], before_ms: int) -> Iterator[str]:
+    """Return which vectors still name lives that ended before a time."""
+    ended = {
+        (machine.name, life)
+        for machine in machines
+        for life, at_ms in machine.ended_ms.items()
+        if at_ms < before_ms
+    }
+    for machine in machines:
+        # Documents stay: who closes origins may not know of those of other jurisdictions.
+        named = [origin for origin in of_shared(machine.member.held) if origin[:2] in ended]
+        if named:
+            yield f"{machine.name} still names {named[0]}, a life that has long ended"
 
 
 def _answered(machines: Sequence[Machine]) -> Iterator[str]:

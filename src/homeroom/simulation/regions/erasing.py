@@ -141,11 +141,9 @@ class Cleaning:
             for entry in entries
         )
 
-    def due(self) -> Redact | None:
-        """Return what is to be written, if anything is; from then on nothing is due."""
+    def due(self) -> Redact:
+        """Return what is to be written; from then on nothing is due."""
         erased = self._ledger.erased
-        if not erased or not self.is_due:
-            return None
         self.is_due = False
         found = [entry for entry in self._stored() if has_any(entry, erased, self._readings)]
         # Whatever is found: the disk may have more than the log reads, of what a snapshot has passed over.

@@ -8,7 +8,7 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -19,7 +19,7 @@ import numpy as np
 from homeroom import limits
 from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
-from homeroom.log.entries import Entry, Head
+from homeroom.log.entries import Entry
 from homeroom.log.log import (
     Accepted,
     Admission,
@@ -37,9 +37,9 @@ from homeroom.log.log import (
     Effect as LogEffect,
 )
 from homeroom.log.members import HomeMoved
-from homeroom.log.origins import Origin, Stream, Token, Vector
+from homeroom.log.origins import Origin, Stream, Token
 from homeroom.regions.replication import Birth
-from homeroom.regions.stated import Stated, members_of
+from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
@@ -47,7 +47,6 @@ from homeroom.regions.steps import (
     AwaitHeld,
     BeginAnew,
     Collect,
-    Collected,
     Committed,
     Effect,
     Event,
@@ -61,22 +60,20 @@ from homeroom.regions.steps import (
     Level,
     Look,
     Members,
-    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
     Retired,
-    Saved,
     Send,
     Tick,
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
-from homeroom.simulation.regions.beginning import begin
+from homeroom.simulation.regions.beginning import Beginning, begin
 from homeroom.simulation.regions.door import Content, admitted, write_content
 from homeroom.simulation.regions.erasing import Redact
-from homeroom.simulation.regions.ledger import Happening, read_happenings
+from homeroom.simulation.regions.ledger import Happening
 from homeroom.simulation.regions.network import SimulatedFabric
 from homeroom.simulation.regions.outside import (
     BEGIN_MS,
@@ -87,7 +84,8 @@ from homeroom.simulation.regions.outside import (
 from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.places import Place
 from homeroom.simulation.regions.signatures import signature_of
-from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
+from homeroom.simulation.regions.snapshots import read_snapshot
+from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
 
 __all__ = ["Machine"]
 
@@ -95,9 +93,7 @@ _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
-_SAVE_MS: Final = (2_000, 5_000)
 _OWNER: Final = "client"
-_TAIL: Final = "tail"
 
 _Written: TypeAlias = Write | Keep | Exchange | Redact
 """What is written, one after the other."""
@@ -117,6 +113,7 @@ class Machine:
     life : the incarnation that runs, None if none does
     offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
     disk_ms : how long a write takes, at least and at most
+    ended_ms : by life that is over when it ended
     register : erasures that were asked for here; beside the disk, and in no copy of it
     """
 
@@ -138,6 +135,7 @@ class Machine:
         outside.courier.connect(name, lambda: None if self.life is None else self.disk)
         self._tickets = 0
         self.has_begun = False
+        self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
 
@@ -184,39 +182,45 @@ class Machine:
         sign = partial(signature_of, self.name)
         log_life = Life(self.name, life, found.named, sign)
         self.log = cores.log(log_life, self.clock, self._admit)
-        draw = self.chance.randrange
-        sharing = self.outside.sharing
-        birth = Birth(
-            node=self.name,
-            life=life,
-            heads=found.heads,
-            verify=sharing.is_signed,
-            draw=draw,
-            read=sharing.read,
-            applied=found.applied,
-            begins=self.store.begins(),
-        )
-        self.member = cores.member(birth, self.steady_ms())
+        self.member = cores.member(self._birth(life, found), self.steady_ms())
         self.ledger, self.papers = cores.ledger(self.outside.readings), Papers()
         self.cleaning = cores.cleaning(self.name, self.store, self.ledger, self.outside.readings)
         if found.snapshot is not None:
             applied = {origin: head.number for origin, head in found.applied.items()}
             found.snapshot.restore(self.ledger, applied)
-        self.stated = Stated()
+        self.stated = cores.stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
         self._unfolded: dict[Origin, deque[Entry]] = {}
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
-        self._folded = dict(found.applied)
-        self._tail = deque(found.tail)
+        self._upkeep = Upkeep(self, found, self._hands())
         self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
         self._durable(found.entries)
         self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
-        self._later(self.chance.randrange(*_SAVE_MS), self._keep_saving)
+        self._upkeep.begin()
+
+    def _birth(self, life: str, found: Beginning) -> Birth:
+        sharing = self.outside.sharing
+        return Birth(
+            node=self.name,
+            life=life,
+            heads=found.heads,
+            verify=sharing.is_signed,
+            draw=self.chance.randrange,
+            read=sharing.read,
+            applied=found.applied,
+            begins=self.store.begins(),
+        )
+
+    def _hands(self) -> Hands:
+        def write(batch_id: str, events: tuple[Happening, ...]) -> None:
+            self._offer(batch_id, events, None)
+
+        return Hands(self._step, self._later, self._fail, self._begin_anew, write, self._write)
 
     def kill(self) -> None:
         """End the process; what it has written is in the cache of the disk."""
@@ -254,6 +258,7 @@ class Machine:
 
     def _end(self) -> None:
         if self.life is not None:
+            self.ended_ms[self.life] = self.outside.agenda.now_ms
             self.life, self._said = None, self.member.held
 
     def exchange_disk(self, disk: Disk) -> None:
@@ -292,8 +297,10 @@ class Machine:
 
     def _tick(self) -> None:
         self._step(Tick(self.wall_ms()))
-        self._write_tail()
-        self._clean()
+        if self._may_write():
+            self._upkeep.write_tail()
+            self._upkeep.state_erasures()
+        self._upkeep.clean()
         if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
             self._begin_anew("it has stamped ahead of its clock")
             return
@@ -303,56 +310,6 @@ class Machine:
         self._note(f"begins anew: {why}")
         self.kill()
         self.start()
-
-    # --- snapshots ---------------------------------------------------------------------------------------------------
-
-    def _save(self) -> None:
-        """Write a snapshot, and have the log forget what nobody needs any more."""
-        heads = {origin: head for origin, head in self._folded.items() if _is_saved(origin)}
-        saved = write_snapshot(self.disk, Snapshot.of(self.ledger, heads))
-        if saved is not None:
-            self._step(Saved({origin: head.number for origin, head in saved.applied.items()}))
-
-    def _keep_saving(self) -> None:
-        self._save()
-        self._later(self.chance.randrange(*_SAVE_MS), self._keep_saving)
-
-    def _collect(self, numbers: Mapping[Origin, int]) -> None:
-        try:
-            while self.store.collect(Vector(numbers)):
-                pass
-        except StoreError as error:
-            self._fail(str(error))
-            return
-        self._step(Collected(numbers))
-
-    def _install(self, snapshot: Snapshot | None) -> None:
-        """Put a snapshot of another node in place of this one's state, and begin anew from there."""
-        applied = {} if snapshot is None else snapshot.applied
-        forgotten = self.store.begins().items()
-        covers = all(applied.get(o, Head()).number >= n for o, n in forgotten if _is_saved(o))
-        goes_on = any(head.number > self.store.head(o).number for o, head in applied.items())
-        if snapshot is None or not covers or not goes_on:
-            self._step(NotInstalled("it did not come, or is of no use"))
-        elif write_snapshot(self.disk, snapshot) is None:
-            self._fail("a snapshot could not be written")
-        else:
-            self._begin_anew("has a snapshot of another node")
-
-    def _write_tail(self) -> None:
-        """Write once more what an earlier life wrote after the world had given it up."""
-        if not self._tail or not self._may_write():
-            return
-        for entry in self._tail:
-            events = tuple(read_happenings(entry.payload))
-            self._offer(f"{_TAIL} {entry.origin} {entry.number}", events, None)
-        self._note(f"writes {len(self._tail)} entries of earlier lives once more")
-        self._tail.clear()
-
-    def _may_write(self) -> bool:
-        members = self.member.members
-        is_in = self.name in members.regions and self.name not in members.fenced
-        return is_in and self.member.may_stamp(self.wall_ms(), self.steady_ms())
 
     def erase(self, request: Request, erasure: Happening) -> None:
         """Take an erasure that somebody asks for: it is in the register before anything else is done about it."""
@@ -364,18 +321,6 @@ class Machine:
     def _gone(self) -> Collection[str]:
         """Return whom the door lets in no more."""
         return self.ledger.erased | self.register.learners
-
-    def _clean(self) -> None:
-        """State erasures that the log has not, and clean it of what was erased."""
-        if self._may_write():
-            for erasure in self.register.missing(self.ledger.erased, self.life):
-                self._offer(f"{erasure.id} {self.life}", (erasure,), None)
-        if self.cleaning.is_due and self.ledger.erased:
-            self._save()
-        redact = self.cleaning.due()
-        if redact is not None:
-            self._writes.append(redact)
-            self._next_write()
 
     def offer(self, request: Request) -> None:
         """Take a batch of a client; a node that does not run says nothing."""
@@ -409,9 +354,15 @@ class Machine:
             events=len(events),
             size_bytes=len(body),
             known=known,
-            is_kept=request is not None or batch_id.startswith(_TAIL),
+            is_kept=request is not None or batch_id.startswith(TAIL),
         )
         self._log(Offers((offer,)))
+
+    def _may_write(self) -> bool:
+        """Say whether batches may be taken: by a member that is not to leave, and whose clock is right."""
+        members = self.member.members
+        is_member = self.name in members.regions and self.name not in members.fenced
+        return is_member and self.member.may_stamp(self.wall_ms(), self.steady_ms())
 
     def _may_state(self, said: Content) -> bool:
         """Say whether this node is the home, if facts are to be stated."""
@@ -444,8 +395,7 @@ class Machine:
 
     def _do_log(self, effect: LogEffect) -> None:
         if isinstance(effect, Write):
-            self._writes.append(effect)
-            self._next_write()
+            self._write(effect)
         elif isinstance(effect, Apply):
             self.outside.watch.committed(self, effect.entries)
             level = max((one.level for one in self._requests.values()), default=Level.LOCAL)
@@ -478,8 +428,7 @@ class Machine:
             case Send():
                 self._fabric.send(effect.to, effect.body)
             case Keep():
-                self._writes.append(effect)
-                self._next_write()
+                self._write(effect)
             case Fold():
                 self._fold(effect)
             case _:
@@ -504,18 +453,16 @@ class Machine:
                 self._note(f"ALARM {effect.trouble}: {effect.why}")
                 self.outside.watch.alarmed(self, effect)
             case _:
-                self._do_rarely(effect)
+                self._do_of_life(effect)
 
-    def _do_rarely(self, effect: Effect) -> None:
+    def _do_of_life(self, effect: Effect) -> None:
         match effect:
             case Exchange():
-                self._writes.append(effect)
-                self._next_write()
+                self._write(effect)
             case Collect():
-                self._collect(effect.numbers)
+                self._upkeep.collect(effect.numbers)
             case AskSnapshot():
-                install = partial(self._later, 0, self._install)
-                self.outside.courier.fetch(effect.of, self.name, install)
+                self._upkeep.fetch(effect.of)
             case Retired():
                 self.ledger.retire(effect.origins)
             case BeginAnew():
@@ -560,7 +507,7 @@ class Machine:
                 # What was ruled to count before its time moves nobody's clock.
                 if hybrid_ms(entry.hybrid) <= self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
                     self.clock.observe(entry.hybrid, self.wall_ms())
-                self._folded[origin] = entry.head
+                self._upkeep.folded[origin] = entry.head
         self.cleaning.is_due |= len(self.ledger.erased) > erased
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
@@ -570,6 +517,10 @@ class Machine:
             self.ledger.lack(lacking)
 
     # --- writes ------------------------------------------------------------------------------------------------------
+
+    def _write(self, write: _Written) -> None:
+        self._writes.append(write)
+        self._next_write()
 
     def _next_write(self) -> None:
         if self._writing is None and self._writes:
@@ -632,7 +583,3 @@ class Machine:
 
     def _note(self, what: str) -> None:
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
-
-
-def _is_saved(origin: Origin) -> bool:
-    return origin.stream is Stream.ANALYTIC

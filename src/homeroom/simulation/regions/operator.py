@@ -1,10 +1,10 @@
 """The operator: states who belongs to the world at its home node, sees removals through, and lets lives end.
 
 What is stated is tried again until it is durable. If the home is destroyed, or is to be another one, that node says so
-first; then what was stated and has not reached it is stated again. A node that is to leave is fenced first; it is closed when all other
-members have said what they hold of it, however long that takes. Of entries that some node holds back because they are
-of the future, it is ruled that they count now, or not at all. Lives that are over are stated by no person, but by the
-home itself, whenever nothing else waits to be stated.
+first; then what was stated and has not reached it is stated again. A node that is to leave is fenced first; it is
+closed when all other members have said what they hold of it, however long that takes. Of entries that some node holds
+back because they are of the future, it is ruled that they count now, or not at all. Lives that are over are stated by
+no person, but by the home itself, whenever nothing else waits to be stated.
 """
 
 from collections import deque

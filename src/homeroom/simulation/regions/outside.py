@@ -16,6 +16,7 @@ from homeroom.log.log import Log
 from homeroom.log.origins import Origin, Token
 from homeroom.regions.member import Member
 from homeroom.regions.replication import Birth
+from homeroom.regions.stated import Stated
 from homeroom.regions.steps import Alarm, Level, Members
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.disk_store import DiskStore
@@ -28,6 +29,7 @@ from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.snapshots import Courier
 
 if TYPE_CHECKING:
+    from homeroom.log.entries import Entry
     from homeroom.simulation.regions.machine import Machine
 
 __all__ = [
@@ -53,6 +55,7 @@ class Cores:
     ledger: Callable[[Readings], Ledger] = Ledger
     cleaning: Callable[[str, DiskStore, Ledger, Readings], Cleaning] = Cleaning
     register: Callable[[], Register] = Register
+    stated: Callable[[], Stated] = Stated
     clock: type[HybridClock] = HybridClock
 
 
@@ -67,6 +70,9 @@ class Watch(Protocol):
 
     def folded(self, machine: Machine, entry: Entry) -> None:
         """Take an entry that a node has folded."""
+
+    def collected(self, machine: Machine, numbers: Mapping[Origin, int]) -> None:
+        """Take that a node's log has forgotten entries up to these numbers."""
 
     def stepped(self, machine: Machine) -> None:
         """Look at a node that has taken a step."""

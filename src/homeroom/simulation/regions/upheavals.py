@@ -1,14 +1,13 @@
-"""Faults in the life of a node: it is removed and comes back, or is the home no more, without having noticed; or
-a copy of its machine runs beside it.
+"""Faults in the life of a node, which it does not notice itself.
 
-They are drawn from a chance of their own beside the other faults of a plan (`homeroom.simulation.regions.plan`), and
-what they need of the operator takes longer than a cut: each sees itself through.
+It is removed and comes back, is the home no more, or has a copy of its machine beside it. These are drawn from a chance
+of their own beside the other faults of a plan (`homeroom.simulation.regions.plan`), and what they need of the operator
+takes longer than a cut: each sees itself through.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeroom.log.control import Change
 from homeroom.log.members import MemberJoined
@@ -21,6 +20,9 @@ from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.outside import BEGIN_MS, Outside, Request, Told
 from homeroom.simulation.regions.plan import Fault, Kind
 from homeroom.simulation.regions.snapshots import Courier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Upheavals"]
 

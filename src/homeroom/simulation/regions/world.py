@@ -16,7 +16,7 @@ from homeroom.errors import kind_and_places
 from homeroom.regions.steps import Members
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda, Trace
-from homeroom.simulation.regions.checks import Watcher, check_all, missing_entries
+from homeroom.simulation.regions.checks import Watcher, check_all, long_vectors, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
 from homeroom.simulation.regions.erasures import Erasures
 from homeroom.simulation.regions.ledger import Readings
@@ -57,6 +57,7 @@ _CHECK_AFTER_MS: Final = 1_500
 _REST_MS: Final = 3_000
 _DOCUMENTS_SELDOM: Final = 3
 """A document is sent for so many batches of events."""
+_ENDINGS_MS_MAX: Final = 12_000
 
 
 @dataclass(slots=True)
@@ -122,6 +123,7 @@ class World:
             node: Machine(node, place, self.outside, self._chance(node))
             for node, place in places.items()
         }
+        self.watcher.machines = self.machines
         home = self.machines[next(iter(plan.nodes))]
         self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
         self.papers = Diary(self._acknowledged_paper)
@@ -240,6 +242,8 @@ class World:
             violations.append("somebody compared fewer fingerprints than there were checks")
         self.operator.rest()
         self.agenda.run(self.agenda.now_ms + _REST_MS)
+        if is_whole and self.agenda.now_ms > self._calm_ms + _ENDINGS_MS_MAX:
+            violations += long_vectors(self.running, self._calm_ms - 1_000)
         violations += check_all(self.plan, self.running, self.diary, self.watcher)
         violations += self.border.violations
         if self.plan.has_documents:
