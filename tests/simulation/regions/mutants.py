@@ -147,7 +147,8 @@ FAULTS = (
     Mutant(
         "what others have is never asked for",
         "replication",
-        "                self._pulling.missing(origin, number, now_ms)\n",
+        "                if self._may_have(origin):\n"
+        "                    self._pulling.missing(origin, number, now_ms)\n",
         "                pass\n",
         seed=7,
     ),
@@ -199,7 +200,7 @@ FAULTS = (
     Mutant(
         "one other node is taken for all",
         "waiting",
-        "if having >= set(members.regions) - {node}:",
+        "if having >= holders(members, token.origin) - {node}:",
         "if having:",
     ),
     Mutant(
@@ -299,8 +300,8 @@ FAULTS = (
     Mutant(
         "a repeat is counted twice",
         "ledger",
-        "        if event in self._known:\n            return\n",
-        "",
+        "        if event in self._known or event.learner in self.erased:\n            return\n",
+        "        if event.learner in self.erased:\n            return\n",
         seed=1,
     ),
     Mutant(

@@ -63,14 +63,14 @@ FAULTS = (
     Mutant(
         "a late event of somebody who is erased counts",
         "ledger",
-        "        if event in self._known or event.learner in self.erased:\n",
-        "        if event in self._known:\n",
+        "            and self.erased.isdisjoint(reading.learners)\n",
+        "",
         seed=4,
     ),
     Mutant(
         "an erasure forgets rows, and not what they came from",
         "ledger",
-        "        self._known -= self._readings.events_of.get(learner, set())\n",
+        "        self._known.difference_update(self._readings.events_of.get(learner, ()))\n",
         "",
         seed=142,
     ),
