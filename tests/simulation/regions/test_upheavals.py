@@ -103,8 +103,9 @@ def test_everything_else_goes_on_while_the_home_is_lost_and_is_moved():
 
 def test_entries_of_the_future_count_as_it_was_ruled_everywhere():
     year_ms = 31_536_000_000
-    wrong = Fault(Kind.ALONE_AND_WRONG, 1_000, 11_000, (NAMES[2],), year_ms)
-    tried = world(14_000, wrong, every_ms=400)
+    wrong = Fault(Kind.ALONE_AND_WRONG, 1_000, 6_000, (NAMES[2],), year_ms)
+    # A new life has heard no other clock, and believes its own.
+    tried = world(9_000, wrong, Fault(Kind.KILL, 1_500, 300, (NAMES[2],)))
     run = tried.run()
     assert not run.violations
     rulings = tried.running[0].member.members.rulings
