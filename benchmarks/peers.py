@@ -272,6 +272,6 @@ def show(result: dict[str, Any]) -> None:
     print(f"{result['events']:,} events of {result['learners']:,} learners, entries of two peers")
     for name, way in result["ways"].items():
         print(
-            f"{name:>16}: {way['events_a_second']:>9,} events a second of a core; check {way['check_ms']:.0f} ms, write "
-            f"{way['write_ms']:.0f}, fold {way['fold_ms']:.0f}"
+            f"{name:>16}: {way['events_a_second']:>9,} events a second of a core; check {way['check_ms']:.0f} ms, "
+            f"write {way['write_ms']:.0f}, fold {way['fold_ms']:.0f}"
         )

@@ -3,10 +3,11 @@
 The engine's tables want thousands of events at a time; a world of eight nodes brings each of them ten a second. So the
 simulation folds a small state of the same kind: days are a union, first and last a minimum and a maximum, a status the
 greatest by time and text, voids a grow-only set after which touched rows are folded again, and a count of events that
-follows from history. The fold of a real node has tests of its own (`tests/state`, `tests/node`); that both come to the
-same over the same entries is not compared.
+follows from history. When a world has come together, the fold of a real node can be given the same entries
+(`real_fold`).
 
-Contents are decoded once for all nodes: they are a function of bytes that a checksum vouches for.
+What follows from an entry alone is worked out once for all nodes: it is a function of bytes that a checksum vouches
+for. What a node makes of it, and whether it has met it before, is its own.
 """
 
 import hashlib
