@@ -24,6 +24,8 @@ REGIONS = Path(homeroom.regions.__file__).parent
 LOGIC = (
     "residency",
     "holdings",
+    "ending",
+    "collecting",
     "gaps",
     "pulling",
     "replication",
@@ -69,6 +71,9 @@ class Mutant:
         if self.module == "clock":
             source = Path(clock.__file__).read_text(encoding="utf-8")
             return Cores(clock=_loaded("clock", self._changed(source)).HybridClock)
+        if self.module == "stated":
+            source = (REGIONS / "stated.py").read_text(encoding="utf-8")
+            return Cores(stated=_loaded("stated", self._changed(source)).Stated)
         package = f"mutant_{next(_numbers)}"
         for module in LOGIC:
             source = (REGIONS / f"{module}.py").read_text(encoding="utf-8")
@@ -316,5 +321,92 @@ FAULTS = (
         "for learner in self._readings.learners_of.get(voided, ()):",
         "for learner in ():",
         seed=1,
+    ),
+    Mutant(
+        "a life that the world has given up goes on",
+        "member",
+        "        if self._is_given_up():\n",
+        "        if False:\n",
+        seed=37,
+    ),
+    Mutant(
+        "what is left of a life is never closed",
+        "member",
+        "        return closable(self.members, replication.holdings.heads, replication.views)\n",
+        "        return {}\n",
+        seed=13,
+    ),
+    Mutant(
+        "what has collapsed is named for ever",
+        "holdings",
+        "if news.is_whole and news.version >= self._version:",
+        "if False:",
+        seed=40,
+    ),
+    Mutant(
+        "what has collapsed is not asked for by who lacks it",
+        "replication",
+        "                self._pulling.missing(origin, number, now_ms)\n\n    def whole",
+        "                pass\n\n    def whole",
+        storm_ms=8_000,
+        seed=46,
+    ),
+    Mutant(
+        "a life that was heard late is the present one for ever",
+        "holdings",
+        "return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS",
+        "return life in self._past",
+        seed=1,
+    ),
+    Mutant(
+        "a log forgets what others do not hold",
+        "collecting",
+        "return min((number, *held))",
+        "return number",
+    ),
+    Mutant(
+        "a log forgets what no snapshot has",
+        "collecting",
+        "return min((number, *held))",
+        "return min((1 << 40, *held))",
+        seed=40,
+    ),
+    Mutant(
+        "who asks for what is forgotten hears nothing of it",
+        "collecting",
+        "return there, len(there) < len(ranges)",
+        "return there, False",
+        seed=40,
+    ),
+    Mutant(
+        "what was ruled lets nothing pass",
+        "gate",
+        "run.hybrid, run.check = max(stamps), None",
+        "pass",
+        storm_ms=6_000,
+        seed=108,
+    ),
+    Mutant(
+        "what was ruled to be lost stays folded",
+        "ledger",
+        "        if lost == self._lost:\n            return\n",
+        "        if lost == self._lost or lost:\n            return\n",
+        storm_ms=6_000,
+        seed=323,
+    ),
+    Mutant(
+        "what the former home states counts",
+        "stated",
+        'if members.home in ("", said.origin.node):',
+        "if members:",
+        seed=2,
+    ),
+    Mutant(
+        "a part of what was stated is taken for the whole",
+        "stated",
+        "return self._count >= self._known",
+        "return True",
+        storm_ms=20_000,
+        seed=201,
     ),
 )

@@ -77,3 +77,37 @@ def test_a_copy_of_a_machine_is_told_by_all_others_and_what_both_wrote_counts():
     assert tried.watcher.alarms[Trouble.CLONE] >= len(NODES) - 1
     there = [told for told in tried.diary.acknowledged if told.batch.id.startswith("at the copy")]
     assert len(there) >= 5
+
+
+def test_a_node_that_joins_while_logs_forget_gets_a_snapshot():
+    place = WORLD[5]
+    fault = Fault(Kind.JOIN, 7_000, 0, (place.name,))
+    tried = World(Plan(7, NODES, {place.name: place}, 9_000, 200, (fault,)))
+    run = tried.run()
+    assert not run.violations
+    new = tried.machines[place.name]
+    assert new.ended_ms, "it began anew from a snapshot"
+    assert tried.outside.courier.carried
+    assert max(new.store.begins().values()) > 0
+
+
+def test_everything_else_goes_on_while_the_home_is_lost_and_is_moved():
+    tried = world(9_000, Fault(Kind.DESTROY, 3_000, 0, (NAMES[0],)))
+    run = tried.run()
+    assert not run.violations
+    home = tried.operator.home
+    assert home.name != NAMES[0]
+    assert {machine.member.members.home for machine in tried.running} == {home.name}
+    assert max(told.at_ms for told in tried.diary.acknowledged) > tried.agenda.now_ms - 25_000
+
+
+def test_entries_of_the_future_count_as_it_was_ruled_everywhere():
+    year_ms = 31_536_000_000
+    wrong = Fault(Kind.ALONE_AND_WRONG, 1_000, 6_000, (NAMES[2],), year_ms)
+    # A new life has heard no other clock, and believes its own.
+    tried = world(9_000, wrong, Fault(Kind.KILL, 1_500, 300, (NAMES[2],)))
+    run = tried.run()
+    assert not run.violations
+    rulings = tried.running[0].member.members.rulings
+    assert {origin.node for origin in rulings} == {NAMES[2]}
+    assert all(machine.member.gate.held == 0 for machine in tried.running)

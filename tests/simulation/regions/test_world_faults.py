@@ -35,4 +35,4 @@ def test_a_disk_that_is_believed_too_early_is_caught():
 
 
 def test_there_are_enough_faults():
-    assert len({mutant.name for mutant in FAULTS}) >= 30
+    assert len({mutant.name for mutant in FAULTS}) >= 40
