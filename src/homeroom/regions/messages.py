@@ -39,6 +39,7 @@ __all__ = [
     "Reading",
     "decode",
     "encode",
+    "in_parts",
     "read",
     "sealed_entry",
 ]
@@ -220,6 +221,17 @@ def read(body: bytes) -> tuple[Message, list[Entry]]:
     """Return a message and the entries in it. Raises `MessageError`."""
     message = decode(body)
     return message, message.opened() if isinstance(message, News) else []
+
+
+def in_parts(news: News) -> list[News]:
+    """Return news in as many messages as its items need."""
+    size = limits.ORIGINS_TOLD_MAX
+    if len(news.items) <= size:
+        return [news]
+    cuts = [news.items[start : start + size] for start in range(0, len(news.items), size)]
+    first = msgspec.structs.replace(news, items=cuts[0], total=b"", reading=None)
+    between = [msgspec.structs.replace(first, items=cut, is_whole=False) for cut in cuts[1:-1]]
+    return [first, *between, msgspec.structs.replace(news, items=cuts[-1], is_whole=False)]
 
 
 def sealed_entry(entry: Entry) -> msgspec.Raw:

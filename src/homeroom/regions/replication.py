@@ -42,6 +42,7 @@ from homeroom.regions.messages import (
     Pull,
     Reading,
     encode,
+    in_parts,
     read,
     sealed_entry,
 )
@@ -244,7 +245,7 @@ class Replication:
             reading = None if read_clock is None else read_clock(node)
             news = self._news(node, view.told, answer=answer, reading=reading)
             view.told = self.holdings.version
-            effects += [Send(node, encode(part)) for part in _parts(news)]
+            effects += [Send(node, encode(part)) for part in in_parts(news)]
         return effects
 
     def _news(
@@ -593,14 +594,3 @@ class Replication:
 def _is_fenced(origin: Origin, members: Members) -> bool:
     """Say whether nothing more is taken of an origin from whoever writes it."""
     return origin.node in members.fenced or origin[:2] in members.ended
-
-
-def _parts(news: News) -> list[News]:
-    """Return news in as many messages as its items need."""
-    size = limits.ORIGINS_TOLD_MAX
-    if len(news.items) <= size:
-        return [news]
-    cuts = [news.items[start : start + size] for start in range(0, len(news.items), size)]
-    first = msgspec.structs.replace(news, items=cuts[0], total=b"", reading=None)
-    between = [msgspec.structs.replace(first, items=cut, is_whole=False) for cut in cuts[1:-1]]
-    return [first, *between, msgspec.structs.replace(news, items=cuts[-1], is_whole=False)]

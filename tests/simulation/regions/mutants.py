@@ -181,8 +181,8 @@ FAULTS = (
     Mutant(
         "news that was missed is not asked for again",
         "replication",
-        "has_missed = view.take(news)",
-        "has_missed = bool(view.take(news) and False)",
+        "has_missed = view.take(news, now_ms)",
+        "has_missed = bool(view.take(news, now_ms) and False)",
         storm_ms=12_500,
         seed=44,
     ),
