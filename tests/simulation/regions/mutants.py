@@ -145,8 +145,8 @@ FAULTS = (
     Mutant(
         "what others have is never asked for",
         "replication",
-        "                self._pulling.missing(origin, number, now_ms)\n",
-        "                pass\n",
+        "                self._pulling.missing(origin, number, now_ms)\n                continue\n",
+        "                continue\n",
         seed=7,
     ),
     Mutant(

@@ -21,7 +21,7 @@ def come_together(seed, storm_ms=SHORT_MS):
 
 
 def found(seed, world, entries=RealEntries):
-    made = entries(world.outside.readings)
+    made = entries(world.outside.readings, world.watcher.entries)
     return list(check_real_fold(world.running, made, Random(seed)))
 
 
@@ -46,8 +46,8 @@ def test_real_nodes_come_to_one_state_in_many_worlds(first):
 class Forgetful(RealEntries):
     """Leaves a status out of what it gives to the second node and those after it, once all entries have been given."""
 
-    def __init__(self, readings):
-        super().__init__(readings)
+    def __init__(self, readings, written):
+        super().__init__(readings, written)
         self.given = set()
 
     def of(self, entry):

@@ -34,6 +34,7 @@ from homeroom.log.erasures import Erasure, erasure_of
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import Part, pack, write_parts
 from homeroom.log.redacting import redacted_entry, redacted_parts
+from homeroom.log.rulings import ruling_of
 from homeroom.node.folding import Folding, TenantState
 from homeroom.simulation.regions.ledger import Happening, Readings
 from homeroom.simulation.regions.machine import BEGIN_MS, Machine
@@ -56,9 +57,11 @@ class RealEntries:
     Parameters
     ----------
     readings : of the world
+    written : all entries that were written in it, those too that logs have forgotten
     """
 
-    def __init__(self, readings: Readings) -> None:
+    def __init__(self, readings: Readings, written: Mapping[tuple[Origin, int], Entry]) -> None:
+        self.written = written
         self._readings = readings
         self._dictionaries = Dictionaries.under(bytes(32))
         self._made: dict[tuple[Origin, int], Entry] = {}
@@ -79,6 +82,10 @@ class RealEntries:
             batch = _batch(events, self._dictionaries) if events else None
             found = self._made[name] = self._entry(entry, Part(_TENANT, batch, sealed(voids)))
         return found
+
+    def nothing(self, entry: Entry) -> Entry:
+        """Return an entry in place of one that was ruled to be lost."""
+        return self._entry(entry, Part(_TENANT, None, sealed(np.empty(0, np.uint64))))
 
     def erasing(self, erasure: Erasure) -> Entry:
         """Return an entry with an erasure."""
@@ -107,7 +114,7 @@ def check_real_fold(
     fingerprints: dict[str, str] = {}
     folded: list[Entry] = []
     for machine in machines:
-        folded = _shuffled([entries.of(entry) for entry in _analytic(machine)], chance)
+        folded = _shuffled(_analytic(machine, entries), chance)
         cut = chance.randrange(len(folded) + 1)
         folding = _fresh()
         for part in (folded[:cut], folded[cut:]):
@@ -124,10 +131,17 @@ def check_real_fold(
     yield from _redacted_is_erased(folded, entries, chance)
 
 
-def _analytic(machine: Machine) -> Iterator[Entry]:
-    for origin, number in sorted(machine.ledger.applied.items()):
-        if origin.stream is Stream.ANALYTIC:
-            yield from machine.store.read(origin, 1, number)
+def _analytic(machine: Machine, entries: RealEntries) -> Iterator[Entry]:
+    """Return what a node has folded, as it is in its log, or was before that forgot it."""
+    members = machine.member.members
+    retired = {origin: members.closed[origin] for origin in machine.ledger.retired}
+    for origin, number in sorted({**machine.ledger.applied, **retired}.items()):
+        kept = {entry.number: entry for entry in machine.store.read(origin, 1, number)}
+        for each in range(1, number + 1) if origin.stream is Stream.ANALYTIC else ():
+            entry = kept.get(each) or entries.written[origin, each]
+            ruling = ruling_of(members.rulings, origin, each)
+            is_lost = ruling is not None and ruling.hybrid is None
+            yield entries.nothing(entry) if is_lost else entries.of(entry)
 
 
 def _shuffled(entries: Iterable[Entry], chance: Random) -> list[Entry]:

@@ -42,7 +42,7 @@ _CONVERGE_MS_MAX: Final = 5_000
 _CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
-_REST_MS: Final = 3_000
+_REST_MS_MAX: Final = 3_000
 _ENDINGS_MS_MAX: Final = 12_000
 
 
@@ -209,7 +209,9 @@ class World:
         if not self.plan.faults and min(compared) < expected:
             violations.append("somebody compared fewer fingerprints than there were checks")
         self.operator.rest()
-        self.agenda.run(self.agenda.now_ms + _REST_MS)
+        until_ms = self.agenda.now_ms + _REST_MS_MAX
+        while self._apart() and self.agenda.now_ms < until_ms:
+            self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         if is_whole and self.agenda.now_ms > self._calm_ms + _ENDINGS_MS_MAX:
             violations += long_vectors(self.running, self._calm_ms - 1_000)
         violations += check_all(self.plan, self.running, self.diary, self.watcher)
