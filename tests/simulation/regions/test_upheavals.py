@@ -2,6 +2,7 @@
 
 import pytest
 
+from homeroom import limits
 from homeroom.regions.steps import Trouble
 from homeroom.simulation.regions.places import WORLD
 from homeroom.simulation.regions.plan import Fault, Kind, Plan
@@ -111,3 +112,14 @@ def test_entries_of_the_future_count_as_it_was_ruled_everywhere():
     rulings = tried.running[0].member.members.rulings
     assert {origin.node for origin in rulings} == {NAMES[2]}
     assert all(machine.member.gate.held == 0 for machine in tried.running)
+
+
+def test_a_removal_is_crossed_by_a_partition_that_is_longer_than_every_buffer(monkeypatch):
+    for name in ("GAP_ENTRIES_MAX", "PUSH_AHEAD_MAX", "ARRIVED_ENTRIES_MAX", "PULL_RANGES_MAX"):
+        monkeypatch.setattr(limits, name, 4)
+    cut = Fault(Kind.CUT, 1_000, 6_000, (NAMES[2],))
+    removed = Fault(Kind.RETURN, 500, 5_000, (NAMES[1],))
+    tried = world(8_000, cut, removed, every_ms=60)
+    run = tried.run()
+    assert not run.violations
+    assert len(tried.diary.sent) > 100 * limits.GAP_ENTRIES_MAX

@@ -89,8 +89,9 @@ class RealEntries:
         return found
 
     def nothing(self, entry: Entry) -> Entry:
-        """Return an entry in place of one that was ruled to be lost."""
-        return self._entry(entry, Part(_TENANT, None, sealed(np.empty(0, np.uint64))))
+        """Return an entry in place of one that was ruled to be lost: of that erasures alone count."""
+        erasures = tuple(map(_erasure, self._readings.of(entry).erased))
+        return self._entry(entry, Part(_TENANT, None, sealed(np.empty(0, np.uint64)), erasures))
 
     def erasing(self, erasure: Erasure) -> Entry:
         """Return an entry with an erasure."""

@@ -54,7 +54,7 @@ _CONVERGE_MS_MAX: Final = 5_000
 _CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
-_REST_MS: Final = 3_000
+_REST_MS_MAX: Final = 3_000
 _DOCUMENTS_SELDOM: Final = 3
 """A document is sent for so many batches of events."""
 _ENDINGS_MS_MAX: Final = 12_000
@@ -241,10 +241,17 @@ class World:
         if not self.plan.faults and min(compared) < expected:
             violations.append("somebody compared fewer fingerprints than there were checks")
         self.operator.rest()
-        self.agenda.run(self.agenda.now_ms + _REST_MS)
+        until_ms = self.agenda.now_ms + _REST_MS_MAX
+        while self._apart() and self.agenda.now_ms < until_ms:
+            self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         if is_whole and self.agenda.now_ms > self._calm_ms + _ENDINGS_MS_MAX:
             violations += long_vectors(self.running, self._calm_ms - 1_000)
         violations += check_all(self.plan, self.running, self.diary, self.watcher)
+        self._look_at_people()
+
+    def _look_at_people(self) -> None:
+        """Look whether documents are where they may be, and whoever was erased is gone."""
+        violations = self.watcher.violations
         violations += self.border.violations
         if self.plan.has_documents:
             violations += check_documents(self.plan, self.running, self.papers)
@@ -265,6 +272,8 @@ class World:
             "comparisons": sum(machine.member.agreement.comparisons for machine in alive),
             "converged_ms": converged_ms,
             "faults": len(self.plan.faults),
+            "documents": sum(len(told.batch.papers) for told in self.papers.acknowledged),
+            "erasures": len(self.erasures.confirmed),
         }
         violations = list(dict.fromkeys(self.watcher.violations))
         return Run(self.plan, violations, self.trace.checksum, figures, self.trace.lines(60))
