@@ -16,7 +16,7 @@ from homeroom.log.origins import Origin
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.erasing import cut
-from homeroom.simulation.regions.ledger import Happening, Ledger
+from homeroom.simulation.regions.ledger import Happening, Ledger, Reading
 from homeroom.simulation.regions.network import Network
 
 __all__ = ["Courier", "Snapshot", "read_snapshot", "write_snapshot"]
@@ -40,7 +40,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
             (str(o), head.number, head.digest, head.hybrid) for o, head in sorted(heads.items())
         ]
         said = [
-            (str(origin), number, tuple(cut(reading.said, ledger.erased)))
+            (str(origin), number, _left(reading, ledger))
             for (origin, number), reading in ledger.readings_of.items()
         ]
         return cls(written, said)
@@ -56,6 +56,11 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     def restore(self, ledger: Ledger, numbers: Mapping[Origin, int]) -> None:
         """Put what it holds into an empty ledger, as folded up to some numbers."""
         ledger.restore(((Origin.parse(text), n, said) for text, n, said in self.said), numbers)
+
+
+def _left(reading: Reading, ledger: Ledger) -> tuple[Happening, ...]:
+    is_whole = ledger.erased.isdisjoint(reading.learners)
+    return reading.said if is_whole else tuple(cut(reading.said, ledger.erased))
 
 
 _encode = msgspec.msgpack.Encoder().encode
