@@ -173,8 +173,8 @@ FAULTS = (
     Mutant(
         "news that was missed is not asked for again",
         "replication",
-        "has_missed = view.take(news)",
-        "has_missed = bool(view.take(news) and False)",
+        "has_missed = view.take(news, now_ms)",
+        "has_missed = bool(view.take(news, now_ms) and False)",
         storm_ms=12_500,
         seed=44,
     ),
@@ -346,8 +346,8 @@ FAULTS = (
     Mutant(
         "a life that was heard late is the present one for ever",
         "holdings",
-        "return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS",
-        "return life in self._past",
+        "if life not in self._past or now_ms - self._spoke_ms < limits.LIFE_SILENT_MS:",
+        "if True:",
         seed=1,
     ),
     Mutant(

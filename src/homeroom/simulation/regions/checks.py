@@ -78,6 +78,8 @@ class Watcher:
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
         self.machines: Mapping[str, Machine] = {}
+        away = {fault.nodes[0] for fault in plan.faults if fault.kind is Kind.RETURN}
+        self._steady = plan.nodes.keys() - away
         self.alarms: dict[Trouble, int] = {}
         self.entries: dict[tuple[Origin, int], Entry] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
@@ -112,6 +114,9 @@ class Watcher:
             if is_member and other.has_begun and name not in self.losses.spans:
                 held = other.store.held()
                 lacking = [o for o, number in numbers.items() if held[o] < number]
+                if name not in self._steady:
+                    # Who joins after an origin has collapsed takes a snapshot.
+                    lacking = [o for o in lacking if o not in members.collapsed]
                 if lacking:
                     self.violations.append(
                         f"{machine.name} has forgotten entries of {lacking[0]} that {name} does not hold"
