@@ -182,4 +182,13 @@ def test_the_life_that_speaks_is_the_present_one_though_the_other_was_heard_firs
     node.hear("there", news(life="c" * 32, version=2), later_ms=1_000)
     assert node.member.replication.views["there"].life == OLD[1]
     node.hear("there", news(life="c" * 32, version=3), later_ms=limits.LIFE_SILENT_MS)
+    assert node.member.replication.views["there"].life == OLD[1]
+    node.hear("there", news(life="c" * 32, version=4), later_ms=limits.GOSSIP_MS)
     assert node.member.replication.views["there"].life == "c" * 32
+
+
+def test_what_a_node_that_is_to_leave_has_more_is_waited_for():
+    node = holding(2)
+    node.step(replace(ENDED, fenced=frozenset({"far"})))
+    hear_all(node, numbers=(2, 2, 3))
+    assert node.member.closable() == {}

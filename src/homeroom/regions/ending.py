@@ -61,14 +61,16 @@ def closable(
     members: Members, mine: Mapping[Origin, Head], views: Mapping[str, View]
 ) -> dict[Origin, int]:
     """Return by origin that is over, and that all members hold alike, the last number of it."""
-    others = [views.get(node) for node in members.regions if node not in members.fenced]
-    waiting = [view for view in others if view is not None]
+    waiting = [view for node, view in views.items() if node not in members.fenced]
+    leaving = [view for node, view in views.items() if node in members.fenced]
     found = {}
     for origin, head in sorted(mine.items()):
         since = _over_since(origin, members)
         if since is None or origin in members.collapsed:
             continue
-        is_whole = head.number == members.closed.get(origin, head.number)
+        # Who is to leave says no more at an epoch; what it has said that it holds can still be fetched.
+        most = max((view.numbers.get(origin, 0) for view in leaving), default=0)
+        is_whole = head.number == members.closed.get(origin, max(head.number, most))
         if is_whole and all(view.epoch >= since and view.holds(origin, head) for view in waiting):
             found[origin] = head.number
     return found

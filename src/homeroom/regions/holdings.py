@@ -132,25 +132,31 @@ class View:
         self._asked_ms = -limits.GOSSIP_MS
         # By earlier life when it was heard last; the oldest goes first.
         self._past: dict[str, int] = {}
+        # By earlier life since when it speaks though the present one is silent.
+        self._insists_ms: dict[str, int] = {}
         # When the present life was heard first, and last.
         self._since_ms = self._spoke_ms = 0
 
     def is_past(self, life: str, now_ms: int) -> bool:
         """Say whether a message is of an earlier life, and came late.
 
-        If nothing was heard of the present one for a while, it is not: then that one was heard first though it is the
-        earlier.
+        If nothing was heard of the present one for a while, and this one goes on to speak, it is not: then the present
+        one is the earlier, and was heard late.
         """
-        return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
+        if life not in self._past or now_ms - self._spoke_ms < limits.LIFE_SILENT_MS:
+            return life in self._past
+        return now_ms - self._insists_ms.get(life, now_ms) < limits.GOSSIP_MS
 
     def spoke(self, life: str, now_ms: int) -> bool:
         """Take that a life speaks still that is past; return whether two speak under one name.
 
         A message that comes late does so soon after the present life was heard first.
         """
+        is_present = now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
         if life in self._past:
             self._past[life] = now_ms
-        is_present = now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
+            if not is_present:
+                self._insists_ms.setdefault(life, now_ms)
         return is_present and now_ms - self._since_ms >= limits.LIFE_SILENT_MS
 
     def spoke_ms(self, life: str, otherwise_ms: int) -> int:
@@ -164,10 +170,7 @@ class View:
 
     def take(self, news: News, now_ms: int) -> bool:
         """Take news of this node; return whether something was missed before it."""
-        if news.life != self.life:
-            self._begin(news.life)
-            self._since_ms = now_ms
-        self._spoke_ms = now_ms
+        self._hear(news.life, now_ms)
         if news.is_whole and news.version >= self._version:
             self.numbers, self._weights, self._sum = {}, {}, 0
         numbers, weights = self.numbers, self._weights
@@ -195,6 +198,14 @@ class View:
             return False
         self._asked_ms = now_ms
         return True
+
+    def _hear(self, life: str, now_ms: int) -> None:
+        if life != self.life:
+            self._begin(life)
+            self._since_ms = now_ms
+        self._spoke_ms = now_ms
+        if self._insists_ms:
+            self._insists_ms.clear()
 
     def _begin(self, life: str) -> None:
         if self.life:

@@ -354,8 +354,8 @@ FAULTS = (
     Mutant(
         "a life that was heard late is the present one for ever",
         "holdings",
-        "return life in self._past and now_ms - self._spoke_ms < limits.LIFE_SILENT_MS",
-        "return life in self._past",
+        "if life not in self._past or now_ms - self._spoke_ms < limits.LIFE_SILENT_MS:",
+        "if True:",
         seed=1,
     ),
     Mutant(

@@ -81,6 +81,8 @@ class Watcher:
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
         self.machines: Mapping[str, Machine] = {}
+        away = {fault.nodes[0] for fault in plan.faults if fault.kind is Kind.RETURN}
+        self._steady = plan.nodes.keys() - away
         self.alarms: dict[Trouble, int] = {}
         self.entries: dict[tuple[Origin, int], Entry] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
@@ -114,9 +116,10 @@ class Watcher:
             is_member = name in members.regions and name not in members.fenced
             if is_member and other.has_begun and name not in self.losses.spans:
                 held = other.store.held()
-                # Of what has collapsed all held everything; who joins later takes a snapshot.
-                named = (o for o in numbers if o not in members.collapsed)
-                lacking = [o for o in named if held[o] < numbers[o]]
+                lacking = [o for o, number in numbers.items() if held[o] < number]
+                if name not in self._steady:
+                    # Who joins after an origin has collapsed takes a snapshot.
+                    lacking = [o for o in lacking if o not in members.collapsed]
                 if lacking:
                     self.violations.append(
                         f"{machine.name} has forgotten entries of {lacking[0]} that {name} does not hold"
