@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from homeroom import limits
-from homeroom.log.entries import redacted
+from homeroom.log.entries import Head, make_entry, redacted
+from homeroom.log.origins import Origin, Stream
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.messages import Pull, Range
 from homeroom.regions.steps import Exchange, Found, Keep, Kept, Printed, Recovered, Send, Trouble
@@ -91,3 +92,23 @@ def test_nothing_is_compared_before_what_explains_a_redaction_is_folded_everywhe
     assert bool(node.of(Send)) != is_redacted
     node.step(Printed(6, b"shared", "ab"), 1)
     assert node.of(Send)
+
+
+def test_nothing_is_compared_while_what_explains_a_redaction_may_be_held_back():
+    (entry,) = chain(1, THERE)
+    node = Driven(heads={THERE: entry.head, FAR: late().head})
+    node.step(Recovered((left_of(entry), late()), WALL_MS))
+    node.tick(limits.REDACTED_MS)
+    node.step(Printed(5, b"shared", "ab"), 1)
+    assert not node.of(Send)
+    node.tick(1, wall_ms=WALL_MS + 86_400_000)
+    node.step(Printed(6, b"shared", "ab"), limits.REDACTED_MS)
+    assert node.of(Send)
+
+
+FAR = Origin("far", "d" * 32, Stream.ANALYTIC)
+
+
+def late():
+    """Return an entry that is stamped a day ahead."""
+    return make_entry(FAR, Head(), ((WALL_MS + 86_400_000) << 16, 3), b"late", sign)

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 
 from homeroom import limits
-from homeroom.log.entries import redacted
+from homeroom.log.entries import Head, make_entry, redacted
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.leaving import closing
 from homeroom.regions.messages import Answer, Compared, News, Pull, Range
 from homeroom.regions.residency import heirs
 from homeroom.regions.steps import (
     Alarm,
+    Applied,
+    AwaitApplied,
     AwaitHeld,
     Committed,
     Found,
@@ -191,6 +193,32 @@ def test_another_region_of_the_jurisdiction_is_remote():
     assert not node.of(Held)
     node.hear("there", news(items=[item(HERE, 1, chain(1, HERE)[0].digest)]))
     assert node.of(Held) == [Held(5, Level.ALL, is_late=False)]
+
+
+def test_what_a_node_elsewhere_says_that_it_has_counts_for_nothing():
+    node = waiting(Level.REMOTE)
+    node.hear("far", news(items=[item(HERE, 1, chain(1, HERE)[0].digest)]))
+    assert node.troubles() == [Trouble.RESIDENCY]
+    assert not node.of(Held)
+
+
+def test_a_read_after_a_document_that_can_never_come_here_goes_on_at_once():
+    node = driven()
+    node.step(AwaitApplied(6, chain(1, FAR)[0].token, node.now_ms + 1_000))
+    assert node.effects == [Applied(6, is_late=True)]
+
+
+def test_documents_do_not_wait_for_their_time():
+    node = driven()
+    node.step(Committed(tuple(late(HERE)), WALL_MS))
+    assert node.folded() == {HERE: 1}
+    node.step(Committed(tuple(late(EVENTS)), WALL_MS))
+    assert node.folded() == {}
+
+
+def late(origin):
+    """Return an entry that is stamped a day ahead."""
+    return [make_entry(origin, Head(), ((WALL_MS + 86_400_000) << 16, 3), b"late", sign)]
 
 
 ALONE = replace(MEMBERS, jurisdictions={**LAWS, "there": "us"})

@@ -13,6 +13,9 @@ waited for is the life before.
 What operators have ruled of entries of the future (`homeroom.log.rulings`) takes the place of their stamps: they are
 folded at once, or when the stamp that they were given is near, by all nodes alike.
 
+Documents wait for nothing. Whoever rules on entries of the future names them to the whole world, and of documents
+nobody elsewhere may hear (`homeroom.regions.residency`).
+
 What waits is kept as runs of numbers, not as entries: whoever folds reads them from the log when they may go. If there
 are too many runs, neighbours are joined and wait for the later time of the two.
 """
@@ -20,6 +23,7 @@ are too many runs, neighbours are joined and wait for the later time of the two.
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from homeroom import limits
 from homeroom.clock import hybrid_ms
@@ -28,6 +32,8 @@ from homeroom.log.origins import Origin, Stream
 from homeroom.log.rulings import Rulings, ruling_of
 
 __all__ = ["Gate", "check_of"]
+
+_NEVER_MS: Final = 1 << 62
 
 
 def check_of(hybrid: int) -> int:
@@ -114,6 +120,8 @@ class Gate:
         """Return by origin up to which number entries wait that are stamped later than a time."""
         last = {}
         for origin, runs in self._runs.items():
+            if origin.stream is Stream.DOCUMENT:
+                continue
             late = [run.number for run in runs if hybrid_ms(run.hybrid) > wall_ms]
             if late:
                 last[origin] = late[-1]
@@ -156,7 +164,8 @@ class Gate:
         moved: dict[Origin, int] = {}
         ahead_ms = wall_ms + limits.HYBRID_AHEAD_MS_MAX
         for origin, runs in list(self._runs.items()):
-            while runs and hybrid_ms(runs[0].hybrid) <= ahead_ms:
+            until_ms = _NEVER_MS if origin.stream is Stream.DOCUMENT else ahead_ms
+            while runs and hybrid_ms(runs[0].hybrid) <= until_ms:
                 if self._is_waiting(origin):
                     break
                 run = runs.popleft()

@@ -91,6 +91,7 @@ class Member:
         self._marked = -1
         # Until then something may be folded without the rows of somebody whose erasure is not.
         self._compares_from_ms = now_ms
+        self._has_redacted = False
 
     def step(self, event: Event, now_ms: int) -> list[Effect]:
         """Take what happened; return what to do, in this order."""
@@ -151,6 +152,8 @@ class Member:
 
     def _await_applied(self, asked: AwaitApplied, now_ms: int) -> list[Effect]:
         token = asked.token
+        if not self.replication.may_have(token.origin):
+            return [Applied(asked.ticket, is_late=True)]
         if self.replication.is_retired(token.origin):
             return [Applied(asked.ticket, is_late=token.number > self.members.closed[token.origin])]
         return self.waiting.await_applied(asked, now_ms)
@@ -230,6 +233,7 @@ class Member:
             # Nobody redacts before the erasure is folded there, so it is stamped by now. At a check that begins from
             # now on it is folded everywhere, and what is redacted and what is not come to the same again.
             self._compares_from_ms = now_ms + limits.REDACTED_MS
+            self._has_redacted = True
         self.gate.durable(entries)
         return self._pass_on(wall_ms, now_ms)
 
@@ -305,6 +309,9 @@ class Member:
 
     def _tick(self, wall_ms: int, now_ms: int) -> list[Effect]:
         effects = self._endings(now_ms) if self.replication.is_lacking else []
+        if self._has_redacted and self.gate.ahead(wall_ms + limits.HYBRID_AHEAD_MS_MAX):
+            # The erasure may be among what is held back: its node's clock was ahead.
+            self._compares_from_ms = now_ms + limits.REDACTED_MS
         effects += self.replication.tick(now_ms)
         if self._unmet:
             unmet, self._unmet = sorted(self._unmet & self.replication.views.keys()), set()

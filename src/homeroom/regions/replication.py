@@ -145,7 +145,7 @@ class Replication:
         if self._residency.members(members):
             self._look_again(now_ms)
         collapsed = members.collapsed - self._retired
-        self._lacking = {origin for origin in collapsed if self._may_have(origin)}
+        self._lacking = {origin for origin in collapsed if self.may_have(origin)}
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
@@ -340,7 +340,7 @@ class Replication:
             origin, number = item.origin, item.number
             tail = tails.get(origin) or self._tail(origin)
             if number > tail.number:
-                if self._may_have(origin):
+                if self.may_have(origin):
                     self._pulling.missing(origin, number, now_ms)
                 continue
             mine = heads.get(origin, _NOTHING)
@@ -352,13 +352,14 @@ class Replication:
         """Say whether a node may have the documents of this one."""
         return node in self._residency.writers(self._birth.node)
 
-    def _may_have(self, origin: Origin) -> bool:
+    def may_have(self, origin: Origin) -> bool:
+        """Say whether this node may have entries of an origin."""
         return self._residency.may_have(self._birth.node, origin)
 
     def _admit(self, entry: Entry, sender: str) -> list[Effect]:
         """Take an entry that came, if it may be here at all."""
         fault = strayed(entry, sender, self._residency)
-        if fault or not self._may_have(entry.origin):
+        if fault or not self.may_have(entry.origin):
             return fault
         if entry.redaction is not None and entry.number <= self._tail(entry.origin).number:
             return self._exchange(entry, sender)
@@ -528,7 +529,7 @@ class Replication:
 
     def _wanted(self, origin: Origin) -> int:
         """Return the number after which entries of an origin are asked for; a large one if none are."""
-        if not self._may_have(origin):
+        if not self.may_have(origin):
             return 1 << 63
         if origin in self._forks or origin[:2] == (self._birth.node, self._birth.life):
             return 1 << 63

@@ -22,10 +22,13 @@ def level_of(
     token: Token, node: str, members: Members, views: Mapping[str, Mapping[Origin, int]]
 ) -> Level:
     """Return how far an entry that ``node`` holds has come, by what the others say."""
+    others = holders(members, token.origin) - {node}
     having = {
         other for other, numbers in views.items() if numbers.get(token.origin, 0) >= token.number
     }
-    if having >= holders(members, token.origin) - {node}:
+    # What one says that may not have it counts for nothing.
+    having &= others
+    if having >= others:
         return Level.ALL
     here = members.regions.get(node)
     elsewhere = any(members.regions.get(other, here) != here for other in having)

@@ -152,7 +152,7 @@ FAULTS = (
     Mutant(
         "what others have is never asked for",
         "replication",
-        "                if self._may_have(origin):\n"
+        "                if self.may_have(origin):\n"
         "                    self._pulling.missing(origin, number, now_ms)\n",
         "                pass\n",
         seed=7,
@@ -205,7 +205,7 @@ FAULTS = (
     Mutant(
         "one other node is taken for all",
         "waiting",
-        "if having >= holders(members, token.origin) - {node}:",
+        "if having >= others:",
         "if having:",
     ),
     Mutant(
@@ -225,7 +225,7 @@ FAULTS = (
     Mutant(
         "entries of the future are folded at once",
         "gate",
-        "while runs and hybrid_ms(runs[0].hybrid) <= ahead_ms:",
+        "while runs and hybrid_ms(runs[0].hybrid) <= until_ms:",
         "while runs:",
         seed=27,
     ),

@@ -132,10 +132,14 @@ def _at_home(machines: Sequence[Machine]) -> Iterator[str]:
 def _untold(machines: Sequence[Machine]) -> Iterator[str]:
     """See that what goes to all says nothing of documents either where it is compressed."""
     for origin in of_shared(machines[0].store.held()):
-        for entry in machines[0].store.read(origin, 1, 1):
-            closes = unpack(entry.payload).closes
-            if closes is not None and _of_documents(closes):
+        is_stated = origin.stream is Stream.CONTROL
+        for entry in machines[0].store.read(origin, 1, _ALL if is_stated else 1):
+            opened = unpack(entry.payload)
+            if opened.closes is not None and _of_documents(opened.closes):
                 yield f"{origin} tells all nodes how many documents {origin.node} held"
+                return
+            if is_stated and _WORD in opened.content:
+                yield f"entry {entry.number} of {origin} states something of documents to all nodes"
                 return
 
 
