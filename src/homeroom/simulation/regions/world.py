@@ -207,7 +207,10 @@ class World:
         begun_ms = self.agenda.now_ms
         # What was stamped ahead by a clock that was wrong waits for its time.
         waits_for_clocks = bool(self.plan.kinds & CLOCK_KINDS)
+        # The life of a machine whose copy was heard last is believed again when the copy has been silent for a while.
+        waits_for_lives = Kind.CLONE in self.plan.kinds
         wait_ms = _CONVERGE_MS_MAX + _CLOCKS_MS * waits_for_clocks
+        wait_ms += limits.LIFE_SILENT_MS * waits_for_lives
         while self.agenda.now_ms < begun_ms + wait_ms and self._apart():
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         return self.agenda.now_ms - begun_ms
