@@ -16,8 +16,7 @@ DECOMPRESSED_BYTES_FREE: Final = 256 << 20
 DECOMPRESSION_RATIO_MAX: Final = 400
 """Logs compress 5 to 60 times; gzip cannot exceed 1032. Beyond this the rest of the file is refused as a bomb."""
 DECOMPRESSOR_WINDOW_BYTES_MAX: Final = 128 << 20
-"""A zstd or xz stream that asks for a larger window (``zstd --ultra --long=31``) is refused: it would have to be
-held in memory."""
+"""A zstd or xz stream that asks for a larger window (``--ultra --long=31``) is refused: it would be held in memory."""
 DOCUMENT_BYTES_MAX: Final = 512 << 20
 """A JSON document (one array, not a statement a line) and a columnar file on standard input have to be held as a
 whole; a larger one is refused, with the advice to write one statement a line, or to name the file."""
@@ -215,7 +214,7 @@ CHECK_MS: Final = 10_000
 CHECK_WAIT_MS_MAX: Final = 2_000
 """So long a node folds nothing beyond a mark of which others' are missing; then that comparison is void."""
 REDACTED_MS: Final = 7_000
-"""How long a node compares no fingerprints after it has taken a redacted entry."""
+"""So long after a redacted entry a node compares nothing: a check lasts up to three waits, and stamps may be off."""
 CHECKS_KEPT: Final = 8
 """Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
@@ -578,17 +577,14 @@ assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
-assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
 assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
 assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
 assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
-assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
+assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
-assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
-assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
+assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
-# A check is waited for while it is less than two waits old, and for one wait from then on.
 assert 3 * CHECK_WAIT_MS_MAX + HYBRID_AHEAD_MS_MAX + STRAY_MS_MAX < REDACTED_MS < CHECK_MS
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX
@@ -596,11 +592,9 @@ assert WEBHOOK_TAKEN_MAX < WEBHOOK_MEASURED < WEBHOOK_KEPT_MAX
 assert BACKOFF_MS < BACKOFF_MS_MAX < DELIVERY_AGE_MS_MAX
 assert WEBHOOK_CONNECT_MS_MAX < WEBHOOK_ATTEMPT_MS_MAX
 assert BUCKETS_MAX >= KEYS_MAX
-assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
-assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
+assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
-assert DAYS_PER_WORD % 7 == 0
-assert DAYS_PER_WORD < 64
+assert DAYS_PER_WORD in range(0, 64, 7)
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE
