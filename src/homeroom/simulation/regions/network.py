@@ -64,9 +64,11 @@ class Network:
         """Have messages for a node brought here."""
         self._arrivals.setdefault(node, []).append(arrive)
 
-    def disconnect(self, node: str) -> None:
-        """Lose messages for a node from now on."""
-        self._arrivals.pop(node, None)
+    def disconnect(self, node: str, arrive: Callable[[str, bytes], None]) -> None:
+        """Bring messages for a node here no longer."""
+        left = [one for one in self._arrivals.pop(node, []) if one != arrive]
+        if left:
+            self._arrivals[node] = left
 
     def cut(self, links: Iterable[tuple[str, str]]) -> None:
         """Let nothing through from the first to the second of each pair."""
@@ -166,7 +168,7 @@ class SimulatedFabric:
     def close(self) -> None:
         """Have no more messages brought here."""
         self._is_closed = True
-        self._network.disconnect(self._node)
+        self._network.disconnect(self._node, self._arrive)
         self._wake = _nobody
         self._box.clear()
 
