@@ -140,7 +140,7 @@ class Replication:
 
     def members(self, members: Members, now_ms: int) -> list[str]:
         """Take who belongs to the world; return the nodes that are new, to be asked for all that they hold."""
-        self._fence(members)
+        self._fence(members, now_ms)
         self._members = members
         if self._residency.members(members):
             self._look_again(now_ms)
@@ -153,8 +153,8 @@ class Replication:
         self._owed &= set(others)
         return new
 
-    def _fence(self, members: Members) -> None:
-        """Let go of what has come from nodes that are to leave, and is not being written.
+    def _fence(self, members: Members, now_ms: int) -> None:
+        """Let go of what has come from nodes that are to leave, and is not being written; others may still bring it.
 
         What this node says that it holds at the epoch of the fence is all that it will ever take from them itself; so
         as long as something of theirs is being written, it does not say yet that it knows of that epoch.
@@ -170,8 +170,11 @@ class Replication:
             self._arrived.forget(is_over)
             for origin in [origin for origin in self._tails if is_over(origin)]:
                 written = [entry.head for entry in self._writing if entry.origin == origin]
-                held = self.holdings.heads.get(origin, _NOTHING)
-                self._tails[origin] = written[-1] if written else held
+                tail = written[-1] if written else self.holdings.heads.get(origin, _NOTHING)
+                self._tails[origin] = tail  # who has told of more does not tell again
+                last = max((view.numbers.get(origin, 0) for view in self.views.values()), default=0)
+                if last > tail.number:
+                    self._pulling.missing(origin, last, now_ms)
         if not any(_is_fenced(entry.origin, members) for entry in self._writing):
             self.epoch = members.epoch
 
@@ -187,8 +190,7 @@ class Replication:
         return {node: view.numbers for node, view in self.views.items()}
 
     def _see_lives(self) -> None:
-        lives = {node: view.life for node, view in self.views.items()}
-        lives[self._birth.node] = self._birth.life
+        lives = {node: view.life for node, view in self.views.items()} | dict([self._birth.name])
         self.lives = {n: life for n, life in lives.items() if n not in self._members.fenced}
 
     # --- told --------------------------------------------------------------------------------------------------------
@@ -380,7 +382,8 @@ class Replication:
         while following is not None:
             tail = self._tail(following.origin)
             if following.number != tail.number + 1:
-                if following.number > tail.number:
+                # Of what waits it is not kept who sent it, so whether that node may is asked now.
+                if following.number > tail.number and not self._is_closed(following, sender):
                     self._gaps.add(following)
                 break
             refusal = self._refuse(following, tail, sender)

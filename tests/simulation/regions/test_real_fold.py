@@ -37,9 +37,9 @@ def test_real_nodes_come_to_one_state_from_what_simulated_ones_have_folded(seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 60, 10))
+@pytest.mark.parametrize("first", range(0, 30, 5))
 def test_real_nodes_come_to_one_state_in_many_worlds(first):
-    for seed in range(first, first + 10):
+    for seed in range(first, first + 5):
         checked(seed, None)
 
 
