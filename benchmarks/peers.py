@@ -52,10 +52,10 @@ _PUBLIC: Final = PublicKeys({name: key.public_text for name, key in _KEYS.items(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sizes."""
-    parser.add_argument("--events", type=int, default=600_000)
+    parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--learners", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
 
 

@@ -42,8 +42,8 @@ class _Steady(Client):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sizes."""
-    parser.add_argument("--seconds", type=int, default=120, help="virtual seconds of writing")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=60, help="virtual seconds of writing")
+    parser.add_argument("--runs", type=int, default=9)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -186,6 +186,12 @@ GOSSIP_MS: Final = 1_000
 """So often a node tells some others what it holds."""
 GOSSIP_PEERS: Final = 2
 """Nodes that are told each time, by chance."""
+RULINGS_MAX: Final = 10_000
+"""Rulings on entries of the future that count; each is of a range of one origin."""
+SNAPSHOT_WAIT_MS_MAX: Final = 10_000
+"""After so long without the snapshot of another node, one is asked for again."""
+LIFE_SILENT_MS: Final = 3_000
+"""A life of a node is over when another one of it was heard, and it has said nothing for so long."""
 LIVES_KNOWN_MAX: Final = 64
 """Earlier lives of a node whose late messages are known for what they are."""
 CLOCK_SAMPLES: Final = 8
@@ -214,6 +220,8 @@ CHECK_MS: Final = 10_000
 """So often all nodes compare fingerprints."""
 CHECK_WAIT_MS_MAX: Final = 2_000
 """So long a node folds nothing beyond a mark of which others' are missing; then that comparison is void."""
+REDACTED_MS: Final = 7_000
+"""So long after a redacted entry a node compares nothing: a check lasts up to three waits, and stamps may be off."""
 CHECKS_KEPT: Final = 8
 """Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
@@ -577,27 +585,24 @@ assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
-assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
 assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
 assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
 assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
-assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
+assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
-assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
-assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
+assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
+assert 3 * CHECK_WAIT_MS_MAX + HYBRID_AHEAD_MS_MAX + STRAY_MS_MAX < REDACTED_MS < CHECK_MS
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX
 assert WEBHOOK_TAKEN_MAX < WEBHOOK_MEASURED < WEBHOOK_KEPT_MAX
 assert BACKOFF_MS < BACKOFF_MS_MAX < DELIVERY_AGE_MS_MAX
 assert WEBHOOK_CONNECT_MS_MAX < WEBHOOK_ATTEMPT_MS_MAX
 assert BUCKETS_MAX >= KEYS_MAX
-assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
-assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
+assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
-assert DAYS_PER_WORD % 7 == 0
-assert DAYS_PER_WORD < 64
+assert DAYS_PER_WORD in range(7, 64, 7)
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE

@@ -4,7 +4,14 @@ import pytest
 
 from homeroom.errors import ControlError
 from homeroom.log.control import Change, Control, read_changes, write_changes
-from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft, OriginsClosed
+from homeroom.log.members import (
+    HomeMoved,
+    LivesEnded,
+    MemberFenced,
+    MemberJoined,
+    MemberLeft,
+    OriginsClosed,
+)
 from homeroom.log.origins import Origin, Stream
 
 OLD = Origin("two", "0" * 32, Stream.ANALYTIC)
@@ -49,6 +56,17 @@ def test_who_comes_back_is_fenced_no_longer():
     assert not control.members.fenced
 
 
+def test_a_node_keeps_its_jurisdiction_for_good():
+    here, there = (MemberJoined(node="two", region="x", jurisdiction=name) for name in ("eu", "us"))
+    control = stated(*joined("two"), here, MemberFenced(node="two"))
+    control = stated(MemberLeft(node="two", closed={}), control=control)
+    assert control.members.jurisdictions == {"two": "eu"}
+    with pytest.raises(ControlError, match="'eu' for good"):
+        control.check(there)
+    again = control.folded(Change(fact=there, author="x", at_ms=1), control.epoch + 1)
+    assert again.members.nodes["two"].jurisdiction == "eu"
+
+
 @pytest.mark.parametrize(
     "fact",
     [
@@ -56,6 +74,7 @@ def test_who_comes_back_is_fenced_no_longer():
         MemberJoined(node="a", region=""),
         MemberFenced(node="nobody"),
         OriginsClosed(closed={"no origin": 1}),
+        LivesEnded(lives=("no life",)),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_changes_nothing_if_it_is_there(fact):
@@ -76,3 +95,28 @@ def test_facts_come_out_as_they_went_in():
     facts = [*joined("one"), MemberFenced(node="one"), MemberLeft(node="one", closed={"a": 1})]
     changes = [Change(fact=fact, author="x", at_ms=1) for fact in facts]
     assert read_changes(write_changes(changes)) == changes
+
+
+def test_lives_end_in_two_steps():
+    ended = LivesEnded(lives=(f"two/{OLD.incarnation}",))
+    control = stated(*joined("two"), ended)
+    assert control.members.ended == {("two", OLD.incarnation): 2}
+    control = stated(OriginsClosed(closed={str(OLD): 5}), control=control)
+    assert (control.members.closed, control.members.collapsed) == ({OLD: 5}, {OLD})
+
+
+def test_what_was_closed_at_another_number_does_not_collapse():
+    left = MemberLeft(node="two", closed={str(OLD): 7})
+    control = stated(*joined("one", "two"), MemberFenced(node="two"), left)
+    control = stated(OriginsClosed(closed={str(OLD): 5}), control=control)
+    assert (control.members.closed, control.members.collapsed) == ({OLD: 7}, frozenset())
+
+
+def test_the_home_moves_by_a_term_that_grows():
+    control = stated(HomeMoved(node="one", term=1), HomeMoved(node="two", term=2))
+    assert (control.members.home, control.members.term) == ("two", 2)
+    again = HomeMoved(node="one", term=2)
+    with pytest.raises(ControlError, match="must grow"):
+        control.check(again)
+    after = control.folded(Change(fact=again, author="x", at_ms=1), 3)
+    assert after.members.home == "two"

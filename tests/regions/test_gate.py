@@ -5,6 +5,7 @@ from dataclasses import replace
 from homeroom import limits
 from homeroom.log.entries import Head, make_entry
 from homeroom.log.origins import Origin, Stream
+from homeroom.log.rulings import Ruling
 from homeroom.regions.gate import Gate
 from tests.log.chains import sign
 
@@ -25,7 +26,7 @@ def entries(origin, *stamps_ms):
 
 class Driven:
     def __init__(self):
-        self.gate = Gate()
+        self.gate = Gate({})
 
     def at(self, at_ms, *durable):
         """Return what may be folded at a time of both clocks, and the check that is whole."""
@@ -89,3 +90,30 @@ def test_a_clock_that_was_a_year_ahead_ends_no_checks_of_that_year():
     node.at(year_ms + limits.CHECK_WAIT_MS_MAX)
     later = [replace(e, origin=TWO) for e in entries(TWO, 9_900, 10_010, 10_020)]
     assert node.at(10_030, *later) == ({TWO: 2}, None)
+
+
+def test_what_was_ruled_of_entries_of_the_future_takes_the_place_of_their_stamps():
+    node = Driven()
+    node.at(0, *entries(ONE, 100, 10**9, 10**9 + 1, 2 * 10**9))
+    assert node.gate.ahead(BEGIN_MS + 60_000) == {ONE: 4}
+    node.gate.rule({ONE: (Ruling(2, 2, (BEGIN_MS + 900) << 16), Ruling(3, 3, None))})
+    assert node.at(100) == ({}, None)
+    assert node.at(400) == ({ONE: 3}, None)
+    assert node.gate.ahead(BEGIN_MS + 60_000) == {ONE: 4}
+
+
+def test_what_comes_after_a_ruling_goes_by_it_as_well():
+    node = Driven()
+    node.gate.rule({ONE: (Ruling(1, 9, None),)})
+    assert node.at(0, *entries(ONE, 10**9, 10**9 + 20_000)) == ({ONE: 2}, None)
+
+
+def test_a_life_goes_on_from_what_its_snapshot_had_applied():
+    node = Driven()
+    first, second, third = entries(ONE, 9_900, 9_950, 10_010)
+    node.gate = Gate({ONE: second.head})
+    # The entry after it is a mark, as it is for everybody else.
+    assert node.at(10_020, third, *entries(TWO, 9_950, 10_005)) == ({ONE: 3, TWO: 2}, CHECK + 1)
+    node.gate.forget(TWO)
+    assert node.gate.open == {ONE: 3}
+    assert first.number == 1

@@ -11,6 +11,7 @@ from homeroom.regions.steps import (
     Committed,
     Found,
     Keep,
+    Kept,
     Level,
     Look,
     Members,
@@ -24,7 +25,7 @@ from tests.regions.nodes import LIFE, REGIONS, WALL_MS, Driven, item, news
 HERE = Origin("here", LIFE, Stream.ANALYTIC)
 
 
-def test_what_this_node_writes_is_sent_to_all_with_what_it_holds():
+def test_what_this_node_writes_is_sent_to_all_in_one_message():
     node = Driven()
     (entry,) = chain(1, HERE)
     node.step(Committed((entry,), WALL_MS))
@@ -211,6 +212,17 @@ def test_nothing_more_of_a_node_that_is_to_leave_is_taken_from_itself_but_from_o
     assert node.of(Keep)
 
 
+def test_nothing_of_a_node_that_is_to_leave_waits_for_what_others_bring():
+    node = Driven()
+    node.step(Members(4, REGIONS, fenced=frozenset({"there"})))
+    entries = chain(2, THERE)
+    node.hear("there", news(entries))
+    node.hear("far", news(entries[:1]))
+    assert node.of(Keep)[0].entries == (entries[0],)
+    node.keep()
+    assert not node.of(Keep)
+
+
 def test_nothing_beyond_the_end_of_a_closed_origin_is_taken_or_asked_for():
     node = Driven()
     node.step(Members(4, REGIONS, closed={THERE: 1}))
@@ -238,3 +250,16 @@ def test_idle_nodes_tell_each_other_a_digest():
     assert len(told) == limits.GOSSIP_PEERS
     assert all(isinstance(message, News) and not message.items for message in node.sent())
     assert max(map(len, told)) < 100
+
+
+def test_what_was_let_go_of_at_a_fence_is_asked_for_again():
+    node = Driven()
+    node.hear("far", news(chain(1, Origin("far", "f" * 32, Stream.ANALYTIC))))
+    node.hear("beside", news(chain(2, THERE)))
+    node.tick(limits.PULL_PATIENCE_MS)
+    assert not node.asked(), "all of it is here, and waits to be written"
+    node.step(Members(4, REGIONS, fenced=frozenset({"there"})))
+    node.step(Kept(WALL_MS))
+    node.tick()
+    node.tick(limits.PULL_PATIENCE_MS)
+    assert node.asked() == [("beside", (Range(THERE, 1),))]

@@ -151,6 +151,10 @@ class Entry(_Digested):
             )
         if self.hybrid <= before.hybrid:
             raise EntryError(f"{self._name} is stamped no later than the entry before it")
+        self.check_alone(verify)
+
+    def check_alone(self, verify: Verify) -> None:
+        """Raise `EntryError` if this entry is damaged or forged, whatever it follows."""
         self.check_payload()
         if not verify(self.origin.node, self.digest, self.signature):
             raise EntryError(f"{self._name} is not signed by its node")

@@ -350,7 +350,7 @@ class Log:
         """Write offers together; those of them that no entry can hold wait for the next write, or are refused."""
         admission = self._admit(offers)
         payloads = {
-            stream: pack(content, None if stream in self.heads else self.life.held)
+            stream: pack(content, None if stream in self.heads else self._claim(stream))
             for stream, content in admission.contents.items()
             if content
         }
@@ -388,6 +388,16 @@ class Log:
         # More tickets may come to these offers until the write is done.
         self._write, self._answered = Write(entries, kept), records
         return [self._write]
+
+    def _claim(self, stream: Stream) -> Vector:
+        """Return what the first entry of a stream says that the store held.
+
+        Of documents only they themselves tell: other streams go to nodes that must not hear of them.
+        """
+        held = self.life.held
+        if stream is Stream.DOCUMENT:
+            return held
+        return Vector({o: n for o, n in held.items() if o.stream is not Stream.DOCUMENT})
 
     def _written(self) -> list[Effect]:
         assert self._write is not None, "a write was under way"

@@ -6,6 +6,15 @@ remaining member has said at that epoch what it holds, the most that any of them
 the second fact writes these numbers down. So no entry that some member acknowledged for others is left behind, and
 whatever the node writes later, believing that it still belongs, is no entry of the world.
 
+Lives end in two steps as well. A node that starts is a new origin a stream, so vectors would grow for as long as the
+world lasts. First it is stated that a life is over (`LivesEnded`): from that epoch on no member takes anything more out
+of messages of that life. When all members have said at that epoch that they hold the same of it, the second fact
+(`OriginsClosed`) lets it collapse into the epoch: no vector names it any more, and all who know of the epoch have it
+whole.
+
+One node states all of this, the home. If it is lost, or its region is to be left, an operator has another node say that
+it is the home now (`HomeMoved`); whatever the old one states later, not knowing of it, is folded by nobody.
+
 An origin is closed once: of two facts the first counts, for somebody may have relied on it.
 
 Two more facts are of all nodes together: which key a tenant's pseudonyms are made with, since a node with another one
@@ -22,10 +31,19 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError
-from homeroom.log.origins import Origin
+from homeroom.log.origins import Origin, Stream
+from homeroom.log.rulings import (
+    RulingFact,
+    Rulings,
+    check_ruling,
+    folded_ruling,
+)
 
 __all__ = [
     "AcknowledgementPut",
+    "HomeMoved",
+    "LifeName",
+    "LivesEnded",
     "MemberFact",
     "MemberFenced",
     "MemberJoined",
@@ -78,8 +96,17 @@ class MemberLeft(msgspec.Struct, frozen=True, kw_only=True, tag="member-left"):
     forced: str = ""
 
 
+class LivesEnded(msgspec.Struct, frozen=True, kw_only=True, tag="lives-ended"):
+    """Lives are over: each as ``node/incarnation``. Nothing more is taken from them."""
+
+    lives: tuple[str, ...]
+
+
 class OriginsClosed(msgspec.Struct, frozen=True, kw_only=True, tag="origins-closed"):
-    """Lives of nodes are over: by the text of their origins the last number that there will ever be."""
+    """All members hold these origins up to the last number that there will ever be, by the text of each.
+
+    They collapse into the epoch: vectors do not name them any more.
+    """
 
     closed: dict[str, int]
 
@@ -101,9 +128,32 @@ class AcknowledgementPut(msgspec.Struct, frozen=True, kw_only=True, tag="acknowl
     least: Literal["local", "remote", "all"]
 
 
+class HomeMoved(msgspec.Struct, frozen=True, kw_only=True, tag="home-moved"):
+    """A node writes the control stream from now on, and states this as its first; what others state later is none.
+
+    Parameters
+    ----------
+    node : its name
+    term : grows with each move; of two moves of one term the first counts
+    """
+
+    node: str
+    term: int
+
+
 MemberFact: TypeAlias = (
-    MemberJoined | MemberFenced | MemberLeft | OriginsClosed | TenantKeyed | AcknowledgementPut
+    HomeMoved
+    | MemberJoined
+    | MemberFenced
+    | MemberLeft
+    | LivesEnded
+    | OriginsClosed
+    | TenantKeyed
+    | AcknowledgementPut
+    | RulingFact
 )
+LifeName: TypeAlias = tuple[str, str]
+"""A node and an incarnation of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,37 +174,71 @@ class Membership:
     nodes : by name
     fenced : those that are to leave, with the epoch of the fence
     closed : by origin the last number that there will ever be
+    ended : lives that are over and not collapsed yet, with the epoch at which that was stated
+    collapsed : those of the closed that all members hold; no vector names them
     forced : by node that was removed by force, why
     key_checks : by tenant the check of the key that all nodes must have
     least : the level at which a batch must be held before its client hears yes
+    rulings : what was ruled of entries that are stamped in the future
+    home : the node that writes the control stream, empty as long as none was named
+    term : how often it was named
+    jurisdictions : by node that there ever was, the legal area that it is in for good
     """
 
     nodes: Mapping[str, MemberNode] = field(default_factory=dict)
     fenced: Mapping[str, int] = field(default_factory=dict)
     closed: Mapping[Origin, int] = field(default_factory=dict)
+    ended: Mapping[LifeName, int] = field(default_factory=dict)
+    collapsed: frozenset[Origin] = frozenset()
     forced: Mapping[str, str] = field(default_factory=dict)
     key_checks: Mapping[str, str] = field(default_factory=dict)
     least: str = "local"
+    rulings: Rulings = field(default_factory=dict)
+    home: str = ""
+    term: int = 0
+    jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_member(members: Membership, fact: MemberFact) -> None:
     """Raise `ControlError` for a fact that makes no sense as things are."""
-    if isinstance(fact, MemberJoined):
-        _check_joined(members, fact)
-        return
-    if isinstance(fact, TenantKeyed):
-        _check_keyed(members, fact)
-        return
-    if isinstance(fact, MemberFenced | MemberLeft) and fact.node not in members.nodes:
+    match fact:
+        case MemberJoined():
+            _check_joined(members, fact)
+        case MemberFenced() | MemberLeft():
+            _check_leaving(members, fact)
+        case OriginsClosed():
+            _closed(fact.closed)
+        case LivesEnded():
+            _lives(fact.lives)
+        case HomeMoved():
+            _check_move(members, fact)
+        case TenantKeyed():
+            _check_keyed(members, fact)
+        case AcknowledgementPut():
+            pass  # every level may be asked for at any time
+        case _:
+            check_ruling(members.rulings, fact)
+
+
+def _check_leaving(members: Membership, fact: MemberFenced | MemberLeft) -> None:
+    if fact.node not in members.nodes:
         known = ", ".join(sorted(members.nodes)) or "none"
         raise ControlError(f"there is no node {fact.node!r}; there are: {known}")
-    if isinstance(fact, MemberLeft) and fact.node not in members.fenced and not fact.forced:
+    if isinstance(fact, MemberFenced):
+        return
+    if fact.node not in members.fenced and not fact.forced:
         raise ControlError(
             f"{fact.node} is not fenced, so it may still write; fence it, wait until all members have said what they "
             f"hold of it, or say why this is forced"
         )
-    if isinstance(fact, MemberLeft | OriginsClosed):
-        _closed(fact.closed)
+    _closed(fact.closed)
+
+
+def _check_move(members: Membership, fact: HomeMoved) -> None:
+    if fact.term <= members.term:
+        raise ControlError(
+            f"the term of a move is {fact.term}, and {members.home} is the home by one of {members.term}; it must grow"
+        )
 
 
 def _check_joined(members: Membership, fact: MemberJoined) -> None:
@@ -172,6 +256,12 @@ def _check_joined(members: Membership, fact: MemberJoined) -> None:
         raise ControlError(
             f"there would be more than {limits.WORLD_NODES_MAX} nodes; remove one first"
         )
+    kept = members.jurisdictions.get(fact.node) or fact.jurisdiction
+    if kept != fact.jurisdiction:
+        raise ControlError(
+            f"{fact.node} is in jurisdiction {kept!r} for good, {fact.jurisdiction!r} was given: documents that it "
+            f"holds would be under another law. Let it leave, and join a node of another name with an empty disk"
+        )
 
 
 def _check_keyed(members: Membership, fact: TenantKeyed) -> None:
@@ -186,27 +276,76 @@ def _check_keyed(members: Membership, fact: TenantKeyed) -> None:
 def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membership:
     """Return who belongs to the world after a fact; one that makes no sense changes nothing."""
     match fact:
-        case MemberJoined():
-            node = MemberNode(region=fact.region, jurisdiction=fact.jurisdiction, key=fact.key)
-            nodes = {**members.nodes, fact.node: node}
-            return replace(members, nodes=nodes, fenced=_without(members.fenced, fact.node))
-        case MemberFenced():
-            if fact.node not in members.nodes or fact.node in members.fenced:
-                return members
-            return replace(members, fenced={**members.fenced, fact.node: epoch})
-        case MemberLeft():
-            forced = {fact.node: fact.forced} if fact.forced else {}
-            return replace(
-                members,
-                nodes=_without(members.nodes, fact.node),
-                fenced=_without(members.fenced, fact.node),
-                closed=_with_closed(members.closed, fact.closed),
-                forced={**members.forced, **forced},
-            )
+        case MemberJoined() | MemberFenced() | MemberLeft():
+            return _with_node(members, fact, epoch)
+        case LivesEnded():
+            return _with_ended(members, fact, epoch)
         case OriginsClosed():
-            return replace(members, closed=_with_closed(members.closed, fact.closed))
-        case _:
+            return _with_collapsed(members, fact)
+        case HomeMoved():
+            is_next = fact.term > members.term
+            return replace(members, home=fact.node, term=fact.term) if is_next else members
+        case TenantKeyed() | AcknowledgementPut():
             return _with_terms(members, fact)
+        case _:
+            return replace(members, rulings=folded_ruling(members.rulings, fact))
+
+
+def _with_joined(members: Membership, fact: MemberJoined) -> Membership:
+    kept = members.jurisdictions.get(fact.node) or fact.jurisdiction
+    node = MemberNode(region=fact.region, jurisdiction=kept, key=fact.key)
+    return replace(
+        members,
+        nodes={**members.nodes, fact.node: node},
+        fenced=_without(members.fenced, fact.node),
+        jurisdictions={**members.jurisdictions, **({fact.node: kept} if kept else {})},
+    )
+
+
+def _with_node(
+    members: Membership, fact: MemberJoined | MemberFenced | MemberLeft, epoch: int
+) -> Membership:
+    if isinstance(fact, MemberJoined):
+        return _with_joined(members, fact)
+    if isinstance(fact, MemberFenced):
+        if fact.node not in members.nodes or fact.node in members.fenced:
+            return members
+        return replace(members, fenced={**members.fenced, fact.node: epoch})
+    forced = {fact.node: fact.forced} if fact.forced else {}
+    return replace(
+        members,
+        nodes=_without(members.nodes, fact.node),
+        fenced=_without(members.fenced, fact.node),
+        closed=_with_closed(members.closed, fact.closed),
+        forced={**members.forced, **forced},
+    )
+
+
+def _lives(written: tuple[str, ...]) -> list[LifeName]:
+    try:
+        origins = [Origin.parse(f"{text}/{Stream.ANALYTIC}") for text in written]
+    except ValueError:
+        raise ControlError("the name of a life is none; it is node/incarnation") from None
+    return [(origin.node, origin.incarnation) for origin in origins]
+
+
+def _with_ended(members: Membership, fact: LivesEnded, epoch: int) -> Membership:
+    try:
+        ended = dict.fromkeys(_lives(fact.lives), epoch)
+    except ControlError:
+        return members
+    return replace(members, ended={**ended, **members.ended})
+
+
+def _with_collapsed(members: Membership, fact: OriginsClosed) -> Membership:
+    closed = _with_closed(members.closed, fact.closed)
+    try:
+        named = _closed(fact.closed)
+    except ControlError:
+        return members
+    # Of an origin that was closed at another number before, not all members hold what counts.
+    collapsed = {origin for origin, number in named.items() if closed[origin] == number}
+    return replace(members, closed=closed, collapsed=members.collapsed | collapsed)
 
 
 def _with_terms(members: Membership, fact: TenantKeyed | AcknowledgementPut) -> Membership:

@@ -36,7 +36,7 @@ from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
 from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
-from homeroom.log.payloads import OpenPart, open_parts, unpack
+from homeroom.log.payloads import OpenPart, joined_parts, open_parts, unpack
 from homeroom.node.arrival import Alarm, arrived
 from homeroom.regions.stated import Stated
 from homeroom.state.batches import joined_batches
@@ -359,27 +359,40 @@ def _codes_of(state: State, came: Sequence[_Came]) -> dict[Origin, int]:
 def _ready(state: State, came: Sequence[_Came]) -> ReadyBatch | None:
     """Make ready to join what parts say; only room for it, and None, where they have texts that have no code yet."""
     codes, batches = _codes_of(state, came), []
-    for part, entry in came:
-        known = part.known(state.dictionaries)
+    for some in _alike(came):
+        known = joined_parts([part for part, _ in some]).known(state.dictionaries)
         if known is None:
             keys, times = zip(*(one.keys_and_times() for one, _ in came), strict=True)
             state.make_room(np.concatenate(keys), np.concatenate(times))
             return None
         if known.events is not None:
-            batches.append(_marked(known.events, codes[entry.origin], entry.number))
+            batches.append(_marked(known.events, some, codes))
     return state.ready(joined_batches(batches))
+
+
+def _alike(came: Sequence[_Came]) -> list[list[_Came]]:
+    """Return what has events, those together whose events have the same columns."""
+    found: list[list[_Came]] = []
+    for part, entry in came:
+        if not part.count:
+            continue
+        some = next((mine for mine in found if mine[0][0].is_like(part)), None)
+        if some is None:
+            found.append([(part, entry)])
+        else:
+            some.append((part, entry))
+    return found
 
 
 def _join(state: State, came: Sequence[_Came], ready: ReadyBatch | None) -> None:
     """Join what parts say, with what was made ready of it."""
     codes = _codes_of(state, came)
     if ready is None:
-        coded = ((part.coded(state.dictionaries).events, entry) for part, entry in came)
-        batches = [
-            _marked(events, codes[entry.origin], entry.number)
-            for events, entry in coded
-            if events is not None
-        ]
+        coded = (
+            (joined_parts([part for part, _ in some]).coded(state.dictionaries).events, some)
+            for some in _alike(came)
+        )
+        batches = [_marked(events, some, codes) for events, some in coded if events is not None]
         ready = state.ready(joined_batches(batches))
     state.take(ready)
     voids = [
@@ -391,12 +404,12 @@ def _join(state: State, came: Sequence[_Came], ready: ReadyBatch | None) -> None
         state.void_at_once(reduce(Copies.joined, voids))
 
 
-def _marked(batch: EventBatch, origin: int, number: int) -> EventBatch:
-    """Return events with the entry that they came with."""
-    count = len(batch)
-    return replace(
-        batch, origin=np.full(count, origin, np.int32), entry=np.full(count, number, np.int64)
-    )
+def _marked(batch: EventBatch, came: Sequence[_Came], codes: Mapping[Origin, int]) -> EventBatch:
+    """Return events with the entries that they came with."""
+    counts = [part.count for part, _ in came]
+    origins = np.array([codes[entry.origin] for _, entry in came], np.int32)
+    numbers = np.array([entry.number for _, entry in came], np.int64)
+    return replace(batch, origin=np.repeat(origins, counts), entry=np.repeat(numbers, counts))
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -24,11 +24,13 @@ class Agreement:
     ----------
     compared : by check, nodes whose fingerprint was of the same vector, and equal
     comparisons : how many there were
+    document_comparisons : how many of documents; nobody waits for these, so they are made while nothing is written
     """
 
     def __init__(self, started_ms: int) -> None:
         self.compared: dict[int, set[str]] = {}
         self.comparisons = 0
+        self.document_comparisons = 0
         self._last_ms = started_ms
         self._mine: dict[int, Compared] = {}
         self._theirs: dict[int, dict[str, Compared]] = {}
@@ -59,14 +61,21 @@ class Agreement:
             return []
         self.comparisons += 1
         self._last_ms = now_ms
+        effects = self._compare_documents(node, mine, other)
         if mine.fingerprint == other.fingerprint:
             self.compared.setdefault(mine.check, set()).add(node)
+            return effects
+        found = f"check {mine.check}: {mine.fingerprint} here, {other.fingerprint} there"
+        return [*effects, _diverged(node, "entries", found)]
+
+    def _compare_documents(self, node: str, mine: Compared, other: Compared) -> list[Effect]:
+        if not mine.documents_applied or mine.documents_applied != other.documents_applied:
             return []
-        why = (
-            f"this node and {node} have folded the same entries and have come to different states (check {mine.check}: "
-            f"{mine.fingerprint} here, {other.fingerprint} there). Fold one anew from its log, and compare"
-        )
-        return [Alarm(Trouble.DIVERGED, why, node)]
+        self.document_comparisons += 1
+        if mine.documents == other.documents:
+            return []
+        found = f"check {mine.check}: {mine.documents} here, {other.documents} there"
+        return [_diverged(node, "documents", found)]
 
     def tick(self, others: int, now_ms: int) -> list[Effect]:
         """Look whether anything was compared lately; without others there is nothing to compare."""
@@ -89,6 +98,14 @@ class Agreement:
         """Assert what must hold after every step."""
         for kept in (self._mine, self._theirs, self.compared):
             assert len(kept) <= limits.CHECKS_KEPT
+
+
+def _diverged(node: str, what: str, found: str) -> Alarm:
+    why = (
+        f"this node and {node} have folded the same {what} and have come to different states ({found}). Fold one anew "
+        f"from its log, and compare"
+    )
+    return Alarm(Trouble.DIVERGED, why, node)
 
 
 def _keep_newest(kept: Mapping[int, object]) -> None:

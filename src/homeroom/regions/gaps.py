@@ -5,7 +5,7 @@ missing for good (its node is cut off, and nobody else has it) must not fill the
 fit is dropped, and asked for again when the way to it is clear. So a full buffer costs time, and never an entry.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable
 
 from homeroom import limits
 from homeroom.log.entries import Entry
@@ -34,8 +34,11 @@ class Gaps:
     def add(self, entry: Entry) -> None:
         """Hold an entry, unless there is no room."""
         waiting = self._waiting.setdefault(entry.origin, {})
-        if entry.number in waiting:
-            return
+        known = waiting.get(entry.number)
+        if known is not None:
+            if entry.redaction is None or known.redaction is not None:
+                return
+            self._let_go(waiting.pop(entry.number))
         size_bytes = self._bytes + len(entry.payload)
         if self._entries >= limits.GAP_ENTRIES_MAX or size_bytes > limits.GAP_BYTES_MAX:
             self.dropped += 1
@@ -59,9 +62,9 @@ class Gaps:
             del self._waiting[origin]
         return found
 
-    def forget(self, nodes: Collection[str]) -> None:
-        """Hold nothing any longer that nodes have written."""
-        for origin in [origin for origin in self._waiting if origin.node in nodes]:
+    def forget(self, is_over: Callable[[Origin], bool]) -> None:
+        """Hold nothing any longer of origins that are over."""
+        for origin in [origin for origin in self._waiting if is_over(origin)]:
             for entry in self._waiting.pop(origin).values():
                 self._let_go(entry)
 

@@ -10,6 +10,12 @@ is the same entry for everybody; a node that has nothing to write then writes on
 writes nothing for its marks, and nothing that folds has to know of them. A life's first entry is none: what would be
 waited for is the life before.
 
+What operators have ruled of entries of the future (`homeroom.log.rulings`) takes the place of their stamps: they are
+folded at once, or when the stamp that they were given is near, by all nodes alike.
+
+Documents wait for nothing. Whoever rules on entries of the future names them to the whole world, and of documents
+nobody elsewhere may hear (`homeroom.regions.residency`).
+
 What waits is kept as runs of numbers, not as entries: whoever folds reads them from the log when they may go. If there
 are too many runs, neighbours are joined and wait for the later time of the two.
 """
@@ -17,13 +23,17 @@ are too many runs, neighbours are joined and wait for the later time of the two.
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from homeroom import limits
 from homeroom.clock import hybrid_ms
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
+from homeroom.log.rulings import Rulings, ruling_of
 
 __all__ = ["Gate", "check_of"]
+
+_NEVER_MS: Final = 1 << 62
 
 
 def check_of(hybrid: int) -> int:
@@ -49,16 +59,21 @@ class _Check:
 class Gate:
     """How far each origin may be folded.
 
+    Parameters
+    ----------
+    applied : by origin the last entry that was folded before this life began
+
     Attributes
     ----------
     open : by origin the last number that may be folded
     """
 
-    def __init__(self) -> None:
-        self.open: dict[Origin, int] = {}
+    def __init__(self, applied: Mapping[Origin, Head]) -> None:
+        self.open: dict[Origin, int] = {origin: head.number for origin, head in applied.items()}
         self._runs: dict[Origin, deque[_Run]] = {}
+        self._rulings: Rulings = {}
         # By origin the stamp of its last entry.
-        self._stamps: dict[Origin, int] = {}
+        self._stamps: dict[Origin, int] = {o: head.hybrid for o, head in applied.items()}
         self._checks: dict[int, _Check] = {}
         # Checks that are over: their marks hold nobody. Not the greatest of them alone: a clock that was a year ahead
         # would end all checks of that year.
@@ -79,6 +94,38 @@ class Gate:
                 runs[-1].check = check
             else:
                 runs.append(_Run(entry.number, entry.hybrid, check))
+        if self._rulings:
+            self._apply_rulings()
+
+    def rule(self, rulings: Rulings) -> None:
+        """Take what was ruled; `pass_on` says what may be folded because of it."""
+        if rulings != self._rulings:
+            self._rulings = rulings
+            self._apply_rulings()
+
+    def _apply_rulings(self) -> None:
+        for origin in self._rulings.keys() & self._runs.keys():
+            first = self.open.get(origin, 0) + 1
+            for run in self._runs[origin]:
+                ruled = [
+                    ruling_of(self._rulings, origin, number)
+                    for number in range(first, run.number + 1)
+                ]
+                stamps = [0 if one.hybrid is None else one.hybrid for one in ruled if one]
+                if len(stamps) == len(ruled):
+                    run.hybrid, run.check = max(stamps), None
+                first = run.number + 1
+
+    def ahead(self, wall_ms: int) -> dict[Origin, int]:
+        """Return by origin up to which number entries wait that are stamped later than a time."""
+        last = {}
+        for origin, runs in self._runs.items():
+            if origin.stream is Stream.DOCUMENT:
+                continue
+            late = [run.number for run in runs if hybrid_ms(run.hybrid) > wall_ms]
+            if late:
+                last[origin] = late[-1]
+        return last
 
     def _check(self, entry: Entry) -> int | None:
         """Return which check an entry is a mark of, None if of none."""
@@ -92,6 +139,12 @@ class Gate:
     def stamp(self, origin: Origin) -> int:
         """Return the stamp of the last entry of an origin, 0 for none."""
         return self._stamps.get(origin, 0)
+
+    def forget(self, origin: Origin) -> None:
+        """Keep nothing of an origin all of which may be folded, and of which no more comes."""
+        assert origin not in self._runs, "what waits is not forgotten"
+        self.open.pop(origin, None)
+        self._stamps.pop(origin, None)
 
     def _may_join(self, runs: deque[_Run], entry: Entry) -> bool:
         """Say whether an entry waits with the run before it: because both are due at one time, or there are many."""
@@ -111,7 +164,8 @@ class Gate:
         moved: dict[Origin, int] = {}
         ahead_ms = wall_ms + limits.HYBRID_AHEAD_MS_MAX
         for origin, runs in list(self._runs.items()):
-            while runs and hybrid_ms(runs[0].hybrid) <= ahead_ms:
+            until_ms = _NEVER_MS if origin.stream is Stream.DOCUMENT else ahead_ms
+            while runs and hybrid_ms(runs[0].hybrid) <= until_ms:
                 if self._is_waiting(origin):
                     break
                 run = runs.popleft()

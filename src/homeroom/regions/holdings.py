@@ -2,19 +2,20 @@
 
 Both are vectors with a digest: the sum of the first 8 bytes of each origin's head. A head covers its origin, its number
 and all entries before it; so two nodes with equal sums hold the same, bit by bit, and a sum is kept true by a
-subtraction and an addition. A fork shows as two sums for equal numbers.
+subtraction and an addition. A fork shows as two sums for equal numbers. Documents have a sum of their own by the node
+that wrote them, because not everybody may know of them (`homeroom.regions.residency`).
 
-A view of another node only grows, as long as that node lives: news that comes late or twice changes nothing. A new life
-may begin with less (a disk was restored), so its view begins with nothing.
+A view of another node only grows, as long as that node lives: news that comes late or twice changes nothing. Only
+origins that have collapsed into the epoch leave it, when the node tells all that it holds. A new life may begin with
+less (a disk was restored), so its view begins with nothing.
 """
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from homeroom import limits
 from homeroom.log.entries import Head
-from homeroom.log.origins import Origin, Vector
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.regions.messages import Item, News
 
 __all__ = ["Holdings", "View", "item_of"]
@@ -45,26 +46,53 @@ class Holdings:
         self.heads: dict[Origin, Head] = {}
         self.version = 0
         self._sum = 0
+        # By node the sum of the documents that it wrote.
+        self._documents: dict[str, int] = {}
         # By origin the version with which it changed last; the last that changed stands last.
         self._changed: dict[Origin, int] = {}
+        # The version at which an origin was last let go of: who was told before is told all.
+        self._retired = 0
         for origin, head in heads.items():
             self.advance(origin, head)
 
     def advance(self, origin: Origin, head: Head) -> None:
         """Take the next entries of an origin."""
         before = self.heads.get(origin)
+        more = _weight(head.digest)
         if before is not None:
-            self._sum -= _weight(before.digest)
+            more -= _weight(before.digest)
             del self._changed[origin]
-        self._sum = (self._sum + _weight(head.digest)) & _MASK
+        self._add(origin, more)
         self.heads[origin] = head
         self.version += 1
         self._changed[origin] = self.version
 
+    def _add(self, origin: Origin, more: int) -> None:
+        if origin.stream is Stream.DOCUMENT:
+            self._documents[origin.node] = self._documents.get(origin.node, 0) + more
+        else:
+            self._sum += more
+
+    def retire(self, origin: Origin) -> None:
+        """Name an origin no more: it has collapsed into the epoch."""
+        self._add(origin, -_weight(self.heads.pop(origin).digest))
+        del self._changed[origin]
+        self.version += 1
+        self._retired = self.version
+
+    def is_whole_after(self, version: int) -> bool:
+        """Say whether who was told of a version last has to be told all."""
+        return version < self._retired or not version
+
     @property
-    def total(self) -> bytes:
-        """Sum of all heads."""
-        return self._sum.to_bytes(_BYTES, "little")
+    def has_documents(self) -> bool:
+        """Whether anything of what is held may not be told to everybody."""
+        return bool(self._documents)
+
+    def total(self, writers: Collection[str]) -> bytes:
+        """Return the sum of all heads, of documents those alone that some nodes wrote: 8 bytes."""
+        documents = sum(s for node, s in self._documents.items() if node in writers)
+        return ((self._sum + documents) & _MASK).to_bytes(_BYTES, "little")
 
     @property
     def vector(self) -> Vector:
@@ -72,7 +100,8 @@ class Holdings:
         return Vector({origin: head.number for origin, head in self.heads.items()})
 
     def since(self, version: int) -> list[Item]:
-        """Return what has changed after a version, the oldest change first."""
+        """Return what has changed after a version, the oldest change first; all, where `is_whole_after` says so."""
+        version = 0 if self.is_whole_after(version) else version
         items = []
         for origin in reversed(self._changed):
             if self._changed[origin] <= version:
@@ -103,16 +132,49 @@ class View:
         self._version = 0
         self._sum = 0
         self._asked_ms = -limits.GOSSIP_MS
-        self._past: deque[str] = deque(maxlen=limits.LIVES_KNOWN_MAX)
+        # By earlier life when it was heard last; the oldest goes first.
+        self._past: dict[str, int] = {}
+        # By earlier life since when it speaks though the present one is silent.
+        self._insists_ms: dict[str, int] = {}
+        # When the present life was heard first, and last.
+        self._since_ms = self._spoke_ms = 0
 
-    def is_past(self, life: str) -> bool:
-        """Say whether a message is of an earlier life, and came late."""
-        return life in self._past
+    def is_past(self, life: str, now_ms: int) -> bool:
+        """Say whether a message is of an earlier life, and came late.
 
-    def take(self, news: News) -> bool:
+        If nothing was heard of the present one for a while, and this one goes on to speak, it is not: then the present
+        one is the earlier, and was heard late.
+        """
+        if life not in self._past or now_ms - self._spoke_ms < limits.LIFE_SILENT_MS:
+            return life in self._past
+        return now_ms - self._insists_ms.get(life, now_ms) < limits.GOSSIP_MS
+
+    def spoke(self, life: str, now_ms: int) -> bool:
+        """Take that a life speaks still that is past; return whether two speak under one name.
+
+        A message that comes late does so soon after the present life was heard first.
+        """
+        is_present = now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
+        if life in self._past:
+            self._past[life] = now_ms
+            if not is_present:
+                self._insists_ms.setdefault(life, now_ms)
+        return is_present and now_ms - self._since_ms >= limits.LIFE_SILENT_MS
+
+    def spoke_ms(self, life: str, otherwise_ms: int) -> int:
+        """Return when an earlier life was heard last; ``otherwise_ms`` if it was not."""
+        return self._past.get(life, otherwise_ms)
+
+    def holds(self, origin: Origin, head: Head) -> bool:
+        """Say whether the node has said that this is the last entry of an origin that it holds."""
+        is_there = self.numbers.get(origin, 0) == head.number
+        return is_there and self._weights[origin] == _weight(head.digest)
+
+    def take(self, news: News, now_ms: int) -> bool:
         """Take news of this node; return whether something was missed before it."""
-        if news.life != self.life:
-            self._begin(news.life)
+        self._hear(news.life, now_ms)
+        if news.is_whole and news.version >= self._version:
+            self.numbers, self._weights, self._sum = {}, {}, 0
         numbers, weights = self.numbers, self._weights
         for item in news.items:
             origin, number = item.origin, item.number
@@ -140,9 +202,20 @@ class View:
         self._asked_ms = now_ms
         return True
 
+    def _hear(self, life: str, now_ms: int) -> None:
+        if life != self.life:
+            self._begin(life)
+            self._since_ms = now_ms
+        self._spoke_ms = now_ms
+        if self._insists_ms:
+            self._insists_ms.clear()
+
     def _begin(self, life: str) -> None:
         if self.life:
-            self._past.append(self.life)
+            self._past[self.life] = self._spoke_ms
+            while len(self._past) > limits.LIVES_KNOWN_MAX:
+                del self._past[next(iter(self._past))]
+        self._past.pop(life, None)
         self.life, self.epoch, self.told = life, 0, 0
         self.numbers, self._weights = {}, {}
         self._version = self._sum = 0

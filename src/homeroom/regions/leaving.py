@@ -4,13 +4,17 @@ After the fence, what there is of a node's entries can only spread among the oth
 has said, at the epoch of the fence or later, what it holds, the most that any has is all that there will ever be; and
 it can be fetched, because whoever has it belongs to the world.
 
+Documents are left out. Who closes a node may not know of them (`homeroom.regions.residency`), and they need no number:
+since all members have said that they know of the fence, none takes any from the node itself, so those who may have them
+exchange what there is until they have the same.
+
 A member that does not say it blocks the removal: it may be the one that holds what a client was promised. An operator
 can go on without it, and then says so.
 """
 
 from collections.abc import Mapping
 
-from homeroom.log.origins import Origin
+from homeroom.log.origins import Origin, Stream
 from homeroom.regions.holdings import View
 from homeroom.regions.steps import Members
 
@@ -26,10 +30,14 @@ def unheard(members: Members, fence_epoch: int, here: str, views: Mapping[str, V
 def closing(
     node: str, members: Members, mine: Mapping[Origin, int], views: Mapping[str, View]
 ) -> dict[Origin, int]:
-    """Return by origin of a fenced node the most that any other member holds, once `unheard` names nobody."""
-    closed = {origin: number for origin, number in mine.items() if origin.node == node}
-    for other in set(members.regions) - members.fenced:
-        for origin, number in views[other].numbers.items() if other in views else ():
-            if origin.node == node:
+    """Return by origin of a fenced node the most that any other member holds, once `unheard` names nobody.
+
+    Origins of documents are left out.
+    """
+    closed: dict[Origin, int] = {}
+    others = set(members.regions) - members.fenced
+    for held in (mine, *(views[other].numbers for other in others if other in views)):
+        for origin, number in held.items():
+            if origin.node == node and origin.stream is not Stream.DOCUMENT:
                 closed[origin] = max(number, closed.get(origin, 0))
     return dict(sorted(closed.items()))

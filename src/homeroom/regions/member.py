@@ -9,22 +9,30 @@ A life of a member is a life of its log (`homeroom.log.log`): the same incarnati
 after every write that failed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
 
 from homeroom import limits
 from homeroom.errors import MessageError
 from homeroom.log.entries import Entry
+from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.agreement import Agreement
+from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
 from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
 from homeroom.regions.replication import Birth, Replication
 from homeroom.regions.steps import (
     Alarm,
+    Applied,
     Arrived,
     AwaitApplied,
     AwaitHeld,
+    BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -34,10 +42,13 @@ from homeroom.regions.steps import (
     Kept,
     Level,
     Members,
+    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
+    Retired,
+    Saved,
     Send,
     Tick,
     Trouble,
@@ -65,17 +76,22 @@ class Member:
     def __init__(self, birth: Birth, now_ms: int) -> None:
         self.members = Members(0, {birth.node: ""})
         self.replication = Replication(birth)
-        self.gate = Gate()
+        self.gate = Gate(birth.applied)
         self.clocks = Clocks(now_ms)
         self.waiting = Waiting(birth.node)
+        self.waiting.folded((origin, head.number) for origin, head in birth.applied.items())
         self.agreement = Agreement(now_ms)
         self._birth = birth
+        self._begun_ms = now_ms
         self._strangers: set[str] = set()
         # Nodes that are to be asked for all that they hold, and for the time, at the next tick.
         self._unmet: set[str] = set()
         self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
         self._analytic = Origin(birth.node, birth.life, Stream.ANALYTIC)
         self._marked = -1
+        # Until then something may be folded without the rows of somebody whose erasure is not.
+        self._compares_from_ms = now_ms
+        self._has_redacted = False
 
     def step(self, event: Event, now_ms: int) -> list[Effect]:
         """Take what happened; return what to do, in this order."""
@@ -97,7 +113,7 @@ class Member:
         effects: list[Effect] = []
         match event:
             case Members():
-                effects = self._members(event)
+                effects = self._members(event, now_ms)
             case Recovered():
                 effects = self._durable(event.entries, event.wall_ms, now_ms)
             case Found():
@@ -106,12 +122,41 @@ class Member:
                 views = self.replication.numbers()
                 effects = self.waiting.await_held(event, self.members, views, now_ms)
             case AwaitApplied():
-                effects = self.waiting.await_applied(event, now_ms)
+                effects = self._await_applied(event, now_ms)
             case Printed():
                 effects = self._printed(event, now_ms)
             case NotKept():
                 self.replication.not_kept(event.why)
+            case _:
+                effects = self._of_log(event)
         return effects
+
+    def _of_log(self, event: Event) -> list[Effect]:
+        """Take what has become of snapshots, and of what the log forgets."""
+        collecting = self.replication.collecting
+        match event:
+            case Saved():
+                return self._saved(event.numbers)
+            case Collected():
+                collecting.collected(event.numbers)
+            case NotInstalled():
+                collecting.not_installed()
+        return []
+
+    def _saved(self, numbers: Mapping[Origin, int]) -> list[Effect]:
+        replication = self.replication
+        up_to = replication.collecting.collectable(
+            numbers, self.members, self._birth.node, replication.views
+        )
+        return [Collect(up_to)] if up_to else []
+
+    def _await_applied(self, asked: AwaitApplied, now_ms: int) -> list[Effect]:
+        token = asked.token
+        if not self.replication.may_have(token.origin):
+            return [Applied(asked.ticket, is_late=True)]
+        if self.replication.is_retired(token.origin):
+            return [Applied(asked.ticket, is_late=token.number > self.members.closed[token.origin])]
+        return self.waiting.await_applied(asked, now_ms)
 
     def may_stamp(self, wall_ms: int, now_ms: int) -> bool:
         """Say whether batches may be taken: not while this node's clock strays from those of the others."""
@@ -119,16 +164,58 @@ class Member:
 
     # --- who there is ------------------------------------------------------------------------------------------------
 
-    def _members(self, members: Members) -> list[Effect]:
+    def _members(self, members: Members, now_ms: int) -> list[Effect]:
         self.members = members
-        new = self.replication.members(members)
+        new = self.replication.members(members, now_ms)
+        self.gate.rule(members.rulings)
         self.clocks.keep(set(members.regions))
         self._strangers.clear()
         self._unmet |= set(new)
         # The others hear at once that this node knows of the epoch, and what it held then: a removal waits for it.
         known = [node for node in self.replication.views if node not in new]
         effects = self.replication.tell(known, Answer.NONE)
-        return effects + self._look_at_waiting(self.replication.holdings.heads)
+        effects += self._look_at_waiting(self.replication.holdings.heads)
+        return effects + self._endings(now_ms)
+
+    def _endings(self, now_ms: int) -> list[Effect]:
+        """Let go of origins that have collapsed into the epoch; begin anew if this life goes beyond what was stated."""
+        if self._is_given_up():
+            return [BeginAnew("this life was stated to be over")]
+        beyond = self.replication.beyond()
+        if beyond is not None:
+            return [BeginAnew(f"more is here of {beyond} than was stated")]
+        self.replication.lack(now_ms)
+        closed = self.members.closed
+        retired = tuple(
+            origin
+            for origin in self.replication.whole()
+            if self.gate.open.get(origin) == closed[origin]
+        )
+        if not retired:
+            return []
+        for origin in retired:
+            self.replication.retire(origin)
+            self.gate.forget(origin)
+        return [Retired(retired), *self.waiting.retired(retired, closed)]
+
+    def _is_given_up(self) -> bool:
+        """Say whether the world takes this life to be over."""
+        node, life = self._birth.name
+        own = (Origin(node, life, stream) for stream in Stream)
+        return (node, life) in self.members.ended or any(o in self.members.closed for o in own)
+
+    def over(self, now_ms: int) -> list[LifeName]:
+        """Return lives that are over; the home states it of them."""
+        replication = self.replication
+        here = self._birth.name, self._begun_ms
+        return over(self.members, replication.holdings.heads, replication.views, here, now_ms)
+
+    def closable(self) -> dict[Origin, int]:
+        """Return origins that all members hold alike, and of which no more can come; the home closes them."""
+        replication = self.replication
+        if replication.epoch < self.members.epoch:
+            return {}
+        return closable(self.members, replication.holdings.heads, replication.views)
 
     # --- entries -----------------------------------------------------------------------------------------------------
 
@@ -142,6 +229,11 @@ class Member:
         return effects + self._durable(entries, wall_ms, now_ms)
 
     def _durable(self, entries: tuple[Entry, ...], wall_ms: int, now_ms: int) -> list[Effect]:
+        if any(entry.redaction is not None for entry in entries):
+            # Nobody redacts before the erasure is folded there, so it is stamped by now. At a check that begins from
+            # now on it is folded everywhere, and what is redacted and what is not come to the same again.
+            self._compares_from_ms = now_ms + limits.REDACTED_MS
+            self._has_redacted = True
         self.gate.durable(entries)
         return self._pass_on(wall_ms, now_ms)
 
@@ -200,15 +292,27 @@ class Member:
     # --- agreement ---------------------------------------------------------------------------------------------------
 
     def _printed(self, event: Printed, now_ms: int) -> list[Effect]:
-        told = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
-        body = encode(told)
-        sent: list[Effect] = [Send(node, body) for node in self.replication.views]
+        if now_ms < self._compares_from_ms:
+            return []
+        shared = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
+        told = msgspec.structs.replace(
+            shared, documents_applied=event.documents_applied, documents=event.documents
+        )
+        for_others, for_all = encode(shared), encode(told)
+        shares = self.replication.shares_documents
+        sent: list[Effect] = [
+            Send(node, for_all if shares(node) else for_others) for node in self.replication.views
+        ]
         return sent + self.agreement.mine(told, now_ms)
 
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _tick(self, wall_ms: int, now_ms: int) -> list[Effect]:
-        effects = self.replication.tick(now_ms)
+        effects = self._endings(now_ms) if self.replication.is_lacking else []
+        if self._has_redacted and self.gate.ahead(wall_ms + limits.HYBRID_AHEAD_MS_MAX):
+            # The erasure may be among what is held back: its node's clock was ahead.
+            self._compares_from_ms = now_ms + limits.REDACTED_MS
+        effects += self.replication.tick(now_ms)
         if self._unmet:
             unmet, self._unmet = sorted(self._unmet & self.replication.views.keys()), set()
             read_clock = self._read_clock(wall_ms, now_ms)

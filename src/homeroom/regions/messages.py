@@ -6,7 +6,7 @@ harm the second time.
 
 News does not repeat what was told before: it names the origins that have changed, and a digest of all that its sender
 holds. Whoever does not come to the same digest has missed something, and asks for the whole. In an idle world news is
-therefore a digest.
+therefore a digest. What its sender names no more, because it has collapsed into the epoch, goes with the next whole.
 
 A message carries a checksum, because what it says counts: a bit that flips in a number would have its sender hold what
 it does not, and a client hear yes for it. That is against damage; against forgery a fabric vouches for its senders.
@@ -25,7 +25,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import MessageError
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Redaction
 from homeroom.log.origins import Origin
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Reading",
     "decode",
     "encode",
+    "in_parts",
     "read",
     "sealed_entry",
 ]
@@ -80,6 +81,12 @@ class Reading(msgspec.Struct, array_like=True, frozen=True):
     kept_ms: _Number = 0
 
 
+class _RedactionBytes(msgspec.Struct, array_like=True, frozen=True):
+    node: str
+    payload_digest: bytes
+    signature: bytes
+
+
 class _EntryBytes(msgspec.Struct, array_like=True, frozen=True):
     origin: Origin
     number: _Number
@@ -89,6 +96,7 @@ class _EntryBytes(msgspec.Struct, array_like=True, frozen=True):
     payload: bytes
     payload_digest: bytes
     signature: bytes
+    redaction: _RedactionBytes | None = None
 
 
 class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
@@ -104,6 +112,8 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     answer : what it wants to hear
     pull : the number of the pull that this answers, 0 for none
     reading : of clocks
+    is_behind : whether some of what was asked for is in no log of the sender any more, but in its snapshot
+    is_whole : whether the items are all that there are, and not only what has changed
     entries : some entries, each as `sealed_entry` returns it
     """
 
@@ -118,6 +128,8 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     entries: Annotated[
         tuple[msgspec.Raw, ...], msgspec.Meta(max_length=limits.MESSAGE_ENTRIES_MAX)
     ] = ()
+    is_whole: bool = False
+    is_behind: bool = False
 
     def opened(self) -> list[Entry]:
         """Return the entries. Raises `MessageError`."""
@@ -135,6 +147,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
                 payload=one.payload,
                 payload_digest=one.payload_digest,
                 signature=one.signature,
+                redaction=_opened(one.redaction),
             )
             for one in read
         ]
@@ -156,12 +169,23 @@ class Pull(msgspec.Struct, array_like=True, frozen=True, tag=2):
 
 
 class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
-    """A fingerprint: of which check, at which applied vector (its digest), at which epoch."""
+    """Fingerprints.
+
+    Parameters
+    ----------
+    check : of which check
+    applied : digest of the applied vector that the fingerprint is of, documents left out
+    epoch : the control epoch of the sender
+    fingerprint : of what all nodes share
+    documents_applied, documents : the same of documents, empty for a receiver in another jurisdiction
+    """
 
     check: _Number
     applied: Annotated[bytes, msgspec.Meta(max_length=32)]
     epoch: _Number
     fingerprint: Annotated[str, msgspec.Meta(max_length=64)]
+    documents_applied: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
+    documents: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 Message: TypeAlias = News | Pull | Compared
@@ -199,6 +223,17 @@ def read(body: bytes) -> tuple[Message, list[Entry]]:
     return message, message.opened() if isinstance(message, News) else []
 
 
+def in_parts(news: News) -> list[News]:
+    """Return news in as many messages as its items need."""
+    size = limits.ORIGINS_TOLD_MAX
+    if len(news.items) <= size:
+        return [news]
+    cuts = [news.items[start : start + size] for start in range(0, len(news.items), size)]
+    first = msgspec.structs.replace(news, items=cuts[0], total=b"", reading=None)
+    between = [msgspec.structs.replace(first, items=cut, is_whole=False) for cut in cuts[1:-1]]
+    return [first, *between, msgspec.structs.replace(news, items=cuts[-1], is_whole=False)]
+
+
 def sealed_entry(entry: Entry) -> msgspec.Raw:
     """Return an entry as it stands in a message; it is made once, and sent to many."""
     return msgspec.Raw(
@@ -212,8 +247,25 @@ def sealed_entry(entry: Entry) -> msgspec.Raw:
                 entry.payload,
                 entry.payload_digest,
                 entry.signature,
+                _sealed(entry.redaction),
             )
         )
+    )
+
+
+def _sealed(redaction: Redaction | None) -> _RedactionBytes | None:
+    if redaction is None:
+        return None
+    return _RedactionBytes(redaction.node, redaction.payload_digest, redaction.signature)
+
+
+def _opened(redaction: _RedactionBytes | None) -> Redaction | None:
+    if redaction is None:
+        return None
+    return Redaction(
+        node=redaction.node,
+        payload_digest=redaction.payload_digest,
+        signature=redaction.signature,
     )
 
 

@@ -10,15 +10,18 @@ is the one that its header tells of, and if its node signed it; else it is dropp
 Two entries of one number, both signed, are a fork: a machine was cloned. That is told, and neither is exchanged for the
 other.
 
-What a node says that it holds is durable there: others acknowledge to clients by it.
+What a node says that it holds is durable there: others acknowledge to clients by it. It says to each what that one may
+know (`homeroom.regions.residency`).
+
+An entry that was redacted is the same entry: its header stands, and with it number, chain and sums. So it is taken like
+any other. Where it meets a copy that was not redacted, in a buffer or in the log, it takes its place.
 
 The way not taken is a tree or a leader that deals entries out: it is quicker while all is well, and has to be mended
 first when it is not.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
@@ -26,7 +29,10 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head, Verify
-from homeroom.log.origins import Origin
+from homeroom.log.members import LifeName
+from homeroom.log.origins import Origin, Stream
+from homeroom.regions.arrivals import Arrivals
+from homeroom.regions.collecting import Collecting
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.holdings import Holdings, View, item_of
 from homeroom.regions.messages import (
@@ -36,11 +42,23 @@ from homeroom.regions.messages import (
     Pull,
     Reading,
     encode,
+    in_parts,
     read,
     sealed_entry,
 )
 from homeroom.regions.pulling import Draw, Pulling
-from homeroom.regions.steps import Alarm, Effect, Keep, Look, Members, Send, Trouble
+from homeroom.regions.residency import Residency, strayed, trespass
+from homeroom.regions.steps import (
+    Alarm,
+    AskSnapshot,
+    Effect,
+    Exchange,
+    Keep,
+    Look,
+    Members,
+    Send,
+    Trouble,
+)
 
 __all__ = ["Birth", "Replication"]
 
@@ -55,6 +73,8 @@ class Birth:
     ----------
     node, life : its name, and the incarnation that was drawn for it
     heads : by origin the last entry that its log holds
+    applied : by origin the last entry that is folded already, in the snapshot that it starts from
+    begins : by origin the number up to which its log has forgotten entries
     verify : checks signatures
     draw : chance
     read : makes a message and its entries of bytes, or raises `MessageError`
@@ -66,6 +86,13 @@ class Birth:
     verify: Verify
     draw: Draw
     read: Callable[[bytes], tuple[Message, Sequence[Entry]]] = read
+    applied: Mapping[Origin, Head] = field(default_factory=dict)
+    begins: Mapping[Origin, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> LifeName:
+        """The node and the incarnation."""
+        return self.node, self.life
 
 
 ReadClock: TypeAlias = Callable[[str], Reading]
@@ -79,7 +106,9 @@ class Replication:
     ----------
     holdings : what is durable here
     views : by node what it has said that it holds
+    epoch : of the control stream, up to which this node says that it knows it
     lives : by node which of its lives that was in, this node's own included, those to leave left out
+    collecting : what the log has forgotten
     failure : why nothing is written any more, None while all is well
     """
 
@@ -87,28 +116,36 @@ class Replication:
         self.holdings = Holdings(birth.heads)
         self.views: dict[str, View] = {}
         self.lives = {birth.node: birth.life}
+        self.collecting = Collecting(birth.begins)
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
-        # The epoch that this node says it knows of.
-        self._epoch = 0
+        self._residency = Residency(birth.node)
+        # Origins that have collapsed: of some not all is here, the others are named no more.
+        self._lacking: set[Origin] = set()
+        self._retired: set[Origin] = set()
+        self.epoch = 0
         self._pulling = Pulling(birth.life, birth.draw)
         self._gaps = Gaps()
         # The last entry of each origin that is held, is being written or waits to be.
         self._tails: dict[Origin, Head] = dict(birth.heads)
-        self._arrived: deque[Entry] = deque()
-        self._arrived_bytes = 0
+        self._arrived = Arrivals()
         self._writing: tuple[Entry, ...] = ()
         self._owed: set[str] = set()
         self._forks: set[Origin] = set()
+        self._clones: set[str] = set()
         self._looks = 0
 
     # --- who there is ------------------------------------------------------------------------------------------------
 
-    def members(self, members: Members) -> list[str]:
+    def members(self, members: Members, now_ms: int) -> list[str]:
         """Take who belongs to the world; return the nodes that are new, to be asked for all that they hold."""
-        self._fence(members)
+        self._fence(members, now_ms)
         self._members = members
+        if self._residency.members(members):
+            self._look_again(now_ms)
+        collapsed = members.collapsed - self._retired
+        self._lacking = {origin for origin in collapsed if self.may_have(origin)}
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
@@ -116,31 +153,44 @@ class Replication:
         self._owed &= set(others)
         return new
 
-    def _fence(self, members: Members) -> None:
-        """Let go of what has come from nodes that are to leave, and is not being written.
+    def _fence(self, members: Members, now_ms: int) -> None:
+        """Let go of what has come from nodes that are to leave, and is not being written; others may still bring it.
 
         What this node says that it holds at the epoch of the fence is all that it will ever take from them itself; so
         as long as something of theirs is being written, it does not say yet that it knows of that epoch.
         """
         fenced = members.fenced - self._members.fenced
-        if fenced:
-            self._gaps.forget(fenced)
-            self._arrived = deque(e for e in self._arrived if e.origin.node not in fenced)
-            self._arrived_bytes = sum(len(entry.payload) for entry in self._arrived)
-            for origin in [origin for origin in self._tails if origin.node in fenced]:
+        ended = members.ended.keys() - self._members.ended.keys()
+
+        def is_over(origin: Origin) -> bool:
+            return origin.node in fenced or origin[:2] in ended
+
+        if fenced or ended:
+            self._gaps.forget(is_over)
+            self._arrived.forget(is_over)
+            for origin in [origin for origin in self._tails if is_over(origin)]:
                 written = [entry.head for entry in self._writing if entry.origin == origin]
-                held = self.holdings.heads.get(origin, _NOTHING)
-                self._tails[origin] = written[-1] if written else held
-        if not any(entry.origin.node in members.fenced for entry in self._writing):
-            self._epoch = members.epoch
+                tail = written[-1] if written else self.holdings.heads.get(origin, _NOTHING)
+                self._tails[origin] = tail  # who has told of more does not tell again
+                last = max((view.numbers.get(origin, 0) for view in self.views.values()), default=0)
+                if last > tail.number:
+                    self._pulling.missing(origin, last, now_ms)
+        if not any(_is_fenced(entry.origin, members) for entry in self._writing):
+            self.epoch = members.epoch
+
+    def _look_again(self, now_ms: int) -> None:
+        """Ask for documents of which it was not known before that they may be here."""
+        for view in self.views.values():
+            for origin, number in view.numbers.items():
+                if origin.stream is Stream.DOCUMENT and number > self._tail(origin).number:
+                    self._pulling.missing(origin, number, now_ms)
 
     def numbers(self) -> dict[str, dict[Origin, int]]:
         """Return by node what it has said that it holds."""
         return {node: view.numbers for node, view in self.views.items()}
 
     def _see_lives(self) -> None:
-        lives = {node: view.life for node, view in self.views.items()}
-        lives[self._birth.node] = self._birth.life
+        lives = {node: view.life for node, view in self.views.items()} | dict([self._birth.name])
         self.lives = {n: life for n, life in lives.items() if n not in self._members.fenced}
 
     # --- told --------------------------------------------------------------------------------------------------------
@@ -150,20 +200,34 @@ class Replication:
         for entry in entries:
             self._tails[entry.origin] = head = entry.head
             self.holdings.advance(entry.origin, head)
-        # One message for all: of what else has changed here, gossip tells. So it comes to no total.
-        items = tuple(item_of(entry.origin, entry.head) for entry in entries)
-        sealed = tuple(map(sealed_entry, entries))
+        effects: list[Effect] = []
+        bodies: dict[int, bytes] = {}
+        for node, view in self.views.items():
+            shown = self._residency.shown(node, entries)
+            if not shown or not self._keeps_up(view, shown):
+                continue
+            body = bodies.get(len(shown))
+            if body is None:
+                body = bodies[len(shown)] = self._sent(shown, answer)
+            effects.append(Send(node, body))
+        return effects
+
+    def _sent(self, entries: Sequence[Entry], answer: Answer) -> bytes:
+        """Return one message for all who may have these: of what else has changed gossip tells, so it has no total."""
         news = News(
             life=self._birth.life,
             version=self.holdings.version,
-            epoch=self._epoch,
+            epoch=self.epoch,
             total=b"",
-            items=items,
+            items=tuple(item_of(entry.origin, entry.head) for entry in entries),
             answer=answer,
-            entries=sealed,
+            entries=tuple(map(sealed_entry, entries)),
         )
-        body = encode(news)
-        return [Send(n, body) for n, view in self.views.items() if self._keeps_up(view, entries)]
+        return encode(news)
+
+    def _scope(self, node: str) -> Collection[str]:
+        """Return the nodes whose documents another may hear of, as far as there are any."""
+        return self._residency.writers(node) if self.holdings.has_documents else ()
 
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
@@ -181,13 +245,14 @@ class Replication:
         for node in nodes:
             view = self.views[node]
             reading = None if read_clock is None else read_clock(node)
-            news = self._news(view.told, answer=answer, reading=reading)
+            news = self._news(node, view.told, answer=answer, reading=reading)
             view.told = self.holdings.version
-            effects += [Send(node, encode(part)) for part in _parts(news)]
+            effects += [Send(node, encode(part)) for part in in_parts(news)]
         return effects
 
     def _news(
         self,
+        to: str,
         told: int,
         *,
         answer: Answer = Answer.NONE,
@@ -195,12 +260,16 @@ class Replication:
         reading: Reading | None = None,
         pull: int = 0,
     ) -> News:
+        items = self.holdings.since(told)
+        if self.holdings.has_documents:
+            items = [one for one in items if self._residency.may_have(to, one.origin)]
         return News(
             life=self._birth.life,
             version=self.holdings.version,
-            epoch=self._epoch,
-            total=self.holdings.total,
-            items=tuple(self.holdings.since(told)),
+            epoch=self.epoch,
+            total=self.holdings.total(self._scope(to)),
+            items=tuple(items),
+            is_whole=self.holdings.is_whole_after(told),
             answer=answer,
             entries=entries,
             reading=reading,
@@ -219,24 +288,42 @@ class Replication:
     ) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
-        if view.is_past(news.life):
-            return []
+        is_over = (sender, news.life) in self._members.ended
+        if is_over or view.is_past(news.life, now_ms):
+            return self._news_of_past(sender, news, [] if is_over else entries, now_ms)
         is_new_life = news.life != view.life
-        has_missed = view.take(news)
+        has_missed = view.take(news, now_ms)
         if is_new_life:
             self._see_lives()
         effects = self._compare(sender, news, now_ms)
+        effects += trespass(sender, (item.origin for item in news.items), self._residency)
         for entry in entries:
-            effects += self._take(entry, sender)
+            effects += self._admit(entry, sender)
         if news.pull:
             brought = {entry.origin for entry in entries}
             self._pulling.answered(sender, news.pull, brought, now_ms)
             effects += self._ask(now_ms)
         effects += self._write()
+        if news.is_behind and self.collecting.may_fetch(now_ms):
+            effects.append(AskSnapshot(sender))
         effects += self._reply(sender, news.answer, read_clock)
         if has_missed and view.may_ask(now_ms):
             effects += self.tell([sender], Answer.ALL, read_clock)
         return effects
+
+    def _news_of_past(
+        self, sender: str, news: News, entries: Sequence[Entry], now_ms: int
+    ) -> list[Effect]:
+        """Take entries out of news of an earlier life, and nothing else of it."""
+        effects = [effect for entry in entries for effect in self._take(entry, sender)]
+        if self.views[sender].spoke(news.life, now_ms) and sender not in self._clones:
+            self._clones.add(sender)
+            why = (
+                f"two processes run under the name {sender}: a machine was copied. What both have written is taken; "
+                f"stop one, and give it a name and a key of its own"
+            )
+            effects.append(Alarm(Trouble.CLONE, why, sender))
+        return effects + self._write()
 
     def _reply(self, sender: str, wanted: Answer, read_clock: ReadClock) -> list[Effect]:
         """Tell another node what it wanted to hear, once that is true."""
@@ -253,13 +340,40 @@ class Replication:
         heads, tails = self.holdings.heads, self._tails
         for item in news.items:
             origin, number = item.origin, item.number
-            if number > tails.get(origin, _NOTHING).number:
-                self._pulling.missing(origin, number, now_ms)
+            tail = tails.get(origin) or self._tail(origin)
+            if number > tail.number:
+                if self.may_have(origin):
+                    self._pulling.missing(origin, number, now_ms)
                 continue
             mine = heads.get(origin, _NOTHING)
             if mine.number == number and not mine.digest.startswith(item.head):
                 effects += self._forked(origin, sender)
         return effects
+
+    def shares_documents(self, node: str) -> bool:
+        """Say whether a node may have the documents of this one."""
+        return node in self._residency.writers(self._birth.node)
+
+    def may_have(self, origin: Origin) -> bool:
+        """Say whether this node may have entries of an origin."""
+        return self._residency.may_have(self._birth.node, origin)
+
+    def _admit(self, entry: Entry, sender: str) -> list[Effect]:
+        """Take an entry that came, if it may be here at all."""
+        fault = strayed(entry, sender, self._residency)
+        if fault or not self.may_have(entry.origin):
+            return fault
+        if entry.redaction is not None and entry.number <= self._tail(entry.origin).number:
+            return self._exchange(entry, sender)
+        return self._take(entry, sender)
+
+    def _exchange(self, entry: Entry, sender: str) -> list[Effect]:
+        """Let a redacted entry take the place of the one that is here; the log looks whether that is the same one."""
+        try:
+            entry.check_alone(self._birth.verify)
+        except EntryError as error:
+            return [Alarm(Trouble.BAD_ENTRY, f"{sender} sent {error}", sender, entry.origin)]
+        return [] if self._arrived.exchange(entry) else [Exchange((entry,))]
 
     def _take(self, entry: Entry, sender: str) -> list[Effect]:
         """Take an entry that came, and those that waited for it."""
@@ -268,7 +382,8 @@ class Replication:
         while following is not None:
             tail = self._tail(following.origin)
             if following.number != tail.number + 1:
-                if following.number > tail.number:
+                # Of what waits it is not kept who sent it, so whether that node may is asked now.
+                if following.number > tail.number and not self._is_closed(following, sender):
                     self._gaps.add(following)
                 break
             refusal = self._refuse(following, tail, sender)
@@ -277,7 +392,6 @@ class Replication:
                 return effects + refusal
             self._tails[following.origin] = following.head
             self._arrived.append(following)
-            self._arrived_bytes += len(following.payload)
             following = self._gaps.take(following.origin, following.number + 1)
         return effects
 
@@ -302,15 +416,15 @@ class Replication:
         members = self._members
         if entry.number > members.closed.get(entry.origin, entry.number):
             return True
-        return entry.origin.node in members.fenced and sender == entry.origin.node
+        node, life, _ = entry.origin
+        is_itself = sender == node
+        if is_itself and (node, life) in members.ended:
+            return self.views[sender].life == life
+        return is_itself and node in members.fenced
 
     def _is_full(self) -> bool:
         """Say whether so much waits to be written that nothing more is taken; it is asked for again."""
-        return (
-            len(self._arrived) >= limits.ARRIVED_ENTRIES_MAX
-            or self._arrived_bytes > limits.ARRIVED_BYTES_MAX
-            or self.failure is not None
-        )
+        return self._arrived.is_full or self.failure is not None
 
     def _forked(self, origin: Origin, sender: str) -> list[Effect]:
         if origin in self._forks:
@@ -323,16 +437,58 @@ class Replication:
         return [Alarm(Trouble.FORK, why, sender, origin)]
 
     def _tail(self, origin: Origin) -> Head:
-        return self._tails.get(origin, _NOTHING)
+        tail = self._tails.get(origin)
+        if tail is None and origin in self._members.collapsed and origin not in self._lacking:
+            return Head(self._members.closed[origin])
+        return tail or _NOTHING
+
+    # --- collapsed ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether some origins have collapsed into the epoch and are still named here."""
+        return bool(self._lacking)
+
+    def is_retired(self, origin: Origin) -> bool:
+        """Say whether an origin is named no more."""
+        return origin in self._retired
+
+    def lack(self, now_ms: int) -> None:
+        """Ask for what is missing of origins that no vector names any more: whoever knows of the epoch has them."""
+        for origin in self._lacking:
+            number = self._members.closed[origin]
+            if self._tail(origin).number < number:
+                self._pulling.missing(origin, number, now_ms)
+
+    def whole(self) -> list[Origin]:
+        """Return origins that have collapsed into the epoch, and all of which is held here."""
+        heads, closed = self.holdings.heads, self._members.closed
+        return [
+            origin
+            for origin in sorted(self._lacking)
+            if heads.get(origin, _NOTHING).number >= closed[origin]
+        ]
+
+    def retire(self, origin: Origin) -> None:
+        """Name an origin no more that is held whole."""
+        self._lacking.discard(origin)
+        self._retired.add(origin)
+        self.holdings.retire(origin)
+        del self._tails[origin]
+
+    def beyond(self) -> Origin | None:
+        """Return an origin of which more is here than there is by what was stated, None if there is none."""
+        for origin, tail in self._tails.items():
+            if tail.number > self._members.closed.get(origin, tail.number):
+                return origin
+        return next(iter(self._retired - self._members.collapsed), None)
 
     # --- written -----------------------------------------------------------------------------------------------------
 
     def _write(self) -> list[Effect]:
         if self._writing or not self._arrived or self.failure is not None:
             return []
-        count = min(len(self._arrived), limits.MESSAGE_ENTRIES_MAX)
-        self._writing = tuple(self._arrived.popleft() for _ in range(count))
-        self._arrived_bytes -= sum(len(entry.payload) for entry in self._writing)
+        self._writing = self._arrived.take()
         return [Keep(self._writing)]
 
     def kept(self) -> tuple[tuple[Entry, ...], list[Effect]]:
@@ -342,15 +498,15 @@ class Replication:
             self.holdings.advance(entry.origin, entry.head)
         effects = self._write()
         owed, self._owed = sorted(self._owed), set()
-        if self._epoch < self._members.epoch:
-            self._epoch, owed = self._members.epoch, list(self.views)
+        if self.epoch < self._members.epoch:
+            self.epoch, owed = self._members.epoch, list(self.views)
         return entries, [*effects, *self.tell(owed, Answer.NONE)]
 
     def not_kept(self, why: str) -> None:
         """Take that a write has failed: nothing more is taken or said to be held in this life."""
         self.failure = why
         self._arrived.clear()
-        self._arrived_bytes, self._writing = 0, ()
+        self._writing = ()
 
     # --- asked -------------------------------------------------------------------------------------------------------
 
@@ -361,11 +517,23 @@ class Replication:
     def _ask(self, now_ms: int) -> list[Effect]:
         if self._pulling.is_idle or self._is_full():
             return []
-        planned = self._pulling.plan(self._wanted, self.numbers(), now_ms)
+        planned = self._pulling.plan(self._wanted, self._numbers(), now_ms)
         return [Send(peer, encode(pull)) for peer, pull in planned]
+
+    def _numbers(self) -> Mapping[str, Mapping[Origin, int]]:
+        """Return by node what it has: what it has said, and what collapsed at an epoch that it knows of."""
+        if not self._lacking:
+            return self.numbers()
+        closed, may_have = self._members.closed, self._residency.may_have
+        return {
+            node: view.numbers | {o: closed[o] for o in self._lacking if may_have(node, o)}
+            for node, view in self.views.items()
+        }
 
     def _wanted(self, origin: Origin) -> int:
         """Return the number after which entries of an origin are asked for; a large one if none are."""
+        if not self.may_have(origin):
+            return 1 << 63
         if origin in self._forks or origin[:2] == (self._birth.node, self._birth.life):
             return 1 << 63
         number, closed = self._tail(origin).number, self._members.closed.get(origin)
@@ -375,29 +543,41 @@ class Replication:
         """Take what another node asks for."""
         if self._looks >= limits.LOOKS_MAX:
             return []
-        held = self.holdings.heads
         ranges = tuple(
-            one for one in pull.ranges if one.first <= held.get(one.origin, _NOTHING).number
+            one
+            for one in pull.ranges
+            if one.first <= self._held(one.origin) and self._residency.may_have(sender, one.origin)
         )
-        if not ranges:
-            return self._answer(sender, pull.number, ())
+        effects = trespass(sender, (one.origin for one in pull.ranges), self._residency)
+        there, is_behind = self.collecting.split(ranges)
+        if not there:
+            return [*effects, *self._answer(sender, pull.number, (), is_behind=is_behind)]
         self._looks += 1
-        return [Look(sender, pull.number, ranges)]
+        told = self._answer(sender, 0, (), is_behind=True) if is_behind else []
+        return [*effects, *told, Look(sender, pull.number, there)]
 
     def found(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
         """Take what was looked up for another node."""
         self._looks -= 1
-        held = self.holdings.heads
-        durable = [e for e in entries if e.number <= held.get(e.origin, _NOTHING).number]
+        durable = [e for e in entries if e.number <= self._held(e.origin)]
         return self._answer(to, pull, durable)
 
-    def _answer(self, to: str, pull: int, entries: Sequence[Entry]) -> list[Effect]:
+    def _held(self, origin: Origin) -> int:
+        """Return up to which number an origin is held, whether it is still named or not."""
+        if origin in self._retired:
+            return self._members.closed.get(origin, 0)
+        return self.holdings.heads.get(origin, _NOTHING).number
+
+    def _answer(
+        self, to: str, pull: int, entries: Sequence[Entry], *, is_behind: bool = False
+    ) -> list[Effect]:
         view = self.views.get(to)
         if view is None:
             return []
         told, view.told = view.told, self.holdings.version
-        sealed = tuple(map(sealed_entry, entries))
-        return [Send(to, encode(self._news(told, entries=sealed, pull=pull)))]
+        sealed = tuple(map(sealed_entry, self._residency.shown(to, entries)))
+        news = self._news(to, told, entries=sealed, pull=pull)
+        return [Send(to, encode(msgspec.structs.replace(news, is_behind=is_behind)))]
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 
@@ -405,8 +585,7 @@ class Replication:
         """Assert what must hold after every step."""
         self._gaps.check_invariants()
         self._pulling.check_invariants()
-        assert len(self._arrived) <= limits.ARRIVED_ENTRIES_MAX
-        assert self._arrived_bytes == sum(len(entry.payload) for entry in self._arrived)
+        self._arrived.check_invariants()
         assert 0 <= self._looks <= limits.LOOKS_MAX
         assert not self._arrived or self._writing or self.failure, (
             "nothing waits while nothing is written"
@@ -416,11 +595,6 @@ class Replication:
             assert entry.number > held.number, "what is held is not written again"
 
 
-def _parts(news: News) -> list[News]:
-    """Return news in as many messages as its items need."""
-    size = limits.ORIGINS_TOLD_MAX
-    if len(news.items) <= size:
-        return [news]
-    cuts = [news.items[start : start + size] for start in range(0, len(news.items), size)]
-    first = [msgspec.structs.replace(news, items=cut, total=b"", reading=None) for cut in cuts[:-1]]
-    return [*first, msgspec.structs.replace(news, items=cuts[-1])]
+def _is_fenced(origin: Origin, members: Members) -> bool:
+    """Say whether nothing more is taken of an origin from whoever writes it."""
+    return origin.node in members.fenced or origin[:2] in members.ended

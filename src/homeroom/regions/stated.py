@@ -5,31 +5,48 @@ reach a node in another order than that in which they were written. They are fol
 writer stamps later than all that it has seen, so that is the order in which things were said. An entry that comes late
 has everything folded anew, which costs little: these are the facts of a world, not its events.
 
+An entry of the control stream itself that was ruled to have another stamp stands where that puts it.
+
+An entry says how many facts its writer knew. As long as fewer are here, something is missing: then it is not
+known who belongs to the world, and a node goes by what it knew before.
+
+Only what the home states counts, and which node that is follows from the facts as well: from the place at which another
+one says that it is the home now, what the former one states is left out.
+
 The way not taken is to let later entries wait for earlier ones: a life whose last entry nobody has would be waited for
 for ever.
 """
 
 import hashlib
-from bisect import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from homeroom.log.control import Change, Control, read_changes
 from homeroom.log.entries import Entry
+from homeroom.log.members import HomeMoved, Membership
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
+from homeroom.log.rulings import Rulings, ruling_of
 from homeroom.regions.steps import Members
 
 __all__ = ["Stated", "members_of"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Place:
-    """Where an entry stands among all."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one entry states, and where it stands among all."""
 
     hybrid: int
     origin: Origin
     number: int
+    epoch: int
+    changes: Sequence[Change]
+    digest: bytes
+
+    @property
+    def place(self) -> tuple[int, Origin, int]:
+        return self.hybrid, self.origin, self.number
 
 
 class Stated:
@@ -38,38 +55,48 @@ class Stated:
     Attributes
     ----------
     control : what they add up to
+    ignored : how many do not count, because another node was the home already
     """
 
     def __init__(self) -> None:
         self.control = Control()
-        self._places: list[_Place] = []
-        self._changes: list[list[Change]] = []
-        self._digests: list[bytes] = []
+        self.ignored = 0
+        # How many facts are here, and how many a writer of some of them knew with its own.
+        self._count = self._known = 0
+        # In the order of their own stamps, whatever was ruled.
+        self._said: list[_Said] = []
+        self._is_ruled = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether as many facts are here as the writers of these facts knew."""
+        return self._count >= self._known
 
     @property
     def digest(self) -> bytes:
         """32 bytes that are equal where the same was stated in the same order."""
-        return hashlib.sha256(b"".join(self._digests)).digest()
+        return hashlib.sha256(b"".join(said.digest for said in self._said)).digest()
 
     def is_next(self, entry: Entry) -> bool:
-        """Say whether an entry of the control stream comes after all that was taken, as nearly every one does."""
-        return not self._places or self._places[-1] < _place(entry)
+        """Say whether what an entry states just goes on from all that was taken, as nearly every one does."""
+        if self._is_ruled:
+            return False
+        is_last = not self._said or self._said[-1].place < _place_of(entry)
+        return is_last and _counts(_said(entry), self.control.members)
 
     def has(self, entry: Entry) -> bool:
         """Say whether an entry was taken already."""
-        at = bisect(self._places, _place(entry))
-        return at > 0 and self._places[at - 1] == _place(entry)
+        at = bisect_left(self._said, _place_of(entry), key=_place)
+        return at < len(self._said) and self._said[at].place == _place_of(entry)
 
     def with_entry(self, entry: Entry) -> Control:
         """Return what facts would add up to with an entry more. Raises `EntryError` if it cannot be read."""
-        changes = read_changes(unpack(entry.payload).content)
-        at = bisect(self._places, _place(entry))
-        if at == len(self._places):
-            return _folded(self.control, changes)
-        control = Control()
-        for one in [*self._changes[:at], changes, *self._changes[at:]]:
-            control = _folded(control, one)
-        return control
+        if self.is_next(entry):
+            return _folded(self.control, _said(entry).changes)
+        more = Stated()
+        more._said = list(self._said)
+        more.take(entry)
+        return more.control
 
     def take(self, entry: Entry) -> None:
         """Take an entry of the control stream; one that was taken before changes nothing.
@@ -79,16 +106,29 @@ class Stated:
         assert entry.origin.stream is Stream.CONTROL
         if self.has(entry):
             return
-        control = self.with_entry(entry)
-        at = bisect(self._places, _place(entry))
-        self._places.insert(at, _place(entry))
-        self._changes.insert(at, read_changes(unpack(entry.payload).content))
-        self._digests.insert(at, entry.digest)
-        self.control = control
+        said = _said(entry)
+        insort(self._said, said, key=_place)
+        self._count += len(said.changes)
+        self._known = max(self._known, said.epoch + len(said.changes))
+        if said is self._said[-1] and not self._is_ruled:
+            self._fold(said)
+        else:
+            self._fold_all(self._said)
+        rulings = self.control.members.rulings
+        self._is_ruled = any(origin.stream is Stream.CONTROL for origin in rulings)
+        if self._is_ruled:
+            self._fold_all(sorted(_ruled(self._said, rulings), key=_place))
 
+    def _fold_all(self, said: Iterable[_Said]) -> None:
+        self.control, self.ignored = Control(), 0
+        for one in said:
+            self._fold(one)
 
-def _place(entry: Entry) -> _Place:
-    return _Place(entry.hybrid, entry.origin, entry.number)
+    def _fold(self, said: _Said) -> None:
+        if _counts(said, self.control.members):
+            self.control = _folded(self.control, said.changes)
+        else:
+            self.ignored += len(said.changes)
 
 
 def _folded(control: Control, changes: Sequence[Change]) -> Control:
@@ -97,9 +137,55 @@ def _folded(control: Control, changes: Sequence[Change]) -> Control:
     return control
 
 
-def members_of(control: Control, seeds: Members) -> Members:
-    """Return who belongs to the world; as long as nothing was stated of it, those that a node was told of at first."""
+def _said(entry: Entry) -> _Said:
+    changes = read_changes(unpack(entry.payload).content)
+    return _Said(*_place_of(entry), entry.epoch, changes, entry.digest)
+
+
+def _counts(said: _Said, members: Membership) -> bool:
+    """Say whether an entry is of the home, or of a node that becomes the home with it."""
+    if members.home in ("", said.origin.node):
+        return True
+    move = said.changes[0].fact if said.changes else None
+    if not isinstance(move, HomeMoved):
+        return False
+    return move.node == said.origin.node and move.term > members.term
+
+
+def _place(said: _Said) -> tuple[int, Origin, int]:
+    return said.place
+
+
+def _place_of(entry: Entry) -> tuple[int, Origin, int]:
+    return entry.hybrid, entry.origin, entry.number
+
+
+def _ruled(all_said: Iterable[_Said], rulings: Rulings) -> Iterator[_Said]:
+    """Return what is said with the stamps that were ruled, without what was ruled to count for nothing."""
+    for said in all_said:
+        ruling = ruling_of(rulings, said.origin, said.number)
+        if ruling is None:
+            yield said
+        elif ruling.hybrid is not None:
+            yield replace(said, hybrid=ruling.hybrid)
+
+
+def members_of(stated: Stated, before: Members, seeds: Members) -> Members:
+    """Return who belongs to the world.
+
+    As long as nothing was stated of it, these are those that a node was told of at first (``seeds``); while something
+    that was stated is missing, those of ``before``.
+    """
+    control = stated.control
     members = control.members
+    if not stated.is_whole:
+        # What is missing may itself wait for a ruling, or have collapsed.
+        return replace(
+            before,
+            closed=members.closed,
+            collapsed=members.collapsed,
+            rulings=members.rulings,
+        )
     if not members.nodes:
         return seeds
     return Members(
@@ -107,4 +193,9 @@ def members_of(control: Control, seeds: Members) -> Members:
         {name: node.region for name, node in sorted(members.nodes.items())},
         frozenset(members.fenced),
         members.closed,
+        members.ended,
+        members.collapsed,
+        members.rulings,
+        members.home,
+        members.jurisdictions,
     )

@@ -15,18 +15,25 @@ from typing import TypeAlias
 import msgspec
 
 from homeroom.log.entries import Entry
+from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Token
+from homeroom.log.rulings import Rulings
 from homeroom.regions.messages import Range
 
 __all__ = [
     "Alarm",
     "Applied",
     "Arrived",
+    "AskSnapshot",
     "AwaitApplied",
     "AwaitHeld",
+    "BeginAnew",
+    "Collect",
+    "Collected",
     "Committed",
     "Effect",
     "Event",
+    "Exchange",
     "Fold",
     "Folded",
     "Found",
@@ -36,10 +43,13 @@ __all__ = [
     "Level",
     "Look",
     "Members",
+    "NotInstalled",
     "NotKept",
     "Print",
     "Printed",
     "Recovered",
+    "Retired",
+    "Saved",
     "Send",
     "Tick",
     "Trouble",
@@ -69,6 +79,7 @@ class Trouble(StrEnum):
     STRANGER = "stranger"
     DIVERGED = "diverged"
     UNPROVEN = "unproven"
+    RESIDENCY = "residency"
 
 
 # --- what comes in ---------------------------------------------------------------------------------------------------
@@ -84,12 +95,23 @@ class Members:
     regions : by node the region that it is in, this node included
     fenced : nodes that are to leave: nothing more is taken from them
     closed : by origin the last number that there will ever be
+    ended : lives that are over, with the epoch at which that was stated: nothing more is taken from them
+    collapsed : those of the closed that no vector names any more: all members hold them
+    rulings : what was ruled of entries that are stamped in the future
+    home : the node that writes the control stream, empty as long as none was named
+    jurisdictions : by node the legal area that it is in, of nodes that have left too; documents of a node of which none
+        is named stay with it
     """
 
     epoch: int
     regions: Mapping[str, str]
     fenced: frozenset[str] = frozenset()
     closed: Mapping[Origin, int] = field(default_factory=dict)
+    ended: Mapping[LifeName, int] = field(default_factory=dict)
+    collapsed: frozenset[Origin] = frozenset()
+    rulings: Rulings = field(default_factory=dict)
+    home: str = ""
+    jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -143,11 +165,20 @@ class Folded(msgspec.Struct, frozen=True):
 
 
 class Printed(msgspec.Struct, frozen=True):
-    """The fingerprint that `Print` asked for, with the digest of the applied vector that it is of."""
+    """The fingerprints that `Print` asked for, each with the digest of the applied vector that it is of.
+
+    Parameters
+    ----------
+    check : which
+    applied, fingerprint : of what all nodes share: documents are left out of both
+    documents_applied, documents : of documents alone, empty if this node compares none
+    """
 
     check: int
     applied: bytes
     fingerprint: str
+    documents_applied: bytes = b""
+    documents: str = ""
 
 
 class AwaitHeld(msgspec.Struct, frozen=True):
@@ -165,6 +196,24 @@ class AwaitApplied(msgspec.Struct, frozen=True):
     ticket: int
     token: Token
     until_ms: int
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """A snapshot is durable, and was read back whole, in which entries up to these numbers are folded."""
+
+    numbers: Mapping[Origin, int]
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """The log has forgotten entries up to these numbers."""
+
+    numbers: Mapping[Origin, int]
+
+
+class NotInstalled(msgspec.Struct, frozen=True):
+    """The snapshot that was asked for did not come, or is of no use here. If one is, this life ends instead."""
+
+    why: str
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -185,6 +234,9 @@ Event: TypeAlias = (
     | Printed
     | AwaitHeld
     | AwaitApplied
+    | Saved
+    | Collected
+    | NotInstalled
     | Tick
 )
 
@@ -201,6 +253,15 @@ class Send(msgspec.Struct, frozen=True):
 
 class Keep(msgspec.Struct, frozen=True):
     """Write entries of others, make them durable, and say `Kept` or `NotKept`."""
+
+    entries: tuple[Entry, ...]
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """Put redacted entries in the places of those that are here unredacted, as far as erasures known here explain it.
+
+    What another node took out of an entry beyond that stays here until its erasure has come, and is taken out then.
+    """
 
     entries: tuple[Entry, ...]
 
@@ -232,11 +293,20 @@ class WriteMark(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Tell a client how far its entry has come; ``is_late`` if that is not what it waited for."""
+    """Tell a client how far its entry has come.
+
+    Parameters
+    ----------
+    ticket : of whom
+    level : how far
+    is_late : whether that is not what it waited for
+    is_alone : whether no wait would have brought it: these are documents of a jurisdiction with one region
+    """
 
     ticket: int
     level: Level
     is_late: bool
+    is_alone: bool = False
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -244,6 +314,37 @@ class Applied(msgspec.Struct, frozen=True):
 
     ticket: int
     is_late: bool
+
+
+class Collect(msgspec.Struct, frozen=True):
+    """Let the log forget entries up to these numbers, some at a time, and say `Collected`."""
+
+    numbers: Mapping[Origin, int]
+
+
+class AskSnapshot(msgspec.Struct, frozen=True):
+    """Fetch the newest snapshot of a node, put it in place of this node's state, and begin anew; or say `NotInstalled`.
+
+    It is of use if it covers all that this node's log has forgotten, and goes beyond what the log holds somewhere.
+    """
+
+    of: str
+
+
+class Retired(msgspec.Struct, frozen=True):
+    """Vectors do not name these origins any more: all of them is held and may be folded, here and at every member."""
+
+    origins: tuple[Origin, ...]
+
+
+class BeginAnew(msgspec.Struct, frozen=True):
+    """End this life and begin another: what this one has relied upon was stated otherwise.
+
+    The next one leaves out what lies beyond the numbers at which origins were closed, and takes of its own node's what
+    it left out as new batches.
+    """
+
+    why: str
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -255,4 +356,19 @@ class Alarm(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
-Effect: TypeAlias = Send | Keep | Look | Fold | Print | WriteMark | Held | Applied | Alarm
+Effect: TypeAlias = (
+    Send
+    | Keep
+    | Exchange
+    | Look
+    | Fold
+    | Print
+    | WriteMark
+    | Held
+    | Applied
+    | Collect
+    | AskSnapshot
+    | Retired
+    | BeginAnew
+    | Alarm
+)

@@ -2,6 +2,9 @@
 
 Both wait for a number of one origin to be reached, and not longer than they said. An acknowledgement counts what other
 nodes have *said that they hold*: durable, with all that came before. A number in a gap buffer is none of these.
+
+Documents go no further than their jurisdiction. All who may have them are its members; and if it has one region, no
+other can ever say that it has them: who asks for that hears so at once, and does not wait for what cannot come.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 
 from homeroom import limits
 from homeroom.log.origins import Origin, Token
+from homeroom.regions.residency import holders, is_alone
 from homeroom.regions.steps import Applied, AwaitApplied, AwaitHeld, Effect, Held, Level, Members
 
 __all__ = ["Waiting", "level_of"]
@@ -18,14 +22,27 @@ def level_of(
     token: Token, node: str, members: Members, views: Mapping[str, Mapping[Origin, int]]
 ) -> Level:
     """Return how far an entry that ``node`` holds has come, by what the others say."""
+    others = holders(members, token.origin) - {node}
     having = {
         other for other, numbers in views.items() if numbers.get(token.origin, 0) >= token.number
     }
-    if having >= set(members.regions) - {node}:
+    # What one says that may not have it counts for nothing.
+    having &= others
+    if having >= others:
         return Level.ALL
     here = members.regions.get(node)
     elsewhere = any(members.regions.get(other, here) != here for other in having)
     return Level.REMOTE if elsewhere else Level.LOCAL
+
+
+def _is_out_of_reach(asked: AwaitHeld, members: Members) -> bool:
+    """Say whether a client waits for another region where there is none that may have its entry."""
+    return asked.level is Level.REMOTE and is_alone(members, asked.token.origin)
+
+
+def _alone(asked: AwaitHeld) -> Effect:
+    # Not that all have it, even if they do: they are in one place, and who asked wanted two.
+    return Held(asked.ticket, Level.LOCAL, is_late=True, is_alone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,8 @@ class Waiting:
     ) -> list[Effect]:
         """Let a client wait for a level."""
         level = level_of(asked.token, self._node, members, views)
+        if _is_out_of_reach(asked, members):
+            return [_alone(asked)]
         is_full = len(self) >= limits.WAITING_MAX
         if level >= asked.level or is_full or asked.until_ms <= now_ms:
             return [Held(asked.ticket, level, is_late=level < asked.level)]
@@ -95,7 +114,9 @@ class Waiting:
         left = []
         for asked in waiting:
             level = level_of(asked.token, reach.node, reach.members, reach.views)
-            if level >= asked.level:
+            if _is_out_of_reach(asked, reach.members):
+                effects.append(_alone(asked))
+            elif level >= asked.level:
                 effects.append(Held(asked.ticket, level, is_late=False))
             else:
                 left.append(asked)
@@ -128,6 +149,16 @@ class Waiting:
             left = [asked for asked in waiting if asked.token.number > number]
             if left:
                 self._applied[origin] = left
+        return effects
+
+    def retired(self, origins: Iterable[Origin], closed: Mapping[Origin, int]) -> list[Effect]:
+        """Let those reads go on that wait for origins of which all is folded, and keep no number of these."""
+        effects: list[Effect] = []
+        for origin in origins:
+            effects += self.folded([(origin, closed[origin])])
+            left = self._applied.pop(origin, [])
+            effects += [Applied(asked.ticket, is_late=True) for asked in left]
+            self._numbers.pop(origin, None)
         return effects
 
     # --- time --------------------------------------------------------------------------------------------------------

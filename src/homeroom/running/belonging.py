@@ -16,31 +16,33 @@ the log has just written, at every entry.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Head
 from homeroom.log.log import Accepted, Life, Refusal, Refused
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.member import Member
 from homeroom.regions.replication import Birth
-from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
+    AskSnapshot,
+    BeginAnew,
     Committed,
     Effect,
     Event,
+    Exchange,
     Fold,
     Folded,
     Found,
@@ -50,54 +52,27 @@ from homeroom.regions.steps import (
     Level,
     Look,
     Members,
+    NotInstalled,
     NotKept,
     Print,
     Printed,
     Recovered,
     Send,
     Tick,
+    Trouble,
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
+from homeroom.running.counted import counted_heads, explained, looked_up
+from homeroom.running.driven import Driven, Gate
 from homeroom.running.freshness import Freshness
-from homeroom.running.gated_following import Numbers
 from homeroom.running.in_world import InWorld, is_shared, shared_digest
 from homeroom.running.live import Live
 
-__all__ = ["Belonging", "Driven", "Gate", "Looks", "Surroundings", "held_at"]
+__all__ = ["Belonging", "Looks", "Surroundings", "held_at"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
-_LOOKED_AT_ONCE: Final = 16
-
-
-class Driven(Protocol):
-    """The thread that writes, as a member sees it."""
-
-    def work(self, do: Callable[[], None]) -> None:
-        """Have something done in the thread that writes, between two writes."""
-
-    def end_life(self, why: str) -> None:
-        """Take nothing more in this life of the log; in that thread."""
-
-    def begin_life(self) -> None:
-        """Begin a new life of the log, if this one has ended and the store is ready; in that thread."""
-
-    def renew_life(self) -> None:
-        """Begin a new life of the log though nothing has failed; in that thread."""
-
-
-class Gate(Protocol):
-    """The thread that folds, as a member sees it."""
-
-    def durable(self, entries: Sequence[Entry]) -> None:
-        """Take entries that are durable."""
-
-    def open_up(self, numbers: Numbers) -> None:
-        """Let entries up to these numbers be folded."""
-
-    def take_fingerprint(self, check: int) -> None:
-        """Take the fingerprint of what is folded then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +140,11 @@ class Belonging:
         self.keys = KnownKeys({around.node: around.key})
         for name, one in seeds.items():
             self.keys.add(name, one.key)
-        self._seeds = Members(0, {name: one.region for name, one in seeds.items()})
+        self._seeds = Members(
+            0,
+            {name: one.region for name, one in seeds.items()},
+            jurisdictions={n: one.jurisdiction for n, one in seeds.items() if one.jurisdiction},
+        )
         self._stated_members: Members | None = None
         self.freshness = Freshness()
         # Of each other node its own origins, and with how many origins of its view these were found.
@@ -279,10 +258,11 @@ class Belonging:
             head
         ) in heads.values():  # not those from the future: this life would stamp on from there
             around.clock.observe(head.hybrid, around.now_ms())
+        shared = {origin: head for origin, head in heads.items() if is_shared(origin)}
         birth = Birth(
             node=around.node,
             life=life.incarnation,
-            heads={origin: head for origin, head in heads.items() if is_shared(origin)},
+            heads=counted_heads(shared, around.live.control.members.closed, store),
             verify=self.keys.verify,
             draw=self._options.draw,
         )
@@ -294,12 +274,14 @@ class Belonging:
         self._follow(self._around.live.control)
         self._recover(birth.heads)
 
-    def _recover(self, origins: Iterable[Origin]) -> None:
+    def _recover(self, heads: Mapping[Origin, Head]) -> None:
         """Tell the member what its log has that is not folded, and of each origin the entry before."""
         store, applied = self._around.store, self._around.live.applied
-        for origin in origins:
+        for origin, head in heads.items():
             first = max(1, applied[origin])
-            while entries := store.read(origin, first, limits.FOLD_ENTRIES_MAX):
+            while first <= head.number:
+                count = min(limits.FOLD_ENTRIES_MAX, head.number + 1 - first)
+                entries = store.read(origin, first, count)
                 self._step(Recovered(tuple(entries), self._around.now_ms()))
                 first = entries[-1].number + 1
 
@@ -405,7 +387,8 @@ class Belonging:
                 self.keys.add(name, one.key)
             except InputError as error:  # others can be believed nevertheless
                 self.trouble = str(error)
-        members = members_of(control, self._seeds)
+        before = self._stated_members or self._seeds
+        members = self._around.live.members(before, self._seeds)
         if members != self._stated_members:
             self._stated_members = members
             self.freshness.keep(members.regions)
@@ -492,6 +475,46 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case _:
+                self._do_of_life(effect)
+
+    def _do_of_life(self, effect: Effect) -> None:
+        """Do what has to do with lives and forgetting. Nothing retires or is collected: nobody states or saves it."""
+        match effect:
+            case Exchange():
+                self._exchange(effect)
+            case BeginAnew() if self._driven is not None:
+                self._driven.work(partial(self._begin_anew, self.member, effect.why))
+            case AskSnapshot():
+                why = f"{effect.of} has forgotten entries that are missing here, and no snapshot is fetched from it"
+                self._alarm(Alarm(Trouble.UNPROVEN, why, effect.of))
+                self._came.append(NotInstalled(why))
+
+    def _begin_anew(self, member: Member | None, why: str) -> None:
+        if member is None or member is not self.member or self._driven is None:
+            return
+        closed = self._around.live.control.members.closed
+        for origin, number in self._around.live.applied.items():
+            if number > closed.get(origin, number):
+                told = (
+                    f"answers of this node count entries {closed[origin] + 1} to {number} of {origin}, which the world "
+                    f"has closed before them: {why}. Begin this node anew with an empty directory"
+                )
+                self._alarm(Alarm(Trouble.DIVERGED, told, origin.node, origin))
+        self._driven.renew_life()
+
+    def _exchange(self, exchange: Exchange) -> None:
+        """Have redacted copies in place of whole ones, where an erasure that is folded here explains them."""
+        store = self._around.store
+        try:
+            taken = explained(exchange.entries, store, self._around.live.erased())
+            if taken:
+                store.redact(taken)
+        except StoreError as error:
+            self.trouble = str(error)
+            self._end(str(error))
+        except HomeroomError as error:
+            self.trouble = str(error)
 
     def _in_loop(self, do: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -518,7 +541,7 @@ class Belonging:
     def _look(self, look: Look, member: Member | None) -> None:
         """Read what another node asks for; in a thread of its own."""
         try:
-            found = self._read(look)
+            found = looked_up(look, self._around.store)
         except HomeroomError as error:
             found, self.trouble = [], str(error)
         told = Found(look.to, look.pull, tuple(found), self._around.now_ms())
@@ -529,21 +552,6 @@ class Belonging:
 
         if self._driven is not None:
             self._driven.work(tell)
-
-    def _read(self, look: Look) -> list[Entry]:
-        found: list[Entry] = []
-        size_bytes = 0
-        for wanted in look.ranges:
-            first = wanted.first
-            while len(found) < limits.MESSAGE_ENTRIES_MAX and size_bytes <= limits.PULL_BYTES:
-                room = min(_LOOKED_AT_ONCE, limits.MESSAGE_ENTRIES_MAX - len(found))
-                entries = self._around.store.read(wanted.origin, first, room)
-                if not entries:
-                    break
-                found += entries
-                size_bytes += sum(len(entry.payload) for entry in entries)
-                first = entries[-1].number + 1
-        return found
 
     def _alarm(self, alarm: Alarm) -> None:
         key = (alarm.trouble.value, alarm.node, str(alarm.origin or ""))

@@ -8,15 +8,23 @@ counts, and this node could not say so while the home is away.
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 from homeroom.adapters.directory import key_check
 from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, StoreError
 from homeroom.log.control import Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
 from homeroom.log.log import Accepted, Offer, Refused
-from homeroom.log.members import MemberFenced, MemberLeft
+from homeroom.log.members import (
+    HomeMoved,
+    LivesEnded,
+    MemberFenced,
+    MemberLeft,
+    OriginsClosed,
+)
 from homeroom.log.origins import Token
+from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
@@ -25,6 +33,14 @@ from homeroom.running.retaining import Retention
 from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Facts"]
+
+_NOT_FOLDED: Final[Mapping[type, str]] = {
+    Restamped: "a ruling that entries count from another time",
+    EntriesLost: "a ruling that entries count for nothing",
+    HomeMoved: "to name another home by a fact",
+    LivesEnded: "to end lives",
+    OriginsClosed: "to close origins",
+}
 
 
 class Facts:
@@ -83,6 +99,7 @@ class Facts:
         that is not the home of its world.
         """
         world = self._options.world
+        _check_folded(fact)
         if world is not None and not self.is_home:
             raise HomeElsewhereError(world.home)
         if world is not None and isinstance(fact, MemberFenced | MemberLeft):
@@ -133,6 +150,16 @@ class Facts:
             token = outcome.token
         assert token is not None, "a change that makes sense is written"
         return token
+
+
+def _check_folded(fact: Fact) -> None:
+    """Raise `ControlError` for a fact that running nodes do not act upon: it would be stated in vain."""
+    what = _NOT_FOLDED.get(type(fact))
+    if what is not None:
+        raise ControlError(
+            f"{what} is not done by running nodes yet, so it is not stated: nothing would come of it. "
+            f"docs/explanation/regions.md says what to do instead"
+        )
 
 
 def _check_stays(home: str, fact: MemberFenced | MemberLeft) -> None:

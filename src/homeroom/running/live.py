@@ -30,6 +30,8 @@ from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Token, Vector
 from homeroom.node.folding import Folding, TenantState
+from homeroom.regions.stated import members_of
+from homeroom.regions.steps import Members
 from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.keys import Keys
@@ -181,6 +183,20 @@ class Live:
     def waiting(self) -> dict[Origin, str]:
         """By origin why its entries cannot be folded yet: they are to be given again when others have been."""
         return dict(self._folding.waiting)
+
+    def members(self, before: Members, seeds: Members) -> Members:
+        """Return who belongs to the world by what is folded (`homeroom.regions.stated.members_of`)."""
+        with self._guard:
+            return members_of(self._folding.stated, before, seeds)
+
+    def erased(self) -> dict[str, frozenset[tuple[int, int]]]:
+        """Return by tenant the raw keys of all who are erased, upper and lower half."""
+        with self._guard:
+            keys = {name: one.state.history.erased for name, one in self._folding.tenants.items()}
+        return {
+            name: frozenset(zip(hi.tolist(), lo.tolist(), strict=True))
+            for name, (hi, lo) in keys.items()
+        }
 
     def tenants(self) -> tuple[str, ...]:
         """Return the names of the tenants."""

@@ -169,7 +169,10 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
     _skip_applied(folding)
-    fold_all(folding, store, is_due)
+    closed = stated.control.members.closed
+    fold_all(
+        folding, store, lambda one: is_due(one) and one.number <= closed.get(one.origin, one.number)
+    )
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
     _check_whole(path, store, snapshots, options)

@@ -19,14 +19,15 @@ from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Vector
 from homeroom.simulation.disk import Disk
 
-__all__ = ["DiskStore"]
+__all__ = ["DiskStore", "entries_on"]
 
 _NAME: Final = "log"
 _FRESH: Final = "log.new"
 _SIZE_BYTES: Final = 4
 _CHECK_BYTES: Final = 8
 _NOTHING: Final = Head()
-_Frame: TypeAlias = tuple[list[Entry], list[BatchRecord], dict[str, int]]
+_Heads: TypeAlias = dict[str, tuple[int, bytes, int]]
+_Frame: TypeAlias = tuple[list[Entry], list[BatchRecord], dict[str, int], _Heads]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Frame).decode
@@ -72,7 +73,7 @@ class DiskStore:
                 self._failure = self._failure or f"{entry.number} does not follow"
                 raise StoreError(f"entry {entry.number} does not follow number {before.number}")
             heads[entry.origin] = entry.head
-        self._append((list(entries), list(records), {}))
+        self._append((list(entries), list(records), {}, {}))
 
     def _append(self, frame: _Frame) -> None:
         if self._failure is not None:
@@ -92,14 +93,28 @@ class DiskStore:
             self._take(frame)
 
     def _take(self, frame: _Frame) -> None:
-        entries, records, collected = frame
+        entries, records, collected, heads = frame
+        for text, head in heads.items():
+            self._heads[Origin.parse(text)] = Head(*head)
+            self._entries.setdefault(Origin.parse(text), [])
         for entry in entries:
             self._entries.setdefault(entry.origin, []).append(entry)
             self._heads[entry.origin] = entry.head
         self._records |= {(record.owner, record.batch_id): record for record in records}
         for text, number in collected.items():
             origin = Origin.parse(text)
-            self._entries[origin] = [e for e in self._entries[origin] if e.number > number]
+            self._entries[origin] = [e for e in self._entries.get(origin, []) if e.number > number]
+
+    def adopt(self, heads: Mapping[Origin, Head]) -> None:
+        """Take that a snapshot holds all up to these heads: what is behind a gap that it fills is not kept."""
+        for origin, head in heads.items():
+            kept = self._entries.setdefault(origin, [])
+            if self.head(origin).number < head.number:
+                self._heads[origin] = head
+                kept = []
+            elif kept and kept[-1].number - kept[0].number >= len(kept):
+                kept = [entry for entry in kept if entry.number > head.number]
+            self._entries[origin] = kept
 
     def record(self, owner: str, batch_id: str) -> BatchRecord | None:
         """Return what is kept of a batch."""
@@ -148,48 +163,55 @@ class DiskStore:
                 gone[str(origin)] = going[-1]
                 room -= len(going)
         if gone or self._failure is not None:
-            self._append(([], [], gone))
+            self._append(([], [], gone, {}))
         return limits.COLLECT_ENTRIES_MAX - room
 
     def redact(self, entries: Sequence[Entry]) -> None:
         """Put redacted entries in the places of those that are here; return when it is durable."""
-        frames: list[_Frame] = [
-            _redacted_frame(_decode(frame), {(e.origin, e.number): e for e in entries})
-            for frame in _frames(self._disk.read(_NAME))
-        ]
+        by_place = {(one.origin, one.number): one for one in entries}
+        with self._lock:
+            for origin, kept in self._entries.items():
+                self._entries[origin] = [_in_its_place(one, by_place) for one in kept]
+        self._write_anew()
+
+    def scrub(self) -> str | None:
+        """Have nothing left of what was redacted or collected."""
+        self._write_anew()
+        return None
+
+    def _write_anew(self) -> None:
+        """Write what is held to another file: what was collected or passed over would be in this one for ever."""
         if self._failure is not None:
             raise StoreError(f"nothing is written since a write failed ({self._failure})")
+        entries = [entry for kept in self._entries.values() for entry in kept]
+        frame: _Frame = (entries, list(self._records.values()), {}, _written(self._heads))
         try:
             self._disk.create(_FRESH)
-            for frame in frames:
-                self._disk.append(_FRESH, _framed(_encode(frame)))
+            self._disk.append(_FRESH, _framed(_encode(frame)))
             self._sync(_FRESH)
             self._disk.rename(_FRESH, _NAME)
             self._disk.sync_names()
         except OSError as error:
             self._failure = str(error)
             raise StoreError(f"the log on the simulated disk cannot be written: {error}") from error
-        with self._lock:
-            by_place = {(one.origin, one.number): one for one in entries}
-            for origin, kept in self._entries.items():
-                self._entries[origin] = [_in_its_place(one, by_place) for one in kept]
-
-    def scrub(self) -> str | None:
-        """Nothing is left: the file was written anew."""
-        return None
 
     def close(self) -> None:
         """Let go of the disk."""
 
 
-def _redacted_frame(frame: _Frame, redacted: Mapping[tuple[Origin, int], Entry]) -> _Frame:
-    entries, records, collected = frame
-    return [_in_its_place(entry, redacted) for entry in entries], records, collected
+def _written(heads: Mapping[Origin, Head]) -> _Heads:
+    return {str(o): (head.number, head.digest, head.hybrid) for o, head in heads.items()}
 
 
 def _in_its_place(entry: Entry, redacted: Mapping[tuple[Origin, int], Entry]) -> Entry:
     left = redacted.get((entry.origin, entry.number), entry)
     return left if left.payload_digest == entry.payload_digest else entry
+
+
+def entries_on(disk: Disk) -> Iterator[Entry]:
+    """Return all entries that a disk has in its log, those too that the log has forgotten."""
+    for frame in _frames(disk.read(_NAME)) if disk.exists(_NAME) else ():
+        yield from _decode(frame)[0]
 
 
 def _framed(content: bytes) -> bytes:

@@ -16,13 +16,16 @@ import homeroom.log.log
 import homeroom.regions
 from homeroom import clock
 from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions import ledger
-from homeroom.simulation.regions.machine import Cores
+from homeroom.simulation.regions import erasing, ledger
+from homeroom.simulation.regions.outside import Cores
 
 REGIONS = Path(homeroom.regions.__file__).parent
 # In the order in which they import each other.
 LOGIC = (
+    "residency",
     "holdings",
+    "ending",
+    "collecting",
     "gaps",
     "pulling",
     "replication",
@@ -59,9 +62,18 @@ class Mutant:
             shared = "from homeroom.simulation.regions.ledger import Happening, Readings\n"
             source = source.replace("class Readings:", f"{shared}class _Readings:")
             return Cores(ledger=_loaded("ledger", _placed(source, shared)).Ledger)
+        if self.module == "erasing":
+            source = self._changed(Path(erasing.__file__).read_text(encoding="utf-8"))
+            start, end = source.index("@dataclass"), source.index("def cut(")
+            shared = "from homeroom.simulation.regions.erasing import Redact\n\n\n"
+            loaded = _loaded("erasing", source[:start] + shared + source[end:])
+            return Cores(cleaning=loaded.Cleaning, register=loaded.Register)
         if self.module == "clock":
             source = Path(clock.__file__).read_text(encoding="utf-8")
             return Cores(clock=_loaded("clock", self._changed(source)).HybridClock)
+        if self.module == "stated":
+            source = (REGIONS / "stated.py").read_text(encoding="utf-8")
+            return Cores(stated=_loaded("stated", self._changed(source)).Stated)
         package = f"mutant_{next(_numbers)}"
         for module in LOGIC:
             source = (REGIONS / f"{module}.py").read_text(encoding="utf-8")
@@ -130,17 +142,20 @@ FAULTS = (
         "replication",
         "        for entry in entries:\n            self.holdings.advance(entry.origin, entry.head)\n",
         "        for entry in entries[-1:]:\n            self.holdings.advance(entry.origin, entry.head)\n",
+        seed=1,
     ),
     Mutant(
         "who asks for entries gets none",
         "replication",
         "return self._answer(to, pull, durable)",
         "return self._answer(to, pull, durable[:0])",
+        seed=1,
     ),
     Mutant(
         "what others have is never asked for",
         "replication",
-        "                self._pulling.missing(origin, number, now_ms)\n",
+        "                if self.may_have(origin):\n"
+        "                    self._pulling.missing(origin, number, now_ms)\n",
         "                pass\n",
         seed=7,
     ),
@@ -168,8 +183,8 @@ FAULTS = (
     Mutant(
         "news that was missed is not asked for again",
         "replication",
-        "has_missed = view.take(news)",
-        "has_missed = bool(view.take(news) and False)",
+        "has_missed = view.take(news, now_ms)",
+        "has_missed = bool(view.take(news, now_ms) and False)",
         storm_ms=12_500,
         seed=44,
     ),
@@ -192,7 +207,7 @@ FAULTS = (
     Mutant(
         "one other node is taken for all",
         "waiting",
-        "if having >= set(members.regions) - {node}:",
+        "if having >= others:",
         "if having:",
     ),
     Mutant(
@@ -212,7 +227,7 @@ FAULTS = (
     Mutant(
         "entries of the future are folded at once",
         "gate",
-        "while runs and hybrid_ms(runs[0].hybrid) <= ahead_ms:",
+        "while runs and hybrid_ms(runs[0].hybrid) <= until_ms:",
         "while runs:",
         seed=27,
     ),
@@ -230,7 +245,7 @@ FAULTS = (
         "return any(origin in check.origins for check in self._checks.values())",
         "return False",
         storm_ms=16_000,
-        seed=2,
+        seed=19,
     ),
     Mutant(
         "a mark is waited for for ever",
@@ -258,7 +273,7 @@ FAULTS = (
         "hybrid",
         "statistics.median(ahead)",
         "statistics.mean(ahead)",
-        seed=11,
+        seed=109,
     ),
     Mutant(
         "a node that starts believes its clock",
@@ -292,8 +307,8 @@ FAULTS = (
     Mutant(
         "a repeat is counted twice",
         "ledger",
-        "        if event in self._known:\n            return\n",
-        "",
+        "        if event in self._known or event.learner in self.erased:\n            return\n",
+        "        if event.learner in self.erased:\n            return\n",
         seed=1,
     ),
     Mutant(
@@ -308,5 +323,93 @@ FAULTS = (
         "for learner in self._readings.learners_of.get(voided, ()):",
         "for learner in ():",
         seed=1,
+    ),
+    Mutant(
+        "a life that the world has given up goes on",
+        "member",
+        "        if self._is_given_up():\n",
+        "        if False:\n",
+        seed=37,
+    ),
+    Mutant(
+        "what is left of a life is never closed",
+        "member",
+        "        return closable(self.members, replication.holdings.heads, replication.views)\n",
+        "        return {}\n",
+        seed=13,
+    ),
+    Mutant(
+        "what has collapsed is named for ever",
+        "holdings",
+        "if news.is_whole and news.version >= self._version:",
+        "if False:",
+        seed=40,
+    ),
+    Mutant(
+        "what has collapsed is not asked for by who lacks it",
+        "replication",
+        "                self._pulling.missing(origin, number, now_ms)\n\n    def whole",
+        "                pass\n\n    def whole",
+        storm_ms=8_000,
+        seed=46,
+    ),
+    Mutant(
+        "a life that was heard late is the present one for ever",
+        "holdings",
+        "if life not in self._past or now_ms - self._spoke_ms < limits.LIFE_SILENT_MS:",
+        "if True:",
+        seed=1,
+    ),
+    Mutant(
+        "a log forgets what others do not hold",
+        "collecting",
+        "return min((number, *held))",
+        "return number",
+        seed=1,
+    ),
+    Mutant(
+        "a log forgets what no snapshot has",
+        "collecting",
+        "return min((number, *held))",
+        "return min((1 << 40, *held))",
+        seed=40,
+    ),
+    Mutant(
+        "who asks for what is forgotten hears nothing of it",
+        "collecting",
+        "return there, len(there) < len(ranges)",
+        "return there, False",
+        seed=40,
+    ),
+    Mutant(
+        "what was ruled lets nothing pass",
+        "gate",
+        "run.hybrid, run.check = max(stamps), None",
+        "pass",
+        storm_ms=6_000,
+        seed=108,
+    ),
+    Mutant(
+        "what was ruled to be lost stays folded",
+        "ledger",
+        "        if lost == self._lost:\n            return\n",
+        "        if lost == self._lost or lost:\n            return\n",
+        storm_ms=6_000,
+        seed=323,
+    ),
+    Mutant(
+        "what the former home states counts",
+        "stated",
+        'if members.home in ("", said.origin.node):',
+        "if members:",
+        seed=2,
+    ),
+    Mutant(
+        "a part of what was stated is taken for the whole",
+        "stated",
+        "return self._count >= self._known",
+        "return True",
+        storm_ms=20_000,
+        seed=201,
     ),
 )

@@ -5,8 +5,8 @@ import pytest
 from homeroom.errors import MessageError
 from homeroom.regions.messages import Compared, encode
 from homeroom.simulation.regions import sharing as sharing_module
-from homeroom.simulation.regions.machine import is_signed, signature_of
 from homeroom.simulation.regions.sharing import Sharing
+from homeroom.simulation.regions.signatures import is_signed, signature_of
 
 DIGEST, OTHER = bytes(32), bytes([1]) * 32
 

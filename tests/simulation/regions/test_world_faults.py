@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeroom.simulation.regions.machine import Cores
+from homeroom.simulation.regions.outside import Cores
 from homeroom.simulation.regions.world import simulate
 from tests.simulation.regions.mutants import FAULTS, Mutant, Unsynced
 
@@ -35,4 +35,4 @@ def test_a_disk_that_is_believed_too_early_is_caught():
 
 
 def test_there_are_enough_faults():
-    assert len({mutant.name for mutant in FAULTS}) >= 30
+    assert len({mutant.name for mutant in FAULTS}) >= 40

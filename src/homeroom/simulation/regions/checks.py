@@ -12,15 +12,19 @@ from homeroom.clock import hybrid_ms
 from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin
+from homeroom.log.origins import Origin, Stream
+from homeroom.log.rulings import ruling_of
 from homeroom.regions.steps import Alarm, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.ledger import FIRST_DAY, Happening, Ledger
-from homeroom.simulation.regions.machine import BEGIN_MS, Machine, is_signed
+from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import expected
+from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
+from homeroom.simulation.regions.residency import of_shared
+from homeroom.simulation.regions.signatures import is_signed
 
-__all__ = ["Losses", "Watcher", "check_all", "missing_entries"]
+__all__ = ["Losses", "Watcher", "check_all", "long_vectors", "missing_entries"]
 
 _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
@@ -55,6 +59,7 @@ class Watcher:
     violations : what must not have been, in words
     alarms : how many of each kind
     losses : what disasters may have taken
+    machines : all nodes, by name
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -62,31 +67,31 @@ class Watcher:
         self._allowed = _QUIET
         if Kind.DAMAGE in plan.kinds:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
-        if plan.kinds & {Kind.JOIN, Kind.LEAVE}:
+        if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
             self._allowed |= {Trouble.STRANGER}
+        if Kind.CLONE in plan.kinds:
+            self._allowed |= {Trouble.CLONE}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
         is_outvoted = 2 * len(self._wrong) >= len(plan.nodes)
-        self._nodes = len(plan.nodes) - (Kind.LEAVE in plan.kinds)
+        self._nodes = len(plan.nodes) - bool({Kind.LEAVE, Kind.RETURN} & plan.kinds)
         self._clocks_are_seen = plan.kinds <= _SEEN_KINDS
         self._is_outvoted = is_outvoted
         self._pauses = bool(plan.kinds & {Kind.PAUSE, Kind.SLOW_DISK})
         self.violations: list[str] = []
+        self.machines: Mapping[str, Machine] = {}
+        away = {fault.nodes[0] for fault in plan.faults if fault.kind is Kind.RETURN}
+        self._steady = plan.nodes.keys() - away
         self.alarms: dict[Trouble, int] = {}
-        self._digests: dict[tuple[Origin, int], bytes] = {}
+        self.entries: dict[tuple[Origin, int], Entry] = {}
         self._held: dict[tuple[str, str], dict[Origin, int]] = {}
         self._steps = 0
 
     def committed(self, machine: Machine, entries: Sequence[Entry]) -> None:
         """See that no number is given twice, and that stamps are near the time."""
         for entry in entries:
-            name, digest = (entry.origin, entry.number), entry.digest
-            if self._digests.setdefault(name, digest) != digest:
-                self.violations.append(
-                    f"{machine.name} gave number {entry.number} of {entry.origin} twice"
-                )
-
+            self._put_down(machine, entry)
         is_right = self._clocks_are_seen or machine.name not in self._wrong
         if is_right and not self._is_outvoted:
             off_ms = hybrid_ms(entries[-1].hybrid) - BEGIN_MS - machine.outside.agenda.now_ms
@@ -97,12 +102,42 @@ class Watcher:
     def started(self, machine: Machine, said: Mapping[Origin, int]) -> None:
         """See that what a node held by its own words is there after whatever ended its last life."""
         held = machine.store.held()
+        for origin in held:
+            for entry in machine.store.read(origin, 1, 1 << 40):
+                self._put_down(machine, entry)
         lost = [origin for origin, number in said.items() if held[origin] < number]
         if lost:
             self.violations.append(f"{machine.name} has lost what it held of {lost[0]}")
 
+    def collected(self, machine: Machine, numbers: Mapping[Origin, int]) -> None:
+        """See that no log forgets what another member does not hold; a disk that was put back does not count."""
+        members = machine.member.members
+        for name, other in self.machines.items():
+            is_member = name in members.regions and name not in members.fenced
+            if is_member and other.has_begun and name not in self.losses.spans:
+                held = other.store.held()
+                lacking = [o for o, number in numbers.items() if held[o] < number]
+                if name not in self._steady:
+                    # Who joins after an origin has collapsed takes a snapshot.
+                    lacking = [o for o in lacking if o not in members.collapsed]
+                if lacking:
+                    self.violations.append(
+                        f"{machine.name} has forgotten entries of {lacking[0]} that {name} does not hold"
+                    )
+
+    def _put_down(self, machine: Machine, entry: Entry) -> None:
+        """Keep an entry that is durable somewhere: a log may forget it, and a node be destroyed."""
+        known = self.entries.setdefault((entry.origin, entry.number), entry)
+        if known is not entry and known.digest != entry.digest:
+            self.violations.append(
+                f"{machine.name} gave number {entry.number} of {entry.origin} twice"
+            )
+
     def folded(self, machine: Machine, entry: Entry) -> None:
-        """See that nothing is folded whose time has not come near."""
+        """See that nothing is folded whose time has not come near, unless it was ruled."""
+        ruling = ruling_of(machine.member.members.rulings, entry.origin, entry.number)
+        if ruling is not None or entry.origin.stream is Stream.DOCUMENT:
+            return
         ahead_ms = hybrid_ms(entry.hybrid) - machine.wall_ms()
         if ahead_ms > HYBRID_AHEAD_MS_MAX:
             self.violations.append(f"{machine.name} folds an entry {ahead_ms} ms before its time")
@@ -119,7 +154,9 @@ class Watcher:
             self.violations.append(f"{machine.name} breaks an invariant: {error}")
         held = machine.member.held
         before = self._held.get((machine.name, machine.life), {})
-        if any(held.get(origin, 0) < number for origin, number in before.items()):
+        is_retired = machine.member.replication.is_retired
+        lower = (o for o, number in before.items() if held.get(o, 0) < number)
+        if not all(map(is_retired, lower)):
             self.violations.append(f"what {machine.name} holds has gone back")
         self._held[machine.name, machine.life] = held
 
@@ -153,37 +190,43 @@ def missing_entries(machines: Sequence[Machine]) -> str:
     if any(machine.life is None for machine in machines):
         return "a node does not run"
     for one, other in pairwise(machines):
-        if one.member.held != other.member.held:
+        if of_shared(one.member.held) != of_shared(other.member.held):
             return f"{one.name} and {other.name} hold different entries"
     for machine in machines:
-        if machine.ledger.applied != machine.member.held and not _holds_back(machine):
+        if machine.ledger.applied != machine.member.held:
             return f"{machine.name} has not folded all that it holds"
     for one, other in pairwise(machines):
-        if one.ledger.applied != other.ledger.applied:
+        if of_shared(one.ledger.applied) != of_shared(other.ledger.applied):
             return f"{one.name} and {other.name} have folded different entries"
     return ""
 
 
-def _holds_back(machine: Machine) -> bool:
-    """Say whether a node waits for the time of entries that were stamped a year ahead."""
-    now_ms = machine.outside.agenda.now_ms
-    year_ms = BEGIN_MS + now_ms + 86_400_000
-    return any(
-        head.hybrid >> 16 > year_ms for head in machine.member.replication.holdings.heads.values()
-    )
-
-
 def check_all(
-    plan: Plan, machines: Sequence[Machine], diary: Diary, losses: Losses
+    plan: Plan, machines: Sequence[Machine], diary: Diary, watcher: Watcher
 ) -> Iterator[str]:
     """Return what does not hold of nodes that have come together."""
     yield from _answered(machines)
-    yield from _chained(machines)
-    yield from _rebuilt(machines)
+    yield from _chained(machines, watcher.entries)
+    yield from _rebuilt(machines, watcher.entries)
     yield from _as_expected(machines, diary)
-    yield from _nothing_lost(machines, diary, losses)
+    yield from _nothing_lost(machines, diary, watcher.losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
         yield from _local_is_quick(diary)
+
+
+def long_vectors(machines: Sequence[Machine], before_ms: int) -> Iterator[str]:
+    """Return which vectors still name lives that ended before a time."""
+    ended = {
+        (machine.name, life)
+        for machine in machines
+        for life, at_ms in machine.ended_ms.items()
+        if at_ms < before_ms
+    }
+    for machine in machines:
+        # Documents stay: who closes origins may not know of those of other jurisdictions.
+        named = [origin for origin in of_shared(machine.member.held) if origin[:2] in ended]
+        if named:
+            yield f"{machine.name} still names {named[0]}, a life that has long ended"
 
 
 def _answered(machines: Sequence[Machine]) -> Iterator[str]:
@@ -192,17 +235,20 @@ def _answered(machines: Sequence[Machine]) -> Iterator[str]:
             yield f"{machine.forgotten()} clients have waited too long for an answer of {machine.name}"
 
 
-def _chained(machines: Sequence[Machine]) -> Iterator[str]:
+def _chained(
+    machines: Sequence[Machine], entries: Mapping[tuple[Origin, int], Entry]
+) -> Iterator[str]:
     known: dict[tuple[Origin, int], tuple[Entry, Head]] = {}
     for machine in machines:
         for origin in machine.store.held():
-            before = Head()
+            begins = machine.store.begins()[origin]
+            before = entries[origin, begins].head if begins else Head()
             for entry in machine.store.read(origin, 1, 1 << 40):
                 if (origin, entry.number) not in known:
                     yield from _fault_of(machine, entry, before)
                     known[origin, entry.number] = entry, entry.head
                 same, before = known[origin, entry.number]
-                if same != entry:
+                if same.digest != entry.digest:
                     yield f"number {entry.number} of {origin} is two different entries"
 
 
@@ -213,14 +259,21 @@ def _fault_of(machine: Machine, entry: Entry, before: Head) -> Iterator[str]:
         yield f"{machine.name} has stored what it should not: {error}"
 
 
-def _rebuilt(machines: Sequence[Machine]) -> Iterator[str]:
-    """Compare each node with what the log of the first comes to; they are equal logs, as far as they are folded."""
-    fresh = Ledger(machines[0].outside.readings)
-    for origin, number in sorted(machines[0].ledger.applied.items()):
-        for entry in machines[0].store.read(origin, 1, number):
-            fresh.fold(entry)
+def _rebuilt(
+    machines: Sequence[Machine], entries: Mapping[tuple[Origin, int], Entry]
+) -> Iterator[str]:
+    """Compare each node with what all entries come to when they are folded anew, those that logs have forgotten too."""
+    fresh, first = Ledger(machines[0].outside.readings), machines[0]
+    closed = first.member.members.closed
+    fresh.rule(first.member.members.rulings)
+    retired = {origin: closed[origin] for origin in first.ledger.retired}
+    for origin, number in sorted({**first.ledger.applied, **retired}.items()):
+        for each in range(1, number + 1):
+            fresh.fold(entries[origin, each])
+    fresh.retire(retired)
+    fresh.lack(origin for origin, number in first.ledger.applied.items() if not number)
     for machine in machines:
-        if machine.ledger.applied == fresh.applied:
+        if of_shared(machine.ledger.applied) == of_shared(fresh.applied):
             if machine.ledger.fingerprint() != fresh.fingerprint():
                 yield f"{machine.name} has something else than its log comes to when it is folded anew"
         else:
@@ -232,6 +285,7 @@ def _as_expected(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
     first = machines[0].ledger
     events = first.events()
     present = events | {Happening("", "", 0, voids=voided) for voided in first.voided}
+    present |= {Happening("", "", 0, erases=learner) for learner in first.erased}
     found = {learner: _plain(row.figures()) for learner, row in first.rows.items()}
     if found != expected(present):
         yield f"{machines[0].name} answers something else than its events say"
@@ -249,12 +303,15 @@ def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object,
 
 
 def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
-    if any(_holds_back(machine) for machine in machines):
-        return
+    rulings = machines[0].member.members.rulings
     events, voided = machines[0].ledger.events(), machines[0].ledger.voided
     for told in diary.acknowledged:
-        is_there = all(_is_there(event, events, voided) for event in told.batch.events)
-        if not is_there and not losses.may_have_taken(told):
+        erased = machines[0].ledger.erased
+        sent = (event for event in told.batch.events if event.learner not in erased)
+        is_there = all(_is_there(event, events, voided) for event in sent)
+        ruling = ruling_of(rulings, told.token.origin, told.token.number)
+        is_ruled = ruling is not None and ruling.hybrid is None
+        if not is_there and not is_ruled and not losses.may_have_taken(told):
             yield (
                 f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "
                 f"{told.at_ms / 1_000:.3f} s, is gone"

@@ -14,7 +14,9 @@ from homeroom.log.origins import Token
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.ledger import Happening
-from homeroom.simulation.regions.machine import BEGIN_MS, Machine, Request, Told
+from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
+from homeroom.simulation.regions.papers import Paper
 
 __all__ = ["Acknowledged", "Batch", "Client", "Diary"]
 
@@ -33,6 +35,7 @@ class Batch:
     id: str
     events: tuple[Happening, ...]
     level: Level
+    papers: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ class Client:
         def tell(told: Told) -> None:
             self._hear(batch, node, told, begun_ms)
 
-        request = Request(batch.id, batch.events, batch.level, tell, begun_ms, self._seen)
+        sent = batch.papers or batch.events
+        request = Request(batch.id, sent, batch.level, tell, begun_ms, self._seen)
         self._agenda.after(_NEAR_MS, self._machines[node].offer, request)
         self._agenda.after(_TIMEOUT_MS, self._again, batch, node, tries)
 

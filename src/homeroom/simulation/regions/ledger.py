@@ -2,16 +2,16 @@
 
 The engine's tables want thousands of events at a time; a world of eight nodes brings each of them ten a second. So the
 simulation folds a small state of the same kind: days are a union, first and last a minimum and a maximum, a status the
-greatest by time and text, voids a grow-only set after which touched rows are folded again, and a count of events that
-follows from history. When a world has come together, the fold of a real node can be given the same entries
-(`real_fold`).
+greatest by time and text, voids a grow-only set after which touched rows are folded again, erasures one that lets
+nothing of a learner in, and a count of events that follows from history. When a world has come together, the fold of a
+real node can be given the same entries (`real_fold`).
 
 What follows from an entry alone is worked out once for all nodes: it is a function of bytes that a checksum vouches
 for. What a node makes of it, and whether it has met it before, is its own.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -21,8 +21,18 @@ from homeroom.errors import EntryError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
+from homeroom.log.rulings import Rulings, ruling_of
 
-__all__ = ["FIRST_DAY", "Happening", "Ledger", "Reading", "Readings", "Row", "write_happenings"]
+__all__ = [
+    "FIRST_DAY",
+    "Happening",
+    "Ledger",
+    "Reading",
+    "Readings",
+    "Row",
+    "read_happenings",
+    "write_happenings",
+]
 
 _DAY_MS: Final = 86_400_000
 FIRST_DAY: Final = 20_400
@@ -32,13 +42,22 @@ _Figures: TypeAlias = tuple[object, ...]
 
 
 class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
-    """One event: its id, whose, when; the status that it brings, if any; the id of an event that it voids, if any."""
+    """One event: its id, whose, when, and what it does beside.
+
+    Parameters
+    ----------
+    id, learner, time_ms : its id, whose it is, when it was
+    status : that it brings, if any
+    voids : the id of an event that it voids, if any
+    erases : the learner whom it erases, if any
+    """
 
     id: str
     learner: str
     time_ms: int
     status: str = ""
     voids: str = ""
+    erases: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -50,6 +69,14 @@ def write_happenings(events: Iterable[Happening]) -> bytes:
     return _encode(list(events))
 
 
+def read_happenings(payload: bytes) -> list[Happening]:
+    """Return the events of a payload. Raises `EntryError`."""
+    try:
+        return _decode(unpack(payload).content)
+    except msgspec.MsgspecError as error:
+        raise EntryError("the payload of an entry cannot be read") from error
+
+
 class Reading:
     """What an entry says.
 
@@ -59,12 +86,17 @@ class Reading:
     names : their ids
     rows : what the events of each learner come to
     voided : ids
+    erased : learners
+    learners : all whose events these are, of whatever kind
     """
 
-    __slots__ = ("events", "names", "rows", "voided")
+    __slots__ = ("erased", "events", "learners", "names", "rows", "said", "voided")
 
-    def __init__(self, said: Iterable[Happening]) -> None:
-        self.events = {event: Row.of(event) for event in said if not event.voids}
+    def __init__(self, said: Sequence[Happening]) -> None:
+        self.said = tuple(said)
+        self.learners = {event.learner for event in said if event.learner}
+        self.erased = [event.erases for event in said if event.erases]
+        self.events = {e: Row.of(e) for e in said if not (e.voids or e.erases)}
         self.names = {event.id for event in self.events}
         self.rows: dict[str, Row] = {}
         self.voided = [event.voids for event in said if event.voids]
@@ -88,19 +120,25 @@ class Readings:
         self.events_of: dict[str, dict[Happening, Row]] = {}
         self.learners_of: dict[str, set[str]] = {}
         self._read: dict[bytes, Reading] = {}
+        self._said: dict[tuple[Happening, ...], Reading] = {}
         self._hashes: dict[_Figures, int] = {}
 
     def of(self, entry: Entry) -> Reading:
         """Return what an entry says. Raises `EntryError`."""
-        found = self._read.get(entry.payload_digest)
+        # A redacted entry still has the digest of the payload that it was written with.
+        redaction = entry.redaction
+        digest = entry.payload_digest if redaction is None else redaction.payload_digest
+        found = self._read.get(digest)
         if found is None:
-            try:
-                found = Reading(_decode(unpack(entry.payload).content))
-            except msgspec.MsgspecError as error:
-                raise EntryError(
-                    f"entry {entry.number} of {entry.origin} cannot be read"
-                ) from error
-            self._read[entry.payload_digest] = found
+            found = self._read[digest] = self.read(read_happenings(entry.payload))
+        return found
+
+    def read(self, said: Sequence[Happening]) -> Reading:
+        """Return what some events say."""
+        name = tuple(said)
+        found = self._said.get(name)
+        if found is None:
+            found = self._said[name] = Reading(said)
             for event, row in found.events.items():
                 self.events_of.setdefault(event.learner, {})[event] = row
                 self.learners_of.setdefault(event.id, set()).add(event.learner)
@@ -162,12 +200,20 @@ class Ledger:
     applied : by origin the last number that is folded
     rows : by learner
     voided : ids
+    erased : learners
+    retired : origins that have collapsed into the epoch, and are folded whole
+    readings_of : what is folded, by entry
     """
 
     def __init__(self, readings: Readings) -> None:
         self.applied: dict[Origin, int] = {}
+        self.retired: set[Origin] = set()
+        self.readings_of: dict[tuple[Origin, int], Reading] = {}
+        self._rulings: Rulings = {}
+        self._lost: set[tuple[Origin, int]] = set()
         self.rows: dict[str, Row] = {}
         self.voided: set[str] = set()
+        self.erased: set[str] = set()
         self._readings = readings
         # History: an event is all of it, so each is there once.
         self._known: set[Happening] = set()
@@ -179,19 +225,80 @@ class Ledger:
         """Take the next entry of its origin."""
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
         if entry.origin.stream is Stream.ANALYTIC:
-            reading = self._readings.of(entry)
-            if self._known.isdisjoint(reading.events) and self.voided.isdisjoint(reading.names):
-                self._known.update(reading.events)
-                self._join(reading.rows)
-            else:
-                for event, row in reading.events.items():
-                    self._take(event, row)
-            for voided in reading.voided:
-                self._void(voided)
+            self._fold(entry.origin, entry.number, self._readings.of(entry))
         self.applied[entry.origin] = entry.number
 
+    def _fold(self, origin: Origin, number: int, reading: Reading) -> None:
+        self.readings_of[origin, number] = reading
+        # Whatever is ruled of the entry that says it: an erasure is for ever.
+        for learner in reading.erased:
+            self._erase(learner)
+        if self._is_lost(origin, number):
+            self._lost.add((origin, number))
+        else:
+            self._add(reading)
+
+    def _is_lost(self, origin: Origin, number: int) -> bool:
+        ruling = ruling_of(self._rulings, origin, number) if origin in self._rulings else None
+        return ruling is not None and ruling.hybrid is None
+
+    def _add(self, reading: Reading) -> None:
+        if self._is_new(reading):
+            self._known.update(reading.events)
+            self._join(reading.rows)
+        else:
+            for event, row in reading.events.items():
+                self._take(event, row)
+        for voided in reading.voided:
+            self._void(voided)
+
+    def rule(self, rulings: Rulings) -> None:
+        """Take what was ruled of entries: what it changes is folded again."""
+        if rulings == self._rulings:
+            return
+        self._rulings = rulings
+        lost = {name for name in self.readings_of if self._is_lost(*name)}
+        if lost == self._lost:
+            return
+        self._lost = lost
+        self._changed |= {*self.rows, *(f"\0{voided}" for voided in self.voided)}
+        self.rows, self.voided, self._known = {}, set(), set()
+        for name, reading in self.readings_of.items():
+            if name not in lost:
+                self._add(reading)
+
+    def restore(
+        self,
+        said: Iterable[tuple[Origin, int, Sequence[Happening]]],
+        applied: Mapping[Origin, int],
+    ) -> None:
+        """Begin with what a snapshot holds."""
+        assert not self.applied, "a snapshot replaces state"
+        self.applied = dict(applied)
+        for origin, number, happenings in said:
+            self._fold(origin, number, self._readings.read(happenings))
+
+    def retire(self, origins: Iterable[Origin]) -> None:
+        """Name origins no more that are folded whole."""
+        for origin in origins:
+            self.applied.pop(origin, None)
+            self.retired.add(origin)
+
+    def lack(self, origins: Iterable[Origin]) -> None:
+        """Name origins, though nothing of them is folded: who does not name them has all of them."""
+        for origin in sorted(origins):
+            self.applied.setdefault(origin, 0)
+
+    def _is_new(self, reading: Reading) -> bool:
+        """Say whether all events of an entry count as they are."""
+        return (
+            self._known.isdisjoint(reading.events)
+            and self.voided.isdisjoint(reading.names)
+            and self.erased.isdisjoint(reading.learners)
+        )
+
     def _take(self, event: Happening, row: Row) -> None:
-        if event in self._known:
+        if event in self._known or event.learner in self.erased:
             return
         self._known.add(event)
         if event.id not in self.voided:
@@ -214,6 +321,12 @@ class Ledger:
         for learner in self._readings.learners_of.get(voided, ()):
             self._refold(learner)
 
+    def _erase(self, learner: str) -> None:
+        self.erased.add(learner)
+        self._known.difference_update(self._readings.events_of.get(learner, ()))
+        self.rows.pop(learner, None)
+        self._changed |= {learner, f"\1{learner}"}
+
     def _refold(self, learner: str) -> None:
         self._changed.add(learner)
         self.rows.pop(learner, None)
@@ -222,10 +335,12 @@ class Ledger:
                 self._join({learner: row})
 
     def fingerprint(self) -> str:
-        """Return 16 hexadecimal digits that are equal for equal rows and voids."""
+        """Return 16 hexadecimal digits that are equal for equal rows, voids and erasures."""
         for name in self._changed:
             row = self.rows.get(name)
-            is_there = row is not None or name[0] == "\0"
+            is_there = row is not None or name[1:] in (
+                self.erased if name[0] == "\1" else self.voided
+            )
             value = self._readings.hash_of(name, row) if is_there else 0
             self._sum += value - self._hashes.get(name, 0)
             self._hashes[name] = value
@@ -238,10 +353,20 @@ class Ledger:
         return set(self._known)
 
     def applied_digest(self) -> bytes:
-        """Return a digest of how far each origin with events is folded."""
+        """Return a digest of how far each origin with events is folded, and of what was ruled."""
+        return self._digest(Stream.ANALYTIC)
+
+    def documents_digest(self) -> bytes:
+        """Return a digest of how far each origin with documents is folded, nothing if there is none."""
+        return self._digest(Stream.DOCUMENT)
+
+    def _digest(self, stream: Stream) -> bytes:
         said = sorted(
             (str(origin), number)
             for origin, number in self.applied.items()
-            if origin.stream is Stream.ANALYTIC
+            if origin.stream is stream
         )
-        return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
+        if not said and stream is Stream.DOCUMENT:
+            return b""
+        ruled = sorted(self._rulings.items())
+        return hashlib.blake2b(repr((said, ruled)).encode(), digest_size=16).digest()

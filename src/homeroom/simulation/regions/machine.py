@@ -8,26 +8,24 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from homeroom import limits
-from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
-from homeroom.log.control import Change, write_changes
 from homeroom.log.entries import Entry
 from homeroom.log.log import (
     Accepted,
     Admission,
     Apply,
-    BatchRecord,
     Failed,
     Life,
-    Log,
     Offer,
     Offers,
     Refused,
@@ -38,17 +36,21 @@ from homeroom.log.log import (
 from homeroom.log.log import (
     Effect as LogEffect,
 )
+from homeroom.log.members import HomeMoved
 from homeroom.log.origins import Origin, Stream, Token
-from homeroom.regions.member import Member
 from homeroom.regions.replication import Birth
-from homeroom.regions.stated import Stated, members_of
+from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
+    AskSnapshot,
     AwaitHeld,
+    BeginAnew,
+    Collect,
     Committed,
     Effect,
     Event,
+    Exchange,
     Fold,
     Folded,
     Found,
@@ -62,104 +64,39 @@ from homeroom.regions.steps import (
     Print,
     Printed,
     Recovered,
+    Retired,
     Send,
     Tick,
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
-from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions.agenda import Agenda, Trace
-from homeroom.simulation.regions.ledger import Happening, Ledger, Readings, write_happenings
-from homeroom.simulation.regions.network import Network, SimulatedFabric
-from homeroom.simulation.regions.sharing import Sharing
+from homeroom.simulation.regions.beginning import Beginning, begin
+from homeroom.simulation.regions.door import Content, admitted, write_content
+from homeroom.simulation.regions.erasing import Redact
+from homeroom.simulation.regions.ledger import Happening
+from homeroom.simulation.regions.network import SimulatedFabric
+from homeroom.simulation.regions.outside import (
+    BEGIN_MS,
+    Outside,
+    Request,
+    Told,
+)
+from homeroom.simulation.regions.papers import Papers
+from homeroom.simulation.regions.places import Place
+from homeroom.simulation.regions.signatures import signature_of
+from homeroom.simulation.regions.snapshots import read_snapshot
+from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
 
-__all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch", "is_signed"]
+__all__ = ["Machine"]
 
-BEGIN_MS: Final = 1_764_000_000_000
-"""What a right clock shows when a world begins."""
 _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
 _OWNER: Final = "client"
 
-
-@dataclass(frozen=True, slots=True)
-class Cores:
-    """What is tried: the cores of production, or copies with a fault that tests have made."""
-
-    log: type[Log] = Log
-    member: Callable[[Birth, int], Member] = Member
-    store: Callable[[Disk], DiskStore] = DiskStore
-    ledger: Callable[[Readings], Ledger] = Ledger
-    clock: type[HybridClock] = HybridClock
-
-
-class Watch(Protocol):
-    """Is told what happens, and looks whether it may."""
-
-    def started(self, machine: "Machine", said: Mapping[Origin, int]) -> None:
-        """Take that a node has opened its log, and what it held by its own words when its last life ended."""
-
-    def committed(self, machine: "Machine", entries: Sequence[Entry]) -> None:
-        """Take entries that a node has numbered, and that are durable there."""
-
-    def folded(self, machine: "Machine", entry: Entry) -> None:
-        """Take an entry that a node has folded."""
-
-    def stepped(self, machine: "Machine") -> None:
-        """Look at a node that has taken a step."""
-
-    def alarmed(self, machine: "Machine", alarm: Alarm) -> None:
-        """Take an alarm that a node raised."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """What a node has around it."""
-
-    agenda: Agenda
-    trace: Trace
-    network: Network
-    readings: Readings
-    sharing: Sharing
-    watch: Watch
-    members: Members
-    cores: Cores
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A batch that a client sends, or facts that an operator states, when, and whom to tell.
-
-    ``seen`` is the last token that the client has.
-    """
-
-    batch_id: str
-    events: tuple[Happening, ...] | list[Change]
-    level: Level
-    tell: Callable[["Told"], None]
-    sent_ms: int
-    seen: Token | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a client hears: refused (no token), or the token and the level that it has reached."""
-
-    token: Token | None
-    level: Level
-    is_late: bool = False
-
-
-def signature_of(node: str, digest: bytes) -> bytes:
-    """Return what stands for a signature of a node: a keyed hash, for Ed25519 would take most of the time."""
-    return hashlib.blake2b(digest, key=node.encode(), digest_size=64).digest()
-
-
-def is_signed(node: str, digest: bytes, signature: bytes) -> bool:
-    """Say whether a signature is of a node."""
-    return signature == signature_of(node, digest)
+_Written: TypeAlias = Write | Keep | Exchange | Redact
+"""What is written, one after the other."""
 
 
 class Machine:
@@ -167,7 +104,7 @@ class Machine:
 
     Parameters
     ----------
-    name, region : of the node, and where it is
+    name, place : of the node, and where it is
     outside : what is around it
     chance : settles what of it is left to chance
 
@@ -176,10 +113,13 @@ class Machine:
     life : the incarnation that runs, None if none does
     offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
     disk_ms : how long a write takes, at least and at most
+    ended_ms : by life that is over when it ended
+    register : erasures that were asked for here; beside the disk, and in no copy of it
     """
 
-    def __init__(self, name: str, region: str, outside: Outside, chance: Random) -> None:
-        self.name, self.region = name, region
+    def __init__(self, name: str, place: Place, outside: Outside, chance: Random) -> None:
+        self.name, self.place = name, place
+        self.region, self.jurisdiction = place.name, place.jurisdiction
         self.outside = outside
         self.chance = chance
         self.life: str | None = None
@@ -187,13 +127,16 @@ class Machine:
         self.offset_ms, self.drift = 0.0, 0.0
         self.disk_ms = (1, 8)
         self.paused_until_ms = 0
+        self.register = outside.cores.register()
         self.disk = Disk(np.random.default_rng(chance.getrandbits(64)))
         self._drift_since_ms = 0
         self._boot_ms = chance.randrange(1 << 40)
         self._fabric = SimulatedFabric(name, outside.network)
         self._fabric.start(self._wake)
+        outside.courier.connect(name, lambda: None if self.life is None else self.disk)
         self._tickets = 0
         self.has_begun = False
+        self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
 
@@ -229,41 +172,56 @@ class Machine:
             self._note(f"cannot start: {error}")
             self.outside.agenda.after(500, self.start)
             return
-        self.outside.watch.started(self, self._said)
         self.has_begun = True
         self.life = life = f"{self.chance.getrandbits(128):032x}"
-        held = self.store.held()
-        heads = {origin: self.store.head(origin) for origin in held}
+        snapshot = read_snapshot(self.disk)
+        found = begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
+        self.outside.watch.started(self, self._said)
         self.clock = cores.clock()
-        for head in heads.values():
+        for head in found.heads.values():
             self.clock.observe(head.hybrid, self.wall_ms())
-        log_life = Life(self.name, life, held, lambda digest: signature_of(self.name, digest))
-        self.log = cores.log(log_life, self.clock, _admit)
-        draw = self.chance.randrange
-        sharing = self.outside.sharing
-        birth = Birth(
-            node=self.name,
-            life=life,
-            heads=heads,
-            verify=sharing.is_signed,
-            draw=draw,
-            read=sharing.read,
-        )
-        self.member = cores.member(birth, self.steady_ms())
-        self.ledger = cores.ledger(self.outside.readings)
-        self.stated = Stated()
+        sign = partial(signature_of, self.name)
+        log_life = Life(self.name, life, found.named, sign)
+        self.log = cores.log(log_life, self.clock, self._admit)
+        self.member = cores.member(self._birth(life, found), self.steady_ms())
+        self.ledger, self.papers = cores.ledger(self.outside.readings), Papers()
+        self.cleaning = cores.cleaning(self.name, self.store, self.ledger, self.outside.readings)
+        if found.snapshot is not None:
+            applied = {origin: head.number for origin, head in found.applied.items()}
+            found.snapshot.restore(self.ledger, applied)
+        self.stated = cores.stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
         self._unfolded: dict[Origin, deque[Entry]] = {}
-        self._writes: deque[Write | Keep] = deque()
-        self._writing: Write | Keep | None = None
-        self._note(f"starts as {life[:6]} with {sum(held.values())} entries")
+        self._writes: deque[_Written] = deque()
+        self._writing: _Written | None = None
+        self._upkeep = Upkeep(self, found, self._hands())
+        self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
-        stored = [e for origin, number in held.items() for e in self.store.read(origin, 1, number)]
         self._step(self._seeds())
-        self._durable(stored)
-        self._step(Recovered(tuple(stored), self.wall_ms()))
+        self._durable(found.entries)
+        self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
+        self._upkeep.begin()
+
+    def _birth(self, life: str, found: Beginning) -> Birth:
+        sharing = self.outside.sharing
+        return Birth(
+            node=self.name,
+            life=life,
+            heads=found.heads,
+            verify=sharing.is_signed,
+            draw=self.chance.randrange,
+            read=sharing.read,
+            applied=found.applied,
+            begins=self.store.begins(),
+        )
+
+    def _hands(self) -> Hands:
+        def write(batch_id: str, events: tuple[Happening, ...]) -> None:
+            self._offer(batch_id, events, None)
+
+        return Hands(self._step, self._later, self._fail, self._begin_anew, write, self._write)
 
     def kill(self) -> None:
         """End the process; what it has written is in the cache of the disk."""
@@ -301,6 +259,7 @@ class Machine:
 
     def _end(self) -> None:
         if self.life is not None:
+            self.ended_ms[self.life] = self.outside.agenda.now_ms
             self.life, self._said = None, self.member.held
 
     def exchange_disk(self, disk: Disk) -> None:
@@ -320,9 +279,9 @@ class Machine:
         """Say whether its log holds an entry, with all before it; whether it runs or not."""
         return self.has_begun and self.store.head(token.origin).number >= token.number
 
-    def _try_write(self, write: Write | Keep) -> None:
+    def _try_write(self, write: _Written) -> None:
         try:
-            self.store.write(write.entries, write.records if isinstance(write, Write) else ())
+            self._put(write)
         except StoreError as error:
             self._note(f"write fails: {error}")
 
@@ -339,12 +298,30 @@ class Machine:
 
     def _tick(self) -> None:
         self._step(Tick(self.wall_ms()))
+        if self._may_write():
+            self._upkeep.write_tail()
+            self._upkeep.state_erasures()
+        self._upkeep.clean()
         if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
-            self._note("has stamped ahead of its clock, and begins anew")
-            self.kill()
-            self.start()
+            self._begin_anew("it has stamped ahead of its clock")
             return
         self._later(_TICK_MS, self._tick)
+
+    def _begin_anew(self, why: str) -> None:
+        self._note(f"begins anew: {why}")
+        self.kill()
+        self.start()
+
+    def erase(self, request: Request, erasure: Happening) -> None:
+        """Take an erasure that somebody asks for: it is in the register before anything else is done about it."""
+        if self.life is None or self._is_paused(self.erase, request, erasure):
+            return
+        self.register.add(erasure)
+        self.offer(request)
+
+    def _gone(self) -> Collection[str]:
+        """Return whom the door lets in no more."""
+        return self.ledger.erased | self.register.learners
 
     def offer(self, request: Request) -> None:
         """Take a batch of a client; a node that does not run says nothing."""
@@ -352,8 +329,7 @@ class Machine:
             return
         if request.seen is not None:
             self.clock.observe(request.seen.hybrid, self.wall_ms())
-        may_stamp = self.member.may_stamp(self.wall_ms(), self.steady_ms())
-        if not may_stamp or self.name in self.member.members.fenced:
+        if not self._may_write() or not self._may_state(request.events):
             request.tell(Told(None, Level.LOCAL))
             return
         self._offer(request.batch_id, request.events, request)
@@ -361,11 +337,11 @@ class Machine:
     def _offer(
         self,
         batch_id: str,
-        events: tuple[Happening, ...] | list[Change],
+        events: Content,
         request: Request | None,
     ) -> None:
         self._tickets += 1
-        body = write_changes(events) if isinstance(events, list) else write_happenings(events)
+        body = write_content(events)
         known = self.store.record(_OWNER, batch_id)
         if request is not None:
             self._requests[self._tickets] = request
@@ -379,9 +355,21 @@ class Machine:
             events=len(events),
             size_bytes=len(body),
             known=known,
-            is_kept=request is not None,
+            is_kept=request is not None or batch_id.startswith(TAIL),
         )
         self._log(Offers((offer,)))
+
+    def _may_write(self) -> bool:
+        """Say whether batches may be taken: by a member that is not to leave, and whose clock is right."""
+        members = self.member.members
+        is_member = self.name in members.regions and self.name not in members.fenced
+        return is_member and self.member.may_stamp(self.wall_ms(), self.steady_ms())
+
+    def _may_state(self, said: Content) -> bool:
+        """Say whether this node is the home, if facts are to be stated."""
+        if not isinstance(said, list) or isinstance(said[0].fact, HomeMoved):
+            return True
+        return self.member.members.home in ("", self.name)
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
@@ -391,6 +379,9 @@ class Machine:
         for effect in effects:
             if self.life is not None:
                 self._do(effect)
+
+    def _admit(self, offers: Sequence[Offer]) -> Admission:
+        return replace(admitted(offers, self._gone()), epoch=self.stated.control.epoch)
 
     def _log(self, event: Offers | Written | Failed) -> None:
         for effect in self.log.step(event, self._stamp_ms()):
@@ -405,8 +396,7 @@ class Machine:
 
     def _do_log(self, effect: LogEffect) -> None:
         if isinstance(effect, Write):
-            self._writes.append(effect)
-            self._next_write()
+            self._write(effect)
         elif isinstance(effect, Apply):
             self.outside.watch.committed(self, effect.entries)
             level = max((one.level for one in self._requests.values()), default=Level.LOCAL)
@@ -439,8 +429,7 @@ class Machine:
             case Send():
                 self._fabric.send(effect.to, effect.body)
             case Keep():
-                self._writes.append(effect)
-                self._next_write()
+                self._write(effect)
             case Fold():
                 self._fold(effect)
             case _:
@@ -452,16 +441,33 @@ class Machine:
                 self._later(_LOOK_MS, self._look, effect)
             case Print():
                 told = self.ledger.applied_digest(), self.ledger.fingerprint()
-                self._step(Printed(effect.check, *told))
+                papers = self.papers.fingerprint(self.ledger.erased)
+                at = self.ledger.documents_digest()
+                self._step(Printed(effect.check, *told, at, papers if at else ""))
             case Held():
                 request = self._requests.pop(effect.ticket)
                 token = self._tokens.pop(effect.ticket)
-                request.tell(Told(token, effect.level, effect.is_late))
+                request.tell(Told(token, effect.level, effect.is_late, effect.is_alone))
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
             case Alarm():
                 self._note(f"ALARM {effect.trouble}: {effect.why}")
                 self.outside.watch.alarmed(self, effect)
+            case _:
+                self._do_of_life(effect)
+
+    def _do_of_life(self, effect: Effect) -> None:
+        match effect:
+            case Exchange():
+                self._write(effect)
+            case Collect():
+                self._upkeep.collect(effect.numbers)
+            case AskSnapshot():
+                self._upkeep.fetch(effect.of)
+            case Retired():
+                self.ledger.retire(effect.origins)
+            case BeginAnew():
+                self._later(0, self._begin_anew, effect.why)
 
     def _look(self, look: Look) -> None:
         found: list[Entry] = []
@@ -481,10 +487,14 @@ class Machine:
     def _seeds(self) -> Members:
         """Return who is said to belong to the world at first: those that a node was told of, and itself."""
         members = self.outside.members
-        return replace(members, regions={**members.regions, self.name: self.region})
+        return replace(
+            members,
+            regions={**members.regions, self.name: self.region},
+            jurisdictions={**members.jurisdictions, self.name: self.jurisdiction},
+        )
 
     def _fold(self, fold: Fold) -> None:
-        before = self.stated.control
+        before, erased = self.stated.control, len(self.ledger.erased)
         for origin, number in fold.numbers:
             waiting = self._unfolded[origin]
             while waiting and waiting[0].number <= number:
@@ -492,13 +502,26 @@ class Machine:
                 self.ledger.fold(entry)
                 if origin.stream is Stream.CONTROL:
                     self.stated.take(entry)
+                elif origin.stream is Stream.DOCUMENT:
+                    self.papers.fold(entry)
                 self.outside.watch.folded(self, entry)
-                self.clock.observe(entry.hybrid, self.wall_ms())
+                # What was ruled to count before its time moves nobody's clock.
+                if hybrid_ms(entry.hybrid) <= self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
+                    self.clock.observe(entry.hybrid, self.wall_ms())
+                self._upkeep.folded[origin] = entry.head
+        self.cleaning.is_due |= len(self.ledger.erased) > erased
         self._step(Folded(fold.numbers))
         if self.stated.control is not before:
-            self._step(members_of(self.stated.control, self._seeds()))
+            self._step(members_of(self.stated, self.member.members, self._seeds()))
+            self.ledger.rule(self.member.members.rulings)
+            lacking = self.member.members.collapsed - self.ledger.retired
+            self.ledger.lack(lacking)
 
     # --- writes ------------------------------------------------------------------------------------------------------
+
+    def _write(self, write: _Written) -> None:
+        self._writes.append(write)
+        self._next_write()
 
     def _next_write(self) -> None:
         if self._writing is None and self._writes:
@@ -510,18 +533,29 @@ class Machine:
     def _written(self) -> None:
         write, self._writing = self._writing, None
         assert write is not None
-        records: Sequence[BatchRecord] = write.records if isinstance(write, Write) else ()
         try:
-            self.store.write(write.entries, records)
+            self._put(write)
         except StoreError as error:
             self._fail(str(error))
             return
         if isinstance(write, Write):
+            self.cleaning.wrote(write.entries)
             self._log(Written())
-        else:
+        elif isinstance(write, Keep):
             self._durable(write.entries)
             self._step(Kept(self.wall_ms()))
         self._next_write()
+
+    def _put(self, write: _Written) -> None:
+        match write:
+            case Write():
+                self.store.write(write.entries, write.records)
+            case Keep():
+                self.store.write(self.cleaning.cleaned(write.entries), ())
+            case Exchange():
+                self.store.redact(self.cleaning.explained(write.entries))
+            case Redact():
+                self.store.redact(write.entries)
 
     def _fail(self, why: str) -> None:
         """Go on in a new life, after a write of which nobody knows what is durable."""
@@ -550,15 +584,3 @@ class Machine:
 
     def _note(self, what: str) -> None:
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
-
-
-def _admit(offers: Sequence[Offer]) -> Admission:
-    events = [e for offer in offers if isinstance(offer.content, tuple) for e in offer.content]
-    changes = [c for offer in offers if isinstance(offer.content, list) for c in offer.content]
-    streams = [
-        Stream.CONTROL if isinstance(offer.content, list) else Stream.ANALYTIC for offer in offers
-    ]
-    contents = {Stream.CONTROL: write_changes(changes)} if changes else {}
-    if Stream.ANALYTIC in streams:
-        contents[Stream.ANALYTIC] = write_happenings(events)
-    return Admission(contents, [b"{}"] * len(offers), streams)

@@ -16,9 +16,11 @@ def expected(events: Iterable[Happening]) -> dict[str, Figures]:
     """Return by learner: days (since 1970), first and last time, latest status with its time, number of events."""
     distinct = set(events)
     voided = {event.voids for event in distinct if event.voids}
+    erased = {event.erases for event in distinct if event.erases}
     by_learner: dict[str, list[Happening]] = {}
     for event in distinct:
-        if not event.voids and event.id not in voided:
+        is_one = not (event.voids or event.erases)
+        if is_one and event.id not in voided and event.learner not in erased:
             by_learner.setdefault(event.learner, []).append(event)
     return {learner: _figures(mine) for learner, mine in by_learner.items()}
 

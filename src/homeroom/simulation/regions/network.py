@@ -38,6 +38,7 @@ class Network:
     ----------
     weather : how links behave now
     carried, carried_bytes : what was handed over, lost or not
+    look : is shown each message, if anybody wants to look
     """
 
     def __init__(
@@ -50,20 +51,24 @@ class Network:
         self.weather = Weather()
         self.carried = 0
         self.carried_bytes = 0
+        self.look: Callable[[str, str, bytes], None] | None = None
         self._agenda, self._trace = agenda, trace
         self._chance = chance
         self._delays_ms = delays_ms
         # How many cuts lie on a link: several partitions may overlap, and each ends by itself.
         self._cuts: dict[tuple[str, str], int] = {}
-        self._arrivals: dict[str, Callable[[str, bytes], None]] = {}
+        # Where a machine was copied, there are two of one name.
+        self._arrivals: dict[str, list[Callable[[str, bytes], None]]] = {}
 
     def connect(self, node: str, arrive: Callable[[str, bytes], None]) -> None:
         """Have messages for a node brought here."""
-        self._arrivals[node] = arrive
+        self._arrivals.setdefault(node, []).append(arrive)
 
-    def disconnect(self, node: str) -> None:
-        """Lose messages for a node from now on."""
-        self._arrivals.pop(node, None)
+    def disconnect(self, node: str, arrive: Callable[[str, bytes], None]) -> None:
+        """Bring messages for a node here no longer."""
+        left = [one for one in self._arrivals.pop(node, []) if one != arrive]
+        if left:
+            self._arrivals[node] = left
 
     def cut(self, links: Iterable[tuple[str, str]]) -> None:
         """Let nothing through from the first to the second of each pair."""
@@ -76,6 +81,14 @@ class Network:
             self._cuts[link] = self._cuts.get(link, 0) - 1
             if self._cuts[link] <= 0:
                 del self._cuts[link]
+
+    def is_cut(self, sender: str, to: str) -> bool:
+        """Say whether nothing gets through from one node to another."""
+        return (sender, to) in self._cuts
+
+    def delay_ms(self, sender: str, to: str) -> float:
+        """Return how long a message takes at least."""
+        return self._delays_ms[sender, to]
 
     def heal_all(self) -> None:
         """Let everything through, and nothing be lost."""
@@ -91,6 +104,8 @@ class Network:
         self.carried += 1
         self.carried_bytes += len(body)
         self._trace.add(self._agenda.now_ms, body)
+        if self.look is not None:
+            self.look(sender, to, body)
         if (sender, to) in self._cuts or to not in self._arrivals:
             return
         weather, draw = self.weather, self._chance.random
@@ -105,8 +120,9 @@ class Network:
             self._agenda.after(int(delay_ms), self._deliver, sender, to, body)
 
     def _deliver(self, sender: str, to: str, body: bytes) -> None:
-        if (sender, to) not in self._cuts and to in self._arrivals:
-            self._arrivals[to](sender, body)
+        if (sender, to) not in self._cuts:
+            for arrive in self._arrivals.get(to, ()):
+                arrive(sender, body)
 
 
 class SimulatedFabric:
@@ -152,7 +168,7 @@ class SimulatedFabric:
     def close(self) -> None:
         """Have no more messages brought here."""
         self._is_closed = True
-        self._network.disconnect(self._node)
+        self._network.disconnect(self._node, self._arrive)
         self._wake = _nobody
         self._box.clear()
 

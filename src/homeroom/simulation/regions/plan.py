@@ -13,7 +13,7 @@ from typing import Final
 
 from homeroom.simulation.regions.places import WORLD, Place
 
-__all__ = ["CLOCK_KINDS", "Fault", "Kind", "Plan", "make_plan"]
+__all__ = ["CLOCK_KINDS", "ERASURES", "UPHEAVALS", "Fault", "Kind", "Plan", "make_plan"]
 
 
 class Kind(StrEnum):
@@ -37,8 +37,18 @@ class Kind(StrEnum):
     DESTROY = "destroy"
     JOIN = "join"
     LEAVE = "leave"
+    RETURN = "leave, and return"
+    CLONE = "clone beside the original"
+    MOVE_HOME = "home cut off, and moved"
+    ERASE = "erasure"
+    ERASE_CUT_OFF = "erasure while cut off"
+    ERASE_AND_RESTORE = "erasure, then an old copy"
 
 
+UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE})
+"""Kinds of `homeroom.simulation.regions.upheavals`."""
+ERASURES: Final = frozenset({Kind.ERASE, Kind.ERASE_CUT_OFF, Kind.ERASE_AND_RESTORE})
+"""Kinds of `homeroom.simulation.regions.erasures`; the amount is the number of a learner."""
 CLOCK_KINDS: Final = frozenset(
     {Kind.CLOCK_JUMP, Kind.CLOCK_DRIFT, Kind.CLOCK_AT_BOOT, Kind.ALONE_AND_WRONG}
 )
@@ -80,6 +90,7 @@ class Plan:
     storm_ms : how long clients write and things go wrong
     every_ms : about how often a client of a region sends a batch
     faults : in order of time
+    has_documents : whether clients send documents too
     """
 
     seed: int
@@ -88,6 +99,7 @@ class Plan:
     storm_ms: int
     every_ms: int
     faults: tuple[Fault, ...]
+    has_documents: bool = False
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -115,6 +127,10 @@ _WEIGHTS: Final = (
     (Kind.JOIN, 2),
     (Kind.LEAVE, 2),
 )
+_UPHEAVED: Final = 0.3
+_ERASED: Final = 0.25
+_DOCUMENTED: Final = 3
+"""One world in so many has documents."""
 _YEAR_MS: Final = 365.25 * 86_400_000
 
 
@@ -130,8 +146,37 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     chosen = chance.choices(kinds, weights, k=chance.choice((1, 2, 4, 8)))
     number = chance.randint(0, max(2, length_ms // 1_500))
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
+    faults += _erasures(seed, names, length_ms)
+    faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
     settled, joining = _settled(faults, nodes)
-    return Plan(seed, nodes, joining, length_ms, chance.choice((200, 400, 800)), settled)
+    every_ms = chance.choice((200, 400, 800))
+    return Plan(seed, nodes, joining, length_ms, every_ms, settled, seed % _DOCUMENTED == 0)
+
+
+def _erasures(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
+    """Return who is erased in a part of the worlds, and what befalls whoever was asked."""
+    chance = Random(f"{seed}/erasures")  # noqa: S311 - a seed settles everything here
+    if chance.random() > _ERASED:
+        return []
+    found = []
+    for _ in range(chance.randint(1, 3)):
+        kind = chance.choice((Kind.ERASE, Kind.ERASE_CUT_OFF, Kind.ERASE_AND_RESTORE))
+        at_ms = chance.randrange(length_ms // 4, length_ms * 9 // 10)
+        for_ms = chance.randrange(100, max(200, length_ms - at_ms))
+        found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), chance.randrange(40)))
+    return found
+
+
+def _upheavals(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int) -> list[Fault]:
+    """Return what befalls the life of a node in a part of the worlds; the other faults do not depend on it."""
+    chance = Random(f"{seed}/upheavals")  # noqa: S311 - a seed settles everything here
+    # A removal waits for all others, and a node that is destroyed says nothing.
+    if kinds & {Kind.DESTROY, Kind.LEAVE} or chance.random() > _UPHEAVED:
+        return []
+    at_ms = chance.randrange(length_ms // 2)
+    for_ms = chance.randrange(500, length_ms - at_ms)
+    kind = chance.choice((Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE))
+    return [Fault(kind, at_ms, for_ms, (chance.choice(names[1:]),))]
 
 
 def _settled(

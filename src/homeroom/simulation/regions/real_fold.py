@@ -34,10 +34,12 @@ from homeroom.log.erasures import Erasure, erasure_of
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import Part, pack, write_parts
 from homeroom.log.redacting import redacted_entry, redacted_parts
+from homeroom.log.rulings import ruling_of
 from homeroom.node.folding import Folding, TenantState
 from homeroom.simulation.regions.ledger import Happening, Readings
-from homeroom.simulation.regions.machine import BEGIN_MS, Machine
+from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import expected
+from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.state.state import State, rebuild
 from homeroom.state.zones import load_zone
 
@@ -56,12 +58,14 @@ class RealEntries:
     Parameters
     ----------
     readings : of the world
+    written : all entries that were written in it, those too that logs have forgotten
     """
 
-    def __init__(self, readings: Readings) -> None:
+    def __init__(self, readings: Readings, written: Mapping[tuple[Origin, int], Entry]) -> None:
+        self.written = written
         self._readings = readings
         self._dictionaries = Dictionaries.under(bytes(32))
-        self._made: dict[tuple[Origin, int], Entry] = {}
+        self._made: dict[tuple[Origin, int, bytes], Entry] = {}
 
     @property
     def learners(self) -> list[str]:
@@ -70,15 +74,24 @@ class RealEntries:
 
     def of(self, entry: Entry) -> Entry:
         """Return the real entry of one of the analytic stream."""
-        name = entry.origin, entry.number
+        redaction = entry.redaction
+        digest = entry.payload_digest if redaction is None else redaction.payload_digest
+        name = entry.origin, entry.number, digest
         found = self._made.get(name)
         if found is None:
             reading = self._readings.of(entry)
             events = list(reading.events)
             voids = np.array([_id_hash(one) for one in reading.voided], np.uint64)
             batch = _batch(events, self._dictionaries) if events else None
-            found = self._made[name] = self._entry(entry, Part(_TENANT, batch, sealed(voids)))
+            erasures = tuple(map(_erasure, reading.erased))
+            part = Part(_TENANT, batch, sealed(voids), erasures)
+            found = self._made[name] = self._entry(entry, part)
         return found
+
+    def nothing(self, entry: Entry) -> Entry:
+        """Return an entry in place of one that was ruled to be lost: of that erasures alone count."""
+        erasures = tuple(map(_erasure, self._readings.of(entry).erased))
+        return self._entry(entry, Part(_TENANT, None, sealed(np.empty(0, np.uint64)), erasures))
 
     def erasing(self, erasure: Erasure) -> Entry:
         """Return an entry with an erasure."""
@@ -90,7 +103,7 @@ class RealEntries:
     def _entry(self, entry: Entry, part: Part) -> Entry:
         payload = pack(write_parts([part], {_TENANT: self._dictionaries}))
         digest = hashlib.sha256(payload).digest()
-        return replace(entry, payload=payload, payload_digest=digest, epoch=1)
+        return replace(entry, payload=payload, payload_digest=digest, epoch=1, redaction=None)
 
 
 def check_real_fold(
@@ -107,7 +120,7 @@ def check_real_fold(
     fingerprints: dict[str, str] = {}
     folded: list[Entry] = []
     for machine in machines:
-        folded = _shuffled([entries.of(entry) for entry in _analytic(machine)], chance)
+        folded = _shuffled(_analytic(machine, entries), chance)
         cut = chance.randrange(len(folded) + 1)
         folding = _fresh()
         for part in (folded[:cut], folded[cut:]):
@@ -124,10 +137,17 @@ def check_real_fold(
     yield from _redacted_is_erased(folded, entries, chance)
 
 
-def _analytic(machine: Machine) -> Iterator[Entry]:
-    for origin, number in sorted(machine.ledger.applied.items()):
-        if origin.stream is Stream.ANALYTIC:
-            yield from machine.store.read(origin, 1, number)
+def _analytic(machine: Machine, entries: RealEntries) -> Iterator[Entry]:
+    """Return what a node has folded, as it is in its log, or was before that forgot it."""
+    members = machine.member.members
+    retired = {origin: members.closed[origin] for origin in machine.ledger.retired}
+    for origin, number in sorted({**machine.ledger.applied, **retired}.items()):
+        kept = {entry.number: entry for entry in machine.store.read(origin, 1, number)}
+        for each in range(1, number + 1) if origin.stream is Stream.ANALYTIC else ():
+            entry = kept.get(each) or entries.written[origin, each]
+            ruling = ruling_of(members.rulings, origin, each)
+            is_lost = ruling is not None and ruling.hybrid is None
+            yield entries.nothing(entry) if is_lost else entries.of(entry)
 
 
 def _shuffled(entries: Iterable[Entry], chance: Random) -> list[Entry]:
@@ -154,6 +174,11 @@ def _id_hash(text: str) -> int:
 
 def _key(learner: str) -> int:
     return _half(learner, 0) << 64 | _half(learner, 1)
+
+
+def _erasure(learner: str) -> Erasure:
+    named = hashlib.sha256(f"erasure of {learner}".encode()).digest()
+    return erasure_of(named[:16], BEGIN_MS, [_key(learner)])
 
 
 def _batch(events: Sequence[Happening], dictionaries: Dictionaries) -> EventBatch:

@@ -50,6 +50,7 @@ class Report:
         said = [
             f"{self.worlds:,} worlds, {totals['virtual_ms'] / 1_000:,.0f} virtual seconds, {totals['messages']:,} "
             f"messages, {totals['batches']:,} batches, {totals['acknowledged']:,} acknowledgements",
+            f"{totals['documents']:,} documents acknowledged, {totals['erasures']:,} erasures confirmed",
             f"{totals['comparisons']:,} fingerprints compared; all nodes equal at the latest "
             f"{self.slowest_ms / 1_000:.2f} s after everything was put right",
         ]

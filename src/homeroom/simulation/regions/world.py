@@ -16,15 +16,36 @@ from homeroom.errors import kind_and_places
 from homeroom.regions.steps import Members
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda, Trace
-from homeroom.simulation.regions.checks import Watcher, check_all, missing_entries
+from homeroom.simulation.regions.checks import Watcher, check_all, long_vectors, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
+from homeroom.simulation.regions.erasures import Erasures
 from homeroom.simulation.regions.ledger import Readings
-from homeroom.simulation.regions.machine import Cores, Machine, Outside, is_signed
+from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
+from homeroom.simulation.regions.outside import Cores, Outside
+from homeroom.simulation.regions.paper_clients import PaperClient
 from homeroom.simulation.regions.places import one_way_ms
-from homeroom.simulation.regions.plan import CLOCK_KINDS, Fault, Kind, Plan, make_plan
+from homeroom.simulation.regions.plan import (
+    CLOCK_KINDS,
+    ERASURES,
+    UPHEAVALS,
+    Fault,
+    Kind,
+    Plan,
+    make_plan,
+)
+from homeroom.simulation.regions.residency import (
+    BorderWatch,
+    check_documents,
+    check_erasures,
+    divided,
+    is_true,
+)
 from homeroom.simulation.regions.sharing import Sharing
+from homeroom.simulation.regions.signatures import is_signed
+from homeroom.simulation.regions.snapshots import Courier
+from homeroom.simulation.regions.upheavals import Upheavals
 
 __all__ = ["Run", "World", "simulate"]
 
@@ -33,6 +54,10 @@ _CONVERGE_MS_MAX: Final = 5_000
 _CLOCKS_MS: Final = 5_000
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
+_REST_MS_MAX: Final = 3_000
+_DOCUMENTS_SELDOM: Final = 3
+"""A document is sent for so many batches of events."""
+_ENDINGS_MS_MAX: Final = 12_000
 
 
 @dataclass(slots=True)
@@ -90,15 +115,26 @@ class World:
             readings=Readings(),
             sharing=Sharing(is_signed),
             watch=self.watcher,
-            members=Members(0, {node: place.name for node, place in plan.nodes.items()}),
+            members=_seeds(plan),
             cores=cores or Cores(),
+            courier=Courier(self.agenda, self.network),
         )
         self.machines = {
-            node: Machine(node, place.name, self.outside, self._chance(node))
+            node: Machine(node, place, self.outside, self._chance(node))
             for node, place in places.items()
         }
+        self.watcher.machines = self.machines
         home = self.machines[next(iter(plan.nodes))]
-        self.operator = Operator(home, self.machines, self.agenda)
+        self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
+        self.papers = Diary(self._acknowledged_paper)
+        self.border = BorderWatch({node: place.jurisdiction for node, place in places.items()})
+        self.network.look = self.border.carried if plan.has_documents else None
+        self.erasures = Erasures(
+            self.machines, self.network, self.agenda, self.watcher.losses, self._chance("erasures")
+        )
+        self.upheavals = Upheavals(
+            self.machines, self.operator, self.outside, self.diary, self.watcher.losses
+        )
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self.plan.seed}/{of}")  # noqa: S311 - a seed settles everything here
@@ -120,12 +156,13 @@ class World:
         first = {name: self.machines[name] for name in self.plan.nodes}
         for machine in first.values():
             self.agenda.after(chance.randrange(200), machine.start)
-        regions = {name: machine.region for name, machine in first.items()}
-        self.agenda.after(0, self.operator.begin, regions)
+        self.agenda.after(0, self.operator.begin, list(first))
         for name in first:
             chance = self._chance(f"{name}/client")
             client = self._client(name, first, self.agenda, self.diary, chance)
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
+        if self.plan.has_documents:
+            self._send_papers(first)
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ms, self._begin, fault)
         try:
@@ -137,6 +174,14 @@ class World:
             self.watcher.violations.append(f"something raised {kind_and_places(error)}: {error}")
             converged_ms = -1
         return self._run(converged_ms)
+
+    def _send_papers(self, nodes: dict[str, Machine]) -> None:
+        for name, home in nodes.items():
+            near = {n: m for n, m in nodes.items() if m.jurisdiction == home.jurisdiction}
+            chance = self._chance(f"{name}/documents")
+            client = PaperClient(name, near, self.agenda, self.papers, chance)
+            every_ms = _DOCUMENTS_SELDOM * self.plan.every_ms
+            self.agenda.after(_CLIENTS_FROM_MS, client.run, every_ms, self._calm_ms)
 
     @property
     def running(self) -> list[Machine]:
@@ -162,7 +207,10 @@ class World:
         begun_ms = self.agenda.now_ms
         # What was stamped ahead by a clock that was wrong waits for its time.
         waits_for_clocks = bool(self.plan.kinds & CLOCK_KINDS)
+        # The life of a machine whose copy was heard last is believed again when the copy has been silent for a while.
+        waits_for_lives = Kind.CLONE in self.plan.kinds
         wait_ms = _CONVERGE_MS_MAX + _CLOCKS_MS * waits_for_clocks
+        wait_ms += limits.LIFE_SILENT_MS * waits_for_lives
         while self.agenda.now_ms < begun_ms + wait_ms and self._apart():
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         return self.agenda.now_ms - begun_ms
@@ -170,7 +218,9 @@ class World:
     def _apart(self) -> str:
         if self.operator.open:
             return f"{self.operator.open} things that an operator wanted are not done"
-        return missing_entries(self.running)
+        if self.erasures.open:
+            return f"{self.erasures.open} erasures have not been confirmed"
+        return missing_entries(self.running) or divided(self.running)
 
     def _look(self, converged_ms: int) -> None:
         violations = self.watcher.violations
@@ -193,7 +243,24 @@ class World:
         expected = (len(self.machines) - 1) * (checks - first + 1)
         if not self.plan.faults and min(compared) < expected:
             violations.append("somebody compared fewer fingerprints than there were checks")
-        violations += check_all(self.plan, self.running, self.diary, self.watcher.losses)
+        self.operator.rest()
+        until_ms = self.agenda.now_ms + _REST_MS_MAX
+        while self._apart() and self.agenda.now_ms < until_ms:
+            self.agenda.run(self.agenda.now_ms + _LOOK_MS)
+        if is_whole and self.agenda.now_ms > self._calm_ms + _ENDINGS_MS_MAX:
+            violations += long_vectors(self.running, self._calm_ms - 1_000)
+        violations += check_all(self.plan, self.running, self.diary, self.watcher)
+        self._look_at_people()
+
+    def _look_at_people(self) -> None:
+        """Look whether documents are where they may be, and whoever was erased is gone."""
+        violations = self.watcher.violations
+        violations += self.border.violations
+        if self.plan.has_documents:
+            violations += check_documents(self.plan, self.running, self.papers)
+        if self.erasures.confirmed:
+            confirmed, entries = self.erasures.confirmed, self.watcher.entries
+            violations += check_erasures(self.plan, self.running, confirmed, entries)
 
     def _run(self, converged_ms: int) -> Run:
         alive = [machine for machine in self.running if machine.life is not None]
@@ -208,12 +275,21 @@ class World:
             "comparisons": sum(machine.member.agreement.comparisons for machine in alive),
             "converged_ms": converged_ms,
             "faults": len(self.plan.faults),
+            "documents": sum(len(told.batch.papers) for told in self.papers.acknowledged),
+            "erasures": len(self.erasures.confirmed),
         }
         violations = list(dict.fromkeys(self.watcher.violations))
         return Run(self.plan, violations, self.trace.checksum, figures, self.trace.lines(60))
 
     def _acknowledged(self, told: Acknowledged) -> None:
         self.watcher.acknowledged(told, self.machines)
+
+    def _acknowledged_paper(self, told: Acknowledged) -> None:
+        if not is_true(told, self.machines, list(self.watcher.losses.spans)):
+            level = told.level.name.lower()
+            self.watcher.violations.append(
+                f"{told.node} acknowledged {told.batch.id} as {level}, and it is not"
+            )
 
     # --- what goes wrong ---------------------------------------------------------------------------------------------
 
@@ -230,6 +306,10 @@ class World:
         elif fault.kind is Kind.DAMAGE:
             self.network.weather = Weather(damaged=fault.amount)
             self.agenda.after(fault.for_ms, self.network.heal_weather)
+        elif fault.kind in ERASURES:
+            self.erasures.begin(fault)
+        elif fault.kind in UPHEAVALS:
+            self.upheavals.begin(fault)
         else:
             self._befall(self.machines[fault.nodes[0]], fault)
 
@@ -294,6 +374,14 @@ class World:
         self.watcher.losses.add(machine.name, copied_ms, self.agenda.now_ms)
         self.trace.note(self.agenda.now_ms, machine.name, "gets a copy of its disk back")
         machine.start()
+
+
+def _seeds(plan: Plan) -> Members:
+    return Members(
+        0,
+        {node: place.name for node, place in plan.nodes.items()},
+        jurisdictions={node: place.jurisdiction for node, place in plan.nodes.items()},
+    )
 
 
 def simulate(seed: int, storm_ms: int | None = None, cores: Cores | None = None) -> Run:

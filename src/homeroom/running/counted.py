@@ -1,0 +1,78 @@
+"""What a log holds and what counts of it: not what lies beyond a closed number, and not what an erasure took out.
+
+A node may hold more of an origin than the world has closed it at: its own entries, if it was made to leave while nobody
+heard it, or those of a node that it alone still heard. They stay in its log and are entries of no world: a life begins
+with the heads at which origins were closed.
+
+A redacted copy that comes takes the place of a whole one only if the same comes out when what is erased here is taken
+out of the whole one. What another node took out beyond that stays until its erasure is folded here: until then both
+copies are told apart by nobody, and answers could become other without a fact that says why.
+
+The way not taken is to delete what does not count. It is proof of what happened, and of what somebody was told yes for.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from homeroom import limits
+from homeroom.log.entries import Entry, Head
+from homeroom.log.origins import Origin, Stream
+from homeroom.log.payloads import unpack
+from homeroom.log.redacting import Erased, redacted_parts
+from homeroom.log.store import Store
+from homeroom.regions.steps import Look
+
+__all__ = ["counted_heads", "explained", "looked_up"]
+
+_LOOKED_AT_ONCE: Final = 16
+
+
+def counted_heads(
+    heads: Mapping[Origin, Head], closed: Mapping[Origin, int], store: Store
+) -> dict[Origin, Head]:
+    """Return by origin the last entry that counts of those that a store holds; without origins of which none does."""
+    counted = {o: _head_at(store, o, head, closed.get(o, head.number)) for o, head in heads.items()}
+    return {origin: head for origin, head in counted.items() if head.number}
+
+
+def _head_at(store: Store, origin: Origin, head: Head, last: int) -> Head:
+    if head.number <= last:
+        return head
+    found = store.read(origin, last, 1) if last else []
+    return found[0].head if found else Head()
+
+
+def explained(entries: Iterable[Entry], store: Store, erased: Erased) -> list[Entry]:
+    """Return those of some redacted entries whose copies in a store would lose the same, and have not.
+
+    Raises `EntryError` for a copy that is damaged, `StoreError`.
+    """
+    return [entry for entry in entries if _is_explained(entry, store, erased)]
+
+
+def _is_explained(entry: Entry, store: Store, erased: Erased) -> bool:
+    if entry.origin.stream is not Stream.ANALYTIC:
+        return False
+    mine = store.read(entry.origin, entry.number, 1)
+    if not mine or mine[0].redaction is not None or mine[0].digest != entry.digest:
+        return False
+    mine[0].check_payload()
+    left = redacted_parts(unpack(mine[0].payload).content, erased)
+    return left is not None and left == unpack(entry.payload).content
+
+
+def looked_up(look: Look, store: Store) -> list[Entry]:
+    """Return what another node asks for, about as much as goes into a message. Raises `StoreError`."""
+    found: list[Entry] = []
+    size_bytes = 0
+    for wanted in look.ranges:
+        first = wanted.first
+        while len(found) < limits.MESSAGE_ENTRIES_MAX and size_bytes <= limits.PULL_BYTES:
+            room = min(_LOOKED_AT_ONCE, limits.MESSAGE_ENTRIES_MAX - len(found))
+            entries = store.read(wanted.origin, first, room)
+            if not entries:
+                break
+            found += entries
+            size_bytes += sum(len(entry.payload) for entry in entries)
+            first = entries[-1].number + 1
+    return found

@@ -1,0 +1,48 @@
+"""The door of a simulated node: what is sent becomes the content of entries, a stream each, without who is erased."""
+
+from collections.abc import Collection, Sequence
+from typing import TypeAlias, cast
+
+from homeroom.log.control import Change, write_changes
+from homeroom.log.log import Admission, Offer
+from homeroom.log.origins import Stream
+from homeroom.simulation.regions.erasing import cut
+from homeroom.simulation.regions.ledger import Happening, write_happenings
+from homeroom.simulation.regions.papers import Paper, write_papers
+
+__all__ = ["Content", "admitted", "stream_of", "write_content"]
+
+Content: TypeAlias = tuple[Happening, ...] | tuple[Paper, ...] | list[Change]
+"""What is sent in a batch."""
+
+
+def stream_of(content: Content) -> Stream:
+    """Return the stream that something belongs to; nothing at all is a mark, and of the analytic one."""
+    if isinstance(content, list):
+        return Stream.CONTROL
+    return Stream.DOCUMENT if content and isinstance(content[0], Paper) else Stream.ANALYTIC
+
+
+def write_content(content: Content, erased: Collection[str] = ()) -> bytes:
+    """Return the content of an entry, without what it has of learners who are erased."""
+    match stream_of(content):
+        case Stream.CONTROL:
+            return write_changes(cast("list[Change]", content))
+        case Stream.DOCUMENT:
+            papers = cast("tuple[Paper, ...]", content)
+            return write_papers(paper for paper in papers if paper.learner not in erased)
+        case _:
+            return write_happenings(cut(cast("tuple[Happening, ...]", content), erased))
+
+
+def admitted(offers: Sequence[Offer], erased: Collection[str]) -> Admission:
+    """Return what becomes of offers at a door that lets nothing in of learners who are erased."""
+    streams = [stream_of(offer.content) for offer in offers]
+    contents = {}
+    for stream in sorted(set(streams)):
+        sent = [o.content for o, of in zip(offers, streams, strict=True) if of is stream]
+        joined = [one for content in sent for one in content]
+        # A list is of changes; there is nothing else that a stream of its own could be told by.
+        whole = cast("Content", joined if stream is Stream.CONTROL else tuple(joined))
+        contents[stream] = write_content(whole, erased)
+    return Admission(contents, [b"{}"] * len(offers), streams)

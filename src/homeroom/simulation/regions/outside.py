@@ -1,0 +1,124 @@
+"""What a simulated node has around it, and what is asked of it.
+
+The node itself (`homeroom.simulation.regions.machine`) reaches everything through here: so a test puts something else
+in the place of a core, and a world looks on without the node's help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from homeroom.clock import HybridClock
+from homeroom.log.entries import Entry
+from homeroom.log.log import Log
+from homeroom.log.origins import Origin, Token
+from homeroom.regions.member import Member
+from homeroom.regions.replication import Birth
+from homeroom.regions.stated import Stated
+from homeroom.regions.steps import Alarm, Level, Members
+from homeroom.simulation.disk import Disk
+from homeroom.simulation.disk_store import DiskStore
+from homeroom.simulation.regions.agenda import Agenda, Trace
+from homeroom.simulation.regions.door import Content
+from homeroom.simulation.regions.erasing import Cleaning, Register
+from homeroom.simulation.regions.ledger import Ledger, Readings
+from homeroom.simulation.regions.network import Network
+from homeroom.simulation.regions.sharing import Sharing
+from homeroom.simulation.regions.snapshots import Courier
+
+if TYPE_CHECKING:
+    from homeroom.log.entries import Entry
+    from homeroom.simulation.regions.machine import Machine
+
+__all__ = [
+    "BEGIN_MS",
+    "Cores",
+    "Outside",
+    "Request",
+    "Told",
+    "Watch",
+]
+
+BEGIN_MS: Final = 1_764_000_000_000
+"""What a right clock shows when a world begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """What is tried: the cores of production, or copies with a fault that tests have made."""
+
+    log: type[Log] = Log
+    member: Callable[[Birth, int], Member] = Member
+    store: Callable[[Disk], DiskStore] = DiskStore
+    ledger: Callable[[Readings], Ledger] = Ledger
+    cleaning: Callable[[str, DiskStore, Ledger, Readings], Cleaning] = Cleaning
+    register: Callable[[], Register] = Register
+    stated: Callable[[], Stated] = Stated
+    clock: type[HybridClock] = HybridClock
+
+
+class Watch(Protocol):
+    """Is told what happens, and looks whether it may."""
+
+    def started(self, machine: Machine, said: Mapping[Origin, int]) -> None:
+        """Take that a node has opened its log, and what it held by its own words when its last life ended."""
+
+    def committed(self, machine: Machine, entries: Sequence[Entry]) -> None:
+        """Take entries that a node has numbered, and that are durable there."""
+
+    def folded(self, machine: Machine, entry: Entry) -> None:
+        """Take an entry that a node has folded."""
+
+    def collected(self, machine: Machine, numbers: Mapping[Origin, int]) -> None:
+        """Take that a node's log has forgotten entries up to these numbers."""
+
+    def stepped(self, machine: Machine) -> None:
+        """Look at a node that has taken a step."""
+
+    def alarmed(self, machine: Machine, alarm: Alarm) -> None:
+        """Take an alarm that a node raised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a node has around it."""
+
+    agenda: Agenda
+    trace: Trace
+    network: Network
+    readings: Readings
+    sharing: Sharing
+    watch: Watch
+    members: Members
+    cores: Cores
+    courier: Courier
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A batch that a client sends, or facts that an operator states, when, and whom to tell.
+
+    ``seen`` is the last token that the client has.
+    """
+
+    batch_id: str
+    events: Content
+    level: Level
+    tell: Callable[[Told], None]
+    sent_ms: int
+    seen: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client hears: refused (no token), or the token and the level that it has reached.
+
+    ``is_alone`` if no other region may have it.
+    """
+
+    token: Token | None
+    level: Level
+    is_late: bool = False
+    is_alone: bool = False

@@ -1,0 +1,265 @@
+"""What must hold of documents and of erasures, one check a property.
+
+Every message on every link between two jurisdictions is looked at: nothing that belongs to documents may be in it, not
+even the name of one of their origins. What a node holds of documents is compared among the nodes of its jurisdiction,
+and what it has on its disk is read back byte by byte, because what a process says of itself proves nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Origin, Stream
+from homeroom.log.payloads import unpack
+from homeroom.regions.steps import Level
+from homeroom.simulation.disk_store import entries_on
+from homeroom.simulation.regions.clients import Acknowledged, Diary
+from homeroom.simulation.regions.erasing import has_any
+from homeroom.simulation.regions.ledger import Ledger, Readings
+from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.papers import Papers
+from homeroom.simulation.regions.plan import Kind, Plan
+from homeroom.simulation.regions.snapshots import read_snapshot
+
+__all__ = [
+    "BorderWatch",
+    "Erased",
+    "check_documents",
+    "check_erasures",
+    "divided",
+    "is_true",
+    "of_shared",
+]
+
+_WORD: Final = b"document"
+"""The stream's name stands in every origin of documents, and so in all that is said of them."""
+_LOCAL_MS_MAX: Final = 150
+_ALL: Final = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A learner whose erasure a node has said yes to."""
+
+    learner: str
+    node: str
+
+
+class BorderWatch:
+    """Looks at what crosses from one jurisdiction to another.
+
+    Attributes
+    ----------
+    violations : what must not have been, in words
+    crossed : how many messages were looked at
+    """
+
+    def __init__(self, jurisdictions: Mapping[str, str]) -> None:
+        self.violations: list[str] = []
+        self.crossed = 0
+        self._of = jurisdictions
+
+    def carried(self, sender: str, to: str, body: bytes) -> None:
+        """Look at a message."""
+        if self._of[sender] == self._of.get(to):
+            return
+        self.crossed += 1
+        if _WORD in body:
+            self.violations.append(f"{sender} has sent something of documents to {to}")
+
+
+def of_shared(numbers: Mapping[Origin, int]) -> dict[Origin, int]:
+    """Return those numbers that are of what all nodes share."""
+    return {o: number for o, number in numbers.items() if o.stream is not Stream.DOCUMENT}
+
+
+def _of_documents(numbers: Mapping[Origin, int]) -> dict[Origin, int]:
+    return {o: number for o, number in numbers.items() if o.stream is Stream.DOCUMENT}
+
+
+def _jurisdictions(machines: Sequence[Machine]) -> dict[str, list[Machine]]:
+    found: dict[str, list[Machine]] = {}
+    for machine in machines:
+        found.setdefault(machine.jurisdiction, []).append(machine)
+    return found
+
+
+def divided(machines: Sequence[Machine]) -> str:
+    """Return which nodes of one jurisdiction hold or have folded other documents, in words; empty if none do."""
+    for some in _jurisdictions(machines).values():
+        for one, other in pairwise(some):
+            if _of_documents(one.member.held) != _of_documents(other.member.held):
+                return f"{one.name} and {other.name} hold different documents"
+            if _of_documents(one.ledger.applied) != _of_documents(other.ledger.applied):
+                return f"{one.name} and {other.name} have folded different documents"
+    return ""
+
+
+# --- documents -------------------------------------------------------------------------------------------------------
+
+
+def check_documents(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+    """Return what does not hold of documents when nodes have come together."""
+    yield from _at_home(machines)
+    yield from _untold(machines)
+    yield from _nothing_lost(plan, machines, diary)
+    for some in _jurisdictions(machines).values():
+        found = [machine.papers.without(machine.ledger.erased) for machine in some]
+        if any(one != found[0] for one in found):
+            yield f"{some[0].name} and others of its jurisdiction have different documents"
+        yield from _rebuilt(some[0])
+    if not plan.faults:
+        yield from _all_is_all(machines, diary)
+    # How many regions there were is known where none came or went.
+    moving = {Kind.DESTROY, Kind.JOIN, Kind.LEAVE, Kind.RETURN}
+    if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC, *moving}:
+        yield from _said_at_once(machines, diary)
+
+
+def _at_home(machines: Sequence[Machine]) -> Iterator[str]:
+    of = {machine.name: machine.jurisdiction for machine in machines}
+    for machine in machines:
+        for origin in _of_documents(machine.store.held()):
+            if of.get(origin.node, machine.jurisdiction) != machine.jurisdiction:
+                yield f"{machine.name} has documents of {origin.node}, in another jurisdiction"
+        snapshot = read_snapshot(machine.disk)
+        if snapshot is not None and _of_documents(dict.fromkeys(snapshot.applied, 1)):
+            yield f"{machine.name} has documents in a snapshot, which goes anywhere"
+
+
+def _untold(machines: Sequence[Machine]) -> Iterator[str]:
+    """See that what goes to all says nothing of documents either where it is compressed."""
+    for origin in of_shared(machines[0].store.held()):
+        is_stated = origin.stream is Stream.CONTROL
+        for entry in machines[0].store.read(origin, 1, _ALL if is_stated else 1):
+            opened = unpack(entry.payload)
+            if opened.closes is not None and _of_documents(opened.closes):
+                yield f"{origin} tells all nodes how many documents {origin.node} held"
+                return
+            if is_stated and _WORD in opened.content:
+                yield f"entry {entry.number} of {origin} states something of documents to all nodes"
+                return
+
+
+def _nothing_lost(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+    """See that what was acknowledged is there; of a world in which nothing was lost for good, or restored."""
+    if plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, Kind.RESTORE, Kind.ERASE_AND_RESTORE}:
+        return
+    by_name = {machine.name: machine for machine in machines}
+    for told in diary.acknowledged:
+        machine = by_name[told.node]
+        there = machine.papers.without(machine.ledger.erased)
+        if any(
+            p not in there and p.learner not in machine.ledger.erased for p in told.batch.papers
+        ):
+            yield f"{told.batch.id}, acknowledged by {told.node}, is gone"
+
+
+def _rebuilt(machine: Machine) -> Iterator[str]:
+    fresh = Papers()
+    for origin, number in _of_documents(machine.ledger.applied).items():
+        for entry in machine.store.read(origin, 1, number):
+            fresh.fold(entry)
+    erased = machine.ledger.erased
+    if fresh.without(erased) != machine.papers.without(erased):
+        yield f"{machine.name} has other documents than its log comes to when it is folded anew"
+
+
+def _all_is_all(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+    """Where nothing goes wrong, all who may have a document have it in time."""
+    regions = _regions(machines)
+    for told in diary.acknowledged:
+        asked = told.batch.level
+        wanted = Level.LOCAL if asked is Level.REMOTE and regions[told.node] < 2 else asked
+        if told.level < wanted:
+            yield f"{told.batch.id} waited for {asked.name.lower()}, and heard {told.level.name.lower()}"
+            return
+
+
+def _said_at_once(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+    regions = _regions(machines)
+    for told in diary.acknowledged:
+        is_alone = told.batch.level is Level.REMOTE and regions.get(told.node, 2) < 2
+        if is_alone and told.waited_ms > _LOCAL_MS_MAX:
+            yield f"{told.batch.id} waited {told.waited_ms} ms for a region that {told.node} does not have"
+            return
+
+
+def _regions(machines: Sequence[Machine]) -> dict[str, int]:
+    """Return by node how many regions its jurisdiction has."""
+    return {
+        machine.name: len({one.region for one in some})
+        for some in _jurisdictions(machines).values()
+        for machine in some
+    }
+
+
+def is_true(told: Acknowledged, machines: Mapping[str, Machine], lost: Sequence[str]) -> bool:
+    """Say whether a document is as far as its client was told; ``lost`` are nodes that may have had it."""
+    holding = {one.name for one in machines.values() if one.has_durable(told.token)}
+    others = {*holding, *lost} - {told.node}
+    here = machines[told.node]
+    elsewhere = any(machines[other].region != here.region for other in others)
+    # Who asked for another region and hears `all` takes it that there was one.
+    return told.node in holding and (
+        elsewhere or told.level is Level.LOCAL or told.batch.level is Level.ALL
+    )
+
+
+# --- erasures --------------------------------------------------------------------------------------------------------
+
+
+def check_erasures(
+    plan: Plan,
+    machines: Sequence[Machine],
+    erased: Sequence[Erased],
+    entries: Mapping[tuple[Origin, int], Entry],
+) -> Iterator[str]:
+    """Return what does not hold of erasures when nodes have come together; ``entries`` are all that were written."""
+    gone = {fault.nodes[0] for fault in plan.faults if fault.kind in (Kind.DESTROY, Kind.LEAVE)}
+    for one in erased:
+        for machine in machines:
+            if one.learner not in machine.ledger.erased and one.node not in gone:
+                yield f"{machine.name} knows nothing of an erasure that {one.node} has confirmed"
+    for machine in machines:
+        yield from _gone_from_disk(machine)
+        if not machine.ledger.erased.isdisjoint(machine.ledger.rows):
+            yield f"{machine.name} counts events of somebody who is erased"
+    readings = Readings()
+    for machine in machines:
+        yield from _same_as_unredacted(machine, entries, readings)
+
+
+def _gone_from_disk(machine: Machine) -> Iterator[str]:
+    erased, readings = machine.ledger.erased, Readings()
+    if not erased:
+        return
+    disk = machine.copy_of_disk()
+    snapshot = read_snapshot(disk)
+    said = () if snapshot is None else (one for _, _, some in snapshot.said for one in some)
+    if any(one.learner in erased for one in said):
+        yield f"{machine.name} has somebody who is erased on its disk, in a snapshot"
+    for entry in entries_on(disk):
+        if has_any(entry, erased, readings):
+            yield f"{machine.name} has somebody who is erased on its disk, in entry {entry.number} of {entry.origin}"
+            return
+
+
+def _same_as_unredacted(
+    machine: Machine, entries: Mapping[tuple[Origin, int], Entry], readings: Readings
+) -> Iterator[str]:
+    """Fold entries as they are in the log now, and as they were written where it has forgotten them."""
+    if not machine.ledger.erased:
+        return
+    fresh, ledger = Ledger(readings), machine.ledger
+    fresh.rule(machine.member.members.rulings)
+    closed = machine.member.members.closed
+    retired = {origin: closed[origin] for origin in ledger.retired}
+    for origin, number in sorted({**ledger.applied, **retired}.items()):
+        kept = {entry.number: entry for entry in machine.store.read(origin, 1, number)}
+        for each in range(1, number + 1):
+            fresh.fold(kept.get(each) or entries[origin, each])
+    if fresh.fingerprint() != ledger.fingerprint():
+        yield f"{machine.name} has something else than its redacted entries come to"

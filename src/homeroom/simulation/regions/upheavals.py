@@ -1,0 +1,137 @@
+"""Faults in the life of a node, which it does not notice itself.
+
+It is removed and comes back, is the home no more, or has a copy of its machine beside it. These are drawn from a chance
+of their own beside the other faults of a plan (`homeroom.simulation.regions.plan`), and what they need of the operator
+takes longer than a cut: each sees itself through.
+"""
+
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from homeroom.log.control import Change
+from homeroom.log.members import MemberJoined
+from homeroom.regions.steps import Level
+from homeroom.simulation.regions.checks import Losses
+from homeroom.simulation.regions.clients import Acknowledged, Batch, Diary
+from homeroom.simulation.regions.ledger import Happening
+from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.operator import Operator
+from homeroom.simulation.regions.outside import BEGIN_MS, Outside, Request, Told
+from homeroom.simulation.regions.plan import Fault, Kind
+from homeroom.simulation.regions.snapshots import Courier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Upheavals"]
+
+_AGAIN_MS: Final = 200
+_LATER_MS: Final = 700
+_BATCH_MS: Final = 400
+
+
+class Upheavals:
+    """What is done to nodes, and undone.
+
+    Parameters
+    ----------
+    machines : all nodes, by name
+    operator, outside : of the world
+    diary, losses : what clients sent and were told, and what may be gone
+    """
+
+    def __init__(
+        self,
+        machines: dict[str, Machine],
+        operator: Operator,
+        outside: Outside,
+        diary: Diary,
+        losses: Losses,
+    ) -> None:
+        self._machines, self._operator = machines, operator
+        self._network, self._agenda = outside.network, outside.agenda
+        self._diary, self._losses = diary, losses
+
+    def begin(self, fault: Fault) -> None:
+        """Let a fault of these kinds begin."""
+        begin: dict[Kind, Callable[[Fault], None]] = {
+            Kind.RETURN: self._remove,
+            Kind.MOVE_HOME: self._move_home,
+            Kind.CLONE: self._clone,
+        }
+        begin[fault.kind](fault)
+
+    def _remove(self, fault: Fault) -> None:
+        """Cut a node off and let it leave: it goes on as if nothing had been."""
+        name = fault.nodes[0]
+        links = [pair for other in self._machines for pair in ((name, other), (other, name))]
+        self._network.cut(links)
+        self._operator.leave(name)
+        self._operator.open += 1
+        self._agenda.after(fault.for_ms, self._network.heal, links)
+        self._agenda.after(fault.for_ms, self._take_back, self._machines[name])
+
+    def _move_home(self, fault: Fault) -> None:
+        """Cut the home off and have another node be it; somebody goes on stating things at the old one."""
+        old, new = self._operator.home, self._machines[fault.nodes[0]]
+        links = [
+            pair for other in self._machines for pair in ((old.name, other), (other, old.name))
+        ]
+        self._network.cut(links)
+        self._operator.move_home(new)
+        self._agenda.after(fault.for_ms, self._network.heal, links)
+        self._agenda.after(_LATER_MS, self._see_moved, old, new)
+
+    def _see_moved(self, old: Machine, new: Machine) -> None:
+        is_moved = new.life is not None and new.stated.control.members.home == new.name
+        then = self._state_too_late if is_moved else self._see_moved
+        self._agenda.after(_LATER_MS, then, old, new)
+
+    @staticmethod
+    def _state_too_late(old: Machine, _new: Machine) -> None:
+        """State that a node belongs to the world which there is not: if anybody folds it, nothing is whole any more."""
+        if old.life is None or not old.stated.control.members.nodes:
+            return
+        fact = MemberJoined(node="nobody", region="nowhere")
+        at_ms = old.wall_ms()
+        changes = [Change(fact=fact, author="somebody", at_ms=at_ms)]
+        request = Request("too late", changes, Level.LOCAL, lambda _: None, 0)
+        old.offer(request)
+
+    def _clone(self, fault: Fault) -> None:
+        """Start a copy of a machine beside it, and let clients write there; somebody stops it in the end."""
+        original = self._machines[fault.nodes[0]]
+        outside = replace(original.outside, courier=Courier(self._agenda, self._network))
+        chance = Random(f"clone of {original.name} at {fault.at_ms}")  # noqa: S311 - settled by the plan
+        copy = Machine(original.name, original.place, outside, chance)
+        copy.exchange_disk(original.copy_of_disk())
+        copy.start()
+        self._write_there(copy, 0)
+        self._losses.add(original.name, self._agenda.now_ms, self._agenda.now_ms + fault.for_ms)
+        self._agenda.after(fault.for_ms, copy.destroy)
+
+    def _write_there(self, copy: Machine, number: int) -> None:
+        if copy.is_destroyed:
+            return
+        name = f"at the copy of {copy.name} {number}"
+        event = Happening(name, "learner 1", BEGIN_MS + self._agenda.now_ms)
+        level = Level.REMOTE if number % 2 else Level.LOCAL
+        batch = self._diary.sent[name] = Batch(name, (event,), level)
+
+        def tell(told: Told) -> None:
+            # What it alone holds is lost with it.
+            if told.token is not None and told.level > Level.LOCAL:
+                at_ms = self._agenda.now_ms
+                said = Acknowledged(batch, copy.name, told.token, told.level, at_ms, 0)
+                self._diary.acknowledged.append(said)
+
+        copy.offer(Request(name, batch.events, level, tell, self._agenda.now_ms))
+        self._agenda.after(_BATCH_MS, self._write_there, copy, number + 1)
+
+    def _take_back(self, machine: Machine) -> None:
+        if not self._operator.has_left(machine.name):
+            self._agenda.after(_AGAIN_MS, self._take_back, machine)
+            return
+        self._operator.open -= 1
+        self._operator.join(machine)

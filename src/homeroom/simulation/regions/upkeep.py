@@ -1,0 +1,145 @@
+"""What a simulated node does beside its work: snapshots, what its log forgets, and what it writes once more.
+
+A running node has threads of its own for these; here they happen between two steps, at times that chance gives.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from homeroom.errors import StoreError
+from homeroom.log.entries import Head
+from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.regions.steps import Collected, Event, NotInstalled, Saved
+from homeroom.simulation.regions.erasing import Redact
+from homeroom.simulation.regions.ledger import Happening, read_happenings
+from homeroom.simulation.regions.snapshots import Snapshot, write_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homeroom.simulation.regions.beginning import Beginning
+    from homeroom.simulation.regions.machine import Machine
+
+__all__ = ["TAIL", "Hands", "Upkeep"]
+
+TAIL: Final = "tail"
+"""How the ids of batches begin that are written once more: there is a record of each, so that it is done once."""
+_SAVE_MS: Final = (2_000, 5_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a node lets its upkeep do: take a step, wait, give up this life, begin another, write a batch, redact."""
+
+    step: Callable[[Event], None]
+    later: Callable[..., None]
+    fail: Callable[[str], None]
+    begin_anew: Callable[[str], None]
+    write: Callable[[str, tuple[Happening, ...]], None]
+    redact: Callable[[Redact], None]
+
+
+class Upkeep:
+    """The upkeep of one life of a node.
+
+    Parameters
+    ----------
+    machine : the node
+    found : what this life began with
+    hands : what it may do
+
+    Attributes
+    ----------
+    folded : by origin the last entry that is folded
+    """
+
+    def __init__(self, machine: Machine, found: Beginning, hands: Hands) -> None:
+        self.folded = dict(found.applied)
+        self._machine, self._hands = machine, hands
+        self._tail = deque(found.tail)
+
+    def begin(self) -> None:
+        """Write snapshots from now on."""
+        self._hands.later(self._machine.chance.randrange(*_SAVE_MS), self._keep_saving)
+
+    # --- snapshots ---
+
+    def _keep_saving(self) -> None:
+        self._save()
+        self.begin()
+
+    def _save(self) -> None:
+        machine = self._machine
+        heads = {origin: head for origin, head in self.folded.items() if _is_saved(origin)}
+        saved = write_snapshot(machine.disk, Snapshot.of(machine.ledger, heads))
+        if saved is not None:
+            numbers = {origin: head.number for origin, head in saved.applied.items()}
+            self._hands.step(Saved(numbers))
+
+    def collect(self, numbers: Mapping[Origin, int]) -> None:
+        """Have the log forget what nobody needs any more."""
+        try:
+            while self._machine.store.collect(Vector(numbers)):
+                pass
+        except StoreError as error:
+            self._hands.fail(str(error))
+            return
+        self._machine.outside.watch.collected(self._machine, numbers)
+        self._hands.step(Collected(numbers))
+
+    def fetch(self, of: str) -> None:
+        """Fetch the snapshot of another node."""
+        machine = self._machine
+
+        def install(snapshot: Snapshot | None) -> None:
+            self._hands.later(0, self._install, snapshot)
+
+        machine.outside.courier.fetch(of, machine.name, install)
+
+    def _install(self, snapshot: Snapshot | None) -> None:
+        """Put a snapshot of another node in place of this one's state, and begin anew from there."""
+        store = self._machine.store
+        applied = {} if snapshot is None else snapshot.applied
+        forgotten = store.begins().items()
+        covers = all(applied.get(o, Head()).number >= n for o, n in forgotten if _is_saved(o))
+        goes_on = any(head.number > store.head(o).number for o, head in applied.items())
+        if snapshot is None or not covers or not goes_on:
+            self._hands.step(NotInstalled("it did not come, or is of no use"))
+        elif write_snapshot(self._machine.disk, snapshot) is None:
+            self._hands.fail("a snapshot could not be written")
+        else:
+            self._hands.begin_anew("it has a snapshot of another node")
+
+    # --- who is erased ---
+
+    def state_erasures(self) -> None:
+        """State erasures that the log has not, though the register has; the node takes batches."""
+        machine = self._machine
+        for erasure in machine.register.missing(machine.ledger.erased, machine.life):
+            self._hands.write(f"{erasure.id} {machine.life}", (erasure,))
+
+    def clean(self) -> None:
+        """Have nothing on the disk of who is erased, if something may be: neither in the snapshot nor in the log."""
+        machine = self._machine
+        if not (machine.cleaning.is_due and machine.ledger.erased):
+            return
+        self._save()
+        self._hands.redact(machine.cleaning.due())
+
+    # --- what is written once more ---
+
+    def write_tail(self) -> None:
+        """Write once more what an earlier life wrote after the world had given it up; the node takes batches."""
+        while self._tail:
+            entry = self._tail.popleft()
+            events = tuple(read_happenings(entry.payload))
+            self._hands.write(f"{TAIL} {entry.origin} {entry.number}", events)
+
+
+def _is_saved(origin: Origin) -> bool:
+    """Say whether a snapshot holds an origin: what all need, and all may have."""
+    return origin.stream is Stream.ANALYTIC
