@@ -427,6 +427,10 @@ class RunningNode:
         """Say how the node is. A tenant that is not there has no learners."""
         return self._standing.status(tenant)
 
+    def fingerprint(self) -> tuple[Vector, str]:
+        """Return what is folded, and its fingerprint: equal on nodes that have folded the same."""
+        return self._live.fingerprint()
+
     @property
     def troubles(self) -> tuple[str, ...]:
         """All that is wrong, in words, whosever it is."""
