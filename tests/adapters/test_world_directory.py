@@ -82,6 +82,14 @@ def test_settings_of_a_node_are_read_by_serve(template):
     assert tomllib.loads(text)["world"]["certificate"].endswith("north/bea/fabric.crt")
 
 
+def test_a_place_with_an_odd_name_is_written_so_that_it_is_read(tmp_path):
+    path = tmp_path / 'wörld "x" \\ \n'
+    make_world(path, planned(north=("ada",)), PORT, 1, NOW_MS)
+    text = (path / "north" / "ada" / "node.toml").read_text()
+    assert read_settings(text, "node.toml", {}).world.file == str(path / "regions.toml")
+    assert wrong(path) == {}
+
+
 def test_addresses_and_nodes_that_are_planned_are_kept(tmp_path):
     whole = planned(north=("ada",), south=())
     north = replace(

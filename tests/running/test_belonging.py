@@ -11,7 +11,7 @@ from homeroom.adapters.backup.choosing import choose
 from homeroom.adapters.backup.restoring import restore
 from homeroom.adapters.backup.verifying import verify
 from homeroom.adapters.keyfile import open_key
-from homeroom.errors import DataDirectoryError, HomeElsewhereError, KeyFileError
+from homeroom.errors import ControlError, DataDirectoryError, HomeElsewhereError, KeyFileError
 from homeroom.log.control import MAIN, DefinitionKind, DefinitionPut, TenantPut
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.log.members import AcknowledgementPut, MemberFenced, MemberJoined
@@ -207,6 +207,24 @@ def test_batches_are_refused_while_the_clock_is_wrong(world):
     assert isinstance(refused, Refused)
     assert refused.refusal is Refusal.UNAVAILABLE
     assert "ahead of those of the others" in refused.why
+
+
+def test_a_clock_that_is_put_back_begins_a_life_that_stamps_by_it(world):
+    async def work(world):
+        await send(world, "a", "b1", 1)
+        await world.equal()
+        before = world.nodes["b"]._committer.life.incarnation
+        world.ahead_ms["b"] = 60_000
+        early = await send(world, "b", "b2", 2)
+        world.ahead_ms["b"] = 0
+        await world.until(
+            lambda: world.nodes["b"]._committer.life.incarnation != before, "another life begins"
+        )
+        token = await send(world, "b", "b3", 3)
+        await active(world.nodes["a"], token)
+        return early.hybrid > token.hybrid
+
+    assert world(work, "a", "b")
 
 
 # --- acknowledgements ------------------------------------------------------------------------------------------------
@@ -420,6 +438,18 @@ def test_a_node_that_is_fenced_takes_nothing_more(world):
     refused = world(work, "a", "b")
     assert isinstance(refused, Refused)
     assert "is to leave it" in refused.why
+
+
+def test_the_home_cannot_be_made_to_leave_nor_a_node_be_known_by_no_key(world):
+    async def work(world):
+        for fact, why in (
+            (MemberFenced(node="a"), "is the home of the world"),
+            (MemberJoined(node="b", region="b", key="ed25519:none"), "44 digits of base64"),
+        ):
+            with pytest.raises(ControlError, match=why):
+                await world.nodes["a"].change(fact, "somebody")
+
+    world(work, "a", "b")
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 
 import pytest
 
@@ -60,6 +61,13 @@ def test_a_certificate_must_be_there(path):
         place_of(path, "ada", **without)
 
 
+def test_what_is_not_installed_is_named(path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "homeroom.adapters.nats_fabric")
+    monkeypatch.setitem(sys.modules, "nats.aio.client", None)
+    with pytest.raises(SettingsError, match="pip install 'homeroom"):
+        place_of(path, "ada")
+
+
 def test_a_key_that_others_do_not_know_is_refused(path, tmp_path):
     ada = place_of(path, "ada")
     ada.check_key(open_node_key(path / "north" / "ada" / "data" / "node.key").public_text)
@@ -74,6 +82,7 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
         def commands():
             assert main(["world", "join", str(place), "bob"]) == status.CLEAN
             assert main(["world", "fence", str(place), "bob"]) == status.CLEAN
+            assert main(["world", "hold", str(place), "all"]) == status.CLEAN
 
         await asyncio.to_thread(commands)
         with pytest.raises(SettingsError, match="no node 'eve'; there are: ada, bob"):
@@ -84,6 +93,7 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     known = place_of(place, "ada").world.members()
     assert members.nodes == {"bob": known["bob"]}
     assert list(members.fenced) == ["bob"]
+    assert members.least == "all"
     assert "bob" in capsys.readouterr().err
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import httpx
 import msgspec
@@ -200,6 +201,10 @@ def test_answers_status_and_metrics_show_the_world(heard):
     assert set(status["world"]["nodes"]) == {"a", "b"}
     assert 'homeroom_world_lag_seconds{node="b"}' in metrics
     assert "homeroom_world_nodes 2.0" in metrics
+    assert "homeroom_world_connected 1.0" in metrics
+    assert re.search(r'homeroom_world_sent_bytes_total\{node="b"\} [1-9]', metrics)
+    assert re.search(r'homeroom_world_received_bytes_total\{node="b"\} [1-9]', metrics)
+    assert 'homeroom_world_dropped_total{node="b"}' in metrics
 
 
 def test_the_client_asks_for_a_level_and_hears_how_far_its_batch_has_come(heard, monkeypatch):

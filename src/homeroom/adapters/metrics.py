@@ -51,6 +51,10 @@ NAMES: Final = {
     "homeroom_world_comparisons_total": "fingerprints that were compared with other nodes in this life of the node",
     "homeroom_world_alarms": "alarms about other nodes: /v1/status says what about",
     "homeroom_world_clock_stray_seconds": "how far the clock is ahead of the median of all; none if not known",
+    "homeroom_world_connected": "1 while messages can go out to other nodes",
+    "homeroom_world_sent_bytes_total": "by node, bytes of messages that went to it, as they were on the way",
+    "homeroom_world_received_bytes_total": "by node, bytes of messages that came from it",
+    "homeroom_world_dropped_total": "by node, messages to and from it that were lost here: no room, or no connection",
     "homeroom_world_waiting": "clients that wait for other regions",
 }
 """Every metric and what it counts; those of the world are there in a world only."""
@@ -197,6 +201,13 @@ def _of_world(world: WorldStatus) -> Iterator[Metric]:
     if world.stray_ms is not None:
         yield _gauge("homeroom_world_clock_stray_seconds", world.stray_ms / 1_000)
     yield _gauge("homeroom_world_waiting", world.waiting)
+    yield _gauge("homeroom_world_connected", float(world.is_connected))
+    sent = {n: one.sent_bytes for n, one in others.items()}
+    received = {n: one.received_bytes for n, one in others.items()}
+    yield _counters("homeroom_world_sent_bytes_total", "node", sent)
+    yield _counters("homeroom_world_received_bytes_total", "node", received)
+    dropped = {n: one.dropped for n, one in others.items()}
+    yield _counters("homeroom_world_dropped_total", "node", dropped)
 
 
 def _by_node(name: str, values: Mapping[str, float | None]) -> Metric:

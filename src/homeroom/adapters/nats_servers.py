@@ -12,13 +12,14 @@ Sources: the NATS server's documentation of gateways, of TLS with ``verify_and_m
 """
 
 import contextlib
+import ipaddress
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from homeroom import limits
@@ -69,7 +70,7 @@ def server_settings(world: World, region: Region, monitor_port: int | None = Non
     return f"""\
 # The fabric of {region.name}. Start it in this folder: nats-server -c {CONF}
 server_name: "{region.name}"
-host: "{client.hostname}"
+host: "{_listened_on(client.hostname)}"
 port: {client.port}{monitor}
 max_payload: {limits.FABRIC_PAYLOAD_BYTES_MAX}
 max_pending: {2 * limits.FABRIC_BYTES_MAX}
@@ -97,8 +98,9 @@ authorization {{
 # Servers of other regions have certificates of another authority; one that is new finds the others, and they it.
 gateway {{
   name: "{region.name}"
-  host: "{gateway.hostname}"
+  host: "{_listened_on(gateway.hostname)}"
   port: {gateway.port}
+  advertise: "{gateway.netloc}"
   tls {{
     cert_file: "{ServerFiles.SERVER}.crt"
     key_file: "{ServerFiles.SERVER}.key"
@@ -112,6 +114,14 @@ gateway {{
   ]
 }}
 """
+
+
+def _listened_on(host: str | None) -> str:
+    """Return where to listen for an address: on it, or on all where it is a name, which may lead to another machine."""
+    try:
+        return str(ipaddress.ip_address(host or ""))
+    except ValueError:
+        return "0.0.0.0"  # noqa: S104 - certificates are asked for
 
 
 def _user(world: str, node: str) -> str:
@@ -185,13 +195,14 @@ class NatsServer:
                 )
 
     def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - the program of our own environment
-            [_program(), "-c", CONF, "--ports_file_dir", "ready"],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+        return subprocess.Popen(self._command(), **self._how(log))  # noqa: S603 - of our own environment
+
+    @staticmethod
+    def _command() -> list[str | Path]:
+        return [_program(), "-c", CONF, "--ports_file_dir", "ready"]
+
+    def _how(self, log: IO[bytes]) -> dict[str, Any]:
+        return {"cwd": self.folder, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
 
     @property
     def pid(self) -> int:

@@ -95,6 +95,8 @@ class OtherNode:
     behind : entries that it has told of and that are not folded here
     lacks : entries that are durable here and that it has not told of
     lag_s : so many seconds ago all that it had written is folded here now; None if nothing was heard of it
+    sent_bytes, received_bytes : what went to it and came from it since the start, as it was on the way
+    dropped : messages to and from it that were lost here, because there was no room or no connection
     """
 
     region: str
@@ -102,6 +104,9 @@ class OtherNode:
     behind: int
     lacks: int
     lag_s: float | None
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

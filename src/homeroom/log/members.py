@@ -13,9 +13,10 @@ would count every learner twice; and what a client must at least wait for, which
 not to be trusted, and lowers again.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_KEY: Final = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
 
 
 class MemberJoined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="member"):
@@ -161,6 +163,11 @@ def _check_joined(members: Membership, fact: MemberJoined) -> None:
             raise ControlError(
                 f"the name of a {what} is {name[:200]!r}; it must have printable characters and no '/'"
             )
+    if fact.key and not _KEY.fullmatch(fact.key):
+        raise ControlError(
+            f"the key of {fact.node!r} is {fact.key[:80]!r}; it must be ed25519: and 44 digits of base64, as the node "
+            f"itself shows it"
+        )
     if len({*members.nodes, fact.node}) > limits.WORLD_NODES_MAX:
         raise ControlError(
             f"there would be more than {limits.WORLD_NODES_MAX} nodes; remove one first"

@@ -181,7 +181,8 @@ class Doors:
             Stream.CONTROL: write_changes(changes) if changes else b"",
             Stream.DOCUMENT: b"".join(reader.documents() for reader in readers),
         }
-        streams = [self._stream(offer) for offer in offers]
+        stream_of = {form: self._stream(form) for form in {type(one.content) for one in offers}}
+        streams = [stream_of[type(offer.content)] for offer in offers]
         return Admission(contents, told, streams, self._control.epoch)
 
     def _note_labels(self, tenants: Iterable[str]) -> None:
@@ -214,12 +215,11 @@ class Doors:
                 told[number] = answer
         return taken
 
-    def _stream(self, offer: Offer) -> Stream:
-        if isinstance(offer.content, Change):
+    def _stream(self, form: type) -> Stream:
+        """Return the stream that offers of a form are durable with."""
+        if form is Change:
             return Stream.CONTROL
-        if isinstance(offer.content, Erasure | Mark):
-            return Stream.ANALYTIC
-        return self._readers[type(offer.content)].stream
+        return Stream.ANALYTIC if form in (Erasure, Mark) else self._readers[form].stream
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []
@@ -267,7 +267,7 @@ class Doors:
         parts = [
             Part(
                 tenant,
-                joined_batches(one.batches) if one.batches else None,
+                _joined(one.batches),
                 np.concatenate([_NO_IDS, *one.voids]),
                 tuple(one.erasures),
             )
@@ -281,3 +281,8 @@ class Doors:
 def _mark(offers: Sequence[Offer]) -> bytes:
     """Return the content of an entry without events, nothing if none of the offers is a mark."""
     return write_parts([], {}) if any(isinstance(one.content, Mark) for one in offers) else b""
+
+
+def _joined(batches: Sequence[EventBatch]) -> EventBatch | None:
+    """Return the events of batches as one; nearly always there is but one, of all offers of a form."""
+    return joined_batches(batches) if len(batches) > 1 else next(iter(batches), None)

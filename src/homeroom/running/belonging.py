@@ -25,7 +25,7 @@ from typing import Final, Protocol
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
-from homeroom.errors import HomeroomError, StoreError, kind_and_places
+from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.log import Accepted, Life, Refusal, Refused
@@ -244,7 +244,7 @@ class Belonging:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
         self.acknowledging.stop()
 
     def has_other_regions(self) -> bool:
@@ -401,7 +401,10 @@ class Belonging:
 
     def _follow(self, control: Control) -> None:
         for name, one in control.members.nodes.items():
-            self.keys.add(name, one.key)
+            try:
+                self.keys.add(name, one.key)
+            except InputError as error:  # others can be believed nevertheless
+                self.trouble = str(error)
         members = members_of(control, self._seeds)
         if members != self._stated_members:
             self._stated_members = members

@@ -15,6 +15,7 @@ from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, Store
 from homeroom.log.control import Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
 from homeroom.log.log import Accepted, Offer, Refused
+from homeroom.log.members import MemberFenced, MemberLeft
 from homeroom.log.origins import Token
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
@@ -84,6 +85,8 @@ class Facts:
         world = self._options.world
         if world is not None and not self.is_home:
             raise HomeElsewhereError(world.home)
+        if world is not None and isinstance(fact, MemberFenced | MemberLeft):
+            _check_stays(world.home, fact)
         fact = self.retention.completed(fact)
         facts: list[Fact] = [fact]
         if world is not None:
@@ -130,3 +133,12 @@ class Facts:
             token = outcome.token
         assert token is not None, "a change that makes sense is written"
         return token
+
+
+def _check_stays(home: str, fact: MemberFenced | MemberLeft) -> None:
+    """Raise `ControlError` if the node that states facts would have to go by one: nobody could take it back."""
+    if fact.node == home:
+        raise ControlError(
+            f"{home} is the home of the world and states what is stated, so it cannot be made to leave; name another "
+            f"home in the files of all nodes first"
+        )

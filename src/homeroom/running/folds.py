@@ -50,7 +50,12 @@ class Folds:
         return future
 
     def wake(self) -> None:
-        """Have those look again who wait; from any thread."""
+        """Have those look again who wait; from any thread.
+
+        Who begins to wait looks whether to wait at all after that, so nobody is missed who is not seen here.
+        """
+        if not self._waiting:
+            return
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._wake_all)
 

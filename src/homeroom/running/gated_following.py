@@ -51,7 +51,7 @@ class GatedFollower(Follower):
         # Payloads in memory, by origin in order; how far each origin is open; and what comes after the next print.
         self._held: dict[Origin, deque[Entry]] = {}
         self._open: dict[Origin, int] = {}
-        self._later: deque[Numbers | int] = deque()
+        self._later: deque[dict[Origin, int] | int] = deque()
         self._is_changed = True
         # What had been folded when entries that wait for others were tried last.
         self._tried = live.applied
@@ -71,17 +71,19 @@ class GatedFollower(Follower):
     def open_up(self, numbers: Numbers) -> None:
         """Let entries up to these numbers be folded, after all that was said before."""
         with self._changed:
-            if self._later:
-                self._later.append(tuple(numbers))
-            else:
-                self._open.update(numbers)
+            last = self._later[-1] if self._later else self._open
+            if isinstance(last, int):
+                last = {}
+                self._later.append(last)
+            last.update(numbers)
             self._is_changed = True
             self._changed.notify()
 
     def take_fingerprint(self, check: int) -> None:
-        """Take the fingerprint of what is folded when all is folded that is open now."""
+        """Take the fingerprint of what is folded when all is folded that is open now; not if too many wait already."""
         with self._changed:
-            self._later.append(check)
+            if sum(isinstance(one, int) for one in self._later) < limits.CHECKS_KEPT:
+                self._later.append(check)
             self._is_changed = True
             self._changed.notify()
 

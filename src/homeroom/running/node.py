@@ -299,15 +299,15 @@ class RunningNode:
         if not self._tenant_doors.is_open(tenant):
             why = self._live.refused.get(tenant, f"{tenant} is not known here yet")
             return Refused(Refusal.UNAVAILABLE, why)
-        keyed = partial(self._tenant_doors.keyed, tenant)
+        doors = self._tenant_doors
         return await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant=tenant,
                 owner=owner,
                 # Both are kept for ever. An id may name somebody, and what is in a small batch can be guessed.
-                batch_id=keyed(batch.name.encode()).hex(),
-                digest=keyed(batch.digest),
+                batch_id=doors.kept_name(tenant, batch),
+                digest=doors.kept_digest(tenant, batch),
                 content=batch,
                 events=count_events(batch),
                 size_bytes=len(batch.body),

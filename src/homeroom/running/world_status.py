@@ -9,12 +9,14 @@ pass by themselves.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from homeroom import limits
 from homeroom.cohorts.live import OtherNode, Trouble, WorldStatus
 from homeroom.log.origins import Origin, Vector
 from homeroom.regions import steps
+from homeroom.regions.fabric import Carried
 from homeroom.running.belonging import Belonging
 from homeroom.running.in_world import is_shared
 
@@ -46,6 +48,7 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
     if belonging is None:
         return None
     looks, node = belonging.looks, belonging.node
+    fabric = belonging.fabric.state()
     views = {**looks.views, node: looks.held}
     return WorldStatus(
         node=node,
@@ -53,12 +56,15 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
         epoch=looks.members.epoch,
         least=belonging.least,
         nodes={
-            name: OtherNode(
-                region=region,
-                is_fenced=name in looks.members.fenced,
-                behind=_missing(views.get(name, {}), applied),
-                lacks=_missing(looks.held, Vector(views.get(name, {}))),
-                lag_s=_lag_s(belonging, name, applied),
+            name: _carried(
+                OtherNode(
+                    region=region,
+                    is_fenced=name in looks.members.fenced,
+                    behind=_missing(views.get(name, {}), applied),
+                    lacks=_missing(looks.held, Vector(views.get(name, {}))),
+                    lag_s=_lag_s(belonging, name, applied),
+                ),
+                fabric.peers.get(name, Carried()),
             )
             for name, region in sorted(looks.members.regions.items())
         },
@@ -67,7 +73,16 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
         waiting=looks.waiting,
         held_back=looks.held_back,
         alarms=len(belonging.alarms),
-        is_connected=belonging.fabric.state().is_connected,
+        is_connected=fabric.is_connected,
+    )
+
+
+def _carried(other: OtherNode, carried: Carried) -> OtherNode:
+    return replace(
+        other,
+        sent_bytes=carried.sent_bytes,
+        received_bytes=carried.received_bytes,
+        dropped=carried.dropped,
     )
 
 

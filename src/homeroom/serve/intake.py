@@ -23,7 +23,7 @@ from homeroom.log.control import Scope
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.regions.steps import Level
 from homeroom.serve.acknowledging import not_held, wanted_level
-from homeroom.serve.interface import Headers, Interface, header, problem_of
+from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.whole import Whole
 
@@ -141,7 +141,7 @@ class Intake:
             )
         headers: Headers = scope["headers"]
         interface = self._interface
-        caller = await interface.admit(headers)
+        caller = await interface.admit(headers, scope.get(KNOWN_CALLER))
         caller.need(Scope.WRITE)
         form, encoding = _form(headers)
         batch_id = _batch_id(headers)
