@@ -13,7 +13,8 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -76,19 +77,20 @@ async def show(folder: Path, batches: int) -> int:
         say(
             f"{len(world.nodes)} regions, each a node on a directory of its own; {plan.home} states what is stated"
         )
-        sent = await world.write("before", batches)
-        say(f"each takes events of its own learners, all at the same moment: {sent:,} in all")
+        await world.first_writes()
+        say(f"each takes {batches} batches of events of its own learners, all at the same moment")
+        await world.write("before", batches)
+        await world.settle(world.nodes)
         world.cut = set(CUT_OFF)
-        more = await world.write("meanwhile", batches)
-        say(
-            f"{' and '.join(CUT_OFF)} are cut off from the others; everybody takes {more:,} more events nevertheless"
-        )
-        for region in (CUT_OFF[0], plan.home):
-            say(f"{region} counts {world.events(region):,} of the {sent + more:,} by now")
+        say(f"{' and '.join(CUT_OFF)} are cut off from the others, and everybody goes on")
+        await world.write("meanwhile", batches)
+        for side in (world.cut, world.nodes.keys() - world.cut):
+            count = await world.settle(side)
+            say(f"{', '.join(sorted(side))} count {count:,} events of {world.sent:,}")
         world.cut = set()
         healed = time.perf_counter()
-        await world.settle(sent + more)
-        say(f"healed: {time.perf_counter() - healed:.1f} s later all count {sent + more:,}")
+        count = await world.settle(world.nodes)
+        say(f"healed: {time.perf_counter() - healed:.1f} s later all count {count:,}")
         prints = world.fingerprints()
         for region, text in prints.items():
             say(f"{region:<11} fingerprint {text[:24]}")
@@ -123,11 +125,15 @@ class Regions:
     ----------
     nodes : by region
     cut : regions that hear only each other
+    sent : how many events were acknowledged
     """
 
     def __init__(self, folder: Path, plan: World) -> None:
         self.nodes: dict[str, RunningNode] = {}
         self.cut: set[str] = set()
+        # By region what it has acknowledged.
+        self._taken: Counter[str] = Counter()
+        self._known: dict[str, int] = {}
         self._places, self._plan = WorldPlaces(folder), plan
         self._boxes: dict[str, Box] = {}
 
@@ -156,12 +162,20 @@ class Regions:
         """Stop all nodes."""
         await asyncio.gather(*(node.stop() for node in self.nodes.values()))
 
-    async def write(self, name: str, batches: int) -> int:
-        """Send batches to all regions at the same moment; tell how long each waited, return how many events it were."""
+    @property
+    def sent(self) -> int:
+        """How many events were acknowledged."""
+        return self._taken.total()
+
+    async def first_writes(self) -> None:
+        """Send each region one batch: the first one waits until clocks are compared and code is loaded."""
+        await asyncio.gather(*(self._write(region, "first", 1) for region in self.nodes))
+
+    async def write(self, name: str, batches: int) -> None:
+        """Send batches to all regions at the same moment; tell how long each waited."""
         waits = await asyncio.gather(*(self._write(region, name, batches) for region in self.nodes))
         for region, waited in zip(self.nodes, waits, strict=True):
             say_waits(region, waited)
-        return len(self.nodes) * batches * BATCH
 
     async def _write(self, region: str, name: str, batches: int) -> list[float]:
         waits = []
@@ -175,20 +189,25 @@ class Regions:
             )
             began = time.perf_counter()
             while not isinstance(await self.nodes[region].offer("main", "demo", batch), Accepted):
-                await asyncio.sleep(
-                    0.05
-                )  # it compares its clock with those of the others, or has not heard of the tenant
-                began = time.perf_counter()
+                await asyncio.sleep(PACE_S)  # it has just started: see `first_writes`
             waits.append(time.perf_counter() - began)
+            self._taken[region] += BATCH
             await asyncio.sleep(PACE_S)
         return waits
 
-    async def settle(self, count: int) -> None:
-        """Wait until all count so many events."""
+    async def settle(self, regions: Collection[str]) -> int:
+        """Wait until regions that hear each other count what all of them have taken; return how many events that is.
+
+        What the others had taken before they could not be heard any more is counted too.
+        """
+        heard = {**self._known, **{region: self._taken[region] for region in regions}}
+        if len(regions) == len(self.nodes):
+            self._known = heard
+        count = sum(heard.values())
         while True:
-            if all(self.events(region) == count for region in self.nodes):
-                return
-            await asyncio.sleep(0.02)
+            if all(self.events(region) == count for region in regions):
+                return count
+            await asyncio.sleep(PACE_S)
 
     def events(self, region: str) -> int:
         """Return how many events a region counts."""
