@@ -99,6 +99,14 @@ REDACTED_ENTRIES: Final = 64
 """Entries that are looked through at once when they are redacted: each may have a megabyte."""
 ERASED_MAX: Final = 10_000_000
 """Raw keys of a data set that are erased, for ever: sixteen bytes each, and every event is looked up in them."""
+CONSENTS_MAX: Final = 10_000_000
+"""Consents and restrictions of a data set, those that are superseded included: some 70 bytes each, in memory."""
+PURPOSES_MAX: Final = 50
+"""Purposes of a tenant for which consent is asked."""
+REQUESTS_MAX: Final = 100_000
+"""Requests of persons that a tenant knows, answered ones included: all nodes keep them for ever."""
+CONSENT_SUPERSEDES_MAX: Final = 1_000
+"""Facts that one consent takes the place of; more than a few stand only where many were stated without each other."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512

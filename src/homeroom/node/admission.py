@@ -25,13 +25,14 @@ from homeroom.events.door import Admitted, Door
 from homeroom.events.model import Decoded, EventBatch, Reject, UInt64s
 from homeroom.events.projection import Cut, Projection
 from homeroom.events.sent import SentDecoded, SentPart, answers, columns
+from homeroom.log.consents import Consent, Consented
 from homeroom.log.control import Change, Control, write_changes
 from homeroom.log.erasures import Erasure, erased_keys
 from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
 from homeroom.log.payloads import Part, write_parts
 from homeroom.state.batches import chosen_events, joined_batches
-from homeroom.state.keys import Keys, distinct_keys, find_sorted
+from homeroom.state.keys import Keys, distinct_keys, find_sorted, halves
 
 __all__ = ["Doors", "Reader", "SentReader"]
 
@@ -99,6 +100,7 @@ class _Taken:
     batches: list[EventBatch] = field(default_factory=list)
     voids: list[UInt64s] = field(default_factory=list)
     erasures: list[Erasure] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
 
 
 _Grouped: TypeAlias = dict[str, _Taken]
@@ -196,6 +198,9 @@ class Doors:
             if isinstance(offer.content, Erasure):
                 taken.setdefault(offer.tenant, _Taken()).erasures.append(offer.content)
                 told[number] = b"{}"
+            elif isinstance(offer.content, Consented):
+                taken.setdefault(offer.tenant, _Taken()).consents.extend(offer.content.consents)
+                told[number] = b"{}"
             elif not isinstance(offer.content, Change):
                 grouped[offer.tenant, type(offer.content)].append(number)
         for (tenant, form), numbers in grouped.items():
@@ -210,7 +215,7 @@ class Doors:
     def _stream(self, offer: Offer) -> Stream:
         if isinstance(offer.content, Change):
             return Stream.CONTROL
-        if isinstance(offer.content, Erasure):
+        if isinstance(offer.content, Erasure | Consented):
             return Stream.ANALYTIC
         return self._readers[type(offer.content)].stream
 
@@ -256,6 +261,14 @@ class Doors:
         self.cut_events[tenant] += int(np.count_nonzero(gone))
         return chosen_events(batch, ~gone)
 
+    def _consents_kept(self, tenant: str, consents: list[Consent]) -> tuple[Consent, ...]:
+        """Return those consents that are of nobody who is erased."""
+        if not consents or tenant not in self._erased:
+            return tuple(consents)
+        numbers = [int.from_bytes(one.key, "big") for one in consents]
+        gone = find_sorted(*self._erased[tenant], *halves(numbers)) >= 0
+        return tuple(one for one, is_gone in zip(consents, gone, strict=True) if not is_gone)
+
     def _written(self, taken: Mapping[str, _Taken]) -> bytes:
         parts = [
             Part(
@@ -263,9 +276,10 @@ class Doors:
                 joined_batches(one.batches) if one.batches else None,
                 np.concatenate([_NO_IDS, *one.voids]),
                 tuple(one.erasures),
+                self._consents_kept(tenant, one.consents),
             )
             for tenant, one in taken.items()
-            if one.batches or one.voids or one.erasures
+            if one.batches or one.voids or one.erasures or one.consents
         ]
         dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
         return write_parts(parts, dictionaries) if parts else b""

@@ -27,6 +27,8 @@ import numpy as np
 from homeroom.errors import HomeroomError, kind_and_places
 from homeroom.events.model import EventBatch
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
+from homeroom.log.compliance import PurposesPut
+from homeroom.log.consents import ANALYTICS
 from homeroom.log.control import Change, Control, Fact, read_changes
 from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
@@ -35,9 +37,11 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, open_parts, unpack
 from homeroom.node.arrival import Alarm, arrived
 from homeroom.state.batches import joined_batches
+from homeroom.state.consents import Consents
 from homeroom.state.copies import Copies, Source, origin_codes
 from homeroom.state.cut_making import ReadyCut
 from homeroom.state.state import ReadyBatch, State
+from homeroom.state.withholding import need_consent, take_consents
 
 __all__ = ["Folding", "TenantState"]
 
@@ -165,6 +169,9 @@ class Folding:
                 # Before all else, so that what comes with them is cut as what came before.
                 read.tenants[name].state.erase(erased_keys(erasures))
                 self.erasures_folded += len(erasures)
+            consents = [consent for part, _ in mine for consent in part.consents]
+            if consents:
+                take_consents(read.tenants[name].state, Consents.of(consents))
         ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
         is_single = (
             len(read.cuts) == 1 and not read.parts
@@ -228,6 +235,7 @@ class Folding:
                     read.tenants[name] = self._make(name, read.control)
                     read.tenants[name].state.guard = self.guard
             _take_cut(change.fact, read)
+            _take_purposes(change.fact, read)
 
     def _waits_behind(self, entry: Entry, control: Control, applied: Vector) -> bool:
         """Say whether an entry waits because of others that do; if none do, its turn has come."""
@@ -305,6 +313,13 @@ def _take_cut(fact: Fact, read: _Read) -> None:
         stated = read.control.cuts[fact.tenant]
         if stated.epoch == read.control.epoch:  # else it said nothing
             read.cuts.append((read.tenants[fact.tenant].state, stated))
+
+
+def _take_purposes(fact: Fact, read: _Read) -> None:
+    """Have a tenant's analytics need consent, or not, if that was just stated."""
+    if isinstance(fact, PurposesPut) and fact.tenant in read.tenants:
+        state = read.tenants[fact.tenant].state
+        need_consent(state, read.control.purposes(fact.tenant)[ANALYTICS], read.control.epoch)
 
 
 def _is_made(tenant: TenantState, epoch: int) -> bool:
