@@ -101,6 +101,10 @@ ERASED_MAX: Final = 10_000_000
 """Raw keys of a data set that are erased, for ever: sixteen bytes each, and every event is looked up in them."""
 CONSENTS_MAX: Final = 10_000_000
 """Consents and restrictions of a data set, those that are superseded included: some 70 bytes each, in memory."""
+ARCHIVE_BYTES_MAX: Final = 500_000_000
+"""Statements, attachments and documents of one person in the archive that they get: it is made in memory."""
+ARCHIVE_EVENTS_MAX: Final = 2_000_000
+"""Events of one person in that archive: a life of learning has some tens of thousands."""
 PURPOSES_MAX: Final = 50
 """Purposes of a tenant for which consent is asked."""
 REQUESTS_MAX: Final = 100_000

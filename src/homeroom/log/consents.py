@@ -121,7 +121,9 @@ def consent_of(
             f"are allowed; state it in parts"
         )
     if not 0 <= at_ms < limits.TIME_MS_MAX:
-        raise InputError(f"a consent would be stated at {at_ms:,} ms; set the clock of this machine")
+        raise InputError(
+            f"a consent would be stated at {at_ms:,} ms; set the clock of this machine"
+        )
     refuses = says in (Says.REFUSED, Says.RESTRICTED)
     named = tuple(sorted(set(supersedes)))
     return Consent(key.to_bytes(_KEY_BYTES, "big"), purpose, refuses, at_ms, named)

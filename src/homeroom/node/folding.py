@@ -79,7 +79,7 @@ class Folding:
     waiting : by origin why entries that were given last could not be folded yet
     troubles : by origin why its entries are not folded any further
     alarms : by origin what should not have been in its entries, and was left out of what was folded
-    erasures_folded : how many erasures were folded since the start
+    removals_folded : how many erasures, consents and purposes were folded since the start: fewer may be seen after one
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -96,7 +96,7 @@ class Folding:
         self.waiting: dict[Origin, str] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
-        self.erasures_folded = 0
+        self.removals_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self._make = make
 
@@ -168,10 +168,11 @@ class Folding:
             if erasures:
                 # Before all else, so that what comes with them is cut as what came before.
                 read.tenants[name].state.erase(erased_keys(erasures))
-                self.erasures_folded += len(erasures)
+                self.removals_folded += len(erasures)
             consents = [consent for part, _ in mine for consent in part.consents]
             if consents:
                 take_consents(read.tenants[name].state, Consents.of(consents))
+                self.removals_folded += len(consents)
         ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
         is_single = (
             len(read.cuts) == 1 and not read.parts
@@ -235,7 +236,7 @@ class Folding:
                     read.tenants[name] = self._make(name, read.control)
                     read.tenants[name].state.guard = self.guard
             _take_cut(change.fact, read)
-            _take_purposes(change.fact, read)
+            self.removals_folded += _take_purposes(change.fact, read)
 
     def _waits_behind(self, entry: Entry, control: Control, applied: Vector) -> bool:
         """Say whether an entry waits because of others that do; if none do, its turn has come."""
@@ -315,11 +316,13 @@ def _take_cut(fact: Fact, read: _Read) -> None:
             read.cuts.append((read.tenants[fact.tenant].state, stated))
 
 
-def _take_purposes(fact: Fact, read: _Read) -> None:
-    """Have a tenant's analytics need consent, or not, if that was just stated."""
-    if isinstance(fact, PurposesPut) and fact.tenant in read.tenants:
-        state = read.tenants[fact.tenant].state
-        need_consent(state, read.control.purposes(fact.tenant)[ANALYTICS], read.control.epoch)
+def _take_purposes(fact: Fact, read: _Read) -> int:
+    """Have a tenant's analytics need consent, or not, if that was just stated; return 1 if it was, else 0."""
+    if not isinstance(fact, PurposesPut) or fact.tenant not in read.tenants:
+        return 0
+    state = read.tenants[fact.tenant].state
+    need_consent(state, read.control.purposes(fact.tenant)[ANALYTICS], read.control.epoch)
+    return 1
 
 
 def _is_made(tenant: TenantState, epoch: int) -> bool:

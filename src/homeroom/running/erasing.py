@@ -118,6 +118,11 @@ class RunningErasures:
         self._forget_deliveries: Callable[[str, Sequence[str]], Awaitable[None]] | None = None
 
     @property
+    def wiring(self) -> Erasing:
+        """The parts of the node that hold something of people."""
+        return self._wiring
+
+    @property
     def _registered(self) -> Sequence[Registered]:
         register = self._wiring.register
         return () if register is None else register.registered

@@ -98,9 +98,15 @@ async def interface_of(
             keeping.audit.record(now_ms(), tenant, who, "erasure", about)
 
         node.erasures.audit_with(erased)
+
+        def about_a_person(tenant: str, who: str, what: str, about: Mapping[str, Any]) -> None:
+            keeping.audit.record(now_ms(), tenant, who, what, about)
+
+        node.persons.audit_with(about_a_person)
         yield make_interface(node, webhooks, settings, access, keeping.audit, now_ms)
     finally:
         node.erasures.audit_with(None)
+        node.persons.audit_with(None)
         await keeping.stop()
 
 

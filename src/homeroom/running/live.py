@@ -100,9 +100,9 @@ class Live:
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries; see `Folding.fold`."""
         with self._changing:
-            known = self._folding.erasures_folded
+            known = self._folding.removals_folded
             self._folding.fold(entries)
-            if self._folding.erasures_folded != known:
+            if self._folding.removals_folded != known:
                 self._frozen.clear()  # nobody is told any more of who was erased
             for tenant, frozen in list(self._frozen.items()):
                 if self._is_old(frozen):

@@ -77,6 +77,7 @@ from homeroom.running.opening import (
     stated_entries,
     zone_of,
 )
+from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import (
     LabelsFound,
     NodeRecords,
@@ -147,6 +148,7 @@ class RunningNode:
         self._snapshotting = threading.Lock()
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
+        self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._checker = Checker(
             self._store, partial(_is_signed, opened.key.public), self._places, options.now_ms
         )
@@ -201,9 +203,8 @@ class RunningNode:
         except BaseException:
             await node.stop()
             raise
-        node._listening = await listening(
-            path, node.change, node.stated, node._of_webhooks, node._of_erasures
-        )
+        asked = (node._of_webhooks, node._of_erasures, node.persons.asked)
+        node._listening = await listening(path, node.change, node.stated, *asked)
         if not node._live.control.tenants:
             await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
         for name in node._live.tenants():

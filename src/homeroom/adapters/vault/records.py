@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from homeroom.adapters.vault.applying import Vault
+from homeroom.adapters.vault.person import PersonRecords, records_of
 from homeroom.adapters.vault.preparing import KeysOf, Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.reads import Reads
@@ -68,6 +69,10 @@ class VaultQuestions:
     ) -> Shown | None:
         """Return one statement, None if there is none."""
         return await self._asked(lambda reads: reads.statement(asked, caller.tenant, languages))
+
+    async def of_person(self, tenant: str, subject: bytes) -> PersonRecords:
+        """Return all that is kept of a person, by raw key. Raises `VaultError`."""
+        return await self._asked(lambda reads: records_of(reads.of(tenant), subject))
 
     async def search(self, asked: Search, caller: Caller, languages: Sequence[str]) -> Page:
         """Return the first page of a search."""

@@ -1,0 +1,44 @@
+"""What commands on the same machine ask a node about one person, and what they are told."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+__all__ = ["PersonAsked", "PersonDo", "PersonTold"]
+
+
+class PersonDo(StrEnum):
+    """What is asked."""
+
+    ACCESS = "access"
+    SAY = "say"
+    SAID = "said"
+
+
+class PersonAsked(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag="person", omit_defaults=True
+):
+    """Do something for a person of a tenant.
+
+    Parameters
+    ----------
+    do : what
+    tenant, author : whose person, and who asks
+    learner : a pseudonym, or (issuer, account)
+    purpose, says : of a consent or a restriction that is stated
+    """
+
+    do: PersonDo
+    tenant: str
+    author: str
+    learner: str | tuple[str, str]
+    purpose: str = ""
+    says: str = ""
+
+
+class PersonTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What comes of it: the archive, or what was said of consent and what is allowed by that."""
+
+    archive: bytes = b""
+    consents: dict[str, Any] = {}

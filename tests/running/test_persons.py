@@ -1,0 +1,170 @@
+"""Rights of persons on a running node: a copy of all that is kept, consent, restriction; and over a restart."""
+
+import asyncio
+import io
+import json
+import zipfile
+
+import pytest
+
+from homeroom.errors import ControlError, InputError
+from homeroom.log.compliance import PurposesPut
+from homeroom.log.consents import ANALYTICS, EVERYTHING, Need, Says
+from homeroom.running.person_requests import PersonAsked, PersonDo
+from tests.running.nodes import batch, event, on, question, running
+
+ADA = ("", "a3")
+
+
+async def send(node, *events):
+    accepted = await node.offer("main", "lms", batch(None, *events))
+    await node.ask("main", question("active"), accepted.token)
+
+
+async def learners(node):
+    """Return how many learners answers know, from columns and from history alike."""
+    whole = await node.ask("main", question("retention", interval="week"), None)
+    watched = question("retention", interval="week", filters=["verb=watched"])
+    parts = await node.ask("main", watched, None)
+    first, second = (sum(one.answer.to_json()["sizes"]) for one in (whole, parts))
+    assert first == second == whole.answer.source.learners
+    return first
+
+
+def opened(archive):
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        assert files.testzip() is None
+        return {name: files.read(name) for name in files.namelist()}
+
+
+def filled(work, **fields):
+    """Return what makes a node whose first learner is Ada, and does something with it."""
+
+    async def run(node):
+        await send(node, *(event(n, course=f"c{n % 2}", **fields) for n in range(21)))
+        return await work(node)
+
+    return run
+
+
+def test_a_copy_holds_all_that_is_kept_of_a_person_and_nothing_of_anybody_else(tmp_path):
+    async def work(node):
+        key = node.persons.raw_key("main", ADA)
+        others = [node.persons.raw_key("main", ("", f"a{n}")) for n in range(7) if n != 3]
+        return await node.persons.archive("main", key), key, others
+
+    archive, key, others = on(tmp_path, filled(work))
+    files = opened(archive)
+    events = json.loads(files["events.json"])
+    assert [one["time"] for one in events] == sorted(one["time"] for one in events)
+    assert len(events) == 3
+    assert {one["learner"] for one in events} == {f"{key:032x}"}
+    assert {one["course"] for one in events} == {"c0", "c1"}, "their own ids are told as they came"
+    assert files["events.csv"].decode().count("\r\n") == 4
+    profile = json.loads(files["profile.json"])
+    assert (profile["first_day"], profile["last_day"]) == ("2024-03-04", "2024-03-18")
+    assert len(profile["days"]["any"]) == 3
+    assert len(json.loads(files["enrolments.json"])) == 2
+    assert json.loads(files["consents.json"])["allowed"][ANALYTICS] is True
+    index = files["index.html"].decode()
+    assert all(name in index for name in files if name != "index.html")
+    whole = b"".join(files.values())
+    for other in others:
+        assert f"{other:032x}".encode() not in whole
+    assert b"a3" not in b"".join(files[name] for name in files if name.startswith("events"))
+
+
+def test_who_is_restricted_is_in_no_answer_but_in_their_own_copy_and_comes_back(tmp_path):
+    async def work(node):
+        key = node.persons.raw_key("main", ADA)
+        found = [await learners(node)]
+        await node.persons.say("main", key, EVERYTHING, Says.RESTRICTED)
+        await send(node, event(3 + 7 * 5))
+        found.append(await learners(node))
+        events = json.loads(opened(await node.persons.archive("main", key))["events.json"])
+        allowed = node.persons.allowed("main", key)
+        await node.persons.say("main", key, EVERYTHING, Says.LIFTED)
+        found.append(await learners(node))
+        return found, len(events), allowed
+
+    found, events, allowed = on(tmp_path, filled(work))
+    assert found == [7, 6, 7]
+    assert events == 4, "what came meanwhile is kept, and told to them"
+    assert not any(allowed.values())
+
+
+def test_what_was_said_holds_over_a_restart(tmp_path):
+    async def first(node):
+        key = node.persons.raw_key("main", ADA)
+        await node.persons.say("main", key, ANALYTICS, Says.REFUSED)
+        await node.change(
+            PurposesPut(tenant="main", purposes={ANALYTICS: Need.NOTHING, "ads": Need.CONSENT}), "x"
+        )
+
+    async def second(node):
+        key = node.persons.raw_key("main", ADA)
+        found = [await learners(node)]
+        await node.persons.say("main", key, ANALYTICS, Says.GIVEN)
+        await node.change(
+            PurposesPut(tenant="main", purposes={ANALYTICS: Need.CONSENT}), "somebody"
+        )
+        return [*found, await learners(node)]
+
+    async def third(node):
+        key = node.persons.raw_key("main", ADA)
+        return await learners(node), len(node.persons.said("main", key)), node.troubles
+
+    on(tmp_path, filled(first))
+    assert on(tmp_path, second) == [6, 1]
+    assert on(tmp_path, third) == (1, 2, ())
+
+
+def test_to_say_the_same_again_writes_nothing_and_another_word_takes_the_place_of_the_first(
+    tmp_path,
+):
+    async def work(node):
+        key = node.persons.raw_key("main", ADA)
+        first = await node.persons.say("main", key, "research", Says.GIVEN)
+        again = await node.persons.say("main", key, "research", Says.GIVEN)
+        assert again == first
+        other = await node.persons.say("main", key, "research", Says.REFUSED)
+        return [(one.consent.says, one.stands) for one in other], node.persons.allowed("main", key)
+
+    said, allowed = on(tmp_path, filled(work))
+    assert sorted(said) == [(Says.GIVEN, False), (Says.REFUSED, True)]
+    assert allowed == {ANALYTICS: True, "personalisation": False, "research": False}
+
+
+def test_words_and_purposes_that_there_are_not_are_refused(tmp_path):
+    async def work(node):
+        key = node.persons.raw_key("main", ADA)
+        with pytest.raises(ControlError, match="there is no purpose 'ads'; there are: analytics"):
+            await node.persons.say("main", key, "ads", Says.GIVEN)
+        with pytest.raises(InputError, match="restricted is not what is said"):
+            await node.persons.say("main", key, ANALYTICS, Says.RESTRICTED)
+
+    on(tmp_path, filled(work))
+
+
+def test_what_a_command_asks_is_written_down_by_pseudonym(tmp_path):
+    noted = []
+
+    async def work(node):
+        node.persons.audit_with(lambda *done: noted.append(done))
+        asked = PersonAsked(do=PersonDo.ACCESS, tenant="main", author="command line", learner=ADA)
+        told = await node.persons.asked(asked)
+        return told.archive, node.persons.raw_key("main", ADA)
+
+    archive, key = on(tmp_path, filled(work))
+    assert "profile.json" in opened(archive)
+    assert noted == [("main", "command line", "person.access", {"learner": f"{key:032x}"})]
+
+
+def test_a_copy_of_somebody_of_whom_nothing_is_kept_is_empty_and_whole(tmp_path):
+    async def run():
+        async with running(tmp_path) as node:
+            return await node.persons.archive("main", node.persons.raw_key("main", ("", "nobody")))
+
+    files = opened(asyncio.run(run()))
+    assert json.loads(files["events.json"]) == []
+    assert json.loads(files["profile.json"]) is None
