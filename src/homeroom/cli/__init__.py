@@ -47,6 +47,18 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "erasures": ("homeroom.cli.erasures", "Show how far erasures are, place by place."),
     "readmit": ("homeroom.cli.readmit", "Let people who were erased come again, as new ones."),
+    "access": ("homeroom.cli.access", "Give a person a copy of all that is kept of them."),
+    "consent": (
+        "homeroom.cli.consent",
+        "State what a person allows, or restricts, or show it.",
+    ),
+    "purposes": ("homeroom.cli.purposes", "Say what data are for, and what needs consent."),
+    "requests": ("homeroom.cli.requests", "Keep the requests of persons and their deadlines."),
+    "compliance": (
+        "homeroom.cli.compliance",
+        "Report what is kept where, for how long, and what is open.",
+    ),
+    "tenant": ("homeroom.cli.tenant", "Say in which regions a tenant's data are taken."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
     "tail": ("homeroom.cli.tail", "Follow who enters and leaves cohorts at a node."),
     "audit": ("homeroom.cli.audit", "Check that an audit log is what was written."),

@@ -117,13 +117,14 @@ class TenantPut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     ----------
     name : of the tenant
     timezone : IANA name of the zone in which its days are cut
-    regions : of a pinned tenant the regions that accept its events; empty is an open tenant
+    regions, jurisdiction : of a pinned tenant where its events are accepted; an open tenant has neither
     suppress_below : whoever may not see persons is told no count from 1 up to this, excluded
     """
 
     name: str
     timezone: str = "UTC"
     regions: tuple[str, ...] = ()
+    jurisdiction: str = ""
     suppress_below: int = limits.SUPPRESS_BELOW
 
 
@@ -218,6 +219,7 @@ class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor
     digest: str
 
 
+_PartFact: TypeAlias = CatalogueFact | ComplianceFact | CutFact | WebhookFact | MemberFact
 Fact: TypeAlias = (
     TenantPut
     | KeyCreated
@@ -225,13 +227,9 @@ Fact: TypeAlias = (
     | DefinitionPut
     | DefinitionDeleted
     | VerbsPut
-    | CatalogueFact
     | AuditAnchored
     | Readmitted
-    | ComplianceFact
-    | CutFact
-    | WebhookFact
-    | MemberFact
+    | _PartFact
 )
 
 
@@ -277,6 +275,7 @@ class Tenant:
     timezone: str
     regions: tuple[str, ...]
     suppress_below: int
+    jurisdiction: str = ""
     verbs: str = ""
     keep_days: int = 0
 
@@ -404,9 +403,7 @@ class Control:
             case _:
                 self._check_part(fact)
 
-    def _check_part(
-        self, fact: CatalogueFact | CutFact | WebhookFact | MemberFact | ComplianceFact
-    ) -> None:
+    def _check_part(self, fact: _PartFact) -> None:
         """Refuse a fact of which another module knows more."""
         if isinstance(fact, MemberFact):
             check_member(self.members, fact)
@@ -501,13 +498,7 @@ class Control:
     def _part(
         self,
         change: Change,
-        fact: CatalogueFact
-        | HistoryCut
-        | WebhookFact
-        | MemberFact
-        | AuditAnchored
-        | Readmitted
-        | ComplianceFact,
+        fact: _PartFact | AuditAnchored | Readmitted,
         epoch: int,
     ) -> dict[str, Any]:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
@@ -523,6 +514,7 @@ class Control:
             return {"compliance": _with(self.compliance, fact.tenant, after)}
         if isinstance(fact, HistoryCut):
             return {"cuts": folded_cut(self.cuts, fact, epoch)}
+        assert not isinstance(fact, HistoryKept), "it is among the terms of its tenant"
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
@@ -549,6 +541,7 @@ class Control:
             name=fact.name,
             timezone=fact.timezone,
             regions=fact.regions,
+            jurisdiction=fact.jurisdiction,
             suppress_below=fact.suppress_below,
             verbs="" if before is None else before.verbs,
             keep_days=0 if before is None else before.keep_days,

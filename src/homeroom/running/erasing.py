@@ -70,6 +70,7 @@ class Erasing:
     Parameters
     ----------
     path : the data directory
+    place : the region and the jurisdiction that the node is in, empty if nobody said
     node, sign : the node's name, and its signature
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     register : where erasures are durable; None for a node that takes none
@@ -84,6 +85,7 @@ class Erasing:
     """
 
     path: Path
+    place: tuple[str, str]
     node: str
     sign: Sign
     now_ms: Callable[[], int]

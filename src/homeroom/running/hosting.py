@@ -72,6 +72,8 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
     return NodeOptions(
         now_ms=now_ms,
         name=node.name,
+        region=node.region,
+        jurisdiction=node.jurisdiction,
         timezone=node.timezone,
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),

@@ -160,6 +160,7 @@ class RunningNode:
         return RunningErasures(
             Erasing(
                 path=self._snapshots.place(MAIN).path,
+                place=(self._options.region, self._options.jurisdiction),
                 node=self._options.name,
                 sign=sign,
                 now_ms=self._options.now_ms,

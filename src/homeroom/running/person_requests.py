@@ -14,31 +14,32 @@ class PersonDo(StrEnum):
     ACCESS = "access"
     SAY = "say"
     SAID = "said"
+    COMPLIANCE = "compliance"
 
 
 class PersonAsked(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag="person", omit_defaults=True
 ):
-    """Do something for a person of a tenant.
+    """Do something for a person of a tenant, or say how the rights of all are kept.
 
     Parameters
     ----------
     do : what
     tenant, author : whose person, and who asks
-    learner : a pseudonym, or (issuer, account)
+    learner : a pseudonym, or (issuer, account); nobody for a report
     purpose, says : of a consent or a restriction that is stated
     """
 
     do: PersonDo
     tenant: str
     author: str
-    learner: str | tuple[str, str]
+    learner: str | tuple[str, str] = ""
     purpose: str = ""
     says: str = ""
 
 
 class PersonTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What comes of it: the archive, or what was said of consent and what is allowed by that."""
+    """What comes of it: the archive, or what was found: what a person has said of consent, or the report."""
 
     archive: bytes = b""
-    consents: dict[str, Any] = {}
+    found: dict[str, Any] = {}

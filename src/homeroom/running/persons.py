@@ -32,8 +32,10 @@ from homeroom.log.control import DefinitionKind
 from homeroom.log.log import Offer, Refused
 from homeroom.node.person import events_as_csv, told_consents, told_events, told_row
 from homeroom.node.showing import Showing
+from homeroom.running.compliance import compliance_report
 from homeroom.running.erasing import RunningErasures
 from homeroom.running.person_requests import PersonAsked, PersonDo, PersonTold
+from homeroom.serve.serving import Shared
 from homeroom.state.consents import Stated
 from homeroom.state.keys import Keys, find_sorted, halves
 from homeroom.state.person import kept_of
@@ -81,6 +83,8 @@ class RunningPersons:
 
         Raises what the ways below do, and `AuditError`.
         """
+        if asked.do is PersonDo.COMPLIANCE:
+            return PersonTold(found=await self.compliance(asked.tenant, Shared.TOLD))
         key = self.raw_key(asked.tenant, asked.learner)
         about = {"learner": f"{key:032x}"}
         if asked.do is PersonDo.SAY:
@@ -92,7 +96,17 @@ class RunningPersons:
             return PersonTold(archive=await self.archive(asked.tenant, key))
         if asked.do is PersonDo.SAY:
             await self.say(asked.tenant, key, asked.purpose, Says(asked.says))
-        return PersonTold(consents=self.consents(asked.tenant, key))
+        return PersonTold(found=self.consents(asked.tenant, key))
+
+    async def compliance(self, tenant: str, shared: Shared) -> dict[str, Any]:
+        """Return what is kept of a tenant's persons, where, for how long, and what they ask for, as plain data.
+
+        Raises `ControlError` for a tenant that is not there.
+        """
+        certificates = self._erasures.certificates(tenant)
+        return await asyncio.to_thread(
+            compliance_report, self._rights, tenant, shared, certificates
+        )
 
     # --- consents ----------------------------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ class Intake:
             )
         headers: Headers = scope["headers"]
         interface = self._interface
-        caller = await interface.admit(headers)
+        caller = await interface.admit_data(headers)
         caller.need(Scope.WRITE)
         form, encoding = _form(headers)
         batch_id = _batch_id(headers)

@@ -15,6 +15,7 @@ from homeroom.adapters.metrics import Metrics
 from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, kind_and_places
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.auditing import Auditing
+from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
 from homeroom.serve.serving import ServingAll, ServingWebhooks
@@ -71,6 +72,23 @@ class Interface:
             self.metrics.key_refused()
             raise
         self._limit("requests", self.requests, (caller.owner, 1), now_ms)
+        return caller
+
+    async def admit_data(self, headers: Headers) -> Caller:
+        """Return who is asking with data of persons. Raises `ProblemError` like `admit`, and where they may not be.
+
+        It is asked before anything of a body is read, so that nothing of it is anywhere afterwards.
+        """
+        caller = await self.admit(headers)
+        node = self.settings.node
+        regions = elsewhere(self.serving.control(), caller.tenant, (node.region, node.jurisdiction))
+        if regions is not None:
+            raise ProblemError(
+                "elsewhere",
+                "this tenant's data are taken in other regions; send them there. Nothing of this request is kept",
+                {"regions": list(regions)},
+                {"Connection": "close"},
+            )
         return caller
 
     def admit_events(self, caller: Caller, count: int) -> None:

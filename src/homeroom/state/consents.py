@@ -163,7 +163,7 @@ class Consents:
             )
             for row, is_standing in rows
         ]
-        return sorted(found, key=lambda one: (one.consent.at_ms, one.identity))
+        return sorted(found, key=lambda one: (one.consent.at_ms, one.stands, one.identity))
 
     def fingerprint(self) -> int:
         """Return a number that is equal for equal sets, 0 for none."""

@@ -66,7 +66,7 @@ class Admitted:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         try:
-            scope["caller"] = caller_of(await self._interface.admit(list(scope["headers"])))
+            scope["caller"] = caller_of(await self._interface.admit_data(list(scope["headers"])))
         except ProblemError as error:
             if error.name != _NOBODY:
                 await send_answer(answer_of(error), error.headers, scope["method"], send)
@@ -81,7 +81,7 @@ class Admitted:
         """Return who has the credentials in a form, None if nobody."""
         given = [(b"authorization", headers["authorization"].encode("latin-1", "replace"))]
         try:
-            return caller_of(await self._interface.admit(given))
+            return caller_of(await self._interface.admit_data(given))
         except ProblemError as error:
             if error.name != _NOBODY:
                 raise
