@@ -105,6 +105,8 @@ ARCHIVE_BYTES_MAX: Final = 500_000_000
 """Statements, attachments and documents of one person in the archive that they get: it is made in memory."""
 ARCHIVE_EVENTS_MAX: Final = 2_000_000
 """Events of one person in that archive: a life of learning has some tens of thousands."""
+RECTIFIED_EVENTS_MAX: Final = 1_000
+"""Events of one person that are voided at once, and as many that take their place."""
 PURPOSES_MAX: Final = 50
 """Purposes of a tenant for which consent is asked."""
 REQUESTS_MAX: Final = 100_000

@@ -56,6 +56,16 @@ def test_what_a_person_says_is_stated_and_shown(place, tmp_path, capsys):
     ran(capsys, "consent", *whose, "--given", "research", "--lift", status=2)
 
 
+def test_events_are_put_right(place, tmp_path, capsys):
+    whose = ("--file", tmp_path / "ada.csv", "--data", place, "--reason", "inaccurate")
+    (tmp_path / "new.json").write_text('[{"verb": "watched", "time": "2024-05-01T10:00:00Z"}]')
+    words = ("rectify", *whose, "--void", "e3", "--events", tmp_path / "new.json")
+    assert ran(capsys, *words) == "1 event voided, 1 sent in their place\n"
+    ran(capsys, "rectify", *whose, "--void", "e4", status=2)
+    (tmp_path / "new.json").write_text("{}")
+    ran(capsys, *words, status=2)
+
+
 def test_purposes_are_stated_and_shown(place, capsys):
     assert "analytics\tnothing" in ran(capsys, "purposes", "--data", place)
     stated = ran(capsys, "purposes", "analytics=consent", "ads=consent", "--data", place)

@@ -168,3 +168,55 @@ def test_a_copy_of_somebody_of_whom_nothing_is_kept_is_empty_and_whole(tmp_path)
     files = opened(asyncio.run(run()))
     assert json.loads(files["events.json"]) == []
     assert json.loads(files["profile.json"]) is None
+
+
+# --- put right -------------------------------------------------------------------------------------------------------
+
+
+def right(number, **fields):
+    return {"verb": "watched", "time": f"2024-05-{number:02d}T10:00:00Z", **fields}
+
+
+async def told(node):
+    archive = await node.persons.archive("main", node.persons.raw_key("main", ADA))
+    return json.loads(opened(archive)["events.json"])
+
+
+def test_events_of_a_person_are_voided_and_others_take_their_place_once(tmp_path):
+    async def work(node):
+        new = [right(1, attributes={"country": "DE"}), right(2)]
+        for _ in range(2):
+            assert await node.persons.rectify("main", ADA, ["e3", "e10"], new) == {
+                "voided": 2,
+                "sent": 2,
+            }
+        archive = await node.persons.archive("main", node.persons.raw_key("main", ADA))
+        return await told(node), json.loads(opened(archive)["profile.json"])
+
+    events, profile = on(tmp_path, filled(work))
+    assert [(one["time"][:10], one["voided"]) for one in events] == [
+        ("2024-03-04", True),
+        ("2024-03-11", True),
+        ("2024-03-18", False),
+        ("2024-05-01", False),
+        ("2024-05-02", False),
+    ]
+    assert profile["attributes"]["country"]["value"] == "DE"
+    assert profile["first_day"] == "2024-03-18"
+
+
+def test_if_anything_is_refused_all_is_as_it_was(tmp_path):
+    async def work(node):
+        before = await learners(node), len(await told(node))
+        with pytest.raises(ControlError, match="id 2 is of no event of this person"):
+            await node.persons.rectify("main", ADA, ["e3", "e4"], [right(1)])
+        with pytest.raises(ControlError, match="1 of 2 events were refused"):
+            await node.persons.rectify("main", ADA, ["e3"], [right(1), right(2, time="never")])
+        with pytest.raises(InputError, match="event 1 has account"):
+            await node.persons.rectify("main", ADA, [], [right(1, account="a4")])
+        with pytest.raises(InputError, match="nothing is to be put right"):
+            await node.persons.rectify("main", ADA, [], [])
+        after = await learners(node), sum(not one["voided"] for one in await told(node))
+        assert after == before
+
+    on(tmp_path, filled(work))

@@ -113,6 +113,32 @@ def test_a_consent_that_makes_no_sense_is_refused(client, what, why):
     assert "ada-account" not in answer.text
 
 
+def test_events_are_put_right_with_a_reason_that_is_written_down(client):
+    key = client.key("persons", "write", name="officer")
+    client.send({**EVENT, "account": "ada-account", "id": "wrong"})
+    asked = {"learner": ADA, "void": ["wrong"], "reason": "inaccurate"}
+    right = {"verb": "read", "time": "2026-11-22T10:00:00Z"}
+    answer = client("POST", "/v1/rectifications", key, json={**asked, "events": [right]})
+    assert answer.json() == {"voided": 1, "sent": 1}, answer.text
+    lines = client.audit.path.read_text()
+    assert '"voided":1,"sent":1,"reason":"inaccurate"' in lines
+    assert "ada-account" not in lines
+    assert "wrong" not in lines
+    for bad, status in (
+        ({**asked, "void": ["ada-account"]}, 409),
+        ({**asked, "reason": "ada-account"}, 400),
+        ({**asked, "void": "wrong"}, 400),
+        ({**asked, "events": [{**right, "account": "ada-account"}]}, 400),
+        ({**asked, "events": [{**right, "time": "ada-account"}]}, 409),
+        ({**asked, "learner": "0" * 32}, 400),
+    ):
+        refused = client("POST", "/v1/rectifications", key, json=bad)
+        assert refused.status_code == status, refused.text
+        assert "ada-account" not in refused.text
+    reader = client.key("persons", name="reader")
+    assert client("POST", "/v1/rectifications", reader, json=asked).status_code == 403
+
+
 # --- compliance ------------------------------------------------------------------------------------------------------
 
 

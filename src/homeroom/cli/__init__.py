@@ -52,6 +52,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.consent",
         "State what a person allows, or restricts, or show it.",
     ),
+    "rectify": ("homeroom.cli.rectify", "Put a person's events right: void some, send others."),
     "purposes": ("homeroom.cli.purposes", "Say what data are for, and what needs consent."),
     "requests": ("homeroom.cli.requests", "Keep the requests of persons and their deadlines."),
     "compliance": (

@@ -33,6 +33,7 @@ __all__ = [
     "ComplianceFact",
     "Outcome",
     "PurposesPut",
+    "Reason",
     "Request",
     "RequestClosed",
     "RequestExtended",
@@ -59,6 +60,14 @@ class RequestKind(StrEnum):
     RESTRICTION = "restriction"  # 18
     PORTABILITY = "portability"  # 20
     OBJECTION = "objection"  # 21
+
+
+class Reason(StrEnum):
+    """Why data of a person are put right. A code, since a text would name somebody sooner or later."""
+
+    INACCURATE = "inaccurate"
+    INCOMPLETE = "incomplete"
+    NOT_THEIRS = "not-theirs"
 
 
 class Outcome(StrEnum):

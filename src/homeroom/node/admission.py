@@ -31,11 +31,14 @@ from homeroom.log.erasures import Erasure, erased_keys
 from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
 from homeroom.log.payloads import Part, write_parts
+from homeroom.log.voiding import EventsVoided
 from homeroom.state.batches import chosen_events, joined_batches
 from homeroom.state.keys import Keys, distinct_keys, find_sorted, halves
 
 __all__ = ["Doors", "Reader", "SentReader"]
 
+_STATED = (Erasure, Consented, EventsVoided)
+"""What is stated of events and persons, beside them in the analytic stream."""
 _NO_IDS: UInt64s = np.empty(0, np.uint64)
 _json = msgspec.json.Encoder().encode
 
@@ -195,11 +198,8 @@ class Doors:
         grouped: dict[tuple[str, type], list[int]] = defaultdict(list)
         taken: _Grouped = {}
         for number, offer in enumerate(offers):
-            if isinstance(offer.content, Erasure):
-                taken.setdefault(offer.tenant, _Taken()).erasures.append(offer.content)
-                told[number] = b"{}"
-            elif isinstance(offer.content, Consented):
-                taken.setdefault(offer.tenant, _Taken()).consents.extend(offer.content.consents)
+            if isinstance(offer.content, _STATED):
+                self._take_stated(offer, taken.setdefault(offer.tenant, _Taken()))
                 told[number] = b"{}"
             elif not isinstance(offer.content, Change):
                 grouped[offer.tenant, type(offer.content)].append(number)
@@ -212,10 +212,19 @@ class Doors:
                 told[number] = answer
         return taken
 
+    def _take_stated(self, offer: Offer, mine: _Taken) -> None:
+        match offer.content:
+            case Erasure() as erasure:
+                mine.erasures.append(erasure)
+            case Consented(consents):
+                mine.consents.extend(consents)
+            case EventsVoided(ids):
+                mine.voids.append(self._doors[offer.tenant].id_hashes(ids))
+
     def _stream(self, offer: Offer) -> Stream:
         if isinstance(offer.content, Change):
             return Stream.CONTROL
-        if isinstance(offer.content, Erasure | Consented):
+        if isinstance(offer.content, _STATED):
             return Stream.ANALYTIC
         return self._readers[type(offer.content)].stream
 

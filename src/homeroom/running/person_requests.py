@@ -14,6 +14,7 @@ class PersonDo(StrEnum):
     ACCESS = "access"
     SAY = "say"
     SAID = "said"
+    RECTIFY = "rectify"
     COMPLIANCE = "compliance"
 
 
@@ -28,6 +29,7 @@ class PersonAsked(
     tenant, author : whose person, and who asks
     learner : a pseudonym, or (issuer, account); nobody for a report
     purpose, says : of a consent or a restriction that is stated
+    void, events, reason : of what is put right: ids, events as clients send them without account and id, and why
     """
 
     do: PersonDo
@@ -36,6 +38,17 @@ class PersonAsked(
     learner: str | tuple[str, str] = ""
     purpose: str = ""
     says: str = ""
+    void: tuple[str, ...] = ()
+    events: tuple[dict[str, Any], ...] = ()
+    reason: str = ""
+
+    def about(self) -> dict[str, Any]:
+        """Return what is written down of it, beside whom it is about."""
+        if self.do is PersonDo.SAY:
+            return {"purpose": self.purpose or None, "says": self.says}
+        if self.do is PersonDo.RECTIFY:
+            return {"voided": len(self.void), "sent": len(self.events), "reason": self.reason}
+        return {}
 
 
 class PersonTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

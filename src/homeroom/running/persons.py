@@ -25,7 +25,7 @@ from homeroom.cohorts.membership.changes import Named
 from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.reading import learner_now
 from homeroom.corrections import Account
-from homeroom.errors import ControlError, StoreError
+from homeroom.errors import ControlError, InputError, StoreError
 from homeroom.events.instants import format_instant
 from homeroom.log.consents import EVERYTHING, Consent, Consented, Says, consent_of
 from homeroom.log.control import DefinitionKind
@@ -35,6 +35,13 @@ from homeroom.node.showing import Showing
 from homeroom.running.compliance import compliance_report
 from homeroom.running.erasing import RunningErasures
 from homeroom.running.person_requests import PersonAsked, PersonDo, PersonTold
+from homeroom.running.rectifying import (
+    check_theirs,
+    checked,
+    replacements,
+    send_events,
+    void_events,
+)
 from homeroom.serve.serving import Shared
 from homeroom.state.consents import Stated
 from homeroom.state.keys import Keys, find_sorted, halves
@@ -86,14 +93,17 @@ class RunningPersons:
         if asked.do is PersonDo.COMPLIANCE:
             return PersonTold(found=await self.compliance(asked.tenant, Shared.TOLD))
         key = self.raw_key(asked.tenant, asked.learner)
-        about = {"learner": f"{key:032x}"}
-        if asked.do is PersonDo.SAY:
-            about |= {"purpose": asked.purpose, "says": asked.says}
         if self._audit is not None:
+            about = {"learner": f"{key:032x}", **asked.about()}
             audit, what = self._audit, f"person.{asked.do.value}"
             await asyncio.to_thread(audit, asked.tenant, asked.author, what, about)
         if asked.do is PersonDo.ACCESS:
             return PersonTold(archive=await self.archive(asked.tenant, key))
+        if asked.do is PersonDo.RECTIFY:
+            if isinstance(asked.learner, str):
+                raise InputError("name the person by issuer and account: events are sent under it")
+            put = await self.rectify(asked.tenant, asked.learner, asked.void, asked.events)
+            return PersonTold(found=put)
         if asked.do is PersonDo.SAY:
             await self.say(asked.tenant, key, asked.purpose, Says(asked.says))
         return PersonTold(found=self.consents(asked.tenant, key))
@@ -203,6 +213,45 @@ class RunningPersons:
             raise StoreError(outcome.why)
         assert outcome.token is not None, "a consent is written"
         await self._rights.reached(outcome.token)
+
+    # --- put right ---------------------------------------------------------------------------------------------------
+
+    async def rectify(
+        self,
+        tenant: str,
+        account: tuple[str, str],
+        void: Sequence[str],
+        events: Sequence[Mapping[str, Any]],
+    ) -> dict[str, int]:
+        """Void events of a person by their ids, and have others take their place; return how many, when it counts.
+
+        Asked for again, it changes nothing.
+
+        Raises
+        ------
+        InputError
+            Nothing is asked for, or too much, or an event says whose it is.
+        ControlError
+            An id is of no event of this person, or an event was refused; then all is as it was.
+        StoreError
+            It cannot be written to the log.
+        """
+        checked(void, events)
+        node, keys = self._rights, self._keys(tenant, self.raw_key(tenant, account))
+        async with self._one_at_a_time:
+            await asyncio.to_thread(check_theirs, node, tenant, keys, void)
+            if events:
+                batch, ids = replacements(account, void, events)
+                refused = await send_events(node, tenant, batch)
+                if refused:
+                    await void_events(node, tenant, ids)
+                    raise ControlError(
+                        f"{refused:,} of {len(events):,} events were refused, so nothing was changed; send them to "
+                        f"/v1/events of a node for trial to see why"
+                    )
+            if void:
+                await void_events(node, tenant, void)
+        return {"voided": len(void), "sent": len(events)}
 
     # --- a copy ------------------------------------------------------------------------------------------------------
 

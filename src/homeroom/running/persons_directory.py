@@ -1,16 +1,24 @@
 """The rights of persons from the command line: asked of the node that runs on a directory, or of one for the moment."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from homeroom.corrections import Account
+from homeroom.log.compliance import Reason
 from homeroom.running.control_socket import ask_of_person
 from homeroom.running.erasing_directory import on_node
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.running.person_requests import PersonAsked, PersonDo, PersonTold
 
-__all__ = ["archive_of_person", "compliance_of_directory", "consents_of_person", "state_consent"]
+__all__ = [
+    "archive_of_person",
+    "compliance_of_directory",
+    "consents_of_person",
+    "rectify_in_directory",
+    "state_consent",
+]
 
 _AUTHOR: Final = "command line"
 
@@ -52,6 +60,29 @@ def state_consent(
         learner=learner,
         purpose=purpose,
         says=says,
+    )
+    return _asked(path, asked, options).found
+
+
+def rectify_in_directory(
+    path: Path,
+    whose: tuple[str, Account],
+    what: tuple[Sequence[str], Sequence[Mapping[str, Any]], Reason],
+    options: NodeOptions,
+) -> dict[str, Any]:
+    """Void events of a person, and have others take their place; return how many. Raises like `archive_of_person`.
+
+    ``whose`` is a tenant and (issuer, account); ``what`` ids, events, and why.
+    """
+    (tenant, learner), (void, events, reason) = whose, what
+    asked = PersonAsked(
+        do=PersonDo.RECTIFY,
+        tenant=tenant,
+        author=_AUTHOR,
+        learner=learner,
+        void=tuple(void),
+        events=tuple(map(dict, events)),
+        reason=reason.value,
     )
     return _asked(path, asked, options).found
 

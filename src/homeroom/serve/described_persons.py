@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeroom import limits
-from homeroom.log.compliance import Outcome, RequestKind
+from homeroom.log.compliance import Outcome, Reason, RequestKind
 from homeroom.log.consents import Need, Says
 from homeroom.serve.describing import (
     WITH_BODY,
@@ -48,6 +48,15 @@ def person_paths() -> dict[str, Any]:
                 (*WITH_BODY, "conflict", "elsewhere"),
                 said,
                 requestBody=body(named("ConsentStated")),
+            )
+        },
+        "/v1/rectifications": {
+            "post": operation(
+                "rectifyPerson",
+                "Void events of a person, and have others take their place",
+                (*WITH_BODY, "conflict", "elsewhere"),
+                {"200": answer("how many", named("Rectified"))},
+                requestBody=body(named("Rectifying")),
             )
         },
         "/v1/learners/{pseudonym}/consents": {
@@ -136,13 +145,31 @@ def person_schemas() -> dict[str, Any]:
         "maxProperties": limits.PURPOSES_MAX,
     }
     purposes = object_of(("purposes",), purposes=needs)
-    for form in (asked, stated, purposes):
+    rectifying = object_of(
+        ("learner", "reason"),
+        learner=account,
+        void={
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+            "maxItems": limits.RECTIFIED_EVENTS_MAX,
+        },
+        events={
+            "type": "array",
+            "items": {"type": "object"},
+            "maxItems": limits.RECTIFIED_EVENTS_MAX,
+        },
+        reason={"enum": [reason.value for reason in Reason]},
+    )
+    count = {"type": "integer"}
+    for form in (asked, stated, purposes, rectifying):
         form["additionalProperties"] = False
     flags = {"type": "object", "additionalProperties": {"type": "boolean"}}
     return {
         "PersonNamed": asked,
         "ConsentStated": stated,
         "Purposes": purposes,
+        "Rectifying": rectifying,
+        "Rectified": object_of(("voided", "sent"), voided=count, sent=count),
         "Consents": object_of(
             ("learner", "allowed", "withheld", "stated"),
             learner=_TEXT,

@@ -4,13 +4,14 @@ Whoever asks may name an account, and no answer, error, address or audit record 
 is made and sent, and no cache on the way may keep it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
 from homeroom.errors import ControlError, InputError, RightsError
+from homeroom.log.compliance import Reason
 from homeroom.log.consents import EVERYTHING, Says
 from homeroom.log.control import Scope
 from homeroom.serve.access import Caller
@@ -22,6 +23,7 @@ from homeroom.serve.requests import Asked, caller_of, json_answer, object_of
 __all__ = ["person_routes"]
 
 _ZIP: Final = "application/zip"
+_OURS: Final = ("account", "id", "issuer", "event", "events", "learner", "void", "reason")
 _SAYS: Final = {says.value for says in Says}
 
 
@@ -70,7 +72,47 @@ def person_routes(interface: Interface) -> list[HTTPRouteHandler]:
             raise ProblemError("conflict", str(error)) from None
         return json_answer(persons.consents(caller.tenant, key))
 
-    return [access, consents, say]
+    return [access, consents, say, _rectification(interface)]
+
+
+def _rectification(interface: Interface) -> HTTPRouteHandler:
+    persons = interface.serving.persons
+
+    @post("/v1/rectifications", status_code=200)
+    async def rectify(request: Asked) -> Response[bytes]:
+        caller = await _with_data(interface, request)
+        caller.need(Scope.WRITE)
+        fields = {"learner", "void", "events", "reason"}
+        written = await object_of(interface, request)
+        key = _key(interface, caller, written, fields)
+        whose = learner_of(written["learner"])
+        if isinstance(whose, str):
+            raise _bad("learner", "learner must have issuer and account: events are sent under it")
+        void, events, reason = _put_right(written)
+        about = {"learner": f"{key:032x}", "voided": len(void), "sent": len(events)}
+        await interface.write_down(caller, "person.rectify", {**about, "reason": reason.value})
+        try:
+            return json_answer(await persons.rectify(caller.tenant, whose, void, events))
+        except InputError as error:
+            raise _bad("events", scrubbed(str(error), [written], _OURS)) from None
+        except ControlError as error:
+            raise ProblemError("conflict", str(error)) from None
+
+    return rectify
+
+
+def _put_right(
+    written: Mapping[str, Any],
+) -> tuple[Sequence[str], Sequence[Mapping[str, Any]], Reason]:
+    """Return which ids are voided, what takes their place, and why. Raises `ProblemError`."""
+    void, events, reason = written.get("void", []), written.get("events", []), written.get("reason")
+    if reason not in set(Reason):
+        raise _bad("reason", f"reason must be one of {', '.join(Reason)}")
+    if not isinstance(void, list) or not all(isinstance(one, str) for one in void):
+        raise _bad("void", "void must be a list of ids of events")
+    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+        raise _bad("events", "events must be a list of objects, as /v1/events takes them")
+    return void, events, Reason(reason)
 
 
 async def _with_data(interface: Interface, request: Asked) -> Caller:

@@ -5,7 +5,7 @@ takes changes. The running node is that; in the tests it is a log and a state in
 which.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -136,6 +136,18 @@ class ServingPersons(Protocol):
 
     async def say(self, tenant: str, key: int, purpose: str, says: Says) -> Sequence[object]:
         """State a consent of a person, or with no purpose a restriction; return when it counts.
+
+        Raises `ControlError` and `InputError` if it makes no sense, `StoreError` if it cannot be written.
+        """
+
+    async def rectify(
+        self,
+        tenant: str,
+        account: tuple[str, str],
+        void: Sequence[str],
+        events: Sequence[Mapping[str, Any]],
+    ) -> dict[str, int]:
+        """Void events of a person by their ids, and have others take their place; return when it counts.
 
         Raises `ControlError` and `InputError` if it makes no sense, `StoreError` if it cannot be written.
         """
