@@ -115,7 +115,7 @@ test: install $(VENV)/.dev ## Run the tests, but for those marked slow.
 
 .PHONY: test-all
 test-all: install $(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks ## Run all tests, slow and large ones too.
-	@$(RUN) -m pytest -n $(TESTERS) $(ARGS)
+	@TESTS=all $(RUN) -m pytest -n $(TESTERS) $(ARGS)
 
 .PHONY: check
 check: style types imports docs ## Check style, types, import contracts, and that the docs build without a warning.

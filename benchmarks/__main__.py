@@ -32,6 +32,8 @@ NAMES = (
     "asking",
     "records",
     "membership",
+    "simulation",
+    "peers",
 )
 
 

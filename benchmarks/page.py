@@ -351,6 +351,31 @@ def _membership(result: Result) -> Rows:
     yield "all learners asked about all definitions", f"{result['counted_s']} s", "", ""
 
 
+def _simulation(result: Result) -> Rows:
+    rates = result["virtual_seconds_a_second"]
+    seconds = f"{result['virtual_seconds']:,.0f}"
+    spread = f"{rates[0]:,.0f} to {rates[-1]:,.0f}"
+    median = f"{rates[len(rates) // 2]:,.0f}"
+    yield (
+        result["regions"],
+        seconds,
+        f"{result['entries']:,}",
+        f"{result['messages']:,}",
+        median,
+        spread,
+    )
+
+
+def _peers(result: Result) -> Rows:
+    for name, way in result["ways"].items():
+        size, how = name.split()
+        yield (
+            f"{int(size):,} events, {'one a message' if how == 'single' else 'many a message'}",
+            f"{way['events_a_second']:,}",
+            *(f"{way[one]:,.0f} ms" for one in ("check_ms", "write_ms", "fold_ms")),
+        )
+
+
 def _log(result: Result) -> Rows:
     names = {
         "sqlite": "SQLite",
@@ -469,6 +494,11 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "records": (("step", "processor time of a statement"), _records),
     "membership": (("what", "median", "P99", "max"), _membership),
     "past": (("change", "median", "P99", "max"), _past),
+    "simulation": (
+        ("regions", "virtual seconds", "entries", "messages", "virtual seconds a second", "from"),
+        _simulation,
+    ),
+    "peers": (("entries", "events a second of a core", "checked", "written", "folded"), _peers),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "ingest": (
         (

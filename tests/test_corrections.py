@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import homeroom as hr
@@ -26,6 +26,7 @@ from homeroom.state import table as tables
 from homeroom.state.state import rebuild
 from tests.cohorts.engine import key_file, misses, read
 from tests.cohorts.test_cohorts import complete, found, rules
+from tests.examples import examples
 from tests.oracle import Event, instant_ms, table
 from tests.oracle.cohorts import members
 from tests.oracle.compare import differences
@@ -221,7 +222,7 @@ def told(data: st.DataObject, story: Story) -> None:
 
 
 @given(st.data(), identified())
-@settings(max_examples=40)
+@examples(40)
 def test_every_answer_in_memory_is_that_of_the_events_that_are_left(data, case):
     with pytest.MonkeyPatch.context() as patch:
         if data.draw(st.booleans()):  # rows stay where they are, empty and out of place
@@ -231,7 +232,7 @@ def test_every_answer_in_memory_is_that_of_the_events_that_are_left(data, case):
 
 
 @given(st.data(), identified())
-@settings(max_examples=20)
+@examples(20)
 def test_every_answer_of_a_directory_is_that_of_the_events_that_are_left(
     tmp_path_factory, data, case
 ):

@@ -32,6 +32,7 @@ from markdown_it import MarkdownIt
 
 from docs import offline, write_limits
 from homeroom.events import model
+from tests import command_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -141,23 +142,32 @@ def run_commands(example: Example, where: str) -> None:
     }
     for part in shown[1:]:
         command, expected = split_command(part)
-        done = subprocess.run(
-            ["bash", "-c", command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS_MAX,
-            check=False,
-        )
+        said, status = said_by(command, environment)
         difference = (
             f"{where}: $ {command}\n--- shown in the page\n{expected}\n--- what came out "
-            f"(exit status {done.returncode})\n{done.stdout}"
+            f"(exit status {status})\n{said}"
         )
-        assert matches(expected, done.stdout), difference
+        assert matches(expected, said), difference
         if expected.strip() in ("", "…"):  # nothing is shown that would betray a failure
-            assert done.returncode == 0, difference
+            assert status == 0, difference
+
+
+def said_by(command: str, environment: dict[str, str]) -> tuple[str, int]:
+    """Run a command; return what it says and its exit status."""
+    words = command_lines.homeroom_words(command)
+    if words is not None:
+        return command_lines.run(words, environment, SECONDS_MAX)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    return done.stdout, done.returncode
 
 
 def split_command(part: str) -> tuple[str, str]:
@@ -196,6 +206,26 @@ def matches(expected: str, actual: str) -> bool:
 )
 def test_shown_output_is_compared(expected, actual, same):
     assert matches(expected, actual) is same
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("homeroom query retention visits.csv", ["query", "retention", "visits.csv"]),
+        (
+            "homeroom load --as 'a b' \
+  data",
+            ["load", "--as", "a b", "data"],
+        ),
+        ("homeroom keys list > keys", None),
+        ("homeroom query retention *.csv", None),
+        ('homeroom query retention "$HOME/a"', None),
+        ("umask 077; homeroom keys list", None),
+        ("ls", None),
+    ],
+)
+def test_a_command_that_needs_no_shell_is_known(command, words):
+    assert command_lines.homeroom_words(command) == words
 
 
 # --- docstrings --------------------------------------------------------------------------------------------------

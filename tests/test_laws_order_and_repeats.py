@@ -9,13 +9,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom import limits
 from homeroom.cohorts.questions import Active, Condition, Lifecycle, Retention, Stickiness
 from homeroom.errors import QuestionError
 from tests.cohorts.engine import hr, key_file, needs_reading, read
+from tests.examples import examples
 from tests.oracle import Event, table
 from tests.oracle.draw import Case, cases
 
@@ -52,7 +53,7 @@ def dealt(draw: st.DrawFn, case: Case) -> list[list[Event]]:
 
 
 @given(st.data(), cases())
-@settings(max_examples=25)
+@examples(25)
 def test_any_order_any_split_and_any_repetition_give_the_same_state_and_answers(data, case):
     parts = data.draw(dealt(case))
     once, again = read(case.events, case.zone), read([table(part) for part in parts], case.zone)
@@ -82,7 +83,7 @@ def test_events_that_differ_in_their_given_track_alone_are_two_events_in_any_ord
 
 
 @given(cases())
-@settings(max_examples=10)
+@examples(10)
 def test_other_events_have_another_fingerprint(case):
     more = Event(account="z", time_ms=case.events[0].time_ms if case.events else 1_700_000_000_000)
     assert read([*case.events, more]).fingerprint() != read(case.events).fingerprint()
@@ -90,7 +91,7 @@ def test_other_events_have_another_fingerprint(case):
 
 @pytest.mark.skipif(not hasattr(hr, "load"), reason="homeroom.load is not there yet")
 @given(st.data(), cases())
-@settings(max_examples=10)
+@examples(10)
 def test_a_directory_that_is_loaded_in_steps_is_what_one_read_gives(tmp_path_factory, data, case):
     folder = tmp_path_factory.mktemp("loaded") / "data"
     for part in data.draw(dealt(case)):

@@ -226,7 +226,9 @@ def test_nothing_is_left_to_compile(warm, tmp_path):
     void = ("--json", os.devnull)
     asked = [("query", *q[:1], ways["events.csv"], *q[1:], *void) for q in QUESTIONS]
     parquet = [ways["events.parquet"], ways["many.parquet"]]
+    generated = [str(tmp_path / f"more.{ending}") for ending in ("csv", "ndjson", "parquet")]
     steps = {
+        "generate": [("generate", path, "--learners", "90", "--seed", "5") for path in generated],
         "questions of files": asked,
         **{
             f"read {name}": [("query", "retention", path, *void), ("query", "active", path, *void)]

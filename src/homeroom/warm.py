@@ -10,6 +10,8 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
@@ -26,6 +28,8 @@ from homeroom.log.control import DefinitionKind, DefinitionPut
 from homeroom.log.log import Accepted
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.simulation.world import LearnerWorld
+from homeroom.simulation.writers import Target, write_world
 from homeroom.state.coded import PLACE_DTYPES, Coded
 
 __all__ = ["warm_kernels"]
@@ -40,28 +44,60 @@ _XAPI = (
 
 
 def warm_kernels(say: Callable[[str], None]) -> None:
-    """Compile and keep all kernels; ``say`` is told what happens, a line at a time."""
+    """Compile and keep all kernels; ``say`` is told what happens, a line at a time.
+
+    Numba compiles one kernel at a time in a process, so two of them begin with what takes longest. The whole day is
+    played afterwards nevertheless: it finds most of it ready, and compiles what a process has lost to the other.
+    """
     say("compiling kernels, once a version and machine (about half a minute)")
-    with tempfile.TemporaryDirectory(prefix="homeroom-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="homeroom-") as folder,
+        ProcessPoolExecutor(1, get_context("spawn")) as beside,
+    ):
         place = Path(folder)
         files = _write_sources(place)
         key = place / "warm.key"
-        _scan_all(place, key)
-        _read_places()
-        for data in (
-            read(*files, _table(600), key=key),
-            load(place / "data", _table(600), timezone="Europe/Berlin", key=key),
-            load(place / "data", *files[:2], key=key),
-            open_directory(place / "data"),
-            _corrected(read(*files, _table(600), key=key)),
-            _corrected(open_directory(place / "data", key)),
-            # Of so many learners that a few rows may stay out of place.
-            _corrected(read(_table(6_000, learners=3_000), key=key)),
-        ):
-            _ask_all(data)
-            data.fingerprint()
-        for _ in range(2):  # the second start opens what the first has left
-            asyncio.run(_run_node(place / "node"))
+        behind = beside.submit(_begin_beside, place / "beside")
+        _generate(place)
+        data = read(*files, _table(600), key=key)
+        _ask_columns(data)
+        _ask_cohorts(data)
+        behind.result()
+        _play(place, files, data)
+
+
+def _begin_beside(place: Path) -> None:
+    """Do what the other process does last: scan, and ask what is answered from history."""
+    place.mkdir()
+    key = place / "warm.key"
+    _scan_all(place, key)
+    _read_places()
+    data = read(_table(600), key=key)
+    _ask_reports(data)
+    _ask_behaviour(data)
+
+
+def _play(place: Path, files: list[Path], data: Dataset) -> None:
+    key = place / "warm.key"
+    _scan_all(place, key)
+    _read_places()
+    for one in (
+        data,
+        load(place / "data", _table(600), timezone="Europe/Berlin", key=key),
+        load(place / "data", *files[:2], key=key),
+        open_directory(place / "data"),
+        _corrected(read(*files, _table(600), key=key)),
+        _corrected(open_directory(place / "data", key)),
+        # Of so many learners that a few rows may stay out of place.
+        _corrected(read(_table(6_000, learners=3_000), key=key)),
+    ):
+        _ask_columns(one)
+        _ask_cohorts(one)
+        _ask_reports(one)
+        _ask_behaviour(one)
+        one.fingerprint()
+    for _ in range(2):  # the second start opens what the first has left
+        asyncio.run(_run_node(place / "node"))
 
 
 async def _run_node(place: Path) -> None:
@@ -108,6 +144,13 @@ def _corrected(data: Dataset) -> Dataset:
     data.void([f"e{i}" for i in (0, 7, 599)])
     data.unmerge([(learners[1], learners[2])])
     return data
+
+
+def _generate(place: Path) -> None:
+    """Generate learners in both forms: columns, and lines of text."""
+    world = LearnerWorld(events=4_000, learners=300)
+    for name in ("generated.parquet", "generated.csv", "generated.ndjson"):
+        write_world(world, Target.at(place / name), lambda _lines: None)
 
 
 def _scan_all(place: Path, key: Path) -> None:
@@ -170,7 +213,7 @@ def _write_sources(place: Path) -> list[Path]:
     return [xapi, csv, array]
 
 
-def _ask_all(data: Dataset) -> None:
+def _ask_columns(data: Dataset) -> None:
     for fields in _fields():
         data.retention(**fields)
         data.lifecycle(**{name: value for name, value in fields.items() if name in _SHARED})
@@ -179,10 +222,18 @@ def _ask_all(data: Dataset) -> None:
     data.retention(filters=["score>=0.5"], breakdown="verb")
     data.lifecycle(breakdown="verb")
     data.retention(interval="hour", from_="2024-03-01", to="2024-03-03")
+
+
+def _ask_cohorts(data: Dataset) -> None:
     for definitions in (_COHORTS, {**_COHORTS, "timezone": "Asia/Kolkata"}):
         data.overlap(definitions=definitions)
         data.cohort(definitions=definitions, cohort="both", changed="2024-02-01,2024-03-01")
         data.retention(definitions=definitions, cohort="both", compare="days,german")
+    [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
+    data.learner(definitions=_COHORTS, learner=one)
+
+
+def _ask_reports(data: Dataset) -> None:
     for at_risk in _AT_RISK:
         data.at_risk(**at_risk)
     data.report(course=list(_COURSES))
@@ -190,9 +241,6 @@ def _ask_all(data: Dataset) -> None:
         data.report(course=_COURSES[0], filters=filters)
     for question in data.standard_questions({}, data.definitions("standard")):
         data.ask(question)
-    [one, *_] = data.members(definitions=_COHORTS, cohort="days").members
-    data.learner(definitions=_COHORTS, learner=one)
-    _ask_behaviour(data)
 
 
 def _ask_behaviour(data: Dataset) -> None:

@@ -49,6 +49,8 @@ SIZES = {
     "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],
     "triangle": ["--learners", "2000", "--days", "70", "--runs", "2"],
     "recurring": ["--learners", "2000", "--days", "70"],
+    "simulation": ["--seconds", "12", "--runs", "2"],
+    "peers": ["--events", "3000", "--sizes", "100", "--learners", "500", "--runs", "1"],
 }
 _WITH_FILES = (
     "statements",
@@ -60,6 +62,7 @@ _WITH_FILES = (
     "log",
     "records",
     "ingest",
+    "peers",
 )
 
 

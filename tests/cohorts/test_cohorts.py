@@ -3,7 +3,7 @@
 import datetime as dt
 import functools
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.evaluating import Evaluator
@@ -11,6 +11,7 @@ from homeroom.cohorts.questions.definitions import Definitions, parse_definition
 from homeroom.errors import QuestionError
 from homeroom.state.zones import day_of_date
 from tests.cohorts.engine import needs_reading, read
+from tests.examples import examples
 from tests.oracle import Event, instant_ms
 from tests.oracle.cohorts import members
 from tests.oracle.draw import Case, cases
@@ -142,7 +143,7 @@ def complete(case: Case, at: int = instant_ms("2003-01-01T00:00Z")) -> Case:
 
 
 @given(st.data(), cases())
-@settings(max_examples=120)
+@examples(120)
 def test_a_cohort_is_what_its_rules_say_of_each_learner(data, case):
     case = complete(case)
     deadlines = [case.date + dt.timedelta(days=n) for n in (3, 9)]

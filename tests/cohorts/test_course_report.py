@@ -5,7 +5,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.answers.course_parts import Absent
@@ -13,6 +13,7 @@ from homeroom.cohorts.answers.course_report import PARTS
 from homeroom.cohorts.course_report import timeline
 from homeroom.cohorts.questions import CourseReport, parse_condition, parse_definitions
 from homeroom.errors import QuestionError
+from tests.examples import examples
 from tests.oracle import instant_ms
 from tests.oracle.compare import differences
 from tests.oracle.course_events import CourseEvent, answered
@@ -155,7 +156,7 @@ def misses(portions: list[list[CourseEvent]], question: CourseReport, zone: str)
 
 
 @given(st.data(), drawn())
-@settings(max_examples=300)
+@examples(300)
 def test_a_report_is_what_the_plain_twin_says(data, drawn_case):
     zone, date, portions = drawn_case
     block_events = data.draw(st.sampled_from((1, 7, 1_000)))

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.evaluating import Evaluator
@@ -12,6 +12,7 @@ from homeroom.state.zones import day_of_date
 from tests.cohorts.engine import read
 from tests.cohorts.test_at_risk import standing_cases
 from tests.cohorts.test_cohorts import complete, found
+from tests.examples import examples
 from tests.oracle import Event, instant_ms
 from tests.oracle.cohorts import members
 
@@ -21,7 +22,7 @@ RESULTS = ("score>=0.5", "score!=1", "progress<1", "progress>=0.25", "score=0")
 
 
 @given(st.data(), standing_cases())
-@settings(max_examples=120)
+@examples(120)
 def test_results_of_a_course_run_are_those_of_its_events(data, case):
     case = complete(case)
     rule = {

@@ -3,12 +3,13 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom import limits
 from homeroom.cohorts.questions import parse_question
 from tests.cohorts.engine import misses, needs_reading, read
+from tests.examples import examples
 from tests.oracle import Event, instant_ms, table
 from tests.oracle.compare import differences
 from tests.oracle.draw_behaviour import funnels, lines
@@ -38,7 +39,7 @@ def knows_country(events: list[Event]) -> list[Event]:
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "any"])
 @given(data=st.data(), events=lines())
-@settings(max_examples=150)
+@examples(150)
 def test_a_funnel_is_what_every_chain_tried_gives(order, data, events):
     events = knows_country(events)
     dataset = in_segments(data, events)
@@ -59,7 +60,7 @@ COUNTRIES = {
 
 
 @given(data=st.data(), events=lines())
-@settings(max_examples=30)
+@examples(30)
 def test_cohorts_that_are_compared_are_those_that_filters_pick(data, events):
     dataset = in_segments(data, knows_country(events))
     question = data.draw(funnels(data.draw(st.sampled_from(("ordered", "strict", "any")))))

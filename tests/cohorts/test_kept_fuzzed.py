@@ -4,12 +4,13 @@ import contextlib
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.kept import check_change
 from homeroom.errors import HomeroomError
 from homeroom.log.control import Change, Control, DefinitionKind, DefinitionPut, TenantPut
+from tests.examples import examples
 
 CONTROL = Control().folded(Change(fact=TenantPut(name="main"), author="x", at_ms=0), 1)
 WORDS = [
@@ -38,7 +39,7 @@ def check(kind, name, written):
         msgspec.msgpack.encode(fact)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.sampled_from(DefinitionKind), TEXTS, st.dictionaries(TEXTS, PLAIN, max_size=4))
 def test_any_plain_data_is_refused_or_kept(kind, name, written):
     check(kind, name, written)

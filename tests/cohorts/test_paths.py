@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from tests.cohorts.engine import misses, needs_reading
 from tests.cohorts.test_funnels import in_segments, knows_country
+from tests.examples import examples
 from tests.oracle.draw_behaviour import lines, path_questions
 
 pytestmark = needs_reading
 
 
 @given(st.data(), lines())
-@settings(max_examples=150, phases=[hypothesis.Phase.generate])
+@settings(examples(150), phases=[hypothesis.Phase.generate])
 def test_paths_are_what_reading_off_each_visit_gives(data, events):
     events = knows_country(events)
     dataset = in_segments(data, events)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import Retention
 from tests.cohorts.engine import misses, needs_reading, read
+from tests.examples import examples
 from tests.oracle import Event, instant_ms
 from tests.oracle.compare import differences
 from tests.oracle.draw import cases
@@ -24,7 +25,7 @@ def test_what_was_worked_out_by_hand(vector: Vector):
 
 
 @given(cases(), st.sampled_from(("day", "week", "month")), st.sampled_from(("monday", "sunday")))
-@settings(max_examples=25)
+@examples(25)
 def test_every_mode_and_match_is_counted_as_the_oracle_does(case, interval, week_start):
     data = read(case.events, case.zone)
     for mode in ("first-time", "recurring"):
@@ -38,7 +39,7 @@ def test_every_mode_and_match_is_counted_as_the_oracle_does(case, interval, week
     st.sampled_from(("day", "week", "month")),
     st.sampled_from(("enrolment", "course-start")),
 )
-@settings(max_examples=25)
+@examples(25)
 def test_course_time_is_counted_as_the_oracle_does(case, interval, align):
     data = read(case.events, case.zone)
     for match in ("on", "on-or-after"):
@@ -47,7 +48,7 @@ def test_course_time_is_counted_as_the_oracle_does(case, interval, align):
 
 
 @given(cases(), st.sampled_from(("day", "week")), st.sampled_from(("first-time", "recurring")))
-@settings(max_examples=20)
+@examples(20)
 def test_a_triangle_never_counts_more_than_the_group_nor_on_more_than_on_or_after(
     case, interval, mode
 ):

@@ -1,6 +1,7 @@
 """Requests that have come whole: the answers are those that a task gives, and whoever is too late hears so."""
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -10,7 +11,7 @@ from homeroom.errors import StoreError
 from homeroom.log.log import Refusal, Refused
 from homeroom.serve.app import make_app
 from homeroom.serve.settings import LimitSettings, ServerSettings, Settings
-from homeroom.serve.whole import Deadline, Watch, Whole
+from homeroom.serve.whole import Deadline, Driven, Watch, Whole
 from homeroom.serve.xapi.admission import Admitted
 from tests.serve.clients import EVENT, NDJSON
 from tests.serve.xapi.forms import statement
@@ -225,8 +226,34 @@ def test_whoever_waits_too_long_for_the_log_is_told_so_and_the_next_one_is_answe
     assert (status, json.loads(body)["type"]) == (503, "/docs#unavailable")
     assert waits[0].cancelled()
     client.node.offer = offer
+    client.app._watch._seconds_max = 30  # a slow machine is not what is tried here
     assert client.run(asked.whole(client.app))[0] == 200
     assert not client.app._watch.under_way
+
+
+def test_what_comes_in_the_moment_in_which_it_is_stopped_is_nothing_any_more():
+    deadline, ended, failed = Deadline(), [], []
+
+    async def work(future):
+        with contextlib.suppress(TimeoutError):
+            async with deadline:
+                await future
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, told: failed.append(told))
+        future = loop.create_future()
+        driven = Driven(work(future), deadline, ended.append)
+        driven.go_on()
+        future.set_result(None)  # the loop will tell of it, and cannot be stopped any more
+        driven.stop()
+        turn = loop.create_future()
+        loop.call_soon(turn.set_result, None)
+        await turn
+
+    asyncio.run(run())
+    assert len(ended) == 1
+    assert not failed
 
 
 def test_what_has_come_whole_is_counted_like_the_rest(client):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom import limits
@@ -23,6 +23,7 @@ from homeroom.state.keys import halves
 from homeroom.state.state import State, rebuild
 from homeroom.state.veils import Veiled
 from homeroom.state.withholding import need_consent, take_consents
+from tests.examples import examples
 from tests.oracle.past import Past, Said
 from tests.state.plain import (
     Fact,
@@ -206,7 +207,7 @@ def assert_in_order(segment: Any) -> None:
 
 
 @given(st.integers(0, 1 << 30), st.sampled_from((0, 5, 30, 80)), st.sampled_from((None, 3)))
-@settings(max_examples=35)
+@examples(35)
 def test_any_walk_ends_in_what_is_left(seed, count, few):
     rng = np.random.default_rng(seed)
     walk = Walk(draw_facts(rng, count, LEARNERS) if count else [], "Europe/Berlin", rng)

@@ -3,13 +3,14 @@
 import copy
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.events.texts import sealed
 from homeroom.state.keys import distinct_keys
 from homeroom.state.sample import sample
 from homeroom.state.state import State
+from tests.examples import examples
 from tests.state.plain import content, draw_facts, history_of, key_of
 from tests.state.test_past import LEARNERS, STEPS, Walk
 
@@ -28,7 +29,7 @@ def test_the_tracks_and_history_of_some_learners(rng):
 
 
 @given(st.integers(0, 1 << 30), st.sampled_from((0, 30, 80)))
-@settings(max_examples=30)
+@examples(30)
 def test_a_sample_is_what_the_settled_state_says_of_its_learners(seed, count):
     rng = np.random.default_rng(seed)
     walk = Walk(draw_facts(rng, count, LEARNERS) if count else [], "Europe/Berlin", rng)

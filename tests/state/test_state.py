@@ -9,12 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.model import STANDINGS, TRACKS
 from homeroom.state.state import State, joined_batches, rebuild, segment_events
+from tests.examples import examples
 from tests.state.plain import (
     Fact,
     batch_of,
@@ -79,7 +80,7 @@ def assert_is_fold_of(state: State, facts: list[Fact], zone: str) -> None:
 
 
 @given(st.integers(0, 1 << 30), st.sampled_from((0, 1, 2, 15, 60)), st.sampled_from(ZONES))
-@settings(max_examples=40)
+@examples(40)
 def test_any_walk_ends_in_what_plain_sets_hold(seed, count, zone):
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng, count) if count else []
@@ -111,7 +112,7 @@ def test_many_learners_are_folded_as_plain_sets_fold_them(run, rng):
 
 
 @given(st.integers(0, 1 << 30))
-@settings(max_examples=15)
+@examples(15)
 def test_the_join_laws(seed):
     """Fold is idempotent, commutative and associative over whole batches."""
     rng = np.random.default_rng(seed)

@@ -75,8 +75,15 @@ class Redaction:
         return hashlib.sha256(_REDACTION + header_digest + self.payload_digest).digest()
 
 
+class _Digested:
+    """Room for a head beside the fields: no part of the value, so it is neither compared, nor written, nor copied."""
+
+    __slots__ = ("_head",)
+    _head: Head
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(_Digested):
     """One entry.
 
     Parameters
@@ -104,6 +111,19 @@ class Entry:
     @property
     def digest(self) -> bytes:
         """SHA-256 of the header: 32 bytes."""
+        return self.head.digest
+
+    @property
+    def head(self) -> Head:
+        """What the next entry follows; reckoned once, because an entry is asked for it at each step of its way."""
+        try:
+            return self._head
+        except AttributeError:
+            head = Head(self.number, self._digested(), self.hybrid)
+            object.__setattr__(self, "_head", head)
+            return head
+
+    def _digested(self) -> bytes:
         header = (
             FORMAT,
             *self.origin,
@@ -114,11 +134,6 @@ class Entry:
             self.payload_digest,
         )
         return hashlib.sha256(msgspec.msgpack.encode(header)).digest()
-
-    @property
-    def head(self) -> Head:
-        """What the next entry follows."""
-        return Head(self.number, self.digest, self.hybrid)
 
     @property
     def token(self) -> Token:

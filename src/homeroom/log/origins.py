@@ -21,6 +21,9 @@ class Stream(StrEnum):
     ANALYTIC = "analytic"
     DOCUMENT = "document"
 
+    # That of an enumeration is a function in Python, and an origin is looked up at each step.
+    __hash__ = str.__hash__
+
 
 class Origin(NamedTuple):
     """Who numbers entries: a node (its name), an incarnation (32 hexadecimal digits), a stream."""

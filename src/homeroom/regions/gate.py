@@ -135,6 +135,8 @@ class Gate:
         check.origins.add(origin)
 
     def _whole(self, lives: Mapping[str, str]) -> int | None:
+        if not self._checks:
+            return None
         for number in sorted(self._checks):
             marked = {(origin.node, origin.incarnation) for origin in self._checks[number].origins}
             if marked.issuperset(lives.items()):
@@ -143,6 +145,8 @@ class Gate:
         return None
 
     def _give_up(self, now_ms: int) -> None:
+        if not self._checks:
+            return
         for number in sorted(self._checks):
             if now_ms - self._checks[number].since_ms >= limits.CHECK_WAIT_MS_MAX:
                 self._end(number)

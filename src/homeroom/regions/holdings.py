@@ -17,7 +17,7 @@ from homeroom.log.entries import Head
 from homeroom.log.origins import Origin, Vector
 from homeroom.regions.messages import Item, News
 
-__all__ = ["Holdings", "View"]
+__all__ = ["Holdings", "View", "item_of"]
 
 _BYTES: Final = 8
 _MASK: Final = (1 << 64) - 1
@@ -25,6 +25,11 @@ _MASK: Final = (1 << 64) - 1
 
 def _weight(head: bytes) -> int:
     return int.from_bytes(head[:_BYTES], "little")
+
+
+def item_of(origin: Origin, head: Head) -> Item:
+    """Return what is told of an origin that is held up to an entry."""
+    return Item(origin, head.number, head.digest[:_BYTES])
 
 
 class Holdings:
@@ -72,8 +77,7 @@ class Holdings:
         for origin in reversed(self._changed):
             if self._changed[origin] <= version:
                 break
-            head = self.heads[origin]
-            items.append(Item(origin, head.number, head.digest[:_BYTES]))
+            items.append(item_of(origin, self.heads[origin]))
         return items[::-1]
 
 
@@ -93,7 +97,7 @@ class View:
         self.epoch = 0
         self.numbers: dict[Origin, int] = {}
         self.told = 0
-        self._heads: dict[Origin, bytes] = {}
+        self._weights: dict[Origin, int] = {}
         self._version = 0
         self._sum = 0
         self._asked_ms = -limits.GOSSIP_MS
@@ -107,16 +111,20 @@ class View:
         """Take news of this node; return whether something was missed before it."""
         if news.life != self.life:
             self._begin(news.life)
+        numbers, weights = self.numbers, self._weights
         for item in news.items:
-            is_known = item.origin in self.numbers or len(self.numbers) < limits.ORIGINS_TOLD_MAX
-            if is_known and item.number > self.numbers.get(item.origin, 0):
-                before = self._heads.get(item.origin)
-                self._sum -= 0 if before is None else _weight(before)
-                self._sum = (self._sum + _weight(item.head)) & _MASK
-                self.numbers[item.origin], self._heads[item.origin] = item.number, item.head
-        if not news.total or news.version < self._version:
+            origin, number = item.origin, item.number
+            known = numbers.get(origin, 0)
+            if number > known and (known or len(numbers) < limits.ORIGINS_TOLD_MAX):
+                weight = _weight(item.head)
+                self._sum += weight - weights.get(origin, 0)
+                numbers[origin], weights[origin] = number, weight
+        self._sum &= _MASK
+        if news.version < self._version:
             return False
         self._version = news.version
+        if not news.total:
+            return False
         if _weight(news.total) != self._sum:
             return True
         self.epoch = max(self.epoch, news.epoch)
@@ -133,5 +141,5 @@ class View:
         if self.life:
             self._past.append(self.life)
         self.life, self.epoch, self.told = life, 0, 0
-        self.numbers, self._heads = {}, {}
+        self.numbers, self._weights = {}, {}
         self._version = self._sum = 0

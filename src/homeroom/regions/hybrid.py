@@ -31,8 +31,17 @@ class _Sample:
 @dataclass(slots=True)
 class _Other:
     samples: deque[_Sample] = field(default_factory=lambda: deque(maxlen=limits.CLOCK_SAMPLES))
+    # The quickest of them, known until it is too old or another comes.
+    best: _Sample | None = None
     echo_ms: int = -1
     echo_at_ms: int = 0
+
+    def quickest(self, now_ms: int) -> _Sample | None:
+        """Return the comparison with the quickest round trip, of those that are not too old."""
+        if self.best is None or now_ms - self.best.at_ms > limits.CLOCK_AGE_MS_MAX:
+            fresh = [s for s in self.samples if now_ms - s.at_ms <= limits.CLOCK_AGE_MS_MAX]
+            self.best = min(fresh, key=lambda sample: sample.round_ms, default=None)
+        return self.best
 
 
 class Clocks:
@@ -67,14 +76,15 @@ class Clocks:
             return
         ahead_ms = reading.wall_ms + round_ms // 2 - now_ms
         other.samples.append(_Sample(round_ms, ahead_ms, now_ms))
+        other.best = None
 
     def stray_ms(self, wall_ms: int, now_ms: int) -> int | None:
         """Return how far this node's clock is ahead of the median of all; None if that cannot be said."""
         ahead = [wall_ms - now_ms]
         for other in self._others.values():
-            fresh = [s for s in other.samples if now_ms - s.at_ms <= limits.CLOCK_AGE_MS_MAX]
-            if fresh:
-                ahead.append(min(fresh, key=lambda sample: sample.round_ms).ahead_ms)
+            quickest = other.quickest(now_ms)
+            if quickest is not None:
+                ahead.append(quickest.ahead_ms)
         if len(ahead) < 3:
             return None
         return round(wall_ms - now_ms - statistics.median(ahead))

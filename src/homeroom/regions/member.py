@@ -9,7 +9,7 @@ A life of a member is a life of its log (`homeroom.log.log`): the same incarnati
 after every write that failed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from homeroom import limits
 from homeroom.errors import MessageError
@@ -18,7 +18,7 @@ from homeroom.log.origins import Origin, Stream
 from homeroom.regions.agreement import Agreement
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
-from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, decode, encode
+from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
 from homeroom.regions.replication import Birth, Replication
 from homeroom.regions.steps import (
     Alarm,
@@ -147,10 +147,7 @@ class Member:
 
     def _pass_on(self, wall_ms: int, now_ms: int) -> list[Effect]:
         """Let what may be folded be folded; where all marks are there, take the fingerprint before going on."""
-        lives = {node: view.life for node, view in self.replication.views.items()}
-        lives[self._birth.node] = self._birth.life
-        for node in self.members.fenced:
-            lives.pop(node, None)
+        lives = self.replication.lives
         effects: list[Effect] = []
         while True:
             moved, check = self.gate.pass_on(lives, wall_ms, now_ms)
@@ -166,26 +163,30 @@ class Member:
         if event.sender not in self.replication.views:
             return self._stranger(event.sender)
         try:
-            message = decode(event.body)
+            message, entries = self._birth.read(event.body)
         except MessageError as error:
             return [Alarm(Trouble.BAD_MESSAGE, f"{event.sender} sent {error}", event.sender)]
         match message:
             case News():
-                return self._news(event, message, now_ms)
+                return self._news(event, message, entries, now_ms)
             case Pull():
                 return self.replication.pull(event.sender, message)
             case Compared():
                 return self.agreement.theirs(event.sender, message, now_ms)
 
-    def _news(self, event: Arrived, news: News, now_ms: int) -> list[Effect]:
+    def _news(
+        self, event: Arrived, news: News, entries: Sequence[Entry], now_ms: int
+    ) -> list[Effect]:
         if news.reading is not None:
             self.clocks.heard(event.sender, news.reading, now_ms)
         read_clock = self._read_clock(event.wall_ms, now_ms)
-        effects = self.replication.news(event.sender, news, read_clock, now_ms)
+        effects = self.replication.news(event.sender, news, entries, read_clock, now_ms)
+        if self.waiting.is_idle:
+            return effects
         return effects + self._look_at_waiting(item.origin for item in news.items)
 
     def _look_at_waiting(self, origins: Iterable[Origin]) -> list[Effect]:
-        if not len(self.waiting):
+        if self.waiting.is_idle:
             return []
         return self.waiting.heard(origins, self.members, self.replication.numbers())
 
@@ -217,7 +218,7 @@ class Member:
             read_clock = self._read_clock(wall_ms, now_ms)
             effects += self.replication.tell(self._some_nodes(), Answer.NONE, read_clock)
         effects += self._pass_on(wall_ms, now_ms)
-        if len(self.waiting):
+        if not self.waiting.is_idle:
             views = self.replication.numbers()
             effects += self.waiting.tick(self.members, views, now_ms)
         effects += self.agreement.tick(len(self.replication.views), now_ms)

@@ -39,6 +39,7 @@ __all__ = [
     "Reading",
     "decode",
     "encode",
+    "read",
     "sealed_entry",
 ]
 
@@ -190,6 +191,12 @@ def decode(body: bytes) -> Message:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _unreadable(error) from error
     return message
+
+
+def read(body: bytes) -> tuple[Message, list[Entry]]:
+    """Return a message and the entries in it. Raises `MessageError`."""
+    message = decode(body)
+    return message, message.opened() if isinstance(message, News) else []
 
 
 def sealed_entry(entry: Entry) -> msgspec.Raw:

@@ -44,8 +44,8 @@ class Pulling:
         self._life = life
         self._draw = draw
         self._last = 0
-        # By origin since when something of it has been missing.
-        self._missing: dict[Origin, int] = {}
+        # By origin since when something of it has been missing, and the last number that was told of.
+        self._missing: dict[Origin, tuple[int, int]] = {}
         self._asked: dict[int, _Asked] = {}
         self._origins_asked: set[Origin] = set()
         # By origin who had nothing, gave something bad or did not answer when asked last.
@@ -56,9 +56,16 @@ class Pulling:
         """Number of pulls that have no answer yet."""
         return len(self._asked)
 
-    def missing(self, origin: Origin, now_ms: int) -> None:
-        """Somebody has more of an origin than is here."""
-        self._missing.setdefault(origin, now_ms)
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nothing is missing, and nothing was asked for."""
+        return not self._missing and not self._asked
+
+    def missing(self, origin: Origin, number: int, now_ms: int) -> None:
+        """Take that somebody has more of an origin than is here, up to a number."""
+        since_ms, known = self._missing.get(origin, (now_ms, 0))
+        if number > known:
+            self._missing[origin] = since_ms, number
 
     def avoid(self, origin: Origin, peer: str) -> None:
         """Ask somebody else for an origin the next time."""
@@ -74,7 +81,7 @@ class Pulling:
             if origin not in brought:
                 self._avoided[origin] = peer
                 if origin in self._missing:
-                    self._missing[origin] = now_ms
+                    self._missing[origin] = now_ms, self._missing[origin][1]
             elif self._avoided.get(origin) != peer:
                 self._avoided.pop(origin, None)
 
@@ -90,11 +97,11 @@ class Pulling:
                 self._avoided[origin] = self._asked[number].peer
             self._end(number)
         ranges: dict[str, list[Range]] = {}
-        for origin, since_ms in list(self._missing.items()):
+        for origin, (since_ms, last) in list(self._missing.items()):
             if origin in self._origins_asked:
                 continue
             tail = tails(origin)
-            having = [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]
+            having = self._having(origin, tail, views) if tail < last else []
             if not having:
                 del self._missing[origin]
                 self._avoided.pop(origin, None)
@@ -103,6 +110,11 @@ class Pulling:
                 if len(chosen) < limits.PULL_RANGES_MAX:
                     chosen.append(Range(origin, tail + 1))
         return [self._ask(peer, wanted, now_ms) for peer, wanted in ranges.items()]
+
+    @staticmethod
+    def _having(origin: Origin, tail: int, views: Mapping[str, Mapping[Origin, int]]) -> list[str]:
+        """Return who has more of an origin than is here."""
+        return [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]
 
     def _choose(self, origin: Origin, having: Sequence[str]) -> str:
         avoided = self._avoided.get(origin)

@@ -1,9 +1,9 @@
 """How entries reach every node: told, sent, asked for, checked whole, written, and only then called held.
 
-A node writes for itself and waits for nobody. What it has written it sends to the others once, with what it holds; who
-misses that hears it from somebody else a second later, and asks whoever has it. So an entry arrives by any path, and a
-link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything else
-follows from comparing these.
+A node writes for itself and waits for nobody. What it has written it sends to the others once, in one message for all;
+who misses that hears of it from somebody else a second later, and asks whoever has it. So an entry arrives by any path,
+and a link may lose, repeat, delay and reorder as it likes: what is here is told by a number an origin, and everything
+else follows from comparing these.
 
 Nothing that comes is believed. An entry is taken if it follows the one before it by number and digest, if its payload
 is the one that its header tells of, and if its node signed it; else it is dropped, told, and asked of somebody else.
@@ -24,12 +24,21 @@ from typing import TypeAlias
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import EntryError, MessageError
+from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.origins import Origin
 from homeroom.regions.gaps import Gaps
-from homeroom.regions.holdings import Holdings, View
-from homeroom.regions.messages import Answer, News, Pull, Reading, encode, sealed_entry
+from homeroom.regions.holdings import Holdings, View, item_of
+from homeroom.regions.messages import (
+    Answer,
+    Message,
+    News,
+    Pull,
+    Reading,
+    encode,
+    read,
+    sealed_entry,
+)
 from homeroom.regions.pulling import Draw, Pulling
 from homeroom.regions.steps import Alarm, Effect, Keep, Look, Members, Send, Trouble
 
@@ -48,6 +57,7 @@ class Birth:
     heads : by origin the last entry that its log holds
     verify : checks signatures
     draw : chance
+    read : makes a message and its entries of bytes, or raises `MessageError`
     """
 
     node: str
@@ -55,6 +65,7 @@ class Birth:
     heads: Mapping[Origin, Head]
     verify: Verify
     draw: Draw
+    read: Callable[[bytes], tuple[Message, Sequence[Entry]]] = read
 
 
 ReadClock: TypeAlias = Callable[[str], Reading]
@@ -68,12 +79,14 @@ class Replication:
     ----------
     holdings : what is durable here
     views : by node what it has said that it holds
+    lives : by node which of its lives that was in, this node's own included, those to leave left out
     failure : why nothing is written any more, None while all is well
     """
 
     def __init__(self, birth: Birth) -> None:
         self.holdings = Holdings(birth.heads)
         self.views: dict[str, View] = {}
+        self.lives = {birth.node: birth.life}
         self.failure: str | None = None
         self._birth = birth
         self._members = Members(0, {birth.node: ""})
@@ -99,6 +112,7 @@ class Replication:
         others = sorted(set(members.regions) - {self._birth.node})
         new = [node for node in others if node not in self.views]
         self.views = {node: self.views.get(node) or View() for node in others}
+        self._see_lives()
         self._owed &= set(others)
         return new
 
@@ -124,6 +138,11 @@ class Replication:
         """Return by node what it has said that it holds."""
         return {node: view.numbers for node, view in self.views.items()}
 
+    def _see_lives(self) -> None:
+        lives = {node: view.life for node, view in self.views.items()}
+        lives[self._birth.node] = self._birth.life
+        self.lives = {n: life for n, life in lives.items() if n not in self._members.fenced}
+
     # --- told --------------------------------------------------------------------------------------------------------
 
     def committed(self, entries: Sequence[Entry], answer: Answer) -> list[Effect]:
@@ -131,19 +150,20 @@ class Replication:
         for entry in entries:
             self._tails[entry.origin] = head = entry.head
             self.holdings.advance(entry.origin, head)
+        # One message for all: of what else has changed here, gossip tells. So it comes to no total.
+        items = tuple(item_of(entry.origin, entry.head) for entry in entries)
         sealed = tuple(map(sealed_entry, entries))
-        bodies: dict[int, bytes] = {}
-        effects: list[Effect] = []
-        for node, view in self.views.items():
-            if not self._keeps_up(view, entries):
-                continue
-            body = bodies.get(view.told)
-            if body is None:
-                news = self._news(view.told, answer=answer, entries=sealed)
-                body = bodies[view.told] = encode(news)
-            view.told = self.holdings.version
-            effects.append(Send(node, body))
-        return effects
+        news = News(
+            life=self._birth.life,
+            version=self.holdings.version,
+            epoch=self._epoch,
+            total=b"",
+            items=items,
+            answer=answer,
+            entries=sealed,
+        )
+        body = encode(news)
+        return [Send(n, body) for n, view in self.views.items() if self._keeps_up(view, entries)]
 
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
@@ -189,20 +209,23 @@ class Replication:
 
     # --- heard -------------------------------------------------------------------------------------------------------
 
-    def news(self, sender: str, news: News, read_clock: ReadClock, now_ms: int) -> list[Effect]:
+    def news(
+        self,
+        sender: str,
+        news: News,
+        entries: Sequence[Entry],
+        read_clock: ReadClock,
+        now_ms: int,
+    ) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
         if view.is_past(news.life):
             return []
+        is_new_life = news.life != view.life
         has_missed = view.take(news)
-        effects = self._compare(sender, news)
-        for item in news.items:
-            if item.number > self._tail(item.origin).number:
-                self._pulling.missing(item.origin, now_ms)
-        try:
-            entries = news.opened()
-        except MessageError as error:
-            return [*effects, Alarm(Trouble.BAD_MESSAGE, str(error), sender)]
+        if is_new_life:
+            self._see_lives()
+        effects = self._compare(sender, news, now_ms)
         for entry in entries:
             effects += self._take(entry, sender)
         if news.pull:
@@ -224,17 +247,18 @@ class Replication:
             return []
         return [] if wanted is Answer.NONE else self.tell([sender], Answer.NONE, read_clock)
 
-    def _compare(self, sender: str, news: News) -> list[Effect]:
-        """Look for origins that another node has written otherwise at the same number."""
+    def _compare(self, sender: str, news: News, now_ms: int) -> list[Effect]:
+        """Look for what is missing here, and for what another node has written otherwise at the same number."""
         effects: list[Effect] = []
+        heads, tails = self.holdings.heads, self._tails
         for item in news.items:
-            mine = self.holdings.heads.get(item.origin)
-            if (
-                mine is not None
-                and mine.number == item.number
-                and not mine.digest.startswith(item.head)
-            ):
-                effects += self._forked(item.origin, sender)
+            origin, number = item.origin, item.number
+            if number > tails.get(origin, _NOTHING).number:
+                self._pulling.missing(origin, number, now_ms)
+                continue
+            mine = heads.get(origin, _NOTHING)
+            if mine.number == number and not mine.digest.startswith(item.head):
+                effects += self._forked(origin, sender)
         return effects
 
     def _take(self, entry: Entry, sender: str) -> list[Effect]:
@@ -335,7 +359,7 @@ class Replication:
         return [*self._write(), *self._ask(now_ms)]
 
     def _ask(self, now_ms: int) -> list[Effect]:
-        if self._is_full():
+        if self._pulling.is_idle or self._is_full():
             return []
         planned = self._pulling.plan(self._wanted, self.numbers(), now_ms)
         return [Send(peer, encode(pull)) for peer, pull in planned]

@@ -55,6 +55,11 @@ class Waiting:
         held = sum(len(waiting) for waiting in self._held.values())
         return held + sum(len(waiting) for waiting in self._applied.values())
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nobody waits."""
+        return not self._held and not self._applied
+
     # --- acknowledgements --------------------------------------------------------------------------------------------
 
     def await_held(
@@ -114,7 +119,9 @@ class Waiting:
         effects: list[Effect] = []
         for origin, number in numbers:
             self._numbers[origin] = max(number, self._numbers.get(origin, 0))
-            waiting = self._applied.pop(origin, [])
+            if origin not in self._applied:
+                continue
+            waiting = self._applied.pop(origin)
             effects += [
                 Applied(a.ticket, is_late=False) for a in waiting if a.token.number <= number
             ]

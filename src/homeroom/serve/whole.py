@@ -78,9 +78,13 @@ class Driven:
         self._ended = ended
         self._waits: asyncio.Future[Any] | None = None
 
-    def go_on(self, _: object = None) -> None:
-        """Run up to the next wait, or the end."""
-        self._run(lambda: self._coroutine.send(None))
+    def go_on(self, came: "asyncio.Future[Any] | None" = None) -> None:
+        """Run up to the next wait, or the end.
+
+        What was waited for may have come in the turn of the loop in which it was stopped: that is nothing any more.
+        """
+        if came is self._waits:
+            self._run(lambda: self._coroutine.send(None))
 
     def stop(self) -> None:
         """Stop because of the time."""

@@ -26,6 +26,10 @@ PAGE_BYTES: Final = 128
 _Watch: TypeAlias = Callable[[str], None]
 
 
+def _nobody(_: str) -> None:
+    """Look at a step of a disk that nobody watches."""
+
+
 class PowerLost(BaseException):
     """The machine is off: no code of the program that wrote runs on."""
 
@@ -58,7 +62,7 @@ class Disk:
     def __init__(
         self,
         chance: np.random.Generator,
-        watch: _Watch = lambda _: None,
+        watch: _Watch = _nobody,
         room_bytes: int = 1 << 30,
     ) -> None:
         self.chance = chance
@@ -88,11 +92,21 @@ class Disk:
     def append(self, name: str, data: bytes) -> None:
         """Write at the end of a file. Raises `OSError` when the disk is full; a part may be there then."""
         file = self._files[name]
+        room_bytes = self.room_bytes - sum(len(f.cached) for f in self._files.values())
+        if self.watch is _nobody and len(data) <= room_bytes:
+            self._append(file, data)
+            return
         for start in range(0, len(data), PAGE_BYTES):
             self.watch(f"write {name}")
             piece = data[start : start + PAGE_BYTES]
-            if sum(len(f.cached) for f in self._files.values()) + len(piece) > self.room_bytes:
+            room_bytes -= len(piece)
+            if room_bytes < 0:
                 raise OSError(errno.ENOSPC, "no space left on device")
+            self._append(file, piece)
+
+    @staticmethod
+    def _append(file: _File, piece: bytes) -> None:
+        if piece:
             first = len(file.cached) // PAGE_BYTES
             file.cached += piece
             file.dirty.update(range(first, (len(file.cached) - 1) // PAGE_BYTES + 1))
@@ -100,11 +114,13 @@ class Disk:
     def sync(self, name: str) -> None:
         """Return when a file is durable. Raises `OSError` when it fails; what the disk has then, nobody knows."""
         file = self._files[name]
+        if self.watch is _nobody and not self.syncs_to_fail and file.dirty:
+            self._settle_all(file)
         for page in sorted(file.dirty):
             self.watch(f"sync {name}")
             if self.syncs_to_fail and self.chance.integers(2):
                 continue
-            self._settle(file, page, bytes(file.cached))
+            self._settle(file, page)
         failed, self.syncs_to_fail = self.syncs_to_fail, max(0, self.syncs_to_fail - 1)
         # After a failure, too, the cache calls its pages clean: a second call has nothing to do, and succeeds.
         file.dirty.clear()
@@ -161,10 +177,20 @@ class Disk:
         return _File(found, bytearray(found))
 
     @staticmethod
-    def _settle(file: _File, page: int, cached: bytes) -> None:
+    def _settle_all(file: _File) -> None:
+        """Bring all pages to the disk; if nothing goes wrong, these are one stretch at the end."""
+        first, last = min(file.dirty), max(file.dirty)
+        if last - first + 1 == len(file.dirty):
+            start, end = first * PAGE_BYTES, (last + 1) * PAGE_BYTES
+            file.durable += bytes(max(0, start - len(file.durable)))
+            file.durable[start:end] = file.cached[start:end]
+            file.dirty.clear()
+
+    @staticmethod
+    def _settle(file: _File, page: int) -> None:
         """Bring a page to the disk."""
         start = page * PAGE_BYTES
-        piece = cached[start : start + PAGE_BYTES]
+        piece = file.cached[start : start + PAGE_BYTES]
         if len(file.durable) < start:
             file.durable += bytes(start - len(file.durable))
         file.durable[start : start + len(piece)] = piece

@@ -25,6 +25,7 @@ _NAME: Final = "log"
 _FRESH: Final = "log.new"
 _SIZE_BYTES: Final = 4
 _CHECK_BYTES: Final = 8
+_NOTHING: Final = Head()
 _Frame: TypeAlias = tuple[list[Entry], list[BatchRecord], dict[str, int]]
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -64,9 +65,9 @@ class DiskStore:
 
     def write(self, entries: Sequence[Entry], records: Sequence[BatchRecord]) -> None:
         """Keep all of these or none; return when they are durable. The entries follow those that are there."""
-        heads = dict(self._heads)
+        heads: dict[Origin, Head] = {}
         for entry in entries:
-            before = heads.get(entry.origin, Head())
+            before = heads.get(entry.origin) or self.head(entry.origin)
             if (entry.number, entry.previous) != (before.number + 1, before.digest):
                 self._failure = self._failure or f"{entry.number} does not follow"
                 raise StoreError(f"entry {entry.number} does not follow number {before.number}")
@@ -115,7 +116,7 @@ class DiskStore:
 
     def head(self, origin: Origin) -> Head:
         """Return what the next entry of an origin follows; it stays when the entries before it are collected."""
-        return self._heads.get(origin, Head())
+        return self._heads.get(origin, _NOTHING)
 
     def begins(self) -> Vector:
         """Return by origin the number before the first entry that is kept."""

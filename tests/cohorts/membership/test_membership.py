@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom import limits
@@ -10,6 +10,7 @@ from homeroom.errors import QuestionError
 from homeroom.log.control import DefinitionKind
 from homeroom.state.zones import DAY_MS
 from tests.cohorts.membership.walking import START_MS, Keeping, drawn_rule
+from tests.examples import examples
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state, hash_of_id, key_of
 from tests.state.test_past import LEARNERS, STEPS, Walk
 
@@ -60,7 +61,7 @@ class Membered(Walk):
 
 
 @given(st.integers(0, 1 << 30), st.sampled_from((0, 30, 80)))
-@settings(max_examples=60)
+@examples(60)
 def test_at_every_moment_membership_is_what_an_evaluation_finds(seed, count):
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng, count, LEARNERS, days=90) if count else []

@@ -140,15 +140,15 @@ FAULTS = (
     Mutant(
         "what others have is never asked for",
         "replication",
-        "                self._pulling.missing(item.origin, now_ms)\n",
+        "                self._pulling.missing(origin, number, now_ms)\n",
         "                pass\n",
         seed=7,
     ),
     Mutant(
         "only who wrote an entry is asked for it",
         "pulling",
-        "having = [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]",
-        "having = [p for p, n in views.items() if n.get(origin, 0) > tail and p == origin.node]",
+        "return [peer for peer, numbers in views.items() if numbers.get(origin, 0) > tail]",
+        "return [p for p, n in views.items() if n.get(origin, 0) > tail and p == origin.node]",
         seed=46,
     ),
     Mutant(
@@ -292,20 +292,20 @@ FAULTS = (
     Mutant(
         "a repeat is counted twice",
         "ledger",
-        "        if event in known:\n            return\n",
+        "        if event in self._known:\n            return\n",
         "",
         seed=1,
     ),
     Mutant(
         "of two that are tied the last to come wins",
         "ledger",
-        "self.status = max(self.status, (time_ms, event.status))",
-        "self.status = (time_ms, event.status)",
+        "if other.status > self.status:",
+        "if other.status[1]:",
     ),
     Mutant(
         "a void that comes late changes nothing",
         "ledger",
-        "for learner in sorted(self._past.learners_of.get(voided, ())):",
+        "for learner in self._readings.learners_of.get(voided, ()):",
         "for learner in ():",
         seed=1,
     ),

@@ -7,5 +7,6 @@ the seed does not settle, or know anything of a core that a running node would n
 
 In the order of what happens: `plan` (what will go wrong), `agenda` (virtual time), `places`, `network`, `machine` (one
 node, with `ledger`, what it folds), `clients`, `checks` (what must hold), `model` (what the answer should be, written
-apart), `world` (all of it), `report`.
+apart), `world` (all of it), `report`; `sharing` (what follows from bytes alone, once for all nodes), `real_fold` (the
+same entries, folded by real nodes).
 """

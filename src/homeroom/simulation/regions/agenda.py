@@ -65,12 +65,13 @@ class Agenda:
 
     def at(self, at_ms: int, do: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - handed on as it is
         """Let something happen at a time, now at the earliest."""
-        self._order += 1
-        heapq.heappush(self._heap, (max(at_ms, self.now_ms), self._order, do, arguments))
+        self._order = order = self._order + 1
+        heapq.heappush(self._heap, (max(at_ms, self.now_ms), order, do, arguments))
 
     def after(self, wait_ms: int, do: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - handed on as it is
         """Let something happen after a while."""
-        self.at(self.now_ms + wait_ms, do, *arguments)
+        self._order = order = self._order + 1
+        heapq.heappush(self._heap, (self.now_ms + max(wait_ms, 0), order, do, arguments))
 
     def run(self, until_ms: int) -> None:
         """Let everything happen up to a time."""

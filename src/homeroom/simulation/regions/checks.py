@@ -15,7 +15,7 @@ from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin
 from homeroom.regions.steps import Alarm, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
-from homeroom.simulation.regions.ledger import Happening, Ledger
+from homeroom.simulation.regions.ledger import FIRST_DAY, Happening, Ledger
 from homeroom.simulation.regions.machine import BEGIN_MS, Machine, is_signed
 from homeroom.simulation.regions.model import expected
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
@@ -244,7 +244,7 @@ def _as_expected(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
 
 def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object, ...]:
     days = figures[0]
-    shown = frozenset(19_000 + n for n in range(days.bit_length()) if days >> n & 1)
+    shown = frozenset(FIRST_DAY + n for n in range(days.bit_length()) if days >> n & 1)
     return (shown, *figures[1:])
 
 

@@ -21,7 +21,6 @@ __all__ = ["Acknowledged", "Batch", "Client", "Diary"]
 _NEAR_MS: Final = 5
 _TIMEOUT_MS: Final = 4_000
 _TRIES_MAX: Final = 6
-_LEARNERS: Final = 40
 _DAYS: Final = 5
 _DAY_MS: Final = 86_400_000
 _STATUSES: Final = ("enrolled", "completed", "withdrawn")
@@ -68,7 +67,13 @@ class Client:
     machines : all nodes, by name
     agenda, diary : of the world
     chance : settles what they do
+
+    Attributes
+    ----------
+    learners : whose events they send
     """
+
+    learners = 40
 
     def __init__(
         self,
@@ -107,7 +112,7 @@ class Client:
     def _event(self, event_id: str) -> Happening:
         chance, known = self._chance, self._diary.event_ids
         at_ms = BEGIN_MS + self._agenda.now_ms - chance.randrange(_DAYS) * _DAY_MS
-        learner = f"learner {chance.randrange(_LEARNERS)}"
+        learner = f"learner {chance.randrange(self.learners)}"
         kind = chance.random()
         if known and kind < 0.03:
             return Happening(event_id, learner, at_ms, voids=chance.choice(known))

@@ -71,6 +71,7 @@ from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.ledger import Happening, Ledger, Readings, write_happenings
 from homeroom.simulation.regions.network import Network, SimulatedFabric
+from homeroom.simulation.regions.sharing import Sharing
 
 __all__ = ["BEGIN_MS", "Cores", "Machine", "Outside", "Request", "Told", "Watch", "is_signed"]
 
@@ -121,6 +122,7 @@ class Outside:
     trace: Trace
     network: Network
     readings: Readings
+    sharing: Sharing
     watch: Watch
     members: Members
     cores: Cores
@@ -199,6 +201,8 @@ class Machine:
     def wall_ms(self) -> int:
         """Return what its clock of the day shows."""
         now_ms = self.outside.agenda.now_ms
+        if not self.offset_ms and not self.drift:
+            return BEGIN_MS + now_ms
         drifted = self.drift * (now_ms - self._drift_since_ms)
         return max(0, int(BEGIN_MS + now_ms + self.offset_ms + drifted))
 
@@ -235,7 +239,15 @@ class Machine:
         log_life = Life(self.name, life, held, lambda digest: signature_of(self.name, digest))
         self.log = cores.log(log_life, self.clock, _admit)
         draw = self.chance.randrange
-        birth = Birth(node=self.name, life=life, heads=heads, verify=is_signed, draw=draw)
+        sharing = self.outside.sharing
+        birth = Birth(
+            node=self.name,
+            life=life,
+            heads=heads,
+            verify=sharing.is_signed,
+            draw=draw,
+            read=sharing.read,
+        )
         self.member = cores.member(birth, self.steady_ms())
         self.ledger = cores.ledger(self.outside.readings)
         self.stated = Stated()
@@ -490,7 +502,9 @@ class Machine:
     def _next_write(self) -> None:
         if self._writing is None and self._writes:
             self._writing = self._writes.popleft()
-            self._later(self.chance.randint(*self.disk_ms), self._written)
+            least_ms, most_ms = self.disk_ms
+            wait_ms = least_ms + int(self.chance.random() * (most_ms - least_ms + 1))
+            self._later(wait_ms, self._written)
 
     def _written(self) -> None:
         write, self._writing = self._writing, None

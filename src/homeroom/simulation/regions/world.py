@@ -5,6 +5,7 @@ nodes have a bounded time to come to the same; then, while nothing else happens,
 and every check is made.
 """
 
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -18,11 +19,12 @@ from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.checks import Watcher, check_all, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
 from homeroom.simulation.regions.ledger import Readings
-from homeroom.simulation.regions.machine import Cores, Machine, Outside
+from homeroom.simulation.regions.machine import Cores, Machine, Outside, is_signed
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Fault, Kind, Plan, make_plan
+from homeroom.simulation.regions.sharing import Sharing
 
 __all__ = ["Run", "World", "simulate"]
 
@@ -60,10 +62,14 @@ class World:
     ----------
     plan : what it is and what goes wrong
     cores : what is tried
+    client : who writes in each region
     """
 
-    def __init__(self, plan: Plan, cores: Cores | None = None) -> None:
+    def __init__(
+        self, plan: Plan, cores: Cores | None = None, client: type[Client] = Client
+    ) -> None:
         self.plan = plan
+        self._client = client
         # So that the storm ends shortly before a check: whether all agree is seen soon.
         self._begun_ms = -(plan.storm_ms + _CHECK_AFTER_MS) % limits.CHECK_MS
         self._calm_ms = self._begun_ms + plan.storm_ms
@@ -82,6 +88,7 @@ class World:
             trace=self.trace,
             network=self.network,
             readings=Readings(),
+            sharing=Sharing(is_signed),
             watch=self.watcher,
             members=Members(0, {node: place.name for node, place in plan.nodes.items()}),
             cores=cores or Cores(),
@@ -99,7 +106,16 @@ class World:
     # --- run ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> Run:
-        """Let all of it happen."""
+        """Let all of it happen; all that it makes lives until its end, so that no garbage is looked for until then."""
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return self._all()
+        finally:
+            if collects:
+                gc.enable()
+
+    def _all(self) -> Run:
         chance = self._chance("world")
         first = {name: self.machines[name] for name in self.plan.nodes}
         for machine in first.values():
@@ -108,7 +124,7 @@ class World:
         self.agenda.after(0, self.operator.begin, regions)
         for name in first:
             chance = self._chance(f"{name}/client")
-            client = Client(name, first, self.agenda, self.diary, chance)
+            client = self._client(name, first, self.agenda, self.diary, chance)
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ms, self._begin, fault)

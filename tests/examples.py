@@ -1,0 +1,15 @@
+"""How many examples a random test tries: a third of them in ``make test``, all in ``make test-all``.
+
+Examples are drawn in the same order every time, so the third is always the same. Only tests that take seconds ask here;
+what is cheap tries all of its examples always.
+"""
+
+import os
+
+from hypothesis import settings
+
+ALL = os.environ.get("TESTS") == "all"
+
+
+def examples(count: int) -> settings:
+    return settings(max_examples=count if ALL else -(-count // 3))

@@ -1,0 +1,81 @@
+"""What simulated nodes have folded is folded by real nodes too, to one state that answers as the events say."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from homeroom.simulation.regions.ledger import Happening
+from homeroom.simulation.regions.machine import BEGIN_MS
+from homeroom.simulation.regions.plan import make_plan
+from homeroom.simulation.regions.real_fold import RealEntries, check_real_fold
+from homeroom.simulation.regions.world import World
+
+SHORT_MS = 4_000
+
+
+def come_together(seed, storm_ms=SHORT_MS):
+    """Return the world of a seed when it has come together, and what it broke."""
+    world = World(make_plan(seed, storm_ms))
+    return world, world.run().violations
+
+
+def found(seed, world, entries=RealEntries):
+    made = entries(world.outside.readings)
+    return list(check_real_fold(world.running, made, Random(seed)))
+
+
+def checked(seed, storm_ms=SHORT_MS):
+    world, violations = come_together(seed, storm_ms)
+    assert not violations, f"seed {seed}"
+    assert not found(seed, world), f"seed {seed}"
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_real_nodes_come_to_one_state_from_what_simulated_ones_have_folded(seed):
+    checked(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_real_nodes_come_to_one_state_in_many_worlds(first):
+    for seed in range(first, first + 10):
+        checked(seed, None)
+
+
+class Forgetful(RealEntries):
+    """Leaves a status out of what it gives to the second node and those after it, once all entries have been given."""
+
+    def __init__(self, readings):
+        super().__init__(readings)
+        self.given = set()
+
+    def of(self, entry):
+        name = entry.origin, entry.number
+        if name not in self.given:
+            self.given.add(name)
+            return super().of(entry)
+        other = replace(entry, payload_digest=b"other" + entry.payload_digest)
+        told = [replaced(event) for event in self._readings.of(entry).events]
+        reading = type(self._readings.of(entry))(told)
+        self._readings._read[other.payload_digest] = reading
+        self._made.pop(name, None)
+        return super().of(other)
+
+
+def replaced(event):
+    return Happening(event.id, event.learner, event.time_ms)
+
+
+def test_a_node_that_folds_something_else_is_noticed():
+    world, _ = come_together(3)
+    (told,) = [why for why in found(3, world, Forgetful) if "nodes have folded" in why]
+    assert "different real states" in told
+
+
+def test_an_event_that_a_real_state_lacks_is_noticed():
+    world, _ = come_together(5)
+    more = Happening("more", "learner 1", BEGIN_MS - 3 * 86_400_000)
+    world.running[0].ledger._known.add(more)
+    told = found(5, world)
+    assert any("and not those that there are" in why for why in told)
