@@ -10,10 +10,17 @@ import pytest
 from homeroom.errors import ControlError, InputError
 from homeroom.log.compliance import PurposesPut
 from homeroom.log.consents import ANALYTICS, EVERYTHING, Need, Says
+from homeroom.log.control import DefinitionKind, DefinitionPut
+from homeroom.log.origins import Stream
+from homeroom.log.payloads import open_parts, unpack
 from homeroom.running.person_requests import PersonAsked, PersonDo
+from tests.running.erasures import ADA as ADA_OF_FILL
+from tests.running.erasures import BOB as BOB_OF_FILL
+from tests.running.erasures import erasing, fill
 from tests.running.nodes import batch, event, on, question, running
 
 ADA = ("", "a3")
+ANALYTIC_STREAM = Stream.ANALYTIC
 
 
 async def send(node, *events):
@@ -71,7 +78,78 @@ def test_a_copy_holds_all_that_is_kept_of_a_person_and_nothing_of_anybody_else(t
     whole = b"".join(files.values())
     for other in others:
         assert f"{other:032x}".encode() not in whole
-    assert b"a3" not in b"".join(files[name] for name in files if name.startswith("events"))
+
+
+def test_a_copy_has_what_a_person_wrote_and_names_nobody_else(tmp_path):
+    async def work():
+        async with erasing(tmp_path) as node:
+            await fill(node)
+            found = []
+            for account in (ADA_OF_FILL, BOB_OF_FILL):
+                key = node.persons.raw_key("main", account)
+                found.append(opened(await node.persons.archive("main", key)))
+            return found
+
+    ada, bob = asyncio.run(work())
+    (one,) = json.loads(ada["statements.json"])
+    assert one["statement"]["result"]["response"] == "an answer of ada-account"
+    assert {one["name"] for one in json.loads(ada["names.json"])} == {"Ada Lovelace-Byron"}
+    documents = json.loads(ada["documents.json"])
+    assert sorted(one["id"] for one in documents) == ["p", "s"]
+    assert ada[documents[0]["file"]] == b'{"about": "ada-document"}'
+    assert [one["name"] for one in json.loads(ada["cohorts.json"])["cohorts"]] == ["watchers"]
+    assert len(json.loads(bob["statements.json"])) == 2
+    assert b"urn:homeroom:somebody" in bob["statements.json"]
+    everything_of_bob, everything_of_ada = (b"".join(each.values()) for each in (bob, ada))
+    assert b"ada-account" not in everything_of_bob
+    assert b"Lovelace" not in everything_of_bob
+    assert b"bob-account" not in everything_of_ada
+
+
+def test_who_is_restricted_leaves_cohorts_and_enters_them_again(tmp_path):
+    async def work(node):
+        keen = {"did": "verb=watched"}
+        fact = DefinitionPut(tenant="main", kind=DefinitionKind.COHORT, name="keen", written=keen)
+        token = await node.change(fact, "me")
+        key = node.persons.raw_key("main", ADA)
+        sizes = [(await node.members("main", "keen", 0, 100, token)).cohort.size]
+        for says in (Says.RESTRICTED, Says.LIFTED):
+            await node.persons.say("main", key, EVERYTHING, says)
+            sent = await node.offer("main", "lms", batch(None, event(len(sizes) * 7)))
+            sizes.append((await node.members("main", "keen", 0, 100, sent.token)).cohort.size)
+        changes = node.changes("main", 0, 100, "keen").changes
+        return sizes, [one.entered for one in changes if one.learner == f"{key:032x}"]
+
+    sizes, entered = on(tmp_path, filled(work), now_ms=lambda: 1_711_000_000_000)
+    assert sizes == [7, 6, 7]
+    assert entered[-2:] == [False, True]
+
+
+def test_what_an_erased_person_said_is_in_no_entry_and_nothing_more_is_taken(tmp_path):
+    async def work():
+        async with erasing(tmp_path) as node:
+            await fill(node)
+            key = node.persons.raw_key("main", ADA_OF_FILL)
+            await node.persons.say("main", key, ANALYTICS, Says.REFUSED)
+            await node.erasures.erase("main", [key], "a test")
+            await node.erasures.settled()
+            with pytest.raises(ControlError, match="this person was erased"):
+                await node.persons.say("main", key, ANALYTICS, Says.GIVEN)
+            store = node.persons._rights.store
+            held = store.held()
+            entries = [
+                e for o in held for e in store.read(o, 1, held[o]) if o.stream is ANALYTIC_STREAM
+            ]
+            parts = [part for e in entries for part in open_parts(unpack(e.payload).content)]
+            files = opened(await node.persons.archive("main", key))
+            return [part.consents for part in parts if part.consents], files, node.troubles
+
+    consents, files, troubles = asyncio.run(work())
+    assert consents == []
+    assert json.loads(files["consents.json"])["stated"] == []
+    assert json.loads(files["events.json"]) == []
+    assert len(json.loads(files["erasures.json"])) == 1
+    assert troubles == ()
 
 
 def test_who_is_restricted_is_in_no_answer_but_in_their_own_copy_and_comes_back(tmp_path):
