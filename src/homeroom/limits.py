@@ -109,7 +109,7 @@ RECTIFIED_EVENTS_MAX: Final = 1_000
 """Events of one person that are voided at once, and as many that take their place."""
 PURPOSES_MAX: Final = 50
 """Purposes of a tenant for which consent is asked."""
-REQUESTS_MAX: Final = 100_000
+REQUESTS_MAX: Final = 10_000
 """Requests of persons that a tenant knows, answered ones included: all nodes keep them for ever."""
 CONSENT_SUPERSEDES_MAX: Final = 1_000
 """Facts that one consent takes the place of; more than a few stand only where many were stated without each other."""

@@ -195,7 +195,7 @@ def test_the_report_says_what_is_where_and_that_the_analytic_stream_is_personal(
         for one, other in (("eu", "us"), ("us", "eu"))
         for stream in ("control", "analytic")
     }
-    assert report["persons"] == {"in_answers": 2, "raw_keys_withheld": 0, "raw_keys_erased": 0}
+    assert report["persons"] == {"in_answers": 2, "raw_keys_refusing": 0, "raw_keys_erased": 0}
     assert client("GET", "/v1/compliance", client.key("read", name="r")).status_code == 403
 
 

@@ -125,7 +125,8 @@ def _places(node: Erasing, tenant: str, shared: Shared) -> list[dict[str, Any]]:
     register = node.register
 
     def size(*paths: Path) -> int | None:
-        return sum(map(_size_bytes, paths)) if is_told else None
+        there = [one for one in paths if one.exists()]  # a log may lie on a server
+        return sum(map(_size_bytes, there)) if is_told and there else None
 
     return [
         _place(
@@ -226,7 +227,7 @@ def _persons(node: Erasing, tenant: str) -> dict[str, int]:
         return state.learners.rows, len(history.withheld.keys[0]), len(history.erased[0])
 
     shown, withheld, erased = node.live.read(tenant, counted)
-    return {"in_answers": shown, "raw_keys_withheld": withheld, "raw_keys_erased": erased}
+    return {"in_answers": shown, "raw_keys_refusing": withheld, "raw_keys_erased": erased}
 
 
 def _requests(control: Control, tenant: str, now_ms: int) -> list[dict[str, object]]:

@@ -67,6 +67,7 @@ class RunningPersons:
         self._rights = erasures.wiring
         self._showing = showing
         self._one_at_a_time = asyncio.Lock()
+        self._one_archive = asyncio.Lock()  # each is made in memory
         self._audit: Callable[[str, str, str, Mapping[str, Any]], None] | None = None
 
     def audit_with(self, audit: Callable[[str, str, str, Mapping[str, Any]], None] | None) -> None:
@@ -262,8 +263,9 @@ class RunningPersons:
         """
         keys = self._keys(tenant, key)
         raw = [(int(hi) << 64 | int(lo)).to_bytes(16, "big") for hi, lo in zip(*keys, strict=True)]
-        records = [await self._rights.records.of_person(tenant, one) for one in raw]
-        return await asyncio.to_thread(self._archived, tenant, keys, raw, records)
+        async with self._one_archive:
+            records = [await self._rights.records.of_person(tenant, one) for one in raw]
+            return await asyncio.to_thread(self._archived, tenant, keys, raw, records)
 
     def _archived(
         self, tenant: str, keys: Keys, raw: Sequence[bytes], records: Sequence[PersonRecords]

@@ -110,8 +110,8 @@ class Consents:
         if not len(other):
             return self
         purposes = tuple(sorted({*self.purposes, *other.purposes}))
-        facts = _distinct(np.concatenate([_facts_with(one, purposes) for one in (self, other)]))
-        gone = _distinct(np.concatenate([self.gone, other.gone]))
+        facts = _merged(*(_facts_with(one, purposes) for one in (self, other)))
+        gone = _merged(self.gone, other.gone)
         if len(facts) > limits.CONSENTS_MAX:
             raise InputError(
                 f"there would be {len(facts):,} consents, more than {limits.CONSENTS_MAX:,}; state a consent once and "
@@ -313,7 +313,18 @@ def _distinct(rows: _Rows) -> _Rows:
     return sealed(rows[is_first])
 
 
+def _merged(rows: _Rows, more: _Rows) -> _Rows:
+    """Return rows of both, sorted by their marks as both are, each once; the fewer are put among the others."""
+    if len(rows) < len(more):
+        rows, more = more, rows
+    found = find_sorted(*_keys(rows, _MARK), *_keys(more, _MARK))
+    new = found < 0
+    return sealed(np.insert(rows, -1 - found[new], more[new], axis=0)) if new.any() else rows
+
+
 def _exchanged(keys: Keys, judged: Keys, found: Keys) -> Keys:
-    """Return keys without those that were judged, but for those that were found."""
-    kept = ~_among(judged, keys)
-    return distinct_keys([(keys[0][kept], keys[1][kept]), found])
+    """Return keys, sorted, without those that were judged, but for those that were found, sorted."""
+    there = find_sorted(*keys, *judged)
+    hi, lo = (sealed(np.delete(half, there[there >= 0])) for half in keys)
+    places = -1 - find_sorted(hi, lo, *found)
+    return sealed(np.insert(hi, places, found[0])), sealed(np.insert(lo, places, found[1]))
