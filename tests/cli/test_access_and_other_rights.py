@@ -66,6 +66,14 @@ def test_events_are_put_right(place, tmp_path, capsys):
     ran(capsys, *words, status=2)
 
 
+def test_a_directory_that_no_node_runs_on_withholds_too(place, tmp_path, capsys):
+    asked = ("query", "retention", place, "--json", "-")
+    before = json.loads(ran(capsys, *asked))["answers"][0]["source"]["learners"]
+    ran(capsys, "consent", "--file", tmp_path / "ada.csv", "--data", place, "--restrict")
+    assert json.loads(ran(capsys, *asked))["answers"][0]["source"]["learners"] == before - 1
+    assert json.loads((place / "homeroom.json").read_text())["format"] == 5
+
+
 def test_purposes_are_stated_and_shown(place, capsys):
     assert "analytics\tnothing" in ran(capsys, "purposes", "--data", place)
     stated = ran(capsys, "purposes", "analytics=consent", "ads=consent", "--data", place)

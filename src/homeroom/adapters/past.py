@@ -42,7 +42,7 @@ def write_past(path: Path, history: History) -> None:
     }
     if len(history.erased[0]):
         arrays["erased"] = np.stack(history.erased)
-    if len(history.consents) or history.withheld.epoch:
+    if history.withheld.may_change(history.consents):
         arrays |= history.consents.written()
         is_needed = history.withheld.only is not None
         arrays["consents/need"] = np.array([history.withheld.epoch, int(is_needed)], np.int64)

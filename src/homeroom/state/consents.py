@@ -224,6 +224,10 @@ class Withheld:
         """Return whether anybody may be withheld."""
         return self.only is not None or len(self.keys[0]) > 0
 
+    def may_change(self, consents: Consents) -> bool:
+        """Say whether anything is known, some consents among it, by which people are withheld, or may be."""
+        return bool(len(consents) or self.epoch)
+
     def seen(self, batch: EventBatch) -> EventBatch:
         """Return those events of a batch, under raw keys, that are of nobody who is withheld."""
         if not self:

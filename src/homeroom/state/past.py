@@ -158,8 +158,8 @@ class History:
     @property
     def has_changed_past(self) -> bool:
         """Whether there is anything to be written down beside the segments."""
-        known = (len(one) for one in (self.voids, self.erased[0], self.copies, self.consents))
-        return bool(self.identities or self.withheld.epoch or any(known))
+        known = (len(one) for one in (self.voids, self.erased[0], self.copies))
+        return bool(self.identities or self.withheld.may_change(self.consents) or any(known))
 
     @property
     def holds_erased(self) -> bool:
