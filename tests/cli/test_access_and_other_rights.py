@@ -67,10 +67,10 @@ def test_events_are_put_right(place, tmp_path, capsys):
 
 
 def test_a_directory_that_no_node_runs_on_withholds_too(place, tmp_path, capsys):
-    asked = ("query", "retention", place, "--json", "-")
-    before = json.loads(ran(capsys, *asked))["answers"][0]["source"]["learners"]
+    asked = ("query", "retention", "--data", place, "--json", "-")
+    before = json.loads(ran(capsys, *asked))["source"]["learners"]
     ran(capsys, "consent", "--file", tmp_path / "ada.csv", "--data", place, "--restrict")
-    assert json.loads(ran(capsys, *asked))["answers"][0]["source"]["learners"] == before - 1
+    assert json.loads(ran(capsys, *asked))["source"]["learners"] == before - 1
     assert json.loads((place / "homeroom.json").read_text())["format"] == 5
 
 
