@@ -132,7 +132,7 @@ GROUP_EVENTS_MAX: Final = 20_000
 """Events of waiting batches that are written together: more would make the first of them wait."""
 GROUP_BYTES_MAX: Final = 8 << 20
 """Bytes of the bodies of waiting batches that are written together."""
-GROUP_GATHER_MS: Final = 0.5
+GROUP_GATHER_MS: Final = 1.0
 """If more than one batch was written together, the next write waits so long for more: each costs a fixed amount."""
 OFFERS_WAITING_MAX: Final = 20_000
 """Batches that wait to be written; a further one is told to come again."""
@@ -246,7 +246,7 @@ CHECKED_ENTRIES: Final = 16
 """Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
-GATHER_MS: Final = 10
+GATHER_MS: Final = 25
 """If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
 PAUSE_MS: Final = 200
 """After so long without a new entry, what was folded is sealed and rows are put in their places."""

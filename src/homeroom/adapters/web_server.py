@@ -154,11 +154,15 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
+        self._header_bytes += len(url)
+        if self._header_bytes > limits.HEADER_BYTES_MAX:
+            self._refuse_headers()
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > limits.HEADER_BYTES_MAX:
+            self._refuse_headers()
         if self._held is None:  # else it comes behind the body, where nobody may say who they are
             super().on_header(name, value)
 
@@ -185,12 +189,10 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._begin_in_parts()
             super().on_message_complete()
 
-    def _count(self, size_bytes: int) -> None:
-        self._header_bytes += size_bytes
-        if self._header_bytes > limits.HEADER_BYTES_MAX:
-            self._relax()
-            self.transport.abort()
-            raise ValueError("too many headers")  # the parser stops
+    def _refuse_headers(self) -> None:
+        self._relax()
+        self.transport.abort()
+        raise ValueError("too many headers")  # the parser stops
 
     def _expect_headers(self) -> None:
         self._relax()

@@ -24,6 +24,7 @@ __all__ = [
     "arrow_type",
     "batch_of",
     "column_dtype",
+    "columns_of",
     "from_arrow",
     "is_text",
     "joined_columns",
@@ -125,6 +126,14 @@ def known_column(name: str, piece: pa.Array, dictionaries: Dictionaries) -> Colu
     if name.startswith(ATTRIBUTE_PREFIX) and attribute not in dictionaries.attributes:
         return None
     return _dictionary(dictionaries, name).known_codes(piece)
+
+
+def columns_of(batch: EventBatch) -> dict[str, Column]:
+    """Return the columns of a batch as `joined_columns` does of several, and copy none."""
+    found = {name: getattr(batch, name) for name in ("key_hi", "key_lo", *EVENT_COLUMNS)}
+    columns = {name: column for name, column in found.items() if column is not None}
+    attributes = sorted(batch.attributes.items())
+    return columns | {f"{ATTRIBUTE_PREFIX}{name}": codes for name, codes in attributes}
 
 
 def joined_columns(batches: Sequence[EventBatch]) -> dict[str, Column]:

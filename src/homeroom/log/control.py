@@ -298,8 +298,10 @@ class Key:
 
     def is_valid(self, now_ms: int) -> bool:
         """Say whether it opens anything at an instant."""
-        ends = (self.expires_ms, self.revoked_ms)
-        return all(end is None or now_ms < end for end in ends)
+        expires_ms, revoked_ms = self.expires_ms, self.revoked_ms
+        return (expires_ms is None or now_ms < expires_ms) and (
+            revoked_ms is None or now_ms < revoked_ms
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,9 +27,9 @@ from homeroom.events.columns import (
     Column,
     arrow_type,
     batch_of,
+    columns_of,
     from_arrow,
     is_text,
-    joined_columns,
     known_column,
     to_arrow,
 )
@@ -158,7 +158,7 @@ def write_parts(parts: Sequence[Part], dictionaries: Mapping[str, Dictionaries])
 
 
 def _arrow(batch: EventBatch, dictionaries: Dictionaries) -> bytes:
-    columns = joined_columns([batch])
+    columns = columns_of(batch)
     arrays = [
         pa.array(column) if name in _KEYS else to_arrow(name, column, dictionaries)
         for name, column in columns.items()

@@ -181,7 +181,8 @@ class Doors:
             Stream.CONTROL: write_changes(changes) if changes else b"",
             Stream.DOCUMENT: b"".join(reader.documents() for reader in readers),
         }
-        streams = [self._stream(offer) for offer in offers]
+        stream_of = {form: self._stream(form) for form in {type(one.content) for one in offers}}
+        streams = [stream_of[type(offer.content)] for offer in offers]
         return Admission(contents, told, streams, self._control.epoch)
 
     def _note_labels(self, tenants: Iterable[str]) -> None:
@@ -221,12 +222,11 @@ class Doors:
             case EventsVoided(ids):
                 mine.voids.append(self._doors[offer.tenant].id_hashes(ids))
 
-    def _stream(self, offer: Offer) -> Stream:
-        if isinstance(offer.content, Change):
+    def _stream(self, form: type) -> Stream:
+        """Return the stream that offers of a form are durable with."""
+        if form is Change:
             return Stream.CONTROL
-        if isinstance(offer.content, _STATED):
-            return Stream.ANALYTIC
-        return self._readers[type(offer.content)].stream
+        return Stream.ANALYTIC if form in _STATED else self._readers[form].stream
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []
@@ -282,7 +282,7 @@ class Doors:
         parts = [
             Part(
                 tenant,
-                joined_batches(one.batches) if one.batches else None,
+                _joined(one.batches),
                 np.concatenate([_NO_IDS, *one.voids]),
                 tuple(one.erasures),
                 self._consents_kept(tenant, one.consents),
@@ -292,3 +292,8 @@ class Doors:
         ]
         dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
         return write_parts(parts, dictionaries) if parts else b""
+
+
+def _joined(batches: Sequence[EventBatch]) -> EventBatch | None:
+    """Return the events of batches as one; nearly always there is but one, of all offers of a form."""
+    return joined_batches(batches) if len(batches) > 1 else next(iter(batches), None)

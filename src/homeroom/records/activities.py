@@ -34,7 +34,7 @@ _INTERACTIONS: Final = frozenset(
         "other",
     }
 )
-_COMPONENTS: Final = ("choices", "scale", "source", "target", "steps")
+_COMPONENTS: Final = frozenset({"choices", "scale", "source", "target", "steps"})
 _LANGUAGE_MAPS: Final = ("name", "description")
 
 
@@ -65,7 +65,7 @@ def _check_definition(definition: object) -> None:
     except RecordError as error:
         raise error.under(name) from None
     if "interactionType" not in definition and (
-        "correctResponsesPattern" in definition or any(name in definition for name in _COMPONENTS)
+        "correctResponsesPattern" in definition or not _COMPONENTS.isdisjoint(definition)
     ):
         raise RecordError("interactionType", "is missing, and the rest speaks of an interaction")
 

@@ -78,10 +78,7 @@ from homeroom.running.opening import (
     zone_of,
 )
 from homeroom.running.persons import RunningPersons
-from homeroom.running.recording import (
-    LabelsFound,
-    NodeRecords,
-)
+from homeroom.running.recording import LabelsFound, NodeRecords
 from homeroom.running.retaining import Retention
 from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
@@ -236,15 +233,15 @@ class RunningNode:
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
-        keyed = partial(self._tenant_doors.keyed, tenant)
+        doors = self._tenant_doors
         return await self._committer.offer(
             Offer(
                 ticket=0,
                 tenant=tenant,
                 owner=owner,
                 # Both are kept for ever. An id may name somebody, and what is in a small batch can be guessed.
-                batch_id=keyed(batch.name.encode()).hex(),
-                digest=keyed(batch.digest),
+                batch_id=doors.kept_name(tenant, batch),
+                digest=doors.kept_digest(tenant, batch),
                 content=batch,
                 events=count_events(batch),
                 size_bytes=len(batch.body),
@@ -524,7 +521,12 @@ class RunningNode:
         self._wake()
 
     def _wake(self) -> None:
-        """Look again at what waits, after a fold; in the thread that folds."""
+        """Look again at what waits, after a fold; in the thread that folds.
+
+        Who begins to wait looks whether to wait at all after that, so nobody is missed who is not seen here.
+        """
+        if not self._waiting:
+            return
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._wake_all)
 

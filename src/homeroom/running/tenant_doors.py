@@ -9,10 +9,13 @@ kept.
 """
 
 import hashlib
+from typing import Final
 
+from homeroom import limits
 from homeroom.events.door import Door
 from homeroom.events.projection import Projection
 from homeroom.events.sent import SentBatch
+from homeroom.events.sent_columns import uuid7_ms
 from homeroom.events.vocabulary import VerbTable
 from homeroom.log.control import Control
 from homeroom.node.admission import Doors, SentReader
@@ -23,6 +26,9 @@ from homeroom.running.snapshots import Snapshots
 from homeroom.state.state import State
 
 __all__ = ["TenantDoors"]
+
+_TIME_DIGITS: Final = 12
+"""Hexadecimal digits of the milliseconds in a UUID of version 7."""
 
 
 class TenantDoors:
@@ -57,9 +63,22 @@ class TenantDoors:
         self._tables: dict[str, VerbTable] = {}
         self._projections: dict[str, Projection] = {}
 
-    def keyed(self, tenant: str, content: bytes) -> bytes:
-        """Return what stands for the name or the content of a tenant's batch to whoever has the key."""
-        return _keyed(self._batch_keys[tenant], content)
+    def kept_name(self, tenant: str, batch: SentBatch) -> str:
+        """Return what stands for the name of a tenant's batch to whoever has the key.
+
+        Where the id is a UUID of version 7, it begins with the time in it. Else the names of batches that come together
+        lie all over the table of those that were taken, and each costs a page of the disk. When a batch was made is no
+        secret, since the entry that it comes with has a time too; what is no time of any event is not taken for one.
+        """
+        hashed = _keyed(self._batch_keys[tenant], batch.name.encode()).hex()
+        time_ms = uuid7_ms(batch.batch_id)
+        if time_ms is None or not limits.TIME_MS_MIN <= time_ms < limits.TIME_MS_MAX:
+            return hashed
+        return f"{time_ms:0{_TIME_DIGITS}x}{hashed[_TIME_DIGITS:]}"
+
+    def kept_digest(self, tenant: str, batch: SentBatch) -> bytes:
+        """Return what stands for the content of a tenant's batch to whoever has the key."""
+        return _keyed(self._batch_keys[tenant], batch.digest)
 
     def follow(self, control: Control) -> None:
         """Open the doors that there must be."""

@@ -28,7 +28,7 @@ from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
-from homeroom.serve.interface import Headers, Interface, header, problem_of
+from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
 from homeroom.serve.persons import person_routes
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.requests import JSON, Asked, after_of, caller_of, json_answer, object_of
@@ -334,8 +334,12 @@ class Guarded:
         if scope["path"] not in _WHOLE or scope["method"] not in ("POST", "PUT"):
             return False
         given = header(scope["headers"], b"authorization")
-        if given is None or not self._interface.access.known(given, self._interface.now_ms()):
+        if not given:
             return False
+        caller = self._interface.access.known(given, self._interface.now_ms())
+        if caller is None:
+            return False
+        scope[KNOWN_CALLER] = caller
         head: Any = None
 
         async def send(message: Any) -> None:  # noqa: ANN401 - ASGI

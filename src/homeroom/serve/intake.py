@@ -21,7 +21,7 @@ from homeroom.errors import InputError
 from homeroom.events.sent import Form, SentBatch, count_events
 from homeroom.log.control import Scope
 from homeroom.log.log import Accepted, Refusal, Refused
-from homeroom.serve.interface import Headers, Interface, header, problem_of
+from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.whole import Whole
 
@@ -138,7 +138,7 @@ class Intake:
             )
         headers: Headers = scope["headers"]
         interface = self._interface
-        caller = await interface.admit_data(headers)
+        caller = await interface.admit_data(headers, scope.get(KNOWN_CALLER))
         caller.need(Scope.WRITE)
         form, encoding = _form(headers)
         batch_id = _batch_id(headers)

@@ -21,7 +21,10 @@ from homeroom.serve.rates import Buckets
 from homeroom.serve.serving import ServingAll, ServingWebhooks
 from homeroom.serve.settings import Settings
 
-__all__ = ["Headers", "Interface", "header", "make_interface", "problem_of"]
+__all__ = ["KNOWN_CALLER", "Headers", "Interface", "header", "make_interface", "problem_of"]
+
+KNOWN_CALLER: Final = "homeroom.caller"
+"""Where the scope of a request (ASGI 3.0) holds its `Caller`, if that was found out before it was begun with."""
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Headers of a request, names in small letters (ASGI 3.0)."""
@@ -31,8 +34,13 @@ _LOG: Final = logging.getLogger("homeroom.serve")
 
 def header(headers: Headers, name: bytes) -> str | None:
     """Return a header's value; None if there is none, or more than one."""
-    values = [value for one, value in headers if one == name]
-    return values[0].decode("latin-1").strip() if len(values) == 1 else None
+    found = None
+    for one, value in headers:
+        if one == name:
+            if found is not None:
+                return None
+            found = value
+    return None if found is None else found.decode("latin-1").strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +71,26 @@ class Interface:
     now_ms: Callable[[], int]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def admit(self, headers: Headers) -> Caller:
-        """Return who is asking. Raises `ProblemError` if nobody is known, or too often."""
+    async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:
+        """Return who is asking; ``known`` is who was found to, in this turn of the loop, by these headers.
+
+        Raises `ProblemError` if nobody is known, or too often.
+        """
         now_ms = self.now_ms()
         try:
-            caller = await self.access.caller(header(headers, b"authorization"), now_ms)
+            caller = known or await self.access.caller(header(headers, b"authorization"), now_ms)
         except ProblemError:
             self.metrics.key_refused()
             raise
         self._limit("requests", self.requests, (caller.owner, 1), now_ms)
         return caller
 
-    async def admit_data(self, headers: Headers) -> Caller:
+    async def admit_data(self, headers: Headers, known: Caller | None = None) -> Caller:
         """Return who is asking with data of persons. Raises `ProblemError` like `admit`, and where they may not be.
 
         It is asked before anything of a body is read, so that nothing of it is anywhere afterwards.
         """
-        caller = await self.admit(headers)
+        caller = await self.admit(headers, known)
         node = self.settings.node
         regions = elsewhere(self.serving.control(), caller.tenant, (node.region, node.jurisdiction))
         if regions is not None:

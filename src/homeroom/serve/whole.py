@@ -84,7 +84,7 @@ class Driven:
         What was waited for may have come in the turn of the loop in which it was stopped: that is nothing any more.
         """
         if came is self._waits:
-            self._run(lambda: self._coroutine.send(None))
+            self._run(self._coroutine.send, None)
 
     def stop(self) -> None:
         """Stop because of the time."""
@@ -93,11 +93,11 @@ class Driven:
         if waits is not None:
             waits.remove_done_callback(self.go_on)
             waits.cancel()
-        self._run(lambda: self._coroutine.throw(asyncio.CancelledError()))
+        self._run(self._coroutine.throw, asyncio.CancelledError())
 
-    def _run(self, step: Callable[[], Any]) -> None:
+    def _run(self, step: Callable[[Any], Any], given: object) -> None:
         try:
-            waits = step()
+            waits = step(given)
         except StopIteration:
             self._ended(self)
             return

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from homeroom.events.model import Int32s, Int64s, UInt64s
+from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
 from homeroom.limits import DAYS_PER_WORD, PARTITIONS
 from homeroom.state import fold
 from homeroom.state.running import Run, Task
 
-__all__ = ["by_partition", "run_all", "words_of"]
+__all__ = ["by_partition", "codes_met", "run_all", "words_of"]
 
 _SPREAD_EVENTS = 1 << 13
 """Fewer events are worked on in one thread."""
@@ -34,6 +34,12 @@ def by_partition(key_hi: UInt64s) -> dict[int, Int64s]:
         for number in range(PARTITIONS)
         if starts[number] < starts[number + 1]
     }
+
+
+def codes_met(codes: UInt8s) -> list[int]:
+    """Return the codes that are there, each once, rising."""
+    found: list[int] = np.bincount(codes).nonzero()[0].tolist()
+    return found
 
 
 def run_all(tasks: Sequence[Task], events: int, run: Run) -> None:

@@ -10,7 +10,6 @@ track that nobody used takes no room. The way not taken is a list of chunks: gro
 kernel would need a loop over chunks within its loop over rows.
 """
 
-import copy
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +22,7 @@ from homeroom.events.model import Float64s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import OUT_OF_PLACE_ROWS_MAX, PARTITIONS
 from homeroom.state import fold, index
-from homeroom.state.dealing import by_partition, run_all, words_of
+from homeroom.state.dealing import by_partition, codes_met, run_all, words_of
 from homeroom.state.invariants import check_partition
 from homeroom.state.keys import distinct_keys
 from homeroom.state.layout import ANY, CLEARED, FAMILIES, NO_DAY, TYPES, grown, ordered
@@ -130,7 +129,8 @@ class Partition:
 
     def draft(self) -> "Partition":
         """Return the same rows as a partition of its own: arrays that it makes anew are not seen in this one."""
-        draft = copy.copy(self)
+        draft = Partition.__new__(Partition)
+        draft.__dict__ |= self.__dict__  # as copy.copy does, in a tenth of its time
         for name in ("words", *FAMILIES, "_derived"):
             setattr(draft, name, dict(getattr(self, name)))
         return draft
@@ -282,7 +282,7 @@ class Partition:
             self.column("codes", name)
             self.column("set_ms", name)
         if batch.tracks is not None:
-            for code in np.flatnonzero(np.bincount(batch.tracks[events])):
+            for code in codes_met(batch.tracks[events]):
                 self.track(batch.track_names[code])
         if self._are_few(step):
             self.displaced()
@@ -315,8 +315,8 @@ class Partition:
 
     def _fold_tracks(self, batch: RowBatch, events: Int64s, rows: Int32s, tracks: UInt8s) -> None:
         addresses = np.zeros(len(batch.track_names), np.int64)
-        for code in np.flatnonzero(np.bincount(tracks[events])):
-            addresses[code] = self.track(batch.track_names[code]).ctypes.data
+        for code in codes_met(tracks[events]):
+            addresses[code] = self.track(batch.track_names[code]).__array_interface__["data"][0]
         room = len(self.key_hi)
         fold.fold_tracks(rows, events, batch.days, tracks, self.first_word, room, addresses)
 

@@ -12,7 +12,7 @@ from homeroom.log.control import Scope
 from homeroom.records.signatures import Verify
 from homeroom.records.store import Caller, Records
 from homeroom.serve.access import Caller as KeyHolder
-from homeroom.serve.interface import Interface
+from homeroom.serve.interface import KNOWN_CALLER, Interface
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.xapi.app import READ, WRITE, RecordStore, Settings, send_answer
 from homeroom.serve.xapi.auditing import AuditedRecords, PseudonymOf
@@ -66,7 +66,8 @@ class Admitted:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         try:
-            scope["caller"] = caller_of(await self._interface.admit_data(list(scope["headers"])))
+            known = scope.get(KNOWN_CALLER)
+            scope["caller"] = caller_of(await self._interface.admit_data(scope["headers"], known))
         except ProblemError as error:
             if error.name != _NOBODY:
                 await send_answer(answer_of(error), error.headers, scope["method"], send)

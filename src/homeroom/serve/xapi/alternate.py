@@ -40,8 +40,10 @@ class Disguised(NamedTuple):
 
 def is_disguised(method: str, pairs: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> bool:
     """Say whether a request is in the alternate syntax; under a header that names 2.0 none is."""
+    if method != "POST" or not pairs:
+        return False
     is_later = headers.get(VERSION_HEADER.lower(), "1").startswith("2")
-    return method == "POST" and not is_later and any(name == "method" for name, _ in pairs)
+    return not is_later and any(name == "method" for name, _ in pairs)
 
 
 def undisguised(
