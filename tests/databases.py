@@ -23,7 +23,7 @@ BINARIES = Path(PACKAGE.origin).parent / "pginstall18" / "bin"
 TRIES = 500
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let the server stop when the tests are killed, where the system can do that (Linux)."""
     if platform.system() == "Linux":
         set_signal_at_parents_end = 1
@@ -64,7 +64,7 @@ class Server:
                 [*command, *settings],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread has begun
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - no other thread has begun
                 **self._how,
             )
         for _ in range(TRIES):

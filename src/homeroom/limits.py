@@ -152,6 +152,30 @@ ORIGINS_TOLD_MAX: Final = 4_096
 """Origins of one message: lives of nodes that are not closed, three streams each."""
 MESSAGE_BYTES_MAX: Final = 4 << 20
 """One message between nodes; a longer one is not looked at."""
+FABRIC_MESSAGES_MAX: Final = 1_024
+"""Messages that wait in a fabric, each way; beyond it the oldest are lost, and whoever misses them asks again."""
+FABRIC_BYTES_MAX: Final = 32 << 20
+"""Bytes of these."""
+FABRIC_PAYLOAD_BYTES_MAX: Final = MESSAGE_BYTES_MAX + (1 << 10)
+"""What a server of the fabric takes at once: the longest message and how it is packed; NATS warns above 8 MB."""
+FABRIC_PACKED_BYTES_MIN: Final = 256
+"""A shorter message is not compressed."""
+FABRIC_PEERS_MAX: Final = 256
+"""Nodes of which a fabric counts what it carried, those that have left included; further ones are counted together."""
+FABRIC_CONNECT_MS_MAX: Final = 5_000
+"""How long a connection to the fabric may take to be made."""
+FABRIC_CLOSE_MS_MAX: Final = 500
+"""How long the end of a connection is waited for."""
+FABRIC_WAIT_MS: Final = 100
+"""After so long another connection is tried, and after twice as long the next time."""
+FABRIC_WAIT_MS_MAX: Final = 2_000
+"""The longest of these pauses."""
+FABRIC_PING_MS: Final = 2_000
+"""So often a connection is tried; one that does not answer twice is given up, and so is one that takes nothing."""
+REGIONS_MAX: Final = 64
+"""Regions of a world, those that are only made ready included."""
+REGIONS_FILE_BYTES_MAX: Final = 1 << 20
+"""A file of regions."""
 MESSAGE_ENTRIES_MAX: Final = 256
 """Entries of one message, and of one write of entries that came from others."""
 PULL_BYTES: Final = 1 << 20
@@ -561,6 +585,9 @@ assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
+assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
+assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
 assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX

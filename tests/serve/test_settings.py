@@ -52,6 +52,7 @@ def test_a_variable_can_take_a_value_away():
         ("", {"HOMEROOM_SERVER_PROT": "1"}, "HOMEROOM_SERVER_PROT is not known; did you mean port"),
         ("", {"HOMEROOM_SERVER_PORT": "x"}, "HOMEROOM_SERVER_PORT must be a number"),
         ('[server]\ncertificate = "c"\n', {}, "go together"),
+        ('[world]\nfile = "w"\nauthority = "a"\n', {}, "go together"),
         ('[oidc]\nissuer = "https://idp"\n', {}, r"oidc\.issuer needs oidc\.audience"),
         ('[oidc]\nalgorithm = "none"\n', {}, "matching regex"),
         ('[oidc]\nalgorithm = "HS256"\n', {}, "matching regex"),

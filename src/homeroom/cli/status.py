@@ -17,12 +17,14 @@ __all__ = [
     "PIPE_CLOSED",
     "REJECTS_MET",
     "STRICT",
+    "WRONG",
 ]
 
 CLEAN: Final = 0
 REJECTS_MET: Final = 3
 STRICT: Final = 1
 DAMAGED: Final = 1
+WRONG: Final = 1
 FAILED: Final = 2
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
@@ -33,7 +35,7 @@ MEANINGS: Final = (
     (
         STRICT,
         "`--strict` was given and something was rejected, no output was written; or a backup is damaged, or does not "
-        "open with this key; or a simulated world broke a promise",
+        "open with this key; or a simulated world broke a promise, or the directory of a world is not as it must be",
     ),
     (FAILED, "the command could not be done; one line on standard error says why and what to do"),
     (INTERRUPTED, "interrupted with Ctrl-C"),

@@ -26,6 +26,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "WebhookSettings",
+    "WorldSettings",
     "commented_file",
     "read_settings",
     "settings_page",
@@ -141,6 +142,25 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = 300.0
 
 
+class WorldSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The world of regions that the node belongs to; `homeroom world init` writes these. Without a file it is alone."""
+
+    file: Annotated[
+        str, Meta(description="the file of regions, in which a node is called `node.name`")
+    ] = ""
+    certificate: Annotated[
+        str,
+        Meta(description="file of the certificate by which it shows the fabric who it is (PEM)"),
+    ] = ""
+    certificate_key: Annotated[
+        str, Meta(description="file of the certificate's private key (PEM), mode 0600")
+    ] = ""
+    authority: Annotated[
+        str,
+        Meta(description="file of the authority that vouches for the servers of the fabric (PEM)"),
+    ] = ""
+
+
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one key may ask for."""
 
@@ -219,6 +239,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     server: ServerSettings = ServerSettings()
     node: NodeSettings = NodeSettings()
+    world: WorldSettings = WorldSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings = OidcSettings()
     webhooks: WebhookSettings = WebhookSettings()
@@ -228,6 +249,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if (self.server.certificate is None) != (self.server.certificate_key is None):
             raise SettingsError(
                 "server.certificate and server.certificate_key go together; give both, or neither"
+            )
+        fabric = (self.world.certificate, self.world.certificate_key, self.world.authority)
+        if any(fabric) and not all((self.world.file, *fabric)):
+            raise SettingsError(
+                "world.file, world.certificate, world.certificate_key and world.authority go together; give all"
             )
         oidc = self.oidc
         if oidc.issuer is not None and None in (oidc.audience, oidc.keys):

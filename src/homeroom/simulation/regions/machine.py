@@ -190,7 +190,8 @@ class Machine:
         self.disk = Disk(np.random.default_rng(chance.getrandbits(64)))
         self._drift_since_ms = 0
         self._boot_ms = chance.randrange(1 << 40)
-        self._fabric = SimulatedFabric(name, outside.network, self._wake)
+        self._fabric = SimulatedFabric(name, outside.network)
+        self._fabric.start(self._wake)
         self._tickets = 0
         self.has_begun = False
         # What the last life held by its own words.

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from homeroom import limits
-from homeroom.errors import MessageError
+from homeroom.regions.fabric import FabricState, check_length
 from homeroom.simulation.regions.agenda import Agenda, Trace
 
 __all__ = ["Network", "SimulatedFabric", "Weather"]
@@ -62,6 +61,10 @@ class Network:
         """Have messages for a node brought here."""
         self._arrivals[node] = arrive
 
+    def disconnect(self, node: str) -> None:
+        """Lose messages for a node from now on."""
+        self._arrivals.pop(node, None)
+
     def cut(self, links: Iterable[tuple[str, str]]) -> None:
         """Let nothing through from the first to the second of each pair."""
         for link in links:
@@ -102,7 +105,7 @@ class Network:
             self._agenda.after(int(delay_ms), self._deliver, sender, to, body)
 
     def _deliver(self, sender: str, to: str, body: bytes) -> None:
-        if (sender, to) not in self._cuts:
+        if (sender, to) not in self._cuts and to in self._arrivals:
             self._arrivals[to](sender, body)
 
 
@@ -113,13 +116,18 @@ class SimulatedFabric:
     ----------
     node : whose it is
     network : all links
-    wake : is called when something has come
     """
 
-    def __init__(self, node: str, network: Network, wake: Callable[[], None]) -> None:
-        self._node, self._network, self._wake = node, network, wake
+    def __init__(self, node: str, network: Network) -> None:
+        self._node, self._network = node, network
         self._box: deque[tuple[str, bytes]] = deque()
-        network.connect(node, self._arrive)
+        self._wake: Callable[[], None] = _nobody
+        self._is_closed = False
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Have messages brought here, and say of each that it has come."""
+        self._wake = wake
+        self._network.connect(self._node, self._arrive)
 
     def _arrive(self, sender: str, body: bytes) -> None:
         self._box.append((sender, body))
@@ -127,14 +135,27 @@ class SimulatedFabric:
 
     def send(self, to: str, body: bytes) -> None:
         """Give a message to the network. Raises `MessageError` if it is too long."""
-        if len(body) > limits.MESSAGE_BYTES_MAX:
-            raise MessageError(
-                f"a message for {to} has {len(body):,} bytes, at most {limits.MESSAGE_BYTES_MAX:,} are allowed"
-            )
-        self._network.carry(self._node, to, body)
+        check_length(to, body)
+        if not self._is_closed:
+            self._network.carry(self._node, to, body)
 
     def receive(self) -> list[tuple[str, bytes]]:
         """Return what has come since the last call."""
         came = list(self._box)
         self._box.clear()
         return came
+
+    def state(self) -> FabricState:
+        """Return that all is well: what is lost here is lost on the links."""
+        return FabricState(is_connected=not self._is_closed)
+
+    def close(self) -> None:
+        """Have no more messages brought here."""
+        self._is_closed = True
+        self._network.disconnect(self._node)
+        self._wake = _nobody
+        self._box.clear()
+
+
+def _nobody() -> None:
+    """Wake nobody: it has not begun, or is closed."""

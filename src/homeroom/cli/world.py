@@ -1,0 +1,119 @@
+"""``homeroom world``: make the directory of a world of regions, add to it, and check it."""
+
+from pathlib import Path
+
+import click
+
+from homeroom.adapters import system_clock
+from homeroom.cli import status
+
+__all__ = ["command"]
+
+
+@click.group()
+def command() -> None:
+    """Make, extend and check the directory of a world: regions, keys, certificates and settings of its nodes."""
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.option(
+    "--regions", metavar="FILE", help="Which regions there are; without it, the shipped ones."
+)
+@click.option(
+    "--nodes",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many nodes a region gets that names none.",
+)
+@click.option(
+    "--first-port",
+    type=click.IntRange(1_024, 65_000),
+    default=18_000,
+    show_default=True,
+    metavar="PORT",
+    help="Regions without addresses get ten ports each, from here on.",
+)
+def init(directory: str, regions: str | None, nodes: int, first_port: int) -> None:
+    """Make the directory DIR of a world that runs on this machine: one folder a region.
+
+    In it are the file of regions, settings and a data directory for each node, one key of the tenant in all of them,
+    and the servers that carry messages between regions, with their certificates. Nothing is started.
+    """
+    from homeroom.adapters.world_directory import make_world
+    from homeroom.adapters.world_file import SHIPPED, Stage, read_world
+
+    plan = read_world(Path(regions) if regions else SHIPPED, Stage.PLANNED)
+    world = make_world(Path(directory), plan, first_port, nodes, system_clock.now_ms())
+    active = world.active()
+    click.echo(f"Made {directory}: {len(active)} regions, home {world.home}.")
+    for region in active.values():
+        for name, node in region.nodes.items():
+            click.echo(f"{name}\t{node.http}")
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("region")
+def add(directory: str, region: str) -> None:
+    """Make ready what REGION needs, one of those in the file of regions that run no nodes yet.
+
+    What is there already stays as it is, and servers that run find the new one by themselves. The node belongs to the
+    world when the home has stated so: homeroom world join.
+    """
+    from homeroom.adapters.world_directory import activate
+
+    world = activate(Path(directory), region, system_clock.now_ms())
+    for name, node in world.regions[region].nodes.items():
+        click.echo(f"{name}\t{node.http}\t{node.key}")
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("node")
+def join(directory: str, node: str) -> None:
+    """Have the home, which must run, state that NODE of the file of regions belongs to the world."""
+    from homeroom.running.world_place import join as join_world
+
+    join_world(Path(directory), node)
+    click.echo(f"{node} belongs to the world.", err=True)
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("node")
+def fence(directory: str, node: str) -> None:
+    """Have the home, which must run, state that nothing more is taken from NODE: it is to leave.
+
+    What it has written until then is still exchanged between the others.
+    """
+    from homeroom.running.world_place import fence as fence_node
+
+    fence_node(Path(directory), node)
+    click.echo(f"Nothing more is taken from {node}.", err=True)
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+def renew(directory: str) -> None:
+    """Make all certificates anew. Servers take them after SIGHUP, nodes at their next connection."""
+    from homeroom.adapters.world_directory import renew as renew_world
+
+    world = renew_world(Path(directory), system_clock.now_ms())
+    click.echo(
+        f"Made certificates for {len(world.active())} servers and {len(world.members())} nodes."
+    )
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+def check(directory: str) -> int:
+    """Look at keys, certificates and settings, and say of each place whether it is as it must be."""
+    from homeroom.adapters.world_checking import check_world
+
+    findings = check_world(Path(directory), system_clock.now_ms())
+    for found in findings:
+        click.echo(f"{'ok' if found.is_good else 'WRONG'}\t{found.place}\t{found.said}")
+    return status.CLEAN if all(found.is_good for found in findings) else status.WRONG

@@ -1,0 +1,94 @@
+"""Worlds whose servers of the fabric really run: processes on loopback ports, gone at the end."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions
+from homeroom.adapters.nats_servers import NatsServer
+from homeroom.adapters.world_directory import WorldPlaces, make_world
+from homeroom.regions.world import Region, RegionNode, World
+from tests.databases import end_with_parent
+
+NOW_MS = time.time_ns() // 1_000_000
+"""Certificates are made and looked at by the machine's clock, for the programs look at it too."""
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many ports in a row that nobody listens on, below those that systems hand out."""
+    for base in range(20_000 + os.getpid() * 40 % 10_000, 32_000, 10):
+        try:
+            for port in range(base, base + count):
+                with socket.socket() as one:
+                    one.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise AssertionError("no ports are free")
+
+
+def planned(**regions: tuple[str, ...]) -> World:
+    """Return a plan of regions with these nodes; the first is the home."""
+    return World(
+        name="trial",
+        home=next(iter(regions)),
+        regions={
+            name: Region(
+                name=name,
+                latitude=10.0 * place,
+                longitude=10.0 * place,
+                jurisdiction=name,
+                nodes={node: RegionNode(key="") for node in nodes},
+            )
+            for place, (name, nodes) in enumerate(regions.items())
+        },
+    )
+
+
+class Server(NatsServer):
+    """A server that ends when the tests are killed."""
+
+    def _how(self, log: IO[bytes]) -> dict[str, Any]:
+        return {**super()._how(log), "preexec_fn": end_with_parent}
+
+
+class NatsWorld:
+    """A world in a directory, its servers, and fabrics of its nodes."""
+
+    def __init__(self, path: Path, plan: World) -> None:
+        self.places = WorldPlaces(path)
+        first_port = free_ports(10 * len(plan.regions))
+        self.world = make_world(path, plan, first_port, 1, NOW_MS)
+        self.servers = {name: Server(self.places.server(name)) for name in self.world.active()}
+
+    def options(self, node: str, *, certificate_of: str | None = None) -> NatsOptions:
+        """Return where a node meets the fabric; with the certificate of another one if that is asked for."""
+        region = self.world.region_of(node)
+        shown = certificate_of or node
+        stem = self.places.certificate(self.world.region_of(shown).name, shown)
+        return NatsOptions(
+            world=self.world.name,
+            node=node,
+            addresses=region.fabric,
+            certificate=stem.with_suffix(".crt"),
+            certificate_key=stem.with_suffix(".key"),
+            authority=stem.with_name("servers.crt"),
+        )
+
+    def fabric(self, node: str) -> NatsFabric:
+        return NatsFabric(self.options(node))
+
+
+@contextmanager
+def running(path: Path, plan: World) -> Iterator[NatsWorld]:
+    """Have a world whose servers run."""
+    world = NatsWorld(path, plan)
+    with ExitStack() as stack:
+        for server in world.servers.values():
+            stack.callback(server.kill)
+            server.start()
+        yield world
