@@ -16,8 +16,7 @@ DECOMPRESSED_BYTES_FREE: Final = 256 << 20
 DECOMPRESSION_RATIO_MAX: Final = 400
 """Logs compress 5 to 60 times; gzip cannot exceed 1032. Beyond this the rest of the file is refused as a bomb."""
 DECOMPRESSOR_WINDOW_BYTES_MAX: Final = 128 << 20
-"""A zstd or xz stream that asks for a larger window (``zstd --ultra --long=31``) is refused: it would have to be
-held in memory."""
+"""A zstd or xz stream that asks for a larger window is refused: it would have to be held in memory."""
 DOCUMENT_BYTES_MAX: Final = 512 << 20
 """A JSON document (one array, not a statement a line) and a columnar file on standard input have to be held as a
 whole; a larger one is refused, with the advice to write one statement a line, or to name the file."""
@@ -83,8 +82,7 @@ MERGED_EVENTS_MAX: Final = 1 << 31
 MERGED_STRIP_EVENTS: Final = 1 << 19
 """Events of neighbouring learners that are sorted at once when segments are merged: some 0.2 GB on their way."""
 MAPPED_VALUES_MAX: Final = 65_536
-"""Distinct numbers of a column that are listed beside a segment, so that each event needs two bytes; a column with more
-is kept as it is."""
+"""Distinct numbers that are listed beside a segment, two bytes an event; a column with more is kept as it is."""
 VOIDS_MAX: Final = 100_000_000
 """Voided ids of a data set: eight bytes each are held."""
 EDGES_MAX: Final = 1_000_000
@@ -105,14 +103,12 @@ ARCHIVE_BYTES_MAX: Final = 500_000_000
 """Statements, attachments and documents of one person in the archive that they get: it is made in memory."""
 ARCHIVE_EVENTS_MAX: Final = 2_000_000
 """Events of one person in that archive: a life of learning has some tens of thousands."""
-RECTIFIED_EVENTS_MAX: Final = 1_000
-"""Events of one person that are voided at once, and as many that take their place."""
 PURPOSES_MAX: Final = 50
 """Purposes of a tenant for which consent is asked."""
 REQUESTS_MAX: Final = 10_000
 """Requests of persons that a tenant knows, answered ones included: all nodes keep them for ever."""
-CONSENT_SUPERSEDES_MAX: Final = 1_000
-"""Facts that one consent takes the place of; more than a few stand only where many were stated without each other."""
+SUPERSEDED_MAX: Final = 1_000
+"""Facts that one consent takes the place of; events of a person that are voided, and others sent, at once."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512
@@ -256,8 +252,7 @@ FROZEN_MS_MAX: Final = 1_000
 FOLD_ENTRIES_MAX: Final = 256
 """Entries that are unpacked at once, to be folded."""
 JOINED_BYTES: Final = 1 << 18
-"""Payloads of entries that are joined at once, or one entry that is larger: some thousand events, for which questions
-wait."""
+"""Payloads of entries that are joined at once, or one that is larger: some thousand events; questions wait."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CHECK_PERIOD_MS: Final = 24 * 3_600_000
@@ -522,8 +517,7 @@ RISK_WEEKS_MAX: Final = 400
 RISK_ROWS_MAX: Final = 10_000
 """Enrolments at risk that an answer shows; its table holds all."""
 RISK_COURSES_MAX: Final = 1_000
-"""Course runs that an answer about enrolments at risk tells apart, those with most of them; the rest is joined in
-`(other)`."""
+"""Course runs that an answer about enrolments at risk tells apart, the largest; the rest is in `(other)`."""
 
 # --- course reports --------------------------------------------------------------------------------------------
 REPORT_COURSES_MAX: Final = 12
@@ -577,19 +571,17 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
-assert PARTITIONS > 1
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
 assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
 assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
-assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
 assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
 assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
 assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
-assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
+assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
 assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
 assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
@@ -600,11 +592,9 @@ assert WEBHOOK_TAKEN_MAX < WEBHOOK_MEASURED < WEBHOOK_KEPT_MAX
 assert BACKOFF_MS < BACKOFF_MS_MAX < DELIVERY_AGE_MS_MAX
 assert WEBHOOK_CONNECT_MS_MAX < WEBHOOK_ATTEMPT_MS_MAX
 assert BUCKETS_MAX >= KEYS_MAX
-assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
-assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
+assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
-assert PARTITIONS & (PARTITIONS - 1) == 0
-assert DAYS_PER_WORD % 7 == 0
-assert DAYS_PER_WORD < 64
+assert PARTITIONS & (PARTITIONS - 1) == 0 < PARTITIONS - 1
+assert DAYS_PER_WORD % 7 == 0 == DAYS_PER_WORD // 64
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE

@@ -115,9 +115,9 @@ def consent_of(
             f"{says.value} is not what is said of {purpose or 'all purposes'!r}: of a purpose consent is given or "
             f"refused, and all of them together are restricted, or that is lifted"
         )
-    if len(set(supersedes)) > limits.CONSENT_SUPERSEDES_MAX:
+    if len(set(supersedes)) > limits.SUPERSEDED_MAX:
         raise InputError(
-            f"{len(set(supersedes)):,} consents would be superseded at once, at most {limits.CONSENT_SUPERSEDES_MAX:,} "
+            f"{len(set(supersedes)):,} consents would be superseded at once, at most {limits.SUPERSEDED_MAX:,} "
             f"are allowed; state it in parts"
         )
     if not 0 <= at_ms < limits.TIME_MS_MAX:
@@ -143,7 +143,7 @@ def checked_consents(consents: tuple[Consent, ...]) -> tuple[Consent, ...]:
         is_purpose = one.purpose == EVERYTHING or _PURPOSE.fullmatch(one.purpose)
         sizes = {len(one.key), *map(len, one.supersedes)}
         is_time = 0 <= one.at_ms < limits.TIME_MS_MAX
-        is_bounded = len(one.supersedes) <= limits.CONSENT_SUPERSEDES_MAX
+        is_bounded = len(one.supersedes) <= limits.SUPERSEDED_MAX
         if not (is_purpose and is_time and is_bounded and sizes == {_KEY_BYTES}):
             raise EntryError("a consent of an entry is cut off, or says what none may say")
     return consents

@@ -44,9 +44,9 @@ def checked(void: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
             "nothing is to be put right; name ids of events to void, or events to send"
         )
     for what, several in (("voided", void), ("sent", events)):
-        if len(several) > limits.RECTIFIED_EVENTS_MAX:
+        if len(several) > limits.SUPERSEDED_MAX:
             raise InputError(
-                f"{len(several):,} events would be {what} at once, at most {limits.RECTIFIED_EVENTS_MAX:,} are allowed"
+                f"{len(several):,} events would be {what} at once, at most {limits.SUPERSEDED_MAX:,} are allowed"
             )
     if not all(void):
         raise InputError("an id is empty; give the ids of the events, as their source wrote them")

@@ -151,12 +151,12 @@ def person_schemas() -> dict[str, Any]:
         void={
             "type": "array",
             "items": {"type": "string", "minLength": 1},
-            "maxItems": limits.RECTIFIED_EVENTS_MAX,
+            "maxItems": limits.SUPERSEDED_MAX,
         },
         events={
             "type": "array",
             "items": {"type": "object"},
-            "maxItems": limits.RECTIFIED_EVENTS_MAX,
+            "maxItems": limits.SUPERSEDED_MAX,
         },
         reason={"enum": [reason.value for reason in Reason]},
     )
