@@ -11,6 +11,7 @@ from typing import IO, Any
 from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions
 from homeroom.adapters.nats_servers import NatsServer
 from homeroom.adapters.world_directory import WorldPlaces, make_world
+from homeroom.adapters.world_file import Stage, read_world
 from homeroom.regions.world import Region, RegionNode, World
 from tests.databases import end_with_parent
 
@@ -64,6 +65,10 @@ class NatsWorld:
         first_port = free_ports(10 * len(plan.regions))
         self.world = make_world(path, plan, first_port, 1, NOW_MS)
         self.servers = {name: Server(self.places.server(name)) for name in self.world.active()}
+
+    def read_again(self) -> None:
+        """Take what commands have written into the file of regions."""
+        self.world = read_world(self.places.regions, Stage.RUNNING)
 
     def options(self, node: str, *, certificate_of: str | None = None) -> NatsOptions:
         """Return where a node meets the fabric; with the certificate of another one if that is asked for."""

@@ -8,6 +8,7 @@ HomeroomError
 ├── WorldError          the parameters of a generated world make no sense
 ├── DataDirectoryError  a loaded directory is damaged, locked, or of another version
 ├── ControlError        a change of definitions, keys or tenants makes no sense
+├── HomeElsewhereError  a fact was to be stated in a node that is not the home of its world
 ├── NotYetError         a read wants an entry that has not come here in time
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
@@ -47,6 +48,7 @@ __all__ = [
     "DataDirectoryError",
     "EntryError",
     "ErasureError",
+    "HomeElsewhereError",
     "HomeroomError",
     "InputError",
     "KeyFileError",
@@ -101,6 +103,21 @@ class DataDirectoryError(HomeroomError):
 
 class ControlError(HomeroomError):
     """A change of definitions, keys or tenants makes no sense as things are; the message says why."""
+
+
+class HomeElsewhereError(HomeroomError):
+    """A fact was to be stated in a node that is not the home of its world.
+
+    Parameters
+    ----------
+    home : the node that takes it
+    """
+
+    def __init__(self, home: str) -> None:
+        super().__init__(
+            f"what is stated is stated at the home of the world, the node {home}; send it there"
+        )
+        self.home = home
 
 
 class NotYetError(HomeroomError):

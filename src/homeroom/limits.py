@@ -16,7 +16,7 @@ DECOMPRESSED_BYTES_FREE: Final = 256 << 20
 DECOMPRESSION_RATIO_MAX: Final = 400
 """Logs compress 5 to 60 times; gzip cannot exceed 1032. Beyond this the rest of the file is refused as a bomb."""
 DECOMPRESSOR_WINDOW_BYTES_MAX: Final = 128 << 20
-"""A zstd or xz stream that asks for a larger window is refused: it would have to be held in memory."""
+"""A zstd or xz stream that asks for a larger window (``--ultra --long=31``) is refused: memory would hold it."""
 DOCUMENT_BYTES_MAX: Final = 512 << 20
 """A JSON document (one array, not a statement a line) and a columnar file on standard input have to be held as a
 whole; a larger one is refused, with the advice to write one statement a line, or to name the file."""
@@ -82,7 +82,7 @@ MERGED_EVENTS_MAX: Final = 1 << 31
 MERGED_STRIP_EVENTS: Final = 1 << 19
 """Events of neighbouring learners that are sorted at once when segments are merged: some 0.2 GB on their way."""
 MAPPED_VALUES_MAX: Final = 65_536
-"""Distinct numbers that are listed beside a segment, two bytes an event; a column with more is kept as it is."""
+"""Distinct numbers of a column listed beside a segment, for two bytes an event; one with more is kept as it is."""
 VOIDS_MAX: Final = 100_000_000
 """Voided ids of a data set: eight bytes each are held."""
 EDGES_MAX: Final = 1_000_000
@@ -100,15 +100,11 @@ ERASED_MAX: Final = 10_000_000
 CONSENTS_MAX: Final = 10_000_000
 """Consents and restrictions of a data set, those that are superseded included: some 70 bytes each, in memory."""
 ARCHIVE_BYTES_MAX: Final = 500_000_000
-"""Statements, attachments and documents of one person in the archive that they get: it is made in memory."""
-ARCHIVE_EVENTS_MAX: Final = 2_000_000
-"""Events of one person in that archive: a life of learning has some tens of thousands."""
-PURPOSES_MAX: Final = 50
-"""Purposes of a tenant for which consent is asked."""
+"""What one person gets in an archive, which is made in memory: statements and documents, and as much of events."""
 REQUESTS_MAX: Final = 10_000
 """Requests of persons that a tenant knows, answered ones included: all nodes keep them for ever."""
 SUPERSEDED_MAX: Final = 1_000
-"""Facts that one consent takes the place of; events of a person that are voided, and others sent, at once."""
+"""Facts that one consent supersedes, purposes of a tenant, events of a person that are put right at once."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512
@@ -214,6 +210,14 @@ HELD_RUNS_MAX: Final = 4_096
 """Runs of entries of an origin that wait for their time; beyond it neighbours wait together, for the later time."""
 WAITING_MAX: Final = 20_000
 """Clients that wait for other regions, or for entries that they know of; a further one hears at once how far it is."""
+MEMBER_TICK_MS: Final = 100
+"""So often a node of a world looks whether time has passed: what it does late by this, it does late."""
+LIFE_PAUSE_MS_MAX: Final = 60_000
+"""After lives that ended soon, a node waits longer each time before it begins another, up to this."""
+ALARM_MS: Final = 600_000
+"""So long an alarm is told about what may have passed by itself, such as a message that could not be read."""
+ALARMS_KEPT: Final = 64
+"""Alarms about other nodes that are shown at once; the oldest goes."""
 CHECK_MS: Final = 10_000
 """So often all nodes compare fingerprints."""
 CHECK_WAIT_MS_MAX: Final = 2_000
@@ -252,7 +256,7 @@ FROZEN_MS_MAX: Final = 1_000
 FOLD_ENTRIES_MAX: Final = 256
 """Entries that are unpacked at once, to be folded."""
 JOINED_BYTES: Final = 1 << 18
-"""Payloads of entries that are joined at once, or one that is larger: some thousand events; questions wait."""
+"""Payloads of entries that are joined at once, or a larger one: questions wait for some thousand events."""
 FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CHECK_PERIOD_MS: Final = 24 * 3_600_000
@@ -517,7 +521,7 @@ RISK_WEEKS_MAX: Final = 400
 RISK_ROWS_MAX: Final = 10_000
 """Enrolments at risk that an answer shows; its table holds all."""
 RISK_COURSES_MAX: Final = 1_000
-"""Course runs that an answer about enrolments at risk tells apart, the largest; the rest is in `(other)`."""
+"""Course runs that an answer about enrolments at risk tells apart, those with most; `(other)` is the rest."""
 
 # --- course reports --------------------------------------------------------------------------------------------
 REPORT_COURSES_MAX: Final = 12
@@ -525,8 +529,7 @@ REPORT_COURSES_MAX: Final = 12
 REPORT_BLOCK_EVENTS: Final = 1 << 21
 """Events of some learners that are read together while those of a course are picked out."""
 REPORT_ITEMS_MAX: Final = 500
-"""Sections, pages, videos and problems of a course run that are told one by one, those of most learners; of the rest
-it is said how many there are."""
+"""Sections, pages, videos and problems of a course run told one by one, of most learners; others are counted."""
 REPORT_ANSWERS_MAX: Final = 20
 """Different answers to a problem that are told, the most frequent; the rest is joined."""
 VIDEO_SECONDS_MAX: Final = 21_600
@@ -575,16 +578,18 @@ assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
-assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
-assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
+assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES < BACKUP_OBJECT_BYTES_MAX - 4 * ENTRY_BYTES_MAX
 assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
 assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
-assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
-assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
+assert (
+    PULL_BYTES + 2 * ENTRY_BYTES_MAX
+    < MESSAGE_BYTES_MAX
+    < FABRIC_PAYLOAD_BYTES_MAX
+    < FABRIC_BYTES_MAX
+)
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
-assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
-assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
+assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX

@@ -2,18 +2,29 @@
 
 import json
 from dataclasses import replace
+from itertools import permutations
 
 import msgspec
 import pytest
 
 from homeroom.clock import HybridClock
+from homeroom.errors import KeyFileError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.door import Door
 from homeroom.events.sent import Form, SentBatch
 from homeroom.events.vocabulary import VerbTable
-from homeroom.log.control import Change, Control, DefinitionKind, DefinitionPut, TenantPut
+from homeroom.log.control import (
+    Change,
+    Control,
+    DefinitionKind,
+    DefinitionPut,
+    TenantPut,
+    write_changes,
+)
+from homeroom.log.entries import Head, make_entry
 from homeroom.log.log import Apply, Life, Log, Offer, Offers, Reply, Write, Written
-from homeroom.log.origins import Stream, Vector
+from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.payloads import pack
 from homeroom.node import folding as folding_module
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.folding import Folding, TenantState
@@ -213,3 +224,61 @@ def test_days_are_cut_in_the_zone_of_the_tenant(zone):
     node.send(event(1, account="a0", time="2024-03-05T12:00:00Z"))
     (partition,) = [p for p in state_of(node.folding).learners.partitions if p.rows]
     assert int(partition.last_day[0]) - first == (0 if zone == "UTC" else 1)
+
+
+# --- among other nodes -----------------------------------------------------------------------------------------------
+
+
+def stated(life, hybrid, *facts):
+    changes = [Change(fact=fact, author="x", at_ms=NOW_MS) for fact in facts]
+    origin = Origin("home", life * 32, Stream.CONTROL)
+    return make_entry(
+        origin, Head(), (hybrid, 0), pack(write_changes(changes)), lambda digest: digest
+    )
+
+
+def test_what_was_stated_adds_up_to_the_same_in_whatever_order_it_comes():
+    entries = [
+        stated("a", 10, TenantPut(name="main")),
+        stated("b", 20, TenantPut(name="main", suppress_below=3), TenantPut(name="other")),
+        stated("c", 30, TenantPut(name="main", suppress_below=7)),
+    ]
+    found = []
+    for order in permutations(entries):
+        folding = fresh_folding()
+        for entry in order:
+            folding.fold([entry])
+        found.append((folding.control, sorted(folding.tenants), folding.stated.digest))
+    assert all(one == found[0] for one in found)
+    assert found[0][0].tenants["main"].suppress_below == 7
+
+
+def test_events_wait_for_what_was_stated_when_they_were_admitted():
+    node = Node()
+    node.tenant("other")
+    node.send(event(1), tenant="other")
+    control = [e for e in node.entries if e.origin.stream is Stream.CONTROL]
+    events = [e for e in node.entries if e.origin.stream is Stream.ANALYTIC]
+    folding = fresh_folding()
+    folding.fold(events)
+    assert (folding.troubles, list(folding.waiting)) == ({}, [events[0].origin])
+    folding.fold([*events, *control])
+    assert folding.waiting == {}
+    assert folding.tenants["other"].state.unsealed_events == 1
+
+
+def test_a_tenant_that_cannot_be_made_for_want_of_its_key_is_left_out_and_others_are_folded():
+    def make(name, control):
+        if name == "other":
+            raise KeyFileError("its key is another one")
+        return fresh_tenant(name, control)
+
+    node = Node(("main", "other"))
+    node.send(event(1), tenant="other")
+    node.send(event(2))
+    folding = Folding({}, make)
+    folding.fold(node.entries)
+    assert folding.refused == {"other": "its key is another one"}
+    assert (folding.troubles, sorted(folding.tenants)) == ({}, ["main"])
+    assert folding.tenants["main"].state.unsealed_events == 1
+    assert folding.applied == node.folding.applied

@@ -171,6 +171,9 @@ def test_who_takes_nothing_loses_the_oldest_by_messages_and_by_bytes(world, rng)
     one, two = world.fabrics["one"], world.fabrics["two"]
     small = [b"%d" % number for number in range(5_000)]
     large = [rng.bytes(limits.MESSAGE_BYTES_MAX) for _ in range(12)]
+    one.send("two", b"behind all that other tests have sent")
+    world.wait_for_last("two", b"behind all that other tests have sent")
+    two.receive()
     lost, taken = -dropped(one, "two") - dropped(two, "one"), 0
     for bodies in (small, large):
         for body in bodies:

@@ -24,7 +24,7 @@ def opened(folder):
 def settled(store):
     """Wait until all that is durable is folded."""
     for origin, number in store.node._store.held().items():
-        store._runner.run(store.node._reached(Token(origin, number, 0)))
+        store._runner.run(store.node._folds.reached(Token(origin, number, 0)))
 
 
 def test_a_statement_is_kept_as_a_record_and_counts_as_an_event(folder):

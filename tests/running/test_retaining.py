@@ -159,12 +159,12 @@ def test_history_that_is_kept_for_some_days_is_cut_by_itself(tmp_path):
         await sent(node, "a", *range(40))
         await node.change(HistoryKept(tenant="main", days=7), "somebody")
         for _ in range(2):  # the second time there is nothing to cut
-            await node._retention.cut_due(node.change)
+            await node._facts.retention.cut_due(node.change)
         assert node.control().cuts["main"].day == day_of_date(dt.date(2024, 3, 15))
         assert node.status("main").history_from == "2024-03-15"
         epoch = node.control().epoch
         clock["ms"] += 2 * 86_400_000
-        await node._retention.cut_due(node.change)
+        await node._facts.retention.cut_due(node.change)
         assert node.status("main").history_from == "2024-03-17"
         assert (node.control().epoch, node.troubles) == (epoch + 1, ())
 

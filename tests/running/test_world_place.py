@@ -82,6 +82,7 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
         def commands():
             assert main(["world", "join", str(place), "bob"]) == status.CLEAN
             assert main(["world", "fence", str(place), "bob"]) == status.CLEAN
+            assert main(["world", "hold", str(place), "all"]) == status.CLEAN
 
         await asyncio.to_thread(commands)
         with pytest.raises(SettingsError, match="no node 'eve'; there are: ada, bob"):
@@ -92,6 +93,7 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     known = place_of(place, "ada").world.members()
     assert members.nodes == {"bob": known["bob"]}
     assert list(members.fenced) == ["bob"]
+    assert members.least == "all"
     assert "bob" in capsys.readouterr().err
 
 

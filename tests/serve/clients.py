@@ -79,7 +79,7 @@ class Client:
                 method, path, headers={**given, **(headers or {})}, **fields
             )
         if "Homeroom-Token" in answer.headers:
-            await self.node._reached(Token.parse(answer.headers["Homeroom-Token"]))
+            await self.node._folds.reached(Token.parse(answer.headers["Homeroom-Token"]))
         return answer
 
     def key(self, *scopes, tenant="main", name="test", **fields):

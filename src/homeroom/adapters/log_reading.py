@@ -12,7 +12,7 @@ entries say, not how one version of one database lays them out.
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -22,12 +22,15 @@ import msgspec
 from homeroom import limits
 from homeroom.adapters import log_rows as rows
 from homeroom.adapters.schema.current import Found, must_migrate
-from homeroom.errors import StoreError
+from homeroom.errors import EntryError, StoreError
+from homeroom.log.control import read_changes
 from homeroom.log.entries import Entry, Head
 from homeroom.log.log import BatchRecord
-from homeroom.log.origins import Origin, Vector
+from homeroom.log.members import MemberJoined
+from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.payloads import unpack
 
-__all__ = ["Cursor", "LogView", "ViewedLog", "viewed_log"]
+__all__ = ["Cursor", "LogView", "ViewedLog", "stated_keys", "viewed_log"]
 
 _NAME: Final = re.compile(r"\d{6}\.db")
 _SELECT_ENTRIES: Final = rows.select(
@@ -256,3 +259,21 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StoreError(f"the log's file {path} cannot be read: {error}. {rows.REMEDY}") from error
+
+
+def stated_keys(view: ViewedLog) -> dict[str, tuple[str, ...]]:
+    """Return by name of node the public keys that nodes of the world were ever said to have, as text.
+
+    Entries that cannot be read are passed over: whoever checks the log finds them.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for origin in sorted(view.heads):
+        if origin.stream is not Stream.CONTROL:
+            continue
+        for entry in (one for several in view.entries(origin, 1) for one in several):
+            with suppress(EntryError):
+                entry.check_payload()
+                for change in read_changes(unpack(entry.payload).content):
+                    if isinstance(change.fact, MemberJoined):
+                        found.setdefault(change.fact.node, {})[change.fact.key] = None
+    return {node: tuple(keys) for node, keys in found.items()}

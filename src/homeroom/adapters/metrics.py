@@ -20,7 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from homeroom.cohorts.live import CheckStatus, Status
+from homeroom.cohorts.live import CheckStatus, Status, WorldStatus
 
 __all__ = ["CONTENT_TYPE", "NAMES", "Metrics"]
 
@@ -44,8 +44,20 @@ NAMES: Final = {
     "homeroom_epoch": "number of the last control change",
     "homeroom_erased_events_cut": "events of people who are erased that came since the start and were cut, all tenants",
     "homeroom_events_lost": "events from before a cut of history that no cut covers, of all tenants",
+    "homeroom_world_nodes": "nodes that belong to the world, this one too",
+    "homeroom_world_behind_entries": "by node, entries that it holds and that are not folded here",
+    "homeroom_world_lacking_entries": "by node, entries that are durable here and that it has not told of",
+    "homeroom_world_lag_seconds": "by node, so many seconds ago all that it had written is folded here",
+    "homeroom_world_comparisons_total": "fingerprints that were compared with other nodes in this life of the node",
+    "homeroom_world_alarms": "alarms about other nodes: /v1/status says what about",
+    "homeroom_world_clock_stray_seconds": "how far the clock is ahead of the median of all; none if not known",
+    "homeroom_world_connected": "1 while messages can go out to other nodes",
+    "homeroom_world_sent_bytes_total": "by node, bytes of messages that went to it, as they were on the way",
+    "homeroom_world_received_bytes_total": "by node, bytes of messages that came from it",
+    "homeroom_world_dropped_total": "by node, messages to and from it that were lost here: no room, or no connection",
+    "homeroom_world_waiting": "clients that wait for other regions",
 }
-"""Every metric and what it counts."""
+"""Every metric and what it counts; those of the world are there in a world only."""
 
 
 class _Answers:
@@ -76,6 +88,7 @@ class Metrics(Collector):
         self._epoch = self._cut = 0
         self._lost = 0
         self._checked = CheckStatus()
+        self._world: WorldStatus | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -116,7 +129,7 @@ class Metrics(Collector):
         self._is_up = status.is_ready
         self._epoch, self._cut = status.epoch, status.cut_events
         self._lost = status.lost_of_all
-        self._checked = status.checked
+        self._checked, self._world = status.checked, status.world
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -138,6 +151,8 @@ class Metrics(Collector):
         yield _gauge("homeroom_checked_files", self._checked.files)
         yield _gauge("homeroom_checked_timestamp_seconds", (self._checked.finished_ms or 0) / 1_000)
         yield _gauge("homeroom_damages", self._checked.damages)
+        if self._world is not None:
+            yield from _of_world(self._world)
 
     def _requests(self) -> Metric:
         name = "homeroom_requests_total"
@@ -172,4 +187,32 @@ def _counters(name: str, label: str, values: Mapping[str, int]) -> Metric:
     found = CounterMetricFamily(name, NAMES[name], labels=(label,))
     for value, count in values.items():
         found.add_metric((value,), count)
+    return found
+
+
+def _of_world(world: WorldStatus) -> Iterator[Metric]:
+    yield _gauge("homeroom_world_nodes", len(world.nodes))
+    others = {name: one for name, one in world.nodes.items() if name != world.node}
+    yield _by_node("homeroom_world_behind_entries", {n: one.behind for n, one in others.items()})
+    yield _by_node("homeroom_world_lacking_entries", {n: one.lacks for n, one in others.items()})
+    yield _by_node("homeroom_world_lag_seconds", {n: one.lag_s for n, one in others.items()})
+    yield _counter("homeroom_world_comparisons_total", world.comparisons)
+    yield _gauge("homeroom_world_alarms", world.alarms)
+    if world.stray_ms is not None:
+        yield _gauge("homeroom_world_clock_stray_seconds", world.stray_ms / 1_000)
+    yield _gauge("homeroom_world_waiting", world.waiting)
+    yield _gauge("homeroom_world_connected", float(world.is_connected))
+    sent = {n: one.sent_bytes for n, one in others.items()}
+    received = {n: one.received_bytes for n, one in others.items()}
+    yield _counters("homeroom_world_sent_bytes_total", "node", sent)
+    yield _counters("homeroom_world_received_bytes_total", "node", received)
+    dropped = {n: one.dropped for n, one in others.items()}
+    yield _counters("homeroom_world_dropped_total", "node", dropped)
+
+
+def _by_node(name: str, values: Mapping[str, float | None]) -> Metric:
+    found = GaugeMetricFamily(name, NAMES[name], labels=("node",))
+    for node, value in values.items():
+        if value is not None:
+            found.add_metric((node,), value)
     return found

@@ -8,7 +8,7 @@ The way not taken is a key per incarnation: whoever verifies would have to learn
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from homeroom.adapters.keyfile import KeyFile, open_key_file
 from homeroom.errors import InputError
+from homeroom.log.entries import Verify
 
-__all__ = ["NodeKey", "PublicKeys", "is_signed", "open_node_key"]
+__all__ = ["KnownKeys", "NodeKey", "PublicKeys", "checking_by", "is_signed", "open_node_key"]
 
 _KIND: Final = KeyFile(
     "# homeroom node key. Who has it can write in this node's name. It never leaves this machine: another\n"
@@ -56,6 +57,10 @@ class NodeKey:
         """Return the 64-byte signature of a digest."""
         return self._private.sign(digest)
 
+    def has_signed(self, _node: str, digest: bytes, signature: bytes) -> bool:
+        """Say whether a digest was signed with this key, whatever name its node had when it did: a name may change."""
+        return _verified(self._private.public_key(), digest, signature)
+
 
 class PublicKeys:
     """The public keys of nodes, by name.
@@ -77,6 +82,39 @@ class PublicKeys:
         """Say whether a node signed a digest; what an unknown node signed, nobody can say, so it did not."""
         key = self._keys.get(node)
         return key is not None and _verified(key, digest, signature)
+
+
+class KnownKeys:
+    """Every public key that a node was ever said to have, by its name.
+
+    None is forgotten: what a node wrote before it left, or under a key that it no longer has, is to be checked by
+    whoever reads it later.
+
+    Parameters
+    ----------
+    texts : by name of node what `NodeKey.public_text` gave
+
+    Raises
+    ------
+    InputError
+        A text is no public key.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._keys: dict[str, dict[str, Ed25519PublicKey]] = {}
+        for node, text in texts.items():
+            self.add(node, text)
+
+    def add(self, node: str, text: str) -> None:
+        """Take a key that a node has from now on, beside those that it had. Raises `InputError` if it is none."""
+        known = self._keys.setdefault(node, {})
+        if text not in known:
+            known[text] = _parsed(node, text)
+
+    def verify(self, node: str, digest: bytes, signature: bytes) -> bool:
+        """Say whether a node signed a digest; what an unknown node signed, nobody can say, so it did not."""
+        keys = tuple(self._keys.get(node, {}).values())
+        return any(_verified(key, digest, signature) for key in keys)
 
 
 def is_signed(public: bytes, digest: bytes, signature: bytes) -> bool:
@@ -115,3 +153,22 @@ def open_node_key(path: Path) -> NodeKey:
         The file cannot be read or made, others may read it, or it holds no key.
     """
     return NodeKey(open_key_file(path, _KIND))
+
+
+def checking_by(own: bytes, others: Mapping[str, Sequence[str]]) -> Verify:
+    """Return what checks signatures of a log: its node's by its own key, and those of other nodes of its world.
+
+    Parameters
+    ----------
+    own : the public key of the node, 32 bytes; it counts whatever name the node had
+    others : by name of node the keys that it was said to have, as text
+    """
+    known = KnownKeys({})
+    for node, texts in others.items():
+        for text in texts:
+            known.add(node, text)
+
+    def verify(node: str, digest: bytes, signature: bytes) -> bool:
+        return is_signed(own, digest, signature) or known.verify(node, digest, signature)
+
+    return verify

@@ -1,6 +1,7 @@
 """``homeroom world``: make the directory of a world of regions, add to it, and check it."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -93,6 +94,20 @@ def fence(directory: str, node: str) -> None:
 
     fence_node(Path(directory), node)
     click.echo(f"Nothing more is taken from {node}.", err=True)
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("level", type=click.Choice(["local", "remote", "all"]))
+def hold(directory: str, level: Literal["local", "remote", "all"]) -> None:
+    """Have the home, which must run, state that no client hears yes before its batch is held at LEVEL.
+
+    It counts for all nodes at once: remote is another region, all is every node of the world.
+    """
+    from homeroom.running.world_place import hold as hold_at
+
+    hold_at(Path(directory), level)
+    click.echo(f"Every batch is held at {level} from now on.", err=True)
 
 
 @command.command()

@@ -105,7 +105,10 @@ class AsyncClient:
     # --- what a node does --------------------------------------------------------------------------------------------
 
     async def send(
-        self, events: Iterable[Mapping[str, Any]], batch_id: str | None = None
+        self,
+        events: Iterable[Mapping[str, Any]],
+        batch_id: str | None = None,
+        ack: str | None = None,
     ) -> Receipt:
         """Send a batch of events; return when it is durable.
 
@@ -113,6 +116,7 @@ class AsyncClient:
         ----------
         events : objects with the fields of ``docs/reference/event-model.md``, at most ``limits.SENT_EVENTS_MAX``
         batch_id : the same for the same batch; None draws one, which stays the same over all retries
+        ack : how many regions must hold it before that: ``local``, ``remote`` or ``all``; None for what the options say
 
         Raises
         ------
@@ -122,11 +126,13 @@ class AsyncClient:
             Nothing of the batch was taken, or (`UnavailableError`) that is not known: send it again under its id.
         """
         drawn = batch_id or uuid7(wall_ms(), self.options.generator)
-        return await self.send_lines(messages.event_lines(events), drawn)
+        return await self.send_lines(messages.event_lines(events), drawn, ack)
 
-    async def send_lines(self, lines: Sequence[bytes], batch_id: str) -> Receipt:
+    async def send_lines(
+        self, lines: Sequence[bytes], batch_id: str, ack: str | None = None
+    ) -> Receipt:
         """Send a batch of events that are lines of JSON already; as `send`."""
-        request = messages.batch_request(lines, batch_id)
+        request = messages.batch_request(lines, batch_id, ack or self.options.ack)
         return messages.receipt_of(request, await self._reply(request), batch_id)
 
     async def query(self, question: Mapping[str, Any] | str) -> LiveAnswer:

@@ -26,6 +26,7 @@ from homeroom.errors import (
 )
 
 __all__ = [
+    "ACKS",
     "Definition",
     "LeftOut",
     "LiveAnswer",
@@ -129,6 +130,7 @@ class Receipt:
     left_out : attributes that the node left out of events that it took, and why
     token : names the entry that holds the batch; None if it holds nothing of it
     is_repeat : whether the node had the batch already, and has told what it told then
+    held : how many regions held it by then: ``local``, ``remote`` or ``all``
     """
 
     batch_id: str
@@ -138,6 +140,7 @@ class Receipt:
     left_out: tuple[LeftOut, ...] = ()
     token: str | None = None
     is_repeat: bool = False
+    held: str = "local"
 
     @property
     def events_refused(self) -> int:
@@ -156,6 +159,8 @@ class LiveAnswer:
     age_ms : how long ago the newest of these was made; None if there is none
     complete : whether everything that was durable there is in it
     epoch : number of the last definition or key that it knew
+    freshness : by region how many seconds ago all that it had written was in it, None where that is not known; empty
+        for a node that has no others
     """
 
     answer: Mapping[str, Any] = field(repr=False)
@@ -163,6 +168,7 @@ class LiveAnswer:
     age_ms: int | None
     complete: bool
     epoch: int
+    freshness: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +182,9 @@ class Definition:
     at: str
     in_words: str = ""
 
+
+ACKS: Final = ("local", "remote", "all")
+"""How many regions hold a batch durably when its client hears yes (``docs/explanation/regions.md``)."""
 
 # --- requests --------------------------------------------------------------------------------------------------------
 
@@ -206,13 +215,13 @@ def event_lines(events: Iterable[Mapping[str, Any]]) -> list[bytes]:
     return lines
 
 
-def batch_request(lines: Sequence[bytes], batch_id: str) -> Request:
+def batch_request(lines: Sequence[bytes], batch_id: str, ack: str | None = None) -> Request:
     """Return the request that sends a batch; the same lines under the same id give the same bytes.
 
     Raises
     ------
     InputError
-        There are no events or too many, or the id cannot be sent.
+        There are no events or too many, the id cannot be sent, or ``ack`` is none.
     """
     if not 0 < len(lines) <= limits.SENT_EVENTS_MAX:
         raise InputError(
@@ -226,6 +235,10 @@ def batch_request(lines: Sequence[bytes], batch_id: str) -> Request:
             "ASCII, with no blank at its ends; leave it out to have one drawn"
         )
     headers = {**_NDJSON, "Idempotency-Key": f'"{batch_id}"'}
+    if ack is not None:
+        if ack not in ACKS:
+            raise InputError(f"ack is {ack[:80]!r}, must be one of {', '.join(ACKS)}")
+        headers["Homeroom-Ack"] = ack
     body = b"\n".join(lines) + b"\n"
     if len(body) > limits.CLIENT_GZIP_BYTES_MIN:
         body, headers["Content-Encoding"] = gzip.compress(body, 1, mtime=0), "gzip"
@@ -324,6 +337,7 @@ def receipt_of(request: Request, reply: Reply, batch_id: str) -> Receipt:
         left_out=told.left_out,
         token=told.token,
         is_repeat="idempotent-replayed" in reply.headers,
+        held=reply.headers.get("homeroom-held", "local"),
     )
 
 

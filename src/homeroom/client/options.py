@@ -19,6 +19,8 @@ class ClientOptions:
     attempt_s_max : how long one attempt may take, its answer read, in seconds
     certificates : file of certificates by which an https node is known; None for those of the system
     generator : draws ids and pauses; by default from the random source of the system
+    ack : how many regions must hold a batch before the node says yes: ``local``, ``remote`` or ``all``; None leaves it
+        to the node. What is not held in time is sent again, until ``time_s_max``
 
     Raises
     ------
@@ -30,6 +32,7 @@ class ClientOptions:
     attempt_s_max: float = 30.0
     certificates: str | None = None
     generator: random.Random = field(default_factory=random.SystemRandom, repr=False)
+    ack: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""

@@ -11,7 +11,15 @@ from enum import StrEnum
 from homeroom.cohorts.answers import Answer
 from homeroom.log.origins import Vector
 
-__all__ = ["CheckStatus", "LiveAnswer", "Shows", "Status", "Trouble"]
+__all__ = [
+    "CheckStatus",
+    "LiveAnswer",
+    "OtherNode",
+    "Shows",
+    "Status",
+    "Trouble",
+    "WorldStatus",
+]
 
 
 class Shows(StrEnum):
@@ -33,6 +41,8 @@ class LiveAnswer:
     is_complete : whether everything that was durable here when it was asked is in it, and it needed no event from
         before the day at which history begins
     epoch : the control epoch of the definitions that it used
+    freshness : by region how many seconds ago all that it had written was in here, None where that is not known; None
+        as a whole for a node alone
     """
 
     answer: Answer
@@ -40,6 +50,7 @@ class LiveAnswer:
     age_ms: int | None
     is_complete: bool
     epoch: int = 0
+    freshness: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,62 @@ class CheckStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherNode:
+    """A node of the world, as another one (or it itself) sees it.
+
+    Parameters
+    ----------
+    region : where it is
+    is_fenced : whether it is to leave
+    behind : entries that it has told of and that are not folded here
+    lacks : entries that are durable here and that it has not told of
+    lag_s : so many seconds ago all that it had written is folded here now; None if nothing was heard of it
+    sent_bytes, received_bytes : what went to it and came from it since the start, as it was on the way
+    dropped : messages to and from it that were lost here, because there was no room or no connection
+    """
+
+    region: str
+    is_fenced: bool
+    behind: int
+    lacks: int
+    lag_s: float | None
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldStatus:
+    """How the world looks from a node.
+
+    Parameters
+    ----------
+    node, home : this one, and the one that writes what is stated
+    nodes : by name all that belong to it, this one too; none while the node cannot write
+    epoch : of the control stream at which these belong to it
+    least : the level at which every batch must be held
+    stray_ms : how far this node's clock is ahead of the median of all, None if that cannot be said
+    comparisons : fingerprints that were compared in this life of the node
+    waiting : clients that wait for other regions
+    held_back : runs of entries that are durable and may not be folded yet
+    alarms : what must not be, and was seen since the start
+    is_connected : whether messages can go out
+    """
+
+    node: str
+    home: str
+    nodes: Mapping[str, OtherNode]
+    epoch: int = 0
+    least: str = "local"
+    stray_ms: int | None = None
+    comparisons: int = 0
+    waiting: int = 0
+    held_back: int = 0
+    alarms: int = 0
+    is_connected: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """How a node is.
 
@@ -89,6 +156,7 @@ class Status:
     checked : how far it has been read again what is on disk
     history_from : ISO date of the day at which the tenant's history begins, None if it was never cut
     lost : its events that came from before that day and that no cut covers; ``lost_of_all``: of all tenants
+    world : how the world looks from here, None for a node alone
     """
 
     learners: int
@@ -104,6 +172,7 @@ class Status:
     lost: int = 0
     lost_of_all: int = 0
     checked: CheckStatus = CheckStatus()
+    world: WorldStatus | None = None
 
     def told_to(self, tenant: str) -> list[str]:
         """Return in words what is wrong with the node, and with what is this tenant's; of others not even the name."""

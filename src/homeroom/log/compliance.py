@@ -196,9 +196,9 @@ def check_compliance(known: Compliance, fact: ComplianceFact) -> None:
 def _check_purposes(fact: PurposesPut) -> None:
     if ANALYTICS not in fact.purposes:
         raise ControlError(f"the purposes must have {ANALYTICS!r} among them: answers are for that")
-    if len(fact.purposes) > limits.PURPOSES_MAX:
+    if len(fact.purposes) > limits.SUPERSEDED_MAX:
         raise ControlError(
-            f"there would be {len(fact.purposes):,} purposes, at most {limits.PURPOSES_MAX:,} are allowed"
+            f"there would be {len(fact.purposes):,} purposes, at most {limits.SUPERSEDED_MAX:,} are allowed"
         )
     for purpose in fact.purposes:
         try:

@@ -153,6 +153,8 @@ class Refusal(StrEnum):
     BUSY = "busy"
     DRAINING = "draining"
     UNAVAILABLE = "unavailable"
+    UNATTAINABLE = "unattainable"
+    """It is to be held where there is nobody."""
 
 
 class Accepted(msgspec.Struct, frozen=True):

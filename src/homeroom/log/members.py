@@ -7,11 +7,16 @@ the second fact writes these numbers down. So no entry that some member acknowle
 whatever the node writes later, believing that it still belongs, is no entry of the world.
 
 An origin is closed once: of two facts the first counts, for somebody may have relied on it.
+
+Two more facts are of all nodes together: which key a tenant's pseudonyms are made with, since a node with another one
+would count every learner twice; and what a client must at least wait for, which an operator raises while a region is
+not to be trusted, and lowers again.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +25,7 @@ from homeroom.errors import ControlError
 from homeroom.log.origins import Origin
 
 __all__ = [
+    "AcknowledgementPut",
     "MemberFact",
     "MemberFenced",
     "MemberJoined",
@@ -27,11 +33,13 @@ __all__ = [
     "MemberNode",
     "Membership",
     "OriginsClosed",
+    "TenantKeyed",
     "check_member",
     "folded_member",
 ]
 
 _T = TypeVar("_T")
+_KEY: Final = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
 
 
 class MemberJoined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="member"):
@@ -76,7 +84,26 @@ class OriginsClosed(msgspec.Struct, frozen=True, kw_only=True, tag="origins-clos
     closed: dict[str, int]
 
 
-MemberFact: TypeAlias = MemberJoined | MemberFenced | MemberLeft | OriginsClosed
+class TenantKeyed(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-keyed"):
+    """The pseudonyms of a tenant are made with the key that has this check, in every node.
+
+    ``check`` tells one key from another and gives nothing of it away. Of two facts of a tenant the first counts: what
+    was made with a key stays.
+    """
+
+    tenant: str
+    check: str
+
+
+class AcknowledgementPut(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledgement"):
+    """No client hears yes before its batch is held at this level: ``local``, ``remote`` or ``all``."""
+
+    least: Literal["local", "remote", "all"]
+
+
+MemberFact: TypeAlias = (
+    MemberJoined | MemberFenced | MemberLeft | OriginsClosed | TenantKeyed | AcknowledgementPut
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,26 +125,25 @@ class Membership:
     fenced : those that are to leave, with the epoch of the fence
     closed : by origin the last number that there will ever be
     forced : by node that was removed by force, why
+    key_checks : by tenant the check of the key that all nodes must have
+    least : the level at which a batch must be held before its client hears yes
     """
 
     nodes: Mapping[str, MemberNode] = field(default_factory=dict)
     fenced: Mapping[str, int] = field(default_factory=dict)
     closed: Mapping[Origin, int] = field(default_factory=dict)
     forced: Mapping[str, str] = field(default_factory=dict)
+    key_checks: Mapping[str, str] = field(default_factory=dict)
+    least: str = "local"
 
 
 def check_member(members: Membership, fact: MemberFact) -> None:
     """Raise `ControlError` for a fact that makes no sense as things are."""
     if isinstance(fact, MemberJoined):
-        for what, name in (("node", fact.node), ("region", fact.region)):
-            if not name or not name.isprintable() or "/" in name:
-                raise ControlError(
-                    f"the name of a {what} is {name[:200]!r}; it must have printable characters and no '/'"
-                )
-        if len({*members.nodes, fact.node}) > limits.WORLD_NODES_MAX:
-            raise ControlError(
-                f"there would be more than {limits.WORLD_NODES_MAX} nodes; remove one first"
-            )
+        _check_joined(members, fact)
+        return
+    if isinstance(fact, TenantKeyed):
+        _check_keyed(members, fact)
         return
     if isinstance(fact, MemberFenced | MemberLeft) and fact.node not in members.nodes:
         known = ", ".join(sorted(members.nodes)) or "none"
@@ -129,6 +155,32 @@ def check_member(members: Membership, fact: MemberFact) -> None:
         )
     if isinstance(fact, MemberLeft | OriginsClosed):
         _closed(fact.closed)
+
+
+def _check_joined(members: Membership, fact: MemberJoined) -> None:
+    for what, name in (("node", fact.node), ("region", fact.region)):
+        if not name or not name.isprintable() or "/" in name:
+            raise ControlError(
+                f"the name of a {what} is {name[:200]!r}; it must have printable characters and no '/'"
+            )
+    if fact.key and not _KEY.fullmatch(fact.key):
+        raise ControlError(
+            f"the key of {fact.node!r} is {fact.key[:80]!r}; it must be ed25519: and 44 digits of base64, as the node "
+            f"itself shows it"
+        )
+    if len({*members.nodes, fact.node}) > limits.WORLD_NODES_MAX:
+        raise ControlError(
+            f"there would be more than {limits.WORLD_NODES_MAX} nodes; remove one first"
+        )
+
+
+def _check_keyed(members: Membership, fact: TenantKeyed) -> None:
+    known = members.key_checks.get(fact.tenant, fact.check)
+    if known != fact.check:
+        raise ControlError(
+            f"the pseudonyms of {fact.tenant!r} are made with the key that has the check {known}, and with another one "
+            f"each learner would be another; copy the key file from a node that has it"
+        )
 
 
 def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membership:
@@ -153,6 +205,14 @@ def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membersh
             )
         case OriginsClosed():
             return replace(members, closed=_with_closed(members.closed, fact.closed))
+        case _:
+            return _with_terms(members, fact)
+
+
+def _with_terms(members: Membership, fact: TenantKeyed | AcknowledgementPut) -> Membership:
+    if isinstance(fact, AcknowledgementPut):
+        return replace(members, least=fact.least)
+    return replace(members, key_checks={fact.tenant: fact.check, **members.key_checks})
 
 
 def _closed(written: Mapping[str, int]) -> dict[Origin, int]:

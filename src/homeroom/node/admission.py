@@ -35,12 +35,17 @@ from homeroom.log.voiding import EventsVoided
 from homeroom.state.batches import chosen_events, joined_batches
 from homeroom.state.keys import Keys, distinct_keys, find_sorted, halves
 
-__all__ = ["Doors", "Reader", "SentReader"]
+__all__ = ["Doors", "Mark", "Reader", "SentReader"]
 
 _STATED = (Erasure, Consented, EventsVoided)
 """What is stated of events and persons, beside them in the analytic stream."""
 _NO_IDS: UInt64s = np.empty(0, np.uint64)
 _json = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Content of an offer of the node itself: an entry is written, without events if nothing else is in it."""
 
 
 class Reader(Protocol):
@@ -177,7 +182,7 @@ class Doors:
         taken = self._read(offers, told)
         self._note_labels(taken)
         contents = {
-            Stream.ANALYTIC: self._written(taken),
+            Stream.ANALYTIC: self._written(taken) or _mark(offers),
             Stream.CONTROL: write_changes(changes) if changes else b"",
             Stream.DOCUMENT: b"".join(reader.documents() for reader in readers),
         }
@@ -201,6 +206,8 @@ class Doors:
         for number, offer in enumerate(offers):
             if isinstance(offer.content, _STATED):
                 self._take_stated(offer, taken.setdefault(offer.tenant, _Taken()))
+                told[number] = b"{}"
+            elif isinstance(offer.content, Mark):
                 told[number] = b"{}"
             elif not isinstance(offer.content, Change):
                 grouped[offer.tenant, type(offer.content)].append(number)
@@ -226,7 +233,7 @@ class Doors:
         """Return the stream that offers of a form are durable with."""
         if form is Change:
             return Stream.CONTROL
-        return Stream.ANALYTIC if form in _STATED else self._readers[form].stream
+        return Stream.ANALYTIC if form in (*_STATED, Mark) else self._readers[form].stream
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []
@@ -292,6 +299,11 @@ class Doors:
         ]
         dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
         return write_parts(parts, dictionaries) if parts else b""
+
+
+def _mark(offers: Sequence[Offer]) -> bytes:
+    """Return the content of an entry without events, nothing if none of the offers is a mark."""
+    return write_parts([], {}) if any(isinstance(one.content, Mark) for one in offers) else b""
 
 
 def _joined(batches: Sequence[EventBatch]) -> EventBatch | None:

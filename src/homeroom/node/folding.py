@@ -12,11 +12,15 @@ under the guard, because a question may tell what texts there are.
 An entry that makes the fold raise stops its origin here, and nothing else: it is told as a trouble, and the numbers
 after it wait.
 
-A retention cut waits until all is folded that its vector covers, and what was stated after it waits with it, as do
-events that were admitted under that. Entries that wait are not kept here: whoever gives entries gives them again.
+A retention cut waits until all is folded that its vector covers, and what was stated after it waits with it. Events
+wait for what was stated when they were admitted: in a world that may come later than they. Entries that wait are not
+kept here: whoever gives entries gives them again.
+
+A tenant whose key is not the one that all nodes have is left out here, and told: with another key each learner would
+come out as somebody else. Nothing of it is lost; with the right key it is folded from the log at the next start.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -24,7 +28,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from homeroom.errors import HomeroomError, kind_and_places
+from homeroom.errors import HomeroomError, KeyFileError, kind_and_places
 from homeroom.events.model import EventBatch
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
 from homeroom.log.compliance import PurposesPut
@@ -36,6 +40,7 @@ from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, open_parts, unpack
 from homeroom.node.arrival import Alarm, arrived
+from homeroom.regions.stated import Stated
 from homeroom.state.batches import joined_batches
 from homeroom.state.consents import Consents
 from homeroom.state.copies import Copies, Source, origin_codes
@@ -68,13 +73,15 @@ class Folding:
     Parameters
     ----------
     tenants : the states that there are
-    make : returns the state of a tenant that is new, given what is known of it
+    make : returns the state of a tenant that is new, given what is known of it; a `KeyFileError` leaves it out
     applied : what is folded already into all of them
 
     Attributes
     ----------
     applied : by origin the last entry that is folded, or that needs no folding here
     control : what was stated
+    stated : its entries, in the order in which they were stated
+    refused : by tenant that is left out, why
     stamps : by origin the hybrid stamp of the last entry that was folded
     waiting : by origin why entries that were given last could not be folded yet
     troubles : by origin why its entries are not folded any further
@@ -92,6 +99,8 @@ class Folding:
         self.tenants = dict(tenants)
         self.applied = applied or Vector()
         self.control = Control()
+        self.stated = Stated()
+        self.refused: dict[str, str] = {}
         self.stamps: dict[Origin, int] = {}
         self.waiting: dict[Origin, str] = {}
         self.troubles: dict[Origin, str] = {}
@@ -193,6 +202,13 @@ class Folding:
         return read.waiting
 
     def _say_folded(self, entries: Sequence[Entry], read: "_Read") -> None:
+        for entry in entries:
+            is_stated = entry.origin.stream is Stream.CONTROL
+            if (
+                is_stated
+                and self.applied[entry.origin] < entry.number <= read.applied[entry.origin]
+            ):
+                self.stated.take(entry)
         self.applied, self.control = read.applied, read.control
         for origin, alarm in read.alarms:
             self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
@@ -220,33 +236,49 @@ class Folding:
         entry.check_payload()
         content = unpack(entry.payload).content
         if entry.origin.stream is Stream.ANALYTIC:
-            _take(entry, content, read)
+            _take(entry, content, read, self.refused)
         elif entry.origin.stream is Stream.CONTROL:
             changes = read_changes(content)
             if self._waits_for_events(entry, changes, read.control):
                 return False
-            self._take_stated(changes, read)
+            if self.stated.is_next(entry):
+                self._take_stated(changes, read)
+            else:
+                self._take_late(entry, read)
         return True
 
     def _take_stated(self, changes: Sequence[Change], read: "_Read") -> None:
         for change in changes:
             read.control = read.control.folded(change, read.control.epoch + 1)
-            for name in read.control.tenants:
-                if name not in read.tenants:
-                    read.tenants[name] = self._make(name, read.control)
-                    read.tenants[name].state.guard = self.guard
+            self._make_tenants(read)
             _take_cut(change.fact, read)
             self.removals_folded += _take_purposes(change.fact, read)
 
+    def _take_late(self, entry: Entry, read: "_Read") -> None:
+        """Take what was stated before something that came sooner: all of it is added up anew."""
+        before, read.control = read.control, self.stated.with_entry(entry)
+        self._make_tenants(read)
+        for name, cut in read.control.cuts.items():
+            known = before.cuts.get(name)
+            is_new = known is None or (cut.day, cut.vector) != (known.day, known.vector)
+            if is_new and name in read.tenants:
+                read.cuts.append((read.tenants[name].state, cut))
+
+    def _make_tenants(self, read: "_Read") -> None:
+        for name in read.control.tenants:
+            if name not in read.tenants and name not in self.refused:
+                try:
+                    read.tenants[name] = self._make(name, read.control)
+                except KeyFileError as error:
+                    self.refused[name] = str(error)
+                    continue
+                read.tenants[name].state.guard = self.guard
+
     def _waits_behind(self, entry: Entry, control: Control, applied: Vector) -> bool:
         """Say whether an entry waits because of others that do; if none do, its turn has come."""
-        if not self.waiting:
-            return False
         if entry.number > applied[entry.origin] + 1:
             return entry.origin in self.waiting
-        is_stopped = any(origin.stream is Stream.CONTROL for origin in self.waiting)
-        is_analytic = entry.origin.stream is Stream.ANALYTIC
-        if is_analytic and is_stopped and entry.epoch > control.epoch:
+        if entry.origin.stream is Stream.ANALYTIC and entry.epoch > control.epoch:
             self.waiting[entry.origin] = (
                 f"entry {entry.number} of {entry.origin} waits for what was stated before it"
             )
@@ -298,8 +330,10 @@ class _Read:
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
 
 
-def _take(entry: Entry, content: bytes, read: _Read) -> None:
+def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) -> None:
     for written in open_parts(content):
+        if written.tenant in refused:
+            continue
         part, alarm = arrived(entry, written, read.control)
         if alarm is not None:
             read.alarms.append((entry.origin, alarm))
@@ -310,7 +344,7 @@ def _take(entry: Entry, content: bytes, read: _Read) -> None:
 
 def _take_cut(fact: Fact, read: _Read) -> None:
     """Take the cut that a fact has just stated, if it is one of a tenant that is there."""
-    if isinstance(fact, HistoryCut) and fact.tenant in read.control.tenants:
+    if isinstance(fact, HistoryCut) and fact.tenant in read.tenants:
         stated = read.control.cuts[fact.tenant]
         if stated.epoch == read.control.epoch:  # else it said nothing
             read.cuts.append((read.tenants[fact.tenant].state, stated))

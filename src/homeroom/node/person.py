@@ -24,13 +24,15 @@ from homeroom.events.columns import (
 )
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.instants import format_instant
-from homeroom.limits import ARCHIVE_EVENTS_MAX
+from homeroom.limits import ARCHIVE_BYTES_MAX
 from homeroom.log.consents import EVERYTHING
 from homeroom.state.consents import Stated
 from homeroom.state.person import Kept
 
 __all__ = ["events_as_csv", "told_consents", "told_events", "told_row"]
 
+_EVENTS_MAX: Final = ARCHIVE_BYTES_MAX // 250
+"""An event has some 250 bytes as JSON."""
 _LEFT_OUT: Final = frozenset({"identity_hi", "identity_lo", "id_hash", "time_ms"})
 """Hashes that say nothing to anybody; the time is told as text."""
 
@@ -38,9 +40,9 @@ _LEFT_OUT: Final = frozenset({"identity_hi", "identity_lo", "id_hash", "time_ms"
 def told_events(kept: Kept, texts: Dictionaries) -> list[dict[str, Any]]:
     """Return the events of a person as plain data. Raises `RightsError` if they are too many for one archive."""
     count = len(kept.events)
-    if count > ARCHIVE_EVENTS_MAX:
+    if count > _EVENTS_MAX:
         raise RightsError(
-            f"{count:,} events are kept of this person, more than the {ARCHIVE_EVENTS_MAX:,} that one archive holds; "
+            f"{count:,} events are kept of this person, more than the {_EVENTS_MAX:,} that one archive holds; "
             f"read the segments of history of the data directory"
         )
     columns = joined_columns([kept.events])

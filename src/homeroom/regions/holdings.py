@@ -90,6 +90,7 @@ class View:
     epoch : the latest control epoch at which all that it held is known here
     numbers : by origin the last number
     told : the version of this node's holdings that it was told of last
+    times_whole : how often it has told all that it holds
     """
 
     def __init__(self) -> None:
@@ -97,6 +98,7 @@ class View:
         self.epoch = 0
         self.numbers: dict[Origin, int] = {}
         self.told = 0
+        self.times_whole = 0
         self._weights: dict[Origin, int] = {}
         self._version = 0
         self._sum = 0
@@ -128,6 +130,7 @@ class View:
         if _weight(news.total) != self._sum:
             return True
         self.epoch = max(self.epoch, news.epoch)
+        self.times_whole += 1
         return False
 
     def may_ask(self, now_ms: int) -> bool:

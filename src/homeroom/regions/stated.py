@@ -9,6 +9,7 @@ The way not taken is to let later entries wait for earlier ones: a life whose la
 for ever.
 """
 
+import hashlib
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,21 +44,51 @@ class Stated:
         self.control = Control()
         self._places: list[_Place] = []
         self._changes: list[list[Change]] = []
+        self._digests: list[bytes] = []
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that are equal where the same was stated in the same order."""
+        return hashlib.sha256(b"".join(self._digests)).digest()
+
+    def is_next(self, entry: Entry) -> bool:
+        """Say whether an entry of the control stream comes after all that was taken, as nearly every one does."""
+        return not self._places or self._places[-1] < _place(entry)
+
+    def has(self, entry: Entry) -> bool:
+        """Say whether an entry was taken already."""
+        at = bisect(self._places, _place(entry))
+        return at > 0 and self._places[at - 1] == _place(entry)
+
+    def with_entry(self, entry: Entry) -> Control:
+        """Return what facts would add up to with an entry more. Raises `EntryError` if it cannot be read."""
+        changes = read_changes(unpack(entry.payload).content)
+        at = bisect(self._places, _place(entry))
+        if at == len(self._places):
+            return _folded(self.control, changes)
+        control = Control()
+        for one in [*self._changes[:at], changes, *self._changes[at:]]:
+            control = _folded(control, one)
+        return control
 
     def take(self, entry: Entry) -> None:
-        """Take an entry of the control stream. Raises `EntryError` if it cannot be read."""
+        """Take an entry of the control stream; one that was taken before changes nothing.
+
+        Raises `EntryError` if it cannot be read.
+        """
         assert entry.origin.stream is Stream.CONTROL
-        changes = read_changes(unpack(entry.payload).content)
-        place = _Place(entry.hybrid, entry.origin, entry.number)
-        at = bisect(self._places, place)
-        self._places.insert(at, place)
-        self._changes.insert(at, changes)
-        if at == len(self._places) - 1:
-            self.control = _folded(self.control, changes)
-        else:
-            self.control = Control()
-            for one in self._changes:
-                self.control = _folded(self.control, one)
+        if self.has(entry):
+            return
+        control = self.with_entry(entry)
+        at = bisect(self._places, _place(entry))
+        self._places.insert(at, _place(entry))
+        self._changes.insert(at, read_changes(unpack(entry.payload).content))
+        self._digests.insert(at, entry.digest)
+        self.control = control
+
+
+def _place(entry: Entry) -> _Place:
+    return _Place(entry.hybrid, entry.origin, entry.number)
 
 
 def _folded(control: Control, changes: Sequence[Change]) -> Control:

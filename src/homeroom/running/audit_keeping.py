@@ -5,7 +5,8 @@ last digest is kept elsewhere, in the control stream, which is signed and chaine
 between after a while, whenever there are new records. At a start what was stated is looked for in the file. If it is
 not there, that is told for as long as the node runs, and is written into the audit log, so that it stays in it.
 
-What came after the last statement before a crash can still be cut off unseen. The way not taken states each record: an
+What came after the last statement before a crash can still be cut off unseen; and so can the end of the audit log of a
+node that is not the home of its world, since it states nothing. The way not taken states each record: an
 entry of the log for each look at a learner, in the stream that every start reads whole.
 """
 
@@ -58,7 +59,7 @@ class AuditKeeping:
         keeping = cls(node, Audit(path), name, now_ms)
         try:
             await keeping._compare()
-            await keeping._state()
+            await keeping._state_at_start()
         except BaseException:
             keeping._audit.close()
             raise
@@ -119,8 +120,18 @@ class AuditKeeping:
             ):  # told by the node itself; later it is stated again
                 await self._state()
 
+    async def _state_at_start(self) -> None:
+        """State where the log ends. A node of a world goes on without it: its clock may be wrong, which is told."""
+        try:
+            await self._state()
+        except StoreError:
+            if self._node.belonging is None:
+                raise
+
     async def _state(self) -> None:
-        """State where the log ends, if that is not what was stated last."""
+        """State where the log ends, if that is not what was stated last, and if facts are stated here."""
+        if not self._node.is_home:
+            return
         stated, end = self._node.control().anchors.get(self._name), self._audit.end
         if not end.records or (stated is not None and stated.digest == end.digest):
             return

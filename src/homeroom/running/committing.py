@@ -48,7 +48,20 @@ from homeroom.log.store import Store
 
 _T = TypeVar("_T")
 
-__all__ = ["Committer", "LastingStore", "Writing"]
+__all__ = ["Committer", "LastingStore", "Lives", "Writing"]
+
+
+class Lives(Protocol):
+    """Is told of the lives of a log, in the thread that writes: what a node does because there are others."""
+
+    def begins(self, life: Life) -> None:
+        """Begin with a life of the log, before it has written anything. Raises `StoreError`."""
+
+    def ended(self, why: str) -> None:
+        """Take that the life that began last is over; it may be told again."""
+
+    def refusal(self) -> Refused | None:
+        """Return why nothing is taken now, None if it is."""
 
 
 class LastingStore(Store, Protocol):
@@ -70,6 +83,7 @@ class Writing:
     clock, now_ms : hybrid time, and the clock of the machine
     admit : the doors
     durable : is told of entries that are durable, in order, in the writing thread
+    lives : is told of the lives of the log, None where there are no other nodes
     """
 
     node: str
@@ -79,6 +93,7 @@ class Writing:
     now_ms: Callable[[], int]
     admit: Admit
     durable: Callable[[Sequence[Entry]], None]
+    lives: Lives | None = None
 
 
 class _Stop:
@@ -181,7 +196,29 @@ class Committer:
     def _new_life(self) -> Log:
         writing = self._writing
         life = Life(writing.node, secrets.token_hex(16), self._held(), writing.sign)
+        if writing.lives is not None:
+            writing.lives.begins(life)
         return Log(life, writing.clock, writing.admit)
+
+    def end_life(self, why: str) -> None:
+        """Take nothing more in this life of the log."""
+        if self._log.failure is None:
+            self._do(Failed(why))
+
+    def begin_life(self) -> None:
+        """Begin a new life of the log after one that has ended, if the store is ready again."""
+        if self._log.failure is None:
+            self.renew_life()
+        else:
+            self._go_on()
+
+    def renew_life(self) -> None:
+        """Begin a new life of the log though nothing has failed: between two writes nothing waits in it."""
+        try:
+            self._log = self._new_life()
+        except StoreError as error:
+            self.trouble = str(error)
+            self.end_life(self.trouble)
 
     def _held(self) -> Vector:
         """Return what the store holds of this node: what a new life says that it found."""
@@ -213,9 +250,17 @@ class Committer:
         self._is_busy = len(offers) > 1
         if offers:
             self._go_on()
-            self._do(Offers(tuple(self._looked_up(offers))))
+            self._offer(offers)
         if self._is_draining:
             self._do(Drain())
+
+    def _offer(self, offers: list[Offer]) -> None:
+        lives = self._writing.lives
+        refused = None if lives is None else lives.refusal()
+        if refused is None:
+            self._do(Offers(tuple(self._looked_up(offers))))
+        else:
+            self._tell([(self._futures.pop(one.ticket), refused) for one in offers])
 
     def _under_ticket(self, offer: Offer, future: "asyncio.Future[Accepted | Refused]") -> Offer:
         self._next_ticket += 1
@@ -262,6 +307,8 @@ class Committer:
         following: Event | None = event
         while following is not None:
             following = self._perform(self._step(following))
+        if self._log.failure is not None and self._writing.lives is not None:
+            self._writing.lives.ended(self._log.failure)
 
     def _step(self, event: Event) -> Sequence[Effect]:
         """Take a step of the log. A fault of ours ends its life as a fault of the disk would: nobody waits for ever."""

@@ -26,11 +26,16 @@ from homeroom.running.live import Live
 __all__ = ["Follower", "next_unread", "unread"]
 
 
-def next_unread(store: Store, folding: Folding | Live, count: int) -> list[Entry]:
-    """Return some entries that are to be folded next: those that wait for others only when there are no others."""
-    stopped = {*folding.troubles, *folding.waiting}
-    return unread(store, folding.applied, stopped, count) or unread(
-        store, folding.applied, folding.troubles, count
+def next_unread(
+    store: Store, folding: Folding | Live, count: int, early: Collection[Origin] = ()
+) -> list[Entry]:
+    """Return some entries that are to be folded next: those that wait for others only when there are no others.
+
+    Those of origins in ``early`` may not be folded yet, and are left out.
+    """
+    stopped = {*folding.troubles, *early}
+    return unread(store, folding.applied, {*stopped, *folding.waiting}, count) or unread(
+        store, folding.applied, stopped, count
     )
 
 

@@ -9,22 +9,34 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, Final
 
+from homeroom.adapters import system_clock
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.audit_keeping import AuditKeeping
+from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.running.webhook_requests import webhook_requests
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
+from homeroom.running.world_place import world_place
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
 from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
 from homeroom.serve.xapi.admission import Admitted
 
-__all__ = ["AUDIT_FILE", "host", "interface_of", "node_options", "tokens_of", "webhooks_of"]
+__all__ = [
+    "AUDIT_FILE",
+    "host",
+    "in_world",
+    "interface_of",
+    "node_options",
+    "tokens_of",
+    "webhooks_of",
+]
 
 AUDIT_FILE: Final = "audit.ndjson"
 """Where a data directory keeps who looked at persons, and who changed what."""
@@ -53,7 +65,7 @@ async def host(
         The directory is damaged or in use, or a setting cannot be used.
     """
     tokens = tokens_of(settings.oidc)
-    node = await RunningNode.open(path, node_options(settings, now_ms))
+    node = await RunningNode.open(path, node_options(settings, now_ms, in_world(settings)))
     try:
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
@@ -66,7 +78,9 @@ async def host(
         await node.stop()
 
 
-def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
+def node_options(
+    settings: Settings, now_ms: Callable[[], int], world: InWorld | None = None
+) -> NodeOptions:
     """Return how a node runs under these settings."""
     node = settings.node
     return NodeOptions(
@@ -80,6 +94,24 @@ def node_options(settings: Settings, now_ms: Callable[[], int]) -> NodeOptions:
         store_url=node.store_url,
         erasure_register=Path(node.erasure_register) if node.erasure_register else None,
         backup_days=node.backup_days or None,
+        world=world,
+    )
+
+
+def in_world(settings: Settings) -> InWorld | None:
+    """Return what makes a node a member of its world under these settings; None for one that is alone.
+
+    Raises `SettingsError` and `KeyFileError` as `homeroom.running.world_place.world_place` does.
+    """
+    place = world_place(settings)
+    if place is None:
+        return None
+    return InWorld(
+        world=place.world,
+        fabric=place.fabric,
+        steady_ms=system_clock.steady_ms,
+        draw=SystemRandom().randrange,
+        ack_wait_ms=round(settings.acknowledgement.wait_seconds * 1_000),
     )
 
 
@@ -115,8 +147,14 @@ async def interface_of(
 @asynccontextmanager
 async def webhooks_of(
     path: Path, node: RunningNode, settings: Settings, now_ms: Callable[[], int]
-) -> AsyncIterator[RunningWebhooks]:
-    """Have the webhooks of a node. Raises `StoreError` and `KeyFileError`."""
+) -> AsyncIterator[RunningWebhooks | None]:
+    """Have the webhooks of a node; None in a world anywhere but at its home, or each target would hear all twice.
+
+    Raises `StoreError` and `KeyFileError`.
+    """
+    if not node.is_home:
+        yield None
+        return
     options = WebhookOptions(
         path=path,
         now_ms=now_ms,

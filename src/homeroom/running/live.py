@@ -18,6 +18,7 @@ over rows would become two, and a fold that touches rows everywhere would copy m
 """
 
 import copy
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from homeroom.log.origins import Origin, Token, Vector
 from homeroom.node.folding import Folding, TenantState
 from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
+from homeroom.state.keys import Keys
 from homeroom.state.state import State
 
 __all__ = ["Live", "Seen"]
@@ -88,6 +90,7 @@ class Live:
         self._folding = folding
         self._now_ms = now_ms
         self._frozen: dict[str, _Frozen] = {}
+        self._erased_told = folding.removals_folded
         # Held by who changes anything, and by who makes ready to.
         self._changing = threading.Lock()
         self._guard = threading.RLock()
@@ -152,6 +155,11 @@ class Live:
         return dict(self._folding.troubles)
 
     @property
+    def refused(self) -> dict[str, str]:
+        """By tenant that is left out of all that is folded, why."""
+        return dict(self._folding.refused)
+
+    @property
     def alarms(self) -> tuple[str, ...]:
         """What origins wrote that they should not have, in words."""
         return tuple(alarm.told(origin) for origin, alarm in dict(self._folding.alarms).items())
@@ -160,6 +168,14 @@ class Live:
     def cut_events(self) -> int:
         """Events of all tenants that were folded since the start, and were of somebody who is erased."""
         return sum(one.state.cut_events for one in list(self._folding.tenants.values()))
+
+    def newly_erased(self) -> dict[str, Keys]:
+        """Return by tenant who is erased, if anybody was since this was asked last; in one thread."""
+        known, self._erased_told = self._erased_told, self._folding.removals_folded
+        if known == self._erased_told:
+            return {}
+        tenants = list(self._folding.tenants.items())
+        return {name: one.state.history.erased for name, one in tenants}
 
     @property
     def waiting(self) -> dict[Origin, str]:
@@ -210,6 +226,20 @@ class Live:
 
     def _is_old(self, frozen: _Frozen) -> bool:
         return not 0 <= self._now_ms() - frozen.at_ms < FROZEN_MS_MAX
+
+    def fingerprint(self) -> tuple[Vector, str]:
+        """Return what is folded, and 64 hexadecimal digits that are equal wherever the same is.
+
+        All tenants are in it, and what was stated. A tenth of a second for a million learners, in which questions to
+        the columns are answered and nothing is folded.
+        """
+        with self._changing:
+            told = hashlib.sha256(self._folding.stated.digest)
+            for name, one in sorted(self._folding.tenants.items()):
+                if one.state.has_waiting_voids:
+                    one.state.seal()
+                told.update(f"{name}\0{one.state.fingerprint()}\0".encode())
+            return self._folding.applied, told.hexdigest()
 
     # --- beside the fold ---------------------------------------------------------------------------------------------
 

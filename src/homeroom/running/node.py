@@ -7,8 +7,6 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
-import json
-import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_register import ErasureRegister
-from homeroom.adapters.signing import is_signed
+from homeroom.adapters.signing import NodeKey
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Shows, Status, Trouble
@@ -36,9 +35,13 @@ from homeroom.cohorts.membership.reading import (
     members_page,
 )
 from homeroom.cohorts.questions import Question
-from homeroom.errors import ControlError, HomeroomError, NotYetError, StoreError
+from homeroom.errors import (
+    ControlError,
+    HomeroomError,
+    NotYetError,
+    StoreError,
+)
 from homeroom.events.sent import SentBatch, count_events
-from homeroom.limits import LABELS_SEALED_MAX
 from homeroom.log.certificates import Certificate
 from homeroom.log.control import (
     MAIN,
@@ -49,12 +52,14 @@ from homeroom.log.control import (
     TenantPut,
     read_changes,
 )
-from homeroom.log.cuts import HistoryCut
-from homeroom.log.entries import Entry, Sign
-from homeroom.log.log import Accepted, Offer, Refused
+from homeroom.log.entries import Entry, Sign, Verify
+from homeroom.log.log import Accepted, Offer, Refusal, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
+from homeroom.node.admission import Mark
 from homeroom.node.node import Node
+from homeroom.regions.steps import Level
+from homeroom.running.belonging import Belonging, Surroundings, held_at
 from homeroom.running.checking import Checker
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
@@ -65,7 +70,10 @@ from homeroom.running.control_socket import (
     listening,
 )
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
+from homeroom.running.facts import Facts
+from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
+from homeroom.running.gated_following import GatedFollower
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
 from homeroom.running.opening import (
@@ -79,9 +87,10 @@ from homeroom.running.opening import (
 )
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound, NodeRecords
-from homeroom.running.retaining import Retention
+from homeroom.running.standing import Standing
 from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
+from homeroom.running.world_status import freshness_of
 from homeroom.state.state import State
 from homeroom.state.zones import day_of_date
 
@@ -104,54 +113,103 @@ class RunningNode:
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms)
-        self._retention = Retention(self._live, options.now_ms)
-        self._opening_troubles = opened.troubles
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
         self._stated = opened.stated
         self._readmitted = recording.readmitted
-        self._follow(self._stated)
+        self._follow(self._stated.control)
         for tenant, one in opened.folding.tenants.items():
             self._doors.erase(tenant, one.state.history.erased)
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._folds = Folds(lambda: self._live.applied, options.wait_ms)
         self._listening: ControlSocket | None = None
         self._snapshot_troubles: dict[str, str] = {}
         self._snapshot_seen: dict[str, Vector] = {}
         self._collectable = Vector()
-        self._watched: list[Callable[[], Sequence[Trouble]]] = []
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
         )
         self._memberships.follow(None)
-        self._follower = Follower(self._live, self._store, self._folded)
+        clock = HybridClock(self._store.last_hybrid())
+        self._follower, self.belonging = self._following(opened.key, clock)
         self._committer = Committer(
             Writing(
                 node=options.name,
                 sign=opened.key.sign,
                 store=self._store,
-                clock=HybridClock(self._store.last_hybrid()),
-                now_ms=options.now_ms,
+                clock=clock,
+                now_ms=options.now_ms if self.belonging is None else self.belonging.stamp_ms,
                 admit=self._doors.admit,
                 durable=self._durable,
+                lives=self.belonging,
             )
+        )
+        self._facts = Facts(
+            options, self._committer.offer, self._live, self._folds, self._snapshots
         )
         self.records = NodeRecords(
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
         self._snapshotting = threading.Lock()
+        self._checker = Checker(self._store, self._verify(opened.key), self._places, options.now_ms)
+        self._standing = self._stands(opened.troubles)
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
-        self._checker = Checker(
-            self._store, partial(_is_signed, opened.key.public), self._places, options.now_ms
-        )
         self._follower.start()
         self._checker.start()
+        if self.belonging is not None:
+            self.belonging.begin(self._committer)
         self._keeping = self._loop.create_task(self._keep_snapshots())
+
+    def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
+        """Return what folds, and in a world what belongs to it."""
+        world = self._options.world
+        if world is None:
+            return Follower(self._live, self._store, self._folded), None
+        gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        around = Surroundings(
+            node=self._options.name,
+            key=key.public_text,
+            options=world,
+            store=self._store,
+            clock=clock,
+            now_ms=self._options.now_ms,
+            gate=gate,
+            live=self._live,
+            stated=self._learn,
+            mark=self._mark,
+        )
+        return gate, Belonging(around)
+
+    def _stands(self, opening: Sequence[Trouble]) -> Standing:
+        return Standing(
+            store=self._store,
+            live=self._live,
+            doors=self._doors,
+            recorder=self._recorder,
+            memberships=self._memberships,
+            facts=self._facts,
+            follower=self._follower,
+            committer=self._committer,
+            checker=self._checker,
+            belonging=self.belonging,
+            opening=opening,
+            of_snapshots=lambda: self._snapshot_troubles,
+            now_ms=self._options.now_ms,
+        )
+
+    def _verify(self, key: NodeKey) -> Verify:
+        if self.belonging is not None:
+            return self.belonging.keys.verify
+        return key.has_signed
+
+    def _printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+        assert self.belonging is not None, "others have asked for it"
+        self.belonging.printed(check, applied, fingerprint)
 
     def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
         return RunningErasures(
@@ -170,7 +228,7 @@ class RunningNode:
                 records=self.records,
                 key=self._snapshots.key,
                 offer=self._committer.offer,
-                reached=self._reached,
+                reached=self._folds.reached,
                 in_writer=self._committer.done,
                 shut=self._doors.erase,
                 snapshot=self._snapshot_anew,
@@ -197,14 +255,16 @@ class RunningNode:
             raise
         node = cls(opened, recording, options, register)
         try:
+            if node.belonging is not None:
+                await node.belonging.settled()
             await node.erasures.begin()
         except BaseException:
             await node.stop()
             raise
         asked = (node._of_webhooks, node._of_erasures, node.persons.asked)
         node._listening = await listening(path, node.change, node.stated, *asked)
-        if not node._live.control.tenants:
-            await node.change(TenantPut(name=MAIN, timezone=zone_of(path, options)), "start")
+        if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
+            await node.erasures.follow(MAIN)
         for name in node._live.tenants():
             await node._keep_found(name)
         return node
@@ -218,12 +278,14 @@ class RunningNode:
             await self._keeping
         await self.erasures.stop()
         await self._committer.stop()
+        if self.belonging is not None:
+            await self.belonging.stop()
         await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
         with contextlib.suppress(StoreError):  # what is not forgotten now is at the next snapshot
-            while self._store.collect(self._collectable):
+            while self.belonging is None and self._store.collect(self._collectable):
                 pass
         self._pool.shutdown()
         self.records.close()
@@ -233,6 +295,9 @@ class RunningNode:
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
+        if not self._tenant_doors.is_open(tenant):
+            why = self._live.refused.get(tenant, f"{tenant} is not known here yet")
+            return Refused(Refusal.UNAVAILABLE, why)
         doors = self._tenant_doors
         return await self._committer.offer(
             Offer(
@@ -248,6 +313,13 @@ class RunningNode:
             )
         )
 
+    async def offer_held(
+        self, tenant: str, owner: str, batch: SentBatch, level: Level
+    ) -> tuple[Accepted | Refused, Level]:
+        """Take a batch; return when it is held at a level or the time for that is over, and the level that it has."""
+        offer = partial(self.offer, tenant, owner, batch)
+        return await held_at(self.belonging, level, offer)
+
     async def _keep_found(self, tenant: str) -> None:
         """Have labels kept of ids that were loaded as they are; a snapshot will have their hashes alone.
 
@@ -255,64 +327,57 @@ class RunningNode:
         """
         texts = self._snapshots.found.pop(tenant, [])
         hashed = self._snapshots.labels(tenant).hasher.hashed
-        for first in range(0, len(texts), LABELS_SEALED_MAX):
-            some = texts[first : first + LABELS_SEALED_MAX]
+        for first in range(0, len(texts), limits.LABELS_SEALED_MAX):
+            some = texts[first : first + limits.LABELS_SEALED_MAX]
             labels = LabelsFound({hashed(text): text for text in some})
-            outcome = await self._stated_alone("labels", tenant, labels)
+            outcome = await self._facts.alone("labels", tenant, labels)
             if isinstance(outcome, Refused):
                 raise StoreError(outcome.why)
-
-    async def _stated_alone(self, what: str, tenant: str, content: object) -> Accepted | Refused:
-        """Offer what the node itself has to say."""
-        return await self._committer.offer(
-            Offer(
-                ticket=0,
-                tenant=tenant,
-                owner="",
-                batch_id=f"{what} {secrets.token_hex(16)}",
-                digest=b"",
-                content=content,
-                events=0,
-                size_bytes=0,
-                is_kept=False,
-            )
-        )
 
     async def change(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.
 
-        Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written.
+        Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written, `HomeElsewhereError` in a node
+        that is not the home of its world.
         """
-        fact = self._retention.completed(fact)
-        change = Change(fact=fact, author=author, at_ms=self._options.now_ms())
-        outcome = await self._stated_alone("change", "", change)
-        if isinstance(outcome, Refused):
-            raise StoreError(outcome.why)
-        answer = json.loads(outcome.answer)
-        if "error" in answer:
-            raise ControlError(str(answer["error"]))
-        assert outcome.token is not None, "a change that makes sense is written"
-        try:
-            await self._reached(outcome.token)
-        except NotYetError:
-            if not isinstance(fact, HistoryCut):
-                raise  # a cut of years takes longer than a read waits; it is durable, and will be made
+        token = await self._facts.state(fact, author)
         if isinstance(fact, TenantPut):
             await self.erasures.follow(fact.name)
             await self._keep_found(fact.name)
-        return outcome.token
+        return token
+
+    @property
+    def is_home(self) -> bool:
+        """Whether facts are stated here: in a node alone, and at the home of a world."""
+        return self._facts.is_home
+
+    def _mark(self) -> None:
+        """Have an entry written that is this node's mark, in the event loop."""
+        writing = self._loop.create_task(self._facts.alone("mark", "", Mark()))
+        self._marking = writing  # a task that nobody holds may be collected
+
+    def _learn(self, entries: Sequence[Entry]) -> None:
+        """Take what was folded, of whichever node, in the thread that writes: doors are to go by it."""
+        stated = [entry for entry in entries if entry.origin.stream is Stream.CONTROL]
+        for entry in stated:
+            self._stated.take(entry)
+        if stated:
+            self._follow(self._stated.control)
+        for tenant, erased in self._live.newly_erased().items():
+            self._doors.erase(tenant, erased)
 
     def _durable(self, entries: Sequence[Entry]) -> None:
         """Take entries that are durable, in the thread that writes."""
         for entry in entries:
             if entry.origin.stream is Stream.CONTROL:
-                for change in read_changes(unpack(entry.payload).content):
-                    self._stated = self._stated.folded(change, self._stated.epoch + 1)
-                self._follow(self._stated)
+                self._stated.take(entry)
+                self._follow(self._stated.control)
             elif entry.origin.stream is Stream.DOCUMENT:
                 self._recorder.durable(entry)
         self._doors.durable()
         self._follower.durable(entries)
+        if self.belonging is not None:
+            self.belonging.committed(entries)
 
     def _follow(self, control: Control) -> None:
         """Admit by what is stated; in the thread that writes, or before it has begun."""
@@ -333,7 +398,7 @@ class RunningNode:
         Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
         """
         if after is not None:
-            await self._reached(after)
+            await self._folds.reached(after)
         held = self._store.held()
         before = self._snapshots.sources.get(tenant, Source())
 
@@ -351,6 +416,7 @@ class RunningNode:
             age_ms=self._age_ms(seen),
             is_complete=seen.applied.covers(held) and answer.history_from is None,
             epoch=seen.epoch,
+            freshness=freshness_of(self.belonging, seen.applied),
         )
 
     def _age_ms(self, seen: Seen) -> int | None:
@@ -358,57 +424,16 @@ class RunningNode:
 
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""
-        learners, events = 0, 0
-        if tenant in self._live.tenants():
-            learners, events = self._live.read(
-                tenant, lambda state: (state.learners.rows, state.events + state.unsealed_events)
-            )
-        made = self._live.cuts()
-        return Status(
-            learners=learners,
-            events=events,
-            applied=self._live.applied,
-            held=self._store.held(),
-            ages_ms={
-                str(origin): max(self._options.now_ms() - hybrid_ms(stamp), 0)
-                for origin, stamp in self._live.stamps.items()
-            },
-            epoch=self._live.control.epoch,
-            troubles=self._troubles(),
-            is_ready=self._committer.trouble is None,
-            cut_events=self._doors.cut_events.total() + self._live.cut_events,
-            checked=self._checker.status,
-            history_from=made[tenant].date if tenant in made else None,
-            lost=made[tenant].lost if tenant in made else 0,
-            lost_of_all=sum(cut.lost for cut in made.values()),
-        )
+        return self._standing.status(tenant)
 
     @property
     def troubles(self) -> tuple[str, ...]:
         """All that is wrong, in words, whosever it is."""
-        return tuple(one.text for one in self._troubles())
-
-    def _troubles(self) -> tuple[Trouble, ...]:
-        parts = (self._committer, self._follower, self._recorder)
-        of_tenants = (
-            *self._snapshot_troubles.items(),
-            *self._memberships.troubles.items(),
-            *self._retention.troubles.items(),
-        )
-        stopped = (*self._live.troubles.values(), *self._live.waiting.values())
-        return (
-            *(Trouble(one.trouble) for one in parts if one.trouble is not None),
-            *(Trouble(text, tenant) for tenant, text in of_tenants),
-            *(one for troubles in self._watched for one in troubles()),
-            *(Trouble(one) for one in stopped),
-            *(Trouble(one) for one in self._live.alarms),
-            *self._opening_troubles,
-            *self._checker.troubles,
-        )
+        return tuple(one.text for one in self._standing.troubles())
 
     def watch(self, troubles: Callable[[], Sequence[Trouble]]) -> None:
         """Tell among what is wrong what something beside the node says of itself."""
-        self._watched.append(troubles)
+        self._standing.watched.append(troubles)
 
     def ask_of_webhooks(
         self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None
@@ -475,75 +500,42 @@ class RunningNode:
 
     def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
-        return listen(self._memberships, tenant, after, self._next_fold)
+        return listen(self._memberships, tenant, after, self._folds.next)
 
     async def _of_membership(
         self, tenant: str, look: Callable[[Membership], _T], after: Token | None
     ) -> _T:
         if after is not None:
-            await self._reached(
+            await self._folds.reached(
                 after, lambda: self._memberships.read(tenant, lambda one: one.moment.applied)
             )
         return self._memberships.read(tenant, look)
 
-    # --- waiting -----------------------------------------------------------------------------------------------------
-
-    async def _reached(self, token: Token, applied: Callable[[], Vector] | None = None) -> None:
-        """Return when an entry is folded (or in ``applied``). Raises `NotYetError` after the time that a read waits."""
-        applied = applied or (lambda: self._live.applied)
-        try:
-            async with asyncio.timeout(self._options.wait_ms / 1_000):
-                while applied()[token.origin] < token.number:
-                    folded = self._next_fold()
-                    if applied()[token.origin] < token.number:
-                        await folded
-        except TimeoutError:
-            raise NotYetError(
-                f"entry {token.number} of {token.origin} has not come within {self._options.wait_ms:,} ms; ask again, "
-                f"or ask without it"
-            ) from None
-
-    def _next_fold(self) -> "asyncio.Future[None]":
-        """Return what is done after the next fold."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append(future)
-        return future
+    # --- folds -------------------------------------------------------------------------------------------------------
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         """Have memberships follow what was folded, in the thread that folds."""
-        self._wake()
+        self._folds.wake()
         tokens = [
             Token(entry.origin, entry.number, entry.hybrid)
             for entry in entries
             if entry.origin.stream is Stream.ANALYTIC
         ]
         self._memberships.follow(tokens[-1] if tokens else None)
-        self._wake()
-
-    def _wake(self) -> None:
-        """Look again at what waits, after a fold; in the thread that folds.
-
-        Who begins to wait looks whether to wait at all after that, so nobody is missed who is not seen here.
-        """
-        if not self._waiting:
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._wake_all)
-
-    def _wake_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        self._folds.wake()
+        if self.belonging is not None:
+            self.belonging.folded(entries)
 
     # --- snapshots ---------------------------------------------------------------------------------------------------
 
     async def _keep_snapshots(self) -> None:
         while True:
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
-            await self._retention.cut_due(self.change)
+            if self.is_home:
+                await self._facts.retention.cut_due(self.change)
             await asyncio.to_thread(self._snapshot)
-            self._committer.work(self._collect_some)
+            if self.belonging is None:  # a node that joins a world reads all of its log
+                self._committer.work(self._collect_some)
 
     def _places(self) -> dict[str, DataDirectory]:
         return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}
@@ -592,8 +584,3 @@ class RunningNode:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
             if self._store.collect(self._collectable):
                 self._committer.work(self._collect_some)
-
-
-def _is_signed(public: bytes, _node: str, digest: bytes, signature: bytes) -> bool:
-    """Say whether an entry is signed by this node's key, whatever name it had when it did: a name may change."""
-    return is_signed(public, digest, signature)

@@ -18,17 +18,19 @@ from homeroom.adapters.signing import NodeKey, is_signed, open_node_key
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.places import VAULT_FILE, VAULT_KEY_FILE, open_vault_key
 from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.clock import hybrid_ms
 from homeroom.cohorts.live import Trouble
-from homeroom.errors import KeyFileError, StoreError
+from homeroom.errors import DataDirectoryError, KeyFileError, StoreError
 from homeroom.events.generations import Readmitted
-from homeroom.log.control import MAIN, Control, read_changes
+from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Stream
-from homeroom.log.payloads import unpack
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
+from homeroom.regions.stated import Stated
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import next_unread
+from homeroom.running.in_world import InWorld
 from homeroom.running.recording import RecordReader
 from homeroom.running.snapshots import Snapshots
 
@@ -59,6 +61,7 @@ class NodeOptions:
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
     erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
+    world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
     """
 
@@ -72,6 +75,7 @@ class NodeOptions:
     store_url: str = ""
     erasure_register: Path | None = None
     backup_days: int | None = None
+    world: InWorld | None = None
     is_serving: bool = True
 
 
@@ -83,7 +87,7 @@ class Opened:
     store: LastingStore
     snapshots: Snapshots
     folding: Folding
-    stated: Control
+    stated: Stated
     key: NodeKey
     troubles: tuple[Trouble, ...]
 
@@ -132,6 +136,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     troubles: list[Trouble] = []
 
     def make(name: str, control: Control) -> TenantState:
+        snapshots.expect_key(name, control)
         if name != MAIN:
             stack.enter_context(snapshots.place(name).run_by_node())
         opened = snapshots.open(name, control.tenants[name].timezone)
@@ -140,14 +145,15 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
         return opened.tenant
 
     folding = Folding({}, make)
-    stated = stated_entries(store)
-    folding.fold(stated)
+    is_due = _is_due(options)
+    entries = [entry for entry in stated_entries(store) if is_due(entry)]
+    folding.fold(entries)
     if folding.troubles:
         raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
     # All of it, beyond a cut that waits for the log too: no tenant may miss what is folded into the others.
-    control = control_of(stated)
-    for name in control.tenants.keys() - folding.tenants.keys():
-        folding.tenants[name] = make(name, control)
+    stated = stated_of(entries)
+    for name in stated.control.tenants.keys() - folding.tenants.keys() - folding.refused.keys():
+        folding.tenants[name] = make(name, stated.control)
     for name, tenant in folding.tenants.items():
         try:
             expect(store.held(), tenant.applied)
@@ -156,19 +162,104 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
     _skip_applied(folding)
-    fold_all(folding, store)
+    fold_all(folding, store, is_due)
     _check_keys(folding, snapshots)
+    _check_alone(path, stated.control, options)
+    _check_whole(path, store, snapshots, options)
+    _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
-    key = _node_key(path / "node.key", store)
-    return Opened(stack, store, snapshots, folding, control, key, tuple(troubles))
+    key = _node_key(path / "node.key", store, _own_name(options))
+    _check_known(path / "node.key", key, options)
+    return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles))
 
 
-def _node_key(path: Path, store: LastingStore) -> NodeKey:
+def _own_name(options: NodeOptions | None) -> str | None:
+    """Return the name under which a node writes among others; None where all that is there is its own."""
+    return None if options is None or options.world is None else options.name
+
+
+def _is_due(options: NodeOptions | None) -> Callable[[Entry], bool]:
+    """Return what says of an entry whether it may be folded already: in a world one from the future may not."""
+    if options is None or options.world is None:
+        return lambda _entry: True
+    ahead_ms = options.now_ms() + limits.HYBRID_AHEAD_MS_MAX
+    return lambda entry: hybrid_ms(entry.hybrid) <= ahead_ms
+
+
+def _check_alone(path: Path, control: Control, options: NodeOptions | None) -> None:
+    """Refuse to begin a life alone where there are others: it would write what nobody takes.
+
+    Raises `DataDirectoryError`.
+    """
+    if options is not None and options.world is None and control.members.nodes:
+        names = ", ".join(sorted(control.members.nodes))
+        raise DataDirectoryError(
+            f"{path} belongs to a world ({names}). Run its node with the settings of that world, and ask it or state "
+            f"facts while it runs"
+        )
+
+
+def _check_names(
+    path: Path, store: LastingStore, control: Control, options: NodeOptions | None
+) -> None:
+    """Refuse to found a world on entries of a node that does not belong to it: nobody would believe them.
+
+    Raises `DataDirectoryError`.
+    """
+    if options is None or options.world is None or control.members.nodes:
+        return
+    strangers = {origin.node for origin in store.held()} - options.world.world.members().keys()
+    if strangers:
+        raise DataDirectoryError(
+            f"{path} has entries of {', '.join(sorted(strangers))}, and the file of regions names no such node, so no "
+            f"other node would take them. Begin the world with an empty directory, or give the node that name"
+        )
+
+
+def _check_whole(
+    path: Path, store: LastingStore, snapshots: Snapshots, options: NodeOptions | None
+) -> None:
+    """Refuse to be a member with what the others can never get, and to make a key that must be the same everywhere.
+
+    Raises `DataDirectoryError` and `KeyFileError`.
+    """
+    if options is None or options.world is None:
+        return
+    place = snapshots.place(MAIN)
+    loaded = snapshots.unlogged(MAIN)
+    if loaded or len(store.begins()):
+        what = "was loaded with files" if loaded else "has forgotten the beginning of its log"
+        raise DataDirectoryError(
+            f"{path} {what}, and no other node of a world could ever get that. Begin the world with a directory whose "
+            f"log is whole"
+        )
+    home = options.world.home
+    if options.name != home and not place.key_path.exists():
+        raise KeyFileError(
+            f"{place.key_path} is missing. Pseudonyms must be the same in all regions: copy it from {home}, the home "
+            f"of the world, and let nobody else read it"
+        )
+
+
+def _check_known(path: Path, key: NodeKey, options: NodeOptions | None) -> None:
+    """Raise `KeyFileError` if the others would not believe what is signed with this key."""
+    if options is None or options.world is None:
+        return
+    said = options.world.world.members().get(options.name)
+    if said is None or said.key != key.public_text:
+        known = "names no such node" if said is None else f"has {said.key}"
+        raise KeyFileError(
+            f"{path} is {key.public_text}, and the file of regions {known} for {options.name}: no other node would "
+            f"believe it. Restore the node's key, or write this one into the files of all nodes"
+        )
+
+
+def _node_key(path: Path, store: LastingStore, name: str | None) -> NodeKey:
     """Return the key by which the node signs. Raises `KeyFileError` if it is not the one that signed what is there.
 
     One entry may be damaged; that none of the last ones was signed by it means that it is another key.
     """
-    held = store.held()
+    held = Vector({o: number for o, number in store.held().items() if name in (None, o.node)})
     if len(held) and not path.exists():
         raise KeyFileError(
             f"{path} is missing, and the entries of the log beside it were signed with it; restore it from a backup. A "
@@ -199,7 +290,7 @@ def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> Lasting
 def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     """Open the vault of a directory, and apply to it what the log has beyond it."""
     keys: dict[str, TenantKeys] = {}
-    readmitted: dict[str, Readmitted] = dict(opened.stated.readmitted)
+    readmitted: dict[str, Readmitted] = dict(opened.stated.control.readmitted)
 
     def keys_of(tenant: str) -> TenantKeys:
         if tenant not in keys:
@@ -244,22 +335,25 @@ def stated_entries(store: LastingStore) -> list[Entry]:
     return sorted(stated, key=lambda entry: entry.hybrid)
 
 
-def control_of(entries: Sequence[Entry]) -> Control:
+def stated_of(entries: Sequence[Entry]) -> Stated:
     """Return what all that was stated adds up to. Raises `EntryError` for an entry that is damaged."""
-    control = Control()
+    stated = Stated()
     for entry in entries:
         entry.check_payload()
-        for change in read_changes(unpack(entry.payload).content):
-            control = control.folded(change, control.epoch + 1)
-    return control
+        stated.take(entry)
+    return stated
 
 
-def fold_all(folding: Folding, store: LastingStore) -> None:
-    """Fold what a store holds, to its end or until what is left can be folded no further."""
-    before = None
-    while before != (folding.applied, len(folding.troubles)):
-        before = folding.applied, len(folding.troubles)
-        folding.fold(next_unread(store, folding, limits.FOLD_ENTRIES_MAX))
+def fold_all(
+    folding: Folding, store: LastingStore, is_due: Callable[[Entry], bool] = lambda _entry: True
+) -> None:
+    """Fold what a store holds, to its end or until what is left can be folded no further, or not yet."""
+    before, early = None, set[Origin]()
+    while before != (folding.applied, len(folding.troubles), len(early)):
+        before = folding.applied, len(folding.troubles), len(early)
+        entries = next_unread(store, folding, limits.FOLD_ENTRIES_MAX, early)
+        early |= {entry.origin for entry in entries if not is_due(entry)}
+        folding.fold([entry for entry in entries if is_due(entry)])
 
 
 def _skip_applied(folding: Folding) -> None:

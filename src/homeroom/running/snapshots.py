@@ -25,7 +25,7 @@ from homeroom.errors import DataDirectoryError, KeyFileError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.ids import IdHasher
 from homeroom.events.labels import Labels, labelled_dictionaries, take_plain
-from homeroom.log.control import MAIN
+from homeroom.log.control import MAIN, Control
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
@@ -120,6 +120,29 @@ class Snapshots:
         key = place.key(manifest, None)
         self._key_checks[tenant] = key_check(key)
         return key
+
+    def unlogged(self, tenant: str) -> int:
+        """Return the number of the last load into a tenant's directory that no log tells of, 0 if there was none."""
+        manifest = self._newest(self.place(tenant))
+        return 0 if manifest is None else manifest.unlogged
+
+    def expect_key(self, tenant: str, control: Control) -> None:
+        """Raise `KeyFileError` if the key of a tenant is not the one that all nodes of the world are to have."""
+        wanted = control.members.key_checks.get(tenant)
+        path = self.place(tenant).key_path
+        if wanted is None:
+            return
+        if not path.exists():
+            raise KeyFileError(
+                f"{path} is missing, and the pseudonyms of {tenant} must be the same in all regions: copy it from the "
+                f"home of the world, and start the node again. Until then nothing of {tenant} is folded here"
+            )
+        if key_check(self.key(tenant)) != wanted:
+            raise KeyFileError(
+                f"{path} is another key than the one of the world (its check is {wanted}), with which each learner of "
+                f"{tenant} would be another one: copy it from the home of the world, and start the node again. Until "
+                f"then nothing of {tenant} is folded here"
+            )
 
     def labels(self, tenant: str) -> Labels:
         """Return the labels of a tenant's ids, as far as they are known."""

@@ -12,6 +12,7 @@ import hashlib
 from typing import Final
 
 from homeroom import limits
+from homeroom.errors import KeyFileError
 from homeroom.events.door import Door
 from homeroom.events.projection import Projection
 from homeroom.events.sent import SentBatch
@@ -63,6 +64,10 @@ class TenantDoors:
         self._tables: dict[str, VerbTable] = {}
         self._projections: dict[str, Projection] = {}
 
+    def is_open(self, tenant: str) -> bool:
+        """Say whether a tenant has a door."""
+        return tenant in self._batch_keys
+
     def kept_name(self, tenant: str, batch: SentBatch) -> str:
         """Return what stands for the name of a tenant's batch to whoever has the key.
 
@@ -83,6 +88,8 @@ class TenantDoors:
     def follow(self, control: Control) -> None:
         """Open the doors that there must be."""
         for name, tenant in control.tenants.items():
+            if name in self._live.refused or not self._has_key(name, control):
+                continue
             if self._verbs.get(name) != tenant.verbs:
                 # Else not: a door counts what has come through it, and goes on doing so.
                 self._open_door(name, tenant.verbs)
@@ -96,6 +103,16 @@ class TenantDoors:
                 self._projections[name].allow(catalogue.allowed)
                 self._snapshots.labels(name).know(showing.known)
         self.doors.follow(control)
+
+    def _has_key(self, name: str, control: Control) -> bool:
+        """Say whether a tenant's door can be opened; why not is told by who folds."""
+        if name in self._verbs:
+            return True
+        try:
+            self._snapshots.expect_key(name, control)
+        except KeyFileError:
+            return False
+        return True
 
     def _open_door(self, name: str, written: str) -> None:
         verbs = VerbTable.standard()

@@ -15,8 +15,8 @@ from typing import Final
 from homeroom.adapters.audit import verify_audit
 from homeroom.adapters.backup.contents import AUDIT, LOG, tenants
 from homeroom.adapters.checking import Checked, Damage, check_entries, check_files
-from homeroom.adapters.log_reading import ViewedLog, viewed_log
-from homeroom.adapters.signing import is_signed, open_node_key
+from homeroom.adapters.log_reading import ViewedLog, stated_keys, viewed_log
+from homeroom.adapters.signing import checking_by, open_node_key
 from homeroom.errors import AuditError, EntryError, KeyFileError
 from homeroom.log.control import AuditAnchored, read_changes
 from homeroom.log.origins import Stream
@@ -89,10 +89,7 @@ def _entries(directory: Path, view: ViewedLog) -> Iterator[Checked | Damage]:
     except KeyFileError as error:
         yield Damage(str(error))
         return
-
-    def verify(_node: str, digest: bytes, signature: bytes) -> bool:
-        return is_signed(public, digest, signature)
-
+    verify = checking_by(public, stated_keys(view))
     for origin, head in sorted(view.heads.items()):
         kept = range(view.begins[origin] + 1, head.number + 1)
         yield from check_entries(partial(view.read, origin), origin, kept, verify)

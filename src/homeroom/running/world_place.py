@@ -7,19 +7,19 @@ to others; else it does not start.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.errors import ControlError, SettingsError
-from homeroom.log.members import MemberFact, MemberFenced, MemberJoined
+from homeroom.log.members import AcknowledgementPut, MemberFact, MemberFenced, MemberJoined
 from homeroom.log.origins import Token
 from homeroom.regions.fabric import Fabric, InProcess
 from homeroom.regions.world import Region, World
 from homeroom.running.control_socket import ask_to_change
 from homeroom.serve.settings import Settings
 
-__all__ = ["WorldPlace", "fence", "join", "world_place"]
+__all__ = ["WorldPlace", "fence", "hold", "join", "world_place"]
 
 _AUTHOR: Final = "command line"
 
@@ -131,6 +131,12 @@ def fence(path: Path, node: str) -> Token:
     """Have the home state that nothing more is taken from a node: it is to leave. Raises as `join` does."""
     world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
     return _stated(path, world, MemberFenced(node=node))
+
+
+def hold(path: Path, least: Literal["local", "remote", "all"]) -> Token:
+    """Have the home state how far every batch must have come before its client hears yes. Raises as `join` does."""
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    return _stated(path, world, AcknowledgementPut(least=least))
 
 
 def _stated(path: Path, world: World, fact: MemberFact) -> Token:

@@ -8,6 +8,7 @@ modules that know them, so that one bound, one scope and one form of a problem h
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -240,7 +241,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             said = {"learners": found.learners, "events": found.events, **said}
             if found.history_from is not None:
                 said |= {"history_from": found.history_from, "lost": found.lost}
-        return json_answer(said)
+        return json_answer(said if found.world is None else {**said, "world": asdict(found.world)})
 
     @get("/metrics")
     async def counted(request: Asked) -> Response[bytes]:

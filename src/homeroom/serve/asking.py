@@ -95,13 +95,14 @@ async def answered(
         live = await interface.serving.ask(caller.tenant, question, token, _shows(caller))
     except QuestionError as error:
         raise _bad(error, written, caller) from None
-    return {
+    said = {
         "answer": await asyncio.to_thread(_encoded, live, caller, written),
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
         "epoch": live.epoch,
     }
+    return said if live.freshness is None else {**said, "freshness": dict(live.freshness)}
 
 
 def _shows(caller: Caller) -> Shows:

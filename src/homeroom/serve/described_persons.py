@@ -142,7 +142,7 @@ def person_schemas() -> dict[str, Any]:
         "type": "object",
         "propertyNames": purpose,
         "additionalProperties": {"enum": [need.value for need in Need]},
-        "maxProperties": limits.PURPOSES_MAX,
+        "maxProperties": limits.SUPERSEDED_MAX,
     }
     purposes = object_of(("purposes",), purposes=needs)
     rectifying = object_of(

@@ -18,6 +18,7 @@ import msgspec
 from homeroom import limits
 from homeroom.cohorts.questions import QUESTIONS
 from homeroom.events.sent_json import SentEvent
+from homeroom.serve.acknowledging import LEVELS
 from homeroom.serve.defining import KINDS
 from homeroom.serve.described_catalogue import catalogue_paths
 from homeroom.serve.described_erasures import erasure_paths, erasure_schemas
@@ -99,14 +100,17 @@ def _events() -> dict[str, Any]:
         maxLength=limits.BATCH_ID_CHARACTERS_MAX,
         pattern="^[ -~]+$",
     )
-    problems = (*WITH_BODY, "conflict", "nothing-accepted")
+    about = "how many regions must hold the batch before the answer comes; what operators ask for at least counts too"
+    ack = in_header("Homeroom-Ack", about, enum=list(LEVELS))
+    in_query = {**ack, "name": "ack", "in": "query"}
+    problems = (*WITH_BODY, "conflict", "nothing-accepted", "not-held")
     return {
         "post": operation(
             "sendEvents",
             "Send a batch of events; the answer comes when it is durable",
             problems,
             {"200": answer("what was accepted and what refused", named("Taken"), TOKEN_HEADER)},
-            parameters=[key],
+            parameters=[key, ack, in_query],
             requestBody={"required": True, "content": content},
         )
     }
@@ -283,6 +287,7 @@ def _schemas() -> dict[str, Any]:
             age_ms={"type": ["integer", "null"]},
             complete=yes,
             epoch=whole,
+            freshness={"type": "object", "additionalProperties": {"type": ["number", "null"]}},
         ),
         "Definition": object_of(("name", *version_of), name=text, in_words=text, **version_of),
         "History": object_of(
@@ -309,6 +314,7 @@ def _schemas() -> dict[str, Any]:
                 damages=whole,
                 finished={"type": ["string", "null"]},
             ),
+            world={"type": "object"},
         ),
         "Problem": object_of(
             ("type", "title", "status", "detail"), type=text, title=text, status=whole, detail=text

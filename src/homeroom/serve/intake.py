@@ -21,6 +21,8 @@ from homeroom.errors import InputError
 from homeroom.events.sent import Form, SentBatch, count_events
 from homeroom.log.control import Scope
 from homeroom.log.log import Accepted, Refusal, Refused
+from homeroom.regions.steps import Level
+from homeroom.serve.acknowledging import not_held, wanted_level
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.whole import Whole
@@ -44,6 +46,7 @@ _REFUSALS: Final[Mapping[Refusal, tuple[str, str | None]]] = {
     Refusal.BUSY: ("unavailable", "1"),
     Refusal.DRAINING: ("unavailable", "5"),
     Refusal.UNAVAILABLE: ("unavailable", "5"),
+    Refusal.UNATTAINABLE: ("bad-request", None),
 }
 """By why the log refused a batch: the problem, and after how many seconds the client may come again."""
 
@@ -142,6 +145,7 @@ class Intake:
         caller.need(Scope.WRITE)
         form, encoding = _form(headers)
         batch_id = _batch_id(headers)
+        level = wanted_level(interface, headers, scope["query_string"])
         settings = interface.settings
         bounds = (settings.limits.body_bytes_max, settings.server.body_seconds_max)
         sent = await read_body(receive, headers, bounds)
@@ -153,10 +157,16 @@ class Intake:
             _looked_at(*looked_at) if is_small else await asyncio.to_thread(_looked_at, *looked_at)
         )
         interface.admit_events(caller, events)
-        outcome = await interface.serving.offer(caller.tenant, caller.owner, batch)
-        if isinstance(outcome, Refused):
-            raise _refused(outcome)
-        return self._accepted(outcome)
+        if level is Level.LOCAL:
+            outcome = await interface.serving.offer(caller.tenant, caller.owner, batch)
+            return self._accepted(_taken(outcome))
+        outcome, reached = await interface.serving.offer_held(
+            caller.tenant, caller.owner, batch, level
+        )
+        status, told, body = self._accepted(_taken(outcome))
+        if reached < level:
+            raise not_held(_taken(outcome).token, reached, level)
+        return status, [*told, (b"homeroom-held", reached.name.lower().encode())], body
 
     def _accepted(self, outcome: Accepted) -> tuple[int, Headers, bytes]:
         told = _read_told(outcome.answer)
@@ -245,6 +255,13 @@ def _looked_at(
             {"bound": "SENT_EVENTS_MAX"},
         )
     return batch, events
+
+
+def _taken(outcome: Accepted | Refused) -> Accepted:
+    """Return what was taken. Raises `ProblemError` if it was not."""
+    if isinstance(outcome, Refused):
+        raise _refused(outcome)
+    return outcome
 
 
 def _refused(outcome: Refused) -> ProblemError:

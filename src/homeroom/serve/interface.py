@@ -12,7 +12,14 @@ from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit, Done
 from homeroom.adapters.metrics import Metrics
-from homeroom.errors import AuditError, HomeroomError, NotYetError, StoreError, kind_and_places
+from homeroom.errors import (
+    AuditError,
+    HomeElsewhereError,
+    HomeroomError,
+    NotYetError,
+    StoreError,
+    kind_and_places,
+)
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.auditing import Auditing
 from homeroom.serve.pinning import elsewhere
@@ -164,6 +171,10 @@ def problem_of(error: Exception) -> ProblemError:
             "not-yet",
             "the entry that the answer must be after has not come here within the time that a read waits; ask again",
             headers={"Retry-After": "1"},
+        )
+    if isinstance(error, HomeElsewhereError):
+        return ProblemError(
+            "home-elsewhere", str(error), {"home": error.home}, {"Homeroom-Home": error.home}
         )
     if isinstance(error, TimeoutError):
         return ProblemError("unavailable", "it took too long; ask again, or for less")

@@ -36,6 +36,8 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "too-many": (429, "Too many requests"),
     "internal": (500, "A mistake of the node"),
     "unavailable": (503, "The node takes nothing now"),
+    "home-elsewhere": (503, "This is stated at the home of the world"),
+    "not-held": (504, "The batch has not come as far as was asked for in time"),
     "not-yet": (504, "The entry has not come here in time"),
 }
 """What may go wrong: by name the status and the title. ``docs/reference/http.md`` lists them, and a test compares."""

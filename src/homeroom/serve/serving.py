@@ -21,6 +21,7 @@ from homeroom.log.control import Control, Fact, Readmitted
 from homeroom.log.erasures import Learner
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
+from homeroom.regions.steps import Level
 
 __all__ = [
     "Serving",
@@ -45,6 +46,14 @@ class Serving(Protocol):
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
+
+    async def offer_held(
+        self, tenant: str, owner: str, batch: SentBatch, level: Level
+    ) -> tuple[Accepted | Refused, Level]:
+        """Take a batch; return when it is held at a level, or the time for that is over, and the level it has reached.
+
+        What is refused is held nowhere.
+        """
 
     async def ask(
         self, tenant: str, question: Question, after: Token | None, shows: Shows

@@ -20,6 +20,7 @@ from homeroom import limits
 from homeroom.errors import SettingsError
 
 __all__ = [
+    "AcknowledgementSettings",
     "LimitSettings",
     "NodeSettings",
     "OidcSettings",
@@ -142,6 +143,26 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = 300.0
 
 
+class AcknowledgementSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """How many regions hold a batch before its client hears yes: `local`, `remote` or `all`. Only in a world."""
+
+    least: Annotated[
+        Literal["local", "remote", "all"],
+        Meta(description="what every batch waits for, also where its client asks for less"),
+    ] = "local"
+    most: Annotated[
+        Literal["local", "remote", "all"], Meta(description="what a client may ask to wait for")
+    ] = "all"
+    wait_seconds: Annotated[
+        float,
+        Meta(
+            gt=0, le=60, description="how long a batch waits for other regions; then it is told 504"
+        ),
+    ] = 5.0
+
+
 class WorldSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The world of regions that the node belongs to; `homeroom world init` writes these. Without a file it is alone."""
 
@@ -239,6 +260,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     server: ServerSettings = ServerSettings()
     node: NodeSettings = NodeSettings()
+    acknowledgement: AcknowledgementSettings = AcknowledgementSettings()
     world: WorldSettings = WorldSettings()
     limits: LimitSettings = LimitSettings()
     oidc: OidcSettings = OidcSettings()

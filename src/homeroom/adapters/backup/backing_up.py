@@ -30,7 +30,7 @@ from homeroom.adapters.backup.packs import Packing
 from homeroom.adapters.backup.repository import Repository, Sent
 from homeroom.adapters.directory import Manifest as DirectoryManifest
 from homeroom.adapters.erasure_reports import read_reports
-from homeroom.adapters.log_reading import ViewedLog, viewed_log
+from homeroom.adapters.log_reading import ViewedLog, stated_keys, viewed_log
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.clock import hybrid_ms
@@ -304,6 +304,7 @@ class _Backup:
             cursors=cursors,
             public=self._public(),
             erased=erased,
+            keys=stated_keys(view),
         )
 
     def _erased(self) -> int:

@@ -114,6 +114,7 @@ class LogCopy(msgspec.Struct, frozen=True, kw_only=True):
     cursors : by file of the node's log how far the records of batches were read
     public : the key that the entries' signatures are checked with, 32 bytes
     erased : how many erasures the log had been redacted for when the packs were begun
+    keys : by name of other nodes of the world the public keys that they were said to have, as text
     """
 
     heads: dict[str, HeadCopy]
@@ -122,6 +123,7 @@ class LogCopy(msgspec.Struct, frozen=True, kw_only=True):
     cursors: dict[str, Cursor]
     public: bytes
     erased: int = 0
+    keys: dict[str, tuple[str, ...]] = {}
 
     def vector(self) -> Vector:
         """Return by origin the last number."""

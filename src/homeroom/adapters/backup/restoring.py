@@ -28,7 +28,7 @@ from homeroom.adapters.backup.packs import Pack, read_pack
 from homeroom.adapters.backup.repository import Repository
 from homeroom.adapters.directory import RESTORING
 from homeroom.adapters.log_sqlite import SqliteStore, make_file
-from homeroom.adapters.signing import is_signed
+from homeroom.adapters.signing import checking_by
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.whole_files import sync
 from homeroom.clock import hybrid_ms
@@ -256,6 +256,7 @@ class _Log:
 
     def _write_entries(self, store: "_Store", pack: Pack, ends: Vector) -> None:
         waiting: list[Entry] = []
+        verify = checking_by(self.log.public, self.log.keys)
         for entry in pack.entries:
             head = self.heads.get(entry.origin, Head())
             if not head.number < entry.number <= ends[entry.origin]:
@@ -264,7 +265,7 @@ class _Log:
                 self.restored.left_out += 1
                 continue
             try:
-                entry.check(head, self._is_signed)
+                entry.check(head, verify)
             except EntryError as error:
                 raise DamagedBackupError(f"the log of the backup is damaged: {error}") from error
             self.heads[entry.origin] = entry.head
@@ -275,9 +276,6 @@ class _Log:
                 waiting = []
         if waiting:
             store.write(waiting, [])
-
-    def _is_signed(self, _node: str, digest: bytes, signature: bytes) -> bool:
-        return is_signed(self.log.public, digest, signature)
 
     def _count(self, entry: Entry) -> None:
         restored = self.restored

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from homeroom.adapters.backup.manifest import FileCopy, LogCopy, Manifest, PackCopy
 from homeroom.adapters.backup.packs import read_pack
 from homeroom.adapters.backup.repository import Repository
-from homeroom.adapters.signing import is_signed
+from homeroom.adapters.signing import checking_by
 from homeroom.errors import DamagedBackupError, EntryError
-from homeroom.log.entries import Entry, Head
+from homeroom.log.entries import Entry, Head, Verify
 from homeroom.log.origins import Origin
 
 __all__ = ["Verified", "verify"]
@@ -108,7 +108,7 @@ class _Verifying:
         self._packs[copy.name] = None
         try:
             entries = read_pack(self._repository, copy).entries
-            self._packs[copy.name] = _pieces(entries, log.public)
+            self._packs[copy.name] = _pieces(entries, checking_by(log.public, log.keys))
         except (DamagedBackupError, EntryError) as error:
             self.verified.damages.append(f"{error}. It is a part of the log of backup {backup}")
             return
@@ -140,19 +140,15 @@ class _Verifying:
                 )
 
 
-def _pieces(entries: Sequence[Entry], public: bytes) -> dict[Origin, list[_Piece]]:
+def _pieces(entries: Sequence[Entry], verify: Verify) -> dict[Origin, list[_Piece]]:
     """Check entries of a pack; return the runs that they make. Raises `EntryError`."""
-
-    def is_ours(_node: str, digest: bytes, signature: bytes) -> bool:
-        return is_signed(public, digest, signature)
-
     found: dict[Origin, list[_Piece]] = {}
     for entry in entries:
         runs = found.setdefault(entry.origin, [])
         if runs and runs[-1].last.number + 1 == entry.number:
-            entry.check(runs[-1].last, is_ours)
+            entry.check(runs[-1].last, verify)
             runs[-1] = _Piece(runs[-1].previous, runs[-1].first, entry.head)
         else:
-            entry.check(Head(entry.number - 1, entry.previous, entry.hybrid - 1), is_ours)
+            entry.check(Head(entry.number - 1, entry.previous, entry.hybrid - 1), verify)
             runs.append(_Piece(entry.previous, entry.number, entry.head))
     return found

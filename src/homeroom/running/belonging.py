@@ -1,0 +1,571 @@
+"""A running node as a member of a world: the same core as in the simulation, driven by the thread that writes.
+
+A member and the log of its node have one store, one clock and one incarnation, so they have one thread: whatever comes
+for the member (messages, what was folded, time) is work between two writes. What it wants done is done at once, and
+never waits: messages are given to the fabric, entries of others are written like own ones, what may be folded is told
+to the thread that folds, entries that another node asks for are read aside.
+
+A life of the member is a life of the log. After a write that failed nobody knows what is durable, so both end together
+and begin anew together, under an incarnation that nobody had before; and so they do where the clock was put back so far
+that the next stamps would go on from the old time.
+
+The way not taken is a thread of its own for the member: what it says that it holds would have to be agreed with what
+the log has just written, at every entry.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+from homeroom import limits
+from homeroom.adapters.signing import KnownKeys
+from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
+from homeroom.log.control import Control
+from homeroom.log.entries import Entry
+from homeroom.log.log import Accepted, Life, Refusal, Refused
+from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.store import Store
+from homeroom.regions.fabric import Fabric
+from homeroom.regions.member import Member
+from homeroom.regions.replication import Birth
+from homeroom.regions.stated import members_of
+from homeroom.regions.steps import (
+    Alarm,
+    Arrived,
+    Committed,
+    Effect,
+    Event,
+    Fold,
+    Folded,
+    Found,
+    Held,
+    Keep,
+    Kept,
+    Level,
+    Look,
+    Members,
+    NotKept,
+    Print,
+    Printed,
+    Recovered,
+    Send,
+    Tick,
+    WriteMark,
+)
+from homeroom.running.acknowledging import Acknowledging
+from homeroom.running.freshness import Freshness
+from homeroom.running.gated_following import Numbers
+from homeroom.running.in_world import InWorld, is_shared, shared_digest
+from homeroom.running.live import Live
+
+__all__ = ["Belonging", "Driven", "Gate", "Looks", "Surroundings", "held_at"]
+
+_MESSAGES_AT_ONCE: Final = 16
+"""Between these, batches of clients are written."""
+_LOOKED_AT_ONCE: Final = 16
+
+
+class Driven(Protocol):
+    """The thread that writes, as a member sees it."""
+
+    def work(self, do: Callable[[], None]) -> None:
+        """Have something done in the thread that writes, between two writes."""
+
+    def end_life(self, why: str) -> None:
+        """Take nothing more in this life of the log; in that thread."""
+
+    def begin_life(self) -> None:
+        """Begin a new life of the log, if this one has ended and the store is ready; in that thread."""
+
+    def renew_life(self) -> None:
+        """Begin a new life of the log though nothing has failed; in that thread."""
+
+
+class Gate(Protocol):
+    """The thread that folds, as a member sees it."""
+
+    def durable(self, entries: Sequence[Entry]) -> None:
+        """Take entries that are durable."""
+
+    def open_up(self, numbers: Numbers) -> None:
+        """Let entries up to these numbers be folded."""
+
+    def take_fingerprint(self, check: int) -> None:
+        """Take the fingerprint of what is folded then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a member has around it in its node.
+
+    Parameters
+    ----------
+    node : its name
+    key : the public half of its own key, as text
+    options : of the world
+    store : where entries are kept
+    clock, now_ms : hybrid time, and the clock of the machine
+    gate : what folds
+    live : what is folded
+    stated : is told of entries that were folded, of whichever node
+    mark : has a mark written, in the event loop
+    """
+
+    node: str
+    key: str
+    options: InWorld
+    store: Store
+    clock: HybridClock
+    now_ms: Callable[[], int]
+    gate: Gate
+    live: Live
+    stated: Callable[[Sequence[Entry]], None]
+    mark: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """How a member looked a moment ago; its fields are those of `homeroom.cohorts.live.WorldStatus`, and its views."""
+
+    members: Members = Members(0, {})  # noqa: RUF009 - it is frozen
+    views: Mapping[str, Mapping[Origin, int]] = field(default_factory=dict)
+    held: Mapping[Origin, int] = field(default_factory=dict)
+    stray_ms: int | None = None
+    refusal: Refused | None = None
+    comparisons: int = 0
+    waiting: int = 0
+    held_back: int = 0
+
+
+class Belonging:
+    """Drives the member of a node. Unless it is said otherwise, in the thread that writes.
+
+    Attributes
+    ----------
+    member : the life that runs, None where none does
+    keys : who signs as whom
+    alarms : by what and whom what must not be, with when it was raised last (steady clock)
+    looks : how the member looked a moment ago, for whoever asks in another thread
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._options = around.options
+        self.member: Member | None = None
+        self.alarms: dict[tuple[str, str, str], tuple[int, Alarm]] = {}
+        self.trouble: str | None = None
+        self.looks = Looks()
+        seeds = around.options.world.members()
+        self.keys = KnownKeys({around.node: around.key})
+        for name, one in seeds.items():
+            self.keys.add(name, one.key)
+        self._seeds = Members(0, {name: one.region for name, one in seeds.items()})
+        self._stated_members: Members | None = None
+        self.freshness = Freshness()
+        # Of each other node its own origins, and with how many origins of its view these were found.
+        self._own: dict[str, tuple[int, list[Origin]]] = {}
+        # By node how often it had told all, and what it had written by then.
+        self._told: dict[str, tuple[int, Mapping[Origin, int]]] = {}
+        # By its own origins the last number that this node has written.
+        self._written: Mapping[Origin, int] = {}
+        self._driven: Driven | None = None
+        self._loop = asyncio.get_running_loop()
+        self._ticking: asyncio.Task[None] | None = None
+        self._aside = ThreadPoolExecutor(1, "homeroom-look")
+        self._inbox: deque[tuple[str, bytes]] = deque()
+        self._came: deque[Event] = deque()
+        self._is_stepping = False
+        self.acknowledging = Acknowledging(self._options, self._come)
+        self._again_ms = 0
+        self._pause_ms = limits.GOSSIP_MS
+
+    # --- what is told ------------------------------------------------------------------------------------------------
+
+    @property
+    def node(self) -> str:
+        """The name of this node."""
+        return self._around.node
+
+    @property
+    def home(self) -> str:
+        """The node that writes what is stated."""
+        return self._options.home
+
+    @property
+    def least(self) -> str:
+        """The level at which the world wants every batch to be held."""
+        return self._around.live.control.members.least
+
+    @property
+    def fabric(self) -> Fabric:
+        """What carries messages."""
+        return self._options.fabric
+
+    def now_ms(self) -> int:
+        """Return what the steady clock shows."""
+        return self._options.steady_ms()
+
+    def age_ms(self, node: str, applied: Vector) -> int | None:
+        """Return how long ago a node had written no more than what is applied; None if that is not known."""
+        if node == self.node and applied.covers(self._written):
+            return 0
+        return self.freshness.age_ms(node, applied, self.now_ms())
+
+    # --- in the event loop -------------------------------------------------------------------------------------------
+
+    def begin(self, driven: Driven) -> None:
+        """Begin to hear others and to notice that time passes."""
+        self._driven = driven
+        self._options.fabric.start(lambda: driven.work(self._arrived))
+        self._ticking = self._loop.create_task(self._keep_ticking(driven))
+
+    async def _keep_ticking(self, driven: Driven) -> None:
+        while True:
+            driven.work(self.tick)
+            await asyncio.sleep(limits.MEMBER_TICK_MS / 1_000)
+
+    async def settled(self) -> None:
+        """Return when batches may be taken, or when that will not come soon; why not is told."""
+        pauses = (limits.CLOCK_START_MS_MAX + limits.GOSSIP_MS) // limits.MEMBER_TICK_MS
+        for _ in range(pauses):
+            if self.looks.members.regions and self.looks.refusal is None:
+                return
+            await asyncio.sleep(limits.MEMBER_TICK_MS / 1_000)
+
+    async def stop(self) -> None:
+        """Hear and say nothing any more; whoever waits hears how far it is. The thread that writes has ended."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+        self._options.fabric.close()
+        await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
+        self.acknowledging.stop()
+
+    def has_other_regions(self) -> bool:
+        """Say whether a node of another region belongs to the world."""
+        regions = self.looks.members.regions
+        return any(region != regions.get(self.node) for region in regions.values())
+
+    def _come(self, event: Event) -> None:
+        """Have the member take a step, from another thread."""
+        if self._driven is not None:
+            self._driven.work(partial(self._step, event))
+
+    def folded(self, entries: Sequence[Entry]) -> None:
+        """Take that entries were folded; in the thread that folds."""
+        if self._driven is not None and entries:
+            self._driven.work(partial(self._folded, entries))
+
+    def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+        """Take a fingerprint; in the thread that folds."""
+        if self._driven is not None:
+            told = Printed(check, shared_digest(applied, self._around.live.refused), fingerprint)
+            self._driven.work(partial(self._step, told))
+
+    # --- lives -------------------------------------------------------------------------------------------------------
+
+    def begins(self, life: Life) -> None:
+        """Begin a life with a life of the log."""
+        around, store = self._around, self._around.store
+        heads = {origin: store.head(origin) for origin in store.held()}
+        around.clock.last = 0
+        for (
+            head
+        ) in heads.values():  # not those from the future: this life would stamp on from there
+            around.clock.observe(head.hybrid, around.now_ms())
+        birth = Birth(
+            node=around.node,
+            life=life.incarnation,
+            heads={origin: head for origin, head in heads.items() if is_shared(origin)},
+            verify=self.keys.verify,
+            draw=self._options.draw,
+        )
+        self.member = Member(birth, self._options.steady_ms())
+        self._written = {o: h.number for o, h in birth.heads.items() if o.node == self.node}
+        self._own.clear()
+        self._told.clear()
+        self._stated_members = None
+        self._follow(self._around.live.control)
+        self._recover(birth.heads)
+
+    def _recover(self, origins: Iterable[Origin]) -> None:
+        """Tell the member what its log has that is not folded, and of each origin the entry before."""
+        store, applied = self._around.store, self._around.live.applied
+        for origin in origins:
+            first = max(1, applied[origin])
+            while entries := store.read(origin, first, limits.FOLD_ENTRIES_MAX):
+                self._step(Recovered(tuple(entries), self._around.now_ms()))
+                first = entries[-1].number + 1
+
+    def ended(self, why: str) -> None:
+        """Take that a life of the log has ended."""
+        member, self.member = self.member, None
+        if member is not None:
+            member.step(NotKept(why), self._options.steady_ms())
+            self._came.clear()
+            self._again_ms = self._options.steady_ms() + self._pause_ms
+            self._pause_ms = min(2 * self._pause_ms, limits.LIFE_PAUSE_MS_MAX)
+
+    def refusal(self) -> Refused | None:
+        """Return why nothing may be stamped and written now, None if it may."""
+        member, node = self.member, self._around.node
+        if member is None:
+            return None  # the log itself says what is wrong
+        if node not in member.members.regions or node in member.members.fenced:
+            why = f"{node} does not belong to the world of epoch {member.members.epoch}, or is to leave it"
+            return Refused(Refusal.UNAVAILABLE, why)
+        if member.may_stamp(self._around.now_ms(), self._options.steady_ms()):
+            return None
+        stray_ms = self.stray_ms()
+        why = (
+            "this node has just started, and compares its clock with those of others"
+            if stray_ms is None
+            else f"the clock of this node is {stray_ms:,} ms ahead of those of the others; put it right"
+        )
+        return Refused(Refusal.UNAVAILABLE, why)
+
+    def stray_ms(self) -> int | None:
+        """Return how far this node's clock is ahead of the median of all; None if that cannot be said."""
+        if self.member is None:
+            return None
+        return self.member.clocks.stray_ms(self._around.now_ms(), self._options.steady_ms())
+
+    def stamp_ms(self) -> int:
+        """Return the time by which batches are stamped: a clock that strays is put right first."""
+        wall_ms, stray_ms = self._around.now_ms(), self.stray_ms()
+        is_right = stray_ms is None or abs(stray_ms) <= limits.STRAY_MS_MAX
+        return wall_ms if is_right or stray_ms is None else wall_ms - stray_ms
+
+    # --- what comes --------------------------------------------------------------------------------------------------
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """Take entries that this node has written."""
+        alone = [(one.origin, one.number) for one in entries if not is_shared(one.origin)]
+        if alone:
+            self._around.gate.open_up(alone)
+        shared = tuple(one for one in entries if is_shared(one.origin))
+        if shared:
+            self._written = {**self._written, **{one.origin: one.number for one in shared}}
+            self.freshness.heard(self.node, self._written, self.now_ms())
+            level = self.acknowledging.level
+            self._step(Committed(shared, self._around.now_ms(), level))
+
+    def observe(self, hybrid: int) -> None:
+        """Stamp later than something that was seen, from now on."""
+        self._around.clock.observe(hybrid, self._around.now_ms())
+
+    def _arrived(self) -> None:
+        """Take some messages; the others after whatever else waits to be done."""
+        assert self._driven is not None, "it has begun"
+        if not self._inbox:
+            self._inbox.extend(self._options.fabric.receive())
+        for _ in range(min(len(self._inbox), _MESSAGES_AT_ONCE)):
+            sender, body = self._inbox.popleft()
+            self._step(Arrived(sender, body, self._around.now_ms()))
+            self._note(sender)
+        if self._inbox:
+            self._driven.work(self._arrived)
+
+    def _note(self, sender: str) -> None:
+        """Note up to where a node has written, if it has just said so: with that, or with all that it holds."""
+        view = None if self.member is None else self.member.replication.views.get(sender)
+        if view is None:
+            return
+        known, own = self._own.get(sender, (0, []))
+        if known != len(view.numbers):
+            own = [origin for origin in view.numbers if origin.node == sender]
+            self._own[sender] = len(view.numbers), own
+        numbers = {origin: view.numbers[origin] for origin in own if origin in view.numbers}
+        told = view.times_whole, numbers
+        if numbers and self._told.get(sender) != told:
+            self._told[sender] = told
+            self.freshness.heard(sender, numbers, self.now_ms())
+
+    def _folded(self, entries: Sequence[Entry]) -> None:
+        applied = self._around.live.applied
+        done = [one for one in entries if one.number <= applied[one.origin]]
+        for entry in done:
+            self.observe(entry.hybrid)
+        numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
+        self._step(Folded(tuple(numbers.items())))
+        self.freshness.folded(applied)
+        self._around.stated(done)
+        if any(one.origin.stream is Stream.CONTROL for one in done):
+            self._follow(self._around.live.control)
+
+    def _follow(self, control: Control) -> None:
+        for name, one in control.members.nodes.items():
+            try:
+                self.keys.add(name, one.key)
+            except InputError as error:  # others can be believed nevertheless
+                self.trouble = str(error)
+        members = members_of(control, self._seeds)
+        if members != self._stated_members:
+            self._stated_members = members
+            self.freshness.keep(members.regions)
+            self._step(members)
+
+    def tick(self) -> None:
+        """Take that time has passed."""
+        assert self._driven is not None, "it has begun"
+        if self.member is None:
+            self._look_at_member()
+            if self._options.steady_ms() >= self._again_ms:
+                self._driven.begin_life()
+            return
+        wall_ms = self._around.now_ms()
+        if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
+            self._driven.renew_life()
+        self._step(Tick(wall_ms))
+        self._look_at_member()
+
+    def _look_at_member(self) -> None:
+        """Note what others may be told: the member itself is looked at in this thread alone."""
+        member = self.member
+        if member is None:
+            self.looks = Looks()
+            return
+        self.looks = Looks(
+            members=member.members,
+            views={name: dict(one.numbers) for name, one in member.replication.views.items()},
+            held=member.held,
+            stray_ms=self.stray_ms(),
+            refusal=self.refusal(),
+            comparisons=member.agreement.comparisons,
+            waiting=len(member.waiting),
+            held_back=member.gate.held,
+        )
+
+    # --- what is done ------------------------------------------------------------------------------------------------
+
+    def _step(self, event: Event) -> None:
+        """Take a step of the member, and all steps that follow from it."""
+        self._came.append(event)
+        if self._is_stepping:
+            return
+        self._is_stepping = True
+        try:
+            while self._came and self.member is not None:
+                now_ms = self._options.steady_ms()
+                for effect in self.member.step(self._came.popleft(), now_ms):
+                    self._do(effect)
+        except Exception as error:  # noqa: BLE001 - it ends this life, and is told
+            self.trouble = f"a step among other nodes failed: {kind_and_places(error)}; this is a fault of homeroom"
+            self.ended(self.trouble)
+        finally:
+            self._is_stepping = False
+            self._came.clear()
+
+    def _end(self, why: str) -> None:
+        if self._driven is None:
+            self.ended(why)
+        else:
+            self._driven.end_life(why)
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._options.fabric.send(effect.to, effect.body)
+            case Fold():
+                self._around.gate.open_up(effect.numbers)
+            case Keep():
+                self._keep(effect)
+            case Held():
+                self._in_loop(self.acknowledging.tell, effect)
+            case _:
+                self._do_seldom(effect)
+
+    def _do_seldom(self, effect: Effect) -> None:
+        match effect:
+            case Print():
+                self._around.gate.take_fingerprint(effect.check)
+            case Look():
+                with contextlib.suppress(RuntimeError):  # it is stopping
+                    self._aside.submit(self._look, effect, self.member)
+            case WriteMark():
+                self._in_loop(self._around.mark)
+            case Alarm():
+                self._alarm(effect)
+
+    def _in_loop(self, do: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(do, *arguments)
+
+    def _keep(self, keep: Keep) -> None:
+        """Write entries of others, and say so after whatever else waits to be written."""
+        try:
+            self._around.store.write(keep.entries, ())
+        except StoreError as error:
+            self.trouble = str(error)
+            self._end(str(error))
+            return
+        self._pause_ms, self.trouble = limits.GOSSIP_MS, None
+        self._around.gate.durable(keep.entries)
+        member = self.member
+        if self._driven is not None:
+            self._driven.work(partial(self._kept, member))
+
+    def _kept(self, member: Member | None) -> None:
+        if member is self.member:
+            self._step(Kept(self._around.now_ms()))
+
+    def _look(self, look: Look, member: Member | None) -> None:
+        """Read what another node asks for; in a thread of its own."""
+        try:
+            found = self._read(look)
+        except HomeroomError as error:
+            found, self.trouble = [], str(error)
+        told = Found(look.to, look.pull, tuple(found), self._around.now_ms())
+
+        def tell() -> None:
+            if member is self.member:
+                self._step(told)
+
+        if self._driven is not None:
+            self._driven.work(tell)
+
+    def _read(self, look: Look) -> list[Entry]:
+        found: list[Entry] = []
+        size_bytes = 0
+        for wanted in look.ranges:
+            first = wanted.first
+            while len(found) < limits.MESSAGE_ENTRIES_MAX and size_bytes <= limits.PULL_BYTES:
+                room = min(_LOOKED_AT_ONCE, limits.MESSAGE_ENTRIES_MAX - len(found))
+                entries = self._around.store.read(wanted.origin, first, room)
+                if not entries:
+                    break
+                found += entries
+                size_bytes += sum(len(entry.payload) for entry in entries)
+                first = entries[-1].number + 1
+        return found
+
+    def _alarm(self, alarm: Alarm) -> None:
+        key = (alarm.trouble.value, alarm.node, str(alarm.origin or ""))
+        if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
+            del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
+        self.alarms[key] = (self._options.steady_ms(), alarm)
+
+
+async def held_at(
+    belonging: Belonging | None,
+    level: Level,
+    offer: Callable[[], Awaitable[Accepted | Refused]],
+) -> tuple[Accepted | Refused, Level]:
+    """Offer something; return when it is held at a level, or the time for that is over, and the level that it has.
+
+    A node alone is all that there is. Where there is no other region, ``remote`` is not to be had, and that is said
+    before anything is written.
+    """
+    is_alone = belonging is None or not belonging.has_other_regions()
+    if level is Level.REMOTE and is_alone:
+        why = "there is no node in another region; ask for ack=local, or for ack=all"
+        return Refused(Refusal.UNATTAINABLE, why), Level.LOCAL
+    if belonging is None:
+        return await offer(), Level.ALL
+    return await belonging.acknowledging.at(level, offer)

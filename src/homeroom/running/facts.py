@@ -1,0 +1,144 @@
+"""Facts that a node states: taken one by one, or together in one entry; in a world at one place, its home.
+
+One node writes what is stated, so that there is an order which nobody has to agree on. Where that is not this one, a
+fact is refused with the name of the one that takes it; nothing is handed on, because whoever asked must hear whether it
+counts, and this node could not say so while the home is away.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+
+from homeroom.adapters.directory import key_check
+from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, StoreError
+from homeroom.log.control import Change, Fact, TenantPut
+from homeroom.log.cuts import HistoryCut
+from homeroom.log.log import Accepted, Offer, Refused
+from homeroom.log.members import MemberFenced, MemberLeft
+from homeroom.log.origins import Token
+from homeroom.running.folds import Folds
+from homeroom.running.founding import founding_facts, with_key
+from homeroom.running.live import Live
+from homeroom.running.opening import NodeOptions
+from homeroom.running.retaining import Retention
+from homeroom.running.snapshots import Snapshots
+
+__all__ = ["Facts"]
+
+
+class Facts:
+    """States facts of a node; in the event loop.
+
+    Parameters
+    ----------
+    options : how the node runs
+    offer : offers something to its log
+    live, folds : what is folded, and who waits for it
+    snapshots : have the keys of tenants
+
+    Attributes
+    ----------
+    retention : completes cuts, and states those that are due
+    """
+
+    def __init__(
+        self,
+        options: NodeOptions,
+        offer: Callable[[Offer], Awaitable[Accepted | Refused]],
+        live: Live,
+        folds: Folds,
+        snapshots: Snapshots,
+    ) -> None:
+        self._options, self._offer = options, offer
+        self._live, self._folds, self._snapshots = live, folds, snapshots
+        self.retention = Retention(live, options.now_ms)
+
+    @property
+    def is_home(self) -> bool:
+        """Whether facts are stated here: in a node alone, and at the home of a world."""
+        world = self._options.world
+        return world is None or world.home == self._options.name
+
+    async def alone(self, what: str, tenant: str, content: object) -> Accepted | Refused:
+        """Offer what the node itself has to say."""
+        return await self._offer(
+            Offer(
+                ticket=0,
+                tenant=tenant,
+                owner="",
+                batch_id=f"{what} {secrets.token_hex(16)}",
+                digest=b"",
+                content=content,
+                events=0,
+                size_bytes=0,
+                is_kept=False,
+            )
+        )
+
+    async def state(self, fact: Fact, author: str) -> Token:
+        """State a fact; return when it is durable and counts here.
+
+        Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written, `HomeElsewhereError` in a node
+        that is not the home of its world.
+        """
+        world = self._options.world
+        if world is not None and not self.is_home:
+            raise HomeElsewhereError(world.home)
+        if world is not None and isinstance(fact, MemberFenced | MemberLeft):
+            _check_stays(world.home, fact)
+        fact = self.retention.completed(fact)
+        facts: list[Fact] = [fact]
+        if world is not None:
+            facts = with_key(fact, self._live.control, self._key_check)
+        token = await self._state_all(facts, author)
+        try:
+            await self._folds.reached(token)
+        except NotYetError:
+            if not isinstance(fact, HistoryCut):
+                raise  # a cut of years takes longer than a read waits; it is durable, and will be made
+        return token
+
+    async def found(self, main: Callable[[], TenantPut]) -> bool:
+        """State what must be stated first, if this is where that is done; return whether anything was.
+
+        ``main`` returns the first tenant, as it is to be where there is none. Raises `StoreError`.
+        """
+        world, control = self._options.world, self._live.control
+        if world is None:
+            facts: list[Fact] = [] if control.tenants else [main()]
+        elif self.is_home:
+            facts = founding_facts(control, world.world.members(), main, self._key_check)
+        else:
+            facts = []
+        if facts:
+            await self._folds.reached(await self._state_all(facts, "start"))
+        return bool(facts)
+
+    def _key_check(self, tenant: str) -> str:
+        return key_check(self._snapshots.key(tenant))
+
+    async def _state_all(self, facts: Sequence[Fact], author: str) -> Token:
+        """State facts in one entry: what is offered in one turn of the loop is written together."""
+        at_ms = self._options.now_ms()
+        changes = [Change(fact=fact, author=author, at_ms=at_ms) for fact in facts]
+        offered = (self.alone("change", "", change) for change in changes)
+        token: Token | None = None
+        for outcome in await asyncio.gather(*offered):
+            if isinstance(outcome, Refused):
+                raise StoreError(outcome.why)
+            answer = json.loads(outcome.answer)
+            if "error" in answer:
+                raise ControlError(str(answer["error"]))
+            token = outcome.token
+        assert token is not None, "a change that makes sense is written"
+        return token
+
+
+def _check_stays(home: str, fact: MemberFenced | MemberLeft) -> None:
+    """Raise `ControlError` if the node that states facts would have to go by one: nobody could take it back."""
+    if fact.node == home:
+        raise ControlError(
+            f"{home} is the home of the world and states what is stated, so it cannot be made to leave; name another "
+            f"home in the files of all nodes first"
+        )

@@ -1,0 +1,52 @@
+"""What the home of a world states when it begins: who belongs to it, and which keys its tenants have.
+
+All of it goes into one entry. A world of which only some nodes are stated would shut out the others for a moment, and a
+tenant that is there before its key is known would be folded under any.
+
+The way not taken is to go on by the file in which operators wrote the world down: each node reads its own copy, and no
+two copies change at the same instant.
+"""
+
+from collections.abc import Callable, Mapping
+
+from homeroom.log.control import Control, Fact, TenantPut
+from homeroom.log.members import MemberJoined, MemberNode, TenantKeyed
+
+__all__ = ["founding_facts", "with_key"]
+
+
+def with_key(fact: Fact, control: Control, check_of: Callable[[str], str]) -> list[Fact]:
+    """Return a fact, and before it which key its tenant has if it is the first of that tenant.
+
+    ``check_of`` returns the check of a tenant's key, which is made if there is none.
+    """
+    if isinstance(fact, TenantPut) and fact.name not in control.members.key_checks:
+        return [TenantKeyed(tenant=fact.name, check=check_of(fact.name)), fact]
+    return [fact]
+
+
+def founding_facts(
+    control: Control,
+    seeds: Mapping[str, MemberNode],
+    main: Callable[[], TenantPut],
+    check_of: Callable[[str], str],
+) -> list[Fact]:
+    """Return what a home has to state at its start, nothing if all is there.
+
+    Parameters
+    ----------
+    control : what was stated
+    seeds : by name the nodes that operators have written down
+    main : returns the first tenant, as it is to be where there is none
+    check_of : returns the check of a tenant's key, which is made if there is none
+    """
+    unkeyed = control.tenants.keys() - control.members.key_checks.keys()
+    facts: list[Fact] = [TenantKeyed(tenant=one, check=check_of(one)) for one in sorted(unkeyed)]
+    if not control.tenants:
+        facts += with_key(main(), control, check_of)
+    if not control.members.nodes:
+        facts += [
+            MemberJoined(node=name, region=one.region, jurisdiction=one.jurisdiction, key=one.key)
+            for name, one in sorted(seeds.items())
+        ]
+    return facts

@@ -1,0 +1,55 @@
+"""What a running node is told of the world that it belongs to, and which of its entries the others get.
+
+Operators write the world down in a file (`homeroom.regions.world`), a fabric carries messages; both come from outside.
+A node without them is a node alone, and pays nothing for the possibility.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.regions.fabric import Fabric
+from homeroom.regions.world import World
+
+__all__ = ["InWorld", "is_shared", "shared_digest"]
+
+_SHARED: Final = (Stream.CONTROL, Stream.ANALYTIC)
+
+
+def is_shared(origin: Origin) -> bool:
+    """Say whether entries of an origin go to other nodes: those of documents do not."""
+    return origin.stream in _SHARED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InWorld:
+    """What makes a node a member of a world.
+
+    Parameters
+    ----------
+    world : all regions, as the operators wrote them down
+    fabric : carries messages between nodes; it is started and closed with the node
+    steady_ms : a clock that nobody sets, milliseconds
+    draw : returns a whole number from 0 up to its argument, excluded, by chance
+    ack_wait_ms : how long a client waits for other regions at most
+    """
+
+    world: World
+    fabric: Fabric
+    steady_ms: Callable[[], int]
+    draw: Callable[[int], int]
+    ack_wait_ms: int = 5_000
+
+    @property
+    def home(self) -> str:
+        """The node that writes what is stated: the first by name of the home region. There is one, so order is true."""
+        return self.world.home_node
+
+
+def shared_digest(applied: Mapping[Origin, int], refused: Iterable[str]) -> bytes:
+    """Return 32 bytes that are equal where the same is folded: entries that go everywhere, and the same tenants."""
+    shared = Vector({origin: number for origin, number in applied.items() if is_shared(origin)})
+    told = repr((shared.to_json(), sorted(refused)))
+    return hashlib.sha256(told.encode()).digest()

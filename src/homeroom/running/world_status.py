@@ -1,0 +1,110 @@
+"""How the world looks from one of its nodes: for the health page, the metrics and the answers.
+
+Everybody sees something else: a node that is cut off sees the others behind, and they it. So this is told by each node
+of itself, and never put together by one for all.
+
+Whatever must not be in a world (a fork, another state at equal entries, an entry that nobody has signed) is an alarm of
+the core. An alarm is raised once and the fault stays; so it is told until the node starts again, but for those that
+pass by themselves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from homeroom import limits
+from homeroom.cohorts.live import OtherNode, Trouble, WorldStatus
+from homeroom.log.origins import Origin, Vector
+from homeroom.regions import steps
+from homeroom.regions.fabric import Carried
+from homeroom.running.belonging import Belonging
+from homeroom.running.in_world import is_shared
+
+__all__ = ["freshness_of", "world_status", "world_troubles"]
+
+_PASSING: Final = (steps.Trouble.BAD_MESSAGE, steps.Trouble.BAD_ENTRY, steps.Trouble.STRANGER)
+"""What may be over as soon as the other node is put right; it is raised again where it is not."""
+
+
+def freshness_of(belonging: Belonging | None, applied: Vector) -> dict[str, float | None] | None:
+    """Return by region how many seconds ago all that it had written was in ``applied``; None for a node alone."""
+    if belonging is None:
+        return None
+    found: dict[str, float | None] = {}
+    for node, region in sorted(belonging.looks.members.regions.items()):
+        lag_s = _lag_s(belonging, node, applied)
+        before = found.get(region, 0.0)
+        found[region] = None if lag_s is None or before is None else max(lag_s, before)
+    return found
+
+
+def _lag_s(belonging: Belonging, node: str, applied: Vector) -> float | None:
+    age_ms = belonging.age_ms(node, applied)
+    return None if age_ms is None else round(age_ms / 1_000, 3)
+
+
+def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | None:
+    """Return how the world looks from a node; None for a node alone."""
+    if belonging is None:
+        return None
+    looks, node = belonging.looks, belonging.node
+    fabric = belonging.fabric.state()
+    views = {**looks.views, node: looks.held}
+    return WorldStatus(
+        node=node,
+        home=belonging.home,
+        epoch=looks.members.epoch,
+        least=belonging.least,
+        nodes={
+            name: _carried(
+                OtherNode(
+                    region=region,
+                    is_fenced=name in looks.members.fenced,
+                    behind=_missing(views.get(name, {}), applied),
+                    lacks=_missing(looks.held, Vector(views.get(name, {}))),
+                    lag_s=_lag_s(belonging, name, applied),
+                ),
+                fabric.peers.get(name, Carried()),
+            )
+            for name, region in sorted(looks.members.regions.items())
+        },
+        stray_ms=looks.stray_ms,
+        comparisons=looks.comparisons,
+        waiting=looks.waiting,
+        held_back=looks.held_back,
+        alarms=len(belonging.alarms),
+        is_connected=fabric.is_connected,
+    )
+
+
+def _carried(other: OtherNode, carried: Carried) -> OtherNode:
+    return replace(
+        other,
+        sent_bytes=carried.sent_bytes,
+        received_bytes=carried.received_bytes,
+        dropped=carried.dropped,
+    )
+
+
+def _missing(held: Mapping[Origin, int], there: Vector) -> int:
+    """Return how many entries of those that go everywhere are held and not there."""
+    return sum(
+        max(number - there[origin], 0) for origin, number in held.items() if is_shared(origin)
+    )
+
+
+def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
+    """Return what is wrong among the nodes, as far as this one knows."""
+    if belonging is None:
+        return ()
+    now_ms, told = belonging.now_ms(), []
+    for at_ms, alarm in list(belonging.alarms.values()):
+        is_over = now_ms - at_ms > limits.ALARM_MS
+        if not (is_over and alarm.trouble in _PASSING):
+            told.append(alarm.why)
+    if belonging.trouble is not None:
+        told.append(belonging.trouble)
+    refusal = belonging.looks.refusal
+    if refusal is not None:
+        told.append(f"no batches are taken: {refusal.why}")
+    return tuple(map(Trouble, [*told, *belonging.fabric.state().troubles]))
