@@ -31,6 +31,7 @@ NAMES = (
     "ingest",
     "asking",
     "records",
+    "record_copies",
     "membership",
     "simulation",
     "peers",

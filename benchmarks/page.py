@@ -453,6 +453,19 @@ def _records(result: Result) -> Rows:
         yield name, f"{took:.1f} µs"
 
 
+def _record_copies(result: Result) -> Rows:
+    for way, of in result["ways"].items():
+        sizes = (of[name] / 1e6 for name in ("log_bytes", "records_bytes", "copies_bytes"))
+        last_s, during = of["last_copy_s"], of["request_p99_ms_while_copying"]
+        yield (
+            way,
+            *(f"{size:,.0f} MB" for size in sizes),
+            "" if last_s is None else f"{last_s} s",
+            f"{of['request_p99_ms']:,} ms",
+            "" if during is None else f"{during:,} ms",
+        )
+
+
 _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "triangle": (("question", *_TIMES, *_RATIOS), _triangle),
     "recurring": (("question", "median", "P99", "quickest query of the peer", "ratio"), _recurring),
@@ -492,6 +505,10 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "cohorts": (("question", "median", "P99", "the peer", "ratio"), _cohorts),
     "at_risk": (("question", "median", "P99", "the peer", "ratio"), _at_risk),
     "records": (("step", "processor time of a statement"), _records),
+    "record_copies": (
+        ("way", "log", "records", "copies", "last copy", "P99 of a request", "while copying"),
+        _record_copies,
+    ),
     "membership": (("what", "median", "P99", "max"), _membership),
     "past": (("change", "median", "P99", "max"), _past),
     "simulation": (

@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.statements import REAL_STATEMENTS
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.vault.applying import Vault
-from homeroom.adapters.vault.operations import Change, decode
+from homeroom.adapters.vault.operations import Change, Stamped, decode
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.records import VaultRecords
@@ -143,7 +143,7 @@ def _steps(lines: list[bytes], group: int, folder: Path, steps: dict[str, float]
             for statement in statements[at : at + group]
         ]
         middle = time.process_time()
-        vault.apply([one.change for one in some], str(at))
+        vault.apply([Stamped(at + 1, b"", [one.change for one in some])], str(at))
         for one in some:
             preparer.applied(one)
         apply_s += time.process_time() - middle

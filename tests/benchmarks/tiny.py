@@ -30,6 +30,7 @@ SIZES = {
     "at_risk": ["--enrolments", "3000", "--days", "90", "--runs", "2"],
     "log": ["--writes", "40", "--records", "3"],
     "records": ["--statements", "64", "--group", "16"],
+    "record_copies": ["--statements", "64", "--copies", "2", "--batch", "8", "--clients", "2"],
     "ingest": [
         "--batched-events",
         "3000",

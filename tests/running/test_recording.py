@@ -1,10 +1,15 @@
 """The record store of a running node: in the log before anybody hears yes, in the vault after any end, and counted."""
 
 import asyncio
+import contextlib
+import shutil
+import sqlite3
 
 import pytest
 
+from homeroom.errors import StoreError
 from homeroom.log.origins import Stream, Token
+from homeroom.running.recording import NodeRecords
 from tests.running.nodes import question
 from tests.serve.xapi.forms import statement
 from tests.serve.xapi.store import Store, new_id
@@ -107,3 +112,57 @@ def test_many_at_once_are_all_kept(folder):
     document = next(o for o in store.node._store.held() if o.stream is Stream.DOCUMENT)
     assert store.node._store.held()[document] < 60, "they share writes"
     store.close()
+
+
+def test_what_could_not_be_applied_is_applied_with_what_comes_next(folder):
+    store = opened(folder)
+    first = store.send(statement())
+    store.node._recorder._vault._connection.execute("PRAGMA busy_timeout = 0")
+    with contextlib.closing(sqlite3.connect(folder / "documents.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        second = store.send(statement())
+        assert "locked" in store.node._recorder.trouble
+        other.rollback()
+    third = store.send(statement())
+    assert store.node._recorder.trouble is None
+    assert [store.one(one)["id"] for (one,) in (first, second, third)]
+    store.close()
+    again = opened(folder)
+    assert [again.one(one)["id"] for (one,) in (first, second, third)]
+    again.close()
+
+
+def entries_of(store):
+    log = store.node._store
+    documents = [o for o in log.held() if o.stream is Stream.DOCUMENT]
+    return [entry for o in documents for entry in log.read(o, 1, log.held()[o])]
+
+
+def test_entries_of_another_node_are_found_as_they_arrive_and_none_may_be_left_out(tmp_path):
+    here = opened(tmp_path / "here")
+    sent = [here.send({**statement(), "id": new_id()})[0] for _ in range(3)]
+    entries = entries_of(here)
+    (tmp_path / "there").mkdir()
+    for name in ("pseudonym.key", "vault.key"):
+        shutil.copy(tmp_path / "here" / name, tmp_path / "there" / name)
+    there = opened(tmp_path / "there")
+    (own,) = there.send({**statement(), "id": new_id()})
+    recorder = there.node._recorder
+
+    def take(*some):
+        there.run(there.node._committer.done(lambda: recorder.take(some)))
+
+    take(*entries[:-2])
+    with pytest.raises(StoreError, match="the log goes on at"):
+        take(entries[-1])
+    take(*entries)
+    take(*entries)
+    assert [there.one(one)["id"] for one in (*sent, own)] == [*sent, own]
+    assert recorder.applied.covers({entries[-1].origin: entries[-1].number})
+    assert recorder.stamps[entries[-1].origin] == entries[-1].hybrid
+    verb = here.node._snapshots.labels("main").hasher.hashed(statement()["object"]["id"])
+    assert recorder.labels_of("main").of(verb) == statement()["object"]["id"]
+    asked = NodeRecords(there.path, recorder._keys_of, None, lambda: 50, lambda: [40, 45])
+    assert asked.consistent_through_ms() == 40
+    for store in (here, there):
+        store.close()

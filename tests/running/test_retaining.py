@@ -213,8 +213,7 @@ def test_what_was_cut_leaves_an_idle_node_with_two_snapshots(tmp_path):
         days = pq.read_table(files).column("time").to_pylist()
         assert len(files) == 1
         assert min(days).date() >= dt.date(2024, 3, 11)
-        while node._store.collect(node._collectable):
-            pass
+        node._collecting.finish()
         assert node._store.read(token.origin, 1, 10) == [], "the log has forgotten them too"
 
     on(tmp_path, work)

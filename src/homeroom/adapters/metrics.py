@@ -56,6 +56,7 @@ NAMES: Final = {
     "homeroom_world_received_bytes_total": "by node, bytes of messages that came from it",
     "homeroom_world_dropped_total": "by node, messages to and from it that were lost here: no room, or no connection",
     "homeroom_world_waiting": "clients that wait for other regions",
+    "homeroom_record_conflicts": "ids of statements under which nodes accepted different ones, all tenants",
 }
 """Every metric and what it counts; those of the world are there in a world only."""
 
@@ -86,7 +87,7 @@ class Metrics(Collector):
         self._limited: Tally[str] = Tally()
         self._is_up = False
         self._epoch = self._cut = 0
-        self._lost = 0
+        self._lost = self._conflicts = 0
         self._checked = CheckStatus()
         self._world: WorldStatus | None = None
         self._registry = CollectorRegistry()
@@ -128,7 +129,7 @@ class Metrics(Collector):
         """Return all metrics as text, with how the node is now."""
         self._is_up = status.is_ready
         self._epoch, self._cut = status.epoch, status.cut_events
-        self._lost = status.lost_of_all
+        self._lost, self._conflicts = status.lost_of_all, status.record_conflicts
         self._checked, self._world = status.checked, status.world
         return generate_latest(self._registry)
 
@@ -147,6 +148,7 @@ class Metrics(Collector):
         yield _gauge("homeroom_epoch", self._epoch)
         yield _gauge("homeroom_erased_events_cut", self._cut)
         yield _gauge("homeroom_events_lost", self._lost)
+        yield _gauge("homeroom_record_conflicts", self._conflicts)
         yield _gauge("homeroom_checked_entries", self._checked.entries)
         yield _gauge("homeroom_checked_files", self._checked.files)
         yield _gauge("homeroom_checked_timestamp_seconds", (self._checked.finished_ms or 0) / 1_000)

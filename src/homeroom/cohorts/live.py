@@ -157,6 +157,7 @@ class Status:
     history_from : ISO date of the day at which the tenant's history begins, None if it was never cut
     lost : its events that came from before that day and that no cut covers; ``lost_of_all``: of all tenants
     world : how the world looks from here, None for a node alone
+    record_conflicts : under how many ids of statements, of all tenants, nodes accepted different ones
     """
 
     learners: int
@@ -173,6 +174,7 @@ class Status:
     lost_of_all: int = 0
     checked: CheckStatus = CheckStatus()
     world: WorldStatus | None = None
+    record_conflicts: int = 0
 
     def told_to(self, tenant: str) -> list[str]:
         """Return in words what is wrong with the node, and with what is this tenant's; of others not even the name."""

@@ -24,6 +24,7 @@ class Place(StrEnum):
     REGISTER = "register"
     ANSWERS = "answers"
     RECORDS = "records"
+    COPIES = "copies"
     LOG = "log"
     HISTORY = "history"
     MEMBERSHIP = "membership"
@@ -32,12 +33,20 @@ class Place(StrEnum):
     BACKUPS = "backups"
 
 
-CLEANED: Final = (Place.RECORDS, Place.LOG, Place.HISTORY, Place.MEMBERSHIP, Place.WEBHOOKS)
+CLEANED: Final = (
+    Place.RECORDS,
+    Place.COPIES,
+    Place.LOG,
+    Place.HISTORY,
+    Place.MEMBERSHIP,
+    Place.WEBHOOKS,
+)
 """Places that are cleaned in the background; the others are done by themselves."""
 _NOTES: Final = {
     Place.REGISTER: "the raw keys are in the register of erasures, for ever",
     Place.ANSWERS: "no answer has anything of them, and what comes of them is cut at the door",
     Place.RECORDS: "keys destroyed; statements, profiles, states and attachments removed",
+    Place.COPIES: "copies of the records made anew, and the older ones removed",
     Place.LOG: "entries redacted; what they void stays",
     Place.HISTORY: "segments and snapshots written anew, and the older ones removed",
     Place.MEMBERSHIP: "memberships and their changes",

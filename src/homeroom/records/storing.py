@@ -12,12 +12,16 @@ order of members) is left out of the comparison (Data, 2.3.1).
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from homeroom.records.contents import statement_parts
 from homeroom.records.forms import instant_us, time_text, utc_form
 from homeroom.records.people import Json
 from homeroom.records.versions import Version
 
-__all__ = ["Arrival", "are_same", "stored_form"]
+__all__ = ["Arrival", "are_same", "compared_form", "stored_form"]
+
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ def are_same(kept: Json, sent: Json) -> bool:
     if "timestamp" not in sent:
         one.pop("timestamp", None)
     return one == other
+
+
+def compared_form(sent: Json) -> bytes:
+    """Return what is compared of a statement as it came, checked, as bytes: the same for one that comes again."""
+    return _encode_sorted(_comparable(sent))
 
 
 def _comparable(statement: Json) -> Json:

@@ -29,7 +29,7 @@ class Checker:
     ----------
     store : the log
     verify : verifies signatures of entries
-    places : returns the directories of the tenants by name, as they are now
+    files : returns the directories of the tenants by name, as they are now; and reads the copies of the vault
     now_ms : the clock of the machine
 
     Attributes
@@ -41,10 +41,13 @@ class Checker:
         self,
         store: Store,
         verify: Verify,
-        places: Callable[[], dict[str, DataDirectory]],
+        files: tuple[
+            Callable[[], dict[str, DataDirectory]], Callable[[], Iterator[Checked | Damage]]
+        ],
         now_ms: Callable[[], int],
     ) -> None:
-        self._store, self._verify, self._places, self._now_ms = store, verify, places, now_ms
+        self._store, self._verify, self._now_ms = store, verify, now_ms
+        self._places, self._copies = files
         self._stopping = threading.Event()
         self._before: tuple[Trouble, ...] = ()  # of the last round that came to its end
         self._found: list[Trouble] = []  # of the round under way
@@ -120,3 +123,5 @@ class Checker:
         for tenant, place in self._places().items():
             for step in check_files(place):
                 yield tenant, step
+        for step in self._copies():
+            yield None, step

@@ -37,6 +37,7 @@ from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.origins import Stream, Token
 from homeroom.log.redacting import redacted_entry, redacted_parts
 from homeroom.log.store import Store
+from homeroom.running.copying import RecordCopies
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.recording import NodeRecords, RecordReader, redacted_documents
@@ -70,11 +71,12 @@ class Erasing:
     Parameters
     ----------
     path : the data directory
+    place : the region and the jurisdiction that the node is in, empty if nobody said
     node, sign : the node's name, and its signature
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     register : where erasures are durable; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
-    store, live, memberships, recorder, records : the parts of the node that hold something of people
+    store, live, memberships, recorder, records, copies : the parts of the node that hold something of people
     key : returns the key of a tenant's pseudonyms
     offer : offers something to the log
     reached : returns when an entry is folded
@@ -84,6 +86,7 @@ class Erasing:
     """
 
     path: Path
+    place: tuple[str, str]
     node: str
     sign: Sign
     now_ms: Callable[[], int]
@@ -94,6 +97,7 @@ class Erasing:
     memberships: Memberships
     recorder: RecordReader
     records: NodeRecords
+    copies: RecordCopies
     key: Callable[[str], bytes]
     offer: Callable[[Offer], Awaitable[Accepted | Refused]]
     reached: Callable[[Token], Awaitable[None]]
@@ -116,6 +120,11 @@ class RunningErasures:
         self._task: asyncio.Task[None] | None = None
         self._audit: Callable[[str, str, Mapping[str, Any]], None] | None = None
         self._forget_deliveries: Callable[[str, Sequence[str]], Awaitable[None]] | None = None
+
+    @property
+    def wiring(self) -> Erasing:
+        """The parts of the node that hold something of people."""
+        return self._wiring
 
     @property
     def _registered(self) -> Sequence[Registered]:
@@ -322,6 +331,7 @@ class RunningErasures:
             (Place.HISTORY, self._clean_history),
             (Place.MEMBERSHIP, self._clean_membership),
             (Place.RECORDS, self._clean_records),
+            (Place.COPIES, self._clean_copies),
             (Place.WEBHOOKS, self._clean_webhooks),
         ):
             mine = {
@@ -411,8 +421,13 @@ class RunningErasures:
 
     async def _clean_records(self, _erasures: Mapping[str, Sequence[Erasure]]) -> str | None:
         """Their keys were destroyed when they began to count; what the journal has goes now."""
-        why: str | None = await self._wiring.in_writer(self._wiring.recorder.scrub)
+        async with self._wiring.copies.paused():
+            why: str | None = await self._wiring.in_writer(self._wiring.recorder.scrub)
         return why
+
+    async def _clean_copies(self, _erasures: Mapping[str, Sequence[Erasure]]) -> None:
+        """Have the vault's copies made anew: what was destroyed in the file is in none of them then."""
+        await self._wiring.copies.renew()
 
     async def _clean_webhooks(self, erasures: Mapping[str, Sequence[Erasure]]) -> None:
         for tenant, several in erasures.items():

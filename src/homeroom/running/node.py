@@ -61,6 +61,7 @@ from homeroom.node.node import Node
 from homeroom.regions.steps import Level
 from homeroom.running.belonging import Belonging, Surroundings, held_at
 from homeroom.running.checking import Checker
+from homeroom.running.collecting import Collecting
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
@@ -69,6 +70,7 @@ from homeroom.running.control_socket import (
     WebhookTold,
     listening,
 )
+from homeroom.running.copying import RecordCopies
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
@@ -85,10 +87,8 @@ from homeroom.running.opening import (
     stated_entries,
     zone_of,
 )
-from homeroom.running.recording import (
-    LabelsFound,
-    NodeRecords,
-)
+from homeroom.running.persons import RunningPersons
+from homeroom.running.recording import LabelsFound, NodeRecords
 from homeroom.running.standing import Standing
 from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
@@ -128,7 +128,6 @@ class RunningNode:
         self._listening: ControlSocket | None = None
         self._snapshot_troubles: dict[str, str] = {}
         self._snapshot_seen: dict[str, Vector] = {}
-        self._collectable = Vector()
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
@@ -155,16 +154,28 @@ class RunningNode:
         self.records = NodeRecords(
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
+        self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
+        self.record_copies = RecordCopies(
+            recording.copies, self._recorder, options.record_copy_ms, self._collecting
+        )
         self._snapshotting = threading.Lock()
-        self._checker = Checker(self._store, self._verify(opened.key), self._places, options.now_ms)
-        self._standing = self._stands(opened.troubles)
+        places = self._places, recording.copies.check
+        self._checker = Checker(self._store, self._verify(opened.key), places, options.now_ms)
+        self._standing = self._stands(opened.troubles + recording.troubles)
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
+        self.watch(self.record_copies.troubles)
+        self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
+        self._begin()
+        self._keeping = self._loop.create_task(self._keep_snapshots())
+
+    def _begin(self) -> None:
+        """Have its threads begin."""
         self._follower.start()
         self._checker.start()
+        self.record_copies.start()
         if self.belonging is not None:
             self.belonging.begin(self._committer)
-        self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
@@ -208,6 +219,10 @@ class RunningNode:
             return self.belonging.keys.verify
         return key.has_signed
 
+    def _needed_by_nobody(self, held: Vector) -> Vector:
+        """Return what the log may forget of what snapshots hold: a node that joins a world reads all of its log."""
+        return held if self.belonging is None else Vector()
+
     def _printed(self, check: int, applied: Vector, fingerprint: str) -> None:
         assert self.belonging is not None, "others have asked for it"
         self.belonging.printed(check, applied, fingerprint)
@@ -216,6 +231,7 @@ class RunningNode:
         return RunningErasures(
             Erasing(
                 path=self._snapshots.place(MAIN).path,
+                place=(self._options.region, self._options.jurisdiction),
                 node=self._options.name,
                 sign=sign,
                 now_ms=self._options.now_ms,
@@ -226,6 +242,7 @@ class RunningNode:
                 memberships=self._memberships,
                 recorder=self._recorder,
                 records=self.records,
+                copies=self.record_copies,
                 key=self._snapshots.key,
                 offer=self._committer.offer,
                 reached=self._folds.reached,
@@ -261,9 +278,8 @@ class RunningNode:
         except BaseException:
             await node.stop()
             raise
-        node._listening = await listening(
-            path, node.change, node.stated, node._of_webhooks, node._of_erasures
-        )
+        asked = (node._of_webhooks, node._of_erasures, node.persons.asked)
+        node._listening = await listening(path, node.change, node.stated, *asked)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
             await node.erasures.follow(MAIN)
         for name in node._live.tenants():
@@ -278,6 +294,7 @@ class RunningNode:
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
+        await self.record_copies.stop()
         await self._committer.stop()
         if self.belonging is not None:
             await self.belonging.stop()
@@ -285,9 +302,7 @@ class RunningNode:
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._snapshot)
-        with contextlib.suppress(StoreError):  # what is not forgotten now is at the next snapshot
-            while self.belonging is None and self._store.collect(self._collectable):
-                pass
+        self._collecting.finish()
         self._pool.shutdown()
         self.records.close()
         self._stack.close()
@@ -539,8 +554,7 @@ class RunningNode:
             if self.is_home:
                 await self._facts.retention.cut_due(self.change)
             await asyncio.to_thread(self._snapshot)
-            if self.belonging is None:  # a node that joins a world reads all of its log
-                self._committer.work(self._collect_some)
+            self._collecting.begin()
 
     def _places(self) -> dict[str, DataDirectory]:
         return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}
@@ -563,7 +577,7 @@ class RunningNode:
         if troubles:
             return  # what one tenant still needs of the log stays for all
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
-        self._collectable = Vector({o: min(one[o] for one in held) for o in origins})
+        self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
 
     def _snapshot_one(self, tenant: str) -> None:
         asked = self._memberships.asked(tenant)
@@ -583,9 +597,3 @@ class RunningNode:
             return True
         cut = self._live.cuts().get(tenant)
         return cut is not None and self._snapshots.holds_what_was_cut(tenant, cut)
-
-    def _collect_some(self) -> None:
-        """Have entries forgotten that two snapshots of every tenant hold; in the thread that writes."""
-        with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
-            if self._store.collect(self._collectable):
-                self._committer.work(self._collect_some)

@@ -16,7 +16,13 @@ from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.signing import NodeKey, is_signed, open_node_key
 from homeroom.adapters.threads import ThreadRun
-from homeroom.adapters.vault.places import VAULT_FILE, VAULT_KEY_FILE, open_vault_key
+from homeroom.adapters.vault.copies import VaultCopies
+from homeroom.adapters.vault.places import (
+    VAULT_COPIES,
+    VAULT_FILE,
+    VAULT_KEY_FILE,
+    open_vault_key,
+)
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.clock import hybrid_ms
 from homeroom.cohorts.live import Trouble
@@ -54,9 +60,11 @@ class NodeOptions:
     ----------
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     name : of the node; no two nodes of a world share one
+    region, jurisdiction : where it is, and under which law; empty if nobody said
     timezone : in which the days of the first tenant are cut, if the directory does not say
     wait_ms : how long a read waits for an entry that it wants to be after
     snapshot_ms : after so long a snapshot is written, if anything has come
+    record_copy_ms : after so long the vault's file is copied, if anything has come; 0 for never
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
     erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
@@ -66,9 +74,12 @@ class NodeOptions:
 
     now_ms: Callable[[], int]
     name: str = "node"
+    region: str = ""
+    jurisdiction: str = ""
     timezone: str = "UTC"
     wait_ms: int = 5_000
     snapshot_ms: int = 300_000
+    record_copy_ms: int = 21_600_000
     store_url: str = ""
     erasure_register: Path | None = None
     backup_days: int | None = None
@@ -96,6 +107,8 @@ class Recording:
     path: Path
     keys_of: Callable[[str], TenantKeys]
     reader: RecordReader
+    copies: VaultCopies
+    troubles: tuple[Trouble, ...]
     readmitted: dict[str, Readmitted]
     """By tenant, as was stated so far: whoever follows the control stream adds to it."""
 
@@ -285,7 +298,10 @@ def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> Lasting
 
 
 def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
-    """Open the vault of a directory, and apply to it what the log has beyond it."""
+    """Open the vault of a directory, or a copy in its place, and apply to it what the log has beyond it.
+
+    Raises `VaultError` and `StoreError` where something is missing between them.
+    """
     keys: dict[str, TenantKeys] = {}
     readmitted: dict[str, Readmitted] = dict(opened.stated.control.readmitted)
 
@@ -300,13 +316,15 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
         return keys[tenant]
 
     file = path / VAULT_FILE
+    copies = VaultCopies(file, path / VAULT_COPIES)
+    troubles = copies.ready(opened.store.begins())
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))
     reader.catch_up(opened.store)
     for tenant in reader.tenants():
         _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
     reader.read_labels()
-    return Recording(file, keys_of, reader, readmitted)
+    return Recording(file, keys_of, reader, copies, tuple(map(Trouble, troubles)), readmitted)
 
 
 def _check_keys(folding: Folding, snapshots: Snapshots) -> None:

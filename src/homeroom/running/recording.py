@@ -7,10 +7,15 @@ the client hears of it: whoever was told yes finds it.
 
 The vault's file may be behind the log, after a crash, or lost; it says how far it is, and what is missing is applied
 from the log at a start.
+
+Entries of other nodes of the jurisdiction are applied as they arrive: in the order of each node, in any order among
+them. What is refused because of what is here already (an id that is taken, an entity tag that is old) is refused by the
+node that was asked, as it knew things then; that two nodes said yes to what cannot both be is settled by the vault, the
+same way everywhere.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,16 +23,23 @@ from typing import Final
 import msgspec
 
 from homeroom.adapters.vault.applying import Vault
-from homeroom.adapters.vault.labels import change_of_labels, read_labels
-from homeroom.adapters.vault.operations import Change, StatementKept, decode, encode
+from homeroom.adapters.vault.labels import change_of_labels, labels_in, read_labels
+from homeroom.adapters.vault.operations import (
+    Change,
+    LabelsKept,
+    Stamped,
+    StatementKept,
+    decode,
+    encode,
+)
 from homeroom.adapters.vault.preparing import Prepared, Preparer
-from homeroom.adapters.vault.reading import VaultReader
+from homeroom.adapters.vault.reading import VaultReader, all_is_here
 from homeroom.adapters.vault.records import VaultQuestions
 from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.adapters.vault.terms import PLACE_BITS
-from homeroom.errors import EntryError, VaultError
+from homeroom.errors import EntryError, StoreError, VaultError
 from homeroom.events.labels import Labels
 from homeroom.events.model import Decoded, Reject
 from homeroom.events.projection import Cut
@@ -36,7 +48,7 @@ from homeroom.events.xapi import XapiCodec
 from homeroom.limits import FOLD_ENTRIES_MAX, RECORD_CHANGE_UNITS_MAX
 from homeroom.log import log
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Stream, Vector
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.store import Store
 from homeroom.records.forms import time_text
@@ -94,6 +106,9 @@ class RecordReader:
     Attributes
     ----------
     trouble : why the vault cannot be written, None while all is well
+    applied : by origin the last entry that is in the vault
+    stamps : by origin the hybrid stamp of that, of those that came since the start
+    conflicts : under how many ids nodes accepted different statements
     """
 
     stream = Stream.DOCUMENT
@@ -118,6 +133,9 @@ class RecordReader:
         self._label_changes: list[Change] = []
         self._fresh_labels: list[tuple[Labels, list[str]]] = []
         self._seals: dict[str, Seals] = {}
+        self._store: Store | None = None
+        self.stamps: dict[Origin, int] = {}
+        self.conflicts = self._vault.conflicts()
         self.applied = Vector.from_json(msgspec.json.decode(self._vault.applied or "{}"))
 
     def close(self) -> None:
@@ -185,30 +203,85 @@ class RecordReader:
     # --- application -------------------------------------------------------------------------------------------------
 
     def durable(self, entry: Entry) -> None:
-        """Apply an entry that was just written, and that follows what is applied."""
+        """Apply an entry that was just written here."""
         changes = [one.change for one in self._prepared if one.encoded]
         changes += self._label_changes
         for known, fresh in self._fresh_labels:
             known.add(fresh)
         self._forget_labels()
-        if self._apply(changes, self.applied.joined({entry.origin: entry.number})):
+        is_next = self.applied[entry.origin] + 1 == entry.number
+        if is_next and self._apply([_stamped(entry, changes)], [entry]):
             for one in self._prepared:
                 self._preparer.applied(one)
         else:
             self._preparer.forget()
+            if not is_next and self._store is not None:
+                # The one before could not be applied; the log has both.
+                self._caught_up(entry, self._store)
         self._prepared = []
 
+    def _caught_up(self, entry: Entry, store: Store) -> None:
+        try:
+            self._catch_up(entry.origin, entry.number, store)
+        except (EntryError, StoreError) as error:
+            self.trouble = str(error)
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Apply entries that other nodes wrote: in the order of each, in any order among them, again without harm.
+
+        Between two writes, in the thread that writes. That the file cannot be written is told as a trouble: then the
+        entries are taken from the log later.
+
+        Raises
+        ------
+        EntryError
+            An entry is damaged.
+        StoreError
+            One is missing before it.
+        """
+        for change in self._taken(entries):
+            labels = [one.sealed for one in change.operations if isinstance(one, LabelsKept)]
+            for some in labels_in(self._seals_of(change.tenant), labels) if labels else ():
+                self.labels_of(change.tenant).add(some)
+
+    def _taken(self, entries: Sequence[Entry]) -> list[Change]:
+        """Apply those entries that are not yet; return what was in these."""
+        fresh: list[Entry] = []
+        ends = dict(self.applied)
+        for entry in entries:
+            number = ends.get(entry.origin, 0)
+            if entry.number <= number:
+                continue
+            if entry.number > number + 1:
+                raise StoreError(_gap(entry.origin, number, entry.number))
+            ends[entry.origin] = entry.number
+            fresh.append(entry)
+        stamped = [_stamped(entry, _changes(entry)) for entry in fresh]
+        if not fresh or not self._apply(stamped, fresh):
+            return []
+        return [change for one in stamped for change in one.changes]
+
     def catch_up(self, store: Store) -> None:
-        """Apply what a store holds beyond what is applied. Raises `EntryError` for an entry that is damaged."""
+        """Apply what a store holds beyond what is applied.
+
+        Raises `EntryError` for an entry that is damaged, `StoreError` where one is missing.
+        """
+        self._store = store
         for origin, held in sorted(store.held().items()):
-            while origin.stream is Stream.DOCUMENT and self.applied[origin] < held:
-                entries = store.read(origin, self.applied[origin] + 1, FOLD_ENTRIES_MAX)
-                changes = [change for entry in entries for change in _changes(entry)]
-                if not entries or not self._apply(
-                    changes, self.applied.joined({origin: entries[-1].number})
-                ):
-                    return
+            if origin.stream is Stream.DOCUMENT and not self._catch_up(origin, held, store):
+                break
         self._preparer.forget()
+
+    def _catch_up(self, origin: Origin, last: int, store: Store) -> bool:
+        """Apply what a store holds of an origin; return whether that could be done."""
+        while (before := self.applied[origin]) < last:
+            entries = store.read(origin, before + 1, FOLD_ENTRIES_MAX)
+            if not entries:
+                raise StoreError(_gap(origin, before, last + 1))
+            self._taken(entries)
+            if self.applied[origin] == before:
+                return False
+        return True
 
     def read_labels(self) -> None:
         """Make known what labels the file has. Raises `VaultError` where one does not open."""
@@ -229,7 +302,7 @@ class RecordReader:
         """
         for at in range(0, len(subjects), RECORD_CHANGE_UNITS_MAX):
             change = self._preparer.destroying(tenant, subjects[at : at + RECORD_CHANGE_UNITS_MAX])
-            if change.operations and not self._apply([change], self.applied):
+            if change.operations and not self._apply([Stamped(0, b"", [change])], []):
                 return self.trouble
         return None
 
@@ -240,13 +313,17 @@ class RecordReader:
         except VaultError as error:
             return str(error)
 
-    def _apply(self, changes: Sequence[Change], applied: Vector) -> bool:
+    def _apply(self, stamped: Sequence[Stamped], entries: Sequence[Entry]) -> bool:
+        """Apply what is in entries; return whether that could be done."""
+        applied = self.applied.joined({one.origin: one.number for one in entries})
         try:
-            self._vault.apply(changes, _json(applied.to_json()).decode())
+            self._vault.apply(stamped, _json(applied.to_json()).decode())
+            self.conflicts = self._vault.conflicts()
         except VaultError as error:
             self.trouble = str(error)
             return False
         self.applied = applied
+        self.stamps.update({one.origin: one.hybrid for one in entries})
         self.trouble = self._vault.trouble
         return True
 
@@ -331,6 +408,17 @@ def _changes(entry: Entry) -> list[Change]:
     return list(map(decode, encoded))
 
 
+def _stamped(entry: Entry, changes: Sequence[Change]) -> Stamped:
+    return Stamped(entry.hybrid, entry.digest, changes)
+
+
+def _gap(origin: Origin, before: int, after: int) -> str:
+    return (
+        f"the records go up to entry {before} of {origin}, and the log goes on at {after} or later: what is between "
+        f"was forgotten, since a copy of the records held it. Restore the directory from a backup"
+    )
+
+
 def _outcome(prepared: Prepared | Refused) -> _Told:
     if isinstance(prepared, Refused):
         return _Told(refusal=prepared.refusal.value, field=prepared.field, rule=prepared.rule)
@@ -345,6 +433,8 @@ class NodeRecords(VaultQuestions):
     path, keys_of : of the vault, as for `RecordReader`
     offer : offers something to the log
     now_ms : the clock of the machine
+    others_ms : returns of each other node of the jurisdiction up to when all is here that it stored, milliseconds since
+        1970; nothing where there is none
     """
 
     def __init__(
@@ -353,10 +443,12 @@ class NodeRecords(VaultQuestions):
         keys_of: Callable[[str], TenantKeys],
         offer: Callable[[log.Offer], Awaitable[log.Accepted | log.Refused]],
         now_ms: Callable[[], int],
+        others_ms: Callable[[], Iterable[int]] = tuple,
     ) -> None:
-        super().__init__(path, keys_of)
+        super().__init__(path, keys_of, self._through_others_ms)
         self._offer = offer
         self._now_ms = now_ms
+        self._others_ms = others_ms
 
     async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
         """Keep statements; return when they are durable and found."""
@@ -390,5 +482,11 @@ class NodeRecords(VaultQuestions):
         return Refused(refusal or Refusal.UNAVAILABLE, "", outcome.why)
 
     def consistent_through_ms(self) -> int:
-        """Return the time up to which everything that was stored is found: now, since nobody hears yes before."""
-        return self._now_ms()
+        """Return the time up to which everything that was stored is found, wherever it was stored.
+
+        Of what is stored here that is now, since nobody hears yes before; of other nodes, as far as they are heard.
+        """
+        return min([self._now_ms(), *self._others_ms()])
+
+    def _through_others_ms(self) -> int:
+        return min([all_is_here(), *self._others_ms()])

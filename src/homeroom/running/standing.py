@@ -81,6 +81,7 @@ class Standing:
             history_from=made[tenant].date if tenant in made else None,
             lost=made[tenant].lost if tenant in made else 0,
             lost_of_all=sum(cut.lost for cut in made.values()),
+            record_conflicts=self.recorder.conflicts,
             world=world_status(self.belonging, live.applied),
         )
 

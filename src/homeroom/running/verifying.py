@@ -17,6 +17,8 @@ from homeroom.adapters.backup.contents import AUDIT, LOG, tenants
 from homeroom.adapters.checking import Checked, Damage, check_entries, check_files
 from homeroom.adapters.log_reading import ViewedLog, stated_keys, viewed_log
 from homeroom.adapters.signing import checking_by, open_node_key
+from homeroom.adapters.vault.copies import VaultCopies
+from homeroom.adapters.vault.places import VAULT_COPIES, VAULT_FILE
 from homeroom.errors import AuditError, EntryError, KeyFileError
 from homeroom.log.control import AuditAnchored, read_changes
 from homeroom.log.origins import Stream
@@ -44,8 +46,8 @@ def verify_directory(directory: Path, store_url: str = "") -> VerifiedDirectory:
     ------
     BackupError
         It is no data directory.
-    StoreError
-        The log cannot be opened at all.
+    StoreError, VaultError
+        The log, or the vault, cannot be opened at all.
     """
     found = VerifiedDirectory()
     places = tenants(directory)
@@ -57,6 +59,9 @@ def verify_directory(directory: Path, store_url: str = "") -> VerifiedDirectory:
         _take_audit(found, directory / AUDIT, anchor)
     for tenant in places:
         _take(found, check_files(tenant.place))
+    vault = VaultCopies(directory / VAULT_FILE, directory / VAULT_COPIES)
+    _take(found, vault.check_file())
+    _take(found, vault.check())
     return found
 
 

@@ -5,10 +5,13 @@ import shutil
 import pytest
 
 import homeroom as hr
+from homeroom.adapters.backup.choosing import choose_as_of
+from homeroom.adapters.backup.manifest import FileCopy, HeadCopy, LogCopy, Manifest
 from homeroom.adapters.backup.restoring import restore
 from homeroom.errors import BackupError, DamagedBackupError, DataDirectoryError
 from tests.adapters.loads import answers, events, load
 from tests.backups import HOUR, T0, backed_up, known, offer, restored, run, send
+from tests.log.chains import DOCUMENTS
 from tests.object_stores import Place
 
 
@@ -56,23 +59,63 @@ def test_a_time_before_the_first_snapshot_is_folded_from_the_log(tmp_path, repos
 def test_nothing_that_is_made_from_the_log_is_ahead_of_it(tmp_path, repository):
     path = tmp_path / "lived"
     send(path, T0, 0)
-    for name in ("documents.db", "membership.tensors", "audit.ndjson"):
+    for name in ("deliveries.db", "membership.tensors", "audit.ndjson"):
         (path / name).write_text("first")
     backed_up(path, repository, T0 + 2 * HOUR)
-    for name in ("documents.db", "membership.tensors", "audit.ndjson", "later.db", "later.key"):
+    for name in ("deliveries.db", "membership.tensors", "audit.ndjson", "later.db", "later.key"):
         (path / name).write_text("second")
     backed_up(path, repository, T0 + 4 * HOUR)
 
     wanted = {
         1: {"audit.ndjson": "first"},
-        3: {"audit.ndjson": "first", "documents.db": "first", "membership.tensors": "first", "later.key": "second"},
-        5: dict.fromkeys(("audit.ndjson", "documents.db", "membership.tensors", "later.db", "later.key"), "second"),
+        3: {"audit.ndjson": "first", "deliveries.db": "first", "membership.tensors": "first", "later.key": "second"},
+        5: dict.fromkeys(("audit.ndjson", "deliveries.db", "membership.tensors", "later.db", "later.key"), "second"),
     }  # fmt: skip
     names = {name for files in wanted.values() for name in files}
     for hour, files in wanted.items():
         restored(repository, tmp_path / str(hour), T0 + hour * HOUR)
         found = {p.name: p.read_text() for p in (tmp_path / str(hour)).iterdir() if p.name in names}
         assert found == files, hour
+
+
+def test_a_vault_is_taken_that_the_log_goes_on_from(tmp_path):
+    def backup(hour, records, log, files=("documents.db",)):
+        copies = [
+            FileCopy(path=name, size_bytes=1, mtime_ns=hour, digest=b"", parts=()) for name in files
+        ]
+        return Manifest(
+            id=str(hour),
+            at_ms=T0 + hour * HOUR,
+            lineage="",
+            release="",
+            snapshots=(),
+            files=tuple(copies),
+            log=None if log is None else log_copy(*log),
+            records=records,
+        )
+
+    def log_copy(begins, end):
+        starts = {str(DOCUMENTS): HeadCopy(begins, b"", 0)} if begins else {}
+        heads = {str(DOCUMENTS): HeadCopy(end, b"", 0)}
+        return LogCopy(heads=heads, begins=starts, packs=(), cursors={}, public=b"")
+
+    def vault_at(hour, *backups):
+        plan = choose_as_of(backups, "backups", T0 + int(hour * HOUR))
+        return [copy.mtime_ns for copy in plan.files]
+
+    def at(number):
+        return {str(DOCUMENTS): number}
+
+    first, second, third = (backup(n, at(10 * n), (0, 10 * n)) for n in (1, 2, 3))
+    assert vault_at(2.5, first, second, third) == [2]
+    assert vault_at(0.5, first, second, third) == [], "the log tells all"
+    anew = backup(3, at(30), (15, 30))
+    assert vault_at(2.5, first, second, anew) == [2]
+    assert vault_at(3, first, second, anew) == [3]
+    with pytest.raises(BackupError, match=r"no records from before .* that its log goes on from"):
+        vault_at(1.5, first, backup(2, at(20), (15, 20)))
+    older = backup(1, None, (0, 10))
+    assert vault_at(1.5, older, second) == [1], "a backup of an older release, whose log has all"
 
 
 def test_a_time_before_everything_is_empty(days, repository, tmp_path):

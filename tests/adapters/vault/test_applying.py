@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import msgspec
 import pytest
 
 from homeroom import limits
@@ -11,6 +12,7 @@ from homeroom.adapters.vault.operations import (
     Change,
     DocumentDropped,
     KeyDestroyed,
+    Stamped,
     StatementKept,
     SubjectKey,
     decode,
@@ -32,6 +34,10 @@ WHO = caller(WRITE)
 VOIDED = {"id": "http://adlnet.gov/expapi/verbs/voided"}
 
 
+def stamped(number, *changes):
+    return Stamped(number, b"", changes)
+
+
 class Copy:
     """A vault and all that looks at it."""
 
@@ -42,6 +48,7 @@ class Copy:
         self.preparer = Preparer(VaultReader(self.path), lambda _: KEYS)
         self.reads = Reads(self.path, lambda _: KEYS)
         self.position = 0
+        self.written = {}
 
     def accept(self, *statements, now_ms=START_MS):
         found = self.preparer.accept(Sent(list(statements), {}, Version.TWO), WHO, now_ms)
@@ -50,7 +57,11 @@ class Copy:
 
     def apply(self, *prepared):
         self.position += 1
-        self.vault.apply([decode(one.encoded) for one in prepared], f"entry {self.position}")
+        entries = [
+            stamped(self.written.setdefault(one.encoded, self.position), decode(one.encoded))
+            for one in prepared
+        ]
+        self.vault.apply(entries, f"entry {self.position}")
         for one in prepared:
             self.preparer.applied(one)
 
@@ -124,7 +135,8 @@ def test_another_copy_that_applies_the_same_is_the_same(copy, tmp_path):
     kinds = {type(operation) for one in done for operation in one.change.operations}
     assert kinds >= {SubjectKey, StatementKept, ActivityKnown, DocumentDropped, KeyDestroyed}
     other = Copy(tmp_path / "other")
-    other.vault.apply([decode(one.encoded) for one in done], "all")
+    entries = [stamped(n, decode(one.encoded)) for n, one in enumerate(done, 1)]
+    other.vault.apply(entries, "all")
     assert contents(other) == contents(copy)
     assert all(contents(copy).values()), "the story has something for each table"
     assert other.shown() == copy.shown()
@@ -208,30 +220,30 @@ def test_a_person_whom_two_nodes_met_at_the_same_time_has_two_keys(copy, tmp_pat
     copy.apply(here)
     assert len(copy.shown()) == 1, "its reader knows one key by now"
     pending = copy.accept(statement(id=new_id(), actor=person))
-    copy.vault.apply([decode(there.encoded)], "from there")
+    copy.vault.apply([stamped(7, decode(there.encoded))], "from there")
     again = copy.accept({**statement(actor=person, verb={"id": "a:b"}), "id": there.answer.ids[0]})
     assert again.change.operations == [], "it is the same, and was opened to see that"
     copy.apply(pending)
     other.apply(there)
-    other.vault.apply([decode(here.encoded), decode(pending.encoded)], "from here")
+    other.vault.apply([stamped(8, decode(here.encoded), decode(pending.encoded))], "from here")
     assert len(copy.shown()) == len(other.shown()) == 3
     assert {one["id"] for one in copy.shown()} == {one["id"] for one in other.shown()}
     subject = Seals(KEYS).pseudonym("mailto", person["mbox"][7:])
     erased = copy.preparer.erase("main", subject)
     for one in (copy, other):
-        one.vault.apply([decode(erased.encoded)], "erased")
-        one.vault.apply([decode(there.encoded), decode(here.encoded)], "again")
+        one.vault.apply([stamped(9, decode(erased.encoded))], "erased")
+        one.vault.apply([stamped(9, decode(there.encoded), decode(here.encoded))], "again")
         assert one.shown() == []
 
 
 def test_two_statements_of_one_place_stand_side_by_side(copy, tmp_path):
     other = Copy(tmp_path / "other")
     one, two = copy.accept(statement()), other.accept(statement())
-    assert one.change.operations[-1].place == two.change.operations[-1].place
+    place = one.change.operations[-1].place
     copy.apply(one)
-    copy.vault.apply(
-        [Change("main", [op for op in two.change.operations if isinstance(op, StatementKept)])], "x"
-    )
+    kept = next(op for op in two.change.operations if isinstance(op, StatementKept))
+    beside = Change("main", [msgspec.structs.replace(kept, place=place)])
+    copy.vault.apply([stamped(1, beside)], "x")
     assert copy.vault.applied == "x"
     with sqlite3.connect(copy.path) as connection:
         assert connection.execute("SELECT count(DISTINCT place) FROM statements").fetchone() == (2,)
@@ -241,7 +253,7 @@ def test_two_statements_of_one_place_stand_side_by_side(copy, tmp_path):
 def test_a_statement_without_its_key_cannot_be_read(copy):
     prepared = copy.accept(statement(id=new_id()))
     only = [op for op in prepared.change.operations if isinstance(op, StatementKept)]
-    copy.vault.apply([Change("main", only)], "x")
+    copy.vault.apply([stamped(1, Change("main", only))], "x")
     assert copy.shown() == []
 
 
@@ -273,7 +285,7 @@ def test_a_set_of_changes_is_applied_whole_or_not(copy):
     broken = Change("new tenant", [KeyDestroyed(b"x" * 16, None)])  # type: ignore[arg-type]
     worse = Change("new tenant", [StatementKept(b"i" * 16, 1, None, b"", b"", b"")])  # type: ignore[arg-type]
     with pytest.raises(VaultError, match="cannot be read or written"):
-        copy.vault.apply([prepared.change, broken, worse], "x")
+        copy.vault.apply([stamped(1, prepared.change, broken, worse)], "x")
     assert copy.vault.applied == ""
     assert copy.shown() == []
     copy.apply(prepared)
@@ -344,3 +356,30 @@ def test_a_statement_is_found_by_a_bounded_number_of_others(copy):
         most = "SELECT max(n) FROM (SELECT count(*) AS n FROM follows GROUP BY place)"
         assert connection.execute(most).fetchone() == (limits.STATEMENTS_FOLLOWED_MAX,)
     connection.close()
+
+
+def test_a_file_of_the_release_before_is_read_and_written_on(copy):
+    story(copy)
+    before = copy.shown()
+    copy.reads.close()
+    copy.vault.close()
+    with sqlite3.connect(copy.path) as connection:
+        for table, column in (
+            ("statements", "shift"),
+            ("statements", "digest"),
+            ("activities", "stamp"),
+            ("documents", "stamp"),
+        ):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        for table in ("dropped", "conflicts"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE subjects SET name = substr(name, 1, 4)")
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    again = Copy(copy.path.parent)
+    again.position = 100
+    assert again.shown() == before
+    again.apply(again.accept(statement()), again.preparer.change(put("c", b"2"), WHO, START_MS))
+    address = Address(kind=Kind.AGENT_PROFILE, agent=agent(), document_id="c")
+    assert again.reads.document(address, "main").content == b"2"
+    assert len(again.shown()) == len(before) + 1

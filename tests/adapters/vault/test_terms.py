@@ -7,6 +7,7 @@ import pytest
 
 from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.cutting import cut_people, put_back
+from homeroom.adapters.vault.operations import Stamped
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.reads import Reads
@@ -186,7 +187,7 @@ def test_a_search_finds_what_a_plain_look_through_all_finds(tmp_path, rng, _):
         check_statement(one, Version.TWO)
         prepared = preparer.accept(Sent([one], {}, Version.TWO), caller(WRITE), START_MS + minute)
         assert isinstance(prepared, Prepared)
-        vault.apply([prepared.change], str(minute))
+        vault.apply([Stamped(minute + 1, b"", [prepared.change])], str(minute))
         preparer.applied(prepared)
     kept = [
         {**one, "stored": stored} for one, stored in zip(sent, stored_times(reads), strict=True)

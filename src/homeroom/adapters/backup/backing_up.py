@@ -33,6 +33,8 @@ from homeroom.adapters.erasure_reports import read_reports
 from homeroom.adapters.log_reading import ViewedLog, stated_keys, viewed_log
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.sources import MANIFEST_FILE
+from homeroom.adapters.vault.copies import applied_in
+from homeroom.adapters.vault.places import VAULT_FILE
 from homeroom.clock import hybrid_ms
 from homeroom.errors import BackupError, DataDirectoryError, StoreError
 from homeroom.log.certificates import Place
@@ -77,7 +79,7 @@ def back_up(
     BackupError
         The directory is none, is another one than that of the repository, or changes too fast; or the repository
         cannot be written, or is being pruned.
-    DataDirectoryError, StoreError, EntryError
+    DataDirectoryError, StoreError, EntryError, VaultError
         What is to be backed up is damaged.
     """
     began_ms = now_ms()
@@ -133,6 +135,7 @@ class _Backup:
         others = list(contents.other_files(self._directory))
         # The log says how long the audit log was: it must not be longer than the copy.
         late = [path for path in others if path == contents.AUDIT]
+        records = self._records()
         files = [self._copying.copy(path) for path in others if path not in late]
         with self._viewed() as view:
             snapshots = tuple(
@@ -142,6 +145,8 @@ class _Backup:
         files += map(self._copying.copy, late)
         for snapshot in snapshots:
             self._check_joins(snapshot, log)
+        if log is not None:
+            self._check_records(records, contents.documents_of(log.starts()))
         self._check_key(tenants[0])
         manifest = Manifest(
             id=self._repository.new_id(at_ms, self._before),
@@ -151,8 +156,25 @@ class _Backup:
             snapshots=snapshots,
             files=tuple(files),
             log=log,
+            records=records.to_json(),
         )
         return BackedUp(manifest, self._repository.sent, entries, tuple(self._notes))
+
+    def _records(self) -> Vector:
+        """Return up to which entries the vault goes that is copied next: at least."""
+        file = self._directory / VAULT_FILE
+        return applied_in(file) if file.exists() else Vector()
+
+    def _check_records(self, records: Vector, starts: Vector) -> None:
+        """See that the log goes on where the vault ends."""
+        if records.covers(starts):
+            return
+        if not (self._directory / VAULT_FILE).exists():
+            raise BackupError(
+                f"{self._directory / VAULT_FILE} is missing, and the log no longer holds all of it; start the node, "
+                f"which makes it again from a copy"
+            )
+        raise MovedOnError("the log")  # what a newer vault has was collected meanwhile
 
     def _viewed(self) -> AbstractContextManager[ViewedLog]:
         if not self._store_url:

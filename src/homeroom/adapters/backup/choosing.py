@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from homeroom.adapters.backup.contents import documents_of
 from homeroom.adapters.backup.manifest import FileCopy, Manifest, SnapshotCopy
+from homeroom.adapters.vault.places import VAULT_FILE
 from homeroom.errors import BackupError
 from homeroom.events.instants import format_instant
 from homeroom.log.origins import Vector
@@ -75,16 +77,41 @@ def choose_as_of(manifests: Sequence[Manifest], shown: str, as_of_ms: int) -> Pl
             f"{shown} holds nothing from before {format_instant(as_of_ms)}; its first backup is of "
             f"{format_instant(manifests[0].at_ms)}, its last of {format_instant(last.at_ms)}"
         )
-    return Plan(backup, tuple(snapshots), _files(older, backup, as_of_ms), as_of_ms)
+    return Plan(backup, tuple(snapshots), _files(older, backup, (shown, as_of_ms)), as_of_ms)
 
 
-def _files(older: Sequence[Manifest], backup: Manifest, as_of_ms: int) -> tuple[FileCopy, ...]:
+def _files(
+    older: Sequence[Manifest], backup: Manifest, asked: tuple[str, int]
+) -> tuple[FileCopy, ...]:
     """Return the files of the last backup before a time, and of later ones those that are new and cannot be ahead."""
     files = {copy.path: copy for copy in backup.files if not copy.path.endswith(_FOLLOWING)}
-    before = [one for one in older if one.at_ms <= as_of_ms]
+    before = [one for one in older if one.at_ms <= asked[1]]
     if before:
         files |= {copy.path: copy for copy in before[-1].files}
-    return tuple(files.values())
+    files.pop(VAULT_FILE, None)
+    vault = _vault(before, backup, asked)
+    return (*files.values(), *(() if vault is None else (vault,)))
+
+
+def _vault(before: Sequence[Manifest], backup: Manifest, asked: tuple[str, int]) -> FileCopy | None:
+    """Return the newest vault from before a time that the log goes on from; None where the log tells all.
+
+    Raises `BackupError` if neither is so.
+    """
+    starts, ends = Vector(), Vector()
+    if backup.log is not None:
+        starts, ends = documents_of(backup.log.starts()), backup.log.vector()
+    for manifest in reversed(before):
+        applied = Vector.from_json(manifest.records or {})
+        found = next((copy for copy in manifest.files if copy.path == VAULT_FILE), None)
+        if found is not None and applied.covers(starts) and ends.covers(applied):
+            return found
+    if len(starts):
+        raise BackupError(
+            f"{asked[0]} holds no records from before {format_instant(asked[1])} that its log goes on from, since the "
+            f"node had forgotten entries when the log was sent; name a later time"
+        )
+    return None
 
 
 def _place(manifests: Sequence[Manifest], as_of_ms: int) -> int:

@@ -2,6 +2,7 @@
 
     homeroom.json, history/, state/     of each tenant: what its manifest names, nothing else that lies there
     log/                                not as files; `homeroom.adapters.log_reading`
+    documents.copies/                   not at all: they are of a file that is copied
     everything else                     keys, rejects, settings, databases, the audit log: as files
 
 Files that a manifest names never change, and a node keeps those of the last but one too. So nobody need be locked out:
@@ -23,8 +24,10 @@ from homeroom.adapters.erasure_reports import REPORT_FILE
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.sources import MANIFEST_FILE
 from homeroom.adapters.threads import ThreadRun
+from homeroom.adapters.vault.places import VAULT_COPIES
 from homeroom.errors import BackupError
 from homeroom.events.dictionary import Dictionaries
+from homeroom.log.origins import Stream, Vector
 
 __all__ = [
     "AUDIT",
@@ -33,6 +36,7 @@ __all__ = [
     "Look",
     "Tenant",
     "applied_of",
+    "documents_of",
     "is_empty",
     "lineage",
     "names_of",
@@ -47,6 +51,8 @@ _TENANTS: Final = "tenants"
 _PASSING: Final = re.compile(r".*(\.new|\.part|-wal|-shm|-journal)")
 _NOT_COPIED: Final = {".lock", MANIFEST_FILE, data.BEFORE_FILE, REPORT_FILE}
 _STATE_FOLDERS: Final = {"history", "state"}
+_NODE_FOLDERS: Final = {LOG, VAULT_COPIES}
+"""Folders of a node: the log is not copied as files; copies of the vault are not copied, since the vault is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,7 @@ def other_files(directory: Path) -> Iterator[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if not (name == LOG and below == Path())
+            if not (name in _NODE_FOLDERS and below == Path())
             and not (is_tenant and name in _STATE_FOLDERS)
             and not name.startswith(".")
         )
@@ -141,6 +147,11 @@ def other_files(directory: Path) -> Iterator[str]:
 def names_of(manifest: data.Manifest) -> list[str]:
     """Return the files that a manifest names, in order."""
     return sorted(manifest.files())
+
+
+def documents_of(vector: Vector) -> Vector:
+    """Return what of a vector is of documents: these a vault holds, and the log may have forgotten them."""
+    return Vector({o: number for o, number in vector.items() if o.stream is Stream.DOCUMENT})
 
 
 def is_empty(manifest: data.Manifest | None) -> bool:

@@ -146,6 +146,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     snapshots : of all tenants
     files : what else lies in the directory
     log : None for a directory without one
+    records : by origin the last entry that is in the vault's file; not known of backups of older releases
     """
 
     format: int = _FORMAT
@@ -156,6 +157,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: tuple[SnapshotCopy, ...]
     files: tuple[FileCopy, ...]
     log: LogCopy | None
+    records: dict[str, int] | None = None
 
     def copies(self) -> Iterator[FileCopy]:
         """Yield every file."""
@@ -181,6 +183,7 @@ def read_manifest(content: bytes, name: str) -> Manifest:
         manifest = msgspec.msgpack.decode(content, type=Manifest)
         if manifest.log is not None:
             manifest.log.vector(), manifest.log.starts()
+        Vector.from_json(manifest.records or {})
     except (msgspec.MsgspecError, ValueError) as error:
         raise DamagedBackupError(
             f"manifest {name} cannot be read ({error}); it was written by another release, or is damaged"

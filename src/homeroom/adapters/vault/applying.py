@@ -1,43 +1,73 @@
-"""Operations change the file: in order, each set of them in one transaction with the position that it came from.
+"""Operations change the file: each set of them in one transaction with the position that it came from.
 
 The file may be lost at any time, since the log has it all; so it is not synced at each commit, and after a crash it
 says in `Vault.applied` from where on operations are to be applied again. Applied twice, they change nothing: a
 statement is known by its id, a key that was destroyed stays so, a document becomes what its last operation says.
+
+Several nodes write, and what they write arrives in any order. Of each node it arrives in its own order, so the position
+is a number an origin; for the rest, every table is a join: what is known grows (keys, forms of people, labels, keys
+that were destroyed), is the greatest by its stamp (documents, when they were dropped, what is known of activities), or
+is a function of all that came (statements: `homeroom.adapters.vault.keeping`). Nothing is refused because something
+else is not here yet.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from homeroom import limits
 from homeroom.adapters.vault.journal import Journal
+from homeroom.adapters.vault.keeping import KeptStatements
 from homeroom.adapters.vault.operations import (
-    HASH_BYTES,
     ActivityKnown,
-    Change,
     DocumentDropped,
     DocumentKept,
     KeyDestroyed,
     LabelsKept,
     PortraitKept,
+    Stamped,
     StatementKept,
     SubjectKey,
 )
 from homeroom.adapters.vault.schema import connected, sqlite_errors
 from homeroom.adapters.vault.sealing import key_name
 
-__all__ = ["COUNTS", "ERASED", "VOIDED", "Vault"]
+__all__ = ["Vault"]
 
-COUNTS, VOIDED, ERASED = 0, 1, 2
-"""Standing of a statement: it counts, it was taken back, or its actor's key was destroyed."""
 
-Many: TypeAlias = Callable[[int, list[Any]], None]
+class _Order(NamedTuple):
+    """When some operations were written: what their stamps begin with, and the number of the first among all."""
 
-_KEEP_STATEMENT: Final = (
-    "INSERT INTO statements (place, tenant, id, subject, body, people, terms, target, voids, standing) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    prefix: bytes
+    first: int
+
+    def stamp(self, place: int) -> bytes:
+        return self.prefix + (self.first + place).to_bytes(4, "big")
+
+
+Many: TypeAlias = Callable[[int, list[Any], _Order], None]
+
+_KEEP_DOCUMENT: Final = (
+    "INSERT INTO documents (tenant, key, scope, registration, subject, updated_ms, sealed, stamp) "
+    "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 "
+    "WHERE NOT EXISTS (SELECT 1 FROM destroyed WHERE tenant = ?1 AND subject = ?5) "
+    "AND NOT EXISTS (SELECT 1 FROM dropped WHERE tenant = ?1 AND key = ?2 AND stamp > ?8) "
+    "ON CONFLICT (tenant, key) DO UPDATE SET scope = excluded.scope, registration = excluded.registration, "
+    "subject = excluded.subject, updated_ms = excluded.updated_ms, sealed = excluded.sealed, stamp = excluded.stamp "
+    "WHERE excluded.stamp > documents.stamp"
 )
-_KEEP_TERM: Final = "INSERT OR IGNORE INTO terms (term, place, matched) VALUES (?, ?, ?)"
+_KNOW_ACTIVITY: Final = (
+    "INSERT INTO activities (tenant, activity, sealed, stamp) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (tenant, activity) DO UPDATE SET sealed = excluded.sealed, stamp = excluded.stamp "
+    "WHERE excluded.stamp > activities.stamp"
+)
+_COUNT_CONFLICTS: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM conflicts GROUP BY tenant, id HAVING count(*) > 1)"
+)
+_NOTE_DROPPED: Final = (
+    "INSERT INTO dropped (tenant, key, stamp) VALUES (?, ?, ?) "
+    "ON CONFLICT (tenant, key) DO UPDATE SET stamp = excluded.stamp WHERE excluded.stamp > dropped.stamp"
+)
 
 
 class Vault:
@@ -55,11 +85,13 @@ class Vault:
         self._run = self._connection.execute
         self._run_many = self._connection.executemany
         self._tenants: dict[str, int] = dict(self._run("SELECT name, number FROM tenants"))
+        self._statements = KeptStatements(self._connection)
+        self._counted: tuple[int, int] | None = None
         self._appliers: dict[type, Many] = {
             SubjectKey: self._subject_keys,
             PortraitKept: self._portraits,
             ActivityKnown: self._activities,
-            StatementKept: self._statements,
+            StatementKept: lambda tenant, several, _: self._statements.keep(tenant, several),
             DocumentKept: self._documents,
             DocumentDropped: self._dropped,
             KeyDestroyed: self._destroyed,
@@ -73,8 +105,8 @@ class Vault:
             row = self._run("SELECT value FROM positions WHERE name = 'applied'").fetchone()
         return "" if row is None else str(row[0])
 
-    def apply(self, changes: Sequence[Change], position: str) -> None:
-        """Apply changes in order, and remember the position behind them; all of it or nothing.
+    def apply(self, several: Sequence[Stamped], position: str) -> None:
+        """Apply changes, and remember the position behind them; all of it or nothing.
 
         Raises `VaultError` where the file cannot be written; the vault is then as it was.
         """
@@ -82,8 +114,8 @@ class Vault:
         with sqlite_errors(self.path):
             self._run("BEGIN IMMEDIATE")
             try:
-                for change in changes:
-                    self._apply(change)
+                for stamped in several:
+                    self._apply(stamped)
                 self._run(
                     "INSERT INTO positions (name, value) VALUES ('applied', ?) "
                     "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -96,6 +128,14 @@ class Vault:
                     self._run("ROLLBACK")
                 raise
         self._journal.written()
+
+    def conflicts(self) -> int:
+        """Return under how many ids nodes accepted different statements. Raises `VaultError`."""
+        if self._counted is None or self._counted[0] != self._statements.noted:
+            with sqlite_errors(self.path):
+                (count,) = self._run(_COUNT_CONFLICTS).fetchone()
+            self._counted = (self._statements.noted, int(count))
+        return self._counted[1]
 
     @property
     def trouble(self) -> str | None:
@@ -116,17 +156,15 @@ class Vault:
         self._journal.close()
         self._connection.close()
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, stamped: Stamped) -> None:
         """Apply runs of operations of one kind together."""
-        tenant = self._tenant(change.tenant)
-        run: list[Any] = []
-        for operation in change.operations:
-            if run and type(operation) is not type(run[-1]):
-                self._appliers[type(run[-1])](tenant, run)
-                run = []
-            run.append(operation)
-        if run:
-            self._appliers[type(run[-1])](tenant, run)
+        prefix, number = stamped.prefix, 0
+        for change in stamped.changes:
+            tenant = self._tenant(change.tenant)
+            for kind, run in groupby(change.operations, type):
+                several = list(run)
+                self._appliers[kind](tenant, several, _Order(prefix, number))
+                number += len(several)
 
     def _tenant(self, name: str) -> int:
         number = self._tenants.get(name)
@@ -138,33 +176,33 @@ class Vault:
 
     # --- persons, activities, documents ------------------------------------------------------------------------------
 
-    def _subject_keys(self, tenant: int, operations: list[SubjectKey]) -> None:
+    def _subject_keys(self, tenant: int, operations: list[SubjectKey], _: _Order) -> None:
         self._run_many(
             "INSERT OR IGNORE INTO subjects (tenant, subject, name, wrapped) SELECT ?1, ?2, ?3, ?4 "
             "WHERE NOT EXISTS (SELECT 1 FROM destroyed WHERE tenant = ?1 AND subject = ?2)",
             [(tenant, one.subject, key_name(one.wrapped), one.wrapped) for one in operations],
         )
 
-    def _portraits(self, tenant: int, operations: list[PortraitKept]) -> None:
-        """Keep forms of persons, but not of those whose key was destroyed."""
+    def _portraits(self, tenant: int, operations: list[PortraitKept], _: _Order) -> None:
+        """Keep forms of persons, but not of those whose key was destroyed; their key may come later."""
         self._run_many(
             "INSERT OR IGNORE INTO portraits (tenant, form, subject, sealed) SELECT ?1, ?2, ?3, ?4 "
-            "WHERE EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?3)",
+            "WHERE NOT EXISTS (SELECT 1 FROM destroyed WHERE tenant = ?1 AND subject = ?3)",
             [(tenant, one.form, one.subject, one.sealed) for one in operations],
         )
 
-    def _activities(self, tenant: int, operations: list[ActivityKnown]) -> None:
+    def _activities(self, tenant: int, operations: list[ActivityKnown], order: _Order) -> None:
         self._run_many(
-            "INSERT INTO activities (tenant, activity, sealed) VALUES (?, ?, ?) "
-            "ON CONFLICT (tenant, activity) DO UPDATE SET sealed = excluded.sealed",
-            [(tenant, one.activity, one.sealed) for one in operations],
+            _KNOW_ACTIVITY,
+            [
+                (tenant, one.activity, one.sealed, order.stamp(at))
+                for at, one in enumerate(operations)
+            ],
         )
 
-    def _documents(self, tenant: int, operations: list[DocumentKept]) -> None:
+    def _documents(self, tenant: int, operations: list[DocumentKept], order: _Order) -> None:
         self._run_many(
-            "INSERT OR REPLACE INTO documents (tenant, key, scope, registration, subject, updated_ms, sealed) "
-            "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
-            "WHERE EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?5)",
+            _KEEP_DOCUMENT,
             [
                 (
                     tenant,
@@ -174,156 +212,33 @@ class Vault:
                     one.subject,
                     one.updated_ms,
                     one.sealed,
+                    order.stamp(at),
                 )
-                for one in operations
+                for at, one in enumerate(operations)
             ],
         )
 
-    def _dropped(self, tenant: int, operations: list[DocumentDropped]) -> None:
-        self._run_many(
-            "DELETE FROM documents WHERE tenant = ? AND key = ?",
-            [(tenant, one.key) for one in operations],
-        )
+    def _dropped(self, tenant: int, operations: list[DocumentDropped], order: _Order) -> None:
+        """Take documents away, and remember when: one that was written before that may come later."""
+        rows = [(tenant, one.key, order.stamp(at)) for at, one in enumerate(operations)]
+        self._run_many(_NOTE_DROPPED, rows)
+        self._run_many("DELETE FROM documents WHERE tenant = ? AND key = ? AND stamp < ?", rows)
 
-    def _labels(self, tenant: int, operations: list[LabelsKept]) -> None:
+    def _labels(self, tenant: int, operations: list[LabelsKept], _: _Order) -> None:
         self._run_many(
             "INSERT OR IGNORE INTO labels (tenant, name, sealed) VALUES (?, ?, ?)",
             [(tenant, one.name, one.sealed) for one in operations],
         )
 
-    def _destroyed(self, tenant: int, operations: list[KeyDestroyed]) -> None:
+    def _destroyed(self, tenant: int, operations: list[KeyDestroyed], _: _Order) -> None:
         """Forget a key for ever, and what was sealed under it; ids stay, so that they are not given again."""
         for one in operations:
             self._run(
                 "INSERT OR IGNORE INTO destroyed (tenant, subject) VALUES (?, ?)",
                 (tenant, one.subject),
             )
-            places = self._run(
-                "SELECT DISTINCT s.place FROM terms t JOIN statements s ON s.place = t.place "
-                "WHERE t.term = ? AND s.tenant = ? AND s.subject = ?",
-                (one.term, tenant, one.subject),
-            ).fetchall()
-            for table, column in (("attachments", "place"), ("terms", "matched")):
-                self._run_many(f"DELETE FROM {table} WHERE {column} = ?", places)
-            self._run_many(
-                f"UPDATE statements SET standing = {ERASED}, body = x'', people = x'', terms = x'' WHERE place = ?",
-                places,
-            )
+            self._statements.erase(tenant, one.subject, one.term)
             for table in ("subjects", "portraits", "documents"):
                 self._run(
                     f"DELETE FROM {table} WHERE tenant = ? AND subject = ?", (tenant, one.subject)
                 )
-
-    # --- statements --------------------------------------------------------------------------------------------------
-
-    def _statements(self, tenant: int, operations: list[StatementKept]) -> None:
-        for one in operations:
-            standing, is_target = self._standing(tenant, one)
-            is_erased = standing == ERASED
-            place = self._kept(tenant, one, standing)
-            if place is None:
-                continue
-            terms = () if is_erased else _hashes(one.terms)
-            self._run_many(_KEEP_TERM, [(term, place, place) for term in terms])
-            if one.attachments and not is_erased:
-                self._run_many(
-                    "INSERT OR IGNORE INTO attachments (place, digest, sealed) VALUES (?, ?, ?)",
-                    [(place, digest, sealed) for digest, sealed in one.attachments],
-                )
-            if one.target:
-                self._refer(tenant, one, place)
-            if is_target:
-                self._referred(tenant, one, place)
-
-    def _kept(self, tenant: int, one: StatementKept, standing: int) -> int | None:
-        """Keep a statement at its place, or the next one that is free; return that, None if it is there already.
-
-        Of one whose actor was erased no more is kept than its id, and what it voids.
-        """
-        place, is_erased = one.place, standing == ERASED
-        body, people, terms = (b"", b"", b"") if is_erased else (one.body, one.people, one.terms)
-        while True:
-            kept = self._run(
-                _KEEP_STATEMENT,
-                (
-                    place,
-                    tenant,
-                    one.id,
-                    one.subject,
-                    body,
-                    people,
-                    terms,
-                    one.target or None,
-                    int(one.voids),
-                    standing,
-                ),
-            )
-            if kept.rowcount:
-                return place
-            known = "SELECT 1 FROM statements WHERE tenant = ? AND id = ?"
-            if self._run(known, (tenant, one.id)).fetchone():
-                return None
-            place += 1
-
-    def _standing(self, tenant: int, one: StatementKept) -> tuple[int, bool]:
-        """Return how a new statement stands, and whether one that is there refers to it.
-
-        It may have been taken back, or its actor erased, before it came.
-        """
-        row = self._run(
-            "SELECT EXISTS (SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?2), "
-            "(SELECT max(voids) FROM statements WHERE tenant = ?1 AND target = ?3)",
-            (tenant, one.subject, one.id),
-        ).fetchone()
-        is_target = row[1] is not None
-        if not row[0]:
-            return ERASED, is_target
-        return VOIDED if row[1] and not one.voids else COUNTS, is_target
-
-    def _refer(self, tenant: int, one: StatementKept, place: int) -> None:
-        """Let a statement be found by what finds its target; void that, if this is what it is for."""
-        target = self._run(
-            "SELECT place, voids FROM statements WHERE tenant = ? AND id = ?", (tenant, one.target)
-        ).fetchone()
-        if target is None:
-            return
-        if one.voids and not target[1]:
-            self._run(
-                f"UPDATE statements SET standing = {VOIDED} WHERE place = ? AND standing = {COUNTS}",
-                (target[0],),
-            )
-        self._follow([place], target[0])
-
-    def _referred(self, tenant: int, one: StatementKept, place: int) -> None:
-        """Let statements that came before, and refer to this one, be found by it; and those that refer to them."""
-        sources = self._run(
-            "SELECT place FROM statements WHERE tenant = ? AND target = ? AND place <> ?",
-            (tenant, one.id, place),
-        ).fetchall()
-        for (source,) in sources:
-            behind = self._run("SELECT place FROM follows WHERE matched = ?", (source,)).fetchall()
-            self._follow([source, *(row[0] for row in behind)], place)
-
-    def _follow(self, places: Iterable[int], target: int) -> None:
-        """Let statements be found by the terms of a target, and of all that it is found by itself."""
-        followed = self._run(
-            "SELECT place, terms FROM statements WHERE place = ?1 "
-            "OR place IN (SELECT matched FROM follows WHERE place = ?1)",
-            (target,),
-        ).fetchall()
-        for place in places:
-            (known,) = self._run(
-                "SELECT count(*) FROM follows WHERE place = ?", (place,)
-            ).fetchone()
-            room = max(0, limits.STATEMENTS_FOLLOWED_MAX - known)
-            for matched, terms in followed[:room]:
-                if matched == place:
-                    continue
-                self._run(
-                    "INSERT OR IGNORE INTO follows (place, matched) VALUES (?, ?)", (place, matched)
-                )
-                self._run_many(_KEEP_TERM, [(term, place, matched) for term in _hashes(terms)])
-
-
-def _hashes(joined: bytes) -> list[bytes]:
-    return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]

@@ -141,7 +141,7 @@ class Drafting:
         """Return a statement by its UUID, in the file or pending."""
         one = self.pending.statements.get(identifier)
         if one is not None:
-            return Row(one.place, one.id, one.subject, one.body, one.people, 0)
+            return Row(one.place, one.id, one.subject, one.body, one.people, 0, one.digest)
         return self.reader.statement(identifier)
 
     def opened(self, row: Row) -> Json | None:

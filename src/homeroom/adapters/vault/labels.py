@@ -17,7 +17,7 @@ from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.sealing import Seals
 from homeroom.errors import VaultError
 
-__all__ = ["change_of_labels", "read_labels"]
+__all__ = ["change_of_labels", "labels_in", "read_labels"]
 
 _NAME_BYTES: Final = 12
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -1,13 +1,15 @@
-"""What changes the vault: small records, that the log carries and that every copy of the vault applies in order.
+"""What changes the vault: small records, that the log carries and that every copy of the vault applies.
 
 An operation holds no more than the file does: sealed bytes, pseudonyms, keyed hashes, ids of statements, times. So the
 log may keep it as it is, and an erasure is one operation more, the one that destroys a key. All of them can be applied
-again without harm.
+again without harm, and those of several nodes in any order; where it matters which of two came first, as with what
+replaces, their stamps say so: when their entries were written, and not when they arrived.
 
 They may come from a peer or from a disk, so sizes are looked at before anything is used.
 """
 
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -24,6 +26,7 @@ __all__ = [
     "LabelsKept",
     "Operation",
     "PortraitKept",
+    "Stamped",
     "StatementKept",
     "SubjectKey",
     "decode",
@@ -70,6 +73,8 @@ class StatementKept(msgspec.Struct, frozen=True, array_like=True, tag=4):
     target : UUID of the statement that it refers to, empty if it refers to none
     voids : whether it takes its target back
     attachments : keyed hash and sealed data of each
+    digest : keyed hash of what is compared when its id comes again, by which nobody need open it; empty in what was
+        written by a release that had none
     """
 
     id: bytes
@@ -81,6 +86,7 @@ class StatementKept(msgspec.Struct, frozen=True, array_like=True, tag=4):
     target: bytes = b""
     voids: bool = False
     attachments: list[tuple[bytes, bytes]] = []
+    digest: bytes = b""
 
 
 class DocumentKept(msgspec.Struct, frozen=True, array_like=True, tag=5):
@@ -133,6 +139,26 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     operations: list[Operation]
 
 
+class Stamped(NamedTuple):
+    """Changes that were written together, and when.
+
+    Parameters
+    ----------
+    hybrid : hybrid stamp of the entry that they are in
+    tie : digest of that entry, or what else tells it from another one of the same stamp
+    changes : in order
+    """
+
+    hybrid: int
+    tie: bytes
+    changes: Sequence[Change]
+
+    @property
+    def prefix(self) -> bytes:
+        """What their stamps begin with, 16 bytes; bytes of later ones are greater."""
+        return self.hybrid.to_bytes(8, "big") + self.tie[:8].ljust(8, b"\0")
+
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Change).decode
 _HASHES: Final = {
@@ -180,6 +206,7 @@ def _check(operation: Operation) -> None:
         len(operation.people) % HASH_BYTES
         or len(operation.terms) % HASH_BYTES
         or len(operation.target) not in (0, HASH_BYTES)
+        or len(operation.digest) not in (0, HASH_BYTES)
         or not 0 <= operation.place < 1 << 62
     ):
         raise EntryError("a change of records has a StatementKept of a wrong form")

@@ -2,6 +2,10 @@
 
 A reader has a connection of its own and sees whole transactions only. It opens what it returns: body and persons, each
 with the key of its subject. A person whose key was destroyed is shown as erased, in whatever statement.
+
+Where several nodes write, a statement of one may be here before what it names and another one wrote: a person's key, a
+form of theirs. Then it is not shown yet. Missing is not erased: which of the two it is, is known as soon as all is here
+that was written before it.
 """
 
 import contextlib
@@ -24,9 +28,17 @@ from homeroom.errors import VaultError
 from homeroom.records.documents import Document
 from homeroom.records.people import Json
 
-__all__ = ["DocumentForm", "DocumentRow", "Opened", "Row", "TenantReader", "VaultReader"]
+__all__ = [
+    "DocumentForm",
+    "DocumentRow",
+    "Opened",
+    "Row",
+    "TenantReader",
+    "VaultReader",
+    "all_is_here",
+]
 
-_ROW: Final = "place, id, subject, body, people, standing"
+_ROW: Final = "place, id, subject, body, people, standing, digest"
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -39,6 +51,7 @@ class Row(NamedTuple):
     body: bytes
     people: bytes
     standing: int
+    digest: bytes = b""
 
     @property
     def stored_ms(self) -> int:
@@ -72,6 +85,11 @@ class DocumentForm(msgspec.Struct, frozen=True, array_like=True):
 
 KeyOf: TypeAlias = Callable[[bytes], SubjectKeys | None]
 PeopleOf: TypeAlias = Callable[[Iterable[bytes]], dict[bytes, Json]]
+
+
+def all_is_here() -> int:
+    """Return a time that never comes: where one node writes, nothing is on its way."""
+    return 1 << 62
 
 
 class VaultReader:
@@ -138,10 +156,18 @@ class TenantReader:
     reader : of the file
     tenant : name
     seals : of the tenant
+    through_ms : returns up to when all that was stored is here, milliseconds since 1970
     """
 
-    def __init__(self, reader: VaultReader, tenant: str, seals: Seals) -> None:
+    def __init__(
+        self,
+        reader: VaultReader,
+        tenant: str,
+        seals: Seals,
+        through_ms: Callable[[], int] = all_is_here,
+    ) -> None:
         self.seals = seals
+        self._through_ms = through_ms
         self._reader = reader
         self._tenant = tenant
         self._keys: Held[bytes, SubjectKeys] = Held(limits.SUBJECT_KEYS_HELD)
@@ -202,21 +228,27 @@ class TenantReader:
         return [int(str(row[0])) for row in self._reader.rows(query, given)]
 
     def opened(self, row: Row) -> Opened | None:
-        """Open a statement, None if its actor's key was destroyed."""
+        """Open a statement, None if its actor's key was destroyed, or something of it is not here yet."""
         return self.opened_with(row, self.key, self.people)
 
     def opened_with(self, row: Row, key_of: KeyOf, people_of: PeopleOf) -> Opened | None:
-        """Open a statement with keys and persons from elsewhere, None if its actor's key was destroyed."""
+        """Open a statement with keys and persons from elsewhere; None as for `opened`."""
         key = key_of(row.subject)
-        if key is None or not row.body:
+        if key is None or not row.body or not key.can_open(row.body):
             return None
         body: Json = _decode(key.open(row.body, row.id))
         forms = [row.people[at : at + HASH_BYTES] for at in range(0, len(row.people), HASH_BYTES)]
         people = people_of(forms)
+        if not all(form in people for form in forms) and self._is_awaited(row):
+            return None
         return Opened(put_back(body, lambda number: people.get(forms[number])), row.stored_ms)
 
+    def _is_awaited(self, row: Row) -> bool:
+        """Say whether something may be on its way that was written before a statement, by clocks that may differ."""
+        return row.stored_ms + limits.HYBRID_AHEAD_MS_MAX > self._through_ms()
+
     def people(self, forms: Iterable[bytes]) -> dict[bytes, Json]:
-        """Return persons by their forms, without those whose key was destroyed."""
+        """Return persons by their forms, without those whose key was destroyed or is not here yet."""
         wanted = list(dict.fromkeys(forms))
         found: dict[bytes, Json] = {}
         for at in range(0, len(wanted), _FORMS_ASKED):
@@ -228,7 +260,7 @@ class TenantReader:
             )
             for form, subject, sealed in rows:
                 key = self.key(_bytes(subject))
-                if key is not None:
+                if key is not None and key.can_open(_bytes(sealed)):
                     found[_bytes(form)] = _decode(key.open(_bytes(sealed), _bytes(form)))
         return found
 
@@ -243,7 +275,18 @@ class TenantReader:
         return {
             _bytes(digest): key.open(_bytes(sealed), _bytes(digest) + row.id)
             for digest, sealed in rows
+            if key.can_open(_bytes(sealed))
         }
+
+    def rows_of(self, subject: bytes, term: bytes) -> list[Row]:
+        """Return the statements of an actor, the oldest first; ``term`` is that of statements about the actor."""
+        columns = ", ".join(f"s.{name}" for name in _ROW.split(", "))
+        rows = self._reader.rows(
+            f"SELECT DISTINCT {columns} FROM terms t JOIN statements s ON s.place = t.place "
+            "WHERE t.term = ? AND s.tenant = ? AND s.subject = ? ORDER BY s.place",
+            (term, self.number, subject),
+        )
+        return [Row(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types
 
     # --- activities, persons, documents ------------------------------------------------------------------------------
 
@@ -254,10 +297,30 @@ class TenantReader:
             (self.number, activity),
         )
         key = self.key(self.seals.nobody) if rows else None
-        if key is None:
+        if key is None or not key.can_open(_bytes(rows[0][0])):
             return None
         found: Json = _decode(key.open(_bytes(rows[0][0]), activity))
         return found
+
+    def all_portraits(self, subject: bytes) -> dict[bytes, Json]:
+        """Return all forms of a person, by their names."""
+        key = self.key(subject)
+        query = "SELECT form, sealed FROM portraits WHERE tenant = ? AND subject = ? ORDER BY form"
+        if key is None:
+            return {}
+        rows = self._reader.rows(query, (self.number, subject))
+        return {
+            _bytes(form): _decode(key.open(_bytes(sealed), _bytes(form))) for form, sealed in rows
+        }
+
+    def documents_of(self, subject: bytes) -> list[DocumentRow]:
+        """Return the documents of a person, the oldest first."""
+        rows = self._reader.rows(
+            "SELECT key, subject, sealed, updated_ms FROM documents WHERE tenant = ? AND subject = ? "
+            "ORDER BY updated_ms, key",
+            (self.number, subject),
+        )
+        return [DocumentRow(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types
 
     def portraits(self, subject: bytes) -> list[Json]:
         """Return the forms of a person."""
@@ -268,7 +331,11 @@ class TenantReader:
             "SELECT form, sealed FROM portraits WHERE tenant = ? AND subject = ? ORDER BY form LIMIT ?",
             (self.number, subject, limits.PORTRAITS_SHOWN_MAX),
         )
-        return [_decode(key.open(_bytes(sealed), _bytes(form))) for form, sealed in rows]
+        return [
+            _decode(key.open(_bytes(sealed), _bytes(form)))
+            for form, sealed in rows
+            if key.can_open(_bytes(sealed))
+        ]
 
     def document(self, key: bytes) -> Document | None:
         """Return a document by the keyed hash of its address."""
@@ -317,8 +384,8 @@ class TenantReader:
     def document_form(
         self, address: bytes, key: SubjectKeys | None, sealed: bytes
     ) -> DocumentForm | None:
-        """Open a document with the key of its person, None if there is no key any more."""
-        if key is None:
+        """Open a document with the key of its person, None if that is not here any more, or not yet."""
+        if key is None or not key.can_open(sealed):
             return None
         return msgspec.msgpack.decode(key.open(sealed, address), type=DocumentForm)
 

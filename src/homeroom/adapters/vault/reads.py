@@ -1,13 +1,14 @@
 """Questions to the vault, for one connection: what the protocol of the record store asks, without its waiting."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from uuid import UUID
 
 from homeroom import limits
-from homeroom.adapters.vault.applying import COUNTS, VOIDED
 from homeroom.adapters.vault.documents import place_of
+from homeroom.adapters.vault.keeping import COUNTS, VOIDED
 from homeroom.adapters.vault.preparing import KeysOf
-from homeroom.adapters.vault.reading import Row, TenantReader, VaultReader
+from homeroom.adapters.vault.reading import Row, TenantReader, VaultReader, all_is_here
 from homeroom.adapters.vault.sealing import Seals
 from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.adapters.vault.terms import Walk, attachment_name, walk_of
@@ -30,11 +31,15 @@ class Reads:
     ----------
     path : of the vault's file
     keys_of : returns the keys of a tenant
+    through_ms : returns up to when all that was stored is here, milliseconds since 1970
     """
 
-    def __init__(self, path: Path, keys_of: KeysOf) -> None:
+    def __init__(
+        self, path: Path, keys_of: KeysOf, through_ms: Callable[[], int] = all_is_here
+    ) -> None:
         self._reader = VaultReader(path)
         self._keys_of = keys_of
+        self._through_ms = through_ms
         self._tenants: dict[str, TenantReader] = {}
 
     def close(self) -> None:
@@ -45,7 +50,8 @@ class Reads:
         """Return the reader of a tenant."""
         found = self._tenants.get(tenant)
         if found is None:
-            found = TenantReader(self._reader, tenant, Seals(self._keys_of(tenant)))
+            seals = Seals(self._keys_of(tenant))
+            found = TenantReader(self._reader, tenant, seals, self._through_ms)
             self._tenants[tenant] = found
         return found
 
@@ -113,6 +119,14 @@ class Reads:
         reader = self.of(tenant)
         return reader.portraits(reader.seals.pseudonym(*identity_of(agent)))
 
+    def conflicts(self, tenant: str, count_max: int) -> list[str]:
+        """Return ids under which two nodes accepted different statements; the one that was stored first counts."""
+        rows = self._reader.rows(
+            "SELECT id FROM conflicts WHERE tenant = ? GROUP BY id HAVING count(*) > 1 ORDER BY id LIMIT ?",
+            (self.of(tenant).number, count_max),
+        )
+        return [str(UUID(bytes=one)) for (one,) in rows if isinstance(one, bytes)]
+
 
 class _Showing:
     """Shows statements of one answer; what is known of an activity is looked up once."""
@@ -127,7 +141,7 @@ class _Showing:
         self._definitions: dict[str, Json | None] = {}
 
     def show(self, row: Row) -> Shown | None:
-        """Return a statement in its form, None if its actor was erased."""
+        """Return a statement in its form, None if its actor was erased, or something of it is not here yet."""
         opened = self._reader.opened(row)
         if opened is None:
             return None

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from homeroom.adapters.vault.applying import Vault
+from homeroom.adapters.vault.operations import Stamped
+from homeroom.adapters.vault.person import PersonRecords, records_of
 from homeroom.adapters.vault.preparing import KeysOf, Prepared, Preparer
-from homeroom.adapters.vault.reading import VaultReader
+from homeroom.adapters.vault.reading import VaultReader, all_is_here
 from homeroom.adapters.vault.reads import Reads
 from homeroom.adapters.vault.sealing import Seals
+from homeroom.clock import HybridClock
 from homeroom.records.documents import Address, Document
 from homeroom.records.people import Json, identity_of
 from homeroom.records.queries import OneStatement, Search
@@ -41,10 +44,14 @@ class VaultQuestions:
     ----------
     path : of the file, which is there
     keys_of : returns the keys of a tenant
+    through_ms : returns up to when all that was stored is here, milliseconds since 1970
     """
 
-    def __init__(self, path: Path, keys_of: KeysOf) -> None:
+    def __init__(
+        self, path: Path, keys_of: KeysOf, through_ms: Callable[[], int] = all_is_here
+    ) -> None:
         self._path = path
+        self._through_ms = through_ms
         self._keys_of = keys_of
         self._idle: queue.SimpleQueue[Reads] = queue.SimpleQueue()
         self._all_reads: list[Reads] = []
@@ -68,6 +75,10 @@ class VaultQuestions:
     ) -> Shown | None:
         """Return one statement, None if there is none."""
         return await self._asked(lambda reads: reads.statement(asked, caller.tenant, languages))
+
+    async def of_person(self, tenant: str, subject: bytes) -> PersonRecords:
+        """Return all that is kept of a person, by raw key. Raises `VaultError`."""
+        return await self._asked(lambda reads: records_of(reads.of(tenant), subject))
 
     async def search(self, asked: Search, caller: Caller, languages: Sequence[str]) -> Page:
         """Return the first page of a search."""
@@ -93,6 +104,10 @@ class VaultQuestions:
         """Return the forms of a person."""
         return await self._asked(lambda reads: reads.portraits(agent, caller.tenant))
 
+    async def conflicts(self, caller: Caller, count_max: int) -> list[str]:
+        """Return ids under which nodes accepted different statements, of which the one stored first is kept."""
+        return await self._asked(lambda reads: reads.conflicts(caller.tenant, count_max))
+
     async def _asked(self, ask: Callable[[Reads], T]) -> T:
         return await asyncio.to_thread(self._ask, ask)
 
@@ -101,7 +116,7 @@ class VaultQuestions:
         try:
             reads = self._idle.get_nowait()
         except queue.Empty:
-            reads = Reads(self._path, self._keys_of)
+            reads = Reads(self._path, self._keys_of, self._through_ms)
             self._all_reads.append(reads)
         try:
             return ask(reads)
@@ -126,7 +141,7 @@ class VaultRecords(VaultQuestions):
         super().__init__(path, keys_of)
         self._now_ms = now_ms
         self._lock = threading.Lock()
-        self._applied = 0
+        self._clock = HybridClock(int(self.vault.applied or 0))
 
     def close(self) -> None:
         """Close the file; nothing may be under way."""
@@ -153,13 +168,14 @@ class VaultRecords(VaultQuestions):
 
     def _done(self, prepare: Callable[[int], Prepared | Refused]) -> Accepted | Refused:
         with self._lock:
-            prepared = prepare(self._now_ms())
+            now_ms = self._now_ms()
+            prepared = prepare(now_ms)
             if isinstance(prepared, Refused):
                 return prepared
             if prepared.change.operations:
-                self._applied += 1
+                stamp = self._clock.stamp(now_ms)
                 try:
-                    self.vault.apply([prepared.change], str(self._applied))
+                    self.vault.apply([Stamped(stamp, b"", [prepared.change])], str(stamp))
                 except BaseException:
                     self._preparer.forget()
                     raise

@@ -52,6 +52,8 @@ def _left(operation: Operation, gone: frozenset[bytes]) -> list[Operation]:
     if isinstance(operation, _GONE) and operation.subject in gone:
         return []
     if isinstance(operation, StatementKept) and operation.subject in gone:
-        bare = msgspec.structs.replace(operation, body=b"", people=b"", terms=b"", attachments=[])
+        bare = msgspec.structs.replace(
+            operation, body=b"", people=b"", terms=b"", attachments=[], digest=b""
+        )
         return [operation if bare == operation else bare]
     return [operation]

@@ -4,6 +4,10 @@ Columns hold sealed bytes, pseudonyms, keyed hashes, ids of statements and times
 is what searches walk: for a term the places of the statements that it finds, in the order of storing. A statement that
 refers to another is found by that one's terms as well (xAPI 1.0.3, Communication, 2.1.4), so a row names the statement
 that matched beside the one that is found; `follows` is who is found by whom.
+
+`shift` is by how much a statement stands behind its place, because another one has that. A `stamp` says when a row was
+written, wherever that was (`homeroom.adapters.vault.operations.Stamped`); `dropped` keeps that of documents that are
+gone, so that what comes late does not bring them back. `conflicts` has what came under one id with other content.
 """
 
 import contextlib
@@ -15,9 +19,9 @@ from typing import Final
 from homeroom import limits
 from homeroom.errors import VaultError
 
-__all__ = ["connected", "sqlite_errors", "vault_error"]
+__all__ = ["check_version", "connected", "sqlite_errors", "vault_error"]
 
-_SCHEMA: Final = 2
+_SCHEMA: Final = 3
 _TABLES: Final = """
 CREATE TABLE tenants (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE subjects (
@@ -63,7 +67,22 @@ CREATE TABLE labels (
     tenant INTEGER NOT NULL, name BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (tenant, name)
 );
 """
-_STEPS: Final = (_TABLES, _LABELS)
+_CONVERGING: Final = """
+ALTER TABLE statements ADD COLUMN shift INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE statements ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE activities ADD COLUMN stamp BLOB NOT NULL DEFAULT x'';
+ALTER TABLE documents ADD COLUMN stamp BLOB NOT NULL DEFAULT x'';
+CREATE TABLE dropped (
+    tenant INTEGER NOT NULL, key BLOB NOT NULL, stamp BLOB NOT NULL, PRIMARY KEY (tenant, key)
+) WITHOUT ROWID;
+CREATE TABLE conflicts (
+    tenant INTEGER NOT NULL, id BLOB NOT NULL, subject BLOB NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (tenant, id, subject, digest)
+) WITHOUT ROWID;
+CREATE INDEX conflicts_of_subject ON conflicts (tenant, subject);
+UPDATE subjects SET name = substr(wrapped, 1, 12);
+"""
+_STEPS: Final = (_TABLES, _LABELS, _CONVERGING)
 """What makes each schema of the one before it."""
 
 
@@ -105,13 +124,19 @@ def connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a vault's tables. Raises `VaultError` for one that this release does not know."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > _SCHEMA:
         raise VaultError(
             f"vault {path} has schema {version}, this homeroom knows {_SCHEMA}; run the newer homeroom, or remove the "
             f"file and it is made again"
         )
+    return version
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+    version = check_version(connection, path)
     if version < _SCHEMA:
         connection.executescript(
             f"BEGIN IMMEDIATE; {''.join(_STEPS[version:])} PRAGMA user_version = {_SCHEMA}; COMMIT;"

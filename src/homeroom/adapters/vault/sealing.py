@@ -14,6 +14,7 @@ Random nonces of 96 bits are safe for 2**32 seals under one key; a person has so
 taken, AES-GCM-SIV, needs no such argument, and takes twice the time.
 """
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -33,6 +34,7 @@ __all__ = ["KEY_NAME_BYTES", "Seals", "SubjectKeys", "TenantKeys", "key_name"]
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 KEY_NAME_BYTES: Final = 4
+"""Bytes of the name of its key that a seal begins with."""
 _CLOSED: Final = (
     "a sealed record does not open: it was damaged, or sealed under another tenant's key; "
     "check the key, else make the vault again from the log"
@@ -116,11 +118,12 @@ class SubjectKeys:
     """The keys of one subject, ready for use.
 
     There is one, but where two nodes met a person for the first time at the same time: then each goes on with its own,
-    and both open. A seal says which key it is of.
+    and both open. A seal says which key it is of, by the beginning of its name: should two begin alike, one of them
+    opens it.
 
     Parameters
     ----------
-    ciphers : by what names a key, the first one to seal with
+    ciphers : by `key_name`, the first one to seal with
     reload : returns those that there are now, for a seal of a key that came since
     """
 
@@ -133,23 +136,33 @@ class SubjectKeys:
 
     def seal(self, content: bytes, bound_to: bytes) -> bytes:
         """Seal content, bound to what it belongs to: it opens only as that."""
-        return self._name + _seal(self._cipher, content, bound_to)
+        return self._name[:KEY_NAME_BYTES] + _seal(self._cipher, content, bound_to)
+
+    def can_open(self, sealed: bytes) -> bool:
+        """Say whether the key of a seal is here; that of another node may be on its way still."""
+        return bool(self._of(sealed))
 
     def open(self, sealed: bytes, bound_to: bytes) -> bytes:
         """Open what was sealed; raise `VaultError` if it was changed, or sealed by another key or as something else."""
-        name = sealed[:KEY_NAME_BYTES]
-        cipher = self.ciphers.get(name)
-        if cipher is None:
+        for cipher in self._of(sealed):
+            with contextlib.suppress(VaultError):
+                return _open(cipher, sealed[KEY_NAME_BYTES:], bound_to)
+        raise VaultError(_CLOSED)
+
+    def _of(self, sealed: bytes) -> list[AESGCM]:
+        found = self._named(sealed[:KEY_NAME_BYTES])
+        if not found:
             self.ciphers |= self._reload()
-            cipher = self.ciphers.get(name)
-        if cipher is None:
-            raise VaultError(_CLOSED)
-        return _open(cipher, sealed[KEY_NAME_BYTES:], bound_to)
+            found = self._named(sealed[:KEY_NAME_BYTES])
+        return found
+
+    def _named(self, begin: bytes) -> list[AESGCM]:
+        return [cipher for name, cipher in self.ciphers.items() if name[:KEY_NAME_BYTES] == begin]
 
 
 def key_name(wrapped: bytes) -> bytes:
-    """Return what names a key in its seals: the beginning of its wrapping's nonce, which is random."""
-    return wrapped[:KEY_NAME_BYTES]
+    """Return what names a key: its wrapping's nonce, which is random; its seals begin as that does."""
+    return wrapped[:_NONCE_BYTES]
 
 
 def _seal(key: AESGCM, content: bytes, bound_to: bytes) -> bytes:

@@ -20,7 +20,7 @@ from homeroom.events.personal import holds_account
 from homeroom.records.contents import Contents, Part, contents_of, statement_parts
 from homeroom.records.people import Json, identity_of, is_anonymous
 from homeroom.records.store import Caller, Refusal, Refused, Sent
-from homeroom.records.storing import Arrival, are_same, stored_form
+from homeroom.records.storing import Arrival, are_same, compared_form, stored_form
 
 __all__ = ["StatementDrafter", "uuid_bytes"]
 
@@ -93,14 +93,21 @@ class StatementDrafter:
         row = self._drafting.statement(identifier)
         if row is None:
             return None
+        if row.digest and row.digest == self._digest(statement):
+            return True
+        # Not the same, or the same in other words: without the timestamp that the store gave it, say.
         there = self._drafting.opened(row)
         return there is not None and are_same(there, statement)
+
+    def _digest(self, statement: Json) -> bytes:
+        return self._seals.hash(b"content", compared_form(statement))
 
     def _keep(self, statement: Json, place: int) -> str | None:
         """Draft what keeps one statement; return its id, None if it names somebody who was erased."""
         # What was sent gets no more than an id: the same request may have to be prepared once more.
         if "id" not in statement:
             statement["id"] = str(uuid.uuid4())
+        digest = self._digest(statement)
         statement = _decode(encode_json(statement))
         arrival = Arrival(place >> PLACE_BITS, self._caller.authority, self._sent.version)
         stored_form(statement, arrival)
@@ -128,6 +135,7 @@ class StatementDrafter:
             target=b"" if contents.target is None else uuid_bytes(contents.target),
             voids=contents.voids,
             attachments=attachments,
+            digest=digest,
         )
         self._drafting.operations.append(kept)
         pending = self._drafting.pending
