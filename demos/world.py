@@ -188,7 +188,9 @@ class Regions:
                 digest=hashlib.sha256(body).digest(),
             )
             began = time.perf_counter()
-            while not isinstance(await self.nodes[region].offer("main", "demo", batch), Accepted):
+            while True:
+                if isinstance(await self.nodes[region].offer("main", "demo", batch), Accepted):
+                    break
                 await asyncio.sleep(PACE_S)  # it has just started: see `first_writes`
             waits.append(time.perf_counter() - began)
             self._taken[region] += BATCH
