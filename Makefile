@@ -99,9 +99,14 @@ tools: ## Install the system's tools for page tests (Chromium and its driver), w
 # --- what it is for ----------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: install $(VENV)/.demo ## Analyse statements and a made-up million of learners; kill a node, and miss nothing.
+demo: install $(VENV)/.demo ## Analyse statements and a made-up million of learners; kill a node; cut regions off.
 	@$(VENV)/bin/homeroom demo $(ARGS)
 	@$(RUN) -m demos.node
+	@$(RUN) -m demos.world
+
+.PHONY: world
+world: install $(VENV)/.demo ## Run eight regions as processes over NATS: cut off, healed, and left running until Ctrl-C.
+	@$(RUN) -m demos.world_processes $(ARGS)
 
 .PHONY: bench
 bench: install $(VENV)/.benchmarks ## Measure against the peers: make bench ARGS='NAME --json' (no name: list them).

@@ -42,6 +42,7 @@ from homeroom.events.sniff import CODECS
 from homeroom.events.vocabulary import VerbTable
 from homeroom.node.node import Node
 from homeroom.state.accounts import AccountTable
+from homeroom.state.compacting import to_compact
 from homeroom.state.history import Segment
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone
@@ -291,7 +292,7 @@ class _Keeping:
     def compacted(self) -> tuple[SegmentEntry, ...]:
         """Put what this load wrote into one segment, with earlier ones that are small; return all that there are."""
         history = self._state.history
-        many = self._place.that_fit(history.to_compact(len(self.entries)))
+        many = self._place.that_fit(to_compact(history.stored, len(self.entries)))
         if many:
             history.exchange(many, self._place.compact(self.load, many, self._state.dictionaries))
         return entries_of(history.stored)

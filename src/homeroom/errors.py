@@ -14,6 +14,7 @@ HomeroomError
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
 ├── ErasureError        the register of erasures is missing, changed, or cannot be written
+├── RightsError         what somebody asks for by right cannot be given as it was asked for
 ├── WebhookError        a webhook makes no sense, or its target may not be reached
 ├── NodeError           a node did not do what it was asked to
 │   ├── RequestRefusedError  the request is wrong, so sending it again cannot help
@@ -60,6 +61,7 @@ __all__ = [
     "QueueFullError",
     "RecordError",
     "RequestRefusedError",
+    "RightsError",
     "SettingsError",
     "SourceError",
     "StoreError",
@@ -136,6 +138,10 @@ class AuditError(HomeroomError):
 
 class ErasureError(HomeroomError):
     """The register of erasures is missing, is another or an older one, or cannot be written; nothing is erased then."""
+
+
+class RightsError(HomeroomError):
+    """What somebody asks for by right cannot be given as it was asked for; the message names nobody."""
 
 
 class WebhookError(HomeroomError):

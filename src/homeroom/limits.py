@@ -97,6 +97,14 @@ REDACTED_ENTRIES: Final = 64
 """Entries that are looked through at once when they are redacted: each may have a megabyte."""
 ERASED_MAX: Final = 10_000_000
 """Raw keys of a data set that are erased, for ever: sixteen bytes each, and every event is looked up in them."""
+CONSENTS_MAX: Final = 10_000_000
+"""Consents and restrictions of a data set, those that are superseded included: some 70 bytes each, in memory."""
+ARCHIVE_BYTES_MAX: Final = 500_000_000
+"""What one person gets in an archive, which is made in memory: statements and documents, and as much of events."""
+REQUESTS_MAX: Final = 10_000
+"""Requests of persons that a tenant knows, answered ones included: all nodes keep them for ever."""
+SUPERSEDED_MAX: Final = 1_000
+"""Facts that one consent supersedes, purposes of a tenant, events of a person that are put right at once."""
 JOINED_SEGMENTS_MAX: Final = 8
 """Segments of events of merged accounts that a question walks through beside the stored ones."""
 OUT_OF_PLACE_ROWS_MAX: Final = 512
@@ -578,7 +586,6 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
-assert PARTITIONS > 1
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX

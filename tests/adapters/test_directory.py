@@ -249,8 +249,8 @@ def test_an_attribute_that_turns_out_to_identify_people_leaves_the_earlier_segme
 
 def test_a_newer_format_is_refused(place):
     manifest = place / "homeroom.json"
-    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 5'))
-    refused(place, "is of format 5, this version reads 1 to 4")
+    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 6'))
+    refused(place, "is of format 6, this version reads 1 to 5")
 
 
 def test_another_zone_is_refused_and_the_same_is_not(place):

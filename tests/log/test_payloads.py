@@ -65,7 +65,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
 def changed(batch, ours, change):
     """Return the content of an entry whose record batch was changed."""
     content = write_parts([Part("main", batch, NO_IDS)], {"main": ours})
-    ((tenant, events, voids, _),) = msgspec.msgpack.decode(content)
+    ((tenant, events, voids, *_),) = msgspec.msgpack.decode(content)
     record = pa.ipc.open_stream(events).read_next_batch()
     record = change(record)
     sink = pa.BufferOutputStream()

@@ -6,11 +6,15 @@ import itertools
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from homeroom.events.pseudonyms import pseudonyms
+from homeroom.log.compliance import PurposesPut
+from homeroom.log.consents import Consent, Consented, Need
 from homeroom.log.cuts import HistoryCut
 from homeroom.log.erasures import erased_keys, erasure_of
 from homeroom.log.origins import Stream, Vector
+from homeroom.log.payloads import open_parts, unpack
 from homeroom.log.redacting import redacted_entry, redacted_parts
 from homeroom.state.keys import whole
 from homeroom.state.state import rebuild
@@ -66,6 +70,13 @@ def drawn(number):
     return event(number, course=f"c{number % 3}", attributes=country)
 
 
+def drawn_consent(rng, before):
+    account = ACCOUNTS[int(rng.integers(len(ACCOUNTS)))]
+    named = tuple(sorted(one.identity for one in before if rng.integers(2)))
+    key = raw_key(account).to_bytes(16, "big")
+    return Consent(key, ("", "analytics")[int(rng.integers(2))], bool(rng.integers(2)), 1, named)
+
+
 def what_it_says(state):
     assert rebuild(state).fingerprint() == state.fingerprint()
     span = state.time_range_ms
@@ -76,7 +87,7 @@ def what_it_says(state):
 @settings(max_examples=15, deadline=None)
 def test_redacted_entries_and_an_erasure_give_what_unredacted_ones_and_the_erasure_give(seed):
     rng = np.random.default_rng(seed)
-    node, erasures = Node(), []
+    node, erasures, consents = Node(), [], []
     for _ in range(int(rng.integers(3, 12))):
         if rng.integers(3) == 0 and len(erasures) < 3:
             some = rng.choice(ACCOUNTS, int(rng.integers(1, 3)), replace=False).tolist()
@@ -87,6 +98,12 @@ def test_redacted_entries_and_an_erasure_give_what_unredacted_ones_and_the_erasu
         if rng.integers(4) == 0:
             day = FIRST_DAY + int(rng.integers(21))
             node.state(HistoryCut(tenant="main", day=day, vector=covered(node)))
+        if rng.integers(2) == 0:
+            consents.append(drawn_consent(rng, consents))
+            assert node.offer("main", Consented((consents[-1],))) == {}
+        if rng.integers(6) == 0:
+            need = (Need.CONSENT, Need.NOTHING)[int(rng.integers(2))]
+            node.state(PurposesPut(tenant="main", purposes={"analytics": need}))
         numbers = rng.integers(0, 60, int(rng.integers(1, 9))).tolist()
         told = node.send(*(drawn(one) for one in numbers))
         assert not told["refused"]
@@ -116,6 +133,47 @@ def test_nothing_of_who_is_erased_is_counted_whenever_it_comes():
     other.offer("main", erasure("a3"))
     other.send(*events, tenant="other")
     assert state_of(other.folding, "other").learners.rows == 7, "another tenant's is another person"
+
+
+def test_who_is_withheld_is_kept_and_counts_again_when_that_is_lifted():
+    node = Node()
+    node.send(*(event(number, course="c") for number in range(14)))
+    whole_state = state_of(node.folding)
+    before = what_it_says(whole_state)[1:]
+    limit = Consent(raw_key("a3").to_bytes(16, "big"), "", True, 1)
+    node.offer("main", Consented((limit,)))
+    node.send(event(3 + 7 * 3, course="c"))
+    withheld = state_of(node.folding)
+    assert (withheld.events, withheld.learners.rows, withheld.enrolments.rows) == (12, 6, 6)
+    node.offer("main", Consented((replace(limit, refuses=False, supersedes=(limit.identity,)),)))
+    again = what_it_says(state_of(node.folding))[1:]
+    assert again[0] == before[0] + 1, "what came meanwhile too"
+    assert again[1:3] == before[1:3]
+
+
+def test_where_analytics_need_consent_only_those_who_gave_it_are_in_answers():
+    node = Node()
+    node.send(*(event(number) for number in range(14)))
+    given = Consent(raw_key("a3").to_bytes(16, "big"), "analytics", False, 1)
+    node.offer("main", Consented((given,)))
+    node.state(PurposesPut(tenant="main", purposes={"analytics": Need.CONSENT}))
+    assert what_it_says(state_of(node.folding))[1:4] == (2, 1, 0)
+    node.state(PurposesPut(tenant="main", purposes={"analytics": Need.NOTHING}))
+    assert what_it_says(state_of(node.folding))[1:4] == (14, 7, 0)
+    assert what_it_says(folded(node.entries)) == what_it_says(state_of(node.folding))
+
+
+def test_a_door_writes_no_consent_of_who_is_erased():
+    node = Node()
+    node.doors.erase("main", erased_keys([erasure("a3")]))
+    node.offer("main", Consented((Consent(raw_key("a3").to_bytes(16, "big"), "", True, 1),)))
+    parts = [part for entry in node.entries for part in parts_of(entry)]
+    assert [part.consents for part in parts] == [()]
+
+
+def parts_of(entry):
+    is_analytic = entry.origin.stream is Stream.ANALYTIC
+    return open_parts(unpack(entry.payload).content) if is_analytic else []
 
 
 def test_an_erasure_of_nobody_who_ever_came_counts_all_the_same():

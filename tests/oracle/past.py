@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Past"]
+__all__ = ["Past", "Said"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A consent or a restriction: of an account, for a purpose (empty for all), and what it takes the place of."""
+
+    id: Any
+    account: Any
+    purpose: str
+    refuses: bool
+    supersedes: tuple[Any, ...] = ()
 
 
 @dataclass
@@ -25,6 +36,8 @@ class Past:
     edges: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     taken_back: set[int] = field(default_factory=set)
     erased: set[Any] = field(default_factory=set)
+    consents: list["Said"] = field(default_factory=list)
+    is_consent_needed: bool = False
 
     def void(self, ids: Iterable[str]) -> None:
         self.voided |= set(ids)
@@ -54,12 +67,31 @@ class Past:
         return account in self.erased, self.key_of(account)
 
     def remaining(self, events: Iterable[Any]) -> list[Any]:
-        """Return the events that are neither voided nor erased, each under the account that its own goes under now."""
-        names = self.names()
+        """Return the events that are not voided, erased or withheld, each under the account that its own goes under."""
+        names, withheld = self.names(), self.withheld()
         return [
             dataclasses.replace(event, **{self.account_field: names.get(account, account)})
             for event in events
             if event.id is None or event.id not in self.voided
             for account in (getattr(event, self.account_field),)
-            if account not in self.erased
+            if account not in self.erased and not withheld(account)
         ]
+
+    def withheld(self) -> Callable[[Any], bool]:
+        """Return what says of an account whether its learner is kept and in no answer."""
+        names = self.names()
+        gone = {(old, one.account) for one in self.consents for old in one.supersedes}
+        standing = [
+            one
+            for one in self.consents
+            if (one.id, one.account) not in gone and one.account not in self.erased
+        ]
+
+        def is_withheld(account: Any) -> bool:
+            learner = names.get(account, account)
+            mine = [one for one in standing if names.get(one.account, one.account) == learner]
+            refused = any(one.refuses and one.purpose in ("", "analytics") for one in mine)
+            given = any(not one.refuses and one.purpose == "analytics" for one in mine)
+            return refused or (self.is_consent_needed and not given)
+
+        return is_withheld

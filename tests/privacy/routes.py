@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tests.privacy.planting import EVENT, Answer, Planter
 
-__all__ = ["plant_memberships", "plant_stream", "plant_webhooks"]
+__all__ = ["plant_memberships", "plant_rights", "plant_stream", "plant_webhooks"]
 
 BOTH = "admin and persons"
 CALLED = "http://127.0.0.1:1/"
@@ -118,3 +118,39 @@ def plant_webhooks(planter: Planter) -> None:
         planter.ask("no webhook", method, f"/v1/webhooks/{quote(m('webhook.none'))}", BOTH)
     asked = planter.ask("no webhook", "POST", f"/v1/webhooks/{m('webhook.none')}/pause", BOTH)
     assert json.loads(asked.content)["status"] == 404
+
+
+def plant_rights(planter: Planter) -> None:
+    """Through accounts, ids, reasons and days of what persons ask for by right."""
+    m = planter.marks
+    person = m("events.account of a member")
+    for named in (
+        {"account": person},
+        {"issuer": m("rights.issuer"), "account": m("rights.account")},
+        m("rights.a pseudonym"),
+        [m("rights.a list")],
+    ):
+        whose = {"learner": named}
+        shown = ("definition.followed",)  # a person is told which cohorts they are in
+        planter.ask("a copy", "POST", "/v1/access", BOTH, json=whose, allowed=shown)
+        for said in (
+            {"says": "restricted"},
+            {"says": "lifted"},
+            {"says": m("rights.a word")},
+            {"says": "given", "purpose": m("rights.a purpose")},
+            {"says": "given", m("rights.a field"): 1},
+        ):
+            planter.ask("a consent", "POST", "/v1/consents", BOTH, json={**whose, **said})
+        wrong = {"void": [m("rights.an id")], "reason": m("rights.a reason")}
+        planter.ask("put right", "POST", "/v1/rectifications", BOTH, json={**whose, **wrong})
+    unknown = quote(m("rights.in a path"))
+    planter.ask("consents", "GET", f"/v1/learners/{unknown}/consents", BOTH)
+    for path, body in (
+        ("/v1/requests", {"kind": m("rights.a kind")}),
+        ("/v1/requests", {"kind": "access", "received": m("rights.a day")}),
+        (f"/v1/requests/{quote(m('rights.a request'))}/close", {"outcome": "done"}),
+    ):
+        planter.ask("a request", "POST", path, BOTH, json=body)
+    names = {m("rights.a name of a purpose"): "consent", "analytics": "nothing"}
+    planter.ask("purposes", "PUT", "/v1/purposes", BOTH, json={"purposes": names})
+    planter.ask("the report", "GET", "/v1/compliance", BOTH)

@@ -17,7 +17,12 @@ from homeroom.adapters.backup.sealing import KeyFile
 from homeroom.cli import main, status
 from tests.privacy.marks import Marks
 from tests.privacy.planting import Planter
-from tests.privacy.routes import plant_memberships, plant_stream, plant_webhooks
+from tests.privacy.routes import (
+    plant_memberships,
+    plant_rights,
+    plant_stream,
+    plant_webhooks,
+)
 from tests.privacy.searching import Search
 from tests.privacy.served import prepared, serving
 from tests.privacy.statements import full_statement
@@ -102,6 +107,7 @@ def planted(tmp_path_factory):
             partial(plant_memberships, planter),
             partial(plant_stream, planter),
             partial(plant_webhooks, planter),
+            partial(plant_rights, planter),
             planter.pages,
         ):
             plant()

@@ -31,14 +31,16 @@ class Client:
     def __init__(self, folder, settings=None, tokens=None):
         self.now_ms = NOW_MS
         self._runner = asyncio.Runner()
-        register = None if settings is None else settings.node.erasure_register
+        settings = settings or Settings()
+        register = settings.node.erasure_register
         options = NodeOptions(
             now_ms=lambda: self.now_ms,
             wait_ms=5_000,
+            region=settings.node.region,
+            jurisdiction=settings.node.jurisdiction,
             erasure_register=Path(register) if register else None,
         )
         self.node = self.run(RunningNode.open(folder, options))
-        settings = settings or Settings()
         self._stack = AsyncExitStack()
         running = webhooks_of(folder, self.node, settings, lambda: self.now_ms)
         self.webhooks = self.run(self._stack.enter_async_context(running))

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from homeroom.log.consents import Consent
 from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.state.consents import Consents
 from homeroom.state.copies import Source, origin_codes
 from homeroom.state.cutting import rest_of
 from homeroom.state.keys import halves
 from homeroom.state.state import State, rebuild
+from homeroom.state.withholding import take_consents
 from homeroom.state.zones import DAY_ZERO, day_start_ms
 from tests.oracle.cuts import PlainCut, Remaining, Sent, remaining
-from tests.oracle.past import Past
+from tests.oracle.past import Past, Said
 from tests.state.plain import (
     EPOCH,
     Fact,
@@ -146,6 +149,11 @@ class Replica:
         self.past.erased.add(learner)
         self.state.erase(halves([number(learner)]))
 
+    def consent(self, learner: int, fact: Consent) -> None:
+        said = Said(fact.identity, learner, fact.purpose, fact.refuses, fact.supersedes)
+        self.past.consents.append(said)
+        take_consents(self.state, Consents.of([fact]))
+
     def merge(self, one: int, other: int) -> None:
         self.past.merge(self.next_edge, one, other)
         self.state.merge(self.next_edge, number(one), number(other))
@@ -201,6 +209,11 @@ def assert_is_what_the_twin_says(replica: Replica) -> None:
             for fact in facts
         ]
 
+    withheld = replica.past.withheld()
+    base_days = list(map(replica.world.day_of, left.base))
+    left = Remaining(
+        *([one for one in some if not withheld(one.learner)] for some in (left.base, left.history))
+    )
     rows = [*left.base, *left.history]
     assert content(state) == plain_content(named(rows), replica.world.zone)
     assert rebuild(state).fingerprint() == state.fingerprint()
@@ -214,7 +227,7 @@ def assert_is_what_the_twin_says(replica: Replica) -> None:
     assert sorted(history_of(state)) == sorted(expected)
     assert state.events == len(left.history)
     times = [fact.time_ms for fact in left.history]
-    for day in map(replica.world.day_of, left.base):
+    for day in base_days:
         times += [day_start_ms(day, state.zone), day_start_ms(day + 1, state.zone) - 1]
     assert state.time_range_ms == ((min(times), max(times)) if times else None)
     assert (state.cut_made is not None) == bool(replica.cuts)

@@ -1,7 +1,7 @@
 """Retention cuts: in whatever order nodes learn of events, voids and cuts, all end in what the rule says, told plainly.
 
 The world sends events several times, by several origins; voids ids before and after their events; merges and unmerges
-accounts; erases people; and cuts where the vector covers some copies and not others.
+accounts; withholds and erases people; and cuts where the vector covers some copies and not others.
 """
 
 from dataclasses import replace
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeroom import limits
+from homeroom.log.consents import Consent
 from homeroom.log.origins import Origin, Vector
 from homeroom.state import sealing, table
 from homeroom.state.copies import Source, origin_codes
@@ -45,9 +46,24 @@ AT = 1_710_000_000_000
 DAY = 86_400_000
 
 
+def said_of(learner: int, at_ms: int, refuses: bool, *before: Consent) -> tuple[int, Consent]:
+    named = tuple(sorted(one.identity for one in before))
+    return learner, Consent(number(learner).to_bytes(16, "big"), "analytics", refuses, at_ms, named)
+
+
+_NO = said_of(1, 1, True)
+CONSENTS = (_NO, said_of(1, 2, False, _NO[1]), said_of(3, 3, True), said_of(5, 4, True))
+"""What every node hears at some time, in an order of its own: no and yes of one, and no of two others."""
+
+
 def walk(replica: Replica, pairs: list[tuple[int, int]], frozen: list) -> None:
     """Go on until all is known, with merges, upkeep, looks, and snapshots that are under way in between."""
     changes, erasures = list(pairs), list(ERASED)
+    consents = [CONSENTS[int(i)] for i in replica.rng.permutation(len(CONSENTS))]
+
+    def consent() -> None:
+        if consents:
+            replica.consent(*consents.pop())
 
     def merge() -> None:
         if changes:
@@ -59,6 +75,7 @@ def walk(replica: Replica, pairs: list[tuple[int, int]], frozen: list) -> None:
 
     between = (
         merge,
+        consent,
         freeze,
         replica.state.seal,
         lambda: list(replica.state.upkeep()),
@@ -67,7 +84,7 @@ def walk(replica: Replica, pairs: list[tuple[int, int]], frozen: list) -> None:
         lambda: erase_next(replica, erasures),
         lambda: forget(replica),
     )
-    while not replica.is_done or changes or erasures:
+    while not replica.is_done or changes or erasures or consents:
         replica.step()
         if replica.rng.integers(2):
             between[int(replica.rng.integers(len(between)))]()

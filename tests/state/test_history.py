@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.columns import EVENT_COLUMNS
 from homeroom.state import sealing
+from homeroom.state.compacting import to_compact
 from homeroom.state.history import Segment
 from homeroom.state.past import History
 from homeroom.state.running import Sequential
@@ -179,7 +180,7 @@ class OfSize(Segment):
 def test_segments_that_are_small_beside_others_become_one(sizes, new, expected):
     history = History(Sequential())
     history.stored = [OfSize(size) for size in sizes]
-    assert sorted(map(len, history.to_compact(new))) == expected
+    assert sorted(map(len, to_compact(history.stored, new))) == expected
 
 
 def test_many_snapshots_leave_few_segments_and_write_each_event_some_times_only():
@@ -187,7 +188,7 @@ def test_many_snapshots_leave_few_segments_and_write_each_event_some_times_only(
     written = 0
     for _ in range(20_000):
         history.stored.append(OfSize(1))
-        many = history.to_compact(1)
+        many = to_compact(history.stored, 1)
         if many:
             total = sum(map(len, many))
             written += total

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from homeroom import limits
 from homeroom.errors import InputError
+from homeroom.log.consents import Consent, Need
 from homeroom.state import sealing, table
+from homeroom.state.consents import Consents
 from homeroom.state.keys import halves
 from homeroom.state.state import State, rebuild
 from homeroom.state.veils import Veiled
+from homeroom.state.withholding import need_consent, take_consents
 from tests.examples import examples
-from tests.oracle.past import Past
+from tests.oracle.past import Past, Said
 from tests.state.plain import (
     Fact,
     batch_of,
@@ -50,6 +53,9 @@ STEPS = (
     "keep up",
     "erase",
     "write",
+    "consent",
+    "consent",
+    "need",
 )
 
 
@@ -70,7 +76,7 @@ class Walk:
         self.to_come, self.come = list(facts), []
         self.past = Past(key_of, account_field="learner")
         self.ids = sorted({fact.id for fact in facts if fact.id is not None})
-        self.next_edge = 1
+        self.next_edge, self.epoch = 1, 1
         self.frozen: list[tuple[State, Any]] = []
 
     def _keep_up(self) -> None:
@@ -119,6 +125,29 @@ class Walk:
         self.past.unmerge(*pair)
         self.state.unmerge(number(pair[1]), number(pair[0]))
 
+    def _consent(self) -> None:
+        learner = int(self.rng.integers(LEARNERS))
+        purpose = ("", "analytics", "analytics", "research")[int(self.rng.integers(4))]
+        refuses = bool(self.rng.integers(2))
+        # Some of others too, which takes nothing from them.
+        known = [one.id for one in self.past.consents if self.rng.integers(3)]
+        fact = Consent(
+            key=number(learner).to_bytes(16, "big"),
+            purpose=purpose,
+            refuses=refuses,
+            at_ms=len(self.past.consents),
+            supersedes=tuple(sorted(known)),
+        )
+        self.past.consents.append(Said(fact.identity, learner, purpose, refuses, fact.supersedes))
+        take_consents(self.state, Consents.of([fact]))
+
+    def _need(self) -> None:
+        self.epoch += 1
+        self.past.is_consent_needed = not self.past.is_consent_needed
+        need = Need.CONSENT if self.past.is_consent_needed else Need.NOTHING
+        need_consent(self.state, need, self.epoch)
+        need_consent(self.state, Need.CONSENT, self.epoch - 1)  # is done already
+
     def _erase(self) -> None:
         if len(self.past.erased) < LEARNERS // 2:
             learner = int(self.rng.integers(LEARNERS))
@@ -148,6 +177,8 @@ class Walk:
     def _assert_history(self, left: list[Fact]) -> None:
         names, state = self.past.names(), self.state
         come = [fact for fact in dict.fromkeys(self.come) if fact.learner not in self.past.erased]
+        withheld = self.past.withheld()
+        come = [fact for fact in come if not withheld(fact.learner)]
         distinct = [fact for fact in come if fact.id not in self.past.voided or not fact.id]
         digests = batch_of(distinct, state.dictionaries)
         keys = [key_of(names.get(fact.learner, fact.learner)) for fact in distinct]
@@ -209,6 +240,13 @@ def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
     erase = partial(State.erase, keys=halves([number(2), number(5)]))
     void = partial(State.void, id_hashes=hashes)
 
+    refusal = Consent(number(3).to_bytes(16, "big"), "analytics", True, 1)
+    pardon = Consent(number(3).to_bytes(16, "big"), "analytics", False, 2, (refusal.identity,))
+    limit = Consent(number(4).to_bytes(16, "big"), "", True, 3)
+
+    consent = partial(take_consents, consents=Consents.of([refusal, limit]))
+    forgive = partial(take_consents, consents=Consents.of([pardon]))  # of what may still come
+
     def load(state: State) -> None:
         state.fold(batch_of(facts, state.dictionaries))
         state.settle()
@@ -222,10 +260,10 @@ def test_the_same_changes_in_another_order_end_in_the_same_state(rng):
 
     prints = set()
     for order in (
-        (load, merge, take_back, void, erase),
-        (take_back, void, erase, merge, load),
-        (erase, merge, load, void, take_back),
-        (merge, load, erase, void, take_back),
+        (load, merge, take_back, void, erase, consent, forgive),
+        (take_back, forgive, void, erase, consent, merge, load),
+        (erase, merge, load, consent, void, forgive, take_back),
+        (consent, merge, load, erase, void, take_back, forgive),
     ):
         state = fresh_state()
         for change in order:

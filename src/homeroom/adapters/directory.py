@@ -68,6 +68,8 @@ FORMAT_NODE = 3
 """Of a directory that a node writes: what it holds ends where the log goes on."""
 FORMAT_CUT = 4
 """Of a directory in which history was cut: a version that knows of no bases must not answer from it."""
+FORMAT_CONSENTS = 5
+"""Of a directory in which people are withheld, or may be: a version without consents must not answer from it."""
 FORMAT_PAST = 2
 """Of a directory in which the past has changed: a version that knows of no voids and edges must not answer from it."""
 _REWRITTEN_FROM = 5_000
@@ -166,13 +168,13 @@ class DataDirectory:
             manifest = msgspec.json.decode(written, type=Manifest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataDirectoryError(f"{file} is damaged: {error}. {_ADVICE}") from error
-        known = (FORMAT, FORMAT_PAST, FORMAT_NODE, FORMAT_CUT)
+        known = (FORMAT, FORMAT_PAST, FORMAT_NODE, FORMAT_CUT, FORMAT_CONSENTS)
         if manifest.format in known and manifest != manifest.sealed():
             raise DataDirectoryError(f"{file} is damaged: its checksum is wrong. {_ADVICE}")
         if manifest.format not in known:
             raise DataDirectoryError(
-                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_CUT}; use the "
-                f"version of homeroom that wrote it, or load its files into a new directory"
+                f"{self.path} is of format {manifest.format}, this version reads {FORMAT} to {FORMAT_CONSENTS}; use "
+                f"the version of homeroom that wrote it, or load its files into a new directory"
             )
         return manifest
 
@@ -432,7 +434,8 @@ class DataDirectory:
         elif joined is not None:
             path = folder / f"{manifest.load:06d}-0000.parquet"
             entry = write_segment(path, joined, state.dictionaries)
-        form = max(manifest.format, FORMAT_PAST)
+        is_consented = history.withheld.may_change(history.consents)
+        form = max(manifest.format, FORMAT_CONSENTS if is_consented else FORMAT_PAST)
         return msgspec.structs.replace(manifest, format=form, past=past, joined=entry)
 
     def _with_cut(self, state: State, manifest: Manifest) -> Manifest:

@@ -1,11 +1,11 @@
-"""What changed the past of a data directory, on disk: voids, edges, erased keys, and what follows from them.
+"""What changed the past of a data directory, on disk: voids, edges, erased keys, consents, and what follows from them.
 
-The facts are the voided ids, the edges between accounts, further copies of events and voids, and the raw keys that are
-erased (of which no segment beside this file has any event). What each account goes under and the veils of the segments
-follow from them, but finding them takes a walk through all edges and a look into every segment; so they are written
-down beside the facts, in one file of arrays, and a question begins as quickly as without. The events of merged accounts
-under their common key are a segment like any other, which lies with the state and not with history: nobody who reads
-history with other tools should meet them twice.
+The facts are the voided ids, the edges between accounts, further copies of events and voids, the raw keys that are
+erased (of which no segment beside this file has any event), and consents. What each account goes under and the veils of
+the segments follow from them, but finding them takes a walk through all edges and a look into every segment; so they
+are written down beside the facts, in one file of arrays, and a question begins as quickly as without. (Who is withheld
+is found anew.) The events of merged accounts under their common key are a segment like any other, which lies with the
+state and not with history: nobody who reads history with other tools should meet them twice.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,8 @@ import numpy.typing as npt
 from homeroom.adapters.tensors import read_tensors, write_tensors
 from homeroom.errors import DataDirectoryError
 from homeroom.events.texts import sealed
+from homeroom.log.consents import Need
+from homeroom.state.consents import Consents
 from homeroom.state.copies import Copies
 from homeroom.state.history import Segment
 from homeroom.state.identities import Identities
@@ -40,6 +42,10 @@ def write_past(path: Path, history: History) -> None:
     }
     if len(history.erased[0]):
         arrays["erased"] = np.stack(history.erased)
+    if history.withheld.may_change(history.consents):
+        arrays |= history.consents.written()
+        is_needed = history.withheld.only is not None
+        arrays["consents/need"] = np.array([history.withheld.epoch, int(is_needed)], np.int64)
     for number, veil in enumerate(history.veils):
         arrays[f"{number}/voided"], arrays[f"{number}/moved"] = veil.voided, veil.moved
         arrays[f"{number}/span"] = np.array(veil.span or (), np.int64)
@@ -65,6 +71,10 @@ def read_past(
         erased_hi, erased_lo = map(sealed, arrays["erased"])
         history.erased = (erased_hi, erased_lo)
     history.identities = Identities(arrays["edges"], arrays["taken_back"], moved, history.erased)
+    history.consents = Consents.read(arrays)
+    if "consents/need" in arrays:
+        epoch, is_needed = arrays["consents/need"].tolist()
+        history.judge_all(Need.CONSENT if is_needed else Need.NOTHING, epoch)
     veils = [_veil(arrays, number) for number in range(len(stored))]
     history.restore(stored, veils, joined)
 

@@ -33,13 +33,16 @@ from homeroom.log.catalogue import (
     check_catalogue,
     folded_catalogue,
 )
-from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
-from homeroom.log.members import (
-    MemberFact,
-    Membership,
-    check_member,
-    folded_member,
+from homeroom.log.checked import check_count, check_name, size_of_definition
+from homeroom.log.compliance import (
+    Compliance,
+    ComplianceFact,
+    check_compliance,
+    folded_compliance,
 )
+from homeroom.log.consents import Need
+from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
+from homeroom.log.members import MemberFact, Membership, check_member, folded_member
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -114,13 +117,14 @@ class TenantPut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     ----------
     name : of the tenant
     timezone : IANA name of the zone in which its days are cut
-    regions : of a pinned tenant the regions that accept its events; empty is an open tenant
+    regions, jurisdiction : of a pinned tenant where its events are accepted; an open tenant has neither
     suppress_below : whoever may not see persons is told no count from 1 up to this, excluded
     """
 
     name: str
     timezone: str = "UTC"
     regions: tuple[str, ...] = ()
+    jurisdiction: str = ""
     suppress_below: int = limits.SUPPRESS_BELOW
 
 
@@ -215,6 +219,7 @@ class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor
     digest: str
 
 
+_PartFact: TypeAlias = CatalogueFact | ComplianceFact | CutFact | WebhookFact | MemberFact
 Fact: TypeAlias = (
     TenantPut
     | KeyCreated
@@ -222,12 +227,9 @@ Fact: TypeAlias = (
     | DefinitionPut
     | DefinitionDeleted
     | VerbsPut
-    | CatalogueFact
     | AuditAnchored
     | Readmitted
-    | CutFact
-    | WebhookFact
-    | MemberFact
+    | _PartFact
 )
 
 
@@ -273,6 +275,7 @@ class Tenant:
     timezone: str
     regions: tuple[str, ...]
     suppress_below: int
+    jurisdiction: str = ""
     verbs: str = ""
     keep_days: int = 0
 
@@ -313,6 +316,7 @@ class Version:
 
 
 _EMPTY: Final = Catalogue()
+_NOTHING_STATED: Final = Compliance()
 DefinitionName: TypeAlias = tuple[str, DefinitionKind, str]
 """Tenant, kind and name."""
 
@@ -333,6 +337,7 @@ class Control:
     readmitted : by tenant the raw keys (16 bytes) whose accounts may come again, and from when on
     anchors : by node where its audit log was last known to be
     cuts : by tenant the last cut of its history
+    compliance : by tenant its purposes and the requests of its persons
     """
 
     epoch: int = 0
@@ -345,6 +350,7 @@ class Control:
     readmitted: Mapping[str, Mapping[bytes, int]] = field(default_factory=dict)
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
     cuts: Cuts = field(default_factory=dict)
+    compliance: Mapping[str, Compliance] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -364,6 +370,10 @@ class Control:
         """Return what is registered of the ids of a tenant."""
         return self.catalogues.get(tenant, _EMPTY)
 
+    def purposes(self, tenant: str) -> Mapping[str, Need]:
+        """Return what each purpose of a tenant needs."""
+        return self.compliance.get(tenant, _NOTHING_STATED).purposes
+
     def history(self, tenant: str, kind: DefinitionKind, name: str) -> tuple[Version, ...]:
         """Return the versions of a definition, oldest first; none if there never was one."""
         return self.versions.get((tenant, kind, name), ())
@@ -379,8 +389,8 @@ class Control:
         """Raise `ControlError` for a fact that makes no sense here; what a rule means is not looked at."""
         match fact:
             case TenantPut():
-                _check_count("tenants", len({*self.tenants, fact.name}), limits.TENANTS_MAX)
-                _check_name("tenant", fact.name)
+                check_count("tenants", len({*self.tenants, fact.name}), limits.TENANTS_MAX)
+                check_name("tenant", fact.name)
             case KeyCreated():
                 self._check_key(fact)
             case KeyRevoked():
@@ -395,15 +405,17 @@ class Control:
             case _:
                 self._check_part(fact)
 
-    def _check_part(self, fact: CatalogueFact | CutFact | WebhookFact | MemberFact) -> None:
+    def _check_part(self, fact: _PartFact) -> None:
         """Refuse a fact of which another module knows more."""
         if isinstance(fact, MemberFact):
             check_member(self.members, fact)
             return
-        if isinstance(fact, WebhookCreated | IdsRegistered | IdsWithdrawn | CutFact):
+        if isinstance(fact, WebhookCreated | CatalogueFact | CutFact | ComplianceFact):
             self._check_tenant(fact.tenant)
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             check_catalogue(self.catalogue(fact.tenant), fact)
+        elif isinstance(fact, ComplianceFact):
+            check_compliance(self.compliance.get(fact.tenant, _NOTHING_STATED), fact)
         elif isinstance(fact, CutFact):
             check_cut(self.cuts, fact)
         else:
@@ -411,13 +423,13 @@ class Control:
 
     def _check_small(self, fact: VerbsPut | AuditAnchored | Readmitted) -> None:
         if isinstance(fact, AuditAnchored):
-            _check_name("node", fact.node)
+            check_name("node", fact.node)
             return
         self._check_tenant(fact.tenant)
         if isinstance(fact, VerbsPut):
-            _check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
+            check_count("bytes of a verb table", len(fact.toml), limits.CONTROL_BYTES_MAX)
             return
-        _check_count("keys readmitted", len(fact.keys), limits.ERASED_KEYS_MAX)
+        check_count("keys readmitted", len(fact.keys), limits.ERASED_KEYS_MAX)
         if any(len(key) != _KEY_DIGITS or not set(key) <= _DIGITS for key in fact.keys):
             raise ControlError("a raw key that is readmitted must be 32 hexadecimal digits")
 
@@ -428,8 +440,8 @@ class Control:
 
     def _check_key(self, fact: KeyCreated) -> None:
         self._check_tenant(fact.tenant)
-        _check_name("key", fact.name)
-        _check_count("keys", len(self.keys) + 1, limits.KEYS_MAX)
+        check_name("key", fact.name)
+        check_count("keys", len(self.keys) + 1, limits.KEYS_MAX)
         if fact.prefix in self.keys:
             raise ControlError(f"there is a key {fact.prefix} already; draw another one")
         if not fact.scopes:
@@ -442,11 +454,11 @@ class Control:
                 f"a key {fact.name!r} is there for the tenant {min(others)!r}; choose another name"
             )
         named = len(fact.courses) + len(fact.organisations)
-        _check_count("courses and organisations of a key", named, limits.KEY_PLACES_MAX)
+        check_count("courses and organisations of a key", named, limits.KEY_PLACES_MAX)
 
     def _check_definition(self, fact: DefinitionPut | DefinitionDeleted) -> None:
         self._check_tenant(fact.tenant)
-        _check_name(fact.kind, fact.name)
+        check_name(fact.kind, fact.name)
         current = self.definitions(fact.tenant, fact.kind)
         now = current[fact.name].number if fact.name in current else 0
         if fact.follows is not None and fact.follows != now:
@@ -459,8 +471,10 @@ class Control:
             if not now:
                 raise ControlError(f"there is no {fact.kind} {fact.name!r}")
             return
-        _check_count(f"{fact.kind}s", len({*current, fact.name}), limits.COHORTS_MAX)
-        _check_count("bytes of a definition", _size_bytes(fact), limits.CONTROL_BYTES_MAX)
+        check_count(f"{fact.kind}s", len({*current, fact.name}), limits.COHORTS_MAX)
+        check_count(
+            "bytes of a definition", size_of_definition(fact.written), limits.CONTROL_BYTES_MAX
+        )
 
     # --- folded ---
 
@@ -486,30 +500,34 @@ class Control:
     def _part(
         self,
         change: Change,
-        fact: CatalogueFact | HistoryCut | WebhookFact | MemberFact | AuditAnchored | Readmitted,
+        fact: _PartFact | AuditAnchored | Readmitted,
         epoch: int,
     ) -> dict[str, Any]:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
-        if isinstance(fact, AuditAnchored):
-            return {"anchors": _with(self.anchors, fact.node, fact)}
-        if isinstance(fact, Readmitted):
-            return {"readmitted": self._with_readmitted(fact)}
+        if isinstance(fact, AuditAnchored | Readmitted):
+            return self._with_small(fact)
         if isinstance(fact, MemberFact):
             return {"members": folded_member(self.members, fact, epoch)}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
+        if isinstance(fact, ComplianceFact):
+            after = folded_compliance(self.compliance.get(fact.tenant, _NOTHING_STATED), fact)
+            return {"compliance": _with(self.compliance, fact.tenant, after)}
         if isinstance(fact, HistoryCut):
             return {"cuts": folded_cut(self.cuts, fact, epoch)}
+        assert not isinstance(fact, HistoryKept), "it is among the terms of its tenant"
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
-    def _with_readmitted(self, fact: Readmitted) -> Mapping[str, Mapping[bytes, int]]:
+    def _with_small(self, fact: AuditAnchored | Readmitted) -> dict[str, Any]:
+        if isinstance(fact, AuditAnchored):
+            return {"anchors": _with(self.anchors, fact.node, fact)}
         known = dict(self.readmitted.get(fact.tenant, {}))
         for key in fact.keys:
             raw = bytes.fromhex(key)
             known[raw] = min(fact.from_ms, known.get(raw, fact.from_ms))
-        return _with(self.readmitted, fact.tenant, known)
+        return {"readmitted": _with(self.readmitted, fact.tenant, known)}
 
     def _with_terms(self, fact: VerbsPut | HistoryKept) -> Mapping[str, Tenant]:
         tenant = self.tenants.get(fact.tenant)
@@ -525,6 +543,7 @@ class Control:
             name=fact.name,
             timezone=fact.timezone,
             regions=fact.regions,
+            jurisdiction=fact.jurisdiction,
             suppress_below=fact.suppress_below,
             verbs="" if before is None else before.verbs,
             keep_days=0 if before is None else before.keep_days,
@@ -573,28 +592,3 @@ class Control:
 
 def _with(mapping: Mapping[_K, _V], key: _K, value: _V) -> Mapping[_K, _V]:
     return {**mapping, key: value}
-
-
-def _size_bytes(fact: DefinitionPut) -> int:
-    try:
-        return len(_encode(fact.written))
-    except (OverflowError, RecursionError, TypeError, UnicodeEncodeError):
-        # Python and JSON hold more than an entry does.
-        raise ControlError(
-            f"the definition of a {fact.kind} holds a number of more than 64 bits, text that is no UTF-8, a value that "
-            f"JSON does not have, or too many levels"
-        ) from None
-
-
-def _check_name(what: str, name: str) -> None:
-    is_plain = name.isprintable() and "/" not in name and name not in (".", "..")
-    if not is_plain or not 0 < len(name) <= limits.NAME_CHARACTERS_MAX:
-        raise ControlError(
-            f"the name of a {what} is {name[: limits.NAME_CHARACTERS_MAX]!r}; it must have from 1 to "
-            f"{limits.NAME_CHARACTERS_MAX} printable characters and no '/', and not be '.' or '..'"
-        )
-
-
-def _check_count(what: str, count: int, count_max: int) -> None:
-    if count > count_max:
-        raise ControlError(f"there would be {count:,} {what}, at most {count_max:,} are allowed")

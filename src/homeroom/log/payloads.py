@@ -37,6 +37,7 @@ from homeroom.events.dictionary import Dictionaries
 from homeroom.events.ids import HASHED_ID_BYTES
 from homeroom.events.model import EventBatch, Int64s, UInt64s
 from homeroom.events.texts import sealed
+from homeroom.log.consents import Consent, checked_consents
 from homeroom.log.erasures import Erasure, checked_erasures
 from homeroom.log.origins import Vector
 
@@ -83,6 +84,7 @@ class PartBytes(msgspec.Struct, array_like=True, frozen=True):
     events: bytes
     voids: bytes = b""
     erasures: tuple[Erasure, ...] = ()
+    consents: tuple[Consent, ...] = ()
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -100,15 +102,16 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an entry says of one tenant: events, hashes of the ids of voided ones (uint64), and who is erased.
+    """What an entry says of one tenant: events, hashes of the ids of voided ones (uint64), who is erased, and consents.
 
-    An erasure counts for the events of its own entry too, wherever these stand.
+    An erasure counts for the events of its own entry too, wherever these stand, and so does a consent.
     """
 
     tenant: str
     events: EventBatch | None
     voids: UInt64s
     erasures: tuple[Erasure, ...] = ()
+    consents: tuple[Consent, ...] = ()
 
 
 # --- envelope --------------------------------------------------------------------------------------------------------
@@ -150,6 +153,7 @@ def write_parts(parts: Sequence[Part], dictionaries: Mapping[str, Dictionaries])
                 b"" if part.events is None else _arrow(part.events, dictionaries[part.tenant]),
                 part.voids.astype("<u8").tobytes(),
                 part.erasures,
+                part.consents,
             )
             for part in parts
         ]
@@ -177,6 +181,7 @@ class OpenPart:
     record: pa.RecordBatch | None
     voids: UInt64s
     erasures: tuple[Erasure, ...] = ()
+    consents: tuple[Consent, ...] = ()
 
     @property
     def count(self) -> int:
@@ -239,7 +244,7 @@ class OpenPart:
         return self._part(batch_of(columns))
 
     def _part(self, events: EventBatch | None) -> Part:
-        return Part(self.tenant, events, self.voids, self.erasures)
+        return Part(self.tenant, events, self.voids, self.erasures, self.consents)
 
 
 def joined_parts(parts: Sequence[OpenPart]) -> OpenPart:
@@ -264,6 +269,7 @@ def open_parts(content: bytes) -> list[OpenPart]:
             written_events(part.events) if part.events else None,
             _voids(part.voids),
             checked_erasures(part.erasures),
+            checked_consents(part.consents),
         )
         for part in decode_parts(content)
     ]

@@ -1,8 +1,8 @@
 """What an entry carries, without the rows of those who are erased.
 
 An entry that was written stays: its origin, its number and its place in the chain are what others count on. What is
-taken out of it are the events of erased raw keys, with every text that no other event in it has. Hashes of voided ids
-and erasures stay: they are facts about others too, and must not be forgotten.
+taken out of it are the events of erased raw keys, with every text that no other event in it has, and what they said of
+consent. Hashes of voided ids and erasures stay: they are facts about others too, and must not be forgotten.
 
 Whether an entry was redacted makes no difference to what entries add up to, since an erasure cuts the same rows when
 they are folded. So it makes none either while one node has redacted an entry and another has not.
@@ -65,7 +65,7 @@ def redacted_entry(
 
 
 def redacted_parts(content: bytes, erased: Erased) -> bytes | None:
-    """Return the content of an analytic entry without the events of those who are erased; None if it has none.
+    """Return the content of an analytic entry without what is of those who are erased; None if it has nothing.
 
     Raises `EntryError` for content that is not whole.
     """
@@ -77,8 +77,19 @@ def redacted_parts(content: bytes, erased: Erased) -> bytes | None:
 
 
 def _redacted(part: PartBytes, erased: frozenset[tuple[int, int]]) -> PartBytes:
-    if not part.events or not erased:
+    if not erased:
         return part
+    kept = tuple(one for one in part.consents if _halves(one.key) not in erased)
+    if len(kept) < len(part.consents):
+        part = msgspec.structs.replace(part, consents=kept)
+    return _without_events(part, erased) if part.events else part
+
+
+def _halves(key: bytes) -> tuple[int, int]:
+    return int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
+
+
+def _without_events(part: PartBytes, erased: frozenset[tuple[int, int]]) -> PartBytes:
     events = written_events(part.events)
     key_hi, key_lo = (events.column(name).to_numpy() for name in ("key_hi", "key_lo"))
     gone = are_erased(erased, key_hi, key_lo)

@@ -25,16 +25,20 @@ from homeroom.events.door import Admitted, Door
 from homeroom.events.model import Decoded, EventBatch, Reject, UInt64s
 from homeroom.events.projection import Cut, Projection
 from homeroom.events.sent import SentDecoded, SentPart, answers, columns
+from homeroom.log.consents import Consent, Consented
 from homeroom.log.control import Change, Control, write_changes
 from homeroom.log.erasures import Erasure, erased_keys
 from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
 from homeroom.log.payloads import Part, write_parts
+from homeroom.log.voiding import EventsVoided
 from homeroom.state.batches import chosen_events, joined_batches
-from homeroom.state.keys import Keys, distinct_keys, find_sorted
+from homeroom.state.keys import Keys, distinct_keys, find_sorted, halves
 
 __all__ = ["Doors", "Mark", "Reader", "SentReader"]
 
+_STATED = (Erasure, Consented, EventsVoided)
+"""What is stated of events and persons, beside them in the analytic stream."""
 _NO_IDS: UInt64s = np.empty(0, np.uint64)
 _json = msgspec.json.Encoder().encode
 
@@ -104,6 +108,7 @@ class _Taken:
     batches: list[EventBatch] = field(default_factory=list)
     voids: list[UInt64s] = field(default_factory=list)
     erasures: list[Erasure] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
 
 
 _Grouped: TypeAlias = dict[str, _Taken]
@@ -199,8 +204,8 @@ class Doors:
         grouped: dict[tuple[str, type], list[int]] = defaultdict(list)
         taken: _Grouped = {}
         for number, offer in enumerate(offers):
-            if isinstance(offer.content, Erasure):
-                taken.setdefault(offer.tenant, _Taken()).erasures.append(offer.content)
+            if isinstance(offer.content, _STATED):
+                self._take_stated(offer, taken.setdefault(offer.tenant, _Taken()))
                 told[number] = b"{}"
             elif isinstance(offer.content, Mark):
                 told[number] = b"{}"
@@ -215,11 +220,20 @@ class Doors:
                 told[number] = answer
         return taken
 
+    def _take_stated(self, offer: Offer, mine: _Taken) -> None:
+        match offer.content:
+            case Erasure() as erasure:
+                mine.erasures.append(erasure)
+            case Consented(consents):
+                mine.consents.extend(consents)
+            case EventsVoided(ids):
+                mine.voids.append(self._doors[offer.tenant].id_hashes(ids))
+
     def _stream(self, form: type) -> Stream:
         """Return the stream that offers of a form are durable with."""
         if form is Change:
             return Stream.CONTROL
-        return Stream.ANALYTIC if form in (Erasure, Mark) else self._readers[form].stream
+        return Stream.ANALYTIC if form in (*_STATED, Mark) else self._readers[form].stream
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []
@@ -263,6 +277,14 @@ class Doors:
         self.cut_events[tenant] += int(np.count_nonzero(gone))
         return chosen_events(batch, ~gone)
 
+    def _consents_kept(self, tenant: str, consents: list[Consent]) -> tuple[Consent, ...]:
+        """Return those consents that are of nobody who is erased."""
+        if not consents or tenant not in self._erased:
+            return tuple(consents)
+        numbers = [int.from_bytes(one.key, "big") for one in consents]
+        gone = find_sorted(*self._erased[tenant], *halves(numbers)) >= 0
+        return tuple(one for one, is_gone in zip(consents, gone, strict=True) if not is_gone)
+
     def _written(self, taken: Mapping[str, _Taken]) -> bytes:
         parts = [
             Part(
@@ -270,9 +292,10 @@ class Doors:
                 _joined(one.batches),
                 np.concatenate([_NO_IDS, *one.voids]),
                 tuple(one.erasures),
+                self._consents_kept(tenant, one.consents),
             )
             for tenant, one in taken.items()
-            if one.batches or one.voids or one.erasures
+            if one.batches or one.voids or one.erasures or one.consents
         ]
         dictionaries = {part.tenant: self._doors[part.tenant].dictionaries for part in parts}
         return write_parts(parts, dictionaries) if parts else b""

@@ -31,6 +31,8 @@ import numpy as np
 from homeroom.errors import HomeroomError, KeyFileError, kind_and_places
 from homeroom.events.model import EventBatch
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
+from homeroom.log.compliance import PurposesPut
+from homeroom.log.consents import ANALYTICS
 from homeroom.log.control import Change, Control, Fact, read_changes
 from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
@@ -40,9 +42,11 @@ from homeroom.log.payloads import OpenPart, joined_parts, open_parts, unpack
 from homeroom.node.arrival import Alarm, arrived
 from homeroom.regions.stated import Stated
 from homeroom.state.batches import joined_batches
+from homeroom.state.consents import Consents
 from homeroom.state.copies import Copies, Source, origin_codes
 from homeroom.state.cut_making import ReadyCut
 from homeroom.state.state import ReadyBatch, State
+from homeroom.state.withholding import need_consent, take_consents
 
 __all__ = ["Folding", "TenantState"]
 
@@ -82,7 +86,7 @@ class Folding:
     waiting : by origin why entries that were given last could not be folded yet
     troubles : by origin why its entries are not folded any further
     alarms : by origin what should not have been in its entries, and was left out of what was folded
-    erasures_folded : how many erasures were folded since the start
+    removals_folded : how many erasures, consents and purposes were folded since the start: fewer may be seen after one
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -101,7 +105,7 @@ class Folding:
         self.waiting: dict[Origin, str] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
-        self.erasures_folded = 0
+        self.removals_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self._make = make
 
@@ -173,7 +177,11 @@ class Folding:
             if erasures:
                 # Before all else, so that what comes with them is cut as what came before.
                 read.tenants[name].state.erase(erased_keys(erasures))
-                self.erasures_folded += len(erasures)
+                self.removals_folded += len(erasures)
+            consents = [consent for part, _ in mine for consent in part.consents]
+            if consents:
+                take_consents(read.tenants[name].state, Consents.of(consents))
+                self.removals_folded += len(consents)
         ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
         is_single = (
             len(read.cuts) == 1 and not read.parts
@@ -244,6 +252,7 @@ class Folding:
             read.control = read.control.folded(change, read.control.epoch + 1)
             self._make_tenants(read)
             _take_cut(change.fact, read)
+            self.removals_folded += _take_purposes(change.fact, read)
 
     def _take_late(self, entry: Entry, read: "_Read") -> None:
         """Take what was stated before something that came sooner: all of it is added up anew."""
@@ -339,6 +348,15 @@ def _take_cut(fact: Fact, read: _Read) -> None:
         stated = read.control.cuts[fact.tenant]
         if stated.epoch == read.control.epoch:  # else it said nothing
             read.cuts.append((read.tenants[fact.tenant].state, stated))
+
+
+def _take_purposes(fact: Fact, read: _Read) -> int:
+    """Have a tenant's analytics need consent, or not, if that was just stated; return 1 if it was, else 0."""
+    if not isinstance(fact, PurposesPut) or fact.tenant not in read.tenants:
+        return 0
+    state = read.tenants[fact.tenant].state
+    need_consent(state, read.control.purposes(fact.tenant)[ANALYTICS], read.control.epoch)
+    return 1
 
 
 def _is_made(tenant: TenantState, epoch: int) -> bool:

@@ -21,11 +21,19 @@ from typing import Final, TypeVar
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import ControlError, HomeroomError, InputError, StoreError, WebhookError
+from homeroom.errors import (
+    ControlError,
+    HomeroomError,
+    InputError,
+    RightsError,
+    StoreError,
+    WebhookError,
+)
 from homeroom.hooks.standing import Created, WebhookShown
 from homeroom.log.certificates import Certificate
 from homeroom.log.control import Change, Fact
 from homeroom.log.origins import Token
+from homeroom.running.person_requests import PersonAsked, PersonTold
 
 __all__ = [
     "ControlSocket",
@@ -35,6 +43,7 @@ __all__ = [
     "WebhookDo",
     "WebhookTold",
     "ask_of_erasures",
+    "ask_of_person",
     "ask_of_webhooks",
     "ask_stated",
     "ask_to_change",
@@ -126,12 +135,15 @@ class _Answer(msgspec.Struct):
     stated: list[Change] = []
     told: WebhookTold | None = None
     certificates: list[Certificate] = []
+    person: PersonTold | None = None
     error: str = ""
     is_sense: bool = True
     """Whether the error is that the change makes no sense."""
 
 
-_read: Final = msgspec.msgpack.Decoder(_Asked | _AskedStated | WebhookAsked | ErasureAsked).decode
+_read: Final = msgspec.msgpack.Decoder(
+    _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked
+).decode
 _read_answer: Final = msgspec.msgpack.Decoder(_Answer).decode
 _write: Final = msgspec.msgpack.Encoder().encode
 
@@ -169,15 +181,17 @@ async def listening(
     stated: Callable[[], list[Change]],
     webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
     erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]],
+    persons: Callable[[PersonAsked], Awaitable[PersonTold]],
 ) -> ControlSocket:
     """Listen in a directory until the socket is closed. Raises `StoreError` where no socket can be made there."""
+    doing = _Doing(change, stated, webhooks, erasures, persons)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             size = int.from_bytes(await reader.readexactly(4), "little")
             if size <= limits.CONTROL_BYTES_MAX * 2:
                 asked = await reader.readexactly(size)
-                written = _write(await _answered(asked, change, stated, webhooks, erasures))
+                written = _write(await _answered(asked, doing))
                 writer.write(len(written).to_bytes(4, "little") + written)
                 await writer.drain()
         writer.close()
@@ -200,30 +214,40 @@ async def listening(
         return ControlSocket(server, folder / _NAME)
 
 
-async def _answered(
-    written: bytes,
-    change: Callable[[Fact, str], Awaitable[Token]],
-    stated: Callable[[], list[Change]],
-    webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
-    erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]],
-) -> _Answer:
-    try:
+@dataclass(frozen=True, slots=True)
+class _Doing:
+    """What does what is asked."""
+
+    change: Callable[[Fact, str], Awaitable[Token]]
+    stated: Callable[[], list[Change]]
+    webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]]
+    erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]]
+    persons: Callable[[PersonAsked], Awaitable[PersonTold]]
+
+    async def __call__(self, written: bytes) -> _Answer:
         match _read(written):
             case _AskedStated():
-                answer = _Answer(stated=stated())
+                answer = _Answer(stated=self.stated())
             case WebhookAsked() as asked:
-                answer = _Answer(told=await webhooks(asked))
+                answer = _Answer(told=await self.webhooks(asked))
             case ErasureAsked() as asked:
-                answer = _Answer(certificates=await erasures(asked))
+                answer = _Answer(certificates=await self.erasures(asked))
+            case PersonAsked() as asked:
+                answer = _Answer(person=await self.persons(asked))
             case _Asked(fact, author):
-                answer = _Answer(token=str(await change(fact, author)))
+                answer = _Answer(token=str(await self.change(fact, author)))
+        return answer
+
+
+async def _answered(written: bytes, doing: _Doing) -> _Answer:
+    try:
+        return await doing(written)
     except msgspec.MsgspecError:
         return _Answer(error="the command and the node are of two releases; use the same one")
-    except (ControlError, InputError, WebhookError) as error:
+    except (ControlError, InputError, RightsError, WebhookError) as error:
         return _Answer(error=str(error))
     except HomeroomError as error:
         return _Answer(error=str(error), is_sense=False)
-    return answer
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -265,8 +289,20 @@ def ask_of_erasures(folder: Path, asked: ErasureAsked) -> list[Certificate] | No
     return None if answer is None else answer.certificates
 
 
+def ask_of_person(folder: Path, asked: PersonAsked) -> PersonTold | None:
+    """Have something done for a person by the node that runs on a directory; None if none does.
+
+    Raises `ControlError` if it makes no sense, `StoreError` if it cannot be kept.
+    """
+    answer = _ask(folder, asked)
+    if answer is None:
+        return None
+    assert answer.person is not None, "what is no error is told"
+    return answer.person
+
+
 def _ask(
-    folder: Path, asked: _Asked | _AskedStated | WebhookAsked | ErasureAsked
+    folder: Path, asked: _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked
 ) -> _Answer | None:
     if not (folder / _NAME).exists():
         return None

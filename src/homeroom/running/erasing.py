@@ -71,6 +71,7 @@ class Erasing:
     Parameters
     ----------
     path : the data directory
+    place : the region and the jurisdiction that the node is in, empty if nobody said
     node, sign : the node's name, and its signature
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     register : where erasures are durable; None for a node that takes none
@@ -85,6 +86,7 @@ class Erasing:
     """
 
     path: Path
+    place: tuple[str, str]
     node: str
     sign: Sign
     now_ms: Callable[[], int]
@@ -118,6 +120,11 @@ class RunningErasures:
         self._task: asyncio.Task[None] | None = None
         self._audit: Callable[[str, str, Mapping[str, Any]], None] | None = None
         self._forget_deliveries: Callable[[str, Sequence[str]], Awaitable[None]] | None = None
+
+    @property
+    def wiring(self) -> Erasing:
+        """The parts of the node that hold something of people."""
+        return self._wiring
 
     @property
     def _registered(self) -> Sequence[Registered]:

@@ -17,7 +17,7 @@ from homeroom.running.hosting import AUDIT_FILE
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 
-__all__ = ["apply_register", "certificates_of_directory", "erase_in_directory"]
+__all__ = ["apply_register", "certificates_of_directory", "erase_in_directory", "on_node"]
 
 _AUTHOR: Final = "command line"
 _T = TypeVar("_T")
@@ -47,7 +47,7 @@ def erase_in_directory(
         await node.erasures.settled()
         return node.erasures.find(tenant, made.name)
 
-    return _on(path, options, erase)
+    return on_node(path, options, erase)
 
 
 def certificates_of_directory(path: Path, tenant: str, options: NodeOptions) -> list[Certificate]:
@@ -59,7 +59,7 @@ def certificates_of_directory(path: Path, tenant: str, options: NodeOptions) -> 
     async def certificates(node: RunningNode) -> list[Certificate]:
         return node.erasures.certificates(tenant)
 
-    return _on(path, options, certificates)
+    return on_node(path, options, certificates)
 
 
 def apply_register(path: Path, options: NodeOptions) -> int:
@@ -72,10 +72,12 @@ def apply_register(path: Path, options: NodeOptions) -> int:
         await node.erasures.settled()
         return len(node.erasures.certificates(None))
 
-    return _on(path, options, apply)
+    return on_node(path, options, apply)
 
 
-def _on(path: Path, options: NodeOptions, work: Callable[[RunningNode], Awaitable[_T]]) -> _T:
+def on_node(path: Path, options: NodeOptions, work: Callable[[RunningNode], Awaitable[_T]]) -> _T:
+    """Do something with a node that is started on a directory for the moment, and audited. Raises like the others."""
+
     async def run() -> _T:
         node = await RunningNode.open(path, options)
         try:
@@ -84,7 +86,11 @@ def _on(path: Path, options: NodeOptions, work: Callable[[RunningNode], Awaitabl
                 def erased(tenant: str, who: str, about: Mapping[str, Any]) -> None:
                     audit.record(options.now_ms(), tenant, who, "erasure", about)
 
+                def asked(tenant: str, who: str, what: str, about: Mapping[str, Any]) -> None:
+                    audit.record(options.now_ms(), tenant, who, what, about)
+
                 node.erasures.audit_with(erased)
+                node.persons.audit_with(asked)
                 return await work(node)
         finally:
             await node.stop()

@@ -86,6 +86,8 @@ def node_options(
     return NodeOptions(
         now_ms=now_ms,
         name=node.name,
+        region=node.region,
+        jurisdiction=node.jurisdiction,
         timezone=node.timezone,
         wait_ms=round(node.wait_seconds * 1_000),
         snapshot_ms=round(node.snapshot_seconds * 1_000),
@@ -131,9 +133,15 @@ async def interface_of(
             keeping.audit.record(now_ms(), tenant, who, "erasure", about)
 
         node.erasures.audit_with(erased)
+
+        def about_a_person(tenant: str, who: str, what: str, about: Mapping[str, Any]) -> None:
+            keeping.audit.record(now_ms(), tenant, who, what, about)
+
+        node.persons.audit_with(about_a_person)
         yield make_interface(node, webhooks, settings, access, keeping.audit, now_ms)
     finally:
         node.erasures.audit_with(None)
+        node.persons.audit_with(None)
         await keeping.stop()
 
 

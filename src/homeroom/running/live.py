@@ -92,7 +92,7 @@ class Live:
         self._folding = folding
         self._now_ms = now_ms
         self._frozen: dict[str, _Frozen] = {}
-        self._erased_told = folding.erasures_folded
+        self._erased_told = folding.removals_folded
         # Held by who changes anything, and by who makes ready to.
         self._changing = threading.Lock()
         self._guard = threading.RLock()
@@ -105,9 +105,9 @@ class Live:
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries; see `Folding.fold`."""
         with self._changing:
-            known = self._folding.erasures_folded
+            known = self._folding.removals_folded
             self._folding.fold(entries)
-            if self._folding.erasures_folded != known:
+            if self._folding.removals_folded != known:
                 self._frozen.clear()  # nobody is told any more of who was erased
             for tenant, frozen in list(self._frozen.items()):
                 if self._is_old(frozen):
@@ -173,7 +173,7 @@ class Live:
 
     def newly_erased(self) -> dict[str, Keys]:
         """Return by tenant who is erased, if anybody was since this was asked last; in one thread."""
-        known, self._erased_told = self._erased_told, self._folding.erasures_folded
+        known, self._erased_told = self._erased_told, self._folding.removals_folded
         if known == self._erased_told:
             return {}
         tenants = list(self._folding.tenants.items())

@@ -87,10 +87,8 @@ from homeroom.running.opening import (
     stated_entries,
     zone_of,
 )
-from homeroom.running.recording import (
-    LabelsFound,
-    NodeRecords,
-)
+from homeroom.running.persons import RunningPersons
+from homeroom.running.recording import LabelsFound, NodeRecords
 from homeroom.running.standing import Standing
 from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
@@ -167,12 +165,17 @@ class RunningNode:
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
         self.watch(self.record_copies.troubles)
+        self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
+        self._begin()
+        self._keeping = self._loop.create_task(self._keep_snapshots())
+
+    def _begin(self) -> None:
+        """Have its threads begin."""
         self._follower.start()
         self._checker.start()
         self.record_copies.start()
         if self.belonging is not None:
             self.belonging.begin(self._committer)
-        self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
@@ -228,6 +231,7 @@ class RunningNode:
         return RunningErasures(
             Erasing(
                 path=self._snapshots.place(MAIN).path,
+                place=(self._options.region, self._options.jurisdiction),
                 node=self._options.name,
                 sign=sign,
                 now_ms=self._options.now_ms,
@@ -274,9 +278,8 @@ class RunningNode:
         except BaseException:
             await node.stop()
             raise
-        node._listening = await listening(
-            path, node.change, node.stated, node._of_webhooks, node._of_erasures
-        )
+        asked = (node._of_webhooks, node._of_erasures, node.persons.asked)
+        node._listening = await listening(path, node.change, node.stated, *asked)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
             await node.erasures.follow(MAIN)
         for name in node._live.tenants():
@@ -438,6 +441,10 @@ class RunningNode:
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""
         return self._standing.status(tenant)
+
+    def fingerprint(self) -> tuple[Vector, str]:
+        """Return what is folded, and its fingerprint: equal on nodes that have folded the same."""
+        return self._live.fingerprint()
 
     @property
     def troubles(self) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ class NodeOptions:
     ----------
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     name : of the node; no two nodes of a world share one
+    region, jurisdiction : where it is, and under which law; empty if nobody said
     timezone : in which the days of the first tenant are cut, if the directory does not say
     wait_ms : how long a read waits for an entry that it wants to be after
     snapshot_ms : after so long a snapshot is written, if anything has come
@@ -73,6 +74,8 @@ class NodeOptions:
 
     now_ms: Callable[[], int]
     name: str = "node"
+    region: str = ""
+    jurisdiction: str = ""
     timezone: str = "UTC"
     wait_ms: int = 5_000
     snapshot_ms: int = 300_000

@@ -30,6 +30,7 @@ from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
 from homeroom.running.live import Live
+from homeroom.state.compacting import to_compact
 from homeroom.state.cutting import Cut
 from homeroom.state.forgetting import forget_texts, unused_texts
 from homeroom.state.history import Segment
@@ -332,7 +333,7 @@ class Snapshots:
             rest = place.keep_rest(load, number, (segment, places), frozen.dictionaries)
             history.rewrite(segment, rest)
             written.rewritten.append((segment, rest))
-        written.small = place.that_fit(history.to_compact(1))
+        written.small = place.that_fit(to_compact(history.stored, 1))
         if written.small:
             written.compacted = place.compact(load, written.small, frozen.dictionaries)
             history.exchange(written.small, written.compacted)

@@ -24,11 +24,13 @@ from homeroom.serve import asking, defining
 from homeroom.serve.access import Caller
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.cataloguing import catalogue_routes
+from homeroom.serve.compliance import compliance_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
+from homeroom.serve.persons import person_routes
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.requests import JSON, Asked, after_of, caller_of, json_answer, object_of
 from homeroom.serve.streaming import STREAM_PATH, Streams
@@ -77,6 +79,8 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *webhook_routes(interface),
             *catalogue_routes(interface),
             *erasure_routes(interface),
+            *person_routes(interface),
+            *compliance_routes(interface),
             *_health(interface),
             *_pages(),
         ],

@@ -27,6 +27,7 @@ from homeroom.serve.described_membership import (
     membership_schemas,
     webhook_paths,
 )
+from homeroom.serve.described_persons import person_paths, person_schemas
 from homeroom.serve.describing import (
     REF,
     TAG_HEADER,
@@ -55,7 +56,7 @@ def document() -> dict[str, Any]:
     for path, kind in KINDS.items():
         paths |= _definitions(path, kind.value)
     paths |= {**membership_paths(), **webhook_paths(), **catalogue_paths()}
-    paths |= {**erasure_paths(), **_reading()}
+    paths |= {**erasure_paths(), **person_paths(), **_reading()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -269,6 +270,7 @@ def _schemas() -> dict[str, Any]:
         **events,
         **membership_schemas(),
         **erasure_schemas(),
+        **person_schemas(),
         "Taken": object_of(
             ("accepted", "refused", "token"),
             accepted=whole,

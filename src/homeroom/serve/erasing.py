@@ -19,7 +19,7 @@ from homeroom.serve.interface import Interface
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.requests import Asked, caller_of, json_answer, object_of
 
-__all__ = ["erasure_routes"]
+__all__ = ["erasure_routes", "learner_of"]
 
 _FIELDS: Final = {"learners"}
 
@@ -105,10 +105,11 @@ def _learners(written: Mapping[str, Any]) -> list[Learner]:
             f"learners has {len(learners):,} items; from 1 to {limits.ERASED_KEYS_MAX:,} are allowed",
             {"field": "learners"},
         )
-    return list(map(_learner, learners))
+    return list(map(learner_of, learners))
 
 
-def _learner(written: object) -> Learner:
+def learner_of(written: object) -> Learner:
+    """Return whom a request names. Raises `ProblemError`, which holds nothing of them."""
     if isinstance(written, str):
         return written
     if isinstance(written, dict) and set(written) <= {"issuer", "account"}:

@@ -141,7 +141,7 @@ class Intake:
             )
         headers: Headers = scope["headers"]
         interface = self._interface
-        caller = await interface.admit(headers, scope.get(KNOWN_CALLER))
+        caller = await interface.admit_data(headers, scope.get(KNOWN_CALLER))
         caller.need(Scope.WRITE)
         form, encoding = _form(headers)
         batch_id = _batch_id(headers)

@@ -22,6 +22,7 @@ from homeroom.errors import (
 )
 from homeroom.serve.access import Access, Caller
 from homeroom.serve.auditing import Auditing
+from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
 from homeroom.serve.serving import ServingAll, ServingWebhooks
@@ -89,6 +90,23 @@ class Interface:
             self.metrics.key_refused()
             raise
         self._limit("requests", self.requests, (caller.owner, 1), now_ms)
+        return caller
+
+    async def admit_data(self, headers: Headers, known: Caller | None = None) -> Caller:
+        """Return who is asking with data of persons. Raises `ProblemError` like `admit`, and where they may not be.
+
+        It is asked before anything of a body is read, so that nothing of it is anywhere afterwards.
+        """
+        caller = await self.admit(headers, known)
+        node = self.settings.node
+        regions = elsewhere(self.serving.control(), caller.tenant, (node.region, node.jurisdiction))
+        if regions is not None:
+            raise ProblemError(
+                "elsewhere",
+                "this tenant's data are taken in other regions; send them there. Nothing of this request is kept",
+                {"regions": list(regions)},
+                {"Connection": "close"},
+            )
         return caller
 
     def admit_events(self, caller: Caller, count: int) -> None:

@@ -31,6 +31,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "precondition-failed": (412, "It has changed in the meantime"),
     "too-large": (413, "The request is too large"),
     "unsupported-type": (415, "The body is of a type that is not taken"),
+    "elsewhere": (421, "This tenant's data are taken in other regions"),
     "nothing-accepted": (422, "No event of the batch was accepted"),
     "too-many": (429, "Too many requests"),
     "internal": (500, "A mistake of the node"),

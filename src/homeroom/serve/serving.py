@@ -5,8 +5,9 @@ takes changes. The running node is that; in the tests it is a log and a state in
 which.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
 
 from homeroom.cohorts.live import LiveAnswer, Shows, Status
 from homeroom.cohorts.membership.changes import ChangesPage
@@ -15,13 +16,29 @@ from homeroom.cohorts.questions import Question
 from homeroom.events.sent import SentBatch
 from homeroom.hooks.standing import Created, DeadLetter, WebhookShown
 from homeroom.log.certificates import Certificate
+from homeroom.log.consents import Says
 from homeroom.log.control import Control, Fact, Readmitted
 from homeroom.log.erasures import Learner
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 from homeroom.regions.steps import Level
 
-__all__ = ["Serving", "ServingAll", "ServingErasures", "ServingMembership", "ServingWebhooks"]
+__all__ = [
+    "Serving",
+    "ServingAll",
+    "ServingErasures",
+    "ServingMembership",
+    "ServingPersons",
+    "ServingWebhooks",
+    "Shared",
+]
+
+
+class Shared(StrEnum):
+    """Whether places that tenants share are told of, with their sizes: to whoever runs the node."""
+
+    TOLD = "told"
+    LEFT_OUT = "left out"
 
 
 class Serving(Protocol):
@@ -114,12 +131,53 @@ class ServingErasures(Protocol):
         """Return the fact that those who were erased may come again from now on. Raises `ControlError` like `find`."""
 
 
+class ServingPersons(Protocol):
+    """The rights of persons on a node; see `homeroom.running.persons`."""
+
+    def raw_key(self, tenant: str, learner: Learner) -> int:
+        """Return the raw key of a learner, a pseudonym or (issuer, account), as a 128-bit number.
+
+        Raises `InputError` for one that is neither, `ControlError` for a tenant that is not there.
+        """
+
+    def consents(self, tenant: str, key: int) -> dict[str, Any]:
+        """Return what was said by a person, and what may be done by that, as plain data."""
+
+    async def say(self, tenant: str, key: int, purpose: str, says: Says) -> Sequence[object]:
+        """State a consent of a person, or with no purpose a restriction; return when it counts.
+
+        Raises `ControlError` and `InputError` if it makes no sense, `StoreError` if it cannot be written.
+        """
+
+    async def rectify(
+        self,
+        tenant: str,
+        account: tuple[str, str],
+        void: Sequence[str],
+        events: Sequence[Mapping[str, Any]],
+    ) -> dict[str, int]:
+        """Void events of a person by their ids, and have others take their place; return when it counts.
+
+        Raises `ControlError` and `InputError` if it makes no sense, `StoreError` if it cannot be written.
+        """
+
+    async def archive(self, tenant: str, key: int) -> bytes:
+        """Return all that is kept of a person, as a ZIP file. Raises `RightsError` if it is too much for one."""
+
+    async def compliance(self, tenant: str, shared: Shared) -> dict[str, Any]:
+        """Return what is kept of a tenant's persons, where, for how long, and what they ask for, as plain data."""
+
+
 class ServingAll(Serving, ServingMembership, Protocol):
     """A node, as the HTTP interface needs it."""
 
     @property
     def erasures(self) -> ServingErasures:
         """The erasures of the node."""
+
+    @property
+    def persons(self) -> ServingPersons:
+        """The rights of persons on the node."""
 
 
 class ServingWebhooks(Protocol):

@@ -95,6 +95,20 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             description="its name; no two nodes of a world share one",
         ),
     ] = "node"
+    region: Annotated[
+        str,
+        Meta(
+            pattern="^([a-z0-9][a-z0-9-]{0,62})?$",
+            description="the region that it is in, such as eu-west; pinned tenants are taken in some only",
+        ),
+    ] = ""
+    jurisdiction: Annotated[
+        str,
+        Meta(
+            pattern="^([a-z0-9][a-z0-9-]{0,62})?$",
+            description="the legal area that it is in, such as eu; the compliance report goes by it",
+        ),
+    ] = ""
     timezone: Annotated[
         str, Meta(description="IANA name of the zone in which a new directory's days are cut")
     ] = "UTC"

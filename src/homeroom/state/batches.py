@@ -16,7 +16,14 @@ from homeroom.events.model import EventBatch, Int64s
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state.history import Segment
 
-__all__ = ["chosen_events", "event_pieces", "joined_batches", "picked_events", "segment_events"]
+__all__ = [
+    "chosen_events",
+    "event_pieces",
+    "joined_batches",
+    "picked_events",
+    "seen_events",
+    "segment_events",
+]
 
 
 PIECE_EVENTS = 4 * ROW_GROUP_EVENTS
@@ -74,3 +81,13 @@ def chosen_events(batch: EventBatch, chosen: npt.NDArray[np.bool_]) -> EventBatc
     }
     attributes = {name: codes[chosen] for name, codes in batch.attributes.items()}
     return EventBatch(**plain, attributes=attributes)
+
+
+def seen_events(segments: Sequence[Segment]) -> EventBatch:
+    """Return the events of segments that are not hidden."""
+    parts = []
+    for segment in segments:
+        visible = np.ones(len(segment), np.bool_)
+        visible[segment.hidden] = False
+        parts.append(chosen_events(segment_events(segment), visible))
+    return joined_batches(parts)

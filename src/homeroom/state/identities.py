@@ -110,6 +110,13 @@ class Identities:
         """Return the keys that are one learner with a key, itself among them, rising."""
         return self._known.members.get(self._known.least.get(key, key), (key,))
 
+    def groups(self, keys: Keys) -> Keys:
+        """Return all raw keys of the learners that some raw keys belong to, sorted if these are."""
+        if not self.moved:
+            return keys
+        numbers = [whole(*key) for key in zip(*(half.tolist() for half in keys), strict=True)]
+        return halves(sorted({one for number in numbers for one in self.group(number)}))
+
     @property
     def size(self) -> tuple[int, int]:
         """Number of edges that are known, and of ids of edges that hold no longer."""

@@ -7,6 +7,7 @@ events of each account where they were.
 
 So each stored segment has a *veil*: the places of its voided events, and of those that *moved*, which are the events of
 merged accounts. Moved events are copied into segments of their own, the *joined* ones, under the key of their group.
+A learner who is *withheld* (`homeroom.state.consents`) has events that no question sees, until that is lifted.
 And a raw key that is *erased* has no events, whenever they come: those that are stored are hidden at once, and are left
 out when their segment is written next (`History.without_erased`); those that come are cut before they are stored.
 Questions walk through `History.shown`: stored segments behind their veils, and the joined ones. A change touches the
@@ -33,7 +34,15 @@ from homeroom.errors import InputError
 from homeroom.events.columns import Column
 from homeroom.events.model import EventBatch, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.batches import chosen_events, joined_batches, picked_events, segment_events
+from homeroom.log.consents import Need
+from homeroom.state.batches import (
+    chosen_events,
+    joined_batches,
+    picked_events,
+    seen_events,
+    segment_events,
+)
+from homeroom.state.consents import NOBODY, Consents, Withheld
 from homeroom.state.copies import ALWAYS, Copies
 from homeroom.state.cutting import Begins, Covered, Parted, further_copies, parted, rest_of
 from homeroom.state.history import NO_PLACES, Places, Segment
@@ -41,6 +50,8 @@ from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import Keys, Renamed, distinct_keys, find_sorted, halves, whole
 from homeroom.state.places import (
     are_in,
+    identities_of,
+    keys_at,
     places_of_ids,
     places_of_keys,
     places_of_subjects,
@@ -49,7 +60,15 @@ from homeroom.state.places import (
 )
 from homeroom.state.running import Run
 from homeroom.state.sealing import sorted_segment
-from homeroom.state.veils import Span, Veil, Veiled, erased_too, span_without, voided_too
+from homeroom.state.veils import (
+    Span,
+    Veil,
+    Veiled,
+    erased_too,
+    moved_now,
+    span_without,
+    voided_too,
+)
 from homeroom.state.zones import DAY_MS
 
 __all__ = ["Change", "History"]
@@ -84,6 +103,7 @@ class History:
     copies, void_copies : further copies of events, and those of voids that are not covered for good
     begins : the day at which history begins, None if it was never cut
     erased : raw keys that are erased, sorted; they only become more
+    consents, withheld : what people have said of what may be done, and who is in no answer by it
     reserved : stored segments that somebody is about to exchange, and that are not merged meanwhile
     """
 
@@ -99,6 +119,8 @@ class History:
         self.copies = Copies.none()
         self.void_copies = Copies.none()
         self.begins: Begins | None = None
+        self.consents = Consents.none()
+        self.withheld = NOBODY
 
     def restore(
         self, stored: Sequence[Segment], veils: Sequence[Veil], joined: Sequence[Segment]
@@ -110,17 +132,15 @@ class History:
                 erased_too(segment, veil, self._erased_places(segment))
                 for segment, veil in zip(self.stored, self.veils, strict=True)
             ]
+        self._veil_withheld()
         self._forget_shown()
 
     def draft(self) -> "History":
         """Return history as it is now, to be changed beside this one, but for which accounts are one learner."""
         draft = copy.copy(self)
         draft._forget_shown()  # noqa: SLF001 - of its own class
-        draft.stored, draft.veils, draft.joined = (
-            list(self.stored),
-            list(self.veils),
-            list(self.joined),
-        )
+        draft.stored, draft.veils = list(self.stored), list(self.veils)
+        draft.joined = list(self.joined)
         return draft
 
     def frozen(self) -> "History":
@@ -138,7 +158,8 @@ class History:
     @property
     def has_changed_past(self) -> bool:
         """Whether there is anything to be written down beside the segments."""
-        return bool(len(self.voids) or self.identities or len(self.erased[0]) or len(self.copies))
+        known = (len(one) for one in (self.voids, self.erased[0], self.copies))
+        return bool(self.identities or self.withheld.may_change(self.consents) or any(known))
 
     @property
     def holds_erased(self) -> bool:
@@ -162,7 +183,7 @@ class History:
 
     def __len__(self) -> int:
         """Return the number of events that questions see."""
-        return sum(map(len, self.stored)) - sum(len(veil.out) for veil in self.veils)
+        return sum(map(len, self.stored)) - sum(len(veil.unseen) for veil in self.veils)
 
     @property
     def voided_events(self) -> int:
@@ -191,7 +212,7 @@ class History:
 
     def as_shown(self, batch: EventBatch) -> EventBatch:
         """Return those events of a batch that are there, under the keys that their learners go under."""
-        return self._renamed(self._unvoided(self.unerased(batch)))
+        return self._renamed(self.withheld.seen(self._unvoided(self.unerased(batch))))
 
     def unerased(self, batch: EventBatch) -> EventBatch:
         """Return those events of a batch that are of nobody who is erased."""
@@ -221,7 +242,7 @@ class History:
         self.veils.append(veil)
         visible = without_places(veil.moved, veil.out)
         if len(visible):
-            self._join(self._renamed(picked_events(segment, visible)))
+            self._join(self._renamed(self.withheld.seen(picked_events(segment, visible))))
         self._forget_shown()
 
     def repeated(self, repeats: Mapping[str, Column]) -> None:
@@ -251,10 +272,10 @@ class History:
         self._note_voids(copies)
         self.voids = sealed(np.insert(self.voids, np.searchsorted(self.voids, new), new))
         found = [places_of_ids(segment, new) for segment in self.stored]
-        touched = self._keys_at(found)
+        touched = keys_at(self.stored, found)
         if not len(touched[0]):
             return None
-        groups = self._groups_of(touched)
+        groups = self.identities.groups(touched)
         events = self._events_of(groups)
         self.veils = [
             voided_too(segment, veil, places)
@@ -281,15 +302,66 @@ class History:
         if not len(changed[0]):
             return None
         raw = self._events_of(changed)
-        for place, segment in enumerate(self.stored):
-            self.veils[place] = self._moved_anew(segment, self.veils[place], changed)
+        inside = find_sorted(*self.identities.moved[:2], *changed) >= 0
+        self.veils = [
+            moved_now(segment, veil, changed, inside)
+            for segment, veil in zip(self.stored, self.veils, strict=True)
+        ]
+        self._withhold(changed)
         groups_before = names_before.apply(*changed)
         self._hide_joined(lambda segment: places_of_keys(segment, groups_before))
+        self._join_those_of_groups(raw)
+        return Change(self._renamed(raw, names_before), self.as_shown(raw), changed, names_before)
+
+    def consent(self, stated: Consents) -> Change | None:
+        """Take what people say of what may be done with their data; None if nobody is shown or withheld by it.
+
+        Raises `InputError` if there are more than ``limits.CONSENTS_MAX`` facts by then.
+        """
+        stated = stated.without(self.erased)
+        self.consents = self.consents.joined(stated)
+        return self._judge(self.identities.groups(stated.keys))
+
+    def need(self, need: Need, epoch: int) -> None:
+        """Have analytics need consent or not, as the control change ``epoch`` says; all tables are to be made anew."""
+        self.judge_all(need, epoch)
+        self._veil_withheld()
+        self.joined = []
+        self._join_those_of_groups(self._events_of(self.identities.moved[:2]))
+
+    def judge_all(self, need: Need, epoch: int) -> None:
+        """Find out who is withheld from nothing; veils stay as they are."""
+        fresh, groups = Withheld.begin(need, epoch), self.identities.groups(self.consents.keys)
+        self.withheld = fresh.judged(self.consents, self.identities, groups)
+
+    def _judge(self, groups: Keys) -> Change | None:
+        """Show or withhold the learners of some raw keys, as their consents stand; None if all stays as it is."""
+        before = self.withheld.covers(*groups)
+        raw, names = self._events_of(groups), self.identities.moved
+        self._withhold(groups)
+        if (self.withheld.covers(*groups) == before).all():
+            return None
+        groups_now = distinct_keys([names.apply(*groups)])
+        self._hide_joined(lambda segment: places_of_keys(segment, groups_now))
+        self._join_those_of_groups(raw)
+        return Change(self._renamed(raw), self.as_shown(raw), groups, names)
+
+    def _withhold(self, groups: Keys) -> None:
+        self.withheld = self.withheld.judged(self.consents, self.identities, groups)
+        self._veil_withheld(groups)
+
+    def _veil_withheld(self, keys: Keys | None = None) -> None:
+        """Have the events of some keys, or of all, behind veils if they are withheld, and not else."""
+        self.veils = [
+            self.withheld.veiled(segment, veil, keys)
+            for segment, veil in zip(self.stored, self.veils, strict=True)
+        ]
+
+    def _join_those_of_groups(self, raw: EventBatch) -> None:
+        """Join those of some events that are of merged accounts, and seen."""
         inside = find_sorted(*self.identities.moved[:2], raw.key_hi, raw.key_lo) >= 0
-        after = self._renamed(raw)
-        self._join(chosen_events(after, inside))
+        self._join(self.as_shown(chosen_events(raw, inside)))
         self._forget_shown()
-        return Change(self._renamed(raw, names_before), after, changed, names_before)
 
     def part(self, begins: Begins, covered: Covered) -> Iterator[tuple[Segment, Parted]]:
         """Yield for each stored segment what becomes of its events when history begins later than before."""
@@ -299,8 +371,8 @@ class History:
 
     def begin(self, begins: Begins, covered: Covered, parts: Sequence[Parted]) -> Change:
         """Let history begin at a day from now on, and forget what is before; ``parts`` are of `part`."""
-        touched = self._keys_at([one.changed for one in parts])
-        groups = self._groups_of(touched)
+        touched = keys_at(self.stored, [one.changed for one in parts])
+        groups = self.identities.groups(touched)
         before = self._events_of(groups)
         self.stored, self.veils = self._begun(begins, parts)
         self._hide_joined(begins.places)
@@ -363,7 +435,7 @@ class History:
             )
         if not len(new[0]):
             return None
-        names_before, groups = self.identities.moved, self._groups_of(new)
+        names_before, groups = self.identities.moved, self.identities.groups(new)
         raw = self._events_of(groups)
         groups_before = names_before.apply(*groups)
         self.erased = distinct_keys([self.erased, new])
@@ -375,22 +447,17 @@ class History:
             for segment, veil in zip(self.stored, self.veils, strict=True)
         ]
         self._forget_copies(new)
+        self.consents = self.consents.without(new)
+        self._withhold(groups)
         self._hide_joined(lambda segment: places_of_keys(segment, distinct_keys([groups_before])))
-        inside = find_sorted(*self.identities.moved[:2], raw.key_hi, raw.key_lo) >= 0
-        self._join(self._renamed(self.unerased(chosen_events(raw, inside))))
-        self._forget_shown()
+        self._join_those_of_groups(raw)
         return Change(self._renamed(raw, names_before), self.as_shown(raw), groups, names_before)
 
     def _forget_copies(self, keys: Keys) -> None:
         """Drop the further copies of the events of some keys."""
-        if not len(self.copies):
-            return
-        found = []
-        for segment in self.stored:
-            places = places_of_keys(segment, keys)
-            found.append((segment.pick("identity_hi", places), segment.pick("identity_lo", places)))
-        theirs = distinct_keys(found)
-        self.copies = self.copies.picked(find_sorted(*theirs, *self.copies.keys) < 0)
+        if len(self.copies):
+            theirs = identities_of(self.stored, keys)
+            self.copies = self.copies.picked(find_sorted(*theirs, *self.copies.keys) < 0)
 
     def _erased_places(self, segment: Segment) -> Places:
         """Return the places of the events of those who are erased; the fewer are looked up among the others."""
@@ -425,33 +492,6 @@ class History:
         self.joined = kept
         self._forget_shown()
 
-    def _moved_anew(self, segment: Segment, veil: Veil, changed: Keys) -> Veil:
-        """Return a veil behind which the events of some keys are, or are no longer, as these are in groups now."""
-        subjects = find_sorted(segment.key_hi, segment.key_lo, *changed)
-        there = subjects >= 0
-        if not there.any():
-            return veil
-        inside = find_sorted(*self.identities.moved[:2], *changed) >= 0
-        moved = without_places(veil.moved, places_of_subjects(segment, subjects[there & ~inside]))
-        moved = with_places(moved, places_of_subjects(segment, subjects[there & inside]))
-        return replace(veil, moved=without_places(moved, veil.gone))
-
-    def _keys_at(self, found: Sequence[Places]) -> Keys:
-        """Return the keys of the subjects of some places in each stored segment."""
-        keys = []
-        for segment, places in zip(self.stored, found, strict=True):
-            if len(places):
-                subjects = np.searchsorted(segment.offsets, places, side="right") - 1
-                keys.append((segment.key_hi[subjects], segment.key_lo[subjects]))
-        return distinct_keys(keys)
-
-    def _groups_of(self, keys: Keys) -> Keys:
-        """Return all raw keys of the learners that some raw keys belong to."""
-        if not self.identities.moved:
-            return keys
-        numbers = [int(hi) << 64 | int(lo) for hi, lo in zip(*keys, strict=True)]
-        return halves(sorted({one for key in numbers for one in self.identities.group(key)}))
-
     def _events_of(self, keys: Keys) -> EventBatch:
         """Return the stored events of raw keys that are not voided."""
         parts = []
@@ -470,7 +510,7 @@ class History:
         ordered = sorted(self.joined, key=len)
         few = limits.JOINED_SEGMENTS_MAX // 2
         self.joined = ordered[len(ordered) - few + 1 :]
-        self._join(_seen(ordered[: len(ordered) - few + 1]))
+        self._join(seen_events(ordered[: len(ordered) - few + 1]))
         self._forget_shown()
 
     def held_in_memory(self) -> list[Segment]:
@@ -481,8 +521,7 @@ class History:
     def merge_small(self) -> None:
         """Merge the newest segments while the last is no smaller than half of the one before it.
 
-        So there are few of them, and an event is sorted anew some times only, whoever seals how often. Segments in
-        files are left alone, and none grows beyond ``limits.SEGMENT_EVENTS_MAX``.
+        So there are few, and an event is sorted anew some times only. Segments in files are left alone.
         """
         held = self.held_in_memory()
         last: list[Segment] = []
@@ -492,34 +531,6 @@ class History:
             last.append(held.pop())
         if len(last) > 1:
             self.exchange(last, self.merged(last))
-
-    def to_compact(self, new: int) -> list[Segment]:
-        """Return the segments in files that are to become one; empty if there is nothing to do.
-
-        Those are the ``new`` last ones if they are several, or else the smallest that is not small beside the next, and
-        from there on any that have no more than twice the events of all before. So segments are few, whatever came,
-        and an event is written anew some times only.
-        """
-        in_files = [one for one in self.stored if type(one) is not Segment]
-        if len(in_files) <= limits.SEGMENTS_APART_MAX:
-            return []
-        by_size = sorted(in_files, key=len)
-        beginnings: list[list[Segment]] = [[one] for one in by_size]
-        if new > 1:
-            beginnings.insert(0, in_files[-new:])
-        for taken in beginnings:
-            begun = {id(one) for one in taken}
-            least = 0 if len(taken) > 1 else len(taken[0])
-            for one in by_size:
-                if id(one) in begun or len(one) < least:
-                    continue
-                count = sum(map(len, taken))
-                if len(one) > min(2 * count, limits.MERGED_EVENTS_MAX - count):
-                    break
-                taken.append(one)
-            if len(taken) > 1:
-                return taken
-        return []
 
     def merged(self, segments: Sequence[Segment]) -> Segment | None:
         """Return a segment with the events of all of these, but for erased ones; None if there are no others."""
@@ -573,28 +584,16 @@ class History:
         if len(gone):
             veil = replace(veil, span=span_without(segment, gone))
         veil = erased_too(segment, veil, self._erased_places(segment))
-        return voided_too(segment, veil, places_of_ids(segment, self.voids))
+        veil = voided_too(segment, veil, places_of_ids(segment, self.voids))
+        return self.withheld.veiled(segment, veil)
 
     def joined_whole(self) -> Segment | None:
         """Return all events of merged accounts as one segment, in which nothing is hidden; None if there are none."""
         if len(self.joined) > 1 or any(len(one.hidden) for one in self.joined):
             before, self.joined = self.joined, []
-            self._join(_seen(before))
+            self._join(seen_events(before))
             self._forget_shown()
         return self.joined[0] if self.joined else None
 
     def _forget_shown(self) -> None:
         self.__dict__.pop("shown", None)
-
-
-# --- segments ------------------------------------------------------------------------------------------------------
-
-
-def _seen(segments: Sequence[Segment]) -> EventBatch:
-    """Return the events of segments that are not hidden."""
-    parts = []
-    for segment in segments:
-        visible = np.ones(len(segment), np.bool_)
-        visible[segment.hidden] = False
-        parts.append(chosen_events(segment_events(segment), visible))
-    return joined_batches(parts)

@@ -4,6 +4,7 @@ Places are rising whole numbers. A set of them is small beside its segment and c
 array that is searched, and copied when it changes.
 """
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy.typing as npt
 
 from homeroom.events.model import Int64s, UInt64s
 from homeroom.state.history import NO_PLACES, Places, Segment
-from homeroom.state.keys import Keys, find_sorted
+from homeroom.state.keys import Keys, distinct_keys, find_sorted
 
 __all__ = [
     "are_in",
+    "identities_of",
+    "keys_at",
     "places_of_ids",
     "places_of_keys",
     "places_of_subjects",
@@ -49,6 +52,25 @@ def places_of_subjects(segment: Segment, subjects: Int64s) -> Places:
     """Return the places of the events of some subjects, given by their rising numbers in the segment."""
     first = segment.offsets[subjects]
     return _ranges(first, segment.offsets[subjects + 1] - first)
+
+
+def keys_at(stored: Sequence[Segment], found: Sequence[Places]) -> Keys:
+    """Return the keys of the subjects of some places in each of some segments, sorted."""
+    keys = []
+    for segment, places in zip(stored, found, strict=True):
+        if len(places):
+            subjects = np.searchsorted(segment.offsets, places, side="right") - 1
+            keys.append((segment.key_hi[subjects], segment.key_lo[subjects]))
+    return distinct_keys(keys)
+
+
+def identities_of(stored: Sequence[Segment], keys: Keys) -> Keys:
+    """Return the identities of the events of some keys in some segments, sorted."""
+    found = []
+    for segment in stored:
+        places = places_of_keys(segment, keys)
+        found.append((segment.pick("identity_hi", places), segment.pick("identity_lo", places)))
+    return distinct_keys(found)
 
 
 def _ranges(first: Int64s, widths: Int64s) -> Places:

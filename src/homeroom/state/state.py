@@ -29,7 +29,7 @@ from homeroom.state.batches import chosen_events, event_pieces, joined_batches, 
 from homeroom.state.copies import Copies, Source
 from homeroom.state.cut_making import ReadyCut, ready_cut
 from homeroom.state.cutting import Begins, Cut
-from homeroom.state.fingerprint import keys_fingerprint, standing_hashes, table_fingerprint
+from homeroom.state.fingerprint import keys_fingerprint
 from homeroom.state.history import Segment
 from homeroom.state.identities import Edge
 from homeroom.state.keys import Keys, distinct_keys
@@ -39,7 +39,7 @@ from homeroom.state.sealing import build_segment
 from homeroom.state.still import frozen_table
 from homeroom.state.table import Partition, SubjectTable
 from homeroom.state.tables import COURSE, BaseRows, Tables, enrolment_keys
-from homeroom.state.taking import EventCounts, ReadyBatch
+from homeroom.state.taking import EventCounts, ReadyBatch, spanned
 from homeroom.state.zones import Zone, local_days
 
 __all__ = [
@@ -130,7 +130,7 @@ class State:
         self._waiting_events += len(batch)
         if len(batch):
             span = int(batch.time_ms.min()), int(batch.time_ms.max())
-            self._unsealed_ms = _spanned([self._unsealed_ms, span])
+            self._unsealed_ms = spanned([self._unsealed_ms, span])
         if self._waiting_events >= limits.FOLD_EVENTS:
             self._fold_waiting()
 
@@ -226,9 +226,10 @@ class State:
             if len(ready.batch):
                 self._pending.append(ready.batch)
                 self._pending_events += len(ready.batch)
-                times = ready.batch.time_ms
+            if len(ready.shown):
+                times = ready.shown.time_ms
                 span = int(times.min()), int(times.max())
-                self._unsealed_ms = _spanned([self._unsealed_ms, span])
+                self._unsealed_ms = spanned([self._unsealed_ms, span])
 
     def fold_tables(self, batch: EventBatch) -> None:
         """Join a batch into the tables alone, without keeping it for history.
@@ -259,7 +260,7 @@ class State:
     def refold(self) -> None:
         """Join all of history into the tables once more, which gives them columns that were not kept before."""
         if self.base is not None:
-            self.tables.join(self.base.all_rows(), self.history.identities.moved)
+            self.tables.join(self._seen(self.base.all_rows()), self.history.identities.moved)
         for segment in self.history.stored:
             for _, events in event_pieces(segment):
                 self.fold_tables(events)
@@ -299,11 +300,15 @@ class State:
         self._merge_small()
 
     def _void(self, copies: Copies) -> None:
+        self.alter(lambda history: history.void(copies))
+
+    def alter(self, change: Callable[[History], Change | None]) -> None:
+        """Change the past in a draft of history, which is sealed, and make the rows anew that this touches."""
         history = self.history.draft()
-        change = history.void(copies)
+        changed = change(history)
         with self.guard:
             self.history = history
-            self._refold(change)
+            self._refold(changed)
 
     def _merge_small(self) -> None:
         """Have few segments of history; which ones there are is all that becomes other."""
@@ -335,10 +340,7 @@ class State:
 
     def hold(self, exchange: Callable[[History], None]) -> None:
         """Have history hold other segments of the same events, as ``exchange`` does it to a draft of history."""
-        history = self.history.draft()
-        exchange(history)
-        with self.guard:
-            self.history = history
+        self.alter(exchange)
 
     def settle(self) -> None:
         """Seal history and cluster the tables: what to do before questions are asked."""
@@ -470,11 +472,16 @@ class State:
             self.base, self.base_file = base, None
             self.cut_made = replace(self.cut_made, span_ms=base.span_ms())
         if change is not None:
-            self.tables.join(self._base_rows(change.keys), self.history.identities.moved)
+            rows = self._seen(self._base_rows(change.keys))
+            self.tables.join(rows, self.history.identities.moved)
             self.fold_tables(change.after)
 
     def _base_rows(self, keys: Keys) -> BaseRows:
         return BaseRows() if self.base is None else self.base.rows_of(keys)
+
+    def _seen(self, rows: BaseRows) -> BaseRows:
+        """Return those of some rows of the base that are of nobody who is withheld."""
+        return rows.without(self.history.withheld.covers) if self.history.withheld else rows
 
     def _clear(self, change: Change) -> None:
         """Have the rows of those whose past has changed hold nothing."""
@@ -549,27 +556,19 @@ class State:
     def time_range_ms(self) -> tuple[int, int] | None:
         """Time of the first and last event, unsealed ones included; of what was cut, where its days begin and end."""
         cut_ms = None if self.cut_made is None else self.cut_made.span_ms
-        return _spanned([self.held_ms, cut_ms])
+        return spanned([self.held_ms, cut_ms])
 
     @property
     def held_ms(self) -> tuple[int, int] | None:
         """Time of the first and of the last event that was not cut, as `time_range_ms`."""
         sealed_ms = self.history.span_ms if self.history.stored else self.scanned_ms
-        return _spanned([sealed_ms, self._unsealed_ms])
+        return spanned([sealed_ms, self._unsealed_ms])
 
     def fingerprint(self) -> str:
-        """Return 32 hexadecimal digits that are equal for equal tables, and the same erased keys."""
-        hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
-        total = table_fingerprint(self.learners, "learner", hashes)
-        of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
-        total += table_fingerprint(self.enrolments, "enrolment", of_enrolments)
+        """Return 32 hexadecimal digits that are equal for equal tables, erased keys and consents."""
+        total = self.tables.fingerprint() + self.history.consents.fingerprint()
         total += keys_fingerprint("erased", *self.history.erased)
         return f"{total % (1 << 128):032x}"
-
-
-def _spanned(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
-    known = [span for span in spans if span is not None]
-    return (min(s[0] for s in known), max(s[1] for s in known)) if known else None
 
 
 def rebuild(state: State) -> State:
@@ -581,7 +580,8 @@ def rebuild(state: State) -> State:
     fresh = State(state.zone, state.dictionaries)
     fresh.history = state.history
     if state.base is not None:
-        fresh.tables.join(state.base.all_rows(), state.history.identities.moved)
+        rows = fresh._seen(state.base.all_rows())  # noqa: SLF001 - of its own class
+        fresh.tables.join(rows, state.history.identities.moved)
     for segment, veil in zip(state.history.stored, state.history.veils, strict=True):
         kept = np.ones(len(segment), np.bool_)
         kept[veil.gone] = False

@@ -5,7 +5,7 @@ Both ways of filling a row, event by event and row by row (`homeroom.state.joini
 to mean different things.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.fingerprint import hash_rows
+from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.joining import join_rows, rows_of, rows_of_owners
 from homeroom.state.keys import NO_NAMES, Keys, Renamed, distinct_keys
@@ -41,6 +41,20 @@ class BaseRows:
 
     learners: Sequence[_Rows] = ()
     enrolments: Sequence[_Rows] = ()
+
+    def without(self, covers: Callable[[UInt64s, UInt64s], npt.NDArray[np.bool_]]) -> "BaseRows":
+        """Return the rows without those of learners that ``covers`` says, by the halves of their raw keys."""
+        learners = [
+            (part, rows[~covers(sealed(part.key_hi[rows]), sealed(part.key_lo[rows]))])
+            for part, rows in self.learners
+            if len(rows)
+        ]
+        enrolments = [
+            (part, rows[~covers(*(sealed(part.owners[half][rows]) for half in ("hi", "lo")))])
+            for part, rows in self.enrolments
+            if len(rows)
+        ]
+        return BaseRows(learners, enrolments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +240,14 @@ class Tables:
             learners.append((owning, rows_of(owning, asked)))
             enrolments.append((owned, rows_of_owners(owned, asked)))
         return BaseRows(learners, enrolments)
+
+    def fingerprint(self) -> int:
+        """Return a number that is equal for equal rows; see `homeroom.state.fingerprint`."""
+        hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
+        of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
+        return table_fingerprint(self.learners, "learner", hashes) + table_fingerprint(
+            self.enrolments, "enrolment", of_enrolments
+        )
 
     def span_ms(self) -> tuple[int, int] | None:
         """Return the first instant of the first day of any learner, and the last one of the last; None without any."""

@@ -5,12 +5,13 @@ was found waits in a `ReadyBatch` for the moment in which it is joined (`homeroo
 are left out on the way, and are counted: an event that vanished without a number would look like one that was lost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from homeroom.events.model import EventBatch
 from homeroom.state.tables import ReadyTables
 
-__all__ = ["EventCounts", "ReadyBatch"]
+__all__ = ["EventCounts", "ReadyBatch", "spanned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,9 @@ class ReadyBatch:
     late: int = 0
     cut: int = 0
     rows: ReadyTables | None = None
+
+
+def spanned(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Return the span of time from the first to the last of some; None if there are none."""
+    known = [span for span in spans if span is not None]
+    return (min(s[0] for s in known), max(s[1] for s in known)) if known else None

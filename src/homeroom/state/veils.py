@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from homeroom.events.columns import Column
 from homeroom.events.texts import sealed
@@ -17,9 +18,19 @@ from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
 from homeroom.state.coded import Coded
 from homeroom.state.history import NO_PLACES, Places, Segment
-from homeroom.state.places import with_places, without_places
+from homeroom.state.keys import Keys, find_sorted
+from homeroom.state.places import are_in, places_of_subjects, with_places, without_places
 
-__all__ = ["Span", "Veil", "Veiled", "erased_too", "span_without", "voided_too"]
+__all__ = [
+    "Span",
+    "Veil",
+    "Veiled",
+    "erased_too",
+    "moved_now",
+    "span_without",
+    "voided_too",
+    "withheld_now",
+]
 
 Span: TypeAlias = tuple[int, int]
 """Time of a first and a last event."""
@@ -30,8 +41,9 @@ class Veil:
     """What questions do not see of a segment: places of voided, moved, gone and erased events, int64, rising.
 
     Gone are those from before the day at which history begins, and erased those of people who are: both until the
-    segment is written anew. An event may be gone and erased, and is then neither voided nor moved. ``span`` is the time
-    of the first and the last event that is none of voided, gone and erased; None if all are.
+    segment is written anew. An event may be gone and erased, and is then neither voided nor moved. Withheld are those
+    of people who are kept and are in no answer, whatever else they are. ``span`` is the time of the first and the last
+    event that is none of voided, gone, erased and withheld; None if all are.
     """
 
     voided: Places
@@ -39,6 +51,7 @@ class Veil:
     span: Span | None
     gone: Places = field(default_factory=lambda: NO_PLACES)
     erased: Places = field(default_factory=lambda: NO_PLACES)
+    withheld: Places = field(default_factory=lambda: NO_PLACES)
 
     @classmethod
     def nothing(cls, segment: Segment) -> "Veil":
@@ -49,8 +62,13 @@ class Veil:
     def hidden(self) -> Places:
         """All places that questions do not see."""
         if not len(self.moved):
-            return self.out
-        return self.moved if not len(self.out) else with_places(self.moved, self.out)
+            return self.unseen
+        return self.moved if not len(self.unseen) else with_places(self.moved, self.unseen)
+
+    @cached_property
+    def unseen(self) -> Places:
+        """The places of events that no question sees, under whichever key."""
+        return with_places(self.out, self.withheld) if len(self.withheld) else self.out
 
     @cached_property
     def out(self) -> Places:
@@ -120,6 +138,17 @@ def erased_too(segment: Segment, veil: Veil, places: Places) -> Veil:
     return _with_out(segment, after, places)
 
 
+def moved_now(segment: Segment, veil: Veil, changed: Keys, inside: npt.NDArray[np.bool_]) -> Veil:
+    """Return a veil behind which the events of some keys are moved if they are ``inside`` a group, and not else."""
+    subjects = find_sorted(segment.key_hi, segment.key_lo, *changed)
+    there = subjects >= 0
+    if not there.any():
+        return veil
+    moved = without_places(veil.moved, places_of_subjects(segment, subjects[there & ~inside]))
+    moved = with_places(moved, places_of_subjects(segment, subjects[there & inside]))
+    return replace(veil, moved=without_places(moved, veil.gone))
+
+
 def _with_out(segment: Segment, veil: Veil, places: Places) -> Veil:
     """Return a veil with the right span when the events at some places have come to count for nothing."""
     if not len(places) or veil.span is None:
@@ -127,7 +156,20 @@ def _with_out(segment: Segment, veil: Veil, places: Places) -> Veil:
     times = segment.pick("time_ms", places)
     if veil.span[0] < times.min() and times.max() < veil.span[1]:
         return veil
-    return replace(veil, span=span_without(segment, veil.out))
+    return replace(veil, span=span_without(segment, veil.unseen))
+
+
+def withheld_now(segment: Segment, veil: Veil, withheld: Places, shown: Places) -> Veil:
+    """Return a veil behind which the events at some places are withheld, and those at others are not."""
+    back = veil.withheld[are_in(shown, veil.withheld)]
+    after = replace(veil, withheld=with_places(without_places(veil.withheld, back), withheld))
+    after = _with_out(segment, after, withheld)
+    back = without_places(back, after.out)
+    if not len(back):
+        return after
+    times = segment.pick("time_ms", back)
+    low, high = after.span or (int(times.min()), int(times.max()))
+    return replace(after, span=(min(low, int(times.min())), max(high, int(times.max()))))
 
 
 def span_without(segment: Segment, voided: Places) -> Span | None:

@@ -11,7 +11,7 @@ import pytest
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.vault.records import VaultRecords
 from homeroom.events.pseudonyms import subject_prefix
-from homeroom.log.control import Scope
+from homeroom.log.control import Scope, TenantPut
 from homeroom.serve.access import Caller
 from homeroom.serve.app import make_app
 from homeroom.serve.xapi.admission import Admitted, caller_of
@@ -168,3 +168,22 @@ def test_what_cannot_be_written_down_is_not_told(make_client, tmp_path):
     records.close()
     assert (sent.status_code, refused.status_code) == (200, 503)
     assert "statements" not in refused.text
+
+
+def test_a_tenant_that_is_pinned_elsewhere_is_told_so_before_anything_is_read(
+    make_client, tmp_path
+):
+    client = make_client()
+    records = VaultRecords(tmp_path / "documents.db", lambda _: KEYS, Clock())
+    app = Admitted(client.interface, records, is_signature, records.pseudonym_of)
+    client.app = make_app(client.interface, {"/xapi": app})
+    key = client.key("xapi", "write")
+    client.run(client.node.change(TenantPut(name="main", regions=("us-east",)), "admin"))
+    sent = client("POST", "/xapi/statements", key, headers=VERSION, json=statement())
+    form = {**VERSION, "Authorization": f"Bearer {key}", "content": json.dumps(statement())}
+    inside = client("POST", "/xapi/statements?method=POST", data=form)
+    found = client("GET", "/xapi/statements", key, headers=VERSION)
+    for answer in (sent, inside, found):
+        assert (answer.status_code, answer.json()["regions"]) == (421, ["us-east"])
+    assert records.vault.applied == ""
+    records.close()

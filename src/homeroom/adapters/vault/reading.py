@@ -278,6 +278,16 @@ class TenantReader:
             if key.can_open(_bytes(sealed))
         }
 
+    def rows_of(self, subject: bytes, term: bytes) -> list[Row]:
+        """Return the statements of an actor, the oldest first; ``term`` is that of statements about the actor."""
+        columns = ", ".join(f"s.{name}" for name in _ROW.split(", "))
+        rows = self._reader.rows(
+            f"SELECT DISTINCT {columns} FROM terms t JOIN statements s ON s.place = t.place "
+            "WHERE t.term = ? AND s.tenant = ? AND s.subject = ? ORDER BY s.place",
+            (term, self.number, subject),
+        )
+        return [Row(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types
+
     # --- activities, persons, documents ------------------------------------------------------------------------------
 
     def definition(self, activity: bytes) -> Json | None:
@@ -291,6 +301,26 @@ class TenantReader:
             return None
         found: Json = _decode(key.open(_bytes(rows[0][0]), activity))
         return found
+
+    def all_portraits(self, subject: bytes) -> dict[bytes, Json]:
+        """Return all forms of a person, by their names."""
+        key = self.key(subject)
+        query = "SELECT form, sealed FROM portraits WHERE tenant = ? AND subject = ? ORDER BY form"
+        if key is None:
+            return {}
+        rows = self._reader.rows(query, (self.number, subject))
+        return {
+            _bytes(form): _decode(key.open(_bytes(sealed), _bytes(form))) for form, sealed in rows
+        }
+
+    def documents_of(self, subject: bytes) -> list[DocumentRow]:
+        """Return the documents of a person, the oldest first."""
+        rows = self._reader.rows(
+            "SELECT key, subject, sealed, updated_ms FROM documents WHERE tenant = ? AND subject = ? "
+            "ORDER BY updated_ms, key",
+            (self.number, subject),
+        )
+        return [DocumentRow(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types
 
     def portraits(self, subject: bytes) -> list[Json]:
         """Return the forms of a person."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.operations import Stamped
+from homeroom.adapters.vault.person import PersonRecords, records_of
 from homeroom.adapters.vault.preparing import KeysOf, Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader, all_is_here
 from homeroom.adapters.vault.reads import Reads
@@ -74,6 +75,10 @@ class VaultQuestions:
     ) -> Shown | None:
         """Return one statement, None if there is none."""
         return await self._asked(lambda reads: reads.statement(asked, caller.tenant, languages))
+
+    async def of_person(self, tenant: str, subject: bytes) -> PersonRecords:
+        """Return all that is kept of a person, by raw key. Raises `VaultError`."""
+        return await self._asked(lambda reads: records_of(reads.of(tenant), subject))
 
     async def search(self, asked: Search, caller: Caller, languages: Sequence[str]) -> Page:
         """Return the first page of a search."""

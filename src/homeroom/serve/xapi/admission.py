@@ -67,7 +67,7 @@ class Admitted:
         """Answer a request."""
         try:
             known = scope.get(KNOWN_CALLER)
-            scope["caller"] = caller_of(await self._interface.admit(scope["headers"], known))
+            scope["caller"] = caller_of(await self._interface.admit_data(scope["headers"], known))
         except ProblemError as error:
             if error.name != _NOBODY:
                 await send_answer(answer_of(error), error.headers, scope["method"], send)
@@ -82,7 +82,7 @@ class Admitted:
         """Return who has the credentials in a form, None if nobody."""
         given = [(b"authorization", headers["authorization"].encode("latin-1", "replace"))]
         try:
-            return caller_of(await self._interface.admit(given))
+            return caller_of(await self._interface.admit_data(given))
         except ProblemError as error:
             if error.name != _NOBODY:
                 raise

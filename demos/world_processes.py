@@ -1,0 +1,218 @@
+"""A world of processes that stays: ``make world``, or ``python -m demos.world_processes``.
+
+Eight servers of the fabric and eight nodes are started, each a process, as they would be on eight machines. Every
+region takes events of its own learners over HTTP; the servers of Africa and Asia are killed, and the nodes there go on
+alone; they are started again, and all come to the same. Then the world is left running, until Ctrl-C.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from demos.world import BATCH, CUT_OFF, PACE_S, events, say, say_waits
+from homeroom.adapters import system_clock
+from homeroom.adapters.nats_servers import NatsServer
+from homeroom.adapters.world_directory import WorldPlaces, make_world
+from homeroom.adapters.world_file import SHIPPED, Stage, read_world
+from homeroom.client import AsyncClient
+from homeroom.errors import KeyRefusedError
+from homeroom.regions.world import World
+
+HOMEROOM = Path(sys.executable).with_name("homeroom")
+QUESTION = {"question": "retention", "interval": "week"}
+
+
+def main() -> int:
+    """Run it; return 0 if all regions come to the same."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, default=Path("demo/processes"))
+    parser.add_argument("--batches", type=int, default=40)
+    parser.add_argument("--first-port", type=int, default=18_000)
+    parser.add_argument("--once", action="store_true", help="end afterwards")
+    options = parser.parse_args()
+    shutil.rmtree(options.folder, ignore_errors=True)
+    plan = read_world(SHIPPED, Stage.PLANNED)
+    world = make_world(options.folder, plan, options.first_port, 1, system_clock.now_ms())
+    with running(options.folder, world) as processes:
+        try:
+            is_one = asyncio.run(show(processes, options.batches))
+            if not options.once:
+                processes.leave()
+        except KeyboardInterrupt:
+            say("ends")
+            return 0
+    return 0 if is_one else 1
+
+
+class Processes:
+    """The servers and nodes of a world, and clients of the nodes.
+
+    Attributes
+    ----------
+    world : as its file has it
+    servers : of the fabric, by region
+    key : of a client; it was stated once, at the home, and all nodes know it
+    """
+
+    def __init__(self, folder: Path, world: World) -> None:
+        self.world, self._places = world, WorldPlaces(folder)
+        self.servers = {
+            region: NatsServer(self._places.server(region)) for region in world.active()
+        }
+        self.key = ""
+        self._nodes: list[subprocess.Popen[bytes]] = []
+        self._logs: list[Path] = []
+
+    def start(self) -> None:
+        """Start all servers and all nodes; they need each other only to agree."""
+        for server in self.servers.values():
+            server.start()
+        for region in self.world.active().values():
+            for node in region.nodes:
+                self._nodes.append(self._serve(region.name, node))
+
+    def _serve(self, region: str, node: str) -> subprocess.Popen[bytes]:
+        settings, data = self._places.settings(region, node), self._places.data(region, node)
+        self._logs.append(settings.with_suffix(".log"))
+        with self._logs[-1].open("ab") as log:
+            command = [HOMEROOM, "serve", "--data", data, "--config", settings]
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def are_listening(self) -> bool:
+        """Say whether all nodes take requests. Raises `SystemExit` for one that has ended."""
+        for node, log in zip(self._nodes, self._logs, strict=True):
+            if node.poll() is not None:
+                raise SystemExit(f"a node did not start: {log.read_text()[-500:]}")
+        return all("listening on" in log.read_text() for log in self._logs)
+
+    def make_key(self) -> None:
+        """Have the home state a key."""
+        home = self._places.data(self.world.home, self.world.home_node)
+        command = [HOMEROOM, "keys", "create", "demo", "--scopes", "read,write", "--data", home]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        self.key = done.stdout.strip()
+
+    def url(self, region: str) -> str:
+        """Return where clients reach a region."""
+        return next(iter(self.world.regions[region].nodes.values())).http
+
+    def stop(self) -> None:
+        """End all of it."""
+        for node in self._nodes:
+            node.send_signal(signal.SIGTERM)
+        for node in self._nodes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                node.wait(20)
+            node.kill()
+        for server in self.servers.values():
+            server.stop()
+
+    def leave(self) -> None:
+        """Say where all is, and wait for the end."""
+        for region in self.servers:
+            say(f"{region:<11} {self.url(region)}   its page: {self.url(region)}/docs")
+        say(f"key: {self.key}   Ctrl-C ends it")
+        signal.pause()
+
+
+@contextlib.contextmanager
+def running(folder: Path, world: World) -> Iterator[Processes]:
+    """Have the processes of a world."""
+    processes = Processes(folder, world)
+    try:
+        processes.start()
+        yield processes
+    finally:
+        processes.stop()
+
+
+async def show(processes: Processes, batches: int) -> bool:
+    """Write everywhere, cut two regions off, heal, compare; return whether all came to the same."""
+    began = time.perf_counter()
+    regions = list(processes.servers)
+    async with contextlib.AsyncExitStack() as stack:
+        await until(processes.are_listening)
+        await asyncio.to_thread(processes.make_key)
+        clients = {
+            region: await stack.enter_async_context(
+                AsyncClient(processes.url(region), processes.key)
+            )
+            for region in regions
+        }
+        for client in clients.values():
+            await knows(client)
+        say(
+            f"{len(regions)} nodes and {len(regions)} servers run after {time.perf_counter() - began:.0f} s"
+        )
+        await write(clients, "before", batches)
+        for region in CUT_OFF:
+            processes.servers[region].kill()
+        say(f"the servers of {' and '.join(CUT_OFF)} are killed: these regions hear nobody")
+        await write(clients, "meanwhile", batches)
+        for region in CUT_OFF:
+            processes.servers[region].start()
+        healed = time.perf_counter()
+        count = 2 * batches * BATCH * len(regions)
+        for client in clients.values():
+            await counts(client, count)
+        say(f"started again; {time.perf_counter() - healed:.1f} s later all count {count:,} events")
+        answers = [(await client.query(QUESTION)).answer for client in clients.values()]
+    is_one = all(answer == answers[0] for answer in answers)
+    say("eight answers are one" if is_one else "THIS IS WRONG: answers differ")
+    return is_one
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    while True:
+        if holds():
+            return
+        await asyncio.sleep(0.1)
+
+
+async def counts(client: AsyncClient, count: int) -> None:
+    """Wait until a node counts so many events."""
+    while True:
+        if (await client.status())["events"] == count:
+            return
+        await asyncio.sleep(0.1)
+
+
+async def knows(client: AsyncClient) -> None:
+    """Wait until a node has heard of the key."""
+    while True:
+        try:
+            await client.status()
+        except KeyRefusedError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+async def write(clients: Mapping[str, AsyncClient], name: str, batches: int) -> None:
+    """Send batches to all regions at the same moment; tell how long each waited."""
+
+    async def send(region: str) -> list[float]:
+        waits = []
+        for number in range(batches):
+            batch = list(events(region, name, number))
+            began = time.perf_counter()
+            await clients[region].send(batch)
+            waits.append(time.perf_counter() - began)
+            await asyncio.sleep(PACE_S)
+        return waits
+
+    waits = await asyncio.gather(*(send(region) for region in clients))
+    for region, waited in zip(clients, waits, strict=True):
+        say_waits(region, waited)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
