@@ -14,7 +14,16 @@ from homeroom.adapters.keyfile import open_key
 from homeroom.errors import ControlError, DataDirectoryError, HomeElsewhereError, KeyFileError
 from homeroom.log.control import MAIN, DefinitionKind, DefinitionPut, TenantPut
 from homeroom.log.log import Accepted, Refusal, Refused
-from homeroom.log.members import AcknowledgementPut, MemberFenced, MemberJoined
+from homeroom.log.members import (
+    AcknowledgementPut,
+    HomeMoved,
+    LivesEnded,
+    MemberFenced,
+    MemberJoined,
+    MemberLeft,
+    OriginsClosed,
+)
+from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.regions.steps import Level
 from homeroom.running.node import RunningNode
 from homeroom.running.verifying import verify_directory
@@ -450,6 +459,54 @@ def test_the_home_cannot_be_made_to_leave_nor_a_node_be_known_by_no_key(world):
                 await world.nodes["a"].change(fact, "somebody")
 
     world(work, "a", "b")
+
+
+def test_what_running_nodes_do_not_act_upon_is_not_stated(world):
+    gone = {"origin": f"b/{'0' * 32}/analytic", "first": 1, "last": 2}
+    facts = (
+        Restamped(hybrid=1, **gone),
+        EntriesLost(**gone),
+        HomeMoved(node="b", term=1),
+        LivesEnded(lives=(f"b/{'0' * 32}",)),
+        OriginsClosed(closed={gone["origin"]: 2}),
+    )
+
+    async def work(world):
+        for fact in facts:
+            with pytest.raises(ControlError, match="is not done by running nodes yet"):
+                await world.nodes["a"].change(fact, "somebody")
+        return world.nodes["a"].control().members
+
+    members = world(work, "a", "b")
+    assert (members.rulings, members.home, members.closed, members.ended) == ({}, "", {}, {})
+
+
+def test_what_a_node_has_more_of_than_was_closed_counts_for_nobody_and_is_told(world):
+    async def work(world):
+        await send(world, "c", "b1", 1, 2)
+        await world.equal()
+        world.cut.add("c")
+        beyond = await send(world, "c", "b2", 3)
+        await active(world.nodes["c"], beyond)
+        closed = {str(o): n for o, n in world.nodes["a"]._live.applied.items() if o.node == "c"}
+        assert closed[str(beyond.origin)] < beyond.number
+        for fact in (
+            MemberFenced(node="c"),
+            MemberLeft(node="c", closed=closed, forced="it burnt"),
+            MemberJoined(node="c", region="c", jurisdiction="x", key=world.key("c")),
+        ):
+            await world.nodes["a"].change(fact, "somebody")
+        world.cut.clear()
+        await world.until(
+            lambda: any("closed before them" in one for one in world.nodes["c"].troubles), "told"
+        )
+        node = world.nodes["c"]
+        while isinstance(after := await node.offer("main", "key", a_batch("b3", 4)), Refused):
+            await asyncio.wait([node._folds.next()], timeout=0.2)  # a life compares clocks first
+        await active(world.nodes["a"], after.token)
+        return [n.status("main").learners for n in (world.nodes["a"], world.nodes["c"])]
+
+    assert world(work, "a", "b", "c") == [3, 4]
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

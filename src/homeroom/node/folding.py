@@ -263,6 +263,11 @@ class Folding:
             is_new = known is None or (cut.day, cut.vector) != (known.day, known.vector)
             if is_new and name in read.tenants:
                 read.cuts.append((read.tenants[name].state, cut))
+        for name, tenant in read.tenants.items():
+            need = read.control.purposes(name)[ANALYTICS]
+            if need is not before.purposes(name)[ANALYTICS]:
+                need_consent(tenant.state, need, read.control.epoch)
+                self.removals_folded += 1
 
     def _make_tenants(self, read: "_Read") -> None:
         for name in read.control.tenants:

@@ -14,12 +14,13 @@ would leave an erasure that nobody remembers.
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from homeroom import limits
 from homeroom.adapters.delivery_store import DeliveryStore
@@ -47,6 +48,7 @@ __all__ = ["Erasing", "RunningErasures", "open_register"]
 
 DELIVERIES: Final = "deliveries.db"
 _T = TypeVar("_T")
+_Clean: TypeAlias = Callable[[Mapping[str, Sequence[Erasure]]], Awaitable[str | None]]
 
 
 def open_register(path: Path | None, folder: Path) -> ErasureRegister | None:
@@ -83,6 +85,7 @@ class Erasing:
     in_writer : has something done in the thread that writes, between two writes
     shut : lets nothing in any more that is of some raw keys of a tenant; in the thread that writes
     snapshot : writes snapshots of some tenants, and returns when the ones before them are gone
+    is_among_others : whether entries of other nodes come, with erasures that this one has not been asked for
     """
 
     path: Path
@@ -104,6 +107,7 @@ class Erasing:
     in_writer: Callable[[Callable[[], Any]], Awaitable[Any]]
     shut: Callable[[str, Keys], None]
     snapshot: Callable[[Sequence[str]], None]
+    is_among_others: bool = False
 
 
 class RunningErasures:
@@ -117,6 +121,11 @@ class RunningErasures:
         self._one_at_a_time = asyncio.Lock()
         self._cleaning = asyncio.Lock()
         self._wanted = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        # In a world: how many events of who is erased had come when the log was cleaned, and of whom it is clean.
+        self._cut_cleaned = -1
+        self._clean_of: dict[str, frozenset[int]] = {}
+        self._heeded = (0, 0)
         self._task: asyncio.Task[None] | None = None
         self._audit: Callable[[str, str, Mapping[str, Any]], None] | None = None
         self._forget_deliveries: Callable[[str, Sequence[str]], Awaitable[None]] | None = None
@@ -283,15 +292,21 @@ class RunningErasures:
             await self._write(one)
         subjects = one.erasure.raw_keys()
 
+        await self._forget(one.tenant, keys, subjects)
+
+    async def _forget(self, tenant: str, keys: Keys, subjects: Sequence[bytes]) -> None:
+        """Let nothing in any more of who is erased, and destroy their records. Raises `ErasureError`."""
+        wiring = self._wiring
+
         def forget() -> str | None:
-            wiring.shut(one.tenant, keys)
-            return wiring.recorder.erase(one.tenant, subjects)
+            wiring.shut(tenant, keys)
+            return wiring.recorder.erase(tenant, subjects)
 
         why = await wiring.in_writer(forget)
         if why is not None:
             raise ErasureError(f"the records of who is erased cannot be destroyed: {why}")
         for subject in subjects:
-            wiring.records.forget(one.tenant, subject)
+            wiring.records.forget(tenant, subject)
 
     async def _write(self, one: Registered) -> None:
         """Write an erasure to the log; return when it counts here. Raises `StoreError` and `NotYetError`."""
@@ -323,17 +338,12 @@ class RunningErasures:
     async def _clean_all(self) -> None:
         """Clean all places; those that cannot be cleaned say why in the certificates."""
         self._wanted.clear()
+        if self._wiring.is_among_others:
+            await self._clean_for_others()
         tenants = self._open()
         if not tenants:
             return
-        for place, clean in (
-            (Place.LOG, self._clean_log),
-            (Place.HISTORY, self._clean_history),
-            (Place.MEMBERSHIP, self._clean_membership),
-            (Place.RECORDS, self._clean_records),
-            (Place.COPIES, self._clean_copies),
-            (Place.WEBHOOKS, self._clean_webhooks),
-        ):
+        for place, clean in self._cleaners():
             mine = {
                 tenant: [one for one in several if place.value not in self._done(one)]
                 for tenant, several in tenants.items()
@@ -351,6 +361,66 @@ class RunningErasures:
                 continue
             self._waits.pop(place, None)
             await self._report(place, [one for several in mine.values() for one in several])
+
+    def _cleaners(self) -> Sequence[tuple[Place, _Clean]]:
+        return (
+            (Place.LOG, self._clean_log),
+            (Place.HISTORY, self._clean_history),
+            (Place.MEMBERSHIP, self._clean_membership),
+            (Place.RECORDS, self._clean_records),
+            (Place.COPIES, self._clean_copies),
+            (Place.WEBHOOKS, self._clean_webhooks),
+        )
+
+    def heed(self) -> None:
+        """Take that something was folded: others' erasures perhaps, or events of who is erased; in one thread."""
+        live = self._wiring.live
+        heeded, self._heeded = self._heeded, (live.removals, live.cut_events)
+        if heeded == self._heeded:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._wanted.set)
+
+    async def _clean_for_others(self) -> None:
+        """Clean all places of whom another node was asked to erase, and the log of whom it has something from since.
+
+        Others' entries are written as they come: a node elsewhere may not have known of the erasure. The log is read
+        once at each start too, since what was found may not have been cleaned before the last end.
+        """
+        wiring, cut = self._wiring, self._wiring.live.cut_events
+        everybody = {
+            tenant: frozenset(hi << 64 | lo for hi, lo in keys)
+            for tenant, keys in wiring.live.erased().items()
+            if keys
+        }
+        own: dict[str, set[int]] = {}
+        for one in self._registered:
+            own.setdefault(one.tenant, set()).update(_numbers(one.erasure))
+        others = {tenant: keys - own.get(tenant, set()) for tenant, keys in everybody.items()}
+        of_all = [one for several in _as_erasures(others).values() for one in several]
+        erasures = _as_erasures(
+            {}
+            if all(self._done(one) for one in of_all)
+            else {of: keys - self._clean_of.get(of, frozenset()) for of, keys in others.items()}
+        )
+        for tenant, several in erasures.items():
+            subjects = [key for one in several for key in one.raw_keys()]
+            await self._forget(tenant, erased_keys(several), subjects)
+        todo = [(place, clean, erasures) for place, clean in self._cleaners() if erasures]
+        if cut != self._cut_cleaned and everybody:
+            todo = [(Place.LOG, self._clean_log, _as_erasures(everybody)), *todo[1:]]
+        for place, clean, of in todo:
+            why = await clean(of)
+            if why is not None:
+                self._waits[place] = why
+                return
+            self._waits.pop(place, None)
+        before = [one for several in _as_erasures(self._clean_of).values() for one in several]
+        for former in before:
+            self._reports.pop(former.name, None)
+        for place in CLEANED if of_all != before else ():
+            await self._report(place, of_all)
+        self._cut_cleaned, self._clean_of = cut, others
 
     def _done(self, erasure: Erasure) -> dict[str, int]:
         return self._reports.get(erasure.name, {})
@@ -444,6 +514,21 @@ def _forget_kept(path: Path, tenant: str, learners: Sequence[str]) -> None:
     if path.exists():
         with contextlib.closing(DeliveryStore(path)) as store:
             store.forget(tenant, learners)
+
+
+def _numbers(erasure: Erasure) -> set[int]:
+    return {int.from_bytes(key, "big") for key in erasure.raw_keys()}
+
+
+def _as_erasures(keys: Mapping[str, Iterable[int]]) -> dict[str, list[Erasure]]:
+    """Return by tenant one erasure of raw keys that nobody registered here, without tenants of which there are none."""
+    made = {tenant: sorted(some) for tenant, some in keys.items()}
+    return {tenant: [_unregistered(tenant, some)] for tenant, some in made.items() if some}
+
+
+def _unregistered(tenant: str, keys: Sequence[int]) -> Erasure:
+    named = hashlib.sha256(repr((tenant, keys)).encode()).digest()[:16]
+    return erasure_of(named, 0, keys)
 
 
 def _pairs(

@@ -171,6 +171,11 @@ class Live:
         """Events of all tenants that were folded since the start, and were of somebody who is erased."""
         return sum(one.state.cut_events for one in list(self._folding.tenants.values()))
 
+    @property
+    def removals(self) -> int:
+        """How many facts by which less may be seen were folded since the start."""
+        return self._folding.removals_folded
+
     def newly_erased(self) -> dict[str, Keys]:
         """Return by tenant who is erased, if anybody was since this was asked last; in one thread."""
         known, self._erased_told = self._erased_told, self._folding.removals_folded

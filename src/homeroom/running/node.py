@@ -249,6 +249,7 @@ class RunningNode:
                 in_writer=self._committer.done,
                 shut=self._doors.erase,
                 snapshot=self._snapshot_anew,
+                is_among_others=self.belonging is not None,
             )
         )
 
@@ -369,18 +370,18 @@ class RunningNode:
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
-        writing = self._loop.create_task(self._facts.alone("mark", "", Mark()))
-        self._marking = writing  # a task that nobody holds may be collected
+        # A task that nobody holds may be collected.
+        self._marking = self._loop.create_task(self._facts.alone("mark", "", Mark()))
 
     def _learn(self, entries: Sequence[Entry]) -> None:
         """Take what was folded, of whichever node, in the thread that writes: doors are to go by it."""
-        stated = [entry for entry in entries if entry.origin.stream is Stream.CONTROL]
-        for entry in stated:
-            self._stated.take(entry)
-        if stated:
+        if stated := [entry for entry in entries if entry.origin.stream is Stream.CONTROL]:
+            for entry in stated:
+                self._stated.take(entry)
             self._follow(self._stated.control)
         for tenant, erased in self._live.newly_erased().items():
             self._doors.erase(tenant, erased)
+        self.erasures.heed()
 
     def _durable(self, entries: Sequence[Entry]) -> None:
         """Take entries that are durable, in the thread that writes."""

@@ -1,0 +1,47 @@
+"""Of what a log holds counts what the world has not closed before it; redacted copies come in by erasures alone."""
+
+import numpy as np
+
+from homeroom.log.entries import Head, make_entry
+from homeroom.log.payloads import pack
+from homeroom.log.redacting import redacted_entry, redacted_parts
+from homeroom.running.counted import counted_heads, explained
+from homeroom.simulation.disk import Disk
+from homeroom.simulation.disk_store import DiskStore
+from tests.log.batches import admitted
+from tests.log.chains import HERE, chain, sign
+from tests.log.test_redacting import content_of, key
+
+
+def stored(entries):
+    store = DiskStore(Disk(np.random.default_rng(0)))
+    store.write(entries, ())
+    return store
+
+
+def test_a_life_begins_with_the_heads_at_which_origins_were_closed():
+    entries = chain(5)
+    store = stored(entries)
+    heads = {HERE: store.head(HERE)}
+    assert counted_heads(heads, {}, store) == heads
+    assert counted_heads(heads, {HERE: 9}, store) == heads
+    assert counted_heads(heads, {HERE: 3}, store) == {HERE: entries[2].head}
+    assert counted_heads(heads, {HERE: 0}, store) == {}
+
+
+def test_a_redacted_copy_is_taken_if_what_is_erased_here_explains_it():
+    batch, dictionaries = admitted()
+    content = content_of(batch, dictionaries)
+    entry = make_entry(HERE, Head(), (1_000, 0), pack(content), sign)
+    first, second = ({"main": frozenset({key(batch, place)})} for place in (0, 1))
+
+    def without(erased):
+        return redacted_entry(entry, lambda whole: redacted_parts(whole, erased), "far", sign)
+
+    store, theirs = stored([entry]), without(first)
+    assert explained([theirs], store, {}) == []
+    assert explained([theirs], store, second) == []
+    assert explained([theirs], store, first) == [theirs]
+    store.redact([theirs])
+    assert explained([theirs], store, first) == [], "it is here"
+    assert explained(chain(2)[1:], store, first) == [], "there is no such entry"
