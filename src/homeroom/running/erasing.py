@@ -338,11 +338,12 @@ class RunningErasures:
     async def _clean_all(self) -> None:
         """Clean all places; those that cannot be cleaned say why in the certificates."""
         self._wanted.clear()
+        if tenants := self._open():
+            await self._clean_own(tenants)
         if self._wiring.is_among_others:
             await self._clean_for_others()
-        tenants = self._open()
-        if not tenants:
-            return
+
+    async def _clean_own(self, tenants: Mapping[str, Sequence[Erasure]]) -> None:
         for place, clean in self._cleaners():
             mine = {
                 tenant: [one for one in several if place.value not in self._done(one)]
