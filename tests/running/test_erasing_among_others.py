@@ -2,6 +2,7 @@
 
 import asyncio
 
+from homeroom.log.members import MemberJoined
 from homeroom.log.origins import Stream
 from homeroom.log.payloads import unpack
 from homeroom.log.redacting import redacted_parts
@@ -54,7 +55,14 @@ def test_who_is_erased_at_one_node_is_gone_from_the_disks_of_all(tmp_path, monke
             await world.start("b")
             await world.equal()
             assert world.nodes["b"].status("main").learners == 1
-            assert [node.troubles for node in world.nodes.values()] == [(), (), ()]
+            world.prepare("d")
+            joins = MemberJoined(node="d", region="d", key=world.key("d"))
+            await world.nodes["a"].change(joins, "somebody")
+            await world.start("d")
+            await world.equal()
+            assert not has_any(world.nodes["d"])
+            assert any(entry.redaction for entry in entries(world.nodes["d"]))
+            assert [node.troubles for node in world.nodes.values()] == [(), (), (), ()]
             return compared
         finally:
             await world.stop()
