@@ -51,7 +51,17 @@ def test_a_life_is_over_when_another_was_heard_and_it_is_silent():
     node.tick(later_ms=limits.LIFE_SILENT_MS - 1)
     assert node.member.over(node.now_ms) == []
     node.tick(later_ms=1)
+    assert node.member.over(node.now_ms) == [], "the other is silent too: perhaps a third has begun"
+    node.hear("there", news(life="c" * 32, version=2))
     assert node.member.over(node.now_ms) == [OLD]
+
+
+def test_of_a_node_that_is_cut_off_no_life_is_over_of_which_others_tell():
+    node = holding()
+    node.hear("there", news(life="c" * 32))
+    node.tick(later_ms=3 * limits.LIFE_SILENT_MS)
+    assert THERE in node.member.held
+    assert node.member.over(node.now_ms) == []
 
 
 def test_the_only_life_that_was_heard_is_not_over_however_long_it_is_silent():

@@ -4,7 +4,7 @@ Every start is a new life with numbers of its own; a world in which something is
 vectors of half a million origins after a year. So what is over must go from them, and it may only if nobody can be
 misled by that: whoever does not find an origin in a vector takes it that all of it is held.
 
-It goes as with a node that leaves (`homeroom.regions.leaving`). A life is *over* if its node was heard in another one
+It goes as with a node that leaves (`homeroom.regions.leaving`). A life is *over* if its node is heard in another one
 and has said nothing in this one for a while. Once that is stated, no member takes anything more out of messages of that
 life, though members go on exchanging what they have of it. When each has said, at that epoch or later, that it holds
 the same number with the same digest, there can never be more: from whom should it come?
@@ -53,7 +53,8 @@ def _named(mine: Mapping[Origin, Head], views: Mapping[str, View]) -> Iterator[L
 
 
 def _is_over(view: View, incarnation: str, begun_ms: int, now_ms: int) -> bool:
-    is_another = view.life not in ("", incarnation)
+    # Of who is cut off only what others brought is known: that may be of a life that followed the one heard last.
+    is_another = view.life not in ("", incarnation) and view.speaks(now_ms)
     return is_another and now_ms - view.spoke_ms(incarnation, begun_ms) >= limits.LIFE_SILENT_MS
 
 

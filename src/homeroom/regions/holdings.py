@@ -161,6 +161,10 @@ class View:
                 self._insists_ms.setdefault(life, now_ms)
         return is_present and now_ms - self._since_ms >= limits.LIFE_SILENT_MS
 
+    def speaks(self, now_ms: int) -> bool:
+        """Say whether the present life was heard a moment ago."""
+        return now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
+
     def spoke_ms(self, life: str, otherwise_ms: int) -> int:
         """Return when an earlier life was heard last; ``otherwise_ms`` if it was not."""
         return self._past.get(life, otherwise_ms)
