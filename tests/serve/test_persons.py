@@ -99,6 +99,7 @@ def test_a_restriction_counts_when_it_is_answered_and_is_lifted(client):
     ("what", "why"),
     [
         ({"says": "maybe"}, "says must be one of"),
+        ({"says": {}}, "says must be one of"),
         ({"says": "given", "purpose": "ada-account"}, "there is no such purpose"),
         ({"says": "given"}, "not what is said of"),
         ({"says": "restricted", "purpose": "analytics"}, "not what is said of"),

@@ -5,7 +5,7 @@ their files.
 """
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -42,7 +42,7 @@ class _Purposes(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Received(msgspec.Struct, forbid_unknown_fields=True):
     kind: RequestKind
-    received: str = ""
+    received: date | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Closed(msgspec.Struct, forbid_unknown_fields=True):
@@ -95,7 +95,7 @@ def _requests(interface: Interface) -> list[HTTPRouteHandler]:
             tenant=caller.tenant,
             id=secrets.token_hex(8),
             kind=written.kind,
-            received=written.received or _today(interface),
+            received=_day(interface, written.received),
         )
         await _state(interface, caller, fact, "request.received")
         return _one(interface, caller, fact.id, 201)
@@ -153,9 +153,11 @@ async def _state(interface: Interface, caller: Caller, fact: ComplianceFact, wha
         await interface.serving.change(fact, caller.name)
     except ControlError as error:
         unsaid = list(fact.purposes) if isinstance(fact, PurposesPut) else []
-        if isinstance(fact, RequestReceived):
-            unsaid = [fact.received, fact.received[:32]]
         raise ProblemError("conflict", scrubbed(str(error), unsaid, _WORDS)) from None
+
+
+def _day(interface: Interface, said: date | msgspec.UnsetType) -> str:
+    return _today(interface) if isinstance(said, msgspec.UnsetType) else said.isoformat()
 
 
 def _today(interface: Interface) -> str:

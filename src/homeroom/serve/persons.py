@@ -106,7 +106,7 @@ def _put_right(
 ) -> tuple[Sequence[str], Sequence[Mapping[str, Any]], Reason]:
     """Return which ids are voided, what takes their place, and why. Raises `ProblemError`."""
     void, events, reason = written.get("void", []), written.get("events", []), written.get("reason")
-    if reason not in set(Reason):
+    if not isinstance(reason, str) or reason not in set(Reason):
         raise _bad("reason", f"reason must be one of {', '.join(Reason)}")
     if not isinstance(void, list) or not all(isinstance(one, str) for one in void):
         raise _bad("void", "void must be a list of ids of events")
@@ -145,7 +145,7 @@ def _key(interface: Interface, caller: Caller, written: Mapping[str, Any], field
 
 def _what(written: Mapping[str, Any]) -> tuple[str, Says]:
     purpose, says = written.get("purpose"), written.get("says")
-    if says not in _SAYS:
+    if not isinstance(says, str) or says not in _SAYS:
         raise _bad("says", f"says must be one of {', '.join(sorted(_SAYS))}")
     if purpose is not None and (not isinstance(purpose, str) or not purpose):
         raise _bad(
