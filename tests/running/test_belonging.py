@@ -503,7 +503,8 @@ def test_what_a_node_has_more_of_than_was_closed_counts_for_nobody_and_is_told(w
         node = world.nodes["c"]
         while isinstance(after := await node.offer("main", "key", a_batch("b3", 4)), Refused):
             await asyncio.wait([node._folds.next()], timeout=0.2)  # a life compares clocks first
-        await active(world.nodes["a"], after.token)
+        for name in "ac":
+            await active(world.nodes[name], after.token)
         return [n.status("main").learners for n in (world.nodes["a"], world.nodes["c"])]
 
     assert world(work, "a", "b", "c") == [3, 4]

@@ -50,7 +50,6 @@ def test_who_is_erased_at_one_node_is_gone_from_the_disks_of_all(tmp_path, monke
             for node in world.nodes.values():
                 await node.erasures.settled()
             assert [node.status("main").learners for node in nodes] == [1, 1, 1]
-            compared = [node.status("main").world.comparisons for node in nodes]
             await world.stop("b")
             await world.start("b")
             await world.equal()
@@ -63,8 +62,7 @@ def test_who_is_erased_at_one_node_is_gone_from_the_disks_of_all(tmp_path, monke
             assert not has_any(world.nodes["d"])
             assert any(entry.redaction for entry in entries(world.nodes["d"]))
             assert [node.troubles for node in world.nodes.values()] == [(), (), (), ()]
-            return compared
         finally:
             await world.stop()
 
-    assert all(asyncio.run(work()))
+    asyncio.run(work())
