@@ -31,7 +31,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.adapters.checking import Checked, Damage
-from homeroom.adapters.vault.schema import check_version, sqlite_errors, vault_error
+from homeroom.adapters.vault.schema import SCHEMA, check_version, sqlite_errors, vault_error
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.adapters.vault.unsealing import check_seals
 from homeroom.adapters.whole_files import PRIVATE, sync, whole_file
@@ -367,12 +367,13 @@ class VaultCopies:
             yield Checked(files=1)
 
     def check_file(self) -> Iterator[Checked | Damage]:
-        """Look through the pages of the vault's file itself."""
+        """Look through the pages of the vault's file itself, and open its seals; stop after each piece."""
         if not self.file.exists():
             return
         try:
             with contextlib.closing(_connected(self.file, "ro")) as connection:
-                _check_pages(connection, self.file)
+                for _ in _looked_into(connection, self.file, self.keys_of):
+                    yield Checked()
         except _DamagedError as error:
             yield Damage(
                 f"vault {self.file} is damaged: {error}. Stop the node and remove the file: the next start makes it "
@@ -403,15 +404,25 @@ def _looked_through(
     copy: Path, keys_of: Callable[[str], TenantKeys | None], rest: Callable[[], None]
 ) -> Vector:
     """Look through all pages of a copy, and open its seals; return by origin the last entry in it."""
-    with contextlib.closing(_connected(copy, "ro&immutable=1")) as connection, _telling(copy):
-        _check_pages(connection, copy)
-        applied = _applied(connection, copy)
+    with contextlib.closing(_connected(copy, "ro&immutable=1")) as connection:
+        for _ in _looked_into(connection, copy, keys_of):
+            rest()
+        with _telling(copy):
+            return _applied(connection, copy)
+
+
+def _looked_into(
+    connection: sqlite3.Connection, file: Path, keys_of: Callable[[str], TenantKeys | None]
+) -> Iterator[None]:
+    _check_pages(connection, file)
+    yield
+    with _telling(file):
+        if check_version(connection, file) < SCHEMA:  # the next start looks at it
+            return
         try:
-            for _ in check_seals(connection, keys_of):
-                rest()
+            yield from check_seals(connection, keys_of)
         except VaultError as error:
             raise _DamagedError(str(error)) from None
-        return applied
 
 
 def _applied(connection: sqlite3.Connection, file: Path) -> Vector:
