@@ -469,10 +469,10 @@ def test_an_answer_says_how_fresh_the_share_of_each_region_is(world):
         return fresh, later
 
     fresh, later = world(work, "a", "b")
-    assert fresh["a"] == 0.0
     assert fresh["b"] is not None
-    assert later["a"] == 0.0
     assert later["b"] >= 0.3
+    # Its own share lacks at most an entry that it has just written and that waits for the marks of others.
+    assert max(fresh["a"], later["a"]) < 0.3
 
 
 def test_a_node_tells_who_there_is_and_what_they_lack(world):

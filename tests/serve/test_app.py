@@ -200,7 +200,7 @@ def test_a_read_after_what_is_not_here_is_told_so_in_time(make_client):
     client = make_client()
     token = client.send(EVENT).headers["Homeroom-Token"]
     key = client.key("read")
-    client.node._options = type(client.node._options)(now_ms=lambda: client.now_ms, wait_ms=1)
+    client.node._folds._wait_ms = 1
     origin, number, hybrid = token.rsplit("/", 2)
     later = f"{origin}/{int(number) + 5}/{hybrid}"
     answer = client("POST", f"/v1/query?after={later}", key, json={"question": "active"})

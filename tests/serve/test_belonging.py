@@ -1,7 +1,6 @@
 """What is kept of memberships over HTTP: sizes, members, changes, one learner, and who is told none of it."""
 
 import threading
-from dataclasses import replace
 
 import msgspec
 import pytest
@@ -220,7 +219,7 @@ def test_a_read_waits_for_an_entry_no_longer_than_it_may(client):
     key = client.key("persons", "read")
     token = Token.parse(client.send(event(1)).headers["Homeroom-Token"])
     later = str(Token(token.origin, token.number + 1, token.hybrid))
-    client.node._options = replace(client.node._options, wait_ms=1)
+    client.node._folds._wait_ms = 1
     for path in (
         "/v1/membership",
         "/v1/cohorts/readers/members",
