@@ -49,6 +49,8 @@ class QuickApp(App):
         self.headers.append(list(scope["headers"]))
         told = f"quick {scope['method']} {scope['path']} {scope['query_string'].decode()}".encode()
         headers = [(b"content-length", str(len(told)).encode())]
+        if scope["path"] == "/quick/last":
+            headers.append((b"connection", b"close"))
         if scope["path"] == "/quick/wait":
             self.asked.set()
             waiting = asyncio.ensure_future(self.go_on.wait())
@@ -190,6 +192,13 @@ def test_a_request_that_has_come_whole_is_answered_without_a_task():
     assert bodies == [b"quick POST /quick a=b", b"GET /last"]
     assert sent == [b"body"]
     assert answers.count(b"\r\ndate: ") == 2
+
+
+def test_an_answer_that_says_so_is_the_last_of_its_connection():
+    async def work(app, port, stopping):
+        return told(await said(port, POSTED.replace(b"/quick", b"/quick/last") + POSTED))
+
+    assert served(work, QuickApp) == [b"quick POST /quick/last "]
 
 
 def test_answers_come_in_the_order_of_their_requests_however_they_are_given():

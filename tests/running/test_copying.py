@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -99,6 +100,33 @@ def test_documents_that_two_copies_hold_are_forgotten_and_all_is_found_again(tmp
     lose(tmp_path)
     troubles = on(tmp_path, look, **SELDOM)
     assert any("made again from 000001.db" in one for one in troubles)
+
+
+def test_a_bit_that_flipped_in_a_record_costs_nothing_since_no_copy_takes_it(tmp_path):
+    on(tmp_path, lambda node: send(node, range(1, 4)), **SELDOM)
+    connection = sqlite3.connect(tmp_path / "documents.db")
+    (body,) = connection.execute("SELECT body FROM statements").fetchone()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray((tmp_path / "documents.db").read_bytes())
+    content[content.index(body) + 40] ^= 1
+    (tmp_path / "documents.db").write_bytes(content)
+    assert len(verify_directory(tmp_path).damages) == 1
+
+    async def copy(node):
+        with pytest.raises(VaultError, match="a sealed statement does not open"):
+            await copied(node)
+
+    on(tmp_path, copy, **SELDOM)
+
+    async def look(node):
+        await have(node, range(1, 4))
+        await copied(node)
+        return node.troubles
+
+    (told,) = on(tmp_path, look, **SELDOM)
+    assert "made again from the log" in told
+    assert verify_directory(tmp_path).damages == []
 
 
 def test_a_node_does_not_start_where_something_is_missing_between_copies_and_log(tmp_path):

@@ -6,6 +6,7 @@ import json
 import zipfile
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from homeroom.errors import ControlError, InputError
 from homeroom.log.compliance import PurposesPut
@@ -16,8 +17,9 @@ from homeroom.log.payloads import open_parts, unpack
 from homeroom.running.person_requests import PersonAsked, PersonDo
 from tests.running.erasures import ADA as ADA_OF_FILL
 from tests.running.erasures import BOB as BOB_OF_FILL
-from tests.running.erasures import erasing, fill
+from tests.running.erasures import erasing, fill, person, record, statement
 from tests.running.nodes import batch, event, on, question, running
+from tests.serve.xapi.test_statements_attachments import BOUNDARY, signed
 
 ADA = ("", "a3")
 ANALYTIC_STREAM = Stream.ANALYTIC
@@ -104,6 +106,27 @@ def test_a_copy_has_what_a_person_wrote_and_names_nobody_else(tmp_path):
     assert b"ada-account" not in everything_of_bob
     assert b"Lovelace" not in everything_of_bob
     assert b"bob-account" not in everything_of_ada
+
+
+def test_a_copy_has_no_signature_since_everybody_is_in_it(tmp_path):
+    async def work(node):
+        teacher = person(("https://lms.example", "teacher-account"))
+        sent = statement(ADA_OF_FILL, 1, context={"instructor": teacher})
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        kind = f'multipart/mixed; boundary="{BOUNDARY}"'
+        answer = await record(
+            node,
+            "POST",
+            "statements",
+            content=signed(sent, key),
+            headers={"Content-Type": kind},
+        )
+        assert answer.status_code == 200, answer.text
+        return await node.persons.archive("main", node.persons.raw_key("main", ADA_OF_FILL))
+
+    files = opened(on(tmp_path, work))
+    assert b"urn:homeroom:somebody" in files["statements.json"]
+    assert not [name for name in files if name.startswith("attachments/")]
 
 
 def test_who_is_restricted_leaves_cohorts_and_enters_them_again(tmp_path):

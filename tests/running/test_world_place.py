@@ -12,7 +12,7 @@ from homeroom.adapters.world_directory import make_world
 from homeroom.cli import main, status
 from homeroom.errors import ControlError, SettingsError
 from homeroom.regions.fabric import InProcess
-from homeroom.running.world_place import fence, join, world_place
+from homeroom.running.world_place import fence, join, located, world_place
 from homeroom.serve.settings import read_settings
 from tests.nats_worlds import NOW_MS, planned
 from tests.running.nodes import on
@@ -51,6 +51,22 @@ def test_a_node_of_a_world_of_one_needs_no_servers(tmp_path):
 def test_a_name_that_is_not_in_the_file_is_refused(path):
     with pytest.raises(SettingsError, match="no such node; there are: ada, bob"):
         place_of(path, "ada", HOMEROOM_NODE_NAME="eve")
+
+
+def test_a_node_is_where_the_file_of_regions_says_and_may_not_say_otherwise(path):
+    def told(**environment):
+        (file,) = path.glob("*/ada/node.toml")
+        settings = read_settings(file.read_text(), str(file), environment)
+        return located(settings, world_place(settings).world).node
+
+    there = place_of(path, "ada").region
+    assert (told().region, told().jurisdiction) == ("north", there.jurisdiction)
+    with pytest.raises(SettingsError, match=r"node\.region is south, and .* says north of ada"):
+        told(HOMEROOM_NODE_REGION="south")
+    with pytest.raises(SettingsError, match=r"node\.jurisdiction is moon, and .* says"):
+        told(HOMEROOM_NODE_JURISDICTION="moon")
+    alone = read_settings("", "settings", {"HOMEROOM_NODE_REGION": "south"})
+    assert located(alone, None) is alone
 
 
 def test_a_certificate_must_be_there(path):

@@ -24,6 +24,7 @@ __all__ = ["Listening", "TakesWhole", "serve_until"]
 
 _BACKLOG: Final = 2_048
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_CLOSE: Final = (b"connection", b"close")
 _PLAIN: Final = re.compile(rb"/[A-Za-z0-9._/-]*")
 """A path that stands for itself."""
 
@@ -259,17 +260,16 @@ class _BoundedProtocol(HttpToolsProtocol):
         if request.disconnected or self.transport.is_closing():
             return
         status, headers, body = answer
+        is_last = not request.keep_alive or _CLOSE in headers
         lines = [STATUS_LINE[status]]
         for name, value in (*self.server_state.default_headers, *headers):
             lines += (name, b": ", value, b"\r\n")
-        if not request.keep_alive:
-            lines.append(b"connection: close\r\n")
+        if is_last and _CLOSE not in headers:
+            lines += (_CLOSE[0], b": ", _CLOSE[1], b"\r\n")
         head = b"".join(lines)
-        assert head.count(b"\n") == len(lines) // 4 + 1 + (not request.keep_alive), (
-            "headers are lines"
-        )
+        assert head.count(b"\n") == len(lines) // 4 + 1, "headers are lines"
         self.transport.write(b"%b\r\n%b" % (head, body))
-        if not request.keep_alive:
+        if is_last:  # whoever says that it closes must (RFC 9112, 9.6)
             self.transport.close()
         self.on_response_complete()
 

@@ -21,7 +21,7 @@ from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.running.webhook_requests import webhook_requests
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
-from homeroom.running.world_place import world_place
+from homeroom.running.world_place import located, world_place
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
@@ -65,7 +65,9 @@ async def host(
         The directory is damaged or in use, or a setting cannot be used.
     """
     tokens = tokens_of(settings.oidc)
-    node = await RunningNode.open(path, node_options(settings, now_ms, in_world(settings)))
+    world = in_world(settings)
+    settings = located(settings, None if world is None else world.world)
+    node = await RunningNode.open(path, node_options(settings, now_ms, world))
     try:
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,

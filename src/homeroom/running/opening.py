@@ -319,7 +319,7 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
         return keys[tenant]
 
     file = path / VAULT_FILE
-    copies = VaultCopies(file, path / VAULT_COPIES)
+    copies = VaultCopies(file, path / VAULT_COPIES, keys.get)
     troubles = copies.ready(opened.store.begins())
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))

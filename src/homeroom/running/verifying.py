@@ -5,7 +5,7 @@ with it: for whoever wants to know now, before a restore, after a disk has faile
 taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Final
 
 from homeroom.adapters.audit import verify_audit
-from homeroom.adapters.backup.contents import AUDIT, LOG, tenants
+from homeroom.adapters.backup.contents import AUDIT, LOG, Tenant, tenants
 from homeroom.adapters.checking import Checked, Damage, check_entries, check_files
+from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.log_reading import ViewedLog, stated_keys, viewed_log
 from homeroom.adapters.signing import checking_by, open_node_key
 from homeroom.adapters.vault.copies import VaultCopies
-from homeroom.adapters.vault.places import VAULT_COPIES, VAULT_FILE
+from homeroom.adapters.vault.places import (
+    VAULT_COPIES,
+    VAULT_FILE,
+    VAULT_KEY_FILE,
+    open_vault_key,
+)
+from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.errors import AuditError, EntryError, KeyFileError
 from homeroom.log.control import AuditAnchored, read_changes
 from homeroom.log.origins import Stream
@@ -59,10 +66,22 @@ def verify_directory(directory: Path, store_url: str = "") -> VerifiedDirectory:
         _take_audit(found, directory / AUDIT, anchor)
     for tenant in places:
         _take(found, check_files(tenant.place))
-    vault = VaultCopies(directory / VAULT_FILE, directory / VAULT_COPIES)
-    _take(found, vault.check_file())
+    vault = VaultCopies(directory / VAULT_FILE, directory / VAULT_COPIES, partial(_keys_of, places))
+    try:
+        _take(found, vault.check_file())
+    except KeyFileError as error:
+        found.damages.append(str(error))
     _take(found, vault.check())
     return found
+
+
+def _keys_of(places: Sequence[Tenant], name: str) -> TenantKeys | None:
+    """Return the keys of a tenant, None where they are not beside its data: then its seals stay closed."""
+    for tenant in places:
+        key, vault_key = tenant.place.key_path, tenant.place.path / VAULT_KEY_FILE
+        if tenant.name == name and key.exists() and vault_key.exists():
+            return TenantKeys(open_key(key), open_vault_key(tenant.place.path))
+    return None
 
 
 def _viewed(directory: Path, store_url: str) -> AbstractContextManager[ViewedLog]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
+
 from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.errors import ControlError, SettingsError
@@ -19,7 +21,7 @@ from homeroom.regions.world import Region, World
 from homeroom.running.control_socket import ask_to_change
 from homeroom.serve.settings import Settings
 
-__all__ = ["WorldPlace", "fence", "hold", "join", "world_place"]
+__all__ = ["WorldPlace", "fence", "hold", "join", "located", "world_place"]
 
 _AUTHOR: Final = "command line"
 
@@ -72,6 +74,26 @@ def world_place(settings: Settings) -> WorldPlace | None:
             f"node.name is {name}, and {settings.world.file} has no such node; there are: {there}"
         )
     return WorldPlace(world, region, name, _fabric(settings, world, region))
+
+
+def located(settings: Settings, world: World | None) -> Settings:
+    """Return settings that say where the node is as the file of regions has it, which the others go by too.
+
+    Raises `SettingsError` where they say that it is elsewhere: data of a tenant that is pinned would lie there.
+    """
+    region = None if world is None else world.region_of(settings.node.name)
+    if region is None:
+        return settings
+    truth = {"region": region.name, "jurisdiction": region.jurisdiction}
+    for what, known in truth.items():
+        said = getattr(settings.node, what)
+        if said not in ("", known):
+            raise SettingsError(
+                f"node.{what} is {said}, and {settings.world.file} says {known} of {settings.node.name}; leave "
+                f"node.{what} out, or put the file of regions right at all nodes"
+            )
+    node = msgspec.structs.replace(settings.node, **truth)
+    return msgspec.structs.replace(settings, node=node)
 
 
 def _fabric(settings: Settings, world: World, region: Region) -> Fabric:

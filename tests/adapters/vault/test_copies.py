@@ -13,7 +13,7 @@ from homeroom.adapters.vault.operations import Stamped, decode
 from homeroom.errors import VaultError
 from homeroom.log.origins import Origin, Stream, Vector
 from tests.adapters.vault.stories import Node
-from tests.serve.xapi.store import new_id, statement
+from tests.serve.xapi.store import KEYS, new_id, statement
 
 HERE = Origin("here", "0f" * 16, Stream.DOCUMENT)
 
@@ -24,7 +24,7 @@ class Place:
     def __init__(self, folder):
         self.node = Node(folder)
         self.file = self.node.vault.path
-        self.copies = VaultCopies(self.file, folder / "documents.copies")
+        self.copies = VaultCopies(self.file, folder / "documents.copies", lambda _: KEYS)
         self.number = 0
 
     def write(self, count=1):
@@ -41,7 +41,7 @@ class Place:
     def again(self):
         """Close the vault as a process does that ends, and look at it as the next one does."""
         self.node.close()
-        self.copies = VaultCopies(self.file, self.copies.folder)
+        self.copies = VaultCopies(self.file, self.copies.folder, lambda _: KEYS)
 
     def lose(self):
         self.again()
@@ -102,6 +102,18 @@ def test_copies_of_another_process_are_read_back_before_they_count(place):
     place.make()
     assert place.copies.collectable() == at(1)
     assert place.names() == ["000001.db", "000001.json", "000002.db", "000002.json"]
+
+
+def test_a_copy_that_somebody_removed_does_not_count(place):
+    place.write()
+    place.make()
+    place.write()
+    place.make()
+    (place.copies.folder / "000002.db").unlink()
+    assert place.copies.collectable() == Vector()
+    place.write()
+    place.make()
+    assert place.copies.collectable() == at(1)
 
 
 def damage(path):
@@ -192,8 +204,51 @@ def test_damage_within_the_file_is_found_by_copying_and_the_next_start_takes_a_c
         place.make()
     assert place.names() == ["000001.db", "000001.json", "damaged"]
     assert place.copies.ready(at(60))[0].endswith("made again from 000001.db and the log")
-    assert [type(step) for step in place.copies.check_file()] == [Checked]
+    assert {type(step) for step in place.copies.check_file()} == {Checked}
     assert place.names() == ["000001.db", "000001.json"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT body FROM statements",
+        "SELECT sealed FROM portraits",
+        "SELECT wrapped FROM subjects",
+    ],
+)
+def test_a_bit_that_flipped_within_a_record_is_in_no_copy_that_counts(place, query):
+    place.write(3)
+    place.make()
+    place.again()
+    with sqlite3.connect(place.file) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (value,) = connection.execute(query).fetchone()
+    connection.close()
+    content = bytearray(place.file.read_bytes())
+    content[content.index(value) + 30] ^= 1
+    place.file.write_bytes(content)
+    told = [step.text for step in place.copies.check_file() if isinstance(step, Damage)]
+    assert len(told) == 1
+    assert "does not open" in told[0]
+    with pytest.raises(VaultError, match=r"is damaged: .* does not open"):
+        place.make()
+    assert place.copies.collectable() == Vector()
+    assert place.copies.ready(at(3))[0].endswith("made again from 000001.db and the log")
+    place.make()
+    assert place.copies.collectable() == at(3)
+
+
+def test_what_a_start_left_that_was_ended_is_gone_with_the_next(place):
+    place.write()
+    left = place.file.with_name("documents.db.new")
+    left.write_bytes(b"a copy of before an erasure")
+    place.lose()
+    assert place.copies.ready(Vector()) == ()
+    place.copies.folder.mkdir()
+    (place.copies.folder / "damaged").touch()
+    place.file.touch()
+    assert place.copies.ready(Vector()) != ()
+    assert not left.exists()
 
 
 def test_copies_are_made_anew_where_nothing_may_be_left_in_them(place):

@@ -2,7 +2,8 @@
 
 Entries of documents hold attachments and whole statements, and would make the log as large as the file a second time.
 The file alone is no reason to forget them: it is not synced at each commit, and one bad page would be the end. A copy
-is. It is taken of one moment while the file is written, checked page by page, made durable, and only then named:
+is. It is taken of one moment while the file is written, checked page by page, all that is sealed in it is opened
+(`homeroom.adapters.vault.unsealing`), it is made durable, and only then named:
 
     documents.copies/000007.db     the file as of one commit
     documents.copies/000007.json   up to which entries it goes, its size and SHA-256; what has none does not count
@@ -30,7 +31,9 @@ import msgspec
 
 from homeroom import limits
 from homeroom.adapters.checking import Checked, Damage
-from homeroom.adapters.vault.schema import check_version, sqlite_errors, vault_error
+from homeroom.adapters.vault.schema import SCHEMA, check_version, sqlite_errors, vault_error
+from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.adapters.vault.unsealing import check_seals
 from homeroom.adapters.whole_files import PRIVATE, sync, whole_file
 from homeroom.errors import SourceError, VaultError
 from homeroom.log.origins import Stream, Vector
@@ -96,10 +99,12 @@ class VaultCopies:
     ----------
     file : of the vault
     folder : where copies lie, made with the first one
+    keys_of : returns the keys of a tenant, None for one whose seals are not to be opened
     """
 
     file: Path
     folder: Path
+    keys_of: Callable[[str], TenantKeys | None] = lambda _: None
     _making: threading.Lock = field(default_factory=threading.Lock)
     _whole: set[str] = field(default_factory=set)
 
@@ -115,12 +120,16 @@ class VaultCopies:
 
     def collectable(self) -> Vector:
         """Return by origin up to which entry two copies go that have been read back."""
-        whole = [one.applied for one in self.copies() if one.path.name in self._whole]
+        whole = [one.applied for one in self.copies() if self._is_whole(one)]
         if len(whole) < _KEPT:
             return Vector()
         kept = whole[:_KEPT]
         origins = {origin for one in kept for origin in one if origin.stream is Stream.DOCUMENT}
         return Vector({origin: min(one[origin] for one in kept) for origin in origins})
+
+    def _is_whole(self, copy: Copy) -> bool:
+        """Say whether this process has read a copy back, and nobody has removed it since."""
+        return copy.path.name in self._whole and copy.path.exists()
 
     # --- making ------------------------------------------------------------------------------------------------------
 
@@ -170,7 +179,7 @@ class VaultCopies:
         try:
             _copy_database(self.file, fresh, rest)
             try:
-                applied = _looked_through(fresh)
+                applied = _looked_through(fresh, self.keys_of, rest)
             except _DamagedError as error:
                 self._mark()
                 raise VaultError(
@@ -220,7 +229,7 @@ class VaultCopies:
     def _check_older(self) -> None:
         """Read back those copies that this process has not read; one that is not whole goes."""
         for copy in self.copies()[:_KEPT]:
-            if copy.path.name in self._whole:
+            if self._is_whole(copy):
                 continue
             try:
                 for _ in copy.check():
@@ -315,6 +324,7 @@ class VaultCopies:
         if self.file.exists():
             self._mark()
         fresh = self.file.with_name(self.file.name + _FRESH)
+        fresh.unlink(missing_ok=True)  # of a start that was ended; who is in it may be erased since
         if copy is not None:
             shutil.copyfile(copy, fresh)
             fresh.chmod(PRIVATE)
@@ -357,12 +367,13 @@ class VaultCopies:
             yield Checked(files=1)
 
     def check_file(self) -> Iterator[Checked | Damage]:
-        """Look through the pages of the vault's file itself."""
+        """Look through the pages of the vault's file itself, and open its seals; stop after each piece."""
         if not self.file.exists():
             return
         try:
             with contextlib.closing(_connected(self.file, "ro")) as connection:
-                _check_pages(connection, self.file)
+                for _ in _looked_into(connection, self.file, self.keys_of):
+                    yield Checked()
         except _DamagedError as error:
             yield Damage(
                 f"vault {self.file} is damaged: {error}. Stop the node and remove the file: the next start makes it "
@@ -389,11 +400,29 @@ def _applied_in(file: Path, mode: str) -> Vector:
         return _applied(connection, file)
 
 
-def _looked_through(copy: Path) -> Vector:
-    """Look through all pages of a copy; return by origin the last entry in it."""
-    with contextlib.closing(_connected(copy, "ro&immutable=1")) as connection, _telling(copy):
-        _check_pages(connection, copy)
-        return _applied(connection, copy)
+def _looked_through(
+    copy: Path, keys_of: Callable[[str], TenantKeys | None], rest: Callable[[], None]
+) -> Vector:
+    """Look through all pages of a copy, and open its seals; return by origin the last entry in it."""
+    with contextlib.closing(_connected(copy, "ro&immutable=1")) as connection:
+        for _ in _looked_into(connection, copy, keys_of):
+            rest()
+        with _telling(copy):
+            return _applied(connection, copy)
+
+
+def _looked_into(
+    connection: sqlite3.Connection, file: Path, keys_of: Callable[[str], TenantKeys | None]
+) -> Iterator[None]:
+    _check_pages(connection, file)
+    yield
+    with _telling(file):
+        if check_version(connection, file) < SCHEMA:  # the next start looks at it
+            return
+        try:
+            yield from check_seals(connection, keys_of)
+        except VaultError as error:
+            raise _DamagedError(str(error)) from None
 
 
 def _applied(connection: sqlite3.Connection, file: Path) -> Vector:

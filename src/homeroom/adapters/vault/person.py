@@ -17,6 +17,7 @@ from homeroom.adapters.vault.terms import agent_term, attachment_name
 from homeroom.errors import RightsError
 from homeroom.records.contents import statement_parts
 from homeroom.records.people import Json
+from homeroom.records.signatures import SIGNATURE
 
 __all__ = ["SOMEBODY", "PersonDocument", "PersonRecords", "records_of"]
 
@@ -45,7 +46,8 @@ class PersonRecords:
     ----------
     forms : in which they were named
     statements : their own, the oldest first, each with when it was stored and whether it was voided
-    attachments : data by SHA-2 in hexadecimal digits, as their statements name it
+    attachments : data by SHA-2 in hexadecimal digits, as their statements name it; without signatures, which hold the
+        statement as it was sent, with everybody in it
     documents : theirs
     """
 
@@ -118,6 +120,7 @@ def _attachments(reader: TenantReader, row: Row, told: dict[str, Any]) -> dict[s
         one["sha2"].lower()
         for part in statement_parts(told["statement"])
         for one in part.get("attachments", ())
+        if one["usageType"] != SIGNATURE
     ]
     return {
         sha2: data[name]

@@ -310,7 +310,9 @@ class TenantReader:
             return {}
         rows = self._reader.rows(query, (self.number, subject))
         return {
-            _bytes(form): _decode(key.open(_bytes(sealed), _bytes(form))) for form, sealed in rows
+            _bytes(form): _decode(key.open(_bytes(sealed), _bytes(form)))
+            for form, sealed in rows
+            if key.can_open(_bytes(sealed))
         }
 
     def documents_of(self, subject: bytes) -> list[DocumentRow]:

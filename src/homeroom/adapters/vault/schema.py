@@ -19,9 +19,10 @@ from typing import Final
 from homeroom import limits
 from homeroom.errors import VaultError
 
-__all__ = ["check_version", "connected", "sqlite_errors", "vault_error"]
+__all__ = ["SCHEMA", "check_version", "connected", "sqlite_errors", "vault_error"]
 
-_SCHEMA: Final = 3
+SCHEMA: Final = 3
+"""The version of the tables that this release writes."""
 _TABLES: Final = """
 CREATE TABLE tenants (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE subjects (
@@ -127,9 +128,9 @@ def connected(path: Path) -> sqlite3.Connection:
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the version of a vault's tables. Raises `VaultError` for one that this release does not know."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > _SCHEMA:
+    if version > SCHEMA:
         raise VaultError(
-            f"vault {path} has schema {version}, this homeroom knows {_SCHEMA}; run the newer homeroom, or remove the "
+            f"vault {path} has schema {version}, this homeroom knows {SCHEMA}; run the newer homeroom, or remove the "
             f"file and it is made again"
         )
     return version
@@ -137,7 +138,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
 
 def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     version = check_version(connection, path)
-    if version < _SCHEMA:
+    if version < SCHEMA:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {''.join(_STEPS[version:])} PRAGMA user_version = {_SCHEMA}; COMMIT;"
+            f"BEGIN IMMEDIATE; {''.join(_STEPS[version:])} PRAGMA user_version = {SCHEMA}; COMMIT;"
         )
