@@ -49,7 +49,7 @@ def warm_kernels(say: Callable[[str], None]) -> None:
     Numba compiles one kernel at a time in a process, so two of them begin with what takes longest. The whole day is
     played afterwards nevertheless: it finds most of it ready, and compiles what a process has lost to the other.
     """
-    say("compiling kernels, once a version and machine (about half a minute)")
+    say("compiling kernels, once a version and machine (less than a minute)")
     with (
         tempfile.TemporaryDirectory(prefix="homeroom-") as folder,
         ProcessPoolExecutor(1, get_context("spawn")) as beside,
