@@ -529,8 +529,8 @@ def test_an_answer_says_how_fresh_the_share_of_each_region_is(world):
     fresh, later = world(work, "a", "b")
     assert fresh["b"] is not None
     assert later["b"] >= 0.3
-    # Its own share lacks at most an entry that it has just written and that waits for the marks of others.
-    assert max(fresh["a"], later["a"]) < 0.3
+    # Of its own share at most what it has written in the last check is missing: that waits for the marks of others.
+    assert max(fresh["a"], later["a"]) < 2
 
 
 def test_a_node_tells_who_there_is_and_what_they_lack(world):
