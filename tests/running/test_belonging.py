@@ -536,9 +536,11 @@ def test_an_answer_says_how_fresh_the_share_of_each_region_is(world):
 def test_a_node_tells_who_there_is_and_what_they_lack(world):
     async def work(world):
         await world.equal()
+        a = world.nodes["a"]
+        await world.until(lambda: a.status(MAIN).world.epoch >= 4, "it tells what was stated")
         world.cut.add("b")
         await send(world, "a", "b1", 1)
-        await world.until(lambda: world.nodes["a"].status(MAIN).world.nodes["b"].lacks, "it lacks")
+        await world.until(lambda: a.status(MAIN).world.nodes["b"].lacks, "it lacks")
         return world.nodes["a"].status(MAIN).world
 
     told = world(work, "a", "b")
