@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from demos.world import BATCH, CUT_OFF, PACE_S, events, say, say_waits
@@ -85,7 +86,7 @@ class Processes:
             command = [HOMEROOM, "serve", "--data", data, "--config", settings]
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def are_listening(self) -> bool:
+    async def are_listening(self) -> bool:
         """Say whether all nodes take requests. Raises `SystemExit` for one that has ended."""
         for node, log in zip(self._nodes, self._logs, strict=True):
             if node.poll() is not None:
@@ -147,7 +148,7 @@ async def show(processes: Processes, batches: int) -> bool:
             for region in regions
         }
         for client in clients.values():
-            await knows(client)
+            await until(partial(knows, client))
         say(
             f"{len(regions)} nodes and {len(regions)} servers run after {time.perf_counter() - began:.0f} s"
         )
@@ -161,7 +162,7 @@ async def show(processes: Processes, batches: int) -> bool:
         healed = time.perf_counter()
         count = 2 * batches * BATCH * len(regions)
         for client in clients.values():
-            await counts(client, count)
+            await until(partial(counts, client, count))
         say(f"started again; {time.perf_counter() - healed:.1f} s later all count {count:,} events")
         answers = [(await client.query(QUESTION)).answer for client in clients.values()]
     is_one = all(answer == answers[0] for answer in answers)
@@ -169,31 +170,26 @@ async def show(processes: Processes, batches: int) -> bool:
     return is_one
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something holds."""
     while True:
-        if holds():
+        if await holds():
             return
         await asyncio.sleep(0.1)
 
 
-async def counts(client: AsyncClient, count: int) -> None:
-    """Wait until a node counts so many events."""
-    while True:
-        if (await client.status())["events"] == count:
-            return
-        await asyncio.sleep(0.1)
+async def knows(client: AsyncClient) -> bool:
+    """Say whether a node has heard of the key."""
+    try:
+        await client.status()
+    except KeyRefusedError:
+        return False
+    return True
 
 
-async def knows(client: AsyncClient) -> None:
-    """Wait until a node has heard of the key."""
-    while True:
-        try:
-            await client.status()
-        except KeyRefusedError:
-            await asyncio.sleep(0.1)
-        else:
-            return
+async def counts(client: AsyncClient, count: int) -> bool:
+    """Say whether a node counts so many events."""
+    return bool((await client.status())["events"] == count)
 
 
 async def write(clients: Mapping[str, AsyncClient], name: str, batches: int) -> None:

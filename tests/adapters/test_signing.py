@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from homeroom.adapters.signing import NodeKey, PublicKeys, open_node_key
+from homeroom.adapters.signing import KnownKeys, NodeKey, open_node_key
 from homeroom.errors import EntryError, InputError, KeyFileError
 from homeroom.log.entries import Head, make_entry
 from tests.log.chains import HERE
@@ -34,7 +34,7 @@ def test_signatures_are_those_of_the_standard():
 
 def test_an_entry_is_believed_if_its_own_node_signed_it():
     key, other = NodeKey(bytes(32)), NodeKey(bytes([1]) * 32)
-    keys = PublicKeys({"here": key.public_text, "there": other.public_text})
+    keys = KnownKeys({"here": key.public_text, "there": other.public_text})
     good = make_entry(HERE, Head(), (5, 0), b"payload", key.sign)
     assert len(good.signature) == 64
     good.check(Head(), keys.verify)
@@ -42,12 +42,12 @@ def test_an_entry_is_believed_if_its_own_node_signed_it():
     with pytest.raises(EntryError, match="not signed by its node"):
         forged.check(Head(), keys.verify)
     with pytest.raises(EntryError, match="not signed by its node"):
-        good.check(Head(), PublicKeys({}).verify)
+        good.check(Head(), KnownKeys({}).verify)
 
 
 def test_a_signature_of_any_form_is_only_wrong():
     key = NodeKey(bytes(32))
-    keys = PublicKeys({"here": key.public_text})
+    keys = KnownKeys({"here": key.public_text})
     for signature in (b"", b"short", bytes(64), bytes(200)):
         assert not keys.verify("here", b"digest", signature)
 
@@ -57,7 +57,7 @@ def test_a_signature_of_any_form_is_only_wrong():
 )
 def test_what_is_no_public_key_is_refused(text):
     with pytest.raises(InputError, match=r"public key of node 'here'.*must be ed25519:"):
-        PublicKeys({"here": text})
+        KnownKeys({"here": text})
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path):

@@ -11,7 +11,6 @@ The way not taken is a table in the log's database: whoever can write there coul
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import threading
@@ -23,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from homeroom import limits
+from homeroom.adapters.locked_files import open_alone
 from homeroom.errors import AuditError
 
 __all__ = ["CUT", "Audit", "AuditRecord", "Done", "Verified", "verify_audit"]
@@ -203,19 +203,15 @@ def _check_length(line: bytes) -> None:
 
 def _opened(path: Path) -> int:
     try:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return open_alone(path, os.O_APPEND)
+    except BlockingIOError as error:
+        raise AuditError(
+            f"another process writes to the audit log {path}; stop it, or give this node a directory of its own"
+        ) from error
     except OSError as error:
         raise AuditError(
             f"the audit log {path} cannot be opened: {error.strerror}; check the directory"
         ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(file)
-        raise AuditError(
-            f"another process writes to the audit log {path}; stop it, or give this node a directory of its own"
-        ) from error
-    return file
 
 
 def _last_record(path: Path, file: int) -> AuditRecord | None:

@@ -12,7 +12,6 @@ then says at least that there is one.
 The way not taken is the log itself: a restore replaces it.
 """
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -22,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from homeroom.adapters.locked_files import open_alone
 from homeroom.adapters.whole_files import PRIVATE, sync, whole_file
 from homeroom.errors import ErasureError
 from homeroom.log.erasures import Erasure
@@ -221,20 +221,16 @@ def _registered(line: _Line) -> Registered:
 
 def _opened(path: Path) -> int:
     try:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        return open_alone(path, os.O_APPEND)
+    except BlockingIOError as error:
+        raise ErasureError(
+            f"another process has the register of erasures {path}; stop it, or give this node one of its own"
+        ) from error
     except OSError as error:
         raise ErasureError(
             f"the register of erasures {path} cannot be opened: {error.strerror}; its folder must be there, and be "
             f"writable for this user"
         ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(file)
-        raise ErasureError(
-            f"another process has the register of erasures {path}; stop it, or give this node one of its own"
-        ) from error
-    return file
 
 
 def read_note(folder: Path) -> Noted | None:

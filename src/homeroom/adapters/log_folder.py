@@ -12,7 +12,6 @@ The way not taken is to open the same file again and look. It may show, from the
 got; and whoever was told "yes" on the strength of that has lost it after the next loss of power.
 """
 
-import fcntl
 import os
 import re
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from homeroom import limits
+from homeroom.adapters.locked_files import open_alone
 from homeroom.adapters.log_rows import REMEDY
 from homeroom.adapters.log_sqlite import Aside, SqliteStore, make_file, remove_file
 from homeroom.errors import StoreError
@@ -64,19 +64,15 @@ class SqliteLogFolder:
     def _locked(self) -> int:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return open_alone(self.path / "lock")
+        except BlockingIOError:
+            raise StoreError(
+                f"the log's folder {self.path} is in use by another process; end that one, or name another folder"
+            ) from None
         except OSError as error:
             raise StoreError(
                 f"the log's folder {self.path} cannot be used: {error.strerror}; make it writable for this user"
             ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            raise StoreError(
-                f"the log's folder {self.path} is in use by another process; end that one, or name another folder"
-            ) from None
-        return lock
 
     def _check_ends(self) -> None:
         for store, last in self._spans():

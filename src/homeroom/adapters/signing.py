@@ -19,7 +19,7 @@ from homeroom.adapters.keyfile import KeyFile, open_key_file
 from homeroom.errors import InputError
 from homeroom.log.entries import Verify
 
-__all__ = ["KnownKeys", "NodeKey", "PublicKeys", "checking_by", "is_signed", "open_node_key"]
+__all__ = ["KnownKeys", "NodeKey", "checking_by", "is_signed", "open_node_key"]
 
 _KIND: Final = KeyFile(
     "# homeroom node key. Who has it can write in this node's name. It never leaves this machine: another\n"
@@ -60,28 +60,6 @@ class NodeKey:
     def has_signed(self, _node: str, digest: bytes, signature: bytes) -> bool:
         """Say whether a digest was signed with this key, whatever name its node had when it did: a name may change."""
         return _verified(self._private.public_key(), digest, signature)
-
-
-class PublicKeys:
-    """The public keys of nodes, by name.
-
-    Parameters
-    ----------
-    texts : by name of node what `NodeKey.public_text` gave
-
-    Raises
-    ------
-    InputError
-        A text is no public key.
-    """
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._keys = {node: _parsed(node, text) for node, text in texts.items()}
-
-    def verify(self, node: str, digest: bytes, signature: bytes) -> bool:
-        """Say whether a node signed a digest; what an unknown node signed, nobody can say, so it did not."""
-        key = self._keys.get(node)
-        return key is not None and _verified(key, digest, signature)
 
 
 class KnownKeys:

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from homeroom import limits
-from homeroom.adapters.signing import PublicKeys
+from homeroom.adapters.signing import KnownKeys
 from homeroom.errors import InputError, SettingsError
 from homeroom.regions.world import Region, RegionNode, RegionState, World
 
@@ -168,7 +168,7 @@ def _check_nodes(world: World, source: str) -> None:
             f"{source} has {len(regions)} nodes, at most {limits.WORLD_NODES_MAX} are allowed"
         )
     try:
-        PublicKeys({name: node.key for _, name, node in _nodes(world) if node.key})
+        KnownKeys({name: node.key for _, name, node in _nodes(world) if node.key})
     except InputError as error:
         raise SettingsError(f"{source}: {error}") from None
 
