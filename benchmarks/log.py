@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.timing import timing_of
 from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.log_postgres import PostgresStore
-from homeroom.adapters.signing import NodeKey, PublicKeys
+from homeroom.adapters.signing import KnownKeys, NodeKey
 from homeroom.log.entries import Entry, Head, make_entry
 from homeroom.log.log import BatchRecord
 from homeroom.log.origins import Origin, Stream
@@ -31,7 +31,7 @@ from homeroom.log.store import Store
 __all__ = ["add_arguments", "measure", "show"]
 
 _KEY = NodeKey(bytes(32))
-_PUBLIC = PublicKeys({"here": _KEY.public_text})
+_PUBLIC = KnownKeys({"here": _KEY.public_text})
 _WAYS = {
     "sqlite": "SQLite",
     "sqlite_aside": "SQLite, pages moved by another thread",

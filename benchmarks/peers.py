@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from homeroom import limits
 from homeroom.adapters.log_folder import SqliteLogFolder
-from homeroom.adapters.signing import NodeKey, PublicKeys
+from homeroom.adapters.signing import KnownKeys, NodeKey
 from homeroom.clock import HybridClock
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.door import Door
@@ -47,7 +47,7 @@ _DAYS: Final = 30
 _VERBS: Final = ("viewed", "answered", "completed", "played")
 _PEERS: Final = ("one", "other")
 _KEYS: Final = {name: NodeKey(hashlib.sha256(name.encode()).digest()) for name in _PEERS}
-_PUBLIC: Final = PublicKeys({name: key.public_text for name, key in _KEYS.items()})
+_PUBLIC: Final = KnownKeys({name: key.public_text for name, key in _KEYS.items()})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
