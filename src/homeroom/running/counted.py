@@ -16,7 +16,7 @@ from typing import Final
 
 from homeroom import limits
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.redacting import Erased, redacted_parts
 from homeroom.log.store import Store
@@ -38,8 +38,19 @@ def counted_heads(
 def _head_at(store: Store, origin: Origin, head: Head, last: int) -> Head:
     if head.number <= last:
         return head
-    found = store.read(origin, last, 1) if last else []
-    return found[0].head if found else Head()
+    if not last:
+        return Head()
+    found = store.read(origin, last, 1)
+    # Where the log has forgotten it, the entry after it still names its digest.
+    return found[0].head if found else Head(last, store.read(origin, last + 1, 1)[0].previous)
+
+
+def folded_heads(heads: Mapping[Origin, Head], applied: Vector, store: Store) -> dict[Origin, Head]:
+    """Return by origin the last entry that is folded, of those that a store holds; without origins of which none is."""
+    folded = {
+        o: _head_at(store, o, head, min(applied[o], head.number)) for o, head in heads.items()
+    }
+    return {origin: head for origin, head in folded.items() if head.number}
 
 
 def explained(entries: Iterable[Entry], store: Store, erased: Erased) -> list[Entry]:
