@@ -22,8 +22,9 @@ from homeroom.regions.agreement import Agreement
 from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
-from homeroom.regions.replication import Birth, Replication
+from homeroom.regions.replication import Replication
 from homeroom.regions.steps import (
     Alarm,
     Applied,

@@ -38,7 +38,7 @@ from homeroom.log.log import (
 )
 from homeroom.log.members import HomeMoved
 from homeroom.log.origins import Origin, Stream, Token
-from homeroom.regions.replication import Birth
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,

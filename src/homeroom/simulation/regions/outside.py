@@ -14,8 +14,8 @@ from homeroom.clock import HybridClock
 from homeroom.log.entries import Entry
 from homeroom.log.log import Log
 from homeroom.log.origins import Origin, Token
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.replication import Birth
 from homeroom.regions.stated import Stated
 from homeroom.regions.steps import Alarm, Level, Members
 from homeroom.simulation.disk import Disk
