@@ -16,7 +16,7 @@ import homeroom.log.log
 import homeroom.regions
 from homeroom import clock
 from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions import erasing, ledger
+from homeroom.simulation.regions import beginning, erasing, ledger
 from homeroom.simulation.regions.outside import Cores
 
 REGIONS = Path(homeroom.regions.__file__).parent
@@ -74,6 +74,9 @@ class Mutant:
         if self.module == "clock":
             source = Path(clock.__file__).read_text(encoding="utf-8")
             return Cores(clock=_loaded("clock", self._changed(source)).HybridClock)
+        if self.module == "beginning":
+            source = self._changed(Path(beginning.__file__).read_text(encoding="utf-8"))
+            return Cores(begin=_loaded("beginning", source).begin)
         if self.module == "stated":
             source = (REGIONS / "stated.py").read_text(encoding="utf-8")
             return Cores(stated=_loaded("stated", self._changed(source)).Stated)
@@ -333,6 +336,21 @@ FAULTS = (
         "        if self._is_given_up():\n",
         "        if False:\n",
         seed=37,
+    ),
+    Mutant(
+        "a life begins with a snapshot that goes beyond what counts",
+        "beginning",
+        "    if goes_beyond(saved, members.closed):\n",
+        "    if False:\n",
+        storm_ms=12_000,
+        seed=12,
+    ),
+    Mutant(
+        "a home states facts that stand before what it has stated",
+        "member",
+        "            self.gate.open.get(origin, 0) == head.number\n",
+        "            True\n",
+        storm_ms=12_000,
     ),
     Mutant(
         "what is left of a life is never closed",
