@@ -1,6 +1,6 @@
 """Deliberate faults in what keeps documents where they belong, and erased learners away."""
 
-from tests.simulation.regions.mutants import Mutant
+from tests.simulation.regions.mutation import Mutant
 
 FAULTS = (
     Mutant(
