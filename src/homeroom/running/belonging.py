@@ -32,8 +32,8 @@ from homeroom.log.log import Accepted, Life, Refusal, Refused
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.replication import Birth
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
@@ -261,9 +261,10 @@ class Belonging:
 
     def endings(self) -> list[Fact]:
         """Return what may be stated of lives that are over, if this is the home."""
-        if self.member is None or self.refusal() is not None:
+        member = self.member
+        if member is None or self.refusal() is not None or not member.may_state():
             return []
-        return endings_of(self.member, self.now_ms())
+        return endings_of(member, self.now_ms())
 
     def _recover(self, heads: Mapping[Origin, Head]) -> None:
         """Tell the member what its log has that is not folded."""
