@@ -34,11 +34,14 @@ from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
+from homeroom.regions.shipments import is_of_shipment
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
     AskSnapshot,
     BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -57,6 +60,7 @@ from homeroom.regions.steps import (
     Print,
     Printed,
     Recovered,
+    Saved,
     Send,
     Tick,
     Trouble,
@@ -64,6 +68,7 @@ from homeroom.regions.steps import (
 )
 from homeroom.running.acknowledging import Acknowledging
 from homeroom.running.counted import counted_heads, explained, folded_heads, looked_up
+from homeroom.running.courier import Courier
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
@@ -90,6 +95,7 @@ class Surroundings:
     clock, now_ms : hybrid time, and the clock of the machine
     gate : what folds
     live : what is folded
+    courier : carries snapshots
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
     """
@@ -102,6 +108,7 @@ class Surroundings:
     now_ms: Callable[[], int]
     gate: Gate
     live: Live
+    courier: Courier
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
 
@@ -143,6 +150,8 @@ class Belonging:
         self._came: deque[Event] = deque()
         self._is_stepping = False
         self.acknowledging = Acknowledging(self._options, self._come)
+        # What the log may forget, as the member said last.
+        self._collectable = Vector()
         self._again_ms = 0
         self._pause_ms = limits.GOSSIP_MS
 
@@ -221,6 +230,10 @@ class Belonging:
         if self._driven is not None and entries:
             self._driven.work(partial(self._folded, entries))
 
+    def not_fetched(self, why: str) -> None:
+        """Take that no snapshot of another node could be had; in any thread."""
+        self._come(NotInstalled(why))
+
     def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
@@ -258,6 +271,16 @@ class Belonging:
     def named(self, held: Vector) -> Vector:
         """Return what is still named of a vector: without origins that have collapsed into the epoch."""
         return self._around.live.named(held)
+
+    def forgettable(self, saved: Vector) -> Vector:
+        """Return what all others hold of what this node's snapshots hold: the log may forget it."""
+        self._collectable = Vector()
+        self._step(Saved({o: n for o, n in saved.items() if o.stream is Stream.ANALYTIC}))
+        return self._collectable
+
+    def forgotten(self) -> None:
+        """Take that the log has forgotten something: who asks for it is told so."""
+        self._step(Collected(self._around.store.begins()))
 
     def endings(self) -> list[Fact]:
         """Return what may be stated of lives that are over, if this is the home."""
@@ -340,11 +363,20 @@ class Belonging:
             self._inbox.extend(self._options.fabric.receive())
         for _ in range(min(len(self._inbox), _MESSAGES_AT_ONCE)):
             sender, body = self._inbox.popleft()
+            if is_of_shipment(body):
+                self._carry(sender, body)
+                continue
             self._step(Arrived(sender, body, self._around.now_ms()))
             if self.member is not None:
                 self._hearing.heard(sender, self.member.replication.views.get(sender))
         if self._inbox:
             self._driven.work(self._arrived)
+
+    def _carry(self, sender: str, body: bytes) -> None:
+        """Hand on what is about a snapshot, if it comes from a node that belongs to the world."""
+        members = None if self.member is None else self.member.members
+        if members is not None and sender in members.regions and sender not in members.fenced:
+            self._around.courier.came(sender, body)
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         applied = self._around.live.applied
@@ -383,6 +415,7 @@ class Belonging:
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
         self._step(Tick(wall_ms))
+        self._around.courier.tick()
         self._look_at_member()
 
     def _look_at_member(self) -> None:
@@ -456,16 +489,16 @@ class Belonging:
                 self._do_of_life(effect)
 
     def _do_of_life(self, effect: Effect) -> None:
-        """Do what has to do with lives and forgetting. Nothing retires or is collected: nobody states or saves it."""
+        """Do what has to do with lives and forgetting. What retires needs nothing: all that is named is asked for."""
         match effect:
             case Exchange():
                 self._exchange(effect)
+            case Collect():
+                self._collectable = Vector(effect.numbers)
             case BeginAnew() if self._driven is not None:
                 self._driven.work(partial(self._begin_anew, self.member, effect.why))
             case AskSnapshot():
-                why = f"{effect.of} has forgotten entries that are missing here, and no snapshot is fetched from it"
-                self._alarm(Alarm(Trouble.UNPROVEN, why, effect.of))
-                self._came.append(NotInstalled(why))
+                self._around.courier.fetch(effect.of)
 
     def _begin_anew(self, member: Member | None, why: str) -> None:
         if member is None or member is not self.member or self._driven is None:

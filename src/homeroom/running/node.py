@@ -51,6 +51,7 @@ from homeroom.running.control_socket import (
     listening,
 )
 from homeroom.running.copying import RecordCopies
+from homeroom.running.courier import Courier
 from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
@@ -104,6 +105,9 @@ class RunningNode(Answering):
         self._loop = asyncio.get_running_loop()
         self._folds = Folds(lambda: self._live.applied, options.wait_ms)
         self._listening: ControlSocket | None = None
+        # Set once this node is to be stopped, and started again with another state in the place of its own.
+        self.renewal = asyncio.Event()
+        self._courier: Courier | None = None
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
@@ -130,7 +134,9 @@ class RunningNode(Answering):
         self.records = NodeRecords(
             recording.path, recording.keys_of, self._committer.offer, options.now_ms
         )
-        self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
+        self._collecting = Collecting(
+            self._store, self._committer.work, self._needed_by_nobody, self._forgotten
+        )
         self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
         self.record_copies = RecordCopies(
             recording.copies, self._recorder, options.record_copy_ms, self._collecting
@@ -143,12 +149,14 @@ class RunningNode(Answering):
         self.watch(self.record_copies.troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings = Endings(self._look_for_endings, self._facts.state_endings)
-        self.watch(self._endings.troubles)
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _begin(self) -> None:
         """Have its threads begin."""
+        self.watch(self._endings.troubles)
+        if self._courier is not None:
+            self.watch(self._courier.troubles)
         self._follower.start()
         self._checker.start()
         self.record_copies.start()
@@ -162,6 +170,13 @@ class RunningNode(Answering):
         if world is None:
             return Follower(self._live, self._store, self._folded), None
         gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        self._courier = Courier(
+            (self._snapshots, self._live, self._store),
+            self._save,
+            world.fabric,
+            (self._fetched, self._not_fetched),
+            world.steady_ms,
+        )
         around = Surroundings(
             node=self._options.name,
             key=key.public_text,
@@ -171,6 +186,7 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
+            courier=self._courier,
             stated=self._learn,
             mark=self._mark,
         )
@@ -211,8 +227,24 @@ class RunningNode(Answering):
         return key.has_signed
 
     def _needed_by_nobody(self, held: Vector) -> Vector:
-        """Return what the log may forget of what snapshots hold: a node that joins a world reads all of its log."""
-        return held if self.belonging is None else Vector()
+        """Return what the log may forget of what snapshots hold: in a world what all others hold too."""
+        return held if self.belonging is None else self.belonging.forgettable(held)
+
+    def _forgotten(self) -> None:
+        if self.belonging is not None:
+            self.belonging.forgotten()
+
+    def _save(self) -> None:
+        self.saving.save()
+
+    def _fetched(self) -> None:
+        """Take that a snapshot of another node is to take the place of what is here, which the next start does."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self.renewal.set)
+
+    def _not_fetched(self, why: str) -> None:
+        if self.belonging is not None:
+            self.belonging.not_fetched(why)
 
     def _printed(self, check: int, applied: Vector, fingerprint: str) -> None:
         assert self.belonging is not None, "others have asked for it"
@@ -239,7 +271,7 @@ class RunningNode(Answering):
                 reached=self._folds.reached,
                 in_writer=self._committer.done,
                 shut=self._doors.erase,
-                snapshot=self.saving.clean,
+                snapshot=self._clean,
                 is_among_others=self.belonging is not None,
             )
         )
@@ -294,8 +326,11 @@ class RunningNode(Answering):
         await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
-        await asyncio.to_thread(self.saving.save)
-        self._collecting.finish()
+        if self._courier is not None:
+            await asyncio.to_thread(self._courier.stop)
+        if not self.renewal.is_set():  # else another state takes the place of this one
+            await asyncio.to_thread(self.saving.save)
+            self._collecting.finish()
         self.stop_answering()
         self.records.close()
         self._stack.close()
@@ -470,6 +505,16 @@ class RunningNode(Answering):
                 await self._facts.retention.cut_due(self.change)
             await asyncio.to_thread(self.saving.save)
             self._collecting.begin()
+
+    def _clean(self, tenants: Sequence[str]) -> None:
+        """Write snapshots that leave nothing of those who are erased; in those that are under way something may be."""
+        self._forget_shipments()
+        self.saving.clean(tenants)
+        self._forget_shipments()
+
+    def _forget_shipments(self) -> None:
+        if self._courier is not None:
+            self._courier.forget()
 
     def _places(self) -> dict[str, DataDirectory]:
         return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}

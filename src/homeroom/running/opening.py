@@ -37,6 +37,7 @@ from homeroom.regions.stated import Stated
 from homeroom.running.committing import LastingStore
 from homeroom.running.following import next_unread
 from homeroom.running.in_world import InWorld
+from homeroom.running.installing import install
 from homeroom.running.recording import RecordReader
 from homeroom.running.snapshots import Snapshots
 
@@ -142,7 +143,7 @@ def open_all(path: Path, options: NodeOptions | None) -> Opened:
 def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened:
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
-    store = _store(path, options, stack)
+    store = _ready_store(path, options, stack, snapshots)
     troubles: list[Trouble] = []
 
     def make(name: str, control: Control) -> TenantState:
@@ -178,7 +179,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     )
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
-    _check_whole(path, store, snapshots, options)
+    _check_whole(path, snapshots, options)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
@@ -229,9 +230,7 @@ def _check_names(
         )
 
 
-def _check_whole(
-    path: Path, store: LastingStore, snapshots: Snapshots, options: NodeOptions | None
-) -> None:
+def _check_whole(path: Path, snapshots: Snapshots, options: NodeOptions | None) -> None:
     """Refuse to be a member with what the others can never get, and to make a key that must be the same everywhere.
 
     Raises `DataDirectoryError` and `KeyFileError`.
@@ -239,12 +238,10 @@ def _check_whole(
     if options is None or options.world is None:
         return
     place = snapshots.place(MAIN)
-    loaded = snapshots.unlogged(MAIN)
-    if loaded or len(store.begins()):
-        what = "was loaded with files" if loaded else "has forgotten the beginning of its log"
+    if snapshots.unlogged(MAIN):
         raise DataDirectoryError(
-            f"{path} {what}, and no other node of a world could ever get that. Begin the world with a directory whose "
-            f"log is whole"
+            f"{path} was loaded with files, and no other node of a world could ever get that. Begin the world with a "
+            f"directory whose log is whole"
         )
     home = options.world.home
     if options.name != home and not place.key_path.exists():
@@ -285,6 +282,16 @@ def _node_key(path: Path, store: LastingStore, name: str | None) -> NodeKey:
             f"{path} is not the key that signed the entries of the log beside it; restore that one from a backup"
         )
     return key
+
+
+def _ready_store(
+    path: Path, options: NodeOptions | None, stack: ExitStack, snapshots: Snapshots
+) -> LastingStore:
+    """Return the log; with it stands the state of another node, if one was fetched before this start."""
+    store = _store(path, options, stack)
+    if options is not None:
+        install(path, store, snapshots)
+    return store
 
 
 def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:
