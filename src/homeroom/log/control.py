@@ -43,6 +43,7 @@ from homeroom.log.compliance import (
 from homeroom.log.consents import Need
 from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
 from homeroom.log.members import MemberFact, Membership, check_member, folded_member
+from homeroom.log.rulings import RulingFact, folded_ruling
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -506,6 +507,9 @@ class Control:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
         if isinstance(fact, AuditAnchored | Readmitted):
             return self._with_small(fact)
+        if isinstance(fact, RulingFact):
+            rulings = folded_ruling(self.members.rulings, fact, self.cuts)
+            return {"members": replace(self.members, rulings=rulings)}
         if isinstance(fact, MemberFact):
             return {"members": folded_member(self.members, fact, epoch)}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
