@@ -16,14 +16,12 @@ from homeroom.log.control import MAIN, DefinitionKind, DefinitionPut, TenantPut
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.log.members import (
     AcknowledgementPut,
-    HomeMoved,
     LivesEnded,
     MemberFenced,
     MemberJoined,
     MemberLeft,
     OriginsClosed,
 )
-from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.regions.steps import Level
 from homeroom.running.node import RunningNode
 from homeroom.running.verifying import verify_directory
@@ -464,9 +462,6 @@ def test_the_home_cannot_be_made_to_leave_nor_a_node_be_known_by_no_key(world):
 def test_what_running_nodes_do_not_act_upon_is_not_stated(world):
     gone = {"origin": f"b/{'0' * 32}/analytic", "first": 1, "last": 2}
     facts = (
-        Restamped(hybrid=1, **gone),
-        EntriesLost(**gone),
-        HomeMoved(node="b", term=1),
         LivesEnded(lives=(f"b/{'0' * 32}",)),
         OriginsClosed(closed={gone["origin"]: 2}),
     )

@@ -507,11 +507,8 @@ class Control:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
         if isinstance(fact, AuditAnchored | Readmitted):
             return self._with_small(fact)
-        if isinstance(fact, RulingFact):
-            rulings = folded_ruling(self.members.rulings, fact, self.cuts)
-            return {"members": replace(self.members, rulings=rulings)}
         if isinstance(fact, MemberFact):
-            return {"members": folded_member(self.members, fact, epoch)}
+            return {"members": self._with_member(fact, epoch)}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
@@ -523,6 +520,11 @@ class Control:
         assert not isinstance(fact, HistoryKept), "it is among the terms of its tenant"
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
+
+    def _with_member(self, fact: MemberFact, epoch: int) -> Membership:
+        if not isinstance(fact, RulingFact):
+            return folded_member(self.members, fact, epoch)
+        return replace(self.members, rulings=folded_ruling(self.members.rulings, fact, self.cuts))
 
     def _with_small(self, fact: AuditAnchored | Readmitted) -> dict[str, Any]:
         if isinstance(fact, AuditAnchored):

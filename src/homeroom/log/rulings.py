@@ -3,8 +3,9 @@
 A node whose clock was a year ahead has written entries that everybody holds, and nobody folds before that year is over.
 Only people know what became of such a node; so they rule, by facts of the control stream, and all nodes fold these
 alike. `Restamped` has entries count as if they were stamped then; `EntriesLost` has them count for nothing. They stay
-where they are, with their numbers and their chain. A ruling can be made anew: of several the last one stated counts. What a
-retention cut covered before a ruling was made stays as it is: its events are in bases, out of which nothing is taken.
+where they are, with their numbers and their chain. A ruling can be made anew: of several the last one stated counts.
+What a retention cut covered before a ruling was made stays as it is: its events are in bases, out of which nothing is
+taken.
 
 The way not taken is to write what is in them once more under a right stamp: who had folded them by then would have to
 take them out again, and nobody could say later why they had not counted for a month.
@@ -91,7 +92,7 @@ def ruling_of(rulings: Rulings, origin: Origin, number: int) -> Ruling | None:
 
 
 def ruled_stamp(rulings: Rulings, origin: Origin, number: int, hybrid: int) -> int:
-    """Return the stamp by which an entry is folded: its own, another one that was ruled, or 0 if it counts for nothing."""
+    """Return the stamp by which an entry is folded: its own, one that was ruled, or 0 if it counts for nothing."""
     ruling = ruling_of(rulings, origin, number) if origin in rulings else None
     return hybrid if ruling is None else ruling.hybrid or 0
 

@@ -97,6 +97,7 @@ class Folding:
     unknown : tenants that entries name and nobody has stated: what is of them was passed over
     is_in_doubt : whether what is folded has to be folded anew, because of what was stated since
     removals_folded : how many erasures, consents and purposes were folded since the start: fewer may be seen after one
+    make : makes the state of a tenant that is new
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -119,7 +120,7 @@ class Folding:
         self.is_in_doubt = False
         self.removals_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
-        self._make = make
+        self.make = make
 
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries, those of each origin in order; what is folded already is passed over.
@@ -228,7 +229,8 @@ class Folding:
             self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
         rulings = self.control.members.rulings
         self.stamps |= {
-            e.origin: ruled_stamp(rulings, e.origin, e.number, e.hybrid) or self.stamps.get(e.origin, 0)
+            e.origin: ruled_stamp(rulings, e.origin, e.number, e.hybrid)
+            or self.stamps.get(e.origin, 0)
             for e in entries
             if e.number <= read.applied[e.origin]
         }
@@ -288,8 +290,15 @@ class Folding:
 
     def _was_lost(self, fact: Restamped) -> bool:
         rulings = self.control.members.rulings
-        mine = [ruling for origin, some in rulings.items() if str(origin) == fact.origin for ruling in some]
-        return any(one.hybrid is None and one.first <= fact.last and fact.first <= one.last for one in mine)
+        mine = [
+            ruling
+            for origin, some in rulings.items()
+            if str(origin) == fact.origin
+            for ruling in some
+        ]
+        return any(
+            one.hybrid is None and one.first <= fact.last and fact.first <= one.last for one in mine
+        )
 
     def _take_stated(self, changes: Sequence[Change], read: "_Read") -> None:
         for change in changes:
@@ -322,7 +331,7 @@ class Folding:
         for name in read.control.tenants:
             if name not in read.tenants and name not in self.refused:
                 try:
-                    read.tenants[name] = self._make(name, read.control)
+                    read.tenants[name] = self.make(name, read.control)
                 except KeyFileError as error:
                     self.refused[name] = str(error)
                     continue

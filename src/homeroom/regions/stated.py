@@ -13,8 +13,8 @@ known who belongs to the world, and a node goes by what it knew before.
 Only what the home states counts, and which node that is follows from the facts as well: from the place at which another
 one says that it is the home now, what the former one states is left out.
 
-A state was made under facts in an order. Where an entry comes late, is ruled upon, or stops counting because the home had
-moved, that order becomes another one, and what was folded by it has to be folded anew: `Order` tells the two apart.
+A state was made under facts in an order. Where an entry comes late, is ruled upon, or stops counting because the home
+had moved, that order becomes another one, and what was folded by it has to be folded anew: `Order` tells the two apart.
 
 The way not taken is to let later entries wait for earlier ones: a life whose last entry nobody has would be waited for
 for ever.
@@ -137,7 +137,7 @@ class Stated:
     def with_entry(self, entry: Entry) -> "Stated":
         """Return the facts with an entry more. Raises `EntryError` if it cannot be read."""
         more = copy.copy(self)
-        more._said, more._counted = list(self._said), list(self._counted)
+        more._said, more._counted = list(self._said), list(self._counted)  # noqa: SLF001 - of its own class
         more.take(entry)
         return more
 

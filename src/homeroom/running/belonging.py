@@ -155,7 +155,7 @@ class Belonging:
     @property
     def home(self) -> str:
         """The node that writes what is stated."""
-        return self._options.home
+        return self._around.live.control.members.home or self._options.home
 
     @property
     def least(self) -> str:

@@ -89,6 +89,11 @@ class GatedFollower(Follower):
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 
+    def _look_again(self, before: Vector) -> None:
+        with self._changed:
+            self._open |= before
+            self._is_changed = True
+
     def _is_busy(self) -> bool:
         with self._changed:
             if not self._is_changed and not self._stopping.is_set():
@@ -166,6 +171,8 @@ class GatedFollower(Follower):
             if not isinstance(step, int):
                 self._open.update(step)
                 return True
+        if self._live.is_in_doubt:
+            return True  # it would be compared with what others are certain of
         try:
             self._printed(step, *self._live.fingerprint())
         except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told

@@ -13,6 +13,9 @@ made in no time and copied by who reads it (`homeroom.state.still`); one serves 
 Which of the two a question needs is not foretold: it is asked of the columns, with history withheld, and asked again of
 a frozen state if it reaches for it. It does so before it has done anything that takes long.
 
+Where facts put what is folded in doubt (`Folding.is_in_doubt`), the log is folded anew beside the questions, into
+states that nobody sees yet, and these take the place of the others at once (`Live.fold_anew`).
+
 The way not taken is columns in chunks of which each version has its own: no question would wait at all, but every loop
 over rows would become two, and a fold that touches rows everywhere would copy most chunks anyway.
 """
@@ -25,6 +28,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
+from homeroom.adapters.directory import Under
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
@@ -86,16 +90,32 @@ class Live:
     ----------
     folding : folds entries; nobody else touches it
     now_ms : the clock of the machine
+    anew : folds the log anew, up to the last entry of each origin that is given; None where nobody can
+
+    Attributes
+    ----------
+    doubt : why what is in doubt cannot be folded anew, None if it can
+    times_anew : how often all was folded anew since the start
     """
 
-    def __init__(self, folding: Folding, now_ms: Callable[[], int]) -> None:
-        self._folding = folding
+    def __init__(
+        self,
+        folding: Folding,
+        now_ms: Callable[[], int],
+        anew: Callable[[Vector, Callable[[str, Control], TenantState]], Folding] | None = None,
+    ) -> None:
+        self._folding, self._anew = folding, anew
+        self.doubt: str | None = None
+        self.times_anew = 0
         self._now_ms = now_ms
         self._frozen: dict[str, _Frozen] = {}
         self._erased_told = folding.removals_folded
         # Held by who changes anything, and by who makes ready to.
         self._changing = threading.Lock()
         self._guard = threading.RLock()
+        self._put_guard(folding)
+
+    def _put_guard(self, folding: Folding) -> None:
         folding.guard = self._guard
         for tenant in folding.tenants.values():
             tenant.state.guard = self._guard
@@ -112,6 +132,39 @@ class Live:
             for tenant, frozen in list(self._frozen.items()):
                 if self._is_old(frozen):
                     del self._frozen[tenant]  # it may hold a copy of all rows
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether all has to be folded anew."""
+        return self._folding.is_in_doubt
+
+    def fold_anew(self) -> Folding:
+        """Fold the log anew as far as it is folded, and have what comes of it; return what there was.
+
+        Only the thread that folds may do this. Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays
+        as it was then.
+        """
+        assert self._anew is not None, "whoever is in doubt can fold anew"
+        old = self._folding
+        new = self._anew(old.applied, old.make)
+        with self._changing, self._guard:
+            self._put_guard(new)
+            for name, tenant in new.tenants.items():
+                before = old.tenants.get(name)
+                tenant.state.cut_events = 0 if before is None else before.state.cut_events
+                tenant.newest = tenant.newest or (0 if before is None else before.newest)
+            new.removals_folded += old.removals_folded
+            new.stamps = {**old.stamps, **new.stamps}
+            self._folding = new
+            self._frozen.clear()
+            self.times_anew += 1
+        return old
+
+    def under(self, tenant: TenantState) -> Under:
+        """Return the facts under which a tenant's state was made; it is held."""
+        folding = self._folding
+        order = "" if folding.is_in_doubt else folding.stated.order.digest
+        return Under(epoch=folding.control.epoch, order=order, named=tenant.named)
 
     def settle(self, until: Callable[[], bool]) -> bool:
         """Seal what has come and put rows in their places, where enough has come for it, a short step after the other.
@@ -160,6 +213,12 @@ class Live:
     def refused(self) -> dict[str, str]:
         """By tenant that is left out of all that is folded, why."""
         return dict(self._folding.refused)
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Tenants of which entries say something that is passed over, because nobody has stated them."""
+        folding = self._folding
+        return frozenset(folding.unknown) - folding.control.tenants.keys()
 
     @property
     def alarms(self) -> tuple[str, ...]:

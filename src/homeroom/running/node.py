@@ -64,11 +64,11 @@ from homeroom.running.opening import (
     Recording,
     open_all,
     open_vault,
-    stated_entries,
     zone_of,
 )
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound, NodeRecords
+from homeroom.running.refolding import stated_entries
 from homeroom.running.saving import Saving
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
@@ -91,7 +91,7 @@ class RunningNode(Answering):
         self._options = options
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
-        self._live = Live(opened.folding, options.now_ms)
+        self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
@@ -354,6 +354,15 @@ class RunningNode(Answering):
     def is_home(self) -> bool:
         """Whether facts are stated here: in a node alone, and at the home of a world."""
         return self._facts.is_home
+
+    @property
+    def home(self) -> str:
+        """The node that states facts."""
+        return self._facts.home
+
+    def next_fold(self) -> "asyncio.Future[None]":
+        """Return what is done after the next fold; in the event loop."""
+        return self._folds.next()
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""

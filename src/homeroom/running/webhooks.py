@@ -21,7 +21,7 @@ from homeroom.adapters.webhooks import Resolve, SystemResolver, WebhookClient
 from homeroom.cohorts.live import Trouble
 from homeroom.cohorts.membership.changes import Change
 from homeroom.cohorts.membership.reading import Told
-from homeroom.errors import ControlError, HomeroomError
+from homeroom.errors import ControlError, HomeroomError, StoreError
 from homeroom.hooks.messages import Direction, MemberChange
 from homeroom.hooks.standing import Created, DeadLetter, WebhookShown
 from homeroom.hooks.targets import Allowed, parse_target
@@ -36,7 +36,7 @@ from homeroom.log.webhooks import (
 )
 from homeroom.running.delivering import Deliverer, Delivering
 
-__all__ = ["RunningWebhooks", "Source", "WebhookOptions"]
+__all__ = ["RunningWebhooks", "Source", "WebhookOptions", "drop_deliveries"]
 
 _DELIVERIES: Final = "deliveries.db"
 _SECRETS: Final = "webhooks.secrets"
@@ -287,6 +287,17 @@ class RunningWebhooks:
             await self.deliverer.skip(tenant, fresh[0].number - 1 if fresh else told.last)
         changes = [_change_of(one) for one in fresh]
         await self.deliverer.take(tenant, self.deliverer.taken(tenant), changes)
+
+
+def drop_deliveries(path: Path) -> None:
+    """Forget all that a directory has of deliveries. Raises `StoreError`."""
+    try:
+        for end in ("", "-wal", "-shm"):
+            (path / f"{_DELIVERIES}{end}").unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path / _DELIVERIES} cannot be removed: {error.strerror or error}; remove it"
+        ) from error
 
 
 def _none(webhook: str) -> ControlError:
