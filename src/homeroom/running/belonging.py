@@ -33,8 +33,10 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.member import Member
+from homeroom.regions.messages import Part
 from homeroom.regions.replication import Birth
 from homeroom.regions.steps import (
+    Agreed,
     Alarm,
     Arrived,
     AskSnapshot,
@@ -67,13 +69,15 @@ from homeroom.running.counted import counted_heads, explained, looked_up
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, is_shared, shared_digest
-from homeroom.running.live import Live
+from homeroom.running.live import Fingerprint, Live
 from homeroom.running.looks import Looks
 
 __all__ = ["Belonging", "Surroundings", "held_at"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
+_ENTRIES: Final = "entries"
+"""What an alarm is about that is over when fingerprints are equal again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +175,15 @@ class Belonging:
         """Return what the steady clock shows."""
         return self._options.steady_ms()
 
+    def wall_ms(self) -> int:
+        """Return what the clock of the machine shows."""
+        return self._around.now_ms()
+
+    def apart(self) -> dict[str, int]:
+        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
+        found = (alarm for _, alarm in list(self.alarms.values()))
+        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
+
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
         return self._hearing.age_ms(node, applied)
@@ -220,10 +233,18 @@ class Belonging:
         if self._driven is not None and entries:
             self._driven.work(partial(self._folded, entries))
 
-    def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            told = Printed(check, shared_digest(applied, self._around.live.refused), fingerprint)
+            told = Printed(
+                check,
+                shared_digest(taken.applied, self._around.live.refused),
+                taken.digits,
+                parts=tuple(
+                    Part(path, value.to_bytes(8, "little")) for path, value in taken.sums.items()
+                ),
+                expanded=taken.expanded,
+            )
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -385,6 +406,7 @@ class Belonging:
             comparisons=member.agreement.comparisons,
             waiting=len(member.waiting),
             held_back=member.gate.held,
+            early=member.gate.early(self._around.now_ms() + limits.HYBRID_AHEAD_MS_MAX),
         )
 
     # --- what is done ------------------------------------------------------------------------------------------------
@@ -429,7 +451,7 @@ class Belonging:
     def _do_seldom(self, effect: Effect) -> None:
         match effect:
             case Print():
-                self._around.gate.take_fingerprint(effect.check)
+                self._around.gate.take_fingerprint(effect.check, effect.expand)
             case Look():
                 with contextlib.suppress(RuntimeError):  # it is stopping
                     self._aside.submit(self._look, effect, self.member)
@@ -437,6 +459,8 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case Agreed():
+                self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
             case _:
                 self._do_of_life(effect)
 
@@ -516,7 +540,8 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        key = (alarm.trouble.value, alarm.node, str(alarm.origin or ""))
+        about = _ENTRIES if alarm.apart is not None else str(alarm.origin or "")
+        key = (alarm.trouble.value, alarm.node, about)
         if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
             del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
         self.alarms[key] = (self._options.steady_ms(), alarm)

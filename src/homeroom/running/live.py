@@ -23,11 +23,12 @@ over rows would become two, and a fold that touches rows everywhere would copy m
 import copy
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar, overload
+from typing import NamedTuple, TypeVar, overload
 
+from homeroom import limits
 from homeroom.adapters.directory import Under
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
@@ -39,9 +40,10 @@ from homeroom.regions.steps import Members
 from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.keys import Keys
+from homeroom.state.shards import children, fingerprint_of, root_sums
 from homeroom.state.state import State
 
-__all__ = ["Live", "Seen"]
+__all__ = ["Fingerprint", "Live", "Seen"]
 
 _T = TypeVar("_T")
 
@@ -74,6 +76,15 @@ class Seen:
     applied: Vector
     newest: int
     epoch: int
+
+
+class Fingerprint(NamedTuple):
+    """What is folded, 64 hexadecimal digits of it, sums of parts by path, and of which parts smaller ones are told."""
+
+    applied: Vector
+    digits: str
+    sums: Mapping[bytes, int]
+    expanded: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,19 +318,30 @@ class Live:
     def _is_old(self, frozen: _Frozen) -> bool:
         return not 0 <= self._now_ms() - frozen.at_ms < FROZEN_MS_MAX
 
-    def fingerprint(self) -> tuple[Vector, str]:
+    def fingerprint(self, expand: Sequence[bytes] = ()) -> Fingerprint:
         """Return what is folded, and 64 hexadecimal digits that are equal wherever the same is.
 
         All tenants are in it, and what was stated. A tenth of a second for a million learners, in which questions to
-        the columns are answered and nothing is folded.
+        the columns are answered and nothing is folded. Of parts whose paths are given, as long again for each.
         """
         with self._changing:
-            told = hashlib.sha256(self._folding.stated.digest)
-            for name, one in sorted(self._folding.tenants.items()):
+            folding = self._folding
+            told = hashlib.sha256(folding.stated.digest)
+            shards = []
+            for name, one in sorted(folding.tenants.items()):
                 if one.state.has_waiting_voids:
                     one.state.seal()
-                told.update(f"{name}\0{one.state.fingerprint()}\0".encode())
-            return self._folding.applied, told.hexdigest()
+                shards.append(one.state.tables.shards())
+                told.update(f"{name}\0{fingerprint_of(one.state, shards[-1])}\0".encode())
+            sums = root_sums(shards)
+            states = [one.state for one in folding.tenants.values()]
+            expanded: list[bytes] = []
+            for path in expand:
+                more = children(states, path)
+                if len(sums) + len(more) <= limits.SUMS_TOLD_MAX:
+                    sums |= more
+                    expanded.append(path)
+            return Fingerprint(folding.applied, told.hexdigest(), sums, tuple(expanded))
 
     # --- beside the fold ---------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
-from homeroom.running.live import Live
+from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.opening import (
     NodeOptions,
@@ -210,9 +210,9 @@ class RunningNode(Answering):
         """Return what the log may forget of what snapshots hold: a node that joins a world reads all of its log."""
         return held if self.belonging is None else Vector()
 
-    def _printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def _printed(self, check: int, taken: Fingerprint) -> None:
         assert self.belonging is not None, "others have asked for it"
-        self.belonging.printed(check, applied, fingerprint)
+        self.belonging.printed(check, taken)
 
     def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
         return RunningErasures(
@@ -405,7 +405,8 @@ class RunningNode(Answering):
 
     def fingerprint(self) -> tuple[Vector, str]:
         """Return what is folded, and its fingerprint: equal on nodes that have folded the same."""
-        return self._live.fingerprint()
+        taken = self._live.fingerprint()
+        return taken.applied, taken.digits
 
     @property
     def troubles(self) -> tuple[str, ...]:
