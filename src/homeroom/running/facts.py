@@ -40,9 +40,11 @@ from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Facts"]
 
-_NOT_FOLDED: Final[Mapping[type, str]] = {
-    LivesEnded: "to end lives",
-    OriginsClosed: "to close origins",
+_AUTHOR: Final = "home"
+"""Of what the home states by itself."""
+_BY_ITSELF: Final[Mapping[type, str]] = {
+    LivesEnded: "lives end",
+    OriginsClosed: "origins are closed",
 }
 
 
@@ -109,7 +111,7 @@ class Facts:
         that is not the home of its world.
         """
         world = self._options.world
-        _check_folded(fact)
+        _check_stated(fact)
         if isinstance(fact, Restamped):
             _check_past(fact, self._options.now_ms())
         if isinstance(fact, HomeMoved):
@@ -148,6 +150,13 @@ class Facts:
             raise ControlError(f"{name} is to leave the world, so it cannot be its home")
         return fact if fact.term else HomeMoved(node=name, term=members.term + 1)
 
+    async def state_endings(self, facts: Sequence[Fact]) -> None:
+        """State what the member says of lives that are over; return when it counts here.
+
+        Raises `ControlError`, `StoreError` and `NotYetError`.
+        """
+        await self._folds.reached(await self._state_all(facts, _AUTHOR))
+
     async def found(self, main: Callable[[], TenantPut]) -> bool:
         """State what must be stated first, if this is where that is done; return whether anything was.
 
@@ -184,13 +193,13 @@ class Facts:
         return token
 
 
-def _check_folded(fact: Fact) -> None:
-    """Raise `ControlError` for a fact that running nodes do not act upon: it would be stated in vain."""
-    what = _NOT_FOLDED.get(type(fact))
+def _check_stated(fact: Fact) -> None:
+    """Raise `ControlError` for a fact that nobody states but the home itself."""
+    what = _BY_ITSELF.get(type(fact))
     if what is not None:
         raise ControlError(
-            f"{what} is not done by running nodes yet, so it is not stated: nothing would come of it. "
-            f"docs/explanation/regions.md says what to do instead"
+            f"that {what} is stated by the home itself, once all members hold the same of them; stated sooner it would "
+            f"lose what clients were promised"
         )
 
 

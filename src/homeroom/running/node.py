@@ -51,6 +51,7 @@ from homeroom.running.control_socket import (
     listening,
 )
 from homeroom.running.copying import RecordCopies
+from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
@@ -141,6 +142,8 @@ class RunningNode(Answering):
         self.watch(self.erasures.troubles)
         self.watch(self.record_copies.troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
+        self._endings = Endings(self._look_for_endings, self._facts.state_endings)
+        self.watch(self._endings.troubles)
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -151,6 +154,7 @@ class RunningNode(Answering):
         self.record_copies.start()
         if self.belonging is not None:
             self.belonging.begin(self._committer)
+            self._endings.begin()
 
     def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
@@ -279,6 +283,7 @@ class RunningNode(Answering):
         if self._listening is not None:
             self._listening.close()
         self._keeping.cancel()
+        await self._endings.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
@@ -363,6 +368,11 @@ class RunningNode(Answering):
     def next_fold(self) -> "asyncio.Future[None]":
         """Return what is done after the next fold; in the event loop."""
         return self._folds.next()
+
+    async def _look_for_endings(self) -> Sequence[Fact]:
+        if not self.is_home or self.belonging is None:
+            return ()
+        return await self._committer.done(self.belonging.endings)
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
