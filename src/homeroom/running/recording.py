@@ -33,7 +33,7 @@ from homeroom.adapters.vault.operations import (
     encode,
 )
 from homeroom.adapters.vault.preparing import Prepared, Preparer
-from homeroom.adapters.vault.reading import VaultReader, all_is_here
+from homeroom.adapters.vault.reading import VaultReader, all_is_here, wrapped_opens
 from homeroom.adapters.vault.records import VaultQuestions
 from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
@@ -282,6 +282,10 @@ class RecordReader:
             if self.applied[origin] == before:
                 return False
         return True
+
+    def opens(self, tenant: str) -> bool:
+        """Say whether a key that was wrapped for a tenant opens with its key, if there is any."""
+        return wrapped_opens(self._reader, tenant, self._seals_of(tenant))
 
     def read_labels(self) -> None:
         """Make known what labels the file has. Raises `VaultError` where one does not open."""
