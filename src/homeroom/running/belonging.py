@@ -66,9 +66,10 @@ from homeroom.running.acknowledging import Acknowledging
 from homeroom.running.counted import counted_heads, explained, looked_up
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.hearing import Hearing
-from homeroom.running.in_world import InWorld, is_shared, shared_digest
+from homeroom.running.in_world import InWorld, shared_digest
 from homeroom.running.live import Live
 from homeroom.running.looks import Looks
+from homeroom.running.sharing import Sharing
 
 __all__ = ["Belonging", "Surroundings", "held_at"]
 
@@ -89,6 +90,7 @@ class Surroundings:
     clock, now_ms : hybrid time, and the clock of the machine
     gate : what folds
     live : what is folded
+    sharing : documents among the nodes of a jurisdiction
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
     """
@@ -101,6 +103,7 @@ class Surroundings:
     now_ms: Callable[[], int]
     gate: Gate
     live: Live
+    sharing: Sharing
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
 
@@ -151,6 +154,11 @@ class Belonging:
     def node(self) -> str:
         """The name of this node."""
         return self._around.node
+
+    @property
+    def sharing(self) -> Sharing:
+        """Documents among the nodes of a jurisdiction."""
+        return self._around.sharing
 
     @property
     def home(self) -> str:
@@ -237,11 +245,10 @@ class Belonging:
             head
         ) in heads.values():  # not those from the future: this life would stamp on from there
             around.clock.observe(head.hybrid, around.now_ms())
-        shared = {origin: head for origin, head in heads.items() if is_shared(origin)}
         birth = Birth(
             node=around.node,
             life=life.incarnation,
-            heads=counted_heads(shared, around.live.control.members.closed, store),
+            heads=counted_heads(heads, around.live.control.members.closed, store),
             verify=self.keys.verify,
             draw=self._options.draw,
         )
@@ -305,14 +312,9 @@ class Belonging:
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that this node has written."""
-        alone = [(one.origin, one.number) for one in entries if not is_shared(one.origin)]
-        if alone:
-            self._around.gate.open_up(alone)
-        shared = tuple(one for one in entries if is_shared(one.origin))
-        if shared:
-            self._hearing.wrote(shared)
-            level = self.acknowledging.level
-            self._step(Committed(shared, self._around.now_ms(), level))
+        self._hearing.wrote(entries)
+        level = self.acknowledging.level
+        self._step(Committed(tuple(entries), self._around.now_ms(), level))
 
     def observe(self, hybrid: int) -> None:
         """Stamp later than something that was seen, from now on."""
@@ -327,7 +329,9 @@ class Belonging:
             sender, body = self._inbox.popleft()
             self._step(Arrived(sender, body, self._around.now_ms()))
             if self.member is not None:
-                self._hearing.heard(sender, self.member.replication.views.get(sender))
+                view = self.member.replication.views.get(sender)
+                self._hearing.heard(sender, view)
+                self._around.sharing.heard(sender, view)
         if self._inbox:
             self._driven.work(self._arrived)
 
@@ -336,7 +340,7 @@ class Belonging:
         done = [one for one in entries if one.number <= applied[one.origin]]
         for entry in done:
             self.observe(entry.hybrid)
-        numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
+        numbers = {one.origin: one.number for one in done}
         self._step(Folded(tuple(numbers.items())))
         self._hearing.freshness.folded(applied)
         self._around.stated(done)
@@ -351,6 +355,7 @@ class Belonging:
                 self.trouble = str(error)
         before = self._stated_members or self._seeds
         members = self._around.live.members(before, self._seeds)
+        members = self._around.sharing.among(members, control)
         if members != self._stated_members:
             self._stated_members = members
             self._hearing.freshness.keep(members.regions)
@@ -364,6 +369,7 @@ class Belonging:
             if self._options.steady_ms() >= self._again_ms:
                 self._driven.begin_life()
             return
+        self._around.sharing.tick(self._options.steady_ms())
         wall_ms = self._around.now_ms()
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
@@ -491,6 +497,7 @@ class Belonging:
             self._end(str(error))
             return
         self._pause_ms, self.trouble = limits.GOSSIP_MS, None
+        self._around.sharing.take(keep.entries)
         self._around.gate.durable(keep.entries)
         member = self.member
         if self._driven is not None:

@@ -56,6 +56,7 @@ from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
+from homeroom.running.in_world import InWorld
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.opening import (
@@ -69,7 +70,9 @@ from homeroom.running.opening import (
 )
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound, NodeRecords
+from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.saving import Saving
+from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
 
@@ -109,7 +112,7 @@ class RunningNode(Answering):
         )
         self._memberships.follow(None)
         clock = HybridClock(self._store.last_hybrid())
-        self._follower, self.belonging = self._following(opened.key, clock)
+        self._follower, self.belonging = self._following(opened.key, clock, recording.key)
         super().__init__(self._parts_asked())
         self._committer = Committer(
             Writing(
@@ -127,7 +130,11 @@ class RunningNode(Answering):
             options, self._committer.offer, self._live, self._folds, self._snapshots
         )
         self.records = NodeRecords(
-            recording.path, recording.keys_of, self._committer.offer, options.now_ms
+            recording.path,
+            recording.keys_of,
+            self._committer.offer,
+            options.now_ms,
+            tuple if self.belonging is None else self.belonging.sharing.others_ms,
         )
         self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
         self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
@@ -140,6 +147,8 @@ class RunningNode(Answering):
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
         self.watch(self.record_copies.troubles)
+        if self.belonging is not None:
+            self.watch(self.belonging.sharing.troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
@@ -152,7 +161,9 @@ class RunningNode(Answering):
         if self.belonging is not None:
             self.belonging.begin(self._committer)
 
-    def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
+    def _following(
+        self, key: NodeKey, clock: HybridClock, vault_key: VaultKey
+    ) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
         world = self._options.world
         if world is None:
@@ -167,10 +178,26 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
+            sharing=self._sharing(world, vault_key),
             stated=self._learn,
             mark=self._mark,
         )
         return gate, Belonging(around)
+
+    def _sharing(self, world: InWorld, key: VaultKey) -> Sharing:
+        return Sharing(
+            Shared(
+                residing=Residing(
+                    node=self._options.name,
+                    jurisdiction=self._options.jurisdiction,
+                    world=world.world,
+                    key=key,
+                ),
+                recorder=self._recorder,
+                store=self._store,
+                live=self._live,
+            )
+        )
 
     def _parts_asked(self) -> Asked:
         return Asked(
@@ -237,6 +264,7 @@ class RunningNode(Answering):
                 shut=self._doors.erase,
                 snapshot=self.saving.clean,
                 is_among_others=self.belonging is not None,
+                late=lambda: 0 if self.belonging is None else self.belonging.sharing.late,
             )
         )
 

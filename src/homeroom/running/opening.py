@@ -42,13 +42,13 @@ from homeroom.running.committing import LastingStore
 from homeroom.running.following import next_unread
 from homeroom.running.in_world import InWorld
 from homeroom.running.recording import RecordReader
+from homeroom.running.residing import VaultKey
 from homeroom.running.snapshots import Snapshots
 
 __all__ = [
     "NodeOptions",
     "Opened",
     "Recording",
-    "VaultKey",
     "open_all",
     "open_vault",
     "opened_folding",
@@ -105,14 +105,6 @@ class Opened:
     troubles: tuple[Trouble, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VaultKey:
-    """What tells the key of a vault from another, and the tenants whose key does not follow from it."""
-
-    check: str = ""
-    own: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """The vault of a directory, and what changes it."""
@@ -124,7 +116,7 @@ class Recording:
     troubles: tuple[Trouble, ...]
     readmitted: dict[str, Readmitted]
     """By tenant, as was stated so far: whoever follows the control stream adds to it."""
-    key: VaultKey = VaultKey()
+    key: VaultKey
 
 
 @contextlib.contextmanager
@@ -351,7 +343,7 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     troubles = copies.ready(opened.store.begins())
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))
-    reader.catch_up(opened.store)
+    reader.catch_up(opened.store, None if options.world is None else options.name)
     for tenant in reader.tenants():
         key = vault_key_path(path, tenant)
         _check_key(key, f"the records of {tenant}")
