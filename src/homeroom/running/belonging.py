@@ -69,6 +69,7 @@ from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, shared_digest
 from homeroom.running.live import Live
 from homeroom.running.looks import Looks
+from homeroom.running.records_held import RecordsHeld
 from homeroom.running.sharing import Sharing
 
 __all__ = ["Belonging", "Surroundings", "held_at"]
@@ -159,6 +160,10 @@ class Belonging:
     def sharing(self) -> Sharing:
         """Documents among the nodes of a jurisdiction."""
         return self._around.sharing
+
+    def records_held(self) -> RecordsHeld:
+        """Return what says how far records have come."""
+        return RecordsHeld(self.sharing, self.acknowledging)
 
     @property
     def home(self) -> str:

@@ -41,7 +41,8 @@ from homeroom.log.store import Store
 from homeroom.running.copying import RecordCopies
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
-from homeroom.running.recording import NodeRecords, RecordReader, redacted_documents
+from homeroom.running.node_records import NodeRecords
+from homeroom.running.recording import RecordReader, redacted_documents
 from homeroom.state.keys import Keys, find_sorted
 
 __all__ = ["Erasing", "RunningErasures", "open_register"]

@@ -59,6 +59,7 @@ from homeroom.running.gated_following import GatedFollower
 from homeroom.running.in_world import InWorld
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
+from homeroom.running.node_records import NodeRecords
 from homeroom.running.opening import (
     NodeOptions,
     Opened,
@@ -69,7 +70,7 @@ from homeroom.running.opening import (
     zone_of,
 )
 from homeroom.running.persons import RunningPersons
-from homeroom.running.recording import LabelsFound, NodeRecords
+from homeroom.running.recording import LabelsFound
 from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
@@ -134,7 +135,7 @@ class RunningNode(Answering):
             recording.keys_of,
             self._committer.offer,
             options.now_ms,
-            tuple if self.belonging is None else self.belonging.sharing.others_ms,
+            None if self.belonging is None else self.belonging.records_held(),
         )
         self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
         self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)

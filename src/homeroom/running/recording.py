@@ -14,8 +14,7 @@ node that was asked, as it knew things then; that two nodes said yes to what can
 same way everywhere.
 """
 
-import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,8 +34,7 @@ from homeroom.adapters.vault.operations import (
     encode,
 )
 from homeroom.adapters.vault.preparing import Prepared, Preparer
-from homeroom.adapters.vault.reading import VaultReader, all_is_here, wrapped_opens
-from homeroom.adapters.vault.records import VaultQuestions
+from homeroom.adapters.vault.reading import VaultReader, wrapped_opens
 from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.statements import uuid_bytes
@@ -54,14 +52,21 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.store import Store
 from homeroom.records.forms import time_text
-from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
+from homeroom.records.store import (
+    Accepted,
+    Caller,
+    DocumentChange,
+    Refusal,
+    Refused,
+    Sent,
+)
 
 __all__ = [
     "LabelsFound",
     "LabelsReader",
-    "NodeRecords",
     "RecordReader",
     "RecordRequest",
+    "outcome_of",
     "redacted_documents",
 ]
 
@@ -92,7 +97,12 @@ class _Told(msgspec.Struct, omit_defaults=True):
         return Refused(Refusal(self.refusal), self.field, self.rule)
 
 
-_told = msgspec.json.Decoder(_Told).decode
+_told: Final = msgspec.json.Decoder(_Told).decode
+
+
+def outcome_of(answer: bytes) -> Accepted | Refused:
+    """Return what became of a request, by what the log answers."""
+    return _told(answer).outcome()
 
 
 class RecordReader:
@@ -481,70 +491,3 @@ def _outcome(prepared: Prepared | Refused) -> _Told:
     if isinstance(prepared, Refused):
         return _Told(refusal=prepared.refusal.value, field=prepared.field, rule=prepared.rule)
     return _Told(ids=prepared.answer.ids)
-
-
-class NodeRecords(VaultQuestions):
-    """What the record store's interface asks of a node; see `homeroom.records.store.Records`.
-
-    Parameters
-    ----------
-    path, keys_of : of the vault, as for `RecordReader`
-    offer : offers something to the log
-    now_ms : the clock of the machine
-    others_ms : returns of each other node of the jurisdiction up to when all is here that it stored, milliseconds since
-        1970; nothing where there is none
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        keys_of: Callable[[str], TenantKeys],
-        offer: Callable[[log.Offer], Awaitable[log.Accepted | log.Refused]],
-        now_ms: Callable[[], int],
-        others_ms: Callable[[], Iterable[int]] = tuple,
-    ) -> None:
-        super().__init__(path, keys_of, self._through_others_ms)
-        self._offer = offer
-        self._now_ms = now_ms
-        self._others_ms = others_ms
-
-    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
-        """Keep statements; return when they are durable and found."""
-        size_bytes = sum(map(len, sent.data.values()))
-        return await self._asked_for(RecordRequest(sent, caller), len(sent.statements), size_bytes)
-
-    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
-        """Change documents; return when that is durable and found."""
-        size_bytes = 0 if change.document is None else len(change.document.content)
-        return await self._asked_for(RecordRequest(change, caller), 0, size_bytes)
-
-    async def _asked_for(
-        self, request: RecordRequest, events: int, size_bytes: int
-    ) -> Accepted | Refused:
-        outcome = await self._offer(
-            log.Offer(
-                ticket=0,
-                tenant=request.caller.tenant,
-                owner="",
-                batch_id=secrets.token_hex(16),
-                digest=b"",
-                content=request,
-                events=events,
-                size_bytes=size_bytes + 1_000 * events,
-                is_kept=False,
-            )
-        )
-        if isinstance(outcome, log.Accepted):
-            return _told(outcome.answer).outcome()
-        refusal = Refusal.TOO_LARGE if outcome.refusal is log.Refusal.TOO_LARGE else None
-        return Refused(refusal or Refusal.UNAVAILABLE, "", outcome.why)
-
-    def consistent_through_ms(self) -> int:
-        """Return the time up to which everything that was stored is found, wherever it was stored.
-
-        Of what is stored here that is now, since nobody hears yes before; of other nodes, as far as they are heard.
-        """
-        return min([self._now_ms(), *self._others_ms()])
-
-    def _through_others_ms(self) -> int:
-        return min([all_is_here(), *self._others_ms()])
