@@ -1,7 +1,9 @@
 """Documents among running nodes: everywhere in their jurisdiction, nowhere else, and where they can be opened."""
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -176,6 +178,37 @@ def test_records_say_up_to_when_those_of_others_are_here(world):
         return silent < after, alone.records.consistent_through_ms() >= after
 
     assert world(work, "a", "b", "c") == (True, True)
+
+
+# --- and are proven to be the same ---------------------------------------------------------------------------------
+
+
+def compared(node):
+    member = node.belonging.member
+    return 0 if member is None else member.agreement.document_comparisons
+
+
+def test_vaults_are_compared_while_nothing_comes_and_a_difference_is_an_alarm(world):
+    async def work(world):
+        here = [world.nodes[name] for name in "bc"]
+        for number in range(3):
+            await keep(world, "b", number)
+        await level(world, "b", "c")
+        await world.until(lambda: all(compared(node) for node in here), "they are compared")
+        equal = [node.troubles for node in here]
+        with contextlib.closing(sqlite3.connect(world.path / "c" / "documents.db")) as file:
+            file.execute("DELETE FROM labels")
+            file.commit()
+        await keep(world, "b", 4)
+        await level(world, "b", "c")
+        told = "have folded the same documents and have come to different states"
+        await world.until(lambda: any(told in one for one in here[0].troubles), "it is told")
+        return equal, compared(world.nodes["a"]), world.nodes["a"].troubles
+
+    equal, elsewhere, troubles = world(work, "a", "b", "c")
+    assert equal == [(), ()]
+    assert elsewhere == 0
+    assert troubles == ()
 
 
 # --- they do not ---------------------------------------------------------------------------------------------------

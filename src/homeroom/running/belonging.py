@@ -25,6 +25,7 @@ from typing import Final
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry, Head
@@ -64,6 +65,7 @@ from homeroom.regions.steps import (
 )
 from homeroom.running.acknowledging import Acknowledging
 from homeroom.running.counted import counted_heads, explained, looked_up
+from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, shared_digest
@@ -92,6 +94,7 @@ class Surroundings:
     gate : what folds
     live : what is folded
     sharing : documents among the nodes of a jurisdiction
+    prints : fingerprints of these
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
     """
@@ -105,6 +108,7 @@ class Surroundings:
     gate: Gate
     live: Live
     sharing: Sharing
+    prints: DocumentPrints
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
 
@@ -161,6 +165,11 @@ class Belonging:
         """Documents among the nodes of a jurisdiction."""
         return self._around.sharing
 
+    def document_troubles(self) -> tuple[live.Trouble, ...]:
+        """Return what is wrong with documents; from any thread."""
+        why = self._around.prints.trouble
+        return self.sharing.troubles() + (() if why is None else (live.Trouble(why),))
+
     def records_held(self) -> RecordsHeld:
         """Return what says how far records have come."""
         return RecordsHeld(self.sharing, self.acknowledging)
@@ -216,6 +225,7 @@ class Belonging:
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
         await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._around.prints.stop)
         self.acknowledging.stop()
 
     def has_other_regions(self) -> bool:
@@ -236,7 +246,8 @@ class Belonging:
     def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            told = Printed(check, shared_digest(applied, self._around.live.refused), fingerprint)
+            shared = shared_digest(applied, self._around.live.refused)
+            told = Printed(check, shared, fingerprint, *self._around.prints.told())
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ from homeroom.running.control_socket import (
     listening,
 )
 from homeroom.running.copying import RecordCopies
+from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
@@ -113,7 +114,7 @@ class RunningNode(Answering):
         )
         self._memberships.follow(None)
         clock = HybridClock(self._store.last_hybrid())
-        self._follower, self.belonging = self._following(opened.key, clock, recording.key)
+        self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
         self._committer = Committer(
             Writing(
@@ -149,7 +150,7 @@ class RunningNode(Answering):
         self.watch(self.erasures.troubles)
         self.watch(self.record_copies.troubles)
         if self.belonging is not None:
-            self.watch(self.belonging.sharing.troubles)
+            self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
@@ -163,13 +164,14 @@ class RunningNode(Answering):
             self.belonging.begin(self._committer)
 
     def _following(
-        self, key: NodeKey, clock: HybridClock, vault_key: VaultKey
+        self, key: NodeKey, clock: HybridClock, recording: Recording
     ) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
         world = self._options.world
         if world is None:
             return Follower(self._live, self._store, self._folded), None
         gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        sharing = self._sharing(world, recording.key)
         around = Surroundings(
             node=self._options.name,
             key=key.public_text,
@@ -179,7 +181,8 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
-            sharing=self._sharing(world, vault_key),
+            sharing=sharing,
+            prints=DocumentPrints(recording.path, self._recorder, self._live, sharing.is_shared),
             stated=self._learn,
             mark=self._mark,
         )

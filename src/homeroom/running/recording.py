@@ -121,6 +121,7 @@ class RecordReader:
     applied : by origin the last entry that is in the vault
     stamps : by origin the hybrid stamp of that, of those that came since the start
     conflicts : under how many ids nodes accepted different statements
+    changes : how often the vault has changed since the start
     stopped : by origin why nothing more of it is applied: what another node wrote makes no sense here
     """
 
@@ -150,6 +151,7 @@ class RecordReader:
         self.stamps: dict[Origin, int] = {}
         self.stopped: dict[Origin, str] = {}
         self.conflicts = self._vault.conflicts()
+        self.changes = 0
         self.applied = Vector.from_json(msgspec.json.decode(self._vault.applied or "{}"))
 
     def close(self) -> None:
@@ -391,6 +393,7 @@ class RecordReader:
             self.trouble = str(error)
             return False
         self.applied = applied
+        self.changes += 1
         self.stamps.update({one.origin: one.hybrid for one in entries})
         self.trouble = self._vault.trouble
         return True

@@ -152,6 +152,10 @@ class Sharing:
         ages = (self._told.age_ms(node, applied, _LATER_MS) for node in others)
         return [0 if age is None else _LATER_MS - age for age in ages]
 
+    def is_shared(self) -> bool:
+        """Say whether any other node has the documents of this one."""
+        return len(holders(self._members, self._origin)) > 1
+
     def tokens(self) -> list[Token]:
         """Return the last document that is held of each origin. Raises `StoreError`."""
         held = self._around.store.held()

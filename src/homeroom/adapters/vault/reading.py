@@ -118,6 +118,11 @@ class VaultReader:
         except sqlite3.Error as error:
             raise vault_error(self.path, error) from error
 
+    def walk(self, query: str) -> Iterator[tuple[object, ...]]:
+        """Yield the rows of a query, however many; raise `VaultError` where the file cannot be read."""
+        with sqlite_errors(self.path):
+            yield from self._connection.execute(query)
+
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
         """Have several queries see the file as it is at the first of them: to begin anew costs as much as the query."""
