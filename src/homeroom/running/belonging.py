@@ -33,8 +33,8 @@ from homeroom.log.log import Accepted, Life, Refusal, Refused
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.replication import Birth
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
