@@ -200,6 +200,10 @@ SNAPSHOT_WAIT_MS_MAX: Final = 10_000
 """After so long without the snapshot of another node, one is asked for again."""
 LIFE_SILENT_MS: Final = 3_000
 """A life of a node is over when another one of it was heard, and it has said nothing for so long."""
+ENDINGS_MS: Final = 1_000
+"""So often the home looks which lives are over, and states it."""
+ENDINGS_MAX: Final = 1_000
+"""Lives, and origins, that one entry states to be over; the others are stated next."""
 LIVES_KNOWN_MAX: Final = 64
 """Earlier lives of a node whose late messages are known for what they are."""
 CLOCK_SAMPLES: Final = 8

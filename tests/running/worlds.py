@@ -29,6 +29,8 @@ QUICK = {
     "CHECK_MS": 300,
     "CHECK_WAIT_MS_MAX": 250,
     "PAUSE_MS": 20,
+    "LIFE_SILENT_MS": 250,
+    "ENDINGS_MS": 50,
 }
 """Bounds that a test world does not wait out; each keeps its place among the others."""
 

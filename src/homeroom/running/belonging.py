@@ -27,7 +27,7 @@ from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
-from homeroom.log.control import Control
+from homeroom.log.control import Control, Fact
 from homeroom.log.entries import Entry, Head
 from homeroom.log.log import Accepted, Life, Refusal, Refused
 from homeroom.log.origins import Origin, Stream, Vector
@@ -64,9 +64,10 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
-from homeroom.running.counted import counted_heads, explained, looked_up
+from homeroom.running.counted import counted_heads, explained, folded_heads, looked_up
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
+from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, shared_digest
 from homeroom.running.live import Live
@@ -261,10 +262,13 @@ class Belonging:
             head
         ) in heads.values():  # not those from the future: this life would stamp on from there
             around.clock.observe(head.hybrid, around.now_ms())
+        counted = counted_heads(heads, around.live.control.members.closed, store)
         birth = Birth(
             node=around.node,
             life=life.incarnation,
-            heads=counted_heads(heads, around.live.control.members.closed, store),
+            heads=counted,
+            applied=folded_heads(counted, around.live.applied, store),
+            begins=store.begins(),
             verify=self.keys.verify,
             draw=self._options.draw,
         )
@@ -274,11 +278,22 @@ class Belonging:
         self._follow(self._around.live.control)
         self._recover(birth.heads)
 
+    def named(self, held: Vector) -> Vector:
+        """Return what is still named of a vector: without origins that have collapsed into the epoch."""
+        return self._around.live.named(held)
+
+    def endings(self) -> list[Fact]:
+        """Return what may be stated of lives that are over, if this is the home."""
+        member = self.member
+        if member is None or self.refusal() is not None or not member.may_state():
+            return []
+        return endings_of(member, self.now_ms())
+
     def _recover(self, heads: Mapping[Origin, Head]) -> None:
-        """Tell the member what its log has that is not folded, and of each origin the entry before."""
+        """Tell the member what its log has that is not folded."""
         store, applied = self._around.store, self._around.live.applied
         for origin, head in heads.items():
-            first = max(1, applied[origin])
+            first = applied[origin] + 1
             while first <= head.number:
                 count = min(limits.FOLD_ENTRIES_MAX, head.number + 1 - first)
                 entries = store.read(origin, first, count)

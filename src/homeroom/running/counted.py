@@ -12,7 +12,7 @@ from typing import Final
 
 from homeroom import limits
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.redacting import Erased, redacted_parts
 from homeroom.log.store import Store
@@ -31,6 +31,12 @@ def counted_heads(
     """Return by origin the last entry that counts of those that a store holds; without origins of which none does."""
     counted = {o: counted_head(store, o, closed.get(o, head.number)) for o, head in heads.items()}
     return {origin: head for origin, head in counted.items() if head.number}
+
+
+def folded_heads(heads: Mapping[Origin, Head], applied: Vector, store: Store) -> dict[Origin, Head]:
+    """Return by origin the last entry that is folded, of those that a store holds; without origins of which none is."""
+    folded = {o: counted_head(store, o, min(applied[o], head.number)) for o, head in heads.items()}
+    return {origin: head for origin, head in folded.items() if head.number}
 
 
 def explained(entries: Iterable[Entry], store: Store, erased: Erased) -> list[Entry]:

@@ -34,12 +34,16 @@ from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Facts"]
 
+_AUTHOR: Final = "home"
+"""Of what the home states by itself."""
 _NOT_FOLDED: Final[Mapping[type, str]] = {
     Restamped: "a ruling that entries count from another time",
     EntriesLost: "a ruling that entries count for nothing",
     HomeMoved: "to name another home by a fact",
-    LivesEnded: "to end lives",
-    OriginsClosed: "to close origins",
+}
+_BY_ITSELF: Final[Mapping[type, str]] = {
+    LivesEnded: "lives end",
+    OriginsClosed: "origins are closed",
 }
 
 
@@ -116,6 +120,13 @@ class Facts:
                 raise  # a cut of years takes longer than a read waits; it is durable, and will be made
         return token
 
+    async def state_endings(self, facts: Sequence[Fact]) -> None:
+        """State what the member says of lives that are over; return when it counts here.
+
+        Raises `ControlError`, `StoreError` and `NotYetError`.
+        """
+        await self._folds.reached(await self._state_all(facts, _AUTHOR))
+
     async def found(self, main: Callable[[], TenantPut]) -> bool:
         """State what must be stated first, if this is where that is done; return whether anything was.
 
@@ -159,6 +170,12 @@ def _check_folded(fact: Fact) -> None:
         raise ControlError(
             f"{what} is not done by running nodes yet, so it is not stated: nothing would come of it. "
             f"docs/explanation/regions.md says what to do instead"
+        )
+    what = _BY_ITSELF.get(type(fact))
+    if what is not None:
+        raise ControlError(
+            f"that {what} is stated by the home itself, once all members hold the same of them; stated sooner it would "
+            f"lose what clients were promised"
         )
 
 

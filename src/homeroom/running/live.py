@@ -141,6 +141,23 @@ class Live:
         """By origin the last entry that is folded."""
         return self._folding.applied
 
+    def named(self, numbers: Vector) -> Vector:
+        """Return what is still named of a vector: without origins that have collapsed into the epoch.
+
+        What has collapsed is held whole by all who know of the epoch; so a vector and its epoch say the same without.
+        """
+        members = self._folding.control.members
+        if not members.collapsed:
+            return numbers
+        closed = members.closed
+        is_gone = members.collapsed.__contains__
+        return Vector({o: n for o, n in numbers.items() if not (is_gone(o) and n >= closed[o])})
+
+    def lacks_collapsed(self, applied: Vector) -> bool:
+        """Say whether something is missing that no vector names any more: a node that joins has to get it first."""
+        members = self._folding.control.members
+        return any(applied[origin] < members.closed[origin] for origin in members.collapsed)
+
     @property
     def stamps(self) -> dict[Origin, int]:
         """By origin the hybrid stamp of the last entry that was folded since the start."""

@@ -52,6 +52,7 @@ from homeroom.running.control_socket import (
 )
 from homeroom.running.copying import RecordCopies
 from homeroom.running.document_prints import DocumentPrints
+from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
@@ -152,6 +153,8 @@ class RunningNode(Answering):
         if self.belonging is not None:
             self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
+        self._endings = Endings(self._look_for_endings, self._facts.state_endings)
+        self.watch(self._endings.troubles)
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -162,6 +165,7 @@ class RunningNode(Answering):
         self.record_copies.start()
         if self.belonging is not None:
             self.belonging.begin(self._committer)
+            self._endings.begin()
 
     def _following(
         self, key: NodeKey, clock: HybridClock, recording: Recording
@@ -311,6 +315,7 @@ class RunningNode(Answering):
         if self._listening is not None:
             self._listening.close()
         self._keeping.cancel()
+        await self._endings.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
@@ -386,6 +391,11 @@ class RunningNode(Answering):
     def is_home(self) -> bool:
         """Whether facts are stated here: in a node alone, and at the home of a world."""
         return self._facts.is_home
+
+    async def _look_for_endings(self) -> Sequence[Fact]:
+        if not self.is_home or self.belonging is None:
+            return ()
+        return await self._committer.done(self.belonging.endings)
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""

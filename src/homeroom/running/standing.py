@@ -67,8 +67,8 @@ class Standing:
         return Status(
             learners=learners,
             events=events,
-            applied=live.applied,
-            held=self.store.held(),
+            applied=live.named(live.applied),
+            held=live.named(self.store.held()),
             ages_ms={
                 str(origin): max(now_ms - hybrid_ms(stamp), 0)
                 for origin, stamp in live.stamps.items()

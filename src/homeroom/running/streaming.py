@@ -6,7 +6,7 @@ that stands still costs nothing, and nobody waits for it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from homeroom import limits
 from homeroom.cohorts.membership.changes import ChangesPage
@@ -23,7 +23,7 @@ async def listen(
     tenant: str,
     after: int | None,
     next_fold: Callable[[], asyncio.Future[None]],
-) -> AsyncIterator[Told]:
+) -> AsyncGenerator[Told, None]:
     """Tell changes after a number (None: from now on) for ever, at least once in ``limits.FRESHNESS_MS``.
 
     Raises `QuestionError` for a tenant that is not there.

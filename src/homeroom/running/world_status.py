@@ -19,6 +19,7 @@ from homeroom.regions import steps
 from homeroom.regions.fabric import Carried
 from homeroom.running.belonging import Belonging
 from homeroom.running.in_world import is_shared
+from homeroom.running.looks import Looks
 
 __all__ = ["freshness_of", "world_status", "world_troubles"]
 
@@ -60,8 +61,8 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
                 OtherNode(
                     region=region,
                     is_fenced=name in looks.members.fenced,
-                    behind=_missing(views.get(name, {}), applied),
-                    lacks=_missing(looks.held, Vector(views.get(name, {}))),
+                    behind=_missing(views.get(name, {}), applied, looks),
+                    lacks=_missing(looks.held, Vector(views.get(name, {})), looks),
                     lag_s=_lag_s(belonging, name, applied),
                 ),
                 fabric.peers.get(name, Carried()),
@@ -86,10 +87,13 @@ def _carried(other: OtherNode, carried: Carried) -> OtherNode:
     )
 
 
-def _missing(held: Mapping[Origin, int], there: Vector) -> int:
-    """Return how many entries of those that go everywhere are held and not there."""
+def _missing(held: Mapping[Origin, int], there: Vector, looks: Looks) -> int:
+    """Return how many entries of those that go everywhere are held and not there; what has collapsed is with all."""
+    collapsed = looks.members.collapsed
     return sum(
-        max(number - there[origin], 0) for origin, number in held.items() if is_shared(origin)
+        max(number - there[origin], 0)
+        for origin, number in held.items()
+        if is_shared(origin) and origin not in collapsed
     )
 
 
