@@ -368,6 +368,8 @@ RECORD_COPY_PIECE_BYTES: Final = 4 << 20
 """Bytes of the vault's file, or of a copy, that are read before its copier rests."""
 RECORD_COPY_REST: Final = 1
 """Whoever copies the vault's file rests so many times as long as it has worked, after each piece and the whole."""
+RECORD_PRINT_REST: Final = 9
+"""Whoever works out the fingerprint of a vault rests so many times as long as it has worked: nobody waits for it."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16
