@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from homeroom.simulation.regions.ledger import Happening
 from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.simulation.regions.plan import make_plan
 from homeroom.simulation.regions.real_fold import RealEntries, check_real_fold
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.world import World
 
 SHORT_MS = 4_000
