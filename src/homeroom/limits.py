@@ -174,6 +174,8 @@ PULL_BYTES: Final = 1 << 20
 """Entries that one answer to a pull carries, beside the one that reaches this: what is under way to a node."""
 PULL_RANGES_MAX: Final = 64
 """Origins that one pull asks for."""
+MISSING_ORIGINS_MAX: Final = 4_096
+"""Origins of which it is kept that others have more; of further ones it is found again when there is room."""
 PULL_WAIT_MS_MAX: Final = 2_000
 """After so long without an answer to a pull, another node is asked."""
 PULL_PATIENCE_MS: Final = 300
