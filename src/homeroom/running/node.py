@@ -90,7 +90,7 @@ from homeroom.running.opening import (
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound, NodeRecords
 from homeroom.running.standing import Standing
-from homeroom.running.streaming import listen
+from homeroom.running.streaming import Wanted, listen
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.world_status import freshness_of
 from homeroom.state.state import State
@@ -522,6 +522,10 @@ class RunningNode:
     def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
         return listen(self._memberships, tenant, after, self._folds.next)
+
+    def heed(self, tenant: str, after: int | None, wanted: Wanted) -> AsyncIterator[Told]:
+        """Do as `listen`, and pass over the changes that are found while ``wanted`` says no."""
+        return listen(self._memberships, tenant, after, self._folds.next, wanted)
 
     async def _of_membership(
         self, tenant: str, look: Callable[[Membership], _T], after: Token | None
