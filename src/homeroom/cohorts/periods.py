@@ -21,7 +21,7 @@ from homeroom.cohorts.questions import Interval, WeekStart
 from homeroom.errors import QuestionError
 from homeroom.events.model import Int64s
 from homeroom.events.texts import sealed
-from homeroom.state.zones import DAY_MS, DAY_ZERO, Zone, date_of, day_of_date, day_start_ms
+from homeroom.state.zones import DAY_MS, DAY_ZERO, Zone, day_of_date, day_start_ms
 
 __all__ = ["LEAD", "Periods", "hour_periods", "make_periods"]
 

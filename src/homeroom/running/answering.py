@@ -37,7 +37,7 @@ from homeroom.running.folds import Folds
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
 from homeroom.running.snapshots import Snapshots
-from homeroom.running.streaming import Wanted, listen
+from homeroom.running.streaming import IsWanted, listen
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.world_status import freshness_of
 from homeroom.state.state import State
@@ -157,7 +157,7 @@ class Answering:
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
         return listen(self._asked.memberships, tenant, after, self._asked.folds.next)
 
-    def heed(self, tenant: str, after: int | None, wanted: Wanted) -> AsyncIterator[Told]:
+    def heed(self, tenant: str, after: int | None, wanted: IsWanted) -> AsyncIterator[Told]:
         """Do as `listen`, and pass over the changes that are found while ``wanted`` says no."""
         return listen(self._asked.memberships, tenant, after, self._asked.folds.next, wanted)
 

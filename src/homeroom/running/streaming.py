@@ -19,9 +19,9 @@ from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.reading import Told
 from homeroom.running.memberships import Memberships
 
-__all__ = ["Wanted", "listen"]
+__all__ = ["IsWanted", "listen"]
 
-Wanted: TypeAlias = Callable[[], bool]
+IsWanted: TypeAlias = Callable[[], bool]
 """Says whether changes are to be told now."""
 
 
@@ -34,7 +34,7 @@ async def listen(
     tenant: str,
     after: int | None,
     next_fold: Callable[[], asyncio.Future[None]],
-    wanted: Wanted = _always,
+    wanted: IsWanted = _always,
 ) -> AsyncIterator[Told]:
     """Tell changes after a number (None: from now on) for ever, at least once in ``limits.FRESHNESS_MS``.
 

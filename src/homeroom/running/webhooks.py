@@ -35,7 +35,7 @@ from homeroom.log.webhooks import (
     WebhookSecretChanged,
 )
 from homeroom.running.delivering import Deliverer, Delivering
-from homeroom.running.streaming import Wanted
+from homeroom.running.streaming import IsWanted
 
 __all__ = ["RunningWebhooks", "Source", "WebhookOptions"]
 
@@ -43,7 +43,7 @@ _DELIVERIES: Final = "deliveries.db"
 _SECRETS: Final = "webhooks.secrets"
 
 
-Source: TypeAlias = Callable[[str, int | None, Wanted], AsyncIterator[Told]]
+Source: TypeAlias = Callable[[str, int | None, IsWanted], AsyncIterator[Told]]
 """From a tenant and a number, or None for now, to what is told of its changes after it, for ever; those that come while
 the last says that none are wanted are passed over."""
 
