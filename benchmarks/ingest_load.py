@@ -175,9 +175,7 @@ class _Work:
 class Hearer(Protocol):
     """Whoever sends requests over connections."""
 
-    def heard(
-        self, connection: "Connection", head: bytes, body: bytes, since_s: float, /
-    ) -> None:
+    def heard(self, connection: "Connection", head: bytes, body: bytes, since_s: float, /) -> None:
         """Take an answer, to what should have been sent at a time."""
 
     def lost(self, error: Exception | None, /) -> None:

@@ -1,9 +1,9 @@
 """How long clients wait for yes in each region of a world, at each level of acknowledgement.
 
-Eight nodes run over NATS, each a process, and all regions take batches at the same moment, at a fixed rate; delays count
-from the moment at which a request should have been sent. A bare ``write`` and ``fdatasync`` in the same folder runs
-beside them. No distance is simulated: what ``remote`` and ``all`` cost here is the work alone, and on a map the way to
-another region and back comes on top.
+Eight nodes run over NATS, each a process, and all regions take batches at the same moment, at a fixed rate; delays
+count from the moment at which a request should have been sent. A bare ``write`` and ``fdatasync`` in the same folder
+runs beside them. No distance is simulated: what ``remote`` and ``all`` cost here is the work alone, and on a map the
+way to another region and back comes on top.
 
 All nodes of the world share the disk and the processors of one machine, so each region's delays are those of a machine
 that does the work of eight. That is what is measured here, because a world of machines is not to be had.
@@ -96,16 +96,14 @@ class _Run:
             self.accepted += one["accepted"]
             if one["statuses"].keys() != {"200"}:
                 raise SystemExit(f"{region} at level {level}: {one['statuses']}")
-        return {
-            region: one["delay"] for region, one in zip(self._world.nodes, found, strict=True)
-        }
+        return {region: one["delay"] for region, one in zip(self._world.nodes, found, strict=True)}
 
 
 def show(result: dict[str, Any]) -> None:
     """Print the result for a person."""
     print(
-        f"{result['rate']:,} events a second in each region, {result['batch']} a batch; {result['events']:,} in all, and "
-        f"as many in every region"
+        f"{result['rate']:,} events a second in each region, {result['batch']} a batch; {result['events']:,} in all, "
+        f"and as many in every region"
     )
     for level, found in result["levels"].items():
         worst = max(one["p99_ms"] for one in found["regions"].values())

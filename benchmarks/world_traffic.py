@@ -1,8 +1,8 @@
 """How many bytes go between two regions of a world: while nothing happens, and while all regions take events.
 
 Counted is what the fabric of each node hands over: messages as they go out, packed, without the words of NATS around
-them (some 60 bytes a message) and of TLS. Traffic of a pair is what goes both ways: entries, word of what is held, marks
-and fingerprints. It is compared with what the same entries come to when they are asked for together, in as few
+them (some 60 bytes a message) and of TLS. Traffic of a pair is what goes both ways: entries, word of what is held,
+marks and fingerprints. It is compared with what the same entries come to when they are asked for together, in as few
 messages as pulls carry them in, each packed with Zstandard as messages are.
 """
 
@@ -187,13 +187,13 @@ def show(result: dict[str, Any]) -> None:
     """Print the result for a person."""
     idle = result["idle"]
     print(
-        f"idle, {result['regions']} regions: {idle['median_bytes_a_second']:,} bytes a second between two regions, at most "
-        f"{idle['max_bytes_a_second']:,} (wanted {result['wanted_idle_bytes']:,}); processors a region "
+        f"idle, {result['regions']} regions: {idle['median_bytes_a_second']:,} bytes a second between two regions, at "
+        f"most {idle['max_bytes_a_second']:,} (wanted {result['wanted_idle_bytes']:,}); processors a region "
         f"{idle['processors_a_region']}"
     )
+    print(f"{result['rate']:,} events a second in each region (wanted {result['wanted_ratio']})")
     for one in result["busy"]:
         print(
-            f"{result['rate']:,} events a second a region in batches of {one['batch']}: {one['events_an_entry']} events an "
-            f"entry, {one['median_ratio']} times what pulls carry, at most {one['max_ratio']} (wanted "
-            f"{result['wanted_ratio']})"
+            f"  batches of {one['batch']}, {one['events_an_entry']} events an entry: "
+            f"{one['median_ratio']} times what pulls carry, at most {one['max_ratio']}"
         )

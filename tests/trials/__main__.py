@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,23 +22,29 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="one region is alone for long")
     parser.add_argument("--folder", type=Path, help="where all is left; else nothing is")
     options = parser.parse_args()
-    if _INSIDE not in os.environ:
-        why = why_not()
-        if why is not None:
-            print(f"no trial: {why}", file=sys.stderr)
-            return 2
-        os.environ[_INSIDE] = "1"
-        command = inside([sys.executable, "-m", "tests.trials", *sys.argv[1:]])
-        os.execvp(command[0], command)
+    if _INSIDE in os.environ:
+        _once(options)
+        return 0
+    why = why_not()
+    if why is not None:
+        print(f"no trial: {why}", file=sys.stderr)
+        return 2
+    command = [sys.executable, "-m", "tests.trials", *(["--long"] if options.long else [])]
+    if options.folder is not None:
+        command += ["--folder", str(options.folder)]
     for seed in range(options.seed, options.seed + options.count):
-        _once(seed, options)
+        # Each has a network of its own: the system takes its time to forget one.
+        words = inside([*command, "--seed", str(seed)])
+        if subprocess.run(words, env=os.environ | {_INSIDE: "1"}, check=False).returncode:
+            return 1
     return 0
 
 
-def _once(seed: int, options: argparse.Namespace) -> None:
+def _once(options: argparse.Namespace) -> None:
     # Imported where namespaces are: all else needs the whole of a node.
     from tests.trials.trial import tried
 
+    seed = options.seed
     plan = long_partition(seed) if options.long else drawn(seed)
     begun_s = time.monotonic()
 
