@@ -22,8 +22,9 @@ from homeroom.regions.agreement import Agreement
 from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
-from homeroom.regions.replication import Birth, Replication
+from homeroom.regions.replication import Replication
 from homeroom.regions.steps import (
     Alarm,
     Applied,
@@ -161,6 +162,18 @@ class Member:
     def may_stamp(self, wall_ms: int, now_ms: int) -> bool:
         """Say whether batches may be taken: not while this node's clock strays from those of the others."""
         return len(self.members.regions) < 3 or self.clocks.may_stamp(wall_ms, now_ms)
+
+    def may_state(self) -> bool:
+        """Say whether facts may be stated here, rulings and moves of the home aside.
+
+        Not while facts that are held wait for their time, because a clock was put back since, or was ahead when they
+        were stamped: what is stated now would stand before them, and they would undo it when their time comes.
+        """
+        return all(
+            self.gate.open.get(origin, 0) == head.number
+            for origin, head in self.replication.holdings.heads.items()
+            if origin.stream is Stream.CONTROL
+        )
 
     # --- who there is ------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -32,8 +32,8 @@ from homeroom.log.log import Accepted, Life, Refusal, Refused
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.replication import Birth
 from homeroom.regions.steps import (
     Alarm,
     Arrived,
@@ -65,11 +65,12 @@ from homeroom.regions.steps import (
 from homeroom.running.acknowledging import Acknowledging
 from homeroom.running.counted import counted_heads, explained, looked_up
 from homeroom.running.driven import Driven, Gate
-from homeroom.running.freshness import Freshness
+from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, is_shared, shared_digest
 from homeroom.running.live import Live
+from homeroom.running.looks import Looks
 
-__all__ = ["Belonging", "Looks", "Surroundings", "held_at"]
+__all__ = ["Belonging", "Surroundings", "held_at"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
@@ -104,20 +105,6 @@ class Surroundings:
     mark: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """How a member looked a moment ago; its fields are those of `homeroom.cohorts.live.WorldStatus`, and its views."""
-
-    members: Members = Members(0, {})  # noqa: RUF009 - it is frozen
-    views: Mapping[str, Mapping[Origin, int]] = field(default_factory=dict)
-    held: Mapping[Origin, int] = field(default_factory=dict)
-    stray_ms: int | None = None
-    refusal: Refused | None = None
-    comparisons: int = 0
-    waiting: int = 0
-    held_back: int = 0
-
-
 class Belonging:
     """Drives the member of a node. Unless it is said otherwise, in the thread that writes.
 
@@ -146,13 +133,7 @@ class Belonging:
             jurisdictions={n: one.jurisdiction for n, one in seeds.items() if one.jurisdiction},
         )
         self._stated_members: Members | None = None
-        self.freshness = Freshness()
-        # Of each other node its own origins, and with how many origins of its view these were found.
-        self._own: dict[str, tuple[int, list[Origin]]] = {}
-        # By node how often it had told all, and what it had written by then.
-        self._told: dict[str, tuple[int, Mapping[Origin, int]]] = {}
-        # By its own origins the last number that this node has written.
-        self._written: Mapping[Origin, int] = {}
+        self._hearing = Hearing(around.node, self.now_ms)
         self._driven: Driven | None = None
         self._loop = asyncio.get_running_loop()
         self._ticking: asyncio.Task[None] | None = None
@@ -192,9 +173,7 @@ class Belonging:
 
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
-        if node == self.node and applied.covers(self._written):
-            return 0
-        return self.freshness.age_ms(node, applied, self.now_ms())
+        return self._hearing.age_ms(node, applied)
 
     # --- in the event loop -------------------------------------------------------------------------------------------
 
@@ -267,9 +246,7 @@ class Belonging:
             draw=self._options.draw,
         )
         self.member = Member(birth, self._options.steady_ms())
-        self._written = {o: h.number for o, h in birth.heads.items() if o.node == self.node}
-        self._own.clear()
-        self._told.clear()
+        self._hearing.begin(birth.heads)
         self._stated_members = None
         self._follow(self._around.live.control)
         self._recover(birth.heads)
@@ -333,8 +310,7 @@ class Belonging:
             self._around.gate.open_up(alone)
         shared = tuple(one for one in entries if is_shared(one.origin))
         if shared:
-            self._written = {**self._written, **{one.origin: one.number for one in shared}}
-            self.freshness.heard(self.node, self._written, self.now_ms())
+            self._hearing.wrote(shared)
             level = self.acknowledging.level
             self._step(Committed(shared, self._around.now_ms(), level))
 
@@ -350,24 +326,10 @@ class Belonging:
         for _ in range(min(len(self._inbox), _MESSAGES_AT_ONCE)):
             sender, body = self._inbox.popleft()
             self._step(Arrived(sender, body, self._around.now_ms()))
-            self._note(sender)
+            if self.member is not None:
+                self._hearing.heard(sender, self.member.replication.views.get(sender))
         if self._inbox:
             self._driven.work(self._arrived)
-
-    def _note(self, sender: str) -> None:
-        """Note up to where a node has written, if it has just said so: with that, or with all that it holds."""
-        view = None if self.member is None else self.member.replication.views.get(sender)
-        if view is None:
-            return
-        known, own = self._own.get(sender, (0, []))
-        if known != len(view.numbers):
-            own = [origin for origin in view.numbers if origin.node == sender]
-            self._own[sender] = len(view.numbers), own
-        numbers = {origin: view.numbers[origin] for origin in own if origin in view.numbers}
-        told = view.times_whole, numbers
-        if numbers and self._told.get(sender) != told:
-            self._told[sender] = told
-            self.freshness.heard(sender, numbers, self.now_ms())
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         applied = self._around.live.applied
@@ -376,7 +338,7 @@ class Belonging:
             self.observe(entry.hybrid)
         numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
         self._step(Folded(tuple(numbers.items())))
-        self.freshness.folded(applied)
+        self._hearing.freshness.folded(applied)
         self._around.stated(done)
         if any(one.origin.stream is Stream.CONTROL for one in done):
             self._follow(self._around.live.control)
@@ -391,7 +353,7 @@ class Belonging:
         members = self._around.live.members(before, self._seeds)
         if members != self._stated_members:
             self._stated_members = members
-            self.freshness.keep(members.regions)
+            self._hearing.freshness.keep(members.regions)
             self._step(members)
 
     def tick(self) -> None:
