@@ -35,7 +35,6 @@ from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.messages import Part
 from homeroom.regions.steps import (
     Agreed,
     Alarm,
@@ -260,16 +259,9 @@ class Belonging:
     def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            live_digest = shared_digest(taken.applied, self._around.live.refused)
-            parts = (Part(path, one.to_bytes(8, "little")) for path, one in taken.sums.items())
-            told = Printed(
-                check,
-                live_digest,
-                taken.digits,
-                *self._around.prints.told(),
-                parts=tuple(parts),
-                expanded=taken.expanded,
-            )
+            shared = shared_digest(taken.applied, self._around.live.refused)
+            documents = self._around.prints.told()
+            told = Printed(check, shared, taken.digits, *documents, taken.parts, taken.expanded)
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -279,9 +271,8 @@ class Belonging:
         around, store = self._around, self._around.store
         heads = {origin: store.head(origin) for origin in store.held()}
         around.clock.last = 0
-        for (
-            head
-        ) in heads.values():  # not those from the future: this life would stamp on from there
+        # Not those from the future: this life would stamp on from there.
+        for head in heads.values():
             around.clock.observe(head.hybrid, around.now_ms())
         counted = counted_heads(heads, around.live.control.members.closed, store)
         birth = Birth(
