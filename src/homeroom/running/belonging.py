@@ -16,7 +16,7 @@ the log has just written, at every entry.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,17 +25,18 @@ from typing import Final
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control, Fact
-from homeroom.log.entries import Entry, Head
-from homeroom.log.log import Accepted, Life, Refusal, Refused
-from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.entries import Entry
+from homeroom.log.log import Life, Refusal, Refused
+from homeroom.log.origins import Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
-from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
 from homeroom.regions.shipments import is_of_shipment
 from homeroom.regions.steps import (
+    Agreed,
     Alarm,
     Arrived,
     AskSnapshot,
@@ -52,7 +53,6 @@ from homeroom.regions.steps import (
     Held,
     Keep,
     Kept,
-    Level,
     Look,
     Members,
     NotInstalled,
@@ -67,19 +67,25 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
-from homeroom.running.counted import counted_heads, explained, folded_heads, looked_up
+from homeroom.running.births import birth_of, unfolded
+from homeroom.running.counted import explained, looked_up
 from homeroom.running.courier import Courier
+from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
-from homeroom.running.in_world import InWorld, is_shared, shared_digest
-from homeroom.running.live import Live
+from homeroom.running.in_world import InWorld, shared_digest
+from homeroom.running.live import Fingerprint, Live
 from homeroom.running.looks import Looks
+from homeroom.running.records_held import RecordsHeld
+from homeroom.running.sharing import Sharing
 
-__all__ = ["Belonging", "Surroundings", "held_at"]
+__all__ = ["Belonging", "Surroundings"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
+_ENTRIES: Final = "entries"
+"""What an alarm is about that is over when fingerprints are equal again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,8 @@ class Surroundings:
     gate : what folds
     live : what is folded
     courier : carries snapshots
+    sharing : documents among the nodes of a jurisdiction
+    prints : fingerprints of these
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
     """
@@ -109,6 +117,8 @@ class Surroundings:
     gate: Gate
     live: Live
     courier: Courier
+    sharing: Sharing
+    prints: DocumentPrints
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
 
@@ -163,9 +173,23 @@ class Belonging:
         return self._around.node
 
     @property
+    def sharing(self) -> Sharing:
+        """Documents among the nodes of a jurisdiction."""
+        return self._around.sharing
+
+    def document_troubles(self) -> tuple[live.Trouble, ...]:
+        """Return what is wrong with documents; from any thread."""
+        why = self._around.prints.trouble
+        return self.sharing.troubles() + (() if why is None else (live.Trouble(why),))
+
+    def records_held(self) -> RecordsHeld:
+        """Return what says how far records have come."""
+        return RecordsHeld(self.sharing, self.acknowledging)
+
+    @property
     def home(self) -> str:
         """The node that writes what is stated."""
-        return self._options.home
+        return self._around.live.control.members.home or self._options.home
 
     @property
     def least(self) -> str:
@@ -180,6 +204,15 @@ class Belonging:
     def now_ms(self) -> int:
         """Return what the steady clock shows."""
         return self._options.steady_ms()
+
+    def wall_ms(self) -> int:
+        """Return what the clock of the machine shows."""
+        return self._around.now_ms()
+
+    def apart(self) -> dict[str, int]:
+        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
+        found = (alarm for _, alarm in list(self.alarms.values()))
+        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
 
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
@@ -213,6 +246,7 @@ class Belonging:
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
         await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._around.prints.stop)
         self.acknowledging.stop()
 
     def has_other_regions(self) -> bool:
@@ -234,10 +268,12 @@ class Belonging:
         """Take that no snapshot of another node could be had; in any thread."""
         self._come(NotInstalled(why))
 
-    def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            told = Printed(check, shared_digest(applied, self._around.live.refused), fingerprint)
+            shared = shared_digest(taken.applied, self._around.live.refused)
+            documents = self._around.prints.told()
+            told = Printed(check, shared, taken.digits, *documents, taken.parts, taken.expanded)
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -245,28 +281,18 @@ class Belonging:
     def begins(self, life: Life) -> None:
         """Begin a life with a life of the log."""
         around, store = self._around, self._around.store
-        heads = {origin: store.head(origin) for origin in store.held()}
         around.clock.last = 0
-        for (
-            head
-        ) in heads.values():  # not those from the future: this life would stamp on from there
-            around.clock.observe(head.hybrid, around.now_ms())
-        shared = {origin: head for origin, head in heads.items() if is_shared(origin)}
-        counted = counted_heads(shared, around.live.control.members.closed, store)
-        birth = Birth(
-            node=around.node,
-            life=life.incarnation,
-            heads=counted,
-            applied=folded_heads(counted, around.live.applied, store),
-            begins=store.begins(),
-            verify=self.keys.verify,
-            draw=self._options.draw,
-        )
+        # Not those from the future: this life would stamp on from there.
+        for origin in store.held():
+            around.clock.observe(store.head(origin).hybrid, around.now_ms())
+        name = around.node, life.incarnation
+        birth = birth_of(name, store, around.live, self.keys.verify, self._options.draw)
         self.member = Member(birth, self._options.steady_ms())
         self._hearing.begin(birth.heads)
         self._stated_members = None
         self._follow(self._around.live.control)
-        self._recover(birth.heads)
+        for entries in unfolded(birth.heads, store, around.live):
+            self._step(Recovered(tuple(entries), around.now_ms()))
 
     def named(self, held: Vector) -> Vector:
         """Return what is still named of a vector: without origins that have collapsed into the epoch."""
@@ -288,17 +314,6 @@ class Belonging:
         if member is None or self.refusal() is not None or not member.may_state():
             return []
         return endings_of(member, self.now_ms())
-
-    def _recover(self, heads: Mapping[Origin, Head]) -> None:
-        """Tell the member what its log has that is not folded."""
-        store, applied = self._around.store, self._around.live.applied
-        for origin, head in heads.items():
-            first = applied[origin] + 1
-            while first <= head.number:
-                count = min(limits.FOLD_ENTRIES_MAX, head.number + 1 - first)
-                entries = store.read(origin, first, count)
-                self._step(Recovered(tuple(entries), self._around.now_ms()))
-                first = entries[-1].number + 1
 
     def ended(self, why: str) -> None:
         """Take that a life of the log has ended."""
@@ -343,14 +358,9 @@ class Belonging:
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that this node has written."""
-        alone = [(one.origin, one.number) for one in entries if not is_shared(one.origin)]
-        if alone:
-            self._around.gate.open_up(alone)
-        shared = tuple(one for one in entries if is_shared(one.origin))
-        if shared:
-            self._hearing.wrote(shared)
-            level = self.acknowledging.level
-            self._step(Committed(shared, self._around.now_ms(), level))
+        self._hearing.wrote(entries)
+        level = self.acknowledging.level
+        self._step(Committed(tuple(entries), self._around.now_ms(), level))
 
     def observe(self, hybrid: int) -> None:
         """Stamp later than something that was seen, from now on."""
@@ -368,7 +378,9 @@ class Belonging:
                 continue
             self._step(Arrived(sender, body, self._around.now_ms()))
             if self.member is not None:
-                self._hearing.heard(sender, self.member.replication.views.get(sender))
+                view = self.member.replication.views.get(sender)
+                self._hearing.heard(sender, view)
+                self._around.sharing.heard(sender, view)
         if self._inbox:
             self._driven.work(self._arrived)
 
@@ -383,7 +395,7 @@ class Belonging:
         done = [one for one in entries if one.number <= applied[one.origin]]
         for entry in done:
             self.observe(entry.hybrid)
-        numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
+        numbers = {one.origin: one.number for one in done}
         self._step(Folded(tuple(numbers.items())))
         self._hearing.freshness.folded(applied)
         self._around.stated(done)
@@ -398,6 +410,7 @@ class Belonging:
                 self.trouble = str(error)
         before = self._stated_members or self._seeds
         members = self._around.live.members(before, self._seeds)
+        members = self._around.sharing.among(members, control)
         if members != self._stated_members:
             self._stated_members = members
             self._hearing.freshness.keep(members.regions)
@@ -411,6 +424,7 @@ class Belonging:
             if self._options.steady_ms() >= self._again_ms:
                 self._driven.begin_life()
             return
+        self._around.sharing.tick(self._options.steady_ms())
         wall_ms = self._around.now_ms()
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
@@ -433,6 +447,7 @@ class Belonging:
             comparisons=member.agreement.comparisons,
             waiting=len(member.waiting),
             held_back=member.gate.held,
+            early=member.gate.early(self._around.now_ms() + limits.HYBRID_AHEAD_MS_MAX),
         )
 
     # --- what is done ------------------------------------------------------------------------------------------------
@@ -477,7 +492,7 @@ class Belonging:
     def _do_seldom(self, effect: Effect) -> None:
         match effect:
             case Print():
-                self._around.gate.take_fingerprint(effect.check)
+                self._around.gate.take_fingerprint(effect.check, effect.expand)
             case Look():
                 with contextlib.suppress(RuntimeError):  # it is stopping
                     self._aside.submit(self._look, effect, self.member)
@@ -485,6 +500,8 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case Agreed():
+                self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
             case _:
                 self._do_of_life(effect)
 
@@ -539,6 +556,7 @@ class Belonging:
             self._end(str(error))
             return
         self._pause_ms, self.trouble = limits.GOSSIP_MS, None
+        self._around.sharing.take(keep.entries)
         self._around.gate.durable(keep.entries)
         member = self.member
         if self._driven is not None:
@@ -564,26 +582,8 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        key = (alarm.trouble.value, alarm.node, str(alarm.origin or ""))
+        about = _ENTRIES if alarm.apart is not None else str(alarm.origin or "")
+        key = (alarm.trouble.value, alarm.node, about)
         if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
             del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
         self.alarms[key] = (self._options.steady_ms(), alarm)
-
-
-async def held_at(
-    belonging: Belonging | None,
-    level: Level,
-    offer: Callable[[], Awaitable[Accepted | Refused]],
-) -> tuple[Accepted | Refused, Level]:
-    """Offer something; return when it is held at a level, or the time for that is over, and the level that it has.
-
-    A node alone is all that there is. Where there is no other region, ``remote`` is not to be had, and that is said
-    before anything is written.
-    """
-    is_alone = belonging is None or not belonging.has_other_regions()
-    if level is Level.REMOTE and is_alone:
-        why = "there is no node in another region; ask for ack=local, or for ack=all"
-        return Refused(Refusal.UNATTAINABLE, why), Level.LOCAL
-    if belonging is None:
-        return await offer(), Level.ALL
-    return await belonging.acknowledging.at(level, offer)
