@@ -122,18 +122,7 @@ class RunningNode(Answering):
         clock = HybridClock(self._store.last_hybrid())
         self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
-        self._committer = Committer(
-            Writing(
-                node=options.name,
-                sign=opened.key.sign,
-                store=self._store,
-                clock=clock,
-                now_ms=options.now_ms if self.belonging is None else self.belonging.stamp_ms,
-                admit=self._doors.admit,
-                durable=self._durable,
-                lives=self.belonging,
-            )
-        )
+        self._committer = Committer(self._writing(opened.key.sign, clock))
         self._facts = Facts(
             options, self._committer.offer, self._live, self._folds, self._snapshots
         )
@@ -222,6 +211,18 @@ class RunningNode(Answering):
                 store=self._store,
                 live=self._live,
             )
+        )
+
+    def _writing(self, sign: Sign, clock: HybridClock) -> Writing:
+        return Writing(
+            node=self._options.name,
+            sign=sign,
+            store=self._store,
+            clock=clock,
+            now_ms=self._options.now_ms if self.belonging is None else self.belonging.stamp_ms,
+            admit=self._doors.admit,
+            durable=self._durable,
+            lives=self.belonging,
         )
 
     def _parts_asked(self) -> Asked:
