@@ -289,6 +289,8 @@ CHECKED_ENTRIES: Final = 16
 """Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+REPAIR_WAIT_S_MAX: Final = 7_200
+"""How long a command waits for a node that folds its log anew."""
 GATHER_MS: Final = 25
 """If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
 PAUSE_MS: Final = 200

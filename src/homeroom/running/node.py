@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_register import ErasureRegister
@@ -45,6 +47,7 @@ from homeroom.running.collecting import Collecting
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
+    Doing,
     ErasureAsked,
     WebhookAsked,
     WebhookTold,
@@ -70,9 +73,17 @@ from homeroom.running.opening import (
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound, NodeRecords
 from homeroom.running.refolding import stated_entries
+from homeroom.running.repairing import compared
 from homeroom.running.saving import Saving
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
+from homeroom.running.upkeep_requests import (
+    Repaired,
+    UpkeepAsked,
+    UpkeepTold,
+    WorldAsked,
+    WorldTold,
+)
 
 _T = TypeVar("_T")
 
@@ -89,7 +100,7 @@ class RunningNode(Answering):
         options: NodeOptions,
         register: ErasureRegister | None,
     ) -> None:
-        self._options = options
+        self._options, self._refolding = options, opened.refolding
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
@@ -270,8 +281,15 @@ class RunningNode(Answering):
         except BaseException:
             await node.stop()
             raise
-        asked = (node._of_webhooks, node._of_erasures, node.persons.asked)
-        node._listening = await listening(path, node.change, node.stated, *asked)
+        doing = Doing(
+            node.change,
+            node.stated,
+            node._of_webhooks,
+            node._of_erasures,
+            node.persons.asked,
+            node._of_upkeep,
+        )
+        node._listening = await listening(path, doing)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
             await node.erasures.follow(MAIN)
         for name in node._live.tenants():
@@ -437,6 +455,24 @@ class RunningNode(Answering):
         if self._webhooks is None:
             raise ControlError("this node runs without webhooks, or has not begun to; ask again")
         return await self._webhooks(asked)
+
+    async def _of_upkeep(self, asked: UpkeepAsked) -> UpkeepTold:
+        if isinstance(asked, WorldAsked):
+            world = self._standing.status(MAIN).world
+            early = () if world is None else world.early
+            name = self._options.name
+            return WorldTold(node=name, home=self.home, early=early, troubles=self.troubles)
+        return await self.repair()
+
+    async def repair(self) -> Repaired:
+        """Fold the log anew in place of what is folded; return what was not so.
+
+        Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays as it was then.
+        """
+        found = await asyncio.wrap_future(self._follower.anew(compared))
+        begun = self._refolding.begun.value
+        await asyncio.to_thread(self.saving.save_anew if found.was_wrong else self.saving.save)
+        return msgspec.structs.replace(found, begun=begun)
 
     async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
         if not asked.learners:
