@@ -321,6 +321,8 @@ AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
 AUDIT_STATED_MS: Final = 3_600_000
 """So often where the audit log ends is stated in the control stream, if it has grown; what is cut off shows by it."""
+AUDIT_TOLD_AGAIN_MS: Final = 60_000
+"""So often a node that is not the home says where its audit log ends, as long as that is not stated."""
 TOKEN_CHARACTERS_MAX: Final = 16_384
 """Characters of a bearer token of a provider."""
 KEY_SET_BYTES_MAX: Final = 1 << 20

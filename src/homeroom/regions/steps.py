@@ -53,6 +53,8 @@ __all__ = [
     "Retired",
     "Saved",
     "Send",
+    "StateAuditEnd",
+    "TellAuditEnd",
     "Tick",
     "Trouble",
     "WriteMark",
@@ -237,6 +239,14 @@ class NotInstalled(msgspec.Struct, frozen=True):
     why: str
 
 
+class TellAuditEnd(msgspec.Struct, frozen=True):
+    """The home is to be told where the audit log of this node ends: it states that. The message may be lost."""
+
+    home: str
+    records: int
+    digest: str
+
+
 class Tick(msgspec.Struct, frozen=True):
     """Time has passed."""
 
@@ -258,6 +268,7 @@ Event: TypeAlias = (
     | Saved
     | Collected
     | NotInstalled
+    | TellAuditEnd
     | Tick
 )
 
@@ -385,6 +396,14 @@ class Alarm(msgspec.Struct, frozen=True):
     apart: Apart | None = None
 
 
+class StateAuditEnd(msgspec.Struct, frozen=True):
+    """State where the audit log of another node ends, if this is the home."""
+
+    node: str
+    records: int
+    digest: str
+
+
 class Agreed(msgspec.Struct, frozen=True):
     """What this node and another one have folded is the same again: an alarm that it was not is over."""
 
@@ -407,4 +426,5 @@ Effect: TypeAlias = (
     | BeginAnew
     | Alarm
     | Agreed
+    | StateAuditEnd
 )

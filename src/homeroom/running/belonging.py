@@ -60,6 +60,8 @@ from homeroom.regions.steps import (
     Printed,
     Recovered,
     Send,
+    StateAuditEnd,
+    TellAuditEnd,
     Tick,
     Trouble,
     WriteMark,
@@ -96,6 +98,7 @@ class Surroundings:
     live : what is folded
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
+    audited : is told where the audit log of another node ends, in the event loop
     """
 
     node: str
@@ -108,6 +111,7 @@ class Surroundings:
     live: Live
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
+    audited: Callable[[str, int, str], None]
 
 
 class Belonging:
@@ -223,6 +227,10 @@ class Belonging:
         """Say whether a node of another region belongs to the world."""
         regions = self.looks.members.regions
         return any(region != regions.get(self.node) for region in regions.values())
+
+    def tell_audit_end(self, records: int, digest: str) -> None:
+        """Tell the home where the audit log of this node ends; the message may be lost."""
+        self._come(TellAuditEnd(self.home, records, digest))
 
     def _come(self, event: Event) -> None:
         """Have the member take a step, from another thread."""
@@ -474,6 +482,8 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case StateAuditEnd():
+                self._in_loop(self._around.audited, effect.node, effect.records, effect.digest)
             case Agreed():
                 self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
             case _:

@@ -22,12 +22,14 @@ from homeroom.clock import HybridClock
 from homeroom.cohorts.live import Status, Trouble
 from homeroom.errors import (
     ControlError,
+    HomeroomError,
     StoreError,
 )
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.log.certificates import Certificate
 from homeroom.log.control import (
     MAIN,
+    AuditAnchored,
     Change,
     Control,
     Fact,
@@ -155,6 +157,8 @@ class RunningNode(Answering):
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings = Endings(self._look_for_endings, self._facts.state_endings)
         self.watch(self._endings.troubles)
+        # By node what states where its audit log ends: a task that nobody holds may be collected.
+        self._anchoring: dict[str, asyncio.Task[None]] = {}
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -184,6 +188,7 @@ class RunningNode(Answering):
             live=self._live,
             stated=self._learn,
             mark=self._mark,
+            audited=self._audited,
         )
         return gate, Belonging(around)
 
@@ -391,6 +396,18 @@ class RunningNode(Answering):
         if not self.is_home or self.belonging is None:
             return ()
         return await self._committer.done(self.belonging.endings)
+
+    def _audited(self, node: str, records: int, digest: str) -> None:
+        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
+        known = self.control().anchors.get(node)
+        if not self.is_home or (known is not None and known.digest == digest):
+            return
+
+        async def state() -> None:
+            with contextlib.suppress(HomeroomError):
+                await self.change(AuditAnchored(node=node, records=records, digest=digest), "node")
+
+        self._anchoring[node] = self._loop.create_task(state())
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
