@@ -174,6 +174,8 @@ PULL_BYTES: Final = 1 << 20
 """Entries that one answer to a pull carries, beside the one that reaches this: what is under way to a node."""
 PULL_RANGES_MAX: Final = 64
 """Origins that one pull asks for."""
+MISSING_ORIGINS_MAX: Final = 4_096
+"""Origins of which it is kept that others have more; of further ones it is found again when there is room."""
 PULL_WAIT_MS_MAX: Final = 2_000
 """After so long without an answer to a pull, another node is asked."""
 PULL_PATIENCE_MS: Final = 300
@@ -372,6 +374,8 @@ RECORD_COPY_PIECE_BYTES: Final = 4 << 20
 """Bytes of the vault's file, or of a copy, that are read before its copier rests."""
 RECORD_COPY_REST: Final = 1
 """Whoever copies the vault's file rests so many times as long as it has worked, after each piece and the whole."""
+RECORD_PRINT_REST: Final = 9
+"""Whoever works out the fingerprint of a vault rests so many times as long as it has worked: nobody waits for it."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16

@@ -415,7 +415,7 @@ def test_a_node_that_joins_gets_all_that_was_written_before(world):
         tokens = [await send(world, name, name, ord(name)) for name in "ab"]
         world.prepare("d")
         await world.nodes["a"].change(
-            MemberJoined(node="d", region="d", key=world.key("d")), "somebody"
+            MemberJoined(node="d", region="d", jurisdiction="x", key=world.key("d")), "somebody"
         )
         await world.start("d")
         await world.known("main")

@@ -93,6 +93,7 @@ class Trouble(StrEnum):
 
     BAD_MESSAGE = "bad_message"
     BAD_ENTRY = "bad_entry"
+    CLAIM = "claim"
     FORK = "fork"
     CLONE = "clone"
     STRANGER = "stranger"

@@ -25,6 +25,7 @@ from typing import Final
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control, Fact
 from homeroom.log.entries import Entry, Head
@@ -34,7 +35,6 @@ from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.messages import Part
 from homeroom.regions.steps import (
     Agreed,
     Alarm,
@@ -68,12 +68,15 @@ from homeroom.regions.steps import (
 )
 from homeroom.running.acknowledging import Acknowledging
 from homeroom.running.counted import counted_heads, explained, folded_heads, looked_up
+from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
-from homeroom.running.in_world import InWorld, is_shared, shared_digest
+from homeroom.running.in_world import InWorld, shared_digest
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.looks import Looks
+from homeroom.running.records_held import RecordsHeld
+from homeroom.running.sharing import Sharing
 
 __all__ = ["Belonging", "Surroundings", "held_at"]
 
@@ -96,6 +99,8 @@ class Surroundings:
     clock, now_ms : hybrid time, and the clock of the machine
     gate : what folds
     live : what is folded
+    sharing : documents among the nodes of a jurisdiction
+    prints : fingerprints of these
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
     audited : is told where the audit log of another node ends, in the event loop
@@ -109,6 +114,8 @@ class Surroundings:
     now_ms: Callable[[], int]
     gate: Gate
     live: Live
+    sharing: Sharing
+    prints: DocumentPrints
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
     audited: Callable[[str, int, str], None]
@@ -160,6 +167,20 @@ class Belonging:
     def node(self) -> str:
         """The name of this node."""
         return self._around.node
+
+    @property
+    def sharing(self) -> Sharing:
+        """Documents among the nodes of a jurisdiction."""
+        return self._around.sharing
+
+    def document_troubles(self) -> tuple[live.Trouble, ...]:
+        """Return what is wrong with documents; from any thread."""
+        why = self._around.prints.trouble
+        return self.sharing.troubles() + (() if why is None else (live.Trouble(why),))
+
+    def records_held(self) -> RecordsHeld:
+        """Return what says how far records have come."""
+        return RecordsHeld(self.sharing, self.acknowledging)
 
     @property
     def home(self) -> str:
@@ -221,6 +242,7 @@ class Belonging:
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
         await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._around.prints.stop)
         self.acknowledging.stop()
 
     def has_other_regions(self) -> bool:
@@ -245,15 +267,9 @@ class Belonging:
     def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            told = Printed(
-                check,
-                shared_digest(taken.applied, self._around.live.refused),
-                taken.digits,
-                parts=tuple(
-                    Part(path, value.to_bytes(8, "little")) for path, value in taken.sums.items()
-                ),
-                expanded=taken.expanded,
-            )
+            shared = shared_digest(taken.applied, self._around.live.refused)
+            documents = self._around.prints.told()
+            told = Printed(check, shared, taken.digits, *documents, taken.parts, taken.expanded)
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -263,12 +279,10 @@ class Belonging:
         around, store = self._around, self._around.store
         heads = {origin: store.head(origin) for origin in store.held()}
         around.clock.last = 0
-        for (
-            head
-        ) in heads.values():  # not those from the future: this life would stamp on from there
+        # Not those from the future: this life would stamp on from there.
+        for head in heads.values():
             around.clock.observe(head.hybrid, around.now_ms())
-        shared = {origin: head for origin, head in heads.items() if is_shared(origin)}
-        counted = counted_heads(shared, around.live.control.members.closed, store)
+        counted = counted_heads(heads, around.live.control.members.closed, store)
         birth = Birth(
             node=around.node,
             life=life.incarnation,
@@ -349,14 +363,9 @@ class Belonging:
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that this node has written."""
-        alone = [(one.origin, one.number) for one in entries if not is_shared(one.origin)]
-        if alone:
-            self._around.gate.open_up(alone)
-        shared = tuple(one for one in entries if is_shared(one.origin))
-        if shared:
-            self._hearing.wrote(shared)
-            level = self.acknowledging.level
-            self._step(Committed(shared, self._around.now_ms(), level))
+        self._hearing.wrote(entries)
+        level = self.acknowledging.level
+        self._step(Committed(tuple(entries), self._around.now_ms(), level))
 
     def observe(self, hybrid: int) -> None:
         """Stamp later than something that was seen, from now on."""
@@ -371,7 +380,9 @@ class Belonging:
             sender, body = self._inbox.popleft()
             self._step(Arrived(sender, body, self._around.now_ms()))
             if self.member is not None:
-                self._hearing.heard(sender, self.member.replication.views.get(sender))
+                view = self.member.replication.views.get(sender)
+                self._hearing.heard(sender, view)
+                self._around.sharing.heard(sender, view)
         if self._inbox:
             self._driven.work(self._arrived)
 
@@ -380,7 +391,7 @@ class Belonging:
         done = [one for one in entries if one.number <= applied[one.origin]]
         for entry in done:
             self.observe(entry.hybrid)
-        numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
+        numbers = {one.origin: one.number for one in done}
         self._step(Folded(tuple(numbers.items())))
         self._hearing.freshness.folded(applied)
         self._around.stated(done)
@@ -395,6 +406,7 @@ class Belonging:
                 self.trouble = str(error)
         before = self._stated_members or self._seeds
         members = self._around.live.members(before, self._seeds)
+        members = self._around.sharing.among(members, control)
         if members != self._stated_members:
             self._stated_members = members
             self._hearing.freshness.keep(members.regions)
@@ -408,6 +420,7 @@ class Belonging:
             if self._options.steady_ms() >= self._again_ms:
                 self._driven.begin_life()
             return
+        self._around.sharing.tick(self._options.steady_ms())
         wall_ms = self._around.now_ms()
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
@@ -540,6 +553,7 @@ class Belonging:
             self._end(str(error))
             return
         self._pause_ms, self.trouble = limits.GOSSIP_MS, None
+        self._around.sharing.take(keep.entries)
         self._around.gate.durable(keep.entries)
         member = self.member
         if self._driven is not None:

@@ -166,7 +166,7 @@ class Facts:
         if world is None:
             facts: list[Fact] = [] if control.tenants else [main()]
         elif self.is_home:
-            facts = founding_facts(control, world.world.members(), main, self._key_check)
+            facts = founding_facts(control, world.world, main, self._key_check)
         else:
             facts = []
         if facts:

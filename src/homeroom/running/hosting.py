@@ -161,7 +161,7 @@ async def webhooks_of(
         now_ms=now_ms,
         state=node.change,
         control=node.control,
-        source=node.listen,
+        source=node.heed,
         allowed_hosts=settings.webhooks.hosts,
     )
     if node.belonging is not None:

@@ -19,7 +19,7 @@ _SHARED: Final = (Stream.CONTROL, Stream.ANALYTIC)
 
 
 def is_shared(origin: Origin) -> bool:
-    """Say whether entries of an origin go to other nodes: those of documents do not."""
+    """Say whether entries of an origin go to all other nodes: documents go to those of their jurisdiction alone."""
     return origin.stream in _SHARED
 
 

@@ -36,6 +36,7 @@ from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Token, Vector
 from homeroom.node.folding import Folding, TenantState
+from homeroom.regions.messages import Part
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import Members
 from homeroom.state.cutting import Cut
@@ -94,6 +95,11 @@ class Fingerprint(NamedTuple):
     digits: str
     sums: Mapping[bytes, int]
     expanded: tuple[bytes, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The sums, as they are told to other nodes."""
+        return tuple(Part(path, one.to_bytes(8, "little")) for path, one in self.sums.items())
 
 
 @dataclass(frozen=True, slots=True)

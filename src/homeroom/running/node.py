@@ -56,14 +56,17 @@ from homeroom.running.control_socket import (
     listening,
 )
 from homeroom.running.copying import RecordCopies
+from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
+from homeroom.running.in_world import InWorld
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
+from homeroom.running.node_records import NodeRecords
 from homeroom.running.opening import (
     NodeOptions,
     Opened,
@@ -73,10 +76,12 @@ from homeroom.running.opening import (
     zone_of,
 )
 from homeroom.running.persons import RunningPersons
-from homeroom.running.recording import LabelsFound, NodeRecords
+from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
 from homeroom.running.repairing import compared
+from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.saving import Saving
+from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.upkeep_requests import (
@@ -123,7 +128,7 @@ class RunningNode(Answering):
         )
         self._memberships.follow(None)
         clock = HybridClock(self._store.last_hybrid())
-        self._follower, self.belonging = self._following(opened.key, clock)
+        self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
         self._committer = Committer(
             Writing(
@@ -141,7 +146,11 @@ class RunningNode(Answering):
             options, self._committer.offer, self._live, self._folds, self._snapshots
         )
         self.records = NodeRecords(
-            recording.path, recording.keys_of, self._committer.offer, options.now_ms
+            recording.path,
+            recording.keys_of,
+            self._committer.offer,
+            options.now_ms,
+            None if self.belonging is None else self.belonging.records_held(),
         )
         self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
         self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
@@ -154,6 +163,8 @@ class RunningNode(Answering):
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
         self.watch(self.record_copies.troubles)
+        if self.belonging is not None:
+            self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings = Endings(self._look_for_endings, self._facts.state_endings)
         self.watch(self._endings.troubles)
@@ -171,12 +182,15 @@ class RunningNode(Answering):
             self.belonging.begin(self._committer)
             self._endings.begin()
 
-    def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
+    def _following(
+        self, key: NodeKey, clock: HybridClock, recording: Recording
+    ) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
         world = self._options.world
         if world is None:
             return Follower(self._live, self._store, self._folded), None
         gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        sharing = self._sharing(world, recording.key)
         around = Surroundings(
             node=self._options.name,
             key=key.public_text,
@@ -186,11 +200,28 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
+            sharing=sharing,
+            prints=DocumentPrints(recording.path, self._recorder, self._live, sharing.is_shared),
             stated=self._learn,
             mark=self._mark,
             audited=self._audited,
         )
         return gate, Belonging(around)
+
+    def _sharing(self, world: InWorld, key: VaultKey) -> Sharing:
+        return Sharing(
+            Shared(
+                residing=Residing(
+                    node=self._options.name,
+                    jurisdiction=self._options.jurisdiction,
+                    world=world.world,
+                    key=key,
+                ),
+                recorder=self._recorder,
+                store=self._store,
+                live=self._live,
+            )
+        )
 
     def _parts_asked(self) -> Asked:
         return Asked(
@@ -257,6 +288,7 @@ class RunningNode(Answering):
                 shut=self._doors.erase,
                 snapshot=self.saving.clean,
                 is_among_others=self.belonging is not None,
+                late=lambda: 0 if self.belonging is None else self.belonging.sharing.late,
             )
         )
 

@@ -22,6 +22,9 @@ from homeroom.adapters.vault.places import (
     VAULT_FILE,
     VAULT_KEY_FILE,
     open_vault_key,
+    own_vault_keys,
+    vault_key_check,
+    vault_key_path,
 )
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.clock import hybrid_ms
@@ -35,6 +38,7 @@ from homeroom.log.rulings import Ruling, ruled_stamp
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.stated import Stated
+from homeroom.regions.world import World
 from homeroom.running.committing import LastingStore
 from homeroom.running.in_world import InWorld
 from homeroom.running.recording import RecordReader
@@ -47,6 +51,7 @@ from homeroom.running.refolding import (
     stated_of,
     until_early,
 )
+from homeroom.running.residing import VaultKey
 from homeroom.running.snapshots import Snapshots
 
 __all__ = [
@@ -111,7 +116,7 @@ class Opened:
     refolding: Refolding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """The vault of a directory, and what changes it."""
 
@@ -122,6 +127,7 @@ class Recording:
     troubles: tuple[Trouble, ...]
     readmitted: dict[str, Readmitted]
     """By tenant, as was stated so far: whoever follows the control stream adds to it."""
+    key: VaultKey
 
 
 @contextlib.contextmanager
@@ -288,6 +294,21 @@ def _check_whole(
             f"{place.key_path} is missing. Pseudonyms must be the same in all regions: copy it from {home}, the home "
             f"of the world, and let nobody else read it"
         )
+    _check_vault_key(path / VAULT_KEY_FILE, options.name, options.world.world)
+
+
+def _check_vault_key(path: Path, node: str, world: World) -> None:
+    """Refuse to make a key that is there already in other places: with a new one nothing could be shared.
+
+    Raises `KeyFileError`.
+    """
+    region = world.region_of(node)
+    law = "" if region is None else region.jurisdiction
+    if law in world.vaults and not path.exists():
+        raise KeyFileError(
+            f"{path} is missing, and the nodes of jurisdiction {law} have one key, by which they read each other's "
+            f"records: copy it from another node of {law}, and let nobody else read it"
+        )
 
 
 def _check_known(path: Path, key: NodeKey, options: NodeOptions | None) -> None:
@@ -346,10 +367,9 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
 
     def keys_of(tenant: str) -> TenantKeys:
         if tenant not in keys:
-            folder = opened.snapshots.place(tenant).path
             keys[tenant] = TenantKeys(
                 opened.snapshots.key(tenant),
-                open_vault_key(folder),
+                open_vault_key(path, tenant),
                 lambda: readmitted.get(tenant, {}),
             )
         return keys[tenant]
@@ -359,11 +379,31 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     troubles = copies.ready(opened.store.begins())
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))
-    reader.catch_up(opened.store)
+    reader.catch_up(opened.store, None if options.world is None else options.name)
     for tenant in reader.tenants():
-        _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
+        key = vault_key_path(path, tenant)
+        _check_key(key, f"the records of {tenant}")
+        if not reader.opens(tenant):
+            raise KeyFileError(
+                f"{key} is not the key that the records of {tenant} are under; restore that one from a backup"
+            )
     reader.read_labels()
-    return Recording(file, keys_of, reader, copies, tuple(map(Trouble, troubles)), readmitted)
+    return Recording(
+        path=file,
+        keys_of=keys_of,
+        reader=reader,
+        copies=copies,
+        troubles=tuple(map(Trouble, troubles)),
+        readmitted=readmitted,
+        key=_vault_key(path, options),
+    )
+
+
+def _vault_key(path: Path, options: NodeOptions) -> VaultKey:
+    """Return what others may know of the key; in a world it is made now if there is none. Raises `KeyFileError`."""
+    if options.world is None:
+        return VaultKey()
+    return VaultKey(vault_key_check(open_vault_key(path)), tuple(own_vault_keys(path)))
 
 
 def _check_keys(folding: Folding, snapshots: Snapshots) -> None:

@@ -35,6 +35,7 @@ from homeroom.log.webhooks import (
     WebhookSecretChanged,
 )
 from homeroom.running.delivering import Deliverer, Delivering
+from homeroom.running.streaming import IsWanted
 
 __all__ = ["RunningWebhooks", "Source", "WebhookOptions", "drop_deliveries"]
 
@@ -42,8 +43,9 @@ _DELIVERIES: Final = "deliveries.db"
 _SECRETS: Final = "webhooks.secrets"
 
 
-Source: TypeAlias = Callable[[str, int | None], AsyncIterator[Told]]
-"""From a tenant and a number, or None for now, to what is told of its changes after it, for ever."""
+Source: TypeAlias = Callable[[str, int | None, IsWanted], AsyncIterator[Told]]
+"""From a tenant and a number, or None for now, to what is told of its changes after it, for ever; those that come while
+the last says that none are wanted are passed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +271,7 @@ class RunningWebhooks:
     async def _listen(self, tenant: str) -> None:
         try:
             after = self.deliverer.taken(tenant) or None
-            async for told in self._options.source(tenant, after):
+            async for told in self._options.source(tenant, after, lambda: bool(self._of(tenant))):
                 self.follow()
                 await self._hear(tenant, told)
         except HomeroomError as error:
@@ -281,6 +283,10 @@ class RunningWebhooks:
             self._deaf[None] = f"webhooks hear nothing new: {kind} where none should be; report it"
 
     async def _hear(self, tenant: str, told: Told) -> None:
+        if not self._of(tenant):
+            # Nobody is told of what came before there was a webhook: how far that is, is all that is kept.
+            await self.deliverer.skip(tenant, told.last)
+            return
         taken = self.deliverer.taken(tenant)
         fresh = [change for change in told.changes if change.number > taken]
         if told.missed or not taken:

@@ -22,6 +22,7 @@ from homeroom.log.members import (
     MemberFact,
     MemberFenced,
     MemberJoined,
+    VaultKeyed,
 )
 from homeroom.log.origins import Token
 from homeroom.log.rulings import EntriesLost, Restamped
@@ -165,7 +166,11 @@ def join(path: Path, node: str) -> Token:
     if said is None:
         there = ", ".join(sorted(world.members()))
         raise SettingsError(f"the file of regions has no node {node[:80]!r}; there are: {there}")
-    fact = MemberJoined(node=node, region=said.region, jurisdiction=said.jurisdiction, key=said.key)
+    law = said.jurisdiction
+    if law in world.vaults:
+        # Before it belongs to the world: it may be the first of its jurisdiction.
+        _stated(path, world, VaultKeyed(jurisdiction=law, check=world.vaults[law]))
+    fact = MemberJoined(node=node, region=said.region, jurisdiction=law, key=said.key)
     return _stated(path, world, fact)
 
 
