@@ -67,6 +67,7 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
+from homeroom.running.alarms import Alarms
 from homeroom.running.counted import counted_heads, explained, folded_heads, looked_up
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
@@ -82,8 +83,6 @@ __all__ = ["Belonging", "Surroundings", "held_at"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
-_ENTRIES: Final = "entries"
-"""What an alarm is about that is over when fingerprints are equal again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +127,7 @@ class Belonging:
     ----------
     member : the life that runs, None where none does
     keys : who signs as whom
-    alarms : by what and whom what must not be, with when it was raised last (steady clock)
+    alarms : what must not be
     looks : how the member looked a moment ago, for whoever asks in another thread
     """
 
@@ -136,7 +135,7 @@ class Belonging:
         self._around = around
         self._options = around.options
         self.member: Member | None = None
-        self.alarms: dict[tuple[str, str, str], tuple[int, Alarm]] = {}
+        self.alarms = Alarms()
         self.trouble: str | None = None
         self.looks = Looks()
         seeds = around.options.world.members()
@@ -204,11 +203,6 @@ class Belonging:
     def wall_ms(self) -> int:
         """Return what the clock of the machine shows."""
         return self._around.now_ms()
-
-    def apart(self) -> dict[str, int]:
-        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
-        found = (alarm for _, alarm in list(self.alarms.values()))
-        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
 
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
@@ -498,7 +492,7 @@ class Belonging:
             case StateAuditEnd():
                 self._in_loop(self._around.audited, effect.node, effect.records, effect.digest)
             case Agreed():
-                self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
+                self.alarms.agreed(effect.node)
             case _:
                 self._do_of_life(effect)
 
@@ -579,11 +573,7 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        about = _ENTRIES if alarm.apart is not None else str(alarm.origin or "")
-        key = (alarm.trouble.value, alarm.node, about)
-        if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
-            del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
-        self.alarms[key] = (self._options.steady_ms(), alarm)
+        self.alarms.put(alarm, self._options.steady_ms())
 
 
 async def held_at(

@@ -78,7 +78,7 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
             EarlyEntries(origin=str(o), first=one.first, last=one.last, until_ms=one.until_ms)
             for o, one in sorted(looks.early.items())
         ),
-        apart=belonging.apart(),
+        apart=belonging.alarms.apart(),
         alarms=len(belonging.alarms),
         is_connected=fabric.is_connected,
     )
@@ -124,7 +124,7 @@ def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
     if belonging is None:
         return ()
     now_ms, told = belonging.now_ms(), []
-    for at_ms, alarm in list(belonging.alarms.values()):
+    for at_ms, alarm in belonging.alarms.all():
         is_over = now_ms - at_ms > limits.ALARM_MS
         if not (is_over and alarm.trouble in _PASSING):
             told.append(alarm.why)
