@@ -7,7 +7,9 @@ import pytest
 
 from homeroom.errors import StoreError
 from homeroom.log.control import MAIN
+from homeroom.regions.steps import Apart
 from homeroom.running.repairing import repair_directory
+from homeroom.running.upkeep_requests import WorldAsked
 from homeroom.state.table import ANY
 from tests.running.nodes import batch, event, now_ms, on, running
 from tests.running.test_belonging import active, send
@@ -48,11 +50,13 @@ def test_damage_is_found_by_the_check_named_by_row_repaired_and_compared_equal_a
         place, key = spoil(world.nodes["b"])
         others = [world.nodes[name] for name in "ac"]
         await world.until(
-            lambda: all(any(key in text for text in node.troubles) for node in others),
-            "the row is named",
+            lambda: all(
+                one.belonging.alarms.apart().get("b", Apart()).rows == (key,) for one in others
+            ),
+            "the row is found",
         )
         apart = [node.status(MAIN).world.apart for node in world.nodes.values()]
-        told = [text for text in others[0].troubles if key in text]
+        told = await others[0]._of_upkeep(WorldAsked())
         found = await world.nodes["b"].repair()
         await world.until(
             lambda: not any(node.troubles for node in world.nodes.values()), "nobody is alarmed"
@@ -62,8 +66,10 @@ def test_damage_is_found_by_the_check_named_by_row_repaired_and_compared_equal_a
 
     place, key, apart, told, found = world(work, "a", "b", "c")
     assert apart == [{"b": 1}, {"a": 1, "c": 1}, {"b": 1}]
-    assert f"{place}: rows {key}" in told[0]
-    assert "homeroom repair" in told[0]
+    assert [(one.node, one.shards, one.rows) for one in told.apart] == [("b", (place,), (key,))]
+    assert "homeroom repair" in told.troubles[0]
+    assert f"{place}: 1 row" in told.troubles[0]
+    assert key not in told.troubles[0]
     (tenant,) = found.tenants
     assert [(one.place, one.rows, one.keys) for one in tenant.shards] == [(place, 1, (key,))]
     assert found.begun == "log"

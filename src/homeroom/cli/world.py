@@ -186,4 +186,8 @@ def check(directory: str) -> int:
         for one in told.early:
             until = instant_text(one.until_ms)
             click.echo(f"early\t{found.place}\t{one.origin} {one.first}-{one.last} until {until}")
+        for apart in told.apart:
+            rows = f": {' '.join(apart.rows)}{'' if apart.is_all else ' …'}" if apart.rows else ""
+            where = ", ".join(apart.shards)
+            click.echo(f"apart\t{found.place}\tfrom {apart.node} in {where}{rows}")
     return status.CLEAN if all(found.is_good for found in findings) else status.WRONG

@@ -67,7 +67,7 @@ class Apart(msgspec.Struct, frozen=True):
     Parameters
     ----------
     shards : partitions of tables, in words
-    rows : keys of rows, as far as they are found
+    rows : keys of rows, as far as they are found; a learner's is the pseudonym, so they are for operators alone
     is_all : whether these are all rows that differ
     """
 

@@ -7,7 +7,7 @@ itself: states that differed, and are equal again because one was folded anew.
 from typing import Final
 
 from homeroom import limits
-from homeroom.regions.steps import Alarm, Trouble
+from homeroom.regions.steps import Alarm, Apart, Trouble
 
 __all__ = ["Alarms"]
 
@@ -41,7 +41,7 @@ class Alarms:
         """Return each alarm with when it was raised last, milliseconds of the steady clock."""
         return list(self._raised.values())
 
-    def apart(self) -> dict[str, int]:
-        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
+    def apart(self) -> dict[str, Apart]:
+        """Return by node whose state differs from this one's where it does, as far as that is known."""
         found = (alarm for _, alarm in self.all())
-        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
+        return {one.node: one.apart for one in found if one.apart is not None}

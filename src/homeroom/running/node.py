@@ -85,6 +85,7 @@ from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.upkeep_requests import (
+    ApartTold,
     Repaired,
     UpkeepAsked,
     UpkeepTold,
@@ -509,8 +510,17 @@ class RunningNode(Answering):
         if isinstance(asked, WorldAsked):
             world = self._standing.status(MAIN).world
             early = () if world is None else world.early
-            name = self._options.name
-            return WorldTold(node=name, home=self.home, early=early, troubles=self.troubles)
+            apart = {} if self.belonging is None else self.belonging.alarms.apart()
+            return WorldTold(
+                node=self._options.name,
+                home=self.home,
+                early=early,
+                apart=tuple(
+                    ApartTold(node=name, shards=one.shards, rows=one.rows, is_all=one.is_all)
+                    for name, one in sorted(apart.items())
+                ),
+                troubles=self.troubles,
+            )
         return await self.repair()
 
     async def repair(self) -> Repaired:

@@ -5,6 +5,7 @@ import msgspec
 from homeroom.cohorts.live import EarlyEntries
 
 __all__ = [
+    "ApartTold",
     "RepairAsked",
     "Repaired",
     "ShardApart",
@@ -20,6 +21,15 @@ class WorldAsked(msgspec.Struct, frozen=True, tag_field="ask", tag="world"):
     """Say how the world looks from there."""
 
 
+class ApartTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the state of a node differs from another one's: partitions, and keys of rows, all of them or some."""
+
+    node: str
+    shards: tuple[str, ...]
+    rows: tuple[str, ...]
+    is_all: bool
+
+
 class WorldTold(msgspec.Struct, frozen=True, kw_only=True, tag="world"):
     """How the world looks from a node.
 
@@ -27,12 +37,14 @@ class WorldTold(msgspec.Struct, frozen=True, kw_only=True, tag="world"):
     ----------
     node, home : it, and the one that states facts
     early : entries that wait for a time that is to come
+    apart : nodes whose state is another one at equal entries
     troubles : all that is wrong, in words
     """
 
     node: str
     home: str
     early: tuple[EarlyEntries, ...] = ()
+    apart: tuple[ApartTold, ...] = ()
     troubles: tuple[str, ...] = ()
 
 

@@ -260,7 +260,7 @@ def _running_home(places: WorldPlaces, world: World) -> str:
     for region in world.active().values():
         for node in region.nodes:
             told = ask_of_upkeep(places.data(region.name, node), WorldAsked())
-            if isinstance(told, WorldTold) and told.home:
+            if isinstance(told, WorldTold) and world.region_of(told.home) is not None:
                 return told.home
     return world.home_node
 
@@ -269,7 +269,8 @@ def _stated(path: Path, world: World, fact: MemberFact) -> Token:
     places = WorldPlaces(path)
     name = _running_home(places, world)
     region = world.region_of(name)
-    home = places.data(world.home if region is None else region.name, name)
+    assert region is not None, "it stands in the file"
+    home = places.data(region.name, name)
     # A node that was started for this alone would number entries that no other node has heard of.
     token = ask_to_change(home, fact, _AUTHOR)
     if token is None:

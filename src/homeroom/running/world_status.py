@@ -78,7 +78,7 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
             EarlyEntries(origin=str(o), first=one.first, last=one.last, until_ms=one.until_ms)
             for o, one in sorted(looks.early.items())
         ),
-        apart=belonging.alarms.apart(),
+        apart={name: len(one.shards) for name, one in belonging.alarms.apart().items()},
         alarms=len(belonging.alarms),
         is_connected=fabric.is_connected,
     )
