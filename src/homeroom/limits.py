@@ -174,6 +174,8 @@ PULL_BYTES: Final = 1 << 20
 """Entries that one answer to a pull carries, beside the one that reaches this: what is under way to a node."""
 PULL_RANGES_MAX: Final = 64
 """Origins that one pull asks for."""
+MISSING_ORIGINS_MAX: Final = 4_096
+"""Origins of which it is kept that others have more; of further ones it is found again when there is room."""
 PULL_WAIT_MS_MAX: Final = 2_000
 """After so long without an answer to a pull, another node is asked."""
 PULL_PATIENCE_MS: Final = 300
@@ -236,6 +238,14 @@ REDACTED_MS: Final = 7_000
 """So long after a redacted entry a node compares nothing: a check lasts up to three waits, and stamps may be off."""
 CHECKS_KEPT: Final = 8
 """Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
+PARTS_EXPANDED_MAX: Final = 4
+"""Parts of a state that differs from another node's of which smaller parts are told at a check, some kilobytes each."""
+SUMS_TOLD_MAX: Final = 1_200
+"""Sums of parts of a state in a message: of all partitions, and of some parts 256 each."""
+ROWS_TOLD_MAX: Final = 32
+"""Rows that are named where two states differ; all are counted."""
+EARLY_TOLD_MS: Final = 60_000
+"""Entries from the future that wait longer than this for their time are told as a trouble."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
 """If fingerprints were compared with nobody for so long, it is an alarm: nothing has been proven."""
 
@@ -606,6 +616,8 @@ assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
 assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
+assert 2 * PARTITIONS + 256 * PARTS_EXPANDED_MAX <= SUMS_TOLD_MAX
+assert HYBRID_AHEAD_MS_MAX < EARLY_TOLD_MS
 assert 3 * CHECK_WAIT_MS_MAX + HYBRID_AHEAD_MS_MAX + STRAY_MS_MAX < REDACTED_MS < CHECK_MS
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX

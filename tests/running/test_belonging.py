@@ -16,12 +16,10 @@ from homeroom.log.control import MAIN, DefinitionKind, DefinitionPut, TenantPut
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.log.members import (
     AcknowledgementPut,
-    HomeMoved,
     MemberFenced,
     MemberJoined,
     MemberLeft,
 )
-from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.regions.steps import Level
 from homeroom.running.node import RunningNode
 from homeroom.running.verifying import verify_directory
@@ -456,24 +454,6 @@ def test_the_home_cannot_be_made_to_leave_nor_a_node_be_known_by_no_key(world):
                 await world.nodes["a"].change(fact, "somebody")
 
     world(work, "a", "b")
-
-
-def test_what_running_nodes_do_not_act_upon_is_not_stated(world):
-    gone = {"origin": f"b/{'0' * 32}/analytic", "first": 1, "last": 2}
-    facts = (
-        Restamped(hybrid=1, **gone),
-        EntriesLost(**gone),
-        HomeMoved(node="b", term=1),
-    )
-
-    async def work(world):
-        for fact in facts:
-            with pytest.raises(ControlError, match="is not done by running nodes yet"):
-                await world.nodes["a"].change(fact, "somebody")
-        return world.nodes["a"].control().members
-
-    members = world(work, "a", "b")
-    assert (members.rulings, members.home, members.closed, members.ended) == ({}, "", {}, {})
 
 
 def test_what_a_node_has_more_of_than_was_closed_counts_for_nobody_and_is_told(world):

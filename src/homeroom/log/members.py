@@ -37,7 +37,6 @@ from homeroom.log.rulings import (
     RulingFact,
     Rulings,
     check_ruling,
-    folded_ruling,
 )
 
 __all__ = [
@@ -311,8 +310,8 @@ def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membersh
             return replace(members, home=fact.node, term=fact.term) if is_next else members
         case TenantKeyed() | VaultKeyed() | AcknowledgementPut():
             return _with_terms(members, fact)
-        case _:
-            return replace(members, rulings=folded_ruling(members.rulings, fact))
+        case _:  # a ruling: it has to do with cuts too (`homeroom.log.control`)
+            return members
 
 
 def _with_joined(members: Membership, fact: MemberJoined) -> Membership:

@@ -39,7 +39,7 @@ from homeroom.running.folds import Folds
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
 from homeroom.running.snapshots import Snapshots
-from homeroom.running.streaming import listen
+from homeroom.running.streaming import IsWanted, listen
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.world_status import freshness_of
 from homeroom.state.state import State
@@ -168,6 +168,10 @@ class Answering:
         async with aclosing(listen(of.memberships, tenant, after, of.folds.next)) as heard:
             async for told in heard:
                 yield replace(told, moment=self._named(told.moment))
+
+    def heed(self, tenant: str, after: int | None, wanted: IsWanted) -> AsyncIterator[Told]:
+        """Do as `listen`, and pass over the changes that are found while ``wanted`` says no."""
+        return listen(self._asked.memberships, tenant, after, self._asked.folds.next, wanted)
 
     async def _of_membership(
         self, tenant: str, look: Callable[[Membership], _T], after: Token | None

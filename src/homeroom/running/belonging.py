@@ -36,6 +36,7 @@ from homeroom.regions.fabric import Fabric
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
 from homeroom.regions.steps import (
+    Agreed,
     Alarm,
     Arrived,
     AskSnapshot,
@@ -70,7 +71,7 @@ from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, shared_digest
-from homeroom.running.live import Live
+from homeroom.running.live import Fingerprint, Live
 from homeroom.running.looks import Looks
 from homeroom.running.records_held import RecordsHeld
 from homeroom.running.sharing import Sharing
@@ -79,6 +80,8 @@ __all__ = ["Belonging", "Surroundings", "held_at"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
+_ENTRIES: Final = "entries"
+"""What an alarm is about that is over when fingerprints are equal again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +181,7 @@ class Belonging:
     @property
     def home(self) -> str:
         """The node that writes what is stated."""
-        return self._options.home
+        return self._around.live.control.members.home or self._options.home
 
     @property
     def least(self) -> str:
@@ -193,6 +196,15 @@ class Belonging:
     def now_ms(self) -> int:
         """Return what the steady clock shows."""
         return self._options.steady_ms()
+
+    def wall_ms(self) -> int:
+        """Return what the clock of the machine shows."""
+        return self._around.now_ms()
+
+    def apart(self) -> dict[str, int]:
+        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
+        found = (alarm for _, alarm in list(self.alarms.values()))
+        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
 
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
@@ -244,11 +256,12 @@ class Belonging:
         if self._driven is not None and entries:
             self._driven.work(partial(self._folded, entries))
 
-    def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            shared = shared_digest(applied, self._around.live.refused)
-            told = Printed(check, shared, fingerprint, *self._around.prints.told())
+            shared = shared_digest(taken.applied, self._around.live.refused)
+            documents = self._around.prints.told()
+            told = Printed(check, shared, taken.digits, *documents, taken.parts, taken.expanded)
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -258,9 +271,8 @@ class Belonging:
         around, store = self._around, self._around.store
         heads = {origin: store.head(origin) for origin in store.held()}
         around.clock.last = 0
-        for (
-            head
-        ) in heads.values():  # not those from the future: this life would stamp on from there
+        # Not those from the future: this life would stamp on from there.
+        for head in heads.values():
             around.clock.observe(head.hybrid, around.now_ms())
         counted = counted_heads(heads, around.live.control.members.closed, store)
         birth = Birth(
@@ -422,6 +434,7 @@ class Belonging:
             comparisons=member.agreement.comparisons,
             waiting=len(member.waiting),
             held_back=member.gate.held,
+            early=member.gate.early(self._around.now_ms() + limits.HYBRID_AHEAD_MS_MAX),
         )
 
     # --- what is done ------------------------------------------------------------------------------------------------
@@ -466,7 +479,7 @@ class Belonging:
     def _do_seldom(self, effect: Effect) -> None:
         match effect:
             case Print():
-                self._around.gate.take_fingerprint(effect.check)
+                self._around.gate.take_fingerprint(effect.check, effect.expand)
             case Look():
                 with contextlib.suppress(RuntimeError):  # it is stopping
                     self._aside.submit(self._look, effect, self.member)
@@ -474,6 +487,8 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case Agreed():
+                self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
             case _:
                 self._do_of_life(effect)
 
@@ -554,7 +569,8 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        key = (alarm.trouble.value, alarm.node, str(alarm.origin or ""))
+        about = _ENTRIES if alarm.apart is not None else str(alarm.origin or "")
+        key = (alarm.trouble.value, alarm.node, about)
         if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
             del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
         self.alarms[key] = (self._options.steady_ms(), alarm)

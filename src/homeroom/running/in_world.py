@@ -44,7 +44,7 @@ class InWorld:
 
     @property
     def home(self) -> str:
-        """The node that writes what is stated: the first by name of the home region. There is one, so order is true."""
+        """The node that writes what is stated until one has said that it does: the first by name of the home region."""
         return self.world.home_node
 
 

@@ -59,7 +59,7 @@ from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
 from homeroom.running.in_world import InWorld
-from homeroom.running.live import Live
+from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
 from homeroom.running.opening import (
@@ -68,11 +68,11 @@ from homeroom.running.opening import (
     Recording,
     open_all,
     open_vault,
-    stated_entries,
     zone_of,
 )
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
+from homeroom.running.refolding import stated_entries
 from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
@@ -97,7 +97,7 @@ class RunningNode(Answering):
         self._options = options
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
-        self._live = Live(opened.folding, options.now_ms)
+        self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
@@ -245,9 +245,9 @@ class RunningNode(Answering):
         """Return what the log may forget of what snapshots hold: a node that joins a world reads all of its log."""
         return held if self.belonging is None else Vector()
 
-    def _printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def _printed(self, check: int, taken: Fingerprint) -> None:
         assert self.belonging is not None, "others have asked for it"
-        self.belonging.printed(check, applied, fingerprint)
+        self.belonging.printed(check, taken)
 
     def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
         return RunningErasures(
@@ -392,6 +392,15 @@ class RunningNode(Answering):
         """Whether facts are stated here: in a node alone, and at the home of a world."""
         return self._facts.is_home
 
+    @property
+    def home(self) -> str:
+        """The node that states facts."""
+        return self._facts.home
+
+    def next_fold(self) -> "asyncio.Future[None]":
+        """Return what is done after the next fold; in the event loop."""
+        return self._folds.next()
+
     async def _look_for_endings(self) -> Sequence[Fact]:
         if not self.is_home or self.belonging is None:
             return ()
@@ -438,7 +447,8 @@ class RunningNode(Answering):
 
     def fingerprint(self) -> tuple[Vector, str]:
         """Return what is folded, and its fingerprint: equal on nodes that have folded the same."""
-        return self._live.fingerprint()
+        taken = self._live.fingerprint()
+        return taken.applied, taken.digits
 
     @property
     def troubles(self) -> tuple[str, ...]:

@@ -95,7 +95,19 @@ class Standing:
             *self.facts.retention.troubles.items(),
             *live.refused.items(),
         )
-        stopped = (*live.troubles.values(), *live.waiting.values(), *live.alarms)
+        unstated = (
+            f"events of {name} count nowhere: its tenant was stated by a node that was the home no more; state it at "
+            f"the home"
+            for name in sorted(live.unknown)
+        )
+        doubts = () if live.doubt is None else (live.doubt,)
+        stopped = (
+            *live.troubles.values(),
+            *live.waiting.values(),
+            *live.alarms,
+            *unstated,
+            *doubts,
+        )
         return (
             *(Trouble(one.trouble) for one in parts if one.trouble is not None),
             *(Trouble(text, tenant) for tenant, text in of_tenants),

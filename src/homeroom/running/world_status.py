@@ -8,12 +8,13 @@ the core. An alarm is raised once and the fault stays; so it is told until the n
 pass by themselves.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from homeroom import limits
-from homeroom.cohorts.live import OtherNode, Trouble, WorldStatus
+from homeroom.cohorts.live import EarlyEntries, OtherNode, Trouble, WorldStatus
 from homeroom.log.origins import Origin, Vector
 from homeroom.regions import steps
 from homeroom.regions.fabric import Carried
@@ -73,6 +74,11 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
         comparisons=looks.comparisons,
         waiting=looks.waiting,
         held_back=looks.held_back,
+        early=tuple(
+            EarlyEntries(origin=str(o), first=one.first, last=one.last, until_ms=one.until_ms)
+            for o, one in sorted(looks.early.items())
+        ),
+        apart=belonging.apart(),
         alarms=len(belonging.alarms),
         is_connected=fabric.is_connected,
     )
@@ -98,6 +104,22 @@ def _missing(held: Mapping[Origin, int], there: Vector, members: steps.Members, 
     )
 
 
+def _early(belonging: Belonging) -> list[str]:
+    """Say which entries wait so long for their time that somebody should rule on them."""
+    told_ms = belonging.wall_ms() + limits.EARLY_TOLD_MS
+    return [
+        f"entries {one.first:,} to {one.last:,} of {origin} are from the future and wait until "
+        f"{_instant(one.until_ms)}; homeroom world rule has them count now, or for nothing"
+        for origin, one in sorted(belonging.looks.early.items())
+        if one.until_ms > told_ms
+    ]
+
+
+def _instant(time_ms: int) -> str:
+    since = dt.timedelta(milliseconds=min(time_ms, limits.TIME_MS_MAX))
+    return f"{dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + since:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
     """Return what is wrong among the nodes, as far as this one knows."""
     if belonging is None:
@@ -109,6 +131,7 @@ def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
             told.append(alarm.why)
     if belonging.trouble is not None:
         told.append(belonging.trouble)
+    told += _early(belonging)
     refusal = belonging.looks.refusal
     if refusal is not None:
         told.append(f"no batches are taken: {refusal.why}")
