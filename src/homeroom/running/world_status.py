@@ -18,9 +18,9 @@ from homeroom.cohorts.live import EarlyEntries, OtherNode, Trouble, WorldStatus
 from homeroom.log.origins import Origin, Vector
 from homeroom.regions import steps
 from homeroom.regions.fabric import Carried
+from homeroom.regions.residency import holders
 from homeroom.running.belonging import Belonging
 from homeroom.running.in_world import is_shared
-from homeroom.running.looks import Looks
 
 __all__ = ["freshness_of", "world_status", "world_troubles"]
 
@@ -62,8 +62,8 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
                 OtherNode(
                     region=region,
                     is_fenced=name in looks.members.fenced,
-                    behind=_missing(views.get(name, {}), applied, looks),
-                    lacks=_missing(looks.held, Vector(views.get(name, {})), looks),
+                    behind=_missing(views.get(name, {}), applied, looks.members, node),
+                    lacks=_missing(looks.held, Vector(views.get(name, {})), looks.members, name),
                     lag_s=_lag_s(belonging, name, applied),
                 ),
                 fabric.peers.get(name, Carried()),
@@ -93,13 +93,14 @@ def _carried(other: OtherNode, carried: Carried) -> OtherNode:
     )
 
 
-def _missing(held: Mapping[Origin, int], there: Vector, looks: Looks) -> int:
-    """Return how many entries of those that go everywhere are held and not there; what has collapsed is with all."""
-    collapsed = looks.members.collapsed
+def _missing(held: Mapping[Origin, int], there: Vector, members: steps.Members, node: str) -> int:
+    """Return how many entries are held and not with a node that may have them; what has collapsed is with all."""
     return sum(
-        max(number - there[origin], 0)
+        number - there[origin]
         for origin, number in held.items()
-        if is_shared(origin) and origin not in collapsed
+        if number > there[origin]
+        and origin not in members.collapsed
+        and (is_shared(origin) or node in holders(members, origin))
     )
 
 
