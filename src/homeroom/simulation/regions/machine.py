@@ -142,6 +142,7 @@ class Machine:
         self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
+        self._is_forgiven = False
 
     # --- clocks ------------------------------------------------------------------------------------------------------
 
@@ -172,17 +173,18 @@ class Machine:
         try:
             self.store = cores.store(self.disk)
         except StoreError as error:
-            self._note(f"cannot start: {error}")
+            self.note(f"cannot start: {error}")
             self.outside.agenda.after(500, self.start)
             return
         self.has_begun = True
         snapshot = read_snapshot(self.disk)
         found = cores.begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
         if found.is_lacking:
-            self._note("cannot start: its log has forgotten what no snapshot has that counts")
+            self.note("cannot start: its log has forgotten what no snapshot has that counts")
             self._await_state(found.members)
             return
-        self.outside.watch.started(self, self._said)
+        self.outside.watch.started(self, {} if self._is_forgiven else self._said)
+        self._is_forgiven = False
         self._begin(found)
 
     def _await_state(self, members: Members) -> None:
@@ -220,7 +222,7 @@ class Machine:
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
         self._upkeep = Upkeep(self, folding, found.tail, self._hands())
-        self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
+        self.note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
         folding.wait(found.entries)
@@ -253,7 +255,7 @@ class Machine:
             return
         if self._writing is not None and self.chance.random() < 0.5:
             self._try_write(self._writing)
-        self._note("is killed")
+        self.note("is killed")
         self._end()
 
     def lose_power(self) -> None:
@@ -271,14 +273,14 @@ class Machine:
             try:
                 self._try_write(self._writing)
             except PowerLost:
-                self._note("loses power in the middle of a write")
-        self._note("loses power")
+                self.note("loses power in the middle of a write")
+        self.note("loses power")
         self._end()
         self.disk = self.disk.after_power_loss(np.random.default_rng(self.chance.getrandbits(64)))
 
     def destroy(self) -> None:
         """End it for good, with its disk."""
-        self._note("is destroyed")
+        self.note("is destroyed")
         self.life, self.is_destroyed = None, True
 
     def _end(self) -> None:
@@ -289,6 +291,17 @@ class Machine:
     def exchange_disk(self, disk: Disk) -> None:
         """Put another disk in place of its own, while it is off."""
         self.disk, self._said = disk, {}
+
+    def fail_over(self, disk: Disk) -> None:
+        """Have its store on another disk from now on, while it runs."""
+        self.forgive()
+        self.disk = disk
+        self.store = self.outside.cores.store(disk)
+        self.note("its store has failed over")
+
+    def forgive(self) -> None:
+        """Expect nothing on its disk of what it held by its own words: the disk has lied."""
+        self._is_forgiven = True
 
     def copy_of_disk(self) -> Disk:
         """Return a copy of what the disk was made to keep."""
@@ -307,7 +320,7 @@ class Machine:
         try:
             self._put(write)
         except StoreError as error:
-            self._note(f"write fails: {error}")
+            self.note(f"write fails: {error}")
 
     # --- what comes --------------------------------------------------------------------------------------------------
 
@@ -332,7 +345,7 @@ class Machine:
         self._later(_TICK_MS, self._tick)
 
     def _begin_anew(self, why: str) -> None:
-        self._note(f"begins anew: {why}")
+        self.note(f"begins anew: {why}")
         self.kill()
         self.start()
 
@@ -475,7 +488,7 @@ class Machine:
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
             case Alarm():
-                self._note(f"ALARM {effect.trouble}: {effect.why}")
+                self.note(f"ALARM {effect.trouble}: {effect.why}")
                 self.outside.watch.alarmed(self, effect)
             case _:
                 self._do_of_life(effect)
@@ -564,7 +577,7 @@ class Machine:
 
     def _fail(self, why: str) -> None:
         """Go on in a new life, after a write of which nobody knows what is durable."""
-        self._note(f"write fails: {why}")
+        self.note(f"write fails: {why}")
         self._log(Failed(why))
         self._step(NotKept(why))
         self._end()
@@ -587,5 +600,6 @@ class Machine:
         agenda.at(self.paused_until_ms, do, *arguments)
         return True
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
+        """Put down what happens, for people."""
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)
