@@ -59,7 +59,6 @@ class Disk:
     syncs_to_fail : how many of the next calls of ``sync`` fail
     is_lying : whether ``sync`` says yes and has done nothing
     is_misdirected : whether the next page that is synced falls upon another one
-    astray : how many did
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Disk:
         self.chance = chance
         self.watch = watch
         self.room_bytes = room_bytes
-        self.syncs_to_fail = self.astray = 0
+        self.syncs_to_fail = 0
         self.is_lying = self.is_misdirected = False
         self._files: dict[str, _File] = {}
         # Names as the disk has them; the renames since are lost or kept one after the other.
@@ -199,7 +198,6 @@ class Disk:
     def _misdirect(self, file: _File) -> None:
         """Let a page fall upon one that was written before; what the cache shows is as it should be."""
         self.is_misdirected = False
-        self.astray += 1
         page = max(file.dirty)
         piece = file.cached[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
         start = int(self.chance.integers(len(file.durable) // PAGE_BYTES)) * PAGE_BYTES

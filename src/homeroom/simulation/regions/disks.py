@@ -72,23 +72,24 @@ class Disks:
 
     def _lie(self, machine: Machine, for_ms: int) -> None:
         """Have a disk say yes before it is true, for a while; then the power goes."""
-        disk, since_ms = machine.disk, self._agenda.now_ms
-        disk.is_lying = True
-        self._agenda.after(for_ms, self._find_out, machine, disk, since_ms)
+        machine.disk.is_lying = True
+        self._doubt(machine, self._agenda.now_ms, for_ms)
 
     def _misdirect(self, machine: Machine, for_ms: int) -> None:
         """Have one write go astray, which is seen when the disk is read again."""
-        disk, since_ms = machine.disk, self._agenda.now_ms
-        disk.is_misdirected = True
-        self._agenda.after(for_ms, self._find_out, machine, disk, since_ms)
+        machine.disk.is_misdirected = True
+        # It may fall upon anything that was written before.
+        self._doubt(machine, -1 << 40, for_ms)
 
-    def _find_out(self, machine: Machine, disk: Disk, since_ms: int) -> None:
+    def _doubt(self, machine: Machine, from_ms: int, for_ms: int) -> None:
+        machine.is_in_doubt = True
+        self._losses.add(machine.name, from_ms, self._agenda.now_ms + for_ms)
+        self._agenda.after(for_ms, self._find_out, machine, machine.disk)
+
+    @staticmethod
+    def _find_out(machine: Machine, disk: Disk) -> None:
         disk.is_lying = disk.is_misdirected = False
-        if machine.is_destroyed or machine.disk is not disk:
-            return
-        # What went astray may have fallen upon anything that was written before.
-        from_ms = since_ms if disk.astray == 0 else -1 << 40
-        self._losses.add(machine.name, from_ms, self._agenda.now_ms)
-        machine.lose_power()
-        machine.forgive()
-        machine.start()
+        if machine.disk is disk and not machine.is_destroyed:
+            machine.lose_power()
+            machine.start()
+        machine.is_in_doubt = False

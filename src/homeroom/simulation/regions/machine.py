@@ -69,6 +69,7 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
+from homeroom.simulation.regions.awaiting import Awaiting
 from homeroom.simulation.regions.beginning import Beginning
 from homeroom.simulation.regions.door import Content, admitted, write_content
 from homeroom.simulation.regions.erasing import Redact
@@ -83,7 +84,7 @@ from homeroom.simulation.regions.outside import (
 from homeroom.simulation.regions.places import Place
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
-from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
+from homeroom.simulation.regions.snapshots import read_snapshot
 from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
 
 if TYPE_CHECKING:
@@ -94,7 +95,6 @@ __all__ = ["Machine"]
 _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
-_AWAIT_MS: Final = 200
 _HELD_WAIT_MS: Final = 3_000
 _OWNER: Final = "client"
 
@@ -116,6 +116,7 @@ class Machine:
     life : the incarnation that runs, None if none does
     offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
     disk_ms : how long a write takes, at least and at most
+    is_in_doubt : whether nobody may rely on what its disk is said to have
     ended_ms : by life that is over when it ended
     register : erasures that were asked for here; beside the disk, and in no copy of it
     """
@@ -137,12 +138,13 @@ class Machine:
         self._fabric = SimulatedFabric(name, outside.network)
         self._fabric.start(self._wake)
         outside.courier.connect(name, lambda: None if self.life is None else self.disk)
-        self._tickets = self._awaited = 0
+        self._tickets = 0
+        self._awaiting = Awaiting(self)
         self.has_begun = False
         self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
-        self._is_forgiven = False
+        self.is_in_doubt = False
 
     # --- clocks ------------------------------------------------------------------------------------------------------
 
@@ -181,27 +183,10 @@ class Machine:
         found = cores.begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
         if found.is_lacking:
             self.note("cannot start: its log has forgotten what no snapshot has that counts")
-            self._await_state(found.members)
+            self._awaiting.begin(found.members)
             return
-        self.outside.watch.started(self, {} if self._is_forgiven else self._said)
-        self._is_forgiven = False
+        self.outside.watch.started(self, self._said)
         self._begin(found)
-
-    def _await_state(self, members: Members) -> None:
-        """Fetch the snapshot of another node, one after the other, until a life can begin with one."""
-        self._awaited += 1
-        others = sorted(set(members.regions) - members.fenced - {self.name})
-        disk, number = self.disk, self._awaited
-
-        def install(snapshot: Snapshot | None) -> None:
-            if self.disk is not disk or self.life is not None or self._awaited != number:
-                return
-            if snapshot is not None:
-                write_snapshot(disk, snapshot)
-            self.outside.agenda.after(_AWAIT_MS, self.start)
-
-        of = others[number % len(others)]
-        self.outside.courier.fetch(of, self.name, install)
 
     def _begin(self, found: Beginning) -> None:
         """Begin a life."""
@@ -286,7 +271,7 @@ class Machine:
     def _end(self) -> None:
         if self.life is not None:
             self.ended_ms[self.life] = self.outside.agenda.now_ms
-            self.life, self._said = None, self.member.held
+            self.life, self._said = None, {} if self.is_in_doubt else self.member.held
 
     def exchange_disk(self, disk: Disk) -> None:
         """Put another disk in place of its own, while it is off."""
@@ -294,14 +279,18 @@ class Machine:
 
     def fail_over(self, disk: Disk) -> None:
         """Have its store on another disk from now on, while it runs."""
-        self.forgive()
+        self.is_in_doubt = True
         self.disk = disk
         self.store = self.outside.cores.store(disk)
         self.note("its store has failed over")
 
-    def forgive(self) -> None:
-        """Expect nothing on its disk of what it held by its own words: the disk has lied."""
-        self._is_forgiven = True
+    def go_on(self) -> None:
+        """Go on as a copy of a machine that runs: what that one waits for, this one does too."""
+        self._fabric.start(self._wake)
+        self._later(0, self._tick)
+        self._upkeep.begin()
+        if self._writing is not None:
+            self._later(0, self._written)
 
     def copy_of_disk(self) -> Disk:
         """Return a copy of what the disk was made to keep."""
