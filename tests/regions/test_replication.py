@@ -1,9 +1,14 @@
 """News of others is compared with what is here: what is missing is asked for, and what differs is told."""
 
+from dataclasses import replace
+
+import pytest
+
 from homeroom import limits
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.messages import Answer, Range
 from homeroom.regions.steps import (
+    Keep,
     Send,
     Trouble,
 )
@@ -34,12 +39,47 @@ def test_who_does_not_answer_is_not_asked_again_where_another_has_it():
     assert node.asked() == [("far", (Range(THERE, 1),))]
 
 
-def test_a_fork_shows_by_numbers_alone():
+def disagreeing():
+    """Return a node that holds two entries, and one that says otherwise of the second."""
     node = Driven()
     node.hear("there", news(chain(2, THERE)))
     node.keep()
     node.hear("far", news(items=[item(THERE, 2, b"otherwise")]))
-    assert node.troubles() == [Trouble.FORK]
+    return node
+
+
+def test_who_says_that_it_has_another_entry_is_told_and_asked_for_it():
+    node = disagreeing()
+    assert node.troubles() == [Trouble.CLAIM]
+    assert node.asked() == [("far", (Range(THERE, 2),))]
+    node.hear("far", news(items=[item(THERE, 2, b"otherwise")], version=2))
+    assert not node.troubles(), "it is told once"
+
+
+def test_a_word_alone_stops_nothing():
+    node = disagreeing()
+    node.hear("there", news(chain(3, THERE)[2:], version=3))
+    assert node.keep() == tuple(chain(3, THERE)[2:])
+
+
+@pytest.mark.parametrize(
+    ("change", "trouble"), [({}, Trouble.FORK), ({"signature": b"forged"}, Trouble.BAD_ENTRY)]
+)
+def test_another_entry_of_one_number_is_a_fork_if_it_is_signed(change, trouble):
+    node = disagreeing()
+    other = chain(2, THERE, size_bytes=50)[1]
+    node.hear("far", news([replace(other, **change)], version=2))
+    assert node.troubles()[-1] is trouble
+    node.hear("there", news(chain(3, THERE)[2:], version=3))
+    assert bool(node.of(Keep)) == (trouble is not Trouble.FORK)
+
+
+def test_who_only_says_so_and_sends_the_same_entry_has_stopped_nothing():
+    node = disagreeing()
+    node.hear("far", news(chain(2, THERE)[1:], version=2))
+    assert not node.troubles()
+    node.hear("there", news(chain(3, THERE)[2:], version=3))
+    assert node.of(Keep)
 
 
 def test_news_that_was_missed_is_asked_for_once_a_second():

@@ -85,6 +85,26 @@ def test_two_entries_of_one_number_are_a_fork_that_is_told_once():
     assert not node.effects
 
 
+def test_what_nobody_has_signed_fills_no_room_for_what_comes_too_early(monkeypatch):
+    monkeypatch.setattr(limits, "GAP_ENTRIES_MAX", 2)
+    node = Driven()
+    entries = chain(4, THERE)
+    for number, entry in enumerate(entries[1:], 1):
+        forged = replace(entry, number=90 + number, signature=b"forged")
+        node.hear("far", news([forged], version=number))
+        assert node.troubles() == [Trouble.BAD_ENTRY]
+    node.hear("there", news(entries[1:3]))
+    node.hear("there", news(entries[:1], version=2))
+    assert node.of(Keep)[0].entries == tuple(entries[:3])
+
+
+def test_that_this_node_was_copied_is_told_by_what_is_signed_alone():
+    node = Driven()
+    (entry,) = chain(1, HERE)
+    node.hear("far", news([replace(entry, signature=b"forged")]))
+    assert node.troubles() == [Trouble.BAD_ENTRY]
+
+
 def test_a_copy_of_this_node_is_noticed():
     node = Driven()
     node.hear("far", news(chain(1, HERE)))

@@ -182,6 +182,7 @@ class Member:
         new = self.replication.members(members, now_ms)
         self.gate.rule(members.rulings)
         self.clocks.keep(set(members.regions))
+        self.agreement.keep(members.regions)
         self._strangers.clear()
         self._unmet |= set(new)
         # The others hear at once that this node knows of the epoch, and what it held then: a removal waits for it.
@@ -260,7 +261,7 @@ class Member:
                 effects.append(Fold(tuple(moved)))
             if check is None:
                 return effects
-            effects.append(Print(check))
+            effects.append(Print(check, self.agreement.wanted()))
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -307,7 +308,14 @@ class Member:
     def _printed(self, event: Printed, now_ms: int) -> list[Effect]:
         if now_ms < self._compares_from_ms:
             return []
-        shared = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
+        shared = Compared(
+            event.check,
+            event.applied,
+            self.members.epoch,
+            event.fingerprint,
+            parts=event.parts,
+            expanded=event.expanded,
+        )
         told = msgspec.structs.replace(
             shared, documents_applied=event.documents_applied, documents=event.documents
         )

@@ -127,6 +127,8 @@ class Replication:
     ) -> list[Effect]:
         """Take news of another node, with the entries in it."""
         view = self.views[sender]
+        # Only who was asked may say that what was asked for is forgotten: it has this state exchanged for its own.
+        is_behind = news.is_behind and self._pulling.has_asked(sender)
         is_over = (sender, news.life) in self._known.members.ended
         if is_over or view.is_past(news.life, now_ms):
             return self._news_of_past(sender, news, [] if is_over else entries, now_ms)
@@ -143,7 +145,7 @@ class Replication:
             self._pulling.answered(sender, news.pull, brought, now_ms)
             effects += self._ask(now_ms)
         effects += self._taking.write()
-        if news.is_behind and self.collecting.may_fetch(now_ms):
+        if is_behind and self.collecting.may_fetch(now_ms):
             effects.append(AskSnapshot(sender))
         effects += self._reply(sender, news.answer, read_clock)
         if has_missed and view.may_ask(now_ms):
@@ -153,8 +155,8 @@ class Replication:
     def _news_of_past(
         self, sender: str, news: News, entries: Sequence[Entry], now_ms: int
     ) -> list[Effect]:
-        """Take entries out of news of an earlier life, and nothing else of it."""
-        effects = [effect for entry in entries for effect in self._taking.take(entry, sender)]
+        """Take entries out of news of an earlier life, as far as they may be here, and nothing else of it."""
+        effects = [effect for entry in entries for effect in self._taking.admit(entry, sender)]
         if self.views[sender].spoke(news.life, now_ms) and sender not in self._clones:
             self._clones.add(sender)
             why = (
@@ -186,7 +188,7 @@ class Replication:
                 continue
             mine = heads.get(origin, NOTHING)
             if mine.number == number and not mine.digest.startswith(item.head):
-                effects += taking.forked(origin, sender)
+                effects += taking.doubt(origin, sender)
         return effects
 
     # --- collapsed ---------------------------------------------------------------------------------------------------
@@ -214,7 +216,7 @@ class Replication:
     def retire(self, origin: Origin) -> None:
         """Name an origin no more that is held whole."""
         self._known.retire(origin)
-        del self._taking.tails[origin]
+        self._taking.forget(origin)
 
     def beyond(self) -> Origin | None:
         """Return an origin of which more is here than there is by what was stated, None if there is none."""

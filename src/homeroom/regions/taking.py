@@ -3,7 +3,8 @@
 Nothing that comes is believed. An entry is taken if it follows the one before it by number and digest, if its payload
 is the one that its header tells of, and if its node signed it; else it is dropped, told, and asked of somebody else.
 Two entries of one number, both signed, are a fork: a machine was cloned. That is told, and neither is exchanged for the
-other.
+other. That somebody *says* that it has another entry proves nothing, or one bad node could stop an origin everywhere:
+it is told, and the entry itself is asked for.
 
 What follows by what was taken is taken before it is durable: so what comes together is written together. Three places
 are kept apart for it. An origin's *tail* is the last entry that is taken; what waits before the tail is in `Arrivals`
@@ -18,9 +19,10 @@ from homeroom.log.origins import Origin, Stream
 from homeroom.regions.arrivals import Arrivals
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.knowledge import NOTHING, Knowledge
+from homeroom.regions.messages import Pull, Range, encode
 from homeroom.regions.pulling import Pulling
 from homeroom.regions.residency import strayed
-from homeroom.regions.steps import Alarm, Effect, Exchange, Keep, Members, Trouble
+from homeroom.regions.steps import Alarm, Effect, Exchange, Keep, Members, Send, Trouble
 
 __all__ = ["Taking"]
 
@@ -49,6 +51,8 @@ class Taking:
         self._gaps = Gaps()
         self._arrived = Arrivals()
         self._forks: set[Origin] = set()
+        # By origin that is held the entry of which another node has said that it has another one.
+        self._doubts: dict[Origin, Head] = {}
 
     # --- how far -----------------------------------------------------------------------------------------------------
 
@@ -79,6 +83,11 @@ class Taking:
     def is_full(self) -> bool:
         """Whether so much waits to be written that nothing more is taken; it is asked for again."""
         return self._arrived.is_full or self.failure is not None
+
+    def forget(self, origin: Origin) -> None:
+        """Keep nothing of an origin that is named no more."""
+        del self.tails[origin]
+        self._doubts.pop(origin, None)
 
     # --- who there is ------------------------------------------------------------------------------------------------
 
@@ -144,11 +153,13 @@ class Taking:
         following: Entry | None = entry
         while following is not None:
             tail = self.tail(following.origin)
+            if following.number <= tail.number:
+                return effects + self._compare(following, sender)
             if following.number != tail.number + 1:
                 # Of what waits it is not kept who sent it, so whether that node may is asked now.
-                if following.number > tail.number and not self._is_closed(following, sender):
-                    self._gaps.add(following)
-                break
+                if self._is_closed(following, sender):
+                    break
+                return effects + self._set_aside(following, sender)
             refusal = self._refuse(following, tail, sender)
             if refusal is not None:
                 self._pulling.avoid(following.origin, sender)
@@ -158,19 +169,28 @@ class Taking:
             following = self._gaps.take(following.origin, following.number + 1)
         return effects
 
+    def _set_aside(self, entry: Entry, sender: str) -> list[Effect]:
+        """Let an entry wait that came too early; what nobody has signed would fill the room for others."""
+        if self._is_signed(entry):
+            self._gaps.add(entry)
+            return []
+        why = (
+            f"{sender} sent entry {entry.number} of {entry.origin}, which is not signed by its node"
+        )
+        return [Alarm(Trouble.BAD_ENTRY, why, sender, entry.origin)]
+
     def _refuse(self, entry: Entry, tail: Head, sender: str) -> list[Effect] | None:
         """Return what to do if an entry may not follow what is here, None if it may."""
         if self._is_closed(entry, sender) or self.is_full or entry.origin in self._forks:
             return []
-        if self._known.is_own(entry.origin):
+        if self._known.is_own(entry.origin) and self._is_signed(entry):
             why = f"{sender} has entry {entry.number} of {entry.origin}, which this node has not written"
             return [Alarm(Trouble.CLONE, why, sender, entry.origin)]
         try:
             entry.check(tail, self._verify)
         except EntryError as error:
-            is_signed = self._verify(entry.origin.node, entry.digest, entry.signature)
-            if entry.previous != tail.digest and is_signed:
-                return self.forked(entry.origin, sender)
+            if entry.previous != tail.digest and self._is_signed(entry):
+                return self._forked(entry.origin, sender)
             return [Alarm(Trouble.BAD_ENTRY, f"{sender} sent {error}", sender, entry.origin)]
         return None
 
@@ -184,7 +204,39 @@ class Taking:
             return self._known.views[sender].life == life
         return is_itself and node in members.fenced
 
-    def forked(self, origin: Origin, sender: str) -> list[Effect]:
+    def _is_signed(self, entry: Entry) -> bool:
+        return self._verify(entry.origin.node, entry.digest, entry.signature)
+
+    def doubt(self, origin: Origin, sender: str) -> list[Effect]:
+        """Take that another node says that it has another entry where this one's last is; ask for it."""
+        if origin in self._forks:
+            return []
+        effects: list[Effect] = []
+        number = self._known.holdings.heads[origin].number
+        if origin not in self._doubts:
+            why = (
+                f"{sender} says that it has another entry {number} of {origin} than this node. It is asked for it; if "
+                f"no fork is told soon, it has said what is not so: look at that node"
+            )
+            effects.append(Alarm(Trouble.CLAIM, why, sender, origin))
+        self._doubts[origin] = self._known.holdings.heads[origin]
+        # No number: it is asked for beside all that is missing, and comes as if it were sent unasked.
+        pull = Pull(self._known.birth.life, 0, (Range(origin, number),))
+        return [*effects, Send(sender, encode(pull))]
+
+    def _compare(self, entry: Entry, sender: str) -> list[Effect]:
+        """Look at an entry that is here already: it may be the one that somebody has said is another one."""
+        mine = self._doubts.get(entry.origin)
+        if mine is None or mine.number != entry.number:
+            return []
+        if entry.digest == mine.digest:
+            return []
+        if self._is_signed(entry):
+            return self._forked(entry.origin, sender)
+        why = f"{sender} sent another entry {entry.number} of {entry.origin}, which is not signed by its node"
+        return [Alarm(Trouble.BAD_ENTRY, why, sender, entry.origin)]
+
+    def _forked(self, origin: Origin, sender: str) -> list[Effect]:
         """Take that another node has other entries of an origin; return what to tell of it."""
         if origin in self._forks:
             return []
@@ -221,12 +273,14 @@ class Taking:
         """Take that a write has failed: nothing more is taken in this life."""
         self.failure = why
         self._arrived.clear()
+        self._pulling.stop()
         self.writing = ()
 
     def check_invariants(self) -> None:
         """Assert what must hold after every step."""
         self._gaps.check_invariants()
         self._arrived.check_invariants()
+        assert self._doubts.keys() <= self.tails.keys(), "of what is not here nothing is doubted"
         assert not self._arrived or self.writing or self.failure, (
             "nothing waits while nothing is written"
         )

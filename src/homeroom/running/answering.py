@@ -7,6 +7,7 @@ threads of their own, so that the event loop goes on to hear clients.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -16,6 +17,7 @@ from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Shows
 from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
+from homeroom.cohorts.membership.findings import Moment
 from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.reading import (
     CohortsNow,
@@ -37,7 +39,7 @@ from homeroom.running.folds import Folds
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
 from homeroom.running.snapshots import Snapshots
-from homeroom.running.streaming import listen
+from homeroom.running.streaming import IsWanted, listen
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.world_status import freshness_of
 from homeroom.state.state import State
@@ -104,11 +106,12 @@ class Answering:
 
         asked = partial(of.live.ask, tenant, ask, after)
         answer, seen = await self._asking_loop.run_in_executor(self._pool, asked)
+        is_whole = seen.applied.covers(held) and not of.live.lacks_collapsed(seen.applied)
         return LiveAnswer(
             answer=answer,
-            applied=seen.applied,
+            applied=of.live.named(seen.applied),
             age_ms=self._age_ms(seen),
-            is_complete=seen.applied.covers(held) and answer.history_from is None,
+            is_complete=is_whole and answer.history_from is None,
             epoch=seen.epoch,
             freshness=freshness_of(of.belonging, seen.applied),
         )
@@ -125,7 +128,7 @@ class Answering:
         live = self._asked.live
         count = partial(live.read, tenant, lambda state: len(existing(state.learners, day)))
         learners = await self._asking_loop.run_in_executor(self._pool, count)
-        return replace(now, learners=learners)
+        return replace(now, learners=learners, moment=self._named(now.moment))
 
     async def members(
         self, tenant: str, cohort: str, cursor: int, count: int, after: Token | None
@@ -141,11 +144,17 @@ class Answering:
                 raise NotYetError(f"all learners are being asked about {cohort}; ask again")
             return members_page(membership, cohort, cursor, count)
 
-        return await self._of_membership(tenant, look, after)
+        page = await self._of_membership(tenant, look, after)
+        return replace(page, moment=self._named(page.moment))
 
     async def cohorts_of(self, tenant: str, learner: str, after: Token | None) -> LearnerNow:
         """Return the cohorts of one learner, by its pseudonym. Raises `QuestionError` and `NotYetError`."""
-        return await self._of_membership(tenant, lambda one: learner_now(one, learner), after)
+        now = await self._of_membership(tenant, lambda one: learner_now(one, learner), after)
+        return replace(now, moment=self._named(now.moment))
+
+    def _named(self, moment: Moment) -> Moment:
+        """Return a moment as it is told: without what no vector names any more."""
+        return replace(moment, applied=self._asked.live.named(moment.applied))
 
     def changes(self, tenant: str, after: int, count: int, cohort: str | None) -> ChangesPage:
         """Return changes of membership after a number, of one cohort or of all. Raises `QuestionError`."""
@@ -153,9 +162,16 @@ class Answering:
             tenant, lambda one: one.changes.page(after, count, cohort)
         )
 
-    def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
+    async def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
-        return listen(self._asked.memberships, tenant, after, self._asked.folds.next)
+        of = self._asked
+        async with aclosing(listen(of.memberships, tenant, after, of.folds.next)) as heard:
+            async for told in heard:
+                yield replace(told, moment=self._named(told.moment))
+
+    def heed(self, tenant: str, after: int | None, wanted: IsWanted) -> AsyncIterator[Told]:
+        """Do as `listen`, and pass over the changes that are found while ``wanted`` says no."""
+        return listen(self._asked.memberships, tenant, after, self._asked.folds.next, wanted)
 
     async def _of_membership(
         self, tenant: str, look: Callable[[Membership], _T], after: Token | None

@@ -12,14 +12,15 @@ from typing import Final
 
 from homeroom import limits
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.redacting import Erased, redacted_parts
 from homeroom.log.store import Store
 from homeroom.regions.counting import counted_head
 from homeroom.regions.steps import Look
+from homeroom.running.recording import redacted_documents
 
-__all__ = ["counted_heads", "explained", "looked_up"]
+__all__ = ["counted_heads", "explained", "looked_up", "subjects"]
 
 _LOOKED_AT_ONCE: Final = 16
 
@@ -32,6 +33,12 @@ def counted_heads(
     return {origin: head for origin, head in counted.items() if head.number}
 
 
+def folded_heads(heads: Mapping[Origin, Head], applied: Vector, store: Store) -> dict[Origin, Head]:
+    """Return by origin the last entry that is folded, of those that a store holds; without origins of which none is."""
+    folded = {o: counted_head(store, o, min(applied[o], head.number)) for o, head in heads.items()}
+    return {origin: head for origin, head in folded.items() if head.number}
+
+
 def explained(entries: Iterable[Entry], store: Store, erased: Erased) -> list[Entry]:
     """Return those of some redacted entries whose copies in a store would lose the same, and have not.
 
@@ -41,14 +48,27 @@ def explained(entries: Iterable[Entry], store: Store, erased: Erased) -> list[En
 
 
 def _is_explained(entry: Entry, store: Store, erased: Erased) -> bool:
-    if entry.origin.stream is not Stream.ANALYTIC:
+    if entry.origin.stream is Stream.CONTROL:
         return False
     mine = store.read(entry.origin, entry.number, 1)
     if not mine or mine[0].redaction is not None or mine[0].digest != entry.digest:
         return False
     mine[0].check_payload()
-    left = redacted_parts(unpack(mine[0].payload).content, erased)
+    content = unpack(mine[0].payload).content
+    if entry.origin.stream is Stream.DOCUMENT:
+        left = redacted_documents(content, subjects(erased))
+    else:
+        left = redacted_parts(content, erased)
     return left is not None and left == unpack(entry.payload).content
+
+
+def subjects(erased: Erased) -> dict[str, frozenset[bytes]]:
+    """Return by tenant raw keys as a vault has them, 16 bytes each; without tenants of which there are none."""
+    return {
+        tenant: frozenset((hi << 64 | lo).to_bytes(16, "big") for hi, lo in keys)
+        for tenant, keys in erased.items()
+        if keys
+    }
 
 
 def looked_up(look: Look, store: Store) -> list[Entry]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from homeroom.log.log import Refused
 from homeroom.log.origins import Origin
+from homeroom.regions.gate import Early
 from homeroom.regions.steps import Members
 
 __all__ = ["Looks"]
@@ -26,3 +27,4 @@ class Looks:
     comparisons: int = 0
     waiting: int = 0
     held_back: int = 0
+    early: Mapping[Origin, Early] = field(default_factory=dict)

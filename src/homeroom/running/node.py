@@ -51,25 +51,31 @@ from homeroom.running.control_socket import (
     listening,
 )
 from homeroom.running.copying import RecordCopies
+from homeroom.running.document_prints import DocumentPrints
+from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
-from homeroom.running.live import Live
+from homeroom.running.in_world import InWorld
+from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
+from homeroom.running.node_records import NodeRecords
 from homeroom.running.opening import (
     NodeOptions,
     Opened,
     Recording,
     open_all,
     open_vault,
-    stated_entries,
     zone_of,
 )
 from homeroom.running.persons import RunningPersons
-from homeroom.running.recording import LabelsFound, NodeRecords
+from homeroom.running.recording import LabelsFound
+from homeroom.running.refolding import stated_entries
+from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.saving import Saving
+from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
 
@@ -91,7 +97,7 @@ class RunningNode(Answering):
         self._options = options
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
-        self._live = Live(opened.folding, options.now_ms)
+        self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
@@ -109,7 +115,7 @@ class RunningNode(Answering):
         )
         self._memberships.follow(None)
         clock = HybridClock(self._store.last_hybrid())
-        self._follower, self.belonging = self._following(opened.key, clock)
+        self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
         self._committer = Committer(
             Writing(
@@ -127,7 +133,11 @@ class RunningNode(Answering):
             options, self._committer.offer, self._live, self._folds, self._snapshots
         )
         self.records = NodeRecords(
-            recording.path, recording.keys_of, self._committer.offer, options.now_ms
+            recording.path,
+            recording.keys_of,
+            self._committer.offer,
+            options.now_ms,
+            None if self.belonging is None else self.belonging.records_held(),
         )
         self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
         self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
@@ -140,7 +150,11 @@ class RunningNode(Answering):
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
         self.watch(self.record_copies.troubles)
+        if self.belonging is not None:
+            self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
+        self._endings = Endings(self._look_for_endings, self._facts.state_endings)
+        self.watch(self._endings.troubles)
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -151,13 +165,17 @@ class RunningNode(Answering):
         self.record_copies.start()
         if self.belonging is not None:
             self.belonging.begin(self._committer)
+            self._endings.begin()
 
-    def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
+    def _following(
+        self, key: NodeKey, clock: HybridClock, recording: Recording
+    ) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
         world = self._options.world
         if world is None:
             return Follower(self._live, self._store, self._folded), None
         gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        sharing = self._sharing(world, recording.key)
         around = Surroundings(
             node=self._options.name,
             key=key.public_text,
@@ -167,10 +185,27 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
+            sharing=sharing,
+            prints=DocumentPrints(recording.path, self._recorder, self._live, sharing.is_shared),
             stated=self._learn,
             mark=self._mark,
         )
         return gate, Belonging(around)
+
+    def _sharing(self, world: InWorld, key: VaultKey) -> Sharing:
+        return Sharing(
+            Shared(
+                residing=Residing(
+                    node=self._options.name,
+                    jurisdiction=self._options.jurisdiction,
+                    world=world.world,
+                    key=key,
+                ),
+                recorder=self._recorder,
+                store=self._store,
+                live=self._live,
+            )
+        )
 
     def _parts_asked(self) -> Asked:
         return Asked(
@@ -210,9 +245,9 @@ class RunningNode(Answering):
         """Return what the log may forget of what snapshots hold: a node that joins a world reads all of its log."""
         return held if self.belonging is None else Vector()
 
-    def _printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def _printed(self, check: int, taken: Fingerprint) -> None:
         assert self.belonging is not None, "others have asked for it"
-        self.belonging.printed(check, applied, fingerprint)
+        self.belonging.printed(check, taken)
 
     def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
         return RunningErasures(
@@ -237,6 +272,7 @@ class RunningNode(Answering):
                 shut=self._doors.erase,
                 snapshot=self.saving.clean,
                 is_among_others=self.belonging is not None,
+                late=lambda: 0 if self.belonging is None else self.belonging.sharing.late,
             )
         )
 
@@ -279,6 +315,7 @@ class RunningNode(Answering):
         if self._listening is not None:
             self._listening.close()
         self._keeping.cancel()
+        await self._endings.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
@@ -355,6 +392,20 @@ class RunningNode(Answering):
         """Whether facts are stated here: in a node alone, and at the home of a world."""
         return self._facts.is_home
 
+    @property
+    def home(self) -> str:
+        """The node that states facts."""
+        return self._facts.home
+
+    def next_fold(self) -> "asyncio.Future[None]":
+        """Return what is done after the next fold; in the event loop."""
+        return self._folds.next()
+
+    async def _look_for_endings(self) -> Sequence[Fact]:
+        if not self.is_home or self.belonging is None:
+            return ()
+        return await self._committer.done(self.belonging.endings)
+
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
         # A task that nobody holds may be collected.
@@ -396,7 +447,8 @@ class RunningNode(Answering):
 
     def fingerprint(self) -> tuple[Vector, str]:
         """Return what is folded, and its fingerprint: equal on nodes that have folded the same."""
-        return self._live.fingerprint()
+        taken = self._live.fingerprint()
+        return taken.applied, taken.digits
 
     @property
     def troubles(self) -> tuple[str, ...]:

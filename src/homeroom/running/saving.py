@@ -38,8 +38,8 @@ class Saving:
         self._snapshots, self._live = snapshots, live
         self._memberships, self._collecting = memberships, collecting
         self.troubles: Mapping[str, str] = {}
-        # What had been folded when a tenant was written last.
-        self._seen: dict[str, Vector] = {}
+        # What had been folded when a tenant was written last, and how often all had been folded anew.
+        self._seen: dict[str, tuple[Vector, int]] = {}
         self._writing = threading.Lock()
 
     def save(self) -> None:
@@ -65,18 +65,20 @@ class Saving:
     def _save_one(self, tenant: str) -> None:
         asked = self._memberships.asked(tenant)
         with self._writing:
-            self._seen[tenant] = self._snapshots.write(tenant, self._live, asked)
+            times = self._live.times_anew
+            self._seen[tenant] = self._snapshots.write(tenant, self._live, asked), times
 
     def clean(self, tenants: Sequence[str]) -> None:
         """Write snapshots that leave nothing of those who are erased. Raises `DataDirectoryError`."""
         for tenant in tenants:
             asked = self._memberships.asked(tenant)
             with self._writing:
-                self._seen[tenant] = self._snapshots.clean(tenant, self._live, asked)
+                times = self._live.times_anew
+                self._seen[tenant] = self._snapshots.clean(tenant, self._live, asked), times
 
     def _is_to_be_written(self, tenant: str) -> bool:
         """Say whether a tenant has changed since its last snapshot, or something was cut that is still on the disk."""
-        if self._seen.get(tenant) != self._live.applied:
+        if self._seen.get(tenant) != (self._live.applied, self._live.times_anew):
             return True
         cut = self._live.cuts().get(tenant)
         return cut is not None and self._snapshots.holds_what_was_cut(tenant, cut)

@@ -221,6 +221,32 @@ FAULTS = (
         seed=37,
     ),
     Mutant(
+        "what no cut covers is in a base",
+        "cutting",
+        "if number <= vector.get(origin, 0)]",
+        "if number]",
+    ),
+    Mutant(
+        "a void that no cut covers takes an event out of a base",
+        "cutting",
+        "for reading in covered for one in reading.voided}",
+        "for reading in readings_of.values() for one in reading.voided}",
+        seed=3,
+    ),
+    Mutant(
+        "a row that is folded again forgets its base",
+        "ledger",
+        "        if learner in self.bases.rows:\n",
+        "        if False:\n",
+        seed=3,
+    ),
+    Mutant(
+        "what was before history begins comes back",
+        "ledger",
+        "        if self.bases.day:\n",
+        "        if False:\n",
+    ),
+    Mutant(
         "a life begins with a snapshot that goes beyond what counts",
         "beginning",
         "    if goes_beyond(saved, members.closed):\n",

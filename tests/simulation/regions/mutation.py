@@ -16,7 +16,7 @@ import homeroom.log.log
 import homeroom.regions
 from homeroom import clock
 from homeroom.regions import stated
-from homeroom.simulation.regions import beginning, erasing, ledger
+from homeroom.simulation.regions import beginning, cutting, erasing, ledger
 from homeroom.simulation.regions.outside import Cores
 
 REGIONS = Path(homeroom.regions.__file__).parent
@@ -97,12 +97,24 @@ def _log(source):
 
 def _ledger(source):
     """Load the ledger without what is read of entries, which all nodes of a world share."""
-    start, end = source.index("class Happening("), source.index("_encode =")
-    source = source[:start] + source[end:]
-    shared = "from homeroom.simulation.regions.ledger import Happening, Readings\n"
+    shared = "from homeroom.simulation.regions.ledger import Readings\n"
     source = source.replace("class Readings:", "class _Readings:")
     source = source.replace("_encode =", f"{shared}\n_encode =", 1)
     return Cores(ledger=_loaded("ledger", source).Ledger)
+
+
+def _cutting(source):
+    """Load the ledger with other cuts; bases are those that snapshots hold."""
+    start, end = source.index("class Bases("), source.index("def cut(")
+    shared = "from homeroom.simulation.regions.cutting import Bases\n\n\n"
+    name = f"cutting_{next(_numbers)}"
+    _loaded(name, source[:start] + shared + source[end:])
+    whole = Path(ledger.__file__).read_text(encoding="utf-8")
+    return _ledger(
+        whole.replace(
+            "homeroom.simulation.regions.cutting import Bases, cut", f"{name} import Bases, cut"
+        )
+    )
 
 
 def _erasing(source):
@@ -115,6 +127,7 @@ def _erasing(source):
 ALONE = {
     "log": (homeroom.log.log, _log),
     "ledger": (ledger, _ledger),
+    "cutting": (cutting, _cutting),
     "erasing": (erasing, _erasing),
     "clock": (clock, lambda source: Cores(clock=_loaded("clock", source).HybridClock)),
     "stated": (stated, lambda source: Cores(stated=_loaded("stated", source).Stated)),

@@ -75,6 +75,13 @@ FAULTS = (
         seed=1,
     ),
     Mutant(
+        "an erasure forgets events, and not what they came to before a cut",
+        "ledger",
+        "        self.bases.rows.pop(learner, None)\n",
+        "",
+        seed=15,
+    ),
+    Mutant(
         "documents are not cleaned",
         "erasing",
         "        return any(paper.learner in erased for paper in read_papers(entry))\n",

@@ -72,8 +72,7 @@ from homeroom.simulation.disk import Disk, PowerLost
 from homeroom.simulation.regions.beginning import Beginning
 from homeroom.simulation.regions.door import Content, admitted, write_content
 from homeroom.simulation.regions.erasing import Redact
-from homeroom.simulation.regions.folding import Folding
-from homeroom.simulation.regions.ledger import Happening
+from homeroom.simulation.regions.folding import TENANT, Folding
 from homeroom.simulation.regions.network import SimulatedFabric
 from homeroom.simulation.regions.outside import (
     BEGIN_MS,
@@ -82,6 +81,7 @@ from homeroom.simulation.regions.outside import (
     Told,
 )
 from homeroom.simulation.regions.places import Place
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
 from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
 from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
@@ -371,7 +371,7 @@ class Machine:
             self._requests[self._tickets] = request
         offer = Offer(
             ticket=self._tickets,
-            tenant="main",
+            tenant=TENANT,
             owner=_OWNER,
             batch_id=batch_id,
             digest=hashlib.sha256(body).digest(),
@@ -515,9 +515,9 @@ class Machine:
 
     def _fold(self, fold: Fold) -> None:
         before, erased = self.stated.control, len(self.ledger.erased)
-        self._folding.fold(fold)
+        folded = self._folding.fold(fold)
         self.cleaning.is_due |= len(self.ledger.erased) > erased
-        self._step(Folded(fold.numbers))
+        self._step(Folded(tuple(folded.items())))
         if self.stated.control is not before:
             self._step(members_of(self.stated, self.member.members, self._seeds()))
             self._folding.go_by(self.member.members)

@@ -15,7 +15,8 @@ from homeroom.log.origins import Origin, Vector
 from homeroom.regions.counting import goes_beyond, lacks_state
 from homeroom.regions.steps import Collected, Event, NotInstalled, Saved
 from homeroom.simulation.regions.erasing import Redact
-from homeroom.simulation.regions.ledger import Happening, read_happenings
+from homeroom.simulation.regions.ledger import read_happenings
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.snapshots import Snapshot, write_snapshot
 
 if TYPE_CHECKING:
