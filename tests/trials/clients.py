@@ -187,6 +187,7 @@ class Client:
             answer = await self._http.get(f"{self.urls[node]}/v1/status")
         except httpx.TransportError:
             return None
+        # One that has just begun says that it does not know the key yet (503); before the home has stated it, 401.
         found: dict[str, Any] | None = answer.json() if answer.is_success else None
         return found
 

@@ -78,6 +78,7 @@ from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
+from homeroom.running.world_status import lacks_facts
 
 _T = TypeVar("_T")
 
@@ -479,6 +480,10 @@ class RunningNode(Answering):
     def control(self) -> Control:
         """Return what was stated so far."""
         return self._live.control
+
+    def lacks_facts(self) -> bool:
+        """Say whether more was stated than this node knows, as far as it has heard: it has just begun, or was away."""
+        return lacks_facts(self.belonging, self._live.applied)
 
     def stated(self) -> list[Change]:
         """Return all that was stated, in order. Raises `StoreError`."""
