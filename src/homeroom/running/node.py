@@ -94,6 +94,7 @@ from homeroom.running.upkeep_requests import (
     WorldAsked,
     WorldTold,
 )
+from homeroom.running.world_status import lacks_facts
 
 _T = TypeVar("_T")
 
@@ -579,6 +580,10 @@ class RunningNode(Answering):
     def control(self) -> Control:
         """Return what was stated so far."""
         return self._live.control
+
+    def lacks_facts(self) -> bool:
+        """Say whether more was stated than this node knows, as far as it has heard: it has just begun, or was away."""
+        return lacks_facts(self.belonging, self._live.applied)
 
     def stated(self) -> list[Change]:
         """Return all that was stated, in order. Raises `StoreError`."""

@@ -15,14 +15,14 @@ from typing import Final
 
 from homeroom import limits
 from homeroom.cohorts.live import EarlyEntries, OtherNode, Trouble, WorldStatus
-from homeroom.log.origins import Origin, Vector
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.regions import steps
 from homeroom.regions.fabric import Carried
 from homeroom.regions.residency import holders
 from homeroom.running.belonging import Belonging
 from homeroom.running.in_world import is_shared
 
-__all__ = ["freshness_of", "world_status", "world_troubles"]
+__all__ = ["freshness_of", "lacks_facts", "world_status", "world_troubles"]
 
 _PASSING: Final = (steps.Trouble.BAD_MESSAGE, steps.Trouble.BAD_ENTRY, steps.Trouble.STRANGER)
 """What may be over as soon as the other node is put right; it is raised again where it is not."""
@@ -82,6 +82,16 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
         alarms=len(belonging.alarms),
         is_connected=fabric.is_connected,
     )
+
+
+def lacks_facts(belonging: Belonging | None, applied: Vector) -> bool:
+    """Say whether more was stated in the world than is folded here, as far as this node has heard."""
+    if belonging is None:
+        return False
+    members, views = belonging.looks.members, belonging.looks.views.values()
+    told = [(o, n) for view in views for o, n in view.items() if o.stream is Stream.CONTROL]
+    is_behind = any(min(n, members.closed.get(o, n)) > applied[o] for o, n in told)
+    return is_behind or members.epoch == 0
 
 
 def _carried(other: OtherNode, carried: Carried) -> OtherNode:
