@@ -138,6 +138,10 @@ STORE_FILES_MAX: Final = 1_000
 """Files of one log; each but the first was begun because the one before could not be written."""
 
 # --- regions ---------------------------------------------------------------------------------------------------
+AFTER_MAX: Final = 256
+"""Entries that one read may ask to be after: the vector of a world of a hundred nodes, and a header of some 20 kB."""
+FRESH_S_MAX: Final = 10_000
+"""What may be asked of the age of an answer, and for how long it may be waited for; nodes wait for less."""
 WORLD_NODES_MAX: Final = 64
 """Nodes of one world; each tells the others what it holds."""
 ORIGINS_TOLD_MAX: Final = 4_096
@@ -524,6 +528,8 @@ LIST_MEMBERS_MAX: Final = 10_000_000
 """Members of one static list."""
 WRITTEN_FILE_BYTES_MAX: Final = 16 << 20
 """A file of questions or of definitions is written by people."""
+ANSWER_FILE_BYTES_MAX: Final = 256 << 20
+"""An answer that was kept in a file: a triangle of a year of days has some 10 MB."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64

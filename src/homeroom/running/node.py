@@ -19,9 +19,8 @@ from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_register import ErasureRegister
 from homeroom.adapters.signing import NodeKey
-from homeroom.clock import HybridClock, hybrid_ms
-from homeroom.cohorts.answers import Answer, Source
-from homeroom.cohorts.live import LiveAnswer, Shows, Status, Trouble
+from homeroom.clock import HybridClock
+from homeroom.cohorts.live import LiveAnswer, Shows, Status, Trouble, Wanted
 from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.membership import Membership
@@ -57,8 +56,8 @@ from homeroom.log.log import Accepted, Offer, Refusal, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Mark
-from homeroom.node.node import Node
 from homeroom.regions.steps import Level
+from homeroom.running.asking import Asking
 from homeroom.running.belonging import Belonging, Surroundings, held_at
 from homeroom.running.checking import Checker
 from homeroom.running.collecting import Collecting
@@ -76,7 +75,7 @@ from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
-from homeroom.running.live import Live, Seen
+from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.opening import (
     NodeOptions,
@@ -92,8 +91,6 @@ from homeroom.running.recording import LabelsFound, NodeRecords
 from homeroom.running.standing import Standing
 from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
-from homeroom.running.world_status import freshness_of
-from homeroom.state.state import State
 from homeroom.state.zones import day_of_date
 
 _T = TypeVar("_T")
@@ -136,6 +133,7 @@ class RunningNode:
         self._memberships.follow(None)
         clock = HybridClock(self._store.last_hybrid())
         self._follower, self.belonging = self._following(opened.key, clock)
+        self._asking = self._asks()
         self._committer = Committer(
             Writing(
                 node=options.name,
@@ -196,6 +194,18 @@ class RunningNode:
             mark=self._mark,
         )
         return gate, Belonging(around)
+
+    def _asks(self) -> Asking:
+        return Asking(
+            live=self._live,
+            folds=self._folds,
+            held=self._store.held,
+            belonging=self.belonging,
+            showing=self._tenant_doors.showing,
+            sources=self._snapshots.sources,
+            now_ms=self._options.now_ms,
+            pool=self._pool,
+        )
 
     def _stands(self, opening: Sequence[Trouble]) -> Standing:
         return Standing(
@@ -407,37 +417,14 @@ class RunningNode:
         self,
         tenant: str,
         question: Question,
-        after: Token | None,
+        after: Token | Wanted | None,
         shows: Shows = Shows.REGISTERED,
     ) -> LiveAnswer:
-        """Answer a question, if ``after`` is given from a state that holds that entry.
+        """Answer a question from a state that holds what is wanted, or the entry ``after``.
 
-        Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
+        Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
-        if after is not None:
-            await self._folds.reached(after)
-        held = self._store.held()
-        before = self._snapshots.sources.get(tenant, Source())
-
-        showing = self._tenant_doors.showing.get(tenant)
-
-        def ask(state: State) -> Answer:
-            node = Node(state if showing is None else showing(state, shows))
-            return node.ask(question, node.summary(before))
-
-        asked = partial(self._live.ask, tenant, ask, after)
-        answer, seen = await self._loop.run_in_executor(self._pool, asked)
-        return LiveAnswer(
-            answer=answer,
-            applied=seen.applied,
-            age_ms=self._age_ms(seen),
-            is_complete=seen.applied.covers(held) and answer.history_from is None,
-            epoch=seen.epoch,
-            freshness=freshness_of(self.belonging, seen.applied),
-        )
-
-    def _age_ms(self, seen: Seen) -> int | None:
-        return max(self._options.now_ms() - hybrid_ms(seen.newest), 0) if seen.newest else None
+        return await self._asking.ask(tenant, question, Wanted.of(after), shows)
 
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""

@@ -32,8 +32,9 @@ from homeroom.serve.intake import Intake
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
 from homeroom.serve.persons import person_routes
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
-from homeroom.serve.requests import JSON, Asked, after_of, caller_of, json_answer, object_of
+from homeroom.serve.requests import JSON, Asked, caller_of, json_answer, object_of
 from homeroom.serve.streaming import STREAM_PATH, Streams
+from homeroom.serve.wanting import wanted_of
 from homeroom.serve.whole import Deadline, Watch, Whole
 
 __all__ = ["Guarded", "make_app"]
@@ -119,7 +120,8 @@ def _questions(interface: Interface) -> list[HTTPRouteHandler]:
         caller = await caller_of(interface, request)
         caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
         written = await object_of(interface, request)
-        return json_answer(await asking.answered(interface, caller, written, after_of(request)))
+        wanted = wanted_of(request)
+        return json_answer(await asking.answered(interface, caller, written, wanted))
 
     return [query]
 

@@ -33,7 +33,6 @@ from homeroom.serve.describing import (
     TAG_HEADER,
     TOKEN_HEADER,
     WITH_BODY,
-    after,
     answer,
     body,
     in_header,
@@ -42,6 +41,7 @@ from homeroom.serve.describing import (
     object_of,
     open_operation,
     operation,
+    wanted,
 )
 from homeroom.serve.intake import FORMS
 from homeroom.serve.problems import PROBLEMS
@@ -121,9 +121,9 @@ def _query() -> dict[str, Any]:
         "post": operation(
             "ask",
             "Ask a question",
-            (*WITH_BODY, "bad-question", "bad-token", "not-yet"),
+            (*WITH_BODY, "bad-question", "bad-token", "not-yet", "not-fresh"),
             {"200": answer("the answer, and what it knows", named("LiveAnswer"))},
-            parameters=after(),
+            parameters=wanted(),
             requestBody=body(named("Question")),
         )
     }
@@ -288,6 +288,7 @@ def _schemas() -> dict[str, Any]:
             complete=yes,
             epoch=whole,
             freshness={"type": "object", "additionalProperties": {"type": ["number", "null"]}},
+            freshness_in_words=text,
         ),
         "Definition": object_of(("name", *version_of), name=text, in_words=text, **version_of),
         "History": object_of(

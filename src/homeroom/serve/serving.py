@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
-from homeroom.cohorts.live import LiveAnswer, Shows, Status
+from homeroom.cohorts.live import LiveAnswer, Shows, Status, Wanted
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
 from homeroom.cohorts.questions import Question
@@ -56,11 +56,11 @@ class Serving(Protocol):
         """
 
     async def ask(
-        self, tenant: str, question: Question, after: Token | None, shows: Shows
+        self, tenant: str, question: Question, after: Token | Wanted | None, shows: Shows
     ) -> LiveAnswer:
-        """Answer a question, if ``after`` is given from a state that holds that entry; ``shows`` says what of ids.
+        """Answer a question from a state that holds what is wanted, or the entry ``after``; ``shows`` says what of ids.
 
-        Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
+        Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
 
     async def change(self, fact: Fact, author: str) -> Token:
