@@ -151,6 +151,31 @@ class AsyncClient:
         request = messages.query_request(question, wanted)
         return messages.answer_of(request, await self._reply(request))
 
+    async def explain(
+        self,
+        question: Mapping[str, Any] | str,
+        cell: tuple[str, str],
+        since: Mapping[str, int] | str,
+        until: Mapping[str, int] | str | None = None,
+    ) -> dict[str, Any]:
+        """Ask which entries changed a cell of an answer, by row and column as the answer labels them.
+
+        Parameters
+        ----------
+        question : an object or TOML
+        cell : row and column
+        since, until : vectors of answers, or tokens of entries; None for what the node has now
+
+        Raises
+        ------
+        QuestionError
+            It is no question.
+        NodeError
+            The node does not explain it; the key needs the scope ``persons``.
+        """
+        request = messages.explain_request(question, cell, since, until)
+        return messages.document_of(request, await self._reply(request))
+
     async def status(self) -> dict[str, Any]:
         """Return how the node is: see ``docs/reference/http.md``. Raises `NodeError`."""
         request = Request("asking for the status", "GET", "/v1/status")

@@ -43,6 +43,7 @@ __all__ = [
     "definitions_of",
     "document_of",
     "event_lines",
+    "explain_request",
     "given_up",
     "good",
     "later",
@@ -264,6 +265,13 @@ def query_request(question: Mapping[str, Any] | str, wanted: Wanted | None = Non
     QuestionError
         The text is no TOML, or holds several questions; or what is wanted cannot be asked for.
     """
+    headers = {**_JSON, **(Wanted() if wanted is None else wanted).headers()}
+    written = _encoded(_question(question))
+    return Request("asking", "POST", "/v1/query", headers, written, reads=True)
+
+
+def _question(question: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """Return a question, given as an object or as TOML, as an object. Raises `QuestionError`."""
     if isinstance(question, str):
         try:
             question = tomllib.loads(question)
@@ -273,8 +281,24 @@ def query_request(question: Mapping[str, Any] | str, wanted: Wanted | None = Non
         raise QuestionError(
             "question must name the kind of one question, such as 'retention'; ask several one by one"
         )
-    headers = {**_JSON, **(Wanted() if wanted is None else wanted).headers()}
-    return Request("asking", "POST", "/v1/query", headers, _encoded(question), reads=True)
+    return question
+
+
+def explain_request(
+    question: Mapping[str, Any] | str,
+    cell: tuple[str, str],
+    since: Mapping[str, int] | str,
+    until: Mapping[str, int] | str | None,
+) -> Request:
+    """Return the request that asks which entries changed a cell. Raises `QuestionError` like `query_request`."""
+    row, column = cell
+    asked = {
+        "question": _question(question),
+        "cell": {"row": row, "column": column},
+        "since": since,
+    }
+    written = _encoded(asked if until is None else {**asked, "until": until})
+    return Request("asking why a cell changed", "POST", "/v1/explain", _JSON, written)
 
 
 def read_headers(request: Request, token: str | None) -> dict[str, str]:

@@ -230,6 +230,11 @@ class Live:
         frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
 
+    def still(self, tenant: str, after: Vector | None = None) -> tuple[State, Seen]:
+        """Return a tenant's state as it is now, sealed, whatever is folded later; all of ``after`` is in it."""
+        frozen = self._freeze(tenant, after)
+        return frozen.state, frozen.seen
+
     def _seen(self, tenant: TenantState) -> Seen:
         return Seen(self._folding.applied, tenant.newest, self._folding.control.epoch)
 

@@ -56,6 +56,7 @@ from homeroom.log.log import Accepted, Offer, Refusal, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Mark
+from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.regions.steps import Level
 from homeroom.running.asking import Asking
 from homeroom.running.belonging import Belonging, Surroundings, held_at
@@ -71,6 +72,7 @@ from homeroom.running.control_socket import (
 )
 from homeroom.running.copying import RecordCopies
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
+from homeroom.running.explaining import Explaining
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
@@ -134,6 +136,7 @@ class RunningNode:
         clock = HybridClock(self._store.last_hybrid())
         self._follower, self.belonging = self._following(opened.key, clock)
         self._asking = self._asks()
+        self._explaining = Explaining(self._asking, self._store, {options.name: options.region})
         self._committer = Committer(
             Writing(
                 node=options.name,
@@ -425,6 +428,10 @@ class RunningNode:
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
         return await self._asking.ask(tenant, question, Wanted.of(after), shows)
+
+    async def explain(self, tenant: str, asked: CellAsked, shows: Shows) -> CellExplained:
+        """Return why a cell became other (`Explaining.explain`)."""
+        return await self._explaining.explain(tenant, asked, shows)
 
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""

@@ -27,6 +27,7 @@ from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.compliance import compliance_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
+from homeroom.serve.explaining import explaining_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
@@ -80,6 +81,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *webhook_routes(interface),
             *catalogue_routes(interface),
             *erasure_routes(interface),
+            *explaining_routes(interface),
             *person_routes(interface),
             *compliance_routes(interface),
             *_health(interface),

@@ -22,6 +22,7 @@ from homeroom.serve.acknowledging import LEVELS
 from homeroom.serve.defining import KINDS
 from homeroom.serve.described_catalogue import catalogue_paths
 from homeroom.serve.described_erasures import erasure_paths, erasure_schemas
+from homeroom.serve.described_explanations import explanation_paths, explanation_schemas
 from homeroom.serve.described_membership import (
     membership_paths,
     membership_schemas,
@@ -56,7 +57,7 @@ def document() -> dict[str, Any]:
     for path, kind in KINDS.items():
         paths |= _definitions(path, kind.value)
     paths |= {**membership_paths(), **webhook_paths(), **catalogue_paths()}
-    paths |= {**erasure_paths(), **person_paths(), **_reading()}
+    paths |= {**erasure_paths(), **person_paths(), **explanation_paths(), **_reading()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -271,6 +272,7 @@ def _schemas() -> dict[str, Any]:
         **membership_schemas(),
         **erasure_schemas(),
         **person_schemas(),
+        **explanation_schemas(),
         "Taken": object_of(
             ("accepted", "refused", "token"),
             accepted=whole,

@@ -21,6 +21,7 @@ from homeroom.log.control import Control, Fact, Readmitted
 from homeroom.log.erasures import Learner
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
+from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.regions.steps import Level
 
 __all__ = [
@@ -61,6 +62,13 @@ class Serving(Protocol):
         """Answer a question from a state that holds what is wanted, or the entry ``after``; ``shows`` says what of ids.
 
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
+        """
+
+    async def explain(self, tenant: str, asked: CellAsked, shows: Shows) -> CellExplained:
+        """Return why a cell became other.
+
+        Raises `QuestionError` where it cannot be said, `NotYetError` where the end of what is asked has not come within
+        the time that a read waits, `StoreError` where the log cannot be read.
         """
 
     async def change(self, fact: Fact, author: str) -> Token:
