@@ -32,9 +32,9 @@ from homeroom.log.origins import Origin, Vector
 from homeroom.node.admission import Doors, SentReader
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.holdings import item_of
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
 from homeroom.regions.messages import News, encode, sealed_entry
-from homeroom.regions.replication import Birth
 from homeroom.regions.steps import Arrived, Effect, Fold, Keep, Kept, Members
 from homeroom.state.state import State
 from homeroom.state.zones import load_zone

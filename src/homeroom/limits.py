@@ -178,6 +178,8 @@ PULL_BYTES: Final = 1 << 20
 """Entries that one answer to a pull carries, beside the one that reaches this: what is under way to a node."""
 PULL_RANGES_MAX: Final = 64
 """Origins that one pull asks for."""
+MISSING_ORIGINS_MAX: Final = 4_096
+"""Origins of which it is kept that others have more; of further ones it is found again when there is room."""
 PULL_WAIT_MS_MAX: Final = 2_000
 """After so long without an answer to a pull, another node is asked."""
 PULL_PATIENCE_MS: Final = 300
@@ -204,6 +206,10 @@ SNAPSHOT_WAIT_MS_MAX: Final = 10_000
 """After so long without the snapshot of another node, one is asked for again."""
 LIFE_SILENT_MS: Final = 3_000
 """A life of a node is over when another one of it was heard, and it has said nothing for so long."""
+ENDINGS_MS: Final = 1_000
+"""So often the home looks which lives are over, and states it."""
+ENDINGS_MAX: Final = 1_000
+"""Lives, and origins, that one entry states to be over; the others are stated next."""
 LIVES_KNOWN_MAX: Final = 64
 """Earlier lives of a node whose late messages are known for what they are."""
 CLOCK_SAMPLES: Final = 8
@@ -236,6 +242,14 @@ REDACTED_MS: Final = 7_000
 """So long after a redacted entry a node compares nothing: a check lasts up to three waits, and stamps may be off."""
 CHECKS_KEPT: Final = 8
 """Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
+PARTS_EXPANDED_MAX: Final = 4
+"""Parts of a state that differs from another node's of which smaller parts are told at a check, some kilobytes each."""
+SUMS_TOLD_MAX: Final = 1_200
+"""Sums of parts of a state in a message: of all partitions, and of some parts 256 each."""
+ROWS_TOLD_MAX: Final = 32
+"""Rows that are named where two states differ; all are counted."""
+EARLY_TOLD_MS: Final = 60_000
+"""Entries from the future that wait longer than this for their time are told as a trouble."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
 """If fingerprints were compared with nobody for so long, it is an alarm: nothing has been proven."""
 
@@ -360,6 +374,8 @@ RECORD_COPY_PIECE_BYTES: Final = 4 << 20
 """Bytes of the vault's file, or of a copy, that are read before its copier rests."""
 RECORD_COPY_REST: Final = 1
 """Whoever copies the vault's file rests so many times as long as it has worked, after each piece and the whole."""
+RECORD_PRINT_REST: Final = 9
+"""Whoever works out the fingerprint of a vault rests so many times as long as it has worked: nobody waits for it."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16
@@ -615,6 +631,8 @@ assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
 assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
+assert 2 * PARTITIONS + 256 * PARTS_EXPANDED_MAX <= SUMS_TOLD_MAX
+assert HYBRID_AHEAD_MS_MAX < EARLY_TOLD_MS
 assert 3 * CHECK_WAIT_MS_MAX + HYBRID_AHEAD_MS_MAX + STRAY_MS_MAX < REDACTED_MS < CHECK_MS
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX

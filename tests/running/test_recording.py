@@ -9,7 +9,7 @@ import pytest
 
 from homeroom.errors import StoreError
 from homeroom.log.origins import Stream, Token
-from homeroom.running.recording import NodeRecords
+from homeroom.running.node_records import NodeRecords
 from tests.running.nodes import question
 from tests.serve.xapi.forms import statement
 from tests.serve.xapi.store import Store, new_id
@@ -162,7 +162,12 @@ def test_entries_of_another_node_are_found_as_they_arrive_and_none_may_be_left_o
     assert recorder.stamps[entries[-1].origin] == entries[-1].hybrid
     verb = here.node._snapshots.labels("main").hasher.hashed(statement()["object"]["id"])
     assert recorder.labels_of("main").of(verb) == statement()["object"]["id"]
-    asked = NodeRecords(there.path, recorder._keys_of, None, lambda: 50, lambda: [40, 45])
+
+    class Others:
+        def others_ms(self):
+            return [40, 45]
+
+    asked = NodeRecords(there.path, recorder._keys_of, None, lambda: 50, Others())
     assert asked.consistent_through_ms() == 40
     for store in (here, there):
         store.close()

@@ -13,7 +13,12 @@ from homeroom.cli.reaching import opened_client, reaching_options
 from homeroom.errors import InputError, QuestionError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from homeroom.client import LiveAnswer
     from homeroom.log.origins import Token, Vector
+
+    _Ends: TypeAlias = tuple[LiveAnswer | str, LiveAnswer | str | None]
 
 __all__ = ["cell"]
 
@@ -54,10 +59,11 @@ def cell(place: str, json_target: str | None, **flags: Any) -> int:  # noqa: ANN
     Asked of a data directory on which no node runs, or of the node at an address; then the key needs the scope persons.
     An entry is named if there is any order of all in which the learners in the cell become others when it comes.
     """
-    since, until = _end(flags["since"]), None if flags["until"] is None else _end(flags["until"])
+    since = _end(flags["since"])
+    until = None if flags["until"] is None else _end(flags["until"])
     question = _question(flags["question_file"], since)
     ask = _of_node if place.startswith(_SCHEMES) else _of_directory
-    found = ask(place, flags, question, (_vector(since), None if until is None else _vector(until)))
+    found = ask(place, flags, question, (since, until))
     if json_target:
         write_json(found, json_target)
     if json_target != STDOUT:
@@ -65,34 +71,33 @@ def cell(place: str, json_target: str | None, **flags: Any) -> int:  # noqa: ANN
     return status.CLEAN
 
 
-def _end(text: str) -> Mapping[str, Any] | str:
+def _end(text: str) -> "LiveAnswer | str":
     """Return the answer in a file, or a token. Raises `QuestionError`."""
     from homeroom.adapters.answer_files import read_answer
+    from homeroom.client import LiveAnswer
 
     if text.count("/") >= 4 and not Path(text).exists():
         return text
-    return read_answer(Path(text))
-
-
-def _vector(end: Mapping[str, Any] | str) -> Mapping[str, int] | str:
-    if isinstance(end, str):
-        return end
-    vector = end.get("vector")
-    if not isinstance(vector, Mapping) or not all(type(one) is int for one in vector.values()):
+    said = read_answer(Path(text))
+    vector, answer, epoch = said.get("vector"), said.get("answer"), said.get("epoch", 0)
+    is_answer = isinstance(answer, Mapping) and isinstance(vector, Mapping)
+    numbers = [*vector.values(), epoch] if isinstance(vector, Mapping) else []
+    if not is_answer or not all(type(one) is int for one in numbers):
         raise QuestionError(
-            "an answer has no vector; take one that a node gave (homeroom ask --json), or the token of an entry"
+            f"{text} has no vector; take an answer that a node gave (homeroom ask --json), or the token of an entry"
         )
-    return vector
+    return LiveAnswer(
+        answer=answer, vector=dict(vector or {}), age_ms=None, complete=True, epoch=epoch
+    )
 
 
-def _question(file: str | None, since: Mapping[str, Any] | str) -> Mapping[str, Any]:
+def _question(file: str | None, since: "LiveAnswer | str") -> Mapping[str, Any]:
     if file is not None:
         from homeroom.adapters.written_files import read_written
 
         written = read_written(Path(file))
     else:
-        answer = since.get("answer") if isinstance(since, Mapping) else None
-        written = answer.get("question") if isinstance(answer, Mapping) else None
+        written = None if isinstance(since, str) else since.answer.get("question")
     if not isinstance(written, Mapping):
         raise QuestionError(
             "there is no question; name its file with --question, or give an answer of a node as --since"
@@ -100,11 +105,8 @@ def _question(file: str | None, since: Mapping[str, Any] | str) -> Mapping[str, 
     return written
 
 
-_Ends = tuple[Mapping[str, int] | str, Mapping[str, int] | str | None]
-
-
 def _of_node(
-    url: str, flags: Mapping[str, Any], question: Mapping[str, Any], ends: _Ends
+    url: str, flags: Mapping[str, Any], question: Mapping[str, Any], ends: "_Ends"
 ) -> dict[str, Any]:
     from homeroom.cohorts.cells import Cell
 
@@ -115,29 +117,30 @@ def _of_node(
 
 
 def _of_directory(
-    path: str, flags: Mapping[str, Any], question: Mapping[str, Any], ends: _Ends
+    path: str, flags: Mapping[str, Any], question: Mapping[str, Any], ends: "_Ends"
 ) -> dict[str, Any]:
     from homeroom.cohorts.cells import Cell
     from homeroom.cohorts.questions import parse_question
     from homeroom.node.explained import CellAsked
     from homeroom.running.explaining import explain_directory
 
-    since, until = (None if one is None else _parsed(one) for one in ends)
-    assert since is not None, "it is required"
+    since, until = ends
     asked = CellAsked(
         question=parse_question(dict(question)),
         cell=Cell.parse(flags["cell_text"]),
-        since=since,
-        until=until,
+        since=_parsed(since),
+        until=None if until is None else _parsed(until),
+        since_epoch=None if isinstance(since, str) else since.epoch,
+        until_epoch=None if isinstance(until, str) or until is None else until.epoch,
     )
     return explain_directory(Path(path), flags["tenant"], asked).to_json()
 
 
-def _parsed(end: Mapping[str, int] | str) -> "Token | Vector":
+def _parsed(end: "LiveAnswer | str") -> "Token | Vector":
     from homeroom.log.origins import Token, Vector
 
     try:
-        return Token.parse(end) if isinstance(end, str) else Vector.from_json(end)
+        return Token.parse(end) if isinstance(end, str) else Vector.from_json(end.vector)
     except (InputError, ValueError):
         raise QuestionError("this is neither a token nor the vector of an answer") from None
 

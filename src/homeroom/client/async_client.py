@@ -155,8 +155,8 @@ class AsyncClient:
         self,
         question: Mapping[str, Any] | str,
         cell: tuple[str, str],
-        since: Mapping[str, int] | str,
-        until: Mapping[str, int] | str | None = None,
+        since: LiveAnswer | str,
+        until: LiveAnswer | str | None = None,
     ) -> dict[str, Any]:
         """Ask which entries changed a cell of an answer, by row and column as the answer labels them.
 
@@ -164,7 +164,7 @@ class AsyncClient:
         ----------
         question : an object or TOML
         cell : row and column
-        since, until : vectors of answers, or tokens of entries; None for what the node has now
+        since, until : answers of nodes, or tokens of entries; None for what the node has now
 
         Raises
         ------

@@ -287,18 +287,22 @@ def _question(question: Mapping[str, Any] | str) -> Mapping[str, Any]:
 def explain_request(
     question: Mapping[str, Any] | str,
     cell: tuple[str, str],
-    since: Mapping[str, int] | str,
-    until: Mapping[str, int] | str | None,
+    since: LiveAnswer | str,
+    until: LiveAnswer | str | None,
 ) -> Request:
     """Return the request that asks which entries changed a cell. Raises `QuestionError` like `query_request`."""
     row, column = cell
     asked = {
         "question": _question(question),
         "cell": {"row": row, "column": column},
-        "since": since,
+        "since": _end(since),
+        **({} if until is None else {"until": _end(until)}),
     }
-    written = _encoded(asked if until is None else {**asked, "until": until})
-    return Request("asking why a cell changed", "POST", "/v1/explain", _JSON, written)
+    return Request("asking why a cell changed", "POST", "/v1/explain", _JSON, _encoded(asked))
+
+
+def _end(end: LiveAnswer | str) -> Mapping[str, Any] | str:
+    return end if isinstance(end, str) else {"vector": dict(end.vector), "epoch": end.epoch}
 
 
 def read_headers(request: Request, token: str | None) -> dict[str, str]:

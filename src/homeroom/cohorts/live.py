@@ -155,6 +155,23 @@ class OtherNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyEntries:
+    """Entries that are durable, and count when their time comes or when operators rule that they do.
+
+    Parameters
+    ----------
+    origin : its text
+    first, last : numbers of entries, both included
+    until_ms : when the last of them counts, milliseconds since 1970 UTC
+    """
+
+    origin: str
+    first: int
+    last: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorldStatus:
     """How the world looks from a node.
 
@@ -168,6 +185,8 @@ class WorldStatus:
     comparisons : fingerprints that were compared in this life of the node
     waiting : clients that wait for other regions
     held_back : runs of entries that are durable and may not be folded yet
+    early : those of them that are from the future
+    apart : by node whose state differs from this one's at equal entries, in how many shards it does
     alarms : what must not be, and was seen since the start
     is_connected : whether messages can go out
     """
@@ -181,6 +200,8 @@ class WorldStatus:
     comparisons: int = 0
     waiting: int = 0
     held_back: int = 0
+    early: tuple[EarlyEntries, ...] = ()
+    apart: Mapping[str, int] = field(default_factory=dict)
     alarms: int = 0
     is_connected: bool = False
 

@@ -241,6 +241,11 @@ class OpenPart:
         ]
         return replace(self, record=pa.RecordBatch.from_arrays(columns, schema=self.record.schema))
 
+    def of_persons(self) -> "OpenPart":
+        """Return what persons have said in the part: erasures and consents, without events and voids."""
+        nothing: UInt64s = sealed(np.empty(0, np.uint64))
+        return replace(self, record=None, voids=nothing)
+
     def known(self, dictionaries: Dictionaries) -> Part | None:
         """Return the part with codes of a tenant's dictionaries; None if it has texts that they do not have."""
         if self.record is None:

@@ -18,7 +18,7 @@ from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream
 from homeroom.log.payloads import OpenPart, open_parts, unpack
-from homeroom.log.rulings import ruling_of
+from homeroom.log.rulings import is_lost
 from homeroom.node.arrival import arrived
 from homeroom.state.batches import joined_batches
 from homeroom.state.keys import find_sorted
@@ -91,15 +91,9 @@ def came_of(state: State, tenant: str, control: Control, entries: Iterable[Entry
         entry.check_payload()
         if entry.origin.stream is Stream.CONTROL:
             reading.others += 1
-        elif entry.origin.stream is Stream.ANALYTIC and not _is_lost(entry, control):
+        elif entry.origin.stream is Stream.ANALYTIC:
             _take(reading, state, (tenant, control), entry)
     return reading.came()
-
-
-def _is_lost(entry: Entry, control: Control) -> bool:
-    """Say whether it was ruled that an entry counts for nothing."""
-    ruling = ruling_of(control.members.rulings, entry.origin, entry.number)
-    return ruling is not None and ruling.hybrid is None
 
 
 def _take(reading: _Reading, state: State, of: tuple[str, Control], entry: Entry) -> None:
@@ -108,6 +102,8 @@ def _take(reading: _Reading, state: State, of: tuple[str, Control], entry: Entry
         if written.tenant != tenant:
             continue
         part, _ = arrived(entry, written, control)
+        if is_lost(control.members.rulings, entry.origin, entry.number, tenant):
+            part = part.of_persons()
         reading.others += bool(part.erasures or part.consents)
         reading.read += part.count + len(part.voids)
         if reading.read > limits.EXPLAINED_EVENTS_MAX:

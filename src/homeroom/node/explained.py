@@ -36,12 +36,23 @@ class CellAsked:
     question, cell : which
     since : the vector of before, or the token of an entry: then its origin is looked at after it, and no other
     until : the vector of after, or a token, after which nothing of its origin is looked at; None for what is folded now
+    since_epoch, until_epoch : the control epochs of the two answers: what had collapsed by then no vector names, and is
+        whole; None for what has by now
     """
 
     question: Question
     cell: Cell
     since: Vector | Token
     until: Vector | Token | None = None
+    since_epoch: int | None = None
+    until_epoch: int | None = None
+
+    def held(self) -> Vector:
+        """Return what must be folded before it is said what came: the end, and what the answer of before held."""
+        held = Vector() if isinstance(self.since, Token) else self.since
+        if isinstance(self.until, Token):
+            return held.joined({self.until.origin: self.until.number})
+        return held if self.until is None else held.joined(self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,31 @@ class Span:
                 some = store.read(origin, first, min(_READ_AT_ONCE, last + 1 - first))
                 yield from some
                 first = some[-1].number + 1 if some else last + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What is folded, and what of it vectors need not name.
+
+    Parameters
+    ----------
+    applied : by origin the last entry
+    begins : by origin the number before the first entry that the log has
+    collapsed : origins that have collapsed into the epoch
+    collapsed_at : returns which had at an epoch
+    """
+
+    applied: Vector
+    begins: Vector
+    collapsed: frozenset[Origin]
+    collapsed_at: Callable[[int], frozenset[Origin]]
+
+    def whole(self, vector: Vector, epoch: int | None) -> Vector:
+        """Return a vector with those that it need not name."""
+        gone = self.collapsed
+        if gone and epoch is not None:
+            gone &= self.collapsed_at(epoch)
+        return vector.joined({origin: self.applied[origin] for origin in gone})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,35 +157,31 @@ class CellExplained:
         }
 
 
-def span_of(asked: CellAsked, applied: Vector, begins: Vector) -> Span:
+def span_of(asked: CellAsked, folded: Folded) -> Span:
     """Return which entries are looked at.
-
-    Parameters
-    ----------
-    asked : the cell
-    applied : what is folded
-    begins : by origin the number before the first entry that the log has
 
     Raises
     ------
     QuestionError
         The end is not folded here or lies before the beginning, or the log has forgotten some of it.
     """
-    after = _ended(asked.until, applied)
-    if not applied.covers(after):
+    begins, applied = folded.begins, folded.applied
+    after = _ended(asked, folded)
+    if not all(applied[o] >= number for o, number in after.items() if _counts(o)):
         raise QuestionError("until names entries that are not folded here; ask later, or for less")
     before = after
     if isinstance(asked.since, Token):
         origin, number = asked.since.origin, asked.since.number
         before = Vector({**after, origin: min(number, after[origin])})
     else:
-        before = Vector({o: min(asked.since[o], number) for o, number in after.items()})
-        turned = [o for o, number in asked.since.items() if number > after[o] and _counts(o)]
+        since = folded.whole(asked.since, asked.since_epoch)
+        turned = [o for o, number in since.items() if number > after[o] and _counts(o)]
         if turned:
             raise QuestionError(
-                f"since is later than until: of {turned[0]} it has {asked.since[turned[0]]:,}, and until has "
+                f"since is later than until: of {turned[0]} it has {since[turned[0]]:,}, and until has "
                 f"{after[turned[0]]:,}; exchange them"
             )
+        before = Vector({o: min(since[o], number) for o, number in after.items()})
     for origin, number in after.items():
         if _counts(origin) and before[origin] < min(begins[origin], number):
             raise QuestionError(
@@ -164,14 +196,13 @@ def _counts(origin: Origin) -> bool:
     return origin.stream is not Stream.DOCUMENT
 
 
-def _ended(until: Vector | Token | None, applied: Vector) -> Vector:
+def _ended(asked: CellAsked, folded: Folded) -> Vector:
+    until, applied = asked.until, folded.applied
     if until is None:
         return applied
     if isinstance(until, Token):
-        if applied[until.origin] < until.number:
-            return applied.joined({until.origin: until.number})
         return Vector({**applied, until.origin: until.number})
-    return until
+    return folded.whole(until, asked.until_epoch)
 
 
 def explained(

@@ -34,6 +34,7 @@ __all__ = [
     "Item",
     "Message",
     "News",
+    "Part",
     "Pull",
     "Range",
     "Reading",
@@ -47,6 +48,7 @@ __all__ = [
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _HEAD_BYTES = 8
 _CHECK_BYTES = 4
+_PATH_BYTES_MAX = 19
 
 
 class Answer(IntEnum):
@@ -168,6 +170,13 @@ class Pull(msgspec.Struct, array_like=True, frozen=True, tag=2):
     ranges: Annotated[tuple[Range, ...], msgspec.Meta(max_length=limits.PULL_RANGES_MAX)]
 
 
+class Part(msgspec.Struct, array_like=True, frozen=True):
+    """The sum of a part of a state, which a path leads to (`homeroom.state.shards`)."""
+
+    path: Annotated[bytes, msgspec.Meta(max_length=_PATH_BYTES_MAX)]
+    value: Annotated[bytes, msgspec.Meta(max_length=8)]
+
+
 class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     """Fingerprints.
 
@@ -178,6 +187,9 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     epoch : the control epoch of the sender
     fingerprint : of what all nodes share
     documents_applied, documents : the same of documents, empty for a receiver in another jurisdiction
+    parts : sums of parts of what the fingerprint is of: of all partitions, and of what some of those are made of that
+        differ from another node's
+    expanded : the paths of these
     """
 
     check: _Number
@@ -186,6 +198,11 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     fingerprint: Annotated[str, msgspec.Meta(max_length=64)]
     documents_applied: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
     documents: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    parts: Annotated[tuple[Part, ...], msgspec.Meta(max_length=limits.SUMS_TOLD_MAX)] = ()
+    expanded: Annotated[
+        tuple[Annotated[bytes, msgspec.Meta(max_length=_PATH_BYTES_MAX)], ...],
+        msgspec.Meta(max_length=limits.PARTS_EXPANDED_MAX),
+    ] = ()
 
 
 Message: TypeAlias = News | Pull | Compared

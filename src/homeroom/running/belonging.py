@@ -18,23 +18,25 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
-from homeroom.log.control import Control
+from homeroom.log.control import Control, Fact
 from homeroom.log.entries import Entry, Head
 from homeroom.log.log import Accepted, Life, Refusal, Refused
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.replication import Birth
 from homeroom.regions.steps import (
+    Agreed,
     Alarm,
     Arrived,
     AskSnapshot,
@@ -63,16 +65,23 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
-from homeroom.running.counted import counted_heads, explained, looked_up
+from homeroom.running.counted import counted_heads, explained, folded_heads, looked_up
+from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
-from homeroom.running.freshness import Freshness
-from homeroom.running.in_world import InWorld, is_shared, shared_digest
-from homeroom.running.live import Live
+from homeroom.running.endings import endings_of
+from homeroom.running.hearing import Hearing
+from homeroom.running.in_world import InWorld, shared_digest
+from homeroom.running.live import Fingerprint, Live
+from homeroom.running.looks import Looks
+from homeroom.running.records_held import RecordsHeld
+from homeroom.running.sharing import Sharing
 
-__all__ = ["Belonging", "Looks", "Surroundings", "held_at"]
+__all__ = ["Belonging", "Surroundings", "held_at"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
+_ENTRIES: Final = "entries"
+"""What an alarm is about that is over when fingerprints are equal again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +97,8 @@ class Surroundings:
     clock, now_ms : hybrid time, and the clock of the machine
     gate : what folds
     live : what is folded
+    sharing : documents among the nodes of a jurisdiction
+    prints : fingerprints of these
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
     """
@@ -100,22 +111,10 @@ class Surroundings:
     now_ms: Callable[[], int]
     gate: Gate
     live: Live
+    sharing: Sharing
+    prints: DocumentPrints
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """How a member looked a moment ago; its fields are those of `homeroom.cohorts.live.WorldStatus`, and its views."""
-
-    members: Members = Members(0, {})  # noqa: RUF009 - it is frozen
-    views: Mapping[str, Mapping[Origin, int]] = field(default_factory=dict)
-    held: Mapping[Origin, int] = field(default_factory=dict)
-    stray_ms: int | None = None
-    refusal: Refused | None = None
-    comparisons: int = 0
-    waiting: int = 0
-    held_back: int = 0
 
 
 class Belonging:
@@ -146,13 +145,7 @@ class Belonging:
             jurisdictions={n: one.jurisdiction for n, one in seeds.items() if one.jurisdiction},
         )
         self._stated_members: Members | None = None
-        self.freshness = Freshness()
-        # Of each other node its own origins, and with how many origins of its view these were found.
-        self._own: dict[str, tuple[int, list[Origin]]] = {}
-        # By node how often it had told all, and what it had written by then.
-        self._told: dict[str, tuple[int, Mapping[Origin, int]]] = {}
-        # By its own origins the last number that this node has written.
-        self._written: Mapping[Origin, int] = {}
+        self._hearing = Hearing(around.node, self.now_ms)
         self._driven: Driven | None = None
         self._loop = asyncio.get_running_loop()
         self._ticking: asyncio.Task[None] | None = None
@@ -172,9 +165,23 @@ class Belonging:
         return self._around.node
 
     @property
+    def sharing(self) -> Sharing:
+        """Documents among the nodes of a jurisdiction."""
+        return self._around.sharing
+
+    def document_troubles(self) -> tuple[live.Trouble, ...]:
+        """Return what is wrong with documents; from any thread."""
+        why = self._around.prints.trouble
+        return self.sharing.troubles() + (() if why is None else (live.Trouble(why),))
+
+    def records_held(self) -> RecordsHeld:
+        """Return what says how far records have come."""
+        return RecordsHeld(self.sharing, self.acknowledging)
+
+    @property
     def home(self) -> str:
         """The node that writes what is stated."""
-        return self._options.home
+        return self._around.live.control.members.home or self._options.home
 
     @property
     def least(self) -> str:
@@ -190,11 +197,18 @@ class Belonging:
         """Return what the steady clock shows."""
         return self._options.steady_ms()
 
+    def wall_ms(self) -> int:
+        """Return what the clock of the machine shows."""
+        return self._around.now_ms()
+
+    def apart(self) -> dict[str, int]:
+        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
+        found = (alarm for _, alarm in list(self.alarms.values()))
+        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
+
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
-        if node == self.node and applied.covers(self._written):
-            return 0
-        return self.freshness.age_ms(node, applied, self.now_ms())
+        return self._hearing.age_ms(node, applied)
 
     # --- in the event loop -------------------------------------------------------------------------------------------
 
@@ -224,6 +238,7 @@ class Belonging:
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
         await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._around.prints.stop)
         self.acknowledging.stop()
 
     def has_other_regions(self) -> bool:
@@ -241,10 +256,12 @@ class Belonging:
         if self._driven is not None and entries:
             self._driven.work(partial(self._folded, entries))
 
-    def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            told = Printed(check, shared_digest(applied, self._around.live.refused), fingerprint)
+            shared = shared_digest(taken.applied, self._around.live.refused)
+            documents = self._around.prints.told()
+            told = Printed(check, shared, taken.digits, *documents, taken.parts, taken.expanded)
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -254,31 +271,41 @@ class Belonging:
         around, store = self._around, self._around.store
         heads = {origin: store.head(origin) for origin in store.held()}
         around.clock.last = 0
-        for (
-            head
-        ) in heads.values():  # not those from the future: this life would stamp on from there
+        # Not those from the future: this life would stamp on from there.
+        for head in heads.values():
             around.clock.observe(head.hybrid, around.now_ms())
-        shared = {origin: head for origin, head in heads.items() if is_shared(origin)}
+        counted = counted_heads(heads, around.live.control.members.closed, store)
         birth = Birth(
             node=around.node,
             life=life.incarnation,
-            heads=counted_heads(shared, around.live.control.members.closed, store),
+            heads=counted,
+            applied=folded_heads(counted, around.live.applied, store),
+            begins=store.begins(),
             verify=self.keys.verify,
             draw=self._options.draw,
         )
         self.member = Member(birth, self._options.steady_ms())
-        self._written = {o: h.number for o, h in birth.heads.items() if o.node == self.node}
-        self._own.clear()
-        self._told.clear()
+        self._hearing.begin(birth.heads)
         self._stated_members = None
         self._follow(self._around.live.control)
         self._recover(birth.heads)
 
+    def named(self, held: Vector) -> Vector:
+        """Return what is still named of a vector: without origins that have collapsed into the epoch."""
+        return self._around.live.named(held)
+
+    def endings(self) -> list[Fact]:
+        """Return what may be stated of lives that are over, if this is the home."""
+        member = self.member
+        if member is None or self.refusal() is not None or not member.may_state():
+            return []
+        return endings_of(member, self.now_ms())
+
     def _recover(self, heads: Mapping[Origin, Head]) -> None:
-        """Tell the member what its log has that is not folded, and of each origin the entry before."""
+        """Tell the member what its log has that is not folded."""
         store, applied = self._around.store, self._around.live.applied
         for origin, head in heads.items():
-            first = max(1, applied[origin])
+            first = applied[origin] + 1
             while first <= head.number:
                 count = min(limits.FOLD_ENTRIES_MAX, head.number + 1 - first)
                 entries = store.read(origin, first, count)
@@ -328,15 +355,9 @@ class Belonging:
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that this node has written."""
-        alone = [(one.origin, one.number) for one in entries if not is_shared(one.origin)]
-        if alone:
-            self._around.gate.open_up(alone)
-        shared = tuple(one for one in entries if is_shared(one.origin))
-        if shared:
-            self._written = {**self._written, **{one.origin: one.number for one in shared}}
-            self.freshness.heard(self.node, self._written, self.now_ms())
-            level = self.acknowledging.level
-            self._step(Committed(shared, self._around.now_ms(), level))
+        self._hearing.wrote(entries)
+        level = self.acknowledging.level
+        self._step(Committed(tuple(entries), self._around.now_ms(), level))
 
     def observe(self, hybrid: int) -> None:
         """Stamp later than something that was seen, from now on."""
@@ -350,33 +371,21 @@ class Belonging:
         for _ in range(min(len(self._inbox), _MESSAGES_AT_ONCE)):
             sender, body = self._inbox.popleft()
             self._step(Arrived(sender, body, self._around.now_ms()))
-            self._note(sender)
+            if self.member is not None:
+                view = self.member.replication.views.get(sender)
+                self._hearing.heard(sender, view)
+                self._around.sharing.heard(sender, view)
         if self._inbox:
             self._driven.work(self._arrived)
-
-    def _note(self, sender: str) -> None:
-        """Note up to where a node has written, if it has just said so: with that, or with all that it holds."""
-        view = None if self.member is None else self.member.replication.views.get(sender)
-        if view is None:
-            return
-        known, own = self._own.get(sender, (0, []))
-        if known != len(view.numbers):
-            own = [origin for origin in view.numbers if origin.node == sender]
-            self._own[sender] = len(view.numbers), own
-        numbers = {origin: view.numbers[origin] for origin in own if origin in view.numbers}
-        told = view.times_whole, numbers
-        if numbers and self._told.get(sender) != told:
-            self._told[sender] = told
-            self.freshness.heard(sender, numbers, self.now_ms())
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         applied = self._around.live.applied
         done = [one for one in entries if one.number <= applied[one.origin]]
         for entry in done:
             self.observe(entry.hybrid)
-        numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
+        numbers = {one.origin: one.number for one in done}
         self._step(Folded(tuple(numbers.items())))
-        self.freshness.folded(applied)
+        self._hearing.freshness.folded(applied)
         self._around.stated(done)
         if any(one.origin.stream is Stream.CONTROL for one in done):
             self._follow(self._around.live.control)
@@ -389,9 +398,10 @@ class Belonging:
                 self.trouble = str(error)
         before = self._stated_members or self._seeds
         members = self._around.live.members(before, self._seeds)
+        members = self._around.sharing.among(members, control)
         if members != self._stated_members:
             self._stated_members = members
-            self.freshness.keep(members.regions)
+            self._hearing.freshness.keep(members.regions)
             self._step(members)
 
     def tick(self) -> None:
@@ -402,6 +412,7 @@ class Belonging:
             if self._options.steady_ms() >= self._again_ms:
                 self._driven.begin_life()
             return
+        self._around.sharing.tick(self._options.steady_ms())
         wall_ms = self._around.now_ms()
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
@@ -423,6 +434,7 @@ class Belonging:
             comparisons=member.agreement.comparisons,
             waiting=len(member.waiting),
             held_back=member.gate.held,
+            early=member.gate.early(self._around.now_ms() + limits.HYBRID_AHEAD_MS_MAX),
         )
 
     # --- what is done ------------------------------------------------------------------------------------------------
@@ -467,7 +479,7 @@ class Belonging:
     def _do_seldom(self, effect: Effect) -> None:
         match effect:
             case Print():
-                self._around.gate.take_fingerprint(effect.check)
+                self._around.gate.take_fingerprint(effect.check, effect.expand)
             case Look():
                 with contextlib.suppress(RuntimeError):  # it is stopping
                     self._aside.submit(self._look, effect, self.member)
@@ -475,6 +487,8 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case Agreed():
+                self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
             case _:
                 self._do_of_life(effect)
 
@@ -529,6 +543,7 @@ class Belonging:
             self._end(str(error))
             return
         self._pause_ms, self.trouble = limits.GOSSIP_MS, None
+        self._around.sharing.take(keep.entries)
         self._around.gate.durable(keep.entries)
         member = self.member
         if self._driven is not None:
@@ -554,7 +569,8 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        key = (alarm.trouble.value, alarm.node, str(alarm.origin or ""))
+        about = _ENTRIES if alarm.apart is not None else str(alarm.origin or "")
+        key = (alarm.trouble.value, alarm.node, about)
         if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
             del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
         self.alarms[key] = (self._options.steady_ms(), alarm)

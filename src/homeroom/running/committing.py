@@ -63,6 +63,9 @@ class Lives(Protocol):
     def refusal(self) -> Refused | None:
         """Return why nothing is taken now, None if it is."""
 
+    def named(self, held: Vector) -> Vector:
+        """Return what is still named of a vector: without origins that have collapsed into the epoch."""
+
 
 class LastingStore(Store, Protocol):
     """A store that can go on after a write has failed."""
@@ -223,7 +226,8 @@ class Committer:
     def _held(self) -> Vector:
         """Return what the store holds of this node: what a new life says that it found."""
         held = self._writing.store.held()
-        return Vector({o: number for o, number in held.items() if o.node == self._writing.node})
+        mine = Vector({o: number for o, number in held.items() if o.node == self._writing.node})
+        return mine if self._writing.lives is None else self._writing.lives.named(mine)
 
     def _run(self) -> None:
         while not self._is_draining:

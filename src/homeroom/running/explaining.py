@@ -3,68 +3,72 @@
 A node answers from a frozen state, so that folding and other questions go on: an explanation may read a million events.
 """
 
-import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from homeroom.cohorts.live import Shows
 from homeroom.errors import ControlError
-from homeroom.log.control import Control
-from homeroom.log.origins import Stream, Token, Vector
+from homeroom.log.control import Control, read_changes
+from homeroom.log.origins import Origin, Vector
+from homeroom.log.payloads import unpack
 from homeroom.log.store import Store
-from homeroom.node.explained import CellAsked, CellExplained, explained, span_of
-from homeroom.running.asking import Asking
+from homeroom.node.explained import CellAsked, CellExplained, Folded, explained, span_of
+from homeroom.running.asking import answered_by
+from homeroom.running.live import Live
 from homeroom.running.opening import open_all
+from homeroom.running.refolding import stated_entries
 from homeroom.state.state import State
 
-__all__ = ["Explaining", "explain_directory"]
+__all__ = ["Around", "explain_directory", "explain_node"]
 
 
 @dataclass(frozen=True, slots=True)
-class Explaining:
-    """Explains cells of a running node.
+class Around:
+    """What an explanation needs of a node.
 
     Parameters
     ----------
-    asking : what answers its questions
+    live : what is folded
     store : the log
+    showing : returns a state as its asker may see it, None for as it is
     regions : by node where it is, of those that the control stream does not name
     """
 
-    asking: Asking
+    live: Live
     store: Store
+    showing: Callable[[State, Shows], State] | None
     regions: Mapping[str, str]
 
-    async def explain(self, tenant: str, asked: CellAsked, shows: Shows) -> CellExplained:
-        """Return why a cell became other.
 
-        Raises `QuestionError` as `homeroom.node.explained` does, `NotYetError` where the end of what is asked has not
-        come in time, and `StoreError`.
-        """
-        until = _vector(asked.until)
-        if isinstance(asked.since, Vector):
-            # What was in the earlier answer is folded here too before it is said what came since.
-            until = until.joined(asked.since)
-        until = Vector({o: n for o, n in until.items() if o.stream is not Stream.DOCUMENT})
-        await self.asking.folds.covers(until, None)
-        loop, pool = asyncio.get_running_loop(), self.asking.pool
-        return await loop.run_in_executor(pool, self._explained, tenant, asked, shows, until)
+def explain_node(around: Around, tenant: str, asked: CellAsked, shows: Shows) -> CellExplained:
+    """Return why a cell became other; what the ends of it held is folded.
 
-    def _explained(
-        self, tenant: str, asked: CellAsked, shows: Shows, until: Vector
-    ) -> CellExplained:
-        live, showing = self.asking.live, self.asking.showing.get(tenant)
-        state, seen = live.still(tenant, until)
-        span = span_of(asked, seen.applied, self.store.begins())
+    Raises `QuestionError` as `homeroom.node.explained` does, and `StoreError`.
+    """
+    state, seen = around.live.still(tenant, answered_by(asked.held()))
+    control, showing = around.live.control, around.showing
 
-        def show(one: State) -> State:
-            return one if showing is None else showing(one, shows)
+    def show(one: State) -> State:
+        return one if showing is None else showing(one, shows)
 
-        log = self.store, span, seen.applied
-        change = explained(state, show, (tenant, live.control), asked, log)
-        return CellExplained(change, span, {**self.regions, **_regions_of(live.control)})
+    folded = _folded(seen.applied, control, around.store)
+    span = span_of(asked, folded)
+    change = explained(state, show, (tenant, control), asked, (around.store, span, seen.applied))
+    return CellExplained(change, span, {**around.regions, **_regions_of(control)})
+
+
+def _folded(applied: Vector, control: Control, store: Store) -> Folded:
+    def collapsed_at(epoch: int) -> frozenset[Origin]:
+        then = Control()
+        for entry in stated_entries(store):
+            for change in read_changes(unpack(entry.payload).content):
+                if then.epoch < epoch:
+                    then = then.folded(change, then.epoch + 1)
+        return then.members.collapsed
+
+    return Folded(applied, store.begins(), control.members.collapsed, collapsed_at)
 
 
 def explain_directory(path: Path, tenant: str, asked: CellAsked) -> CellExplained:
@@ -80,7 +84,7 @@ def explain_directory(path: Path, tenant: str, asked: CellAsked) -> CellExplaine
             raise ControlError(f"there is no tenant {tenant!r} in {path}")
         state, control = found.state, opened.folding.control
         state.settle()
-        span = span_of(asked, found.applied, opened.store.begins())
+        span = span_of(asked, _folded(found.applied, control, opened.store))
         log = opened.store, span, found.applied
         change = explained(state, lambda one: one, (tenant, control), asked, log)
         return CellExplained(change, span, _regions_of(control))
@@ -89,9 +93,3 @@ def explain_directory(path: Path, tenant: str, asked: CellAsked) -> CellExplaine
 def _regions_of(control: Control) -> dict[str, str]:
     """Return by node where it is, of all that belong to the world."""
     return {name: one.region for name, one in control.members.nodes.items()}
-
-
-def _vector(until: Vector | Token | None) -> Vector:
-    if isinstance(until, Token):
-        return Vector({until.origin: until.number})
-    return until or Vector()

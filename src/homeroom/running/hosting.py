@@ -16,6 +16,7 @@ from homeroom.adapters import system_clock
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.audit_keeping import AuditKeeping
+from homeroom.running.home_webhooks import HomeWebhooks
 from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
@@ -121,7 +122,7 @@ def in_world(settings: Settings) -> InWorld | None:
 @asynccontextmanager
 async def interface_of(
     path: Path,
-    inside: tuple[RunningNode, RunningWebhooks | None],
+    inside: tuple[RunningNode, RunningWebhooks | HomeWebhooks],
     settings: Settings,
     outside: tuple[Callable[[], int], Tokens | None],
 ) -> AsyncIterator[Interface]:
@@ -150,22 +151,27 @@ async def interface_of(
 @asynccontextmanager
 async def webhooks_of(
     path: Path, node: RunningNode, settings: Settings, now_ms: Callable[[], int]
-) -> AsyncIterator[RunningWebhooks | None]:
-    """Have the webhooks of a node; None in a world anywhere but at its home, or each target would hear all twice.
+) -> AsyncIterator[RunningWebhooks | HomeWebhooks]:
+    """Have the webhooks of a node; in a world they are delivered while it is the home, or each target heard all twice.
 
     Raises `StoreError` and `KeyFileError`.
     """
-    if not node.is_home:
-        yield None
-        return
     options = WebhookOptions(
         path=path,
         now_ms=now_ms,
         state=node.change,
         control=node.control,
-        source=node.listen,
+        source=node.heed,
         allowed_hosts=settings.webhooks.hosts,
     )
+    if node.belonging is not None:
+        at_home = HomeWebhooks(node, options)
+        try:
+            await at_home.start()
+            yield at_home
+        finally:
+            await at_home.stop()
+        return
     webhooks = await RunningWebhooks.open(options)
     node.watch(webhooks.troubles)
     node.ask_of_webhooks(webhook_requests(webhooks))

@@ -14,7 +14,13 @@ import msgspec
 from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.errors import ControlError, SettingsError
-from homeroom.log.members import AcknowledgementPut, MemberFact, MemberFenced, MemberJoined
+from homeroom.log.members import (
+    AcknowledgementPut,
+    MemberFact,
+    MemberFenced,
+    MemberJoined,
+    VaultKeyed,
+)
 from homeroom.log.origins import Token
 from homeroom.regions.fabric import Fabric, InProcess
 from homeroom.regions.world import Region, World
@@ -145,7 +151,11 @@ def join(path: Path, node: str) -> Token:
     if said is None:
         there = ", ".join(sorted(world.members()))
         raise SettingsError(f"the file of regions has no node {node[:80]!r}; there are: {there}")
-    fact = MemberJoined(node=node, region=said.region, jurisdiction=said.jurisdiction, key=said.key)
+    law = said.jurisdiction
+    if law in world.vaults:
+        # Before it belongs to the world: it may be the first of its jurisdiction.
+        _stated(path, world, VaultKeyed(jurisdiction=law, check=world.vaults[law]))
+    fact = MemberJoined(node=node, region=said.region, jurisdiction=law, key=said.key)
     return _stated(path, world, fact)
 
 

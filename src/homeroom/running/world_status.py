@@ -8,17 +8,19 @@ the core. An alarm is raised once and the fault stays; so it is told until the n
 pass by themselves.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from homeroom import limits
-from homeroom.cohorts.live import OtherNode, Trouble, WorldStatus
+from homeroom.cohorts.live import EarlyEntries, OtherNode, Trouble, WorldStatus
 from homeroom.log.origins import Origin, Vector
 from homeroom.regions import steps
 from homeroom.regions.fabric import Carried
 from homeroom.running.belonging import Belonging
 from homeroom.running.in_world import is_shared
+from homeroom.running.looks import Looks
 
 __all__ = ["freshness_of", "world_status", "world_troubles"]
 
@@ -60,8 +62,8 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
                 OtherNode(
                     region=region,
                     is_fenced=name in looks.members.fenced,
-                    behind=_missing(views.get(name, {}), applied),
-                    lacks=_missing(looks.held, Vector(views.get(name, {}))),
+                    behind=_missing(views.get(name, {}), applied, looks),
+                    lacks=_missing(looks.held, Vector(views.get(name, {})), looks),
                     lag_s=_lag_s(belonging, name, applied),
                 ),
                 fabric.peers.get(name, Carried()),
@@ -72,6 +74,11 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
         comparisons=looks.comparisons,
         waiting=looks.waiting,
         held_back=looks.held_back,
+        early=tuple(
+            EarlyEntries(origin=str(o), first=one.first, last=one.last, until_ms=one.until_ms)
+            for o, one in sorted(looks.early.items())
+        ),
+        apart=belonging.apart(),
         alarms=len(belonging.alarms),
         is_connected=fabric.is_connected,
     )
@@ -86,11 +93,30 @@ def _carried(other: OtherNode, carried: Carried) -> OtherNode:
     )
 
 
-def _missing(held: Mapping[Origin, int], there: Vector) -> int:
-    """Return how many entries of those that go everywhere are held and not there."""
+def _missing(held: Mapping[Origin, int], there: Vector, looks: Looks) -> int:
+    """Return how many entries of those that go everywhere are held and not there; what has collapsed is with all."""
+    collapsed = looks.members.collapsed
     return sum(
-        max(number - there[origin], 0) for origin, number in held.items() if is_shared(origin)
+        max(number - there[origin], 0)
+        for origin, number in held.items()
+        if is_shared(origin) and origin not in collapsed
     )
+
+
+def _early(belonging: Belonging) -> list[str]:
+    """Say which entries wait so long for their time that somebody should rule on them."""
+    told_ms = belonging.wall_ms() + limits.EARLY_TOLD_MS
+    return [
+        f"entries {one.first:,} to {one.last:,} of {origin} are from the future and wait until "
+        f"{_instant(one.until_ms)}; homeroom world rule has them count now, or for nothing"
+        for origin, one in sorted(belonging.looks.early.items())
+        if one.until_ms > told_ms
+    ]
+
+
+def _instant(time_ms: int) -> str:
+    since = dt.timedelta(milliseconds=min(time_ms, limits.TIME_MS_MAX))
+    return f"{dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
@@ -104,6 +130,7 @@ def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
             told.append(alarm.why)
     if belonging.trouble is not None:
         told.append(belonging.trouble)
+    told += _early(belonging)
     refusal = belonging.looks.refusal
     if refusal is not None:
         told.append(f"no batches are taken: {refusal.why}")

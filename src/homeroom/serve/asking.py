@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.kept import kept_definitions
 from homeroom.cohorts.live import LiveAnswer, Shows, Wanted, freshness_in_words
 from homeroom.cohorts.questions import (
     QUESTIONS,
@@ -24,7 +23,7 @@ from homeroom.cohorts.questions import (
 from homeroom.cohorts.questions.belonging import MemberList
 from homeroom.errors import InputError, QuestionError
 from homeroom.events.jsontext import nests_too_deep
-from homeroom.log.control import Control, Scope
+from homeroom.log.control import Scope
 from homeroom.log.origins import Token
 from homeroom.serve.access import Caller
 from homeroom.serve.interface import Interface
@@ -83,7 +82,7 @@ async def answered(
     NotYetError, NotFreshError
         What is wanted has not come to the node in time.
     """
-    question = _asked(written, caller, interface.serving.control())
+    question = _asked(interface, caller, written)
     about = _persons(question, caller)
     if about is not None and _has_own(written):
         # What the caller calls a cohort of its own may be anything, such as the name of a person.
@@ -127,8 +126,9 @@ def _encoded(live: LiveAnswer, caller: Caller, written: dict[str, Any]) -> msgsp
     return msgspec.Raw(msgspec.json.encode(said))
 
 
-def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Question:
+def _asked(interface: Interface, caller: Caller, written: dict[str, Any]) -> Question:
     """Return the question that the caller may ask in place of the one that is written."""
+    control = interface.serving.control()
     if _has_own(written) and caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS}):
         raise ProblemError(
             "not-allowed",
@@ -138,7 +138,7 @@ def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Questio
     given = dict(written)
     names: list[str] = []
     if "definitions" not in given:
-        kept = kept_definitions(control, caller.tenant)
+        kept = interface.kept.of(control, caller.tenant)
         given |= {"definitions": kept} if kept.cohorts else {}
         names = [*(cohort.name for cohort in kept.cohorts), *kept.lists]
     try:

@@ -49,13 +49,15 @@ def explanation_schemas() -> dict[str, Any]:
         "entries": {"type": "array", "items": object_of(entry, **entry)},
         "notes": {"type": "array", "items": text},
     }
-    end = {"anyOf": [vector, text]}
+    numbers = {**whole, "minimum": 0, "maximum": (1 << 63) - 1}
+    at = object_of(("vector",), vector={**vector, "additionalProperties": numbers}, epoch=numbers)
+    end = {"anyOf": [{**at, "additionalProperties": False}, text]}
     asked = object_of(
         ("question", "cell", "since"),
         question=named("Question"),
         cell={**cell, "additionalProperties": False},
         since=end,
-        until={"anyOf": [vector, text, {"type": "null"}]},
+        until={"anyOf": [*end["anyOf"], {"type": "null"}]},
     )
     return {
         "CellAsked": {**asked, "additionalProperties": False},

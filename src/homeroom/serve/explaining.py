@@ -86,21 +86,39 @@ def _asked(written: Mapping[str, Any]) -> CellAsked:
         raise ProblemError(
             "bad-question", "the question makes no sense; ask it by /v1/query, which says why"
         ) from None
-    since = _end("since", written.get("since"))
-    until = None if written.get("until") is None else _end("until", written["until"])
-    return CellAsked(question=parsed, cell=Cell(row, column), since=since, until=until)
+    since, since_epoch = _end("since", written.get("since"))
+    given = written.get("until")
+    until, until_epoch = (None, None) if given is None else _end("until", given)
+    return CellAsked(
+        question=parsed,
+        cell=Cell(row, column),
+        since=since,
+        until=until,
+        since_epoch=since_epoch,
+        until_epoch=until_epoch,
+    )
 
 
-def _end(field: str, written: object) -> Vector | Token:
-    """Return a vector, as an answer tells it, or a token. Raises `ProblemError`."""
+def _end(field: str, written: object) -> tuple[Vector | Token, int | None]:
+    """Return a vector and its epoch, as an answer tells them, or a token. Raises `ProblemError`."""
     try:
         if isinstance(written, str):
-            return Token.parse(written)
-        if isinstance(written, dict) and all(type(one) is int for one in written.values()):
-            return Vector.from_json(written)
+            return Token.parse(written), None
+        if isinstance(written, dict) and set(written) <= {"vector", "epoch"}:
+            vector, epoch = written.get("vector"), written.get("epoch")
+            are_whole = isinstance(vector, dict) and all(map(_is_whole, vector.values()))
+            if isinstance(vector, dict) and are_whole and (epoch is None or _is_whole(epoch)):
+                return Vector.from_json(vector), epoch
     except (InputError, ValueError):
         pass
-    raise _bad(field, f"{field} must be the vector of an answer, or the token of an entry")
+    raise _bad(
+        field,
+        f"{field} must have the vector and the epoch of an answer, or be the token of an entry",
+    )
+
+
+def _is_whole(number: object) -> bool:
+    return type(number) is int and 0 <= number < 1 << 63
 
 
 def _bad(field: str, detail: str) -> ProblemError:

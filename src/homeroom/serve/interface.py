@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit, Done
 from homeroom.adapters.metrics import Metrics
+from homeroom.cohorts.kept import KeptDefinitions
 from homeroom.errors import (
     AuditError,
     HomeElsewhereError,
@@ -65,6 +66,7 @@ class Interface:
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
+    kept : the definitions of its tenants
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
@@ -77,6 +79,7 @@ class Interface:
     requests: Buckets
     events: Buckets
     now_ms: Callable[[], int]
+    kept: KeptDefinitions = field(default_factory=KeptDefinitions)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:

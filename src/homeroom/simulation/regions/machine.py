@@ -8,18 +8,17 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from homeroom import limits
 from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
-from homeroom.log.entries import Entry
 from homeroom.log.log import (
     Accepted,
     Admission,
@@ -37,8 +36,9 @@ from homeroom.log.log import (
     Effect as LogEffect,
 )
 from homeroom.log.members import HomeMoved
-from homeroom.log.origins import Origin, Stream, Token
-from homeroom.regions.replication import Birth
+from homeroom.log.origins import Origin, Token
+from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,
@@ -62,7 +62,6 @@ from homeroom.regions.steps import (
     Members,
     NotKept,
     Print,
-    Printed,
     Recovered,
     Retired,
     Send,
@@ -70,10 +69,10 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
-from homeroom.simulation.regions.beginning import Beginning, begin
+from homeroom.simulation.regions.beginning import Beginning
 from homeroom.simulation.regions.door import Content, admitted, write_content
 from homeroom.simulation.regions.erasing import Redact
-from homeroom.simulation.regions.ledger import Happening
+from homeroom.simulation.regions.folding import TENANT, Folding
 from homeroom.simulation.regions.network import SimulatedFabric
 from homeroom.simulation.regions.outside import (
     BEGIN_MS,
@@ -81,17 +80,21 @@ from homeroom.simulation.regions.outside import (
     Request,
     Told,
 )
-from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.places import Place
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
-from homeroom.simulation.regions.snapshots import read_snapshot
+from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
 from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
+
+if TYPE_CHECKING:
+    from homeroom.log.entries import Entry
 
 __all__ = ["Machine"]
 
 _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
+_AWAIT_MS: Final = 200
 _HELD_WAIT_MS: Final = 3_000
 _OWNER: Final = "client"
 
@@ -134,7 +137,7 @@ class Machine:
         self._fabric = SimulatedFabric(name, outside.network)
         self._fabric.start(self._wake)
         outside.courier.connect(name, lambda: None if self.life is None else self.disk)
-        self._tickets = 0
+        self._tickets = self._awaited = 0
         self.has_begun = False
         self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
@@ -173,10 +176,35 @@ class Machine:
             self.outside.agenda.after(500, self.start)
             return
         self.has_begun = True
-        self.life = life = f"{self.chance.getrandbits(128):032x}"
         snapshot = read_snapshot(self.disk)
-        found = begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
+        found = cores.begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
+        if found.is_lacking:
+            self._note("cannot start: its log has forgotten what no snapshot has that counts")
+            self._await_state(found.members)
+            return
         self.outside.watch.started(self, self._said)
+        self._begin(found)
+
+    def _await_state(self, members: Members) -> None:
+        """Fetch the snapshot of another node, one after the other, until a life can begin with one."""
+        self._awaited += 1
+        others = sorted(set(members.regions) - members.fenced - {self.name})
+        disk, number = self.disk, self._awaited
+
+        def install(snapshot: Snapshot | None) -> None:
+            if self.disk is not disk or self.life is not None or self._awaited != number:
+                return
+            if snapshot is not None:
+                write_snapshot(disk, snapshot)
+            self.outside.agenda.after(_AWAIT_MS, self.start)
+
+        of = others[number % len(others)]
+        self.outside.courier.fetch(of, self.name, install)
+
+    def _begin(self, found: Beginning) -> None:
+        """Begin a life."""
+        cores = self.outside.cores
+        self.life = life = f"{self.chance.getrandbits(128):032x}"
         self.clock = cores.clock()
         for head in found.heads.values():
             self.clock.observe(head.hybrid, self.wall_ms())
@@ -184,22 +212,18 @@ class Machine:
         log_life = Life(self.name, life, found.named, sign)
         self.log = cores.log(log_life, self.clock, self._admit)
         self.member = cores.member(self._birth(life, found), self.steady_ms())
-        self.ledger, self.papers = cores.ledger(self.outside.readings), Papers()
+        self._folding = folding = Folding(self, found)
+        self.ledger, self.papers, self.stated = folding.ledger, folding.papers, folding.stated
         self.cleaning = cores.cleaning(self.name, self.store, self.ledger, self.outside.readings)
-        if found.snapshot is not None:
-            applied = {origin: head.number for origin, head in found.applied.items()}
-            found.snapshot.restore(self.ledger, applied)
-        self.stated = cores.stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
-        self._unfolded: dict[Origin, deque[Entry]] = {}
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
-        self._upkeep = Upkeep(self, found, self._hands())
+        self._upkeep = Upkeep(self, folding, found.tail, self._hands())
         self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
-        self._durable(found.entries)
+        folding.wait(found.entries)
         self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
         self._upkeep.begin()
@@ -347,7 +371,7 @@ class Machine:
             self._requests[self._tickets] = request
         offer = Offer(
             ticket=self._tickets,
-            tenant="main",
+            tenant=TENANT,
             owner=_OWNER,
             batch_id=batch_id,
             digest=hashlib.sha256(body).digest(),
@@ -366,10 +390,13 @@ class Machine:
         return is_member and self.member.may_stamp(self.wall_ms(), self.steady_ms())
 
     def _may_state(self, said: Content) -> bool:
-        """Say whether this node is the home, if facts are to be stated."""
+        """Say whether this node is the home, if facts are to be stated, and has no facts that wait for their time."""
         if not isinstance(said, list) or isinstance(said[0].fact, HomeMoved):
             return True
-        return self.member.members.home in ("", self.name)
+        is_ruling = isinstance(said[0].fact, Restamped | EntriesLost)
+        return self.member.members.home in ("", self.name) and (
+            is_ruling or self.member.may_state()
+        )
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
@@ -400,7 +427,7 @@ class Machine:
         elif isinstance(effect, Apply):
             self.outside.watch.committed(self, effect.entries)
             level = max((one.level for one in self._requests.values()), default=Level.LOCAL)
-            self._durable(effect.entries)
+            self._folding.wait(effect.entries)
             self._step(Committed(effect.entries, self.wall_ms(), level))
         elif isinstance(effect, Reply):
             self._reply(effect)
@@ -440,10 +467,7 @@ class Machine:
             case Look():
                 self._later(_LOOK_MS, self._look, effect)
             case Print():
-                told = self.ledger.applied_digest(), self.ledger.fingerprint()
-                papers = self.papers.fingerprint(self.ledger.erased)
-                at = self.ledger.documents_digest()
-                self._step(Printed(effect.check, *told, at, papers if at else ""))
+                self._step(self._folding.printed(effect.check))
             case Held():
                 request = self._requests.pop(effect.ticket)
                 token = self._tokens.pop(effect.ticket)
@@ -480,10 +504,6 @@ class Machine:
                 size_bytes += len(entry.payload)
         self._step(Found(look.to, look.pull, tuple(found), self.wall_ms()))
 
-    def _durable(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self._unfolded.setdefault(entry.origin, deque()).append(entry)
-
     def _seeds(self) -> Members:
         """Return who is said to belong to the world at first: those that a node was told of, and itself."""
         members = self.outside.members
@@ -495,27 +515,12 @@ class Machine:
 
     def _fold(self, fold: Fold) -> None:
         before, erased = self.stated.control, len(self.ledger.erased)
-        for origin, number in fold.numbers:
-            waiting = self._unfolded[origin]
-            while waiting and waiting[0].number <= number:
-                entry = waiting.popleft()
-                self.ledger.fold(entry)
-                if origin.stream is Stream.CONTROL:
-                    self.stated.take(entry)
-                elif origin.stream is Stream.DOCUMENT:
-                    self.papers.fold(entry)
-                self.outside.watch.folded(self, entry)
-                # What was ruled to count before its time moves nobody's clock.
-                if hybrid_ms(entry.hybrid) <= self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
-                    self.clock.observe(entry.hybrid, self.wall_ms())
-                self._upkeep.folded[origin] = entry.head
+        folded = self._folding.fold(fold)
         self.cleaning.is_due |= len(self.ledger.erased) > erased
-        self._step(Folded(fold.numbers))
+        self._step(Folded(tuple(folded.items())))
         if self.stated.control is not before:
             self._step(members_of(self.stated, self.member.members, self._seeds()))
-            self.ledger.rule(self.member.members.rulings)
-            lacking = self.member.members.collapsed - self.ledger.retired
-            self.ledger.lack(lacking)
+            self._folding.go_by(self.member.members)
 
     # --- writes ------------------------------------------------------------------------------------------------------
 
@@ -542,7 +547,7 @@ class Machine:
             self.cleaning.wrote(write.entries)
             self._log(Written())
         elif isinstance(write, Keep):
-            self._durable(write.entries)
+            self._folding.wait(write.entries)
             self._step(Kept(self.wall_ms()))
         self._next_write()
 

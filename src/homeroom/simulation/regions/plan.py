@@ -40,6 +40,7 @@ class Kind(StrEnum):
     RETURN = "leave, and return"
     CLONE = "clone beside the original"
     MOVE_HOME = "home cut off, and moved"
+    CUT_HISTORY = "retention cut"
     ERASE = "erasure"
     ERASE_CUT_OFF = "erasure while cut off"
     ERASE_AND_RESTORE = "erasure, then an old copy"
@@ -127,6 +128,11 @@ _WEIGHTS: Final = (
     (Kind.JOIN, 2),
     (Kind.LEAVE, 2),
 )
+_FURTHER: Final = 0.4
+_AMOUNTS: Final[Mapping[Kind, Callable[[Random], float]]] = {
+    Kind.CUT_HISTORY: lambda chance: chance.randint(0, 3),
+}
+"""Kinds that were added later, each with what settles its amount."""
 _UPHEAVED: Final = 0.3
 _ERASED: Final = 0.25
 _DOCUMENTED: Final = 3
@@ -148,6 +154,7 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
     faults += _erasures(seed, names, length_ms)
     faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
+    faults += _further(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
     return Plan(seed, nodes, joining, length_ms, every_ms, settled, seed % _DOCUMENTED == 0)
@@ -164,6 +171,20 @@ def _erasures(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
         at_ms = chance.randrange(length_ms // 4, length_ms * 9 // 10)
         for_ms = chance.randrange(100, max(200, length_ms - at_ms))
         found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), chance.randrange(40)))
+    return found
+
+
+def _further(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
+    """Return what else goes wrong in a part of the worlds; the other faults do not depend on it."""
+    chance = Random(f"{seed}/further")  # noqa: S311 - a seed settles everything here
+    if chance.random() > _FURTHER:
+        return []
+    found = []
+    for _ in range(chance.randint(1, 3)):
+        kind = chance.choice(list(_AMOUNTS))
+        at_ms = chance.randrange(length_ms // 4, length_ms * 9 // 10)
+        for_ms = chance.randrange(100, max(200, length_ms - at_ms))
+        found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), _AMOUNTS[kind](chance)))
     return found
 
 

@@ -16,8 +16,9 @@ from homeroom.log.payloads import unpack
 from homeroom.regions.steps import Level
 from homeroom.simulation.disk_store import entries_on
 from homeroom.simulation.regions.clients import Acknowledged, Diary
+from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.erasing import has_any
-from homeroom.simulation.regions.ledger import Ledger, Readings
+from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.plan import Kind, Plan
@@ -238,8 +239,9 @@ def _gone_from_disk(machine: Machine) -> Iterator[str]:
         return
     disk = machine.copy_of_disk()
     snapshot = read_snapshot(disk)
-    said = () if snapshot is None else (one for _, _, some in snapshot.said for one in some)
-    if any(one.learner in erased for one in said):
+    said = () if snapshot is None else [one for _, _, some in snapshot.said for one in some]
+    rows = () if snapshot is None else snapshot.bases.rows
+    if any(one.learner in erased for one in said) or not erased.isdisjoint(rows):
         yield f"{machine.name} has somebody who is erased on its disk, in a snapshot"
     for entry in entries_on(disk):
         if has_any(entry, erased, readings):
@@ -251,15 +253,14 @@ def _same_as_unredacted(
     machine: Machine, entries: Mapping[tuple[Origin, int], Entry], readings: Readings
 ) -> Iterator[str]:
     """Fold entries as they are in the log now, and as they were written where it has forgotten them."""
-    if not machine.ledger.erased:
+    ledger, counted = machine.ledger, Counted(machine, entries)
+    if not ledger.erased:
         return
-    fresh, ledger = Ledger(readings), machine.ledger
-    fresh.rule(machine.member.members.rulings)
-    closed = machine.member.members.closed
-    retired = {origin: closed[origin] for origin in ledger.retired}
-    for origin, number in sorted({**ledger.applied, **retired}.items()):
-        kept = {entry.number: entry for entry in machine.store.read(origin, 1, number)}
-        for each in range(1, number + 1):
-            fresh.fold(kept.get(each) or entries[origin, each])
+    kept = {
+        (origin, entry.number): entry
+        for origin, last in counted.last.items()
+        for entry in machine.store.read(origin, 1, last)
+    }
+    fresh = counted.folded_anew(readings, kept)
     if fresh.fingerprint() != ledger.fingerprint():
         yield f"{machine.name} has something else than its redacted entries come to"

@@ -23,7 +23,7 @@ from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import Network, Weather
 from homeroom.simulation.regions.operator import Operator
-from homeroom.simulation.regions.outside import Cores, Outside
+from homeroom.simulation.regions.outside import BEGIN_MS, Cores, Outside
 from homeroom.simulation.regions.paper_clients import PaperClient
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import (
@@ -42,6 +42,7 @@ from homeroom.simulation.regions.residency import (
     divided,
     is_true,
 )
+from homeroom.simulation.regions.rows import DAY_MS
 from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.signatures import is_signed
 from homeroom.simulation.regions.snapshots import Courier
@@ -308,6 +309,9 @@ class World:
             self.agenda.after(fault.for_ms, self.network.heal_weather)
         elif fault.kind in ERASURES:
             self.erasures.begin(fault)
+        elif fault.kind is Kind.CUT_HISTORY:
+            # Learners have events of the last days: some are before this day, and some come later.
+            self.operator.cut(BEGIN_MS // DAY_MS - int(fault.amount))
         elif fault.kind in UPHEAVALS:
             self.upheavals.begin(fault)
         else:
