@@ -253,6 +253,7 @@ class RunningNode(Answering):
             folds=self._folds,
             belonging=self.belonging,
             now_ms=self._options.now_ms,
+            regions={self._options.name: self._options.region},
         )
 
     def _stands(self, opening: Sequence[Trouble]) -> Standing:
