@@ -138,6 +138,10 @@ STORE_FILES_MAX: Final = 1_000
 """Files of one log; each but the first was begun because the one before could not be written."""
 
 # --- regions ---------------------------------------------------------------------------------------------------
+AFTER_MAX: Final = 256
+"""Entries that one read may ask to be after: the vector of a world of a hundred nodes, and a header of some 20 kB."""
+FRESH_S_MAX: Final = 10_000
+"""What may be asked of the age of an answer, and for how long it may be waited for; nodes wait for less."""
 WORLD_NODES_MAX: Final = 64
 """Nodes of one world; each tells the others what it holds."""
 ORIGINS_TOLD_MAX: Final = 4_096
@@ -305,6 +309,8 @@ CHECKED_ENTRIES: Final = 16
 """Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+REPAIR_WAIT_S_MAX: Final = 7_200
+"""How long a command waits for a node that folds its log anew."""
 GATHER_MS: Final = 25
 """If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
 PAUSE_MS: Final = 200
@@ -335,6 +341,8 @@ AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
 AUDIT_STATED_MS: Final = 3_600_000
 """So often where the audit log ends is stated in the control stream, if it has grown; what is cut off shows by it."""
+AUDIT_TOLD_AGAIN_MS: Final = 60_000
+"""So often a node that is not the home says where its audit log ends, as long as that is not stated."""
 TOKEN_CHARACTERS_MAX: Final = 16_384
 """Characters of a bearer token of a provider."""
 KEY_SET_BYTES_MAX: Final = 1 << 20
@@ -554,6 +562,17 @@ LIST_MEMBERS_MAX: Final = 10_000_000
 """Members of one static list."""
 WRITTEN_FILE_BYTES_MAX: Final = 16 << 20
 """A file of questions or of definitions is written by people."""
+ANSWER_FILE_BYTES_MAX: Final = 256 << 20
+"""An answer that was kept in a file: a triangle of a year of days has some 10 MB."""
+EXPLAINED_EVENTS_MAX: Final = 1 << 20
+"""Events and voids between two vectors, of which one explains a cell: some 100 bytes each, in memory."""
+EXPLAINED_PIECE_EVENTS: Final = 1 << 20
+"""Events of learners, those of before too, that an explanation looks at at once."""
+EXPLAINED_SUBSETS_MAX: Final = 1 << 8
+"""Subsets of the entries that concern one learner, all of which are asked where it cannot be known otherwise which of
+them mattered; where there are more, all that concern the learner are named, and that is said."""
+EXPLAINED_ENTRIES_MAX: Final = 1_000
+"""Entries that an explanation names, those that mattered to most learners; the others are counted."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64

@@ -62,11 +62,13 @@ from homeroom.regions.steps import (
     Recovered,
     Saved,
     Send,
+    StateAuditEnd,
+    TellAuditEnd,
     Tick,
-    Trouble,
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
+from homeroom.running.alarms import Alarms
 from homeroom.running.births import birth_of, unfolded
 from homeroom.running.counted import explained, looked_up
 from homeroom.running.courier import Courier
@@ -84,8 +86,6 @@ __all__ = ["Belonging", "Surroundings"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
-_ENTRIES: Final = "entries"
-"""What an alarm is about that is over when fingerprints are equal again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,7 @@ class Surroundings:
     prints : fingerprints of these
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
+    audited : is told where the audit log of another node ends, in the event loop
     """
 
     node: str
@@ -121,6 +122,7 @@ class Surroundings:
     prints: DocumentPrints
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
+    audited: Callable[[str, int, str], None]
 
 
 class Belonging:
@@ -130,7 +132,7 @@ class Belonging:
     ----------
     member : the life that runs, None where none does
     keys : who signs as whom
-    alarms : by what and whom what must not be, with when it was raised last (steady clock)
+    alarms : what must not be
     looks : how the member looked a moment ago, for whoever asks in another thread
     """
 
@@ -138,7 +140,7 @@ class Belonging:
         self._around = around
         self._options = around.options
         self.member: Member | None = None
-        self.alarms: dict[tuple[str, str, str], tuple[int, Alarm]] = {}
+        self.alarms = Alarms()
         self.trouble: str | None = None
         self.looks = Looks()
         seeds = around.options.world.members()
@@ -209,11 +211,6 @@ class Belonging:
         """Return what the clock of the machine shows."""
         return self._around.now_ms()
 
-    def apart(self) -> dict[str, int]:
-        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
-        found = (alarm for _, alarm in list(self.alarms.values()))
-        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
-
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
         return self._hearing.age_ms(node, applied)
@@ -253,6 +250,10 @@ class Belonging:
         """Say whether a node of another region belongs to the world."""
         regions = self.looks.members.regions
         return any(region != regions.get(self.node) for region in regions.values())
+
+    def tell_audit_end(self, records: int, digest: str) -> None:
+        """Tell the home where the audit log of this node ends; the message may be lost."""
+        self._come(TellAuditEnd(self.home, records, digest))
 
     def _come(self, event: Event) -> None:
         """Have the member take a step, from another thread."""
@@ -510,8 +511,10 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case StateAuditEnd():
+                self._in_loop(self._around.audited, effect.node, effect.records, effect.digest)
             case Agreed():
-                self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
+                self.alarms.agreed(effect.node)
             case _:
                 self._do_of_life(effect)
 
@@ -584,8 +587,4 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        about = _ENTRIES if alarm.apart is not None else str(alarm.origin or "")
-        key = (alarm.trouble.value, alarm.node, about)
-        if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
-            del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
-        self.alarms[key] = (self._options.steady_ms(), alarm)
+        self.alarms.put(alarm, self._options.steady_ms())

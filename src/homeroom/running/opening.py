@@ -84,6 +84,7 @@ class NodeOptions:
     backup_days : for how many days backups are kept; None if nobody said
     world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
+    is_repair : whether the directory is opened to be repaired: nobody begins a life on it
     """
 
     now_ms: Callable[[], int]
@@ -99,6 +100,7 @@ class NodeOptions:
     backup_days: int | None = None
     world: InWorld | None = None
     is_serving: bool = True
+    is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
     store = _ready_store(path, options, stack, snapshots)
-    refolding = Refolding(store, snapshots, stack)
+    is_repair = options is not None and options.is_repair
+    refolding = Refolding(store, snapshots, stack, is_repair)
     troubles = refolding.troubles
     entries, is_due = _due(store, options)
     stated = stated_of(entries)
@@ -211,7 +214,7 @@ def _due(
     In a world one from the future may not, before its time or what was ruled of it; the rulings are among the facts.
     """
     all_stated = stated_entries(store)
-    if options is None or options.world is None:
+    if options is None or not _is_among_others(options, all_stated):
         return all_stated, lambda _entry: True
     ahead_ms = options.now_ms() + limits.HYBRID_AHEAD_MS_MAX
     rulings: dict[Origin, tuple[Ruling, ...]] = {}
@@ -227,12 +230,20 @@ def _due(
     return entries, is_due
 
 
+def _is_among_others(options: NodeOptions, all_stated: list[Entry]) -> bool:
+    if options.world is not None:
+        return True
+    return options.is_repair and bool(stated_of(all_stated).control.members.nodes)
+
+
 def _check_alone(path: Path, control: Control, options: NodeOptions | None) -> None:
     """Refuse to begin a life alone where there are others: it would write what nobody takes.
 
     Raises `DataDirectoryError`.
     """
-    if options is not None and options.world is None and control.members.nodes:
+    if options is None or options.is_repair:
+        return
+    if options.world is None and control.members.nodes:
         names = ", ".join(sorted(control.members.nodes))
         raise DataDirectoryError(
             f"{path} belongs to a world ({names}). Run its node with the settings of that world, and ask it or state "
