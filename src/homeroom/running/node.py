@@ -36,6 +36,7 @@ from homeroom.log.control import (
 )
 from homeroom.log.entries import Entry, Sign, Verify
 from homeroom.log.log import Accepted, Offer, Refusal, Refused
+from homeroom.log.members import MemberLeft
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Mark
@@ -131,7 +132,7 @@ class RunningNode(Answering):
         super().__init__(self._parts_asked())
         self._committer = Committer(self._writing(opened.key.sign, clock))
         self._facts = Facts(
-            options, self._committer.offer, self._live, self._folds, self._snapshots
+            options, self._committer.offer, self._live, self._folds, self._snapshots, self._closed
         )
         self.records = NodeRecords(
             recording.path,
@@ -218,10 +219,9 @@ class RunningNode(Answering):
         )
 
     def _of_lives(self) -> tuple[Endings, Returning]:
-        once = self._facts.once
         return (
             Endings(self._look_for_endings, self._facts.state_endings),
-            Returning(self._options.name, self._live, self._store, once),
+            Returning(self._options.name, self._live, self._store, self._facts.once),
         )
 
     def _commands(self) -> Commanded:
@@ -454,6 +454,10 @@ class RunningNode(Answering):
     def next_fold(self) -> "asyncio.Future[None]":
         """Return what is done after the next fold; in the event loop."""
         return self._folds.next()
+
+    async def _closed(self, fact: MemberLeft) -> MemberLeft:
+        of = self.belonging
+        return fact if of is None else await self._committer.done(partial(of.closed, fact))
 
     async def _look_for_endings(self) -> Sequence[Fact]:
         if not self.is_home or self.belonging is None:
