@@ -4,8 +4,10 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+import homeroom as hr
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.log_sqlite import SqliteStore
@@ -24,9 +26,12 @@ from tests.running.worlds import RunningWorld
 def world(tmp_path, monkeypatch):
     """Run something in a world of running nodes, which is stopped at the end."""
 
-    def run(work, *names):
+    def run(work, *names, prepared=None):
         async def whole():
-            async with RunningWorld(tmp_path, *names, monkeypatch=monkeypatch) as made:
+            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch)
+            if prepared is not None:
+                await prepared(made)
+            async with made:
                 return await work(made)
 
         return asyncio.run(whole())
@@ -214,6 +219,31 @@ def test_a_node_whose_snapshots_hold_what_the_world_has_closed_takes_one_of_anot
     lasting, troubles = world(work, "a", "b", "c")
     assert lasting == [12, 12, 12]
     assert troubles == [(), (), ()]
+
+
+def test_what_was_loaded_with_files_at_the_home_reaches_all_others_and_goes_with_no_load(world):
+    async def load(made):
+        rows = [event(number) for number in range(20)]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        hr.load(made.path / "a", pa.table(columns))
+
+    async def work(world):
+        await renewed(world, "b")
+        token = await send(world, "b", "b1", 100)
+        found = [await active(node, token) for node in world.nodes.values()]
+        await world.equal()
+        await world.stop("a")
+        await world.start("a")
+        await world.until(
+            lambda: all(len(n.status("main").applied) <= 4 for n in world.nodes.values()),
+            "what stands for the load collapses",
+        )
+        await world.equal()
+        return found, [node.troubles for node in world.nodes.values()]
+
+    found, troubles = world(work, "a", "b", prepared=load)
+    assert found[0] == found[1]
+    assert troubles == [(), ()]
 
 
 class _Killed(BaseException):
