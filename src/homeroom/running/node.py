@@ -547,8 +547,12 @@ class RunningNode(Answering):
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
             if self.is_home:
                 await self._facts.retention.cut_due(self.change)
-            await asyncio.to_thread(self.saving.save)
-            self._collecting.begin()
+            await self.save()
+
+    async def save(self) -> None:
+        """Write snapshots of what has changed, and have the log forget what nobody needs any more."""
+        await asyncio.to_thread(self.saving.save)
+        self._collecting.begin()
 
     def _clean(self, tenants: Sequence[str]) -> None:
         """Write snapshots that leave nothing of those who are erased; in those that are under way something may be."""
