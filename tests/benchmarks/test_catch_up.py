@@ -13,6 +13,6 @@ def test_both_ways_come_to_the_same_and_are_told_beside_each_other(capsys):
     result = result_of("catch_up")
     assert result["events"] == 4 * result["learners"]
     assert len(result["hash"]) == 16
-    assert [row[0] for row in catch_up_rows(result)][0] == "snapshot of another node"
+    assert next(row[0] for row in catch_up_rows(result)) == "snapshot of another node"
     catch_up.show(result)
     assert "by snapshot" in capsys.readouterr().out
