@@ -4,15 +4,17 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+import homeroom as hr
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.log import Accepted
-from homeroom.log.members import MemberJoined
+from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
 from homeroom.log.origins import Stream
 from homeroom.regions.shipments import is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
@@ -24,9 +26,12 @@ from tests.running.worlds import RunningWorld
 def world(tmp_path, monkeypatch):
     """Run something in a world of running nodes, which is stopped at the end."""
 
-    def run(work, *names):
+    def run(work, *names, prepared=None):
         async def whole():
-            async with RunningWorld(tmp_path, *names, monkeypatch=monkeypatch) as made:
+            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch)
+            if prepared is not None:
+                await prepared(made)
+            async with made:
                 return await work(made)
 
         return asyncio.run(whole())
@@ -40,6 +45,11 @@ async def send(world, name, batch_id, *numbers):
     )
     assert isinstance(outcome, Accepted), outcome
     return outcome.token
+
+
+def sealed_events(state):
+    state.settle()
+    return state.events
 
 
 async def active(node, *tokens):
@@ -175,6 +185,59 @@ def test_a_node_that_was_put_back_from_an_old_copy_goes_on_with_what_it_alone_ha
     found, troubles = world(work, "a", "b", "c")
     assert found[0] == found[1] == found[2]
     assert troubles == [(), (), ()]
+
+
+def test_a_node_whose_snapshots_hold_what_the_world_has_closed_takes_one_of_another_node(world):
+    async def work(world):
+        await send(world, "c", "c1", *range(9))
+        await forget(world, "a", "b", "c")
+        world.cut.add("c")
+        for number in range(30, 33):  # in all that is on its disk
+            beyond = await send(world, "c", f"c{number}", number)
+            await active(world.nodes["c"], beyond)
+            await asyncio.to_thread(world.nodes["c"].saving.save)
+        closed = {str(o): n for o, n in world.nodes["a"]._live.applied.items() if o.node == "c"}
+        for fact in (
+            MemberFenced(node="c"),
+            MemberLeft(node="c", closed=closed, forced="it burnt"),
+            MemberJoined(node="c", region="c", jurisdiction="x", key=world.key("c")),
+        ):
+            await world.nodes["a"].change(fact, "somebody")
+        world.cut.clear()
+        await renewed(world, "c")
+        await world.until(
+            lambda: {n._live.read("main", sealed_events) for n in world.nodes.values()} == {12},
+            "all count what was written once more, once",
+        )
+        await world.equal_as_counted()
+        return [node.troubles for node in world.nodes.values()]
+
+    assert world(work, "a", "b", "c") == [(), (), ()]
+
+
+def test_what_was_loaded_with_files_at_the_home_reaches_all_others_and_goes_with_no_load(world):
+    async def load(made):
+        rows = [event(number) for number in range(20)]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        hr.load(made.path / "a", pa.table(columns))
+
+    async def work(world):
+        await renewed(world, "b")
+        token = await send(world, "b", "b1", 100)
+        found = [await active(node, token) for node in world.nodes.values()]
+        await world.equal()
+        await world.stop("a")
+        await world.start("a")
+        await world.until(
+            lambda: all(len(n.status("main").applied) <= 4 for n in world.nodes.values()),
+            "what stands for the load collapses",
+        )
+        await world.equal()
+        return found, [node.troubles for node in world.nodes.values()]
+
+    found, troubles = world(work, "a", "b", prepared=load)
+    assert found[0] == found[1]
+    assert troubles == [(), ()]
 
 
 class _Killed(BaseException):

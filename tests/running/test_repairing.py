@@ -56,7 +56,7 @@ def test_damage_is_found_by_the_check_named_by_row_repaired_and_compared_equal_a
             "the row is found",
         )
         apart = [node.status(MAIN).world.apart for node in world.nodes.values()]
-        told = await others[0]._of_upkeep(WorldAsked())
+        told = await others[0]._commanded.of_upkeep(WorldAsked())
         found = await world.nodes["b"].repair()
         await world.until(
             lambda: not any(node.troubles for node in world.nodes.values()), "nobody is alarmed"

@@ -31,6 +31,7 @@ from homeroom.log.members import (
 )
 from homeroom.log.origins import Token
 from homeroom.log.rulings import Restamped
+from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
@@ -57,6 +58,7 @@ class Facts:
     offer : offers something to its log
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
+    closed : completes that a node has left with the numbers at which it is closed
 
     Attributes
     ----------
@@ -70,9 +72,11 @@ class Facts:
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
+        closed: Callable[[MemberLeft], Awaitable[MemberLeft]],
     ) -> None:
         self._options, self._offer = options, offer
         self._live, self._folds, self._snapshots = live, folds, snapshots
+        self._closed = closed
         self.retention = Retention(live, options.now_ms)
 
     @property
@@ -104,6 +108,21 @@ class Facts:
             )
         )
 
+    async def once(self, name: str, content: Again) -> Accepted | Refused:
+        """Offer what the node has written before, under a name of which the log keeps that it was done."""
+        return await self._offer(
+            Offer(
+                ticket=0,
+                tenant="",
+                owner="",
+                batch_id=name,
+                digest=b"",
+                content=content,
+                events=0,
+                size_bytes=len(content.content),
+            )
+        )
+
     async def state(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.
 
@@ -120,7 +139,7 @@ class Facts:
             raise HomeElsewhereError(self.home)
         if world is not None and isinstance(fact, MemberFenced | MemberLeft):
             _check_stays(self.home, fact)
-        fact = self.retention.completed(fact)
+        fact = await self._completed(fact)
         facts: list[Fact] = [fact]
         if world is not None:
             facts = with_key(fact, self._live.control, self._key_check)
@@ -149,6 +168,12 @@ class Facts:
         if fact.node in members.fenced:
             raise ControlError(f"{name} is to leave the world, so it cannot be its home")
         return fact if fact.term else HomeMoved(node=name, term=members.term + 1)
+
+    async def _completed(self, fact: Fact) -> Fact:
+        """Return a fact as it is to be stated: what whoever asks need not know is filled in."""
+        if isinstance(fact, MemberLeft) and not fact.closed:
+            return await self._closed(fact)
+        return self.retention.completed(fact)
 
     async def state_endings(self, facts: Sequence[Fact]) -> None:
         """State what the member says of lives that are over; return when it counts here.

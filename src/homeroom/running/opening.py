@@ -42,6 +42,7 @@ from homeroom.regions.world import World
 from homeroom.running.committing import LastingStore
 from homeroom.running.in_world import InWorld
 from homeroom.running.installing import install
+from homeroom.running.loaded import adopt_loads, check_loads
 from homeroom.running.recording import RecordReader
 from homeroom.running.refolding import (
     Refolding,
@@ -186,7 +187,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
             StoreError
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
-    skip_applied(folding)
+    skip_applied(folding, store.begins())
     closed = stated.control.members.closed
     fold_all(
         folding, store, lambda one: is_due(one) and one.number <= closed.get(one.origin, one.number)
@@ -194,11 +195,24 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
     _check_whole(path, snapshots, stated.control, options)
+    world_parts = store, snapshots
+    names = _names(stated.control, options)
+    if names is not None:
+        check_loads(path, names, world_parts, folding)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
     _check_known(path / "node.key", key, options)
+    if names is not None:
+        adopt_loads(names[0], world_parts, folding)
     return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles), refolding)
+
+
+def _names(control: Control, options: NodeOptions | None) -> tuple[str, str] | None:
+    """Return the names of a node and of the home of its world; None for a node alone."""
+    if options is None or options.world is None:
+        return None
+    return options.name, control.members.home or options.world.home
 
 
 def _own_name(options: NodeOptions | None) -> str | None:
@@ -278,11 +292,6 @@ def _check_whole(
     if options is None or options.world is None:
         return
     place = snapshots.place(MAIN)
-    if snapshots.unlogged(MAIN):
-        raise DataDirectoryError(
-            f"{path} was loaded with files, and no other node of a world could ever get that. Begin the world with a "
-            f"directory whose log is whole"
-        )
     home = control.members.home or options.world.home
     if options.name != home and not place.key_path.exists():
         raise KeyFileError(

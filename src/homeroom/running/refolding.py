@@ -153,7 +153,7 @@ class Refolding:
         folding = Folding({}, fresh, Vector(documents))
         folding.fold(facts)
         make_tenants(folding, fresh, stated)
-        skip_applied(folding)
+        skip_applied(folding, self.store.begins())
         closed = stated.control.members.closed
         fold_all(
             folding,
@@ -181,12 +181,15 @@ def make_tenants(
         folding.tenants[name] = make(name, control)
 
 
-def skip_applied(folding: Folding) -> None:
-    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already."""
+def skip_applied(folding: Folding, begins: Vector) -> None:
+    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already.
+
+    What the log has forgotten has nothing of a tenant that has no snapshot yet: it was stated later.
+    """
     tenants = list(folding.tenants.values())
     origins = {origin for one in tenants for origin in one.applied}
     for origin in {origin for origin in origins if origin.stream is not Stream.CONTROL}:
-        number = min(one.applied[origin] for one in tenants)
+        number = max(min(one.applied[origin] for one in tenants), begins[origin])
         folding.applied = folding.applied.joined({origin: number})
 
 
@@ -241,6 +244,9 @@ def is_true(manifest: Manifest, stated: Stated) -> bool:
     """Say whether a snapshot is what its entries come to under all that is stated now."""
     under = manifest.under
     applied = Vector() if manifest.applied is msgspec.UNSET else Vector.from_json(manifest.applied)
+    closed = stated.control.members.closed
+    if any(n > closed.get(o, n) for o, n in applied.items() if o.stream is Stream.ANALYTIC):
+        return False
     now = stated.control.members.rulings
     if under is msgspec.UNSET:  # it was written before rulings were folded
         return not stated.ignored and not any(_lost(now, origin, applied) for origin in now)
