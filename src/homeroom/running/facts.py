@@ -10,6 +10,7 @@ nobody, whether it has heard of it or not (`homeroom.regions.stated`).
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,7 +19,13 @@ from typing import Final
 from homeroom import limits
 from homeroom.adapters.directory import key_check
 from homeroom.clock import hybrid_ms
-from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, StoreError
+from homeroom.errors import (
+    ControlError,
+    HomeElsewhereError,
+    HomeroomError,
+    NotYetError,
+    StoreError,
+)
 from homeroom.log.control import Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
 from homeroom.log.log import Accepted, Offer, Refused
@@ -40,6 +47,8 @@ from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Facts"]
 
+_NODE: Final = "node"
+"""Of what a node has to say of itself."""
 _AUTHOR: Final = "home"
 """Of what the home states by itself."""
 _BY_ITSELF: Final[Mapping[type, str]] = {
@@ -73,6 +82,7 @@ class Facts:
     ) -> None:
         self._options, self._offer = options, offer
         self._live, self._folds, self._snapshots = live, folds, snapshots
+        self._aside: set[asyncio.Task[None]] = set()
         self.retention = Retention(live, options.now_ms)
 
     @property
@@ -131,6 +141,17 @@ class Facts:
             if not isinstance(fact, HistoryCut):
                 raise  # a cut of years takes longer than a read waits; it is durable, and will be made
         return token
+
+    def state_aside(self, fact: Fact) -> None:
+        """State a fact that another node asks for; where that fails it asks again."""
+
+        async def state() -> None:
+            with contextlib.suppress(HomeroomError):
+                await self.state(fact, _NODE)
+
+        task = asyncio.get_running_loop().create_task(state())
+        self._aside.add(task)  # a task that nobody holds may be collected
+        task.add_done_callback(self._aside.discard)
 
     def _moved(self, fact: HomeMoved) -> HomeMoved:
         """Return the fact that this node is the home from now on, with the next term if it has none.

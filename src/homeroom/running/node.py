@@ -22,7 +22,6 @@ from homeroom.clock import HybridClock
 from homeroom.cohorts.live import Status, Trouble
 from homeroom.errors import (
     ControlError,
-    HomeroomError,
     StoreError,
 )
 from homeroom.events.sent import SentBatch, count_events
@@ -169,8 +168,6 @@ class RunningNode(Answering):
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings = Endings(self._look_for_endings, self._facts.state_endings)
         self.watch(self._endings.troubles)
-        # By node what states where its audit log ends: a task that nobody holds may be collected.
-        self._anchoring: dict[str, asyncio.Task[None]] = {}
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -431,16 +428,10 @@ class RunningNode(Answering):
         return await self._committer.done(self.belonging.endings)
 
     def _audited(self, node: str, records: int, digest: str) -> None:
-        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
+        """State where the audit log of another node ends, if this is the home."""
         known = self.control().anchors.get(node)
-        if not self.is_home or (known is not None and known.digest == digest):
-            return
-
-        async def state() -> None:
-            with contextlib.suppress(HomeroomError):
-                await self.change(AuditAnchored(node=node, records=records, digest=digest), "node")
-
-        self._anchoring[node] = self._loop.create_task(state())
+        if self.is_home and (known is None or known.digest != digest):
+            self._facts.state_aside(AuditAnchored(node=node, records=records, digest=digest))
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
