@@ -98,7 +98,11 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     async def work(node):
         def commands():
             assert main(["world", "join", str(place), "bob"]) == status.CLEAN
-            assert main(["world", "fence", str(place), "bob"]) == status.CLEAN
+            assert main(["world", "fence", str(place), "bob"]) == status.FAILED
+            told = capsys.readouterr().err
+            assert "bob is the last node of jurisdiction south" in told
+            leave = ["world", "fence", str(place), "bob", "--documents-leave"]
+            assert main(leave) == status.CLEAN
             assert main(["world", "hold", str(place), "all"]) == status.CLEAN
 
         await asyncio.to_thread(commands)
@@ -109,6 +113,7 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     members = on(place / "north" / "ada" / "data", work)
     known = place_of(place, "ada").world.members()
     assert members.nodes == {"bob": known["bob"]}
+    assert set(members.vault_checks) == {"south"}
     assert list(members.fenced) == ["bob"]
     assert members.least == "all"
     assert "bob" in capsys.readouterr().err

@@ -85,13 +85,22 @@ def join(directory: str, node: str) -> None:
 @command.command()
 @click.argument("directory", metavar="DIR")
 @click.argument("node")
-def fence(directory: str, node: str) -> None:
+@click.option(
+    "--documents-leave",
+    is_flag=True,
+    help="Fence the last node of a jurisdiction too: its documents leave the world with it.",
+)
+def fence(directory: str, node: str, documents_leave: bool) -> None:  # noqa: FBT001 - a flag
     """Have the home, which must run, state that nothing more is taken from NODE: it is to leave.
 
-    What it has written until then is still exchanged between the others.
+    What it has written until then is still exchanged between the others; documents between those of its jurisdiction,
+    and if there are none, they leave with it.
     """
+    from homeroom.running.world_place import check_heirs
     from homeroom.running.world_place import fence as fence_node
 
+    if not documents_leave:
+        check_heirs(Path(directory), node)
     fence_node(Path(directory), node)
     click.echo(f"Nothing more is taken from {node}.", err=True)
 

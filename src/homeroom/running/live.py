@@ -34,7 +34,7 @@ from homeroom.adapters.directory import Under
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Token, Vector
+from homeroom.log.origins import Origin, Vector
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.messages import Part
 from homeroom.regions.stated import members_of
@@ -321,11 +321,11 @@ class Live:
             return look(self._folding.tenants[tenant].state)
 
     def ask(
-        self, tenant: str, ask: Callable[[State], _T], after: Token | None = None
+        self, tenant: str, ask: Callable[[State], _T], after: Vector | None = None
     ) -> tuple[_T, Seen]:
         """Return what ``ask`` makes of a tenant's state, and what was known by then.
 
-        ``after`` has been folded; a state that was frozen before is not asked.
+        All of ``after`` has been folded; a state that was frozen before is not asked.
         """
         with self._guard, suppress(_HistoryNeededError):
             one = self._folding.tenants[tenant]
@@ -333,15 +333,20 @@ class Live:
         frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
 
+    def still(self, tenant: str, after: Vector | None = None) -> tuple[State, Seen]:
+        """Return a tenant's state as it is now, sealed, whatever is folded later; all of ``after`` is in it."""
+        frozen = self._freeze(tenant, after)
+        return frozen.state, frozen.seen
+
     def _seen(self, tenant: TenantState) -> Seen:
         return Seen(self._folding.applied, tenant.newest, self._folding.control.epoch)
 
-    def _freeze(self, tenant: str, after: Token | None) -> _Frozen:
+    def _freeze(self, tenant: str, after: Vector | None) -> _Frozen:
         with self._changing:
             one, frozen = self._folding.tenants[tenant], self._frozen.get(tenant)
             seen = self._seen(one)
             if frozen is not None and frozen.seen != seen:
-                lacks = after is not None and frozen.seen.applied[after.origin] < after.number
+                lacks = after is not None and not frozen.seen.applied.covers(after)
                 if lacks or self._is_old(frozen):
                     frozen = None
             if frozen is None:

@@ -41,6 +41,7 @@ from homeroom.regions.stated import Stated
 from homeroom.regions.world import World
 from homeroom.running.committing import LastingStore
 from homeroom.running.in_world import InWorld
+from homeroom.running.installing import install
 from homeroom.running.recording import RecordReader
 from homeroom.running.refolding import (
     Refolding,
@@ -159,7 +160,7 @@ def open_all(path: Path, options: NodeOptions | None) -> Opened:
 def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened:
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
-    store = _store(path, options, stack)
+    store = _ready_store(path, options, stack, snapshots)
     is_repair = options is not None and options.is_repair
     refolding = Refolding(store, snapshots, stack, is_repair)
     troubles = refolding.troubles
@@ -192,7 +193,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     )
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
-    _check_whole(path, (store, snapshots), stated.control, options)
+    _check_whole(path, snapshots, stated.control, options)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
@@ -268,10 +269,7 @@ def _check_names(
 
 
 def _check_whole(
-    path: Path,
-    parts: tuple[LastingStore, Snapshots],
-    control: Control,
-    options: NodeOptions | None,
+    path: Path, snapshots: Snapshots, control: Control, options: NodeOptions | None
 ) -> None:
     """Refuse to be a member with what the others can never get, and to make a key that must be the same everywhere.
 
@@ -279,14 +277,11 @@ def _check_whole(
     """
     if options is None or options.world is None:
         return
-    store, snapshots = parts
     place = snapshots.place(MAIN)
-    loaded = snapshots.unlogged(MAIN)
-    if loaded or len(store.begins()):
-        what = "was loaded with files" if loaded else "has forgotten the beginning of its log"
+    if snapshots.unlogged(MAIN):
         raise DataDirectoryError(
-            f"{path} {what}, and no other node of a world could ever get that. Begin the world with a directory whose "
-            f"log is whole"
+            f"{path} was loaded with files, and no other node of a world could ever get that. Begin the world with a "
+            f"directory whose log is whole"
         )
     home = control.members.home or options.world.home
     if options.name != home and not place.key_path.exists():
@@ -342,6 +337,16 @@ def _node_key(path: Path, store: LastingStore, name: str | None) -> NodeKey:
             f"{path} is not the key that signed the entries of the log beside it; restore that one from a backup"
         )
     return key
+
+
+def _ready_store(
+    path: Path, options: NodeOptions | None, stack: ExitStack, snapshots: Snapshots
+) -> LastingStore:
+    """Return the log; with it stands the state of another node, if one was fetched before this start."""
+    store = _store(path, options, stack)
+    if options is not None:
+        install(path, store, snapshots)
+    return store
 
 
 def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:

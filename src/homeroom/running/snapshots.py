@@ -116,6 +116,13 @@ class Snapshots:
         """Return the directory of a tenant."""
         return DataDirectory(self._path if tenant == MAIN else self._path / "tenants" / tenant)
 
+    def make_place(self, tenant: str) -> DataDirectory:
+        """Return the directory of a tenant, with the folders in it, made if there are none."""
+        place = self.place(tenant)
+        for folder in ("history", "state"):
+            (place.path / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place
+
     def key(self, tenant: str) -> bytes:
         """Return the key of a tenant's pseudonyms, made if there is none. Raises `KeyFileError`."""
         place = self.place(tenant)

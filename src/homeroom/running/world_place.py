@@ -16,6 +16,7 @@ from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.clock import hybrid_of
 from homeroom.errors import ControlError, SettingsError, StoreError
+from homeroom.log.control import Control
 from homeroom.log.members import (
     AcknowledgementPut,
     HomeMoved,
@@ -27,13 +28,16 @@ from homeroom.log.members import (
 from homeroom.log.origins import Token
 from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.regions.fabric import Fabric, InProcess
+from homeroom.regions.residency import heirs
+from homeroom.regions.steps import Members
 from homeroom.regions.world import Region, World
-from homeroom.running.control_socket import ask_of_upkeep, ask_to_change
+from homeroom.running.control_socket import ask_of_upkeep, ask_stated, ask_to_change
 from homeroom.running.upkeep_requests import WorldAsked, WorldTold
 from homeroom.serve.settings import Settings
 
 __all__ = [
     "WorldPlace",
+    "check_heirs",
     "fence",
     "hold",
     "join",
@@ -174,6 +178,33 @@ def join(path: Path, node: str) -> Token:
     return _stated(path, world, fact)
 
 
+def check_heirs(path: Path, node: str) -> None:
+    """Raise `ControlError` if the documents of a node would leave the world with it; else as `join` does.
+
+    They go nowhere else than to other nodes of its jurisdiction, and there is none that stays.
+    """
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    name, home = _home(path, world)
+    stated = ask_stated(home)
+    if stated is None:
+        raise _not_running(name, home)
+    control = Control()
+    for number, change in enumerate(stated, 1):
+        control = control.folded(change, number)
+    members, regions = control.members, {n: one.region for n, one in control.members.nodes.items()}
+    fenced, laws = frozenset(members.fenced), members.jurisdictions
+    if node in regions and not heirs(Members(0, regions, fenced, jurisdictions=laws), node):
+        where = (
+            f"jurisdiction {laws[node]}"
+            if node in laws
+            else "its jurisdiction, of which none was stated"
+        )
+        raise ControlError(
+            f"{node} is the last node of {where}: the statements and documents that it has leave the world with it, "
+            f"since no other node may have them. Back up its data directory, and fence it with --documents-leave"
+        )
+
+
 def fence(path: Path, node: str) -> Token:
     """Have the home state that nothing more is taken from a node: it is to leave. Raises as `join` does."""
     world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
@@ -266,16 +297,25 @@ def _running_home(places: WorldPlaces, world: World) -> str:
 
 
 def _stated(path: Path, world: World, fact: MemberFact) -> Token:
+    name, home = _home(path, world)
+    # A node that was started for this alone would number entries that no other node has heard of.
+    token = ask_to_change(home, fact, _AUTHOR)
+    if token is None:
+        raise _not_running(name, home)
+    return token
+
+
+def _home(path: Path, world: World) -> tuple[str, Path]:
+    """Return the node that states facts, and its data directory."""
     places = WorldPlaces(path)
     name = _running_home(places, world)
     region = world.region_of(name)
     assert region is not None, "it stands in the file"
-    home = places.data(region.name, name)
-    # A node that was started for this alone would number entries that no other node has heard of.
-    token = ask_to_change(home, fact, _AUTHOR)
-    if token is None:
-        raise ControlError(
-            f"{name} does not run on {home}, and it alone states who belongs to the world; start it, or run "
-            f"this on its machine"
-        )
-    return token
+    return name, places.data(region.name, name)
+
+
+def _not_running(name: str, home: Path) -> ControlError:
+    return ControlError(
+        f"{name} does not run on {home}, and it alone states who belongs to the world; start it, or run "
+        f"this on its machine"
+    )
