@@ -12,7 +12,7 @@ from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.adapters.threads import ThreadRun
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.log import Accepted
-from homeroom.log.members import MemberJoined
+from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
 from homeroom.log.origins import Stream
 from homeroom.regions.shipments import is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
@@ -40,6 +40,15 @@ async def send(world, name, batch_id, *numbers):
     )
     assert isinstance(outcome, Accepted), outcome
     return outcome.token
+
+
+def sealed_events(state):
+    state.settle()
+    return state.events
+
+
+def active_now(node):
+    return node._live.read("main", lambda state: state.learners.rows)
 
 
 async def active(node, *tokens):
@@ -174,6 +183,36 @@ def test_a_node_that_was_put_back_from_an_old_copy_goes_on_with_what_it_alone_ha
 
     found, troubles = world(work, "a", "b", "c")
     assert found[0] == found[1] == found[2]
+    assert troubles == [(), (), ()]
+
+
+def test_a_node_whose_snapshots_hold_what_the_world_has_closed_takes_one_of_another_node(world):
+    async def work(world):
+        await send(world, "c", "c1", *range(9))
+        await forget(world, "a", "b", "c")
+        world.cut.add("c")
+        for number in range(30, 33):  # in all that is on its disk
+            beyond = await send(world, "c", f"c{number}", number)
+            await active(world.nodes["c"], beyond)
+            await asyncio.to_thread(world.nodes["c"].saving.save)
+        closed = {str(o): n for o, n in world.nodes["a"]._live.applied.items() if o.node == "c"}
+        for fact in (
+            MemberFenced(node="c"),
+            MemberLeft(node="c", closed=closed, forced="it burnt"),
+            MemberJoined(node="c", region="c", jurisdiction="x", key=world.key("c")),
+        ):
+            await world.nodes["a"].change(fact, "somebody")
+        world.cut.clear()
+        await renewed(world, "c")
+        await world.until(
+            lambda: len({str(active_now(n)) for n in world.nodes.values()}) == 1, "they agree"
+        )
+        await world.equal_as_counted()
+        lasting = [node._live.read("main", sealed_events) for node in world.nodes.values()]
+        return lasting, [node.troubles for node in world.nodes.values()]
+
+    lasting, troubles = world(work, "a", "b", "c")
+    assert lasting == [12, 12, 12]
     assert troubles == [(), (), ()]
 
 

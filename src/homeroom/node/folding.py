@@ -37,6 +37,7 @@ from homeroom.log.control import Change, Control, Fact, TenantPut, read_changes
 from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
 from homeroom.log.erasures import erased_keys
+from homeroom.log.members import MemberLeft, OriginsClosed
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
 from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
@@ -281,6 +282,9 @@ class Folding:
     def _is_of_the_past(self, fact: Fact) -> bool:
         if isinstance(fact, TenantPut):
             return fact.name in self.unknown
+        if isinstance(fact, MemberLeft | OriginsClosed):
+            folded = self.applied.items()
+            return any(n > fact.closed.get(str(o), n) for o, n in folded if _has_events(o))
         if not isinstance(fact, EntriesLost | Restamped):
             return False
         is_folded = any(
@@ -367,6 +371,10 @@ class Folding:
                 )
                 return True
         return False
+
+
+def _has_events(origin: Origin) -> bool:
+    return origin.stream is Stream.ANALYTIC
 
 
 @dataclass(slots=True)

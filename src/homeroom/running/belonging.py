@@ -65,7 +65,6 @@ from homeroom.regions.steps import (
     StateAuditEnd,
     TellAuditEnd,
     Tick,
-    Trouble,
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
@@ -432,7 +431,17 @@ class Belonging:
             self._driven.renew_life()
         self._step(Tick(wall_ms))
         self._around.courier.tick()
+        self._replace_state()
         self._look_at_member()
+
+    def _replace_state(self) -> None:
+        """Fetch the state of another node, if what is folded here does not count and cannot be folded anew."""
+        member = self.member
+        if self._around.live.doubt is None or member is None or not member.replication.views:
+            return
+        if member.replication.collecting.may_fetch(self.now_ms()):
+            others = sorted(member.replication.views)
+            self._around.courier.fetch(others[self._options.draw(len(others))])
 
     def _look_at_member(self) -> None:
         """Note what others may be told: the member itself is looked at in this thread alone."""
@@ -517,22 +526,14 @@ class Belonging:
             case Collect():
                 self._collectable = Vector(effect.numbers)
             case BeginAnew() if self._driven is not None:
-                self._driven.work(partial(self._begin_anew, self.member, effect.why))
+                self._driven.work(partial(self._begin_anew, self.member))
             case AskSnapshot():
                 self._around.courier.fetch(effect.of)
 
-    def _begin_anew(self, member: Member | None, why: str) -> None:
-        if member is None or member is not self.member or self._driven is None:
-            return
-        closed = self._around.live.control.members.closed
-        for origin, number in self._around.live.applied.items():
-            if number > closed.get(origin, number):
-                told = (
-                    f"answers of this node count entries {closed[origin] + 1} to {number} of {origin}, which the world "
-                    f"has closed before them: {why}. Begin this node anew with an empty directory"
-                )
-                self._alarm(Alarm(Trouble.DIVERGED, told, origin.node, origin))
-        self._driven.renew_life()
+    def _begin_anew(self, member: Member | None) -> None:
+        """Begin a life that leaves out what was closed; what of that is folded is folded anew without it."""
+        if member is not None and member is self.member and self._driven is not None:
+            self._driven.renew_life()
 
     def _exchange(self, exchange: Exchange) -> None:
         """Have redacted copies in place of whole ones, where an erasure that is folded here explains them."""

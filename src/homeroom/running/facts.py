@@ -38,6 +38,7 @@ from homeroom.log.members import (
 )
 from homeroom.log.origins import Token
 from homeroom.log.rulings import Restamped
+from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
@@ -111,6 +112,21 @@ class Facts:
                 events=0,
                 size_bytes=0,
                 is_kept=False,
+            )
+        )
+
+    async def once(self, name: str, content: Again) -> Accepted | Refused:
+        """Offer what the node has written before, under a name of which the log keeps that it was done."""
+        return await self._offer(
+            Offer(
+                ticket=0,
+                tenant="",
+                owner="",
+                batch_id=name,
+                digest=b"",
+                content=content,
+                events=0,
+                size_bytes=len(content.content),
             )
         )
 

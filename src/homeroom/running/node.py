@@ -81,6 +81,7 @@ from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
 from homeroom.running.repairing import compared
 from homeroom.running.residing import Residing, VaultKey
+from homeroom.running.returning import Returning
 from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
@@ -163,7 +164,7 @@ class RunningNode(Answering):
         if self.belonging is not None:
             self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
-        self._endings = Endings(self._look_for_endings, self._facts.state_endings)
+        self._endings, self._returning = self._of_lives()
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -178,6 +179,7 @@ class RunningNode(Answering):
         if self.belonging is not None:
             self.belonging.begin(self._committer)
             self._endings.begin()
+            self._returning.begin()
 
     def _following(
         self, key: NodeKey, clock: HybridClock, recording: Recording
@@ -226,6 +228,13 @@ class RunningNode(Answering):
                 store=self._store,
                 live=self._live,
             )
+        )
+
+    def _of_lives(self) -> tuple[Endings, Returning]:
+        once = self._facts.once
+        return (
+            Endings(self._look_for_endings, self._facts.state_endings),
+            Returning(self._options.name, self._live, self._store, once),
         )
 
     def _writing(self, sign: Sign, clock: HybridClock) -> Writing:
@@ -277,6 +286,8 @@ class RunningNode(Answering):
 
     def _needed_by_nobody(self, held: Vector) -> Vector:
         """Return what the log may forget of what snapshots hold: in a world what all others hold too."""
+        if self._courier is not None and self._courier.is_fetching:
+            return Vector()
         return held if self.belonging is None else self.belonging.forgettable(held)
 
     def _forgotten(self) -> None:
@@ -373,6 +384,7 @@ class RunningNode(Answering):
             self._listening.close()
         self._keeping.cancel()
         await self._endings.stop()
+        await self._returning.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
@@ -607,8 +619,12 @@ class RunningNode(Answering):
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
             if self.is_home:
                 await self._facts.retention.cut_due(self.change)
-            await asyncio.to_thread(self.saving.save)
-            self._collecting.begin()
+            await self.save()
+
+    async def save(self) -> None:
+        """Write snapshots of what has changed, and have the log forget what nobody needs any more."""
+        await asyncio.to_thread(self.saving.save)
+        self._collecting.begin()
 
     def _clean(self, tenants: Sequence[str]) -> None:
         """Write snapshots that leave nothing of those who are erased; in those that are under way something may be."""

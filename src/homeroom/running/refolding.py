@@ -241,6 +241,9 @@ def is_true(manifest: Manifest, stated: Stated) -> bool:
     """Say whether a snapshot is what its entries come to under all that is stated now."""
     under = manifest.under
     applied = Vector() if manifest.applied is msgspec.UNSET else Vector.from_json(manifest.applied)
+    closed = stated.control.members.closed
+    if any(n > closed.get(o, n) for o, n in applied.items() if o.stream is Stream.ANALYTIC):
+        return False
     now = stated.control.members.rulings
     if under is msgspec.UNSET:  # it was written before rulings were folded
         return not stated.ignored and not any(_lost(now, origin, applied) for origin in now)
