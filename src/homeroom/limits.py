@@ -264,6 +264,8 @@ PART_PATH_BYTES_MAX: Final = 19
 """The path to a part of a state: three bytes, and for a row its key."""
 ROWS_TOLD_MAX: Final = 32
 """Rows that are named where two states differ; all are counted."""
+DOUBT_AGAIN_MS: Final = 30_000
+"""What is folded and in doubt is tried to be folded anew again after so long, where that was not possible."""
 EARLY_TOLD_MS: Final = 60_000
 """Entries from the future that wait longer than this for their time are told as a trouble."""
 CHECK_SILENCE_MS_MAX: Final = 600_000

@@ -31,6 +31,7 @@ from typing import NamedTuple, TypeVar, overload
 
 from homeroom import limits
 from homeroom.adapters.directory import Under
+from homeroom.errors import HomeroomError
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
@@ -134,6 +135,7 @@ class Live:
         self._folding, self._anew = folding, anew
         self.doubt: str | None = None
         self.times_anew = 0
+        self._again_ms = 0
         self._now_ms = now_ms
         self._frozen: dict[str, _Frozen] = {}
         self._erased_told = folding.removals_folded
@@ -165,6 +167,20 @@ class Live:
         """Whether all has to be folded anew."""
         return self._folding.is_in_doubt
 
+    @property
+    def is_to_be_folded_anew(self) -> bool:
+        """Whether this is in doubt, and it is time to try: what hindered it before may be over after a while."""
+        left_ms = self._again_ms - self._now_ms()
+        is_early = (
+            0 < left_ms <= limits.DOUBT_AGAIN_MS
+        )  # a clock that is set back is no reason to wait
+        return self.is_in_doubt and not (self.doubt is not None and is_early)
+
+    def cannot_be_folded_anew(self, error: HomeroomError) -> None:
+        """Take what hinders it; it is told."""
+        self.doubt = f"what is folded has to be folded anew, and cannot be: {error}"
+        self._again_ms = self._now_ms() + limits.DOUBT_AGAIN_MS
+
     def fold_anew(self, begun: Begun = Begun.NEWEST) -> tuple[Folding, Folding]:
         """Fold the log anew as far as it is folded, and have what comes of it; return what there was, and what is now.
 
@@ -185,6 +201,7 @@ class Live:
             self._folding = new
             self._frozen.clear()
             self.times_anew += 1
+            self.doubt = None
         return old, new
 
     def under(self, tenant: TenantState) -> Under:
