@@ -36,8 +36,8 @@ from homeroom.log.members import (
     MemberLeft,
     OriginsClosed,
 )
-from homeroom.log.origins import Token
-from homeroom.log.rulings import Restamped
+from homeroom.log.origins import Token, Vector
+from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
@@ -67,6 +67,7 @@ class Facts:
     offer : offers something to its log
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
+    held : returns by origin the last entry that is durable here
 
     Attributes
     ----------
@@ -80,8 +81,9 @@ class Facts:
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
+        held: Callable[[], Vector],
     ) -> None:
-        self._options, self._offer = options, offer
+        self._options, self._offer, self._held = options, offer, held
         self._live, self._folds, self._snapshots = live, folds, snapshots
         self._aside: set[asyncio.Task[None]] = set()
         self.retention = Retention(live, options.now_ms)
@@ -136,19 +138,9 @@ class Facts:
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written, `HomeElsewhereError` in a node
         that is not the home of its world.
         """
-        world = self._options.world
-        _check_stated(fact)
-        if isinstance(fact, Restamped):
-            _check_past(fact, self._options.now_ms())
-        if isinstance(fact, HomeMoved):
-            fact = self._moved(fact)
-        elif not self.is_home:
-            raise HomeElsewhereError(self.home)
-        if world is not None and isinstance(fact, MemberFenced | MemberLeft):
-            _check_stays(self.home, fact)
-        fact = self.retention.completed(fact)
+        fact = self._checked(fact)
         facts: list[Fact] = [fact]
-        if world is not None:
+        if self._options.world is not None:
             facts = with_key(fact, self._live.control, self._key_check)
         token = await self._state_all(facts, author)
         try:
@@ -157,6 +149,21 @@ class Facts:
             if not isinstance(fact, HistoryCut):
                 raise  # a cut of years takes longer than a read waits; it is durable, and will be made
         return token
+
+    def _checked(self, fact: Fact) -> Fact:
+        """Return a fact as it is to be stated. Raises as `state` does, for what can be seen before it is written."""
+        _check_stated(fact)
+        if isinstance(fact, HomeMoved):
+            return self._moved(fact)
+        if not self.is_home:
+            raise HomeElsewhereError(self.home)
+        if isinstance(fact, Restamped | EntriesLost):
+            _check_held(fact, self._held())
+        if isinstance(fact, Restamped):
+            _check_past(fact, self._options.now_ms())
+        if self._options.world is not None and isinstance(fact, MemberFenced | MemberLeft):
+            _check_stays(self.home, fact)
+        return self.retention.completed(fact)
 
     def state_aside(self, fact: Fact) -> None:
         """State a fact that another node asks for; where that fails it asks again."""
@@ -237,6 +244,16 @@ def _check_stated(fact: Fact) -> None:
         raise ControlError(
             f"that {what} is stated by the home itself, once all members hold the same of them; stated sooner it would "
             f"lose what clients were promised"
+        )
+
+
+def _check_held(fact: Restamped | EntriesLost, held: Vector) -> None:
+    """Raise `ControlError` for a ruling on entries that are not here: it would be of what is still to be written."""
+    last = next((number for origin, number in held.items() if str(origin) == fact.origin), 0)
+    if fact.last > last:
+        raise ControlError(
+            f"entries up to {fact.last:,} of {fact.origin[:200]} are named, and {last:,} are held here; rule of those "
+            f"that homeroom world check tells of"
         )
 
 

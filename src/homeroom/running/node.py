@@ -139,7 +139,12 @@ class RunningNode(Answering):
         super().__init__(self._parts_asked())
         self._committer = Committer(self._writing(opened.key.sign, clock))
         self._facts = Facts(
-            options, self._committer.offer, self._live, self._folds, self._snapshots
+            options,
+            self._committer.offer,
+            self._live,
+            self._folds,
+            self._snapshots,
+            self._store.held,
         )
         self.records = NodeRecords(
             recording.path,
@@ -556,6 +561,7 @@ class RunningNode(Answering):
             return WorldTold(
                 node=self._options.name,
                 home=self.home,
+                term=self.control().members.term,
                 early=early,
                 apart=tuple(
                     ApartTold(node=name, shards=one.shards, rows=one.rows, is_all=one.is_all)
