@@ -19,14 +19,8 @@ from typing import Final
 from homeroom import limits
 from homeroom.adapters.directory import key_check
 from homeroom.clock import hybrid_ms
-from homeroom.errors import (
-    ControlError,
-    HomeElsewhereError,
-    HomeroomError,
-    NotYetError,
-    StoreError,
-)
-from homeroom.log.control import Change, Fact, TenantPut
+from homeroom.errors import ControlError, HomeElsewhereError, HomeroomError, NotYetError, StoreError
+from homeroom.log.control import AuditAnchored, Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.members import (
@@ -48,8 +42,6 @@ from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Facts"]
 
-_NODE: Final = "node"
-"""Of what a node has to say of itself."""
 _AUTHOR: Final = "home"
 """Of what the home states by itself."""
 _BY_ITSELF: Final[Mapping[type, str]] = {
@@ -85,8 +77,9 @@ class Facts:
     ) -> None:
         self._options, self._offer, self._held = options, offer, held
         self._live, self._folds, self._snapshots = live, folds, snapshots
-        self._aside: set[asyncio.Task[None]] = set()
         self.retention = Retention(live, options.now_ms)
+        # By node what states where its audit log ends: a task that nobody holds may be collected.
+        self._anchoring: dict[str, asyncio.Task[None]] = {}
 
     @property
     def home(self) -> str:
@@ -132,6 +125,18 @@ class Facts:
             )
         )
 
+    def anchor(self, node: str, records: int, digest: str) -> None:
+        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
+        known = self._live.control.anchors.get(node)
+        if not self.is_home or (known is not None and known.digest == digest):
+            return
+
+        async def state() -> None:
+            with contextlib.suppress(HomeroomError):
+                await self.state(AuditAnchored(node=node, records=records, digest=digest), "node")
+
+        self._anchoring[node] = asyncio.get_running_loop().create_task(state())
+
     async def state(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.
 
@@ -164,17 +169,6 @@ class Facts:
         if self._options.world is not None and isinstance(fact, MemberFenced | MemberLeft):
             _check_stays(self.home, fact)
         return self.retention.completed(fact)
-
-    def state_aside(self, fact: Fact) -> None:
-        """State a fact that another node asks for; where that fails it asks again."""
-
-        async def state() -> None:
-            with contextlib.suppress(HomeroomError):
-                await self.state(fact, _NODE)
-
-        task = asyncio.get_running_loop().create_task(state())
-        self._aside.add(task)  # a task that nobody holds may be collected
-        task.add_done_callback(self._aside.discard)
 
     def _moved(self, fact: HomeMoved) -> HomeMoved:
         """Return the fact that this node is the home from now on, with the next term if it has none.
