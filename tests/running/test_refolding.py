@@ -4,9 +4,17 @@ import asyncio
 
 import pytest
 
+from homeroom.adapters.directory import Manifest, Under
 from homeroom.errors import ControlError
+from homeroom.log.control import Change, TenantPut, write_changes
+from homeroom.log.entries import Head, make_entry
 from homeroom.log.erasures import erasure_of
+from homeroom.log.origins import Origin, Stream
+from homeroom.log.payloads import pack
 from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.regions.stated import Stated
+from homeroom.running.refolding import is_true
+from tests.log.chains import sign
 from tests.running.nodes import now_ms
 from tests.running.test_belonging import active, send
 from tests.running.worlds import RunningWorld
@@ -194,3 +202,64 @@ def test_entries_are_not_ruled_into_the_future(world):
             await world.nodes["a"].change(ahead, "somebody")
 
     world(work, "a", "b")
+
+
+# --- under which facts a snapshot was made ---------------------------------------------------------------------------
+
+
+HERE = Origin("b", "0" * 32, Stream.ANALYTIC)
+
+
+def stated(*facts):
+    found = Stated()
+    head = Head()
+    for stamp, fact in enumerate(facts, 1):
+        payload = pack(write_changes([Change(fact=fact, author="x", at_ms=1)]))
+        entry = make_entry(Origin("a", "1" * 32, Stream.CONTROL), head, (stamp, 0), payload, sign)
+        found.take(entry)
+        head = entry.head
+    return found
+
+
+def snapshot_of(known, named=0):
+    under = Under(epoch=known.control.epoch, order=known.order.digest, named=named)
+    return Manifest(load=1, applied={str(HERE): 5}, under=under)
+
+
+def lost(first):
+    return EntriesLost(origin=str(HERE), first=first, last=9)
+
+
+@pytest.mark.parametrize(
+    ("named", "more", "is_still_true"),
+    [
+        (1, [], True),
+        (1, [TenantPut(name="other")], True),
+        (2, [TenantPut(name="other")], False),  # an event in it names the epoch that this fact has
+        (1, [lost(6)], True),  # beyond what is in it
+        (1, [lost(5)], False),
+        (1, [lost(5), Restamped(origin=str(HERE), first=5, last=9, hybrid=1)], True),
+        (1, [lost(5), Restamped(origin=str(HERE), first=6, last=9, hybrid=1)], False),
+    ],
+)
+def test_a_snapshot_is_true_while_facts_go_on_from_those_that_it_was_made_under(
+    named, more, is_still_true
+):
+    main = TenantPut(name="main")
+    manifest = snapshot_of(stated(main), named)
+    assert is_true(manifest, stated(main, *more)) == is_still_true
+
+
+def test_a_snapshot_under_other_facts_or_of_a_state_in_doubt_is_not_true():
+    first, other = TenantPut(name="main"), TenantPut(name="other")
+    manifest = snapshot_of(stated(first, other))
+    assert not is_true(manifest, stated(other, first))
+    assert not is_true(manifest, stated(first))
+    doubted = Manifest(load=1, applied={}, under=Under(epoch=1, order="", named=0))
+    assert not is_true(doubted, stated(first))
+
+
+def test_a_snapshot_of_before_rulings_is_true_as_long_as_nothing_is_lost():
+    old = Manifest(load=1, applied={str(HERE): 5})
+    assert is_true(old, stated(TenantPut(name="main"), lost(6)))
+    assert not is_true(old, stated(TenantPut(name="main"), lost(4)))

@@ -121,6 +121,7 @@ class Live:
 
     Attributes
     ----------
+    writing : is held while snapshots are written, and while all is folded anew
     doubt : why what is in doubt cannot be folded anew, None if it can
     times_anew : how often all was folded anew since the start
     """
@@ -139,6 +140,8 @@ class Live:
         self._now_ms = now_ms
         self._frozen: dict[str, _Frozen] = {}
         self._erased_told = folding.removals_folded
+        # Held by who writes snapshots, and by who begins with one: else its files could go meanwhile. Taken first.
+        self.writing = threading.Lock()
         # Held by who changes anything, and by who makes ready to.
         self._changing = threading.Lock()
         self._guard = threading.RLock()
@@ -188,21 +191,25 @@ class Live:
         as it was then.
         """
         assert self._anew is not None, "whoever is in doubt can fold anew"
-        old = self._folding
-        new = self._anew(old.applied, old.make, begun)
-        with self._changing, self._guard:
-            self._put_guard(new)
-            for name, tenant in new.tenants.items():
-                before = old.tenants.get(name)
-                tenant.state.cut_events = 0 if before is None else before.state.cut_events
-                tenant.newest = tenant.newest or (0 if before is None else before.newest)
-            new.removals_folded += old.removals_folded
-            new.stamps = {**old.stamps, **new.stamps}
-            self._folding = new
-            self._frozen.clear()
-            self.times_anew += 1
-            self.doubt = None
+        with self.writing:
+            old = self._folding
+            new = self._anew(old.applied, old.make, begun)
+            with self._changing, self._guard:
+                self._take(old, new)
         return old, new
+
+    def _take(self, old: Folding, new: Folding) -> None:
+        self._put_guard(new)
+        for name, tenant in new.tenants.items():
+            before = old.tenants.get(name)
+            tenant.state.cut_events = 0 if before is None else before.state.cut_events
+            tenant.newest = tenant.newest or (0 if before is None else before.newest)
+        new.removals_folded += old.removals_folded
+        new.stamps = {**old.stamps, **new.stamps}
+        self._folding = new
+        self._frozen.clear()
+        self.times_anew += 1
+        self.doubt = None
 
     def under(self, tenant: TenantState) -> Under:
         """Return the facts under which a tenant's state was made; it is held."""
