@@ -260,8 +260,12 @@ PARTS_EXPANDED_MAX: Final = 4
 """Parts of a state that differs from another node's of which smaller parts are told at a check, some kilobytes each."""
 SUMS_TOLD_MAX: Final = 1_200
 """Sums of parts of a state in a message: of all partitions, and of some parts 256 each."""
+PART_PATH_BYTES_MAX: Final = 19
+"""The path to a part of a state: three bytes, and for a row its key."""
 ROWS_TOLD_MAX: Final = 32
 """Rows that are named where two states differ; all are counted."""
+DOUBT_AGAIN_MS: Final = 30_000
+"""What is folded and in doubt is tried to be folded anew again after so long, where that was not possible."""
 EARLY_TOLD_MS: Final = 60_000
 """Entries from the future that wait longer than this for their time are told as a trouble."""
 CHECK_SILENCE_MS_MAX: Final = 600_000

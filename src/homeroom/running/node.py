@@ -7,12 +7,10 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-
-import msgspec
 
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
@@ -21,13 +19,11 @@ from homeroom.adapters.signing import NodeKey
 from homeroom.clock import HybridClock
 from homeroom.cohorts.live import Status, Trouble
 from homeroom.errors import (
-    HomeroomError,
     StoreError,
 )
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.log.control import (
     MAIN,
-    AuditAnchored,
     Change,
     Control,
     Fact,
@@ -45,13 +41,10 @@ from homeroom.running.answering import Answering, Asked
 from homeroom.running.belonging import Belonging, Surroundings
 from homeroom.running.checking import Checker
 from homeroom.running.collecting import Collecting
-from homeroom.running.commanded import Commanded
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
     Doing,
-    WebhookAsked,
-    WebhookTold,
     listening,
 )
 from homeroom.running.copying import RecordCopies
@@ -78,7 +71,6 @@ from homeroom.running.opening import (
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
-from homeroom.running.repairing import compared
 from homeroom.running.replacing import Replacing
 from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.returning import Returning
@@ -86,9 +78,7 @@ from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
-from homeroom.running.upkeep_requests import (
-    Repaired,
-)
+from homeroom.running.upkeep import Tended, Upkeep
 from homeroom.running.world_status import lacks_facts
 
 _T = TypeVar("_T")
@@ -132,7 +122,12 @@ class RunningNode(Answering):
         super().__init__(self._parts_asked())
         self._committer = Committer(self._writing(opened.key.sign, clock))
         self._facts = Facts(
-            options, self._committer.offer, self._live, self._folds, self._snapshots, self._closed
+            options,
+            (self._committer.offer, self._store.held),
+            self._live,
+            self._folds,
+            self._snapshots,
+            self._closed,
         )
         self.records = NodeRecords(
             recording.path,
@@ -153,9 +148,7 @@ class RunningNode(Answering):
         self.erasures = self._erasures(register, opened.key.sign)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings, self._returning = self._of_lives()
-        # By node what states where its audit log ends: a task that nobody holds may be collected.
-        self._anchoring: dict[str, asyncio.Task[None]] = {}
-        self._commanded = self._commands()
+        self.upkeep = Upkeep(self._tended())
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
@@ -224,16 +217,6 @@ class RunningNode(Answering):
             Returning(self._options.name, self._live, self._store, self._facts.once),
         )
 
-    def _commands(self) -> Commanded:
-        return Commanded(
-            node=self._options.name,
-            home=lambda: self.home,
-            standing=self._standing,
-            belonging=self.belonging,
-            erasures=self.erasures,
-            repair=self.repair,
-        )
-
     def _writing(self, sign: Sign, clock: HybridClock) -> Writing:
         return Writing(
             node=self._options.name,
@@ -274,6 +257,18 @@ class RunningNode(Answering):
             opening=opening,
             of_snapshots=lambda: self.saving.troubles,
             now_ms=self._options.now_ms,
+        )
+
+    def _tended(self) -> Tended:
+        return Tended(
+            node=self._options.name,
+            standing=self._standing,
+            facts=self._facts,
+            follower=self._follower,
+            refolding=self._refolding,
+            saving=self.saving,
+            erasures=self.erasures,
+            belonging=self.belonging,
         )
 
     def _verify(self, key: NodeKey) -> Verify:
@@ -344,10 +339,10 @@ class RunningNode(Answering):
         doing = Doing(
             node.change,
             node.stated,
-            node._commanded.of_webhooks,
-            node._commanded.of_erasures,
+            node.upkeep.of_webhooks,
+            node.upkeep.of_erasures,
             node.persons.asked,
-            node._commanded.of_upkeep,
+            node.upkeep.of_node,
         )
         node._listening = await listening(path, doing)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
@@ -465,16 +460,7 @@ class RunningNode(Answering):
         return await self._committer.done(self.belonging.endings)
 
     def _audited(self, node: str, records: int, digest: str) -> None:
-        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
-        known = self.control().anchors.get(node)
-        if not self.is_home or (known is not None and known.digest == digest):
-            return
-
-        async def state() -> None:
-            with contextlib.suppress(HomeroomError):
-                await self.change(AuditAnchored(node=node, records=records, digest=digest), "node")
-
-        self._anchoring[node] = self._loop.create_task(state())
+        self._facts.anchor(node, records, digest)
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
@@ -528,22 +514,6 @@ class RunningNode(Answering):
     def watch(self, troubles: Callable[[], Sequence[Trouble]]) -> None:
         """Tell among what is wrong what something beside the node says of itself."""
         self._standing.watched.append(troubles)
-
-    def ask_of_webhooks(
-        self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None
-    ) -> None:
-        """Have somebody beside the node do what commands on this machine ask of webhooks; None is nobody."""
-        self._commanded.webhooks = webhooks
-
-    async def repair(self) -> Repaired:
-        """Fold the log anew in place of what is folded; return what was not so.
-
-        Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays as it was then.
-        """
-        found = await asyncio.wrap_future(self._follower.anew(compared))
-        begun = self._refolding.begun.value
-        await asyncio.to_thread(self.saving.save_anew if found.was_wrong else self.saving.save)
-        return msgspec.structs.replace(found, begun=begun)
 
     def control(self) -> Control:
         """Return what was stated so far."""
