@@ -29,7 +29,7 @@ from homeroom.adapters.vault.places import (
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.clock import hybrid_ms
 from homeroom.cohorts.live import Trouble
-from homeroom.errors import DataDirectoryError, KeyFileError, StoreError
+from homeroom.errors import DataDirectoryError, KeyFileError, StoreError, VaultError
 from homeroom.events.generations import Readmitted
 from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry
@@ -376,6 +376,8 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
             raise KeyFileError(
                 f"{key} is not the key that the records of {tenant} are under; restore that one from a backup"
             )
+    if options.world is not None:
+        _erase(reader, opened.folding)
     reader.read_labels()
     return Recording(
         path=file,
@@ -386,6 +388,18 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
         readmitted=readmitted,
         key=_vault_key(path, options),
     )
+
+
+def _erase(reader: RecordReader, folding: Folding) -> None:
+    """Destroy once more the keys of who is erased: a vault that was lost has forgotten it, and others send late.
+
+    Raises `VaultError`.
+    """
+    for tenant, one in folding.tenants.items():
+        keys = zip(*(half.tolist() for half in one.state.history.erased), strict=True)
+        why = reader.erase(tenant, [(hi << 64 | lo).to_bytes(16, "big") for hi, lo in keys])
+        if why is not None:
+            raise VaultError(why)
 
 
 def _vault_key(path: Path, options: NodeOptions) -> VaultKey:
