@@ -326,6 +326,7 @@ def test_documents_of_who_is_erased_are_gone_from_all_logs_and_vaults_also_those
             await keep_state(world, "b")
             await erase(world.nodes["a"], ADA)
             await world.until(lambda: not has_any(world.nodes["c"]), "another log is clean")
+            await world.nodes["c"].erasures.settled()
             await world.kill("c")
             for file in (world.path / "c").glob("documents.db*"):
                 file.unlink()  # and with it who was erased
