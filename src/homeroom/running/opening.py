@@ -33,7 +33,7 @@ from homeroom.errors import DataDirectoryError, KeyFileError, StoreError, VaultE
 from homeroom.events.generations import Readmitted
 from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Vector
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.rulings import Ruling, ruled_stamp
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
@@ -193,7 +193,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     )
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
-    _check_whole(path, snapshots, stated.control, options)
+    _check_whole(path, store, snapshots, stated.control, options)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
@@ -269,7 +269,11 @@ def _check_names(
 
 
 def _check_whole(
-    path: Path, snapshots: Snapshots, control: Control, options: NodeOptions | None
+    path: Path,
+    store: LastingStore,
+    snapshots: Snapshots,
+    control: Control,
+    options: NodeOptions | None,
 ) -> None:
     """Refuse to be a member with what the others can never get, and to make a key that must be the same everywhere.
 
@@ -282,6 +286,11 @@ def _check_whole(
         raise DataDirectoryError(
             f"{path} was loaded with files, and no other node of a world could ever get that. Begin the world with a "
             f"directory whose log is whole"
+        )
+    if any(origin.stream is Stream.DOCUMENT for origin in store.begins()):
+        raise DataDirectoryError(
+            f"{path} has forgotten documents in its log, since copies of its vault hold them, and no other node of its "
+            f"jurisdiction could ever get these. Begin the world with a directory whose log is whole"
         )
     home = control.members.home or options.world.home
     if options.name != home and not place.key_path.exists():
