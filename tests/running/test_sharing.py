@@ -159,6 +159,7 @@ def test_labels_are_known_throughout_the_jurisdiction(world):
     assert world(work, "a", "b", "c") == [False, True, True]
 
 
+@pytest.mark.slow
 def test_records_say_up_to_when_those_of_others_are_here(world):
     async def work(world):
         await keep(world, "b", 1)
@@ -190,6 +191,7 @@ def compared(node):
     return 0 if member is None else member.agreement.document_comparisons
 
 
+@pytest.mark.slow
 def test_vaults_are_compared_while_nothing_comes_and_a_difference_is_an_alarm(world):
     async def work(world):
         here = [world.nodes[name] for name in "bc"]
