@@ -67,13 +67,25 @@ class Reading:
     voided : ids
     erased : learners
     consents : what learners say of consent
+    packed : by entry that says so, what a snapshot holds of it
     learners : all whose events these are, of whatever kind
     """
 
-    __slots__ = ("consents", "erased", "events", "learners", "names", "rows", "said", "voided")
+    __slots__ = (
+        "consents",
+        "erased",
+        "events",
+        "learners",
+        "names",
+        "packed",
+        "rows",
+        "said",
+        "voided",
+    )
 
     def __init__(self, said: Sequence[Happening]) -> None:
         self.said = tuple(said)
+        self.packed: dict[tuple[Origin, int], msgspec.Raw] = {}
         self.learners = {event.learner for event in said if event.learner}
         self.erased = [event.erases for event in said if event.erases]
         self.events = {e: Row.of(e) for e in said if not (e.voids or e.erases or e.says)}
