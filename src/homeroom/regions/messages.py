@@ -31,6 +31,7 @@ from homeroom.log.origins import Origin
 __all__ = [
     "CHECK_BYTES",
     "Answer",
+    "AuditEnd",
     "Compared",
     "Item",
     "Message",
@@ -208,7 +209,14 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     ] = ()
 
 
-Message: TypeAlias = News | Pull | Compared
+class AuditEnd(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Where the audit log of the sender ends, for the home to state: how many records, and the digest of the last."""
+
+    records: _Number
+    digest: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+Message: TypeAlias = News | Pull | Compared | AuditEnd
 
 _encoder = msgspec.msgpack.Encoder()
 _decode_message = msgspec.msgpack.Decoder(Message).decode
