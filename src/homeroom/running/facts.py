@@ -35,6 +35,7 @@ from homeroom.log.rulings import Restamped
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
+from homeroom.running.looks import Looks
 from homeroom.running.opening import NodeOptions
 from homeroom.running.retaining import Retention
 from homeroom.running.snapshots import Snapshots
@@ -58,6 +59,7 @@ class Facts:
     offer : offers something to its log
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
+    looks : returns what this node knows of others, None in a node alone
 
     Attributes
     ----------
@@ -71,10 +73,11 @@ class Facts:
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
+        looks: Callable[[], Looks] | None = None,
     ) -> None:
         self._options, self._offer = options, offer
         self._live, self._folds, self._snapshots = live, folds, snapshots
-        self.retention = Retention(live, options.now_ms)
+        self.retention = Retention(live, options.now_ms, looks)
         # By node what states where its audit log ends: a task that nobody holds may be collected.
         self._anchoring: dict[str, asyncio.Task[None]] = {}
 
