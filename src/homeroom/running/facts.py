@@ -14,7 +14,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from homeroom import limits
 from homeroom.adapters.directory import key_check
@@ -36,6 +36,7 @@ from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
+from homeroom.running.looks import Looks
 from homeroom.running.opening import NodeOptions
 from homeroom.running.retaining import Retention
 from homeroom.running.snapshots import Snapshots
@@ -49,6 +50,8 @@ _BY_ITSELF: Final[Mapping[type, str]] = {
     OriginsClosed: "origins are closed",
 }
 
+_Complete: TypeAlias = Callable[[MemberLeft], Awaitable[MemberLeft]]
+
 
 class Facts:
     """States facts of a node; in the event loop.
@@ -59,7 +62,8 @@ class Facts:
     log : offers something to its log, and returns by origin the last entry that is durable there
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
-    closed : completes that a node has left with the numbers at which it is closed
+    among : completes that a node has left with the numbers at which it is closed, and returns what this node knows of
+        others, None in a node alone
 
     Attributes
     ----------
@@ -73,12 +77,12 @@ class Facts:
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
-        closed: Callable[[MemberLeft], Awaitable[MemberLeft]],
+        among: tuple[_Complete, Callable[[], Looks] | None],
     ) -> None:
         self._options, (self._offer, self._held) = options, log
         self._live, self._folds, self._snapshots = live, folds, snapshots
-        self._closed = closed
-        self.retention = Retention(live, options.now_ms)
+        self._closed, looks = among
+        self.retention = Retention(live, options.now_ms, looks)
         # By node what states where its audit log ends: a task that nobody holds may be collected.
         self._anchoring: dict[str, asyncio.Task[None]] = {}
 
