@@ -555,6 +555,15 @@ EXPLAINED_SUBSETS_MAX: Final = 1 << 8
 them mattered; where there are more, all that concern the learner are named, and that is said."""
 EXPLAINED_ENTRIES_MAX: Final = 1_000
 """Entries that an explanation names, those that mattered to most learners; the others are counted."""
+CONFLICT_FACTS_MAX: Final = 1 << 20
+"""Different facts of a stretch of time that are compared for conflicts: some 80 bytes each. Where there are more, the
+newest are, and that is said."""
+CONFLICT_ENTRIES_MAX: Final = 8
+"""Entries that are named of one conflict."""
+CONFLICTS_TOLD_MAX: Final = 200
+"""Conflicts that are told one by one; the others are counted."""
+CONFLICT_DAYS_MAX: Final = 3_660
+"""Days back for which conflicts are asked."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
