@@ -553,6 +553,8 @@ EXPLAINED_PIECE_EVENTS: Final = 1 << 20
 EXPLAINED_SUBSETS_MAX: Final = 1 << 8
 """Subsets of the entries that concern one learner, all of which are asked where it cannot be known otherwise which of
 them mattered; where there are more, all that concern the learner are named, and that is said."""
+EXPLAINED_LEARNERS_MAX: Final = 20_000
+"""Learners of whom every order of entries is tried: some milliseconds each."""
 EXPLAINED_ENTRIES_MAX: Final = 1_000
 """Entries that an explanation names, those that mattered to most learners; the others are counted."""
 CONFLICT_FACTS_MAX: Final = 1 << 20

@@ -52,7 +52,7 @@ def test_a_browser_gets_a_page_with_the_name_of_a_key_and_the_key(client):
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "In the last 7 days" in answer.text
+    assert "In 7 days" in answer.text
     assert "None." in answer.text
 
 

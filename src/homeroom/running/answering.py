@@ -82,6 +82,8 @@ class Answering:
         self._asked = asked
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._asking_loop = asyncio.get_running_loop()
+        # What may take minutes never takes all threads: questions go on beside it.
+        self._one_of_history = asyncio.Lock()
 
     def stop_answering(self) -> None:
         """Return when no question runs any more."""
@@ -134,7 +136,8 @@ class Answering:
         await of.folds.covers(answered_by(asked.held()), None)
         around = Around(of.live, of.store, of.doors.showing.get(tenant), of.regions)
         explain = partial(explain_node, around, tenant, asked, shows)
-        return await self._asking_loop.run_in_executor(self._pool, explain)
+        async with self._one_of_history:
+            return await self._asking_loop.run_in_executor(self._pool, explain)
 
     async def conflicts(self, tenant: str, days: int) -> Conflicts:
         """Return where nodes said different things of one thing, for times of the last days or later."""
@@ -145,7 +148,8 @@ class Answering:
             state, _ = of.live.still(tenant)
             return conflicts_of(state, since_ms, limits.TIME_MS_MAX)
 
-        return await self._asking_loop.run_in_executor(self._pool, find)
+        async with self._one_of_history:
+            return await self._asking_loop.run_in_executor(self._pool, find)
 
     # --- membership --------------------------------------------------------------------------------------------------
 

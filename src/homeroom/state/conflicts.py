@@ -134,7 +134,8 @@ def conflicts_of(state: State, since_ms: int, until_ms: int) -> Conflicts:
     nodes, node_of = _nodes(state)
     fields = [*_STANDINGS, *sorted(state.dictionaries.attributes)]
     facts, is_whole = _none(), True
-    for segment, veil in zip(state.history.stored, state.history.veils, strict=True):
+    pairs = zip(state.history.stored, state.history.veils, strict=True) if len(nodes) > 1 else ()
+    for segment, veil in pairs:  # what one node alone said is no conflict
         for batch in _pieces(segment, veil, (since_ms, until_ms)):
             for more in _said(batch, fields, node_of):
                 facts = facts.joined(more)
