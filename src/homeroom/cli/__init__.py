@@ -76,6 +76,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "backup": ("homeroom.cli.backup", "Back a data directory up, while its node runs."),
     "restore": ("homeroom.cli.restore", "Make a data directory again from a backup."),
     "verify": ("homeroom.cli.verify", "Read a backup and check all that is in it."),
+    "repair": (
+        "homeroom.cli.repair",
+        "Fold the log of a data directory anew, and put right what was not so.",
+    ),
     "drill": ("homeroom.cli.drill", "Restore a backup for trial, and compare what comes of it."),
     "generate": (
         "homeroom.cli.generate",

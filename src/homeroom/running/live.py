@@ -26,6 +26,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, TypeVar, overload
 
 from homeroom import limits
@@ -44,7 +45,7 @@ from homeroom.state.keys import Keys
 from homeroom.state.shards import children, fingerprint_of, root_sums
 from homeroom.state.state import State
 
-__all__ = ["Fingerprint", "Live", "Seen"]
+__all__ = ["Begun", "Fingerprint", "Live", "Seen"]
 
 _T = TypeVar("_T")
 
@@ -77,6 +78,14 @@ class Seen:
     applied: Vector
     newest: int
     epoch: int
+
+
+class Begun(StrEnum):
+    """With what a fold begins: with the log, or where that has forgotten its beginning with one of two snapshots."""
+
+    LOG = "log"
+    NEWEST = "newest snapshot"
+    BEFORE = "snapshot"
 
 
 class Fingerprint(NamedTuple):
@@ -119,7 +128,8 @@ class Live:
         self,
         folding: Folding,
         now_ms: Callable[[], int],
-        anew: Callable[[Vector, Callable[[str, Control], TenantState]], Folding] | None = None,
+        anew: Callable[[Vector, Callable[[str, Control], TenantState], Begun], Folding]
+        | None = None,
     ) -> None:
         self._folding, self._anew = folding, anew
         self.doubt: str | None = None
@@ -155,15 +165,15 @@ class Live:
         """Whether all has to be folded anew."""
         return self._folding.is_in_doubt
 
-    def fold_anew(self) -> Folding:
-        """Fold the log anew as far as it is folded, and have what comes of it; return what there was.
+    def fold_anew(self, begun: Begun = Begun.NEWEST) -> tuple[Folding, Folding]:
+        """Fold the log anew as far as it is folded, and have what comes of it; return what there was, and what is now.
 
         Only the thread that folds may do this. Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays
         as it was then.
         """
         assert self._anew is not None, "whoever is in doubt can fold anew"
         old = self._folding
-        new = self._anew(old.applied, old.make)
+        new = self._anew(old.applied, old.make, begun)
         with self._changing, self._guard:
             self._put_guard(new)
             for name, tenant in new.tenants.items():
@@ -175,7 +185,7 @@ class Live:
             self._folding = new
             self._frozen.clear()
             self.times_anew += 1
-        return old
+        return old, new
 
     def under(self, tenant: TenantState) -> Under:
         """Return the facts under which a tenant's state was made; it is held."""

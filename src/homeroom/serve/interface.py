@@ -88,10 +88,17 @@ class Interface:
         Raises `ProblemError` if nobody is known, or too often.
         """
         now_ms = self.now_ms()
+        given = header(headers, b"authorization")
         try:
-            caller = known or await self.access.caller(header(headers, b"authorization"), now_ms)
-        except ProblemError:
+            caller = known or await self.access.caller(given, now_ms)
+        except ProblemError as error:
             self.metrics.key_refused()
+            if given and error.name == "not-authenticated" and self.serving.lacks_facts():
+                raise ProblemError(
+                    "unavailable",
+                    "this node does not know yet all that was stated, and no such key; come again in a moment",
+                    headers={"Retry-After": "1"},
+                ) from error
             raise
         self._limit("requests", self.requests, (caller.owner, 1), now_ms)
         return caller

@@ -88,6 +88,9 @@ class Serving(Protocol):
     def control(self) -> Control:
         """Return what was stated so far."""
 
+    def lacks_facts(self) -> bool:
+        """Say whether more was stated than this node knows, as far as it has heard."""
+
 
 class ServingMembership(Protocol):
     """Who is in which cohort now: kept true as events come and days pass, see `homeroom.cohorts.membership`.
