@@ -575,8 +575,19 @@ EXPLAINED_PIECE_EVENTS: Final = 1 << 20
 EXPLAINED_SUBSETS_MAX: Final = 1 << 8
 """Subsets of the entries that concern one learner, all of which are asked where it cannot be known otherwise which of
 them mattered; where there are more, all that concern the learner are named, and that is said."""
+EXPLAINED_LEARNERS_MAX: Final = 20_000
+"""Learners of whom every order of entries is tried: some milliseconds each."""
 EXPLAINED_ENTRIES_MAX: Final = 1_000
 """Entries that an explanation names, those that mattered to most learners; the others are counted."""
+CONFLICT_FACTS_MAX: Final = 1 << 20
+"""Different facts of a stretch of time that are compared for conflicts: some 80 bytes each. Where there are more, the
+newest are, and that is said."""
+CONFLICT_ENTRIES_MAX: Final = 8
+"""Entries that are named of one conflict."""
+CONFLICTS_TOLD_MAX: Final = 200
+"""Conflicts that are told one by one; the others are counted."""
+CONFLICT_DAYS_MAX: Final = 3_660
+"""Days back for which conflicts are asked."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
