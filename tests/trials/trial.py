@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from tests.trials.clients import Client, Fate, Ledger, passed
+from tests.trials.clients import Client, Fate, Ledger, Statement, passed
 from tests.trials.machines import Machines
 from tests.trials.plan import Fault, Kind, Plan
 
@@ -137,6 +137,8 @@ class _Trial:
 
             async def taken(batch: Any = batch) -> str:
                 node = nodes[batch.number % len(nodes)]
+                if isinstance(batch, Statement):  # its document shall not come to lie elsewhere
+                    node = batch.home
                 return (
                     "" if await self._client.send(node, batch, "local") else f"{node} takes nothing"
                 )
@@ -176,8 +178,18 @@ class _Trial:
         self._say(
             f"answers of all nodes are those of a plain set of {self._ledger.count():,} events"
         )
+        await self._documents()
         took_s = await self._until(self._compared, _COMPARED_S)
         self._say(f"all have compared fingerprints after {took_s:.1f} s, and found no difference")
+
+    async def _documents(self) -> None:
+        """See that all nodes of a jurisdiction have its documents, and no other node has any of these."""
+        statements, regions = self._ledger.statements(), self._machines.regions
+        for node, region in regions.items():
+            for statement in statements:
+                is_here = regions[statement.home] == region
+                assert await self._client.has(node, statement) == is_here, (node, statement)
+        self._say(f"{len(statements)} documents are where they should be, and nowhere else")
 
     def _see_that_nobody_alone_said_elsewhere(self) -> None:
         """See that no node that was heard by no other region said of a batch that another region holds it."""
