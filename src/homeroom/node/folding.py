@@ -27,14 +27,9 @@ log anew with all facts known first (`homeroom.running.refolding`), as a start d
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from functools import reduce
-from typing import TypeAlias
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from homeroom.errors import HomeroomError, KeyFileError, kind_and_places
-from homeroom.events.model import EventBatch
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
 from homeroom.log.compliance import PurposesPut
 from homeroom.log.consents import ANALYTICS
@@ -43,15 +38,14 @@ from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
 from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
-from homeroom.log.payloads import OpenPart, joined_parts, open_parts, unpack
+from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
 from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
-from homeroom.node.arrival import Alarm, arrived
+from homeroom.node.arrival import Alarm
+from homeroom.node.joining import Came, Joined, arrived_together, join, ready, void
 from homeroom.regions.stated import Stated
-from homeroom.state.batches import joined_batches
 from homeroom.state.consents import Consents
-from homeroom.state.copies import Copies, Source, origin_codes
 from homeroom.state.cut_making import ReadyCut
-from homeroom.state.state import ReadyBatch, State
+from homeroom.state.state import State
 from homeroom.state.withholding import need_consent, take_consents
 
 __all__ = ["Folding", "TenantState"]
@@ -195,17 +189,22 @@ class Folding:
             if consents:
                 take_consents(read.tenants[name].state, Consents.of(consents))
                 self.removals_folded += len(consents)
-        ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
+        made_ready = {
+            name: ready(read.tenants[name].state, mine) for name, mine in read.joined.items()
+        }
         is_single = (
             len(read.cuts) == 1 and not read.parts
         )  # else what comes before it is not there yet
         cut = _ready_cut(*read.cuts[0]) if is_single else None
         # Held on to until nobody waits: to give back the memory of large arrays takes milliseconds.
-        _before = [self.tenants[name].state.partitions() for name in ready if name in self.tenants]
+        _before = [
+            self.tenants[name].state.partitions() for name in made_ready if name in self.tenants
+        ]
         with self.guard:
             self.tenants = read.tenants
             for name, mine in read.parts.items():
-                _join(self.tenants[name].state, mine, ready[name])
+                join(self.tenants[name].state, read.joined[name], made_ready[name])
+                void(self.tenants[name].state, mine)
             for state, stated in read.cuts:
                 if cut is None:
                     state.cut(stated.day, stated.vector, stated.epoch)
@@ -240,7 +239,7 @@ class Folding:
             tenant.named = max(tenant.named, read.named.get(name, 0))
 
     def _read(self, entries: Sequence[Entry]) -> "_Read":
-        """Return what entries say, all of them known to be whole."""
+        """Return what entries say, all of them known to be whole. What is stated is read alone."""
         read = _Read(dict(self.tenants), self.applied, self.control)
         for entry in entries:
             if entry.origin in self.troubles or entry.number <= read.applied[entry.origin]:
@@ -251,6 +250,9 @@ class Folding:
                 read.waiting.append(entry)
             else:
                 read.applied = read.applied.advanced(entry.origin, entry.number)
+        for name in read.parts:
+            read.joined[name], alarms = arrived_together(name, read.parts[name], read.control)
+            read.alarms += alarms
         return read
 
     def _taken(self, entry: Entry, read: "_Read") -> bool:
@@ -367,10 +369,6 @@ class Folding:
         return False
 
 
-_Came: TypeAlias = tuple[OpenPart, Entry]
-"""What an entry says of a tenant, and the entry."""
-
-
 @dataclass(slots=True)
 class _Read:
     """What some entries say.
@@ -379,7 +377,8 @@ class _Read:
     ----------
     tenants, applied, control : those of the folding, with what the entries add
     waiting : those that wait
-    parts : by tenant what is to be joined
+    parts : by tenant what entries say of it
+    joined : by tenant the events in it that are to be joined
     cuts : what is to be cut after that, in order
     newest : by tenant the newest hybrid stamp in it
     named : by tenant the greatest epoch under which any of it was written
@@ -392,7 +391,8 @@ class _Read:
     applied: Vector
     control: Control
     waiting: list[Entry] = field(default_factory=list)
-    parts: dict[str, list[_Came]] = field(default_factory=dict)
+    parts: dict[str, list[Came]] = field(default_factory=dict)
+    joined: dict[str, list[Joined]] = field(default_factory=dict)
     cuts: list[tuple[State, StatedCut]] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)
@@ -402,17 +402,14 @@ class _Read:
 
 
 def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) -> None:
-    for written in open_parts(content):
-        name = written.tenant
+    for part in unchecked_parts(content):
+        name = part.tenant
         if name in refused:
-            continue
-        if name not in read.tenants:
+            part.check()
+        elif name not in read.tenants:
+            part.check()
             read.unknown.add(name)  # its home stated it when it was the home no more
-            continue
-        part, alarm = arrived(entry, written, read.control)
-        if alarm is not None:
-            read.alarms.append((entry.origin, alarm))
-        if entry.number > read.tenants[name].applied[entry.origin]:
+        elif entry.number > read.tenants[name].applied[entry.origin]:
             _take_part(entry, part, read)
 
 
@@ -420,6 +417,7 @@ def _take_part(entry: Entry, part: OpenPart, read: _Read) -> None:
     """Take what an entry says of a tenant; if that was ruled to be lost, what persons have said alone."""
     name, rulings = part.tenant, read.control.members.rulings
     if is_lost(rulings, entry.origin, entry.number, name):
+        part.check()
         part = part.of_persons()
     stamp = ruled_stamp(rulings, entry.origin, entry.number, entry.hybrid)
     read.parts.setdefault(name, []).append((part, entry))
@@ -452,67 +450,6 @@ def _is_made(tenant: TenantState, epoch: int) -> bool:
 def _ready_cut(state: State, stated: StatedCut) -> ReadyCut | None:
     """Make ready to cut; None if that was done already."""
     return state.ready_cut(stated.day, stated.vector, stated.epoch)
-
-
-def _codes_of(state: State, came: Sequence[_Came]) -> dict[Origin, int]:
-    origins = list({entry.origin for _, entry in came})
-    return dict(zip(origins, origin_codes(origins, state.dictionaries.origin), strict=True))
-
-
-def _ready(state: State, came: Sequence[_Came]) -> ReadyBatch | None:
-    """Make ready to join what parts say; only room for it, and None, where they have texts that have no code yet."""
-    codes, batches = _codes_of(state, came), []
-    for some in _alike(came):
-        known = joined_parts([part for part, _ in some]).known(state.dictionaries)
-        if known is None:
-            keys, times = zip(*(one.keys_and_times() for one, _ in came), strict=True)
-            state.make_room(np.concatenate(keys), np.concatenate(times))
-            return None
-        if known.events is not None:
-            batches.append(_marked(known.events, some, codes))
-    return state.ready(joined_batches(batches))
-
-
-def _alike(came: Sequence[_Came]) -> list[list[_Came]]:
-    """Return what has events, those together whose events have the same columns."""
-    found: list[list[_Came]] = []
-    for part, entry in came:
-        if not part.count:
-            continue
-        some = next((mine for mine in found if mine[0][0].is_like(part)), None)
-        if some is None:
-            found.append([(part, entry)])
-        else:
-            some.append((part, entry))
-    return found
-
-
-def _join(state: State, came: Sequence[_Came], ready: ReadyBatch | None) -> None:
-    """Join what parts say, with what was made ready of it."""
-    codes = _codes_of(state, came)
-    if ready is None:
-        coded = (
-            (joined_parts([part for part, _ in some]).coded(state.dictionaries).events, some)
-            for some in _alike(came)
-        )
-        batches = [_marked(events, some, codes) for events, some in coded if events is not None]
-        ready = state.ready(joined_batches(batches))
-    state.take(ready)
-    voids = [
-        Copies.of_voids(part.voids, Source(codes[entry.origin], entry.number))
-        for part, entry in came
-        if len(part.voids)
-    ]
-    if voids:
-        state.void_at_once(reduce(Copies.joined, voids))
-
-
-def _marked(batch: EventBatch, came: Sequence[_Came], codes: Mapping[Origin, int]) -> EventBatch:
-    """Return events with the entries that they came with."""
-    counts = [part.count for part, _ in came]
-    origins = np.array([codes[entry.origin] for _, entry in came], np.int32)
-    numbers = np.array([entry.number for _, entry in came], np.int64)
-    return replace(batch, origin=np.repeat(origins, counts), entry=np.repeat(numbers, counts))
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -18,9 +18,9 @@ from homeroom.cohorts.live import EarlyEntries, OtherNode, Trouble, WorldStatus
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.regions import steps
 from homeroom.regions.fabric import Carried
+from homeroom.regions.residency import holders
 from homeroom.running.belonging import Belonging
 from homeroom.running.in_world import is_shared
-from homeroom.running.looks import Looks
 
 __all__ = ["freshness_of", "lacks_facts", "world_status", "world_troubles"]
 
@@ -62,8 +62,8 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
                 OtherNode(
                     region=region,
                     is_fenced=name in looks.members.fenced,
-                    behind=_missing(views.get(name, {}), applied, looks),
-                    lacks=_missing(looks.held, Vector(views.get(name, {})), looks),
+                    behind=_missing(views.get(name, {}), applied, looks.members, node),
+                    lacks=_missing(looks.held, Vector(views.get(name, {})), looks.members, name),
                     lag_s=_lag_s(belonging, name, applied),
                 ),
                 fabric.peers.get(name, Carried()),
@@ -78,7 +78,7 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
             EarlyEntries(origin=str(o), first=one.first, last=one.last, until_ms=one.until_ms)
             for o, one in sorted(looks.early.items())
         ),
-        apart=belonging.apart(),
+        apart={name: len(one.shards) for name, one in belonging.alarms.apart().items()},
         alarms=len(belonging.alarms),
         is_connected=fabric.is_connected,
     )
@@ -103,13 +103,14 @@ def _carried(other: OtherNode, carried: Carried) -> OtherNode:
     )
 
 
-def _missing(held: Mapping[Origin, int], there: Vector, looks: Looks) -> int:
-    """Return how many entries of those that go everywhere are held and not there; what has collapsed is with all."""
-    collapsed = looks.members.collapsed
+def _missing(held: Mapping[Origin, int], there: Vector, members: steps.Members, node: str) -> int:
+    """Return how many entries are held and not with a node that may have them; what has collapsed is with all."""
     return sum(
-        max(number - there[origin], 0)
+        number - there[origin]
         for origin, number in held.items()
-        if is_shared(origin) and origin not in collapsed
+        if number > there[origin]
+        and origin not in members.collapsed
+        and (is_shared(origin) or node in holders(members, origin))
     )
 
 
@@ -134,7 +135,7 @@ def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
     if belonging is None:
         return ()
     now_ms, told = belonging.now_ms(), []
-    for at_ms, alarm in list(belonging.alarms.values()):
+    for at_ms, alarm in belonging.alarms.all():
         is_over = now_ms - at_ms > limits.ALARM_MS
         if not (is_over and alarm.trouble in _PASSING):
             told.append(alarm.why)

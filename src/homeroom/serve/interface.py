@@ -17,6 +17,7 @@ from homeroom.errors import (
     AuditError,
     HomeElsewhereError,
     HomeroomError,
+    NotFreshError,
     NotYetError,
     StoreError,
     kind_and_places,
@@ -169,6 +170,18 @@ def make_interface(
     )
 
 
+def _too_early(error: NotYetError | NotFreshError) -> ProblemError:
+    """Return what a read is told that waited in vain."""
+    soon = {"Retry-After": "1"}
+    if isinstance(error, NotFreshError):
+        return ProblemError("not-fresh", str(error), {"lagging": error.lagging}, soon)
+    return ProblemError(
+        "not-yet",
+        "the entry that the answer must be after has not come here within the time that a read waits; ask again",
+        headers=soon,
+    )
+
+
 def problem_of(error: Exception) -> ProblemError:
     """Return what a client is told of an error that nobody has turned into a problem.
 
@@ -176,12 +189,8 @@ def problem_of(error: Exception) -> ProblemError:
     """
     if isinstance(error, ProblemError):
         return error
-    if isinstance(error, NotYetError):
-        return ProblemError(
-            "not-yet",
-            "the entry that the answer must be after has not come here within the time that a read waits; ask again",
-            headers={"Retry-After": "1"},
-        )
+    if isinstance(error, NotYetError | NotFreshError):
+        return _too_early(error)
     if isinstance(error, HomeElsewhereError):
         return ProblemError(
             "home-elsewhere", str(error), {"home": error.home}, {"Homeroom-Home": error.home}
