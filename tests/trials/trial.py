@@ -17,9 +17,9 @@ from tests.trials.plan import Fault, Kind, Plan
 
 __all__ = ["tried"]
 
-_START_S: Final = 120.0
-_EQUAL_S: Final = 120.0
-_COMPARED_S: Final = 60.0
+_START_S: Final = 300.0
+_EQUAL_S: Final = 240.0
+_COMPARED_S: Final = 120.0
 _PAUSE_S: Final = 0.1
 
 
