@@ -24,6 +24,7 @@ __all__ = ["Batch", "Client", "Fate", "Ledger", "Statement", "passed"]
 _FIRST: Final = dt.date(2023, 1, 2)
 _DAYS: Final = 1_200
 _WAIT_S: Final = 8.0
+_ISSUER: Final = "https://lms.example"
 _VERSION: Final = {"X-Experience-API-Version": "1.0.3"}
 
 
@@ -94,7 +95,7 @@ class Statement(Batch):
         (who,) = self.learners
         statement = {
             "id": self.id,
-            "actor": {"account": {"homePage": "https://lms.example", "name": who}},
+            "actor": {"account": {"homePage": _ISSUER, "name": who}},
             "verb": {"id": "http://adlnet.gov/expapi/verbs/experienced"},
             "object": {"id": f"https://lms.example/pages/{self.number % 40}"},
             "timestamp": f"{self.day}T10:00:00Z",
@@ -243,6 +244,14 @@ class Client:
         )
         assert answer.status_code in (200, 404), answer.text
         return answer.status_code == 200
+
+    async def erase(self, node: str, statement: Statement) -> None:
+        """Have a node erase the person of a statement."""
+        learners = [{"issuer": _ISSUER, "account": who} for who in statement.learners]
+        answer = await self._http.post(
+            f"{self.urls[node]}/v1/erasures", json={"learners": learners}, timeout=60
+        )
+        assert answer.status_code == 202, answer.text
 
     async def active(self, node: str, days: Sequence[str], after: str = "") -> dict[str, int]:
         """Return how many learners a node says were active on each day that has any, of these days and all between."""

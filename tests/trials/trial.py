@@ -181,6 +181,7 @@ class _Trial:
         await self._documents()
         took_s = await self._until(self._compared, _COMPARED_S)
         self._say(f"all have compared fingerprints after {took_s:.1f} s, and found no difference")
+        await self._erase()
 
     async def _documents(self) -> None:
         """See that all nodes of a jurisdiction have its documents, and no other node has any of these."""
@@ -190,6 +191,32 @@ class _Trial:
                 is_here = regions[statement.home] == region
                 assert await self._client.has(node, statement) == is_here, (node, statement)
         self._say(f"{len(statements)} documents are where they should be, and nowhere else")
+
+    async def _erase(self) -> None:
+        """Erase a person while a node is away: then no node may tell anything of them, that one neither."""
+        statement = self._ledger.statements()[0]
+        day, regions = str(statement.day), self._machines.regions
+        left = self._ledger.by_day()[day] - 1
+        away = next(node for node in reversed(regions) if regions[node] != regions[statement.home])
+        killed = Fault(0.0, 0.0, Kind.KILLED, (away,))
+        self._machines.begin(killed)
+        await self._client.erase(statement.home, statement)
+        self._machines.end_of(killed)
+        await self._until(self._know, _START_S)
+
+        async def told() -> str:
+            for node, region in regions.items():
+                if (await self._client.active(node, [day])).get(day, 0) != left:
+                    return f"{node} counts a person who is erased"
+                is_near = region == regions[statement.home]
+                if is_near and await self._client.has(node, statement):
+                    return f"{node} has a statement about a person who is erased"
+            return ""
+
+        took_s = await self._until(told, _EQUAL_S)
+        self._say(
+            f"a person is erased everywhere, and {took_s:.1f} s later at {away}, which was away"
+        )
 
     def _see_that_nobody_alone_said_elsewhere(self) -> None:
         """See that no node that was heard by no other region said of a batch that another region holds it."""
