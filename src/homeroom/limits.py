@@ -138,6 +138,10 @@ STORE_FILES_MAX: Final = 1_000
 """Files of one log; each but the first was begun because the one before could not be written."""
 
 # --- regions ---------------------------------------------------------------------------------------------------
+AFTER_MAX: Final = 256
+"""Entries that one read may ask to be after: the vector of a world of a hundred nodes, and a header of some 20 kB."""
+FRESH_S_MAX: Final = 10_000
+"""What may be asked of the age of an answer, and for how long it may be waited for; nodes wait for less."""
 WORLD_NODES_MAX: Final = 64
 """Nodes of one world; each tells the others what it holds."""
 ORIGINS_TOLD_MAX: Final = 4_096
@@ -200,6 +204,20 @@ RULINGS_MAX: Final = 10_000
 """Rulings on entries of the future that count; each is of a range of one origin."""
 SNAPSHOT_WAIT_MS_MAX: Final = 10_000
 """After so long without the snapshot of another node, one is asked for again."""
+SHIPPED_PART_BYTES: Final = 1 << 20
+"""Bytes of a snapshot that go to another node in one message."""
+SHIPPED_PARTS_MAX: Final = 8
+"""Pieces of a snapshot that are asked for at once; what lies in the fabric of both nodes is no more than these."""
+SHIPPED_FILES_MAX: Final = 20_000
+"""Files of a snapshot that goes to another node."""
+SHIPPED_WAIT_MS: Final = 2_000
+"""A piece of a snapshot that has not come after so long is asked for again."""
+SHIPMENT_SILENT_MS_MAX: Final = 30_000
+"""A snapshot of which nothing came for so long is given up; the node that gave it drops what nobody asked for."""
+SHIPPED_FREE_BYTES: Final = 64 << 20
+"""So much of its disk a node leaves free when it fetches a snapshot: its own log goes on meanwhile."""
+SHIPMENTS_MAX: Final = 4
+"""Snapshots that are kept for other nodes at once; the oldest goes."""
 LIFE_SILENT_MS: Final = 3_000
 """A life of a node is over when another one of it was heard, and it has said nothing for so long."""
 ENDINGS_MS: Final = 1_000
@@ -291,6 +309,8 @@ CHECKED_ENTRIES: Final = 16
 """Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+REPAIR_WAIT_S_MAX: Final = 7_200
+"""How long a command waits for a node that folds its log anew."""
 GATHER_MS: Final = 25
 """If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
 PAUSE_MS: Final = 200
@@ -321,6 +341,8 @@ AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
 AUDIT_STATED_MS: Final = 3_600_000
 """So often where the audit log ends is stated in the control stream, if it has grown; what is cut off shows by it."""
+AUDIT_TOLD_AGAIN_MS: Final = 60_000
+"""So often a node that is not the home says where its audit log ends, as long as that is not stated."""
 TOKEN_CHARACTERS_MAX: Final = 16_384
 """Characters of a bearer token of a provider."""
 KEY_SET_BYTES_MAX: Final = 1 << 20
@@ -543,6 +565,17 @@ LIST_MEMBERS_MAX: Final = 10_000_000
 """Members of one static list."""
 WRITTEN_FILE_BYTES_MAX: Final = 16 << 20
 """A file of questions or of definitions is written by people."""
+ANSWER_FILE_BYTES_MAX: Final = 256 << 20
+"""An answer that was kept in a file: a triangle of a year of days has some 10 MB."""
+EXPLAINED_EVENTS_MAX: Final = 1 << 20
+"""Events and voids between two vectors, of which one explains a cell: some 100 bytes each, in memory."""
+EXPLAINED_PIECE_EVENTS: Final = 1 << 20
+"""Events of learners, those of before too, that an explanation looks at at once."""
+EXPLAINED_SUBSETS_MAX: Final = 1 << 8
+"""Subsets of the entries that concern one learner, all of which are asked where it cannot be known otherwise which of
+them mattered; where there are more, all that concern the learner are named, and that is said."""
+EXPLAINED_ENTRIES_MAX: Final = 1_000
+"""Entries that an explanation names, those that mattered to most learners; the others are counted."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
@@ -615,6 +648,9 @@ assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
 assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
 assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
+assert SHIPPED_PARTS_MAX * SHIPPED_PART_BYTES < FABRIC_BYTES_MAX
+assert SHIPPED_PART_BYTES < MESSAGE_BYTES_MAX
+assert SHIPPED_WAIT_MS < SHIPMENT_SILENT_MS_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
 assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX

@@ -45,7 +45,8 @@ def test_the_rows_are_found_in_some_checks_and_forgotten_when_states_are_equal()
         assert alarm.apart.shards == ("learners, shard 3",)
         assert alarm.apart.is_all == (check == 3)
     assert alarm.apart.rows == (KEY.hex(),)
-    assert f"learners, shard 3: rows {KEY.hex()})" in alarm.why
+    assert "learners, shard 3: 1 row)" in alarm.why
+    assert KEY.hex() not in alarm.why
     assert one.agreement.wanted() == ()
     assert checked(one, other, 4, "aa", "aa") == [Agreed("other")]
     assert checked(one, other, 5, "aa", "aa") == []

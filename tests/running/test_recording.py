@@ -138,6 +138,22 @@ def entries_of(store):
     return [entry for o in documents for entry in log.read(o, 1, log.held()[o])]
 
 
+def test_what_is_sealed_under_another_key_is_not_taken_and_stops_nobody_else(tmp_path):
+    here = opened(tmp_path / "here")
+    here.send(statement())
+    entries = entries_of(here)
+    there = opened(tmp_path / "there")
+    recorder, store = there.node._recorder, there.node._store
+    there.run(there.node._committer.done(lambda: recorder.follow(entries, store)))
+    (told,) = recorder.stopped.values()
+    assert "are in the log and not among the records" in told
+    assert recorder.applied[entries[0].origin] == 0
+    (own,) = there.send(statement())
+    assert there.ids() == [own]
+    for one in (here, there):
+        one.close()
+
+
 def test_entries_of_another_node_are_found_as_they_arrive_and_none_may_be_left_out(tmp_path):
     here = opened(tmp_path / "here")
     sent = [here.send({**statement(), "id": new_id()})[0] for _ in range(3)]

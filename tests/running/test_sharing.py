@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -243,6 +244,42 @@ def test_a_node_that_must_share_makes_no_key_of_its_own(world):
         return (world.path / "c" / VAULT_KEY_FILE).exists()
 
     assert world(work, "a", "b", "c") is False
+
+
+def test_what_a_vault_cannot_take_now_it_takes_from_the_log_later(world):
+    async def work(world):
+        await keep(world, "b", 1)
+        await level(world, "b", "c")
+        node = world.nodes["c"]
+        node._recorder._vault._connection.execute("PRAGMA busy_timeout = 0")
+        with contextlib.closing(sqlite3.connect(world.path / "c" / "documents.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            one = await keep(world, "b", 2)
+            await world.until(lambda: any("locked" in t for t in node.troubles), "it is told")
+            other.rollback()
+        await level(world, "b", "c")
+        return await found(world, "c", one), node.troubles
+
+    assert world(work, "a", "b", "c") == (200, ())
+
+
+def test_documents_that_a_faulty_node_sends_over_a_border_are_kept_by_nobody_and_are_an_alarm(
+    world,
+):
+    async def work(world):
+        await world.equal()
+        faulty = world.nodes["b"]
+        members = faulty.belonging.looks.members
+        wrong = replace(members, jurisdictions=dict.fromkeys("abc", "eu"))
+        await faulty._committer.done(lambda: faulty.belonging._step(wrong))
+        await keep(world, "b", 1)
+        node = world.nodes["a"]
+        told = "in another jurisdiction"
+        await world.until(lambda: any(told in one for one in node.troubles), "it is told")
+        await world.equal()
+        return documents(world, "a")
+
+    assert world(work, "a", "b", "c") == {}
 
 
 # --- who is erased -------------------------------------------------------------------------------------------------

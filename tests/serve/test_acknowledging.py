@@ -249,6 +249,7 @@ def test_answers_status_and_metrics_show_the_world(heard):
 
     answer, status, metrics = heard(work)
     assert set(answer["freshness"]) == {"a", "b"}
+    assert [one.split()[0] for one in answer["freshness_in_words"].split(", ")] == ["a", "b"]
     assert status["world"]["home"] == "a"
     assert set(status["world"]["nodes"]) == {"a", "b"}
     assert 'homeroom_world_lag_seconds{node="b"}' in metrics
@@ -278,6 +279,24 @@ def test_the_client_asks_for_a_level_and_hears_how_far_its_batch_has_come(heard,
         return [one.held for one in receipts]
 
     assert heard(work) == ["local", "all"]
+
+
+def test_a_question_that_wants_what_is_newer_than_what_has_come_hears_which_region_lags(heard):
+    async def work(heard):
+        await heard.world.equal()
+        heard.world.cut.add("b")
+        while True:
+            body, path = json.dumps({"question": "active"}), "/v1/query?fresh=200ms&wait=20ms"
+            found = await heard("a", "POST", path, body, Content_Type="application/json")
+            if found.status_code != 200:
+                return found
+
+    refused = heard(work)
+    assert refused.status_code == 504
+    assert refused.json()["type"] == "/docs#not-fresh"
+    assert refused.json()["lagging"]["b"] >= 0.2
+    assert "b 0." in refused.json()["detail"]
+    assert refused.headers["retry-after"] == "1"
 
 
 def test_a_node_alone_is_all_there_is_and_has_no_other_region(client):

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 from tests.trials.network import inside, why_not
-from tests.trials.plan import drawn, long_partition
+from tests.trials.plan import destroyed_unheard, drawn, long_partition
+
+_PLANS = {"drawn": drawn, "long": long_partition, "unheard": destroyed_unheard}
 
 _INSIDE = "HOMEROOM_TRIAL_INSIDE"
 
@@ -19,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=1, help="of seeds, from the first on")
-    parser.add_argument("--long", action="store_true", help="one region is alone for long")
+    parser.add_argument("--plan", choices=_PLANS, default="drawn", help="what goes wrong")
     parser.add_argument("--folder", type=Path, help="where all is left; else nothing is")
     options = parser.parse_args()
     if _INSIDE in os.environ:
@@ -29,7 +31,7 @@ def main() -> int:
     if why is not None:
         print(f"no trial: {why}", file=sys.stderr)
         return 2
-    command = [sys.executable, "-m", "tests.trials", *(["--long"] if options.long else [])]
+    command = [sys.executable, "-m", "tests.trials", "--plan", options.plan]
     if options.folder is not None:
         command += ["--folder", str(options.folder)]
     for seed in range(options.seed, options.seed + options.count):
@@ -45,13 +47,13 @@ def _once(options: argparse.Namespace) -> None:
     from tests.trials.trial import tried
 
     seed = options.seed
-    plan = long_partition(seed) if options.long else drawn(seed)
+    plan = _PLANS[options.plan](seed)
     begun_s = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - begun_s:6.1f} s  {text}", flush=True)
 
-    say(f"seed {seed}: python -m tests.trials {'--long ' if options.long else ''}--seed {seed}")
+    say(f"again: python -m tests.trials --plan {options.plan} --seed {seed}")
     with tempfile.TemporaryDirectory() as passing:
         folder = Path(passing) if options.folder is None else options.folder / str(seed)
         tried(plan, folder, say)

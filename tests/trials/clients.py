@@ -77,12 +77,16 @@ class Ledger:
     batches : by number
     waits_s : by level how long yes took, where it was yes
     tokens : by node the last one that it gave
+    elsewhere : of batches that are said to be in another region too: by whom, when it was asked, when it said so
+    lost_batches : that a disk took with it, though yes was said for this node alone
     """
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.waits_s: dict[str, list[float]] = {"local": [], "remote": [], "all": []}
         self.tokens: dict[str, str] = {}
+        self.elsewhere: list[tuple[str, float, float]] = []
+        self.lost_batches = 0
         self._disks: Counter[str] = Counter()
 
     def new(self, chance: random.Random) -> Batch:
@@ -99,6 +103,7 @@ class Ledger:
         for batch in self.batches:
             batch.nodes.discard(node)
             if not batch.nodes and batch.fate is not Fate.ELSEWHERE:
+                self.lost_batches += batch.fate is Fate.LOCAL
                 batch.fate = Fate.UNKNOWN
 
     def disk(self, node: str) -> int:
@@ -170,6 +175,8 @@ class Client:
             return False  # the answer was on its way when the disk was destroyed
         batch.nodes.add(node)
         self._ledger.tokens[node] = told["token"]
+        if is_elsewhere:
+            self._ledger.elsewhere.append((node, begun_s, time.monotonic()))
         if is_elsewhere or batch.fate is Fate.UNKNOWN:
             batch.fate = Fate.ELSEWHERE if is_elsewhere else Fate.LOCAL
         return True
@@ -180,6 +187,7 @@ class Client:
             answer = await self._http.get(f"{self.urls[node]}/v1/status")
         except httpx.TransportError:
             return None
+        # One that has just begun says that it does not know the key yet (503); before the home has stated it, 401.
         found: dict[str, Any] | None = answer.json() if answer.is_success else None
         return found
 

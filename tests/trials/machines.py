@@ -30,7 +30,7 @@ events_burst = 10000000
 [acknowledgement]
 wait_seconds = 4.0
 """
-_SLOW_KILOBITS = 64
+_SLOW_KILOBITS = 128
 HOMEROOM = (sys.executable, "-m", "homeroom")
 
 

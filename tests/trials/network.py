@@ -118,7 +118,7 @@ class Network:
 
     def slow(self, region: str, kilobits: int) -> None:
         """Let no more than so many kilobits a second come to a region; what waits too long is lost."""
-        how = f"rate {kilobits}kbit burst 8kbit latency 300ms"
+        how = f"rate {kilobits}kbit burst 64kbit latency 300ms"
         _tc(f"qdisc replace dev region{self._places[region]} root tbf {how}")
 
     def quicken(self, region: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["NODES", "Fault", "Kind", "Plan", "drawn", "long_partition"]
+__all__ = ["NODES", "Fault", "Kind", "Plan", "destroyed_unheard", "drawn", "long_partition"]
 
 NODES: Final = {"north": ("ada", "bea"), "south": ("cid",), "east": ("dan",)}
 """By region its nodes; the first of the first is the home."""
@@ -115,3 +115,17 @@ def long_partition(seed: int, batches: int = 450) -> Plan:
     """Return a plan in which a region is alone, while the others write more than any buffer holds for it."""
     faults = (Fault(0.5, float("inf"), Kind.ALONE, ("south",)),)
     return Plan(seed, faults, pause_s=0.0, batches=batches, levels=("local",))
+
+
+def destroyed_unheard(seed: int) -> Plan:
+    """Return a plan in which nobody hears a region any more, while it hears the others, and then its disk is gone."""
+    return Plan(
+        seed,
+        (
+            Fault(1.0, 8.0, Kind.CUT, ("south", "north")),
+            Fault(1.0, 8.0, Kind.CUT, ("south", "east")),
+            Fault(6.0, 4.0, Kind.DESTROYED, ("cid",)),
+        ),
+        pause_s=0.05,
+        batches=10,
+    )

@@ -45,6 +45,8 @@ class _Trial:
         self._ledger = Ledger()
         self._urls = {node: machines.url(node) for node in machines.regions}
         self._client: Client
+        # What went wrong, from when to when: by the clock that the ledger has too.
+        self._were: list[tuple[Fault, float, float]] = []
 
     async def run(self) -> None:
         begun_s = time.monotonic()
@@ -104,11 +106,17 @@ class _Trial:
         await passed(begun_s + fault.at_s - loop.time())
         self._say(str(fault))
         self._machines.begin(fault)
+        since_s = time.monotonic()
         if fault.kind is Kind.DESTROYED:
+            before = self._ledger.lost_batches
             self._ledger.lost(fault.whom[0])
+            self._say(
+                f"with it {self._ledger.lost_batches - before} batches that were nowhere else"
+            )
         try:
             await passed(fault.for_s)
         finally:
+            self._were.append((fault, since_s, time.monotonic()))
             self._machines.end_of(fault)
             self._say(f"over: {fault.kind} ({', '.join(fault.whom)})")
 
@@ -155,6 +163,7 @@ class _Trial:
     # --- it must hold ------------------------------------------------------------------------------------------------
 
     async def _hold(self) -> None:
+        self._see_that_nobody_alone_said_elsewhere()
         assert all(batch.fate is not Fate.UNKNOWN for batch in self._ledger.batches)
         expected = self._ledger.by_day()
         for node in self._urls:
@@ -169,6 +178,14 @@ class _Trial:
         )
         took_s = await self._until(self._compared, _COMPARED_S)
         self._say(f"all have compared fingerprints after {took_s:.1f} s, and found no difference")
+
+    def _see_that_nobody_alone_said_elsewhere(self) -> None:
+        """See that no node that was heard by no other region said of a batch that another region holds it."""
+        for fault, since_s, until_s in self._were:
+            if fault.kind is Kind.ALONE:
+                for node, asked_s, told_s in self._ledger.elsewhere:
+                    is_alone = self._machines.regions[node] == fault.whom[0]
+                    assert not (is_alone and asked_s > since_s and told_s < until_s), (node, fault)
 
     async def _compared(self) -> str:
         """Return what is missing until every node has compared fingerprints with others since all were equal."""

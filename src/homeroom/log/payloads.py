@@ -237,6 +237,19 @@ class OpenPart:
             record=self.record.drop_columns([f"{ATTRIBUTE_PREFIX}{one}" for one in attributes]),
         )
 
+    def chosen(self, rows: Collection[bool]) -> "OpenPart":
+        """Return the part with some of its events, given by a flag each, and with the texts of these alone."""
+        if self.record is None:
+            return self
+        some = self.record.filter(pa.array(rows, pa.bool_()))
+        columns = [
+            column.dictionary_decode().dictionary_encode()
+            if pa.types.is_dictionary(column.type)
+            else column
+            for column in some.columns
+        ]
+        return replace(self, record=pa.RecordBatch.from_arrays(columns, schema=self.record.schema))
+
     def of_persons(self) -> "OpenPart":
         """Return what persons have said in the part: erasures and consents, without events and voids."""
         nothing: UInt64s = sealed(np.empty(0, np.uint64))

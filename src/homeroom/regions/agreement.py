@@ -129,11 +129,15 @@ def _diverged(node: str, what: str, found: str, apart: Apart | None = None) -> A
 
 
 def _where(apart: Apart) -> str:
+    """Say where, but not in which rows: whoever has no key may read this, and a row is a learner."""
     if not apart.shards:
         return ""
-    rows = ""
-    if apart.rows:
-        rows = f": rows {', '.join(apart.rows)}{'' if apart.is_all else ' and perhaps more'}"
+    count = len(apart.rows)
+    rows = (
+        f": {count} row{'s' if count > 1 else ''}{'' if apart.is_all else ' or more'}"
+        if count
+        else ""
+    )
     return f"; {', '.join(apart.shards)}{rows}"
 
 

@@ -23,7 +23,7 @@ from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
 from homeroom.regions.knowledge import Birth
-from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
+from homeroom.regions.messages import Answer, AuditEnd, Compared, News, Pull, Reading, encode
 from homeroom.regions.replication import Replication
 from homeroom.regions.steps import (
     Alarm,
@@ -51,6 +51,8 @@ from homeroom.regions.steps import (
     Retired,
     Saved,
     Send,
+    StateAuditEnd,
+    TellAuditEnd,
     Tick,
     Trouble,
     WriteMark,
@@ -142,6 +144,8 @@ class Member:
                 collecting.collected(event.numbers)
             case NotInstalled():
                 collecting.not_installed()
+            case TellAuditEnd() if event.home in self.replication.views:
+                return [Send(event.home, encode(AuditEnd(event.records, event.digest)))]
         return []
 
     def _saved(self, numbers: Mapping[Origin, int]) -> list[Effect]:
@@ -279,6 +283,8 @@ class Member:
                 return self.replication.pull(event.sender, message)
             case Compared():
                 return self.agreement.theirs(event.sender, message, now_ms)
+            case AuditEnd(records, digest):
+                return [StateAuditEnd(event.sender, records, digest)]
 
     def _news(
         self, event: Arrived, news: News, entries: Sequence[Entry], now_ms: int

@@ -19,7 +19,7 @@ again after each restart, and what it makes certain the chain of digests in the 
 
 import zlib
 from enum import IntEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -29,7 +29,9 @@ from homeroom.log.entries import Entry, Redaction
 from homeroom.log.origins import Origin
 
 __all__ = [
+    "CHECK_BYTES",
     "Answer",
+    "AuditEnd",
     "Compared",
     "Item",
     "Message",
@@ -38,6 +40,7 @@ __all__ = [
     "Pull",
     "Range",
     "Reading",
+    "checked",
     "decode",
     "encode",
     "in_parts",
@@ -47,7 +50,8 @@ __all__ = [
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _HEAD_BYTES = 8
-_CHECK_BYTES = 4
+CHECK_BYTES: Final = 4
+"""The checksum that a message begins with."""
 _PATH_BYTES_MAX = 19
 
 
@@ -205,7 +209,14 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     ] = ()
 
 
-Message: TypeAlias = News | Pull | Compared
+class AuditEnd(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Where the audit log of the sender ends, for the home to state: how many records, and the digest of the last."""
+
+    records: _Number
+    digest: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+Message: TypeAlias = News | Pull | Compared | AuditEnd
 
 _encoder = msgspec.msgpack.Encoder()
 _decode_message = msgspec.msgpack.Decoder(Message).decode
@@ -214,8 +225,12 @@ _decode_entry = msgspec.msgpack.Decoder(_EntryBytes).decode
 
 def encode(message: Message) -> bytes:
     """Return a message as bytes: its checksum (CRC-32, 4 bytes) and the message in MessagePack."""
-    body = _encoder.encode(message)
-    return zlib.crc32(body).to_bytes(_CHECK_BYTES, "little") + body
+    return checked(_encoder.encode(message))
+
+
+def checked(body: bytes) -> bytes:
+    """Return the bytes of a message with their checksum before them."""
+    return zlib.crc32(body).to_bytes(CHECK_BYTES, "little") + body
 
 
 def decode(body: bytes) -> Message:
@@ -224,8 +239,8 @@ def decode(body: bytes) -> Message:
         raise MessageError(
             f"a message has {len(body):,} bytes, at most {limits.MESSAGE_BYTES_MAX:,} are allowed"
         )
-    content = memoryview(body)[_CHECK_BYTES:]
-    if zlib.crc32(content) != int.from_bytes(body[:_CHECK_BYTES], "little"):
+    content = memoryview(body)[CHECK_BYTES:]
+    if zlib.crc32(content) != int.from_bytes(body[:CHECK_BYTES], "little"):
         raise MessageError("a message of another node is damaged: its checksum is wrong")
     try:
         message: Message = _decode_message(content)

@@ -53,6 +53,8 @@ __all__ = [
     "Retired",
     "Saved",
     "Send",
+    "StateAuditEnd",
+    "TellAuditEnd",
     "Tick",
     "Trouble",
     "WriteMark",
@@ -65,7 +67,7 @@ class Apart(msgspec.Struct, frozen=True):
     Parameters
     ----------
     shards : partitions of tables, in words
-    rows : keys of rows, as far as they are found
+    rows : keys of rows, as far as they are found; a learner's is the pseudonym, so they are for operators alone
     is_all : whether these are all rows that differ
     """
 
@@ -238,6 +240,14 @@ class NotInstalled(msgspec.Struct, frozen=True):
     why: str
 
 
+class TellAuditEnd(msgspec.Struct, frozen=True):
+    """The home is to be told where the audit log of this node ends: it states that. The message may be lost."""
+
+    home: str
+    records: int
+    digest: str
+
+
 class Tick(msgspec.Struct, frozen=True):
     """Time has passed."""
 
@@ -259,6 +269,7 @@ Event: TypeAlias = (
     | Saved
     | Collected
     | NotInstalled
+    | TellAuditEnd
     | Tick
 )
 
@@ -386,6 +397,14 @@ class Alarm(msgspec.Struct, frozen=True):
     apart: Apart | None = None
 
 
+class StateAuditEnd(msgspec.Struct, frozen=True):
+    """State where the audit log of another node ends, if this is the home."""
+
+    node: str
+    records: int
+    digest: str
+
+
 class Agreed(msgspec.Struct, frozen=True):
     """What this node and another one have folded is the same again: an alarm that it was not is over."""
 
@@ -408,4 +427,5 @@ Effect: TypeAlias = (
     | BeginAnew
     | Alarm
     | Agreed
+    | StateAuditEnd
 )

@@ -45,17 +45,17 @@ class Acknowledging:
         self,
         level: Level,
         offer: Callable[[], Awaitable[Accepted | Refused]],
-        otherwise: Callable[[], Sequence[Token]] = tuple,
+        otherwise: Callable[[Accepted], Sequence[Token]] = lambda _accepted: (),
     ) -> tuple[Accepted | Refused, Level]:
         """Offer something; return when it is held at a level or the time for that is over, and how far it is.
 
-        Where nothing was written ``otherwise`` returns what is waited for. Raises what that raises.
+        Where nothing was written ``otherwise`` returns what is waited for, by the outcome. Raises what that raises.
         """
         with self._wanting(level):
             outcome = await offer()
             if isinstance(outcome, Refused):
                 return outcome, level
-            tokens = otherwise() if outcome.token is None else (outcome.token,)
+            tokens = otherwise(outcome) if outcome.token is None else (outcome.token,)
             held = await asyncio.gather(*(self._held(token, level) for token in tokens))
             return outcome, min(held, default=level)
 

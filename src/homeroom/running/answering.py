@@ -5,7 +5,7 @@ threads of their own, so that the event loop goes on to hear clients.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from homeroom.clock import hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
-from homeroom.cohorts.live import LiveAnswer, Shows
+from homeroom.cohorts.live import LiveAnswer, Shows, Wanted
 from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.findings import Moment
@@ -33,8 +33,11 @@ from homeroom.errors import NotYetError
 from homeroom.log.control import DefinitionKind
 from homeroom.log.origins import Token
 from homeroom.log.store import Store
+from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.node.node import Node
+from homeroom.running.asking import answered_by, reached
 from homeroom.running.belonging import Belonging
+from homeroom.running.explaining import Around, explain_node
 from homeroom.running.folds import Folds
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
@@ -52,7 +55,7 @@ __all__ = ["Answering", "Asked"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What questions need of a node: its parts, the world that it belongs to, and the clock of the machine."""
+    """What questions need of a node: its parts, the world that it belongs to, the clock, and its region by its name."""
 
     live: Live
     store: Store
@@ -62,6 +65,7 @@ class Asked:
     folds: Folds
     belonging: Belonging | None
     now_ms: Callable[[], int]
+    regions: Mapping[str, str]
 
 
 class Answering:
@@ -85,16 +89,15 @@ class Answering:
         self,
         tenant: str,
         question: Question,
-        after: Token | None,
+        after: Token | Wanted | None,
         shows: Shows = Shows.REGISTERED,
     ) -> LiveAnswer:
-        """Answer a question, if ``after`` is given from a state that holds that entry.
+        """Answer a question from a state that holds what is wanted, or the entry ``after``.
 
-        Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
+        Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
         of = self._asked
-        if after is not None:
-            await of.folds.reached(after)
+        must = await reached(Wanted.of(after), of.live, of.folds, of.store, of.belonging)
         held = of.store.held()
         before = of.snapshots.sources.get(tenant, Source())
 
@@ -104,7 +107,7 @@ class Answering:
             node = Node(state if showing is None else showing(state, shows))
             return node.ask(question, node.summary(before))
 
-        asked = partial(of.live.ask, tenant, ask, after)
+        asked = partial(of.live.ask, tenant, ask, must)
         answer, seen = await self._asking_loop.run_in_executor(self._pool, asked)
         is_whole = seen.applied.covers(held) and not of.live.lacks_collapsed(seen.applied)
         return LiveAnswer(
@@ -118,6 +121,18 @@ class Answering:
 
     def _age_ms(self, seen: Seen) -> int | None:
         return max(self._asked.now_ms() - hybrid_ms(seen.newest), 0) if seen.newest else None
+
+    async def explain(self, tenant: str, asked: CellAsked, shows: Shows) -> CellExplained:
+        """Return why a cell became other; see `homeroom.running.explaining`.
+
+        Raises `QuestionError` where it cannot be said, `NotYetError` where the ends of what is asked have not come in
+        time, and `StoreError`.
+        """
+        of = self._asked
+        await of.folds.covers(answered_by(asked.held()), None)
+        around = Around(of.live, of.store, of.doors.showing.get(tenant), of.regions)
+        explain = partial(explain_node, around, tenant, asked, shows)
+        return await self._asking_loop.run_in_executor(self._pool, explain)
 
     # --- membership --------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ the log has just written, at every entry.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -28,19 +28,21 @@ from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control, Fact
-from homeroom.log.entries import Entry, Head
-from homeroom.log.log import Accepted, Life, Refusal, Refused
-from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.entries import Entry
+from homeroom.log.log import Life, Refusal, Refused
+from homeroom.log.origins import Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
-from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
+from homeroom.regions.shipments import is_of_shipment
 from homeroom.regions.steps import (
     Agreed,
     Alarm,
     Arrived,
     AskSnapshot,
     BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -51,7 +53,6 @@ from homeroom.regions.steps import (
     Held,
     Keep,
     Kept,
-    Level,
     Look,
     Members,
     NotInstalled,
@@ -59,13 +60,19 @@ from homeroom.regions.steps import (
     Print,
     Printed,
     Recovered,
+    Saved,
     Send,
+    StateAuditEnd,
+    TellAuditEnd,
     Tick,
     Trouble,
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
-from homeroom.running.counted import counted_heads, explained, folded_heads, looked_up
+from homeroom.running.alarms import Alarms
+from homeroom.running.births import birth_of, unfolded
+from homeroom.running.counted import explained, looked_up
+from homeroom.running.courier import Courier
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
@@ -76,12 +83,10 @@ from homeroom.running.looks import Looks
 from homeroom.running.records_held import RecordsHeld
 from homeroom.running.sharing import Sharing
 
-__all__ = ["Belonging", "Surroundings", "held_at"]
+__all__ = ["Belonging", "Surroundings"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
-_ENTRIES: Final = "entries"
-"""What an alarm is about that is over when fingerprints are equal again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +102,12 @@ class Surroundings:
     clock, now_ms : hybrid time, and the clock of the machine
     gate : what folds
     live : what is folded
+    courier : carries snapshots
     sharing : documents among the nodes of a jurisdiction
     prints : fingerprints of these
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
+    audited : is told where the audit log of another node ends, in the event loop
     """
 
     node: str
@@ -111,10 +118,12 @@ class Surroundings:
     now_ms: Callable[[], int]
     gate: Gate
     live: Live
+    courier: Courier
     sharing: Sharing
     prints: DocumentPrints
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
+    audited: Callable[[str, int, str], None]
 
 
 class Belonging:
@@ -124,7 +133,7 @@ class Belonging:
     ----------
     member : the life that runs, None where none does
     keys : who signs as whom
-    alarms : by what and whom what must not be, with when it was raised last (steady clock)
+    alarms : what must not be
     looks : how the member looked a moment ago, for whoever asks in another thread
     """
 
@@ -132,7 +141,7 @@ class Belonging:
         self._around = around
         self._options = around.options
         self.member: Member | None = None
-        self.alarms: dict[tuple[str, str, str], tuple[int, Alarm]] = {}
+        self.alarms = Alarms()
         self.trouble: str | None = None
         self.looks = Looks()
         seeds = around.options.world.members()
@@ -154,6 +163,8 @@ class Belonging:
         self._came: deque[Event] = deque()
         self._is_stepping = False
         self.acknowledging = Acknowledging(self._options, self._come)
+        # What the log may forget, as the member said last.
+        self._collectable = Vector()
         self._again_ms = 0
         self._pause_ms = limits.GOSSIP_MS
 
@@ -201,11 +212,6 @@ class Belonging:
         """Return what the clock of the machine shows."""
         return self._around.now_ms()
 
-    def apart(self) -> dict[str, int]:
-        """Return by node whose state differs from this one's in how many shards it does; 0 if that is not known."""
-        found = (alarm for _, alarm in list(self.alarms.values()))
-        return {one.node: len(one.apart.shards) for one in found if one.apart is not None}
-
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
         return self._hearing.age_ms(node, applied)
@@ -246,6 +252,10 @@ class Belonging:
         regions = self.looks.members.regions
         return any(region != regions.get(self.node) for region in regions.values())
 
+    def tell_audit_end(self, records: int, digest: str) -> None:
+        """Tell the home where the audit log of this node ends; the message may be lost."""
+        self._come(TellAuditEnd(self.home, records, digest))
+
     def _come(self, event: Event) -> None:
         """Have the member take a step, from another thread."""
         if self._driven is not None:
@@ -255,6 +265,10 @@ class Belonging:
         """Take that entries were folded; in the thread that folds."""
         if self._driven is not None and entries:
             self._driven.work(partial(self._folded, entries))
+
+    def not_fetched(self, why: str) -> None:
+        """Take that no snapshot of another node could be had; in any thread."""
+        self._come(NotInstalled(why))
 
     def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
@@ -269,30 +283,32 @@ class Belonging:
     def begins(self, life: Life) -> None:
         """Begin a life with a life of the log."""
         around, store = self._around, self._around.store
-        heads = {origin: store.head(origin) for origin in store.held()}
         around.clock.last = 0
         # Not those from the future: this life would stamp on from there.
-        for head in heads.values():
-            around.clock.observe(head.hybrid, around.now_ms())
-        counted = counted_heads(heads, around.live.control.members.closed, store)
-        birth = Birth(
-            node=around.node,
-            life=life.incarnation,
-            heads=counted,
-            applied=folded_heads(counted, around.live.applied, store),
-            begins=store.begins(),
-            verify=self.keys.verify,
-            draw=self._options.draw,
-        )
+        for origin in store.held():
+            around.clock.observe(store.head(origin).hybrid, around.now_ms())
+        name = around.node, life.incarnation
+        birth = birth_of(name, store, around.live, self.keys.verify, self._options.draw)
         self.member = Member(birth, self._options.steady_ms())
         self._hearing.begin(birth.heads)
         self._stated_members = None
         self._follow(self._around.live.control)
-        self._recover(birth.heads)
+        for entries in unfolded(birth.heads, store, around.live):
+            self._step(Recovered(tuple(entries), around.now_ms()))
 
     def named(self, held: Vector) -> Vector:
         """Return what is still named of a vector: without origins that have collapsed into the epoch."""
         return self._around.live.named(held)
+
+    def forgettable(self, saved: Vector) -> Vector:
+        """Return what all others hold of what this node's snapshots hold: the log may forget it."""
+        self._collectable = Vector()
+        self._step(Saved({o: n for o, n in saved.items() if o.stream is Stream.ANALYTIC}))
+        return self._collectable
+
+    def forgotten(self) -> None:
+        """Take that the log has forgotten something: who asks for it is told so."""
+        self._step(Collected(self._around.store.begins()))
 
     def endings(self) -> list[Fact]:
         """Return what may be stated of lives that are over, if this is the home."""
@@ -300,17 +316,6 @@ class Belonging:
         if member is None or self.refusal() is not None or not member.may_state():
             return []
         return endings_of(member, self.now_ms())
-
-    def _recover(self, heads: Mapping[Origin, Head]) -> None:
-        """Tell the member what its log has that is not folded."""
-        store, applied = self._around.store, self._around.live.applied
-        for origin, head in heads.items():
-            first = applied[origin] + 1
-            while first <= head.number:
-                count = min(limits.FOLD_ENTRIES_MAX, head.number + 1 - first)
-                entries = store.read(origin, first, count)
-                self._step(Recovered(tuple(entries), self._around.now_ms()))
-                first = entries[-1].number + 1
 
     def ended(self, why: str) -> None:
         """Take that a life of the log has ended."""
@@ -370,6 +375,9 @@ class Belonging:
             self._inbox.extend(self._options.fabric.receive())
         for _ in range(min(len(self._inbox), _MESSAGES_AT_ONCE)):
             sender, body = self._inbox.popleft()
+            if is_of_shipment(body):
+                self._carry(sender, body)
+                continue
             self._step(Arrived(sender, body, self._around.now_ms()))
             if self.member is not None:
                 view = self.member.replication.views.get(sender)
@@ -377,6 +385,12 @@ class Belonging:
                 self._around.sharing.heard(sender, view)
         if self._inbox:
             self._driven.work(self._arrived)
+
+    def _carry(self, sender: str, body: bytes) -> None:
+        """Hand on what is about a snapshot, if it comes from a node that belongs to the world."""
+        members = None if self.member is None else self.member.members
+        if members is not None and sender in members.regions and sender not in members.fenced:
+            self._around.courier.came(sender, body)
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         applied = self._around.live.applied
@@ -417,6 +431,7 @@ class Belonging:
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
         self._step(Tick(wall_ms))
+        self._around.courier.tick()
         self._look_at_member()
 
     def _look_at_member(self) -> None:
@@ -487,22 +502,24 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case StateAuditEnd():
+                self._in_loop(self._around.audited, effect.node, effect.records, effect.digest)
             case Agreed():
-                self.alarms.pop((Trouble.DIVERGED.value, effect.node, _ENTRIES), None)
+                self.alarms.agreed(effect.node)
             case _:
                 self._do_of_life(effect)
 
     def _do_of_life(self, effect: Effect) -> None:
-        """Do what has to do with lives and forgetting. Nothing retires or is collected: nobody states or saves it."""
+        """Do what has to do with lives and forgetting. What retires needs nothing: all that is named is asked for."""
         match effect:
             case Exchange():
                 self._exchange(effect)
+            case Collect():
+                self._collectable = Vector(effect.numbers)
             case BeginAnew() if self._driven is not None:
                 self._driven.work(partial(self._begin_anew, self.member, effect.why))
             case AskSnapshot():
-                why = f"{effect.of} has forgotten entries that are missing here, and no snapshot is fetched from it"
-                self._alarm(Alarm(Trouble.UNPROVEN, why, effect.of))
-                self._came.append(NotInstalled(why))
+                self._around.courier.fetch(effect.of)
 
     def _begin_anew(self, member: Member | None, why: str) -> None:
         if member is None or member is not self.member or self._driven is None:
@@ -569,27 +586,4 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        about = _ENTRIES if alarm.apart is not None else str(alarm.origin or "")
-        key = (alarm.trouble.value, alarm.node, about)
-        if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
-            del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
-        self.alarms[key] = (self._options.steady_ms(), alarm)
-
-
-async def held_at(
-    belonging: Belonging | None,
-    level: Level,
-    offer: Callable[[], Awaitable[Accepted | Refused]],
-) -> tuple[Accepted | Refused, Level]:
-    """Offer something; return when it is held at a level, or the time for that is over, and the level that it has.
-
-    A node alone is all that there is. Where there is no other region, ``remote`` is not to be had, and that is said
-    before anything is written.
-    """
-    is_alone = belonging is None or not belonging.has_other_regions()
-    if level is Level.REMOTE and is_alone:
-        why = "there is no node in another region; ask for ack=local, or for ack=all"
-        return Refused(Refusal.UNATTAINABLE, why), Level.LOCAL
-    if belonging is None:
-        return await offer(), Level.ALL
-    return await belonging.acknowledging.at(level, offer)
+        self.alarms.put(alarm, self._options.steady_ms())

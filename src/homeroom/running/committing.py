@@ -12,7 +12,7 @@ file, over a new connection), and a new life begins; until that works, clients a
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -23,7 +23,7 @@ import msgspec
 from homeroom import limits
 from homeroom.clock import HybridClock
 from homeroom.errors import StoreError, kind_and_places
-from homeroom.log.entries import Entry, Sign
+from homeroom.log.entries import Entry, Head, Sign
 from homeroom.log.log import (
     Accepted,
     Admit,
@@ -43,7 +43,7 @@ from homeroom.log.log import (
     Write,
     Written,
 )
-from homeroom.log.origins import Vector
+from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import Store
 
 _T = TypeVar("_T")
@@ -72,6 +72,13 @@ class LastingStore(Store, Protocol):
 
     def go_on(self) -> None:
         """Be ready for writes again, holding what was known to be durable. Raises `StoreError`."""
+        ...
+
+    def pass_over(self, heads: Mapping[Origin, Head]) -> None:
+        """Have origins go on from these heads, as though all up to there had been held and collected.
+
+        What is here of an origin that goes on from beyond what is held goes; of the others nothing changes.
+        """
         ...
 
 

@@ -16,6 +16,8 @@ own, one at a time.
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
 
 from homeroom import limits
 from homeroom.errors import HomeroomError, StoreError
@@ -23,7 +25,9 @@ from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import Store
 from homeroom.node.folding import Folding
-from homeroom.running.live import Live
+from homeroom.running.live import Begun, Live
+
+_T = TypeVar("_T")
 
 __all__ = ["Follower", "next_unread", "unread"]
 
@@ -69,6 +73,8 @@ class Follower:
         self._waiting: deque[Entry] = deque()
         self._waiting_bytes = 0
         self._is_behind = False
+        # Asked of this thread by others.
+        self._to_do: deque[Callable[[], None]] = deque()
         self._stopping = threading.Event()
         # Guards what waits.
         self._changed = threading.Condition()
@@ -124,8 +130,31 @@ class Follower:
                     is_idle = self._live.settle(self._has_more)
                 self._folded(())
 
+    def anew(self, look: Callable[[Folding, Folding], _T]) -> "Future[_T]":
+        """Have the log folded anew; return what ``look`` makes of what there was and what is now, in this thread.
+
+        It raises what hinders it.
+        """
+        found: Future[_T] = Future()
+
+        def do() -> None:
+            before = self._live.applied
+            try:
+                found.set_result(look(*self._live.fold_anew(Begun.BEFORE)))
+            except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+                found.set_exception(error)
+            if self._live.applied != before:
+                self._look_again(before)
+
+        with self._changed:
+            self._to_do.append(do)
+            self._changed.notify()
+        return found
+
     def _mend(self) -> None:
         """Fold the log anew if what is folded is in doubt; what hinders that is told, and tried again in a pause."""
+        while self._to_do:
+            self._to_do.popleft()()
         live = self._live
         if not live.is_in_doubt:
             return

@@ -52,6 +52,9 @@ async def host(
 ) -> None:
     """Run a node on a directory behind its interface, until it is asked to stop.
 
+    If it has fetched the state of another node, it is stopped and started again with that: clients find no connection
+    for a moment, and ``heard`` is told once more.
+
     Parameters
     ----------
     path : the data directory, which is made if there is none
@@ -65,20 +68,46 @@ async def host(
     DataDirectoryError, StoreError, KeyFileError, AuditError, SettingsError
         The directory is damaged or in use, or a setting cannot be used.
     """
+    while await _host_once(path, settings, now_ms, stopping, heard):
+        pass
+
+
+async def _host_once(
+    path: Path,
+    settings: Settings,
+    now_ms: Callable[[], int],
+    stopping: asyncio.Event,
+    heard: Callable[[str], None],
+) -> bool:
+    """Run a node until it is asked to stop, or has to start with another state; say whether it is the latter."""
     tokens = tokens_of(settings.oidc)
     world = in_world(settings)
     settings = located(settings, None if world is None else world.world)
     node = await RunningNode.open(path, node_options(settings, now_ms, world))
+    ending, is_again = asyncio.Event(), False
+
+    async def end() -> None:
+        nonlocal is_again
+        waits = [asyncio.ensure_future(one.wait()) for one in (stopping, node.renewal)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        is_again = not (stopping.is_set() or ending.is_set())
+        ending.set()
+        for wait in waits:
+            wait.cancel()
+
+    watching = asyncio.ensure_future(end())
     try:
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
             interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
         ):
             records = Admitted(interface, node.records, is_signature, node.records.pseudonym_of)
-            app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
-            await serve_until(app, _listening(settings.server), stopping, heard)
+            app = make_app(replace(interface, stopping=ending), {"/xapi": records})
+            await serve_until(app, _listening(settings.server), ending, heard)
     finally:
+        watching.cancel()
         await node.stop()
+    return is_again
 
 
 def node_options(

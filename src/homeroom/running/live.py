@@ -26,6 +26,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, TypeVar, overload
 
 from homeroom import limits
@@ -33,7 +34,7 @@ from homeroom.adapters.directory import Under
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Token, Vector
+from homeroom.log.origins import Origin, Vector
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.messages import Part
 from homeroom.regions.stated import members_of
@@ -44,7 +45,7 @@ from homeroom.state.keys import Keys
 from homeroom.state.shards import children, fingerprint_of, root_sums
 from homeroom.state.state import State
 
-__all__ = ["Fingerprint", "Live", "Seen"]
+__all__ = ["Begun", "Fingerprint", "Live", "Seen"]
 
 _T = TypeVar("_T")
 
@@ -77,6 +78,14 @@ class Seen:
     applied: Vector
     newest: int
     epoch: int
+
+
+class Begun(StrEnum):
+    """With what a fold begins: with the log, or where that has forgotten its beginning with one of two snapshots."""
+
+    LOG = "log"
+    NEWEST = "newest snapshot"
+    BEFORE = "snapshot"
 
 
 class Fingerprint(NamedTuple):
@@ -119,7 +128,8 @@ class Live:
         self,
         folding: Folding,
         now_ms: Callable[[], int],
-        anew: Callable[[Vector, Callable[[str, Control], TenantState]], Folding] | None = None,
+        anew: Callable[[Vector, Callable[[str, Control], TenantState], Begun], Folding]
+        | None = None,
     ) -> None:
         self._folding, self._anew = folding, anew
         self.doubt: str | None = None
@@ -155,15 +165,15 @@ class Live:
         """Whether all has to be folded anew."""
         return self._folding.is_in_doubt
 
-    def fold_anew(self) -> Folding:
-        """Fold the log anew as far as it is folded, and have what comes of it; return what there was.
+    def fold_anew(self, begun: Begun = Begun.NEWEST) -> tuple[Folding, Folding]:
+        """Fold the log anew as far as it is folded, and have what comes of it; return what there was, and what is now.
 
         Only the thread that folds may do this. Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays
         as it was then.
         """
         assert self._anew is not None, "whoever is in doubt can fold anew"
         old = self._folding
-        new = self._anew(old.applied, old.make)
+        new = self._anew(old.applied, old.make, begun)
         with self._changing, self._guard:
             self._put_guard(new)
             for name, tenant in new.tenants.items():
@@ -175,7 +185,7 @@ class Live:
             self._folding = new
             self._frozen.clear()
             self.times_anew += 1
-        return old
+        return old, new
 
     def under(self, tenant: TenantState) -> Under:
         """Return the facts under which a tenant's state was made; it is held."""
@@ -311,11 +321,11 @@ class Live:
             return look(self._folding.tenants[tenant].state)
 
     def ask(
-        self, tenant: str, ask: Callable[[State], _T], after: Token | None = None
+        self, tenant: str, ask: Callable[[State], _T], after: Vector | None = None
     ) -> tuple[_T, Seen]:
         """Return what ``ask`` makes of a tenant's state, and what was known by then.
 
-        ``after`` has been folded; a state that was frozen before is not asked.
+        All of ``after`` has been folded; a state that was frozen before is not asked.
         """
         with self._guard, suppress(_HistoryNeededError):
             one = self._folding.tenants[tenant]
@@ -323,15 +333,20 @@ class Live:
         frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
 
+    def still(self, tenant: str, after: Vector | None = None) -> tuple[State, Seen]:
+        """Return a tenant's state as it is now, sealed, whatever is folded later; all of ``after`` is in it."""
+        frozen = self._freeze(tenant, after)
+        return frozen.state, frozen.seen
+
     def _seen(self, tenant: TenantState) -> Seen:
         return Seen(self._folding.applied, tenant.newest, self._folding.control.epoch)
 
-    def _freeze(self, tenant: str, after: Token | None) -> _Frozen:
+    def _freeze(self, tenant: str, after: Vector | None) -> _Frozen:
         with self._changing:
             one, frozen = self._folding.tenants[tenant], self._frozen.get(tenant)
             seen = self._seen(one)
             if frozen is not None and frozen.seen != seen:
-                lacks = after is not None and frozen.seen.applied[after.origin] < after.number
+                lacks = after is not None and not frozen.seen.applied.covers(after)
                 if lacks or self._is_old(frozen):
                     frozen = None
             if frozen is None:

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_register import ErasureRegister
@@ -20,12 +22,14 @@ from homeroom.clock import HybridClock
 from homeroom.cohorts.live import Status, Trouble
 from homeroom.errors import (
     ControlError,
+    HomeroomError,
     StoreError,
 )
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.log.certificates import Certificate
 from homeroom.log.control import (
     MAIN,
+    AuditAnchored,
     Change,
     Control,
     Fact,
@@ -39,18 +43,20 @@ from homeroom.log.payloads import unpack
 from homeroom.node.admission import Mark
 from homeroom.regions.steps import Level
 from homeroom.running.answering import Answering, Asked
-from homeroom.running.belonging import Belonging, Surroundings, held_at
+from homeroom.running.belonging import Belonging, Surroundings
 from homeroom.running.checking import Checker
 from homeroom.running.collecting import Collecting
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
+    Doing,
     ErasureAsked,
     WebhookAsked,
     WebhookTold,
     listening,
 )
 from homeroom.running.copying import RecordCopies
+from homeroom.running.courier import Courier
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
@@ -59,6 +65,7 @@ from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
 from homeroom.running.in_world import InWorld
+from homeroom.running.levels import held_at
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
@@ -73,11 +80,21 @@ from homeroom.running.opening import (
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
+from homeroom.running.repairing import compared
 from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
+from homeroom.running.upkeep_requests import (
+    ApartTold,
+    Repaired,
+    UpkeepAsked,
+    UpkeepTold,
+    WorldAsked,
+    WorldTold,
+)
+from homeroom.running.world_status import lacks_facts
 
 _T = TypeVar("_T")
 
@@ -94,7 +111,7 @@ class RunningNode(Answering):
         options: NodeOptions,
         register: ErasureRegister | None,
     ) -> None:
-        self._options = options
+        self._options, self._refolding = options, opened.refolding
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
@@ -109,6 +126,9 @@ class RunningNode(Answering):
         self._loop = asyncio.get_running_loop()
         self._folds = Folds(lambda: self._live.applied, options.wait_ms)
         self._listening: ControlSocket | None = None
+        # Set once this node is to be stopped, and started again with another state in the place of its own.
+        self.renewal = asyncio.Event()
+        self._courier: Courier | None = None
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
@@ -117,18 +137,7 @@ class RunningNode(Answering):
         clock = HybridClock(self._store.last_hybrid())
         self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
-        self._committer = Committer(
-            Writing(
-                node=options.name,
-                sign=opened.key.sign,
-                store=self._store,
-                clock=clock,
-                now_ms=options.now_ms if self.belonging is None else self.belonging.stamp_ms,
-                admit=self._doors.admit,
-                durable=self._durable,
-                lives=self.belonging,
-            )
-        )
+        self._committer = Committer(self._writing(opened.key.sign, clock))
         self._facts = Facts(
             options, self._committer.offer, self._live, self._folds, self._snapshots
         )
@@ -139,7 +148,9 @@ class RunningNode(Answering):
             options.now_ms,
             None if self.belonging is None else self.belonging.records_held(),
         )
-        self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
+        self._collecting = Collecting(
+            self._store, self._committer.work, self._needed_by_nobody, self._forgotten
+        )
         self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
         self.record_copies = RecordCopies(
             recording.copies, self._recorder, options.record_copy_ms, self._collecting
@@ -154,12 +165,16 @@ class RunningNode(Answering):
             self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings = Endings(self._look_for_endings, self._facts.state_endings)
-        self.watch(self._endings.troubles)
+        # By node what states where its audit log ends: a task that nobody holds may be collected.
+        self._anchoring: dict[str, asyncio.Task[None]] = {}
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _begin(self) -> None:
         """Have its threads begin."""
+        self.watch(self._endings.troubles)
+        if self._courier is not None:
+            self.watch(self._courier.troubles)
         self._follower.start()
         self._checker.start()
         self.record_copies.start()
@@ -175,6 +190,13 @@ class RunningNode(Answering):
         if world is None:
             return Follower(self._live, self._store, self._folded), None
         gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        self._courier = Courier(
+            (self._snapshots, self._live, self._store),
+            self._save,
+            world.fabric,
+            (self._fetched, self._not_fetched),
+            world.steady_ms,
+        )
         sharing = self._sharing(world, recording.key)
         around = Surroundings(
             node=self._options.name,
@@ -185,10 +207,12 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
+            courier=self._courier,
             sharing=sharing,
             prints=DocumentPrints(recording.path, self._recorder, self._live, sharing.is_shared),
             stated=self._learn,
             mark=self._mark,
+            audited=self._audited,
         )
         return gate, Belonging(around)
 
@@ -207,6 +231,18 @@ class RunningNode(Answering):
             )
         )
 
+    def _writing(self, sign: Sign, clock: HybridClock) -> Writing:
+        return Writing(
+            node=self._options.name,
+            sign=sign,
+            store=self._store,
+            clock=clock,
+            now_ms=self._options.now_ms if self.belonging is None else self.belonging.stamp_ms,
+            admit=self._doors.admit,
+            durable=self._durable,
+            lives=self.belonging,
+        )
+
     def _parts_asked(self) -> Asked:
         return Asked(
             live=self._live,
@@ -217,6 +253,7 @@ class RunningNode(Answering):
             folds=self._folds,
             belonging=self.belonging,
             now_ms=self._options.now_ms,
+            regions={self._options.name: self._options.region},
         )
 
     def _stands(self, opening: Sequence[Trouble]) -> Standing:
@@ -242,8 +279,24 @@ class RunningNode(Answering):
         return key.has_signed
 
     def _needed_by_nobody(self, held: Vector) -> Vector:
-        """Return what the log may forget of what snapshots hold: a node that joins a world reads all of its log."""
-        return held if self.belonging is None else Vector()
+        """Return what the log may forget of what snapshots hold: in a world what all others hold too."""
+        return held if self.belonging is None else self.belonging.forgettable(held)
+
+    def _forgotten(self) -> None:
+        if self.belonging is not None:
+            self.belonging.forgotten()
+
+    def _save(self) -> None:
+        self.saving.save()
+
+    def _fetched(self) -> None:
+        """Take that a snapshot of another node is to take the place of what is here, which the next start does."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self.renewal.set)
+
+    def _not_fetched(self, why: str) -> None:
+        if self.belonging is not None:
+            self.belonging.not_fetched(why)
 
     def _printed(self, check: int, taken: Fingerprint) -> None:
         assert self.belonging is not None, "others have asked for it"
@@ -270,7 +323,7 @@ class RunningNode(Answering):
                 reached=self._folds.reached,
                 in_writer=self._committer.done,
                 shut=self._doors.erase,
-                snapshot=self.saving.clean,
+                snapshot=self._clean,
                 is_among_others=self.belonging is not None,
                 late=lambda: 0 if self.belonging is None else self.belonging.sharing.late,
             )
@@ -302,8 +355,15 @@ class RunningNode(Answering):
         except BaseException:
             await node.stop()
             raise
-        asked = (node._of_webhooks, node._of_erasures, node.persons.asked)
-        node._listening = await listening(path, node.change, node.stated, *asked)
+        doing = Doing(
+            node.change,
+            node.stated,
+            node._of_webhooks,
+            node._of_erasures,
+            node.persons.asked,
+            node._of_upkeep,
+        )
+        node._listening = await listening(path, doing)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
             await node.erasures.follow(MAIN)
         for name in node._live.tenants():
@@ -326,8 +386,11 @@ class RunningNode(Answering):
         await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
-        await asyncio.to_thread(self.saving.save)
-        self._collecting.finish()
+        if self._courier is not None:
+            await asyncio.to_thread(self._courier.stop)
+        if not self.renewal.is_set():  # else another state takes the place of this one
+            await asyncio.to_thread(self.saving.save)
+            self._collecting.finish()
         self.stop_answering()
         self.records.close()
         self._stack.close()
@@ -406,6 +469,18 @@ class RunningNode(Answering):
             return ()
         return await self._committer.done(self.belonging.endings)
 
+    def _audited(self, node: str, records: int, digest: str) -> None:
+        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
+        known = self.control().anchors.get(node)
+        if not self.is_home or (known is not None and known.digest == digest):
+            return
+
+        async def state() -> None:
+            with contextlib.suppress(HomeroomError):
+                await self.change(AuditAnchored(node=node, records=records, digest=digest), "node")
+
+        self._anchoring[node] = self._loop.create_task(state())
+
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
         # A task that nobody holds may be collected.
@@ -470,6 +545,33 @@ class RunningNode(Answering):
             raise ControlError("this node runs without webhooks, or has not begun to; ask again")
         return await self._webhooks(asked)
 
+    async def _of_upkeep(self, asked: UpkeepAsked) -> UpkeepTold:
+        if isinstance(asked, WorldAsked):
+            world = self._standing.status(MAIN).world
+            early = () if world is None else world.early
+            apart = {} if self.belonging is None else self.belonging.alarms.apart()
+            return WorldTold(
+                node=self._options.name,
+                home=self.home,
+                early=early,
+                apart=tuple(
+                    ApartTold(node=name, shards=one.shards, rows=one.rows, is_all=one.is_all)
+                    for name, one in sorted(apart.items())
+                ),
+                troubles=self.troubles,
+            )
+        return await self.repair()
+
+    async def repair(self) -> Repaired:
+        """Fold the log anew in place of what is folded; return what was not so.
+
+        Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays as it was then.
+        """
+        found = await asyncio.wrap_future(self._follower.anew(compared))
+        begun = self._refolding.begun.value
+        await asyncio.to_thread(self.saving.save_anew if found.was_wrong else self.saving.save)
+        return msgspec.structs.replace(found, begun=begun)
+
     async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
         if not asked.learners:
             return self.erasures.certificates(asked.tenant)
@@ -479,6 +581,10 @@ class RunningNode(Answering):
     def control(self) -> Control:
         """Return what was stated so far."""
         return self._live.control
+
+    def lacks_facts(self) -> bool:
+        """Say whether more was stated than this node knows, as far as it has heard: it has just begun, or was away."""
+        return lacks_facts(self.belonging, self._live.applied)
 
     def stated(self) -> list[Change]:
         """Return all that was stated, in order. Raises `StoreError`."""
@@ -512,6 +618,16 @@ class RunningNode(Answering):
                 await self._facts.retention.cut_due(self.change)
             await asyncio.to_thread(self.saving.save)
             self._collecting.begin()
+
+    def _clean(self, tenants: Sequence[str]) -> None:
+        """Write snapshots that leave nothing of those who are erased; in those that are under way something may be."""
+        self._forget_shipments()
+        self.saving.clean(tenants)
+        self._forget_shipments()
+
+    def _forget_shipments(self) -> None:
+        if self._courier is not None:
+            self._courier.forget()
 
     def _places(self) -> dict[str, DataDirectory]:
         return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}

@@ -41,6 +41,7 @@ from homeroom.regions.stated import Stated
 from homeroom.regions.world import World
 from homeroom.running.committing import LastingStore
 from homeroom.running.in_world import InWorld
+from homeroom.running.installing import install
 from homeroom.running.recording import RecordReader
 from homeroom.running.refolding import (
     Refolding,
@@ -83,6 +84,7 @@ class NodeOptions:
     backup_days : for how many days backups are kept; None if nobody said
     world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
+    is_repair : whether the directory is opened to be repaired: nobody begins a life on it
     """
 
     now_ms: Callable[[], int]
@@ -98,6 +100,7 @@ class NodeOptions:
     backup_days: int | None = None
     world: InWorld | None = None
     is_serving: bool = True
+    is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +160,9 @@ def open_all(path: Path, options: NodeOptions | None) -> Opened:
 def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened:
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
-    store = _store(path, options, stack)
-    refolding = Refolding(store, snapshots, stack)
+    store = _ready_store(path, options, stack, snapshots)
+    is_repair = options is not None and options.is_repair
+    refolding = Refolding(store, snapshots, stack, is_repair)
     troubles = refolding.troubles
     entries, is_due = _due(store, options)
     stated = stated_of(entries)
@@ -189,7 +193,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     )
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
-    _check_whole(path, (store, snapshots), stated.control, options)
+    _check_whole(path, snapshots, stated.control, options)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
@@ -210,7 +214,7 @@ def _due(
     In a world one from the future may not, before its time or what was ruled of it; the rulings are among the facts.
     """
     all_stated = stated_entries(store)
-    if options is None or options.world is None:
+    if options is None or not _is_among_others(options, all_stated):
         return all_stated, lambda _entry: True
     ahead_ms = options.now_ms() + limits.HYBRID_AHEAD_MS_MAX
     rulings: dict[Origin, tuple[Ruling, ...]] = {}
@@ -226,12 +230,20 @@ def _due(
     return entries, is_due
 
 
+def _is_among_others(options: NodeOptions, all_stated: list[Entry]) -> bool:
+    if options.world is not None:
+        return True
+    return options.is_repair and bool(stated_of(all_stated).control.members.nodes)
+
+
 def _check_alone(path: Path, control: Control, options: NodeOptions | None) -> None:
     """Refuse to begin a life alone where there are others: it would write what nobody takes.
 
     Raises `DataDirectoryError`.
     """
-    if options is not None and options.world is None and control.members.nodes:
+    if options is None or options.is_repair:
+        return
+    if options.world is None and control.members.nodes:
         names = ", ".join(sorted(control.members.nodes))
         raise DataDirectoryError(
             f"{path} belongs to a world ({names}). Run its node with the settings of that world, and ask it or state "
@@ -257,10 +269,7 @@ def _check_names(
 
 
 def _check_whole(
-    path: Path,
-    parts: tuple[LastingStore, Snapshots],
-    control: Control,
-    options: NodeOptions | None,
+    path: Path, snapshots: Snapshots, control: Control, options: NodeOptions | None
 ) -> None:
     """Refuse to be a member with what the others can never get, and to make a key that must be the same everywhere.
 
@@ -268,14 +277,11 @@ def _check_whole(
     """
     if options is None or options.world is None:
         return
-    store, snapshots = parts
     place = snapshots.place(MAIN)
-    loaded = snapshots.unlogged(MAIN)
-    if loaded or len(store.begins()):
-        what = "was loaded with files" if loaded else "has forgotten the beginning of its log"
+    if snapshots.unlogged(MAIN):
         raise DataDirectoryError(
-            f"{path} {what}, and no other node of a world could ever get that. Begin the world with a directory whose "
-            f"log is whole"
+            f"{path} was loaded with files, and no other node of a world could ever get that. Begin the world with a "
+            f"directory whose log is whole"
         )
     home = control.members.home or options.world.home
     if options.name != home and not place.key_path.exists():
@@ -331,6 +337,16 @@ def _node_key(path: Path, store: LastingStore, name: str | None) -> NodeKey:
             f"{path} is not the key that signed the entries of the log beside it; restore that one from a backup"
         )
     return key
+
+
+def _ready_store(
+    path: Path, options: NodeOptions | None, stack: ExitStack, snapshots: Snapshots
+) -> LastingStore:
+    """Return the log; with it stands the state of another node, if one was fetched before this start."""
+    store = _store(path, options, stack)
+    if options is not None:
+        install(path, store, snapshots)
+    return store
 
 
 def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:

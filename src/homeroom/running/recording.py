@@ -25,6 +25,7 @@ import msgspec
 from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.labels import change_of_labels, labels_in, read_labels
 from homeroom.adapters.vault.operations import (
+    ActivityKnown,
     Change,
     LabelsKept,
     Stamped,
@@ -268,13 +269,14 @@ class RecordReader:
         for origin in dict.fromkeys(entry.origin for entry in entries):
             some = [entry for entry in entries if entry.origin == origin]
             if some[0].number > self.applied[origin] + 1:
-                self.follow_up(origin, some[-1].number, store)
-            else:
+                self.follow_up(origin, some[0].number - 1, store)
+            if some[0].number <= self.applied[origin] + 1:
                 self._tried(origin, partial(self.take, some))
 
     def follow_up(self, origin: Origin, last: int, store: Store) -> None:
-        """Apply what another node wrote, and a store holds, up to a number; see `follow`."""
-        self._tried(origin, partial(self._catch_up, origin, last, store, self.take))
+        """Apply some of what another node wrote, and a store holds, up to a number; see `follow`."""
+        some = min(last, self.applied[origin] + FOLD_ENTRIES_MAX)
+        self._tried(origin, partial(self._catch_up, origin, some, store, self.take))
 
     def _tried(self, origin: Origin, apply: Callable[[], object]) -> None:
         if origin in self.stopped:
@@ -304,14 +306,18 @@ class RecordReader:
             fresh.append(entry)
         stamped = [_stamped(entry, _changes(entry)) for entry in fresh]
         # Before anything is applied: what does not open here never will.
-        labels = [found for one in stamped for each in one.changes for found in self._opened(each)]
+        labels = [
+            found for one in stamped for each in one.changes for found in self._looked_at(each)
+        ]
         if not fresh or not self._apply(stamped, fresh):
             return []
         return labels
 
-    def _opened(self, change: Change) -> list[tuple[Labels, Iterable[str]]]:
+    def _looked_at(self, change: Change) -> list[tuple[Labels, Iterable[str]]]:
         """Return the labels in a change. Raises `VaultError` for one, or a person's key, that is under another key."""
         seals = self._seals_of(change.tenant)
+        if any(isinstance(one, ActivityKnown) for one in change.operations):
+            self._preparer.unmeet(change.tenant)
         for one in change.operations:
             if isinstance(one, SubjectKey):
                 seals.unwrap(one.subject, one.wrapped)
@@ -330,7 +336,7 @@ class RecordReader:
             if origin.stream is not Stream.DOCUMENT:
                 continue
             if node not in (None, origin.node):
-                self.follow_up(origin, held, store)
+                self._tried(origin, partial(self._catch_up, origin, held, store, self.take))
             elif not self._catch_up(origin, held, store, self._taken):
                 break
         self._preparer.forget()

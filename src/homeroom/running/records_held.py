@@ -10,11 +10,14 @@ which node, nobody remembers; so its client waits for all documents that this no
 sends again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from homeroom.log.log import Accepted, Refusal, Refused
+from homeroom.log.origins import Token
+from homeroom.records.store import Refused as RecordRefused
 from homeroom.regions.steps import Level
 from homeroom.running.acknowledging import Acknowledging
+from homeroom.running.recording import outcome_of
 from homeroom.running.sharing import Sharing
 
 __all__ = ["RecordsHeld"]
@@ -55,4 +58,9 @@ class RecordsHeld:
         """Offer something; return when it is held at a level or the time for that is over, and how far it is."""
         if level is Level.LOCAL:
             return await offer(), level
-        return await self._acknowledging.at(level, offer, self._sharing.tokens)
+        return await self._acknowledging.at(level, offer, self._all_held)
+
+    def _all_held(self, accepted: Accepted) -> Sequence[Token]:
+        """Return the last document of each origin; nothing for what was refused, since nobody waits for that."""
+        is_refused = isinstance(outcome_of(accepted.answer), RecordRefused)
+        return () if is_refused else self._sharing.tokens()

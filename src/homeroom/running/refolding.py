@@ -18,6 +18,7 @@ another entry had it too is in the log alone.
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -34,7 +35,9 @@ from homeroom.log.store import Store
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.stated import Stated
 from homeroom.running.following import next_unread
-from homeroom.running.snapshots import Snapshots
+from homeroom.running.live import Begun
+from homeroom.running.snapshots import Opened, Snapshots
+from homeroom.state.state import State, rebuild
 
 __all__ = [
     "Refolding",
@@ -56,12 +59,16 @@ class Refolding:
     ----------
     store, snapshots : of the node
     stack : lasts as long as the node: directories of tenants are held in it
+    goes_on : whether a start goes on from the log where no snapshot can be read, to be repaired
     troubles : takes what is wrong with snapshots
+    begun : with what the last fold has begun
     """
 
     store: Store
     snapshots: Snapshots
     stack: ExitStack
+    goes_on: bool = False
+    begun: Begun = Begun.LOG
     troubles: list[Trouble] = field(default_factory=list)
     _held: set[str] = field(default_factory=lambda: {MAIN})
 
@@ -74,7 +81,12 @@ class Refolding:
         snapshots.expect_key(name, control)
         self._hold(name)
         zone = control.tenants[name].timezone
-        opened = snapshots.open(name, zone, lambda manifest: is_true(manifest, stated))
+        try:
+            opened = snapshots.open(name, zone, lambda manifest: is_true(manifest, stated))
+        except DataDirectoryError as error:
+            if not self.goes_on or not self._is_whole(name):
+                raise
+            opened = Opened(snapshots.begun(name, zone), str(error))
         if opened.trouble is not None:
             self.troubles.append(Trouble(opened.trouble, name))
         if opened.is_true or not self._is_whole(name):
@@ -91,13 +103,19 @@ class Refolding:
         """Say whether the log tells all that there is of a tenant."""
         return not len(self.store.begins()) and not self.snapshots.unlogged(name)
 
-    def fold(self, until: Vector, make: Callable[[str, Control], TenantState]) -> Folding:
+    def fold(
+        self,
+        until: Vector,
+        make: Callable[[str, Control], TenantState],
+        begun: Begun = Begun.NEWEST,
+    ) -> Folding:
         """Return what entries come to when they are folded anew, up to the last of each origin in ``until``.
 
         Parameters
         ----------
         until : by origin the last entry
         make : makes the states of tenants that are stated later
+        begun : which snapshot is begun with, where the log does not tell all
 
         Raises
         ------
@@ -109,15 +127,22 @@ class Refolding:
         facts = [one for one in stated_entries(self.store) if one.number <= until[one.origin]]
         stated = stated_of(facts)
         sources: dict[str, Source] = {}
+        self.begun = Begun.LOG
 
-        def begun(name: str, control: Control) -> TenantState:
+        def fresh(name: str, control: Control) -> TenantState:
             self.snapshots.expect_key(name, control)
             zone = control.tenants[name].timezone
             if self._is_whole(name):
                 sources[name] = Source()
                 return self.snapshots.begun(name, zone)
-            opened = self.snapshots.open(name, zone, lambda manifest: is_true(manifest, stated))
+            self.begun = begun
+            truth = partial(is_true, stated=stated)
+            opened = self.snapshots.open(name, zone, truth, begun)
             if opened.is_true:
+                if (
+                    begun is Begun.BEFORE
+                ):  # its rows may be as wrong as those of the newest; its history is older
+                    _rebuild(opened.tenant.state)
                 return opened.tenant
             raise DataDirectoryError(
                 f"{self.snapshots.place(name).path} cannot be made anew: its log has forgotten its beginning, and its "
@@ -125,9 +150,9 @@ class Refolding:
             )
 
         documents = {o: number for o, number in until.items() if o.stream is Stream.DOCUMENT}
-        folding = Folding({}, begun, Vector(documents))
+        folding = Folding({}, fresh, Vector(documents))
         folding.fold(facts)
-        make_tenants(folding, begun, stated)
+        make_tenants(folding, fresh, stated)
         skip_applied(folding)
         closed = stated.control.members.closed
         fold_all(
@@ -139,6 +164,12 @@ class Refolding:
         folding.is_in_doubt = False
         folding.make = make
         return folding
+
+
+def _rebuild(state: State) -> None:
+    """Have the rows that history comes to in place of those that there are."""
+    fresh = rebuild(state)
+    state.learners, state.enrolments = fresh.learners, fresh.enrolments
 
 
 def make_tenants(

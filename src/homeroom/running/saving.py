@@ -68,6 +68,12 @@ class Saving:
             times = self._live.times_anew
             self._seen[tenant] = self._snapshots.write(tenant, self._live, asked), times
 
+    def save_anew(self) -> None:
+        """Write a snapshot of every tenant twice, in the places of both that are kept. Raises `DataDirectoryError`."""
+        for tenant in self._live.tenants():
+            for _ in range(2):
+                self._save_one(tenant)
+
     def clean(self, tenants: Sequence[str]) -> None:
         """Write snapshots that leave nothing of those who are erased. Raises `DataDirectoryError`."""
         for tenant in tenants:

@@ -72,6 +72,7 @@ class Sharing:
         self._heard_ms: dict[str, int] = {}
         self._erased: dict[str, frozenset[bytes]] = {}
         self._removals = -1
+        self._is_behind = False
         self._again_ms = 0
 
     # --- whether -----------------------------------------------------------------------------------------------------
@@ -101,18 +102,24 @@ class Sharing:
         if documents:
             recorder = self._around.recorder
             recorder.follow(documents, self._around.store)
+            self._is_behind = self._is_behind or any(
+                one.number > recorder.applied[one.origin] for one in documents
+            )
             self._count_late([one for one in documents if one.origin not in recorder.stopped])
 
     def tick(self, now_ms: int) -> None:
-        """Try again what could not be taken; ``now_ms`` is of a steady clock."""
+        """Try again what could not be taken, some at a time; ``now_ms`` is of a steady clock."""
         recorder, store = self._around.recorder, self._around.store
-        if recorder.trouble is None or now_ms < self._again_ms:
+        if not self._is_behind or now_ms < self._again_ms:
             return
-        self._again_ms = now_ms + limits.TICK_MS
+        self._is_behind = False
         for origin, number in store.held().items():
-            is_others = origin.node != self._node and origin.stream is Stream.DOCUMENT
-            if is_others and recorder.applied[origin] < number:
+            if origin.stream is Stream.DOCUMENT and recorder.applied[origin] < number:
                 recorder.follow_up(origin, number, store)
+                is_stopped = origin in recorder.stopped
+                self._is_behind |= not is_stopped and recorder.applied[origin] < number
+        # What is in the way now, such as a full disk, may be so for long.
+        self._again_ms = now_ms + (limits.TICK_MS if recorder.trouble is not None else 0)
 
     def _count_late(self, documents: Sequence[Entry]) -> None:
         """Note what came of who is erased: the log is to be cleaned of it, and no event tells of it."""
@@ -125,7 +132,7 @@ class Sharing:
 
     def heard(self, sender: str, view: View | None) -> None:
         """Note up to where a node has written documents, if it has just told all that it holds, and when."""
-        if view is None or self._heard_ms.get(sender) == view.whole_ms:
+        if view is None or view.whole_ms in (0, self._heard_ms.get(sender)):
             return
         self._heard_ms[sender] = view.whole_ms
         written = {

@@ -29,7 +29,7 @@ from homeroom.log.control import MAIN, Control
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
-from homeroom.running.live import Live
+from homeroom.running.live import Begun, Live
 from homeroom.state.compacting import to_compact
 from homeroom.state.cutting import Cut
 from homeroom.state.forgetting import forget_texts, unused_texts
@@ -116,6 +116,13 @@ class Snapshots:
         """Return the directory of a tenant."""
         return DataDirectory(self._path if tenant == MAIN else self._path / "tenants" / tenant)
 
+    def make_place(self, tenant: str) -> DataDirectory:
+        """Return the directory of a tenant, with the folders in it, made if there are none."""
+        place = self.place(tenant)
+        for folder in ("history", "state"):
+            (place.path / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place
+
     def key(self, tenant: str) -> bytes:
         """Return the key of a tenant's pseudonyms, made if there is none. Raises `KeyFileError`."""
         place = self.place(tenant)
@@ -180,11 +187,15 @@ class Snapshots:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def open(
-        self, tenant: str, timezone: str, is_true: Callable[[Manifest], bool] = lambda _: True
+        self,
+        tenant: str,
+        timezone: str,
+        is_true: Callable[[Manifest], bool] = lambda _: True,
+        first: Begun = Begun.NEWEST,
     ) -> Opened:
-        """Open the newest whole snapshot of a tenant, or an empty state if there is none.
+        """Open the newest whole snapshot of a tenant, or an empty state if there is none; or the one before it first.
 
-        One that is true is taken before a newer one that is not.
+        One that is true is taken before one that is not.
 
         Raises
         ------
@@ -192,7 +203,7 @@ class Snapshots:
             There are snapshots, and none of them is whole; or days in it were cut in another zone.
         """
         troubles: list[str] = []
-        for manifest, truth in self._there(tenant, is_true, troubles):
+        for manifest, truth in self._there(tenant, is_true, first, troubles):
             try:
                 opened = self._opened(tenant, manifest, timezone)
             except DataDirectoryError as error:
@@ -208,12 +219,17 @@ class Snapshots:
         return Opened(self.begun(tenant, timezone))
 
     def _there(
-        self, tenant: str, is_true: Callable[[Manifest], bool], troubles: list[str]
+        self,
+        tenant: str,
+        is_true: Callable[[Manifest], bool],
+        first: Begun,
+        troubles: list[str],
     ) -> list[tuple[Manifest, bool]]:
-        """Return the manifests that can be read, those first that are true, and then the newest."""
+        """Return the manifests that can be read, those first that are true."""
         place = self.place(tenant)
         found: list[Manifest] = []
-        for read in (place.manifest, place.manifest_before):
+        reads = (place.manifest, place.manifest_before)
+        for read in reads[::-1] if first is Begun.BEFORE else reads:
             try:
                 manifest = read()
             except DataDirectoryError as error:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.live import LiveAnswer, Shows
+from homeroom.cohorts.live import LiveAnswer, Shows, Wanted, freshness_in_words
 from homeroom.cohorts.questions import (
     QUESTIONS,
     AtRisk,
@@ -69,9 +69,9 @@ def token_of(text: str | None) -> Token | None:
 
 
 async def answered(
-    interface: Interface, caller: Caller, written: dict[str, Any], after: str | None
+    interface: Interface, caller: Caller, written: dict[str, Any], wanted: Wanted
 ) -> dict[str, Any]:
-    """Return the answer to a question as a caller may see it, JSON-ready.
+    """Return the answer to a question as a caller may see it, JSON-ready, from a state that holds what is wanted.
 
     Raises
     ------
@@ -79,10 +79,9 @@ async def answered(
         The question makes no sense, or the caller may not ask it.
     AuditError
         It looks at persons, and that cannot be written down.
-    NotYetError
-        The node has not come to ``after`` in time.
+    NotYetError, NotFreshError
+        What is wanted has not come to the node in time.
     """
-    token = token_of(after)
     question = _asked(interface, caller, written)
     about = _persons(question, caller)
     if about is not None and _has_own(written):
@@ -91,7 +90,7 @@ async def answered(
     if about is not None:
         await interface.write_down(caller, question.name, about)
     try:
-        live = await interface.serving.ask(caller.tenant, question, token, _shows(caller))
+        live = await interface.serving.ask(caller.tenant, question, wanted, _shows(caller))
     except QuestionError as error:
         raise _bad(error, written, caller) from None
     said = {
@@ -101,7 +100,10 @@ async def answered(
         "complete": live.is_complete,
         "epoch": live.epoch,
     }
-    return said if live.freshness is None else {**said, "freshness": dict(live.freshness)}
+    if live.freshness is None:
+        return said
+    in_words = freshness_in_words(live.freshness)
+    return {**said, "freshness": dict(live.freshness), "freshness_in_words": in_words}
 
 
 def _shows(caller: Caller) -> Shows:

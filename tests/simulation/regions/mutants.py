@@ -221,6 +221,41 @@ FAULTS = (
         seed=37,
     ),
     Mutant(
+        "a word alone is taken for a fork",
+        "replication",
+        "                effects += taking.doubt(origin, sender)\n",
+        "                effects += taking._forked(origin, sender)\n",
+        seed=20,
+    ),
+    Mutant(
+        "what waits in a gap is called held",
+        "taking",
+        "            self._gaps.add(entry)\n",
+        "            self._gaps.add(entry)\n"
+        "            self._known.holdings.advance(entry.origin, entry.head)\n",
+        seed=1,
+    ),
+    Mutant(
+        "an incarnation is a counter on the disk",
+        "log",
+        "return Origin(self.life.node, self.life.incarnation, stream)",
+        'return Origin(self.life.node, f"{len(self.life.held):032x}", stream)',
+    ),
+    Mutant(
+        "what is folded again is added to what was there",
+        "ledger",
+        "        self.rows, self._known = self.bases.copies(), set()\n",
+        "        self._known = set()\n",
+        seed=24,
+    ),
+    Mutant(
+        "what was kept before a cut reads as zero",
+        "ledger",
+        "Bases(bases.day, dict(bases.rows))",
+        "Bases(bases.day, {})",
+        storm_ms=12_000,
+    ),
+    Mutant(
         "what no cut covers is in a base",
         "cutting",
         "if number <= vector.get(origin, 0)]",

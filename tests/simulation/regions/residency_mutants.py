@@ -75,6 +75,14 @@ FAULTS = (
         seed=1,
     ),
     Mutant(
+        "a tombstone goes with the log that it was in",
+        "ledger",
+        "            self._fold(origin, number, self._readings.read(happenings))\n",
+        "            left = [one for one in happenings if not one.erases]\n"
+        "            self._fold(origin, number, self._readings.read(left))\n",
+        seed=4,
+    ),
+    Mutant(
         "an erasure forgets events, and not what they came to before a cut",
         "ledger",
         "        self.bases.rows.pop(learner, None)\n",

@@ -14,7 +14,7 @@ from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.rulings import ruling_of
-from homeroom.regions.steps import Alarm, Level, Trouble
+from homeroom.regions.steps import Alarm, Applied, AwaitApplied, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.machine import Machine
@@ -48,6 +48,10 @@ class Losses:
         """Say whether what was acknowledged may be gone, under the promise of its level."""
         if acknowledged.level > Level.LOCAL and len(self.spans) < 2:
             return False
+        return self.is_in_doubt(acknowledged)
+
+    def is_in_doubt(self, acknowledged: Acknowledged) -> bool:
+        """Say whether the node that acknowledged something may have lost it."""
         spans = self.spans.get(acknowledged.node, ())
         return any(start <= acknowledged.at_ms <= end for start, end in spans)
 
@@ -70,6 +74,10 @@ class Watcher:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
         if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
             self._allowed |= {Trouble.STRANGER}
+        if Kind.RELEASES in plan.kinds:
+            self._allowed |= {Trouble.BAD_MESSAGE}
+        if Kind.LIES in plan.kinds:
+            self._allowed |= {Trouble.CLAIM, Trouble.BAD_ENTRY}
         if Kind.CLONE in plan.kinds:
             self._allowed |= {Trouble.CLONE}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
@@ -176,7 +184,9 @@ class Watcher:
         elsewhere = any(regions[other] != regions[told.node] for other in others)
         needed = {Level.LOCAL: 0, Level.REMOTE: 1, Level.ALL: self._nodes - 1}[told.level]
         is_true = len(others) >= needed and (told.level is Level.LOCAL or elsewhere)
-        if told.node not in holding or not is_true:
+        # A store that has failed over is found out with the next write.
+        is_here = told.node in holding or self.losses.is_in_doubt(told)
+        if not is_here or not is_true:
             self.violations.append(
                 f"{told.node} acknowledged {told.batch.id} as {told.level.name.lower()}, and it is at "
                 f"{', '.join(holding) or 'no node'} only"
@@ -212,6 +222,7 @@ def check_all(
     yield from _rebuilt(machines, counted)
     yield from _as_expected(machines, diary, counted)
     yield from _nothing_lost(machines, diary, watcher.losses, counted)
+    yield from _tokens_resolve(machines, diary, watcher.losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
         yield from _local_is_quick(diary)
 
@@ -311,6 +322,23 @@ def _nothing_lost(
                 f"{told.batch.id}, acknowledged by {told.node} as {told.level.name.lower()} at "
                 f"{told.at_ms / 1_000:.3f} s, is gone"
             )
+
+
+def _tokens_resolve(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
+    """See that a read that waits for what a client was told goes on at once, at every node."""
+    for told in diary.acknowledged:
+        token = told.token
+        # What lies beyond a closed number was written once more, under other numbers.
+        closed = machines[0].member.members.closed.get(token.origin, token.number)
+        if losses.may_have_taken(told) or token.number > closed:
+            continue
+        for machine in machines:
+            now_ms = machine.steady_ms()
+            (answer,) = machine.member.step(AwaitApplied(0, token, now_ms), now_ms)
+            if answer != Applied(0, is_late=False):
+                what = f"entry {token.number} of {token.origin}, which {told.node} gave out"
+                yield f"{machine.name} does not know of {what}"
+                return
 
 
 def _local_is_quick(diary: Diary) -> Iterator[str]:

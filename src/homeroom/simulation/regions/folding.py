@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from homeroom.clock import hybrid_ms
+from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
@@ -51,6 +52,7 @@ class Folding:
         self._waiting: dict[Origin, deque[Entry]] = {}
         # By origin up to which number may be folded, where not all of it is.
         self._open: dict[Origin, int] = {}
+        self._stopped: set[Origin] = set()
         if found.snapshot is not None:
             applied = {origin: head.number for origin, head in found.applied.items()}
             found.snapshot.restore(self.ledger, applied)
@@ -62,7 +64,7 @@ class Folding:
 
     def fold(self, fold: Fold) -> dict[Origin, int]:
         """Fold what may be folded; return by origin up to which number it was."""
-        self._open.update(fold.numbers)
+        self._open.update((o, n) for o, n in fold.numbers if o not in self._stopped)
         folded: dict[Origin, int] = {}
         while True:
             # What was stated comes last: a cut may cover what is folded here.
@@ -75,10 +77,17 @@ class Folding:
         waiting, number = self._waiting[origin], self._open[origin]
         is_stated = origin.stream is Stream.CONTROL
         while waiting and waiting[0].number <= number and not (is_stated and self._is_to_cut):
-            entry = waiting.popleft()
-            self._fold(entry)
+            entry = waiting[0]
+            try:
+                self._fold(entry)
+            except EntryError as error:
+                # This origin stops here, and others go on.
+                self._machine.note(f"ALARM {error}")
+                self._stopped.add(origin)
+                break
+            waiting.popleft()
             folded[origin] = entry.number
-        if not waiting or waiting[0].number > number:
+        if origin in self._stopped or not waiting or waiting[0].number > number:
             del self._open[origin]
 
     @property

@@ -25,6 +25,7 @@ from homeroom.simulation.regions.cutting import Bases, cut
 from homeroom.simulation.regions.rows import Happening, Row
 
 __all__ = [
+    "POISON",
     "Ledger",
     "Reading",
     "Readings",
@@ -32,6 +33,8 @@ __all__ = [
     "write_happenings",
 ]
 
+POISON: Final = "poison"
+"""How the id of an event begins that no node can fold for a while."""
 _MASK: Final = (1 << 64) - 1
 _Figures: TypeAlias = tuple[object, ...]
 
@@ -90,11 +93,13 @@ class Readings:
     ----------
     events_of : by learner all events of whatever entry, with the row that each alone comes to
     learners_of : by id of an event those that have one of it
+    refuses : whether there is an event that this release cannot fold
     """
 
     def __init__(self) -> None:
         self.events_of: dict[str, dict[Happening, Row]] = {}
         self.learners_of: dict[str, set[str]] = {}
+        self.refuses = False
         self._read: dict[bytes, Reading] = {}
         self._said: dict[tuple[Happening, ...], Reading] = {}
         self._hashes: dict[_Figures, int] = {}
@@ -166,7 +171,10 @@ class Ledger:
         """Take the next entry of its origin."""
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
         if entry.origin.stream is Stream.ANALYTIC:
-            self._fold(entry.origin, entry.number, self._readings.of(entry))
+            reading = self._readings.of(entry)
+            if self._readings.refuses and any(name.startswith(POISON) for name in reading.names):
+                raise EntryError(f"entry {entry.number} of {entry.origin} cannot be folded")
+            self._fold(entry.origin, entry.number, reading)
         self.applied[entry.origin] = entry.number
 
     def _fold(self, origin: Origin, number: int, reading: Reading) -> None:

@@ -69,6 +69,7 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
+from homeroom.simulation.regions.awaiting import Awaiting
 from homeroom.simulation.regions.beginning import Beginning
 from homeroom.simulation.regions.door import Content, admitted, write_content
 from homeroom.simulation.regions.erasing import Redact
@@ -83,7 +84,7 @@ from homeroom.simulation.regions.outside import (
 from homeroom.simulation.regions.places import Place
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
-from homeroom.simulation.regions.snapshots import Snapshot, read_snapshot, write_snapshot
+from homeroom.simulation.regions.snapshots import read_snapshot
 from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
 
 if TYPE_CHECKING:
@@ -94,7 +95,6 @@ __all__ = ["Machine"]
 _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
-_AWAIT_MS: Final = 200
 _HELD_WAIT_MS: Final = 3_000
 _OWNER: Final = "client"
 
@@ -116,6 +116,7 @@ class Machine:
     life : the incarnation that runs, None if none does
     offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
     disk_ms : how long a write takes, at least and at most
+    is_in_doubt : whether nobody may rely on what its disk is said to have
     ended_ms : by life that is over when it ended
     register : erasures that were asked for here; beside the disk, and in no copy of it
     """
@@ -137,11 +138,13 @@ class Machine:
         self._fabric = SimulatedFabric(name, outside.network)
         self._fabric.start(self._wake)
         outside.courier.connect(name, lambda: None if self.life is None else self.disk)
-        self._tickets = self._awaited = 0
+        self._tickets = 0
+        self._awaiting = Awaiting(self)
         self.has_begun = False
         self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
+        self.is_in_doubt = False
 
     # --- clocks ------------------------------------------------------------------------------------------------------
 
@@ -172,34 +175,18 @@ class Machine:
         try:
             self.store = cores.store(self.disk)
         except StoreError as error:
-            self._note(f"cannot start: {error}")
+            self.note(f"cannot start: {error}")
             self.outside.agenda.after(500, self.start)
             return
         self.has_begun = True
         snapshot = read_snapshot(self.disk)
         found = cores.begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
         if found.is_lacking:
-            self._note("cannot start: its log has forgotten what no snapshot has that counts")
-            self._await_state(found.members)
+            self.note("cannot start: its log has forgotten what no snapshot has that counts")
+            self._awaiting.begin(found.members)
             return
         self.outside.watch.started(self, self._said)
         self._begin(found)
-
-    def _await_state(self, members: Members) -> None:
-        """Fetch the snapshot of another node, one after the other, until a life can begin with one."""
-        self._awaited += 1
-        others = sorted(set(members.regions) - members.fenced - {self.name})
-        disk, number = self.disk, self._awaited
-
-        def install(snapshot: Snapshot | None) -> None:
-            if self.disk is not disk or self.life is not None or self._awaited != number:
-                return
-            if snapshot is not None:
-                write_snapshot(disk, snapshot)
-            self.outside.agenda.after(_AWAIT_MS, self.start)
-
-        of = others[number % len(others)]
-        self.outside.courier.fetch(of, self.name, install)
 
     def _begin(self, found: Beginning) -> None:
         """Begin a life."""
@@ -220,7 +207,7 @@ class Machine:
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
         self._upkeep = Upkeep(self, folding, found.tail, self._hands())
-        self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
+        self.note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
         folding.wait(found.entries)
@@ -253,7 +240,7 @@ class Machine:
             return
         if self._writing is not None and self.chance.random() < 0.5:
             self._try_write(self._writing)
-        self._note("is killed")
+        self.note("is killed")
         self._end()
 
     def lose_power(self) -> None:
@@ -271,24 +258,39 @@ class Machine:
             try:
                 self._try_write(self._writing)
             except PowerLost:
-                self._note("loses power in the middle of a write")
-        self._note("loses power")
+                self.note("loses power in the middle of a write")
+        self.note("loses power")
         self._end()
         self.disk = self.disk.after_power_loss(np.random.default_rng(self.chance.getrandbits(64)))
 
     def destroy(self) -> None:
         """End it for good, with its disk."""
-        self._note("is destroyed")
+        self.note("is destroyed")
         self.life, self.is_destroyed = None, True
 
     def _end(self) -> None:
         if self.life is not None:
             self.ended_ms[self.life] = self.outside.agenda.now_ms
-            self.life, self._said = None, self.member.held
+            self.life, self._said = None, {} if self.is_in_doubt else self.member.held
 
     def exchange_disk(self, disk: Disk) -> None:
         """Put another disk in place of its own, while it is off."""
         self.disk, self._said = disk, {}
+
+    def fail_over(self, disk: Disk) -> None:
+        """Have its store on another disk from now on, while it runs."""
+        self.is_in_doubt = True
+        self.disk = disk
+        self.store = self.outside.cores.store(disk)
+        self.note("its store has failed over")
+
+    def go_on(self) -> None:
+        """Go on as a copy of a machine that runs: what that one waits for, this one does too."""
+        self._fabric.start(self._wake)
+        self._later(0, self._tick)
+        self._upkeep.begin()
+        if self._writing is not None:
+            self._later(0, self._written)
 
     def copy_of_disk(self) -> Disk:
         """Return a copy of what the disk was made to keep."""
@@ -307,7 +309,7 @@ class Machine:
         try:
             self._put(write)
         except StoreError as error:
-            self._note(f"write fails: {error}")
+            self.note(f"write fails: {error}")
 
     # --- what comes --------------------------------------------------------------------------------------------------
 
@@ -332,7 +334,7 @@ class Machine:
         self._later(_TICK_MS, self._tick)
 
     def _begin_anew(self, why: str) -> None:
-        self._note(f"begins anew: {why}")
+        self.note(f"begins anew: {why}")
         self.kill()
         self.start()
 
@@ -475,7 +477,7 @@ class Machine:
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
             case Alarm():
-                self._note(f"ALARM {effect.trouble}: {effect.why}")
+                self.note(f"ALARM {effect.trouble}: {effect.why}")
                 self.outside.watch.alarmed(self, effect)
             case _:
                 self._do_of_life(effect)
@@ -564,7 +566,7 @@ class Machine:
 
     def _fail(self, why: str) -> None:
         """Go on in a new life, after a write of which nobody knows what is durable."""
-        self._note(f"write fails: {why}")
+        self.note(f"write fails: {why}")
         self._log(Failed(why))
         self._step(NotKept(why))
         self._end()
@@ -587,5 +589,6 @@ class Machine:
         agenda.at(self.paused_until_ms, do, *arguments)
         return True
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
+        """Put down what happens, for people."""
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)

@@ -13,7 +13,16 @@ from typing import Final
 
 from homeroom.simulation.regions.places import WORLD, Place
 
-__all__ = ["CLOCK_KINDS", "ERASURES", "UPHEAVALS", "Fault", "Kind", "Plan", "make_plan"]
+__all__ = [
+    "CLOCK_KINDS",
+    "DISK_KINDS",
+    "ERASURES",
+    "UPHEAVALS",
+    "Fault",
+    "Kind",
+    "Plan",
+    "make_plan",
+]
 
 
 class Kind(StrEnum):
@@ -34,6 +43,13 @@ class Kind(StrEnum):
     CLOCK_AT_BOOT = "clock wrong at boot"
     ALONE_AND_WRONG = "clock wrong while cut off"
     RESTORE = "restore from a copy"
+    RESTORE_TWICE = "restore twice from one copy"
+    FAIL_OVER = "store that fails over"
+    LYING_SYNC = "sync that lies"
+    MISDIRECTED = "write that goes astray"
+    LIES = "member that lies"
+    RELEASES = "two releases together"
+    POISON = "entry that nobody can fold"
     DESTROY = "destroy"
     JOIN = "join"
     LEAVE = "leave"
@@ -46,6 +62,10 @@ class Kind(StrEnum):
     ERASE_AND_RESTORE = "erasure, then an old copy"
 
 
+DISK_KINDS: Final = frozenset(
+    {Kind.RESTORE, Kind.RESTORE_TWICE, Kind.FAIL_OVER, Kind.LYING_SYNC, Kind.MISDIRECTED}
+)
+"""Kinds of `homeroom.simulation.regions.disks`."""
 UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE})
 """Kinds of `homeroom.simulation.regions.upheavals`."""
 ERASURES: Final = frozenset({Kind.ERASE, Kind.ERASE_CUT_OFF, Kind.ERASE_AND_RESTORE})
@@ -131,6 +151,13 @@ _WEIGHTS: Final = (
 _FURTHER: Final = 0.4
 _AMOUNTS: Final[Mapping[Kind, Callable[[Random], float]]] = {
     Kind.CUT_HISTORY: lambda chance: chance.randint(0, 3),
+    Kind.LIES: lambda _: 0,
+    Kind.RELEASES: lambda chance: chance.randrange(2),
+    Kind.POISON: lambda _: 0,
+    Kind.RESTORE_TWICE: lambda _: 0,
+    Kind.FAIL_OVER: lambda _: 0,
+    Kind.LYING_SYNC: lambda _: 0,
+    Kind.MISDIRECTED: lambda _: 0,
 }
 """Kinds that were added later, each with what settles its amount."""
 _UPHEAVED: Final = 0.3

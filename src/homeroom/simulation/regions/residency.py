@@ -21,7 +21,7 @@ from homeroom.simulation.regions.erasing import has_any
 from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.papers import Papers
-from homeroom.simulation.regions.plan import Kind, Plan
+from homeroom.simulation.regions.plan import DISK_KINDS, Kind, Plan
 from homeroom.simulation.regions.snapshots import read_snapshot
 
 __all__ = [
@@ -146,7 +146,7 @@ def _untold(machines: Sequence[Machine]) -> Iterator[str]:
 
 def _nothing_lost(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
     """See that what was acknowledged is there; of a world in which nothing was lost for good, or restored."""
-    if plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, Kind.RESTORE, Kind.ERASE_AND_RESTORE}:
+    if plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, Kind.ERASE_AND_RESTORE, *DISK_KINDS}:
         return
     by_name = {machine.name: machine for machine in machines}
     for told in diary.acknowledged:

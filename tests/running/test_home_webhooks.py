@@ -11,7 +11,7 @@ from homeroom.running.hosting import webhooks_of
 from homeroom.serve.settings import Settings
 from tests.running.nodes import batch, event, now_ms
 from tests.running.test_belonging import active, send
-from tests.running.test_ruled import learners, world
+from tests.running.test_refolding import learners, world
 
 __all__ = ["world"]
 
