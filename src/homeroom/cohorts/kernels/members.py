@@ -5,10 +5,10 @@ events of a learner one by one; segments may come in any order, so what is kept 
 a greatest pair, never "the event before".
 """
 
-import numba
 import numpy as np
 
 from homeroom.cohorts.kernels.vectors import popcount, test_64_words
+from homeroom.kernel import kernel
 
 __all__ = [
     "active_days",
@@ -29,7 +29,7 @@ _STRIP = 1 << 12
 """Events that are counted at once: their flags and sums stay in the first-level cache."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def active_days(words, rows, pieces, bounds, members):
     """Set the bits of the rows that have from ``bounds[0]`` to ``bounds[1]`` days in the pieces.
 
@@ -55,7 +55,7 @@ def active_days(words, rows, pieces, bounds, members):
         members[i] = found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def started(start_day, end, loose, last, members):
     """Mark the rows whose first day is at most ``last``.
 
@@ -73,7 +73,7 @@ def started(start_day, end, loose, last, members):
             members[row >> 6] &= ~bit
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def any_active_day(words, rows, pieces, members):
     """Set the bits of the rows that have any day in the pieces; as `active_days` from 1 on, and quicker."""
     piece_word, piece_bits = pieces
@@ -90,7 +90,7 @@ def any_active_day(words, rows, pieces, members):
                 members[whole] |= np.uint64(1) << np.uint64(row - 64 * whole)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def clear_outside(courses, time_ms, windows, keep):
     """Clear ``keep``, uint8 by event, of events outside of the window of their course run.
 
@@ -103,7 +103,7 @@ def clear_outside(courses, time_ms, windows, keep):
             keep[i] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sum_strip(strip, time_ms, keep, span, room):
     """Write to ``sums[i + 1]`` how many of the first i + 1 events of a strip count; ``span`` = (from_ms, width)."""
     first, end = strip
@@ -121,7 +121,7 @@ def _sum_strip(strip, time_ms, keep, span, room):
         sums[i + 1] = total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_events(offsets, rows, time_ms, keep, span, counts):
     """Add to ``counts[row]`` the events that are kept and lie in ``span`` = (from_ms, to_ms), the end excluded.
 
@@ -144,7 +144,7 @@ def count_events(offsets, rows, time_ms, keep, span, counts):
             subject += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def last_time(offsets, rows, time_ms, keep, span, last_ms):
     """Raise ``last_ms[row]`` to the last kept event in the span."""
     from_ms, to_ms = span
@@ -156,7 +156,7 @@ def last_time(offsets, rows, time_ms, keep, span, last_ms):
                 last_ms[row] = at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def followed(offsets, rows, time_ms, keep, span, last_ms, found):
     """Set ``found[row]`` if a kept event lies after ``last_ms[row]``; ``span`` = (how long after, before when)."""
     during_ms, to_ms = span
@@ -172,7 +172,7 @@ def followed(offsets, rows, time_ms, keep, span, last_ms, found):
                 found[row] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def first_in_window(offsets, rows, time_ms, keep, inside, to_ms, first_ms, found):
     """Lower ``first_ms[row]`` to the first kept event before ``to_ms``; ``found[row]`` says if it is ``inside``.
 
@@ -190,7 +190,7 @@ def first_in_window(offsets, rows, time_ms, keep, inside, to_ms, first_ms, found
             found[row] |= inside[event]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def latest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
     """Keep the value of each row's latest event in the span that has one; of one instant the greatest."""
     from_ms, to_ms = span
@@ -207,7 +207,7 @@ def latest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
                 best[row] = value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def greatest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
     """Keep the greatest value of each row's events in the span; ``best_ms`` notes that there is one."""
     from_ms, to_ms = span
@@ -224,7 +224,7 @@ def greatest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
                 best[row] = value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_step(time_ms, keep, span, step, marks):
     """Set bit ``step`` of ``marks``, uint32 by event, of the events that are kept and lie in ``span``."""
     from_ms, to_ms = span
@@ -234,7 +234,7 @@ def mark_step(time_ms, keep, span, step, marks):
             marks[i] |= bit
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def in_order(offsets, time_ms, what, steps, within_ms, found):
     """Set ``found[row]`` if the row's events ``offsets[row]:offsets[row + 1]`` take all steps in order within a time.
 
@@ -259,7 +259,7 @@ def in_order(offsets, time_ms, what, steps, within_ms, found):
                         found[row] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def counted_rows(bits, counts):
     """Add to ``counts[row]`` the periods of ``bits``, uint64 of shape (periods, words of 64 rows), that have it."""
     for p in range(bits.shape[0]):
@@ -271,7 +271,7 @@ def counted_rows(bits, counts):
                 word ^= low
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_bits(words):
     """Return how many bits of words are set."""
     count = np.int64(0)

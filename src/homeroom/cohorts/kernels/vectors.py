@@ -3,17 +3,16 @@
 The loops of this package are bound by memory only if eight words are handled at once, in registers. Numba's own
 vectoriser gets near that for plain loops, but gives up on carry-save adders (it cannot prove that accumulators and
 input do not overlap, and spills). So the two innermost steps are emitted as vector instructions by hand, through
-Numba's ``intrinsic``: LLVM maps them to AVX-512, AVX2 or NEON, whatever the machine has. Measured on one core of a
+Numba's intrinsics: LLVM maps them to AVX-512, AVX2 or NEON, whatever the machine has. Measured on one core of a
 Xeon with AVX-512, words in memory: 5.4 GB/s by the plain loop, 15 by this, 18 by a bare sum.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from homeroom.kernel import cgutils, instruction, types
 
 __all__ = [
     "BLOCK_WORDS",
@@ -34,9 +33,6 @@ PLANES = 8
 _PREFETCH_WORDS = 512
 """How far ahead memory is asked for: 4 kB, the best of 0 to 8 kB on the machine above (12 to 15 GB/s)."""
 
-_instruction: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
-"""What is defined takes the typing context and types; what kernels call takes the values alone."""
-
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_I64, LANES)
 _BYTES = ir.VectorType(_I8, LANES)
@@ -47,7 +43,7 @@ def _data(context: Any, builder: Any, array_type: Any, value: Any) -> Any:
 
 
 def _external(builder: Any, kind: Any, name: str) -> Any:
-    return cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]  # Numba's own
+    return cgutils.get_or_insert_function(builder.module, kind, name)
 
 
 def _load(builder: Any, pointer: Any, offset: int, kind: Any = _VECTOR) -> Any:
@@ -140,7 +136,7 @@ def _emit_add(builder: Any, vectors: Sequence[Any], low: Any, top: Any, target: 
             _add_inputs(builder, met, target)
 
 
-@_instruction
+@instruction
 def add_block(typingctx, words, start, low, top, mask, planes):  # noqa: ARG001 - Numba hands in types
     """Add ``words[start:start + BLOCK_WORDS]``, uint64, into ``planes``, uint64 of shape (PLANES * 8,).
 
@@ -168,7 +164,7 @@ def add_block(typingctx, words, start, low, top, mask, planes):  # noqa: ARG001 
     return types.void(words, types.int64, types.uint64, types.uint64, mask, planes), codegen
 
 
-@_instruction
+@instruction
 def add_part(typingctx, words, start, count, low, top, mask, planes):  # noqa: ARG001 - Numba hands in types
     """Do as `add_block` for ``words[start:start + count]``, fewer than a block; nothing beyond is read."""
 
@@ -196,7 +192,7 @@ def add_part(typingctx, words, start, count, low, top, mask, planes):  # noqa: A
     return types.void(*kinds), codegen
 
 
-@_instruction
+@instruction
 def spread_planes(typingctx, planes, fields):  # noqa: ARG001 - Numba hands in types
     """Sum the lanes of the counters, in ``planes``, into four fields of 16 bits a word, and set them to zero.
 
@@ -236,7 +232,7 @@ def spread_planes(typingctx, planes, fields):  # noqa: ARG001 - Numba hands in t
     return types.void(planes, fields), codegen
 
 
-@_instruction
+@instruction
 def test_64_words(typingctx, words, start, mask):  # noqa: ARG001 - Numba hands in types
     """Return a uint64 whose bit i says whether ``words[start + i] & mask`` is not zero, for 64 words."""
 
@@ -255,7 +251,7 @@ def test_64_words(typingctx, words, start, mask):  # noqa: ARG001 - Numba hands 
     return types.uint64(words, types.int64, types.uint64), codegen
 
 
-@_instruction
+@instruction
 def popcount(typingctx, word):  # noqa: ARG001 - Numba hands in types
     """Return the number of bits set in a uint64, as int64; loops over it become vector instructions."""
 
