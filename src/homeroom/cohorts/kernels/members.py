@@ -7,12 +7,11 @@ a greatest pair, never "the event before".
 
 import numpy as np
 
-from homeroom.cohorts.kernels.vectors import popcount, test_64_words
+from homeroom.cohorts.kernels.vectors import days_within, popcount
 from homeroom.kernel import kernel
 
 __all__ = [
     "active_days",
-    "any_active_day",
     "clear_outside",
     "count_bits",
     "count_events",
@@ -31,28 +30,35 @@ _STRIP = 1 << 12
 
 @kernel
 def active_days(words, rows, pieces, bounds, members):
-    """Set the bits of the rows that have from ``bounds[0]`` to ``bounds[1]`` days in the pieces.
+    """Set, for each of several stretches, the bits of the rows that have so many days in it.
 
-    ``words`` is uint64 of shape (words, at least ``rows``); ``pieces`` = (word, mask), a word of days and the mask of
-    those that count; ``members`` uint64 of shape (words of 64 rows,), overwritten.
+    ``words`` is uint64 of shape (words, at least ``rows``); ``pieces`` = (word, mask), the words of days that any
+    stretch meets, and of shape (stretches, words) which days of them are in each; ``bounds`` int64 of shape
+    (stretches, 2), the least and the most days; ``members`` uint64 of shape (stretches, words of 64 rows),
+    overwritten. Words are read once for all stretches: the 64 rows at hand stay in the first-level cache.
     """
     piece_word, piece_bits = pieces
-    low, high = bounds
-    counts = np.empty(64, np.int64)
-    for i in range(len(members)):
-        first = 64 * i
-        size = min(64, rows - first)
-        counts[:] = 0
+    for i in range(rows // 64):
+        for s in range(len(bounds)):
+            met = (piece_word, piece_bits[s])
+            members[s, i] = days_within(words, met, 64 * i, bounds[s, 0], bounds[s, 1])
+    if rows % 64:
+        for s in range(len(bounds)):
+            members[s, rows // 64] = _last_rows(words, rows, (piece_word, piece_bits[s]), bounds[s])
+
+
+@kernel
+def _last_rows(words, rows, pieces, bounds):
+    """Return the bits of the rows that fill no word of 64."""
+    piece_word, piece_bits = pieces
+    found = np.uint64(0)
+    for row in range(rows // 64 * 64, rows):
+        count = np.int64(0)
         for j in range(len(piece_word)):
-            column = words[piece_word[j]]
-            wanted = piece_bits[j]
-            for k in range(size):
-                counts[k] += np.int64(popcount(column[first + k] & wanted))
-        found = np.uint64(0)
-        for k in range(size):
-            if low <= counts[k] <= high:
-                found |= np.uint64(1) << np.uint64(k)
-        members[i] = found
+            count += popcount(words[piece_word[j], row] & piece_bits[j])
+        if bounds[0] <= count <= bounds[1]:
+            found |= np.uint64(1) << np.uint64(row % 64)
+    return found
 
 
 @kernel
@@ -71,23 +77,6 @@ def started(start_day, end, loose, last, members):
             members[row >> 6] |= bit
         else:
             members[row >> 6] &= ~bit
-
-
-@kernel
-def any_active_day(words, rows, pieces, members):
-    """Set the bits of the rows that have any day in the pieces; as `active_days` from 1 on, and quicker."""
-    piece_word, piece_bits = pieces
-    whole = rows // 64
-    members[:] = 0
-    for i in range(whole):
-        found = np.uint64(0)
-        for j in range(len(piece_word)):
-            found |= test_64_words(words[piece_word[j]], 64 * i, piece_bits[j])
-        members[i] = found
-    for row in range(64 * whole, rows):
-        for j in range(len(piece_word)):
-            if words[piece_word[j], row] & piece_bits[j]:
-                members[whole] |= np.uint64(1) << np.uint64(row - 64 * whole)
 
 
 @kernel

@@ -19,6 +19,7 @@ __all__ = [
     "PLANES",
     "add_block",
     "add_part",
+    "days_within",
     "popcount",
     "spread_planes",
     "test_64_words",
@@ -249,6 +250,44 @@ def test_64_words(typingctx, words, start, mask):  # noqa: ARG001 - Numba hands 
         return found
 
     return types.uint64(words, types.int64, types.uint64), codegen
+
+
+@instruction
+def days_within(typingctx, words, pieces, start, low, high):  # noqa: ARG001 - Numba hands in types
+    """Return a uint64 whose bit i says whether row ``start + i`` has from ``low`` to ``high`` days, for 64 rows.
+
+    ``words`` is uint64 of shape (words, rows); ``pieces`` = (word, mask), int64 and uint64, which words count, and
+    which of their bits. The counters stay in registers.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        table = context.make_array(signature.args[0])(context, builder, args[0])
+        row_bytes = builder.extract_value(table.strides, 0)
+        word_type, mask_type = signature.args[1]
+        places = context.make_array(word_type)(context, builder, builder.extract_value(args[1], 0))
+        masks = _data(context, builder, mask_type, builder.extract_value(args[1], 1))
+        kind = ir.FunctionType(_VECTOR, [_VECTOR])
+        count = _external(builder, kind, f"llvm.ctpop.v{LANES}i64")
+        sums = [cgutils.alloca_once_value(builder, _splat(0)) for _ in range(64 // LANES)]
+        with cgutils.for_range(builder, builder.extract_value(places.shape, 0)) as loop:
+            wanted = _spread(builder, builder.load(builder.gep(masks, [loop.index])))
+            place = builder.load(builder.gep(places.data, [loop.index]))
+            first = builder.add(builder.ptrtoint(table.data, _I64), builder.mul(place, row_bytes))
+            base = builder.gep(builder.inttoptr(first, _I64.as_pointer()), [args[2]])
+            for i, total in enumerate(sums):
+                met = builder.and_(_load(builder, base, LANES * i), wanted)
+                builder.store(builder.add(builder.load(total), builder.call(count, [met])), total)
+        least, most = _spread(builder, args[3]), _spread(builder, args[4])
+        found = ir.Constant(_I64, 0)
+        for i, total in enumerate(sums):
+            days = builder.load(total)
+            enough = builder.icmp_signed(">=", days, least)
+            holds = builder.and_(enough, builder.icmp_signed("<=", days, most))
+            byte = builder.zext(builder.bitcast(holds, _I8), _I64)
+            found = builder.or_(found, builder.shl(byte, ir.Constant(_I64, LANES * i)))
+        return found
+
+    return types.uint64(words, pieces, types.int64, types.int64, types.int64), codegen
 
 
 @instruction
