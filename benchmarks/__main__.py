@@ -35,6 +35,9 @@ NAMES = (
     "membership",
     "simulation",
     "peers",
+    "world_acknowledgements",
+    "world_lag",
+    "world_traffic",
 )
 
 

@@ -34,11 +34,11 @@ from benchmarks.alone import run_alone
 from benchmarks.ingest_node import ServedNode, served
 from benchmarks.timing import timing_of
 
-__all__ = ["add_arguments", "measure", "show"]
+__all__ = ["DELAY_MS_MAX", "add_arguments", "measure", "probed", "show"]
 
 _PROBE_MS: Final = 10
 _PROBE_BYTES: Final = 8_192
-_DELAY_MS_MAX: Final = 10.0
+DELAY_MS_MAX: Final = 10.0
 """What an acknowledgement may take beside three bare ``fdatasync``."""
 
 
@@ -112,7 +112,7 @@ class _Run:
         used_s = self._node.processor_s() - before_s
         half = kind.wanted_per_second / 2
         in_time = max(round(half * options.open_seconds), kind.batch)
-        with _probed(self._folder) as probes:
+        with probed(self._folder) as probes:
             opened = self._send(kind, in_time, half / kind.batch)
         bare = timing_of(probes)
         return {
@@ -127,7 +127,7 @@ class _Run:
             "delay": opened["delay"],
             "open_per_second": round(opened["accepted"] / opened["seconds"]),
             "bare": bare.to_json(),
-            "wanted_p99_ms": round(3 * bare.p99_ms + _DELAY_MS_MAX, 2),
+            "wanted_p99_ms": round(3 * bare.p99_ms + DELAY_MS_MAX, 2),
         }
 
     def _send(self, kind: _Kind, count: int, per_second: float | None) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class _Run:
 
 
 @contextmanager
-def _probed(folder: Path) -> Iterator[list[float]]:
+def probed(folder: Path) -> Iterator[list[float]]:
     """Write and ``fdatasync`` a file now and then meanwhile; the seconds of each time are in the list at the end."""
     found: list[float] = []
     done = threading.Event()

@@ -15,13 +15,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import uvloop
 
 from benchmarks.timing import timing_of
 
-__all__ = ["Load", "repeat", "requests_of", "run"]
+__all__ = ["Connection", "Hearer", "Load", "Sending", "repeat", "requests_of", "run", "sent"]
 
 _DAY_MS: Final = 86_400_000
 _FIRST_MS: Final = 1_767_225_600_000
@@ -46,6 +46,7 @@ class Load:
     connections : that send
     per_second : requests that should be sent in a second; None for a closed loop
     first_ms : the first day of the events, of which there are thirty
+    level : of acknowledgement
     """
 
     address: str
@@ -58,6 +59,7 @@ class Load:
     connections: int
     per_second: float | None = None
     first_ms: int = _FIRST_MS
+    level: str = "local"
 
 
 def requests_of(load: Load) -> list[bytes]:
@@ -65,6 +67,8 @@ def requests_of(load: Load) -> list[bytes]:
     host = load.address.removeprefix("http://")
     made = _event if load.kind == "events" else _statement
     path = "/v1/events" if load.kind == "events" else "/xapi/statements"
+    if load.level != "local":
+        path += f"?ack={load.level}"
     always = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {load.key}\r\n"
     requests = []
     for at in range(load.first, load.first + load.count, load.batch):
@@ -131,7 +135,7 @@ class _Work:
         self.waiting: deque[tuple[bytes, float]] = deque()
         if not is_open:
             self.waiting.extend((request, 0.0) for request in requests)
-        self.idle: deque[_Connection] = deque()
+        self.idle: deque[Connection] = deque()
         self.delays_s: list[float] = []
         self.statuses: Counter[int] = Counter()
         self.accepted = 0
@@ -145,7 +149,7 @@ class _Work:
         else:
             self.waiting.append((request, wanted_s))
 
-    def heard(self, connection: "_Connection", head: bytes, body: bytes, since_s: float) -> None:
+    def heard(self, connection: "Connection", head: bytes, body: bytes, since_s: float) -> None:
         """Take an answer, and give its connection the next request."""
         self.delays_s.append(time.perf_counter() - since_s)
         status = int(head[9:12])
@@ -168,22 +172,38 @@ class _Work:
             self.done.set_exception(ConnectionError(f"the node closed a connection: {error}"))
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, work: _Work) -> None:
+class Hearer(Protocol):
+    """Whoever sends requests over connections."""
+
+    def heard(self, connection: "Connection", head: bytes, body: bytes, since_s: float, /) -> None:
+        """Take an answer, to what should have been sent at a time."""
+
+    def lost(self, error: Exception | None, /) -> None:
+        """Take that a connection was closed."""
+
+
+class Connection(asyncio.Protocol):
+    """Sends a request and hears the answer, whole, before the next one."""
+
+    def __init__(self, work: Hearer) -> None:
         self._work = work
         self._buffer = b""
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the loop's
+        """Take what bytes are written to."""
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end."""
         self._work.lost(exc)
 
     def send(self, request: bytes, wanted_s: float) -> None:
+        """Send a request, which should have been sent at a time (0: now)."""
         self._since_s = wanted_s or time.perf_counter()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
+        """Take bytes, and hand an answer over when it is whole."""
         buffer = self._buffer = self._buffer + data if self._buffer else data
         end = buffer.find(b"\r\n\r\n")
         if end < 0:
@@ -199,21 +219,21 @@ class _Connection(asyncio.Protocol):
 def run(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Send a `Load`, given as a mapping; return how long it took, what came back, and the delays."""
     load = Load(**arguments)
-    sending = _Sending(load.address, load.connections, load.per_second)
-    return uvloop.run(_sent(sending, requests_of(load)))
+    sending = Sending(load.address, load.connections, load.per_second)
+    return uvloop.run(sent(sending, requests_of(load)))
 
 
 def repeat(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Send some requests, ``texts`` with the address left out, in turn: ``per_second``, ``count`` of them in all."""
     host = arguments["address"].removeprefix("http://")
     texts = [text.replace("HOST", host, 1).encode() for text in arguments["texts"]]
-    sending = _Sending(arguments["address"], arguments["connections"], arguments["per_second"])
+    sending = Sending(arguments["address"], arguments["connections"], arguments["per_second"])
     requests = [texts[number % len(texts)] for number in range(arguments["count"])]
-    return uvloop.run(_sent(sending, requests))
+    return uvloop.run(sent(sending, requests))
 
 
 @dataclass(frozen=True, slots=True)
-class _Sending:
+class Sending:
     """Where requests are sent, over how many connections, and how many should be in a second (None: closed loop)."""
 
     address: str
@@ -221,12 +241,13 @@ class _Sending:
     per_second: float | None
 
 
-async def _sent(sending: _Sending, requests: Sequence[bytes]) -> dict[str, Any]:
+async def sent(sending: Sending, requests: Sequence[bytes]) -> dict[str, Any]:
+    """Send requests; return how long it took, what came back, and the delays."""
     loop = asyncio.get_running_loop()
     host, port = sending.address.removeprefix("http://").split(":")
     work = _Work(requests, sending.per_second is not None)
     connections = [
-        (await loop.create_connection(lambda: _Connection(work), host, int(port)))[1]
+        (await loop.create_connection(lambda: Connection(work), host, int(port)))[1]
         for _ in range(min(sending.connections, len(requests)))
     ]
     begun_s, used_s = time.perf_counter(), time.process_time()

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["ServedNode", "served"]
+__all__ = ["SETTINGS", "ServedNode", "processor_s_of", "served"]
 
-_SETTINGS: Final = """\
+SETTINGS: Final = """\
 [limits]
 requests_per_second = 1000000.0
 requests_burst = 10000000
@@ -65,8 +65,7 @@ class ServedNode:
 
     def processor_s(self) -> float:
         """Return how long its threads have used a processor."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return processor_s_of(self.pid)
 
     def folded(self, events: int) -> float:
         """Return after how many seconds so many events were folded."""
@@ -79,6 +78,12 @@ class ServedNode:
                 )
             pause.wait(0.05)
         return time.perf_counter() - begun_s
+
+
+def processor_s_of(pid: int) -> float:
+    """Return how long the threads of a process have used a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 @contextmanager
@@ -94,7 +99,7 @@ def served(folder: Path) -> Iterator[ServedNode]:
         text=True,
     )
     settings = folder.with_suffix(".toml")
-    settings.write_text(_SETTINGS)
+    settings.write_text(SETTINGS)
     process = subprocess.Popen(
         [*homeroom, "serve", *data, "--port", "0", "--config", str(settings)],
         stderr=subprocess.PIPE,

@@ -4,8 +4,8 @@
     python -m benchmarks.page build/benchmarks/results.ndjson
 
 Each line of the results is one benchmark's document. What stands between ``<!-- figures: NAME -->`` and
-``<!-- end -->`` is replaced; benchmarks that are not in the results keep the figures that they have. ``summary`` and
-``goals`` are made of several benchmarks, and need all of those.
+``<!-- end -->`` is replaced; benchmarks that are not in the results keep the figures that they have. ``summary``,
+``goals`` and ``world_goals`` are made of several benchmarks, and need all of those.
 """
 
 import json
@@ -14,6 +14,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from benchmarks.page_worlds import (
+    WORLDS,
+    acknowledgement_rows,
+    goal_rows,
+    lag_rows,
+    simulation_rows,
+    traffic_rows,
+)
 
 __all__ = ["PAGE", "README", "SUMMED_UP", "filled", "main"]
 
@@ -50,9 +59,9 @@ def filled(page: str, results: dict[str, Result]) -> str:
 
     def figures(found: re.Match[str]) -> str:
         name = found[2]
-        if name in _OF_ALL and all(one in results for one in SUMMED_UP):
-            header, make = _OF_ALL[name]
-            rows, machine = make(results), results["triangle"]["machine"]
+        needed, header, make = _OF_SEVERAL.get(name, _OF_NONE)
+        if needed and all(one in results for one in needed):
+            rows, machine = make(results), results[needed[0]]["machine"]
         elif name in results:
             header, rows, machine = (
                 _TABLES[name][0],
@@ -351,21 +360,6 @@ def _membership(result: Result) -> Rows:
     yield "all learners asked about all definitions", f"{result['counted_s']} s", "", ""
 
 
-def _simulation(result: Result) -> Rows:
-    rates = result["virtual_seconds_a_second"]
-    seconds = f"{result['virtual_seconds']:,.0f}"
-    spread = f"{rates[0]:,.0f} to {rates[-1]:,.0f}"
-    median = f"{rates[len(rates) // 2]:,.0f}"
-    yield (
-        result["regions"],
-        seconds,
-        f"{result['entries']:,}",
-        f"{result['messages']:,}",
-        median,
-        spread,
-    )
-
-
 def _peers(result: Result) -> Rows:
     for name, way in result["ways"].items():
         size, how = name.split()
@@ -440,9 +434,16 @@ def _startup(result: Result) -> Rows:
         yield names[name], _ms(times), _ms(times, "max_ms"), wanted, longest
 
 
-_OF_ALL: dict[str, tuple[Sequence[str], Callable[[dict[str, Result]], Rows]]] = {
-    "summary": (("question", "homeroom", "the quickest peer's best query", "ratio"), _summary),
-    "goals": (("goal", "wanted", "measured", ""), _goals),
+_OfSeveral: TypeAlias = tuple[Sequence[str], Sequence[str], Callable[[dict[str, Result]], Rows]]
+_OF_NONE: _OfSeveral = ((), (), lambda _: iter(()))
+_OF_SEVERAL: dict[str, _OfSeveral] = {
+    "summary": (
+        SUMMED_UP,
+        ("question", "homeroom", "the quickest peer's best query", "ratio"),
+        _summary,
+    ),
+    "goals": (SUMMED_UP, ("goal", "wanted", "measured", ""), _goals),
+    "world_goals": (WORLDS, ("goal", "wanted", "measured", ""), goal_rows),
 }
 _TIMES = ("median", "P99", "max")
 _RATIOS = ("quickest query of a peer", "ratio", "quickest laid out by hand", "ratio")
@@ -512,9 +513,32 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "membership": (("what", "median", "P99", "max"), _membership),
     "past": (("change", "median", "P99", "max"), _past),
     "simulation": (
-        ("regions", "virtual seconds", "entries", "messages", "virtual seconds a second", "from"),
-        _simulation,
+        (
+            "regions",
+            "virtual seconds",
+            "entries",
+            "messages",
+            "virtual seconds a second",
+            "from",
+            "folded elsewhere beyond the way there: median, P99, at most",
+        ),
+        simulation_rows,
     ),
+    "world_acknowledgements": (
+        ("level", "region", "median", "P99", "bare P99, and wanted P99"),
+        acknowledgement_rows,
+    ),
+    "world_lag": (
+        (
+            "events a second in each region",
+            "lag, median and P99",
+            "acknowledgement in the slowest region, median and P99",
+            "processors, of the world and the generator",
+            "all folded after",
+        ),
+        lag_rows,
+    ),
+    "world_traffic": (("what", "median of pairs", "at most", "wanted"), traffic_rows),
     "peers": (("entries", "events a second of a core", "checked", "written", "folded"), _peers),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "ingest": (

@@ -59,6 +59,7 @@ class Processes:
     ----------
     world : as its file has it
     servers : of the fabric, by region
+    nodes : in the order of regions
     key : of a client; it was stated once, at the home, and all nodes know it
     """
 
@@ -68,7 +69,7 @@ class Processes:
             region: NatsServer(self._places.server(region)) for region in world.active()
         }
         self.key = ""
-        self._nodes: list[subprocess.Popen[bytes]] = []
+        self.nodes: list[subprocess.Popen[bytes]] = []
         self._logs: list[Path] = []
 
     def start(self) -> None:
@@ -77,7 +78,7 @@ class Processes:
             server.start()
         for region in self.world.active().values():
             for node in region.nodes:
-                self._nodes.append(self._serve(region.name, node))
+                self.nodes.append(self._serve(region.name, node))
 
     def _serve(self, region: str, node: str) -> subprocess.Popen[bytes]:
         settings, data = self._places.settings(region, node), self._places.data(region, node)
@@ -88,7 +89,7 @@ class Processes:
 
     async def are_listening(self) -> bool:
         """Say whether all nodes take requests. Raises `SystemExit` for one that has ended."""
-        for node, log in zip(self._nodes, self._logs, strict=True):
+        for node, log in zip(self.nodes, self._logs, strict=True):
             if node.poll() is not None:
                 raise SystemExit(f"a node did not start: {log.read_text()[-500:]}")
         return all("listening on" in log.read_text() for log in self._logs)
@@ -106,9 +107,9 @@ class Processes:
 
     def stop(self) -> None:
         """End all of it."""
-        for node in self._nodes:
+        for node in self.nodes:
             node.send_signal(signal.SIGTERM)
-        for node in self._nodes:
+        for node in self.nodes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 node.wait(20)
             node.kill()

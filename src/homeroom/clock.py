@@ -10,7 +10,7 @@ The time is always handed in. Nothing here asks a clock.
 
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 
-__all__ = ["HybridClock", "hybrid_ms"]
+__all__ = ["HybridClock", "hybrid_ms", "hybrid_of"]
 
 _COUNTER_BITS = 16
 
@@ -18,6 +18,11 @@ _COUNTER_BITS = 16
 def hybrid_ms(stamp: int) -> int:
     """Return the milliseconds since 1970 of a stamp."""
     return stamp >> _COUNTER_BITS
+
+
+def hybrid_of(time_ms: int) -> int:
+    """Return the first stamp of a millisecond since 1970."""
+    return time_ms << _COUNTER_BITS
 
 
 class HybridClock:

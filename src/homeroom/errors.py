@@ -10,6 +10,7 @@ HomeroomError
 ├── ControlError        a change of definitions, keys or tenants makes no sense
 ├── HomeElsewhereError  a fact was to be stated in a node that is not the home of its world
 ├── NotYetError         a read wants an entry that has not come here in time
+├── NotFreshError       a read wants what is newer than what has come here in time
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
 ├── AuditError          the audit log cannot be written, or was changed
@@ -37,6 +38,7 @@ bound or form it broke, and what to do.
 """
 
 import traceback
+from collections.abc import Mapping
 
 __all__ = [
     "AccessError",
@@ -56,6 +58,7 @@ __all__ = [
     "MappingError",
     "MessageError",
     "NodeError",
+    "NotFreshError",
     "NotYetError",
     "QuestionError",
     "QueueFullError",
@@ -122,6 +125,20 @@ class HomeElsewhereError(HomeroomError):
 
 class NotYetError(HomeroomError):
     """A read asked to be after an entry that has not come here within the time that a read waits."""
+
+
+class NotFreshError(HomeroomError):
+    """A read asked for fresher answers than what has come here within the time that it waits.
+
+    Parameters
+    ----------
+    message : which region lags how much
+    lagging : by region how many seconds ago all that it had written is here; None where that is not known
+    """
+
+    def __init__(self, message: str, lagging: Mapping[str, float | None]) -> None:
+        super().__init__(message)
+        self.lagging = dict(lagging)
 
 
 class SettingsError(HomeroomError):

@@ -138,6 +138,10 @@ STORE_FILES_MAX: Final = 1_000
 """Files of one log; each but the first was begun because the one before could not be written."""
 
 # --- regions ---------------------------------------------------------------------------------------------------
+AFTER_MAX: Final = 256
+"""Entries that one read may ask to be after: the vector of a world of a hundred nodes, and a header of some 20 kB."""
+FRESH_S_MAX: Final = 10_000
+"""What may be asked of the age of an answer, and for how long it may be waited for; nodes wait for less."""
 WORLD_NODES_MAX: Final = 64
 """Nodes of one world; each tells the others what it holds."""
 ORIGINS_TOLD_MAX: Final = 4_096
@@ -174,6 +178,8 @@ PULL_BYTES: Final = 1 << 20
 """Entries that one answer to a pull carries, beside the one that reaches this: what is under way to a node."""
 PULL_RANGES_MAX: Final = 64
 """Origins that one pull asks for."""
+MISSING_ORIGINS_MAX: Final = 4_096
+"""Origins of which it is kept that others have more; of further ones it is found again when there is room."""
 PULL_WAIT_MS_MAX: Final = 2_000
 """After so long without an answer to a pull, another node is asked."""
 PULL_PATIENCE_MS: Final = 300
@@ -198,8 +204,26 @@ RULINGS_MAX: Final = 10_000
 """Rulings on entries of the future that count; each is of a range of one origin."""
 SNAPSHOT_WAIT_MS_MAX: Final = 10_000
 """After so long without the snapshot of another node, one is asked for again."""
+SHIPPED_PART_BYTES: Final = 1 << 20
+"""Bytes of a snapshot that go to another node in one message."""
+SHIPPED_PARTS_MAX: Final = 8
+"""Pieces of a snapshot that are asked for at once; what lies in the fabric of both nodes is no more than these."""
+SHIPPED_FILES_MAX: Final = 20_000
+"""Files of a snapshot that goes to another node."""
+SHIPPED_WAIT_MS: Final = 2_000
+"""A piece of a snapshot that has not come after so long is asked for again."""
+SHIPMENT_SILENT_MS_MAX: Final = 30_000
+"""A snapshot of which nothing came for so long is given up; the node that gave it drops what nobody asked for."""
+SHIPPED_FREE_BYTES: Final = 64 << 20
+"""So much of its disk a node leaves free when it fetches a snapshot: its own log goes on meanwhile."""
+SHIPMENTS_MAX: Final = 4
+"""Snapshots that are kept for other nodes at once; the oldest goes."""
 LIFE_SILENT_MS: Final = 3_000
 """A life of a node is over when another one of it was heard, and it has said nothing for so long."""
+ENDINGS_MS: Final = 1_000
+"""So often the home looks which lives are over, and states it."""
+ENDINGS_MAX: Final = 1_000
+"""Lives, and origins, that one entry states to be over; the others are stated next."""
 LIVES_KNOWN_MAX: Final = 64
 """Earlier lives of a node whose late messages are known for what they are."""
 CLOCK_SAMPLES: Final = 8
@@ -232,6 +256,14 @@ REDACTED_MS: Final = 7_000
 """So long after a redacted entry a node compares nothing: a check lasts up to three waits, and stamps may be off."""
 CHECKS_KEPT: Final = 8
 """Latest checks of which fingerprints are kept, so that those of slower nodes are compared too."""
+PARTS_EXPANDED_MAX: Final = 4
+"""Parts of a state that differs from another node's of which smaller parts are told at a check, some kilobytes each."""
+SUMS_TOLD_MAX: Final = 1_200
+"""Sums of parts of a state in a message: of all partitions, and of some parts 256 each."""
+ROWS_TOLD_MAX: Final = 32
+"""Rows that are named where two states differ; all are counted."""
+EARLY_TOLD_MS: Final = 60_000
+"""Entries from the future that wait longer than this for their time are told as a trouble."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
 """If fingerprints were compared with nobody for so long, it is an alarm: nothing has been proven."""
 
@@ -277,6 +309,8 @@ CHECKED_ENTRIES: Final = 16
 """Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+REPAIR_WAIT_S_MAX: Final = 7_200
+"""How long a command waits for a node that folds its log anew."""
 GATHER_MS: Final = 25
 """If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
 PAUSE_MS: Final = 200
@@ -307,6 +341,8 @@ AUDIT_RECORD_BYTES_MAX: Final = 64 << 10
 """One record of the audit log."""
 AUDIT_STATED_MS: Final = 3_600_000
 """So often where the audit log ends is stated in the control stream, if it has grown; what is cut off shows by it."""
+AUDIT_TOLD_AGAIN_MS: Final = 60_000
+"""So often a node that is not the home says where its audit log ends, as long as that is not stated."""
 TOKEN_CHARACTERS_MAX: Final = 16_384
 """Characters of a bearer token of a provider."""
 KEY_SET_BYTES_MAX: Final = 1 << 20
@@ -356,6 +392,8 @@ RECORD_COPY_PIECE_BYTES: Final = 4 << 20
 """Bytes of the vault's file, or of a copy, that are read before its copier rests."""
 RECORD_COPY_REST: Final = 1
 """Whoever copies the vault's file rests so many times as long as it has worked, after each piece and the whole."""
+RECORD_PRINT_REST: Final = 9
+"""Whoever works out the fingerprint of a vault rests so many times as long as it has worked: nobody waits for it."""
 SUBJECT_KEYS_HELD: Final = 1 << 16
 """Keys of persons that are held unwrapped in memory, the last used."""
 FORMS_HELD: Final = 1 << 16
@@ -524,6 +562,17 @@ LIST_MEMBERS_MAX: Final = 10_000_000
 """Members of one static list."""
 WRITTEN_FILE_BYTES_MAX: Final = 16 << 20
 """A file of questions or of definitions is written by people."""
+ANSWER_FILE_BYTES_MAX: Final = 256 << 20
+"""An answer that was kept in a file: a triangle of a year of days has some 10 MB."""
+EXPLAINED_EVENTS_MAX: Final = 1 << 20
+"""Events and voids between two vectors, of which one explains a cell: some 100 bytes each, in memory."""
+EXPLAINED_PIECE_EVENTS: Final = 1 << 20
+"""Events of learners, those of before too, that an explanation looks at at once."""
+EXPLAINED_SUBSETS_MAX: Final = 1 << 8
+"""Subsets of the entries that concern one learner, all of which are asked where it cannot be known otherwise which of
+them mattered; where there are more, all that concern the learner are named, and that is said."""
+EXPLAINED_ENTRIES_MAX: Final = 1_000
+"""Entries that an explanation names, those that mattered to most learners; the others are counted."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64
@@ -596,10 +645,15 @@ assert WORLD_NODES_MAX < FABRIC_PEERS_MAX
 assert FABRIC_WAIT_MS < FABRIC_WAIT_MS_MAX < FABRIC_CONNECT_MS_MAX
 assert MESSAGE_BYTES_MAX < FABRIC_PAYLOAD_BYTES_MAX < FABRIC_BYTES_MAX
 assert PULL_BYTES + 2 * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX
+assert SHIPPED_PARTS_MAX * SHIPPED_PART_BYTES < FABRIC_BYTES_MAX
+assert SHIPPED_PART_BYTES < MESSAGE_BYTES_MAX
+assert SHIPPED_WAIT_MS < SHIPMENT_SILENT_MS_MAX
 assert CONTROL_BYTES_MAX < ENTRY_BYTES_MAX < GAP_BYTES_MAX
 assert PULL_PATIENCE_MS < PULL_WAIT_MS_MAX
 assert CLOCK_ROUND_MS_MAX <= 2 * STRAY_MS_MAX < 2 * HYBRID_AHEAD_MS_MAX
 assert CHECK_WAIT_MS_MAX < CHECK_MS < CHECK_SILENCE_MS_MAX
+assert 2 * PARTITIONS + 256 * PARTS_EXPANDED_MAX <= SUMS_TOLD_MAX
+assert HYBRID_AHEAD_MS_MAX < EARLY_TOLD_MS
 assert 3 * CHECK_WAIT_MS_MAX + HYBRID_AHEAD_MS_MAX + STRAY_MS_MAX < REDACTED_MS < CHECK_MS
 assert DELIVERIES_UNDER_WAY_MAX < DELIVERIES_OPEN_MAX
 assert DELIVERY_CHANGES_MAX <= WEBHOOK_SCANNED_MAX < WEBHOOK_KEPT_MAX

@@ -9,6 +9,7 @@ import pytest
 
 from homeroom.adapters.authorities import Authority, Purpose
 from homeroom.adapters.signing import open_node_key
+from homeroom.adapters.vault.places import open_vault_key, vault_key_check
 from homeroom.adapters.world_checking import check_world
 from homeroom.adapters.world_directory import WorldPlaces, activate, make_world, renew
 from homeroom.adapters.world_file import Stage, read_world
@@ -53,6 +54,8 @@ def test_a_new_world_is_as_it_must_be(path):
     assert [found.place for found in check_world(path, NOW_MS)] == [
         "regions.toml",
         "tenant's key",
+        "vault key of north",
+        "vault key of south",
         "north/fabric",
         "north/ada",
         "north/bea",
@@ -71,6 +74,58 @@ def test_keys_are_their_owners_alone_and_the_file_names_their_public_halves(path
     keys = {(p / "pseudonym.key").read_bytes() for p in path.glob("*/*/data")}
     assert len(keys) == 1
     assert len({said.key for said in world.members().values()}) == 3
+
+
+def vault_keys(path):
+    return {p.parent.name: (p / "vault.key").read_bytes() for p in path.glob("*/*/data")}
+
+
+def test_nodes_of_a_jurisdiction_have_one_vault_key_and_those_of_others_another(path):
+    keys = vault_keys(path)
+    assert keys["ada"] == keys["bea"] != keys["bob"]
+    vaults = read_world(path / "regions.toml", Stage.RUNNING).vaults
+    assert vaults == {
+        law: vault_key_check(open_vault_key(path / law / node / "data"))
+        for law, node in (("north", "ada"), ("south", "bob"))
+    }
+    digits = {line for text in keys.values() for line in text.splitlines() if line[:1] != b"#"}
+    others = [p.read_bytes() for p in path.rglob("*") if p.is_file() and p.name != "vault.key"]
+    assert not [one for one in others for key in digits if key in one]
+
+
+def test_a_region_of_a_jurisdiction_that_there_is_gets_its_vault_key(tmp_path):
+    path, planned_world = tmp_path / "w", plan()
+    west = replace(planned_world.regions["west"], jurisdiction="south")
+    regions = {**planned_world.regions, "west": west}
+    make_world(path, replace(planned_world, regions=regions), PORT, 1, NOW_MS)
+    before = read_world(path / "regions.toml", Stage.RUNNING).vaults
+    world = activate(path, "west", NOW_MS)
+    assert world.vaults == before
+    keys = vault_keys(path)
+    assert keys["west-1"] == keys["bob"]
+    assert wrong(path) == {}
+
+
+def test_a_vault_key_that_is_named_and_not_there_is_made_by_nobody(path):
+    for file in path.glob("north/*/data/vault.key"):
+        file.unlink()
+    assert "vault.key is missing" in wrong(path)["vault key of north"]
+    with pytest.raises(KeyFileError, match="has the vault key that its regions share"):
+        activate(path, "west", NOW_MS)
+    open_vault_key(path / "north" / "ada" / "data")
+    with pytest.raises(KeyFileError, match="is not the one with the check"):
+        activate(path, "west", NOW_MS)
+
+
+def test_nodes_that_had_vault_keys_of_their_own_before_keep_them_and_it_is_told(path):
+    said = (path / "regions.toml").read_text()
+    (path / "regions.toml").write_text(said[: said.index("[vaults]")])
+    (path / "north" / "bea" / "data" / "vault.key").unlink()
+    open_vault_key(path / "north" / "bea" / "data")
+    before = vault_keys(path)
+    assert set(activate(path, "west", NOW_MS).vaults) == {"south", "west"}
+    assert {node: vault_keys(path)[node] for node in before} == before
+    assert "share no documents" in wrong(path)["vault key of north"]
 
 
 def test_settings_of_a_node_are_read_by_serve(template):

@@ -107,6 +107,12 @@ def test_the_shipped_regions_are_those_of_the_simulation():
         ('state = "ready"', "", r"region west is active and has no nodes; add one, or say state"),
         ("regions.south.nodes", "regions.west.nodes", "region west is only ready, and has nodes"),
         ("tier = 3", "tier = ", "is no TOML"),
+        ('home = "north"\n', 'home = "north"\nvaults = {eu = "0"}\n', "vaults"),
+        (
+            'home = "north"\n',
+            'home = "north"\nvaults = {xx = "0123456789abcdef"}\n',
+            "a vault key is named for jurisdiction 'xx', in which no region is",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(old, new, message):

@@ -13,5 +13,8 @@ def test_a_world_of_eight_regions_is_the_same_each_time(capsys):
     assert result["regions"] == len(WORLD)
     assert result["entries"] >= 8 * 11
     assert len(result["virtual_seconds_a_second"]) == 2
+    lag = result["lag_beyond_way"]
+    assert lag["runs"] > 500
+    assert lag["max_ms"] <= simulation.WANTED_LAG_MS
     simulation.show(result)
     assert "virtual seconds a second" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from typing import Any
 
+from tests.nats_worlds import free_ports
 from tests.tree import ROOT
 
 SIZES = {
@@ -51,6 +52,9 @@ SIZES = {
     "triangle": ["--learners", "2000", "--days", "70", "--runs", "2"],
     "recurring": ["--learners", "2000", "--days", "70"],
     "simulation": ["--seconds", "12", "--runs", "2"],
+    "world_acknowledgements": ["--regions", "2", "--seconds", "1"],
+    "world_lag": ["--regions", "2", "--seconds", "1", "--rates", "100", "200"],
+    "world_traffic": ["--regions", "2", "--seconds", "1", "--idle-seconds", "1"],
     "peers": ["--events", "3000", "--sizes", "100", "--learners", "500", "--runs", "1"],
 }
 _WITH_FILES = (
@@ -64,6 +68,9 @@ _WITH_FILES = (
     "records",
     "ingest",
     "peers",
+    "world_acknowledgements",
+    "world_lag",
+    "world_traffic",
 )
 
 
@@ -72,6 +79,8 @@ def result_of(name: str) -> dict[str, Any]:
     """Run a benchmark as a person does, and return its document."""
     with tempfile.TemporaryDirectory() as folder:
         place = ["--workdir", folder] if name in _WITH_FILES else []
+        if name.startswith("world_"):
+            place += ["--first-port", str(free_ports(20))]
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks", name, "--json", *SIZES[name], *place],
             cwd=ROOT,

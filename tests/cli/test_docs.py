@@ -39,7 +39,7 @@ def section(title: str) -> str:
 
 def documented(path: str) -> str:
     """Return the command whose section says what this one takes: explaining a question takes what asking it does."""
-    return re.sub(r"^homeroom explain (?=.)", "homeroom query ", path)
+    return re.sub(r"^homeroom explain (?!cell$)(?=.)", "homeroom query ", path)
 
 
 def test_every_command_has_a_section():

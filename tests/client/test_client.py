@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from homeroom.client import AsyncClient, Change, Client, ClientOptions, Freshness
+from homeroom.client import AsyncClient, Change, Client, ClientOptions, Freshness, Wanted
 from homeroom.errors import (
     ConflictError,
     InputError,
@@ -49,6 +49,26 @@ def held(client):
     while not client.query({"question": "active"}).complete:
         pass
     return client.status()["events"]
+
+
+def test_an_answer_holds_what_is_wanted_of_it(form, client, node):
+    receipts = [client.send(events(2)) for _ in range(2)]
+    other = form(node.url, node.everything)
+    tokens = [one.token for one in receipts]
+    found = other.query({"question": "active"}, Wanted(after=tokens, fresh_s=5, wait_s=0.5))
+    later = other.query({"question": "active"}, Wanted(after=found.vector, fresh_s=0.001))
+    other.close()
+    origin, _, number = tokens[-1].rpartition("/")[0].rpartition("/")
+    assert found.vector[origin] >= int(number)
+    assert later.vector[origin] >= found.vector[origin]
+    assert "freshness" not in found.to_json()
+    assert found.to_json()["vector"] == found.vector
+
+
+@pytest.mark.parametrize("wanted", [Wanted(fresh_s=-1), Wanted(wait_s=1e9), Wanted(after="a\nb")])
+def test_what_cannot_be_wanted_is_said_before_anything_is_sent(wanted):
+    with pytest.raises(QuestionError, match="must be"):
+        Client("http://127.0.0.1:1", "hr_key").query({"question": "active"}, wanted)
 
 
 # --- without a node --------------------------------------------------------------------------------------------------

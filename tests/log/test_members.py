@@ -11,6 +11,7 @@ from homeroom.log.members import (
     MemberJoined,
     MemberLeft,
     OriginsClosed,
+    VaultKeyed,
 )
 from homeroom.log.origins import Origin, Stream
 
@@ -120,3 +121,12 @@ def test_the_home_moves_by_a_term_that_grows():
         control.check(again)
     after = control.folded(Change(fact=again, author="x", at_ms=1), 3)
     assert after.members.home == "two"
+
+
+def test_a_jurisdiction_keeps_the_vault_key_that_was_stated_first():
+    here, there = (VaultKeyed(jurisdiction="eu", check=digit * 16) for digit in "ab")
+    control = stated(here)
+    with pytest.raises(ControlError, match="are under the vault key that has the check aaaa"):
+        control.check(there)
+    control.check(here)
+    assert read_changes(write_changes([Change(fact=here, author="x", at_ms=1)]))[0].fact == here

@@ -142,6 +142,26 @@ def test_collected_entries_are_gone_and_their_numbers_are_not(place):
     store.close()
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "memory"])
+def test_an_origin_goes_on_from_where_the_snapshot_of_another_node_ends(kind, request):
+    entries, other = chain(6), chain(3, THERE)
+    place = place_of(kind, request)
+    store = place.open()
+    store.write([*entries[:2], *other], [record("b", entries[0])])
+    store.pass_over({HERE: entries[4].head})
+    assert store.held() == Vector({HERE: 5, THERE: 3})
+    assert store.begins() == Vector({HERE: 5})
+    assert store.read(HERE, 1, 9) == []
+    store.close()
+    store = place.open()
+    assert store.head(HERE) == entries[4].head
+    store.write(entries[5:], [])
+    assert store.read(HERE, 1, 9) == entries[5:]
+    assert store.read(THERE, 1, 9) == other
+    assert store.record("key", "b") == record("b", entries[0])
+    store.close()
+
+
 def test_one_call_collects_a_bounded_number(store, monkeypatch):
     monkeypatch.setattr(limits, "COLLECT_ENTRIES_MAX", 4)
     store.write([*chain(5), *chain(3, THERE)], [])

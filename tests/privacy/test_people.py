@@ -41,7 +41,7 @@ def looks(request, tmp_path_factory):
     async def cut(node, when):
         if request.param == when:
             await node.change(HistoryCut(tenant="main", day=DAY), "somebody")
-            node._snapshot()
+            node.saving.save()
             (state,) = (one.state for one in node._live._folding.tenants.values())
             assert state.base is not None
 

@@ -1,8 +1,8 @@
 """Members that a test drives by hand: each effect is looked at, nothing is done that the test did not do."""
 
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
 from homeroom.regions.messages import Item, News, Pull, decode, encode, sealed_entry
-from homeroom.regions.replication import Birth
 from homeroom.regions.steps import Alarm, Arrived, Fold, Keep, Kept, Members, Send, Tick
 from tests.log.chains import verify
 

@@ -72,9 +72,17 @@ def test_who_asks_for_what_is_forgotten_hears_so_and_gets_the_rest():
 
 def test_a_node_that_is_behind_asks_for_one_snapshot_at_a_time():
     node = Driven()
-    assert node.hear("far", news(is_behind=True)) == [AskSnapshot("far")]
-    assert node.hear("beside", news(is_behind=True)) == []
+    node.hear("far", news(items=[item(THERE, 9)]))
+    node.tick(limits.PULL_PATIENCE_MS)
+    assert node.asked() == [("far", (Range(THERE, 1),))]
+    assert node.hear("far", news(is_behind=True, version=2)) == [AskSnapshot("far")]
+    assert node.hear("far", news(is_behind=True, version=3)) == []
     node.step(NotInstalled("gone"))
-    assert node.hear("beside", news(is_behind=True, version=2)) == [AskSnapshot("beside")]
-    wait_ms = limits.SNAPSHOT_WAIT_MS_MAX
-    assert node.hear("far", news(is_behind=True, version=2), wait_ms) == [AskSnapshot("far")]
+    assert node.hear("far", news(is_behind=True, version=4)) == [AskSnapshot("far")]
+    node.tick(limits.SNAPSHOT_WAIT_MS_MAX)
+    assert node.hear("far", news(is_behind=True, version=5)) == [AskSnapshot("far")]
+
+
+def test_who_was_not_asked_for_anything_has_no_say_in_whether_a_node_is_behind():
+    node = Driven()
+    assert node.hear("far", news(is_behind=True)) == []

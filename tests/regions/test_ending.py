@@ -202,3 +202,12 @@ def test_what_a_node_that_is_to_leave_has_more_is_waited_for():
     node.step(replace(ENDED, fenced=frozenset({"far"})))
     hear_all(node, numbers=(2, 2, 3))
     assert node.member.closable() == {}
+
+
+def test_a_life_of_which_only_others_say_that_it_was_is_ended_by_nobody():
+    node = holding()
+    made_up = Origin("there", "e" * 32, Stream.ANALYTIC)
+    node.hear("there", news(life="c" * 32))
+    node.hear("beside", news(items=[item(made_up, 3)], version=9))
+    node.hear("there", news(life="c" * 32, version=2), later_ms=limits.LIFE_SILENT_MS)
+    assert node.member.over(node.now_ms) == [OLD]

@@ -18,6 +18,7 @@ from homeroom.regions.steps import (
     Committed,
     Found,
     Held,
+    Keep,
     Level,
     Look,
     Members,
@@ -271,3 +272,12 @@ def test_who_goes_on_having_the_documents_of_a_node_is_known_before_it_leaves():
     assert heirs(MEMBERS, "there") == ["beside", "here"]
     assert heirs(MEMBERS, "far") == []
     assert heirs(replace(MEMBERS, fenced=frozenset({"beside"})), "there") == ["here"]
+
+
+def test_what_comes_in_news_of_an_earlier_life_crosses_no_border_either():
+    node = driven()
+    node.hear("far", news(life="1" * 32))
+    node.hear("far", news(life="2" * 32))
+    node.hear("far", news(chain(1, FAR), life="1" * 32, version=2))
+    assert node.troubles() == [Trouble.RESIDENCY]
+    assert not node.of(Keep)

@@ -10,6 +10,7 @@ from homeroom.adapters.audit import CUT, verify_audit
 from homeroom.errors import AuditError
 from homeroom.running.audit_keeping import AuditKeeping
 from tests.running.nodes import now_ms, running
+from tests.running.worlds import RunningWorld
 
 
 @contextlib.asynccontextmanager
@@ -77,6 +78,40 @@ def test_nothing_is_stated_that_was_stated_before(tmp_path):
     lived(tmp_path, 1)
     first = asyncio.run(epoch())
     assert asyncio.run(epoch()) == first
+
+
+def test_the_end_of_every_node_of_a_world_is_stated_at_its_home_and_missed_if_it_is_cut_off(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("homeroom.limits.AUDIT_TOLD_AGAIN_MS", 20)
+
+    async def kept_at(world, name):
+        path = world.path / name / "audit.ndjson"
+        return await AuditKeeping.begin(world.nodes[name], path, name, now_ms)
+
+    async def live():
+        async with RunningWorld(tmp_path, "a", "b", monkeypatch=monkeypatch) as world:
+            kept = await kept_at(world, "b")
+            for number in range(3):
+                kept.audit.record(number, "main", "tutor", "learner", {})
+            anchors = world.nodes["a"].control
+            await world.until(
+                lambda: "b" in anchors().anchors and anchors().anchors["b"].records == 3, "stated"
+            )
+            kept.audit.record(3, "main", "tutor", "learner", {})
+            await kept.stop()  # it is told once more, and stated while the node is away
+            await world.stop("b")
+            await world.until(lambda: anchors().anchors["b"].records == 4, "stated at the stop")
+            path = tmp_path / "b" / "audit.ndjson"
+            path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
+            await world.start("b")
+            kept = await kept_at(world, "b")
+            await world.until(lambda: kept.trouble is not None, "it is missed")
+            trouble = kept.trouble
+            await kept.stop()
+            return trouble
+
+    assert "has 3 records, and had 4" in asyncio.run(live())
 
 
 def test_a_log_that_is_in_use_is_not_taken(tmp_path):

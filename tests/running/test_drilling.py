@@ -30,7 +30,7 @@ def drilled(repository, tmp_path, **changes):
 def test_a_node_is_folded_anew_from_its_log(repository, tmp_path):
     async def work(node):
         await folded(node, await offer(node, 0, 1))
-        node._snapshot()
+        node.saving.save()
         await offer(node, 2)
         backed_up(tmp_path / "data", repository, T0)
 

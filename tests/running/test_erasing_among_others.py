@@ -55,7 +55,7 @@ def test_who_is_erased_at_one_node_is_gone_from_the_disks_of_all(tmp_path, monke
             await world.equal()
             assert world.nodes["b"].status("main").learners == 1
             world.prepare("d")
-            joins = MemberJoined(node="d", region="d", key=world.key("d"))
+            joins = MemberJoined(node="d", region="d", jurisdiction="x", key=world.key("d"))
             await world.nodes["a"].change(joins, "somebody")
             await world.start("d")
             await world.equal()

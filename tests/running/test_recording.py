@@ -9,7 +9,7 @@ import pytest
 
 from homeroom.errors import StoreError
 from homeroom.log.origins import Stream, Token
-from homeroom.running.recording import NodeRecords
+from homeroom.running.node_records import NodeRecords
 from tests.running.nodes import question
 from tests.serve.xapi.forms import statement
 from tests.serve.xapi.store import Store, new_id
@@ -138,6 +138,22 @@ def entries_of(store):
     return [entry for o in documents for entry in log.read(o, 1, log.held()[o])]
 
 
+def test_what_is_sealed_under_another_key_is_not_taken_and_stops_nobody_else(tmp_path):
+    here = opened(tmp_path / "here")
+    here.send(statement())
+    entries = entries_of(here)
+    there = opened(tmp_path / "there")
+    recorder, store = there.node._recorder, there.node._store
+    there.run(there.node._committer.done(lambda: recorder.follow(entries, store)))
+    (told,) = recorder.stopped.values()
+    assert "are in the log and not among the records" in told
+    assert recorder.applied[entries[0].origin] == 0
+    (own,) = there.send(statement())
+    assert there.ids() == [own]
+    for one in (here, there):
+        one.close()
+
+
 def test_entries_of_another_node_are_found_as_they_arrive_and_none_may_be_left_out(tmp_path):
     here = opened(tmp_path / "here")
     sent = [here.send({**statement(), "id": new_id()})[0] for _ in range(3)]
@@ -162,7 +178,12 @@ def test_entries_of_another_node_are_found_as_they_arrive_and_none_may_be_left_o
     assert recorder.stamps[entries[-1].origin] == entries[-1].hybrid
     verb = here.node._snapshots.labels("main").hasher.hashed(statement()["object"]["id"])
     assert recorder.labels_of("main").of(verb) == statement()["object"]["id"]
-    asked = NodeRecords(there.path, recorder._keys_of, None, lambda: 50, lambda: [40, 45])
+
+    class Others:
+        def others_ms(self):
+            return [40, 45]
+
+    asked = NodeRecords(there.path, recorder._keys_of, None, lambda: 50, Others())
     assert asked.consistent_through_ms() == 40
     for store in (here, there):
         store.close()

@@ -202,11 +202,11 @@ def test_what_was_cut_leaves_an_idle_node_with_two_snapshots(tmp_path):
     async def work(node):
         token = await sent(node, "a", *range(40))
         await asked(node, "active", token)
-        node._snapshot()
+        node.saving.save()
         await cut(node)
         writes = []
         for _ in range(4):
-            node._snapshot()
+            node.saving.save()
             writes.append(json.loads((tmp_path / "homeroom.json").read_text())["load"])
         assert len(set(writes)) == 2, "then there is nothing left to do"
         files = sorted((tmp_path / "history").glob("*.parquet"))

@@ -26,7 +26,7 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import Part, pack, write_parts
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.live import Live
-from homeroom.running.opening import _skip_applied
+from homeroom.running.refolding import skip_applied
 from homeroom.running.snapshots import Snapshots
 from tests.oracle.cuts import Sent
 from tests.state.cutting_walks import Replica, World, assert_is_what_the_twin_says
@@ -109,7 +109,7 @@ class Walker(Replica):
 
         folding = Folding({}, make)
         folding.fold(self.log[CONTROL])
-        _skip_applied(folding)
+        skip_applied(folding)
         self.live = Live(folding, lambda: NOW_MS)
         self.snapshots.key("main")
         return folding

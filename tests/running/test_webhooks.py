@@ -52,7 +52,7 @@ class Heard:
         ]
         self.told.set()
 
-    async def listen(self, tenant, after):
+    async def listen(self, tenant, after, wanted):
         first, last = True, after
         while True:
             self.told.clear()
@@ -358,6 +358,7 @@ def test_a_mistake_of_ours_is_told_and_nobody_waits_for_ever(tmp_path):
                 return hooks.deliverer.taken("main") == 1
 
             await until(is_listening)
+            await hooks.create("main", f"http://{HOST}:9/", ["late"], "someone")
             heard.tell(3, 2)  # numbers that do not grow: whoever tells them has made one
 
             async def is_told():
@@ -471,6 +472,28 @@ def test_when_nothing_can_be_kept_nothing_is_sent_and_it_is_told(tmp_path):
     asyncio.run(run())
 
 
+def test_what_came_before_there_was_a_webhook_is_passed_over_and_nothing_after_it(tmp_path):
+    async def run():
+        heard = await started()
+        async with webhooks(tmp_path, heard) as hooks, receiving(answering(200)) as receiver:
+            heard.tell(1, 2, 3)
+
+            async def is_passed_over():
+                return hooks.deliverer.taken("main") == 3
+
+            await until(is_passed_over)
+            created = await hooks.create("main", receiver.url, ["early"], "someone")
+            heard.tell(4, 5)
+            got = await receiver.until(1)
+            while told_numbers(got) != [4, 5]:
+                got = await receiver.until(len(got) + 1)
+            (shown,) = await hooks.list("main")
+            assert shown.webhook.id == created.id
+            assert shown.standing.lost == ()
+
+    asyncio.run(run())
+
+
 # --- a whole node ----------------------------------------------------------------------------------------------------
 
 
@@ -482,7 +505,7 @@ def test_from_an_event_to_a_receiver(tmp_path):
                 now_ms=now_ms,
                 state=node.change,
                 control=node.control,
-                source=node.listen,
+                source=node.heed,
                 allowed_hosts=(HOST,),
             )
             hooks = await RunningWebhooks.open(options)

@@ -11,8 +11,9 @@ from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.world_directory import make_world
 from homeroom.cli import main, status
 from homeroom.errors import ControlError, SettingsError
+from homeroom.log.origins import Origin, Stream
 from homeroom.regions.fabric import InProcess
-from homeroom.running.world_place import fence, join, located, world_place
+from homeroom.running.world_place import fence, join, located, move_home, world_place
 from homeroom.serve.settings import read_settings
 from tests.nats_worlds import NOW_MS, planned
 from tests.running.nodes import on
@@ -97,7 +98,11 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     async def work(node):
         def commands():
             assert main(["world", "join", str(place), "bob"]) == status.CLEAN
-            assert main(["world", "fence", str(place), "bob"]) == status.CLEAN
+            assert main(["world", "fence", str(place), "bob"]) == status.FAILED
+            told = capsys.readouterr().err
+            assert "bob is the last node of jurisdiction south" in told
+            leave = ["world", "fence", str(place), "bob", "--documents-leave"]
+            assert main(leave) == status.CLEAN
             assert main(["world", "hold", str(place), "all"]) == status.CLEAN
 
         await asyncio.to_thread(commands)
@@ -108,9 +113,38 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     members = on(place / "north" / "ada" / "data", work)
     known = place_of(place, "ada").world.members()
     assert members.nodes == {"bob": known["bob"]}
+    assert set(members.vault_checks) == {"south"}
     assert list(members.fenced) == ["bob"]
     assert members.least == "all"
     assert "bob" in capsys.readouterr().err
+
+
+def test_operators_rule_of_entries_and_see_what_nodes_say(tmp_path, capsys):
+    place = tmp_path / "w"
+    make_world(place, planned(north=("ada",), south=("bob",)), 30_000, 1, NOW_MS)
+    origin = Origin("bob", "0" * 32, Stream.ANALYTIC)
+
+    async def work(node):
+        def commands():
+            words = ["world", "rule", str(place), str(origin)]
+            assert main([*words, "5-9", "lost"]) == status.CLEAN
+            assert main([*words, "7", "now"]) == status.CLEAN
+            assert main([*words, "some", "now"]) == status.FAILED
+            assert main(["world", "home", str(place), "ada"]) == status.FAILED
+            assert main(["world", "check", str(place)]) == status.CLEAN
+
+        await asyncio.to_thread(commands)
+        return node.control().members.rulings[origin]
+
+    lost, counts = on(place / "north" / "ada" / "data", work)
+    assert (lost.first, lost.last, lost.hybrid) == (5, 9, None)
+    assert (counts.first, counts.last) == (7, 7)
+    told = capsys.readouterr()
+    assert "ok\tnorth/ada\truns; the home is node" in told.out
+    assert "'some' are no numbers of entries" in told.err
+    assert "'ada' is no node of a world" in told.err
+    with pytest.raises(ControlError, match="bob does not run"):
+        move_home(place, "bob")
 
 
 @pytest.mark.parametrize("act", [join, fence])

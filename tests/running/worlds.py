@@ -4,13 +4,14 @@ import asyncio
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from homeroom import limits
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.signing import open_node_key
+from homeroom.adapters.vault.places import open_vault_key, vault_key_check
 from homeroom.errors import StoreError
 from homeroom.log.origins import Vector
 from homeroom.regions.fabric import Box, InProcess
@@ -28,6 +29,8 @@ QUICK = {
     "CHECK_MS": 300,
     "CHECK_WAIT_MS_MAX": 250,
     "PAUSE_MS": 20,
+    "LIFE_SILENT_MS": 250,
+    "ENDINGS_MS": 50,
 }
 """Bounds that a test world does not wait out; each keeps its place among the others."""
 
@@ -45,17 +48,24 @@ class Cut(InProcess):
 
 
 class RunningWorld:
-    """Some nodes, each a region of its own; the first is the home."""
+    """Some nodes, each a region of its own, all under one law but those of ``laws``; the first is the home."""
 
     def __init__(
-        self, path: Path, *names: str, monkeypatch: Any = None, is_new: bool = True
+        self,
+        path: Path,
+        *names: str,
+        monkeypatch: Any = None,
+        is_new: bool = True,
+        laws: Mapping[str, str] | None = None,
     ) -> None:
+        self._laws = laws or {}
         self.path, self.names = path, list(names)
         self.nodes: dict[str, RunningNode] = {}
         self.cut: set[str] = set()
         self.ahead_ms: dict[str, int] = {}
         self.boxes: dict[str, Box] = {}
         self._seeds = list(names)
+        self._checks: dict[str, str] = {}
         if monkeypatch is not None:
             for name, value in QUICK.items():
                 monkeypatch.setattr(limits, name, value)
@@ -63,9 +73,23 @@ class RunningWorld:
             self.prepare(name)
 
     def prepare(self, name: str) -> None:
-        """Make a directory with the key that all have."""
+        """Make a directory with the keys that all have, and those of its jurisdiction."""
         (self.path / name).mkdir(parents=True)
         self.copy_key("main", name)
+        self.copy_vault_key(name)
+
+    def law(self, name: str) -> str:
+        """Return the jurisdiction of a node."""
+        return self._laws.get(name, "x")
+
+    def copy_vault_key(self, name: str) -> None:
+        """Put the vault key of its jurisdiction into a node's directory, drawn if there is none."""
+        first = next((one for one in self.names if self.law(one) == self.law(name)), name)
+        (self.path / first).mkdir(parents=True, exist_ok=True)
+        open_vault_key(self.path / first)
+        if first != name:
+            (self.path / name / "vault.key").unlink(missing_ok=True)
+            shutil.copy(self.path / first / "vault.key", self.path / name)
 
     def share(self, tenant: str) -> None:
         """Give all nodes a key of a tenant."""
@@ -94,12 +118,20 @@ class RunningWorld:
                     name=name,
                     latitude=0.0,
                     longitude=0.0,
-                    jurisdiction="x",
+                    jurisdiction=self.law(name),
                     nodes={name: RegionNode(key=self.key(name))},
                 )
                 for name in (*self._seeds, *more)
             },
+            vaults=self._vaults(),
         )
+
+    def _vaults(self) -> dict[str, str]:
+        """Return the checks of the keys that the first nodes of each jurisdiction had at first."""
+        if not self._checks:
+            for name in reversed(self._seeds):
+                self._checks[self.law(name)] = vault_key_check(open_vault_key(self.path / name))
+        return self._checks
 
     def key(self, name: str) -> str:
         return open_node_key(self.path / name / "node.key").public_text

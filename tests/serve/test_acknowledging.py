@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from homeroom.adapters.audit import Audit
+from homeroom.adapters.certificates import is_signature
 from homeroom.client import AsyncClient
 from homeroom.errors import InputError
 from homeroom.log.control import KeyCreated, Scope
@@ -18,9 +19,11 @@ from homeroom.serve.app import make_app
 from homeroom.serve.interface import make_interface
 from homeroom.serve.keys import draw_key
 from homeroom.serve.settings import AcknowledgementSettings, Settings
+from homeroom.serve.xapi.admission import Admitted
 from tests.running.nodes import event, now_ms
 from tests.running.worlds import RunningWorld
 from tests.serve.test_whole import Asked
+from tests.serve.xapi.store import statement
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -37,7 +40,7 @@ class Heard:
         """Create the key at home, and wait until it opens the other node too."""
         drawn = draw_key()
         self.key = drawn.text
-        scopes = (Scope.WRITE, Scope.READ, Scope.ADMIN)
+        scopes = (Scope.WRITE, Scope.READ, Scope.ADMIN, Scope.XAPI)
         fact = KeyCreated(
             prefix=drawn.prefix,
             name="k",
@@ -54,7 +57,9 @@ class Heard:
         node = self.world.nodes[name]
         access = Access(node.control, None)
         parts = (node, None, self.settings, access, self.audit, now_ms)
-        return make_app(make_interface(*parts))
+        interface = make_interface(*parts)
+        records = Admitted(interface, node.records, is_signature, node.records.pseudonym_of)
+        return make_app(interface, {"/xapi": records})
 
     async def __call__(self, name, method, path, body=None, **headers):
         """Send one request to a node."""
@@ -70,16 +75,23 @@ class Heard:
         given = {**NDJSON, "Idempotency-Key": f"b{number}", **headers}
         return await self(name, "POST", f"/v1/events{query}", body, **given)
 
+    async def keep(self, name, number, **headers):
+        """Send one statement."""
+        body = json.dumps({**statement(), "id": f"{number:08x}-0000-4000-8000-000000000000"})
+        given = {"Content-Type": "application/json", "X-Experience-API-Version": "2.0.0", **headers}
+        return await self(name, "POST", "/xapi/statements", body, **given)
+
 
 @pytest.fixture
 def heard(tmp_path, monkeypatch):
     """Run something with two nodes and their interfaces."""
 
-    def run(work, **acknowledgement):
+    def run(work, laws=None, **acknowledgement):
         settings = Settings(acknowledgement=AcknowledgementSettings(**acknowledgement))
 
         async def whole():
-            async with RunningWorld(tmp_path, "a", "b", monkeypatch=monkeypatch) as world:
+            made = RunningWorld(tmp_path, "a", "b", monkeypatch=monkeypatch, laws=laws)
+            async with made as world:
                 made = Heard(world, settings)
                 try:
                     await made.begin()
@@ -152,6 +164,46 @@ def test_a_level_that_is_none_or_is_not_allowed_is_refused_and_nothing_is_writte
     assert "idempotent-replayed" not in taken.headers
 
 
+def test_a_statement_waits_for_the_other_region_of_its_jurisdiction_and_is_read_there(heard):
+    async def work(heard):
+        first = await heard.keep("a", 1, Homeroom_Ack="remote")
+        given = {"X-Experience-API-Version": "2.0.0"}
+        (one,) = first.json()
+        read = await heard("b", "GET", f"/xapi/statements?statementId={one}", **given)
+        heard.world.cut.add("b")
+        late = await heard.keep("a", 2, Homeroom_Ack="all")
+        again = await heard.keep("a", 2, Homeroom_Ack="all")
+        plain = await heard.keep("a", 3)
+        heard.world.cut.clear()
+        whole = await heard.keep("a", 2, Homeroom_Ack="all")
+        return first, read, late, again, plain, whole
+
+    first, read, late, again, plain, whole = heard(work)
+    assert (first.status_code, first.headers["homeroom-held"]) == (200, "all")
+    assert read.status_code == 200
+    assert [late.status_code, again.status_code] == [504, 504], "it is there, and nowhere else"
+    assert (late.json()["held"], late.json()["wanted"]) == ("local", "all")
+    assert (plain.status_code, plain.headers["homeroom-held"]) == (200, "local")
+    assert (whole.status_code, whole.headers["homeroom-held"]) == (200, "all")
+
+
+def test_a_statement_of_a_jurisdiction_with_one_region_waits_for_no_other(heard):
+    async def work(heard):
+        found = [
+            await heard.keep("b", n, Homeroom_Ack=level)
+            for n, level in enumerate(("remote", "all"))
+        ]
+        await heard.world.nodes["a"].change(AcknowledgementPut(least="remote"), "somebody")
+        await heard.world.equal()
+        return *found, await heard.keep("b", 3)
+
+    refused, every, floor = heard(work, laws={"b": "y"})
+    assert refused.status_code == 400
+    assert "no other region of this jurisdiction" in refused.json()["detail"]
+    assert (every.status_code, every.headers["homeroom-held"]) == (200, "all")
+    assert (floor.status_code, floor.headers["homeroom-held"]) == (200, "local")
+
+
 def test_operators_can_have_every_batch_wait_by_a_setting_or_for_the_whole_world(heard):
     async def work(heard):
         by_setting = await heard.send("b", 1)
@@ -197,6 +249,7 @@ def test_answers_status_and_metrics_show_the_world(heard):
 
     answer, status, metrics = heard(work)
     assert set(answer["freshness"]) == {"a", "b"}
+    assert [one.split()[0] for one in answer["freshness_in_words"].split(", ")] == ["a", "b"]
     assert status["world"]["home"] == "a"
     assert set(status["world"]["nodes"]) == {"a", "b"}
     assert 'homeroom_world_lag_seconds{node="b"}' in metrics
@@ -226,6 +279,24 @@ def test_the_client_asks_for_a_level_and_hears_how_far_its_batch_has_come(heard,
         return [one.held for one in receipts]
 
     assert heard(work) == ["local", "all"]
+
+
+def test_a_question_that_wants_what_is_newer_than_what_has_come_hears_which_region_lags(heard):
+    async def work(heard):
+        await heard.world.equal()
+        heard.world.cut.add("b")
+        while True:
+            body, path = json.dumps({"question": "active"}), "/v1/query?fresh=200ms&wait=20ms"
+            found = await heard("a", "POST", path, body, Content_Type="application/json")
+            if found.status_code != 200:
+                return found
+
+    refused = heard(work)
+    assert refused.status_code == 504
+    assert refused.json()["type"] == "/docs#not-fresh"
+    assert refused.json()["lagging"]["b"] >= 0.2
+    assert "b 0." in refused.json()["detail"]
+    assert refused.headers["retry-after"] == "1"
 
 
 def test_a_node_alone_is_all_there_is_and_has_no_other_region(client):

@@ -279,7 +279,7 @@ def test_troubles_of_a_tenant_are_told_to_it_and_to_who_runs_the_node(client):
         "node": client.key("admin", name="node"),
     }
     client.node._committer.trouble = "the disk is full"
-    client.node._snapshot_troubles["school"] = "tenants/school is not whole"
+    client.node.saving.troubles["school"] = "tenants/school is not whole"
     told = {name: client("GET", "/v1/status", key).json()["troubles"] for name, key in keys.items()}
     both = ["the disk is full", "tenants/school is not whole"]
     assert told == {

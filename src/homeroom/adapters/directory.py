@@ -57,7 +57,15 @@ from homeroom.state.state import State
 from homeroom.state.veils import Veil
 from homeroom.state.zones import load_zone
 
-__all__ = ["BEFORE_FILE", "FORMAT_NODE", "RESTORING", "DataDirectory", "Manifest", "key_check"]
+__all__ = [
+    "BEFORE_FILE",
+    "FORMAT_NODE",
+    "RESTORING",
+    "DataDirectory",
+    "Manifest",
+    "Under",
+    "key_check",
+]
 
 BEFORE_FILE = f"{MANIFEST_FILE}.before"
 """What a node's manifest has replaced."""
@@ -83,13 +91,28 @@ _OWN_NAME = re.compile(
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
+class Under(msgspec.Struct, kw_only=True, frozen=True):
+    """Under which facts a node's state was made.
+
+    Parameters
+    ----------
+    epoch : number of the last fact that counted
+    order : digest of the entries that stated them, in their order; empty for a state that was in doubt
+    named : the greatest epoch that an entry in it names
+    """
+
+    epoch: int
+    order: str
+    named: int
+
+
 class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     """What belongs to a directory.
 
     ``key_check`` tells one pseudonym key from another without giving it away; ``summary`` is of all loads together.
     ``past`` and ``joined`` are not written where they are not set, nor are ``applied``, of a node's directory by origin
     the last entry of the log that is in it, and ``loaded``, the last load or correction that was made while no node
-    ran, of which the log does not tell, and ``cut``, the last cut of history.
+    ran, of which the log does not tell, and ``cut``, the last cut of history, and ``under``, the facts that a node had.
     """
 
     format: int = FORMAT
@@ -106,6 +129,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     applied: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     loaded: int | msgspec.UnsetType = msgspec.UNSET
     cut: CutEntry | msgspec.UnsetType = msgspec.UNSET
+    under: Under | msgspec.UnsetType = msgspec.UNSET
     crc: int = 0
 
     def sealed(self) -> "Manifest":

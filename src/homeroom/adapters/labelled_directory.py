@@ -12,7 +12,7 @@ from pathlib import Path
 from homeroom.adapters.directory import DataDirectory, Manifest
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.vault.labels import read_labels
-from homeroom.adapters.vault.places import VAULT_FILE, VAULT_KEY_FILE, open_vault_key
+from homeroom.adapters.vault.places import VAULT_FILE, open_vault_key, vault_key_path
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.cohorts.course_report.acts import act_verbs
@@ -68,9 +68,9 @@ def _read_vault(path: Path, labels: Labels) -> None:
     if path.parent.name == _TENANTS:
         tenant, home = path.name, path.parent.parent
     file = home / VAULT_FILE
-    if not (file.exists() and (path / VAULT_KEY_FILE).exists()):
+    if not (file.exists() and vault_key_path(home, tenant).exists()):
         return
-    keys = TenantKeys(labels.hasher.key, open_vault_key(path))
+    keys = TenantKeys(labels.hasher.key, open_vault_key(home, tenant))
     with contextlib.closing(VaultReader(file)) as reader:
         for some in read_labels(reader, tenant, Seals(keys)):
             labels.add(some)

@@ -14,7 +14,7 @@ got; and whoever was told "yes" on the strength of that has lost it after the ne
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -149,6 +149,17 @@ class SqliteLogFolder:
         old.close()
         remove_file(old.path)
         return gone
+
+    def pass_over(self, heads: Mapping[Origin, Head]) -> None:
+        """Have origins go on from these heads, as though all up to there had been held and collected.
+
+        Each must lie beyond what is held of its origin; what is here of it goes. If this ends half way, it can be done
+        once more.
+        """
+        ahead = {o: head for o, head in heads.items() if head.number > self.head(o).number}
+        # The newest comes last: what it says of an origin is what is held.
+        for store in self._files if ahead else ():
+            store.pass_over(ahead)
 
     def redact(self, entries: Sequence[Entry]) -> None:
         """Put redacted entries in the places of those that are here, in whichever file; return when it is durable.

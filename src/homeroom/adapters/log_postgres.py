@@ -313,6 +313,22 @@ class PostgresStore:
                     room -= last - first + 1
         return limits.COLLECT_ENTRIES_MAX - room
 
+    def pass_over(self, heads: Mapping[Origin, Head]) -> None:
+        """Have origins go on from these heads, as though all up to there had been held and collected.
+
+        Each must lie beyond what is held of its origin; what is here of it goes.
+        """
+        ahead = {o: h for o, h in heads.items() if h.number > self._heads.get(o, Head()).number}
+        if not ahead:
+            return
+        with self._writing() as cursor:
+            for origin, head in ahead.items():
+                place = tuple(str(part) for part in origin)
+                cursor.execute(_DELETE_ENTRIES, (*place, 0, head.number))
+                self._move_head(cursor, origin, head)
+                cursor.execute(_SET_BEGAN, (*place, head.number))
+        self._heads.update(ahead)
+
     def redact(self, entries: Sequence[Entry]) -> None:
         """Put redacted entries in the places of those that are here; return when it is durable."""
         with self._writing() as cursor:

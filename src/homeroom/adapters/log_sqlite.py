@@ -364,6 +364,20 @@ class SqliteStore:
             self.checkpoint()
         return limits.COLLECT_ENTRIES_MAX - room
 
+    def pass_over(self, heads: Mapping[Origin, Head]) -> None:
+        """Have origins go on from these heads, as though all up to there had been held and collected."""
+        self._check_writable()
+        with self._lock:
+            self._began.update({origin: head.number for origin, head in heads.items()})
+        with self._writing() as writer:
+            for origin, head in heads.items():
+                writer.execute(_DELETE_ENTRIES, (*origin, 0, head.number))
+                writer.execute(_SET_HEADS, rows.head_row(origin, head))
+                writer.execute(_SET_BEGAN, (*origin, head.number))
+        with self._lock:
+            self._heads.update(heads)
+        self.checkpoint()
+
     def redact(self, entries: Sequence[Entry]) -> None:
         """Put redacted entries in the places of those that are here; return when it is durable."""
         self._check_writable()

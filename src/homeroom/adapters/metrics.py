@@ -48,6 +48,8 @@ NAMES: Final = {
     "homeroom_world_behind_entries": "by node, entries that it holds and that are not folded here",
     "homeroom_world_lacking_entries": "by node, entries that are durable here and that it has not told of",
     "homeroom_world_lag_seconds": "by node, so many seconds ago all that it had written is folded here",
+    "homeroom_world_apart_shards": "shards in which the state of a node differs from this one's at equal entries",
+    "homeroom_world_early_entries": "entries that are durable and wait for a time that is to come, or for a ruling",
     "homeroom_world_comparisons_total": "fingerprints that were compared with other nodes in this life of the node",
     "homeroom_world_alarms": "alarms about other nodes: /v1/status says what about",
     "homeroom_world_clock_stray_seconds": "how far the clock is ahead of the median of all; none if not known",
@@ -200,6 +202,9 @@ def _of_world(world: WorldStatus) -> Iterator[Metric]:
     yield _by_node("homeroom_world_lag_seconds", {n: one.lag_s for n, one in others.items()})
     yield _counter("homeroom_world_comparisons_total", world.comparisons)
     yield _gauge("homeroom_world_alarms", world.alarms)
+    yield _by_node("homeroom_world_apart_shards", dict(world.apart))
+    early = sum(one.last - one.first + 1 for one in world.early)
+    yield _gauge("homeroom_world_early_entries", early)
     if world.stray_ms is not None:
         yield _gauge("homeroom_world_clock_stray_seconds", world.stray_ms / 1_000)
     yield _gauge("homeroom_world_waiting", world.waiting)

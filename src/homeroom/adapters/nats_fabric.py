@@ -98,6 +98,7 @@ class NatsFabric:
         self._peers: dict[str, Carried] = {}
         self._in = Box(self._dropped)
         self._out = Box(self._dropped)
+        self._packed = b"", b""
         self._connected, self._was_up = False, False
         self._is_closed = False
         self._why = "it has not been tried yet"
@@ -271,7 +272,9 @@ class NatsFabric:
             self._out.wake = None
 
     async def _publish(self, client: Client, to: str, body: bytes) -> None:
-        packed = pack(body)
+        if body is not self._packed[0]:  # most go to all others, one after the other
+            self._packed = body, pack(body)
+        packed = self._packed[1]
         # Beyond this the server takes nothing for a while: what is older goes first, so this one is lost.
         if not client.is_connected or client.pending_data_size > limits.MESSAGE_BYTES_MAX:
             self._dropped(to)

@@ -14,7 +14,13 @@ from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.nats_servers import NatsServer, ServerFiles, nats_program
 from homeroom.adapters.signing import open_node_key
-from homeroom.adapters.world_directory import REGIONS_FILE, WorldPlaces, data_directories
+from homeroom.adapters.vault.places import VAULT_KEY_FILE, open_vault_key, vault_key_check
+from homeroom.adapters.world_directory import (
+    REGIONS_FILE,
+    WorldPlaces,
+    data_directories,
+    vault_directories,
+)
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.errors import HomeroomError, KeyFileError, SettingsError
 from homeroom.regions.world import Region, World
@@ -48,6 +54,8 @@ def check_world(path: Path, now_ms: int) -> list[Finding]:
         _found(REGIONS_FILE, lambda: f"{len(world.active())} regions, home {world.home}"),
         _found("tenant's key", lambda: _tenant_key(places, world)),
     ]
+    laws = sorted({region.jurisdiction for region in world.active().values()})
+    findings += [_look(f"vault key of {law}", _vault_key, places, world, law) for law in laws]
     for region in world.active().values():
         findings.append(_look(f"{region.name}/fabric", _server, places, region, now_ms))
         findings += [
@@ -77,6 +85,19 @@ def _tenant_key(places: WorldPlaces, world: World) -> str:
             "nodes have different tenant keys, so one account would be several learners; put one in all places"
         )
     return f"one in {len(paths)} places"
+
+
+def _vault_key(places: WorldPlaces, world: World, law: str) -> str:
+    directories = vault_directories(places, world, law)
+    for directory in directories:
+        _check_present(directory / VAULT_KEY_FILE)
+    checks = {vault_key_check(open_vault_key(directory)) for directory in directories}
+    if checks != {world.vaults.get(law)}:
+        raise KeyFileError(
+            f"nodes of {law} have other vault keys than {REGIONS_FILE} names, or it names none, so they share no "
+            f"documents; put one in all places of {law}"
+        )
+    return f"one in {len(directories)} place{'s' if len(directories) > 1 else ''}"
 
 
 def _server(places: WorldPlaces, region: Region, now_ms: int) -> str:

@@ -5,11 +5,13 @@
     REGION/fabric/               settings and certificates of the region's server, as nats-server wants them
     REGION/NODE/node.toml        settings of a node, for homeroom serve --config
     REGION/NODE/fabric.crt .key  by which it shows the servers who it is; servers.crt: by which it knows them
-    REGION/NODE/data/            its data directory; its own signing key is there, and the tenant's key
+    REGION/NODE/data/            its data directory; its own signing key is there, the tenant's key, and the vault's
 
 The tenant's key is the same in all regions, because the same account must come to the same learner everywhere; so it is
-copied, and whoever carries a region's folder to another machine carries it too. Everything that is there already is
-left as it is, so that what was interrupted can be run again, and a region be added to a world that runs.
+copied, and whoever carries a region's folder to another machine carries it too. The vault key is the same in the
+regions of one jurisdiction, which share their documents, and another one in each: it crosses no border. Everything that
+is there already is left as it is, so that what was interrupted can be run again, and a region be added to a world that
+runs.
 """
 
 import json
@@ -24,12 +26,21 @@ from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.nats_servers import CONF, ServerFiles, server_settings
 from homeroom.adapters.signing import open_node_key
+from homeroom.adapters.vault.places import VAULT_KEY_FILE, open_vault_key, vault_key_check
 from homeroom.adapters.whole_files import PRIVATE, whole_file
 from homeroom.adapters.world_file import Stage, parse_world, read_world, written_world
 from homeroom.errors import KeyFileError, SettingsError
 from homeroom.regions.world import Region, RegionNode, RegionState, World
 
-__all__ = ["REGIONS_FILE", "WorldPlaces", "activate", "data_directories", "make_world", "renew"]
+__all__ = [
+    "REGIONS_FILE",
+    "WorldPlaces",
+    "activate",
+    "data_directories",
+    "make_world",
+    "renew",
+    "vault_directories",
+]
 
 REGIONS_FILE: Final = "regions.toml"
 _AUTHORITIES: Final = "authorities"
@@ -211,6 +222,7 @@ def _made(places: WorldPlaces, plan: World, authorities: _Authorities, now_ms: i
         regions[region.name] = replace(region, nodes=nodes)
     world = parse_world(written_world(replace(world, regions=regions)), "the plan", Stage.RUNNING)
     _share_tenant_key(places, world)
+    world = replace(world, vaults=_share_vault_keys(places, world))
     for region in world.active().values():
         _make_server(places, world, region, authorities, now_ms)
         for node in region.nodes:
@@ -246,6 +258,43 @@ def _share_tenant_key(places: WorldPlaces, world: World) -> None:
     for path in paths:
         if not path.exists():
             _write(path, content, PRIVATE)
+
+
+def _share_vault_keys(places: WorldPlaces, world: World) -> dict[str, str]:
+    """Have the nodes of each jurisdiction use one vault key; return the checks of these by jurisdiction.
+
+    A jurisdiction whose nodes have several already is left out: what is under them could not be read by the others.
+    """
+    vaults = dict(world.vaults)
+    for law in sorted({region.jurisdiction for region in world.active().values()}):
+        paths = [data / VAULT_KEY_FILE for data in vault_directories(places, world, law)]
+        present = [path for path in paths if path.exists()]
+        if not present and law in vaults:
+            raise KeyFileError(
+                f"no node of jurisdiction {law} in {places.path} has the vault key that its regions share; copy "
+                f"{VAULT_KEY_FILE} from one of them to {paths[0]}"
+            )
+        keys = {open_vault_key(path.parent) for path in present or paths[:1]}
+        checks = {vault_key_check(key) for key in keys}
+        if law in vaults and checks != {vaults[law]}:
+            raise KeyFileError(
+                f"{present[0]} or another vault key of jurisdiction {law} is not the one with the check {vaults[law]}, "
+                f"which {REGIONS_FILE} has; put the same file in all places of {law}"
+            )
+        if len(keys) > 1:
+            continue
+        vaults[law] = min(checks)
+        content = (present or paths)[0].read_bytes()
+        for path in paths:
+            if not path.exists():
+                _write(path, content, PRIVATE)
+    return vaults
+
+
+def vault_directories(places: WorldPlaces, world: World, law: str) -> list[Path]:
+    """Return the data directories of the nodes of a jurisdiction."""
+    regions = [region for region in world.active().values() if region.jurisdiction == law]
+    return [places.data(region.name, node) for region in regions for node in region.nodes]
 
 
 def data_directories(places: WorldPlaces, world: World) -> Iterator[Path]:

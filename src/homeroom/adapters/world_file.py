@@ -63,6 +63,7 @@ class _WorldTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     name: str
     home: str
     regions: dict[str, Any]
+    vaults: dict[str, Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]] = {}
 
 
 def read_world(path: Path, stage: Stage) -> World:
@@ -103,7 +104,9 @@ def parse_world(text: str, source: str, stage: Stage) -> World:
         name=table.name,
         home=table.home,
         regions={name: _region(name, fields, source) for name, fields in table.regions.items()},
+        vaults=table.vaults,
     )
+    _check_vaults(world, source)
     _check_nodes(world, source)
     if world.home not in world.active():
         there = ", ".join(world.active()) or "none"
@@ -146,6 +149,15 @@ def _region(name: str, written: object, source: str) -> Region:
         gateways=table.gateways,
         nodes=nodes,
     )
+
+
+def _check_vaults(world: World, source: str) -> None:
+    there = {region.jurisdiction for region in world.regions.values()}
+    for law in world.vaults.keys() - there:
+        raise SettingsError(
+            f"{source}: a vault key is named for jurisdiction {law[:80]!r}, in which no region is; there are: "
+            f"{', '.join(sorted(there))}"
+        )
 
 
 def _check_nodes(world: World, source: str) -> None:
@@ -268,4 +280,10 @@ def written_world(world: World) -> str:
                 f"key = {json.dumps(node.key)}",
                 f"http = {json.dumps(node.http)}",
             ]
+    if world.vaults:
+        lines += [
+            "",
+            "[vaults]",
+            *(f'{law} = "{check}"' for law, check in sorted(world.vaults.items())),
+        ]
     return "\n".join(lines) + "\n"

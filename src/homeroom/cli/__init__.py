@@ -26,6 +26,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "analyze": ("homeroom.cli.analyze", "Read event files and show who came back, at a glance."),
     "query": ("homeroom.cli.query", "Ask one question, of any kind."),
     "explain": ("homeroom.cli.explain", "Say what a question means, reads and costs."),
+    "compare": (
+        "homeroom.cli.compare",
+        "Say which cells became other between two answers.",
+    ),
     "load": ("homeroom.cli.load", "Add event files to a data directory that answers at once."),
     "void": ("homeroom.cli.void", "Take events out of a data directory by their ids."),
     "identities": (
@@ -61,12 +65,17 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Report what is kept where, for how long, and what is open.",
     ),
     "tenant": ("homeroom.cli.tenant", "Say in which regions a tenant's data are taken."),
+    "ask": ("homeroom.cli.ask", "Ask a node a question, and what became other since."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
     "tail": ("homeroom.cli.tail", "Follow who enters and leaves cohorts at a node."),
     "audit": ("homeroom.cli.audit", "Check that an audit log is what was written."),
     "backup": ("homeroom.cli.backup", "Back a data directory up, while its node runs."),
     "restore": ("homeroom.cli.restore", "Make a data directory again from a backup."),
     "verify": ("homeroom.cli.verify", "Read a backup and check all that is in it."),
+    "repair": (
+        "homeroom.cli.repair",
+        "Fold the log of a data directory anew, and put right what was not so.",
+    ),
     "drill": ("homeroom.cli.drill", "Restore a backup for trial, and compare what comes of it."),
     "generate": (
         "homeroom.cli.generate",

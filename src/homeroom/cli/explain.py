@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homeroom.cli.explain_cell import cell
 from homeroom.cli.output import STDOUT, write_json
 from homeroom.cli.query import add_kinds, asked
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group(epilog="The flags are those of homeroom query.")
+@click.group(epilog="The flags of kinds are those of homeroom query.")
 def command() -> None:
     """Say what a question means, which columns or history it reads, and what that costs.
 
-    The question is asked once to see; its answer is not shown.
+    The question is asked once to see; its answer is not shown. Or (cell) say which entries changed a cell of an answer.
     """
 
 
@@ -60,3 +61,4 @@ def _show(console: "Console", one: "Explanation", seconds: float) -> None:
 
 
 add_kinds(command, _explain)
+command.add_command(cell)

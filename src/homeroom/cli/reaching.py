@@ -11,7 +11,7 @@ from homeroom.errors import SettingsError
 if TYPE_CHECKING:
     from homeroom.client import Client
 
-__all__ = ["node_options", "opened_client"]
+__all__ = ["node_options", "opened_client", "reaching_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _KEY_CHARACTERS_MAX: Final = 4_096
@@ -19,6 +19,11 @@ _KEY_CHARACTERS_MAX: Final = 4_096
 
 def node_options(command: Command) -> Command:
     """Add URL and the flags that say how the node is reached."""
+    return reaching_options(click.argument("url")(command))
+
+
+def reaching_options(command: Command) -> Command:
+    """Add the flags that say how a node is reached."""
     for option in (
         click.option(
             "--patience",
@@ -38,7 +43,6 @@ def node_options(command: Command) -> Command:
             metavar="FILE",
             help="File that holds the key and nothing else. [default: the variable HOMEROOM_KEY]",
         ),
-        click.argument("url"),
     ):
         command = option(command)
     return command

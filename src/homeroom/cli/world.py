@@ -85,13 +85,22 @@ def join(directory: str, node: str) -> None:
 @command.command()
 @click.argument("directory", metavar="DIR")
 @click.argument("node")
-def fence(directory: str, node: str) -> None:
+@click.option(
+    "--documents-leave",
+    is_flag=True,
+    help="Fence the last node of a jurisdiction too: its documents leave the world with it.",
+)
+def fence(directory: str, node: str, documents_leave: bool) -> None:  # noqa: FBT001 - a flag
     """Have the home, which must run, state that nothing more is taken from NODE: it is to leave.
 
-    What it has written until then is still exchanged between the others.
+    What it has written until then is still exchanged between the others; documents between those of its jurisdiction,
+    and if there are none, they leave with it.
     """
+    from homeroom.running.world_place import check_heirs
     from homeroom.running.world_place import fence as fence_node
 
+    if not documents_leave:
+        check_heirs(Path(directory), node)
     fence_node(Path(directory), node)
     click.echo(f"Nothing more is taken from {node}.", err=True)
 
@@ -112,6 +121,49 @@ def hold(directory: str, level: Literal["local", "remote", "all"]) -> None:
 
 @command.command()
 @click.argument("directory", metavar="DIR")
+@click.argument("node")
+def home(directory: str, node: str) -> None:
+    """Have NODE, which must run here, state that it is the home from now on: that facts are stated there alone.
+
+    What the former home states after that counts for nobody, even if it has not heard of it yet; what it stated before
+    and has reached no other node is to be stated again.
+    """
+    from homeroom.running.world_place import move_home
+
+    move_home(Path(directory), node)
+    click.echo(f"{node} is the home of the world.", err=True)
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("origin")
+@click.argument("numbers")
+@click.argument("ruling", type=click.Choice(["now", "lost"]))
+def rule(directory: str, origin: str, numbers: str, ruling: Literal["now", "lost"]) -> None:
+    """Have the home, which must run, state what becomes of entries that are stamped in the future.
+
+    ORIGIN and NUMBERS (one, or the first and the last as 5-9) are as homeroom world check tells them. With now they
+    count from now on; with lost, events and voids in them count for nothing, on all nodes and whether they were folded
+    already or not. Of several rulings on an entry the last one counts.
+    """
+    from homeroom.running.world_place import rule as state_ruling
+
+    first, last = _numbers(numbers)
+    state_ruling(Path(directory), (origin, first, last), ruling, system_clock.now_ms())
+    counts = "count now" if ruling == "now" else "count for nothing"
+    click.echo(f"Entries {first:,} to {last:,} of {origin} {counts}.", err=True)
+
+
+def _numbers(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    try:
+        return int(first), int(last or first)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} are no numbers of entries; write 5, or 5-9") from None
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
 def renew(directory: str) -> None:
     """Make all certificates anew. Servers take them after SIGHUP, nodes at their next connection."""
     from homeroom.adapters.world_directory import renew as renew_world
@@ -125,10 +177,26 @@ def renew(directory: str) -> None:
 @command.command()
 @click.argument("directory", metavar="DIR")
 def check(directory: str) -> int:
-    """Look at keys, certificates and settings, and say of each place whether it is as it must be."""
+    """Look at keys, certificates and settings, and say of each place whether it is as it must be.
+
+    Nodes that run on this machine are asked what is wrong as they see it, and which entries are from the future: until
+    when these wait, if nobody rules on them.
+    """
     from homeroom.adapters.world_checking import check_world
+    from homeroom.cli.repository_options import instant_text
+    from homeroom.running.world_place import looks
 
     findings = check_world(Path(directory), system_clock.now_ms())
+    seen = looks(Path(directory))
+    findings += [finding for finding, _ in seen]
     for found in findings:
         click.echo(f"{'ok' if found.is_good else 'WRONG'}\t{found.place}\t{found.said}")
+    for found, told in seen:
+        for one in told.early:
+            until = instant_text(one.until_ms)
+            click.echo(f"early\t{found.place}\t{one.origin} {one.first}-{one.last} until {until}")
+        for apart in told.apart:
+            rows = f": {' '.join(apart.rows)}{'' if apart.is_all else ' …'}" if apart.rows else ""
+            where = ", ".join(apart.shards)
+            click.echo(f"apart\t{found.place}\tfrom {apart.node} in {where}{rows}")
     return status.CLEAN if all(found.is_good for found in findings) else status.WRONG

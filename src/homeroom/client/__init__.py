@@ -17,6 +17,7 @@ from homeroom.client.messages import Definition, LeftOut, LiveAnswer, Receipt, R
 from homeroom.client.options import ClientOptions, SenderOptions
 from homeroom.client.sender import Sender
 from homeroom.client.settling import Delivered, RefusedEvent
+from homeroom.client.wanted import Wanted
 
 __all__ = [
     "AsyncClient",
@@ -36,4 +37,5 @@ __all__ = [
     "RefusedEvent",
     "Sender",
     "SenderOptions",
+    "Wanted",
 ]

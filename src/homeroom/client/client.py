@@ -43,6 +43,7 @@ from homeroom.client.retrying import (
     Wait,
     Waited,
 )
+from homeroom.client.wanted import Wanted
 from homeroom.errors import ConflictError
 
 __all__ = ["Client"]
@@ -139,18 +140,43 @@ class Client:
         request = messages.batch_request(lines, batch_id, ack or self.options.ack)
         return messages.receipt_of(request, self._reply(request), batch_id)
 
-    def query(self, question: Mapping[str, Any] | str) -> LiveAnswer:
-        """Ask a question, given as an object or as TOML.
+    def query(self, question: Mapping[str, Any] | str, wanted: Wanted | None = None) -> LiveAnswer:
+        """Ask a question, given as an object or as TOML, for an answer that holds what is wanted.
+
+        Raises
+        ------
+        QuestionError
+            It is no question, or what is wanted cannot be asked for.
+        NodeError
+            The node does not answer it.
+        """
+        request = messages.query_request(question, wanted)
+        return messages.answer_of(request, self._reply(request))
+
+    def explain(
+        self,
+        question: Mapping[str, Any] | str,
+        cell: tuple[str, str],
+        since: LiveAnswer | str,
+        until: LiveAnswer | str | None = None,
+    ) -> dict[str, Any]:
+        """Ask which entries changed a cell of an answer, by row and column as the answer labels them.
+
+        Parameters
+        ----------
+        question : an object or TOML
+        cell : row and column
+        since, until : answers of nodes, or tokens of entries; None for what the node has now
 
         Raises
         ------
         QuestionError
             It is no question.
         NodeError
-            The node does not answer it.
+            The node does not explain it; the key needs the scope ``persons``.
         """
-        request = messages.query_request(question)
-        return messages.answer_of(request, self._reply(request))
+        request = messages.explain_request(question, cell, since, until)
+        return messages.document_of(request, self._reply(request))
 
     def status(self) -> dict[str, Any]:
         """Return how the node is: see ``docs/reference/http.md``. Raises `NodeError`."""
@@ -263,8 +289,7 @@ class Client:
         return Reply(reply.status, reply.headers, reply.body, exchange.attempts)
 
     def _headers(self, request: Request) -> dict[str, str]:
-        token = self.token if request.reads else None
-        return {**request.headers, **({"Homeroom-After": token} if token else {})}
+        return messages.read_headers(request, self.token)
 
     def _attempt(self, request: Request, time_ms_max: int) -> Reply:
         deadline_ms = monotonic_ms() + time_ms_max

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from homeroom import limits
+from homeroom.client.wanted import Wanted
 from homeroom.errors import (
     ConflictError,
     InputError,
@@ -42,10 +43,12 @@ __all__ = [
     "definitions_of",
     "document_of",
     "event_lines",
+    "explain_request",
     "given_up",
     "good",
     "later",
     "query_request",
+    "read_headers",
     "receipt_of",
     "retry_after_ms",
     "was_put_before",
@@ -161,6 +164,7 @@ class LiveAnswer:
     epoch : number of the last definition or key that it knew
     freshness : by region how many seconds ago all that it had written was in it, None where that is not known; empty
         for a node that has no others
+    freshness_in_words : the same for people, such as ``us-east now, lagos 0.8 s``
     """
 
     answer: Mapping[str, Any] = field(repr=False)
@@ -169,6 +173,14 @@ class LiveAnswer:
     complete: bool
     epoch: int
     freshness: Mapping[str, float | None] = field(default_factory=dict)
+    freshness_in_words: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the node told it, to be kept and compared with a later one (``homeroom compare``)."""
+        said: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        if not self.freshness:
+            del said["freshness"], said["freshness_in_words"]
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,14 +257,21 @@ def batch_request(lines: Sequence[bytes], batch_id: str, ack: str | None = None)
     return Request(f"sending {len(lines):,} events", "POST", "/v1/events", headers, body)
 
 
-def query_request(question: Mapping[str, Any] | str) -> Request:
-    """Return the request that asks a question, given as an object or as TOML.
+def query_request(question: Mapping[str, Any] | str, wanted: Wanted | None = None) -> Request:
+    """Return the request that asks a question, given as an object or as TOML, for an answer that holds what is wanted.
 
     Raises
     ------
     QuestionError
-        The text is no TOML, or holds several questions.
+        The text is no TOML, or holds several questions; or what is wanted cannot be asked for.
     """
+    headers = {**_JSON, **(Wanted() if wanted is None else wanted).headers()}
+    written = _encoded(_question(question))
+    return Request("asking", "POST", "/v1/query", headers, written, reads=True)
+
+
+def _question(question: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """Return a question, given as an object or as TOML, as an object. Raises `QuestionError`."""
     if isinstance(question, str):
         try:
             question = tomllib.loads(question)
@@ -262,7 +281,36 @@ def query_request(question: Mapping[str, Any] | str) -> Request:
         raise QuestionError(
             "question must name the kind of one question, such as 'retention'; ask several one by one"
         )
-    return Request("asking", "POST", "/v1/query", _JSON, _encoded(question), reads=True)
+    return question
+
+
+def explain_request(
+    question: Mapping[str, Any] | str,
+    cell: tuple[str, str],
+    since: LiveAnswer | str,
+    until: LiveAnswer | str | None,
+) -> Request:
+    """Return the request that asks which entries changed a cell. Raises `QuestionError` like `query_request`."""
+    row, column = cell
+    asked = {
+        "question": _question(question),
+        "cell": {"row": row, "column": column},
+        "since": _end(since),
+        **({} if until is None else {"until": _end(until)}),
+    }
+    return Request("asking why a cell changed", "POST", "/v1/explain", _JSON, _encoded(asked))
+
+
+def _end(end: LiveAnswer | str) -> Mapping[str, Any] | str:
+    return end if isinstance(end, str) else {"vector": dict(end.vector), "epoch": end.epoch}
+
+
+def read_headers(request: Request, token: str | None) -> dict[str, str]:
+    """Return the headers of a request; one that reads is after a token too, whatever else it is after."""
+    if token is None or not request.reads:
+        return dict(request.headers)
+    after = ", ".join(filter(None, (request.headers.get("Homeroom-After"), token)))
+    return {**request.headers, "Homeroom-After": after}
 
 
 def definition_request(

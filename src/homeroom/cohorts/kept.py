@@ -21,7 +21,7 @@ from homeroom.log.control import (
     VerbsPut,
 )
 
-__all__ = ["check_change", "kept_definitions"]
+__all__ = ["KeptDefinitions", "check_change", "kept_definitions"]
 
 
 def kept_definitions(control: Control, tenant: str) -> Definitions:
@@ -39,6 +39,20 @@ def kept_definitions(control: Control, tenant: str) -> Definitions:
                 table["version"] = version.number
             written[kind.value][name] = table
     return parse_definitions(written)
+
+
+class KeptDefinitions:
+    """The definitions of all tenants, made anew where something was stated: each question asks for them."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[Control, Definitions]] = {}
+
+    def of(self, control: Control, tenant: str) -> Definitions:
+        """Do as `kept_definitions`."""
+        made = self._made.get(tenant)
+        if made is None or made[0] is not control:
+            made = self._made[tenant] = control, kept_definitions(control, tenant)
+        return made[1]
 
 
 def check_change(control: Control, fact: Fact) -> None:

@@ -7,9 +7,10 @@ come and were folded, so it says which: by vector, and by the age of the newest.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from homeroom.cohorts.answers import Answer
-from homeroom.log.origins import Vector
+from homeroom.log.origins import Token, Vector
 
 __all__ = [
     "CheckStatus",
@@ -18,8 +19,52 @@ __all__ = [
     "Shows",
     "Status",
     "Trouble",
+    "Wanted",
     "WorldStatus",
+    "freshness_in_words",
 ]
+
+_NOW_S: Final = 0.1
+"""What is not older than that is told as now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an answer must hold, and how long it may be waited for.
+
+    Parameters
+    ----------
+    after : by origin the last entry that must be in it
+    lag_s_max : all that the nodes of each region had written so many seconds ago must be in it; None asks for nothing
+    wait_ms : how long that is waited for; None for as long as the node lets a read wait, and never for longer
+    """
+
+    after: Vector = field(default_factory=Vector)
+    lag_s_max: float | None = None
+    wait_ms: int | None = None
+
+    @classmethod
+    def of(cls, after: "Token | Wanted | None") -> "Wanted":
+        """Return what is wanted of an answer after one entry, or after nothing."""
+        if isinstance(after, Token):
+            return cls(after=Vector({after.origin: after.number}))
+        return after or cls()
+
+
+def freshness_in_words(freshness: Mapping[str, float | None]) -> str:
+    """Return how fresh the share of each region is, for people: ``us-east now, lagos 0.8 s``."""
+    return ", ".join(f"{region} {_age(lag_s)}" for region, lag_s in freshness.items())
+
+
+def _age(lag_s: float | None) -> str:
+    if lag_s is None:
+        return "unknown"
+    if lag_s <= _NOW_S:
+        return "now"
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if lag_s >= 2 * seconds:
+            return f"{lag_s / seconds:.0f} {unit}"
+    return f"{lag_s:.1f} s"
 
 
 class Shows(StrEnum):
@@ -110,6 +155,23 @@ class OtherNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyEntries:
+    """Entries that are durable, and count when their time comes or when operators rule that they do.
+
+    Parameters
+    ----------
+    origin : its text
+    first, last : numbers of entries, both included
+    until_ms : when the last of them counts, milliseconds since 1970 UTC
+    """
+
+    origin: str
+    first: int
+    last: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorldStatus:
     """How the world looks from a node.
 
@@ -123,6 +185,8 @@ class WorldStatus:
     comparisons : fingerprints that were compared in this life of the node
     waiting : clients that wait for other regions
     held_back : runs of entries that are durable and may not be folded yet
+    early : those of them that are from the future
+    apart : by node whose state differs from this one's at equal entries, in how many shards it does
     alarms : what must not be, and was seen since the start
     is_connected : whether messages can go out
     """
@@ -136,6 +200,8 @@ class WorldStatus:
     comparisons: int = 0
     waiting: int = 0
     held_back: int = 0
+    early: tuple[EarlyEntries, ...] = ()
+    apart: Mapping[str, int] = field(default_factory=dict)
     alarms: int = 0
     is_connected: bool = False
 

@@ -21,7 +21,7 @@ from homeroom.cohorts.questions import Interval, WeekStart
 from homeroom.errors import QuestionError
 from homeroom.events.model import Int64s
 from homeroom.events.texts import sealed
-from homeroom.state.zones import DAY_MS, Zone, date_of, day_of_date, day_start_ms
+from homeroom.state.zones import DAY_MS, DAY_ZERO, Zone, day_of_date, day_start_ms
 
 __all__ = ["LEAD", "Periods", "hour_periods", "make_periods"]
 
@@ -58,7 +58,8 @@ class Periods:
         """ISO date of each period's first day, or the hour's local time with its offset."""
         if self.interval == "hour":
             return tuple(self._local(int(ms)) for ms in self.edges_ms[1:-1])
-        return tuple(date_of(day).isoformat() for day in self.days[1:-1])
+        days = self.days[1:-1] + (DAY_ZERO - _EPOCH.date()).days
+        return tuple(np.datetime_as_string(days.astype("datetime64[D]")).tolist())
 
     def _local(self, ms: int) -> str:
         offset = int(self.zone.offsets_ms[bisect.bisect_right(self.zone.starts_ms, ms) - 1])
@@ -75,9 +76,10 @@ class Periods:
         """Which edges of the periods lie no later, bool of shape (count + 1,): period p lies between p and p + 1."""
         if self.interval == "hour":
             return np.asarray(self.edges_ms[1:] <= as_of_ms)
-        return np.array(
-            [day_start_ms(int(day), self.zone) <= as_of_ms for day in self.days[1:]], np.bool_
-        )
+        # Days begin one after the other, so where they stop to lie before is looked for, not at each.
+        edges = self.days[1:].tolist()
+        count = bisect.bisect_right(edges, as_of_ms, key=lambda day: day_start_ms(day, self.zone))
+        return np.arange(len(edges)) < count
 
     @cached_property
     def day_table(self) -> tuple[int, npt.NDArray[np.int32]]:

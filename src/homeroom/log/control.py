@@ -43,6 +43,7 @@ from homeroom.log.compliance import (
 from homeroom.log.consents import Need
 from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
 from homeroom.log.members import MemberFact, Membership, check_member, folded_member
+from homeroom.log.rulings import RulingFact, folded_ruling
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -507,7 +508,7 @@ class Control:
         if isinstance(fact, AuditAnchored | Readmitted):
             return self._with_small(fact)
         if isinstance(fact, MemberFact):
-            return {"members": folded_member(self.members, fact, epoch)}
+            return {"members": self._with_member(fact, epoch)}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
@@ -519,6 +520,11 @@ class Control:
         assert not isinstance(fact, HistoryKept), "it is among the terms of its tenant"
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
+
+    def _with_member(self, fact: MemberFact, epoch: int) -> Membership:
+        if not isinstance(fact, RulingFact):
+            return folded_member(self.members, fact, epoch)
+        return replace(self.members, rulings=folded_ruling(self.members.rulings, fact, self.cuts))
 
     def _with_small(self, fact: AuditAnchored | Readmitted) -> dict[str, Any]:
         if isinstance(fact, AuditAnchored):

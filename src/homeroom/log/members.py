@@ -17,9 +17,10 @@ it is the home now (`HomeMoved`); whatever the old one states later, not knowing
 
 An origin is closed once: of two facts the first counts, for somebody may have relied on it.
 
-Two more facts are of all nodes together: which key a tenant's pseudonyms are made with, since a node with another one
-would count every learner twice; and what a client must at least wait for, which an operator raises while a region is
-not to be trusted, and lowers again.
+Three more facts are of many nodes together: which key a tenant's pseudonyms are made with, since a node with another
+one would count every learner twice; which key the documents of a jurisdiction are under, since a node with another one
+could not open them; and what a client must at least wait for, which an operator raises while a region is not to be
+trusted, and lowers again.
 """
 
 import re
@@ -36,7 +37,6 @@ from homeroom.log.rulings import (
     RulingFact,
     Rulings,
     check_ruling,
-    folded_ruling,
 )
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Membership",
     "OriginsClosed",
     "TenantKeyed",
+    "VaultKeyed",
     "check_member",
     "folded_member",
 ]
@@ -122,6 +123,17 @@ class TenantKeyed(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-keyed")
     check: str
 
 
+class VaultKeyed(msgspec.Struct, frozen=True, kw_only=True, tag="vault-keyed"):
+    """The documents of a jurisdiction are under the vault key that has this check, in every node of it.
+
+    ``check`` tells one key from another and gives nothing of it away. Of two facts of a jurisdiction the first counts:
+    what was sealed under a key stays.
+    """
+
+    jurisdiction: str
+    check: str
+
+
 class AcknowledgementPut(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledgement"):
     """No client hears yes before its batch is held at this level: ``local``, ``remote`` or ``all``."""
 
@@ -149,6 +161,7 @@ MemberFact: TypeAlias = (
     | LivesEnded
     | OriginsClosed
     | TenantKeyed
+    | VaultKeyed
     | AcknowledgementPut
     | RulingFact
 )
@@ -178,6 +191,7 @@ class Membership:
     collapsed : those of the closed that all members hold; no vector names them
     forced : by node that was removed by force, why
     key_checks : by tenant the check of the key that all nodes must have
+    vault_checks : by jurisdiction the check of the vault key that its nodes must have
     least : the level at which a batch must be held before its client hears yes
     rulings : what was ruled of entries that are stamped in the future
     home : the node that writes the control stream, empty as long as none was named
@@ -192,6 +206,7 @@ class Membership:
     collapsed: frozenset[Origin] = frozenset()
     forced: Mapping[str, str] = field(default_factory=dict)
     key_checks: Mapping[str, str] = field(default_factory=dict)
+    vault_checks: Mapping[str, str] = field(default_factory=dict)
     least: str = "local"
     rulings: Rulings = field(default_factory=dict)
     home: str = ""
@@ -212,7 +227,7 @@ def check_member(members: Membership, fact: MemberFact) -> None:
             _lives(fact.lives)
         case HomeMoved():
             _check_move(members, fact)
-        case TenantKeyed():
+        case TenantKeyed() | VaultKeyed():
             _check_keyed(members, fact)
         case AcknowledgementPut():
             pass  # every level may be asked for at any time
@@ -264,7 +279,15 @@ def _check_joined(members: Membership, fact: MemberJoined) -> None:
         )
 
 
-def _check_keyed(members: Membership, fact: TenantKeyed) -> None:
+def _check_keyed(members: Membership, fact: TenantKeyed | VaultKeyed) -> None:
+    if isinstance(fact, VaultKeyed):
+        known = members.vault_checks.get(fact.jurisdiction, fact.check)
+        if known != fact.check:
+            raise ControlError(
+                f"the documents of jurisdiction {fact.jurisdiction!r} are under the vault key that has the check "
+                f"{known}, and with another one nothing of them could be read; copy vault.key from a node of it"
+            )
+        return
     known = members.key_checks.get(fact.tenant, fact.check)
     if known != fact.check:
         raise ControlError(
@@ -285,10 +308,10 @@ def folded_member(members: Membership, fact: MemberFact, epoch: int) -> Membersh
         case HomeMoved():
             is_next = fact.term > members.term
             return replace(members, home=fact.node, term=fact.term) if is_next else members
-        case TenantKeyed() | AcknowledgementPut():
+        case TenantKeyed() | VaultKeyed() | AcknowledgementPut():
             return _with_terms(members, fact)
-        case _:
-            return replace(members, rulings=folded_ruling(members.rulings, fact))
+        case _:  # a ruling: it has to do with cuts too (`homeroom.log.control`)
+            return members
 
 
 def _with_joined(members: Membership, fact: MemberJoined) -> Membership:
@@ -348,9 +371,14 @@ def _with_collapsed(members: Membership, fact: OriginsClosed) -> Membership:
     return replace(members, closed=closed, collapsed=members.collapsed | collapsed)
 
 
-def _with_terms(members: Membership, fact: TenantKeyed | AcknowledgementPut) -> Membership:
+def _with_terms(
+    members: Membership, fact: TenantKeyed | VaultKeyed | AcknowledgementPut
+) -> Membership:
     if isinstance(fact, AcknowledgementPut):
         return replace(members, least=fact.least)
+    if isinstance(fact, VaultKeyed):
+        checks = {fact.jurisdiction: fact.check, **members.vault_checks}
+        return replace(members, vault_checks=checks)
     return replace(members, key_checks={fact.tenant: fact.check, **members.key_checks})
 
 

@@ -52,6 +52,7 @@ __all__ = [
     "open_parts",
     "pack",
     "read_parts",
+    "unchecked_parts",
     "unpack",
     "write_parts",
     "written_events",
@@ -175,7 +176,7 @@ def _arrow(batch: EventBatch, dictionaries: Dictionaries) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class OpenPart:
-    """What an entry says of one tenant, known to be whole, with texts in place of codes; None is no events."""
+    """What an entry says of one tenant, with texts in place of codes; None is no events. Whole, but for `check`."""
 
     tenant: str
     record: pa.RecordBatch | None
@@ -219,6 +220,14 @@ class OpenPart:
             if name.startswith(ATTRIBUTE_PREFIX)
         )
 
+    def check(self) -> None:
+        """Look at the values of the events, of one entry or of several together.
+
+        Raises `EntryError` if there is one that the door would have refused.
+        """
+        if self.record is not None:
+            _check_values(self.record)
+
     def without(self, attributes: Collection[str]) -> "OpenPart":
         """Return the part without some attributes."""
         if self.record is None or not attributes:
@@ -227,6 +236,24 @@ class OpenPart:
             self,
             record=self.record.drop_columns([f"{ATTRIBUTE_PREFIX}{one}" for one in attributes]),
         )
+
+    def chosen(self, rows: Collection[bool]) -> "OpenPart":
+        """Return the part with some of its events, given by a flag each, and with the texts of these alone."""
+        if self.record is None:
+            return self
+        some = self.record.filter(pa.array(rows, pa.bool_()))
+        columns = [
+            column.dictionary_decode().dictionary_encode()
+            if pa.types.is_dictionary(column.type)
+            else column
+            for column in some.columns
+        ]
+        return replace(self, record=pa.RecordBatch.from_arrays(columns, schema=self.record.schema))
+
+    def of_persons(self) -> "OpenPart":
+        """Return what persons have said in the part: erasures and consents, without events and voids."""
+        nothing: UInt64s = sealed(np.empty(0, np.uint64))
+        return replace(self, record=None, voids=nothing)
 
     def known(self, dictionaries: Dictionaries) -> Part | None:
         """Return the part with codes of a tenant's dictionaries; None if it has texts that they do not have."""
@@ -251,22 +278,37 @@ def joined_parts(parts: Sequence[OpenPart]) -> OpenPart:
     """Return the events of some parts as those of one; each has some, and all have the same columns.
 
     A few calls for all of them take the place of some for each: an entry of a hundred events costs as much in calls as
-    in events. What else parts have is not in it.
+    in events. What else parts have is not in it. Raises `EntryError` for texts that cannot be joined.
     """
     if len(parts) == 1:
         return parts[0]
-    table = (
-        pa.Table.from_batches([part.record for part in parts]).unify_dictionaries().combine_chunks()
-    )
+    table = pa.Table.from_batches([part.record for part in parts])
+    try:
+        table = table.unify_dictionaries().combine_chunks()
+    except _FAULTS as error:
+        raise EntryError(
+            f"the events of entries cannot be joined ({type(error).__name__})"
+        ) from error
     return OpenPart(parts[0].tenant, table.to_batches()[0], parts[0].voids[:0])
 
 
 def open_parts(content: bytes) -> list[OpenPart]:
     """Return the parts of an analytic entry as they were written. Raises `EntryError` for what is not whole."""
+    parts = unchecked_parts(content)
+    for part in parts:
+        part.check()
+    return parts
+
+
+def unchecked_parts(content: bytes) -> list[OpenPart]:
+    """Do as `open_parts`, and leave it to the caller to `check` the values, of many entries together if he likes.
+
+    Columns, lengths and places are as they must be, so whatever is in them can be joined. Raises `EntryError`.
+    """
     return [
         OpenPart(
             part.tenant,
-            written_events(part.events) if part.events else None,
+            _record(part.events) if part.events else None,
             _voids(part.voids),
             checked_erasures(part.erasures),
             checked_consents(part.consents),
@@ -306,6 +348,13 @@ def _voids(written: bytes) -> UInt64s:
 
 def written_events(written: bytes) -> pa.RecordBatch:
     """Return the events of a part as they are written, with texts; all of them are whole. Raises `EntryError`."""
+    record = _record(written)
+    _check_values(record)
+    return record
+
+
+def _record(written: bytes) -> pa.RecordBatch:
+    """Return the events of a part with columns that there may be, each in itself as Arrow wants it."""
     try:
         with pa.ipc.open_stream(pa.py_buffer(written)) as reader:
             _check_schema(reader.schema)
@@ -315,7 +364,6 @@ def written_events(written: bytes) -> pa.RecordBatch:
                     f"an entry holds {record.num_rows:,} events, at most {limits.ENTRY_EVENTS_MAX:,} are allowed"
                 )
             record.validate(full=True)
-            _check_values(record)
     except _FAULTS as error:
         raise EntryError(
             f"the events of an entry cannot be read ({type(error).__name__})"
@@ -371,7 +419,17 @@ def _check_columns(schema: pa.Schema) -> None:
 
 
 def _check_values(record: pa.RecordBatch) -> None:
-    """Refuse what the door would have refused: a missing verb, a time out of range, a text that may not enter."""
+    """Refuse what the door would have refused. Raises `EntryError`."""
+    try:
+        _look_at_values(record)
+    except _FAULTS as error:
+        raise EntryError(
+            f"the events of an entry cannot be read ({type(error).__name__})"
+        ) from error
+
+
+def _look_at_values(record: pa.RecordBatch) -> None:
+    """Refuse a missing verb, a time out of range, a text that may not enter."""
     for name in record.schema.names:
         column = record.column(name)
         if not pa.types.is_dictionary(column.type):

@@ -4,6 +4,8 @@ A node whose clock was a year ahead has written entries that everybody holds, an
 Only people know what became of such a node; so they rule, by facts of the control stream, and all nodes fold these
 alike. `Restamped` has entries count as if they were stamped then; `EntriesLost` has them count for nothing. They stay
 where they are, with their numbers and their chain. A ruling can be made anew: of several the last one stated counts.
+What a retention cut covered before a ruling was made stays as it is: its events are in bases, out of which nothing is
+taken.
 
 The way not taken is to write what is in them once more under a right stamp: who had folded them by then would have to
 take them out again, and nobody could say later why they had not counted for a month.
@@ -17,6 +19,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import ControlError
+from homeroom.log.cuts import Cuts
 from homeroom.log.origins import Origin
 
 __all__ = [
@@ -27,6 +30,8 @@ __all__ = [
     "Rulings",
     "check_ruling",
     "folded_ruling",
+    "is_lost",
+    "ruled_stamp",
     "ruling_of",
 ]
 
@@ -48,7 +53,10 @@ class Restamped(msgspec.Struct, frozen=True, kw_only=True, tag="restamped"):
 
 
 class EntriesLost(msgspec.Struct, frozen=True, kw_only=True, tag="entries-lost"):
-    """Entries count for nothing; the fields are those of `Restamped`."""
+    """Events and voids in entries count for nothing; the fields are those of `Restamped`.
+
+    What persons have said in them, erasures and consents, counts nevertheless: nobody rules on that.
+    """
 
     origin: str
     first: int
@@ -60,11 +68,15 @@ RulingFact: TypeAlias = Restamped | EntriesLost
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Of which numbers of an origin, and their stamp from now on; None if they count for nothing."""
+    """Of which numbers of an origin, and their stamp from now on; None if they count for nothing.
+
+    ``covered`` has by tenant up to which number an earlier cut had made bases of them.
+    """
 
     first: int
     last: int
     hybrid: int | None
+    covered: tuple[tuple[str, int], ...] = ()
 
 
 Rulings: TypeAlias = Mapping[Origin, tuple[Ruling, ...]]
@@ -77,6 +89,20 @@ def ruling_of(rulings: Rulings, origin: Origin, number: int) -> Ruling | None:
         if ruling.first <= number <= ruling.last:
             return ruling
     return None
+
+
+def ruled_stamp(rulings: Rulings, origin: Origin, number: int, hybrid: int) -> int:
+    """Return the stamp by which an entry is folded: its own, one that was ruled, or 0 if it counts for nothing."""
+    ruling = ruling_of(rulings, origin, number) if origin in rulings else None
+    return hybrid if ruling is None else ruling.hybrid or 0
+
+
+def is_lost(rulings: Rulings, origin: Origin, number: int, tenant: str) -> bool:
+    """Say whether what an entry has of a tenant counts for nothing."""
+    for ruling in reversed(rulings.get(origin, ())):
+        if ruling.first <= number <= ruling.last and number > dict(ruling.covered).get(tenant, 0):
+            return ruling.hybrid is None
+    return False
 
 
 def check_ruling(rulings: Rulings, fact: RulingFact) -> None:
@@ -98,18 +124,21 @@ def check_ruling(rulings: Rulings, fact: RulingFact) -> None:
         )
 
 
-def folded_ruling(rulings: Rulings, fact: RulingFact) -> Rulings:
-    """Return all rulings with one more; one that makes no sense changes nothing."""
+def folded_ruling(rulings: Rulings, fact: RulingFact, cuts: Cuts) -> Rulings:
+    """Return all rulings with one more, made after these cuts; one that makes no sense changes nothing."""
     try:
         origin = Origin.parse(fact.origin)
     except ValueError:
         return rulings
     hybrid = fact.hybrid if isinstance(fact, Restamped) else None
-    ruling = Ruling(fact.first, fact.last, hybrid)
+    numbers = {tenant: cut.vector[origin] for tenant, cut in sorted(cuts.items())}
+    covered = tuple((name, number) for name, number in numbers.items() if number >= fact.first)
+    ruling = Ruling(fact.first, fact.last, hybrid, covered)
     return {**rulings, origin: _without_covered(rulings.get(origin, ()), ruling)}
 
 
 def _without_covered(rulings: Iterable[Ruling], last: Ruling) -> tuple[Ruling, ...]:
     """Return rulings with one more, those left out of which nothing is left."""
-    kept = (one for one in rulings if not (last.first <= one.first and one.last <= last.last))
+    first = max([last.first, *(1 + number for _, number in last.covered)])
+    kept = (one for one in rulings if not (first <= one.first and one.last <= last.last))
     return (*kept, last)

@@ -18,34 +18,34 @@ kept here: whoever gives entries gives them again.
 
 A tenant whose key is not the one that all nodes have is left out here, and told: with another key each learner would
 come out as somebody else. Nothing of it is lost; with the right key it is folded from the log at the next start.
+
+Facts can say that what is folded already should not have been, or not under the facts that were known: operators rule
+that entries are lost, facts come late, or do not count because the home had moved. Nothing is taken out of a state for
+that, since every such way would have to be right; the folding says that it is in doubt, and whoever drives it folds the
+log anew with all facts known first (`homeroom.running.refolding`), as a start does.
 """
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from functools import reduce
-from typing import TypeAlias
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from homeroom.errors import HomeroomError, KeyFileError, kind_and_places
-from homeroom.events.model import EventBatch
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
 from homeroom.log.compliance import PurposesPut
 from homeroom.log.consents import ANALYTICS
-from homeroom.log.control import Change, Control, Fact, read_changes
+from homeroom.log.control import Change, Control, Fact, TenantPut, read_changes
 from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
 from homeroom.log.erasures import erased_keys
 from homeroom.log.origins import Origin, Stream, Vector
-from homeroom.log.payloads import OpenPart, joined_parts, open_parts, unpack
-from homeroom.node.arrival import Alarm, arrived
+from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
+from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
+from homeroom.node.arrival import Alarm
+from homeroom.node.joining import Came, Joined, arrived_together, join, ready, void
 from homeroom.regions.stated import Stated
-from homeroom.state.batches import joined_batches
 from homeroom.state.consents import Consents
-from homeroom.state.copies import Copies, Source, origin_codes
 from homeroom.state.cut_making import ReadyCut
-from homeroom.state.state import ReadyBatch, State
+from homeroom.state.state import State
 from homeroom.state.withholding import need_consent, take_consents
 
 __all__ = ["Folding", "TenantState"]
@@ -60,11 +60,13 @@ class TenantState:
     state : columns and history
     applied : by origin the last entry that is in it
     newest : hybrid stamp of the newest entry that is in it, 0 for none
+    named : the greatest epoch under which any of it was written
     """
 
     state: State
     applied: Vector = field(default_factory=Vector)
     newest: int = 0
+    named: int = 0
 
 
 class Folding:
@@ -86,7 +88,10 @@ class Folding:
     waiting : by origin why entries that were given last could not be folded yet
     troubles : by origin why its entries are not folded any further
     alarms : by origin what should not have been in its entries, and was left out of what was folded
+    unknown : tenants that entries name and nobody has stated: what is of them was passed over
+    is_in_doubt : whether what is folded has to be folded anew, because of what was stated since
     removals_folded : how many erasures, consents and purposes were folded since the start: fewer may be seen after one
+    make : makes the state of a tenant that is new
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -105,9 +110,11 @@ class Folding:
         self.waiting: dict[Origin, str] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
+        self.unknown: set[str] = set()
+        self.is_in_doubt = False
         self.removals_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
-        self._make = make
+        self.make = make
 
     def fold(self, entries: Sequence[Entry]) -> None:
         """Fold entries, those of each origin in order; what is folded already is passed over.
@@ -182,17 +189,22 @@ class Folding:
             if consents:
                 take_consents(read.tenants[name].state, Consents.of(consents))
                 self.removals_folded += len(consents)
-        ready = {name: _ready(read.tenants[name].state, mine) for name, mine in read.parts.items()}
+        made_ready = {
+            name: ready(read.tenants[name].state, mine) for name, mine in read.joined.items()
+        }
         is_single = (
             len(read.cuts) == 1 and not read.parts
         )  # else what comes before it is not there yet
         cut = _ready_cut(*read.cuts[0]) if is_single else None
         # Held on to until nobody waits: to give back the memory of large arrays takes milliseconds.
-        _before = [self.tenants[name].state.partitions() for name in ready if name in self.tenants]
+        _before = [
+            self.tenants[name].state.partitions() for name in made_ready if name in self.tenants
+        ]
         with self.guard:
             self.tenants = read.tenants
             for name, mine in read.parts.items():
-                _join(self.tenants[name].state, mine, ready[name])
+                join(self.tenants[name].state, read.joined[name], made_ready[name])
+                void(self.tenants[name].state, mine)
             for state, stated in read.cuts:
                 if cut is None:
                     state.cut(stated.day, stated.vector, stated.epoch)
@@ -210,15 +222,24 @@ class Folding:
             ):
                 self.stated.take(entry)
         self.applied, self.control = read.applied, read.control
+        self.unknown |= read.unknown
+        self.is_in_doubt |= read.is_in_doubt
         for origin, alarm in read.alarms:
             self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
-        self.stamps |= {e.origin: e.hybrid for e in entries if e.number <= read.applied[e.origin]}
+        rulings = self.control.members.rulings
+        self.stamps |= {
+            e.origin: ruled_stamp(rulings, e.origin, e.number, e.hybrid)
+            or self.stamps.get(e.origin, 0)
+            for e in entries
+            if e.number <= read.applied[e.origin]
+        }
         for name, tenant in self.tenants.items():
             tenant.applied = tenant.applied.joined(read.applied)
             tenant.newest = max(tenant.newest, read.newest.get(name, 0))
+            tenant.named = max(tenant.named, read.named.get(name, 0))
 
     def _read(self, entries: Sequence[Entry]) -> "_Read":
-        """Return what entries say, all of them known to be whole."""
+        """Return what entries say, all of them known to be whole. What is stated is read alone."""
         read = _Read(dict(self.tenants), self.applied, self.control)
         for entry in entries:
             if entry.origin in self.troubles or entry.number <= read.applied[entry.origin]:
@@ -229,6 +250,9 @@ class Folding:
                 read.waiting.append(entry)
             else:
                 read.applied = read.applied.advanced(entry.origin, entry.number)
+        for name in read.parts:
+            read.joined[name], alarms = arrived_together(name, read.parts[name], read.control)
+            read.alarms += alarms
         return read
 
     def _taken(self, entry: Entry, read: "_Read") -> bool:
@@ -242,10 +266,41 @@ class Folding:
             if self._waits_for_events(entry, changes, read.control):
                 return False
             if self.stated.is_next(entry):
+                self._doubt(changes, read)
                 self._take_stated(changes, read)
             else:
-                self._take_late(entry, read)
+                self._take_late(entry, changes, read)
         return True
+
+    def _doubt(self, changes: Sequence[Change], read: "_Read") -> None:
+        """Be in doubt, if facts that come next say anything of what is folded already."""
+        named = max((tenant.named for tenant in self.tenants.values()), default=0)
+        is_named = read.control.epoch < named
+        read.is_in_doubt |= is_named or any(self._is_of_the_past(one.fact) for one in changes)
+
+    def _is_of_the_past(self, fact: Fact) -> bool:
+        if isinstance(fact, TenantPut):
+            return fact.name in self.unknown
+        if not isinstance(fact, EntriesLost | Restamped):
+            return False
+        is_folded = any(
+            fact.first <= number
+            for origin, number in self.applied.items()
+            if str(origin) == fact.origin and origin.stream is Stream.ANALYTIC
+        )
+        return is_folded and (isinstance(fact, EntriesLost) or self._was_lost(fact))
+
+    def _was_lost(self, fact: Restamped) -> bool:
+        rulings = self.control.members.rulings
+        mine = [
+            ruling
+            for origin, some in rulings.items()
+            if str(origin) == fact.origin
+            for ruling in some
+        ]
+        return any(
+            one.hybrid is None and one.first <= fact.last and fact.first <= one.last for one in mine
+        )
 
     def _take_stated(self, changes: Sequence[Change], read: "_Read") -> None:
         for change in changes:
@@ -254,9 +309,14 @@ class Folding:
             _take_cut(change.fact, read)
             self.removals_folded += _take_purposes(change.fact, read)
 
-    def _take_late(self, entry: Entry, read: "_Read") -> None:
-        """Take what was stated before something that came sooner: all of it is added up anew."""
-        before, read.control = read.control, self.stated.with_entry(entry)
+    def _take_late(self, entry: Entry, changes: Sequence[Change], read: "_Read") -> None:
+        """Take what does not go on from what was stated: all of it is added up anew."""
+        after, order = self.stated.with_entry(entry), self.stated.order
+        before, read.control = read.control, after.control
+        if not after.order.begins_with(order):
+            read.is_in_doubt = True
+        elif after.order != order:
+            self._doubt(changes, read)
         self._make_tenants(read)
         for name, cut in read.control.cuts.items():
             known = before.cuts.get(name)
@@ -273,7 +333,7 @@ class Folding:
         for name in read.control.tenants:
             if name not in read.tenants and name not in self.refused:
                 try:
-                    read.tenants[name] = self._make(name, read.control)
+                    read.tenants[name] = self.make(name, read.control)
                 except KeyFileError as error:
                     self.refused[name] = str(error)
                     continue
@@ -283,7 +343,9 @@ class Folding:
         """Say whether an entry waits because of others that do; if none do, its turn has come."""
         if entry.number > applied[entry.origin] + 1:
             return entry.origin in self.waiting
-        if entry.origin.stream is Stream.ANALYTIC and entry.epoch > control.epoch:
+        # Facts that do not count were known to who wrote it, perhaps.
+        known = max(control.epoch, self.stated.count)
+        if entry.origin.stream is Stream.ANALYTIC and entry.epoch > known:
             self.waiting[entry.origin] = (
                 f"entry {entry.number} of {entry.origin} waits for what was stated before it"
             )
@@ -307,10 +369,6 @@ class Folding:
         return False
 
 
-_Came: TypeAlias = tuple[OpenPart, Entry]
-"""What an entry says of a tenant, and the entry."""
-
-
 @dataclass(slots=True)
 class _Read:
     """What some entries say.
@@ -319,32 +377,52 @@ class _Read:
     ----------
     tenants, applied, control : those of the folding, with what the entries add
     waiting : those that wait
-    parts : by tenant what is to be joined
+    parts : by tenant what entries say of it
+    joined : by tenant the events in it that are to be joined
     cuts : what is to be cut after that, in order
     newest : by tenant the newest hybrid stamp in it
+    named : by tenant the greatest epoch under which any of it was written
     alarms : what should not have been in entries, with their origins
+    unknown : tenants of which nothing could be taken, because nobody has stated them
+    is_in_doubt : whether what is folded has to be folded anew
     """
 
     tenants: dict[str, TenantState]
     applied: Vector
     control: Control
     waiting: list[Entry] = field(default_factory=list)
-    parts: dict[str, list[_Came]] = field(default_factory=dict)
+    parts: dict[str, list[Came]] = field(default_factory=dict)
+    joined: dict[str, list[Joined]] = field(default_factory=dict)
     cuts: list[tuple[State, StatedCut]] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
+    named: dict[str, int] = field(default_factory=dict)
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    is_in_doubt: bool = False
 
 
 def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) -> None:
-    for written in open_parts(content):
-        if written.tenant in refused:
-            continue
-        part, alarm = arrived(entry, written, read.control)
-        if alarm is not None:
-            read.alarms.append((entry.origin, alarm))
-        if entry.number > read.tenants[part.tenant].applied[entry.origin]:
-            read.parts.setdefault(part.tenant, []).append((part, entry))
-            read.newest[part.tenant] = max(read.newest.get(part.tenant, 0), entry.hybrid)
+    for part in unchecked_parts(content):
+        name = part.tenant
+        if name in refused:
+            part.check()
+        elif name not in read.tenants:
+            part.check()
+            read.unknown.add(name)  # its home stated it when it was the home no more
+        elif entry.number > read.tenants[name].applied[entry.origin]:
+            _take_part(entry, part, read)
+
+
+def _take_part(entry: Entry, part: OpenPart, read: _Read) -> None:
+    """Take what an entry says of a tenant; if that was ruled to be lost, what persons have said alone."""
+    name, rulings = part.tenant, read.control.members.rulings
+    if is_lost(rulings, entry.origin, entry.number, name):
+        part.check()
+        part = part.of_persons()
+    stamp = ruled_stamp(rulings, entry.origin, entry.number, entry.hybrid)
+    read.parts.setdefault(name, []).append((part, entry))
+    read.newest[name] = max(read.newest.get(name, 0), stamp)
+    read.named[name] = max(read.named.get(name, 0), entry.epoch)
 
 
 def _take_cut(fact: Fact, read: _Read) -> None:
@@ -372,67 +450,6 @@ def _is_made(tenant: TenantState, epoch: int) -> bool:
 def _ready_cut(state: State, stated: StatedCut) -> ReadyCut | None:
     """Make ready to cut; None if that was done already."""
     return state.ready_cut(stated.day, stated.vector, stated.epoch)
-
-
-def _codes_of(state: State, came: Sequence[_Came]) -> dict[Origin, int]:
-    origins = list({entry.origin for _, entry in came})
-    return dict(zip(origins, origin_codes(origins, state.dictionaries.origin), strict=True))
-
-
-def _ready(state: State, came: Sequence[_Came]) -> ReadyBatch | None:
-    """Make ready to join what parts say; only room for it, and None, where they have texts that have no code yet."""
-    codes, batches = _codes_of(state, came), []
-    for some in _alike(came):
-        known = joined_parts([part for part, _ in some]).known(state.dictionaries)
-        if known is None:
-            keys, times = zip(*(one.keys_and_times() for one, _ in came), strict=True)
-            state.make_room(np.concatenate(keys), np.concatenate(times))
-            return None
-        if known.events is not None:
-            batches.append(_marked(known.events, some, codes))
-    return state.ready(joined_batches(batches))
-
-
-def _alike(came: Sequence[_Came]) -> list[list[_Came]]:
-    """Return what has events, those together whose events have the same columns."""
-    found: list[list[_Came]] = []
-    for part, entry in came:
-        if not part.count:
-            continue
-        some = next((mine for mine in found if mine[0][0].is_like(part)), None)
-        if some is None:
-            found.append([(part, entry)])
-        else:
-            some.append((part, entry))
-    return found
-
-
-def _join(state: State, came: Sequence[_Came], ready: ReadyBatch | None) -> None:
-    """Join what parts say, with what was made ready of it."""
-    codes = _codes_of(state, came)
-    if ready is None:
-        coded = (
-            (joined_parts([part for part, _ in some]).coded(state.dictionaries).events, some)
-            for some in _alike(came)
-        )
-        batches = [_marked(events, some, codes) for events, some in coded if events is not None]
-        ready = state.ready(joined_batches(batches))
-    state.take(ready)
-    voids = [
-        Copies.of_voids(part.voids, Source(codes[entry.origin], entry.number))
-        for part, entry in came
-        if len(part.voids)
-    ]
-    if voids:
-        state.void_at_once(reduce(Copies.joined, voids))
-
-
-def _marked(batch: EventBatch, came: Sequence[_Came], codes: Mapping[Origin, int]) -> EventBatch:
-    """Return events with the entries that they came with."""
-    counts = [part.count for part, _ in came]
-    origins = np.array([codes[entry.origin] for _, entry in came], np.int32)
-    numbers = np.array([entry.number for _, entry in came], np.int64)
-    return replace(batch, origin=np.repeat(origins, counts), entry=np.repeat(numbers, counts))
 
 
 def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

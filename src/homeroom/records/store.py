@@ -8,7 +8,7 @@ sender saw it. An answer to `accept` or `change` means that it is durable.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from homeroom.records.documents import Action, Address, Conditions, Document
 from homeroom.records.people import Json
@@ -16,9 +16,11 @@ from homeroom.records.queries import Attachments, OneStatement, Search
 from homeroom.records.versions import Version
 
 __all__ = [
+    "LOCAL",
     "Accepted",
     "Caller",
     "DocumentChange",
+    "Holding",
     "Listed",
     "Page",
     "Records",
@@ -56,6 +58,8 @@ class Refusal(Enum):
     PRECONDITION = "precondition"
     TOO_LARGE = "too_large"
     UNAVAILABLE = "unavailable"
+    UNATTAINABLE = "unattainable"
+    """It is to be held where there is nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,36 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """It is durable; ``ids`` are those of the statements, in the order in which they were sent."""
+    """It is durable.
+
+    Parameters
+    ----------
+    ids : of the statements, in the order in which they were sent
+    held : how far it has come: ``local``, ``remote`` or ``all``
+    lacks : the level that it was to reach, where the time for that is over; empty if it has
+    """
 
     ids: tuple[str, ...] = ()
+    held: str = "all"
+    lacks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How far something must have come before its sender hears yes: ``local``, ``remote`` or ``all``.
+
+    Parameters
+    ----------
+    asked : by the sender; refused where it is not to be had
+    least : by operators; counts as far as it can be had
+    """
+
+    asked: str = "local"
+    least: str = "local"
+
+
+LOCAL: Final = Holding()
+"""It is durable where it was sent to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +171,14 @@ class Listed:
 class Records(Protocol):
     """Keeps records. Each method is told who asks, and answers from the records of that tenant alone."""
 
-    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
+    async def accept(
+        self, sent: Sent, caller: Caller, holding: Holding = LOCAL
+    ) -> Accepted | Refused:
         """Keep statements; a statement that is there already, and the same, is passed over."""
 
-    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
+    async def change(
+        self, change: DocumentChange, caller: Caller, holding: Holding = LOCAL
+    ) -> Accepted | Refused:
         """Change documents."""
 
     async def statement(

@@ -5,7 +5,8 @@ two clocks. Goes out: messages, entries to be written, how far each origin may b
 other regions, alarms. This room must never open a connection, read a clock, draw a number of its own, or say that
 something is held which is not durable.
 
-`messages` is what goes over a link, `residency` who may have what, `replication` how entries get everywhere, `hybrid`
-whose clock is believed, `gate` how far may be folded, `waiting` who waits for what, `agreement` how fingerprints are
-compared, `member` puts these together, `fabric` is what carries messages.
+`messages` is what goes over a link, `residency` who may have what, `replication` how entries get everywhere (`telling`
+gives them out, `taking` lets them in, `knowledge` is what both go by), `hybrid` whose clock is believed, `gate` how far
+may be folded, `waiting` who waits for what, `agreement` how fingerprints are compared, `member` puts these together,
+`fabric` is what carries messages.
 """

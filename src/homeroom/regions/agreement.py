@@ -4,15 +4,19 @@ A proof on paper that all nodes agree says nothing of a bit that flipped, or of 
 ways. So at each check (`homeroom.regions.gate`) a node tells the others the fingerprint of what it has folded, with the
 vector that it is of. Two that are of one vector and one epoch must be equal; where vectors differ, nothing is said.
 
+Where they are not, the next checks find out in which rows (`homeroom.regions.apart`). Once they are again, because a
+state was folded anew, that is told too.
+
 A check that compares nothing proves nothing, and would do so for years without anybody's noticing: that none was
 compared for ten minutes is an alarm of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from homeroom import limits
+from homeroom.regions.apart import Search
 from homeroom.regions.messages import Compared
-from homeroom.regions.steps import Alarm, Effect, Trouble
+from homeroom.regions.steps import Agreed, Alarm, Apart, Effect, Trouble
 
 __all__ = ["Agreement"]
 
@@ -31,9 +35,21 @@ class Agreement:
         self.compared: dict[int, set[str]] = {}
         self.comparisons = 0
         self.document_comparisons = 0
+        self._searches: dict[str, Search] = {}
         self._last_ms = started_ms
         self._mine: dict[int, Compared] = {}
         self._theirs: dict[int, dict[str, Compared]] = {}
+
+    def wanted(self) -> tuple[bytes, ...]:
+        """Return the parts of which it is to be told at the next check what they are made of."""
+        found = {path for one in self._searches.values() for path in one.wanted()}
+        first = sorted(found, key=lambda path: (-len(path), path))
+        return tuple(first[: limits.PARTS_EXPANDED_MAX])
+
+    def keep(self, nodes: Collection[str]) -> None:
+        """Look for nothing any more in which nodes differ that have left."""
+        for node in self._searches.keys() - nodes:
+            del self._searches[node]
 
     def mine(self, told: Compared, now_ms: int) -> list[Effect]:
         """Take this node's own fingerprint."""
@@ -64,9 +80,13 @@ class Agreement:
         effects = self._compare_documents(node, mine, other)
         if mine.fingerprint == other.fingerprint:
             self.compared.setdefault(mine.check, set()).add(node)
+            if self._searches.pop(node, None) is not None:
+                effects.append(Agreed(node))
             return effects
+        search = self._searches.setdefault(node, Search())
+        search.told(mine, other)
         found = f"check {mine.check}: {mine.fingerprint} here, {other.fingerprint} there"
-        return [*effects, _diverged(node, "entries", found)]
+        return [*effects, _diverged(node, "entries", found, search.apart)]
 
     def _compare_documents(self, node: str, mine: Compared, other: Compared) -> list[Effect]:
         if not mine.documents_applied or mine.documents_applied != other.documents_applied:
@@ -100,12 +120,25 @@ class Agreement:
             assert len(kept) <= limits.CHECKS_KEPT
 
 
-def _diverged(node: str, what: str, found: str) -> Alarm:
+def _diverged(node: str, what: str, found: str, apart: Apart | None = None) -> Alarm:
     why = (
-        f"this node and {node} have folded the same {what} and have come to different states ({found}). Fold one anew "
-        f"from its log, and compare"
+        f"this node and {node} have folded the same {what} and have come to different states ({found}"
+        f"{'' if apart is None else _where(apart)}). Run homeroom repair on one, and on the other if they still differ"
     )
-    return Alarm(Trouble.DIVERGED, why, node)
+    return Alarm(Trouble.DIVERGED, why, node, apart=apart)
+
+
+def _where(apart: Apart) -> str:
+    """Say where, but not in which rows: whoever has no key may read this, and a row is a learner."""
+    if not apart.shards:
+        return ""
+    count = len(apart.rows)
+    rows = (
+        f": {count} row{'s' if count > 1 else ''}{'' if apart.is_all else ' or more'}"
+        if count
+        else ""
+    )
+    return f"; {', '.join(apart.shards)}{rows}"
 
 
 def _keep_newest(kept: Mapping[int, object]) -> None:

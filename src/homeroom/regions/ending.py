@@ -13,7 +13,7 @@ The way not taken is to let lives end by a clock: a process that was paused for 
 asked to begin anew instead, and what it wrote meanwhile is written once more under its new life.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from homeroom import limits
 from homeroom.log.entries import Head
@@ -37,19 +37,14 @@ def over(
     ``here`` is the life of this node, and when it began: what was said before that it has not heard.
     """
     (node, life), begun_ms = here
-    known = {name for name in _named(mine, views) if name not in members.ended}
+    # Of which lives there are, entries alone tell, which their nodes have signed: not what others say that they hold.
+    known = {(of.node, of.incarnation) for of in mine} - members.ended.keys()
     return sorted(
         (of, incarnation)
         for of, incarnation in known
         if (of == node and incarnation != life)
         or (of in views and _is_over(views[of], incarnation, begun_ms, now_ms))
     )
-
-
-def _named(mine: Mapping[Origin, Head], views: Mapping[str, View]) -> Iterator[LifeName]:
-    for numbers in (mine, *(view.numbers for view in views.values())):
-        for origin in numbers:
-            yield origin.node, origin.incarnation
 
 
 def _is_over(view: View, incarnation: str, begun_ms: int, now_ms: int) -> bool:

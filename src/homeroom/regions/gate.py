@@ -31,7 +31,7 @@ from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.rulings import Rulings, ruling_of
 
-__all__ = ["Gate", "check_of"]
+__all__ = ["Early", "Gate", "check_of"]
 
 _NEVER_MS: Final = 1 << 62
 
@@ -39,6 +39,15 @@ _NEVER_MS: Final = 1 << 62
 def check_of(hybrid: int) -> int:
     """Return the number of the check that a stamp falls into."""
     return hybrid_ms(hybrid) // limits.CHECK_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """Entries from the future: the first and the last number, and when the last of them may be folded."""
+
+    first: int
+    last: int
+    until_ms: int
 
 
 @dataclass(slots=True)
@@ -126,6 +135,20 @@ class Gate:
             if late:
                 last[origin] = late[-1]
         return last
+
+    def early(self, wall_ms: int) -> dict[Origin, Early]:
+        """Return by origin which entries wait because the first of them is stamped later than a time."""
+        found = {}
+        for origin, last in self.ahead(wall_ms).items():
+            before = self.open.get(origin, 0)
+            until_ms = 0
+            for run in self._runs[origin]:
+                if hybrid_ms(run.hybrid) > wall_ms:
+                    until_ms = max(until_ms, hybrid_ms(run.hybrid))
+                elif not until_ms:
+                    before = run.number
+            found[origin] = Early(before + 1, last, until_ms)
+        return found
 
     def _check(self, entry: Entry) -> int | None:
         """Return which check an entry is a mark of, None if of none."""

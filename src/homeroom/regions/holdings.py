@@ -120,6 +120,7 @@ class View:
     numbers : by origin the last number
     told : the version of this node's holdings that it was told of last
     times_whole : how often it has told all that it holds
+    whole_ms : what its clock of the day showed when it did so last, 0 as long as that is not known
     """
 
     def __init__(self) -> None:
@@ -128,6 +129,7 @@ class View:
         self.numbers: dict[Origin, int] = {}
         self.told = 0
         self.times_whole = 0
+        self.whole_ms = 0
         self._weights: dict[Origin, int] = {}
         self._version = 0
         self._sum = 0
@@ -197,6 +199,8 @@ class View:
             return True
         self.epoch = max(self.epoch, news.epoch)
         self.times_whole += 1
+        if news.reading is not None:
+            self.whole_ms = news.reading.wall_ms
         return False
 
     def may_ask(self, now_ms: int) -> bool:

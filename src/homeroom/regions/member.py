@@ -22,8 +22,9 @@ from homeroom.regions.agreement import Agreement
 from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
 from homeroom.regions.hybrid import Clocks
-from homeroom.regions.messages import Answer, Compared, News, Pull, Reading, encode
-from homeroom.regions.replication import Birth, Replication
+from homeroom.regions.knowledge import Birth
+from homeroom.regions.messages import Answer, AuditEnd, Compared, News, Pull, Reading, encode
+from homeroom.regions.replication import Replication
 from homeroom.regions.steps import (
     Alarm,
     Applied,
@@ -50,6 +51,8 @@ from homeroom.regions.steps import (
     Retired,
     Saved,
     Send,
+    StateAuditEnd,
+    TellAuditEnd,
     Tick,
     Trouble,
     WriteMark,
@@ -141,6 +144,8 @@ class Member:
                 collecting.collected(event.numbers)
             case NotInstalled():
                 collecting.not_installed()
+            case TellAuditEnd() if event.home in self.replication.views:
+                return [Send(event.home, encode(AuditEnd(event.records, event.digest)))]
         return []
 
     def _saved(self, numbers: Mapping[Origin, int]) -> list[Effect]:
@@ -162,6 +167,18 @@ class Member:
         """Say whether batches may be taken: not while this node's clock strays from those of the others."""
         return len(self.members.regions) < 3 or self.clocks.may_stamp(wall_ms, now_ms)
 
+    def may_state(self) -> bool:
+        """Say whether facts may be stated here, rulings and moves of the home aside.
+
+        Not while facts that are held wait for their time, because a clock was put back since, or was ahead when they
+        were stamped: what is stated now would stand before them, and they would undo it when their time comes.
+        """
+        return all(
+            self.gate.open.get(origin, 0) == head.number
+            for origin, head in self.replication.holdings.heads.items()
+            if origin.stream is Stream.CONTROL
+        )
+
     # --- who there is ------------------------------------------------------------------------------------------------
 
     def _members(self, members: Members, now_ms: int) -> list[Effect]:
@@ -169,6 +186,7 @@ class Member:
         new = self.replication.members(members, now_ms)
         self.gate.rule(members.rulings)
         self.clocks.keep(set(members.regions))
+        self.agreement.keep(members.regions)
         self._strangers.clear()
         self._unmet |= set(new)
         # The others hear at once that this node knows of the epoch, and what it held then: a removal waits for it.
@@ -247,7 +265,7 @@ class Member:
                 effects.append(Fold(tuple(moved)))
             if check is None:
                 return effects
-            effects.append(Print(check))
+            effects.append(Print(check, self.agreement.wanted()))
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -265,6 +283,8 @@ class Member:
                 return self.replication.pull(event.sender, message)
             case Compared():
                 return self.agreement.theirs(event.sender, message, now_ms)
+            case AuditEnd(records, digest):
+                return [StateAuditEnd(event.sender, records, digest)]
 
     def _news(
         self, event: Arrived, news: News, entries: Sequence[Entry], now_ms: int
@@ -294,7 +314,14 @@ class Member:
     def _printed(self, event: Printed, now_ms: int) -> list[Effect]:
         if now_ms < self._compares_from_ms:
             return []
-        shared = Compared(event.check, event.applied, self.members.epoch, event.fingerprint)
+        shared = Compared(
+            event.check,
+            event.applied,
+            self.members.epoch,
+            event.fingerprint,
+            parts=event.parts,
+            expanded=event.expanded,
+        )
         told = msgspec.structs.replace(
             shared, documents_applied=event.documents_applied, documents=event.documents
         )

@@ -19,7 +19,7 @@ again after each restart, and what it makes certain the chain of digests in the 
 
 import zlib
 from enum import IntEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -29,14 +29,18 @@ from homeroom.log.entries import Entry, Redaction
 from homeroom.log.origins import Origin
 
 __all__ = [
+    "CHECK_BYTES",
     "Answer",
+    "AuditEnd",
     "Compared",
     "Item",
     "Message",
     "News",
+    "Part",
     "Pull",
     "Range",
     "Reading",
+    "checked",
     "decode",
     "encode",
     "in_parts",
@@ -46,7 +50,9 @@ __all__ = [
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _HEAD_BYTES = 8
-_CHECK_BYTES = 4
+CHECK_BYTES: Final = 4
+"""The checksum that a message begins with."""
+_PATH_BYTES_MAX = 19
 
 
 class Answer(IntEnum):
@@ -168,6 +174,13 @@ class Pull(msgspec.Struct, array_like=True, frozen=True, tag=2):
     ranges: Annotated[tuple[Range, ...], msgspec.Meta(max_length=limits.PULL_RANGES_MAX)]
 
 
+class Part(msgspec.Struct, array_like=True, frozen=True):
+    """The sum of a part of a state, which a path leads to (`homeroom.state.shards`)."""
+
+    path: Annotated[bytes, msgspec.Meta(max_length=_PATH_BYTES_MAX)]
+    value: Annotated[bytes, msgspec.Meta(max_length=8)]
+
+
 class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     """Fingerprints.
 
@@ -178,6 +191,9 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     epoch : the control epoch of the sender
     fingerprint : of what all nodes share
     documents_applied, documents : the same of documents, empty for a receiver in another jurisdiction
+    parts : sums of parts of what the fingerprint is of: of all partitions, and of what some of those are made of that
+        differ from another node's
+    expanded : the paths of these
     """
 
     check: _Number
@@ -186,9 +202,21 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     fingerprint: Annotated[str, msgspec.Meta(max_length=64)]
     documents_applied: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
     documents: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    parts: Annotated[tuple[Part, ...], msgspec.Meta(max_length=limits.SUMS_TOLD_MAX)] = ()
+    expanded: Annotated[
+        tuple[Annotated[bytes, msgspec.Meta(max_length=_PATH_BYTES_MAX)], ...],
+        msgspec.Meta(max_length=limits.PARTS_EXPANDED_MAX),
+    ] = ()
 
 
-Message: TypeAlias = News | Pull | Compared
+class AuditEnd(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Where the audit log of the sender ends, for the home to state: how many records, and the digest of the last."""
+
+    records: _Number
+    digest: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+Message: TypeAlias = News | Pull | Compared | AuditEnd
 
 _encoder = msgspec.msgpack.Encoder()
 _decode_message = msgspec.msgpack.Decoder(Message).decode
@@ -197,8 +225,12 @@ _decode_entry = msgspec.msgpack.Decoder(_EntryBytes).decode
 
 def encode(message: Message) -> bytes:
     """Return a message as bytes: its checksum (CRC-32, 4 bytes) and the message in MessagePack."""
-    body = _encoder.encode(message)
-    return zlib.crc32(body).to_bytes(_CHECK_BYTES, "little") + body
+    return checked(_encoder.encode(message))
+
+
+def checked(body: bytes) -> bytes:
+    """Return the bytes of a message with their checksum before them."""
+    return zlib.crc32(body).to_bytes(CHECK_BYTES, "little") + body
 
 
 def decode(body: bytes) -> Message:
@@ -207,8 +239,8 @@ def decode(body: bytes) -> Message:
         raise MessageError(
             f"a message has {len(body):,} bytes, at most {limits.MESSAGE_BYTES_MAX:,} are allowed"
         )
-    content = memoryview(body)[_CHECK_BYTES:]
-    if zlib.crc32(content) != int.from_bytes(body[:_CHECK_BYTES], "little"):
+    content = memoryview(body)[CHECK_BYTES:]
+    if zlib.crc32(content) != int.from_bytes(body[:CHECK_BYTES], "little"):
         raise MessageError("a message of another node is damaged: its checksum is wrong")
     try:
         message: Message = _decode_message(content)

@@ -6,6 +6,8 @@ or has nothing, another is asked.
 
 What is missing has mostly just been written and is on its way. So a moment passes before it is asked for; else each
 entry would come from its node and from whoever tells of it, and cross the sea twice.
+
+What is kept is bounded. What does not fit is looked for again in what others have said they hold, when there is room.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +48,9 @@ class Pulling:
         self._last = 0
         # By origin since when something of it has been missing, and the last number that was told of.
         self._missing: dict[Origin, tuple[int, int]] = {}
+        # Whether more is missing than is kept here.
+        self._has_more = False
+        self._is_over = False
         self._asked: dict[int, _Asked] = {}
         self._origins_asked: set[Origin] = set()
         # By origin who had nothing, gave something bad or did not answer when asked last.
@@ -59,16 +64,33 @@ class Pulling:
     @property
     def is_idle(self) -> bool:
         """Say whether nothing is missing, and nothing was asked for."""
-        return not self._missing and not self._asked
+        return not (self._missing or self._asked or self._has_more)
+
+    def has_asked(self, peer: str) -> bool:
+        """Say whether a node was asked for something, and has not answered yet."""
+        return any(asked.peer == peer for asked in self._asked.values())
 
     def missing(self, origin: Origin, number: int, now_ms: int) -> None:
         """Take that somebody has more of an origin than is here, up to a number."""
+        if self._is_over:
+            return
+        if origin not in self._missing and len(self._missing) >= limits.MISSING_ORIGINS_MAX:
+            self._has_more = True
+            return
         since_ms, known = self._missing.get(origin, (now_ms, 0))
         if number > known:
             self._missing[origin] = since_ms, number
 
+    def stop(self) -> None:
+        """Ask for nothing any more: nothing is written in this life."""
+        self._is_over, self._has_more = True, False
+        for kept in (self._missing, self._asked, self._origins_asked, self._avoided):
+            kept.clear()
+
     def avoid(self, origin: Origin, peer: str) -> None:
         """Ask somebody else for an origin the next time."""
+        if len(self._avoided) >= limits.MISSING_ORIGINS_MAX:
+            del self._avoided[next(iter(self._avoided))]
         self._avoided[origin] = peer
 
     def answered(self, peer: str, number: int, brought: set[Origin], now_ms: int) -> None:
@@ -79,7 +101,7 @@ class Pulling:
         self._end(number)
         for origin in asked.origins:
             if origin not in brought:
-                self._avoided[origin] = peer
+                self.avoid(origin, peer)
                 if origin in self._missing:
                     self._missing[origin] = now_ms, self._missing[origin][1]
             elif self._avoided.get(origin) != peer:
@@ -94,8 +116,9 @@ class Pulling:
         """
         for number in [n for n, asked in self._asked.items() if asked.until_ms <= now_ms]:
             for origin in self._asked[number].origins:
-                self._avoided[origin] = self._asked[number].peer
+                self.avoid(origin, self._asked[number].peer)
             self._end(number)
+        self._look_again(tails, views, now_ms)
         ranges: dict[str, list[Range]] = {}
         for origin, (since_ms, last) in list(self._missing.items()):
             if origin in self._origins_asked:
@@ -110,6 +133,18 @@ class Pulling:
                 if len(chosen) < limits.PULL_RANGES_MAX:
                     chosen.append(Range(origin, tail + 1))
         return [self._ask(peer, wanted, now_ms) for peer, wanted in ranges.items()]
+
+    def _look_again(
+        self, tails: Callable[[Origin], int], views: Mapping[str, Mapping[Origin, int]], now_ms: int
+    ) -> None:
+        """Look for what was not kept before, once most of what was has come."""
+        if not self._has_more or len(self._missing) > limits.MISSING_ORIGINS_MAX // 2:
+            return
+        self._has_more = False
+        for numbers in views.values():
+            for origin, number in numbers.items():
+                if number > tails(origin):
+                    self.missing(origin, number, now_ms)
 
     @staticmethod
     def _having(origin: Origin, tail: int, views: Mapping[str, Mapping[Origin, int]]) -> list[str]:
@@ -136,4 +171,6 @@ class Pulling:
         asked = [origin for one in self._asked.values() for origin in one.origins]
         assert len(asked) == len(set(asked)), "an origin is asked for once at a time"
         assert set(asked) == self._origins_asked
+        assert max(len(self._missing), len(self._avoided)) <= limits.MISSING_ORIGINS_MAX
+        assert not (self._is_over and (self._missing or self._asked)), "nothing is asked for"
         assert len(self._asked) <= limits.WORLD_NODES_MAX * 2

@@ -13,10 +13,14 @@ known who belongs to the world, and a node goes by what it knew before.
 Only what the home states counts, and which node that is follows from the facts as well: from the place at which another
 one says that it is the home now, what the former one states is left out.
 
+A state was made under facts in an order. Where an entry comes late, is ruled upon, or stops counting because the home
+had moved, that order becomes another one, and what was folded by it has to be folded anew: `Order` tells the two apart.
+
 The way not taken is to let later entries wait for earlier ones: a life whose last entry nobody has would be waited for
 for ever.
 """
 
+import copy
 import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +34,7 @@ from homeroom.log.payloads import unpack
 from homeroom.log.rulings import Rulings, ruling_of
 from homeroom.regions.steps import Members
 
-__all__ = ["Stated", "members_of"]
+__all__ = ["Order", "Stated", "members_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,27 @@ class _Said:
     @property
     def place(self) -> tuple[int, Origin, int]:
         return self.hybrid, self.origin, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The entries of facts that count, in their order.
+
+    Parameters
+    ----------
+    digests : of the entries
+    """
+
+    digests: tuple[bytes, ...] = ()
+
+    def begins_with(self, other: "Order") -> bool:
+        """Say whether this goes on from another one, or is equal."""
+        return self.digests[: len(other.digests)] == other.digests
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits that are equal for equal orders."""
+        return hashlib.sha256(b"".join(self.digests)).hexdigest()
 
 
 class Stated:
@@ -66,11 +91,31 @@ class Stated:
         # In the order of their own stamps, whatever was ruled.
         self._said: list[_Said] = []
         self._is_ruled = False
+        self._counted: list[bytes] = []
 
     @property
     def is_whole(self) -> bool:
         """Whether as many facts are here as the writers of these facts knew."""
         return self._count >= self._known
+
+    @property
+    def count(self) -> int:
+        """How many facts are here, those too that do not count."""
+        return self._count
+
+    @property
+    def order(self) -> Order:
+        """The entries that count, as they stand now."""
+        return Order(tuple(self._counted))
+
+    def at(self, epoch: int) -> tuple[Order, Control] | None:
+        """Return the entries that count up to an epoch, and what they add up to; None if no entry ends there."""
+        early = Stated()
+        for said in self._in_order():
+            if early.control.epoch >= epoch:
+                break
+            early._fold(said)
+        return (early.order, early.control) if early.control.epoch == epoch else None
 
     @property
     def digest(self) -> bytes:
@@ -89,14 +134,12 @@ class Stated:
         at = bisect_left(self._said, _place_of(entry), key=_place)
         return at < len(self._said) and self._said[at].place == _place_of(entry)
 
-    def with_entry(self, entry: Entry) -> Control:
-        """Return what facts would add up to with an entry more. Raises `EntryError` if it cannot be read."""
-        if self.is_next(entry):
-            return _folded(self.control, _said(entry).changes)
-        more = Stated()
-        more._said = list(self._said)
+    def with_entry(self, entry: Entry) -> "Stated":
+        """Return the facts with an entry more. Raises `EntryError` if it cannot be read."""
+        more = copy.copy(self)
+        more._said, more._counted = list(self._said), list(self._counted)  # noqa: SLF001 - of its own class
         more.take(entry)
-        return more.control
+        return more
 
     def take(self, entry: Entry) -> None:
         """Take an entry of the control stream; one that was taken before changes nothing.
@@ -119,14 +162,23 @@ class Stated:
         if self._is_ruled:
             self._fold_all(sorted(_ruled(self._said, rulings), key=_place))
 
+    def _in_order(self) -> list[_Said]:
+        """Return what is said in the order in which it counts, without what was ruled to count for nothing."""
+        if not self._is_ruled:
+            return self._said
+        own = Stated()
+        own._fold_all(self._said)
+        return sorted(_ruled(self._said, own.control.members.rulings), key=_place)
+
     def _fold_all(self, said: Iterable[_Said]) -> None:
-        self.control, self.ignored = Control(), 0
+        self.control, self.ignored, self._counted = Control(), 0, []
         for one in said:
             self._fold(one)
 
     def _fold(self, said: _Said) -> None:
         if _counts(said, self.control.members):
             self.control = _folded(self.control, said.changes)
+            self._counted.append(said.digest)
         else:
             self.ignored += len(said.changes)
 

@@ -18,10 +18,12 @@ from homeroom.log.entries import Entry
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Token
 from homeroom.log.rulings import Rulings
-from homeroom.regions.messages import Range
+from homeroom.regions.messages import Part, Range
 
 __all__ = [
+    "Agreed",
     "Alarm",
+    "Apart",
     "Applied",
     "Arrived",
     "AskSnapshot",
@@ -51,10 +53,27 @@ __all__ = [
     "Retired",
     "Saved",
     "Send",
+    "StateAuditEnd",
+    "TellAuditEnd",
     "Tick",
     "Trouble",
     "WriteMark",
 ]
+
+
+class Apart(msgspec.Struct, frozen=True):
+    """Where what this node has folded differs from what another one has.
+
+    Parameters
+    ----------
+    shards : partitions of tables, in words
+    rows : keys of rows, as far as they are found; a learner's is the pseudonym, so they are for operators alone
+    is_all : whether these are all rows that differ
+    """
+
+    shards: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    is_all: bool = False
 
 
 class Level(IntEnum):
@@ -74,6 +93,7 @@ class Trouble(StrEnum):
 
     BAD_MESSAGE = "bad_message"
     BAD_ENTRY = "bad_entry"
+    CLAIM = "claim"
     FORK = "fork"
     CLONE = "clone"
     STRANGER = "stranger"
@@ -172,6 +192,8 @@ class Printed(msgspec.Struct, frozen=True):
     check : which
     applied, fingerprint : of what all nodes share: documents are left out of both
     documents_applied, documents : of documents alone, empty if this node compares none
+    parts : sums of all partitions, and of what the parts that `Print` named are made of
+    expanded : the paths of these parts
     """
 
     check: int
@@ -179,6 +201,8 @@ class Printed(msgspec.Struct, frozen=True):
     fingerprint: str
     documents_applied: bytes = b""
     documents: str = ""
+    parts: tuple[Part, ...] = ()
+    expanded: tuple[bytes, ...] = ()
 
 
 class AwaitHeld(msgspec.Struct, frozen=True):
@@ -216,6 +240,14 @@ class NotInstalled(msgspec.Struct, frozen=True):
     why: str
 
 
+class TellAuditEnd(msgspec.Struct, frozen=True):
+    """The home is to be told where the audit log of this node ends: it states that. The message may be lost."""
+
+    home: str
+    records: int
+    digest: str
+
+
 class Tick(msgspec.Struct, frozen=True):
     """Time has passed."""
 
@@ -237,6 +269,7 @@ Event: TypeAlias = (
     | Saved
     | Collected
     | NotInstalled
+    | TellAuditEnd
     | Tick
 )
 
@@ -281,9 +314,13 @@ class Fold(msgspec.Struct, frozen=True):
 
 
 class Print(msgspec.Struct, frozen=True):
-    """Take the fingerprint of what is folded now, after all that was said before, and say `Printed`."""
+    """Take the fingerprint of what is folded now, after all that was said before, and say `Printed`.
+
+    ``expand`` are the paths of parts of which those are told too that they are made of: there, another node differs.
+    """
 
     check: int
+    expand: tuple[bytes, ...] = ()
 
 
 class WriteMark(msgspec.Struct, frozen=True):
@@ -348,12 +385,30 @@ class BeginAnew(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """Something that must not be, for people to look at; ``node`` and ``origin`` say where, if anywhere."""
+    """Something that must not be, for people to look at; ``node`` and ``origin`` say where, if anywhere.
+
+    ``apart`` says where states of two nodes differ, as far as that is known.
+    """
 
     trouble: Trouble
     why: str
     node: str = ""
     origin: Origin | None = None
+    apart: Apart | None = None
+
+
+class StateAuditEnd(msgspec.Struct, frozen=True):
+    """State where the audit log of another node ends, if this is the home."""
+
+    node: str
+    records: int
+    digest: str
+
+
+class Agreed(msgspec.Struct, frozen=True):
+    """What this node and another one have folded is the same again: an alarm that it was not is over."""
+
+    node: str
 
 
 Effect: TypeAlias = (
@@ -371,4 +426,6 @@ Effect: TypeAlias = (
     | Retired
     | BeginAnew
     | Alarm
+    | Agreed
+    | StateAuditEnd
 )

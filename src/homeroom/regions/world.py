@@ -82,11 +82,13 @@ class World:
     name : of the world; nodes of two worlds never hear each other
     home : the region of the node that writes what is stated
     regions : by name
+    vaults : by jurisdiction the check of the vault key that its nodes have; documents of others stay with their node
     """
 
     name: str
     home: str
     regions: Mapping[str, Region]
+    vaults: Mapping[str, str] = field(default_factory=dict)
 
     def members(self) -> dict[str, MemberNode]:
         """Return by name all nodes, as they belong to the world until something is stated of members."""

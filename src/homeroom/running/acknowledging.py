@@ -8,7 +8,7 @@ each, so nobody else asks for it.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from homeroom import limits
 from homeroom.log.log import Accepted, Refused
@@ -42,14 +42,22 @@ class Acknowledging:
         return max((one for one in Level if self._wanted[one]), default=Level.LOCAL)
 
     async def at(
-        self, level: Level, offer: Callable[[], Awaitable[Accepted | Refused]]
+        self,
+        level: Level,
+        offer: Callable[[], Awaitable[Accepted | Refused]],
+        otherwise: Callable[[Accepted], Sequence[Token]] = lambda _accepted: (),
     ) -> tuple[Accepted | Refused, Level]:
-        """Offer something; return when it is held at a level or the time for that is over, and how far it is."""
+        """Offer something; return when it is held at a level or the time for that is over, and how far it is.
+
+        Where nothing was written ``otherwise`` returns what is waited for, by the outcome. Raises what that raises.
+        """
         with self._wanting(level):
             outcome = await offer()
-            if isinstance(outcome, Refused) or outcome.token is None:
+            if isinstance(outcome, Refused):
                 return outcome, level
-            return outcome, await self._held(outcome.token, level)
+            tokens = otherwise(outcome) if outcome.token is None else (outcome.token,)
+            held = await asyncio.gather(*(self._held(token, level) for token in tokens))
+            return outcome, min(held, default=level)
 
     @contextlib.contextmanager
     def _wanting(self, level: Level) -> Iterator[None]:

@@ -16,29 +16,33 @@ the log has just written, at every entry.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
 from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
-from homeroom.log.control import Control
-from homeroom.log.entries import Entry, Head
-from homeroom.log.log import Accepted, Life, Refusal, Refused
-from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.control import Control, Fact
+from homeroom.log.entries import Entry
+from homeroom.log.log import Life, Refusal, Refused
+from homeroom.log.origins import Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.member import Member
-from homeroom.regions.replication import Birth
+from homeroom.regions.shipments import is_of_shipment
 from homeroom.regions.steps import (
+    Agreed,
     Alarm,
     Arrived,
     AskSnapshot,
     BeginAnew,
+    Collect,
+    Collected,
     Committed,
     Effect,
     Event,
@@ -49,7 +53,6 @@ from homeroom.regions.steps import (
     Held,
     Keep,
     Kept,
-    Level,
     Look,
     Members,
     NotInstalled,
@@ -57,19 +60,30 @@ from homeroom.regions.steps import (
     Print,
     Printed,
     Recovered,
+    Saved,
     Send,
+    StateAuditEnd,
+    TellAuditEnd,
     Tick,
     Trouble,
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
-from homeroom.running.counted import counted_heads, explained, looked_up
+from homeroom.running.alarms import Alarms
+from homeroom.running.births import birth_of, unfolded
+from homeroom.running.counted import explained, looked_up
+from homeroom.running.courier import Courier
+from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
-from homeroom.running.freshness import Freshness
-from homeroom.running.in_world import InWorld, is_shared, shared_digest
-from homeroom.running.live import Live
+from homeroom.running.endings import endings_of
+from homeroom.running.hearing import Hearing
+from homeroom.running.in_world import InWorld, shared_digest
+from homeroom.running.live import Fingerprint, Live
+from homeroom.running.looks import Looks
+from homeroom.running.records_held import RecordsHeld
+from homeroom.running.sharing import Sharing
 
-__all__ = ["Belonging", "Looks", "Surroundings", "held_at"]
+__all__ = ["Belonging", "Surroundings"]
 
 _MESSAGES_AT_ONCE: Final = 16
 """Between these, batches of clients are written."""
@@ -88,8 +102,12 @@ class Surroundings:
     clock, now_ms : hybrid time, and the clock of the machine
     gate : what folds
     live : what is folded
+    courier : carries snapshots
+    sharing : documents among the nodes of a jurisdiction
+    prints : fingerprints of these
     stated : is told of entries that were folded, of whichever node
     mark : has a mark written, in the event loop
+    audited : is told where the audit log of another node ends, in the event loop
     """
 
     node: str
@@ -100,22 +118,12 @@ class Surroundings:
     now_ms: Callable[[], int]
     gate: Gate
     live: Live
+    courier: Courier
+    sharing: Sharing
+    prints: DocumentPrints
     stated: Callable[[Sequence[Entry]], None]
     mark: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """How a member looked a moment ago; its fields are those of `homeroom.cohorts.live.WorldStatus`, and its views."""
-
-    members: Members = Members(0, {})  # noqa: RUF009 - it is frozen
-    views: Mapping[str, Mapping[Origin, int]] = field(default_factory=dict)
-    held: Mapping[Origin, int] = field(default_factory=dict)
-    stray_ms: int | None = None
-    refusal: Refused | None = None
-    comparisons: int = 0
-    waiting: int = 0
-    held_back: int = 0
+    audited: Callable[[str, int, str], None]
 
 
 class Belonging:
@@ -125,7 +133,7 @@ class Belonging:
     ----------
     member : the life that runs, None where none does
     keys : who signs as whom
-    alarms : by what and whom what must not be, with when it was raised last (steady clock)
+    alarms : what must not be
     looks : how the member looked a moment ago, for whoever asks in another thread
     """
 
@@ -133,7 +141,7 @@ class Belonging:
         self._around = around
         self._options = around.options
         self.member: Member | None = None
-        self.alarms: dict[tuple[str, str, str], tuple[int, Alarm]] = {}
+        self.alarms = Alarms()
         self.trouble: str | None = None
         self.looks = Looks()
         seeds = around.options.world.members()
@@ -146,13 +154,7 @@ class Belonging:
             jurisdictions={n: one.jurisdiction for n, one in seeds.items() if one.jurisdiction},
         )
         self._stated_members: Members | None = None
-        self.freshness = Freshness()
-        # Of each other node its own origins, and with how many origins of its view these were found.
-        self._own: dict[str, tuple[int, list[Origin]]] = {}
-        # By node how often it had told all, and what it had written by then.
-        self._told: dict[str, tuple[int, Mapping[Origin, int]]] = {}
-        # By its own origins the last number that this node has written.
-        self._written: Mapping[Origin, int] = {}
+        self._hearing = Hearing(around.node, self.now_ms)
         self._driven: Driven | None = None
         self._loop = asyncio.get_running_loop()
         self._ticking: asyncio.Task[None] | None = None
@@ -161,6 +163,8 @@ class Belonging:
         self._came: deque[Event] = deque()
         self._is_stepping = False
         self.acknowledging = Acknowledging(self._options, self._come)
+        # What the log may forget, as the member said last.
+        self._collectable = Vector()
         self._again_ms = 0
         self._pause_ms = limits.GOSSIP_MS
 
@@ -172,9 +176,23 @@ class Belonging:
         return self._around.node
 
     @property
+    def sharing(self) -> Sharing:
+        """Documents among the nodes of a jurisdiction."""
+        return self._around.sharing
+
+    def document_troubles(self) -> tuple[live.Trouble, ...]:
+        """Return what is wrong with documents; from any thread."""
+        why = self._around.prints.trouble
+        return self.sharing.troubles() + (() if why is None else (live.Trouble(why),))
+
+    def records_held(self) -> RecordsHeld:
+        """Return what says how far records have come."""
+        return RecordsHeld(self.sharing, self.acknowledging)
+
+    @property
     def home(self) -> str:
         """The node that writes what is stated."""
-        return self._options.home
+        return self._around.live.control.members.home or self._options.home
 
     @property
     def least(self) -> str:
@@ -190,11 +208,13 @@ class Belonging:
         """Return what the steady clock shows."""
         return self._options.steady_ms()
 
+    def wall_ms(self) -> int:
+        """Return what the clock of the machine shows."""
+        return self._around.now_ms()
+
     def age_ms(self, node: str, applied: Vector) -> int | None:
         """Return how long ago a node had written no more than what is applied; None if that is not known."""
-        if node == self.node and applied.covers(self._written):
-            return 0
-        return self.freshness.age_ms(node, applied, self.now_ms())
+        return self._hearing.age_ms(node, applied)
 
     # --- in the event loop -------------------------------------------------------------------------------------------
 
@@ -224,12 +244,17 @@ class Belonging:
             await asyncio.gather(self._ticking, return_exceptions=True)
         self._options.fabric.close()
         await asyncio.to_thread(self._aside.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._around.prints.stop)
         self.acknowledging.stop()
 
     def has_other_regions(self) -> bool:
         """Say whether a node of another region belongs to the world."""
         regions = self.looks.members.regions
         return any(region != regions.get(self.node) for region in regions.values())
+
+    def tell_audit_end(self, records: int, digest: str) -> None:
+        """Tell the home where the audit log of this node ends; the message may be lost."""
+        self._come(TellAuditEnd(self.home, records, digest))
 
     def _come(self, event: Event) -> None:
         """Have the member take a step, from another thread."""
@@ -241,10 +266,16 @@ class Belonging:
         if self._driven is not None and entries:
             self._driven.work(partial(self._folded, entries))
 
-    def printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def not_fetched(self, why: str) -> None:
+        """Take that no snapshot of another node could be had; in any thread."""
+        self._come(NotInstalled(why))
+
+    def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            told = Printed(check, shared_digest(applied, self._around.live.refused), fingerprint)
+            shared = shared_digest(taken.applied, self._around.live.refused)
+            documents = self._around.prints.told()
+            told = Printed(check, shared, taken.digits, *documents, taken.parts, taken.expanded)
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------
@@ -252,38 +283,39 @@ class Belonging:
     def begins(self, life: Life) -> None:
         """Begin a life with a life of the log."""
         around, store = self._around, self._around.store
-        heads = {origin: store.head(origin) for origin in store.held()}
         around.clock.last = 0
-        for (
-            head
-        ) in heads.values():  # not those from the future: this life would stamp on from there
-            around.clock.observe(head.hybrid, around.now_ms())
-        shared = {origin: head for origin, head in heads.items() if is_shared(origin)}
-        birth = Birth(
-            node=around.node,
-            life=life.incarnation,
-            heads=counted_heads(shared, around.live.control.members.closed, store),
-            verify=self.keys.verify,
-            draw=self._options.draw,
-        )
+        # Not those from the future: this life would stamp on from there.
+        for origin in store.held():
+            around.clock.observe(store.head(origin).hybrid, around.now_ms())
+        name = around.node, life.incarnation
+        birth = birth_of(name, store, around.live, self.keys.verify, self._options.draw)
         self.member = Member(birth, self._options.steady_ms())
-        self._written = {o: h.number for o, h in birth.heads.items() if o.node == self.node}
-        self._own.clear()
-        self._told.clear()
+        self._hearing.begin(birth.heads)
         self._stated_members = None
         self._follow(self._around.live.control)
-        self._recover(birth.heads)
+        for entries in unfolded(birth.heads, store, around.live):
+            self._step(Recovered(tuple(entries), around.now_ms()))
 
-    def _recover(self, heads: Mapping[Origin, Head]) -> None:
-        """Tell the member what its log has that is not folded, and of each origin the entry before."""
-        store, applied = self._around.store, self._around.live.applied
-        for origin, head in heads.items():
-            first = max(1, applied[origin])
-            while first <= head.number:
-                count = min(limits.FOLD_ENTRIES_MAX, head.number + 1 - first)
-                entries = store.read(origin, first, count)
-                self._step(Recovered(tuple(entries), self._around.now_ms()))
-                first = entries[-1].number + 1
+    def named(self, held: Vector) -> Vector:
+        """Return what is still named of a vector: without origins that have collapsed into the epoch."""
+        return self._around.live.named(held)
+
+    def forgettable(self, saved: Vector) -> Vector:
+        """Return what all others hold of what this node's snapshots hold: the log may forget it."""
+        self._collectable = Vector()
+        self._step(Saved({o: n for o, n in saved.items() if o.stream is Stream.ANALYTIC}))
+        return self._collectable
+
+    def forgotten(self) -> None:
+        """Take that the log has forgotten something: who asks for it is told so."""
+        self._step(Collected(self._around.store.begins()))
+
+    def endings(self) -> list[Fact]:
+        """Return what may be stated of lives that are over, if this is the home."""
+        member = self.member
+        if member is None or self.refusal() is not None or not member.may_state():
+            return []
+        return endings_of(member, self.now_ms())
 
     def ended(self, why: str) -> None:
         """Take that a life of the log has ended."""
@@ -328,15 +360,9 @@ class Belonging:
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that this node has written."""
-        alone = [(one.origin, one.number) for one in entries if not is_shared(one.origin)]
-        if alone:
-            self._around.gate.open_up(alone)
-        shared = tuple(one for one in entries if is_shared(one.origin))
-        if shared:
-            self._written = {**self._written, **{one.origin: one.number for one in shared}}
-            self.freshness.heard(self.node, self._written, self.now_ms())
-            level = self.acknowledging.level
-            self._step(Committed(shared, self._around.now_ms(), level))
+        self._hearing.wrote(entries)
+        level = self.acknowledging.level
+        self._step(Committed(tuple(entries), self._around.now_ms(), level))
 
     def observe(self, hybrid: int) -> None:
         """Stamp later than something that was seen, from now on."""
@@ -349,34 +375,31 @@ class Belonging:
             self._inbox.extend(self._options.fabric.receive())
         for _ in range(min(len(self._inbox), _MESSAGES_AT_ONCE)):
             sender, body = self._inbox.popleft()
+            if is_of_shipment(body):
+                self._carry(sender, body)
+                continue
             self._step(Arrived(sender, body, self._around.now_ms()))
-            self._note(sender)
+            if self.member is not None:
+                view = self.member.replication.views.get(sender)
+                self._hearing.heard(sender, view)
+                self._around.sharing.heard(sender, view)
         if self._inbox:
             self._driven.work(self._arrived)
 
-    def _note(self, sender: str) -> None:
-        """Note up to where a node has written, if it has just said so: with that, or with all that it holds."""
-        view = None if self.member is None else self.member.replication.views.get(sender)
-        if view is None:
-            return
-        known, own = self._own.get(sender, (0, []))
-        if known != len(view.numbers):
-            own = [origin for origin in view.numbers if origin.node == sender]
-            self._own[sender] = len(view.numbers), own
-        numbers = {origin: view.numbers[origin] for origin in own if origin in view.numbers}
-        told = view.times_whole, numbers
-        if numbers and self._told.get(sender) != told:
-            self._told[sender] = told
-            self.freshness.heard(sender, numbers, self.now_ms())
+    def _carry(self, sender: str, body: bytes) -> None:
+        """Hand on what is about a snapshot, if it comes from a node that belongs to the world."""
+        members = None if self.member is None else self.member.members
+        if members is not None and sender in members.regions and sender not in members.fenced:
+            self._around.courier.came(sender, body)
 
     def _folded(self, entries: Sequence[Entry]) -> None:
         applied = self._around.live.applied
         done = [one for one in entries if one.number <= applied[one.origin]]
         for entry in done:
             self.observe(entry.hybrid)
-        numbers = {one.origin: one.number for one in done if is_shared(one.origin)}
+        numbers = {one.origin: one.number for one in done}
         self._step(Folded(tuple(numbers.items())))
-        self.freshness.folded(applied)
+        self._hearing.freshness.folded(applied)
         self._around.stated(done)
         if any(one.origin.stream is Stream.CONTROL for one in done):
             self._follow(self._around.live.control)
@@ -389,9 +412,10 @@ class Belonging:
                 self.trouble = str(error)
         before = self._stated_members or self._seeds
         members = self._around.live.members(before, self._seeds)
+        members = self._around.sharing.among(members, control)
         if members != self._stated_members:
             self._stated_members = members
-            self.freshness.keep(members.regions)
+            self._hearing.freshness.keep(members.regions)
             self._step(members)
 
     def tick(self) -> None:
@@ -402,10 +426,12 @@ class Belonging:
             if self._options.steady_ms() >= self._again_ms:
                 self._driven.begin_life()
             return
+        self._around.sharing.tick(self._options.steady_ms())
         wall_ms = self._around.now_ms()
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
         self._step(Tick(wall_ms))
+        self._around.courier.tick()
         self._look_at_member()
 
     def _look_at_member(self) -> None:
@@ -423,6 +449,7 @@ class Belonging:
             comparisons=member.agreement.comparisons,
             waiting=len(member.waiting),
             held_back=member.gate.held,
+            early=member.gate.early(self._around.now_ms() + limits.HYBRID_AHEAD_MS_MAX),
         )
 
     # --- what is done ------------------------------------------------------------------------------------------------
@@ -467,7 +494,7 @@ class Belonging:
     def _do_seldom(self, effect: Effect) -> None:
         match effect:
             case Print():
-                self._around.gate.take_fingerprint(effect.check)
+                self._around.gate.take_fingerprint(effect.check, effect.expand)
             case Look():
                 with contextlib.suppress(RuntimeError):  # it is stopping
                     self._aside.submit(self._look, effect, self.member)
@@ -475,20 +502,24 @@ class Belonging:
                 self._in_loop(self._around.mark)
             case Alarm():
                 self._alarm(effect)
+            case StateAuditEnd():
+                self._in_loop(self._around.audited, effect.node, effect.records, effect.digest)
+            case Agreed():
+                self.alarms.agreed(effect.node)
             case _:
                 self._do_of_life(effect)
 
     def _do_of_life(self, effect: Effect) -> None:
-        """Do what has to do with lives and forgetting. Nothing retires or is collected: nobody states or saves it."""
+        """Do what has to do with lives and forgetting. What retires needs nothing: all that is named is asked for."""
         match effect:
             case Exchange():
                 self._exchange(effect)
+            case Collect():
+                self._collectable = Vector(effect.numbers)
             case BeginAnew() if self._driven is not None:
                 self._driven.work(partial(self._begin_anew, self.member, effect.why))
             case AskSnapshot():
-                why = f"{effect.of} has forgotten entries that are missing here, and no snapshot is fetched from it"
-                self._alarm(Alarm(Trouble.UNPROVEN, why, effect.of))
-                self._came.append(NotInstalled(why))
+                self._around.courier.fetch(effect.of)
 
     def _begin_anew(self, member: Member | None, why: str) -> None:
         if member is None or member is not self.member or self._driven is None:
@@ -529,6 +560,7 @@ class Belonging:
             self._end(str(error))
             return
         self._pause_ms, self.trouble = limits.GOSSIP_MS, None
+        self._around.sharing.take(keep.entries)
         self._around.gate.durable(keep.entries)
         member = self.member
         if self._driven is not None:
@@ -554,26 +586,4 @@ class Belonging:
             self._driven.work(tell)
 
     def _alarm(self, alarm: Alarm) -> None:
-        key = (alarm.trouble.value, alarm.node, str(alarm.origin or ""))
-        if key not in self.alarms and len(self.alarms) >= limits.ALARMS_KEPT:
-            del self.alarms[min(self.alarms, key=lambda one: self.alarms[one][0])]
-        self.alarms[key] = (self._options.steady_ms(), alarm)
-
-
-async def held_at(
-    belonging: Belonging | None,
-    level: Level,
-    offer: Callable[[], Awaitable[Accepted | Refused]],
-) -> tuple[Accepted | Refused, Level]:
-    """Offer something; return when it is held at a level, or the time for that is over, and the level that it has.
-
-    A node alone is all that there is. Where there is no other region, ``remote`` is not to be had, and that is said
-    before anything is written.
-    """
-    is_alone = belonging is None or not belonging.has_other_regions()
-    if level is Level.REMOTE and is_alone:
-        why = "there is no node in another region; ask for ack=local, or for ack=all"
-        return Refused(Refusal.UNATTAINABLE, why), Level.LOCAL
-    if belonging is None:
-        return await offer(), Level.ALL
-    return await belonging.acknowledging.at(level, offer)
+        self.alarms.put(alarm, self._options.steady_ms())

@@ -22,6 +22,7 @@ class Collecting:
     store : the log
     work : has something done in the thread that writes
     bound : returns of a vector what nobody else needs either
+    gone : is told when something was forgotten
 
     Attributes
     ----------
@@ -33,8 +34,9 @@ class Collecting:
         store: Store,
         work: Callable[[Callable[[], None]], None],
         bound: Callable[[Vector], Vector],
+        gone: Callable[[], None],
     ) -> None:
-        self._store, self._work, self._bound = store, work, bound
+        self._store, self._work, self._bound, self._gone = store, work, bound, gone
         self.snapshots = Vector()
         self.copies = Vector()
 
@@ -53,5 +55,8 @@ class Collecting:
 
     def _forgot(self) -> int:
         with contextlib.suppress(StoreError):  # a later write says what is wrong with the store
-            return self._store.collect(self._bound(self.snapshots.joined(self.copies)))
+            count = self._store.collect(self._bound(self.snapshots.joined(self.copies)))
+            if count:
+                self._gone()
+            return count
         return 0

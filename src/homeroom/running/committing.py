@@ -12,7 +12,7 @@ file, over a new connection), and a new life begins; until that works, clients a
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -23,7 +23,7 @@ import msgspec
 from homeroom import limits
 from homeroom.clock import HybridClock
 from homeroom.errors import StoreError, kind_and_places
-from homeroom.log.entries import Entry, Sign
+from homeroom.log.entries import Entry, Head, Sign
 from homeroom.log.log import (
     Accepted,
     Admit,
@@ -43,7 +43,7 @@ from homeroom.log.log import (
     Write,
     Written,
 )
-from homeroom.log.origins import Vector
+from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import Store
 
 _T = TypeVar("_T")
@@ -63,12 +63,22 @@ class Lives(Protocol):
     def refusal(self) -> Refused | None:
         """Return why nothing is taken now, None if it is."""
 
+    def named(self, held: Vector) -> Vector:
+        """Return what is still named of a vector: without origins that have collapsed into the epoch."""
+
 
 class LastingStore(Store, Protocol):
     """A store that can go on after a write has failed."""
 
     def go_on(self) -> None:
         """Be ready for writes again, holding what was known to be durable. Raises `StoreError`."""
+        ...
+
+    def pass_over(self, heads: Mapping[Origin, Head]) -> None:
+        """Have origins go on from these heads, as though all up to there had been held and collected.
+
+        What is here of an origin that goes on from beyond what is held goes; of the others nothing changes.
+        """
         ...
 
 
@@ -223,7 +233,8 @@ class Committer:
     def _held(self) -> Vector:
         """Return what the store holds of this node: what a new life says that it found."""
         held = self._writing.store.held()
-        return Vector({o: number for o, number in held.items() if o.node == self._writing.node})
+        mine = Vector({o: number for o, number in held.items() if o.node == self._writing.node})
+        return mine if self._writing.lives is None else self._writing.lives.named(mine)
 
     def _run(self) -> None:
         while not self._is_draining:

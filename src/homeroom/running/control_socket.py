@@ -34,9 +34,16 @@ from homeroom.log.certificates import Certificate
 from homeroom.log.control import Change, Fact
 from homeroom.log.origins import Token
 from homeroom.running.person_requests import PersonAsked, PersonTold
+from homeroom.running.upkeep_requests import (
+    RepairAsked,
+    UpkeepAsked,
+    UpkeepTold,
+    WorldAsked,
+)
 
 __all__ = [
     "ControlSocket",
+    "Doing",
     "ErasureAsked",
     "Letter",
     "WebhookAsked",
@@ -44,6 +51,7 @@ __all__ = [
     "WebhookTold",
     "ask_of_erasures",
     "ask_of_person",
+    "ask_of_upkeep",
     "ask_of_webhooks",
     "ask_stated",
     "ask_to_change",
@@ -136,13 +144,14 @@ class _Answer(msgspec.Struct):
     told: WebhookTold | None = None
     certificates: list[Certificate] = []
     person: PersonTold | None = None
+    upkeep: UpkeepTold | None = None
     error: str = ""
     is_sense: bool = True
     """Whether the error is that the change makes no sense."""
 
 
 _read: Final = msgspec.msgpack.Decoder(
-    _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked
+    _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked | WorldAsked | RepairAsked
 ).decode
 _read_answer: Final = msgspec.msgpack.Decoder(_Answer).decode
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -163,6 +172,35 @@ def _within(folder: Path) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Doing:
+    """What does what is asked: by a node, each as its requests say."""
+
+    change: Callable[[Fact, str], Awaitable[Token]]
+    stated: Callable[[], list[Change]]
+    webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]]
+    erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]]
+    persons: Callable[[PersonAsked], Awaitable[PersonTold]]
+    upkeep: Callable[[UpkeepAsked], Awaitable[UpkeepTold]]
+
+    async def __call__(self, written: bytes) -> _Answer:
+        """Do what a request asks for. Raises `HomeroomError`, and `msgspec.MsgspecError` for what is no request."""
+        match _read(written):
+            case _AskedStated():
+                answer = _Answer(stated=self.stated())
+            case WebhookAsked() as asked:
+                answer = _Answer(told=await self.webhooks(asked))
+            case ErasureAsked() as asked:
+                answer = _Answer(certificates=await self.erasures(asked))
+            case PersonAsked() as asked:
+                answer = _Answer(person=await self.persons(asked))
+            case WorldAsked() | RepairAsked() as asked:
+                answer = _Answer(upkeep=await self.upkeep(asked))
+            case _Asked(fact, author):
+                answer = _Answer(token=str(await self.change(fact, author)))
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
 class ControlSocket:
     """The socket of a node that listens."""
 
@@ -175,16 +213,8 @@ class ControlSocket:
         self.file.unlink(missing_ok=True)
 
 
-async def listening(
-    folder: Path,
-    change: Callable[[Fact, str], Awaitable[Token]],
-    stated: Callable[[], list[Change]],
-    webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]],
-    erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]],
-    persons: Callable[[PersonAsked], Awaitable[PersonTold]],
-) -> ControlSocket:
+async def listening(folder: Path, doing: Doing) -> ControlSocket:
     """Listen in a directory until the socket is closed. Raises `StoreError` where no socket can be made there."""
-    doing = _Doing(change, stated, webhooks, erasures, persons)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -214,32 +244,7 @@ async def listening(
         return ControlSocket(server, folder / _NAME)
 
 
-@dataclass(frozen=True, slots=True)
-class _Doing:
-    """What does what is asked."""
-
-    change: Callable[[Fact, str], Awaitable[Token]]
-    stated: Callable[[], list[Change]]
-    webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]]
-    erasures: Callable[[ErasureAsked], Awaitable[list[Certificate]]]
-    persons: Callable[[PersonAsked], Awaitable[PersonTold]]
-
-    async def __call__(self, written: bytes) -> _Answer:
-        match _read(written):
-            case _AskedStated():
-                answer = _Answer(stated=self.stated())
-            case WebhookAsked() as asked:
-                answer = _Answer(told=await self.webhooks(asked))
-            case ErasureAsked() as asked:
-                answer = _Answer(certificates=await self.erasures(asked))
-            case PersonAsked() as asked:
-                answer = _Answer(person=await self.persons(asked))
-            case _Asked(fact, author):
-                answer = _Answer(token=str(await self.change(fact, author)))
-        return answer
-
-
-async def _answered(written: bytes, doing: _Doing) -> _Answer:
+async def _answered(written: bytes, doing: Doing) -> _Answer:
     try:
         return await doing(written)
     except msgspec.MsgspecError:
@@ -301,13 +306,28 @@ def ask_of_person(folder: Path, asked: PersonAsked) -> PersonTold | None:
     return answer.person
 
 
+def ask_of_upkeep(folder: Path, asked: UpkeepAsked) -> UpkeepTold | None:
+    """Ask about upkeep the node that runs on a directory; None if none does.
+
+    Raises `StoreError` if it cannot be done.
+    """
+    wait_s = limits.REPAIR_WAIT_S_MAX if isinstance(asked, RepairAsked) else None
+    answer = _ask(folder, asked, wait_s or limits.CONTROL_WAIT_S_MAX)
+    if answer is None:
+        return None
+    assert answer.upkeep is not None, "what is no error is told"
+    return answer.upkeep
+
+
 def _ask(
-    folder: Path, asked: _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked
+    folder: Path,
+    asked: _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked | UpkeepAsked,
+    wait_s: float = limits.CONTROL_WAIT_S_MAX,
 ) -> _Answer | None:
     if not (folder / _NAME).exists():
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
-        one.settimeout(limits.CONTROL_WAIT_S_MAX)
+        one.settimeout(wait_s)
         try:
             with _within(folder) as name:
                 one.connect(name)

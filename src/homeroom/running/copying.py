@@ -20,11 +20,11 @@ from homeroom.log.origins import Vector
 from homeroom.running.collecting import Collecting
 from homeroom.running.recording import RecordReader
 
-__all__ = ["RecordCopies"]
+__all__ = ["RecordCopies", "Rest", "StoppedError"]
 
 
-class _StoppedError(Exception):
-    """The node stops; there is no time for a copy."""
+class StoppedError(Exception):
+    """The node stops; there is no time for this."""
 
 
 class RecordCopies:
@@ -93,7 +93,7 @@ class RecordCopies:
 
     async def _do(self, work: Callable[[Callable[[], None]], object]) -> None:
         async with self._one_at_a_time:
-            await asyncio.to_thread(work, _Rest(self._stopping).rest)
+            await asyncio.to_thread(work, Rest(self._stopping, limits.RECORD_COPY_REST).rest)
             self._collecting.copies = self.copies.collectable()
             self._collecting.begin()
 
@@ -114,7 +114,7 @@ class RecordCopies:
             await self.make()
             self._trouble = None
             self.made.set()
-        except _StoppedError:
+        except StoppedError:
             return
         except HomeroomError as error:
             self._trouble = str(error)
@@ -122,15 +122,22 @@ class RecordCopies:
             self._trouble = f"no copy of the vault could be made: {kind_and_places(error)}; this is a fault of homeroom"
 
 
-class _Rest:
-    """Rests for some times as long as was worked since the last rest; ends the work when the node stops."""
+class Rest:
+    """Rests for some times as long as was worked since the last rest; ends the work when the node stops.
 
-    def __init__(self, stopping: threading.Event) -> None:
-        self._stopping = stopping
+    Parameters
+    ----------
+    stopping : is set when the node stops
+    times : how many
+    """
+
+    def __init__(self, stopping: threading.Event, times: int) -> None:
+        self._stopping, self._times = stopping, times
         self._began: float | None = None
 
     def rest(self) -> None:
+        """Rest. Raises `StoppedError` when the node stops."""
         worked_s = 0.0 if self._began is None else time.monotonic() - self._began
-        if self._stopping.wait(worked_s * limits.RECORD_COPY_REST):
-            raise _StoppedError
+        if self._stopping.wait(worked_s * self._times):
+            raise StoppedError
         self._began = time.monotonic()

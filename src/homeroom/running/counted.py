@@ -1,14 +1,10 @@
 """What a log holds and what counts of it: not what lies beyond a closed number, and not what an erasure took out.
 
-A node may hold more of an origin than the world has closed it at: its own entries, if it was made to leave while nobody
-heard it, or those of a node that it alone still heard. They stay in its log and are entries of no world: a life begins
-with the heads at which origins were closed.
+Up to which entry an origin counts says `homeroom.regions.counting`, for running nodes and simulated ones alike.
 
 A redacted copy that comes takes the place of a whole one only if the same comes out when what is erased here is taken
 out of the whole one. What another node took out beyond that stays until its erasure is folded here: until then both
 copies are told apart by nobody, and answers could become other without a fact that says why.
-
-The way not taken is to delete what does not count. It is proof of what happened, and of what somebody was told yes for.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,13 +12,15 @@ from typing import Final
 
 from homeroom import limits
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.redacting import Erased, redacted_parts
 from homeroom.log.store import Store
+from homeroom.regions.counting import counted_head
 from homeroom.regions.steps import Look
+from homeroom.running.recording import redacted_documents
 
-__all__ = ["counted_heads", "explained", "looked_up"]
+__all__ = ["counted_heads", "explained", "looked_up", "subjects"]
 
 _LOOKED_AT_ONCE: Final = 16
 
@@ -31,15 +29,14 @@ def counted_heads(
     heads: Mapping[Origin, Head], closed: Mapping[Origin, int], store: Store
 ) -> dict[Origin, Head]:
     """Return by origin the last entry that counts of those that a store holds; without origins of which none does."""
-    counted = {o: _head_at(store, o, head, closed.get(o, head.number)) for o, head in heads.items()}
+    counted = {o: counted_head(store, o, closed.get(o, head.number)) for o, head in heads.items()}
     return {origin: head for origin, head in counted.items() if head.number}
 
 
-def _head_at(store: Store, origin: Origin, head: Head, last: int) -> Head:
-    if head.number <= last:
-        return head
-    found = store.read(origin, last, 1) if last else []
-    return found[0].head if found else Head()
+def folded_heads(heads: Mapping[Origin, Head], applied: Vector, store: Store) -> dict[Origin, Head]:
+    """Return by origin the last entry that is folded, of those that a store holds; without origins of which none is."""
+    folded = {o: counted_head(store, o, min(applied[o], head.number)) for o, head in heads.items()}
+    return {origin: head for origin, head in folded.items() if head.number}
 
 
 def explained(entries: Iterable[Entry], store: Store, erased: Erased) -> list[Entry]:
@@ -51,14 +48,27 @@ def explained(entries: Iterable[Entry], store: Store, erased: Erased) -> list[En
 
 
 def _is_explained(entry: Entry, store: Store, erased: Erased) -> bool:
-    if entry.origin.stream is not Stream.ANALYTIC:
+    if entry.origin.stream is Stream.CONTROL:
         return False
     mine = store.read(entry.origin, entry.number, 1)
     if not mine or mine[0].redaction is not None or mine[0].digest != entry.digest:
         return False
     mine[0].check_payload()
-    left = redacted_parts(unpack(mine[0].payload).content, erased)
+    content = unpack(mine[0].payload).content
+    if entry.origin.stream is Stream.DOCUMENT:
+        left = redacted_documents(content, subjects(erased))
+    else:
+        left = redacted_parts(content, erased)
     return left is not None and left == unpack(entry.payload).content
+
+
+def subjects(erased: Erased) -> dict[str, frozenset[bytes]]:
+    """Return by tenant raw keys as a vault has them, 16 bytes each; without tenants of which there are none."""
+    return {
+        tenant: frozenset((hi << 64 | lo).to_bytes(16, "big") for hi, lo in keys)
+        for tenant, keys in erased.items()
+        if keys
+    }
 
 
 def looked_up(look: Look, store: Store) -> list[Entry]:

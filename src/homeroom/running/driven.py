@@ -38,5 +38,5 @@ class Gate(Protocol):
     def open_up(self, numbers: Numbers) -> None:
         """Let entries up to these numbers be folded."""
 
-    def take_fingerprint(self, check: int) -> None:
-        """Take the fingerprint of what is folded then."""
+    def take_fingerprint(self, check: int, expand: tuple[bytes, ...] = ()) -> None:
+        """Take the fingerprint of what is folded then, and of what some parts of it are made of."""

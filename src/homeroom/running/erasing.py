@@ -41,7 +41,8 @@ from homeroom.log.store import Store
 from homeroom.running.copying import RecordCopies
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
-from homeroom.running.recording import NodeRecords, RecordReader, redacted_documents
+from homeroom.running.node_records import NodeRecords
+from homeroom.running.recording import RecordReader, redacted_documents
 from homeroom.state.keys import Keys, find_sorted
 
 __all__ = ["Erasing", "RunningErasures", "open_register"]
@@ -86,6 +87,7 @@ class Erasing:
     shut : lets nothing in any more that is of some raw keys of a tenant; in the thread that writes
     snapshot : writes snapshots of some tenants, and returns when the ones before them are gone
     is_among_others : whether entries of other nodes come, with erasures that this one has not been asked for
+    late : returns how many documents of others have come with something of who was erased by then
     """
 
     path: Path
@@ -108,6 +110,7 @@ class Erasing:
     shut: Callable[[str, Keys], None]
     snapshot: Callable[[Sequence[str]], None]
     is_among_others: bool = False
+    late: Callable[[], int] = int
 
 
 class RunningErasures:
@@ -376,7 +379,7 @@ class RunningErasures:
     def heed(self) -> None:
         """Take that something was folded: others' erasures perhaps, or events of who is erased; in one thread."""
         live = self._wiring.live
-        heeded, self._heeded = self._heeded, (live.removals, live.cut_events)
+        heeded, self._heeded = self._heeded, (live.removals, live.cut_events + self._wiring.late())
         if heeded == self._heeded:
             return
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -388,7 +391,8 @@ class RunningErasures:
         Others' entries are written as they come: a node elsewhere may not have known of the erasure. The log is read
         once at each start too, since what was found may not have been cleaned before the last end.
         """
-        wiring, cut = self._wiring, self._wiring.live.cut_events
+        wiring = self._wiring
+        cut = wiring.live.cut_events + wiring.late()
         everybody = {
             tenant: frozenset(hi << 64 | lo for hi, lo in keys)
             for tenant, keys in wiring.live.erased().items()

@@ -3,6 +3,10 @@
 One node writes what is stated, so that there is an order which nobody has to agree on. Where that is not this one, a
 fact is refused with the name of the one that takes it; nothing is handed on, because whoever asked must hear whether it
 counts, and this node could not say so while the home is away.
+
+Which node that is follows from the facts, and from the file of regions as long as none has said that it is the home. So
+the home moves while all run: the new one says it itself, and whatever the former one states after that counts for
+nobody, whether it has heard of it or not (`homeroom.regions.stated`).
 """
 
 import asyncio
@@ -11,7 +15,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
+from homeroom import limits
 from homeroom.adapters.directory import key_check
+from homeroom.clock import hybrid_ms
 from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, StoreError
 from homeroom.log.control import Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
@@ -24,7 +30,7 @@ from homeroom.log.members import (
     OriginsClosed,
 )
 from homeroom.log.origins import Token
-from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.log.rulings import Restamped
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
@@ -34,12 +40,11 @@ from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Facts"]
 
-_NOT_FOLDED: Final[Mapping[type, str]] = {
-    Restamped: "a ruling that entries count from another time",
-    EntriesLost: "a ruling that entries count for nothing",
-    HomeMoved: "to name another home by a fact",
-    LivesEnded: "to end lives",
-    OriginsClosed: "to close origins",
+_AUTHOR: Final = "home"
+"""Of what the home states by itself."""
+_BY_ITSELF: Final[Mapping[type, str]] = {
+    LivesEnded: "lives end",
+    OriginsClosed: "origins are closed",
 }
 
 
@@ -71,10 +76,17 @@ class Facts:
         self.retention = Retention(live, options.now_ms)
 
     @property
+    def home(self) -> str:
+        """The node that states facts, as far as this one knows; in a node alone that is itself."""
+        world = self._options.world
+        if world is None:
+            return self._options.name
+        return self._live.control.members.home or world.home
+
+    @property
     def is_home(self) -> bool:
         """Whether facts are stated here: in a node alone, and at the home of a world."""
-        world = self._options.world
-        return world is None or world.home == self._options.name
+        return self.home == self._options.name
 
     async def alone(self, what: str, tenant: str, content: object) -> Accepted | Refused:
         """Offer what the node itself has to say."""
@@ -99,11 +111,15 @@ class Facts:
         that is not the home of its world.
         """
         world = self._options.world
-        _check_folded(fact)
-        if world is not None and not self.is_home:
-            raise HomeElsewhereError(world.home)
+        _check_stated(fact)
+        if isinstance(fact, Restamped):
+            _check_past(fact, self._options.now_ms())
+        if isinstance(fact, HomeMoved):
+            fact = self._moved(fact)
+        elif not self.is_home:
+            raise HomeElsewhereError(self.home)
         if world is not None and isinstance(fact, MemberFenced | MemberLeft):
-            _check_stays(world.home, fact)
+            _check_stays(self.home, fact)
         fact = self.retention.completed(fact)
         facts: list[Fact] = [fact]
         if world is not None:
@@ -116,6 +132,31 @@ class Facts:
                 raise  # a cut of years takes longer than a read waits; it is durable, and will be made
         return token
 
+    def _moved(self, fact: HomeMoved) -> HomeMoved:
+        """Return the fact that this node is the home from now on, with the next term if it has none.
+
+        Raises `ControlError` where another node is meant: only the new home can say it, or nobody would know whether it
+        still runs.
+        """
+        name, members = self._options.name, self._live.control.members
+        if self._options.world is None or fact.node not in members.nodes:
+            there = ", ".join(sorted(members.nodes)) or "none"
+            raise ControlError(f"{fact.node[:80]!r} is no node of a world; there are: {there}")
+        if fact.node != name:
+            raise ControlError(
+                f"{fact.node} is to say itself that it is the home, and this is {name}; ask {fact.node}"
+            )
+        if fact.node in members.fenced:
+            raise ControlError(f"{name} is to leave the world, so it cannot be its home")
+        return fact if fact.term else HomeMoved(node=name, term=members.term + 1)
+
+    async def state_endings(self, facts: Sequence[Fact]) -> None:
+        """State what the member says of lives that are over; return when it counts here.
+
+        Raises `ControlError`, `StoreError` and `NotYetError`.
+        """
+        await self._folds.reached(await self._state_all(facts, _AUTHOR))
+
     async def found(self, main: Callable[[], TenantPut]) -> bool:
         """State what must be stated first, if this is where that is done; return whether anything was.
 
@@ -125,7 +166,7 @@ class Facts:
         if world is None:
             facts: list[Fact] = [] if control.tenants else [main()]
         elif self.is_home:
-            facts = founding_facts(control, world.world.members(), main, self._key_check)
+            facts = founding_facts(control, world.world, main, self._key_check)
         else:
             facts = []
         if facts:
@@ -152,13 +193,23 @@ class Facts:
         return token
 
 
-def _check_folded(fact: Fact) -> None:
-    """Raise `ControlError` for a fact that running nodes do not act upon: it would be stated in vain."""
-    what = _NOT_FOLDED.get(type(fact))
+def _check_stated(fact: Fact) -> None:
+    """Raise `ControlError` for a fact that nobody states but the home itself."""
+    what = _BY_ITSELF.get(type(fact))
     if what is not None:
         raise ControlError(
-            f"{what} is not done by running nodes yet, so it is not stated: nothing would come of it. "
-            f"docs/explanation/regions.md says what to do instead"
+            f"that {what} is stated by the home itself, once all members hold the same of them; stated sooner it would "
+            f"lose what clients were promised"
+        )
+
+
+def _check_past(fact: Restamped, now_ms: int) -> None:
+    """Raise `ControlError` for a ruling by which entries would wait: who has folded them could not wait any more."""
+    ahead_ms = hybrid_ms(fact.hybrid) - now_ms
+    if ahead_ms > limits.HYBRID_AHEAD_MS_MAX:
+        raise ControlError(
+            f"entries would count from {ahead_ms:,} ms ahead of now, at most {limits.HYBRID_AHEAD_MS_MAX:,} ms are "
+            f"allowed; rule that they count now, or let them wait for their own time"
         )
 
 
@@ -167,5 +218,5 @@ def _check_stays(home: str, fact: MemberFenced | MemberLeft) -> None:
     if fact.node == home:
         raise ControlError(
             f"{home} is the home of the world and states what is stated, so it cannot be made to leave; name another "
-            f"home in the files of all nodes first"
+            f"home first: homeroom world home"
         )

@@ -7,11 +7,16 @@ which entry: a read asks about one of many vectors (what is folded, what members
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Final
 
 from homeroom.errors import NotYetError
 from homeroom.log.origins import Token, Vector
 
 __all__ = ["Folds"]
+
+
+_LOOK_S: Final = 0.05
+"""What becomes true by itself, without a fold, is looked at so often."""
 
 
 class Folds:
@@ -30,18 +35,53 @@ class Folds:
 
     async def reached(self, token: Token, applied: Callable[[], Vector] | None = None) -> None:
         """Return when an entry is folded (or in ``applied``). Raises `NotYetError` after the time that a read waits."""
+        await self.covers(Vector({token.origin: token.number}), None, applied)
+
+    async def covers(
+        self, after: Vector, wait_ms: int | None, applied: Callable[[], Vector] | None = None
+    ) -> None:
+        """Return when all of a vector is folded (or in ``applied``). Raises `NotYetError` like `reached`.
+
+        ``wait_ms`` is how long it waits, and at most as long as a read does, which is also what None means.
+        """
         applied = applied or self._applied
+        if await self._holds(lambda: applied().covers(after), self.bounded(wait_ms)):
+            return
+        now = applied()
+        origin = next((one for one in after if now[one] < after[one]), None)
+        if origin is not None:
+            raise NotYetError(
+                f"entry {after[origin]} of {origin} has not come within {self.bounded(wait_ms):,} ms; ask again, or "
+                f"ask without it"
+            )
+
+    def bounded(self, wait_ms: int | None) -> int:
+        """Return how long a read waits that wants to wait so long."""
+        return self._wait_ms if wait_ms is None else min(wait_ms, self._wait_ms)
+
+    async def _holds(self, holds: Callable[[], bool], wait_ms: int) -> bool:
         try:
-            async with asyncio.timeout(self._wait_ms / 1_000):
-                while applied()[token.origin] < token.number:
+            async with asyncio.timeout(wait_ms / 1_000):
+                while not holds():
                     folded = self.next()
-                    if applied()[token.origin] < token.number:
+                    if not holds():
                         await folded
         except TimeoutError:
-            raise NotYetError(
-                f"entry {token.number} of {token.origin} has not come within {self._wait_ms:,} ms; ask again, or ask "
-                f"without it"
-            ) from None
+            return False
+        return True
+
+    async def becomes(self, holds: Callable[[], bool], wait_ms: int) -> bool:
+        """Wait until something holds that becomes true by folds and by time; return whether it does in time."""
+        end_s = self._loop.time() + wait_ms / 1_000
+        folded = self.next()
+        while not holds():
+            left_s = end_s - self._loop.time()
+            if left_s <= 0:
+                return False
+            await asyncio.wait([folded], timeout=min(left_s, _LOOK_S))
+            if folded.done():
+                folded = self.next()
+        return True
 
     def next(self) -> "asyncio.Future[None]":
         """Return what is done after the next fold."""

@@ -5,6 +5,8 @@ costs a fixed amount, and a busy log writes hundreds of entries a second: so if 
 right afterwards, it waits a moment for more. If more comes than memory should hold, it forgets the payloads and reads
 them from the log again: the log is the queue.
 
+Where facts put in doubt what is folded already, the log is folded anew before anything else is.
+
 While nothing comes, it seals what it has folded, so that counts are exact, and puts rows in their places, until
 something comes. Where something comes all the time, the rows of one partition are put in their places between two folds
 once many are not. Whoever must know that time passes is called all the same. Snapshots are written in a thread of their
@@ -14,14 +16,18 @@ own, one at a time.
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
 
 from homeroom import limits
-from homeroom.errors import StoreError
+from homeroom.errors import HomeroomError, StoreError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import Store
 from homeroom.node.folding import Folding
-from homeroom.running.live import Live
+from homeroom.running.live import Begun, Live
+
+_T = TypeVar("_T")
 
 __all__ = ["Follower", "next_unread", "unread"]
 
@@ -67,6 +73,8 @@ class Follower:
         self._waiting: deque[Entry] = deque()
         self._waiting_bytes = 0
         self._is_behind = False
+        # Asked of this thread by others.
+        self._to_do: deque[Callable[[], None]] = deque()
         self._stopping = threading.Event()
         # Guards what waits.
         self._changed = threading.Condition()
@@ -107,6 +115,7 @@ class Follower:
             if entries:
                 before = self._live.applied
                 self._live.fold(entries)
+                self._mend()
                 self._folded(entries)
                 if self._live.waiting and self._live.applied != before:
                     with self._changed:  # what waits may have its turn, and memory has forgotten it
@@ -116,9 +125,52 @@ class Follower:
                 if self._is_busy():
                     self._stopping.wait(limits.GATHER_MS / 1_000)
             else:
+                self._mend()
                 if not is_idle:
                     is_idle = self._live.settle(self._has_more)
                 self._folded(())
+
+    def anew(self, look: Callable[[Folding, Folding], _T]) -> "Future[_T]":
+        """Have the log folded anew; return what ``look`` makes of what there was and what is now, in this thread.
+
+        It raises what hinders it.
+        """
+        found: Future[_T] = Future()
+
+        def do() -> None:
+            before = self._live.applied
+            try:
+                found.set_result(look(*self._live.fold_anew(Begun.BEFORE)))
+            except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+                found.set_exception(error)
+            if self._live.applied != before:
+                self._look_again(before)
+
+        with self._changed:
+            self._to_do.append(do)
+            self._changed.notify()
+        return found
+
+    def _mend(self) -> None:
+        """Fold the log anew if what is folded is in doubt; what hinders that is told, and tried again in a pause."""
+        while self._to_do:
+            self._to_do.popleft()()
+        live = self._live
+        if not live.is_in_doubt:
+            return
+        before = live.applied
+        try:
+            live.fold_anew()
+            live.doubt = None
+        except HomeroomError as error:
+            live.doubt = f"what is folded has to be folded anew, and cannot be: {error}"
+        if live.applied != before:
+            self._look_again(before)
+
+    def _look_again(self, _before: Vector) -> None:
+        """Fold once more from the log what was folded before and is not now."""
+        with self._changed:
+            self._is_behind = True
 
     def _is_busy(self) -> bool:
         """Say whether more has come during a fold, or comes right after it."""

@@ -1,4 +1,4 @@
-"""What the home of a world states when it begins: who belongs to it, and which keys its tenants have.
+"""What the home of a world states when it begins: who belongs to it, and which keys its tenants and vaults have.
 
 All of it goes into one entry. A world of which only some nodes are stated would shut out the others for a moment, and a
 tenant that is there before its key is known would be folded under any.
@@ -7,10 +7,11 @@ The way not taken is to go on by the file in which operators wrote the world dow
 two copies change at the same instant.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from homeroom.log.control import Control, Fact, TenantPut
-from homeroom.log.members import MemberJoined, MemberNode, TenantKeyed
+from homeroom.log.members import MemberJoined, TenantKeyed, VaultKeyed
+from homeroom.regions.world import World
 
 __all__ = ["founding_facts", "with_key"]
 
@@ -27,7 +28,7 @@ def with_key(fact: Fact, control: Control, check_of: Callable[[str], str]) -> li
 
 def founding_facts(
     control: Control,
-    seeds: Mapping[str, MemberNode],
+    world: World,
     main: Callable[[], TenantPut],
     check_of: Callable[[str], str],
 ) -> list[Fact]:
@@ -36,7 +37,7 @@ def founding_facts(
     Parameters
     ----------
     control : what was stated
-    seeds : by name the nodes that operators have written down
+    world : as operators have written it down
     main : returns the first tenant, as it is to be where there is none
     check_of : returns the check of a tenant's key, which is made if there is none
     """
@@ -47,6 +48,11 @@ def founding_facts(
     if not control.members.nodes:
         facts += [
             MemberJoined(node=name, region=one.region, jurisdiction=one.jurisdiction, key=one.key)
-            for name, one in sorted(seeds.items())
+            for name, one in sorted(world.members().items())
         ]
-    return facts
+    keyed = control.members.vault_checks
+    return facts + [
+        VaultKeyed(jurisdiction=law, check=check)
+        for law, check in sorted(world.vaults.items())
+        if law not in keyed
+    ]

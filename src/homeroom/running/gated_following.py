@@ -22,7 +22,7 @@ from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.running.following import Follower
-from homeroom.running.live import Live
+from homeroom.running.live import Fingerprint, Live
 
 __all__ = ["GatedFollower", "Numbers"]
 
@@ -36,7 +36,7 @@ class GatedFollower(Follower):
     Parameters
     ----------
     live, store, folded : as of `homeroom.running.following.Follower`
-    printed : is called with the number of a check, the vector that is folded then, and the fingerprint; in this thread
+    printed : is called with the number of a check, and the fingerprint of what is folded then; in this thread
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class GatedFollower(Follower):
         live: Live,
         store: Store,
         folded: Callable[[Sequence[Entry]], None],
-        printed: Callable[[int, Vector, str], None],
+        printed: Callable[[int, Fingerprint], None],
     ) -> None:
         super().__init__(live, store, folded)
         self._printed = printed
@@ -52,6 +52,8 @@ class GatedFollower(Follower):
         self._held: dict[Origin, deque[Entry]] = {}
         self._open: dict[Origin, int] = {}
         self._later: deque[dict[Origin, int] | int] = deque()
+        # Of checks, which parts are to be told in smaller ones.
+        self._expand: dict[int, tuple[bytes, ...]] = {}
         self._is_changed = True
         # What had been folded when entries that wait for others were tried last.
         self._tried = live.applied
@@ -79,15 +81,24 @@ class GatedFollower(Follower):
             self._is_changed = True
             self._changed.notify()
 
-    def take_fingerprint(self, check: int) -> None:
-        """Take the fingerprint of what is folded when all is folded that is open now; not if too many wait already."""
+    def take_fingerprint(self, check: int, expand: tuple[bytes, ...] = ()) -> None:
+        """Take the fingerprint of what is folded when all is folded that is open now; not if too many wait already.
+
+        ``expand`` are paths of parts of which those are told that they are made of.
+        """
         with self._changed:
             if sum(isinstance(one, int) for one in self._later) < limits.CHECKS_KEPT:
                 self._later.append(check)
+                self._expand[check] = expand
             self._is_changed = True
             self._changed.notify()
 
     # --- in the thread -----------------------------------------------------------------------------------------------
+
+    def _look_again(self, before: Vector) -> None:
+        with self._changed:
+            self._open |= before
+            self._is_changed = True
 
     def _is_busy(self) -> bool:
         with self._changed:
@@ -166,8 +177,11 @@ class GatedFollower(Follower):
             if not isinstance(step, int):
                 self._open.update(step)
                 return True
+        expand = self._expand.pop(step, ())
+        if self._live.is_in_doubt:
+            return True  # it would be compared with what others are certain of
         try:
-            self._printed(step, *self._live.fingerprint())
+            self._printed(step, self._live.fingerprint(expand))
         except Exception as error:  # noqa: BLE001 - this thread must go on, and the trouble is told
             self.trouble = f"no fingerprint could be taken: {kind_and_places(error)}; this is a fault of homeroom"
         return True

@@ -16,6 +16,7 @@ from homeroom.adapters import system_clock
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.running.audit_keeping import AuditKeeping
+from homeroom.running.home_webhooks import HomeWebhooks
 from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
@@ -51,6 +52,9 @@ async def host(
 ) -> None:
     """Run a node on a directory behind its interface, until it is asked to stop.
 
+    If it has fetched the state of another node, it is stopped and started again with that: clients find no connection
+    for a moment, and ``heard`` is told once more.
+
     Parameters
     ----------
     path : the data directory, which is made if there is none
@@ -64,20 +68,46 @@ async def host(
     DataDirectoryError, StoreError, KeyFileError, AuditError, SettingsError
         The directory is damaged or in use, or a setting cannot be used.
     """
+    while await _host_once(path, settings, now_ms, stopping, heard):
+        pass
+
+
+async def _host_once(
+    path: Path,
+    settings: Settings,
+    now_ms: Callable[[], int],
+    stopping: asyncio.Event,
+    heard: Callable[[str], None],
+) -> bool:
+    """Run a node until it is asked to stop, or has to start with another state; say whether it is the latter."""
     tokens = tokens_of(settings.oidc)
     world = in_world(settings)
     settings = located(settings, None if world is None else world.world)
     node = await RunningNode.open(path, node_options(settings, now_ms, world))
+    ending, is_again = asyncio.Event(), False
+
+    async def end() -> None:
+        nonlocal is_again
+        waits = [asyncio.ensure_future(one.wait()) for one in (stopping, node.renewal)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        is_again = not (stopping.is_set() or ending.is_set())
+        ending.set()
+        for wait in waits:
+            wait.cancel()
+
+    watching = asyncio.ensure_future(end())
     try:
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
             interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
         ):
             records = Admitted(interface, node.records, is_signature, node.records.pseudonym_of)
-            app = make_app(replace(interface, stopping=stopping), {"/xapi": records})
-            await serve_until(app, _listening(settings.server), stopping, heard)
+            app = make_app(replace(interface, stopping=ending), {"/xapi": records})
+            await serve_until(app, _listening(settings.server), ending, heard)
     finally:
+        watching.cancel()
         await node.stop()
+    return is_again
 
 
 def node_options(
@@ -121,7 +151,7 @@ def in_world(settings: Settings) -> InWorld | None:
 @asynccontextmanager
 async def interface_of(
     path: Path,
-    inside: tuple[RunningNode, RunningWebhooks | None],
+    inside: tuple[RunningNode, RunningWebhooks | HomeWebhooks],
     settings: Settings,
     outside: tuple[Callable[[], int], Tokens | None],
 ) -> AsyncIterator[Interface]:
@@ -150,22 +180,27 @@ async def interface_of(
 @asynccontextmanager
 async def webhooks_of(
     path: Path, node: RunningNode, settings: Settings, now_ms: Callable[[], int]
-) -> AsyncIterator[RunningWebhooks | None]:
-    """Have the webhooks of a node; None in a world anywhere but at its home, or each target would hear all twice.
+) -> AsyncIterator[RunningWebhooks | HomeWebhooks]:
+    """Have the webhooks of a node; in a world they are delivered while it is the home, or each target heard all twice.
 
     Raises `StoreError` and `KeyFileError`.
     """
-    if not node.is_home:
-        yield None
-        return
     options = WebhookOptions(
         path=path,
         now_ms=now_ms,
         state=node.change,
         control=node.control,
-        source=node.listen,
+        source=node.heed,
         allowed_hosts=settings.webhooks.hosts,
     )
+    if node.belonging is not None:
+        at_home = HomeWebhooks(node, options)
+        try:
+            await at_home.start()
+            yield at_home
+        finally:
+            await at_home.stop()
+        return
     webhooks = await RunningWebhooks.open(options)
     node.watch(webhooks.troubles)
     node.ask_of_webhooks(webhook_requests(webhooks))

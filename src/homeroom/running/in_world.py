@@ -19,7 +19,7 @@ _SHARED: Final = (Stream.CONTROL, Stream.ANALYTIC)
 
 
 def is_shared(origin: Origin) -> bool:
-    """Say whether entries of an origin go to other nodes: those of documents do not."""
+    """Say whether entries of an origin go to all other nodes: documents go to those of their jurisdiction alone."""
     return origin.stream in _SHARED
 
 
@@ -44,7 +44,7 @@ class InWorld:
 
     @property
     def home(self) -> str:
-        """The node that writes what is stated: the first by name of the home region. There is one, so order is true."""
+        """The node that writes what is stated until one has said that it does: the first by name of the home region."""
         return self.world.home_node
 
 

@@ -13,6 +13,9 @@ made in no time and copied by who reads it (`homeroom.state.still`); one serves 
 Which of the two a question needs is not foretold: it is asked of the columns, with history withheld, and asked again of
 a frozen state if it reaches for it. It does so before it has done anything that takes long.
 
+Where facts put what is folded in doubt (`Folding.is_in_doubt`), the log is folded anew beside the questions, into
+states that nobody sees yet, and these take the place of the others at once (`Live.fold_anew`).
+
 The way not taken is columns in chunks of which each version has its own: no question would wait at all, but every loop
 over rows would become two, and a fold that touches rows everywhere would copy most chunks anyway.
 """
@@ -20,24 +23,29 @@ over rows would become two, and a fold that touches rows everywhere would copy m
 import copy
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar, overload
+from enum import StrEnum
+from typing import NamedTuple, TypeVar, overload
 
+from homeroom import limits
+from homeroom.adapters.directory import Under
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Token, Vector
+from homeroom.log.origins import Origin, Vector
 from homeroom.node.folding import Folding, TenantState
+from homeroom.regions.messages import Part
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import Members
 from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.keys import Keys
+from homeroom.state.shards import children, fingerprint_of, root_sums
 from homeroom.state.state import State
 
-__all__ = ["Live", "Seen"]
+__all__ = ["Begun", "Fingerprint", "Live", "Seen"]
 
 _T = TypeVar("_T")
 
@@ -72,6 +80,28 @@ class Seen:
     epoch: int
 
 
+class Begun(StrEnum):
+    """With what a fold begins: with the log, or where that has forgotten its beginning with one of two snapshots."""
+
+    LOG = "log"
+    NEWEST = "newest snapshot"
+    BEFORE = "snapshot"
+
+
+class Fingerprint(NamedTuple):
+    """What is folded, 64 hexadecimal digits of it, sums of parts by path, and of which parts smaller ones are told."""
+
+    applied: Vector
+    digits: str
+    sums: Mapping[bytes, int]
+    expanded: tuple[bytes, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The sums, as they are told to other nodes."""
+        return tuple(Part(path, one.to_bytes(8, "little")) for path, one in self.sums.items())
+
+
 @dataclass(frozen=True, slots=True)
 class _Frozen:
     state: State
@@ -86,16 +116,33 @@ class Live:
     ----------
     folding : folds entries; nobody else touches it
     now_ms : the clock of the machine
+    anew : folds the log anew, up to the last entry of each origin that is given; None where nobody can
+
+    Attributes
+    ----------
+    doubt : why what is in doubt cannot be folded anew, None if it can
+    times_anew : how often all was folded anew since the start
     """
 
-    def __init__(self, folding: Folding, now_ms: Callable[[], int]) -> None:
-        self._folding = folding
+    def __init__(
+        self,
+        folding: Folding,
+        now_ms: Callable[[], int],
+        anew: Callable[[Vector, Callable[[str, Control], TenantState], Begun], Folding]
+        | None = None,
+    ) -> None:
+        self._folding, self._anew = folding, anew
+        self.doubt: str | None = None
+        self.times_anew = 0
         self._now_ms = now_ms
         self._frozen: dict[str, _Frozen] = {}
         self._erased_told = folding.removals_folded
         # Held by who changes anything, and by who makes ready to.
         self._changing = threading.Lock()
         self._guard = threading.RLock()
+        self._put_guard(folding)
+
+    def _put_guard(self, folding: Folding) -> None:
         folding.guard = self._guard
         for tenant in folding.tenants.values():
             tenant.state.guard = self._guard
@@ -112,6 +159,39 @@ class Live:
             for tenant, frozen in list(self._frozen.items()):
                 if self._is_old(frozen):
                     del self._frozen[tenant]  # it may hold a copy of all rows
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether all has to be folded anew."""
+        return self._folding.is_in_doubt
+
+    def fold_anew(self, begun: Begun = Begun.NEWEST) -> tuple[Folding, Folding]:
+        """Fold the log anew as far as it is folded, and have what comes of it; return what there was, and what is now.
+
+        Only the thread that folds may do this. Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays
+        as it was then.
+        """
+        assert self._anew is not None, "whoever is in doubt can fold anew"
+        old = self._folding
+        new = self._anew(old.applied, old.make, begun)
+        with self._changing, self._guard:
+            self._put_guard(new)
+            for name, tenant in new.tenants.items():
+                before = old.tenants.get(name)
+                tenant.state.cut_events = 0 if before is None else before.state.cut_events
+                tenant.newest = tenant.newest or (0 if before is None else before.newest)
+            new.removals_folded += old.removals_folded
+            new.stamps = {**old.stamps, **new.stamps}
+            self._folding = new
+            self._frozen.clear()
+            self.times_anew += 1
+        return old, new
+
+    def under(self, tenant: TenantState) -> Under:
+        """Return the facts under which a tenant's state was made; it is held."""
+        folding = self._folding
+        order = "" if folding.is_in_doubt else folding.stated.order.digest
+        return Under(epoch=folding.control.epoch, order=order, named=tenant.named)
 
     def settle(self, until: Callable[[], bool]) -> bool:
         """Seal what has come and put rows in their places, where enough has come for it, a short step after the other.
@@ -141,6 +221,23 @@ class Live:
         """By origin the last entry that is folded."""
         return self._folding.applied
 
+    def named(self, numbers: Vector) -> Vector:
+        """Return what is still named of a vector: without origins that have collapsed into the epoch.
+
+        What has collapsed is held whole by all who know of the epoch; so a vector and its epoch say the same without.
+        """
+        members = self._folding.control.members
+        if not members.collapsed:
+            return numbers
+        closed = members.closed
+        is_gone = members.collapsed.__contains__
+        return Vector({o: n for o, n in numbers.items() if not (is_gone(o) and n >= closed[o])})
+
+    def lacks_collapsed(self, applied: Vector) -> bool:
+        """Say whether something is missing that no vector names any more: a node that joins has to get it first."""
+        members = self._folding.control.members
+        return any(applied[origin] < members.closed[origin] for origin in members.collapsed)
+
     @property
     def stamps(self) -> dict[Origin, int]:
         """By origin the hybrid stamp of the last entry that was folded since the start."""
@@ -160,6 +257,12 @@ class Live:
     def refused(self) -> dict[str, str]:
         """By tenant that is left out of all that is folded, why."""
         return dict(self._folding.refused)
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Tenants of which entries say something that is passed over, because nobody has stated them."""
+        folding = self._folding
+        return frozenset(folding.unknown) - folding.control.tenants.keys()
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -218,11 +321,11 @@ class Live:
             return look(self._folding.tenants[tenant].state)
 
     def ask(
-        self, tenant: str, ask: Callable[[State], _T], after: Token | None = None
+        self, tenant: str, ask: Callable[[State], _T], after: Vector | None = None
     ) -> tuple[_T, Seen]:
         """Return what ``ask`` makes of a tenant's state, and what was known by then.
 
-        ``after`` has been folded; a state that was frozen before is not asked.
+        All of ``after`` has been folded; a state that was frozen before is not asked.
         """
         with self._guard, suppress(_HistoryNeededError):
             one = self._folding.tenants[tenant]
@@ -230,15 +333,20 @@ class Live:
         frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
 
+    def still(self, tenant: str, after: Vector | None = None) -> tuple[State, Seen]:
+        """Return a tenant's state as it is now, sealed, whatever is folded later; all of ``after`` is in it."""
+        frozen = self._freeze(tenant, after)
+        return frozen.state, frozen.seen
+
     def _seen(self, tenant: TenantState) -> Seen:
         return Seen(self._folding.applied, tenant.newest, self._folding.control.epoch)
 
-    def _freeze(self, tenant: str, after: Token | None) -> _Frozen:
+    def _freeze(self, tenant: str, after: Vector | None) -> _Frozen:
         with self._changing:
             one, frozen = self._folding.tenants[tenant], self._frozen.get(tenant)
             seen = self._seen(one)
             if frozen is not None and frozen.seen != seen:
-                lacks = after is not None and frozen.seen.applied[after.origin] < after.number
+                lacks = after is not None and not frozen.seen.applied.covers(after)
                 if lacks or self._is_old(frozen):
                     frozen = None
             if frozen is None:
@@ -248,19 +356,30 @@ class Live:
     def _is_old(self, frozen: _Frozen) -> bool:
         return not 0 <= self._now_ms() - frozen.at_ms < FROZEN_MS_MAX
 
-    def fingerprint(self) -> tuple[Vector, str]:
+    def fingerprint(self, expand: Sequence[bytes] = ()) -> Fingerprint:
         """Return what is folded, and 64 hexadecimal digits that are equal wherever the same is.
 
         All tenants are in it, and what was stated. A tenth of a second for a million learners, in which questions to
-        the columns are answered and nothing is folded.
+        the columns are answered and nothing is folded. Of parts whose paths are given, as long again for each.
         """
         with self._changing:
-            told = hashlib.sha256(self._folding.stated.digest)
-            for name, one in sorted(self._folding.tenants.items()):
+            folding = self._folding
+            told = hashlib.sha256(folding.stated.digest)
+            shards = []
+            for name, one in sorted(folding.tenants.items()):
                 if one.state.has_waiting_voids:
                     one.state.seal()
-                told.update(f"{name}\0{one.state.fingerprint()}\0".encode())
-            return self._folding.applied, told.hexdigest()
+                shards.append(one.state.tables.shards())
+                told.update(f"{name}\0{fingerprint_of(one.state, shards[-1])}\0".encode())
+            sums = root_sums(shards)
+            states = [one.state for one in folding.tenants.values()]
+            expanded: list[bytes] = []
+            for path in expand:
+                more = children(states, path)
+                if len(sums) + len(more) <= limits.SUMS_TOLD_MAX:
+                    sums |= more
+                    expanded.append(path)
+            return Fingerprint(folding.applied, told.hexdigest(), sums, tuple(expanded))
 
     # --- beside the fold ---------------------------------------------------------------------------------------------
 

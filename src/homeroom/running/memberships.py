@@ -57,6 +57,8 @@ class Memberships:
         self._memberships: dict[str, Membership] = {}
         self._wanted: dict[str, Wanted] = {}
         self._written: dict[str, tuple[int, int | None, dict[str, Kept]]] = {}
+        # Of whose state each is.
+        self._watched: dict[str, State] = {}
         # Whose columns are being asked, and whether of few learners.
         self._surveys: dict[str, tuple[Survey, bool]] = {}
         self._pool = ThreadPoolExecutor(1, "homeroom-survey")
@@ -102,7 +104,14 @@ class Memberships:
                 one.state.watch = membership.touch
             with self._lock:
                 self._memberships[tenant] = membership
-        return self._memberships[tenant]
+            self._watched[tenant] = one.state
+            return membership
+        membership = self._memberships[tenant]
+        with self._live.held(tenant) as one:
+            if one.state is not self._watched[tenant]:  # the log was folded anew
+                self._watched[tenant], one.state.watch = one.state, membership.touch
+                membership.doubt()
+        return membership
 
     def _opened(self, tenant: str, state: State) -> Membership:
         now_ms = self._now_ms()

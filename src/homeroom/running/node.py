@@ -7,47 +7,31 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_register import ErasureRegister
 from homeroom.adapters.signing import NodeKey
-from homeroom.clock import HybridClock, hybrid_ms
-from homeroom.cohorts.answers import Answer, Source
-from homeroom.cohorts.live import LiveAnswer, Shows, Status, Trouble
-from homeroom.cohorts.members import existing
-from homeroom.cohorts.membership.changes import ChangesPage
-from homeroom.cohorts.membership.membership import Membership
-from homeroom.cohorts.membership.reading import (
-    CohortsNow,
-    LearnerNow,
-    MembersPage,
-    Told,
-    cohorts_now,
-    learner_now,
-    members_page,
-)
-from homeroom.cohorts.questions import Question
+from homeroom.clock import HybridClock
+from homeroom.cohorts.live import Status, Trouble
 from homeroom.errors import (
     ControlError,
     HomeroomError,
-    NotYetError,
     StoreError,
 )
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.log.certificates import Certificate
 from homeroom.log.control import (
     MAIN,
+    AuditAnchored,
     Change,
     Control,
-    DefinitionKind,
     Fact,
     TenantPut,
     read_changes,
@@ -57,51 +41,67 @@ from homeroom.log.log import Accepted, Offer, Refusal, Refused
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Mark
-from homeroom.node.node import Node
 from homeroom.regions.steps import Level
-from homeroom.running.belonging import Belonging, Surroundings, held_at
+from homeroom.running.answering import Answering, Asked
+from homeroom.running.belonging import Belonging, Surroundings
 from homeroom.running.checking import Checker
 from homeroom.running.collecting import Collecting
 from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
+    Doing,
     ErasureAsked,
     WebhookAsked,
     WebhookTold,
     listening,
 )
 from homeroom.running.copying import RecordCopies
+from homeroom.running.courier import Courier
+from homeroom.running.document_prints import DocumentPrints
+from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
 from homeroom.running.facts import Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
-from homeroom.running.live import Live, Seen
+from homeroom.running.in_world import InWorld
+from homeroom.running.levels import held_at
+from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
+from homeroom.running.node_records import NodeRecords
 from homeroom.running.opening import (
     NodeOptions,
     Opened,
     Recording,
     open_all,
     open_vault,
-    stated_entries,
     zone_of,
 )
 from homeroom.running.persons import RunningPersons
-from homeroom.running.recording import LabelsFound, NodeRecords
+from homeroom.running.recording import LabelsFound
+from homeroom.running.refolding import stated_entries
+from homeroom.running.repairing import compared
+from homeroom.running.residing import Residing, VaultKey
+from homeroom.running.saving import Saving
+from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
-from homeroom.running.streaming import listen
 from homeroom.running.tenant_doors import TenantDoors
-from homeroom.running.world_status import freshness_of
-from homeroom.state.state import State
-from homeroom.state.zones import day_of_date
+from homeroom.running.upkeep_requests import (
+    ApartTold,
+    Repaired,
+    UpkeepAsked,
+    UpkeepTold,
+    WorldAsked,
+    WorldTold,
+)
+from homeroom.running.world_status import lacks_facts
 
 _T = TypeVar("_T")
 
 __all__ = ["RunningNode"]
 
 
-class RunningNode:
+class RunningNode(Answering):
     """A node; see `homeroom.serve.serving.Serving` for what those see who stand before it."""
 
     def __init__(
@@ -111,10 +111,10 @@ class RunningNode:
         options: NodeOptions,
         register: ErasureRegister | None,
     ) -> None:
-        self._options = options
+        self._options, self._refolding = options, opened.refolding
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self._store = opened.store
-        self._live = Live(opened.folding, options.now_ms)
+        self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
         self._recorder = recording.reader
         self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
         self._doors = self._tenant_doors.doors
@@ -126,63 +126,78 @@ class RunningNode:
         self._loop = asyncio.get_running_loop()
         self._folds = Folds(lambda: self._live.applied, options.wait_ms)
         self._listening: ControlSocket | None = None
-        self._snapshot_troubles: dict[str, str] = {}
-        self._snapshot_seen: dict[str, Vector] = {}
+        # Set once this node is to be stopped, and started again with another state in the place of its own.
+        self.renewal = asyncio.Event()
+        self._courier: Courier | None = None
         self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
-        self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
         )
         self._memberships.follow(None)
         clock = HybridClock(self._store.last_hybrid())
-        self._follower, self.belonging = self._following(opened.key, clock)
-        self._committer = Committer(
-            Writing(
-                node=options.name,
-                sign=opened.key.sign,
-                store=self._store,
-                clock=clock,
-                now_ms=options.now_ms if self.belonging is None else self.belonging.stamp_ms,
-                admit=self._doors.admit,
-                durable=self._durable,
-                lives=self.belonging,
-            )
-        )
+        self._follower, self.belonging = self._following(opened.key, clock, recording)
+        super().__init__(self._parts_asked())
+        self._committer = Committer(self._writing(opened.key.sign, clock))
         self._facts = Facts(
             options, self._committer.offer, self._live, self._folds, self._snapshots
         )
         self.records = NodeRecords(
-            recording.path, recording.keys_of, self._committer.offer, options.now_ms
+            recording.path,
+            recording.keys_of,
+            self._committer.offer,
+            options.now_ms,
+            None if self.belonging is None else self.belonging.records_held(),
         )
-        self._collecting = Collecting(self._store, self._committer.work, self._needed_by_nobody)
+        self._collecting = Collecting(
+            self._store, self._committer.work, self._needed_by_nobody, self._forgotten
+        )
+        self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
         self.record_copies = RecordCopies(
             recording.copies, self._recorder, options.record_copy_ms, self._collecting
         )
-        self._snapshotting = threading.Lock()
         places = self._places, recording.copies.check
         self._checker = Checker(self._store, self._verify(opened.key), places, options.now_ms)
         self._standing = self._stands(opened.troubles + recording.troubles)
         self.erasures = self._erasures(register, opened.key.sign)
         self.watch(self.erasures.troubles)
         self.watch(self.record_copies.troubles)
+        if self.belonging is not None:
+            self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
+        self._endings = Endings(self._look_for_endings, self._facts.state_endings)
+        # By node what states where its audit log ends: a task that nobody holds may be collected.
+        self._anchoring: dict[str, asyncio.Task[None]] = {}
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _begin(self) -> None:
         """Have its threads begin."""
+        self.watch(self._endings.troubles)
+        if self._courier is not None:
+            self.watch(self._courier.troubles)
         self._follower.start()
         self._checker.start()
         self.record_copies.start()
         if self.belonging is not None:
             self.belonging.begin(self._committer)
+            self._endings.begin()
 
-    def _following(self, key: NodeKey, clock: HybridClock) -> tuple[Follower, Belonging | None]:
+    def _following(
+        self, key: NodeKey, clock: HybridClock, recording: Recording
+    ) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
         world = self._options.world
         if world is None:
             return Follower(self._live, self._store, self._folded), None
         gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        self._courier = Courier(
+            (self._snapshots, self._live, self._store),
+            self._save,
+            world.fabric,
+            (self._fetched, self._not_fetched),
+            world.steady_ms,
+        )
+        sharing = self._sharing(world, recording.key)
         around = Surroundings(
             node=self._options.name,
             key=key.public_text,
@@ -192,10 +207,54 @@ class RunningNode:
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
+            courier=self._courier,
+            sharing=sharing,
+            prints=DocumentPrints(recording.path, self._recorder, self._live, sharing.is_shared),
             stated=self._learn,
             mark=self._mark,
+            audited=self._audited,
         )
         return gate, Belonging(around)
+
+    def _sharing(self, world: InWorld, key: VaultKey) -> Sharing:
+        return Sharing(
+            Shared(
+                residing=Residing(
+                    node=self._options.name,
+                    jurisdiction=self._options.jurisdiction,
+                    world=world.world,
+                    key=key,
+                ),
+                recorder=self._recorder,
+                store=self._store,
+                live=self._live,
+            )
+        )
+
+    def _writing(self, sign: Sign, clock: HybridClock) -> Writing:
+        return Writing(
+            node=self._options.name,
+            sign=sign,
+            store=self._store,
+            clock=clock,
+            now_ms=self._options.now_ms if self.belonging is None else self.belonging.stamp_ms,
+            admit=self._doors.admit,
+            durable=self._durable,
+            lives=self.belonging,
+        )
+
+    def _parts_asked(self) -> Asked:
+        return Asked(
+            live=self._live,
+            store=self._store,
+            snapshots=self._snapshots,
+            doors=self._tenant_doors,
+            memberships=self._memberships,
+            folds=self._folds,
+            belonging=self.belonging,
+            now_ms=self._options.now_ms,
+            regions={self._options.name: self._options.region},
+        )
 
     def _stands(self, opening: Sequence[Trouble]) -> Standing:
         return Standing(
@@ -210,7 +269,7 @@ class RunningNode:
             checker=self._checker,
             belonging=self.belonging,
             opening=opening,
-            of_snapshots=lambda: self._snapshot_troubles,
+            of_snapshots=lambda: self.saving.troubles,
             now_ms=self._options.now_ms,
         )
 
@@ -220,12 +279,28 @@ class RunningNode:
         return key.has_signed
 
     def _needed_by_nobody(self, held: Vector) -> Vector:
-        """Return what the log may forget of what snapshots hold: a node that joins a world reads all of its log."""
-        return held if self.belonging is None else Vector()
+        """Return what the log may forget of what snapshots hold: in a world what all others hold too."""
+        return held if self.belonging is None else self.belonging.forgettable(held)
 
-    def _printed(self, check: int, applied: Vector, fingerprint: str) -> None:
+    def _forgotten(self) -> None:
+        if self.belonging is not None:
+            self.belonging.forgotten()
+
+    def _save(self) -> None:
+        self.saving.save()
+
+    def _fetched(self) -> None:
+        """Take that a snapshot of another node is to take the place of what is here, which the next start does."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self.renewal.set)
+
+    def _not_fetched(self, why: str) -> None:
+        if self.belonging is not None:
+            self.belonging.not_fetched(why)
+
+    def _printed(self, check: int, taken: Fingerprint) -> None:
         assert self.belonging is not None, "others have asked for it"
-        self.belonging.printed(check, applied, fingerprint)
+        self.belonging.printed(check, taken)
 
     def _erasures(self, register: ErasureRegister | None, sign: Sign) -> RunningErasures:
         return RunningErasures(
@@ -248,8 +323,9 @@ class RunningNode:
                 reached=self._folds.reached,
                 in_writer=self._committer.done,
                 shut=self._doors.erase,
-                snapshot=self._snapshot_anew,
+                snapshot=self._clean,
                 is_among_others=self.belonging is not None,
+                late=lambda: 0 if self.belonging is None else self.belonging.sharing.late,
             )
         )
 
@@ -279,8 +355,15 @@ class RunningNode:
         except BaseException:
             await node.stop()
             raise
-        asked = (node._of_webhooks, node._of_erasures, node.persons.asked)
-        node._listening = await listening(path, node.change, node.stated, *asked)
+        doing = Doing(
+            node.change,
+            node.stated,
+            node._of_webhooks,
+            node._of_erasures,
+            node.persons.asked,
+            node._of_upkeep,
+        )
+        node._listening = await listening(path, doing)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
             await node.erasures.follow(MAIN)
         for name in node._live.tenants():
@@ -292,6 +375,7 @@ class RunningNode:
         if self._listening is not None:
             self._listening.close()
         self._keeping.cancel()
+        await self._endings.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
@@ -302,9 +386,12 @@ class RunningNode:
         await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
-        await asyncio.to_thread(self._snapshot)
-        self._collecting.finish()
-        self._pool.shutdown()
+        if self._courier is not None:
+            await asyncio.to_thread(self._courier.stop)
+        if not self.renewal.is_set():  # else another state takes the place of this one
+            await asyncio.to_thread(self.saving.save)
+            self._collecting.finish()
+        self.stop_answering()
         self.records.close()
         self._stack.close()
 
@@ -368,6 +455,32 @@ class RunningNode:
         """Whether facts are stated here: in a node alone, and at the home of a world."""
         return self._facts.is_home
 
+    @property
+    def home(self) -> str:
+        """The node that states facts."""
+        return self._facts.home
+
+    def next_fold(self) -> "asyncio.Future[None]":
+        """Return what is done after the next fold; in the event loop."""
+        return self._folds.next()
+
+    async def _look_for_endings(self) -> Sequence[Fact]:
+        if not self.is_home or self.belonging is None:
+            return ()
+        return await self._committer.done(self.belonging.endings)
+
+    def _audited(self, node: str, records: int, digest: str) -> None:
+        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
+        known = self.control().anchors.get(node)
+        if not self.is_home or (known is not None and known.digest == digest):
+            return
+
+        async def state() -> None:
+            with contextlib.suppress(HomeroomError):
+                await self.change(AuditAnchored(node=node, records=records, digest=digest), "node")
+
+        self._anchoring[node] = self._loop.create_task(state())
+
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
         # A task that nobody holds may be collected.
@@ -403,49 +516,14 @@ class RunningNode:
 
     # --- what goes out -----------------------------------------------------------------------------------------------
 
-    async def ask(
-        self,
-        tenant: str,
-        question: Question,
-        after: Token | None,
-        shows: Shows = Shows.REGISTERED,
-    ) -> LiveAnswer:
-        """Answer a question, if ``after`` is given from a state that holds that entry.
-
-        Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
-        """
-        if after is not None:
-            await self._folds.reached(after)
-        held = self._store.held()
-        before = self._snapshots.sources.get(tenant, Source())
-
-        showing = self._tenant_doors.showing.get(tenant)
-
-        def ask(state: State) -> Answer:
-            node = Node(state if showing is None else showing(state, shows))
-            return node.ask(question, node.summary(before))
-
-        asked = partial(self._live.ask, tenant, ask, after)
-        answer, seen = await self._loop.run_in_executor(self._pool, asked)
-        return LiveAnswer(
-            answer=answer,
-            applied=seen.applied,
-            age_ms=self._age_ms(seen),
-            is_complete=seen.applied.covers(held) and answer.history_from is None,
-            epoch=seen.epoch,
-            freshness=freshness_of(self.belonging, seen.applied),
-        )
-
-    def _age_ms(self, seen: Seen) -> int | None:
-        return max(self._options.now_ms() - hybrid_ms(seen.newest), 0) if seen.newest else None
-
     def status(self, tenant: str) -> Status:
         """Say how the node is. A tenant that is not there has no learners."""
         return self._standing.status(tenant)
 
     def fingerprint(self) -> tuple[Vector, str]:
         """Return what is folded, and its fingerprint: equal on nodes that have folded the same."""
-        return self._live.fingerprint()
+        taken = self._live.fingerprint()
+        return taken.applied, taken.digits
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -467,6 +545,33 @@ class RunningNode:
             raise ControlError("this node runs without webhooks, or has not begun to; ask again")
         return await self._webhooks(asked)
 
+    async def _of_upkeep(self, asked: UpkeepAsked) -> UpkeepTold:
+        if isinstance(asked, WorldAsked):
+            world = self._standing.status(MAIN).world
+            early = () if world is None else world.early
+            apart = {} if self.belonging is None else self.belonging.alarms.apart()
+            return WorldTold(
+                node=self._options.name,
+                home=self.home,
+                early=early,
+                apart=tuple(
+                    ApartTold(node=name, shards=one.shards, rows=one.rows, is_all=one.is_all)
+                    for name, one in sorted(apart.items())
+                ),
+                troubles=self.troubles,
+            )
+        return await self.repair()
+
+    async def repair(self) -> Repaired:
+        """Fold the log anew in place of what is folded; return what was not so.
+
+        Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays as it was then.
+        """
+        found = await asyncio.wrap_future(self._follower.anew(compared))
+        begun = self._refolding.begun.value
+        await asyncio.to_thread(self.saving.save_anew if found.was_wrong else self.saving.save)
+        return msgspec.structs.replace(found, begun=begun)
+
     async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
         if not asked.learners:
             return self.erasures.certificates(asked.tenant)
@@ -477,6 +582,10 @@ class RunningNode:
         """Return what was stated so far."""
         return self._live.control
 
+    def lacks_facts(self) -> bool:
+        """Say whether more was stated than this node knows, as far as it has heard: it has just begun, or was away."""
+        return lacks_facts(self.belonging, self._live.applied)
+
     def stated(self) -> list[Change]:
         """Return all that was stated, in order. Raises `StoreError`."""
         return [
@@ -484,53 +593,6 @@ class RunningNode:
             for entry in stated_entries(self._store)
             for change in read_changes(unpack(entry.payload).content)
         ]
-
-    # --- membership --------------------------------------------------------------------------------------------------
-
-    async def cohorts(self, tenant: str, after: Token | None) -> CohortsNow:
-        """Return all cohorts that are kept, with their sizes. Raises `QuestionError` and `NotYetError`."""
-        now = await self._of_membership(tenant, cohorts_now, after)
-        day = -1 if now.date is None else day_of_date(now.date)
-        count = partial(self._live.read, tenant, lambda state: len(existing(state.learners, day)))
-        learners = await self._loop.run_in_executor(self._pool, count)
-        return replace(now, learners=learners)
-
-    async def members(
-        self, tenant: str, cohort: str, cursor: int, count: int, after: Token | None
-    ) -> MembersPage:
-        """Return some members of a cohort from a cursor on, 0 for the first ones.
-
-        Raises `QuestionError`, and `NotYetError` for a cohort about which all learners are just being asked.
-        """
-
-        def look(membership: Membership) -> MembersPage:
-            is_defined = cohort in self.control().definitions(tenant, DefinitionKind.COHORT)
-            if is_defined and cohort not in membership.cohorts:
-                raise NotYetError(f"all learners are being asked about {cohort}; ask again")
-            return members_page(membership, cohort, cursor, count)
-
-        return await self._of_membership(tenant, look, after)
-
-    async def cohorts_of(self, tenant: str, learner: str, after: Token | None) -> LearnerNow:
-        """Return the cohorts of one learner, by its pseudonym. Raises `QuestionError` and `NotYetError`."""
-        return await self._of_membership(tenant, lambda one: learner_now(one, learner), after)
-
-    def changes(self, tenant: str, after: int, count: int, cohort: str | None) -> ChangesPage:
-        """Return changes of membership after a number, of one cohort or of all. Raises `QuestionError`."""
-        return self._memberships.read(tenant, lambda one: one.changes.page(after, count, cohort))
-
-    def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
-        """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
-        return listen(self._memberships, tenant, after, self._folds.next)
-
-    async def _of_membership(
-        self, tenant: str, look: Callable[[Membership], _T], after: Token | None
-    ) -> _T:
-        if after is not None:
-            await self._folds.reached(
-                after, lambda: self._memberships.read(tenant, lambda one: one.moment.applied)
-            )
-        return self._memberships.read(tenant, look)
 
     # --- folds -------------------------------------------------------------------------------------------------------
 
@@ -554,47 +616,18 @@ class RunningNode:
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
             if self.is_home:
                 await self._facts.retention.cut_due(self.change)
-            await asyncio.to_thread(self._snapshot)
+            await asyncio.to_thread(self.saving.save)
             self._collecting.begin()
+
+    def _clean(self, tenants: Sequence[str]) -> None:
+        """Write snapshots that leave nothing of those who are erased; in those that are under way something may be."""
+        self._forget_shipments()
+        self.saving.clean(tenants)
+        self._forget_shipments()
+
+    def _forget_shipments(self) -> None:
+        if self._courier is not None:
+            self._courier.forget()
 
     def _places(self) -> dict[str, DataDirectory]:
         return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}
-
-    def _snapshot(self) -> None:
-        """Write a snapshot of every tenant that has changed, and see what the ones before them hold."""
-        troubles: dict[str, str] = {}
-        held: list[Vector] = []
-        for tenant in self._live.tenants():
-            what = "no snapshot could be written"
-            try:
-                if self._is_to_be_written(tenant):
-                    self._snapshot_one(tenant)
-                self._memberships.write(tenant)
-                what = "the log is kept, because a snapshot is not whole"
-                held.append(self._snapshots.verified(tenant))
-            except HomeroomError as error:
-                troubles[tenant] = f"{what}: {error}"
-        self._snapshot_troubles = troubles
-        if troubles:
-            return  # what one tenant still needs of the log stays for all
-        origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
-        self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
-
-    def _snapshot_one(self, tenant: str) -> None:
-        asked = self._memberships.asked(tenant)
-        with self._snapshotting:
-            self._snapshot_seen[tenant] = self._snapshots.write(tenant, self._live, asked)
-
-    def _snapshot_anew(self, tenants: Sequence[str]) -> None:
-        """Write snapshots that leave nothing of those who are erased. Raises `DataDirectoryError`."""
-        for tenant in tenants:
-            asked = self._memberships.asked(tenant)
-            with self._snapshotting:
-                self._snapshot_seen[tenant] = self._snapshots.clean(tenant, self._live, asked)
-
-    def _is_to_be_written(self, tenant: str) -> bool:
-        """Say whether a tenant has changed since its last snapshot, or something was cut that is still on the disk."""
-        if self._snapshot_seen.get(tenant) != self._live.applied:
-            return True
-        cut = self._live.cuts().get(tenant)
-        return cut is not None and self._snapshots.holds_what_was_cut(tenant, cut)

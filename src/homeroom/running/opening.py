@@ -6,7 +6,7 @@ records. Nothing is written here but the files that a first start makes.
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +22,9 @@ from homeroom.adapters.vault.places import (
     VAULT_FILE,
     VAULT_KEY_FILE,
     open_vault_key,
+    own_vault_keys,
+    vault_key_check,
+    vault_key_path,
 )
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.clock import hybrid_ms
@@ -30,14 +33,26 @@ from homeroom.errors import DataDirectoryError, KeyFileError, StoreError
 from homeroom.events.generations import Readmitted
 from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.origins import Origin, Vector
+from homeroom.log.rulings import Ruling, ruled_stamp
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.stated import Stated
+from homeroom.regions.world import World
 from homeroom.running.committing import LastingStore
-from homeroom.running.following import next_unread
 from homeroom.running.in_world import InWorld
+from homeroom.running.installing import install
 from homeroom.running.recording import RecordReader
+from homeroom.running.refolding import (
+    Refolding,
+    fold_all,
+    make_tenants,
+    skip_applied,
+    stated_entries,
+    stated_of,
+    until_early,
+)
+from homeroom.running.residing import VaultKey
 from homeroom.running.snapshots import Snapshots
 
 __all__ = [
@@ -47,7 +62,6 @@ __all__ = [
     "open_all",
     "open_vault",
     "opened_folding",
-    "stated_entries",
     "zone_of",
 ]
 
@@ -70,6 +84,7 @@ class NodeOptions:
     backup_days : for how many days backups are kept; None if nobody said
     world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
+    is_repair : whether the directory is opened to be repaired: nobody begins a life on it
     """
 
     now_ms: Callable[[], int]
@@ -85,6 +100,7 @@ class NodeOptions:
     backup_days: int | None = None
     world: InWorld | None = None
     is_serving: bool = True
+    is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +114,10 @@ class Opened:
     stated: Stated
     key: NodeKey
     troubles: tuple[Trouble, ...]
+    refolding: Refolding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """The vault of a directory, and what changes it."""
 
@@ -111,6 +128,7 @@ class Recording:
     troubles: tuple[Trouble, ...]
     readmitted: dict[str, Readmitted]
     """By tenant, as was stated so far: whoever follows the control stream adds to it."""
+    key: VaultKey
 
 
 @contextlib.contextmanager
@@ -142,28 +160,25 @@ def open_all(path: Path, options: NodeOptions | None) -> Opened:
 def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened:
     snapshots = Snapshots(path, ThreadRun())
     stack.enter_context(snapshots.place(MAIN).run_by_node())
-    store = _store(path, options, stack)
-    troubles: list[Trouble] = []
+    store = _ready_store(path, options, stack, snapshots)
+    is_repair = options is not None and options.is_repair
+    refolding = Refolding(store, snapshots, stack, is_repair)
+    troubles = refolding.troubles
+    entries, is_due = _due(store, options)
+    stated = stated_of(entries)
+    doubted: list[str] = []
 
     def make(name: str, control: Control) -> TenantState:
-        snapshots.expect_key(name, control)
-        if name != MAIN:
-            stack.enter_context(snapshots.place(name).run_by_node())
-        opened = snapshots.open(name, control.tenants[name].timezone)
-        if opened.trouble is not None:
-            troubles.append(Trouble(opened.trouble, name))
-        return opened.tenant
+        tenant, is_true = refolding.opened(name, control, stated)
+        doubted.extend(() if is_true else (name,))
+        return tenant
 
     folding = Folding({}, make)
-    is_due = _is_due(options)
-    entries = [entry for entry in stated_entries(store) if is_due(entry)]
     folding.fold(entries)
     if folding.troubles:
         raise StoreError(f"{path} cannot be opened: {'; '.join(folding.troubles.values())}")
-    # All of it, beyond a cut that waits for the log too: no tenant may miss what is folded into the others.
-    stated = stated_of(entries)
-    for name in stated.control.tenants.keys() - folding.tenants.keys() - folding.refused.keys():
-        folding.tenants[name] = make(name, stated.control)
+    make_tenants(folding, make, stated)
+    folding.is_in_doubt = bool(doubted)
     for name, tenant in folding.tenants.items():
         try:
             expect(store.held(), tenant.applied)
@@ -171,19 +186,19 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
             StoreError
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
-    _skip_applied(folding)
+    skip_applied(folding)
     closed = stated.control.members.closed
     fold_all(
         folding, store, lambda one: is_due(one) and one.number <= closed.get(one.origin, one.number)
     )
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
-    _check_whole(path, store, snapshots, options)
+    _check_whole(path, snapshots, stated.control, options)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
     _check_known(path / "node.key", key, options)
-    return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles))
+    return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles), refolding)
 
 
 def _own_name(options: NodeOptions | None) -> str | None:
@@ -191,12 +206,34 @@ def _own_name(options: NodeOptions | None) -> str | None:
     return None if options is None or options.world is None else options.name
 
 
-def _is_due(options: NodeOptions | None) -> Callable[[Entry], bool]:
-    """Return what says of an entry whether it may be folded already: in a world one from the future may not."""
-    if options is None or options.world is None:
-        return lambda _entry: True
+def _due(
+    store: LastingStore, options: NodeOptions | None
+) -> tuple[list[Entry], Callable[[Entry], bool]]:
+    """Return what was stated and may be folded, and what says of an entry whether it may.
+
+    In a world one from the future may not, before its time or what was ruled of it; the rulings are among the facts.
+    """
+    all_stated = stated_entries(store)
+    if options is None or not _is_among_others(options, all_stated):
+        return all_stated, lambda _entry: True
     ahead_ms = options.now_ms() + limits.HYBRID_AHEAD_MS_MAX
-    return lambda entry: hybrid_ms(entry.hybrid) <= ahead_ms
+    rulings: dict[Origin, tuple[Ruling, ...]] = {}
+
+    def is_due(one: Entry) -> bool:
+        return hybrid_ms(ruled_stamp(rulings, one.origin, one.number, one.hybrid)) <= ahead_ms
+
+    count, entries = -1, list[Entry]()
+    while len(entries) != count:  # what is due by a ruling may hold rulings
+        count = len(entries)
+        entries = until_early(all_stated, is_due, set())
+        rulings |= stated_of(entries).control.members.rulings
+    return entries, is_due
+
+
+def _is_among_others(options: NodeOptions, all_stated: list[Entry]) -> bool:
+    if options.world is not None:
+        return True
+    return options.is_repair and bool(stated_of(all_stated).control.members.nodes)
 
 
 def _check_alone(path: Path, control: Control, options: NodeOptions | None) -> None:
@@ -204,7 +241,9 @@ def _check_alone(path: Path, control: Control, options: NodeOptions | None) -> N
 
     Raises `DataDirectoryError`.
     """
-    if options is not None and options.world is None and control.members.nodes:
+    if options is None or options.is_repair:
+        return
+    if options.world is None and control.members.nodes:
         names = ", ".join(sorted(control.members.nodes))
         raise DataDirectoryError(
             f"{path} belongs to a world ({names}). Run its node with the settings of that world, and ask it or state "
@@ -230,7 +269,7 @@ def _check_names(
 
 
 def _check_whole(
-    path: Path, store: LastingStore, snapshots: Snapshots, options: NodeOptions | None
+    path: Path, snapshots: Snapshots, control: Control, options: NodeOptions | None
 ) -> None:
     """Refuse to be a member with what the others can never get, and to make a key that must be the same everywhere.
 
@@ -239,18 +278,31 @@ def _check_whole(
     if options is None or options.world is None:
         return
     place = snapshots.place(MAIN)
-    loaded = snapshots.unlogged(MAIN)
-    if loaded or len(store.begins()):
-        what = "was loaded with files" if loaded else "has forgotten the beginning of its log"
+    if snapshots.unlogged(MAIN):
         raise DataDirectoryError(
-            f"{path} {what}, and no other node of a world could ever get that. Begin the world with a directory whose "
-            f"log is whole"
+            f"{path} was loaded with files, and no other node of a world could ever get that. Begin the world with a "
+            f"directory whose log is whole"
         )
-    home = options.world.home
+    home = control.members.home or options.world.home
     if options.name != home and not place.key_path.exists():
         raise KeyFileError(
             f"{place.key_path} is missing. Pseudonyms must be the same in all regions: copy it from {home}, the home "
             f"of the world, and let nobody else read it"
+        )
+    _check_vault_key(path / VAULT_KEY_FILE, options.name, options.world.world)
+
+
+def _check_vault_key(path: Path, node: str, world: World) -> None:
+    """Refuse to make a key that is there already in other places: with a new one nothing could be shared.
+
+    Raises `KeyFileError`.
+    """
+    region = world.region_of(node)
+    law = "" if region is None else region.jurisdiction
+    if law in world.vaults and not path.exists():
+        raise KeyFileError(
+            f"{path} is missing, and the nodes of jurisdiction {law} have one key, by which they read each other's "
+            f"records: copy it from another node of {law}, and let nobody else read it"
         )
 
 
@@ -287,6 +339,16 @@ def _node_key(path: Path, store: LastingStore, name: str | None) -> NodeKey:
     return key
 
 
+def _ready_store(
+    path: Path, options: NodeOptions | None, stack: ExitStack, snapshots: Snapshots
+) -> LastingStore:
+    """Return the log; with it stands the state of another node, if one was fetched before this start."""
+    store = _store(path, options, stack)
+    if options is not None:
+        install(path, store, snapshots)
+    return store
+
+
 def _store(path: Path, options: NodeOptions | None, stack: ExitStack) -> LastingStore:
     if options is not None and options.store_url:
         from homeroom.adapters.log_postgres import PostgresStore
@@ -310,10 +372,9 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
 
     def keys_of(tenant: str) -> TenantKeys:
         if tenant not in keys:
-            folder = opened.snapshots.place(tenant).path
             keys[tenant] = TenantKeys(
                 opened.snapshots.key(tenant),
-                open_vault_key(folder),
+                open_vault_key(path, tenant),
                 lambda: readmitted.get(tenant, {}),
             )
         return keys[tenant]
@@ -323,11 +384,31 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     troubles = copies.ready(opened.store.begins())
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
     opened.stack.enter_context(contextlib.closing(reader))
-    reader.catch_up(opened.store)
+    reader.catch_up(opened.store, None if options.world is None else options.name)
     for tenant in reader.tenants():
-        _check_key(opened.snapshots.place(tenant).path / VAULT_KEY_FILE, f"the records of {tenant}")
+        key = vault_key_path(path, tenant)
+        _check_key(key, f"the records of {tenant}")
+        if not reader.opens(tenant):
+            raise KeyFileError(
+                f"{key} is not the key that the records of {tenant} are under; restore that one from a backup"
+            )
     reader.read_labels()
-    return Recording(file, keys_of, reader, copies, tuple(map(Trouble, troubles)), readmitted)
+    return Recording(
+        path=file,
+        keys_of=keys_of,
+        reader=reader,
+        copies=copies,
+        troubles=tuple(map(Trouble, troubles)),
+        readmitted=readmitted,
+        key=_vault_key(path, options),
+    )
+
+
+def _vault_key(path: Path, options: NodeOptions) -> VaultKey:
+    """Return what others may know of the key; in a world it is made now if there is none. Raises `KeyFileError`."""
+    if options.world is None:
+        return VaultKey()
+    return VaultKey(vault_key_check(open_vault_key(path)), tuple(own_vault_keys(path)))
 
 
 def _check_keys(folding: Folding, snapshots: Snapshots) -> None:
@@ -343,44 +424,6 @@ def _check_key(path: Path, what: str) -> None:
             f"{path} is missing, and {what} are under it; restore it from a copy. A new key would be made else, and "
             f"what is there would never be found again"
         )
-
-
-def stated_entries(store: LastingStore) -> list[Entry]:
-    """Return what was stated, in the order of hybrid time: one node writes it, in one life after the other."""
-    held = store.held()
-    origins = [origin for origin in held if origin.stream is Stream.CONTROL]
-    stated = [entry for origin in origins for entry in store.read(origin, 1, held[origin])]
-    return sorted(stated, key=lambda entry: entry.hybrid)
-
-
-def stated_of(entries: Sequence[Entry]) -> Stated:
-    """Return what all that was stated adds up to. Raises `EntryError` for an entry that is damaged."""
-    stated = Stated()
-    for entry in entries:
-        entry.check_payload()
-        stated.take(entry)
-    return stated
-
-
-def fold_all(
-    folding: Folding, store: LastingStore, is_due: Callable[[Entry], bool] = lambda _entry: True
-) -> None:
-    """Fold what a store holds, to its end or until what is left can be folded no further, or not yet."""
-    before, early = None, set[Origin]()
-    while before != (folding.applied, len(folding.troubles), len(early)):
-        before = folding.applied, len(folding.troubles), len(early)
-        entries = next_unread(store, folding, limits.FOLD_ENTRIES_MAX, early)
-        early |= {entry.origin for entry in entries if not is_due(entry)}
-        folding.fold([entry for entry in entries if is_due(entry)])
-
-
-def _skip_applied(folding: Folding) -> None:
-    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already."""
-    tenants = list(folding.tenants.values())
-    origins = {origin for one in tenants for origin in one.applied}
-    for origin in {origin for origin in origins if origin.stream is not Stream.CONTROL}:
-        number = min(one.applied[origin] for one in tenants)
-        folding.applied = folding.applied.joined({origin: number})
 
 
 def zone_of(path: Path, options: NodeOptions) -> str:

@@ -14,9 +14,9 @@ node that was asked, as it knew things then; that two nodes said yes to what can
 same way everywhere.
 """
 
-import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,21 +25,22 @@ import msgspec
 from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.labels import change_of_labels, labels_in, read_labels
 from homeroom.adapters.vault.operations import (
+    ActivityKnown,
     Change,
     LabelsKept,
     Stamped,
     StatementKept,
+    SubjectKey,
     decode,
     encode,
 )
 from homeroom.adapters.vault.preparing import Prepared, Preparer
-from homeroom.adapters.vault.reading import VaultReader, all_is_here
-from homeroom.adapters.vault.records import VaultQuestions
+from homeroom.adapters.vault.reading import VaultReader, wrapped_opens
 from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.adapters.vault.terms import PLACE_BITS
-from homeroom.errors import EntryError, StoreError, VaultError
+from homeroom.errors import EntryError, HomeroomError, StoreError, VaultError, kind_and_places
 from homeroom.events.labels import Labels
 from homeroom.events.model import Decoded, Reject
 from homeroom.events.projection import Cut
@@ -52,14 +53,21 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.store import Store
 from homeroom.records.forms import time_text
-from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
+from homeroom.records.store import (
+    Accepted,
+    Caller,
+    DocumentChange,
+    Refusal,
+    Refused,
+    Sent,
+)
 
 __all__ = [
     "LabelsFound",
     "LabelsReader",
-    "NodeRecords",
     "RecordReader",
     "RecordRequest",
+    "outcome_of",
     "redacted_documents",
 ]
 
@@ -90,7 +98,12 @@ class _Told(msgspec.Struct, omit_defaults=True):
         return Refused(Refusal(self.refusal), self.field, self.rule)
 
 
-_told = msgspec.json.Decoder(_Told).decode
+_told: Final = msgspec.json.Decoder(_Told).decode
+
+
+def outcome_of(answer: bytes) -> Accepted | Refused:
+    """Return what became of a request, by what the log answers."""
+    return _told(answer).outcome()
 
 
 class RecordReader:
@@ -109,6 +122,8 @@ class RecordReader:
     applied : by origin the last entry that is in the vault
     stamps : by origin the hybrid stamp of that, of those that came since the start
     conflicts : under how many ids nodes accepted different statements
+    changes : how often the vault has changed since the start
+    stopped : by origin why nothing more of it is applied: what another node wrote makes no sense here
     """
 
     stream = Stream.DOCUMENT
@@ -135,7 +150,9 @@ class RecordReader:
         self._seals: dict[str, Seals] = {}
         self._store: Store | None = None
         self.stamps: dict[Origin, int] = {}
+        self.stopped: dict[Origin, str] = {}
         self.conflicts = self._vault.conflicts()
+        self.changes = 0
         self.applied = Vector.from_json(msgspec.json.decode(self._vault.applied or "{}"))
 
     def close(self) -> None:
@@ -222,7 +239,7 @@ class RecordReader:
 
     def _caught_up(self, entry: Entry, store: Store) -> None:
         try:
-            self._catch_up(entry.origin, entry.number, store)
+            self._catch_up(entry.origin, entry.number, store, self._taken)
         except (EntryError, StoreError) as error:
             self.trouble = str(error)
 
@@ -235,17 +252,48 @@ class RecordReader:
         Raises
         ------
         EntryError
-            An entry is damaged.
+            An entry is damaged, or cannot be read.
         StoreError
             One is missing before it.
+        VaultError
+            Something in it is under another key; nothing of it was applied.
         """
-        for change in self._taken(entries):
-            labels = [one.sealed for one in change.operations if isinstance(one, LabelsKept)]
-            for some in labels_in(self._seals_of(change.tenant), labels) if labels else ():
-                self.labels_of(change.tenant).add(some)
+        for labels, some in self._taken(entries):
+            labels.add(some)
 
-    def _taken(self, entries: Sequence[Entry]) -> list[Change]:
-        """Apply those entries that are not yet; return what was in these."""
+    def follow(self, entries: Sequence[Entry], store: Store) -> None:
+        """Apply entries that other nodes wrote, and that are in a store; what is missing before them too.
+
+        What makes no sense is told, stops its origin here until the next start, and nothing else.
+        """
+        for origin in dict.fromkeys(entry.origin for entry in entries):
+            some = [entry for entry in entries if entry.origin == origin]
+            if some[0].number > self.applied[origin] + 1:
+                self.follow_up(origin, some[0].number - 1, store)
+            if some[0].number <= self.applied[origin] + 1:
+                self._tried(origin, partial(self.take, some))
+
+    def follow_up(self, origin: Origin, last: int, store: Store) -> None:
+        """Apply some of what another node wrote, and a store holds, up to a number; see `follow`."""
+        some = min(last, self.applied[origin] + FOLD_ENTRIES_MAX)
+        self._tried(origin, partial(self._catch_up, origin, some, store, self.take))
+
+    def _tried(self, origin: Origin, apply: Callable[[], object]) -> None:
+        if origin in self.stopped:
+            return
+        try:
+            apply()
+        except StoreError as error:  # it is tried again
+            self.trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - others' entries must not stop this node; it is told
+            why = str(error) if isinstance(error, HomeroomError) else kind_and_places(error)
+            self.stopped[origin] = (
+                f"documents of {origin} after entry {self.applied[origin]} are in the log and not among the records: "
+                f"{why}"
+            )
+
+    def _taken(self, entries: Sequence[Entry]) -> list[tuple[Labels, Iterable[str]]]:
+        """Apply those entries that are not yet; return labels in them, and to which they belong."""
         fresh: list[Entry] = []
         ends = dict(self.applied)
         for entry in entries:
@@ -257,31 +305,59 @@ class RecordReader:
             ends[entry.origin] = entry.number
             fresh.append(entry)
         stamped = [_stamped(entry, _changes(entry)) for entry in fresh]
+        # Before anything is applied: what does not open here never will.
+        labels = [
+            found for one in stamped for each in one.changes for found in self._looked_at(each)
+        ]
         if not fresh or not self._apply(stamped, fresh):
             return []
-        return [change for one in stamped for change in one.changes]
+        return labels
 
-    def catch_up(self, store: Store) -> None:
+    def _looked_at(self, change: Change) -> list[tuple[Labels, Iterable[str]]]:
+        """Return the labels in a change. Raises `VaultError` for one, or a person's key, that is under another key."""
+        seals = self._seals_of(change.tenant)
+        if any(isinstance(one, ActivityKnown) for one in change.operations):
+            self._preparer.unmeet(change.tenant)
+        for one in change.operations:
+            if isinstance(one, SubjectKey):
+                seals.unwrap(one.subject, one.wrapped)
+        sealed = [one.sealed for one in change.operations if isinstance(one, LabelsKept)]
+        known = self.labels_of(change.tenant)
+        return [(known, some) for some in labels_in(seals, sealed)] if sealed else []
+
+    def catch_up(self, store: Store, node: str | None = None) -> None:
         """Apply what a store holds beyond what is applied.
 
+        Where ``node`` is given, what others have written than this node is looked at before, as by `follow`.
         Raises `EntryError` for an entry that is damaged, `StoreError` where one is missing.
         """
         self._store = store
         for origin, held in sorted(store.held().items()):
-            if origin.stream is Stream.DOCUMENT and not self._catch_up(origin, held, store):
+            if origin.stream is not Stream.DOCUMENT:
+                continue
+            if node not in (None, origin.node):
+                self._tried(origin, partial(self._catch_up, origin, held, store, self.take))
+            elif not self._catch_up(origin, held, store, self._taken):
                 break
         self._preparer.forget()
 
-    def _catch_up(self, origin: Origin, last: int, store: Store) -> bool:
+    def _catch_up(
+        self, origin: Origin, last: int, store: Store, take: Callable[[Sequence[Entry]], object]
+    ) -> bool:
         """Apply what a store holds of an origin; return whether that could be done."""
         while (before := self.applied[origin]) < last:
-            entries = store.read(origin, before + 1, FOLD_ENTRIES_MAX)
+            room = min(FOLD_ENTRIES_MAX, last - before)
+            entries = store.read(origin, before + 1, room)
             if not entries:
                 raise StoreError(_gap(origin, before, last + 1))
-            self._taken(entries)
+            take(entries)
             if self.applied[origin] == before:
                 return False
         return True
+
+    def opens(self, tenant: str) -> bool:
+        """Say whether a key that was wrapped for a tenant opens with its key, if there is any."""
+        return wrapped_opens(self._reader, tenant, self._seals_of(tenant))
 
     def read_labels(self) -> None:
         """Make known what labels the file has. Raises `VaultError` where one does not open."""
@@ -323,6 +399,7 @@ class RecordReader:
             self.trouble = str(error)
             return False
         self.applied = applied
+        self.changes += 1
         self.stamps.update({one.origin: one.hybrid for one in entries})
         self.trouble = self._vault.trouble
         return True
@@ -423,70 +500,3 @@ def _outcome(prepared: Prepared | Refused) -> _Told:
     if isinstance(prepared, Refused):
         return _Told(refusal=prepared.refusal.value, field=prepared.field, rule=prepared.rule)
     return _Told(ids=prepared.answer.ids)
-
-
-class NodeRecords(VaultQuestions):
-    """What the record store's interface asks of a node; see `homeroom.records.store.Records`.
-
-    Parameters
-    ----------
-    path, keys_of : of the vault, as for `RecordReader`
-    offer : offers something to the log
-    now_ms : the clock of the machine
-    others_ms : returns of each other node of the jurisdiction up to when all is here that it stored, milliseconds since
-        1970; nothing where there is none
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        keys_of: Callable[[str], TenantKeys],
-        offer: Callable[[log.Offer], Awaitable[log.Accepted | log.Refused]],
-        now_ms: Callable[[], int],
-        others_ms: Callable[[], Iterable[int]] = tuple,
-    ) -> None:
-        super().__init__(path, keys_of, self._through_others_ms)
-        self._offer = offer
-        self._now_ms = now_ms
-        self._others_ms = others_ms
-
-    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
-        """Keep statements; return when they are durable and found."""
-        size_bytes = sum(map(len, sent.data.values()))
-        return await self._asked_for(RecordRequest(sent, caller), len(sent.statements), size_bytes)
-
-    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
-        """Change documents; return when that is durable and found."""
-        size_bytes = 0 if change.document is None else len(change.document.content)
-        return await self._asked_for(RecordRequest(change, caller), 0, size_bytes)
-
-    async def _asked_for(
-        self, request: RecordRequest, events: int, size_bytes: int
-    ) -> Accepted | Refused:
-        outcome = await self._offer(
-            log.Offer(
-                ticket=0,
-                tenant=request.caller.tenant,
-                owner="",
-                batch_id=secrets.token_hex(16),
-                digest=b"",
-                content=request,
-                events=events,
-                size_bytes=size_bytes + 1_000 * events,
-                is_kept=False,
-            )
-        )
-        if isinstance(outcome, log.Accepted):
-            return _told(outcome.answer).outcome()
-        refusal = Refusal.TOO_LARGE if outcome.refusal is log.Refusal.TOO_LARGE else None
-        return Refused(refusal or Refusal.UNAVAILABLE, "", outcome.why)
-
-    def consistent_through_ms(self) -> int:
-        """Return the time up to which everything that was stored is found, wherever it was stored.
-
-        Of what is stored here that is now, since nobody hears yes before; of other nodes, as far as they are heard.
-        """
-        return min([self._now_ms(), *self._others_ms()])
-
-    def _through_others_ms(self) -> int:
-        return min([all_is_here(), *self._others_ms()])

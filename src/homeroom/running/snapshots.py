@@ -7,7 +7,7 @@ state, while events go on to be folded into the live one.
 The directory is that of `homeroom load`: whatever a node has written, ``homeroom query`` answers from.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, key_check
+from homeroom.adapters.directory import FORMAT_NODE, DataDirectory, Manifest, Under, key_check
 from homeroom.adapters.segments import entries_of
 from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Source
@@ -29,7 +29,7 @@ from homeroom.log.control import MAIN, Control
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
 from homeroom.node.node import Node
-from homeroom.running.live import Live
+from homeroom.running.live import Begun, Live
 from homeroom.state.compacting import to_compact
 from homeroom.state.cutting import Cut
 from homeroom.state.forgetting import forget_texts, unused_texts
@@ -46,10 +46,14 @@ _CLEANED_FROM: Final = 7_000
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A tenant's state as its newest whole snapshot has it, and what was wrong with a newer one."""
+    """A tenant's state as its newest whole snapshot has it, and what was wrong with a newer one.
+
+    ``is_true`` says whether it was made under the facts of today.
+    """
 
     tenant: TenantState
     trouble: str | None = None
+    is_true: bool = True
 
 
 @dataclass(slots=True)
@@ -111,6 +115,13 @@ class Snapshots:
     def place(self, tenant: str) -> DataDirectory:
         """Return the directory of a tenant."""
         return DataDirectory(self._path if tenant == MAIN else self._path / "tenants" / tenant)
+
+    def make_place(self, tenant: str) -> DataDirectory:
+        """Return the directory of a tenant, with the folders in it, made if there are none."""
+        place = self.place(tenant)
+        for folder in ("history", "state"):
+            (place.path / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place
 
     def key(self, tenant: str) -> bytes:
         """Return the key of a tenant's pseudonyms, made if there is none. Raises `KeyFileError`."""
@@ -175,21 +186,25 @@ class Snapshots:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def open(self, tenant: str, timezone: str) -> Opened:
-        """Open the newest whole snapshot of a tenant, or an empty state if there is none.
+    def open(
+        self,
+        tenant: str,
+        timezone: str,
+        is_true: Callable[[Manifest], bool] = lambda _: True,
+        first: Begun = Begun.NEWEST,
+    ) -> Opened:
+        """Open the newest whole snapshot of a tenant, or an empty state if there is none; or the one before it first.
+
+        One that is true is taken before one that is not.
 
         Raises
         ------
         DataDirectoryError
             There are snapshots, and none of them is whole; or days in it were cut in another zone.
         """
-        place = self.place(tenant)
         troubles: list[str] = []
-        for read in (place.manifest, place.manifest_before):
+        for manifest, truth in self._there(tenant, is_true, first, troubles):
             try:
-                manifest = read()
-                if manifest is None or manifest.load == 0:
-                    continue
                 opened = self._opened(tenant, manifest, timezone)
             except DataDirectoryError as error:
                 troubles.append(str(error))
@@ -197,12 +212,36 @@ class Snapshots:
             trouble = f"{troubles[0]} The snapshot before it was taken." if troubles else None
             self.sources[tenant] = source_of(manifest)
             self._manifests[tenant] = manifest
-            return Opened(opened, trouble)
+            return Opened(opened, trouble, truth)
         if troubles:
             raise DataDirectoryError(troubles[0])
-        state = State(load_zone(timezone), self._dictionaries(tenant), self._run)
         self.sources[tenant] = Source()
-        return Opened(TenantState(state))
+        return Opened(self.begun(tenant, timezone))
+
+    def _there(
+        self,
+        tenant: str,
+        is_true: Callable[[Manifest], bool],
+        first: Begun,
+        troubles: list[str],
+    ) -> list[tuple[Manifest, bool]]:
+        """Return the manifests that can be read, those first that are true."""
+        place = self.place(tenant)
+        found: list[Manifest] = []
+        reads = (place.manifest, place.manifest_before)
+        for read in reads[::-1] if first is Begun.BEFORE else reads:
+            try:
+                manifest = read()
+            except DataDirectoryError as error:
+                troubles.append(str(error))
+                continue
+            if manifest is not None and manifest.load:
+                found.append(manifest)
+        return sorted(((one, is_true(one)) for one in found), key=lambda one: not one[1])
+
+    def begun(self, tenant: str, timezone: str) -> TenantState:
+        """Return a tenant of whom nothing is known yet."""
+        return TenantState(State(load_zone(timezone), self._dictionaries(tenant), self._run))
 
     def _opened(self, tenant: str, manifest: Manifest, timezone: str) -> TenantState:
         place = self.place(tenant)
@@ -222,7 +261,8 @@ class Snapshots:
             # Damage must be found now, while there is a snapshot before this one.
             partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
-        return TenantState(state, Vector.from_json(applied))
+        named = 0 if manifest.under is msgspec.UNSET else manifest.under.named
+        return TenantState(state, Vector.from_json(applied), named=named)
 
     def verified(self, tenant: str) -> Vector:
         """Return up to which entries the snapshot before the newest goes, all of which has been read back.
@@ -262,23 +302,24 @@ class Snapshots:
         if tenant in self._cleaning:
             self._forget_rows(tenant, live)
         with live.held(tenant) as one:
-            frozen, applied = one.state.frozen(), one.applied
+            state, frozen, applied = one.state, one.state.frozen(), one.applied
             segments = one.state.history.reserve()
+            under = live.under(one)
         written: _Written | None = None
         try:
-            written = self._write(tenant, live, (frozen, applied), segments)
+            written = self._write(tenant, live, (frozen, applied, under), segments)
             for name in columns:
                 for segment in written.new:
                     if not segment.is_mapped(name):
                         segment.columns.get(name)
         finally:
-            with live.held(tenant) as one:
+            with live.held(tenant):  # of which the state may be another one by now
                 if written is None:
-                    one.state.hold(lambda history: history.release(None))
+                    state.hold(lambda history: history.release(None))
                 else:
-                    one.state.hold(partial(written.exchange, segments=segments))
-                if one.state.base is frozen.base:  # nothing was cut or erased meanwhile
-                    one.state.base_file = frozen.base_file
+                    state.hold(partial(written.exchange, segments=segments))
+                if state.base is frozen.base:  # nothing was cut or erased meanwhile
+                    state.base_file = frozen.base_file
         return applied
 
     @staticmethod
@@ -292,17 +333,20 @@ class Snapshots:
                     return
 
     def _write(
-        self, tenant: str, live: Live, now: tuple[State, Vector], segments: list[Segment]
+        self, tenant: str, live: Live, now: tuple[State, Vector, Under], segments: list[Segment]
     ) -> _Written:
-        """Write a frozen state, up to which entries it is; return what it has written of history."""
-        place, (frozen, applied) = self.place(tenant), now
+        """Write a frozen state, up to which entries it is, and under which facts; return what it has of history."""
+        place, (frozen, applied, under) = self.place(tenant), now
         before = self._manifests.get(tenant)
         load, looked_at = place.next_load(), tuple(frozen.history.stored)
         written = self._write_history(place, load, frozen, segments)
         if tenant in self._cleaning:
             unused = unused_texts(frozen)
             with live.held(tenant) as one:
-                forget_texts(one.state, unused, looked_at)
+                if (
+                    one.state.dictionaries is frozen.dictionaries
+                ):  # it was not folded anew meanwhile
+                    forget_texts(one.state, unused, looked_at)
         source = Node(frozen).summary(self.sources.get(tenant, Source()))
         manifest = Manifest(
             format=FORMAT_NODE,
@@ -313,6 +357,7 @@ class Snapshots:
             summary=source.to_json(),
             applied=applied.to_json(),
             loaded=(before.unlogged if before is not None else 0) or msgspec.UNSET,
+            under=under,
         )
         self._manifests[tenant] = place.commit(frozen, manifest, before)
         return written

@@ -67,8 +67,8 @@ class Standing:
         return Status(
             learners=learners,
             events=events,
-            applied=live.applied,
-            held=self.store.held(),
+            applied=live.named(live.applied),
+            held=live.named(self.store.held()),
             ages_ms={
                 str(origin): max(now_ms - hybrid_ms(stamp), 0)
                 for origin, stamp in live.stamps.items()
@@ -95,7 +95,19 @@ class Standing:
             *self.facts.retention.troubles.items(),
             *live.refused.items(),
         )
-        stopped = (*live.troubles.values(), *live.waiting.values(), *live.alarms)
+        unstated = (
+            f"events of {name} count nowhere: its tenant was stated by a node that was the home no more; state it at "
+            f"the home"
+            for name in sorted(live.unknown)
+        )
+        doubts = () if live.doubt is None else (live.doubt,)
+        stopped = (
+            *live.troubles.values(),
+            *live.waiting.values(),
+            *live.alarms,
+            *unstated,
+            *doubts,
+        )
         return (
             *(Trouble(one.trouble) for one in parts if one.trouble is not None),
             *(Trouble(text, tenant) for tenant, text in of_tenants),

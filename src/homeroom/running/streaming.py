@@ -3,10 +3,14 @@
 A listener holds nothing but the number of the last change that it has heard. The changes themselves are kept once for
 all, and bounded: whoever listens too slowly is told that some are missed, and takes the members anew. So a listener
 that stands still costs nothing, and nobody waits for it.
+
+A change becomes an object when it is told. A busy node finds ten thousand in a second, and the event loop would make
+objects of them for nobody; so a listener may say that it wants none for now, and is only told how far they have come.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from typing import TypeAlias
 
 from homeroom import limits
 from homeroom.cohorts.membership.changes import ChangesPage
@@ -15,7 +19,14 @@ from homeroom.cohorts.membership.membership import Membership
 from homeroom.cohorts.membership.reading import Told
 from homeroom.running.memberships import Memberships
 
-__all__ = ["listen"]
+__all__ = ["IsWanted", "listen"]
+
+IsWanted: TypeAlias = Callable[[], bool]
+"""Says whether changes are to be told now."""
+
+
+def _always() -> bool:
+    return True
 
 
 async def listen(
@@ -23,15 +34,21 @@ async def listen(
     tenant: str,
     after: int | None,
     next_fold: Callable[[], asyncio.Future[None]],
-) -> AsyncIterator[Told]:
+    wanted: IsWanted = _always,
+) -> AsyncGenerator[Told, None]:
     """Tell changes after a number (None: from now on) for ever, at least once in ``limits.FRESHNESS_MS``.
+
+    Those that are found while ``wanted`` says no are passed over; ``last`` is that of the newest of them.
 
     Raises `QuestionError` for a tenant that is not there.
     """
     last = memberships.read(tenant, lambda one: one.changes.last) if after is None else after
 
     def look(membership: Membership) -> tuple[ChangesPage, Moment]:
-        return membership.changes.page(last, limits.CHANGES_READ_MAX), membership.moment
+        changes = membership.changes
+        if wanted():
+            return changes.page(last, limits.CHANGES_READ_MAX), membership.moment
+        return ChangesPage(changes=(), last=max(last, changes.last)), membership.moment
 
     loop = asyncio.get_running_loop()
     told_s = loop.time()

@@ -22,8 +22,8 @@ from homeroom.adapters.vault.copies import VaultCopies
 from homeroom.adapters.vault.places import (
     VAULT_COPIES,
     VAULT_FILE,
-    VAULT_KEY_FILE,
     open_vault_key,
+    vault_key_path,
 )
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.errors import AuditError, EntryError, KeyFileError
@@ -78,9 +78,9 @@ def verify_directory(directory: Path, store_url: str = "") -> VerifiedDirectory:
 def _keys_of(places: Sequence[Tenant], name: str) -> TenantKeys | None:
     """Return the keys of a tenant, None where they are not beside its data: then its seals stay closed."""
     for tenant in places:
-        key, vault_key = tenant.place.key_path, tenant.place.path / VAULT_KEY_FILE
-        if tenant.name == name and key.exists() and vault_key.exists():
-            return TenantKeys(open_key(key), open_vault_key(tenant.place.path))
+        key, directory = tenant.place.key_path, places[0].place.path
+        if tenant.name == name and key.exists() and vault_key_path(directory, name).exists():
+            return TenantKeys(open_key(key), open_vault_key(directory, name))
     return None
 
 

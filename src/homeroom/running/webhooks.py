@@ -21,7 +21,7 @@ from homeroom.adapters.webhooks import Resolve, SystemResolver, WebhookClient
 from homeroom.cohorts.live import Trouble
 from homeroom.cohorts.membership.changes import Change
 from homeroom.cohorts.membership.reading import Told
-from homeroom.errors import ControlError, HomeroomError
+from homeroom.errors import ControlError, HomeroomError, StoreError
 from homeroom.hooks.messages import Direction, MemberChange
 from homeroom.hooks.standing import Created, DeadLetter, WebhookShown
 from homeroom.hooks.targets import Allowed, parse_target
@@ -35,15 +35,17 @@ from homeroom.log.webhooks import (
     WebhookSecretChanged,
 )
 from homeroom.running.delivering import Deliverer, Delivering
+from homeroom.running.streaming import IsWanted
 
-__all__ = ["RunningWebhooks", "Source", "WebhookOptions"]
+__all__ = ["RunningWebhooks", "Source", "WebhookOptions", "drop_deliveries"]
 
 _DELIVERIES: Final = "deliveries.db"
 _SECRETS: Final = "webhooks.secrets"
 
 
-Source: TypeAlias = Callable[[str, int | None], AsyncIterator[Told]]
-"""From a tenant and a number, or None for now, to what is told of its changes after it, for ever."""
+Source: TypeAlias = Callable[[str, int | None, IsWanted], AsyncIterator[Told]]
+"""From a tenant and a number, or None for now, to what is told of its changes after it, for ever; those that come while
+the last says that none are wanted are passed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +271,7 @@ class RunningWebhooks:
     async def _listen(self, tenant: str) -> None:
         try:
             after = self.deliverer.taken(tenant) or None
-            async for told in self._options.source(tenant, after):
+            async for told in self._options.source(tenant, after, lambda: bool(self._of(tenant))):
                 self.follow()
                 await self._hear(tenant, told)
         except HomeroomError as error:
@@ -281,12 +283,27 @@ class RunningWebhooks:
             self._deaf[None] = f"webhooks hear nothing new: {kind} where none should be; report it"
 
     async def _hear(self, tenant: str, told: Told) -> None:
+        if not self._of(tenant):
+            # Nobody is told of what came before there was a webhook: how far that is, is all that is kept.
+            await self.deliverer.skip(tenant, told.last)
+            return
         taken = self.deliverer.taken(tenant)
         fresh = [change for change in told.changes if change.number > taken]
         if told.missed or not taken:
             await self.deliverer.skip(tenant, fresh[0].number - 1 if fresh else told.last)
         changes = [_change_of(one) for one in fresh]
         await self.deliverer.take(tenant, self.deliverer.taken(tenant), changes)
+
+
+def drop_deliveries(path: Path) -> None:
+    """Forget all that a directory has of deliveries. Raises `StoreError`."""
+    try:
+        for end in ("", "-wal", "-shm"):
+            (path / f"{_DELIVERIES}{end}").unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path / _DELIVERIES} cannot be removed: {error.strerror or error}; remove it"
+        ) from error
 
 
 def _none(webhook: str) -> ControlError:

@@ -11,17 +11,42 @@ from typing import Final, Literal
 
 import msgspec
 
+from homeroom.adapters.world_checking import Finding
 from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
-from homeroom.errors import ControlError, SettingsError
-from homeroom.log.members import AcknowledgementPut, MemberFact, MemberFenced, MemberJoined
+from homeroom.clock import hybrid_of
+from homeroom.errors import ControlError, SettingsError, StoreError
+from homeroom.log.control import Control
+from homeroom.log.members import (
+    AcknowledgementPut,
+    HomeMoved,
+    MemberFact,
+    MemberFenced,
+    MemberJoined,
+    VaultKeyed,
+)
 from homeroom.log.origins import Token
+from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.regions.fabric import Fabric, InProcess
+from homeroom.regions.residency import heirs
+from homeroom.regions.steps import Members
 from homeroom.regions.world import Region, World
-from homeroom.running.control_socket import ask_to_change
+from homeroom.running.control_socket import ask_of_upkeep, ask_stated, ask_to_change
+from homeroom.running.upkeep_requests import WorldAsked, WorldTold
 from homeroom.serve.settings import Settings
 
-__all__ = ["WorldPlace", "fence", "hold", "join", "located", "world_place"]
+__all__ = [
+    "WorldPlace",
+    "check_heirs",
+    "fence",
+    "hold",
+    "join",
+    "located",
+    "looks",
+    "move_home",
+    "rule",
+    "world_place",
+]
 
 _AUTHOR: Final = "command line"
 
@@ -145,8 +170,39 @@ def join(path: Path, node: str) -> Token:
     if said is None:
         there = ", ".join(sorted(world.members()))
         raise SettingsError(f"the file of regions has no node {node[:80]!r}; there are: {there}")
-    fact = MemberJoined(node=node, region=said.region, jurisdiction=said.jurisdiction, key=said.key)
+    law = said.jurisdiction
+    if law in world.vaults:
+        # Before it belongs to the world: it may be the first of its jurisdiction.
+        _stated(path, world, VaultKeyed(jurisdiction=law, check=world.vaults[law]))
+    fact = MemberJoined(node=node, region=said.region, jurisdiction=law, key=said.key)
     return _stated(path, world, fact)
+
+
+def check_heirs(path: Path, node: str) -> None:
+    """Raise `ControlError` if the documents of a node would leave the world with it; else as `join` does.
+
+    They go nowhere else than to other nodes of its jurisdiction, and there is none that stays.
+    """
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    name, home = _home(path, world)
+    stated = ask_stated(home)
+    if stated is None:
+        raise _not_running(name, home)
+    control = Control()
+    for number, change in enumerate(stated, 1):
+        control = control.folded(change, number)
+    members, regions = control.members, {n: one.region for n, one in control.members.nodes.items()}
+    fenced, laws = frozenset(members.fenced), members.jurisdictions
+    if node in regions and not heirs(Members(0, regions, fenced, jurisdictions=laws), node):
+        where = (
+            f"jurisdiction {laws[node]}"
+            if node in laws
+            else "its jurisdiction, of which none was stated"
+        )
+        raise ControlError(
+            f"{node} is the last node of {where}: the statements and documents that it has leave the world with it, "
+            f"since no other node may have them. Back up its data directory, and fence it with --documents-leave"
+        )
 
 
 def fence(path: Path, node: str) -> Token:
@@ -161,13 +217,105 @@ def hold(path: Path, least: Literal["local", "remote", "all"]) -> Token:
     return _stated(path, world, AcknowledgementPut(least=least))
 
 
+def rule(
+    path: Path, entries: tuple[str, int, int], ruling: Literal["now", "lost"], now_ms: int
+) -> Token:
+    """Have the home state that entries count now, or for nothing. Raises as `join` does.
+
+    Parameters
+    ----------
+    path : the directory of the world
+    entries : the text of their origin, the first and the last number
+    ruling : what becomes of them
+    now_ms : milliseconds since 1970 UTC
+    """
+    origin, first, last = entries
+    fact: MemberFact = EntriesLost(origin=origin, first=first, last=last)
+    if ruling == "now":
+        fact = Restamped(origin=origin, first=first, last=last, hybrid=hybrid_of(now_ms))
+    return _stated(path, read_world(WorldPlaces(path).regions, Stage.RUNNING), fact)
+
+
+def move_home(path: Path, node: str) -> Token:
+    """Have a node state that it is the home of the world from now on.
+
+    Raises
+    ------
+    SettingsError
+        The file of regions makes no sense, or does not name the node.
+    ControlError
+        The node does not run on this machine, or refuses.
+    """
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    region = world.region_of(node)
+    if region is None:
+        there = ", ".join(sorted(world.members()))
+        raise SettingsError(f"the file of regions has no node {node[:80]!r}; there are: {there}")
+    data = WorldPlaces(path).data(region.name, node)
+    token = ask_to_change(data, HomeMoved(node=node, term=0), _AUTHOR)
+    if token is None:
+        raise ControlError(
+            f"{node} does not run on {data}, and it has to state itself that it is the home; start it, or run this on "
+            f"its machine"
+        )
+    return token
+
+
+def looks(path: Path) -> list[tuple[Finding, WorldTold]]:
+    """Return what nodes that run on this machine say of the world, and whether anything is wrong.
+
+    Raises `SettingsError` as `join` does.
+    """
+    found = []
+    places = WorldPlaces(path)
+    world = read_world(places.regions, Stage.RUNNING)
+    for region in world.active().values():
+        for node in region.nodes:
+            try:
+                told = ask_of_upkeep(places.data(region.name, node), WorldAsked())
+            except StoreError as error:
+                told = WorldTold(node=node, home="", troubles=(str(error),))
+            if told is not None:
+                assert isinstance(told, WorldTold), "that was asked"
+                found.append((_finding(f"{region.name}/{node}", told), told))
+    return found
+
+
+def _finding(place: str, told: WorldTold) -> Finding:
+    said = "; ".join(told.troubles) or f"runs; the home is {told.home}"
+    return Finding(place, said, is_good=not told.troubles)
+
+
+def _running_home(places: WorldPlaces, world: World) -> str:
+    """Return the node that states facts, as nodes on this machine know it; what the file says if none runs."""
+    for region in world.active().values():
+        for node in region.nodes:
+            told = ask_of_upkeep(places.data(region.name, node), WorldAsked())
+            if isinstance(told, WorldTold) and world.region_of(told.home) is not None:
+                return told.home
+    return world.home_node
+
+
 def _stated(path: Path, world: World, fact: MemberFact) -> Token:
-    home = WorldPlaces(path).data(world.home, world.home_node)
+    name, home = _home(path, world)
     # A node that was started for this alone would number entries that no other node has heard of.
     token = ask_to_change(home, fact, _AUTHOR)
     if token is None:
-        raise ControlError(
-            f"{world.home_node} does not run on {home}, and it alone states who belongs to the world; start it, or run "
-            f"this on its machine"
-        )
+        raise _not_running(name, home)
     return token
+
+
+def _home(path: Path, world: World) -> tuple[str, Path]:
+    """Return the node that states facts, and its data directory."""
+    places = WorldPlaces(path)
+    name = _running_home(places, world)
+    region = world.region_of(name)
+    assert region is not None, "it stands in the file"
+    return name, places.data(region.name, name)
+
+
+def _not_running(name: str, home: Path) -> ControlError:
+    return ControlError(
+        f"{name} does not run on {home}, and it alone states who belongs to the world; start it, or run "
+        f"this on its machine"
+    )

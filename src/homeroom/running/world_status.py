@@ -8,19 +8,21 @@ the core. An alarm is raised once and the fault stays; so it is told until the n
 pass by themselves.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from homeroom import limits
-from homeroom.cohorts.live import OtherNode, Trouble, WorldStatus
-from homeroom.log.origins import Origin, Vector
+from homeroom.cohorts.live import EarlyEntries, OtherNode, Trouble, WorldStatus
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.regions import steps
 from homeroom.regions.fabric import Carried
+from homeroom.regions.residency import holders
 from homeroom.running.belonging import Belonging
 from homeroom.running.in_world import is_shared
 
-__all__ = ["freshness_of", "world_status", "world_troubles"]
+__all__ = ["freshness_of", "lacks_facts", "world_status", "world_troubles"]
 
 _PASSING: Final = (steps.Trouble.BAD_MESSAGE, steps.Trouble.BAD_ENTRY, steps.Trouble.STRANGER)
 """What may be over as soon as the other node is put right; it is raised again where it is not."""
@@ -60,8 +62,8 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
                 OtherNode(
                     region=region,
                     is_fenced=name in looks.members.fenced,
-                    behind=_missing(views.get(name, {}), applied),
-                    lacks=_missing(looks.held, Vector(views.get(name, {}))),
+                    behind=_missing(views.get(name, {}), applied, looks.members, node),
+                    lacks=_missing(looks.held, Vector(views.get(name, {})), looks.members, name),
                     lag_s=_lag_s(belonging, name, applied),
                 ),
                 fabric.peers.get(name, Carried()),
@@ -72,9 +74,24 @@ def world_status(belonging: Belonging | None, applied: Vector) -> WorldStatus | 
         comparisons=looks.comparisons,
         waiting=looks.waiting,
         held_back=looks.held_back,
+        early=tuple(
+            EarlyEntries(origin=str(o), first=one.first, last=one.last, until_ms=one.until_ms)
+            for o, one in sorted(looks.early.items())
+        ),
+        apart={name: len(one.shards) for name, one in belonging.alarms.apart().items()},
         alarms=len(belonging.alarms),
         is_connected=fabric.is_connected,
     )
+
+
+def lacks_facts(belonging: Belonging | None, applied: Vector) -> bool:
+    """Say whether more was stated in the world than is folded here, as far as this node has heard."""
+    if belonging is None:
+        return False
+    members, views = belonging.looks.members, belonging.looks.views.values()
+    told = [(o, n) for view in views for o, n in view.items() if o.stream is Stream.CONTROL]
+    is_behind = any(min(n, members.closed.get(o, n)) > applied[o] for o, n in told)
+    return is_behind or members.epoch == 0
 
 
 def _carried(other: OtherNode, carried: Carried) -> OtherNode:
@@ -86,11 +103,31 @@ def _carried(other: OtherNode, carried: Carried) -> OtherNode:
     )
 
 
-def _missing(held: Mapping[Origin, int], there: Vector) -> int:
-    """Return how many entries of those that go everywhere are held and not there."""
+def _missing(held: Mapping[Origin, int], there: Vector, members: steps.Members, node: str) -> int:
+    """Return how many entries are held and not with a node that may have them; what has collapsed is with all."""
     return sum(
-        max(number - there[origin], 0) for origin, number in held.items() if is_shared(origin)
+        number - there[origin]
+        for origin, number in held.items()
+        if number > there[origin]
+        and origin not in members.collapsed
+        and (is_shared(origin) or node in holders(members, origin))
     )
+
+
+def _early(belonging: Belonging) -> list[str]:
+    """Say which entries wait so long for their time that somebody should rule on them."""
+    told_ms = belonging.wall_ms() + limits.EARLY_TOLD_MS
+    return [
+        f"entries {one.first:,} to {one.last:,} of {origin} are from the future and wait until "
+        f"{_instant(one.until_ms)}; homeroom world rule has them count now, or for nothing"
+        for origin, one in sorted(belonging.looks.early.items())
+        if one.until_ms > told_ms
+    ]
+
+
+def _instant(time_ms: int) -> str:
+    since = dt.timedelta(milliseconds=min(time_ms, limits.TIME_MS_MAX))
+    return f"{dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
@@ -98,12 +135,13 @@ def world_troubles(belonging: Belonging | None) -> tuple[Trouble, ...]:
     if belonging is None:
         return ()
     now_ms, told = belonging.now_ms(), []
-    for at_ms, alarm in list(belonging.alarms.values()):
+    for at_ms, alarm in belonging.alarms.all():
         is_over = now_ms - at_ms > limits.ALARM_MS
         if not (is_over and alarm.trouble in _PASSING):
             told.append(alarm.why)
     if belonging.trouble is not None:
         told.append(belonging.trouble)
+    told += _early(belonging)
     refusal = belonging.looks.refusal
     if refusal is not None:
         told.append(f"no batches are taken: {refusal.why}")

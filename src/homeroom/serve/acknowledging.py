@@ -17,7 +17,7 @@ from homeroom.regions.steps import Level
 from homeroom.serve.interface import Headers, Interface, header
 from homeroom.serve.problems import ProblemError
 
-__all__ = ["LEVELS", "not_held", "wanted_level"]
+__all__ = ["LEVELS", "asked_and_least", "not_held", "wanted_level"]
 
 LEVELS: Final[Mapping[str, Level]] = {level.name.lower(): level for level in Level}
 """By name how many regions hold a batch durably."""
@@ -25,14 +25,19 @@ LEVELS: Final[Mapping[str, Level]] = {level.name.lower(): level for level in Lev
 
 def wanted_level(interface: Interface, headers: Headers, query: bytes) -> Level:
     """Return the level that a batch waits for. Raises `ProblemError` for one that is none, or may not be asked for."""
-    settings = interface.settings.acknowledgement
-    floor = max(LEVELS[settings.least], LEVELS[interface.serving.control().members.least])
     asked = header(headers, b"homeroom-ack")
     if query:
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("ack", [])
         asked = given[0] if given else asked
+    return max(asked_and_least(interface, asked))
+
+
+def asked_and_least(interface: Interface, asked: str | None) -> tuple[Level, Level]:
+    """Return the level that a client asks for, and what operators want at least. Raises as `wanted_level` does."""
+    settings = interface.settings.acknowledgement
+    floor = max(LEVELS[settings.least], LEVELS[interface.serving.control().members.least])
     if asked is None:
-        return floor
+        return Level.LOCAL, floor
     level = LEVELS.get(asked.strip().lower())
     if level is None:
         raise ProblemError(
@@ -44,7 +49,7 @@ def wanted_level(interface: Interface, headers: Headers, query: bytes) -> Level:
             f"this node lets nobody wait for more than {settings.most}",
             {"field": "ack", "bound": "acknowledgement.most"},
         )
-    return max(level, floor)
+    return level, floor
 
 
 def not_held(token: Token | None, reached: Level, wanted: Level) -> ProblemError:

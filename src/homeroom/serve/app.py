@@ -27,13 +27,15 @@ from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.compliance import compliance_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
+from homeroom.serve.explaining import explaining_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
 from homeroom.serve.persons import person_routes
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
-from homeroom.serve.requests import JSON, Asked, after_of, caller_of, json_answer, object_of
+from homeroom.serve.requests import JSON, Asked, caller_of, json_answer, object_of
 from homeroom.serve.streaming import STREAM_PATH, Streams
+from homeroom.serve.wanting import wanted_of
 from homeroom.serve.whole import Deadline, Watch, Whole
 
 __all__ = ["Guarded", "make_app"]
@@ -79,6 +81,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *webhook_routes(interface),
             *catalogue_routes(interface),
             *erasure_routes(interface),
+            *explaining_routes(interface),
             *person_routes(interface),
             *compliance_routes(interface),
             *_health(interface),
@@ -119,7 +122,8 @@ def _questions(interface: Interface) -> list[HTTPRouteHandler]:
         caller = await caller_of(interface, request)
         caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
         written = await object_of(interface, request)
-        return json_answer(await asking.answered(interface, caller, written, after_of(request)))
+        wanted = wanted_of(request)
+        return json_answer(await asking.answered(interface, caller, written, wanted))
 
     return [query]
 

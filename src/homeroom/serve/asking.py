@@ -11,8 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.kept import kept_definitions
-from homeroom.cohorts.live import LiveAnswer, Shows
+from homeroom.cohorts.live import LiveAnswer, Shows, Wanted, freshness_in_words
 from homeroom.cohorts.questions import (
     QUESTIONS,
     AtRisk,
@@ -24,7 +23,7 @@ from homeroom.cohorts.questions import (
 from homeroom.cohorts.questions.belonging import MemberList
 from homeroom.errors import InputError, QuestionError
 from homeroom.events.jsontext import nests_too_deep
-from homeroom.log.control import Control, Scope
+from homeroom.log.control import Scope
 from homeroom.log.origins import Token
 from homeroom.serve.access import Caller
 from homeroom.serve.interface import Interface
@@ -70,9 +69,9 @@ def token_of(text: str | None) -> Token | None:
 
 
 async def answered(
-    interface: Interface, caller: Caller, written: dict[str, Any], after: str | None
+    interface: Interface, caller: Caller, written: dict[str, Any], wanted: Wanted
 ) -> dict[str, Any]:
-    """Return the answer to a question as a caller may see it, JSON-ready.
+    """Return the answer to a question as a caller may see it, JSON-ready, from a state that holds what is wanted.
 
     Raises
     ------
@@ -80,11 +79,10 @@ async def answered(
         The question makes no sense, or the caller may not ask it.
     AuditError
         It looks at persons, and that cannot be written down.
-    NotYetError
-        The node has not come to ``after`` in time.
+    NotYetError, NotFreshError
+        What is wanted has not come to the node in time.
     """
-    token = token_of(after)
-    question = _asked(written, caller, interface.serving.control())
+    question = _asked(interface, caller, written)
     about = _persons(question, caller)
     if about is not None and _has_own(written):
         # What the caller calls a cohort of its own may be anything, such as the name of a person.
@@ -92,7 +90,7 @@ async def answered(
     if about is not None:
         await interface.write_down(caller, question.name, about)
     try:
-        live = await interface.serving.ask(caller.tenant, question, token, _shows(caller))
+        live = await interface.serving.ask(caller.tenant, question, wanted, _shows(caller))
     except QuestionError as error:
         raise _bad(error, written, caller) from None
     said = {
@@ -102,7 +100,10 @@ async def answered(
         "complete": live.is_complete,
         "epoch": live.epoch,
     }
-    return said if live.freshness is None else {**said, "freshness": dict(live.freshness)}
+    if live.freshness is None:
+        return said
+    in_words = freshness_in_words(live.freshness)
+    return {**said, "freshness": dict(live.freshness), "freshness_in_words": in_words}
 
 
 def _shows(caller: Caller) -> Shows:
@@ -125,8 +126,9 @@ def _encoded(live: LiveAnswer, caller: Caller, written: dict[str, Any]) -> msgsp
     return msgspec.Raw(msgspec.json.encode(said))
 
 
-def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Question:
+def _asked(interface: Interface, caller: Caller, written: dict[str, Any]) -> Question:
     """Return the question that the caller may ask in place of the one that is written."""
+    control = interface.serving.control()
     if _has_own(written) and caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS}):
         raise ProblemError(
             "not-allowed",
@@ -136,7 +138,7 @@ def _asked(written: dict[str, Any], caller: Caller, control: Control) -> Questio
     given = dict(written)
     names: list[str] = []
     if "definitions" not in given:
-        kept = kept_definitions(control, caller.tenant)
+        kept = interface.kept.of(control, caller.tenant)
         given |= {"definitions": kept} if kept.cohorts else {}
         names = [*(cohort.name for cohort in kept.cohorts), *kept.lists]
     try:

@@ -25,6 +25,7 @@ __all__ = [
     "object_of",
     "open_operation",
     "operation",
+    "wanted",
 ]
 
 REF: Final = "#/components/schemas/{name}"
@@ -37,6 +38,8 @@ TOKEN_HEADER: Final = {
         "schema": {"type": "string"},
     }
 }
+_ENTRIES: Final = "tokens, or origins of a vector with their numbers: the answer waits until it holds these entries"
+_SPAN: Final = r"^[0-9]{1,4}(\.[0-9]{1,3})?(ms|s)?$"
 TAG_HEADER: Final = {
     "ETag": {"description": "the version, for If-Match", "schema": {"type": "string"}}
 }
@@ -129,6 +132,23 @@ def after() -> list[dict[str, Any]]:
     about = "a token: the answer waits until it holds that entry"
     query = {"name": "after", "in": "query", "description": about, "schema": {"type": "string"}}
     return [in_header("Homeroom-After", about), query]
+
+
+def wanted() -> list[dict[str, Any]]:
+    """Return the ways to say what an answer must hold: entries, and how old each region's share may be."""
+    spans = (
+        ("fresh", "each region's share is at most so old, such as 2s; else a 504 says which lags"),
+        ("wait", "for how long that may be waited for, such as 500ms"),
+    )
+    found = [
+        {"name": "after", "in": "query", "description": _ENTRIES, "schema": {"type": "string"}},
+        in_header("Homeroom-After", _ENTRIES),
+    ]
+    for name, about in spans:
+        found.append(in_header(f"Homeroom-{name.title()}", about, pattern=_SPAN))
+        schema = {"type": "string", "pattern": _SPAN}
+        found.append({"name": name, "in": "query", "description": about, "schema": schema})
+    return found
 
 
 def body(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from homeroom.serve.acknowledging import LEVELS
 from homeroom.serve.defining import KINDS
 from homeroom.serve.described_catalogue import catalogue_paths
 from homeroom.serve.described_erasures import erasure_paths, erasure_schemas
+from homeroom.serve.described_explanations import explanation_paths, explanation_schemas
 from homeroom.serve.described_membership import (
     membership_paths,
     membership_schemas,
@@ -33,7 +34,6 @@ from homeroom.serve.describing import (
     TAG_HEADER,
     TOKEN_HEADER,
     WITH_BODY,
-    after,
     answer,
     body,
     in_header,
@@ -42,6 +42,7 @@ from homeroom.serve.describing import (
     object_of,
     open_operation,
     operation,
+    wanted,
 )
 from homeroom.serve.intake import FORMS
 from homeroom.serve.problems import PROBLEMS
@@ -56,7 +57,7 @@ def document() -> dict[str, Any]:
     for path, kind in KINDS.items():
         paths |= _definitions(path, kind.value)
     paths |= {**membership_paths(), **webhook_paths(), **catalogue_paths()}
-    paths |= {**erasure_paths(), **person_paths(), **_reading()}
+    paths |= {**erasure_paths(), **person_paths(), **explanation_paths(), **_reading()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -121,9 +122,9 @@ def _query() -> dict[str, Any]:
         "post": operation(
             "ask",
             "Ask a question",
-            (*WITH_BODY, "bad-question", "bad-token", "not-yet"),
+            (*WITH_BODY, "bad-question", "bad-token", "not-yet", "not-fresh"),
             {"200": answer("the answer, and what it knows", named("LiveAnswer"))},
-            parameters=after(),
+            parameters=wanted(),
             requestBody=body(named("Question")),
         )
     }
@@ -271,6 +272,7 @@ def _schemas() -> dict[str, Any]:
         **membership_schemas(),
         **erasure_schemas(),
         **person_schemas(),
+        **explanation_schemas(),
         "Taken": object_of(
             ("accepted", "refused", "token"),
             accepted=whole,
@@ -288,6 +290,7 @@ def _schemas() -> dict[str, Any]:
             complete=yes,
             epoch=whole,
             freshness={"type": "object", "additionalProperties": {"type": ["number", "null"]}},
+            freshness_in_words=text,
         ),
         "Definition": object_of(("name", *version_of), name=text, in_words=text, **version_of),
         "History": object_of(

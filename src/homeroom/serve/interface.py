@@ -12,10 +12,12 @@ from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit, Done
 from homeroom.adapters.metrics import Metrics
+from homeroom.cohorts.kept import KeptDefinitions
 from homeroom.errors import (
     AuditError,
     HomeElsewhereError,
     HomeroomError,
+    NotFreshError,
     NotYetError,
     StoreError,
     kind_and_places,
@@ -64,6 +66,7 @@ class Interface:
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
+    kept : the definitions of its tenants
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
@@ -76,6 +79,7 @@ class Interface:
     requests: Buckets
     events: Buckets
     now_ms: Callable[[], int]
+    kept: KeptDefinitions = field(default_factory=KeptDefinitions)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:
@@ -84,10 +88,17 @@ class Interface:
         Raises `ProblemError` if nobody is known, or too often.
         """
         now_ms = self.now_ms()
+        given = header(headers, b"authorization")
         try:
-            caller = known or await self.access.caller(header(headers, b"authorization"), now_ms)
-        except ProblemError:
+            caller = known or await self.access.caller(given, now_ms)
+        except ProblemError as error:
             self.metrics.key_refused()
+            if given and error.name == "not-authenticated" and self.serving.lacks_facts():
+                raise ProblemError(
+                    "unavailable",
+                    "this node does not know yet all that was stated, and no such key; come again in a moment",
+                    headers={"Retry-After": "1"},
+                ) from error
             raise
         self._limit("requests", self.requests, (caller.owner, 1), now_ms)
         return caller
@@ -159,6 +170,18 @@ def make_interface(
     )
 
 
+def _too_early(error: NotYetError | NotFreshError) -> ProblemError:
+    """Return what a read is told that waited in vain."""
+    soon = {"Retry-After": "1"}
+    if isinstance(error, NotFreshError):
+        return ProblemError("not-fresh", str(error), {"lagging": error.lagging}, soon)
+    return ProblemError(
+        "not-yet",
+        "the entry that the answer must be after has not come here within the time that a read waits; ask again",
+        headers=soon,
+    )
+
+
 def problem_of(error: Exception) -> ProblemError:
     """Return what a client is told of an error that nobody has turned into a problem.
 
@@ -166,12 +189,8 @@ def problem_of(error: Exception) -> ProblemError:
     """
     if isinstance(error, ProblemError):
         return error
-    if isinstance(error, NotYetError):
-        return ProblemError(
-            "not-yet",
-            "the entry that the answer must be after has not come here within the time that a read waits; ask again",
-            headers={"Retry-After": "1"},
-        )
+    if isinstance(error, NotYetError | NotFreshError):
+        return _too_early(error)
     if isinstance(error, HomeElsewhereError):
         return ProblemError(
             "home-elsewhere", str(error), {"home": error.home}, {"Homeroom-Home": error.home}

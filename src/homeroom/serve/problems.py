@@ -39,6 +39,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "home-elsewhere": (503, "This is stated at the home of the world"),
     "not-held": (504, "The batch has not come as far as was asked for in time"),
     "not-yet": (504, "The entry has not come here in time"),
+    "not-fresh": (504, "What is new elsewhere has not come here in time"),
 }
 """What may go wrong: by name the status and the title. ``docs/reference/http.md`` lists them, and a test compares."""
 

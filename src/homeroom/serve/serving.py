@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
-from homeroom.cohorts.live import LiveAnswer, Shows, Status
+from homeroom.cohorts.live import LiveAnswer, Shows, Status, Wanted
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
 from homeroom.cohorts.questions import Question
@@ -21,6 +21,7 @@ from homeroom.log.control import Control, Fact, Readmitted
 from homeroom.log.erasures import Learner
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
+from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.regions.steps import Level
 
 __all__ = [
@@ -56,11 +57,18 @@ class Serving(Protocol):
         """
 
     async def ask(
-        self, tenant: str, question: Question, after: Token | None, shows: Shows
+        self, tenant: str, question: Question, after: Token | Wanted | None, shows: Shows
     ) -> LiveAnswer:
-        """Answer a question, if ``after`` is given from a state that holds that entry; ``shows`` says what of ids.
+        """Answer a question from a state that holds what is wanted, or the entry ``after``; ``shows`` says what of ids.
 
-        Raises `QuestionError`, and `NotYetError` where the entry has not come within the time that a read waits.
+        Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
+        """
+
+    async def explain(self, tenant: str, asked: CellAsked, shows: Shows) -> CellExplained:
+        """Return why a cell became other.
+
+        Raises `QuestionError` where it cannot be said, `NotYetError` where the end of what is asked has not come within
+        the time that a read waits, `StoreError` where the log cannot be read.
         """
 
     async def change(self, fact: Fact, author: str) -> Token:
@@ -75,6 +83,9 @@ class Serving(Protocol):
 
     def control(self) -> Control:
         """Return what was stated so far."""
+
+    def lacks_facts(self) -> bool:
+        """Say whether more was stated than this node knows, as far as it has heard."""
 
 
 class ServingMembership(Protocol):

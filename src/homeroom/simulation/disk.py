@@ -57,6 +57,8 @@ class Disk:
     Attributes
     ----------
     syncs_to_fail : how many of the next calls of ``sync`` fail
+    is_lying : whether ``sync`` says yes and has done nothing
+    is_misdirected : whether the next page that is synced falls upon another one
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Disk:
         self.watch = watch
         self.room_bytes = room_bytes
         self.syncs_to_fail = 0
+        self.is_lying = self.is_misdirected = False
         self._files: dict[str, _File] = {}
         # Names as the disk has them; the renames since are lost or kept one after the other.
         self._durable_names: dict[str, _File] = {}
@@ -114,6 +117,10 @@ class Disk:
     def sync(self, name: str) -> None:
         """Return when a file is durable. Raises `OSError` when it fails; what the disk has then, nobody knows."""
         file = self._files[name]
+        if self.is_lying:
+            return
+        if self.is_misdirected and len(file.durable) > PAGE_BYTES and file.dirty:
+            self._misdirect(file)
         if self.watch is _nobody and not self.syncs_to_fail and file.dirty:
             self._settle_all(file)
         for page in sorted(file.dirty):
@@ -138,6 +145,8 @@ class Disk:
     def sync_names(self) -> None:
         """Return when the names of files are durable. Raises `OSError` when it fails."""
         self.watch("sync names")
+        if self.is_lying:
+            return
         if self.syncs_to_fail:
             self.syncs_to_fail -= 1
             raise OSError(errno.EIO, "input/output error")
@@ -185,6 +194,16 @@ class Disk:
             file.durable += bytes(max(0, start - len(file.durable)))
             file.durable[start:end] = file.cached[start:end]
             file.dirty.clear()
+
+    def _misdirect(self, file: _File) -> None:
+        """Let a page fall upon one that was written before; what the cache shows is as it should be."""
+        self.is_misdirected = False
+        page = max(file.dirty)
+        piece = file.cached[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
+        start = int(self.chance.integers(len(file.durable) // PAGE_BYTES)) * PAGE_BYTES
+        file.durable[start : start + len(piece)] = piece
+        file.dirty.discard(page)
+        file.durable += bytes(max(0, page * PAGE_BYTES + len(piece) - len(file.durable)))
 
     @staticmethod
     def _settle(file: _File, page: int) -> None:

@@ -16,7 +16,7 @@ from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import TRACKS, EventBatch, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.fingerprint import hash_rows, standing_hashes, table_fingerprint
+from homeroom.state.fingerprint import hash_rows, partition_fingerprints, standing_hashes
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.joining import join_rows, rows_of, rows_of_owners
 from homeroom.state.keys import NO_NAMES, Keys, Renamed, distinct_keys
@@ -243,10 +243,23 @@ class Tables:
 
     def fingerprint(self) -> int:
         """Return a number that is equal for equal rows; see `homeroom.state.fingerprint`."""
+        return sum(self.shards())
+
+    def shards(self) -> list[int]:
+        """Return the fingerprints of the partitions of learners, and then of enrolments; their sum is that of all."""
+        return [
+            one
+            for table, kind, values in self.hashed()
+            for one in partition_fingerprints(table, kind, values)
+        ]
+
+    def hashed(self) -> tuple[tuple[SubjectTable, str, Mapping[str, UInt64s]], ...]:
+        """Return both tables, each with its name and the hashes of values behind codes."""
         hashes = {name: values.hashes.hi for name, values in self.dictionaries.attributes.items()}
         of_enrolments = {COURSE: self.dictionaries.course.hashes.hi, **standing_hashes()}
-        return table_fingerprint(self.learners, "learner", hashes) + table_fingerprint(
-            self.enrolments, "enrolment", of_enrolments
+        return (
+            (self.learners, "learner", hashes),
+            (self.enrolments, "enrolment", of_enrolments),
         )
 
     def span_ms(self) -> tuple[int, int] | None:

@@ -30,7 +30,7 @@ def test_a_backup_beside_a_running_node_holds_all_that_was_acknowledged(kind, re
 
     async def work(node):
         await folded(node, await offer(node, *range(5)))
-        await asyncio.to_thread(node._snapshot)
+        await asyncio.to_thread(node.saving.save)
         told = await offer(node, *range(5, 8))
         await asyncio.to_thread(backed_up, tmp_path / "data", repository, T0 + 1)
         await offer(node, 8, 9)
@@ -139,7 +139,7 @@ def test_a_node_may_write_snapshots_meanwhile(repository, tmp_path, monkeypatch)
     async def work(node):
         loop = asyncio.get_running_loop()
         await folded(node, await offer(node, 0))
-        await asyncio.to_thread(node._snapshot)
+        await asyncio.to_thread(node.saving.save)
 
         def copy(self, path):
             if len(times) < 4 and path.startswith("state/"):
@@ -148,7 +148,7 @@ def test_a_node_may_write_snapshots_meanwhile(repository, tmp_path, monkeypatch)
                     number = len(times)
                     asyncio.run_coroutine_threadsafe(offer(node, number), loop).result()
                     node._live.settle(lambda: False)
-                    node._snapshot()
+                    node.saving.save()
             return plain(self, path)
 
         monkeypatch.setattr(Copying, "copy", copy)

@@ -1,118 +1,7 @@
-"""Copies of the cores with one deliberate fault each: a simulation that could not fail would prove nothing.
+"""Deliberate faults of the cores, one each: a simulation that could not fail would prove nothing."""
 
-A fault is a piece of source text and what stands in its place. The modules of `homeroom.regions` are compiled anew
-under another name with that change, and import each other there; what goes in and out of them (steps, messages) stays
-the same. So no core has a switch for its faults, and a fault whose text is no longer there fails loudly.
-"""
-
-import re
-import sys
-import types
-from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
-
-import homeroom.log.log
-import homeroom.regions
-from homeroom import clock
 from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions import erasing, ledger
-from homeroom.simulation.regions.outside import Cores
-
-REGIONS = Path(homeroom.regions.__file__).parent
-# In the order in which they import each other.
-LOGIC = (
-    "residency",
-    "holdings",
-    "ending",
-    "collecting",
-    "gaps",
-    "pulling",
-    "replication",
-    "hybrid",
-    "gate",
-    "waiting",
-    "agreement",
-    "member",
-)
-_numbers = count()
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A fault: in which module which text becomes which."""
-
-    name: str
-    module: str
-    old: str
-    new: str
-    storm_ms: int = 4_000
-    seed: int = 0
-
-    def cores(self) -> Cores:
-        """Return cores of which one has the fault."""
-        if self.module == "log":
-            source = Path(homeroom.log.log.__file__).read_text(encoding="utf-8")
-            return Cores(log=_loaded("log", _log_alone(self._changed(source))).Log)
-        if self.module == "ledger":
-            source = Path(ledger.__file__).read_text(encoding="utf-8")
-            source = self._changed(source)
-            start, end = source.index("class Happening("), source.index("_encode =")
-            source = source[:start] + source[end:]
-            shared = "from homeroom.simulation.regions.ledger import Happening, Readings\n"
-            source = source.replace("class Readings:", f"{shared}class _Readings:")
-            return Cores(ledger=_loaded("ledger", _placed(source, shared)).Ledger)
-        if self.module == "erasing":
-            source = self._changed(Path(erasing.__file__).read_text(encoding="utf-8"))
-            start, end = source.index("@dataclass"), source.index("def cut(")
-            shared = "from homeroom.simulation.regions.erasing import Redact\n\n\n"
-            loaded = _loaded("erasing", source[:start] + shared + source[end:])
-            return Cores(cleaning=loaded.Cleaning, register=loaded.Register)
-        if self.module == "clock":
-            source = Path(clock.__file__).read_text(encoding="utf-8")
-            return Cores(clock=_loaded("clock", self._changed(source)).HybridClock)
-        if self.module == "stated":
-            source = (REGIONS / "stated.py").read_text(encoding="utf-8")
-            return Cores(stated=_loaded("stated", self._changed(source)).Stated)
-        package = f"mutant_{next(_numbers)}"
-        for module in LOGIC:
-            source = (REGIONS / f"{module}.py").read_text(encoding="utf-8")
-            if module == self.module:
-                source = self._changed(source)
-            source = re.sub(
-                rf"from homeroom\.regions\.({'|'.join(LOGIC)}) import",
-                rf"from {package}.\1 import",
-                source,
-            )
-            loaded = _loaded(f"{package}.{module}", source)
-        return Cores(member=loaded.Member)
-
-    def _changed(self, source: str) -> str:
-        found = source.count(self.old)
-        assert found == 1, f"{self.name}: {self.old!r} stands {found} times in {self.module}"
-        return source.replace(self.old, self.new)
-
-
-def _loaded(name, source):
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(source, name, "exec"), module.__dict__)
-    return module
-
-
-def _log_alone(source):
-    """Return the log without its events and effects, which it shares with the one of production."""
-    head, body = source.split("class Log:")
-    names = [name for name in homeroom.log.log.__all__ if name != "Log"]
-    shared = f"from homeroom.log.log import {', '.join(names)}\n"
-    imports = head[: head.index("__all__")]
-    return f"{imports}{shared}class Log:{body}"
-
-
-def _placed(source, shared):
-    """Put what is shared above what uses it."""
-    source = source.replace(shared, "")
-    return source.replace("_encode =", f"{shared}\n_encode =", 1)
+from tests.simulation.regions.mutation import Mutant
 
 
 class Unsynced(DiskStore):
@@ -125,28 +14,28 @@ class Unsynced(DiskStore):
 FAULTS = (
     Mutant(
         "a missing entry is passed over",
-        "replication",
+        "taking",
         "if following.number != tail.number + 1:",
         "if following.number <= tail.number:",
         seed=8,
     ),
     Mutant(
         "what has come is called held before it is written",
-        "replication",
+        "taking",
         "            self._arrived.append(following)\n",
         "            self._arrived.append(following)\n"
-        "            self.holdings.advance(following.origin, following.head)\n",
+        "            self._known.holdings.advance(following.origin, following.head)\n",
     ),
     Mutant(
         "of what was written together the last alone is held",
-        "replication",
-        "        for entry in entries:\n            self.holdings.advance(entry.origin, entry.head)\n",
-        "        for entry in entries[-1:]:\n            self.holdings.advance(entry.origin, entry.head)\n",
+        "taking",
+        "        for entry in entries:\n            self._known",
+        "        for entry in entries[-1:]:\n            self._known",
         seed=1,
     ),
     Mutant(
         "who asks for entries gets none",
-        "replication",
+        "telling",
         "return self._answer(to, pull, durable)",
         "return self._answer(to, pull, durable[:0])",
         seed=1,
@@ -332,6 +221,82 @@ FAULTS = (
         seed=37,
     ),
     Mutant(
+        "a word alone is taken for a fork",
+        "replication",
+        "                effects += taking.doubt(origin, sender)\n",
+        "                effects += taking._forked(origin, sender)\n",
+        seed=20,
+    ),
+    Mutant(
+        "what waits in a gap is called held",
+        "taking",
+        "            self._gaps.add(entry)\n",
+        "            self._gaps.add(entry)\n"
+        "            self._known.holdings.advance(entry.origin, entry.head)\n",
+        seed=1,
+    ),
+    Mutant(
+        "an incarnation is a counter on the disk",
+        "log",
+        "return Origin(self.life.node, self.life.incarnation, stream)",
+        'return Origin(self.life.node, f"{len(self.life.held):032x}", stream)',
+    ),
+    Mutant(
+        "what is folded again is added to what was there",
+        "ledger",
+        "        self.rows, self._known = self.bases.copies(), set()\n",
+        "        self._known = set()\n",
+        seed=24,
+    ),
+    Mutant(
+        "what was kept before a cut reads as zero",
+        "ledger",
+        "Bases(bases.day, dict(bases.rows))",
+        "Bases(bases.day, {})",
+        storm_ms=12_000,
+    ),
+    Mutant(
+        "what no cut covers is in a base",
+        "cutting",
+        "if number <= vector.get(origin, 0)]",
+        "if number]",
+    ),
+    Mutant(
+        "a void that no cut covers takes an event out of a base",
+        "cutting",
+        "for reading in covered for one in reading.voided}",
+        "for reading in readings_of.values() for one in reading.voided}",
+        seed=3,
+    ),
+    Mutant(
+        "a row that is folded again forgets its base",
+        "ledger",
+        "        if learner in self.bases.rows:\n",
+        "        if False:\n",
+        seed=3,
+    ),
+    Mutant(
+        "what was before history begins comes back",
+        "ledger",
+        "        if self.bases.day:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "a life begins with a snapshot that goes beyond what counts",
+        "beginning",
+        "    if goes_beyond(saved, members.closed):\n",
+        "    if False:\n",
+        storm_ms=12_000,
+        seed=12,
+    ),
+    Mutant(
+        "a home states facts that stand before what it has stated",
+        "member",
+        "            self.gate.open.get(origin, 0) == head.number\n",
+        "            True\n",
+        storm_ms=12_000,
+    ),
+    Mutant(
         "what is left of a life is never closed",
         "member",
         "        return closable(self.members, replication.holdings.heads, replication.views)\n",
@@ -348,8 +313,8 @@ FAULTS = (
     Mutant(
         "what has collapsed is not asked for by who lacks it",
         "replication",
-        "                self._pulling.missing(origin, number, now_ms)\n\n    def whole",
-        "                pass\n\n    def whole",
+        "            if self._taking.tail(origin).number < number:\n",
+        "            if False:\n",
         storm_ms=8_000,
         seed=46,
     ),

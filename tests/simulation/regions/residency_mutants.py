@@ -1,6 +1,6 @@
 """Deliberate faults in what keeps documents where they belong, and erased learners away."""
 
-from tests.simulation.regions.mutants import Mutant
+from tests.simulation.regions.mutation import Mutant
 
 FAULTS = (
     Mutant(
@@ -11,14 +11,14 @@ FAULTS = (
     ),
     Mutant(
         "documents are told to all",
-        "replication",
-        "            items = [one for one in items if self._residency.may_have(to, one.origin)]\n",
+        "telling",
+        "            items = [one for one in items if self._known.residency.may_have(to, one.origin)]\n",
         "            pass\n",
     ),
     Mutant(
         "what is written together is sent together",
-        "replication",
-        "shown = self._residency.shown(node, entries)",
+        "telling",
+        "shown = self._known.residency.shown(node, entries)",
         "shown = entries",
     ),
     Mutant(
@@ -73,6 +73,21 @@ FAULTS = (
         "        self._known.difference_update(self._readings.events_of.get(learner, ()))\n",
         "",
         seed=1,
+    ),
+    Mutant(
+        "a tombstone goes with the log that it was in",
+        "ledger",
+        "            self._fold(origin, number, self._readings.read(happenings))\n",
+        "            left = [one for one in happenings if not one.erases]\n"
+        "            self._fold(origin, number, self._readings.read(left))\n",
+        seed=4,
+    ),
+    Mutant(
+        "an erasure forgets events, and not what they came to before a cut",
+        "ledger",
+        "        self.bases.rows.pop(learner, None)\n",
+        "",
+        seed=15,
     ),
     Mutant(
         "documents are not cleaned",

@@ -3,9 +3,9 @@
 import pytest
 
 from homeroom.simulation.regions.erasing import Register, cut
-from homeroom.simulation.regions.ledger import Happening
 from homeroom.simulation.regions.plan import ERASURES, make_plan
 from homeroom.simulation.regions.residency import BorderWatch
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.world import World
 
 SHORT_MS = 4_000

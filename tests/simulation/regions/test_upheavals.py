@@ -3,9 +3,12 @@
 import pytest
 
 from homeroom import limits
-from homeroom.regions.steps import Trouble
+from homeroom.regions.steps import Level, Trouble
+from homeroom.simulation.regions.outside import BEGIN_MS, Request
 from homeroom.simulation.regions.places import WORLD
 from homeroom.simulation.regions.plan import Fault, Kind, Plan
+from homeroom.simulation.regions.rows import Happening
+from homeroom.simulation.regions.twins import twin_of
 from homeroom.simulation.regions.world import World
 
 NODES = {place.name: place for place in WORLD[:4]}
@@ -78,6 +81,37 @@ def test_a_copy_of_a_machine_is_told_by_all_others_and_what_both_wrote_counts():
     assert tried.watcher.alarms[Trouble.CLONE] >= len(NODES) - 1
     there = [told for told in tried.diary.acknowledged if told.batch.id.startswith("at the copy")]
     assert len(there) >= 5
+
+
+def test_a_running_machine_that_is_copied_with_its_memory_is_a_fork_and_all_else_goes_on():
+    tried, twins = world(9_000, every_ms=150), []
+    name = NAMES[1]
+
+    def copy():
+        twins.append(twin_of(tried.machines[name]))
+        tried.agenda.after(5_000, twins[0].destroy)
+        write(0)
+
+    def write(number):
+        event = Happening(f"twin {number}", "learner 1", BEGIN_MS + tried.agenda.now_ms)
+        request = Request(event.id, (event,), Level.LOCAL, lambda _: None, tried.agenda.now_ms)
+        twins[0].offer(request)
+        if number < 20:
+            tried.agenda.after(200, write, number + 1)
+
+    tried.agenda.after(3_000, copy)
+    tried.run()
+    assert twins[0].member is not tried.machines[name].member
+    assert tried.watcher.alarms[Trouble.FORK] >= 1
+    forked = {
+        origin for machine in tried.running for origin in machine.member.held if origin.node == name
+    }
+    for machine in tried.running:
+        others = {o: n for o, n in machine.member.held.items() if o not in forked}
+        assert others == {o: n for o, n in tried.running[0].member.held.items() if o not in forked}
+        assert {o.node for o in others} == {*NAMES} - {name}
+        assert machine.ledger.applied == machine.member.held
+    assert max(told.at_ms for told in tried.diary.acknowledged if told.node != name) > 9_000
 
 
 def test_a_node_that_joins_while_logs_forget_gets_a_snapshot():

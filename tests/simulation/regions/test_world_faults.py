@@ -4,7 +4,8 @@ import pytest
 
 from homeroom.simulation.regions.outside import Cores
 from homeroom.simulation.regions.world import simulate
-from tests.simulation.regions.mutants import FAULTS, Mutant, Unsynced
+from tests.simulation.regions.mutants import FAULTS, Unsynced
+from tests.simulation.regions.mutation import Mutant
 
 SEARCHED = 200
 

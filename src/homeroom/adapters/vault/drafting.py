@@ -71,6 +71,10 @@ class Drafting:
         self._forms.clear()
         self._definitions.clear()
 
+    def unmeet(self) -> None:
+        """Look again at each description of an activity: another one may have taken its place in the file."""
+        self._definitions.clear()
+
     # --- persons -----------------------------------------------------------------------------------------------------
 
     def key(self, subject: bytes) -> SubjectKeys | None:

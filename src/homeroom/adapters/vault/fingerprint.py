@@ -6,15 +6,18 @@ hashes of the rows are added up, so no order is needed.
 """
 
 import hashlib
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 
 from homeroom.adapters.vault.reading import VaultReader
 
-__all__ = ["fingerprint_of"]
+__all__ = ["VaultPrint", "fingerprint_of", "vault_print"]
 
 _BYTES: Final = 16
+_ROWS_AT_ONCE: Final = 256
+"""So many rows are read before it rests."""
 _STAMP: Final = "substr({}.stamp, 1, 16)"
 _OF: Final = "FROM {0} x JOIN tenants t ON t.number = x.tenant"
 _OF_STATEMENTS: Final = (
@@ -41,15 +44,54 @@ _ROWS: Final = {
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
+class VaultPrint(NamedTuple):
+    """What a vault says, and what it was made of.
+
+    Parameters
+    ----------
+    applied : the position up to which operations were applied, as `homeroom.adapters.vault.applying.Vault` has it
+    destroyed : by tenant the subjects whose keys were destroyed
+    fingerprint : 32 hexadecimal digits
+    """
+
+    applied: str
+    destroyed: dict[str, frozenset[bytes]]
+    fingerprint: str
+
+
+def vault_print(reader: VaultReader, rest: Callable[[], None]) -> VaultPrint:
+    """Return what a vault says as of one moment. It reads the whole file, and rests now and then.
+
+    Raises `VaultError` where that cannot be read.
+    """
+    with reader.at_once():
+        applied = reader.rows("SELECT value FROM positions WHERE name = 'applied'", ())
+        destroyed: dict[str, set[bytes]] = {}
+        for tenant, subject in reader.rows(_ROWS["destroyed"], ()):
+            assert isinstance(subject, bytes), "the column has this type"
+            destroyed.setdefault(str(tenant), set()).add(subject)
+        return VaultPrint(
+            str(applied[0][0]) if applied else "",
+            {tenant: frozenset(some) for tenant, some in destroyed.items()},
+            _fingerprint(reader, rest),
+        )
+
+
 def fingerprint_of(reader: VaultReader) -> str:
     """Return the fingerprint of all that a vault says, 32 hexadecimal digits. It reads the whole file.
 
     Raises `VaultError` where that cannot be read.
     """
-    total = 0
     with reader.at_once():
-        for table, query in _ROWS.items():
-            for row in reader.rows(query, ()):
-                digest = hashlib.blake2s(_encode((table, row)), digest_size=_BYTES).digest()
-                total += int.from_bytes(digest, "big")
+        return _fingerprint(reader, lambda: None)
+
+
+def _fingerprint(reader: VaultReader, rest: Callable[[], None]) -> str:
+    total = 0
+    for table, query in _ROWS.items():
+        for number, row in enumerate(reader.walk(query)):
+            digest = hashlib.blake2s(_encode((table, row)), digest_size=_BYTES).digest()
+            total += int.from_bytes(digest, "big")
+            if not number % _ROWS_AT_ONCE:
+                rest()
     return f"{total % (1 << 8 * _BYTES):0{2 * _BYTES}x}"

@@ -127,6 +127,11 @@ class Preparer:
         self._tenants.clear()
         self._last_place = max(self._last_place, self._reader.last_place())
 
+    def unmeet(self, tenant: str) -> None:
+        """Take that another node wrote what it knows of activities: what was said of them here may be said again."""
+        if tenant in self._tenants:
+            self._tenants[tenant].unmeet()
+
     def _begun(self, tenant: str) -> Drafting:
         drafting = self._drafting(tenant)
         drafting.begin()

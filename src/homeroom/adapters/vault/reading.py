@@ -36,6 +36,7 @@ __all__ = [
     "TenantReader",
     "VaultReader",
     "all_is_here",
+    "wrapped_opens",
 ]
 
 _ROW: Final = "place, id, subject, body, people, standing, digest"
@@ -116,6 +117,11 @@ class VaultReader:
             return self._connection.execute(query, given).fetchall()
         except sqlite3.Error as error:
             raise vault_error(self.path, error) from error
+
+    def walk(self, query: str) -> Iterator[tuple[object, ...]]:
+        """Yield the rows of a query, however many; raise `VaultError` where the file cannot be read."""
+        with sqlite_errors(self.path):
+            yield from self._connection.execute(query)
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
@@ -393,6 +399,20 @@ class TenantReader:
 
 
 _FORMS_ASKED: Final = 500
+
+
+def wrapped_opens(reader: VaultReader, tenant: str, seals: Seals) -> bool:
+    """Say whether the key of a subject opens, if the tenant has any: else its vault key is another one.
+
+    Raises `VaultError` where the file cannot be read.
+    """
+    query = "SELECT subject, wrapped FROM subjects WHERE tenant = ? LIMIT 1"
+    for subject, wrapped in reader.rows(query, (reader.number(tenant),)):
+        try:
+            seals.unwrap(_bytes(subject), _bytes(wrapped))
+        except VaultError:
+            return False
+    return True
 
 
 def _bytes(value: object) -> bytes:

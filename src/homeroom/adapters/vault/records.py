@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.operations import Stamped
@@ -22,11 +22,14 @@ from homeroom.records.documents import Address, Document
 from homeroom.records.people import Json, identity_of
 from homeroom.records.queries import OneStatement, Search
 from homeroom.records.store import (
+    LOCAL,
     Accepted,
     Caller,
     DocumentChange,
+    Holding,
     Listed,
     Page,
+    Refusal,
     Refused,
     Sent,
     Shown,
@@ -35,6 +38,9 @@ from homeroom.records.store import (
 __all__ = ["VaultQuestions", "VaultRecords"]
 
 T = TypeVar("T")
+_NOWHERE_ELSE: Final = Refused(
+    Refusal.UNATTAINABLE, "", "these records are kept in one place; ask for local, or for all"
+)
 
 
 class VaultQuestions:
@@ -151,12 +157,20 @@ class VaultRecords(VaultQuestions):
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
-    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
+    async def accept(
+        self, sent: Sent, caller: Caller, holding: Holding = LOCAL
+    ) -> Accepted | Refused:
         """Keep statements."""
+        if holding.asked == "remote":
+            return _NOWHERE_ELSE
         return self._done(lambda now_ms: self._preparer.accept(sent, caller, now_ms))
 
-    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
+    async def change(
+        self, change: DocumentChange, caller: Caller, holding: Holding = LOCAL
+    ) -> Accepted | Refused:
         """Change documents."""
+        if holding.asked == "remote":
+            return _NOWHERE_ELSE
         return self._done(lambda now_ms: self._preparer.change(change, caller, now_ms))
 
     def erase(self, tenant: str, subject: bytes) -> Accepted | Refused:

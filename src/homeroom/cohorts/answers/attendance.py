@@ -60,8 +60,13 @@ class RetentionAnswer(Answer):
 
     def figures(self) -> dict[str, Any]:
         """Return the counts as JSON-ready data."""
-        low, high = self.confidence()
         inside = self.counts >= 0
+        # Of what lies inside alone: of a long triangle that is half.
+        counts = self.counts[inside]
+        sizes = np.repeat(self.sizes, np.count_nonzero(inside, axis=1))
+        low, high = wilson(counts, sizes)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates = np.where(sizes == 0, np.nan, counts / sizes)
         question = self.question
         return {
             "interval": question.interval,
@@ -70,9 +75,9 @@ class RetentionAnswer(Answer):
             "periods": list(self.periods),
             "columns": list(self.columns),
             "sizes": self.sizes.tolist(),
-            "counts": ragged(self.counts, inside),
-            "complete": ragged(self.complete, inside),
-            "rates": ragged(self.rates, inside),
+            "counts": ragged(counts, inside),
+            "complete": ragged(self.complete[inside], inside),
+            "rates": ragged(rates, inside),
             "rate_low": ragged(low, inside),
             "rate_high": ragged(high, inside),
         }

@@ -177,7 +177,7 @@ class Changes:
         for first, burst, begin in self._pieces(after):
             end = min(begin + _PIECE, len(burst))
             places = _places(burst, begin, end, cohort)[: count - len(found)]
-            found += [_change(burst, place, first + place) for place in places]
+            found += _changes(burst, places, first)
             if len(found) == count:
                 last = found[-1].number
                 break
@@ -221,16 +221,24 @@ def _places(burst: Burst, begin: int, end: int, cohort: str | None) -> list[int]
     return found
 
 
-def _change(burst: Burst, place: int, number: int) -> Change:
-    cohort, version = burst.named[int(burst.slots[place])]
-    cause = CAUSES[burst.causes[place]]
-    return Change(
-        number=number,
-        cohort=cohort,
-        version=version,
-        learner=f"{int(burst.key_hi[place]):016x}{int(burst.key_lo[place]):016x}",
-        entered=bool(burst.entered[place]),
-        at_ms=burst.day_ms if cause is Cause.TIME else burst.at_ms,
-        cause=cause,
-        token=burst.token,
-    )
+def _changes(burst: Burst, places: list[int], first: int) -> list[Change]:
+    """Return the changes at some places of a burst, whose first has this number."""
+    # Lists first: a number that is taken out of an array by itself costs as much as the rest of a change.
+    columns = (burst.slots, burst.causes, burst.key_hi, burst.key_lo, burst.entered)
+    at = np.array(places, np.intp)
+    rows = zip(places, *(column[at].tolist() for column in columns), strict=True)
+    found = []
+    for place, slot, code, key_hi, key_lo, entered in rows:
+        (cohort, version), cause = burst.named[slot], CAUSES[code]
+        change = Change(
+            number=first + place,
+            cohort=cohort,
+            version=version,
+            learner=f"{key_hi:016x}{key_lo:016x}",
+            entered=entered,
+            at_ms=burst.day_ms if cause is Cause.TIME else burst.at_ms,
+            cause=cause,
+            token=burst.token,
+        )
+        found.append(change)
+    return found

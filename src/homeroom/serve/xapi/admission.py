@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from homeroom.log.control import Scope
 from homeroom.records.signatures import Verify
-from homeroom.records.store import Caller, Records
+from homeroom.records.store import Caller, Holding, Records
 from homeroom.serve.access import Caller as KeyHolder
+from homeroom.serve.acknowledging import asked_and_least
 from homeroom.serve.interface import KNOWN_CALLER, Interface
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.xapi.app import READ, WRITE, RecordStore, Settings, send_answer
@@ -60,7 +61,12 @@ class Admitted:
         self._interface = interface
         audited = AuditedRecords(records, self._write_down, pseudonym_of)
         seconds_max = interface.settings.server.body_seconds_max
-        settings = Settings(verify, authenticate=self._of_form, body_seconds_max=seconds_max)
+        settings = Settings(
+            verify,
+            authenticate=self._of_form,
+            holding=self._holding,
+            body_seconds_max=seconds_max,
+        )
         self._store = RecordStore(audited, settings)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -77,6 +83,10 @@ class Admitted:
 
     async def _write_down(self, caller: Caller, what: str, about: Mapping[str, Any]) -> None:
         await self._interface.write_down_for(caller.tenant, caller.key_name, what, about)
+
+    def _holding(self, headers: Mapping[str, str]) -> Holding:
+        asked, least = asked_and_least(self._interface, headers.get("homeroom-ack"))
+        return Holding(asked.name.lower(), least.name.lower())
 
     async def _of_form(self, headers: Mapping[str, str]) -> Caller | None:
         """Return who has the credentials in a form, None if nobody."""

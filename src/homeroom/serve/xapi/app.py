@@ -19,7 +19,7 @@ from homeroom.records.forms import time_text
 from homeroom.records.people import person_of
 from homeroom.records.queries import once_each
 from homeroom.records.signatures import Verify
-from homeroom.records.store import Caller, Records
+from homeroom.records.store import LOCAL, Caller, Holding, Records
 from homeroom.records.versions import VERSION_HEADER, Version
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.xapi.alternate import is_disguised, undisguised
@@ -66,6 +66,7 @@ class Settings:
     verify : verifies signatures of signed statements
     base_path : where it is mounted
     authenticate : who has the credentials in these headers, for the alternate syntax; None if nobody
+    holding : how far what is written must have come, by the headers of a request; raises `ProblemError`
     body_seconds_max : in which a body must have come
     origins : of pages that may send requests from a browser (CORS); none unless they are named
     """
@@ -73,6 +74,7 @@ class Settings:
     verify: Verify
     base_path: str = "/xapi"
     authenticate: Authenticate = _nobody
+    holding: Callable[[Mapping[str, str]], Holding] = lambda _headers: LOCAL
     body_seconds_max: float = 30.0
     origins: frozenset[str] = frozenset()
 
@@ -143,6 +145,7 @@ class RecordStore:
             body=told.body,
             version=version,
             caller=told.caller or _ANYBODY,
+            holding=LOCAL if told.method == "GET" else self._settings.holding(told.headers),
         )
         answer = await methods[told.method](request)
         return answer.with_headers({VERSION_HEADER: version.value})

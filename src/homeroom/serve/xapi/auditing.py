@@ -15,9 +15,11 @@ from homeroom.records.documents import Address, Document
 from homeroom.records.people import Json
 from homeroom.records.queries import OneStatement, Search
 from homeroom.records.store import (
+    LOCAL,
     Accepted,
     Caller,
     DocumentChange,
+    Holding,
     Listed,
     Page,
     Records,
@@ -51,13 +53,17 @@ class AuditedRecords:
 
     # --- written: passed on ------------------------------------------------------------------------------------------
 
-    async def accept(self, sent: Sent, caller: Caller) -> Accepted | Refused:
+    async def accept(
+        self, sent: Sent, caller: Caller, holding: Holding = LOCAL
+    ) -> Accepted | Refused:
         """Keep statements."""
-        return await self._records.accept(sent, caller)
+        return await self._records.accept(sent, caller, holding)
 
-    async def change(self, change: DocumentChange, caller: Caller) -> Accepted | Refused:
+    async def change(
+        self, change: DocumentChange, caller: Caller, holding: Holding = LOCAL
+    ) -> Accepted | Refused:
         """Change documents."""
-        return await self._records.change(change, caller)
+        return await self._records.change(change, caller, holding)
 
     def consistent_through_ms(self) -> int:
         """Return the time up to which everything that was stored is found."""

@@ -13,8 +13,8 @@ from homeroom.records.documents import (
     address_of,
     entity_tag,
 )
-from homeroom.records.store import Accepted, DocumentChange, Listed, Records
-from homeroom.serve.xapi.exchange import Answer, Request, answer_json, problem, refused
+from homeroom.records.store import DocumentChange, Listed, Records
+from homeroom.serve.xapi.exchange import Answer, Request, answer_json, problem, written
 
 __all__ = ["Documents"]
 
@@ -83,8 +83,8 @@ class Documents:
         )
         document = None if action is Action.DELETE else _document(request)
         change = DocumentChange(address, action, conditions, document, request.version)
-        outcome = await self._records.change(change, request.caller)
-        return Answer(204) if isinstance(outcome, Accepted) else refused(outcome)
+        outcome = await self._records.change(change, request.caller, request.holding)
+        return written(outcome, Answer(204))
 
 
 def _list(listed: Listed) -> Answer:

@@ -14,8 +14,9 @@ import msgspec
 
 from homeroom import limits
 from homeroom.errors import RecordError
-from homeroom.records.store import Caller, Refusal, Refused
+from homeroom.records.store import LOCAL, Accepted, Caller, Holding, Refusal, Refused
 from homeroom.records.versions import Version
+from homeroom.serve.acknowledging import LEVELS, not_held
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.whole import Whole
 
@@ -32,6 +33,7 @@ __all__ = [
     "read_body",
     "read_pairs",
     "refused",
+    "written",
 ]
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -47,6 +49,7 @@ _NAMES: Final = {
     Refusal.PRECONDITION: "precondition-failed",
     Refusal.TOO_LARGE: "too-large",
     Refusal.UNAVAILABLE: "unavailable",
+    Refusal.UNATTAINABLE: "bad-request",
 }
 
 
@@ -62,6 +65,7 @@ class Request:
     body : whole
     version : that it is made in
     caller : who makes it
+    holding : how far what it writes must have come
     """
 
     method: str
@@ -70,6 +74,7 @@ class Request:
     body: bytes
     version: Version
     caller: Caller
+    holding: Holding = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,15 @@ def answer_of(error: ProblemError) -> Answer:
 def refused(why: Refused) -> Answer:
     """Return the problem document of what was not done."""
     return answer_of(problem(_NAMES[why.refusal], why.rule, why.field))
+
+
+def written(outcome: Accepted | Refused, answer: Answer) -> Answer:
+    """Return what is answered to a request that writes; ``answer`` where it has come as far as it was to."""
+    if isinstance(outcome, Refused):
+        return refused(outcome)
+    if outcome.lacks:
+        return answer_of(not_held(None, LEVELS[outcome.held], LEVELS[outcome.lacks]))
+    return answer.with_headers({"Homeroom-Held": outcome.held})
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, seconds_max: float) -> bytes:

@@ -20,7 +20,7 @@ from homeroom.records.showing import languages_of
 from homeroom.records.signatures import Verify, check_signatures
 from homeroom.records.statements import check_statement
 from homeroom.records.store import Accepted, Page, Records, Sent, Shown
-from homeroom.serve.xapi.exchange import Answer, Request, answer_json, problem, refused
+from homeroom.serve.xapi.exchange import Answer, Request, answer_json, problem, written
 
 __all__ = ["CONSISTENT_HEADER", "Statements"]
 
@@ -56,14 +56,15 @@ class Statements:
         statement = sent.statements[0]
         if statement.setdefault("id", identifier).lower() != identifier.lower():
             raise RecordError("id", "must be the same as statementId")
-        outcome = await self._records.accept(sent, request.caller)
-        return Answer(204) if isinstance(outcome, Accepted) else refused(outcome)
+        outcome = await self._records.accept(sent, request.caller, request.holding)
+        return written(outcome, Answer(204))
 
     async def post(self, request: Request) -> Answer:
         """Keep one statement or several, and return their ids."""
         once_each(request.pairs, frozenset())
-        outcome = await self._records.accept(self._sent(request), request.caller)
-        return answer_json(outcome.ids) if isinstance(outcome, Accepted) else refused(outcome)
+        outcome = await self._records.accept(self._sent(request), request.caller, request.holding)
+        ids = outcome.ids if isinstance(outcome, Accepted) else ()
+        return written(outcome, answer_json(ids))
 
     # --- sending -----------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,9 @@
 Before anything is folded the facts are read that the store holds. What lies beyond the number at which an origin was
 closed is no entry of the world: it is neither said to be held nor folded. What of it the node wrote itself, in an
 earlier life that the world had given up, somebody was told yes for; so it is written once more, under the new life.
+
+A snapshot that has folded anything of it is of no use (`homeroom.regions.counting`): the log is folded anew, and where
+it has forgotten what only that snapshot had, no life begins before the state of another node has come.
 """
 
 from collections.abc import Mapping
@@ -12,6 +15,7 @@ from homeroom.clock import hybrid_ms
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.regions.counting import counted_head, goes_beyond, lacks_state
 from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import Members
 from homeroom.simulation.disk_store import DiskStore
@@ -34,6 +38,7 @@ class Beginning:
     applied : by origin the last entry that is in it, and counts
     entries : those after it that count, in order by origin
     tail : those of the node's own that do not
+    is_lacking : whether the log has forgotten what no snapshot here has: nothing of this is to be begun with
     """
 
     members: Members
@@ -42,6 +47,7 @@ class Beginning:
     applied: Mapping[Origin, Head]
     entries: tuple[Entry, ...]
     tail: tuple[Entry, ...]
+    is_lacking: bool
 
     @property
     def named(self) -> Vector:
@@ -55,42 +61,34 @@ def begin(
     node: str, store: DiskStore, snapshot: Snapshot | None, seeds: Members, wall_ms: int
 ) -> Beginning:
     """Return what a life of a node begins with."""
-    saved = {} if snapshot is None else snapshot.applied
-    store.adopt(saved)
     members = _members(store, seeds, wall_ms)
+    saved = {} if snapshot is None else snapshot.applied
+    store.adopt(
+        {o: head for o, head in saved.items() if not goes_beyond({o: head}, members.closed)}
+    )
+    if goes_beyond(saved, members.closed):
+        snapshot, saved = None, {}
     heads: dict[Origin, Head] = {}
-    applied: dict[Origin, Head] = {}
     entries: list[Entry] = []
     tail: list[Entry] = []
-    for origin in store.held():
-        last = members.closed.get(origin, _COUNT_MAX)
-        head = _head_at(store, origin, last)
+    is_lacking = lacks_state(store.begins(), saved, members.closed)
+    for origin in () if is_lacking else store.held():
+        folded = saved.get(origin, Head())
+        head = counted_head(store, origin, members.closed.get(origin, _COUNT_MAX), folded)
         if head.number:
             heads[origin] = head
-        if origin in saved:
-            applied[origin] = saved[origin] if saved[origin].number <= last else head
-        after = applied.get(origin, Head()).number + 1
-        entries += store.read(origin, after, head.number + 1 - after)
+        entries += store.read(origin, folded.number + 1, head.number - folded.number)
         if origin.node == node and origin.stream is Stream.ANALYTIC:
             tail += store.read(origin, head.number + 1, _COUNT_MAX)
     return Beginning(
         members=members,
         heads=heads,
         snapshot=snapshot,
-        applied=applied,
+        applied=saved,
         entries=tuple(entries),
         tail=tuple(tail),
+        is_lacking=is_lacking,
     )
-
-
-def _head_at(store: DiskStore, origin: Origin, last: int) -> Head:
-    """Return the last entry that counts of those that are there."""
-    head = store.head(origin)
-    if head.number <= last:
-        return head
-    found = store.read(origin, last, 1)
-    # Where the log has forgotten it, the entry after it still names its digest.
-    return found[0].head if found else Head(last, store.read(origin, last + 1, 1)[0].previous)
 
 
 def _members(store: DiskStore, seeds: Members, wall_ms: int) -> Members:

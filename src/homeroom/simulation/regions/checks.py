@@ -4,7 +4,7 @@ A check says what it found as a sentence; an empty list is a world in which all 
 no node does, and trust what clients were told over what nodes say.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -14,14 +14,15 @@ from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.rulings import ruling_of
-from homeroom.regions.steps import Alarm, Level, Trouble
+from homeroom.regions.steps import Alarm, Applied, AwaitApplied, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
-from homeroom.simulation.regions.ledger import FIRST_DAY, Happening, Ledger
+from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import expected
 from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 from homeroom.simulation.regions.residency import of_shared
+from homeroom.simulation.regions.rows import FIRST_DAY
 from homeroom.simulation.regions.signatures import is_signed
 
 __all__ = ["Losses", "Watcher", "check_all", "long_vectors", "missing_entries"]
@@ -47,6 +48,10 @@ class Losses:
         """Say whether what was acknowledged may be gone, under the promise of its level."""
         if acknowledged.level > Level.LOCAL and len(self.spans) < 2:
             return False
+        return self.is_in_doubt(acknowledged)
+
+    def is_in_doubt(self, acknowledged: Acknowledged) -> bool:
+        """Say whether the node that acknowledged something may have lost it."""
         spans = self.spans.get(acknowledged.node, ())
         return any(start <= acknowledged.at_ms <= end for start, end in spans)
 
@@ -69,6 +74,10 @@ class Watcher:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
         if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
             self._allowed |= {Trouble.STRANGER}
+        if Kind.RELEASES in plan.kinds:
+            self._allowed |= {Trouble.BAD_MESSAGE}
+        if Kind.LIES in plan.kinds:
+            self._allowed |= {Trouble.CLAIM, Trouble.BAD_ENTRY}
         if Kind.CLONE in plan.kinds:
             self._allowed |= {Trouble.CLONE}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
@@ -175,7 +184,9 @@ class Watcher:
         elsewhere = any(regions[other] != regions[told.node] for other in others)
         needed = {Level.LOCAL: 0, Level.REMOTE: 1, Level.ALL: self._nodes - 1}[told.level]
         is_true = len(others) >= needed and (told.level is Level.LOCAL or elsewhere)
-        if told.node not in holding or not is_true:
+        # A store that has failed over is found out with the next write.
+        is_here = told.node in holding or self.losses.is_in_doubt(told)
+        if not is_here or not is_true:
             self.violations.append(
                 f"{told.node} acknowledged {told.batch.id} as {told.level.name.lower()}, and it is at "
                 f"{', '.join(holding) or 'no node'} only"
@@ -207,9 +218,11 @@ def check_all(
     """Return what does not hold of nodes that have come together."""
     yield from _answered(machines)
     yield from _chained(machines, watcher.entries)
-    yield from _rebuilt(machines, watcher.entries)
-    yield from _as_expected(machines, diary)
-    yield from _nothing_lost(machines, diary, watcher.losses)
+    counted = Counted(machines[0], watcher.entries)
+    yield from _rebuilt(machines, counted)
+    yield from _as_expected(machines, diary, counted)
+    yield from _nothing_lost(machines, diary, watcher.losses, counted)
+    yield from _tokens_resolve(machines, diary, watcher.losses)
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC}:
         yield from _local_is_quick(diary)
 
@@ -259,18 +272,11 @@ def _fault_of(machine: Machine, entry: Entry, before: Head) -> Iterator[str]:
         yield f"{machine.name} has stored what it should not: {error}"
 
 
-def _rebuilt(
-    machines: Sequence[Machine], entries: Mapping[tuple[Origin, int], Entry]
-) -> Iterator[str]:
+def _rebuilt(machines: Sequence[Machine], counted: Counted) -> Iterator[str]:
     """Compare each node with what all entries come to when they are folded anew, those that logs have forgotten too."""
-    fresh, first = Ledger(machines[0].outside.readings), machines[0]
-    closed = first.member.members.closed
-    fresh.rule(first.member.members.rulings)
-    retired = {origin: closed[origin] for origin in first.ledger.retired}
-    for origin, number in sorted({**first.ledger.applied, **retired}.items()):
-        for each in range(1, number + 1):
-            fresh.fold(entries[origin, each])
-    fresh.retire(retired)
+    first = machines[0]
+    fresh = counted.folded_anew(first.outside.readings, {})
+    fresh.retire(first.ledger.retired)
     fresh.lack(origin for origin, number in first.ledger.applied.items() if not number)
     for machine in machines:
         if of_shared(machine.ledger.applied) == of_shared(fresh.applied):
@@ -280,16 +286,13 @@ def _rebuilt(
             yield f"{machine.name} has folded other entries than {machines[0].name}"
 
 
-def _as_expected(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+def _as_expected(machines: Sequence[Machine], diary: Diary, counted: Counted) -> Iterator[str]:
     sent = {event for batch in diary.sent.values() for event in batch.events}
     first = machines[0].ledger
-    events = first.events()
-    present = events | {Happening("", "", 0, voids=voided) for voided in first.voided}
-    present |= {Happening("", "", 0, erases=learner) for learner in first.erased}
     found = {learner: _plain(row.figures()) for learner, row in first.rows.items()}
-    if found != expected(present):
+    if found != expected(counted.said, counted.cuts):
         yield f"{machines[0].name} answers something else than its events say"
-    if not events <= sent:
+    if not first.events() <= sent:
         yield f"{machines[0].name} has events that nobody sent"
     for machine in machines[1:]:
         if machine.ledger.rows != first.rows:
@@ -302,13 +305,16 @@ def _plain(figures: tuple[int, int, int, tuple[int, str], int]) -> tuple[object,
     return (shown, *figures[1:])
 
 
-def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
+def _nothing_lost(
+    machines: Sequence[Machine], diary: Diary, losses: Losses, counted: Counted
+) -> Iterator[str]:
+    """See that what was acknowledged is in an entry that counts: whether its day does is for cuts to say."""
     rulings = machines[0].member.members.rulings
-    events, voided = machines[0].ledger.events(), machines[0].ledger.voided
+    erased, said = machines[0].ledger.erased, counted.said
+    voided = {one.voids for one in said}
     for told in diary.acknowledged:
-        erased = machines[0].ledger.erased
         sent = (event for event in told.batch.events if event.learner not in erased)
-        is_there = all(_is_there(event, events, voided) for event in sent)
+        is_there = all(e.voids in voided if e.voids else e in said for e in sent)
         ruling = ruling_of(rulings, told.token.origin, told.token.number)
         is_ruled = ruling is not None and ruling.hybrid is None
         if not is_there and not is_ruled and not losses.may_have_taken(told):
@@ -318,8 +324,21 @@ def _nothing_lost(machines: Sequence[Machine], diary: Diary, losses: Losses) -> 
             )
 
 
-def _is_there(event: Happening, events: set[Happening], voided: Iterable[str]) -> bool:
-    return event.voids in voided if event.voids else event in events
+def _tokens_resolve(machines: Sequence[Machine], diary: Diary, losses: Losses) -> Iterator[str]:
+    """See that a read that waits for what a client was told goes on at once, at every node."""
+    for told in diary.acknowledged:
+        token = told.token
+        # What lies beyond a closed number was written once more, under other numbers.
+        closed = machines[0].member.members.closed.get(token.origin, token.number)
+        if losses.may_have_taken(told) or token.number > closed:
+            continue
+        for machine in machines:
+            now_ms = machine.steady_ms()
+            (answer,) = machine.member.step(AwaitApplied(0, token, now_ms), now_ms)
+            if answer != Applied(0, is_late=False):
+                what = f"entry {token.number} of {token.origin}, which {told.node} gave out"
+                yield f"{machine.name} does not know of {what}"
+                return
 
 
 def _local_is_quick(diary: Diary) -> Iterator[str]:

@@ -13,10 +13,10 @@ from typing import Final
 from homeroom.log.origins import Token
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
-from homeroom.simulation.regions.ledger import Happening
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
 from homeroom.simulation.regions.papers import Paper
+from homeroom.simulation.regions.rows import Happening
 
 __all__ = ["Acknowledged", "Batch", "Client", "Diary"]
 

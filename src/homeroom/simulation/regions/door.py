@@ -7,8 +7,9 @@ from homeroom.log.control import Change, write_changes
 from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
 from homeroom.simulation.regions.erasing import cut
-from homeroom.simulation.regions.ledger import Happening, write_happenings
+from homeroom.simulation.regions.ledger import write_happenings
 from homeroom.simulation.regions.papers import Paper, write_papers
+from homeroom.simulation.regions.rows import Happening
 
 __all__ = ["Content", "admitted", "stream_of", "write_content"]
 

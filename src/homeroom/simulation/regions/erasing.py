@@ -19,14 +19,9 @@ from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 from homeroom.log.redacting import redacted_entry
 from homeroom.simulation.disk_store import DiskStore
-from homeroom.simulation.regions.ledger import (
-    Happening,
-    Ledger,
-    Readings,
-    read_happenings,
-    write_happenings,
-)
+from homeroom.simulation.regions.ledger import Ledger, Readings, read_happenings, write_happenings
 from homeroom.simulation.regions.papers import read_papers, write_papers
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
 
 __all__ = ["Cleaning", "Redact", "Register", "cut", "has_any", "without_erased"]

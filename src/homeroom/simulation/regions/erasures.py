@@ -12,12 +12,12 @@ from homeroom.regions.steps import Level
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.checks import Losses
-from homeroom.simulation.regions.ledger import Happening
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import Network
 from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
 from homeroom.simulation.regions.plan import Fault, Kind
 from homeroom.simulation.regions.residency import Erased
+from homeroom.simulation.regions.rows import Happening
 
 __all__ = ["Erasures"]
 

@@ -12,7 +12,6 @@ for. What a node makes of it, and whether it has met it before, is its own.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
@@ -22,42 +21,22 @@ from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 from homeroom.log.rulings import Rulings, ruling_of
+from homeroom.simulation.regions.cutting import Bases, cut
+from homeroom.simulation.regions.rows import Happening, Row
 
 __all__ = [
-    "FIRST_DAY",
-    "Happening",
+    "POISON",
     "Ledger",
     "Reading",
     "Readings",
-    "Row",
     "read_happenings",
     "write_happenings",
 ]
 
-_DAY_MS: Final = 86_400_000
-FIRST_DAY: Final = 20_400
-"""The day since 1970 that the lowest bit of a row's days is."""
+POISON: Final = "poison"
+"""How the id of an event begins that no node can fold for a while."""
 _MASK: Final = (1 << 64) - 1
 _Figures: TypeAlias = tuple[object, ...]
-
-
-class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
-    """One event: its id, whose, when, and what it does beside.
-
-    Parameters
-    ----------
-    id, learner, time_ms : its id, whose it is, when it was
-    status : that it brings, if any
-    voids : the id of an event that it voids, if any
-    erases : the learner whom it erases, if any
-    """
-
-    id: str
-    learner: str
-    time_ms: int
-    status: str = ""
-    voids: str = ""
-    erases: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -114,11 +93,13 @@ class Readings:
     ----------
     events_of : by learner all events of whatever entry, with the row that each alone comes to
     learners_of : by id of an event those that have one of it
+    refuses : whether there is an event that this release cannot fold
     """
 
     def __init__(self) -> None:
         self.events_of: dict[str, dict[Happening, Row]] = {}
         self.learners_of: dict[str, set[str]] = {}
+        self.refuses = False
         self._read: dict[bytes, Reading] = {}
         self._said: dict[tuple[Happening, ...], Reading] = {}
         self._hashes: dict[_Figures, int] = {}
@@ -155,43 +136,6 @@ class Readings:
         return value
 
 
-@dataclass(slots=True)
-class Row:
-    """A learner: days as bits, first and last time, the status with its time, events counted."""
-
-    days: int = 0
-    first_ms: int = 1 << 62
-    last_ms: int = 0
-    status: tuple[int, str] = (0, "")
-    events: int = 0
-
-    @classmethod
-    def of(cls, event: Happening) -> "Row":
-        """Return what one event comes to."""
-        time_ms = event.time_ms
-        status = (time_ms, event.status) if event.status else (0, "")
-        return cls(1 << (time_ms // _DAY_MS - FIRST_DAY), time_ms, time_ms, status, 1)
-
-    def join(self, other: "Row") -> None:
-        """Take what other events come to, none of which is in this row; it is done most of all, so it calls nothing."""
-        self.days |= other.days
-        if other.first_ms < self.first_ms:  # noqa: PLR1730
-            self.first_ms = other.first_ms
-        if other.last_ms > self.last_ms:  # noqa: PLR1730
-            self.last_ms = other.last_ms
-        if other.status > self.status:  # noqa: PLR1730
-            self.status = other.status
-        self.events += other.events
-
-    def copy(self) -> "Row":
-        """Return a row that is equal."""
-        return Row(self.days, self.first_ms, self.last_ms, self.status, self.events)
-
-    def figures(self) -> tuple[int, int, int, tuple[int, str], int]:
-        """Return all of it."""
-        return self.days, self.first_ms, self.last_ms, self.status, self.events
-
-
 class Ledger:
     """What entries add up to.
 
@@ -202,13 +146,15 @@ class Ledger:
     voided : ids
     erased : learners
     retired : origins that have collapsed into the epoch, and are folded whole
-    readings_of : what is folded, by entry
+    readings_of : what is folded, by entry, as far as it is history
+    bases : what was before history begins
     """
 
     def __init__(self, readings: Readings) -> None:
         self.applied: dict[Origin, int] = {}
         self.retired: set[Origin] = set()
         self.readings_of: dict[tuple[Origin, int], Reading] = {}
+        self.bases = Bases()
         self._rulings: Rulings = {}
         self._lost: set[tuple[Origin, int]] = set()
         self.rows: dict[str, Row] = {}
@@ -225,10 +171,15 @@ class Ledger:
         """Take the next entry of its origin."""
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
         if entry.origin.stream is Stream.ANALYTIC:
-            self._fold(entry.origin, entry.number, self._readings.of(entry))
+            reading = self._readings.of(entry)
+            if self._readings.refuses and any(name.startswith(POISON) for name in reading.names):
+                raise EntryError(f"entry {entry.number} of {entry.origin} cannot be folded")
+            self._fold(entry.origin, entry.number, reading)
         self.applied[entry.origin] = entry.number
 
     def _fold(self, origin: Origin, number: int, reading: Reading) -> None:
+        if self.bases.day:
+            reading = self._readings.read(self.bases.since(reading.said))
         self.readings_of[origin, number] = reading
         # Whatever is ruled of the entry that says it: an erasure is for ever.
         for learner in reading.erased:
@@ -261,20 +212,40 @@ class Ledger:
         if lost == self._lost:
             return
         self._lost = lost
-        self._changed |= {*self.rows, *(f"\0{voided}" for voided in self.voided)}
-        self.rows, self.voided, self._known = {}, set(), set()
+        self._changed |= {f"\0{voided}" for voided in self.voided}
+        self.voided = set()
+        self._fold_anew()
+
+    def _fold_anew(self) -> None:
+        self._changed.update(self.rows, self.bases.rows)
+        self.rows, self._known = self.bases.copies(), set()
         for name, reading in self.readings_of.items():
-            if name not in lost:
+            if name not in self._lost:
                 self._add(reading)
+
+    def cut(self, day: int, vector: Mapping[Origin, int]) -> None:
+        """Let history begin on a day since 1970; what was before it stays as bases, as far as a vector covers it."""
+        if day <= self.bases.day:
+            return
+        counted = {
+            name: reading for name, reading in self.readings_of.items() if name not in self._lost
+        }
+        self.bases = cut(self.bases, day, vector, counted, self.erased)
+        for name, reading in self.readings_of.items():
+            self.readings_of[name] = self._readings.read(self.bases.since(reading.said))
+        self._fold_anew()
 
     def restore(
         self,
         said: Iterable[tuple[Origin, int, Sequence[Happening]]],
         applied: Mapping[Origin, int],
+        bases: Bases,
     ) -> None:
         """Begin with what a snapshot holds."""
         assert not self.applied, "a snapshot replaces state"
-        self.applied = dict(applied)
+        self.applied, self.bases = dict(applied), Bases(bases.day, dict(bases.rows))
+        self.rows = self.bases.copies()
+        self._changed.update(self.rows)
         for origin, number, happenings in said:
             self._fold(origin, number, self._readings.read(happenings))
 
@@ -325,11 +296,14 @@ class Ledger:
         self.erased.add(learner)
         self._known.difference_update(self._readings.events_of.get(learner, ()))
         self.rows.pop(learner, None)
+        self.bases.rows.pop(learner, None)
         self._changed |= {learner, f"\1{learner}"}
 
     def _refold(self, learner: str) -> None:
         self._changed.add(learner)
         self.rows.pop(learner, None)
+        if learner in self.bases.rows:
+            self.rows[learner] = self.bases.rows[learner].copy()
         for event, row in self._readings.events_of[learner].items():
             if event in self._known and event.id not in self.voided:
                 self._join({learner: row})

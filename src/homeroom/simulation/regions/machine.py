@@ -8,18 +8,17 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from homeroom import limits
 from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
-from homeroom.log.entries import Entry
 from homeroom.log.log import (
     Accepted,
     Admission,
@@ -37,8 +36,9 @@ from homeroom.log.log import (
     Effect as LogEffect,
 )
 from homeroom.log.members import HomeMoved
-from homeroom.log.origins import Origin, Stream, Token
-from homeroom.regions.replication import Birth
+from homeroom.log.origins import Origin, Token
+from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
     Alarm,
@@ -62,7 +62,6 @@ from homeroom.regions.steps import (
     Members,
     NotKept,
     Print,
-    Printed,
     Recovered,
     Retired,
     Send,
@@ -70,10 +69,11 @@ from homeroom.regions.steps import (
     WriteMark,
 )
 from homeroom.simulation.disk import Disk, PowerLost
-from homeroom.simulation.regions.beginning import Beginning, begin
+from homeroom.simulation.regions.awaiting import Awaiting
+from homeroom.simulation.regions.beginning import Beginning
 from homeroom.simulation.regions.door import Content, admitted, write_content
 from homeroom.simulation.regions.erasing import Redact
-from homeroom.simulation.regions.ledger import Happening
+from homeroom.simulation.regions.folding import TENANT, Folding
 from homeroom.simulation.regions.network import SimulatedFabric
 from homeroom.simulation.regions.outside import (
     BEGIN_MS,
@@ -81,11 +81,14 @@ from homeroom.simulation.regions.outside import (
     Request,
     Told,
 )
-from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.places import Place
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
 from homeroom.simulation.regions.snapshots import read_snapshot
 from homeroom.simulation.regions.upkeep import TAIL, Hands, Upkeep
+
+if TYPE_CHECKING:
+    from homeroom.log.entries import Entry
 
 __all__ = ["Machine"]
 
@@ -113,6 +116,7 @@ class Machine:
     life : the incarnation that runs, None if none does
     offset_ms, drift : how far its clock is wrong, and by how much more each millisecond
     disk_ms : how long a write takes, at least and at most
+    is_in_doubt : whether nobody may rely on what its disk is said to have
     ended_ms : by life that is over when it ended
     register : erasures that were asked for here; beside the disk, and in no copy of it
     """
@@ -135,10 +139,12 @@ class Machine:
         self._fabric.start(self._wake)
         outside.courier.connect(name, lambda: None if self.life is None else self.disk)
         self._tickets = 0
+        self._awaiting = Awaiting(self)
         self.has_begun = False
         self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
+        self.is_in_doubt = False
 
     # --- clocks ------------------------------------------------------------------------------------------------------
 
@@ -169,14 +175,23 @@ class Machine:
         try:
             self.store = cores.store(self.disk)
         except StoreError as error:
-            self._note(f"cannot start: {error}")
+            self.note(f"cannot start: {error}")
             self.outside.agenda.after(500, self.start)
             return
         self.has_begun = True
-        self.life = life = f"{self.chance.getrandbits(128):032x}"
         snapshot = read_snapshot(self.disk)
-        found = begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
+        found = cores.begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
+        if found.is_lacking:
+            self.note("cannot start: its log has forgotten what no snapshot has that counts")
+            self._awaiting.begin(found.members)
+            return
         self.outside.watch.started(self, self._said)
+        self._begin(found)
+
+    def _begin(self, found: Beginning) -> None:
+        """Begin a life."""
+        cores = self.outside.cores
+        self.life = life = f"{self.chance.getrandbits(128):032x}"
         self.clock = cores.clock()
         for head in found.heads.values():
             self.clock.observe(head.hybrid, self.wall_ms())
@@ -184,22 +199,18 @@ class Machine:
         log_life = Life(self.name, life, found.named, sign)
         self.log = cores.log(log_life, self.clock, self._admit)
         self.member = cores.member(self._birth(life, found), self.steady_ms())
-        self.ledger, self.papers = cores.ledger(self.outside.readings), Papers()
+        self._folding = folding = Folding(self, found)
+        self.ledger, self.papers, self.stated = folding.ledger, folding.papers, folding.stated
         self.cleaning = cores.cleaning(self.name, self.store, self.ledger, self.outside.readings)
-        if found.snapshot is not None:
-            applied = {origin: head.number for origin, head in found.applied.items()}
-            found.snapshot.restore(self.ledger, applied)
-        self.stated = cores.stated()
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}
-        self._unfolded: dict[Origin, deque[Entry]] = {}
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
-        self._upkeep = Upkeep(self, found, self._hands())
-        self._note(f"starts as {life[:6]} with {len(found.entries)} entries")
+        self._upkeep = Upkeep(self, folding, found.tail, self._hands())
+        self.note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
-        self._durable(found.entries)
+        folding.wait(found.entries)
         self._step(Recovered(found.entries, self.wall_ms()))
         self._later(self.chance.randrange(_FIRST_TICK_MS), self._tick)
         self._upkeep.begin()
@@ -229,7 +240,7 @@ class Machine:
             return
         if self._writing is not None and self.chance.random() < 0.5:
             self._try_write(self._writing)
-        self._note("is killed")
+        self.note("is killed")
         self._end()
 
     def lose_power(self) -> None:
@@ -247,24 +258,39 @@ class Machine:
             try:
                 self._try_write(self._writing)
             except PowerLost:
-                self._note("loses power in the middle of a write")
-        self._note("loses power")
+                self.note("loses power in the middle of a write")
+        self.note("loses power")
         self._end()
         self.disk = self.disk.after_power_loss(np.random.default_rng(self.chance.getrandbits(64)))
 
     def destroy(self) -> None:
         """End it for good, with its disk."""
-        self._note("is destroyed")
+        self.note("is destroyed")
         self.life, self.is_destroyed = None, True
 
     def _end(self) -> None:
         if self.life is not None:
             self.ended_ms[self.life] = self.outside.agenda.now_ms
-            self.life, self._said = None, self.member.held
+            self.life, self._said = None, {} if self.is_in_doubt else self.member.held
 
     def exchange_disk(self, disk: Disk) -> None:
         """Put another disk in place of its own, while it is off."""
         self.disk, self._said = disk, {}
+
+    def fail_over(self, disk: Disk) -> None:
+        """Have its store on another disk from now on, while it runs."""
+        self.is_in_doubt = True
+        self.disk = disk
+        self.store = self.outside.cores.store(disk)
+        self.note("its store has failed over")
+
+    def go_on(self) -> None:
+        """Go on as a copy of a machine that runs: what that one waits for, this one does too."""
+        self._fabric.start(self._wake)
+        self._later(0, self._tick)
+        self._upkeep.begin()
+        if self._writing is not None:
+            self._later(0, self._written)
 
     def copy_of_disk(self) -> Disk:
         """Return a copy of what the disk was made to keep."""
@@ -283,7 +309,7 @@ class Machine:
         try:
             self._put(write)
         except StoreError as error:
-            self._note(f"write fails: {error}")
+            self.note(f"write fails: {error}")
 
     # --- what comes --------------------------------------------------------------------------------------------------
 
@@ -308,7 +334,7 @@ class Machine:
         self._later(_TICK_MS, self._tick)
 
     def _begin_anew(self, why: str) -> None:
-        self._note(f"begins anew: {why}")
+        self.note(f"begins anew: {why}")
         self.kill()
         self.start()
 
@@ -347,7 +373,7 @@ class Machine:
             self._requests[self._tickets] = request
         offer = Offer(
             ticket=self._tickets,
-            tenant="main",
+            tenant=TENANT,
             owner=_OWNER,
             batch_id=batch_id,
             digest=hashlib.sha256(body).digest(),
@@ -366,10 +392,13 @@ class Machine:
         return is_member and self.member.may_stamp(self.wall_ms(), self.steady_ms())
 
     def _may_state(self, said: Content) -> bool:
-        """Say whether this node is the home, if facts are to be stated."""
+        """Say whether this node is the home, if facts are to be stated, and has no facts that wait for their time."""
         if not isinstance(said, list) or isinstance(said[0].fact, HomeMoved):
             return True
-        return self.member.members.home in ("", self.name)
+        is_ruling = isinstance(said[0].fact, Restamped | EntriesLost)
+        return self.member.members.home in ("", self.name) and (
+            is_ruling or self.member.may_state()
+        )
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
@@ -400,7 +429,7 @@ class Machine:
         elif isinstance(effect, Apply):
             self.outside.watch.committed(self, effect.entries)
             level = max((one.level for one in self._requests.values()), default=Level.LOCAL)
-            self._durable(effect.entries)
+            self._folding.wait(effect.entries)
             self._step(Committed(effect.entries, self.wall_ms(), level))
         elif isinstance(effect, Reply):
             self._reply(effect)
@@ -440,10 +469,7 @@ class Machine:
             case Look():
                 self._later(_LOOK_MS, self._look, effect)
             case Print():
-                told = self.ledger.applied_digest(), self.ledger.fingerprint()
-                papers = self.papers.fingerprint(self.ledger.erased)
-                at = self.ledger.documents_digest()
-                self._step(Printed(effect.check, *told, at, papers if at else ""))
+                self._step(self._folding.printed(effect.check))
             case Held():
                 request = self._requests.pop(effect.ticket)
                 token = self._tokens.pop(effect.ticket)
@@ -451,7 +477,7 @@ class Machine:
             case WriteMark():
                 self._offer(f"mark {self.life} {effect.check}", (), None)
             case Alarm():
-                self._note(f"ALARM {effect.trouble}: {effect.why}")
+                self.note(f"ALARM {effect.trouble}: {effect.why}")
                 self.outside.watch.alarmed(self, effect)
             case _:
                 self._do_of_life(effect)
@@ -480,10 +506,6 @@ class Machine:
                 size_bytes += len(entry.payload)
         self._step(Found(look.to, look.pull, tuple(found), self.wall_ms()))
 
-    def _durable(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self._unfolded.setdefault(entry.origin, deque()).append(entry)
-
     def _seeds(self) -> Members:
         """Return who is said to belong to the world at first: those that a node was told of, and itself."""
         members = self.outside.members
@@ -495,27 +517,12 @@ class Machine:
 
     def _fold(self, fold: Fold) -> None:
         before, erased = self.stated.control, len(self.ledger.erased)
-        for origin, number in fold.numbers:
-            waiting = self._unfolded[origin]
-            while waiting and waiting[0].number <= number:
-                entry = waiting.popleft()
-                self.ledger.fold(entry)
-                if origin.stream is Stream.CONTROL:
-                    self.stated.take(entry)
-                elif origin.stream is Stream.DOCUMENT:
-                    self.papers.fold(entry)
-                self.outside.watch.folded(self, entry)
-                # What was ruled to count before its time moves nobody's clock.
-                if hybrid_ms(entry.hybrid) <= self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
-                    self.clock.observe(entry.hybrid, self.wall_ms())
-                self._upkeep.folded[origin] = entry.head
+        folded = self._folding.fold(fold)
         self.cleaning.is_due |= len(self.ledger.erased) > erased
-        self._step(Folded(fold.numbers))
+        self._step(Folded(tuple(folded.items())))
         if self.stated.control is not before:
             self._step(members_of(self.stated, self.member.members, self._seeds()))
-            self.ledger.rule(self.member.members.rulings)
-            lacking = self.member.members.collapsed - self.ledger.retired
-            self.ledger.lack(lacking)
+            self._folding.go_by(self.member.members)
 
     # --- writes ------------------------------------------------------------------------------------------------------
 
@@ -542,7 +549,7 @@ class Machine:
             self.cleaning.wrote(write.entries)
             self._log(Written())
         elif isinstance(write, Keep):
-            self._durable(write.entries)
+            self._folding.wait(write.entries)
             self._step(Kept(self.wall_ms()))
         self._next_write()
 
@@ -559,7 +566,7 @@ class Machine:
 
     def _fail(self, why: str) -> None:
         """Go on in a new life, after a write of which nobody knows what is durable."""
-        self._note(f"write fails: {why}")
+        self.note(f"write fails: {why}")
         self._log(Failed(why))
         self._step(NotKept(why))
         self._end()
@@ -582,5 +589,6 @@ class Machine:
         agenda.at(self.paused_until_ms, do, *arguments)
         return True
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
+        """Put down what happens, for people."""
         self.outside.trace.note(self.outside.agenda.now_ms, self.name, what)

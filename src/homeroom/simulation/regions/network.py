@@ -8,11 +8,23 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Final
+
+import msgspec
 
 from homeroom.regions.fabric import FabricState, check_length
+from homeroom.regions.messages import CHECK_BYTES, checked
 from homeroom.simulation.regions.agenda import Agenda, Trace
 
-__all__ = ["Network", "SimulatedFabric", "Weather"]
+__all__ = ["NEWER", "OLDER", "Network", "SimulatedFabric", "Weather"]
+
+OLDER: Final = "older"
+NEWER: Final = "newer"
+"""A release before this one, and one after it."""
+_UNKNOWN_TAG: Final = 99
+_OLDER_FIELDS: Final = 10
+"""What news had, its tag included, before it could be whole or behind."""
+_SELDOM: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,7 @@ class Network:
     weather : how links behave now
     carried, carried_bytes : what was handed over, lost or not
     look : is shown each message, if anybody wants to look
+    releases : by node that does not run this release which one it runs
     """
 
     def __init__(
@@ -52,6 +65,7 @@ class Network:
         self.carried = 0
         self.carried_bytes = 0
         self.look: Callable[[str, str, bytes], None] | None = None
+        self.releases: dict[str, str] = {}
         self._agenda, self._trace = agenda, trace
         self._chance = chance
         self._delays_ms = delays_ms
@@ -94,6 +108,13 @@ class Network:
         """Let everything through, and nothing be lost."""
         self._cuts.clear()
         self.weather = Weather()
+        self.releases.clear()
+
+    def update(self, node: str, release: str | None) -> None:
+        """Have a node run another release, None for this one."""
+        self.releases.pop(node, None)
+        if release is not None:
+            self.releases[node] = release
 
     def heal_weather(self) -> None:
         """Let links behave again."""
@@ -106,6 +127,8 @@ class Network:
         self._trace.add(self._agenda.now_ms, body)
         if self.look is not None:
             self.look(sender, to, body)
+        if sender in self.releases:
+            body = self._written_otherwise(self.releases[sender], sender, to, body)
         if (sender, to) in self._cuts or to not in self._arrivals:
             return
         weather, draw = self.weather, self._chance.random
@@ -118,6 +141,21 @@ class Network:
         for _ in range(copies):
             delay_ms = self._delays_ms[sender, to] + draw() * weather.jitter_ms
             self._agenda.after(int(delay_ms), self._deliver, sender, to, body)
+
+    def _written_otherwise(self, release: str, sender: str, to: str, body: bytes) -> bytes:
+        """Return a message as another release writes it; a newer one says things that this one does not know."""
+        said = msgspec.msgpack.decode(body[CHECK_BYTES:])
+        if release == OLDER:
+            said = said[:_OLDER_FIELDS] if said[0] == 1 else said
+        else:
+            said = [*said, "of a field that is not known"]
+            if self._chance.random() < _SELDOM:
+                unknown = checked(
+                    msgspec.msgpack.encode([_UNKNOWN_TAG, "a message that is not known"])
+                )
+                delay_ms = int(self._delays_ms[sender, to])
+                self._agenda.after(delay_ms, self._deliver, sender, to, unknown)
+        return checked(msgspec.msgpack.encode(said))
 
     def _deliver(self, sender: str, to: str, body: bytes) -> None:
         if (sender, to) not in self._cuts:

@@ -14,6 +14,7 @@ from random import Random
 from typing import Final
 
 from homeroom.log.control import Change, Fact
+from homeroom.log.cuts import HistoryCut
 from homeroom.log.members import (
     HomeMoved,
     LivesEnded,
@@ -27,6 +28,8 @@ from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.regions.leaving import closing, unheard
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
+from homeroom.simulation.regions.cutting import STATED_FROM_DAY
+from homeroom.simulation.regions.folding import TENANT
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
 
@@ -72,7 +75,7 @@ class Operator:
         self.left: set[str] = set()
         self.home, self._machines, self._agenda = home, machines, agenda
         self._chance = chance
-        self._number = self._term = 0
+        self._number = self._term = self._cut_day = 0
         self._waiting: deque[_Statement] = deque()
         self._is_resting = False
         # Those that are to belong to the world, whatever becomes of statements.
@@ -176,6 +179,24 @@ class Operator:
         self.open += 1
         self._state([MemberFenced(node=node)])
         self._agenda.after(_AGAIN_MS, self._close, node)
+
+    def cut(self, day: int) -> None:
+        """Let history begin on a day since 1970, of what all members hold."""
+        home, members = self.home, self.home.member.members
+        if not self._may_state() or day <= self._cut_day:
+            return
+        self._cut_day = day
+        ledger, views = home.ledger, home.member.replication.views
+        others = [
+            views[node].numbers for node in members.regions.keys() - members.fenced if node in views
+        ]
+        vector = {}
+        for origin, number in ledger.applied.items():
+            least = min([number, *(numbers.get(origin, 0) for numbers in others)])
+            if origin.stream is Stream.ANALYTIC and least:
+                vector[str(origin)] = least
+        vector |= {str(o): members.closed[o] for o in ledger.retired if o.stream is Stream.ANALYTIC}
+        self._state([HistoryCut(tenant=TENANT, day=day - STATED_FROM_DAY, vector=vector)])
 
     def has_left(self, node: str) -> bool:
         """Say whether a node that was to leave is gone, as the home has it."""

@@ -14,13 +14,14 @@ from homeroom.clock import HybridClock
 from homeroom.log.entries import Entry
 from homeroom.log.log import Log
 from homeroom.log.origins import Origin, Token
+from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
-from homeroom.regions.replication import Birth
 from homeroom.regions.stated import Stated
 from homeroom.regions.steps import Alarm, Level, Members
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.agenda import Agenda, Trace
+from homeroom.simulation.regions.beginning import Beginning, begin
 from homeroom.simulation.regions.door import Content
 from homeroom.simulation.regions.erasing import Cleaning, Register
 from homeroom.simulation.regions.ledger import Ledger, Readings
@@ -57,6 +58,7 @@ class Cores:
     register: Callable[[], Register] = Register
     stated: Callable[[], Stated] = Stated
     clock: type[HybridClock] = HybridClock
+    begin: Callable[..., Beginning] = begin
 
 
 class Watch(Protocol):

@@ -13,7 +13,16 @@ from typing import Final
 
 from homeroom.simulation.regions.places import WORLD, Place
 
-__all__ = ["CLOCK_KINDS", "ERASURES", "UPHEAVALS", "Fault", "Kind", "Plan", "make_plan"]
+__all__ = [
+    "CLOCK_KINDS",
+    "DISK_KINDS",
+    "ERASURES",
+    "UPHEAVALS",
+    "Fault",
+    "Kind",
+    "Plan",
+    "make_plan",
+]
 
 
 class Kind(StrEnum):
@@ -34,17 +43,29 @@ class Kind(StrEnum):
     CLOCK_AT_BOOT = "clock wrong at boot"
     ALONE_AND_WRONG = "clock wrong while cut off"
     RESTORE = "restore from a copy"
+    RESTORE_TWICE = "restore twice from one copy"
+    FAIL_OVER = "store that fails over"
+    LYING_SYNC = "sync that lies"
+    MISDIRECTED = "write that goes astray"
+    LIES = "member that lies"
+    RELEASES = "two releases together"
+    POISON = "entry that nobody can fold"
     DESTROY = "destroy"
     JOIN = "join"
     LEAVE = "leave"
     RETURN = "leave, and return"
     CLONE = "clone beside the original"
     MOVE_HOME = "home cut off, and moved"
+    CUT_HISTORY = "retention cut"
     ERASE = "erasure"
     ERASE_CUT_OFF = "erasure while cut off"
     ERASE_AND_RESTORE = "erasure, then an old copy"
 
 
+DISK_KINDS: Final = frozenset(
+    {Kind.RESTORE, Kind.RESTORE_TWICE, Kind.FAIL_OVER, Kind.LYING_SYNC, Kind.MISDIRECTED}
+)
+"""Kinds of `homeroom.simulation.regions.disks`."""
 UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE})
 """Kinds of `homeroom.simulation.regions.upheavals`."""
 ERASURES: Final = frozenset({Kind.ERASE, Kind.ERASE_CUT_OFF, Kind.ERASE_AND_RESTORE})
@@ -127,6 +148,18 @@ _WEIGHTS: Final = (
     (Kind.JOIN, 2),
     (Kind.LEAVE, 2),
 )
+_FURTHER: Final = 0.4
+_AMOUNTS: Final[Mapping[Kind, Callable[[Random], float]]] = {
+    Kind.CUT_HISTORY: lambda chance: chance.randint(0, 3),
+    Kind.LIES: lambda _: 0,
+    Kind.RELEASES: lambda chance: chance.randrange(2),
+    Kind.POISON: lambda _: 0,
+    Kind.RESTORE_TWICE: lambda _: 0,
+    Kind.FAIL_OVER: lambda _: 0,
+    Kind.LYING_SYNC: lambda _: 0,
+    Kind.MISDIRECTED: lambda _: 0,
+}
+"""Kinds that were added later, each with what settles its amount."""
 _UPHEAVED: Final = 0.3
 _ERASED: Final = 0.25
 _DOCUMENTED: Final = 3
@@ -148,6 +181,7 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
     faults += _erasures(seed, names, length_ms)
     faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
+    faults += _further(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
     return Plan(seed, nodes, joining, length_ms, every_ms, settled, seed % _DOCUMENTED == 0)
@@ -164,6 +198,20 @@ def _erasures(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
         at_ms = chance.randrange(length_ms // 4, length_ms * 9 // 10)
         for_ms = chance.randrange(100, max(200, length_ms - at_ms))
         found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), chance.randrange(40)))
+    return found
+
+
+def _further(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
+    """Return what else goes wrong in a part of the worlds; the other faults do not depend on it."""
+    chance = Random(f"{seed}/further")  # noqa: S311 - a seed settles everything here
+    if chance.random() > _FURTHER:
+        return []
+    found = []
+    for _ in range(chance.randint(1, 3)):
+        kind = chance.choice(list(_AMOUNTS))
+        at_ms = chance.randrange(length_ms // 4, length_ms * 9 // 10)
+        for_ms = chance.randrange(100, max(200, length_ms - at_ms))
+        found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), _AMOUNTS[kind](chance)))
     return found
 
 

@@ -36,10 +36,11 @@ from homeroom.log.payloads import Part, pack, write_parts
 from homeroom.log.redacting import redacted_entry, redacted_parts
 from homeroom.log.rulings import ruling_of
 from homeroom.node.folding import Folding, TenantState
-from homeroom.simulation.regions.ledger import Happening, Readings
+from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import expected
 from homeroom.simulation.regions.outside import BEGIN_MS
+from homeroom.simulation.regions.rows import Happening
 from homeroom.state.state import State, rebuild
 from homeroom.state.zones import load_zone
 
@@ -276,7 +277,7 @@ def _redacted(entry: Entry, erased: Mapping[str, frozenset[tuple[int, int]]]) ->
 
 def _as_the_model(machine: Machine, state: State) -> Iterator[str]:
     voids = {Happening("", "", 0, voids=voided) for voided in machine.ledger.voided}
-    rows = expected(machine.ledger.events() | voids)
+    rows = expected(dict.fromkeys(machine.ledger.events() | voids, ()))
     if state.events != sum(events for *_, events in rows.values()):
         yield f"the real state counts {state.events} events, and not those that there are"
     if not rows:

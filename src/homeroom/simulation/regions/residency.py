@@ -16,11 +16,12 @@ from homeroom.log.payloads import unpack
 from homeroom.regions.steps import Level
 from homeroom.simulation.disk_store import entries_on
 from homeroom.simulation.regions.clients import Acknowledged, Diary
+from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.erasing import has_any
-from homeroom.simulation.regions.ledger import Ledger, Readings
+from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.papers import Papers
-from homeroom.simulation.regions.plan import Kind, Plan
+from homeroom.simulation.regions.plan import DISK_KINDS, Kind, Plan
 from homeroom.simulation.regions.snapshots import read_snapshot
 
 __all__ = [
@@ -145,7 +146,7 @@ def _untold(machines: Sequence[Machine]) -> Iterator[str]:
 
 def _nothing_lost(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
     """See that what was acknowledged is there; of a world in which nothing was lost for good, or restored."""
-    if plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, Kind.RESTORE, Kind.ERASE_AND_RESTORE}:
+    if plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, Kind.ERASE_AND_RESTORE, *DISK_KINDS}:
         return
     by_name = {machine.name: machine for machine in machines}
     for told in diary.acknowledged:
@@ -238,8 +239,9 @@ def _gone_from_disk(machine: Machine) -> Iterator[str]:
         return
     disk = machine.copy_of_disk()
     snapshot = read_snapshot(disk)
-    said = () if snapshot is None else (one for _, _, some in snapshot.said for one in some)
-    if any(one.learner in erased for one in said):
+    said = () if snapshot is None else [one for _, _, some in snapshot.said for one in some]
+    rows = () if snapshot is None else snapshot.bases.rows
+    if any(one.learner in erased for one in said) or not erased.isdisjoint(rows):
         yield f"{machine.name} has somebody who is erased on its disk, in a snapshot"
     for entry in entries_on(disk):
         if has_any(entry, erased, readings):
@@ -251,15 +253,14 @@ def _same_as_unredacted(
     machine: Machine, entries: Mapping[tuple[Origin, int], Entry], readings: Readings
 ) -> Iterator[str]:
     """Fold entries as they are in the log now, and as they were written where it has forgotten them."""
-    if not machine.ledger.erased:
+    ledger, counted = machine.ledger, Counted(machine, entries)
+    if not ledger.erased:
         return
-    fresh, ledger = Ledger(readings), machine.ledger
-    fresh.rule(machine.member.members.rulings)
-    closed = machine.member.members.closed
-    retired = {origin: closed[origin] for origin in ledger.retired}
-    for origin, number in sorted({**ledger.applied, **retired}.items()):
-        kept = {entry.number: entry for entry in machine.store.read(origin, 1, number)}
-        for each in range(1, number + 1):
-            fresh.fold(kept.get(each) or entries[origin, each])
+    kept = {
+        (origin, entry.number): entry
+        for origin, last in counted.last.items()
+        for entry in machine.store.read(origin, 1, last)
+    }
+    fresh = counted.folded_anew(readings, kept)
     if fresh.fingerprint() != ledger.fingerprint():
         yield f"{machine.name} has something else than its redacted entries come to"

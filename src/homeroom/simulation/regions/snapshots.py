@@ -15,9 +15,11 @@ from homeroom.log.entries import Head
 from homeroom.log.origins import Origin
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda
+from homeroom.simulation.regions.cutting import Bases
 from homeroom.simulation.regions.erasing import cut
-from homeroom.simulation.regions.ledger import Happening, Ledger, Reading
+from homeroom.simulation.regions.ledger import Ledger, Reading
 from homeroom.simulation.regions.network import Network
+from homeroom.simulation.regions.rows import Happening
 
 __all__ = ["Courier", "Snapshot", "read_snapshot", "write_snapshot"]
 
@@ -28,10 +30,11 @@ _SEND_MS: Final = 40
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True):
-    """What is folded, by entry, up to the head of each origin."""
+    """What is folded, by entry, up to the head of each origin, and what was before history begins."""
 
     heads: list[tuple[str, int, bytes, int]]
     said: list[tuple[str, int, tuple[Happening, ...]]]
+    bases: Bases
 
     @classmethod
     def of(cls, ledger: Ledger, heads: Mapping[Origin, Head]) -> "Snapshot":
@@ -43,7 +46,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
             (str(origin), number, _left(reading, ledger))
             for (origin, number), reading in ledger.readings_of.items()
         ]
-        return cls(written, said)
+        return cls(written, said, ledger.bases)
 
     @property
     def applied(self) -> dict[Origin, Head]:
@@ -55,7 +58,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
 
     def restore(self, ledger: Ledger, numbers: Mapping[Origin, int]) -> None:
         """Put what it holds into an empty ledger, as folded up to some numbers."""
-        ledger.restore(((Origin.parse(text), n, said) for text, n, said in self.said), numbers)
+        said = ((Origin.parse(text), n, some) for text, n, some in self.said)
+        ledger.restore(said, numbers, self.bases)
 
 
 def _left(reading: Reading, ledger: Ledger) -> tuple[Happening, ...]:

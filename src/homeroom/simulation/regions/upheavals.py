@@ -14,11 +14,11 @@ from homeroom.log.members import MemberJoined
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.checks import Losses
 from homeroom.simulation.regions.clients import Acknowledged, Batch, Diary
-from homeroom.simulation.regions.ledger import Happening
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.outside import BEGIN_MS, Outside, Request, Told
 from homeroom.simulation.regions.plan import Fault, Kind
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.snapshots import Courier
 
 if TYPE_CHECKING:

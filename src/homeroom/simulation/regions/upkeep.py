@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from homeroom.errors import StoreError
-from homeroom.log.entries import Head
-from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.origins import Origin, Vector
+from homeroom.regions.counting import goes_beyond, lacks_state
 from homeroom.regions.steps import Collected, Event, NotInstalled, Saved
 from homeroom.simulation.regions.erasing import Redact
-from homeroom.simulation.regions.ledger import Happening, read_happenings
+from homeroom.simulation.regions.ledger import read_happenings
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.snapshots import Snapshot, write_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from homeroom.simulation.regions.beginning import Beginning
+    from homeroom.log.entries import Entry
+    from homeroom.simulation.regions.folding import Folding
     from homeroom.simulation.regions.machine import Machine
 
 __all__ = ["TAIL", "Hands", "Upkeep"]
@@ -49,18 +51,16 @@ class Upkeep:
     Parameters
     ----------
     machine : the node
-    found : what this life began with
+    folding : what it folds
+    tail : what an earlier life wrote after the world had given it up
     hands : what it may do
-
-    Attributes
-    ----------
-    folded : by origin the last entry that is folded
     """
 
-    def __init__(self, machine: Machine, found: Beginning, hands: Hands) -> None:
-        self.folded = dict(found.applied)
-        self._machine, self._hands = machine, hands
-        self._tail = deque(found.tail)
+    def __init__(
+        self, machine: Machine, folding: Folding, tail: Sequence[Entry], hands: Hands
+    ) -> None:
+        self._machine, self._folding, self._hands = machine, folding, hands
+        self._tail = deque(tail)
 
     def begin(self) -> None:
         """Write snapshots from now on."""
@@ -74,8 +74,7 @@ class Upkeep:
 
     def _save(self) -> None:
         machine = self._machine
-        heads = {origin: head for origin, head in self.folded.items() if _is_saved(origin)}
-        saved = write_snapshot(machine.disk, Snapshot.of(machine.ledger, heads))
+        saved = write_snapshot(machine.disk, self._folding.snapshot())
         if saved is not None:
             numbers = {origin: head.number for origin, head in saved.applied.items()}
             self._hands.step(Saved(numbers))
@@ -102,14 +101,16 @@ class Upkeep:
 
     def _install(self, snapshot: Snapshot | None) -> None:
         """Put a snapshot of another node in place of this one's state, and begin anew from there."""
-        store = self._machine.store
+        machine, store = self._machine, self._machine.store
         applied = {} if snapshot is None else snapshot.applied
-        forgotten = store.begins().items()
-        covers = all(applied.get(o, Head()).number >= n for o, n in forgotten if _is_saved(o))
+        closed = machine.member.members.closed
+        covers = not lacks_state(store.begins(), applied, closed) and not goes_beyond(
+            applied, closed
+        )
         goes_on = any(head.number > store.head(o).number for o, head in applied.items())
         if snapshot is None or not covers or not goes_on:
             self._hands.step(NotInstalled("it did not come, or is of no use"))
-        elif write_snapshot(self._machine.disk, snapshot) is None:
+        elif write_snapshot(machine.disk, snapshot) is None:
             self._hands.fail("a snapshot could not be written")
         else:
             self._hands.begin_anew("it has a snapshot of another node")
@@ -138,8 +139,3 @@ class Upkeep:
             entry = self._tail.popleft()
             events = tuple(read_happenings(entry.payload))
             self._hands.write(f"{TAIL} {entry.origin} {entry.number}", events)
-
-
-def _is_saved(origin: Origin) -> bool:
-    """Say whether a snapshot holds an origin: what all need, and all may have."""
-    return origin.stream is Stream.ANALYTIC

@@ -6,28 +6,30 @@ and every check is made.
 """
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from homeroom import limits
 from homeroom.errors import kind_and_places
-from homeroom.regions.steps import Members
-from homeroom.simulation.disk import Disk
+from homeroom.regions.steps import Level, Members
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.checks import Watcher, check_all, long_vectors, missing_entries
-from homeroom.simulation.regions.clients import Acknowledged, Client, Diary
+from homeroom.simulation.regions.clients import Acknowledged, Batch, Client, Diary
+from homeroom.simulation.regions.disks import Disks
 from homeroom.simulation.regions.erasures import Erasures
-from homeroom.simulation.regions.ledger import Readings
+from homeroom.simulation.regions.ledger import POISON, Readings
+from homeroom.simulation.regions.lies import Lies
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.network import Network, Weather
+from homeroom.simulation.regions.network import NEWER, OLDER, Network, Weather
 from homeroom.simulation.regions.operator import Operator
-from homeroom.simulation.regions.outside import Cores, Outside
+from homeroom.simulation.regions.outside import BEGIN_MS, Cores, Outside, Request, Told
 from homeroom.simulation.regions.paper_clients import PaperClient
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import (
     CLOCK_KINDS,
+    DISK_KINDS,
     ERASURES,
     UPHEAVALS,
     Fault,
@@ -42,6 +44,7 @@ from homeroom.simulation.regions.residency import (
     divided,
     is_true,
 )
+from homeroom.simulation.regions.rows import DAY_MS, Happening
 from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.signatures import is_signed
 from homeroom.simulation.regions.snapshots import Courier
@@ -52,6 +55,8 @@ __all__ = ["Run", "World", "simulate"]
 _CLIENTS_FROM_MS: Final = 500
 _CONVERGE_MS_MAX: Final = 5_000
 _CLOCKS_MS: Final = 5_000
+_DISKS_MS: Final = 5_000
+_LOSING: Final = frozenset({Kind.FAIL_OVER, Kind.LYING_SYNC, Kind.MISDIRECTED})
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
 _REST_MS_MAX: Final = 3_000
@@ -132,6 +137,8 @@ class World:
         self.erasures = Erasures(
             self.machines, self.network, self.agenda, self.watcher.losses, self._chance("erasures")
         )
+        self.disks = Disks(self.machines, self.agenda, self.watcher.losses)
+        self.lies = Lies(self.machines, self.network, self.agenda, self._chance("lies"))
         self.upheavals = Upheavals(
             self.machines, self.operator, self.outside, self.diary, self.watcher.losses
         )
@@ -195,12 +202,21 @@ class World:
     def _put_right(self) -> None:
         self.trace.note(self.agenda.now_ms, "world", "everything is put right")
         self.network.heal_all()
+        if self.outside.readings.refuses:
+            self._fold_again()
         for machine in self.running:
             machine.paused_until_ms = 0
             machine.disk.syncs_to_fail = 0
+            machine.disk.is_lying = machine.disk.is_misdirected = False
             machine.disk_ms = (1, 8)
             machine.set_clock(0)
             machine.start()
+
+    def _fold_again(self) -> None:
+        """Start all nodes again with a release that folds everything."""
+        self.outside.readings.refuses = False
+        for machine in self.running:
+            machine.kill()
 
     def _come_together(self) -> int:
         """Wait until all nodes have folded the same; return how long it took."""
@@ -211,6 +227,8 @@ class World:
         waits_for_lives = Kind.CLONE in self.plan.kinds
         wait_ms = _CONVERGE_MS_MAX + _CLOCKS_MS * waits_for_clocks
         wait_ms += limits.LIFE_SILENT_MS * waits_for_lives
+        # Who has lost its log without knowing takes snapshots of others, and so do those who had relied on it.
+        wait_ms += _DISKS_MS * bool(self.plan.kinds & _LOSING)
         while self.agenda.now_ms < begun_ms + wait_ms and self._apart():
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
         return self.agenda.now_ms - begun_ms
@@ -295,23 +313,59 @@ class World:
 
     def _begin(self, fault: Fault) -> None:
         self.trace.note(self.agenda.now_ms, "fault", str(fault))
-        if fault.kind in (Kind.CUT, Kind.CUT_ONE_WAY, Kind.ISOLATE):
-            links = list(self._links(fault))
-            self.network.cut(links)
-            self.agenda.after(fault.for_ms, self.network.heal, links)
-        elif fault.kind is Kind.WEATHER:
-            amount = fault.amount
-            self.network.weather = Weather(amount, amount / 2, jitter_ms=int(800 * amount))
-            self.agenda.after(fault.for_ms, self.network.heal_weather)
-        elif fault.kind is Kind.DAMAGE:
-            self.network.weather = Weather(damaged=fault.amount)
-            self.agenda.after(fault.for_ms, self.network.heal_weather)
-        elif fault.kind in ERASURES:
-            self.erasures.begin(fault)
-        elif fault.kind in UPHEAVALS:
-            self.upheavals.begin(fault)
-        else:
-            self._befall(self.machines[fault.nodes[0]], fault)
+        begin: dict[Kind, Callable[[Fault], None]] = {
+            **dict.fromkeys((Kind.CUT, Kind.CUT_ONE_WAY, Kind.ISOLATE), self._cut),
+            **dict.fromkeys((Kind.WEATHER, Kind.DAMAGE), self._weather),
+            **dict.fromkeys(DISK_KINDS, self.disks.begin),
+            **dict.fromkeys(ERASURES, self.erasures.begin),
+            **dict.fromkeys(UPHEAVALS, self.upheavals.begin),
+            Kind.LIES: self.lies.begin,
+            Kind.RELEASES: self._update,
+            Kind.POISON: self._poison,
+            Kind.CUT_HISTORY: self._cut_history,
+        }
+        begin.get(fault.kind, self._befall)(fault)
+
+    def _cut(self, fault: Fault) -> None:
+        links = list(self._links(fault))
+        self.network.cut(links)
+        self.agenda.after(fault.for_ms, self.network.heal, links)
+
+    def _weather(self, fault: Fault) -> None:
+        amount = fault.amount
+        is_damage = fault.kind is Kind.DAMAGE
+        self.network.weather = (
+            Weather(damaged=amount)
+            if is_damage
+            else Weather(amount, amount / 2, jitter_ms=int(800 * amount))
+        )
+        self.agenda.after(fault.for_ms, self.network.heal_weather)
+
+    def _update(self, fault: Fault) -> None:
+        """Have a node run the release before this one, or the one after it, for a while."""
+        (name,) = fault.nodes
+        self.network.update(name, OLDER if fault.amount else NEWER)
+        self.agenda.after(fault.for_ms, self.network.update, name, None)
+
+    def _poison(self, fault: Fault) -> None:
+        """Have a client send what no node of this release can fold: all store it, and that origin waits everywhere."""
+        (name,) = fault.nodes
+        event = Happening(f"{POISON} {fault.at_ms}", "learner 1", BEGIN_MS + self.agenda.now_ms)
+        batch = self.diary.sent[event.id] = Batch(event.id, (event,), Level.LOCAL)
+        self.outside.readings.refuses = True
+
+        def tell(told: Told) -> None:
+            if told.token is not None:
+                at_ms = self.agenda.now_ms
+                said = Acknowledged(batch, name, told.token, told.level, at_ms, 0)
+                self.diary.acknowledged.append(said)
+
+        request = Request(event.id, batch.events, batch.level, tell, self.agenda.now_ms)
+        self.machines[name].offer(request)
+
+    def _cut_history(self, fault: Fault) -> None:
+        # Learners have events of the last days: some are before this day, and some come later.
+        self.operator.cut(BEGIN_MS // DAY_MS - int(fault.amount))
 
     def _links(self, fault: Fault) -> Iterable[tuple[str, str]]:
         outside = [name for name in self.machines if name not in fault.nodes]
@@ -321,14 +375,12 @@ class World:
                 if fault.kind is not Kind.CUT_ONE_WAY:
                     yield other, one
 
-    def _befall(self, machine: Machine, fault: Fault) -> None:
+    def _befall(self, fault: Fault) -> None:
+        machine = self.machines[fault.nodes[0]]
         match fault.kind:
             case Kind.KILL | Kind.POWER:
                 machine.kill() if fault.kind is Kind.KILL else machine.lose_power()
                 self.agenda.after(fault.for_ms, machine.start)
-            case Kind.RESTORE:
-                copied_ms, copy = self.agenda.now_ms, machine.copy_of_disk()
-                self.agenda.after(fault.for_ms, self._restore, machine, copy, copied_ms)
             case Kind.DESTROY | Kind.JOIN | Kind.LEAVE:
                 self._change_members(machine, fault.kind)
             case Kind.PAUSE:
@@ -365,15 +417,6 @@ class World:
             machine.set_clock(fault.amount)
             machine.start()
         self.agenda.after(fault.for_ms, machine.set_clock, 0)
-
-    def _restore(self, machine: Machine, copy: Disk, copied_ms: int) -> None:
-        if machine.is_destroyed:
-            return
-        machine.lose_power()
-        machine.exchange_disk(copy)
-        self.watcher.losses.add(machine.name, copied_ms, self.agenda.now_ms)
-        self.trace.note(self.agenda.now_ms, machine.name, "gets a copy of its disk back")
-        machine.start()
 
 
 def _seeds(plan: Plan) -> Members:

@@ -1,0 +1,107 @@
+"""Rows of the page that are about worlds of regions: see `benchmarks.page`, which puts them there."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+__all__ = [
+    "WORLDS",
+    "acknowledgement_rows",
+    "goal_rows",
+    "lag_rows",
+    "simulation_rows",
+    "traffic_rows",
+]
+
+WORLDS = ("simulation", "world_acknowledgements", "world_lag", "world_traffic")
+
+_Result: TypeAlias = dict[str, Any]
+_Rows: TypeAlias = Iterator[Sequence[object]]
+
+
+def simulation_rows(result: _Result) -> _Rows:
+    """Yield how quick a simulated world is, and how late entries are in it."""
+    rates, lag = result["virtual_seconds_a_second"], result["lag_beyond_way"]
+    yield (
+        result["regions"],
+        f"{result['virtual_seconds']:,.0f}",
+        f"{result['entries']:,}",
+        f"{result['messages']:,}",
+        f"{rates[len(rates) // 2]:,.0f}",
+        f"{rates[0]:,.0f} to {rates[-1]:,.0f}",
+        f"{lag['median_ms']:.0f} ms, {lag['p99_ms']:.0f} ms, {lag['max_ms']:.0f} ms",
+    )
+
+
+def acknowledgement_rows(result: _Result) -> _Rows:
+    """Yield by level the regions in which clients wait shortest and longest."""
+    for level, found in result["levels"].items():
+        regions = found["regions"]
+        quickest = min(regions, key=lambda one: float(regions[one]["p99_ms"]))
+        slowest = max(regions, key=lambda one: float(regions[one]["p99_ms"]))
+        bare = f"{_ms(found['bare']['p99_ms'])}, {_ms(found['wanted_p99_ms'])}"
+        for name in (quickest, slowest):
+            one = regions[name]
+            wanted = bare if level == "local" else _ms(found["bare"]["p99_ms"])
+            yield level, name, _ms(one["median_ms"]), _ms(one["p99_ms"]), wanted
+
+
+def lag_rows(result: _Result) -> _Rows:
+    """Yield by rate how late events are elsewhere, and what that took."""
+    for one in result["rates"]:
+        lag = one["lag"]
+        late = f", {one['late']} not within 5 s" if one["late"] else ""
+        yield (
+            f"{one['rate']:,}",
+            f"{_ms(lag['median_ms'])}, {_ms(lag['p99_ms'])}{late}",
+            f"{_ms(one['delay_median_ms'])}, {_ms(one['delay_p99_ms'])}",
+            f"{one['world_processors']} and {one['generator_processors']}",
+            f"{one['settled_s']} s",
+        )
+
+
+def traffic_rows(result: _Result) -> _Rows:
+    """Yield what goes between two regions of an idle world and of a busy one."""
+    idle = result["idle"]
+    yield (
+        "idle",
+        f"{idle['median_bytes_a_second']:,} bytes a second",
+        f"{idle['max_bytes_a_second']:,} bytes a second",
+        f"{result['wanted_idle_bytes']:,} bytes a second",
+    )
+    for one in result["busy"]:
+        what = f"batches of {one['batch']}, {one['events_an_entry']:,} events an entry"
+        ratios = (f"{one[name]} × pulls" for name in ("median_ratio", "max_ratio"))
+        yield (
+            f"{result['rate']:,} events a second, {what}",
+            *ratios,
+            f"{result['wanted_ratio']} × pulls",
+        )
+
+
+def goal_rows(results: dict[str, _Result]) -> _Rows:
+    """Compare with what was aimed at."""
+    world = results["simulation"]
+    rates = world["virtual_seconds_a_second"]
+    local = results["world_acknowledgements"]["levels"]["local"]
+    lag, traffic = results["world_lag"], results["world_traffic"]
+    worst = max(one["p99_ms"] for one in local["regions"].values())
+    goals: list[tuple[str, float, float, int]] = [
+        ("acknowledgement at level local, P99 of the slowest region, ms", local["wanted_p99_ms"], worst, -1),
+        (f"events a second in each region, at a lag of {lag['wanted_p99_ms']:.0f} ms (P99)", 5_000,
+         lag["holds_up_to"], 1),
+        ("traffic of two regions, times what pulls carry", traffic["wanted_ratio"],
+         max(one["max_ratio"] for one in traffic["busy"]), -1),
+        ("traffic of two regions of an idle world, bytes a second", traffic["wanted_idle_bytes"],
+         traffic["idle"]["max_bytes_a_second"], -1),
+        ("simulated world: lag beyond the way there, at most, ms", world["wanted_lag_ms"],
+         world["lag_beyond_way"]["max_ms"], -1),
+        ("simulated world: virtual seconds a second of a core", 500, rates[len(rates) // 2], 1),
+    ]  # fmt: skip
+    for name, wanted, measured, sign in goals:
+        bound = f"{'at least' if sign > 0 else 'at most'} {wanted:,.10g}"
+        reached = "" if sign * measured >= sign * wanted else "not reached"
+        yield name, bound, f"{measured:,.10g}", reached
+
+
+def _ms(value: float) -> str:
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"

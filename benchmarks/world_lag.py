@@ -1,0 +1,132 @@
+"""How long after its acknowledgement an event counts in the answers of all other regions, by how much is written.
+
+Eight nodes over NATS on this machine take events in all regions at the same moment, at rates that go up; probes look
+when an event of one region is in the answers of the others (`benchmarks.world_load`). Each node verifies, keeps and
+folds what all eight take, so the machine does eight times the work of a machine that is one region: its limit is the
+processors, whose share is told. The rates end with the first one whose lag is beyond a second.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.alone import run_alone
+from benchmarks.world_nodes import ServedWorld, served_world
+
+__all__ = ["add_arguments", "measure", "show"]
+
+WANTED_P99_MS: Final = 250.0
+_GIVE_UP_MS: Final = 1_000.0
+_CONNECTIONS: Final = 16
+_PROBES_PER_SECOND: Final = 4.0
+_FIRST: Final = 1 << 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sizes."""
+    parser.add_argument("--regions", type=int, default=8)
+    parser.add_argument(
+        "--rates",
+        type=int,
+        nargs="+",
+        default=[200, 500, 1_000, 2_000, 3_500, 5_000],
+        help="events a second, in each region",
+    )
+    parser.add_argument("--batch", type=int, default=100, help="events of a request")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each rate")
+    parser.add_argument("--first-port", type=int, default=19_000)
+    parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure rate after rate; the result is JSON-ready."""
+    options.workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=options.workdir) as folder:
+        place = Path(folder) / "world"
+        with served_world(place, options.regions, options.first_port) as world:
+            run = _Run(world, options)
+            run.sent(options.batch, 2.0)  # code is loaded, connections are made
+            rates = []
+            for rate in options.rates:
+                rates.append(run.sent(rate, options.seconds))
+                if rates[-1]["late"] or rates[-1]["lag"]["p99_ms"] > _GIVE_UP_MS:
+                    break
+    held = [one["rate"] for one in rates if one["lag"]["p99_ms"] <= WANTED_P99_MS]
+    return {
+        "regions": options.regions,
+        "batch": options.batch,
+        "rates": rates,
+        "wanted_p99_ms": WANTED_P99_MS,
+        "holds_up_to": max(held, default=0),
+        "events": run.accepted,
+    }
+
+
+class _Run:
+    def __init__(self, world: ServedWorld, options: argparse.Namespace) -> None:
+        self.accepted = 0
+        self._world, self._options = world, options
+        self._next = 0
+
+    def sent(self, rate: int, seconds: float) -> dict[str, Any]:
+        """Send to all regions at a rate, with probes; then wait until all nodes have folded all of it."""
+        batch = self._options.batch
+        count = max(round(rate * seconds), batch)
+        loads = [
+            {
+                "address": node.address,
+                "key": node.key,
+                "kind": "events",
+                "first": place * _FIRST + self._next,
+                "count": count,
+                "batch": batch,
+                "learners": 100_000,
+                "connections": _CONNECTIONS,
+                "per_second": rate / batch,
+            }
+            for place, node in enumerate(self._world.nodes.values())
+        ]
+        self._next += count
+        used_s, begun_s = self._world.processor_s(), time.perf_counter()
+        probes = max(round(seconds * _PROBES_PER_SECOND), len(loads))
+        found = run_alone(
+            "benchmarks.world_load:run",
+            {"loads": loads, "probes": probes, "probes_per_second": _PROBES_PER_SECOND},
+        )
+        took_s = time.perf_counter() - begun_s
+        used_s = self._world.processor_s() - used_s
+        for one in found["regions"]:
+            if one["statuses"].keys() != {"200"}:
+                raise SystemExit(f"not every request was taken: {one['statuses']}")
+        self.accepted += sum(one["accepted"] for one in found["regions"]) + probes
+        settled_s = self._world.settled(self.accepted)
+        delays = [one["delay"] for one in found["regions"]]
+        return {
+            "rate": rate,
+            "lag": found["lag"],
+            "late": found["late"],
+            "delay_median_ms": max(one["median_ms"] for one in delays),
+            "delay_p99_ms": max(one["p99_ms"] for one in delays),
+            "world_processors": round(used_s / took_s, 2),
+            "generator_processors": round(found["processor_s"] / took_s, 2),
+            "settled_s": round(settled_s, 2),
+        }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the result for a person."""
+    print(f"{result['regions']} regions; wanted is a lag of {result['wanted_p99_ms']:.0f} ms (P99)")
+    for one in result["rates"]:
+        lag = one["lag"]
+        print(
+            f"{one['rate']:,} events a second in each: lag median {lag['median_ms']:.0f} ms, "
+            f"P99 {lag['p99_ms']:.0f} ms, {one['late']} late; acknowledged in {one['delay_median_ms']:.1f} ms, "
+            f"P99 {one['delay_p99_ms']:.1f} ms"
+        )
+        print(
+            f"  processors {one['world_processors']}, generator {one['generator_processors']}; "
+            f"all folded {one['settled_s']} s later"
+        )
+    print(f"the wanted lag holds up to {result['holds_up_to']:,} events a second in each region")

@@ -1,0 +1,124 @@
+"""A world as people run it, for the benchmarks of many regions: a server of the fabric and a node a region.
+
+Each is a process of its own, as on as many machines; here all of them share one, and so its processors and its disk.
+"""
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.ingest_node import SETTINGS, ServedNode, processor_s_of
+from demos.world_processes import knows, running, until
+from homeroom.adapters import system_clock
+from homeroom.adapters.world_directory import WorldPlaces, make_world
+from homeroom.adapters.world_file import SHIPPED, Stage, read_world
+from homeroom.client import AsyncClient
+from homeroom.regions.world import World
+
+__all__ = ["ServedWorld", "served_world", "waited"]
+
+_SETTLED_S_MAX: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedWorld:
+    """A world that runs.
+
+    Parameters
+    ----------
+    nodes : by region its node
+    names : by region the name of its node
+    servers : the processes of the fabric
+    places : where what lies
+    """
+
+    nodes: Mapping[str, ServedNode]
+    names: Mapping[str, str]
+    servers: tuple[int, ...]
+    places: WorldPlaces
+
+    def log(self, region: str) -> Path:
+        """Return where the log of a region's node lies."""
+        return self.places.data(region, self.names[region]) / "log"
+
+    def processor_s(self) -> float:
+        """Return how long all nodes and servers have used processors."""
+        nodes = sum(node.processor_s() for node in self.nodes.values())
+        return nodes + sum(map(processor_s_of, self.servers))
+
+    def statuses(self) -> dict[str, dict[str, Any]]:
+        """Return by region how its node says that it is."""
+        return {region: node.get("/v1/status") for region, node in self.nodes.items()}
+
+    def settled(self, events: int) -> float:
+        """Return after how many seconds all nodes had folded all there is, which must be so many events."""
+
+        def missing() -> str:
+            for region, status in self.statuses().items():
+                others = status["world"]["nodes"].values()
+                if status["events"] != events or any(one["behind"] for one in others):
+                    return f"{region} counts {status['events']:,} events of {events:,}"
+            return ""
+
+        return waited(missing, _SETTLED_S_MAX)
+
+    def sent_bytes(self) -> dict[tuple[str, str], int]:
+        """Return by sender and receiver, as regions, the bytes of messages that went out."""
+        statuses = self.statuses()
+        return {
+            (one, other): statuses[one]["world"]["nodes"][self.names[other]]["sent_bytes"]
+            for one, other in itertools.permutations(self.nodes, 2)
+        }
+
+
+def waited(missing: Callable[[], str], seconds_max: float) -> float:
+    """Return after how many seconds nothing was missing any more."""
+    begun_s, pause = time.perf_counter(), threading.Event()
+    while said := missing():
+        took_s = time.perf_counter() - begun_s
+        if took_s > seconds_max:
+            raise SystemExit(f"after {took_s:.0f} s: {said}")
+        pause.wait(0.1)
+    return time.perf_counter() - begun_s
+
+
+@contextmanager
+def served_world(folder: Path, regions: int, first_port: int) -> Iterator[ServedWorld]:
+    """Have a world of the first so many of the regions that are shipped, with a key of all scopes."""
+    world = make_world(folder, _plan(regions), first_port, 1, system_clock.now_ms())
+    places = WorldPlaces(folder)
+    names = {region.name: next(iter(region.nodes)) for region in world.active().values()}
+    for region, node in names.items():
+        with places.settings(region, node).open("a") as settings:
+            settings.write(f"\n{SETTINGS}")
+    with running(folder, world) as processes:
+        asyncio.run(until(processes.are_listening))
+        processes.make_key()
+        urls = {region: processes.url(region) for region in names}
+        asyncio.run(_known(urls, processes.key))
+        nodes = {
+            region: ServedNode(urls[region], processes.key, process.pid)
+            for region, process in zip(names, processes.nodes, strict=True)
+        }
+        servers = tuple(server.pid for server in processes.servers.values())
+        yield ServedWorld(nodes, names, servers, places)
+
+
+def _plan(regions: int) -> World:
+    plan = read_world(SHIPPED, Stage.PLANNED)
+    kept = list(plan.active())[:regions]
+    return replace(plan, regions={name: plan.regions[name] for name in kept})
+
+
+async def _known(urls: Mapping[str, str], key: str) -> None:
+    """Wait until all nodes know the key, which the home has stated."""
+    for url in urls.values():
+        async with AsyncClient(url, key) as client:
+            await until(partial(knows, client))

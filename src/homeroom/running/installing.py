@@ -1,0 +1,33 @@
+"""At a start: the snapshot of another node takes the place of this one's state, if one was fetched whole.
+
+Each tenant's state is exchanged in one step, then the log goes on from where the snapshot ends; entries that this log
+has beyond that stay, and are folded as at any start. Whatever ends this half way, the next start does it once more: so
+after it was fetched whole there is the new state or none, and before that the old one.
+"""
+
+from pathlib import Path
+
+from homeroom.adapters.shipment_files import Incoming, Outgoing
+from homeroom.log.origins import Stream
+from homeroom.running.committing import LastingStore
+from homeroom.running.snapshots import Snapshots
+
+__all__ = ["install"]
+
+
+def install(path: Path, store: LastingStore, snapshots: Snapshots) -> None:
+    """Put a snapshot that was fetched whole in the place of the state of a directory; remove one that was not.
+
+    Raises `DataDirectoryError` and `StoreError`.
+    """
+    Outgoing(path).clear()
+    incoming = Incoming(path)
+    if incoming.is_whole:
+        contents = incoming.contents()
+        heads, held = contents.by_origin, store.held()
+        forgotten = {o: n for o, n in store.begins().items() if o.stream is Stream.ANALYTIC}
+        # The log may have forgotten more since it was fetched; then what was here is newer.
+        if all(o in heads and heads[o].number >= n for o, n in forgotten.items()):
+            incoming.install([snapshots.make_place(tenant) for tenant in contents.tenants])
+            store.pass_over({o: head for o, head in heads.items() if head.number > held[o]})
+    incoming.clear()

@@ -1,0 +1,140 @@
+"""What one life of a simulated node folds: events, documents and facts, as far as its member lets it.
+
+Entries wait here, as durable as they are, until the member opens the way to them; then each goes to what it is for. A
+running node reads them from its log again instead, which comes to the same. A retention cut is made as soon as all is
+folded that it covers.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from homeroom.clock import hybrid_ms
+from homeroom.errors import EntryError
+from homeroom.limits import HYBRID_AHEAD_MS_MAX
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Origin, Stream
+from homeroom.regions.steps import Fold, Members, Printed
+from homeroom.simulation.regions.cutting import STATED_FROM_DAY
+from homeroom.simulation.regions.papers import Papers
+from homeroom.simulation.regions.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from homeroom.simulation.regions.beginning import Beginning
+    from homeroom.simulation.regions.machine import Machine
+
+__all__ = ["TENANT", "Folding"]
+
+TENANT: Final = "main"
+"""The one tenant of a simulated world."""
+
+
+class Folding:
+    """What is folded, and what waits.
+
+    Parameters
+    ----------
+    machine : the node, whose clock runs
+    found : what this life began with
+
+    Attributes
+    ----------
+    ledger, papers, stated : events, documents and facts
+    folded : by origin the last entry that is folded
+    """
+
+    def __init__(self, machine: "Machine", found: "Beginning") -> None:
+        cores = machine.outside.cores
+        self.ledger, self.papers = cores.ledger(machine.outside.readings), Papers()
+        self.stated = cores.stated()
+        self.folded = dict(found.applied)
+        self._machine = machine
+        self._waiting: dict[Origin, deque[Entry]] = {}
+        # By origin up to which number may be folded, where not all of it is.
+        self._open: dict[Origin, int] = {}
+        self._stopped: set[Origin] = set()
+        if found.snapshot is not None:
+            applied = {origin: head.number for origin, head in found.applied.items()}
+            found.snapshot.restore(self.ledger, applied)
+
+    def wait(self, entries: Iterable[Entry]) -> None:
+        """Take entries that are durable, in order by origin."""
+        for entry in entries:
+            self._waiting.setdefault(entry.origin, deque()).append(entry)
+
+    def fold(self, fold: Fold) -> dict[Origin, int]:
+        """Fold what may be folded; return by origin up to which number it was."""
+        self._open.update((o, n) for o, n in fold.numbers if o not in self._stopped)
+        folded: dict[Origin, int] = {}
+        while True:
+            # What was stated comes last: a cut may cover what is folded here.
+            for origin in sorted(self._open, key=lambda origin: origin.stream is Stream.CONTROL):
+                self._fold_origin(origin, folded)
+            if not self._cut():
+                return folded
+
+    def _fold_origin(self, origin: Origin, folded: dict[Origin, int]) -> None:
+        waiting, number = self._waiting[origin], self._open[origin]
+        is_stated = origin.stream is Stream.CONTROL
+        while waiting and waiting[0].number <= number and not (is_stated and self._is_to_cut):
+            entry = waiting[0]
+            try:
+                self._fold(entry)
+            except EntryError as error:
+                # This origin stops here, and others go on.
+                self._machine.note(f"ALARM {error}")
+                self._stopped.add(origin)
+                break
+            waiting.popleft()
+            folded[origin] = entry.number
+        if origin in self._stopped or not waiting or waiting[0].number > number:
+            del self._open[origin]
+
+    @property
+    def _is_to_cut(self) -> bool:
+        """Whether a cut was stated that is not made yet: what was stated after it waits, so that each is made."""
+        stated = self.stated.control.cuts.get(TENANT)
+        return stated is not None and stated.day + STATED_FROM_DAY > self.ledger.bases.day
+
+    def _cut(self) -> bool:
+        """Make the cut that was stated last, once it covers nothing that is not folded; return whether it was made."""
+        if not self._is_to_cut:
+            return False
+        stated = self.stated.control.cuts[TENANT]
+        applied, retired = self.ledger.applied, self.ledger.retired
+        if not all(applied.get(o, 0) >= n or o in retired for o, n in stated.vector.items()):
+            return False
+        self.ledger.cut(stated.day + STATED_FROM_DAY, stated.vector)
+        return True
+
+    def _fold(self, entry: Entry) -> None:
+        machine = self._machine
+        self.ledger.fold(entry)
+        if entry.origin.stream is Stream.CONTROL:
+            self.stated.take(entry)
+        elif entry.origin.stream is Stream.DOCUMENT:
+            self.papers.fold(entry)
+        machine.outside.watch.folded(machine, entry)
+        # What was ruled to count before its time moves nobody's clock.
+        wall_ms = machine.wall_ms()
+        if hybrid_ms(entry.hybrid) <= wall_ms + HYBRID_AHEAD_MS_MAX:
+            machine.clock.observe(entry.hybrid, wall_ms)
+        self.folded[entry.origin] = entry.head
+
+    def go_by(self, members: Members) -> None:
+        """Take who belongs to the world, and what was ruled."""
+        self.ledger.rule(members.rulings)
+        self.ledger.lack(members.collapsed - self.ledger.retired)
+
+    def printed(self, check: int) -> Printed:
+        """Return the fingerprints of what is folded."""
+        ledger = self.ledger
+        papers, at = self.papers.fingerprint(ledger.erased), ledger.documents_digest()
+        return Printed(
+            check, ledger.applied_digest(), ledger.fingerprint(), at, papers if at else ""
+        )
+
+    def snapshot(self) -> Snapshot:
+        """Return what is folded of what all need, and all may have."""
+        heads = {o: head for o, head in self.folded.items() if o.stream is Stream.ANALYTIC}
+        return Snapshot.of(self.ledger, heads)
