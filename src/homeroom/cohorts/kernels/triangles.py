@@ -13,7 +13,6 @@ two words (a month, a week from Sunday) is counted apart, by testing both.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +24,7 @@ from homeroom.cohorts.kernels.vectors import (
     spread_planes,
 )
 from homeroom.events.texts import sealed
+from homeroom.kernel import inlined, kernel
 from homeroom.state.instructions import lowest_bit
 
 __all__ = [
@@ -96,7 +96,7 @@ def cut_segments(
     )
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _read_out(fields, counts):
     """Add the counters of all 64 bits to ``counts``, and set them to zero."""
     for j in range(8):
@@ -109,7 +109,7 @@ def _read_out(fields, counts):
     fields[:] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_segments(words, low, top, mask, start, end, scratch, counts):
     """Add to ``counts[b]``, int64 of shape (64,), how many of ``words[start:end]`` meet the segment with top bit b.
 
@@ -137,7 +137,7 @@ def count_segments(words, low, top, mask, start, end, scratch, counts):
         _read_out(fields, counts)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_split(words, words_2, wanted, wanted_2, mask, start, end):
     # Slices, whose places are never negative: only then does this become vector code.
     first, second = words[start:end], words_2[start:end]
@@ -153,7 +153,7 @@ def _count_split(words, words_2, wanted, wanted_2, mask, start, end):
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, counts):
     """Add the triangle of clustered rows to ``counts``, int64 of shape (periods, periods).
 
@@ -181,7 +181,7 @@ def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, co
         _add_split(words, run_periods, run_starts, mask, segments, counts)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_split(words, run_periods, run_starts, mask, segments, counts):
     """Do as `segment_triangle` for the periods that lie in two words."""
     for j in range(len(segments.split)):
@@ -197,7 +197,7 @@ def _add_split(words, run_periods, run_starts, mask, segments, counts):
                 )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def add_rows(words, rows, start_periods, sign, mask, segments, counts):
     """Add (``sign`` 1) or take away (-1) single rows of the triangle: rows that are not where they should be.
 
