@@ -56,8 +56,8 @@ def test_damage_is_found_by_the_check_named_by_row_repaired_and_compared_equal_a
             "the row is found",
         )
         apart = [node.status(MAIN).world.apart for node in world.nodes.values()]
-        told = await others[0]._of_upkeep(WorldAsked())
-        found = await world.nodes["b"].repair()
+        told = await others[0].upkeep.of_node(WorldAsked())
+        found = await world.nodes["b"].upkeep.repair()
         await world.until(
             lambda: not any(node.troubles for node in world.nodes.values()), "nobody is alarmed"
         )
@@ -78,7 +78,7 @@ def test_damage_is_found_by_the_check_named_by_row_repaired_and_compared_equal_a
 def test_a_repair_finds_nothing_where_nothing_is_wrong(tmp_path):
     async def work(node):
         await written(node, *range(5))
-        return await node.repair()
+        return await node.upkeep.repair()
 
     found = on(tmp_path, work)
     assert not found.was_wrong
@@ -167,7 +167,7 @@ def test_what_is_asked_while_all_is_folded_anew_is_answered(world):
     async def work(world):
         token = await send(world, "a", "b1", 1, 2)
         await active(world.nodes["b"], token)
-        repairing = asyncio.create_task(world.nodes["b"].repair())
+        repairing = asyncio.create_task(world.nodes["b"].upkeep.repair())
         found = await active(world.nodes["b"], token)
         await repairing
         return found == await active(world.nodes["b"], token)

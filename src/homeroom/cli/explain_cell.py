@@ -80,9 +80,8 @@ def _end(text: str) -> "LiveAnswer | str":
         return text
     said = read_answer(Path(text))
     vector, answer, epoch = said.get("vector"), said.get("answer"), said.get("epoch", 0)
-    is_answer = isinstance(answer, Mapping) and isinstance(vector, Mapping)
-    numbers = [*vector.values(), epoch] if isinstance(vector, Mapping) else []
-    if not is_answer or not all(type(one) is int for one in numbers):
+    numbers = [*vector.values(), epoch] if isinstance(vector, Mapping) else [None]
+    if not isinstance(answer, Mapping) or not all(type(one) is int for one in numbers):
         raise QuestionError(
             f"{text} has no vector; take an answer that a node gave (homeroom ask --json), or the token of an entry"
         )

@@ -10,6 +10,7 @@ nobody, whether it has heard of it or not (`homeroom.regions.stated`).
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,8 +19,8 @@ from typing import Final
 from homeroom import limits
 from homeroom.adapters.directory import key_check
 from homeroom.clock import hybrid_ms
-from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, StoreError
-from homeroom.log.control import Change, Fact, TenantPut
+from homeroom.errors import ControlError, HomeElsewhereError, HomeroomError, NotYetError, StoreError
+from homeroom.log.control import AuditAnchored, Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.members import (
@@ -74,6 +75,8 @@ class Facts:
         self._options, self._offer = options, offer
         self._live, self._folds, self._snapshots = live, folds, snapshots
         self.retention = Retention(live, options.now_ms)
+        # By node what states where its audit log ends: a task that nobody holds may be collected.
+        self._anchoring: dict[str, asyncio.Task[None]] = {}
 
     @property
     def home(self) -> str:
@@ -103,6 +106,18 @@ class Facts:
                 is_kept=False,
             )
         )
+
+    def anchor(self, node: str, records: int, digest: str) -> None:
+        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
+        known = self._live.control.anchors.get(node)
+        if not self.is_home or (known is not None and known.digest == digest):
+            return
+
+        async def state() -> None:
+            with contextlib.suppress(HomeroomError):
+                await self.state(AuditAnchored(node=node, records=records, digest=digest), "node")
+
+        self._anchoring[node] = asyncio.get_running_loop().create_task(state())
 
     async def state(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.

@@ -7,12 +7,10 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-
-import msgspec
 
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
@@ -21,15 +19,11 @@ from homeroom.adapters.signing import NodeKey
 from homeroom.clock import HybridClock
 from homeroom.cohorts.live import Status, Trouble
 from homeroom.errors import (
-    ControlError,
-    HomeroomError,
     StoreError,
 )
 from homeroom.events.sent import SentBatch, count_events
-from homeroom.log.certificates import Certificate
 from homeroom.log.control import (
     MAIN,
-    AuditAnchored,
     Change,
     Control,
     Fact,
@@ -50,9 +44,6 @@ from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
     Doing,
-    ErasureAsked,
-    WebhookAsked,
-    WebhookTold,
     listening,
 )
 from homeroom.running.copying import RecordCopies
@@ -80,20 +71,12 @@ from homeroom.running.opening import (
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
-from homeroom.running.repairing import compared
 from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
-from homeroom.running.upkeep_requests import (
-    ApartTold,
-    Repaired,
-    UpkeepAsked,
-    UpkeepTold,
-    WorldAsked,
-    WorldTold,
-)
+from homeroom.running.upkeep import Tended, Upkeep
 from homeroom.running.world_status import lacks_facts
 
 _T = TypeVar("_T")
@@ -129,7 +112,6 @@ class RunningNode(Answering):
         # Set once this node is to be stopped, and started again with another state in the place of its own.
         self.renewal = asyncio.Event()
         self._courier: Courier | None = None
-        self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
         )
@@ -159,20 +141,18 @@ class RunningNode(Answering):
         self._checker = Checker(self._store, self._verify(opened.key), places, options.now_ms)
         self._standing = self._stands(opened.troubles + recording.troubles)
         self.erasures = self._erasures(register, opened.key.sign)
-        self.watch(self.erasures.troubles)
-        self.watch(self.record_copies.troubles)
-        if self.belonging is not None:
-            self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings = Endings(self._look_for_endings, self._facts.state_endings)
-        # By node what states where its audit log ends: a task that nobody holds may be collected.
-        self._anchoring: dict[str, asyncio.Task[None]] = {}
+        self.upkeep = Upkeep(self._tended())
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _begin(self) -> None:
         """Have its threads begin."""
-        self.watch(self._endings.troubles)
+        for one in (self.erasures, self.record_copies, self._endings):
+            self.watch(one.troubles)
+        if self.belonging is not None:
+            self.watch(self.belonging.document_troubles)
         if self._courier is not None:
             self.watch(self._courier.troubles)
         self._follower.start()
@@ -273,6 +253,18 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
         )
 
+    def _tended(self) -> Tended:
+        return Tended(
+            node=self._options.name,
+            standing=self._standing,
+            facts=self._facts,
+            follower=self._follower,
+            refolding=self._refolding,
+            saving=self.saving,
+            erasures=self.erasures,
+            belonging=self.belonging,
+        )
+
     def _verify(self, key: NodeKey) -> Verify:
         if self.belonging is not None:
             return self.belonging.keys.verify
@@ -358,10 +350,10 @@ class RunningNode(Answering):
         doing = Doing(
             node.change,
             node.stated,
-            node._of_webhooks,
-            node._of_erasures,
+            node.upkeep.of_webhooks,
+            node.upkeep.of_erasures,
             node.persons.asked,
-            node._of_upkeep,
+            node.upkeep.of_node,
         )
         node._listening = await listening(path, doing)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
@@ -470,16 +462,7 @@ class RunningNode(Answering):
         return await self._committer.done(self.belonging.endings)
 
     def _audited(self, node: str, records: int, digest: str) -> None:
-        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
-        known = self.control().anchors.get(node)
-        if not self.is_home or (known is not None and known.digest == digest):
-            return
-
-        async def state() -> None:
-            with contextlib.suppress(HomeroomError):
-                await self.change(AuditAnchored(node=node, records=records, digest=digest), "node")
-
-        self._anchoring[node] = self._loop.create_task(state())
+        self._facts.anchor(node, records, digest)
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
@@ -533,50 +516,6 @@ class RunningNode(Answering):
     def watch(self, troubles: Callable[[], Sequence[Trouble]]) -> None:
         """Tell among what is wrong what something beside the node says of itself."""
         self._standing.watched.append(troubles)
-
-    def ask_of_webhooks(
-        self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None
-    ) -> None:
-        """Have somebody beside the node do what commands on this machine ask of webhooks; None is nobody."""
-        self._webhooks = webhooks
-
-    async def _of_webhooks(self, asked: WebhookAsked) -> WebhookTold:
-        if self._webhooks is None:
-            raise ControlError("this node runs without webhooks, or has not begun to; ask again")
-        return await self._webhooks(asked)
-
-    async def _of_upkeep(self, asked: UpkeepAsked) -> UpkeepTold:
-        if isinstance(asked, WorldAsked):
-            world = self._standing.status(MAIN).world
-            early = () if world is None else world.early
-            apart = {} if self.belonging is None else self.belonging.alarms.apart()
-            return WorldTold(
-                node=self._options.name,
-                home=self.home,
-                early=early,
-                apart=tuple(
-                    ApartTold(node=name, shards=one.shards, rows=one.rows, is_all=one.is_all)
-                    for name, one in sorted(apart.items())
-                ),
-                troubles=self.troubles,
-            )
-        return await self.repair()
-
-    async def repair(self) -> Repaired:
-        """Fold the log anew in place of what is folded; return what was not so.
-
-        Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays as it was then.
-        """
-        found = await asyncio.wrap_future(self._follower.anew(compared))
-        begun = self._refolding.begun.value
-        await asyncio.to_thread(self.saving.save_anew if found.was_wrong else self.saving.save)
-        return msgspec.structs.replace(found, begun=begun)
-
-    async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
-        if not asked.learners:
-            return self.erasures.certificates(asked.tenant)
-        by_command = self.erasures.erase_by_command
-        return [await by_command(asked.tenant, asked.learners, asked.author)]
 
     def control(self) -> Control:
         """Return what was stated so far."""
