@@ -388,8 +388,11 @@ DEFINITION_BYTES_MAX: Final = 64 << 10
 """What is known of one activity, joined from all statements; what would make it longer is not joined."""
 VAULT_CACHE_KIB: Final = 64 << 10
 """Pages of the vault's file that one connection holds in memory, in KiB."""
+VAULT_JOURNAL_STEP_CHANGES: Final = 4_096
+"""Rows that are changed before pages of the vault's journal are brought to its file; about half a page each. The log
+waits for the disk meanwhile."""
 VAULT_JOURNAL_CHANGES: Final = 32_768
-"""Rows that are changed before the pages of the vault's journal are brought to its file; about half a page each."""
+"""Rows that are changed before all pages of the vault's journal are brought to its file, so that it begins anew."""
 VAULT_JOURNAL_PAGES_MAX: Final = 131_072
 """Pages of 4 KiB of the vault's journal, beyond which whoever writes waits until they are in the file."""
 RECORD_COPY_PIECE_BYTES: Final = 4 << 20
