@@ -83,6 +83,8 @@ MERGED_STRIP_EVENTS: Final = 1 << 19
 """Events of neighbouring learners that are sorted at once when segments are merged: some 0.2 GB on their way."""
 MAPPED_VALUES_MAX: Final = 65_536
 """Distinct numbers of a column listed beside a segment, for two bytes an event; one with more is kept as it is."""
+MAPPED_HELD_BYTES: Final = 128 << 20
+"""What of a segment's mapped columns is looked at before its pages are given back to the system."""
 VOIDS_MAX: Final = 100_000_000
 """Voided ids of a data set: eight bytes each are held."""
 EDGES_MAX: Final = 1_000_000
