@@ -13,12 +13,14 @@ from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_reports import read_reports, write_reports
 from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.adapters.threads import ThreadRun
+from homeroom.adapters.vault.fingerprint import fingerprint_of
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.log import Accepted
 from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
 from homeroom.log.origins import Stream
 from homeroom.regions.shipments import is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
+from tests.running.erasures import ADA, BOB, erase, record, register_of, statement
 from tests.running.nodes import batch, event, now_ms, question
 from tests.running.worlds import RunningWorld
 
@@ -298,3 +300,53 @@ def test_whatever_ends_a_start_half_way_there_is_the_old_state_or_the_new_one(wo
         assert read_reports(copy) == {}, "who was erased may be in there again"
     assert seen == {0, 7}
     assert steps > 8
+
+
+def test_a_node_that_takes_a_snapshot_reads_documents_from_logs_and_none_of_who_is_erased(
+    tmp_path, monkeypatch
+):
+    async def keep(world, number, who):
+        one = statement(who, number)
+        answer = await record(world.nodes["a"], "POST", "statements", json=one)
+        assert answer.status_code == 200, answer.text
+        return one["id"]
+
+    async def work():
+        world = RunningWorld(tmp_path, "a", "b", monkeypatch=monkeypatch)
+        await world.start("b")
+        await world.start("a", erasure_register=register_of(tmp_path))
+        await world.known("main")
+        try:
+            hers, his = await keep(world, 1, ADA), await keep(world, 2, BOB)
+            await world.equal()
+            await erase(world.nodes["a"], ADA)
+            await world.equal()
+            for node in world.nodes.values():
+                await node.erasures.settled()
+            await forget(world, "a", "b")
+            await join(world, "d")
+            await renewed(world, "d")
+            await world.equal()
+            nodes = [world.nodes[name] for name in "abd"]
+            applied = [node._recorder for node in nodes]
+            await world.until(
+                lambda: applied[0].applied == applied[1].applied == applied[2].applied, "level"
+            )
+            told = [
+                [
+                    (
+                        await record(node, "GET", "statements", params={"statementId": one})
+                    ).status_code
+                    for one in (hers, his)
+                ]
+                for node in nodes
+            ]
+            prints = {fingerprint_of(node._recorder._reader) for node in nodes}
+            return told, len(prints), [node.troubles for node in nodes]
+        finally:
+            await world.stop()
+
+    told, prints, troubles = asyncio.run(work())
+    assert told == [[404, 200]] * 3
+    assert prints == 1
+    assert troubles == [(), (), ()]

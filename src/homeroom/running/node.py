@@ -121,8 +121,14 @@ class RunningNode(Answering):
         self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
         self._committer = Committer(self._writing(opened.key.sign, clock))
+        among = self.belonging
         self._facts = Facts(
-            options, self._committer.offer, self._live, self._folds, self._snapshots, self._closed
+            options,
+            (self._committer.offer, self._store.held),
+            self._live,
+            self._folds,
+            self._snapshots,
+            (self._closed, None if among is None else lambda: among.looks),
         )
         self.records = NodeRecords(
             recording.path,

@@ -154,6 +154,7 @@ class Refolding:
         folding.fold(facts)
         make_tenants(folding, fresh, stated)
         skip_applied(folding, self.store.begins())
+        folding.known = stated.control
         closed = stated.control.members.closed
         fold_all(
             folding,
@@ -161,7 +162,11 @@ class Refolding:
             lambda one: one.number <= min(until[one.origin], closed.get(one.origin, one.number)),
         )
         self.snapshots.sources |= sources
-        folding.is_in_doubt = False
+        for tenant in folding.tenants.values():
+            if len(tenant.state.history.erased[0]):
+                for _ in tenant.state.forget():
+                    pass  # rows that hold nothing any more: their keys are to be in no file
+        folding.known, folding.is_in_doubt = None, False
         folding.make = make
         return folding
 
@@ -261,6 +266,8 @@ def is_true(manifest: Manifest, stated: Stated) -> bool:
 
 def _then(under: Under, stated: Stated) -> Rulings | None:
     """Return what was ruled by the facts that a snapshot was made under; None if others stand in their place now."""
+    if under.epoch == stated.control.epoch:  # nearly always: then nothing has to be added up
+        return stated.control.members.rulings if stated.order.digest == under.order else None
     found = stated.at(under.epoch)
     if found is None or found[0].digest != under.order:
         return None

@@ -16,7 +16,7 @@ from homeroom.adapters.world_checking import Finding
 from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.clock import hybrid_of
-from homeroom.errors import ControlError, SettingsError, StoreError
+from homeroom.errors import ControlError, HomeroomError, SettingsError, StoreError
 from homeroom.log.control import Control
 from homeroom.log.members import (
     AcknowledgementPut,
@@ -303,12 +303,8 @@ def looks(path: Path) -> list[tuple[Finding, WorldTold]]:
     world = read_world(places.regions, Stage.RUNNING)
     for region in world.active().values():
         for node in region.nodes:
-            try:
-                told = ask_of_upkeep(places.data(region.name, node), WorldAsked())
-            except StoreError as error:
-                told = WorldTold(node=node, home="", troubles=(str(error),))
+            told = _told(places.data(region.name, node), node)
             if told is not None:
-                assert isinstance(told, WorldTold), "that was asked"
                 found.append((_finding(f"{region.name}/{node}", told), told))
     return found
 
@@ -319,13 +315,24 @@ def _finding(place: str, told: WorldTold) -> Finding:
 
 
 def _running_home(places: WorldPlaces, world: World) -> str:
-    """Return the node that states facts, as nodes on this machine know it; what the file says if none runs."""
+    """Return the node that states facts, as the one knows that has heard of the last move; else what the file says."""
+    term, home = -1, world.home_node
     for region in world.active().values():
         for node in region.nodes:
-            told = ask_of_upkeep(places.data(region.name, node), WorldAsked())
-            if isinstance(told, WorldTold) and world.region_of(told.home) is not None:
-                return told.home
-    return world.home_node
+            told = _told(places.data(region.name, node), node)
+            if told is not None and told.term > term and world.region_of(told.home) is not None:
+                term, home = told.term, told.home
+    return home
+
+
+def _told(data: Path, node: str) -> WorldTold | None:
+    """Return what a node says of the world, None if it does not run here."""
+    try:
+        told = ask_of_upkeep(data, WorldAsked())
+    except HomeroomError as error:
+        return WorldTold(node=node, home="", troubles=(str(error),))
+    assert told is None or isinstance(told, WorldTold), "that was asked"
+    return told
 
 
 def _stated(path: Path, world: World, fact: MemberFact) -> Token:
