@@ -213,9 +213,11 @@ def test_a_node_whose_snapshots_hold_what_the_world_has_closed_takes_one_of_anot
             "all count what was written once more, once",
         )
         await world.equal_as_counted()
-        return [node.troubles for node in world.nodes.values()]
+        told = [one for node in world.nodes.values() for one in node.troubles]
+        # A message of the one that had left may still have been under way.
+        return [one for one in told if "is no member of epoch" not in one]
 
-    assert world(work, "a", "b", "c") == [(), (), ()]
+    assert world(work, "a", "b", "c") == []
 
 
 def test_what_was_loaded_with_files_at_the_home_reaches_all_others_and_goes_with_no_load(world):
