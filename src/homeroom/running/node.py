@@ -155,7 +155,7 @@ class RunningNode(Answering):
 
     def _begin(self) -> None:
         """Have its threads begin."""
-        for one in (self.erasures, self.record_copies, self._endings):
+        for one in (self.erasures, self.record_copies, self._endings, self._returning):
             self.watch(one.troubles)
         if self.belonging is not None:
             self.watch(self.belonging.document_troubles)

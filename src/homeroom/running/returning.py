@@ -13,9 +13,11 @@ The way not taken is to let clients send it again: they have heard yes, and have
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from homeroom import limits
+from homeroom.cohorts.live import Trouble
 from homeroom.errors import HomeroomError
 from homeroom.log.entries import Entry
 from homeroom.log.log import Accepted, Refused
@@ -27,18 +29,27 @@ from homeroom.running.live import Live
 
 __all__ = ["Returning", "tail_of"]
 
+_AT_ONCE: Final = 16
+"""Entries that are read together; one holds a megabyte at most."""
 
-def tail_of(node: str, store: Store, closed: Mapping[Origin, int]) -> Iterator[Entry]:
-    """Give what a node has written of events beyond where its origins were closed. Raises `StoreError`."""
+
+def tail_of(
+    node: str, store: Store, closed: Mapping[Origin, int]
+) -> Iterator[list[tuple[str, Entry]]]:
+    """Give, some at a time, what a node has written of events beyond where its origins were closed.
+
+    Each with the name under which it is written once more; what was is left out. Raises `StoreError`.
+    """
     for origin, last in store.held().items():
         is_own = origin.node == node and origin.stream is Stream.ANALYTIC
         number = closed.get(origin, last) if is_own else last
-        while number < last:
-            entries = store.read(origin, number + 1, limits.FOLD_ENTRIES_MAX)
-            if not entries:
-                break
-            yield from entries
-            number = entries[-1].number
+        for first in range(number + 1, last + 1, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, last + 1))
+            names = {f"again {origin} {number}": number for number in numbers}
+            done = store.records_of([("", name) for name in names])
+            left = {number: name for name, number in names.items() if ("", name) not in done}
+            entries = store.read(origin, first, len(numbers)) if left else []
+            yield [(left[one.number], one) for one in entries if one.number in left]
 
 
 class Returning:
@@ -49,10 +60,6 @@ class Returning:
     node : its name
     live, store : parts of the node
     offer : offers something to its log under a name, to be done once
-
-    Attributes
-    ----------
-    trouble : why not all of it is written yet, None if it is
     """
 
     def __init__(
@@ -63,13 +70,17 @@ class Returning:
         offer: Callable[[str, Again], Awaitable[Accepted | Refused]],
     ) -> None:
         self._node, self._live, self._store, self._offer = node, live, store, offer
-        self.trouble: str | None = None
+        self._trouble: str | None = None
         self._seen: Mapping[Origin, int] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Begin to look whether there is anything, whenever origins were closed."""
         self._task = asyncio.get_running_loop().create_task(self._go_on())
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return why not all of it is written yet, if it is not."""
+        return () if self._trouble is None else (Trouble(self._trouble),)
 
     async def stop(self) -> None:
         """Look no more."""
@@ -82,23 +93,22 @@ class Returning:
             closed = self._live.control.members.closed
             if closed is not self._seen:
                 try:
-                    self.trouble = await self._write(closed)
+                    self._trouble = await self._write(closed)
                 except HomeroomError as error:
-                    self.trouble = str(error)
-                self._seen = closed if self.trouble is None else None
+                    self._trouble = str(error)
+                self._seen = closed if self._trouble is None else None
             await asyncio.sleep(limits.ENDINGS_MS / 1_000)
 
     async def _write(self, closed: Mapping[Origin, int]) -> str | None:
         """Write what there is; return why not all could be."""
-        for entry in await asyncio.to_thread(
-            lambda: list(tail_of(self._node, self._store, closed))
-        ):
-            entry.check_payload()
-            name = f"again {entry.origin} {entry.number}"
-            outcome = await self._offer(name, Again(unpack(entry.payload).content))
-            if isinstance(outcome, Refused):
-                return (
-                    f"entry {entry.number} of {entry.origin}, which the world had given up, is not written once more "
-                    f"yet: {outcome.why}"
-                )
+        tail = tail_of(self._node, self._store, closed)
+        while (some := await asyncio.to_thread(next, tail, None)) is not None:
+            for name, entry in some:
+                entry.check_payload()
+                outcome = await self._offer(name, Again(unpack(entry.payload).content))
+                if isinstance(outcome, Refused):
+                    return (
+                        f"entry {entry.number} of {entry.origin}, which the world had given up, is not written once "
+                        f"more yet: {outcome.why}"
+                    )
         return None
