@@ -69,14 +69,18 @@ def span(token):
     return {"origin": str(token.origin), "first": token.number, "last": token.number}
 
 
+def told(node):
+    """Return the entries that a node says are from the future."""
+    return [(one.origin, one.first, one.last) for one in node.status("main").world.early]
+
+
 def test_an_entry_of_the_future_counts_when_it_is_ruled_to(world):
     async def work(world):
         await send(world, "a", "b1", 1)
         await world.equal()
         token, early = await sent_from_the_future(world, "b", 2, 3)
         before = learners(world)["a"]
-        told = world.nodes["a"].status("main").world.early
-        assert [(one.origin, one.first, one.last) for one in told] == [tuple(early.values())]
+        await world.until(lambda: told(world.nodes["a"]) == [tuple(early.values())], "it is told")
         await rule(world, "a", Restamped, hybrid=now_ms() << 16, **early)
         await active(world.nodes["a"], token)
         return before, learners(world)["a"]
