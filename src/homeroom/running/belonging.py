@@ -30,6 +30,7 @@ from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_plac
 from homeroom.log.control import Control, Fact
 from homeroom.log.entries import Entry
 from homeroom.log.log import Life, Refusal, Refused
+from homeroom.log.members import MemberLeft
 from homeroom.log.origins import Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
@@ -77,6 +78,7 @@ from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, shared_digest
+from homeroom.running.leaving import closed_by
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.looks import Looks
 from homeroom.running.records_held import RecordsHeld
@@ -308,6 +310,10 @@ class Belonging:
     def forgotten(self) -> None:
         """Take that the log has forgotten something: who asks for it is told so."""
         self._step(Collected(self._around.store.begins()))
+
+    def closed(self, fact: MemberLeft) -> MemberLeft:
+        """Return the fact that a node has left with what there is of it. Raises as `leaving.closed_by` does."""
+        return closed_by(self.node, self.member, fact, self._around.live.control)
 
     def endings(self) -> list[Fact]:
         """Return what may be stated of lives that are over, if this is the home."""

@@ -14,7 +14,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from homeroom import limits
 from homeroom.adapters.directory import key_check
@@ -36,6 +36,7 @@ from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
+from homeroom.running.looks import Looks
 from homeroom.running.opening import NodeOptions
 from homeroom.running.retaining import Retention
 from homeroom.running.snapshots import Snapshots
@@ -49,6 +50,8 @@ _BY_ITSELF: Final[Mapping[type, str]] = {
     OriginsClosed: "origins are closed",
 }
 
+_Complete: TypeAlias = Callable[[MemberLeft], Awaitable[MemberLeft]]
+
 
 class Facts:
     """States facts of a node; in the event loop.
@@ -56,10 +59,11 @@ class Facts:
     Parameters
     ----------
     options : how the node runs
-    offer : offers something to its log
+    log : offers something to its log, and returns by origin the last entry that is durable there
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
-    held : returns by origin the last entry that is durable here
+    among : completes that a node has left with the numbers at which it is closed, and returns what this node knows of
+        others, None in a node alone
 
     Attributes
     ----------
@@ -69,15 +73,16 @@ class Facts:
     def __init__(
         self,
         options: NodeOptions,
-        offer: Callable[[Offer], Awaitable[Accepted | Refused]],
+        log: tuple[Callable[[Offer], Awaitable[Accepted | Refused]], Callable[[], Vector]],
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
-        held: Callable[[], Vector],
+        among: tuple[_Complete, Callable[[], Looks] | None],
     ) -> None:
-        self._options, self._offer, self._held = options, offer, held
+        self._options, (self._offer, self._held) = options, log
         self._live, self._folds, self._snapshots = live, folds, snapshots
-        self.retention = Retention(live, options.now_ms)
+        self._closed, looks = among
+        self.retention = Retention(live, options.now_ms, looks)
         # By node what states where its audit log ends: a task that nobody holds may be collected.
         self._anchoring: dict[str, asyncio.Task[None]] = {}
 
@@ -143,7 +148,7 @@ class Facts:
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written, `HomeElsewhereError` in a node
         that is not the home of its world.
         """
-        fact = self._checked(fact)
+        fact = await self._completed(self._checked(fact))
         facts: list[Fact] = [fact]
         if self._options.world is not None:
             facts = with_key(fact, self._live.control, self._key_check)
@@ -168,7 +173,7 @@ class Facts:
             _check_past(fact, self._options.now_ms())
         if self._options.world is not None and isinstance(fact, MemberFenced | MemberLeft):
             _check_stays(self.home, fact)
-        return self.retention.completed(fact)
+        return fact
 
     def _moved(self, fact: HomeMoved) -> HomeMoved:
         """Return the fact that this node is the home from now on, with the next term if it has none.
@@ -187,6 +192,12 @@ class Facts:
         if fact.node in members.fenced:
             raise ControlError(f"{name} is to leave the world, so it cannot be its home")
         return fact if fact.term else HomeMoved(node=name, term=members.term + 1)
+
+    async def _completed(self, fact: Fact) -> Fact:
+        """Return a fact as it is to be stated: what whoever asks need not know is filled in."""
+        if isinstance(fact, MemberLeft) and not fact.closed:
+            return await self._closed(fact)
+        return self.retention.completed(fact)
 
     async def state_endings(self, facts: Sequence[Fact]) -> None:
         """State what the member says of lives that are over; return when it counts here.

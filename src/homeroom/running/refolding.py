@@ -153,7 +153,7 @@ class Refolding:
         folding = Folding({}, fresh, Vector(documents))
         folding.fold(facts)
         make_tenants(folding, fresh, stated)
-        skip_applied(folding)
+        skip_applied(folding, self.store.begins())
         folding.known = stated.control
         closed = stated.control.members.closed
         fold_all(
@@ -186,12 +186,15 @@ def make_tenants(
         folding.tenants[name] = make(name, control)
 
 
-def skip_applied(folding: Folding) -> None:
-    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already."""
+def skip_applied(folding: Folding, begins: Vector) -> None:
+    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already.
+
+    What the log has forgotten has nothing of a tenant that has no snapshot yet: it was stated later.
+    """
     tenants = list(folding.tenants.values())
     origins = {origin for one in tenants for origin in one.applied}
     for origin in {origin for origin in origins if origin.stream is not Stream.CONTROL}:
-        number = min(one.applied[origin] for one in tenants)
+        number = max(min(one.applied[origin] for one in tenants), begins[origin])
         folding.applied = folding.applied.joined({origin: number})
 
 

@@ -5,6 +5,7 @@ name must stand in the file, its settings must name a certificate, and its own k
 to others; else it does not start.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -15,7 +16,7 @@ from homeroom.adapters.world_checking import Finding
 from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.clock import hybrid_of
-from homeroom.errors import ControlError, HomeroomError, SettingsError
+from homeroom.errors import ControlError, HomeroomError, SettingsError, StoreError
 from homeroom.log.control import Control
 from homeroom.log.members import (
     AcknowledgementPut,
@@ -23,6 +24,7 @@ from homeroom.log.members import (
     MemberFact,
     MemberFenced,
     MemberJoined,
+    MemberLeft,
     VaultKeyed,
 )
 from homeroom.log.origins import Token
@@ -41,6 +43,7 @@ __all__ = [
     "fence",
     "hold",
     "join",
+    "leave",
     "located",
     "looks",
     "move_home",
@@ -209,6 +212,35 @@ def fence(path: Path, node: str) -> Token:
     """Have the home state that nothing more is taken from a node: it is to leave. Raises as `join` does."""
     world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
     return _stated(path, world, MemberFenced(node=node))
+
+
+def leave(path: Path, node: str, forced: str, until: Callable[[], bool]) -> Token:
+    """Have the home fence a node, and close it once all others have said what they hold of it.
+
+    Parameters
+    ----------
+    path : the directory of the world
+    node : its name
+    forced : why it is not waited any longer in the end, empty to give up then
+    until : waits a moment, and says whether it is to be waited any longer
+
+    Raises
+    ------
+    StoreError
+        Some have not said it by then, and it is not forced: the node stays fenced, and this can be done again.
+    SettingsError, ControlError
+        As `join` raises them.
+    """
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    _stated(path, world, MemberFenced(node=node))
+    while True:
+        try:
+            return _stated(path, world, MemberLeft(node=node, closed={}))
+        except StoreError:
+            if not until():
+                if not forced:
+                    raise
+                return _stated(path, world, MemberLeft(node=node, closed={}, forced=forced))
 
 
 def hold(path: Path, least: Literal["local", "remote", "all"]) -> Token:
