@@ -6,6 +6,7 @@ import pytest
 
 from homeroom.adapters.directory import Manifest, Under
 from homeroom.errors import ControlError
+from homeroom.log.catalogue import IdKind, IdsRegistered
 from homeroom.log.control import Change, TenantPut, write_changes
 from homeroom.log.entries import Head, make_entry
 from homeroom.log.erasures import erasure_of
@@ -230,6 +231,9 @@ def snapshot_of(known, named=0):
     return Manifest(load=1, applied={str(HERE): 5}, under=under)
 
 
+LISTED = IdsRegistered(tenant="main", kind=IdKind.ATTRIBUTE, names=("platform",))
+
+
 def lost(first):
     return EntriesLost(origin=str(HERE), first=first, last=9)
 
@@ -239,7 +243,9 @@ def lost(first):
     [
         (1, [], True),
         (1, [TenantPut(name="other")], True),
-        (2, [TenantPut(name="other")], False),  # an event in it names the epoch that this fact has
+        (2, [TenantPut(name="other")], True),
+        (2, [LISTED], False),  # an event in it names the epoch that this fact has
+        (1, [LISTED], True),
         (1, [lost(6)], True),  # beyond what is in it
         (1, [lost(5)], False),
         (1, [lost(5), Restamped(origin=str(HERE), first=5, last=9, hybrid=1)], True),
