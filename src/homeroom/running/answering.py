@@ -55,6 +55,10 @@ _T = TypeVar("_T")
 __all__ = ["Answering", "Asked"]
 
 
+def _nothing(_answer: Answer) -> bytes:
+    return b""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What questions need of a node: its parts, the world that it belongs to, the clock, and its region by its name."""
@@ -95,8 +99,12 @@ class Answering:
         question: Question,
         after: Token | Wanted | None,
         shows: Shows = Shows.REGISTERED,
+        tell: Callable[[Answer], bytes] = _nothing,
     ) -> LiveAnswer:
         """Answer a question from a state that holds what is wanted, or the entry ``after``.
+
+        ``tell`` says what is told of the answer, in the thread that has it: to hand a triangle on to another takes
+        longer than to make it, where threads are busy.
 
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
@@ -111,8 +119,11 @@ class Answering:
             node = Node(state if showing is None else showing(state, shows))
             return node.ask(question, node.summary(before))
 
-        asked = partial(of.live.ask, tenant, ask, must)
-        answer, seen = await self._asking_loop.run_in_executor(self._pool, asked)
+        def asked() -> tuple[Answer, Seen, bytes]:
+            answer, seen = of.live.ask(tenant, ask, must)
+            return answer, seen, tell(answer)
+
+        answer, seen, told = await self._asking_loop.run_in_executor(self._pool, asked)
         is_whole = seen.applied.covers(held) and not of.live.lacks_collapsed(seen.applied)
         return LiveAnswer(
             answer=answer,
@@ -121,6 +132,7 @@ class Answering:
             is_complete=is_whole and answer.history_from is None,
             epoch=seen.epoch,
             freshness=freshness_of(of.belonging, seen.applied),
+            told=told,
         )
 
     def _age_ms(self, seen: Seen) -> int | None:

@@ -5,10 +5,11 @@ takes changes. The running node is that; in the tests it is a log and a state in
 which.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
+from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.live import LiveAnswer, Shows, Status, Wanted
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
@@ -58,10 +59,16 @@ class Serving(Protocol):
         """
 
     async def ask(
-        self, tenant: str, question: Question, after: Token | Wanted | None, shows: Shows
+        self,
+        tenant: str,
+        question: Question,
+        after: Token | Wanted | None,
+        shows: Shows,
+        tell: Callable[[Answer], bytes],
     ) -> LiveAnswer:
         """Answer a question from a state that holds what is wanted, or the entry ``after``; ``shows`` says what of ids.
 
+        ``tell`` is called in the thread that answers. It may take long, and nobody waits for it but who has asked.
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
 
