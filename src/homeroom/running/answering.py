@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from homeroom import limits
 from homeroom.clock import hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Shows, Wanted
@@ -45,8 +46,9 @@ from homeroom.running.snapshots import Snapshots
 from homeroom.running.streaming import IsWanted, listen
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.world_status import freshness_of
+from homeroom.state.conflicts import Conflicts, conflicts_of
 from homeroom.state.state import State
-from homeroom.state.zones import day_of_date
+from homeroom.state.zones import DAY_MS, day_of_date
 
 _T = TypeVar("_T")
 
@@ -84,6 +86,8 @@ class Answering:
         self._asked = asked
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._asking_loop = asyncio.get_running_loop()
+        # What may take minutes never takes all threads: questions go on beside it.
+        self._one_of_history = asyncio.Lock()
 
     def stop_answering(self) -> None:
         """Return when no question runs any more."""
@@ -144,7 +148,20 @@ class Answering:
         await of.folds.covers(answered_by(asked.held()), None)
         around = Around(of.live, of.store, of.doors.showing.get(tenant), of.regions)
         explain = partial(explain_node, around, tenant, asked, shows)
-        return await self._asking_loop.run_in_executor(self._pool, explain)
+        async with self._one_of_history:
+            return await self._asking_loop.run_in_executor(self._pool, explain)
+
+    async def conflicts(self, tenant: str, days: int) -> Conflicts:
+        """Return where nodes said different things of one thing, for times of the last days or later."""
+        of = self._asked
+        since_ms = of.now_ms() - days * DAY_MS
+
+        def find() -> Conflicts:
+            state, _ = of.live.still(tenant)
+            return conflicts_of(state, since_ms, limits.TIME_MS_MAX)
+
+        async with self._one_of_history:
+            return await self._asking_loop.run_in_executor(self._pool, find)
 
     # --- membership --------------------------------------------------------------------------------------------------
 

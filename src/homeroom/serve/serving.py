@@ -24,6 +24,7 @@ from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.regions.steps import Level
+from homeroom.state.conflicts import Conflicts
 
 __all__ = [
     "Serving",
@@ -77,6 +78,9 @@ class Serving(Protocol):
         Raises `QuestionError` where it cannot be said, `NotYetError` where the end of what is asked has not come within
         the time that a read waits, `StoreError` where the log cannot be read.
         """
+
+    async def conflicts(self, tenant: str, days: int) -> Conflicts:
+        """Return where nodes said different things of one thing, for times of the last days or later."""
 
     async def change(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.
