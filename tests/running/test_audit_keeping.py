@@ -84,7 +84,8 @@ def test_nothing_is_stated_that_was_stated_before(tmp_path):
 def test_the_end_of_every_node_of_a_world_is_stated_at_its_home_and_missed_if_it_is_cut_off(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("homeroom.limits.AUDIT_TOLD_AGAIN_MS", 20)
+    for bound in ("AUDIT_TOLD_AGAIN_MS", "AUDIT_STATED_MS"):
+        monkeypatch.setattr(f"homeroom.limits.{bound}", 20)
 
     async def kept_at(world, name):
         path = world.path / name / "audit.ndjson"

@@ -244,8 +244,8 @@ FAULTS = (
     Mutant(
         "what is folded again is added to what was there",
         "ledger",
-        "        self.rows, self._known = self.bases.copies(), set()\n",
-        "        self._known = set()\n",
+        "        self.rows, self._known, self.consents = self.bases.copies(), set(), {}\n",
+        "        self._known, self.consents = set(), {}\n",
         seed=24,
     ),
     Mutant(
@@ -254,6 +254,17 @@ FAULTS = (
         "Bases(bases.day, dict(bases.rows))",
         "Bases(bases.day, {})",
         storm_ms=12_000,
+        seed=121,
+    ),
+    Mutant(
+        "what is said of consent is folded pairwise",
+        "ledger",
+        "        self.consents.setdefault(said.learner, set()).add(said)\n",
+        "        (old,) = self.consents.get(said.learner) or (said,)\n"
+        "        is_later = old.id in said.supersedes or (said.says, said.id) > (old.says, old.id)\n"
+        "        if said is old or (is_later and said.id not in old.supersedes):\n"
+        "            self.consents[said.learner] = {said}\n",
+        seed=1,
     ),
     Mutant(
         "what no cut covers is in a base",
@@ -288,13 +299,6 @@ FAULTS = (
         "    if False:\n",
         storm_ms=12_000,
         seed=12,
-    ),
-    Mutant(
-        "a home states facts that stand before what it has stated",
-        "member",
-        "            self.gate.open.get(origin, 0) == head.number\n",
-        "            True\n",
-        storm_ms=12_000,
     ),
     Mutant(
         "what is left of a life is never closed",

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Final
 from homeroom.clock import hybrid_ms
 from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
-from homeroom.log.entries import Entry
+from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.steps import Fold, Members, Printed
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
 from homeroom.simulation.regions.papers import Papers
-from homeroom.simulation.regions.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from homeroom.simulation.regions.beginning import Beginning
@@ -134,7 +133,6 @@ class Folding:
             check, ledger.applied_digest(), ledger.fingerprint(), at, papers if at else ""
         )
 
-    def snapshot(self) -> Snapshot:
-        """Return what is folded of what all need, and all may have."""
-        heads = {o: head for o, head in self.folded.items() if o.stream is Stream.ANALYTIC}
-        return Snapshot.of(self.ledger, heads)
+    def saved(self) -> dict[Origin, Head]:
+        """Return by origin the last entry that is folded, of what all need, and all may have."""
+        return {o: head for o, head in self.folded.items() if o.stream is Stream.ANALYTIC}
