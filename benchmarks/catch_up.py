@@ -75,7 +75,8 @@ class _Measured:
             log_bytes = _size(self.path / _HOME / "log")
             whole_s, answers = await self._joined(home, "reader")
             for _ in range(2):  # the log forgets what two snapshots hold
-                await _token(home, [f"last-{time.time_ns()}"])
+                token = await _token(home, [f"last-{time.time_ns()}"])
+                await home.ask("main", parse_question({"question": "active"}), token)
                 await home.save()
             snapshot_s, more = await self._joined(home, "taker")
         finally:

@@ -10,6 +10,7 @@ import pytest
 import homeroom as hr
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
+from homeroom.adapters.erasure_reports import read_reports, write_reports
 from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.fingerprint import fingerprint_of
@@ -277,6 +278,7 @@ def test_whatever_ends_a_start_half_way_there_is_the_old_state_or_the_new_one(wo
         return given
 
     given = world(work, "a", "b")
+    write_reports(tmp_path / "d", {"somebody": {"history": 1}})
     seen, steps, is_over = set(), 0, False
     while not is_over:
         copy = shutil.copytree(tmp_path / "d", tmp_path / f"killed {steps}")
@@ -295,6 +297,7 @@ def test_whatever_ends_a_start_half_way_there_is_the_old_state_or_the_new_one(wo
         assert len(again.store.begins())
         again.stack.close()
         assert not (copy / "incoming").exists()
+        assert read_reports(copy) == {}, "who was erased may be in there again"
     assert seen == {0, 7}
     assert steps > 8
 

@@ -60,17 +60,24 @@ def init(directory: str, regions: str | None, nodes: int, first_port: int) -> No
 @command.command()
 @click.argument("directory", metavar="DIR")
 @click.argument("region")
-def add(directory: str, region: str) -> None:
+@click.option(
+    "--node", "more", metavar="NODE", help="Add a node of this name to a region that runs some."
+)
+def add(directory: str, region: str, more: str | None) -> None:
     """Make ready what REGION needs, one of those in the file of regions that run no nodes yet.
 
-    What is there already stays as it is, and servers that run find the new one by themselves. The node belongs to the
-    world when the home has stated so: homeroom world join.
+    What is there already stays as it is, and servers that run find the new one by themselves; that of a region with a
+    further node is to be told (SIGHUP). The node belongs to the world when the home has stated so: homeroom world join.
     """
-    from homeroom.adapters.world_directory import activate
+    from homeroom.adapters.world_directory import activate, add_node
 
-    world = activate(Path(directory), region, system_clock.now_ms())
+    place, now_ms = Path(directory), system_clock.now_ms()
+    world = (
+        activate(place, region, now_ms) if more is None else add_node(place, region, more, now_ms)
+    )
     for name, node in world.regions[region].nodes.items():
-        click.echo(f"{name}\t{node.http}\t{node.key}")
+        if more in (None, name):
+            click.echo(f"{name}\t{node.http}\t{node.key}")
 
 
 @command.command()

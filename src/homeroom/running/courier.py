@@ -81,7 +81,7 @@ class Courier:
     def forget(self) -> None:
         """Keep and take nothing that was begun before: somebody in it was erased."""
         self._do(self._shipping.clear)
-        self._do(lambda: self._fetching.give_up("somebody was erased meanwhile"))
+        self._do(self._fetching.forget)
 
     def stop(self) -> None:
         """Return when nothing is carried any more."""

@@ -158,6 +158,11 @@ class Fetching:
         if fetch.manifests is not None:
             self._finish(fetch)
 
+    def forget(self) -> None:
+        """Fetch no more of what is being fetched: somebody in it was erased; it is asked for anew if it is needed."""
+        if self._fetch is not None:
+            self._drop(None)
+
     def give_up(self, why: str) -> None:
         """Fetch no more of what is being fetched, if anything is."""
         if self._fetch is not None:

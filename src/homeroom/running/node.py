@@ -155,11 +155,10 @@ class RunningNode(Answering):
 
     def _begin(self) -> None:
         """Have its threads begin."""
-        self.watch(self.erasures.troubles)
-        self.watch(self.record_copies.troubles)
+        for one in (self.erasures, self.record_copies, self._endings):
+            self.watch(one.troubles)
         if self.belonging is not None:
             self.watch(self.belonging.document_troubles)
-        self.watch(self._endings.troubles)
         if self._replacing.courier is not None:
             self.watch(self._replacing.courier.troubles)
         self._follower.start()
@@ -212,12 +211,6 @@ class RunningNode(Answering):
             )
         )
 
-    def _of_lives(self) -> tuple[Endings, Returning]:
-        return (
-            Endings(self._look_for_endings, self._facts.state_endings),
-            Returning(self._options.name, self._live, self._store, self._facts.once),
-        )
-
     def _writing(self, sign: Sign, clock: HybridClock) -> Writing:
         return Writing(
             node=self._options.name,
@@ -228,6 +221,12 @@ class RunningNode(Answering):
             admit=self._doors.admit,
             durable=self._durable,
             lives=self.belonging,
+        )
+
+    def _of_lives(self) -> tuple[Endings, Returning]:
+        return (
+            Endings(self._look_for_endings, self._facts.state_endings),
+            Returning(self._options.name, self._live, self._store, self._facts.once),
         )
 
     def _parts_asked(self) -> Asked:

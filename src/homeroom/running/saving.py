@@ -41,9 +41,15 @@ class Saving:
         # What had been folded when a tenant was written last, and how often all had been folded anew.
         self._seen: dict[str, tuple[Vector, int]] = {}
         self._writing = threading.Lock()
+        # Held by whoever saves all: now and then, and when another node asks for a snapshot.
+        self._saving = threading.Lock()
 
     def save(self) -> None:
         """Write a snapshot of every tenant that has changed, and see what the ones before them hold."""
+        with self._saving:
+            self._save_all()
+
+    def _save_all(self) -> None:
         troubles: dict[str, str] = {}
         held: list[Vector] = []
         for tenant in self._live.tenants():

@@ -51,6 +51,8 @@ class Shipping:
         self._outgoing = Outgoing(self._path)
         # By snapshot that is kept, whose it is and when it was asked for last.
         self._kept: dict[str, tuple[str, int]] = {}
+        # By node for which one is kept, what its log had forgotten by then, and which it is.
+        self._asked: dict[str, tuple[Mapping[str, int], str]] = {}
 
     @property
     def _path(self) -> Path:
@@ -59,6 +61,7 @@ class Shipping:
     def clear(self) -> None:
         """Keep no snapshot for anybody: at a start, at the end, and when somebody in them was erased."""
         self._kept.clear()
+        self._asked.clear()
         self._outgoing.clear()
 
     def tick(self) -> None:
@@ -72,9 +75,12 @@ class Shipping:
 
         One that goes as far as what the other node has forgotten is written, if the newest does not.
         """
-        known = next((name for name, (of, _) in self._kept.items() if of == sender), None)
+        wanted, name = self._asked.get(sender, ({}, ""))
         try:
-            name = known or self._outgoing.keep(*self._newest(forgotten))
+            if name not in self._kept or wanted != forgotten:
+                self._drop(name)
+                name = self._outgoing.keep(*self._newest(forgotten))
+                self._asked[sender] = forgotten, name
         except HomeroomError as error:
             self._send(sender, NoShipment("", str(error)[:1_000]))
             return
@@ -95,8 +101,8 @@ class Shipping:
             self._send(sender, Part(asked.name, asked.file, asked.first, content))
 
     def _drop(self, name: str) -> None:
-        self._kept.pop(name, None)
-        self._outgoing.drop(name)
+        if self._kept.pop(name, None) is not None:
+            self._outgoing.drop(name)
 
     # --- what is given -----------------------------------------------------------------------------------------------
 
