@@ -149,8 +149,8 @@ _WEIGHTS: Final = (
     (Kind.LEAVE, 2),
 )
 _FURTHER: Final = 0.4
+_CUT: Final = 0.35
 _AMOUNTS: Final[Mapping[Kind, Callable[[Random], float]]] = {
-    Kind.CUT_HISTORY: lambda chance: chance.randint(0, 3),
     Kind.LIES: lambda _: 0,
     Kind.RELEASES: lambda chance: chance.randrange(2),
     Kind.POISON: lambda _: 0,
@@ -182,6 +182,7 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     faults += _erasures(seed, names, length_ms)
     faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
     faults += _further(seed, names, length_ms)
+    faults += _cuts(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
     return Plan(seed, nodes, joining, length_ms, every_ms, settled, seed % _DOCUMENTED == 0)
@@ -213,6 +214,18 @@ def _further(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
         for_ms = chance.randrange(100, max(200, length_ms - at_ms))
         found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), _AMOUNTS[kind](chance)))
     return found
+
+
+def _cuts(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
+    """Return when history is cut in a part of the worlds, each time at a later day."""
+    chance = Random(f"{seed}/cuts")  # noqa: S311 - a seed settles everything here
+    if chance.random() > _CUT:
+        return []
+    times = sorted(chance.randrange(length_ms // 4, length_ms * 9 // 10) for _ in range(2))
+    return [
+        Fault(Kind.CUT_HISTORY, at_ms, 0, (names[0],), day)
+        for at_ms, day in zip(times, (chance.randint(2, 3), chance.randint(0, 1)), strict=True)
+    ]
 
 
 def _upheavals(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int) -> list[Fault]:
