@@ -150,6 +150,7 @@ _WEIGHTS: Final = (
 )
 _FURTHER: Final = 0.4
 _CUT: Final = 0.35
+_DISKS_LOST: Final = DISK_KINDS | {Kind.ERASE_AND_RESTORE, Kind.DESTROY}
 _AMOUNTS: Final[Mapping[Kind, Callable[[Random], float]]] = {
     Kind.LIES: lambda _: 0,
     Kind.RELEASES: lambda chance: chance.randrange(2),
@@ -181,7 +182,7 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
     faults += _erasures(seed, names, length_ms)
     faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
-    faults += _further(seed, names, length_ms)
+    faults += _one_disk(_further(seed, names, length_ms), faults)
     faults += _cuts(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
@@ -214,6 +215,20 @@ def _further(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
         for_ms = chance.randrange(100, max(200, length_ms - at_ms))
         found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), _AMOUNTS[kind](chance)))
     return found
+
+
+def _one_disk(further: Sequence[Fault], others: Sequence[Fault]) -> list[Fault]:
+    """Return faults of which those that lose a disk befall one node alone, and none if another one has lost its own.
+
+    Two that are put back at once may each have forgotten what the other has lost. Neither can take the other's state
+    then, and a person has to choose.
+    """
+    kept: list[Fault] = []
+    for fault in further:
+        lost = {other.nodes[0] for other in (*others, *kept) if other.kind in _DISKS_LOST}
+        if fault.kind not in _DISKS_LOST or lost <= {fault.nodes[0]}:
+            kept.append(fault)
+    return kept
 
 
 def _cuts(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
