@@ -50,6 +50,7 @@ def lag_rows(result: _Result) -> _Rows:
     for one in result["rates"]:
         lag = one["lag"]
         late = f", {one['late']} not within 5 s" if one["late"] else ""
+        late += f", {one['refused']} requests refused" if one["refused"] else ""
         yield (
             f"{one['rate']:,}",
             f"{_ms(lag['median_ms'])}, {_ms(lag['p99_ms'])}{late}",

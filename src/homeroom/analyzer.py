@@ -19,6 +19,7 @@ from typing import Protocol, TypeAlias, TypedDict, Unpack
 from homeroom import corrections, limits
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, read_inputs
+from homeroom.adapters.kept_code import use_kept_code
 from homeroom.adapters.keyfile import default_key_path, open_key
 from homeroom.adapters.labelled_directory import holds_hashes, open_labelled
 from homeroom.adapters.mappings import load_mapping
@@ -239,6 +240,7 @@ def open_directory(directory: PathLike, key: PathLike | None = None) -> Dataset:
     directory : that `load` made
     key : the key of its pseudonyms, if it does not lie in the directory; questions do not need it
     """
+    use_kept_code()
     place = DataDirectory(Path(directory))
     manifest = corrections.loaded_manifest(place)
     try:

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from homeroom.adapters.code_keeping import keep_code
 from homeroom.analyzer import load, open_directory, read, scan
 from homeroom.cohorts.kernels import codes, timelines
 from homeroom.dataset import Dataset
@@ -64,6 +65,7 @@ def warm_kernels(say: Callable[[str], None]) -> None:
         _ask_cohorts(data)
         behind.result()
         _play(place, files, data)
+        keep_code()
 
 
 def _begin_beside(place: Path) -> None:

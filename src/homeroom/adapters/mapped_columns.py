@@ -31,6 +31,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from isal import isal_zlib
 
+from homeroom.adapters.mapped_pages import HeldPages
 from homeroom.adapters.tensors import mapped_file
 from homeroom.errors import DataDirectoryError
 from homeroom.events.columns import TEXT_COLUMNS, Column, column_dtype
@@ -224,6 +225,7 @@ class MappedColumns:
         self._dictionaries = dictionaries
         whole = mapped_file(path) if whole is None else whole
         self._bytes = np.frombuffer(whole, np.uint8)
+        self._pages = HeldPages(whole)
         self._footer = self._read_footer(memoryview(whole))
         if self._footer.events != events:
             raise DataDirectoryError(
@@ -256,6 +258,7 @@ class MappedColumns:
         if not len(places):
             return np.empty(0, column_dtype(name))
         for chunk in np.unique(places // self._footer.chunk).tolist():
+            self._look_at(name, chunk * self._footer.chunk, (chunk + 1) * self._footer.chunk)
             self._check(name, chunk, chunk + 1)
         found, values = self._whole[name][places], self._values_of(name)
         return found if values is None else Coded(found, values).column()
@@ -266,12 +269,19 @@ class MappedColumns:
         for name, place in self._footer.columns.items():
             self._values_of(name)
             for chunk in range(len(place.crcs)):
+                self._look_at(name, chunk * self._footer.chunk, (chunk + 1) * self._footer.chunk)
                 self._check(name, chunk, chunk + 1)
                 yield
 
     def _stored(self, name: str, first: int, end: int) -> Column:
+        self._look_at(name, first, end)
         self._check(name, first // self._footer.chunk, -(-end // self._footer.chunk))
         return self._whole[name][first:end]
+
+    def _look_at(self, name: str, first: int, end: int) -> None:
+        """Note that the events ``first:end`` of a column are looked at, so that others may go if they are too many."""
+        size = np.dtype(self._footer.columns[name].dtype).itemsize
+        self._pages.look_at((min(end, self._footer.events) - first) * size)
 
     def _check(self, name: str, first: int, end: int) -> None:
         """Compare the chunks ``first:end`` with their checksums, if that is not done yet."""

@@ -9,14 +9,14 @@ Learners are those who had been active by the end of the date, so that "not" nev
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from homeroom import limits
-from homeroom.cohorts.activity import partition_mask, track_words
+from homeroom.cohorts.activity import partition_mask
 from homeroom.cohorts.course_results import by_course_result
-from homeroom.cohorts.kernels import members as kernels
+from homeroom.cohorts.days import MANY, Days, rows_of_days
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.members import NOBODY, Members, existing, pack, unpack
 from homeroom.cohorts.probes import (
@@ -55,7 +55,7 @@ from homeroom.cohorts.questions.rules import Sequence as Steps
 from homeroom.cohorts.selections import Selections
 from homeroom.cohorts.stretches import Stretch, course_windows, stretch
 from homeroom.errors import QuestionError
-from homeroom.events.model import Int64s, UInt64s
+from homeroom.events.model import UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
@@ -63,26 +63,9 @@ from homeroom.state.zones import DAY_MS, Zone, day_start_ms, load_zone, local_da
 
 __all__ = ["Evaluation", "Evaluator", "Place"]
 
-_MANY: Final = np.iinfo(np.int64).max
 _ACTIVE: Final = Did(where=())
 Place: TypeAlias = tuple[Rule, int]
 """A rule on a local day."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Days:
-    """From ``low`` to ``high`` active days (or events) of a kind in a stretch: what most rules come down to."""
-
-    where: Conditions
-    stretch: Stretch
-    low: int
-    high: int
-    by_day: bool = True
-
-    @property
-    def is_of_days(self) -> bool:
-        """Whether days decide it: one event is one day, and none is none."""
-        return self.by_day or (self.low, self.high) in ((1, _MANY), (0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +103,7 @@ class Evaluator:
         self.zone: Zone = load_zone(definitions.timezone or state.zone.name)
         self._columns = columns
         self._found: dict[Place, Members] = {}
+        self._counted_days: dict[Days, Members] = {}
         self._there: dict[int, Members] = {}
         self._from_history: set[Rule] = set()
         self._selection = (selections or Selections(state.dictionaries)).of
@@ -243,6 +227,8 @@ class Evaluator:
             days = dict.fromkeys(day for _, day in places if day not in self._there)
             asked = {(_ACTIVE, day): self._probe(_ACTIVE, day) for day in days}
         new = [place for place in dict.fromkeys(places) if place not in self._found]
+        if self._columns is None:
+            self._count_days(new)
         for place in new:
             found = self._told(place)
             if found is not None:
@@ -290,8 +276,8 @@ class Evaluator:
             case Listed():
                 return self._of_list(rule.name)
             case Did() | First() | Stopped():
-                parts = self._as_days(rule, day)
-                if parts is None or not all(self._is_in_columns(part) for part in parts):
+                parts = self._in_columns(rule, day)
+                if parts is None:
                     return None
                 return _reduced([self._of_days(part) for part in parts], Members.__and__)
             case Result():
@@ -306,20 +292,20 @@ class Evaluator:
         kind = (rule.of, test, self._events(rule.where))
         return by_course_result(self._state, kind, day_start_ms(day + 1, self.zone))
 
-    def _as_days(self, rule: Did | First | Stopped, day: int) -> list[_Days] | None:
+    def _as_days(self, rule: Did | First | Stopped, day: int) -> list[Days] | None:
         """Return what must hold together for a rule to hold; None where the window depends on the course run."""
         if isinstance(rule, Stopped):
             quiet = self._stretch(Window(last_days=rule.quiet_days), day)
             before = Stretch(min(self._first_day, quiet.first), quiet.first)
-            return [_Days(rule.where, before, 1, _MANY), _Days(rule.where, quiet, 0, 0)]
+            return [Days(rule.where, before, 1, MANY), Days(rule.where, quiet, 0, 0)]
         if rule.window.is_of_calendar:
             return None
         inside = self._stretch(rule.window, day)
         if isinstance(rule, First):
             before = Stretch(min(self._first_day, inside.first), inside.first)
-            return [_Days(rule.where, before, 0, 0), _Days(rule.where, inside, 1, _MANY)]
-        high = _MANY if rule.high is None else rule.high
-        return [_Days(rule.where, inside, rule.low, high, rule.unit == "days")]
+            return [Days(rule.where, before, 0, 0), Days(rule.where, inside, 1, MANY)]
+        high = MANY if rule.high is None else rule.high
+        return [Days(rule.where, inside, rule.low, high, rule.unit == "days")]
 
     def _stretch(self, window: Window, day: int) -> Stretch:
         """Return the days of a window, none of them before there is anything."""
@@ -327,26 +313,48 @@ class Evaluator:
         first = max(found.first, self._first_day)
         return Stretch(min(first, found.end), found.end)
 
-    def _is_in_columns(self, part: _Days) -> bool:
-        selection = self._selection(part.where)
-        return part.is_of_days and self._is_zone_of_columns and not selection.needs_history
+    def _in_columns(self, rule: Did | First | Stopped, day: int) -> list[Days] | None:
+        """Return what must hold together for a rule to hold; None if the columns do not tell."""
+        parts = self._as_days(rule, day)
+        if parts is None or not self._is_zone_of_columns:
+            return None
+        are_told = all(
+            part.is_of_days and not self._selection(part.where).needs_history for part in parts
+        )
+        return parts if are_told else None
 
-    def _of_days(self, part: _Days) -> Members:
+    def _count_days(self, places: Sequence[Place]) -> None:
+        """Count the days that rules ask for, those of the same tracks together."""
+        asked: dict[frozenset[int] | None, dict[Days, None]] = {}
+        for rule, day in places:
+            if isinstance(rule, Did | First | Stopped):
+                for part in self._in_columns(rule, day) or ():
+                    selection = self._selection(part.where)
+                    if selection.course is None and self._is_counted(part, selection):
+                        asked.setdefault(selection.tracks, {})[part] = None
+        for tracks, together in asked.items():
+            parts = list(together)
+            found = self._by_partition_each(len(parts), partial(rows_of_days, parts, tracks=tracks))
+            self._counted_days |= dict(zip(parts, found, strict=True))
+
+    def _is_counted(self, part: Days, selection: Selection) -> bool:
+        """Say whether days must be counted: from the beginning on, any activity is a first day that is early enough."""
+        from_the_beginning = selection.tracks is None and part.stretch.first <= self._first_day
+        return not from_the_beginning or (part.high != 0 and (part.low, part.high) != (1, MANY))
+
+    def _of_days(self, part: Days) -> Members:
+        if part in self._counted_days:
+            return self._counted_days[part]
         selection = self._selection(part.where)
         if selection.course is not None:
             return self._of_course_days(part, selection)
-        if selection.tracks is None and part.stretch.first <= self._first_day:
-            # From the very beginning on, any activity is a first day that is early enough.
-            if (part.low, part.high) == (1, _MANY):
-                return existing(self._state.learners, part.stretch.end - 1)
-            if part.high == 0:
-                everyone = existing(self._state.learners, NO_DAY)
-                return everyone - existing(self._state.learners, part.stretch.end - 1)
-        return self._by_partition(
-            lambda partition: _rows_of_days(part, partition, selection.tracks)
-        )
+        if self._is_counted(part, selection):
+            choose = partial(rows_of_days, [part], tracks=selection.tracks)
+            return self._by_partition_each(1, choose)[0]
+        early = existing(self._state.learners, part.stretch.end - 1)
+        return early if part.high != 0 else existing(self._state.learners, NO_DAY) - early
 
-    def _of_course_days(self, part: _Days, selection: Selection) -> Members:
+    def _of_course_days(self, part: Days, selection: Selection) -> Members:
         """Ask the enrolments in a course run; whoever is not in it has no days there."""
         code, state = selection.course, self._state
 
@@ -356,15 +364,22 @@ class Evaluator:
             chosen = np.full(partition.rows, part.low <= 0)
             if enrolments.rows:
                 inside = enrolments.codes[COURSE][: enrolments.rows] == code
-                holds = unpack(_rows_of_days(part, enrolments, selection.tracks), enrolments.rows)
+                [rows] = rows_of_days([part], enrolments, selection.tracks)
+                holds = unpack(rows, enrolments.rows)
                 chosen[owners[inside]] = holds[inside]
             return pack(chosen)
 
         return self._by_partition(choose)
 
     def _by_partition(self, choose: Callable[[Partition], UInt64s]) -> Members:
+        return self._by_partition_each(1, lambda partition: [choose(partition)])[0]
+
+    def _by_partition_each(
+        self, count: int, choose: Callable[[Partition], Sequence[UInt64s]]
+    ) -> list[Members]:
+        """Return so many sets, which ``choose`` gives partition by partition."""
         partitions = self._state.learners.partitions
-        words: list[UInt64s] = [NOBODY] * len(partitions)
+        words: list[Sequence[UInt64s]] = [[NOBODY] * count] * len(partitions)
 
         def task(number: int) -> Callable[[], None]:
             def work() -> None:
@@ -373,7 +388,8 @@ class Evaluator:
             return work
 
         self._state.run([task(i) for i, part in enumerate(partitions) if part.rows])
-        return Members(tuple(words), tuple(part.rows for part in partitions))
+        rows = tuple(part.rows for part in partitions)
+        return [Members(one, rows) for one in zip(*words, strict=True)]
 
     def _of_attribute(self, condition: Condition) -> Members:
         selection = self._selection((condition,))
@@ -424,7 +440,7 @@ class Evaluator:
                     return self._of_windows(rule, day)
                 return Both(tuple(self._counted(part) for part in parts))
             case DidThenNot():
-                during_ms = _MANY if rule.during_days is None else rule.during_days * DAY_MS
+                during_ms = MANY if rule.during_days is None else rule.during_days * DAY_MS
                 then_not = Kind(self._events(rule.then_not), Stretch(self._first_day, day + 1))
                 return Then(
                     self._kind(rule.where, rule.window, day), then_not, during_ms, self.zone
@@ -435,9 +451,9 @@ class Evaluator:
                 return self._steps(rule, day)
         raise TypeError(f"{type(rule).__name__} is no rule of history")
 
-    def _counted(self, part: _Days) -> Counted:
+    def _counted(self, part: Days) -> Counted:
         kind = Kind(self._events(part.where), part.stretch)
-        by_day = part.by_day and (part.low, part.high) not in ((1, _MANY), (0, 0))
+        by_day = part.by_day and (part.low, part.high) not in ((1, MANY), (0, 0))
         return Counted(kind, part.low, part.high, self.zone, by_day)
 
     def _kind(self, where: Conditions, window: Window, day: int) -> Kind:
@@ -453,7 +469,7 @@ class Evaluator:
         kind = self._kind(rule.where, rule.window, day)
         if isinstance(rule, First):
             return FirstTime(kind, self.zone)
-        high = _MANY if rule.high is None else rule.high
+        high = MANY if rule.high is None else rule.high
         return Counted(kind, rule.low, high, self.zone, rule.unit == "days")
 
     def _reached(self, rule: Result, day: int) -> Probe:
@@ -463,7 +479,7 @@ class Evaluator:
             # An event without the value is of no result, also where a condition (!=) would let it pass.
             tests = (*kind.selection.tests, test, test.of_presence())
             some = replace(kind, selection=replace(kind.selection, tests=tests))
-            return Counted(some, 1, _MANY, self.zone)
+            return Counted(some, 1, MANY, self.zone)
         return Reached(kind, test, rule.of, self.zone)
 
     def _steps(self, rule: Steps, day: int) -> Probe:
@@ -487,30 +503,3 @@ def _reduced(found: Sequence[Members], join: Callable[[Members, Members], Member
     for one in found[1:]:
         total = join(total, one)
     return total
-
-
-def _rows_of_days(part: _Days, partition: Partition, tracks: frozenset[int] | None) -> UInt64s:
-    """Return which rows of a partition have so many days, as bits."""
-    found = np.zeros((partition.rows + 63) // 64, np.uint64)
-    words, pieces = track_words(partition, tracks), _pieces(part.stretch, partition)
-    if (part.low, part.high) == (1, _MANY):
-        kernels.any_active_day(words, partition.rows, pieces, found)
-    else:
-        kernels.active_days(words, partition.rows, pieces, (part.low, part.high), found)
-    return sealed(found)
-
-
-def _pieces(days: Stretch, partition: Partition) -> tuple[Int64s, UInt64s]:
-    """Return the words of a partition that a stretch meets, and in each the mask of its days."""
-    width = limits.DAYS_PER_WORD
-    first = max(days.first, partition.first_word * width)
-    end = min(days.end, (partition.first_word + partition.word_count) * width)
-    words = range(first // width, -(-end // width)) if first < end else range(0)
-    masks = [_ones(end - word * width) & ~_ones(first - word * width) for word in words]
-    places = np.array([word - partition.first_word for word in words], np.int64)
-    return sealed(places), sealed(np.array(masks, np.uint64))
-
-
-def _ones(bits: int) -> int:
-    """Return a word with so many of its lowest bits set, at most all that stand for days."""
-    return (1 << min(max(bits, 0), limits.DAYS_PER_WORD)) - 1

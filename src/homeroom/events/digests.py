@@ -29,11 +29,11 @@ guessing.
 import hashlib
 from typing import Any, Final, NamedTuple, TypeAlias
 
-import numba
 import numpy as np
 
 from homeroom.events.model import STANDINGS, Float64s, Int8s, Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import Texts, address_of, load_byte, load_tail, load_word
+from homeroom.kernel import inlined, kernel
 
 __all__ = [
     "TEXT_KEY",
@@ -168,12 +168,12 @@ def row_identities(
     return hi, lo
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _rotate(word: np.uint64, bits: int) -> np.uint64:
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _sip_round(state: State) -> State:
     v0, v1, v2, v3 = state
     v0 += v1
@@ -189,7 +189,7 @@ def _sip_round(state: State) -> State:
     return v0, v1, v2, v3
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _sip_start(k0: np.uint64, k1: np.uint64) -> State:
     return (
         k0 ^ np.uint64(0x736F6D6570736575),
@@ -199,14 +199,14 @@ def _sip_start(k0: np.uint64, k1: np.uint64) -> State:
     )
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _sip_take(state: State, word: np.uint64) -> State:
     v0, v1, v2, v3 = state
     v0, v1, v2, v3 = _sip_round(_sip_round((v0, v1, v2, v3 ^ word)))
     return v0 ^ word, v1, v2, v3
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _sip_end(state: State, tail: np.uint64, length: int) -> tuple[np.uint64, np.uint64]:
     v0, v1, v2, v3 = _sip_take(state, tail | (np.uint64(length & 0xFF) << np.uint64(56)))
     v0, v1, v2, v3 = _sip_round(_sip_round((v0, v1, v2 ^ np.uint64(0xEE), v3)))
@@ -217,7 +217,7 @@ def _sip_end(state: State, tail: np.uint64, length: int) -> tuple[np.uint64, np.
     return first, v0 ^ v1 ^ v2 ^ v3
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _siphash128_or(
     state: State, address: int, end: int, limit: int, mask: np.uint64
 ) -> tuple[np.uint64, np.uint64]:
@@ -233,7 +233,7 @@ def _siphash128_or(
     return _sip_end(state, tail, length)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def siphash128(
     k0: np.uint64, k1: np.uint64, buffer: UInt8s, start: int, end: int
 ) -> tuple[np.uint64, np.uint64]:
@@ -246,7 +246,7 @@ def siphash128(
     return _siphash128_or(state, base + start, base + end, base + len(buffer), np.uint64(0))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def siphash128_at(
     k0: np.uint64, k1: np.uint64, address: int, end: int
 ) -> tuple[np.uint64, np.uint64]:
@@ -254,7 +254,7 @@ def siphash128_at(
     return _siphash128_or(_sip_start(k0, k1), address, end, end, np.uint64(0))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _hash_texts(k0: np.uint64, k1: np.uint64, data: UInt8s, offsets: Int64s) -> Digests:
     count = len(offsets) - 1
     hi = np.empty(count, np.uint64)
@@ -264,7 +264,7 @@ def _hash_texts(k0: np.uint64, k1: np.uint64, data: UInt8s, offsets: Int64s) -> 
     return hi, lo
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _not_hex(word: np.uint64) -> np.uint64:
     """Zero if all eight bytes are hexadecimal digits: sums that carry into a byte's top bit compare all at once."""
     tops = np.uint64(0x8080808080808080)
@@ -275,7 +275,7 @@ def _not_hex(word: np.uint64) -> np.uint64:
     return (word | ~(digits | letters)) & tops
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _is_uuid(address: int) -> bool:
     """Whether 36 bytes are a UUID: dashes in their places and, with these turned into "0", nothing but hex digits."""
     second = load_word(address + 8)
@@ -292,13 +292,13 @@ def _is_uuid(address: int) -> bool:
     return bool(other == 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_braced_uuid(address: int) -> bool:
     braces = load_byte(address) == 0x7B and load_byte(address + UUID_LENGTH + 1) == 0x7D
     return braces and _is_uuid(address + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _hash_ids(k0: np.uint64, k1: np.uint64, data: UInt8s, offsets: Int64s) -> Digests:
     count = len(offsets) - 1
     hi = np.zeros(count, np.uint64)
@@ -320,29 +320,29 @@ def _hash_ids(k0: np.uint64, k1: np.uint64, data: UInt8s, offsets: Int64s) -> Di
     return hi, lo
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _float_bits(value: float) -> np.uint64:
     return np.float64(0.0 if value == 0.0 else value).view(np.uint64)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _take_text(state: State, code: int, hi: UInt64s, lo: UInt64s) -> State:
     return _sip_take(_sip_take(state, hi[code]), lo[code])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mark_codes(flags: UInt64s, codes: Int32s, bit: int) -> None:
     for i in range(len(codes)):
         flags[i] |= np.uint64(codes[i] >= 0) << np.uint64(bit)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mark_numbers(flags: UInt64s, numbers: Float64s, bit: int) -> None:
     for i in range(len(numbers)):
         flags[i] |= np.uint64(not np.isnan(numbers[i])) << np.uint64(bit)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _flags(rows: Rows, codes: Int32s) -> UInt64s:  # noqa: C901 - one loop a column
     """Return the first word of every row, worked out column by column: what is present."""
     count = len(rows.time_ms)
@@ -380,7 +380,7 @@ LATER_FIELDS: Final = 0b111_1100_0000
 assert len(STANDINGS) <= 16, "the first word has four bits for a standing"
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _row_identities(  # noqa: C901, PLR0912, PLR0915 - one branch a field
     rows: Rows, vocabulary: Vocabulary, attributes: Attributes, k0: np.uint64, k1: np.uint64
 ) -> Digests:

@@ -14,13 +14,13 @@ Arrow's own cast, which refuses a whole column for one bad value and takes a tim
 import datetime as dt
 from typing import TypeAlias
 
-import numba
 import numpy as np
 import pyarrow as pa
 
 from homeroom import limits
 from homeroom.events.model import Int64s, Strings, UInt8s
 from homeroom.events.texts import Texts, address_of, buffers, large_strings, load_byte, sealed
+from homeroom.kernel import inlined, kernel
 
 __all__ = ["FORMAT", "OK", "OUT_OF_RANGE", "WITHOUT_ZONE", "check_instants", "format_instant", "format_instants",
            "parse_instants", "parse_texts"]  # fmt: skip
@@ -73,7 +73,7 @@ def format_instants(time_ms: Int64s) -> pa.LargeStringArray:
     return pa.LargeStringArray.from_buffers(len(time_ms), pa.py_buffer(offsets), pa.py_buffer(data))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _digits(position: int, count: int) -> int:
     """Return the number written in ``count`` digits, below 0 if there are other characters."""
     value = 0
@@ -85,7 +85,7 @@ def _digits(position: int, count: int) -> int:
     return -1 if wrong < 0 else value
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _days(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01 in the Gregorian calendar; years begin in March here, so that leap days come last."""
     year -= month <= 2
@@ -102,14 +102,14 @@ def _days(year: int, month: int, day: int) -> int:
     )
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _month_length(year: int, month: int) -> int:
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month in (4, 6, 9, 11) else 31
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _date(start: int) -> int:
     """Days since 1970 of the ten characters of a date, or a number below any day if it is none."""
     year = _digits(start, 4)
@@ -122,7 +122,7 @@ def _date(start: int) -> int:
     return _days(year, month, day)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _zone(position: int, end: int) -> tuple[int, int]:
     """Minutes east of UTC that the rest of the text says, and a status."""
     if position == end:
@@ -143,7 +143,7 @@ def _zone(position: int, end: int) -> tuple[int, int]:
     return (-offset if sign == 0x2D else offset), OK
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _clock(position: int, end: int) -> tuple[int, int]:
     """Milliseconds of the day, or below 0 if this is no time of day, and the position after it."""
     if end - position < 5 or load_byte(position + 2) != 0x3A:
@@ -168,7 +168,7 @@ def _clock(position: int, end: int) -> tuple[int, int]:
     return time_ms, position
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fraction(position: int, end: int) -> tuple[int, int]:
     """Milliseconds of a fraction of a second, or below 0 if it has no digits, and the position after it."""
     first = position
@@ -181,7 +181,7 @@ def _fraction(position: int, end: int) -> tuple[int, int]:
     return (-1 if position == first else value), position
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _instant(start: int, end: int) -> tuple[int, int]:  # noqa: PLR0911 - one a way to be wrong
     if end - start < 10:
         return 0, FORMAT
@@ -206,7 +206,7 @@ def _instant(start: int, end: int) -> tuple[int, int]:  # noqa: PLR0911 - one a 
     return time_ms, OK
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _parse(texts: Texts) -> Instants:
     count = len(texts.offsets) - 1
     time_ms = np.empty(count, np.int64)
@@ -218,14 +218,14 @@ def _parse(texts: Texts) -> Instants:
     return time_ms, status
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _write(data: UInt8s, position: int, count: int, value: int) -> None:
     for place in range(count - 1, -1, -1):
         data[position + place] = 48 + value % 10
         value //= 10
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _format(time_ms: Int64s) -> UInt8s:
     data = np.empty(len(time_ms) * TEXT_LENGTH, np.uint8)
     for i in range(len(time_ms)):

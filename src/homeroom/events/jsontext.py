@@ -12,12 +12,12 @@ the decoder's own recursion check. Its limit depends on how deep the caller alre
 be an event on one day and a reject on another.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from homeroom import limits
 from homeroom.events.model import Int64s
+from homeroom.kernel import kernel
 
 __all__ = ["nests_too_deep", "quick_look", "split_array", "walk"]
 
@@ -42,7 +42,7 @@ def _view(text: bytes) -> npt.NDArray[np.uint8]:
     return np.frombuffer(text, np.uint8)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _walk(  # noqa: C901 - one loop over bytes: what compiles well
     data: npt.NDArray[np.uint8], start: int, stop: int, depth: int, floor: int, ceiling: int
 ) -> tuple[int, int]:
@@ -73,13 +73,13 @@ def _walk(  # noqa: C901 - one loop over bytes: what compiles well
     return stop, depth
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _too_deep(data: npt.NDArray[np.uint8], start: int, stop: int, depth_max: int) -> bool:
     """Say whether brackets nest too deep. What closes more than it opens ends the look: a decoder stops there too."""
     return _walk(data, start, stop, 0, 0, depth_max)[1] > depth_max
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _edges_fit(data: npt.NDArray[np.uint8], newline: int) -> bool:
     """Say whether a value ends before the line end and another begins after it (or the text ends there).
 
@@ -98,7 +98,7 @@ def _edges_fit(data: npt.NDArray[np.uint8], newline: int) -> bool:
     return ended and (after == len(data) or data[after] == _OPEN or data[after] == _NEWLINE)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
     data: npt.NDArray[np.uint8], depth_max: int
 ) -> tuple[int, bool]:
@@ -136,7 +136,7 @@ def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
     return ends, not _too_deep(data, line_start, size, depth_max)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _split(  # noqa: C901, PLR0912 - one loop over bytes: what compiles well
     data: npt.NDArray[np.uint8], opening: int, places: npt.NDArray[np.int64]
 ) -> tuple[int, int]:

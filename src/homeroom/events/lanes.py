@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
+
+from homeroom.kernel import instruction, types
 
 __all__ = ["LANES", "compress_last_blocks"]
 
@@ -99,11 +99,7 @@ def _emit(_context: Any, states: Any, blocks: Any, counted: Any) -> Any:  # noqa
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-def _as_intrinsic(emit: Any) -> Any:  # noqa: ANN401 - Numba's annotations do not know what a kernel sees
-    return intrinsic(emit)
-
-
-compress_last_blocks: Callable[[int, int, int], None] = _as_intrinsic(_emit)
+compress_last_blocks: Callable[[int, int, int], None] = instruction(_emit)
 """Compress the last block of `LANES` messages, in kernels.
 
 The arguments are addresses of uint32 arrays: states of shape (8, LANES), changed in place; blocks of shape

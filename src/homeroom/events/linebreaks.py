@@ -4,10 +4,10 @@
 longer than a look at the bytes.
 """
 
-import numba
 import numpy as np
 
 from homeroom.events.model import UInt8s
+from homeroom.kernel import inlined, kernel
 
 __all__ = ["count_newlines", "line_bounds"]
 
@@ -15,7 +15,7 @@ _BLOCK_BYTES = 64
 _NEWLINE = 10
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _newlines_of_block(data: UInt8s, start: int) -> int:
     found = np.uint8(0)
     for j in range(_BLOCK_BYTES):
@@ -23,7 +23,7 @@ def _newlines_of_block(data: UInt8s, start: int) -> int:
     return int(found)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count(data: UInt8s) -> int:
     found = 0
     blocks = len(data) // _BLOCK_BYTES
@@ -34,7 +34,7 @@ def _count(data: UInt8s) -> int:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _bounds(data: UInt8s, number: int) -> tuple[int, int]:
     at = 0
     left = number

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.model import Int32s, Int64s, UInt8s
 from homeroom.events.siplanes import Spans
 from homeroom.events.texts import address_of, load_byte, sealed
+from homeroom.kernel import kernel
 from homeroom.limits import PAGE_BYTES_MAX, PAGE_HEADER_DEPTH_MAX
 
 __all__ = [
@@ -422,7 +422,7 @@ ALL_ONES: Final = 1
 DAMAGED: Final = 2
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _plain_spans(data: UInt8s, starts: Int64s, ends: Int64s) -> bool:
     """Write the addresses of texts that each stand after their length; False if one ends beyond the data."""
     at = address_of(data)
@@ -443,7 +443,7 @@ def _plain_spans(data: UInt8s, starts: Int64s, ends: Int64s) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _read_hybrid(  # noqa: C901, PLR0915 - one loop over bytes: what compiles well
     data: UInt8s, position: int, bits: int, out: Int32s
 ) -> int:

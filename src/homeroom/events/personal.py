@@ -19,12 +19,12 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-import numba
 import numpy as np
 import pyarrow as pa
 
 from homeroom.events.model import Int32s, Int64s, Strings, UInt8s
 from homeroom.events.texts import buffers, large_strings, sealed
+from homeroom.kernel import inlined, kernel
 
 __all__ = ["ACCOUNT_LENGTH_MIN", "holds_account", "without_accounts"]
 
@@ -115,7 +115,7 @@ def _accounts_may_be_held(column: pa.Array, accounts: pa.LargeStringArray) -> bo
     return bool(found)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _may_be_held(
     text: UInt8s,
     text_starts: Int64s,
@@ -145,7 +145,7 @@ def _may_be_held(
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _stands_at(text: UInt8s, at: int, text_end: int, account: UInt8s, start: int, end: int) -> bool:
     """Say whether the bytes of an account stand in a text from ``at`` on, percent-encoded ones decoded."""
     while start < end:
@@ -162,12 +162,12 @@ def _stands_at(text: UInt8s, at: int, text_end: int, account: UInt8s, start: int
     return True
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _lower(byte: np.uint8) -> np.uint8:
     return byte | np.uint8(_CASE) if 65 <= byte <= 90 else byte
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _digit(byte: np.uint8) -> int:
     """Return the value of a hexadecimal digit; of what is none, anything."""
     return int(byte & np.uint8(15)) + (9 if byte > 57 else 0)

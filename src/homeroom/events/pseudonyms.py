@@ -19,7 +19,6 @@ secret that must hold for decades against those who have the pseudonyms.
 import struct
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -29,6 +28,7 @@ from homeroom.events.dictionary import TextCodes, text_fault
 from homeroom.events.lanes import INITIAL, LANES, compress_last_blocks
 from homeroom.events.model import Int32s, Int64s, Strings, UInt8s, UInt64s
 from homeroom.events.texts import Texts, address_of, buffers, large_strings, load_tail, sealed
+from homeroom.kernel import inlined, kernel
 
 __all__ = [
     "GENERATION",
@@ -152,12 +152,12 @@ def absorb(blocks: UInt8s) -> UInt32s:
     return state
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _rotate(word: np.uint32, bits: int) -> np.uint32:
     return np.uint32((word >> np.uint32(bits)) | (word << np.uint32(32 - bits)))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _mix(
     a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32, x: np.uint32, y: np.uint32
 ) -> Words:
@@ -172,7 +172,7 @@ def _mix(
     return a, b, c, d
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _round(v: Words, m: Words) -> Words:
     """One round: columns, then diagonals; ``m`` is the message in the order of this round."""
     v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15 = v
@@ -187,7 +187,7 @@ def _round(v: Words, m: Words) -> Words:
     return v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _compress(h: Words, m: Words, counted: int, last: np.uint32) -> Words:
     """Take one block into the state; ``last`` is all ones for the last block, else 0 (RFC 7693, section 3.2)."""
     m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15 = m
@@ -215,12 +215,12 @@ def _compress(h: Words, m: Words, counted: int, last: np.uint32) -> Words:
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _halves(word: np.uint64) -> Words:
     return np.uint32(word & np.uint64(0xFFFFFFFF)), np.uint32(word >> np.uint64(32))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _block(address: int, end: int, limit: int) -> Words:
     """Return the sixteen words at an address, zeros from ``end`` on."""
     m0, m1 = _halves(load_tail(address, end, limit))
@@ -234,7 +234,7 @@ def _block(address: int, end: int, limit: int) -> Words:
     return m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _big_endian(first: np.uint32, second: np.uint32) -> np.uint64:
     """Return the eight bytes of two words as one number that prints as their hexadecimal digest."""
     word = np.uint64(first) | (np.uint64(second) << np.uint64(32))
@@ -245,7 +245,7 @@ def _big_endian(first: np.uint32, second: np.uint32) -> np.uint64:
     return (word >> np.uint64(32)) | (word << np.uint64(32))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _absorb(blocks: UInt8s) -> UInt32s:
     h = (
         np.uint32(INITIAL[0]) ^ np.uint32(PARAMETERS), np.uint32(INITIAL[1]), np.uint32(INITIAL[2]),
@@ -263,7 +263,7 @@ def _absorb(blocks: UInt8s) -> UInt32s:
     return state
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def blake2s128(
     state: Words, counted: int, buffer: UInt8s, start: int, end: int
 ) -> tuple[np.uint64, np.uint64]:
@@ -284,7 +284,7 @@ def blake2s128(
     return _big_endian(h[0], h[1]), _big_endian(h[2], h[3])
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def state_words(states: npt.NDArray[np.uint32], row: int) -> Words:
     """Return one row of states of shape (n, 8) as a tuple: a row taken as an array would count references."""
     return (
@@ -293,7 +293,7 @@ def state_words(states: npt.NDArray[np.uint32], row: int) -> Words:
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _fill_block(blocks: UInt32s, lane: int, address: int, end: int, limit: int) -> None:
     for place in range(0, BLOCK_BYTES, 8):
         low, high = _halves(load_tail(address + place, end, limit))
@@ -301,14 +301,14 @@ def _fill_block(blocks: UInt32s, lane: int, address: int, end: int, limit: int) 
         blocks[(place >> 2) + 1, lane] = high
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _finish(lanes: UInt32s, row: Int64s, count: int, hi: UInt64s, lo: UInt64s) -> None:
     for lane in range(count):
         hi[row[lane]] = _big_endian(lanes[0, lane], lanes[1, lane])
         lo[row[lane]] = _big_endian(lanes[2, lane], lanes[3, lane])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _keys(
     states: UInt32s, counted: Int64s, issuer: Int32s, account: Texts
 ) -> tuple[UInt64s, UInt64s]:

@@ -18,16 +18,14 @@ two learners would be one.
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 import pyarrow as pa
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
 from homeroom.events.digests import siphash128_at
 from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.texts import address_of, load_byte
+from homeroom.kernel import cgutils, inlined, instruction, kernel, types
 from homeroom.limits import TEXT_BYTES_MAX
 
 __all__ = ["EMPTY", "FINE", "NOT_UTF8", "TOO_LONG", "Digests", "Spans", "gathered", "hash_spans"]
@@ -168,8 +166,8 @@ def _start(builder: Any, k0: Any, k1: Any) -> list[Any]:  # noqa: ANN401
 def _emit(_context: Any, *_types: Any) -> Any:  # noqa: ANN401 - Numba hands in types
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
         k0, k1, starts, ends, words_max, first_word, second_word = arguments
-        places = [cgutils.alloca_once_value(builder, v) for v in _start(builder, k0, k1)]  # type: ignore[no-untyped-call]
-        seen_place = cgutils.alloca_once_value(builder, _all(0))  # type: ignore[no-untyped-call]
+        places = [cgutils.alloca_once_value(builder, v) for v in _start(builder, k0, k1)]
+        seen_place = cgutils.alloca_once_value(builder, _all(0))
         address = _load(builder, starts)
         length = builder.sub(_load(builder, ends), address)
         words = builder.lshr(length, _all(3))
@@ -225,11 +223,7 @@ def _emit_copy(_context: Any, to: Any, start: Any, size: Any) -> Any:  # noqa: A
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-def _as_intrinsic(emit: Any) -> Any:  # noqa: ANN401 - Numba's annotations do not know what a kernel sees
-    return intrinsic(emit)
-
-
-_hash_lanes: Callable[[np.uint64, np.uint64, int, int, int, int, int], bool] = _as_intrinsic(
+_hash_lanes: Callable[[np.uint64, np.uint64, int, int, int, int, int], bool] = instruction(
     _emit_for_kernels
 )
 """Hash eight texts of 8 to 63 bytes, in kernels; say whether one holds a byte that is not ASCII.
@@ -239,13 +233,13 @@ that a text has; and where to write eight first and eight second words of the di
 """
 
 
-_copy_bytes: Callable[[int, int, int], None] = _as_intrinsic(_emit_copy)
+_copy_bytes: Callable[[int, int, int], None] = instruction(_emit_copy)
 """Copy to an address, from another one, so many bytes, in kernels."""
 
 # --- kernels -----------------------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_utf8(address: int, end: int) -> bool:
     """Say whether bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)."""
     while address < end:
@@ -268,7 +262,7 @@ def _is_utf8(address: int, end: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _verdict(address: int, end: int) -> int:
     if address == end:
         return EMPTY
@@ -277,7 +271,7 @@ def _verdict(address: int, end: int) -> int:
     return TOO_LONG if end - address > TEXT_BYTES_MAX else FINE
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _longest(starts: Int64s, ends: Int64s, first: int) -> int:
     """Return the most whole words of eight texts; 0 if they do not all fit the lanes."""
     shortest = ends[first] - starts[first]
@@ -289,7 +283,7 @@ def _longest(starts: Int64s, ends: Int64s, first: int) -> int:
     return 0 if shortest < WORD_BYTES or longest >= LANE_TEXT_BYTES else longest >> 3
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _hash_spans(k0: np.uint64, k1: np.uint64, spans: Spans, digests: Digests) -> int:
     starts, ends = spans
     hi, lo, status = digests
@@ -316,7 +310,7 @@ def _hash_spans(k0: np.uint64, k1: np.uint64, spans: Spans, digests: Digests) ->
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _copy(spans: Spans, chosen: Int32s, data: UInt8s) -> None:
     starts, ends = spans
     at = address_of(data)

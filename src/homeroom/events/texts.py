@@ -16,16 +16,14 @@ buffers that come from elsewhere need not be padded.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
 from homeroom.events.model import Int64s, Strings, UInt8s
+from homeroom.kernel import inlined, instruction, types
 
 __all__ = [
     "Texts",
@@ -94,7 +92,7 @@ def _emit_address(_context: Any, buffer: Any) -> Any:  # noqa: ANN401 - Numba's 
     return types.int64(buffer), generate
 
 
-def _emit_load(result: Any, size_bits: int) -> Any:  # noqa: ANN401
+def _emit_load(result: str, size_bits: int) -> Any:  # noqa: ANN401
     def emit(_context: Any, address: Any) -> Any:  # noqa: ANN401, ARG001 - Numba hands in the type
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
             pointer = builder.inttoptr(arguments[0], ir.IntType(size_bits).as_pointer())
@@ -102,26 +100,22 @@ def _emit_load(result: Any, size_bits: int) -> Any:  # noqa: ANN401
             value.align = 1  # text starts anywhere
             return value
 
-        return result(types.int64), generate
+        return getattr(types, result)(types.int64), generate
 
     return emit
 
 
-def _as_intrinsic(emit: Any) -> Any:  # noqa: ANN401 - Numba's annotations do not know what a kernel sees
-    return intrinsic(emit)
-
-
-address_of: Callable[[npt.NDArray[Any]], int] = _as_intrinsic(_emit_address)
+address_of: Callable[[npt.NDArray[Any]], int] = instruction(_emit_address)
 """Return the address of the first byte of an array, in kernels; good as long as the array lives."""
 
-load_word: Callable[[int], np.uint64] = _as_intrinsic(_emit_load(types.uint64, 64))
+load_word: Callable[[int], np.uint64] = instruction(_emit_load("uint64", 64))
 """Return the 64-bit little-endian word at an address, in kernels."""
 
-load_byte: Callable[[int], int] = _as_intrinsic(_emit_load(types.uint8, 8))
+load_byte: Callable[[int], int] = instruction(_emit_load("uint8", 8))
 """Return the byte at an address, in kernels."""
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def load_tail(address: int, end: int, limit: int) -> np.uint64:
     """Return the word at an address with the bytes from ``end`` on as zero; nothing from ``limit`` on is read."""
     if end - address >= 8:

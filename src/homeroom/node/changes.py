@@ -13,6 +13,7 @@ of two entries that each suffice it names the first.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -298,19 +299,44 @@ class _Trials:
 
 def _by_subsets(ground: _Ground, sign: Asked, learners: Int64s, found: _Found) -> None:
     """Find the entries that mattered to learners, by every subset of those that concern each."""
+    if len(learners) > limits.EXPLAINED_LEARNERS_MAX:
+        raise QuestionError(
+            f"of {len(learners):,} learners every order of entries would have to be tried, since the question asks for "
+            f"attributes or much was voided; at most {limits.EXPLAINED_LEARNERS_MAX:,} are, so explain a cell between "
+            f"vectors that lie nearer"
+        )
+    order = np.argsort(ground.owner, kind="stable")
+    came = _Dealt(ground.owner[order], order)
     waiting: list[_Trials] = []
-    for learner in learners.tolist():
-        waiting.append(_trials(ground, learner))
-        if sum(len(one.events) for one in waiting) > limits.EXPLAINED_PIECE_EVENTS:
-            _try(sign, waiting, found)
-            waiting = []
+    size = 0
+    for piece in ground.pieces(learners):
+        batch, places = ground.events_before(piece)
+        order = np.argsort(places, kind="stable")
+        had = _Dealt(places[order], order)
+        for learner in piece.tolist():
+            waiting.append(_trials(ground, learner, _at(batch, had.of(learner)), came.of(learner)))
+            size += len(waiting[-1].events)
+            if size > limits.EXPLAINED_PIECE_EVENTS:
+                _try(sign, waiting, found)
+                waiting, size = [], 0
     _try(sign, waiting, found)
 
 
-def _trials(ground: _Ground, learner: int) -> _Trials:
-    batch, _ = ground.events_before(np.array([learner]))
-    mine = ground.owner == learner
-    events = joined_batches([batch, chosen_events(ground.events, mine)])
+class _Dealt(NamedTuple):
+    """Events in order of their learners: whose each is, rising, and its place."""
+
+    owner: Int64s
+    places: Int64s
+
+    def of(self, learner: int) -> Int64s:
+        """Return the places of one learner's."""
+        first, end = np.searchsorted(self.owner, (learner, learner + 1)).tolist()
+        return self.places[first:end]
+
+
+def _trials(ground: _Ground, learner: int, batch: EventBatch, mine: Int64s) -> _Trials:
+    """Return the trials of a learner, with the events of before and the places of those that came."""
+    events = joined_batches([batch, _at(ground.events, mine)])
     came_with = np.concatenate([np.full(len(batch), -1), ground.entry[mine]]).astype(np.int64)
     is_mine = np.isin(ground.voids, events.id_hash)
     voids, voided_by = ground.voids[is_mine], ground.void_entry[is_mine].astype(np.int64)

@@ -37,6 +37,7 @@ from homeroom.log.control import Change, Control, Fact, TenantPut, read_changes
 from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
 from homeroom.log.erasures import erased_keys
+from homeroom.log.members import MemberLeft, OriginsClosed
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
 from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
@@ -90,6 +91,7 @@ class Folding:
     alarms : by origin what should not have been in its entries, and was left out of what was folded
     unknown : tenants that entries name and nobody has stated: what is of them was passed over
     is_in_doubt : whether what is folded has to be folded anew, because of what was stated since
+    known : what is known to be stated, where all is folded anew and a cut still waits for events; else None
     removals_folded : how many erasures, consents and purposes were folded since the start: fewer may be seen after one
     make : makes the state of a tenant that is new
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
@@ -112,6 +114,7 @@ class Folding:
         self.alarms: dict[Origin, Alarm] = {}
         self.unknown: set[str] = set()
         self.is_in_doubt = False
+        self.known: Control | None = None
         self.removals_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self.make = make
@@ -240,7 +243,7 @@ class Folding:
 
     def _read(self, entries: Sequence[Entry]) -> "_Read":
         """Return what entries say, all of them known to be whole. What is stated is read alone."""
-        read = _Read(dict(self.tenants), self.applied, self.control)
+        read = _Read(dict(self.tenants), self.applied, self.control, self.known)
         for entry in entries:
             if entry.origin in self.troubles or entry.number <= read.applied[entry.origin]:
                 continue
@@ -251,7 +254,7 @@ class Folding:
             else:
                 read.applied = read.applied.advanced(entry.origin, entry.number)
         for name in read.parts:
-            read.joined[name], alarms = arrived_together(name, read.parts[name], read.control)
+            read.joined[name], alarms = arrived_together(name, read.parts[name], read.judged_by)
             read.alarms += alarms
         return read
 
@@ -281,6 +284,9 @@ class Folding:
     def _is_of_the_past(self, fact: Fact) -> bool:
         if isinstance(fact, TenantPut):
             return fact.name in self.unknown
+        if isinstance(fact, MemberLeft | OriginsClosed):
+            folded = self.applied.items()
+            return any(n > fact.closed.get(str(o), n) for o, n in folded if _has_events(o))
         if not isinstance(fact, EntriesLost | Restamped):
             return False
         is_folded = any(
@@ -369,6 +375,10 @@ class Folding:
         return False
 
 
+def _has_events(origin: Origin) -> bool:
+    return origin.stream is Stream.ANALYTIC
+
+
 @dataclass(slots=True)
 class _Read:
     """What some entries say.
@@ -376,6 +386,7 @@ class _Read:
     Parameters
     ----------
     tenants, applied, control : those of the folding, with what the entries add
+    known : what is known to be stated beyond that, None for nothing
     waiting : those that wait
     parts : by tenant what entries say of it
     joined : by tenant the events in it that are to be joined
@@ -390,6 +401,7 @@ class _Read:
     tenants: dict[str, TenantState]
     applied: Vector
     control: Control
+    known: Control | None
     waiting: list[Entry] = field(default_factory=list)
     parts: dict[str, list[Came]] = field(default_factory=dict)
     joined: dict[str, list[Joined]] = field(default_factory=dict)
@@ -399,6 +411,11 @@ class _Read:
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     is_in_doubt: bool = False
+
+    @property
+    def judged_by(self) -> Control:
+        """The facts under which events count."""
+        return self.control if self.known is None else self.known
 
 
 def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) -> None:
@@ -415,7 +432,7 @@ def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) ->
 
 def _take_part(entry: Entry, part: OpenPart, read: _Read) -> None:
     """Take what an entry says of a tenant; if that was ruled to be lost, what persons have said alone."""
-    name, rulings = part.tenant, read.control.members.rulings
+    name, rulings = part.tenant, read.judged_by.members.rulings
     if is_lost(rulings, entry.origin, entry.number, name):
         part.check()
         part = part.of_persons()

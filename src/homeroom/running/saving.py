@@ -57,8 +57,8 @@ class Saving:
             except HomeroomError as error:
                 troubles[tenant] = f"{what}: {error}"
         self.troubles = troubles
-        if troubles:
-            return  # what one tenant still needs of the log stays for all
+        if troubles or self._live.refused:
+            return  # what one tenant still needs of the log stays for all, whoever is left out too
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
 

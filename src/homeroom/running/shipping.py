@@ -7,7 +7,7 @@ not in it; what was stated is in every log, and the snapshot only says up to whe
 Whoever fetches sets the pace. Here files are linked, read and handed to the fabric, in a thread of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -67,11 +67,14 @@ class Shipping:
         for name in [name for name, (_, at_ms) in self._kept.items() if at_ms < since_ms]:
             self._drop(name)
 
-    def asked(self, sender: str) -> None:
-        """Say of which files the newest snapshot consists; the same as before, as long as it is being fetched."""
+    def asked(self, sender: str, forgotten: Mapping[str, int]) -> None:
+        """Say of which files the newest snapshot consists; the same as before, as long as it is being fetched.
+
+        One that goes as far as what the other node has forgotten is written, if the newest does not.
+        """
         known = next((name for name, (of, _) in self._kept.items() if of == sender), None)
         try:
-            name = known or self._outgoing.keep(*self._newest())
+            name = known or self._outgoing.keep(*self._newest(forgotten))
         except HomeroomError as error:
             self._send(sender, NoShipment("", str(error)[:1_000]))
             return
@@ -97,10 +100,12 @@ class Shipping:
 
     # --- what is given -----------------------------------------------------------------------------------------------
 
-    def _newest(self) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
+    def _newest(
+        self, wanted: Mapping[str, int]
+    ) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
         tenants = sorted(self._live.tenants())
         found = self._manifests(tenants)
-        if any(manifest is None for manifest in found):
+        if not all(manifest is not None and _goes_to(manifest, wanted) for manifest in found):
             self._save()
             found = self._manifests(tenants)
         manifests = [manifest for manifest in found if manifest is not None]
@@ -130,6 +135,11 @@ class Shipping:
         if origin.stream is not Stream.ANALYTIC:
             return Head()
         return counted_head(self._store, origin, min(one[origin] for one in applied))
+
+
+def _goes_to(manifest: Manifest, wanted: Mapping[str, int]) -> bool:
+    applied = manifest.applied or {}
+    return all(applied.get(origin, 0) >= number for origin, number in wanted.items())
 
 
 def _shared(manifest: Manifest) -> Manifest:

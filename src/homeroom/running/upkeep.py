@@ -87,6 +87,7 @@ class Upkeep:
         return WorldTold(
             node=self._of.node,
             home=self._of.facts.home,
+            term=standing.live.control.members.term,
             early=() if world is None else world.early,
             apart=tuple(
                 ApartTold(node=name, shards=one.shards, rows=one.rows, is_all=one.is_all)

@@ -10,8 +10,9 @@ between versions.
 
 from enum import IntEnum
 
-import numba
 import numpy as np
+
+from homeroom.kernel import kernel
 
 __all__ = ["Stream", "below", "bits", "hashed", "mix"]
 
@@ -33,7 +34,7 @@ class Stream(IntEnum):
     ACCOUNT = 8
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mix(value: np.uint64) -> np.uint64:
     """Return 64 well-mixed bits of a 64-bit value; different values give different bits."""
     value ^= value >> np.uint64(30)
@@ -43,19 +44,19 @@ def mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def hashed(key: np.uint64, number: int | np.uint64) -> np.uint64:
     """Return draw ``number`` (any integer) under a key; a draw can be the key of further draws."""
     return mix(key + np.uint64(number) * _STEP)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def bits(draw: np.uint64, shift: int, width: int) -> int:
     """Return ``width`` bits of a draw from ``shift`` on, as a signed integer."""
     return int(np.int64((draw >> np.uint64(shift)) & np.uint64((1 << width) - 1)))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def below(draw: np.uint64, bound: int) -> int:
     """Return an integer in [0, bound) from the upper half of a draw; bound at most 2^31."""
     return int(np.int64(((draw >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)))

@@ -6,10 +6,10 @@ the cohort, and a day costs as much as it has learners left, not as many as ever
 visits would cost less still, but its state on a day needs all days before it, and no day could be made alone.
 """
 
-import numba
 import numpy as np
 
 from homeroom.events.model import Int64s, UInt64s
+from homeroom.kernel import kernel
 from homeroom.simulation.chance import Stream, below, bits, hashed
 from homeroom.simulation.curriculum import DAY_MS, Rules
 
@@ -33,7 +33,7 @@ _ENROLMENT, _LEARNER, _VISIT = int(Stream.ENROLMENT), int(Stream.LEARNER), int(S
 _HOUR_MS = 3_600_000
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def enrolment(number: int, rules: Rules) -> tuple[int, int, int]:
     """Return the course of an enrolment, the day it begins, and its stay in days (1: only that day)."""
     draw = hashed(hashed(rules.seed, _ENROLMENT), number)
@@ -56,14 +56,14 @@ def enrolment(number: int, rules: Rules) -> tuple[int, int, int]:
     return course, day, min(stay, rules.course_days[course])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def is_idle(number: int, rules: Rules) -> bool:
     """Return whether an enrolment never does more than enrol."""
     draw = hashed(hashed(rules.seed, _ENROLMENT), number)
     return bool(bits(hashed(draw, 2), 0, 10) < rules.never_start)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def learner_of(number: int, rules: Rules) -> int:
     """Return the learner of an enrolment.
 
@@ -81,13 +81,13 @@ def learner_of(number: int, rules: Rules) -> int:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def traits_of(learner: int, rules: Rules) -> np.uint64:
     """Return the bits of a learner: 0 persistence, 10 country, 20 rate, 30 eagerness, 40 device; ten bits each."""
     return hashed(hashed(rules.seed, _LEARNER), learner)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def order_enrolments(rules: Rules) -> tuple[UInt64s, Int64s]:
     """Put the enrolments in order of their first day, the keys of a cohort not yet sorted.
 
@@ -111,19 +111,19 @@ def order_enrolments(rules: Rules) -> tuple[UInt64s, Int64s]:
     return keys, begins
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _visit(number: int, day: int, rules: Rules) -> np.uint64:
     return hashed(hashed(hashed(rules.seed, _VISIT), number), day)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_willing(number: int, day: int, rules: Rules) -> bool:
     """Return whether a learner would come if the day were a Monday."""
     traits = traits_of(learner_of(number, rules), rules)
     return bool(bits(_visit(number, day, rules), 0, 32) < rules.rate[bits(traits, 20, 10)])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _begin_ms(number: int, day: int, rules: Rules) -> tuple[int, bool]:
     """Return the millisecond of the (UTC) day at which a visit would begin, and whether the day of the week suits.
 
@@ -140,7 +140,7 @@ def _begin_ms(number: int, day: int, rules: Rules) -> tuple[int, bool]:
     return begin, bits(draw, 42, 16) < rules.weekday[weekday]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _visit_of_key(key: np.uint64, age: int, day: int, rules: Rules) -> int:
     """Return when the enrolment of an order key comes, -1 if not that day, -2 if it (and all after it) is gone."""
     stay = _STAY_MAX - np.int64(key >> np.uint64(ENROLMENT_BITS))
@@ -157,7 +157,7 @@ def _visit_of_key(key: np.uint64, age: int, day: int, rules: Rules) -> int:
     return begin if forced or suits else -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_visits(keys: UInt64s, begins: Int64s, rules: Rules) -> Int64s:
     """Return the number of visits on each day, int64 of shape (days,)."""
     counts = np.zeros(rules.days, np.int64)
@@ -171,7 +171,7 @@ def count_visits(keys: UInt64s, begins: Int64s, rules: Rules) -> Int64s:
     return counts
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def visits_of_day(keys: UInt64s, begins: Int64s, day: int, visits: UInt64s, rules: Rules) -> int:
     """Fill ``visits`` with (millisecond of the day, enrolment) in no order; return how many there are."""
     count = 0

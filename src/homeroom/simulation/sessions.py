@@ -10,11 +10,11 @@ million, whoever comes. Drawing lengths freely and stopping at the million would
 
 from typing import Final, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.model import Int64s, UInt64s
+from homeroom.kernel import kernel
 from homeroom.simulation.chance import Stream, below, bits, hashed
 from homeroom.simulation.curriculum import ACTIVITIES, DAY_MS, ITEMS, UNITS, Kind, Rules
 from homeroom.simulation.learners import (
@@ -83,12 +83,12 @@ Events: TypeAlias = npt.NDArray[np.void]
 """An array of `EVENT`, shape (n,)."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _session(number: int, day: int, rules: Rules) -> np.uint64:
     return hashed(hashed(hashed(rules.seed, _SESSION), number), day)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def share_out(visits: UInt64s, day: int, events: int, rules: Rules) -> Int64s:
     """Return how many events each visit has, int64 of shape (visits,), ``events`` in sum.
 
@@ -120,7 +120,7 @@ def share_out(visits: UInt64s, day: int, events: int, rules: Rules) -> Int64s:
     return lengths
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def write_visits(visits: UInt64s, lengths: Int64s, day: int, out: Events, rules: Rules) -> None:
     """Write the events of visits into ``out``; times count from the start of the world."""
     at = 0
@@ -140,7 +140,7 @@ def write_visits(visits: UInt64s, lengths: Int64s, day: int, out: Events, rules:
         at += length
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _lag_ms(number: int, day: int, rules: Rules) -> int:
     """Return by how much the events of a visit are older than their lines: whole days, never before enrolling."""
     draw = hashed(_session(number, day, rules), -1)
@@ -150,7 +150,7 @@ def _lag_ms(number: int, day: int, rules: Rules) -> int:
     return min(1 + below(draw * np.uint64(3), rules.late_days), max(0, age - 1)) * DAY_MS
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _set_who(number: int, day: int, at: int, length: int, out: Events, rules: Rules) -> None:
     learner = learner_of(number, rules)
     traits = traits_of(learner, rules)
@@ -169,7 +169,7 @@ def _set_who(number: int, day: int, at: int, length: int, out: Events, rules: Ru
         out[place].id_low = hashed(hashed(rules.seed, _ID_LOW), event)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _set_times(begin: int, day: int, at: int, length: int, out: Events, rules: Rules) -> None:
     """Turn the gaps that the walk left in ``time_ms`` into times; a visit ends within six hours and the world."""
     room = min(_VISIT_MS_MAX, (rules.days - day) * DAY_MS - begin - 1)
@@ -185,7 +185,7 @@ def _set_times(begin: int, day: int, at: int, length: int, out: Events, rules: R
         out[k].time_ms = day * DAY_MS + begin + since
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _walk(number: int, day: int, at: int, length: int, out: Events, rules: Rules) -> None:
     """Choose kind, activity, result and the gap before each event; a gap stands in ``time_ms`` until it is used."""
     session = _session(number, day, rules)
@@ -224,7 +224,7 @@ def _walk(number: int, day: int, at: int, length: int, out: Events, rules: Rules
         out[at + k].time_ms = gap
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _new_item(draw: np.uint64) -> tuple[int, int, int]:
     """Return what a learner turns to next: kind, place in the unit, result."""
     choice = bits(draw, 20, 10)
@@ -239,7 +239,7 @@ def _new_item(draw: np.uint64) -> tuple[int, int, int]:
     return _POSTED, 10, 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def choose_repeats(key: np.uint64, size: int, repeats: int, rules: Rules) -> tuple[Int64s, Int64s]:
     """Choose which of ``size`` lines come again, and how many milliseconds later.
 

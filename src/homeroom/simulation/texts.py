@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.model import Int64s, UInt8s
+from homeroom.kernel import kernel
 from homeroom.simulation.chance import Stream, bits, hashed
 from homeroom.simulation.curriculum import DAY_MS
 from homeroom.simulation.sessions import Events
@@ -160,7 +160,7 @@ def _bytes(text: str) -> UInt8s:
     return np.frombuffer(text.encode("ascii"), np.uint8)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_accounts(events: Events, out: Bytes2, digits: int, seed: np.uint64) -> None:
     """Write the learner's number up to column ``digits``; what room there is behind a dash gets hexadecimal."""
     width = out.shape[1]
@@ -178,7 +178,7 @@ def _fill_accounts(events: Events, out: Bytes2, digits: int, seed: np.uint64) ->
             out[i, k] = _HEX[bits(draw, 4 * (k - digits - 1), 4)]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_ids(events: Events, out: Bytes2) -> None:
     for i in range(len(events)):
         high = (events[i].id_high & ~np.uint64(0xF000)) | np.uint64(0x4000)
@@ -195,7 +195,7 @@ def _fill_ids(events: Events, out: Bytes2) -> None:
             place += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _put_number(out: Bytes2, row: int, last: int, number: int) -> None:
     """Write a number backwards from a column on; zeros stand there already."""
     while number > 0:
@@ -204,7 +204,7 @@ def _put_number(out: Bytes2, row: int, last: int, number: int) -> None:
         last -= 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_times(events: Events, out: Bytes2, dates: UInt8s, start_ms: int) -> None:
     for i in range(len(events)):
         since = events[i].time_ms - start_ms
@@ -218,7 +218,7 @@ def _fill_times(events: Events, out: Bytes2, dates: UInt8s, start_ms: int) -> No
         _put_number(out, i, 12, rest // 3_600_000)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _copy_pieces(
     codes: npt.NDArray[np.int32],
     fixed: Bytes2,

@@ -17,13 +17,13 @@ that possible, at three times the hashing.
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.model import Int32s, Int64s, UInt8s, UInt64s
 from homeroom.events.siplanes import FINE
 from homeroom.events.texts import sealed
+from homeroom.kernel import kernel
 from homeroom.limits import DAYS_PER_WORD, PARTITIONS, TIME_MS_MAX
 from homeroom.state.buckets import (
     DAY_BITS,
@@ -321,7 +321,7 @@ def _word_task(partition: Partition, place: int, column: UInt64s, rows: Int64s) 
 # --- kernels -----------------------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _group(hashes, about, zone, starts, met, by_partition):
     """Put the good events, with their days, in the order of partitions; mark their words, return the range of times.
 
@@ -365,7 +365,7 @@ def _group(hashes, about, zone, starts, met, by_partition):
     return first_ms, last_ms
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_days(column, from_day, first_day, last_day):
     """Move each row's first and last day, 0 where there was none, by one word; words come in their order."""
     for row in range(len(first_day)):

@@ -13,11 +13,11 @@ row + 1; 0 is an empty entry). When a bucket is full, the next one takes over.
 
 from typing import Final
 
-import numba
 import numpy as np
 
 from homeroom.events.model import UInt64s
 from homeroom.events.texts import address_of
+from homeroom.kernel import kernel
 from homeroom.limits import DAYS_PER_WORD
 from homeroom.state.instructions import (
     BUCKET_BYTES,
@@ -68,7 +68,7 @@ def rows_max(buckets: UInt64s) -> int:
     return bucket_count(buckets) * BUCKET_ENTRIES * 3 // 4
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fold_sightings(buckets, columns, progress, hi, lo, order, new):
     """Fold events until all are done or the index is full; return how many are done, and the rows there are now.
 
@@ -111,7 +111,7 @@ def fold_sightings(buckets, columns, progress, hi, lo, order, new):
     return at, rows
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_further(buckets, bucket, first, tag, rows):
     """Return the entry of a hash that was not in its bucket; one that is nowhere is entered as the next row."""
     mask = np.int64(len(buckets) // BUCKET_WORDS - 1)
@@ -129,7 +129,7 @@ def _find_further(buckets, bucket, first, tag, rows):
         bucket = (bucket + 1) & mask
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def refill(buckets, old):
     """Enter all of an index into a larger, empty one."""
     mask = np.int64(len(buckets) // BUCKET_WORDS - 1)

@@ -5,9 +5,9 @@ another order ends in the same columns. The rows that a batch touches lie anywhe
 the speed comes from asking for the memory of a row some events before it is needed, so that the waits overlap.
 """
 
-import numba
 import numpy as np
 
+from homeroom.kernel import kernel
 from homeroom.limits import DAYS_PER_WORD, PARTITIONS
 from homeroom.state.instructions import prefetch, set_bits
 
@@ -29,7 +29,7 @@ _AHEAD = 16
 """Events between asking for the memory of a row and writing to it."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def group_by_partition(key_hi, starts, order):
     """Sort event numbers by the top bits of their keys: ``order[starts[p]:starts[p + 1]]`` are those of p."""
     for i in range(len(key_hi)):
@@ -43,7 +43,7 @@ def group_by_partition(key_hi, starts, order):
         place[p] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fold_days(rows, events, days, first_word, words, start_day, last_day):
     """OR each event's day bit into ``words[word - first_word, row]``; move first and last day."""
     words_at, room = words.ctypes.data, words.shape[1]
@@ -63,7 +63,7 @@ def fold_days(rows, events, days, first_word, words, start_day, last_day):
         last_day[row] = max(last_day[row], day)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fold_tracks(rows, events, days, tracks, first_word, room, addresses):
     """OR each event's day bit into the word of its track.
 
@@ -82,7 +82,7 @@ def fold_tracks(rows, events, days, tracks, first_word, room, addresses):
         set_bits(place, np.uint64(1) << np.uint64(day - word * _DAYS))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fold_attribute(rows, events, time_ms, codes, tie, column_codes, column_ms):
     """Keep each row's value of the greatest (time, hash of the value); ``tie[code]`` is that hash."""
     codes_at, ms_at = column_codes.ctypes.data, column_ms.ctypes.data
@@ -103,7 +103,7 @@ def fold_attribute(rows, events, time_ms, codes, tie, column_codes, column_ms):
             column_ms[row] = at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fold_owners(rows, events, known_rows, new_hi, new_lo, owner_hi, owner_lo):
     """Write the learner's key to the rows from ``known_rows`` on: those that these events have just made."""
     for i in range(len(events)):
@@ -113,7 +113,7 @@ def fold_owners(rows, events, known_rows, new_hi, new_lo, owner_hi, owner_lo):
             owner_lo[row] = new_lo[events[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fold_latest(rows, events, time_ms, values, column, column_ms):
     """Keep each row's number of the greatest (time, number); NaN is no number."""
     for i in range(len(events)):
@@ -130,7 +130,7 @@ def fold_latest(rows, events, time_ms, values, column, column_ms):
             column_ms[row] = at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fold_greatest(rows, events, values, column):
     """Keep each row's greatest number; NaN is no number."""
     for i in range(len(events)):

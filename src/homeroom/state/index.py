@@ -9,10 +9,10 @@ Slots and keys of a large table lie in memory, not in a cache, so a lookup is tw
 the slot of the event after next, so to speak, and the key of the next one.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from homeroom.kernel import kernel
 from homeroom.state.instructions import prefetch
 
 __all__ = ["find_or_add", "find_rows", "new_slots", "refill", "slots_needed"]
@@ -31,7 +31,7 @@ def new_slots(rows: int) -> npt.NDArray[np.int32]:
     return np.zeros(slots_needed(rows), np.int32)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def refill(slots, key_lo, rows):
     """Enter the first ``rows`` keys into empty ``slots``; the keys must be distinct."""
     mask = np.uint64(len(slots) - 1)
@@ -42,7 +42,7 @@ def refill(slots, key_lo, rows):
         slots[slot] = row + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def find_or_add(slots, key_hi, key_lo, rows, events, new_hi, new_lo, found):
     """Find or add the keys ``new_hi[events]``, ``new_lo[events]``; write rows to ``found``, return the new count.
 
@@ -77,7 +77,7 @@ def find_or_add(slots, key_hi, key_lo, rows, events, new_hi, new_lo, found):
     return rows
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def find_rows(slots, key_hi, key_lo, asked_hi, asked_lo, found):
     """Write the row of each asked key to ``found``, -1 where it has none."""
     mask = np.uint64(len(slots) - 1)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+from homeroom.kernel import cgutils, instruction, types
 
 __all__ = [
     "BUCKET_BYTES",
@@ -103,22 +103,18 @@ def _emit_entry(_context: Any, address: Any, first: Any, tag: Any) -> Any:  # no
     return types.uint64(types.int64, types.uint64, types.uint64), generate
 
 
-def _as_intrinsic(emit: Any) -> Any:  # noqa: ANN401 - Numba's annotations do not know what a kernel sees
-    return intrinsic(emit)
-
-
-prefetch: Callable[[Any], None] = _as_intrinsic(_emit_prefetch)
+prefetch: Callable[[Any], None] = instruction(_emit_prefetch)
 """Ask for the cache line at an address that will soon be written, in kernels; any address is allowed."""
 
-set_bits: Callable[[Any, Any], None] = _as_intrinsic(_emit_set_bits)
+set_bits: Callable[[Any, Any], None] = instruction(_emit_set_bits)
 """OR a uint64 into the word at an address, in kernels; the caller has made sure that it is one."""
 
-lowest_bit: Callable[[Any], int] = _as_intrinsic(_emit_lowest)
+lowest_bit: Callable[[Any], int] = instruction(_emit_lowest)
 """Return the place of the lowest bit set of a uint64, 64 if none is, in kernels."""
 
-highest_bit: Callable[[Any], int] = _as_intrinsic(_emit_highest)
+highest_bit: Callable[[Any], int] = instruction(_emit_highest)
 """Return the place of the highest bit set of a uint64, -1 if none is, in kernels."""
 
-entry_in_bucket: Callable[[Any, Any, Any], Any] = _as_intrinsic(_emit_entry)
+entry_in_bucket: Callable[[Any, Any, Any], Any] = instruction(_emit_entry)
 """Return the second word of the entry with this first word and this upper half of the second, 0 if there is none, in
 kernels. The arguments are the address of a bucket, the first word (uint64) and the upper half (uint64, below 2**32)."""

@@ -6,9 +6,9 @@ through memory log n times. Equal events end up beside each other, so dropping r
 sorted segments are compared in one walk.
 """
 
-import numba
 import numpy as np
 
+from homeroom.kernel import inlined, inlined_early, kernel
 from homeroom.state.fold import PARTITION_SHIFT
 
 __all__ = [
@@ -32,7 +32,7 @@ def bucket_bits(events: int) -> int:
     return max(0, min(16, int(events / 64).bit_length()))
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@inlined_early
 def _before(a, b, key_hi, key_lo, time_ms, id_hi, id_lo):
     if key_hi[a] != key_hi[b]:
         return key_hi[a] < key_hi[b]
@@ -45,7 +45,7 @@ def _before(a, b, key_hi, key_lo, time_ms, id_hi, id_lo):
     return id_lo[a] < id_lo[b]
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _insertion_sort(order, low, high, key_hi, key_lo, time_ms, id_hi, id_lo):
     for i in range(low + 1, high):
         moved = order[i]
@@ -56,7 +56,7 @@ def _insertion_sort(order, low, high, key_hi, key_lo, time_ms, id_hi, id_lo):
         order[j] = moved
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _merge(order, spare, low, middle, high, key_hi, key_lo, time_ms, id_hi, id_lo):
     i, j = low, middle
     for k in range(low, high):
@@ -70,7 +70,7 @@ def _merge(order, spare, low, middle, high, key_hi, key_lo, time_ms, id_hi, id_l
             j += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo):
     width = 12
     for low in range(start, end, width):
@@ -85,7 +85,7 @@ def _merge_sort(order, spare, start, end, key_hi, key_lo, time_ms, id_hi, id_lo)
         width *= 2
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):
     """Write to ``order``, int64, the event numbers by (key, time, identity); ``bits`` is from `bucket_bits`.
 
@@ -113,7 +113,7 @@ def sort_events(key_hi, key_lo, time_ms, id_hi, id_lo, bits, order):
             )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def deal(partition, starts, column, dealt):
     """Copy ``column`` to ``dealt`` so that the rows of partition p stand from ``starts[p]`` on, in their order."""
     place = starts.copy()
@@ -123,14 +123,14 @@ def deal(partition, starts, column, dealt):
         place[p] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def spread(places, values, found):
     """Write the value at each place."""
     for i in range(len(places)):
         found[i] = values[places[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_shared(values, others, shared):
     """Set ``shared[i]`` where ``values[i]`` is among ``others``; both are sorted.
 
@@ -157,7 +157,7 @@ def mark_shared(values, others, shared):
             shared[i] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_repeats(key_hi, key_lo, time_ms, id_hi, id_lo, known):
     """Set ``known[i]``, bool, where sorted event i is the same event as the one before it."""
     for i in range(1, len(key_hi)):
@@ -171,7 +171,7 @@ def mark_repeats(key_hi, key_lo, time_ms, id_hi, id_lo, known):
             known[i] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def subject_starts(key_hi, key_lo, starts):
     """Write where each subject's events begin in sorted events; return the number of subjects."""
     subjects = 0
@@ -182,7 +182,7 @@ def subject_starts(key_hi, key_lo, starts):
     return subjects
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_known(new_keys, new_events, old_keys, old_offsets, old_events, known):
     """Set ``known[i]`` where sorted new event i is in the old segment too.
 
@@ -228,7 +228,7 @@ def mark_known(new_keys, new_events, old_keys, old_offsets, old_events, known):
             known[i] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def union_keys(a_hi, a_lo, b_hi, b_lo, hi, lo):
     """Merge two sorted lists of distinct keys into one; return the length of it. ``hi``, ``lo`` have room for all."""
     i = j = count = 0
@@ -248,7 +248,7 @@ def union_keys(a_hi, a_lo, b_hi, b_lo, hi, lo):
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def place_keys(key_hi, key_lo, all_hi, all_lo, places):
     """Write where each of some sorted keys stands among all of them."""
     at = 0
@@ -258,7 +258,7 @@ def place_keys(key_hi, key_lo, all_hi, all_lo, places):
         places[i] = at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def find_sorted(key_hi, key_lo, asked_hi, asked_lo, found):
     """Write to ``found`` where each asked key stands among sorted, distinct ones.
 
@@ -277,7 +277,7 @@ def find_sorted(key_hi, key_lo, asked_hi, asked_lo, found):
         found[i] = low if there else -1 - low
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def widen_span(time_ms, left_out, low, high):
     """Return the least and the greatest of two bounds and of all times but those at some places, rising."""
     at = 0

@@ -14,11 +14,11 @@ import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from homeroom import limits
 from homeroom.events.model import Int32s, Int64s
+from homeroom.kernel import kernel
 
 __all__ = [
     "DAY_MS",
@@ -99,7 +99,7 @@ def _frozen(values: list[int]) -> Int64s:
     return array
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _local_days(time_ms: Int64s, starts_ms: Int64s, offsets_ms: Int64s, days: Int32s) -> None:
     stretch = 0
     last = len(starts_ms) - 1

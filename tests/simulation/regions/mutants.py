@@ -67,7 +67,7 @@ FAULTS = (
         "pulling",
         "chosen.append(Range(origin, tail + 1))",
         "chosen.append(Range(origin, tail + 2))",
-        seed=7,
+        seed=8,
     ),
     Mutant(
         "news that was missed is not asked for again",
@@ -85,7 +85,13 @@ FAULTS = (
         storm_ms=12_500,
         seed=60,
     ),
-    Mutant("only the latest change is told", "holdings", "return items[::-1]", "return items[:1]"),
+    Mutant(
+        "only the latest change is told",
+        "holdings",
+        "return items[::-1]",
+        "return items[:1]",
+        seed=1,
+    ),
     Mutant(
         "a number is promised one entry early",
         "waiting",
@@ -205,6 +211,7 @@ FAULTS = (
         "rows",
         "if other.status > self.status:",
         "if other.status[1]:",
+        seed=1,
     ),
     Mutant(
         "a void that comes late changes nothing",

@@ -6,10 +6,10 @@ before", on-or-after is a running OR from the end, lifecycle is an AND with the 
 retention is a product of two bit matrices. Columns and history both end here, so each question is written once.
 """
 
-import numba
 import numpy as np
 
 from homeroom.cohorts.kernels.vectors import popcount, test_64_words
+from homeroom.kernel import kernel
 
 __all__ = [
     "BLOCK_ROWS",
@@ -30,7 +30,7 @@ BLOCK_ROWS = 1 << 15
 """Rows of a block: 512 words a period, so that 180 periods stay in a second-level cache."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def bits_of_columns(words, start, end, pieces, bits):
     """Fill ``bits``, zeroed uint64 of shape (periods, words of 64 rows), from the rows ``start:end`` of day words.
 
@@ -49,7 +49,7 @@ def bits_of_columns(words, start, end, pieces, bits):
                     bits[p, whole] |= np.uint64(1) << np.uint64(row - start - 64 * whole)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mask_bits(mask, start, end, bits):
     """Clear the bits of the rows ``start:end`` whose ``mask``, int8, is 0."""
     for i in range((end - start + 63) // 64):
@@ -61,12 +61,12 @@ def mask_bits(mask, start, end, bits):
             bits[p, i] &= kept
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _enter(bits, p, row):
     bits[p, row >> 6] |= np.uint64(1) << np.uint64(row & 63)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def bits_of_days(offsets, rows, time_ms, keep, zone, table, bits):
     """Fill ``bits`` from events of some subjects, into the rows ``rows[subject]``.
 
@@ -93,7 +93,7 @@ def bits_of_days(offsets, rows, time_ms, keep, zone, table, bits):
                 _enter(bits, period_of_day[day], row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def bits_of_edges(offsets, rows, time_ms, keep, edges_ms, bits):
     """Fill ``bits`` from events as `bits_of_days` does, for periods that are stretches of absolute time.
 
@@ -114,7 +114,7 @@ def bits_of_edges(offsets, rows, time_ms, keep, edges_ms, bits):
             _enter(bits, p, row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def keep_first(bits):
     """Keep of each row only its first period."""
     for i in range(bits.shape[1]):
@@ -125,7 +125,7 @@ def keep_first(bits):
             seen |= held
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def or_later(bits):
     """Make period p hold whoever was active in p or any later period."""
     for p in range(bits.shape[0] - 2, -1, -1):
@@ -133,7 +133,7 @@ def or_later(bits):
             bits[p, i] |= bits[p + 1, i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _common(a, b):
     found = np.int64(0)
     for i in range(len(a)):
@@ -141,7 +141,7 @@ def _common(a, b):
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def product(entry, returning, lead, counts):
     """Add to ``counts[p, k]`` the rows of entry period p that are in returning period p + k.
 
@@ -156,7 +156,7 @@ def product(entry, returning, lead, counts):
             counts[p, q - p] += _common(group, returning[lead + q])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def bracket_product(entry, returning, lead, brackets, counts):
     """Add to ``counts[p, c]`` the rows of entry period p in any of the periods p + ``brackets[c]``, both ends in."""
     periods = counts.shape[0]
@@ -174,7 +174,7 @@ def bracket_product(entry, returning, lead, brackets, counts):
             counts[p, c] += _common(group, union)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_active(bits, counts):
     """Add to ``counts[p]`` the rows active in period p."""
     for p in range(len(counts)):
@@ -182,7 +182,7 @@ def count_active(bits, counts):
             counts[p] += popcount(bits[p, i])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_lifecycle(bits, counts):
     """Add (new, returning, resurrecting, dormant) to ``counts``, int64 of shape (4, periods).
 
@@ -202,7 +202,7 @@ def count_lifecycle(bits, counts):
             before = now
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_periods_per_row(bits, lead, counts):
     """Add to ``counts[n]`` the rows that are active in exactly n of the periods from ``lead`` on."""
     active = np.empty(64, np.int64)

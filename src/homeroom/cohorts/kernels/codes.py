@@ -6,13 +6,14 @@ events of a learner lie together in history, so one mark a value, "last seen wit
 from a repeated one without sorting.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import kernel
 
 __all__ = ["distinct_pairs", "pass_codes", "pass_places"]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pass_codes(codes, allowed, passing):
     """Write to ``passing``, uint8 by event, ``allowed[code + 1]``; codes beyond the table do not pass."""
     for i in range(len(codes)):
@@ -20,7 +21,7 @@ def pass_codes(codes, allowed, passing):
         passing[i] = allowed[place] if place < len(allowed) else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pass_places(places, allowed, passing):
     """Write to ``passing``, uint8 by event, ``allowed[place]``.
 
@@ -30,7 +31,7 @@ def pass_places(places, allowed, passing):
         passing[i] = allowed[places[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def distinct_pairs(offsets, rows, codes, keep, seen, found):
     """Write ``row * (values + 1) + code + 1`` once for each value of each learner; return how many.
 

@@ -6,8 +6,9 @@ two at a time. Numbers that seldom stand beside each other share columns: of a v
 are positions, of an answer they are what was answered and how long it took.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import inlined, kernel
 
 __all__ = [
     "fill_acts",
@@ -25,7 +26,7 @@ _TIME_MS_MAX = 24 * 86_400_000
 """An answer that took longer than 24 days has no time: the page was left open, and the number would not fit."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def select_events(offsets, rows, courses, keep, mask, course, places, found_rows):
     """Write the places of the events of a course run that are kept, and their learners' rows; return how many.
 
@@ -45,7 +46,7 @@ def select_events(offsets, rows, courses, keep, mask, course, places, found_rows
     return used
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def merge_order(rows, time_ms, cut, order):
     """Write the order of events whose first ``cut`` and whose others are each in order of row and time."""
     a, b = 0, cut
@@ -62,7 +63,7 @@ def merge_order(rows, time_ms, cut, order):
             a += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fill_acts(places, verbs, tracks, codes, forum, acts):
     """Fill ``acts``, uint8, with ``codes[verb + 1]``; posting and reading count where the track is the forum's."""
     for i in range(len(places)):
@@ -72,14 +73,14 @@ def fill_acts(places, verbs, tracks, codes, forum, acts):
         acts[i] = act
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _milliseconds(seconds, most_ms):
     if not 0.0 <= seconds * 1000.0 <= most_ms:  # not a number fails too
         return np.int32(-1)
     return np.int32(np.rint(seconds * 1000.0))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def fill_payload(acts, places, positions, answers, most_ms, first, second):
     """Fill the two columns that depend on the act, int32, -1 where there is nothing.
 
@@ -106,7 +107,7 @@ def fill_payload(acts, places, positions, answers, most_ms, first, second):
                 second[i] = duration_ms[place]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pack_flags(places, success, completion, flags):
     """Fill ``flags``, uint8: success + 1 in the lowest two bits, completion + 1 in the next two."""
     for i in range(len(places)):
@@ -115,7 +116,7 @@ def pack_flags(places, success, completion, flags):
         flags[i] = well | done << 2
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_codes(codes, places, tracks, track, marks):
     """Set ``marks[code]``, uint8, for each code, int32, of an event of a track; of any event if that is -1."""
     for i in range(len(codes)):
@@ -123,7 +124,7 @@ def mark_codes(codes, places, tracks, track, marks):
             marks[codes[i]] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def lengthen(codes, places, length_s, most_ms, length_ms):
     """Raise ``length_ms[code]``, int32, to the greatest length, float64 in seconds, above 0 and up to ``most_ms``."""
     for i in range(len(codes)):
@@ -133,7 +134,7 @@ def lengthen(codes, places, length_s, most_ms, length_ms):
                 length_ms[codes[i]] = found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def renumber(codes, numbers):
     """Replace each code, int32, by its number; what is absent stays so."""
     for i in range(len(codes)):

@@ -6,8 +6,9 @@ the last learner that was seen with it, as its row: a learner has one row in all
 where a zone's clock is set back over midnight, so nothing here takes them for sorted.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import inlined, kernel
 
 __all__ = [
     "count_acts",
@@ -23,7 +24,7 @@ _COMPLETED, _PASSED, _FAILED = 5, 6, 7
 _ENROLLED, _LEFT = 9, 10
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_weeks(rows, local_days, days, stamps, counts):
     """Add to ``counts[w]``, int64, the learners with an event in the w-th seven days from the first day on."""
     first, end = days
@@ -36,7 +37,7 @@ def count_weeks(rows, local_days, days, stamps, counts):
                 counts[week] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_acts(rows, local_days, acts, act, days, stamps, counts):
     """Add the events of an act to ``counts[0]`` by week, and their learners to ``counts[1]``; return all learners.
 
@@ -59,7 +60,7 @@ def count_acts(rows, local_days, acts, act, days, stamps, counts):
     return learners
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_visits(rows, time_ms, local_days, codes, days, gap_ms, seen, counts):
     """Add learners to ``counts[0, code]`` and visits to ``counts[1, code]``, int64, by code of a page or section.
 
@@ -81,7 +82,7 @@ def count_visits(rows, time_ms, local_days, codes, days, gap_ms, seen, counts):
         last_ms[code] = time_ms[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def first_visits(rows, time_ms, local_days, codes, days, known_ms, stamps, found):
     """Write a line for each learner and section: its row, the section, how long after its first section.
 
@@ -114,7 +115,7 @@ def first_visits(rows, time_ms, local_days, codes, days, known_ms, stamps, found
     return used
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _enrolment_step(standing, act, by_verb):
     """Return 1 for joining, 2 for leaving, 0 for anything else."""
     if by_verb:
@@ -122,7 +123,7 @@ def _enrolment_step(standing, act, by_verb):
     return standing if standing <= _LEFT_STANDING else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_enrolments(rows, time_ms, local_days, standing, acts, by_verb, days, counts, totals):
     """Follow each learner in and out; what lies before the days counts for where it stands.
 
@@ -143,7 +144,7 @@ def walk_enrolments(rows, time_ms, local_days, standing, acts, by_verb, days, co
             state, joined_ever = 0, False
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _of_one_instant(i, rows, time_ms, standing, acts, by_verb):
     """Return whether the learner joins and leaves at the instant of event i, and the first event after it."""
     comes, goes, j = False, False, i
@@ -155,7 +156,7 @@ def _of_one_instant(i, rows, time_ms, standing, acts, by_verb):
     return comes, goes, j
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _moved(state, joined_ever, comes, goes, week, counts, totals):
     if goes and state != 2:
         if week >= 0:
@@ -169,13 +170,13 @@ def _moved(state, joined_ever, comes, goes, week, counts, totals):
     return state, joined_ever or comes
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _is_newer(at, value, best_at, best):
     """Say whether a value replaces the latest so far: a later one does, of one instant the greater."""
     return not np.isnan(value) and (np.isnan(best) or at > best_at or value > best)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def latest_standings(rows, time_ms, local_days, standing, score, progress, end_day, found, totals):
     """Write each learner's latest grade and latest progress in the course run; return how many of each.
 

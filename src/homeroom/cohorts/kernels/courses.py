@@ -5,15 +5,15 @@ one by one, from its start on, and its group's columns are counted. There are as
 which is a small part of the bits.
 """
 
-import numba
 import numpy as np
 
+from homeroom.kernel import inlined, kernel
 from homeroom.limits import DAYS_PER_WORD
 
 __all__ = ["add_enrolments"]
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _mark_periods(words, row, first_word, start, bounds, shown, active):
     """Set ``active[k]`` for each of the first ``shown`` course periods in which the row has a day."""
     k = 0
@@ -33,7 +33,7 @@ def _mark_periods(words, row, first_word, start, bounds, shown, active):
                 active[k] = True
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _count_columns(active, spans, shown, counts):
     for c in range(len(spans)):
         for k in range(spans[c, 0], min(spans[c, 1], shown - 1) + 1):
@@ -42,7 +42,7 @@ def _count_columns(active, spans, shown, counts):
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def add_enrolments(words, first_word, days, groups, first_day, edges, spans, counts):
     """Count each enrolment in its group and in the columns whose span holds one of its course periods.
 

@@ -12,15 +12,16 @@ The way not taken: to try attempts one by one from each possible start, which is
 first step often; and those are the ones that have many events.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import inlined, kernel
 
 __all__ = ["any_attempts", "best_any", "best_chains", "chains_by_attempt", "count_spans"]
 
 NEVER = np.iinfo(np.int64).min
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def best_chains(line, rules, way, span, found):
     """Write the longest chain of each learner; return how many learners have begun one.
 
@@ -66,7 +67,7 @@ def best_chains(line, rules, way, span, found):
     return used
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def chains_by_attempt(line, rules, way, span, found, attempts_max):
     """Write the attempts of each learner one after the other, at most so many; return how many there are.
 
@@ -106,7 +107,7 @@ def chains_by_attempt(line, rules, way, span, found, attempts_max):
     return used
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _write(level, rules, start_ms, as_of_ms, found, used):
     """Note an attempt that is over, or cut off by the end of the data, and clear the table."""
     steps, within_ms, _ = rules
@@ -117,7 +118,7 @@ def _write(level, rules, start_ms, as_of_ms, found, used):
     return used + 1
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _is_cut(mark, is_strict, start_ms):
     """Say whether no chain can go on after an event."""
     if is_strict:
@@ -125,7 +126,7 @@ def _is_cut(mark, is_strict, start_ms):
     return _latest_start(start_ms) == NEVER
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _latest_start(start_ms):
     """Return the latest start of a chain that can go on; `NEVER` if none can."""
     latest = NEVER
@@ -134,14 +135,14 @@ def _latest_start(start_ms):
     return latest
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _begin(at_ms, wait, start_ms, times_ms):
     if at_ms > start_ms[wait, 1]:
         start_ms[wait, 1] = at_ms
         times_ms[wait, 1, 0] = at_ms
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _let_move(start_ms, times_ms):
     """Let the chains move that have waited for the clock."""
     for level in range(1, start_ms.shape[1] - 1):
@@ -152,7 +153,7 @@ def _let_move(start_ms, times_ms):
         start_ms[1, level] = NEVER
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _end_excluded(mark, ends, start_ms):
     for level in range(1, len(ends)):
         if mark & ends[level]:
@@ -160,7 +161,7 @@ def _end_excluded(mark, ends, start_ms):
             start_ms[1, level] = NEVER
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _end_interrupted(mark, start_ms):
     """End the chains whose last step the event is not, if it is any step: those that have just moved keep theirs."""
     steps = start_ms.shape[1] - 1
@@ -171,7 +172,7 @@ def _end_interrupted(mark, start_ms):
                 start_ms[1, level] = NEVER
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _take_steps(at_ms, mark, level, within_ms, wait, start_ms, times_ms, took, used):
     """Move the chains that the event takes a step further; return the most steps taken so far."""
     for k in range(start_ms.shape[1] - 2, 0, -1):
@@ -192,7 +193,7 @@ def _take_steps(at_ms, mark, level, within_ms, wait, start_ms, times_ms, took, u
     return level
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def best_any(line, rules, span, found):
     """Write the window of each learner that holds the most of the steps, in whatever order; return how many learners.
 
@@ -230,7 +231,7 @@ def best_any(line, rules, span, found):
     return used
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _met(event, mark, time_ms, within_ms, latest):
     """Return how many steps were met in the window that ends at an event, and the oldest of their latest events."""
     count, oldest = 0, event
@@ -244,7 +245,7 @@ def _met(event, mark, time_ms, within_ms, latest):
     return count, oldest
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _note_times(first, last, time_ms, what, took, used):
     """Note when each further step was met from one event to another."""
     seen, level = np.uint32(0), 0
@@ -256,7 +257,7 @@ def _note_times(first, last, time_ms, what, took, used):
         seen, level = _meet(mark, seen, level, since_ms, took, used)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _meet(mark, seen, level, since_ms, took, used):
     """Note the steps of an event that were not seen before; return all that were, and how many."""
     fresh = np.uint32(mark & ~seen)
@@ -268,7 +269,7 @@ def _meet(mark, seen, level, since_ms, took, used):
     return np.uint32(seen | mark), level
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def any_attempts(line, rules, span, found, attempts_max):
     """Write the windows of each learner one after the other, at most so many; return how many there are.
 
@@ -296,7 +297,7 @@ def any_attempts(line, rules, span, found, attempts_max):
     return used
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _write_any(level, rules, begun_ms, as_of_ms, found, used):
     steps, within_ms = rules
     found[0][used] = level
@@ -305,7 +306,7 @@ def _write_any(level, rules, begun_ms, as_of_ms, found, used):
     return used + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_spans(took, edges_ms, bins):
     """Add times to bins that begin at ``edges_ms``, the first of them 0.
 
@@ -323,7 +324,7 @@ def count_spans(took, edges_ms, bins):
             before_ms = since_ms
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _bin(span_ms, edges_ms):
     place = len(edges_ms) - 1
     while span_ms < edges_ms[place]:

@@ -5,14 +5,13 @@ events of a learner one by one; segments may come in any order, so what is kept 
 a greatest pair, never "the event before".
 """
 
-import numba
 import numpy as np
 
-from homeroom.cohorts.kernels.vectors import popcount, test_64_words
+from homeroom.cohorts.kernels.vectors import days_within, popcount
+from homeroom.kernel import kernel
 
 __all__ = [
     "active_days",
-    "any_active_day",
     "clear_outside",
     "count_bits",
     "count_events",
@@ -29,33 +28,40 @@ _STRIP = 1 << 12
 """Events that are counted at once: their flags and sums stay in the first-level cache."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def active_days(words, rows, pieces, bounds, members):
-    """Set the bits of the rows that have from ``bounds[0]`` to ``bounds[1]`` days in the pieces.
+    """Set, for each of several stretches, the bits of the rows that have so many days in it.
 
-    ``words`` is uint64 of shape (words, at least ``rows``); ``pieces`` = (word, mask), a word of days and the mask of
-    those that count; ``members`` uint64 of shape (words of 64 rows,), overwritten.
+    ``words`` is uint64 of shape (words, at least ``rows``); ``pieces`` = (word, mask), the words of days that any
+    stretch meets, and of shape (stretches, words) which days of them are in each; ``bounds`` int64 of shape
+    (stretches, 2), the least and the most days; ``members`` uint64 of shape (stretches, words of 64 rows),
+    overwritten. Words are read once for all stretches: the 64 rows at hand stay in the first-level cache.
     """
     piece_word, piece_bits = pieces
-    low, high = bounds
-    counts = np.empty(64, np.int64)
-    for i in range(len(members)):
-        first = 64 * i
-        size = min(64, rows - first)
-        counts[:] = 0
+    for i in range(rows // 64):
+        for s in range(len(bounds)):
+            met = (piece_word, piece_bits[s])
+            members[s, i] = days_within(words, met, 64 * i, bounds[s, 0], bounds[s, 1])
+    if rows % 64:
+        for s in range(len(bounds)):
+            members[s, rows // 64] = _last_rows(words, rows, (piece_word, piece_bits[s]), bounds[s])
+
+
+@kernel
+def _last_rows(words, rows, pieces, bounds):
+    """Return the bits of the rows that fill no word of 64."""
+    piece_word, piece_bits = pieces
+    found = np.uint64(0)
+    for row in range(rows // 64 * 64, rows):
+        count = np.int64(0)
         for j in range(len(piece_word)):
-            column = words[piece_word[j]]
-            wanted = piece_bits[j]
-            for k in range(size):
-                counts[k] += np.int64(popcount(column[first + k] & wanted))
-        found = np.uint64(0)
-        for k in range(size):
-            if low <= counts[k] <= high:
-                found |= np.uint64(1) << np.uint64(k)
-        members[i] = found
+            count += popcount(words[piece_word[j], row] & piece_bits[j])
+        if bounds[0] <= count <= bounds[1]:
+            found |= np.uint64(1) << np.uint64(row % 64)
+    return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def started(start_day, end, loose, last, members):
     """Mark the rows whose first day is at most ``last``.
 
@@ -73,24 +79,7 @@ def started(start_day, end, loose, last, members):
             members[row >> 6] &= ~bit
 
 
-@numba.njit(cache=True, nogil=True)
-def any_active_day(words, rows, pieces, members):
-    """Set the bits of the rows that have any day in the pieces; as `active_days` from 1 on, and quicker."""
-    piece_word, piece_bits = pieces
-    whole = rows // 64
-    members[:] = 0
-    for i in range(whole):
-        found = np.uint64(0)
-        for j in range(len(piece_word)):
-            found |= test_64_words(words[piece_word[j]], 64 * i, piece_bits[j])
-        members[i] = found
-    for row in range(64 * whole, rows):
-        for j in range(len(piece_word)):
-            if words[piece_word[j], row] & piece_bits[j]:
-                members[whole] |= np.uint64(1) << np.uint64(row - 64 * whole)
-
-
-@numba.njit(cache=True, nogil=True)
+@kernel
 def clear_outside(courses, time_ms, windows, keep):
     """Clear ``keep``, uint8 by event, of events outside of the window of their course run.
 
@@ -103,7 +92,7 @@ def clear_outside(courses, time_ms, windows, keep):
             keep[i] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sum_strip(strip, time_ms, keep, span, room):
     """Write to ``sums[i + 1]`` how many of the first i + 1 events of a strip count; ``span`` = (from_ms, width)."""
     first, end = strip
@@ -121,7 +110,7 @@ def _sum_strip(strip, time_ms, keep, span, room):
         sums[i + 1] = total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_events(offsets, rows, time_ms, keep, span, counts):
     """Add to ``counts[row]`` the events that are kept and lie in ``span`` = (from_ms, to_ms), the end excluded.
 
@@ -144,7 +133,7 @@ def count_events(offsets, rows, time_ms, keep, span, counts):
             subject += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def last_time(offsets, rows, time_ms, keep, span, last_ms):
     """Raise ``last_ms[row]`` to the last kept event in the span."""
     from_ms, to_ms = span
@@ -156,7 +145,7 @@ def last_time(offsets, rows, time_ms, keep, span, last_ms):
                 last_ms[row] = at
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def followed(offsets, rows, time_ms, keep, span, last_ms, found):
     """Set ``found[row]`` if a kept event lies after ``last_ms[row]``; ``span`` = (how long after, before when)."""
     during_ms, to_ms = span
@@ -172,7 +161,7 @@ def followed(offsets, rows, time_ms, keep, span, last_ms, found):
                 found[row] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def first_in_window(offsets, rows, time_ms, keep, inside, to_ms, first_ms, found):
     """Lower ``first_ms[row]`` to the first kept event before ``to_ms``; ``found[row]`` says if it is ``inside``.
 
@@ -190,7 +179,7 @@ def first_in_window(offsets, rows, time_ms, keep, inside, to_ms, first_ms, found
             found[row] |= inside[event]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def latest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
     """Keep the value of each row's latest event in the span that has one; of one instant the greatest."""
     from_ms, to_ms = span
@@ -207,7 +196,7 @@ def latest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
                 best[row] = value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def greatest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
     """Keep the greatest value of each row's events in the span; ``best_ms`` notes that there is one."""
     from_ms, to_ms = span
@@ -224,7 +213,7 @@ def greatest_value(offsets, rows, time_ms, keep, span, values, best_ms, best):
                 best[row] = value
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_step(time_ms, keep, span, step, marks):
     """Set bit ``step`` of ``marks``, uint32 by event, of the events that are kept and lie in ``span``."""
     from_ms, to_ms = span
@@ -234,7 +223,7 @@ def mark_step(time_ms, keep, span, step, marks):
             marks[i] |= bit
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def in_order(offsets, time_ms, what, steps, within_ms, found):
     """Set ``found[row]`` if the row's events ``offsets[row]:offsets[row + 1]`` take all steps in order within a time.
 
@@ -259,7 +248,7 @@ def in_order(offsets, time_ms, what, steps, within_ms, found):
                         found[row] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def counted_rows(bits, counts):
     """Add to ``counts[row]`` the periods of ``bits``, uint64 of shape (periods, words of 64 rows), that have it."""
     for p in range(bits.shape[0]):
@@ -271,7 +260,7 @@ def counted_rows(bits, counts):
                 word ^= low
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_bits(words):
     """Return how many bits of words are set."""
     count = np.int64(0)

@@ -4,13 +4,14 @@ The first form is what rules are joined in, the second what is asked of one lear
 that what is written stays in registers; the inner loop has no branch and becomes vector instructions.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import kernel
 
 __all__ = ["turn"]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def turn(sets, shifts, rows, words):
     """Set in ``words[row]`` the bit ``shifts[s]`` for each row that is in set ``s``.
 

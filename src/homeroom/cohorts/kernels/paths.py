@@ -5,13 +5,14 @@ apart at a step depends on all paths, so they are counted first and joined after
 costs less than reading the events twice, and they can be no more than the events.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import inlined, kernel
 
 __all__ = ["count_flows", "count_nodes", "write_paths"]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def write_paths(line, rules, span, nodes, found):
     """Write the paths of a block of learners; return how many paths, how many nodes.
 
@@ -49,7 +50,7 @@ def write_paths(line, rules, span, nodes, found):
     return paths, used
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _hung(first, end, what, place):
     """Return the event of a visit that its path hangs at, -1 if there is none."""
     if place == 0:
@@ -61,7 +62,7 @@ def _hung(first, end, what, place):
     return -1
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _write_path(first, end, hung, what, rules, nodes, used):
     """Write the nodes of one path from place ``used`` on; return how many."""
     depth, _, place, is_folded = rules
@@ -79,7 +80,7 @@ def _write_path(first, end, hung, what, rules, nodes, used):
     return length
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_nodes(paths, step, paths_by_node, learners_by_node, seen):
     """Count the paths of a block, and its learners, by their node at a step, counted from 0.
 
@@ -98,7 +99,7 @@ def count_nodes(paths, step, paths_by_node, learners_by_node, seen):
         at += lengths[path]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_flows(paths, places, flows, arrivals, seen):
     """Count who goes from where to where, step by step.
 

@@ -4,8 +4,9 @@ A learner's events pass once; each problem keeps what it needs of the learner wh
 are one attempt, so its result is settled when a later one comes, or the learner's events end.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import inlined, kernel
 
 __all__ = ["bucketed", "count_attempts"]
 
@@ -15,7 +16,7 @@ _LEARNERS, _ATTEMPTS, _FIRST_KNOWN, _FIRST_RIGHT, _KNOWN, _EVER_RIGHT, _TO_RIGHT
 _NUMBER, _RESULT, _RIGHT_AT, _IS_KNOWN, _FIRST = range(5)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_attempts(events, days, problems, size, counts, found):
     """Count the attempts of all learners of a block.
 
@@ -58,7 +59,7 @@ def count_attempts(events, days, problems, size, counts, found):
     return scores
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _score(problem, score, at, last_score, score_ms):
     """Keep the latest score, of one instant the greatest."""
     best = last_score[problem]
@@ -67,7 +68,7 @@ def _score(problem, score, at, last_score, score_ms):
         score_ms[problem] = at
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _attempt(line, is_later, result):
     """Begin an attempt, or join one more answer into that of the same instant: one that is wrong makes it wrong."""
     if line[_NUMBER] == 0 or is_later:
@@ -78,7 +79,7 @@ def _attempt(line, is_later, result):
         line[_RESULT] = max(line[_RESULT], result) if result != _WRONG else _WRONG
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _settle(line):
     """Take note of the attempt that has ended."""
     result = line[_RESULT]
@@ -89,7 +90,7 @@ def _settle(line):
         line[_RIGHT_AT] = line[_NUMBER]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _finish(line, counts):
     """Count one learner's attempts at one problem, and clear them."""
     _settle(line)
@@ -103,7 +104,7 @@ def _finish(line, counts):
     line[:] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def bucketed(groups, values, starts, out):
     """Write values, int64, group by group, in the order in which they came.
 

@@ -10,12 +10,12 @@ What is called for each row gets numbers and addresses and hardly an array: Numb
 down with each call, and of five million rows that is all that would be heard of.
 """
 
-import numba
 import numpy as np
 
 from homeroom.cohorts.kernels.vectors import popcount
 from homeroom.events.model import STANDINGS
 from homeroom.events.texts import load_byte, load_word
+from homeroom.kernel import inlined, kernel
 from homeroom.limits import DAYS_PER_WORD
 from homeroom.state.instructions import highest_bit, lowest_bit
 from homeroom.state.standing import ENROLLED, FAILED, LEFT, PASSED, REACHED, STANDING_CODES
@@ -52,13 +52,13 @@ _STATUS_CODES = STANDING_CODES["status"]
 _OUTCOME_CODES = STANDING_CODES["outcome"]
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _number(at, i):
     """Return number i of an array of int64 at an address."""
     return np.int64(load_word(at + 8 * i))
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _upto(day, low):
     """Return the mask of the days of the word that begins on day ``low`` up to ``day``, included."""
     bits = day - low + 1
@@ -67,7 +67,7 @@ def _upto(day, low):
     return (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _last_by(layout, row, day):
     """Return the last day up to ``day`` on which a row was active; there must be one.
 
@@ -82,7 +82,7 @@ def _last_by(layout, row, day):
     return (first_word + word) * _DAYS + highest_bit(held)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _point_from(days_at, span, day):
     """Return the first point of a span that lies on ``day`` or later, its end if none does."""
     point, end = span
@@ -91,7 +91,7 @@ def _point_from(days_at, span, day):
     return point
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _add(changes, course, span, kind):
     first, end = span
     if first < end:
@@ -99,12 +99,12 @@ def _add(changes, course, span, kind):
         changes[course, end, kind] -= 1
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _is_sparing(outcome, spares):
     return (outcome == PASSED and spares[0]) or (outcome == FAILED and spares[1])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_now(columns, rule, counts, at_risk):
     """Count rows at the end of one day, block by block and column by column, without a branch for a row.
 
@@ -142,32 +142,32 @@ def count_now(columns, rule, counts, at_risk):
         _pack(lost, at_risk[base // 64 : (end + 63) // 64])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _see_days(days, day, flags):
     for k in range(len(days)):
         flags[k] = days[k] <= day
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _see_status(status, known, here):
     for k in range(len(status)):
         known[k] = status[k] == ENROLLED
         here[k] &= status[k] != LEFT
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _see_outcome(outcome, spares, spared):
     for k in range(len(outcome)):
         spared[k] |= ((outcome[k] == PASSED) & spares[0]) | ((outcome[k] == FAILED) & spares[1])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _see_completed(completed, spares, spared):
     for k in range(len(completed)):
         spared[k] |= (completed[k] == REACHED) & spares[2]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _keep_chosen(chosen, courses, ended, here):
     until, day = ended
     for k in range(len(chosen)):
@@ -177,7 +177,7 @@ def _keep_chosen(chosen, courses, ended, here):
             here[k] &= until[courses[k]] > day
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _join(here, beyond, lost, known, spared):
     """Clear ``here`` for rows that are not current, ``lost`` for those that are not at risk."""
     for k in range(len(here)):
@@ -185,14 +185,14 @@ def _join(here, beyond, lost, known, spared):
         lost[k] &= here[k] & beyond[k] & (spared[k] ^ 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _tally(courses, here, lost, known, counts):
     for k in range(len(courses)):
         kind = IS_CURRENT * here[k] + IS_AT_RISK * lost[k] + IS_UNKNOWN * (here[k] & (known[k] ^ 1))
         counts[courses[k], kind] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _pack(flags, bits):
     for i in range(len(bits)):
         held = np.uint64(0)
@@ -201,7 +201,7 @@ def _pack(flags, bits):
         bits[i] = held
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _count_quiet(layout, row_days, span, rule, changes):
     """Count a row at the points of a span by which it has been quiet."""
     row, last, _ = row_days
@@ -217,7 +217,7 @@ def _count_quiet(layout, row_days, span, rule, changes):
             _add(changes, course, (point, point + 1), AT_RISK)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _count_row(layout, row_days, standing, span, rule, changes):
     """Count a row that has not left at the points of a span.
 
@@ -232,7 +232,7 @@ def _count_row(layout, row_days, standing, span, rule, changes):
         _count_quiet(layout, row_days, (beyond, span[1]), rule, changes)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_points(columns, since_ms, words, rule, points, found):
     """Count rows at the ends of several days.
 
@@ -279,7 +279,7 @@ def count_points(columns, since_ms, words, rule, points, found):
         _count_row(layout, row_days, standing, (first, end), its_rule, changes)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_changing(doubtful, changed, columns, words, rule, points, changes):
     """Count rows whose standing changed on the way, as `count_points` counts the others.
 
@@ -328,7 +328,7 @@ def count_changing(doubtful, changed, columns, words, rule, points, changes):
                 first = after
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _standing_by(events_at, events, limit_ms, standing):
     """Return the first of the events that comes at an instant or later, and how a row stands before it."""
     event, end = events
@@ -345,7 +345,7 @@ def _standing_by(events_at, events, limit_ms, standing):
     return event, (status, outcome, is_completed)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def order_changes(rows, time_ms, said, offsets, ordered):
     """Put what was said in the order of rows, and for each row of time, of one instant the greater ``said`` last.
 
@@ -374,7 +374,7 @@ def order_changes(rows, time_ms, said, offsets, ordered):
 # --- what is worked out from words once ---------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def first_days(tracks, layout, first):
     """Write the first day on which each row was active in any of some tracks to ``first``, int32, given as never.
 
@@ -391,7 +391,7 @@ def first_days(tracks, layout, first):
                 first[row] = low + lowest_bit(held)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def last_days(words, first_word, start_day, day, last):
     """Lower ``last``, int32, the last active day of each row, to the last one up to ``day``; never for later rows."""
     layout = (words.ctypes.data, words.shape[1], words.shape[0], np.int64(first_word))
@@ -405,7 +405,7 @@ def last_days(words, first_word, start_day, day, last):
 # --- the list -----------------------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_quiet_days(bits, last_day, day, counts):
     """Add to ``counts[n]``, int64, the rows whose bits are set and that were last active n days before ``day``."""
     for i in range(len(bits)):
@@ -415,7 +415,7 @@ def count_quiet_days(bits, last_day, day, counts):
             held &= held - np.uint64(1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def rows_within(bits, last_day, span, rows):
     """Write the rows whose bits are set and whose last day lies in ``span``, both ends included; return how many."""
     low, high = span
@@ -431,7 +431,7 @@ def rows_within(bits, last_day, span, rows):
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def active_days(words, first_word, rows, day, counts):
     """Write to ``counts``, int32, the days up to ``day`` on which each of some rows was active."""
     for i in range(len(rows)):

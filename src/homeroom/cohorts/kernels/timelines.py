@@ -9,8 +9,9 @@ What an event is fits one word: its marks below, and above them what decides bet
 of a path, or the earliest step that the event is). So sorting moves two words an event and needs no other order.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import kernel
 
 __all__ = [
     "count_marked",
@@ -25,7 +26,7 @@ INSERTED_EVENTS_MAX = 48
 """Longer lines are sorted by merging; shorter ones, which are most, by moving single events."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_codes(codes, allowed, marks):
     """Write to ``marks``, uint32 by event, ``allowed[code + 1]``, uint32, whose last place is for codes beyond it."""
     last = len(allowed) - 1
@@ -33,14 +34,14 @@ def mark_codes(codes, allowed, marks):
         marks[i] = allowed[min(codes[i] + 1, last)]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_places(places, allowed, marks):
     """Write to ``marks``, uint32 by event, ``allowed[place]``, uint32."""
     for i in range(len(places)):
         marks[i] = allowed[places[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mark_learners(offsets, rows, learners, marks):
     """Clear the bits of ``marks`` that ``learners[row]``, uint32, lacks for the event's learner."""
     for subject in range(len(rows)):
@@ -49,7 +50,7 @@ def mark_learners(offsets, rows, learners, marks):
             marks[event] &= wanted
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_marked(offsets, rows, marks, counts):
     """Add to ``counts[row]`` the events of each learner that have a mark."""
     for subject in range(len(rows)):
@@ -59,7 +60,7 @@ def count_marked(offsets, rows, marks, counts):
         counts[rows[subject]] += count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def place_marked(piece, time_ms, marks, nodes, free, line):
     """Copy the events that have a mark to ``line`` = (time_ms, what) from ``free[row]`` on, which moves on.
 
@@ -81,7 +82,7 @@ def place_marked(piece, time_ms, marks, nodes, free, line):
         free[rows[subject]] = place
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def put_in_order(offsets, time_ms, what):
     """Sort each learner's events ``offsets[row]:offsets[row + 1]`` by time, then by what they are."""
     for row in range(len(offsets) - 1):
@@ -97,7 +98,7 @@ def put_in_order(offsets, time_ms, what):
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _insert(first, start, end, time_ms, what):
     """Move each event from ``start`` on to its place among those before it."""
     for event in range(start, end):
@@ -112,7 +113,7 @@ def _insert(first, start, end, time_ms, what):
         what[place] = one
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _merge(first, end, time_ms, what):
     """Sort by what events are, then by time, which keeps the order of equals."""
     order = np.argsort(what[first:end], kind="mergesort")

@@ -13,7 +13,6 @@ two words (a month, a week from Sunday) is counted apart, by testing both.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -25,12 +24,15 @@ from homeroom.cohorts.kernels.vectors import (
     spread_planes,
 )
 from homeroom.events.texts import sealed
+from homeroom.kernel import inlined, kernel
 from homeroom.state.instructions import lowest_bit
 
 __all__ = [
     "SCRATCH_WORDS",
+    "Rows",
     "Segments",
     "add_rows",
+    "clustered_rows_triangle",
     "count_segments",
     "cut_segments",
     "segment_triangle",
@@ -61,6 +63,24 @@ class Segments(NamedTuple):
     first_word: npt.NDArray[np.int64]
     split: npt.NDArray[np.int64]
     split_bits: npt.NDArray[np.uint64]
+
+
+class Rows(NamedTuple):
+    """Rows that are clustered by first day, but for some.
+
+    Parameters
+    ----------
+    words : uint64 of shape (words, room): their days
+    start_day : int32 by row: the first one
+    run_days, run_starts : rows ``run_starts[i]:run_starts[i + 1]`` began on ``run_days[i]`` (int32, int64)
+    displaced : int64: those of them that did not; and no row from the last of ``run_starts`` on lies in any run
+    """
+
+    words: npt.NDArray[np.uint64]
+    start_day: npt.NDArray[np.int32]
+    run_days: npt.NDArray[np.int32]
+    run_starts: npt.NDArray[np.int64]
+    displaced: npt.NDArray[np.int64]
 
 
 def cut_segments(
@@ -96,7 +116,7 @@ def cut_segments(
     )
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _read_out(fields, counts):
     """Add the counters of all 64 bits to ``counts``, and set them to zero."""
     for j in range(8):
@@ -109,7 +129,7 @@ def _read_out(fields, counts):
     fields[:] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def count_segments(words, low, top, mask, start, end, scratch, counts):
     """Add to ``counts[b]``, int64 of shape (64,), how many of ``words[start:end]`` meet the segment with top bit b.
 
@@ -137,7 +157,7 @@ def count_segments(words, low, top, mask, start, end, scratch, counts):
         _read_out(fields, counts)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_split(words, words_2, wanted, wanted_2, mask, start, end):
     # Slices, whose places are never negative: only then does this become vector code.
     first, second = words[start:end], words_2[start:end]
@@ -153,7 +173,7 @@ def _count_split(words, words_2, wanted, wanted_2, mask, start, end):
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, counts):
     """Add the triangle of clustered rows to ``counts``, int64 of shape (periods, periods).
 
@@ -181,7 +201,7 @@ def segment_triangle(words, run_periods, run_starts, mask, segments, scratch, co
         _add_split(words, run_periods, run_starts, mask, segments, counts)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _add_split(words, run_periods, run_starts, mask, segments, counts):
     """Do as `segment_triangle` for the periods that lie in two words."""
     for j in range(len(segments.split)):
@@ -197,7 +217,7 @@ def _add_split(words, run_periods, run_starts, mask, segments, counts):
                 )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def add_rows(words, rows, start_periods, sign, mask, segments, counts):
     """Add (``sign`` 1) or take away (-1) single rows of the triangle: rows that are not where they should be.
 
@@ -226,3 +246,27 @@ def add_rows(words, rows, start_periods, sign, mask, segments, counts):
             second = words[segments.split[j, 2], row] & segments.split_bits[j, 1]
             if q >= p and (first | second) != 0:
                 counts[p, q - p] += sign
+
+
+@kernel
+def clustered_rows_triangle(rows, edges, mask, segments, counts):
+    """Add the triangle of `Rows` to ``counts``, int64 of shape (periods, periods).
+
+    ``edges`` are the first days of the periods and the one after the last, int64 of shape (periods + 1,). All of it is
+    one call: between two calls a thread needs the interpreter, and where others are busy it waits for it each time.
+    """
+    scratch = np.zeros(SCRATCH_WORDS, np.uint64)
+    run_periods = np.searchsorted(edges, rows.run_days, "right") - 1
+    segment_triangle(rows.words, run_periods, rows.run_starts, mask, segments, scratch, counts)
+    clustered = rows.run_starts[len(rows.run_starts) - 1]
+    tail = np.arange(clustered, len(rows.start_day))
+    moved = np.empty(len(rows.displaced), np.int64)
+    for i in range(len(moved)):
+        run = np.searchsorted(rows.run_starts, rows.displaced[i], "right") - 1
+        moved[i] = run_periods[run]
+    add_rows(rows.words, rows.displaced, moved, -1, mask, segments, counts)
+    for i in range(len(moved)):
+        moved[i] = np.searchsorted(edges, rows.start_day[rows.displaced[i]], "right") - 1
+    add_rows(rows.words, rows.displaced, moved, 1, mask, segments, counts)
+    began = np.searchsorted(edges, rows.start_day[clustered:], "right") - 1
+    add_rows(rows.words, tail, began, 1, mask, segments, counts)

@@ -6,8 +6,9 @@ seconds are counted, a second by its middle, so that a segment that goes on wher
 twice; into arrays of differences, so that an hour costs no more than a minute.
 """
 
-import numba
 import numpy as np
+
+from homeroom.kernel import inlined, kernel
 
 __all__ = ["furthest", "walk_videos"]
 
@@ -20,7 +21,7 @@ _SHARES = 10
 _FEW = 32
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def furthest(acts, activity, first, second, most_ms):
     """Raise ``most_ms[activity]``, int32, to the greatest position of the events of videos."""
     for i in range(len(acts)):
@@ -28,7 +29,7 @@ def furthest(acts, activity, first, second, most_ms):
             most_ms[activity[i]] = max(most_ms[activity[i]], first[i], second[i])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_videos(events, days, videos, length_ms, starts, counts, shares, seconds):
     """Walk all videos of all learners of a block.
 
@@ -77,12 +78,12 @@ def walk_videos(events, days, videos, length_ms, starts, counts, shares, seconds
                 _cover(segments, size, seconds, span, video, counts, shares)
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _tells(act, flags):
     return _PAUSED <= act <= _PLAYED or flags >> 2 == _COMPLETION_DONE
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _listed(start, after, line, places):
     """Write the places of one list of events; those of one instant in order of act, then position. Return how many."""
     time_ms = line[0]
@@ -100,7 +101,7 @@ def _listed(start, after, line, places):
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _settle(places, begun, end, line):
     """Bring events of one instant into order."""
     _, acts, _, first, second = line
@@ -119,14 +120,14 @@ def _settle(places, begun, end, line):
         places[at] = place
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _is_before(i, j, acts, first, second):
     if acts[i] != acts[j]:
         return acts[i] < acts[j]
     return first[i] < first[j] or (first[i] == first[j] and second[i] < second[j])
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _is_closed(start_ms, opened_at, end_ms, at, length_ms):
     """Say whether what happens at a position closes a segment that opened at ``start_ms``.
 
@@ -140,7 +141,7 @@ def _is_closed(start_ms, opened_at, end_ms, at, length_ms):
     )
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _walk(places, count, line, length_ms, video, counts, segments):
     """Walk one learner's events of one video; write the seconds of its segments, as first << 32 | end.
 
@@ -179,7 +180,7 @@ def _walk(places, count, line, length_ms, video, counts, segments):
     return used
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _opens(act, is_open, is_closed, sure):
     """Say whether a segment opens here, and whether it certainly does."""
     if act == _PLAYED:
@@ -189,7 +190,7 @@ def _opens(act, is_open, is_closed, sure):
     return act == _COMPLETED and is_closed, False
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _sort(values, size):
     """Sort the first values: a few by insertion, for most learners have a few."""
     if size > _FEW:
@@ -203,7 +204,7 @@ def _sort(values, size):
         values[at] = value
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _cover(segments, size, seconds, span, video, counts, shares):
     """Add a learner's segments of one video to its seconds: all of them to the views, their union to the viewers.
 
@@ -228,7 +229,7 @@ def _cover(segments, size, seconds, span, video, counts, shares):
         shares[video, min(covered * _SHARES // length, _SHARES - 1)] += 1
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def _add(seconds, begin, first, end):
     if first < end:
         seconds[0, begin + first] += 1
