@@ -38,6 +38,8 @@ LOOKUP_BYTES_MAX: Final = 256 << 20
 """A file that a mapping looks values up in is held in memory as a whole."""
 REJECT_LINES_MAX: Final = 1_000_000
 """Lines of a rejects file; what is rejected beyond is counted and not written."""
+JSON_PIECE_BYTES: Final = 1 << 17
+"""Lines of JSON that are decoded in one call: as many are decoded once more where one of them is broken."""
 JSON_DEPTH_MAX: Final = 64
 """Deeper nesting is refused before a recursive decoder sees it."""
 
