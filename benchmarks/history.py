@@ -167,9 +167,9 @@ def _asked(place: str, asked: dict[str, Any], runs: int, threads: int) -> dict[s
 def ask_ours(asked: dict[str, Any]) -> dict[str, Any]:
     """Open the directory and ask; called in a process of its own."""
     start = time.perf_counter()
-    from homeroom.analyzer import open_directory
+    import homeroom as hr
 
-    data = open_directory(Path(asked["folder"]) / "data")
+    data = hr.open(Path(asked["folder"]) / "data")
 
     def answer() -> tuple[list[list[int]], str]:
         if asked["question"] == "retention":
@@ -256,11 +256,20 @@ def _retention_sql(source: str, time_column: str) -> str:
 
 
 def _hours_sql(source: str, time_column: str) -> str:
-    """Return, for each number of hours, how many learners were active in so many of one week."""
+    """Return, for each number of hours, how many learners were active in so many of one week.
+
+    A bit for each hour, in a word for each 56 of them: several times as quick as to count distinct hours.
+    """
     first, last = _WEEK
+    since = f"datediff('hour', timestamp '{first}', {time_column})"
+    words = " + ".join(
+        f"bit_count(bit_or(case when {since} >= {low} and {since} < {low} + 56 "
+        f"then 1::ubigint << ({since} - {low}) else 0 end))"
+        for low in (0, 56, 112)
+    )
     return f"""
         select hours, count(*) from (
-            select learner, count(distinct date_trunc('hour', {time_column})) as hours from {source}
+            select learner, {words} as hours from {source}
             where {time_column} >= timestamp '{first}'
                 and {time_column} < timestamp '{last}' + interval 1 day
             group by learner

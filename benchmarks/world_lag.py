@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.alone import run_alone
-from benchmarks.world_nodes import ServedWorld, served_world
+from benchmarks.world_nodes import ServedWorld, connections_for, served_world
 
 __all__ = ["add_arguments", "measure", "show"]
 
 WANTED_P99_MS: Final = 250.0
 _GIVE_UP_MS: Final = 1_000.0
-_CONNECTIONS: Final = 16
-_PROBES_PER_SECOND: Final = 4.0
+_PROBES_PER_SECOND: Final = 2.0
 _FIRST: Final = 1 << 32
 
 
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rates",
         type=int,
         nargs="+",
-        default=[200, 500, 1_000, 2_000, 3_500, 5_000],
+        default=[100, 200, 500, 1_000, 2_000, 3_500, 5_000],
         help="events a second, in each region",
     )
     parser.add_argument("--batch", type=int, default=100, help="events of a request")
@@ -91,7 +90,7 @@ class _Run:
                 "count": count,
                 "batch": batch,
                 "learners": 100_000,
-                "connections": _CONNECTIONS,
+                "connections": connections_for(rate / batch),
                 "per_second": rate / batch,
             }
             for place, node in enumerate(self._world.nodes.values())

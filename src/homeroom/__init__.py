@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from homeroom.adapters.names import read_names
     from homeroom.analyzer import load, read, scan
-    from homeroom.analyzer import open_directory as open  # noqa: A004 - users write hr.open
     from homeroom.cohorts.questions import (
         Active,
         CohortSize,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     )
     from homeroom.dataset import Dataset
     from homeroom.errors import HomeroomError
+    from homeroom.opened import open_directory as open  # noqa: A004 - users write hr.open
 
 __all__ = [
     "Active",
@@ -60,7 +60,8 @@ __all__ = [
 
 # Imported at first use: `homeroom --help` must not wait for NumPy, Numba and Arrow.
 _WHERE = {
-    **dict.fromkeys(("load", "read", "scan", "open"), "homeroom.analyzer"),
+    **dict.fromkeys(("load", "read", "scan"), "homeroom.analyzer"),
+    "open": "homeroom.opened",
     **dict.fromkeys(
         (
             "Active",
@@ -95,13 +96,23 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         return version("homeroom")
     if name not in _WHERE:
         raise AttributeError(f"module 'homeroom' has no attribute {name!r}")
-    import importlib
-
-    found = getattr(
-        importlib.import_module(_WHERE[name]), "open_directory" if name == "open" else name
-    )
+    found = getattr(_imported(_WHERE[name]), "open_directory" if name == "open" else name)
     globals()[name] = found
     return found
+
+
+def _imported(module: str) -> Any:  # noqa: ANN401
+    """Import a module without looking for garbage: what imports make is none, and looking takes a tenth of the time."""
+    import gc
+    import importlib
+
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -8,8 +8,6 @@ directory, threads) with a node. It decides nothing about events or answers; it 
 where things are kept.
 """
 
-import functools
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,8 +17,6 @@ from typing import Protocol, TypeAlias, TypedDict, Unpack
 from homeroom import corrections, limits
 from homeroom.adapters.directory import DataDirectory, Manifest, key_check
 from homeroom.adapters.inputs import Input, read_inputs
-from homeroom.adapters.kept_code import use_kept_code
-from homeroom.adapters.keyfile import default_key_path, open_key
 from homeroom.adapters.labelled_directory import holds_hashes, open_labelled
 from homeroom.adapters.mappings import load_mapping
 from homeroom.adapters.names import NameBook
@@ -42,6 +38,7 @@ from homeroom.events.model import Reject
 from homeroom.events.sniff import CODECS
 from homeroom.events.vocabulary import VerbTable
 from homeroom.node.node import Node
+from homeroom.opened import key_opener, open_directory
 from homeroom.state.accounts import AccountTable
 from homeroom.state.compacting import to_compact
 from homeroom.state.history import Segment
@@ -230,50 +227,6 @@ def load(
             # A node has written here, hashes in place of ids: what is asked now is asked of both together.
             node = Node(open_labelled(place, manifest, ThreadRun()))
     return Dataset(node, source, lambda: secret, directory)
-
-
-def open_directory(directory: PathLike, key: PathLike | None = None) -> Dataset:
-    """Open a data directory to ask questions, or to correct it. Raises `DataDirectoryError`.
-
-    Parameters
-    ----------
-    directory : that `load` made
-    key : the key of its pseudonyms, if it does not lie in the directory; questions do not need it
-    """
-    use_kept_code()
-    place = DataDirectory(Path(directory))
-    manifest = corrections.loaded_manifest(place)
-    try:
-        state = open_labelled(place, manifest, ThreadRun())
-    except DataDirectoryError:
-        if place.manifest() == manifest:
-            raise
-        return open_directory(
-            directory, key
-        )  # a load has ended between the two; its manifest is whole
-    return Dataset(
-        Node(state), corrections.source_of(manifest), key_opener(key, directory), directory
-    )
-
-
-def key_opener(key: PathLike | None = None, data: PathLike | None = None) -> Callable[[], bytes]:
-    """Return what opens the key of the pseudonyms, when it is first needed.
-
-    Parameters
-    ----------
-    key : a key file, made if there is none; absent means the one in the user's configuration
-    data : a data directory, whose own key is meant; with ``key``, this one, and it must be the directory's
-    """
-
-    def of_directory() -> bytes:
-        assert data is not None, "chosen below"
-        place = DataDirectory(Path(data))
-        return place.key(place.manifest() or Manifest(), None if key is None else Path(key))
-
-    def of_file() -> bytes:
-        return open_key(default_key_path(os.environ) if key is None else Path(key))
-
-    return functools.cache(of_file if data is None else of_directory)
 
 
 class _Keeping:

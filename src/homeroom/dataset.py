@@ -4,33 +4,37 @@ Every kind of question is a method of its name, whose arguments are the question
 through here too, and those of a directory are kept there.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from homeroom import corrections
-from homeroom.adapters.definition_files import read_definitions
-from homeroom.cohorts.answers import (
-    ActiveAnswer,
-    Answer,
-    AtRiskAnswer,
-    CohortAnswer,
-    CourseReportAnswer,
-    FunnelAnswer,
-    LearnerAnswer,
-    LifecycleAnswer,
-    MembersAnswer,
-    OverlapAnswer,
-    PathsAnswer,
-    RetentionAnswer,
-    Source,
-    StickinessAnswer,
-)
-from homeroom.cohorts.explaining import Explanation
 from homeroom.cohorts.questions import Definitions, Question, parse_question
-from homeroom.node.node import Node
-from homeroom.state.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from homeroom.cohorts.answers import (
+        ActiveAnswer,
+        Answer,
+        AtRiskAnswer,
+        CohortAnswer,
+        CourseReportAnswer,
+        FunnelAnswer,
+        LearnerAnswer,
+        LifecycleAnswer,
+        MembersAnswer,
+        OverlapAnswer,
+        PathsAnswer,
+        RetentionAnswer,
+        Source,
+        StickinessAnswer,
+    )
+    from homeroom.cohorts.explaining import Explanation
+    from homeroom.node.node import Node
+    from homeroom.state.state import State
 
 __all__ = ["Dataset", "PathLike"]
 
@@ -101,6 +105,10 @@ class Dataset:
         Raises `QuestionError` for one that makes no sense, and `KeyFileError` if a list holds accounts and the key is
         not there.
         """
+        from homeroom.adapters.definition_files import (
+            read_definitions,  # lists of accounts are tables
+        )
+
         return read_definitions(Path(path), self._key)
 
     def void(self, ids: Iterable[str]) -> corrections.Voided:

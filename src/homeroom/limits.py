@@ -38,6 +38,8 @@ LOOKUP_BYTES_MAX: Final = 256 << 20
 """A file that a mapping looks values up in is held in memory as a whole."""
 REJECT_LINES_MAX: Final = 1_000_000
 """Lines of a rejects file; what is rejected beyond is counted and not written."""
+JSON_PIECE_BYTES: Final = 1 << 17
+"""Lines of JSON that are decoded in one call: as many are decoded once more where one of them is broken."""
 JSON_DEPTH_MAX: Final = 64
 """Deeper nesting is refused before a recursive decoder sees it."""
 
@@ -307,8 +309,8 @@ FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CHECK_PERIOD_MS: Final = 24 * 3_600_000
 """After so long everything that is on disk is read again, to see that it is whole."""
-CHECK_REST: Final = 4
-"""Whoever reads everything again rests so many times as long as it has worked: a fifth of a core."""
+CHECK_REST: Final = 19
+"""Whoever reads everything again rests so many times as long as it has worked: a twentieth of a core."""
 CHECK_FAULTS_MAX: Final = 64
 """After so many entries in a row that cannot be read, the rest of an origin waits for the next round."""
 CHECKED_ENTRIES: Final = 16

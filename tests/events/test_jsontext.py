@@ -71,23 +71,23 @@ def test_depth_is_judged_as_a_reader_would(value: object, more: int) -> None:
     text = json.dumps(value).encode()
     assert nests_too_deep(text) == (depth(value) > JSON_DEPTH_MAX)
     line = b'{"a":' + text + b"}\n"
-    assert quick_look(line * 2)[1] == (depth(value) < JSON_DEPTH_MAX)
+    assert quick_look(line * 2)[2] == (depth(value) < JSON_DEPTH_MAX)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=4), max_size=12))
 def test_lines_of_objects_are_sound_and_counted(values: list[object]) -> None:
     text = "".join(json.dumps(value) + "\n" for value in values).encode()
-    assert quick_look(text) == (len(values), True)
+    assert quick_look(text) == (len(values), 0, True)
 
 
 @pytest.mark.parametrize(
     "text", [b'{"a":\n1}', b'{"a":{}\n,"b":1}\n', b'{"a":[{}\n]}', b'{}\n"a"\n', b"{}\n[]\n"]
 )
 def test_a_value_over_two_lines_or_that_is_no_object_is_not_sound(text: bytes) -> None:
-    assert not quick_look(text)[1]
+    assert not quick_look(text)[2]
 
 
 def test_blank_lines_are_sound() -> None:
-    assert quick_look(b"\n{}\r\n\n \t\n{}") == (4, True)
-    assert quick_look(b"") == (0, True)
+    assert quick_look(b"\n{}\r\n\n \t\n{}") == (4, 3, True)
+    assert quick_look(b"") == (0, 0, True)

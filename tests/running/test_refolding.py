@@ -6,6 +6,7 @@ import pytest
 
 from homeroom.adapters.directory import Manifest, Under
 from homeroom.errors import ControlError
+from homeroom.log.catalogue import IdKind, IdsRegistered
 from homeroom.log.control import Change, TenantPut, write_changes
 from homeroom.log.entries import Head, make_entry
 from homeroom.log.erasures import erasure_of
@@ -69,14 +70,18 @@ def span(token):
     return {"origin": str(token.origin), "first": token.number, "last": token.number}
 
 
+def told(node):
+    """Return the entries that a node says are from the future."""
+    return [(one.origin, one.first, one.last) for one in node.status("main").world.early]
+
+
 def test_an_entry_of_the_future_counts_when_it_is_ruled_to(world):
     async def work(world):
         await send(world, "a", "b1", 1)
         await world.equal()
         token, early = await sent_from_the_future(world, "b", 2, 3)
         before = learners(world)["a"]
-        told = world.nodes["a"].status("main").world.early
-        assert [(one.origin, one.first, one.last) for one in told] == [tuple(early.values())]
+        await world.until(lambda: told(world.nodes["a"]) == [tuple(early.values())], "it is told")
         await rule(world, "a", Restamped, hybrid=now_ms() << 16, **early)
         await active(world.nodes["a"], token)
         return before, learners(world)["a"]
@@ -226,6 +231,9 @@ def snapshot_of(known, named=0):
     return Manifest(load=1, applied={str(HERE): 5}, under=under)
 
 
+LISTED = IdsRegistered(tenant="main", kind=IdKind.ATTRIBUTE, names=("platform",))
+
+
 def lost(first):
     return EntriesLost(origin=str(HERE), first=first, last=9)
 
@@ -235,7 +243,9 @@ def lost(first):
     [
         (1, [], True),
         (1, [TenantPut(name="other")], True),
-        (2, [TenantPut(name="other")], False),  # an event in it names the epoch that this fact has
+        (2, [TenantPut(name="other")], True),
+        (2, [LISTED], False),  # an event in it names the epoch that this fact has
+        (1, [LISTED], True),
         (1, [lost(6)], True),  # beyond what is in it
         (1, [lost(5)], False),
         (1, [lost(5), Restamped(origin=str(HERE), first=5, last=9, hybrid=1)], True),

@@ -11,17 +11,11 @@ from pathlib import Path
 
 from homeroom.adapters.directory import DataDirectory, Manifest
 from homeroom.adapters.keyfile import open_key
-from homeroom.adapters.vault.labels import read_labels
-from homeroom.adapters.vault.places import VAULT_FILE, open_vault_key, vault_key_path
-from homeroom.adapters.vault.reading import VaultReader
-from homeroom.adapters.vault.sealing import Seals, TenantKeys
-from homeroom.cohorts.course_report.acts import act_verbs
 from homeroom.errors import KeyFileError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.ids import IdHasher, is_hashed
 from homeroom.events.labels import Labels, labelled_dictionaries, shown
 from homeroom.events.vocabulary import VerbTable
-from homeroom.log.control import MAIN
 from homeroom.state.running import Run
 from homeroom.state.state import State
 
@@ -60,10 +54,19 @@ def _key(place: DataDirectory) -> bytes:
 
 
 def _known() -> set[str]:
+    from homeroom.cohorts.course_report.acts import act_verbs
+
     return {*VerbTable.standard().names, *act_verbs()}
 
 
 def _read_vault(path: Path, labels: Labels) -> None:
+    # What only a node's directory needs: the vault, and with it SQLite and cryptography.
+    from homeroom.adapters.vault.labels import read_labels
+    from homeroom.adapters.vault.places import VAULT_FILE, open_vault_key, vault_key_path
+    from homeroom.adapters.vault.reading import VaultReader
+    from homeroom.adapters.vault.sealing import Seals, TenantKeys
+    from homeroom.log.control import MAIN
+
     tenant, home = MAIN, path
     if path.parent.name == _TENANTS:
         tenant, home = path.name, path.parent.parent

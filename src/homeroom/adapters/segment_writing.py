@@ -20,7 +20,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from homeroom.adapters import mapped_columns
 from homeroom.adapters.mapped_columns import MAPPED, ColumnsWriter, Values, as_coded, values_of
@@ -270,6 +269,8 @@ class _EventsWriter:
         values: Mapping[str, Values | None],
         dictionaries: Dictionaries,
     ) -> None:
+        import pyarrow.parquet as pq
+
         self._names, self._values, self._dictionaries = names, values, dictionaries
         self._first = 0
         written = ["learner", *(PARQUET_NAMES.get(name, name) for name in names)]

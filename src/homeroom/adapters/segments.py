@@ -19,7 +19,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from homeroom.adapters import mapped_columns
 from homeroom.adapters.mapped_columns import (
@@ -102,6 +101,8 @@ def check_segment(folder: Path, entry: SegmentEntry) -> Iterator[None]:
 
     Every page must have its checksum; nothing is kept. Raises `DataDirectoryError`.
     """
+    import pyarrow.parquet as pq
+
     entry.check(folder)
     path = folder / entry.name
     for suffix in (".index", ".ids"):
@@ -242,6 +243,8 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
     @cached_property
     def _parquet(self) -> tuple[list[str], Any]:
         """The names of the columns, and what the file says of itself."""
+        import pyarrow.parquet as pq  # with it file systems and TLS: mapped columns need none of that
+
         try:
             with pq.ParquetFile(pa.BufferReader(self._whole)) as file:
                 schema, metadata = file.schema_arrow, file.metadata
@@ -353,6 +356,8 @@ class _ParquetColumns(Mapping[str, npt.NDArray[Any]]):
 
     def _decode(self, name: str, groups: Iterable[int], values: npt.NDArray[Any]) -> None:
         """Read row groups of a column into an array, one by one: what each needs on its way is used again."""
+        import pyarrow.parquet as pq
+
         written = PARQUET_NAMES.get(name, name)
         is_text = pa.types.is_dictionary(arrow_type(name))
         convert = from_arrow(name, self._dictionaries)

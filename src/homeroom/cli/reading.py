@@ -154,7 +154,7 @@ class Reading:
     def definitions(self, path: Path) -> "Definitions":
         """Read a file of cohort definitions; the key is opened only if a list on it holds accounts."""
         from homeroom.adapters.definition_files import read_definitions
-        from homeroom.analyzer import key_opener
+        from homeroom.opened import key_opener
 
         return read_definitions(path, key_opener(self.options.get("key"), self.data))
 

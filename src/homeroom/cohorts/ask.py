@@ -1,17 +1,16 @@
 """From a question to its answer: checked against what there is, answered by its kind, once more for each part."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts import at_risk, attendance, belonging, breakdown, funnels, paths
+from homeroom.cohorts import breakdown
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.beginning import said_of_cut
 from homeroom.cohorts.context import Context, make_context
-from homeroom.cohorts.course_report.report import answer_report
-from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions import (
     Active,
     AtRisk,
@@ -35,20 +34,21 @@ from homeroom.state.state import State
 
 __all__ = ["ask"]
 
-_ANSWERS: Final[Mapping[type[Question], Callable[[Context, Any, Selection], Answer]]] = {
-    Retention: attendance.answer_retention,
-    Lifecycle: attendance.answer_lifecycle,
-    Stickiness: attendance.answer_stickiness,
-    Active: attendance.answer_active,
-    MemberList: belonging.answer_members,
-    CohortSize: belonging.answer_cohort,
-    Overlap: belonging.answer_overlap,
-    Learner: belonging.answer_learner,
-    Funnel: funnels.answer_funnel,
-    Paths: paths.answer_paths,
-    CourseReport: answer_report,
-    AtRisk: at_risk.answer_at_risk,
+_ANSWERS: Final[Mapping[type[Question], str]] = {
+    Retention: "attendance:answer_retention",
+    Lifecycle: "attendance:answer_lifecycle",
+    Stickiness: "attendance:answer_stickiness",
+    Active: "attendance:answer_active",
+    MemberList: "belonging:answer_members",
+    CohortSize: "belonging:answer_cohort",
+    Overlap: "belonging:answer_overlap",
+    Learner: "belonging:answer_learner",
+    Funnel: "funnels:answer_funnel",
+    Paths: "paths:answer_paths",
+    CourseReport: "course_report.report:answer_report",
+    AtRisk: "at_risk:answer_at_risk",
 }
+"""Module and function that answer each kind; imported when one is asked, so that nobody waits for those of others."""
 _OF_COHORTS: Final = (MemberList, CohortSize, Overlap, Learner)
 """Questions about cohorts themselves, which evaluate them on the days that they need."""
 
@@ -86,7 +86,9 @@ def _whole(context: Context, question: Question) -> Answer:
 def _answer(context: Context, question: Question) -> Answer:
     of_cohorts = isinstance(question, _OF_COHORTS)
     selection = context.filters(question) if of_cohorts else context.selection(question)
-    answer = _ANSWERS[type(question)](context, question, selection)
+    module, _, name = _ANSWERS[type(question)].partition(":")
+    answer_one = getattr(import_module(f"homeroom.cohorts.{module}"), name)
+    answer: Answer = answer_one(context, question, selection)
     if selection.members_from == "history":
         answer = replace(answer, answered_from="history")
     return answer

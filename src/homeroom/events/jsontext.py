@@ -99,12 +99,21 @@ def _edges_fit(data: npt.NDArray[np.uint8], newline: int) -> bool:
 
 
 @kernel
+def _is_blank(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
+    """Say whether a line holds nothing but blanks; of most lines the last byte tells."""
+    while end > start and data[end - 1] <= _SPACE:
+        end -= 1
+    return bool(end == start)
+
+
+@kernel
 def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
     data: npt.NDArray[np.uint8], depth_max: int
-) -> tuple[int, bool]:
-    """Count line ends, and say whether every line is sound; stops at the first that is not."""
+) -> tuple[int, int, bool]:
+    """Count line ends and blank lines, and say whether every line is sound; stops at the first that is not."""
     size = len(data)
     ends = 0
+    blank = 0
     line_start = 0
     opened = 0
     for block in range(size // _BLOCK_BYTES):
@@ -124,16 +133,20 @@ def _quick_look(  # noqa: C901 - one loop over bytes: what compiles well
                     ends += 1
                     deep = opened > depth_max and _too_deep(data, line_start, j, depth_max)
                     if deep or not _edges_fit(data, j):
-                        return ends, False
+                        return ends, blank, False
+                    blank += int(_is_blank(data, line_start, j))
                     line_start = j + 1
                     opened = int(opens)
     for j in range(size - size % _BLOCK_BYTES, size):
         if data[j] == _NEWLINE:
             ends += 1
             if _too_deep(data, line_start, j, depth_max) or not _edges_fit(data, j):
-                return ends, False
+                return ends, blank, False
+            blank += int(_is_blank(data, line_start, j))
             line_start = j + 1
-    return ends, not _too_deep(data, line_start, size, depth_max)
+    if line_start < size:
+        blank += int(_is_blank(data, line_start, size))
+    return ends, blank, not _too_deep(data, line_start, size, depth_max)
 
 
 @kernel
@@ -187,16 +200,17 @@ def _split(  # noqa: C901, PLR0912 - one loop over bytes: what compiles well
     return found, -1
 
 
-def quick_look(text: bytes) -> tuple[int, bool]:
+def quick_look(text: bytes) -> tuple[int, int, bool]:
     """Look over lines of JSON objects without decoding them.
 
     Returns
     -------
-    The number of line ends, and whether the lines are sound: none nests more than ``limits.JSON_DEPTH_MAX`` deep, no
-    object goes over a line's end. The number is that of the whole text only where it is sound.
+    The number of line ends, that of lines without text, and whether the lines are sound: none nests more than
+    ``limits.JSON_DEPTH_MAX`` deep, no object goes over a line's end. The numbers are those of the whole text only where
+    it is sound.
     """
-    line_ends, sound = _quick_look(_view(text), limits.JSON_DEPTH_MAX)
-    return int(line_ends), bool(sound)
+    line_ends, blank, sound = _quick_look(_view(text), limits.JSON_DEPTH_MAX)
+    return int(line_ends), int(blank), bool(sound)
 
 
 def nests_too_deep(text: bytes) -> bool:

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from llvmlite import ir
 
 from homeroom.events.model import Int64s, Strings, UInt8s
@@ -67,7 +66,11 @@ def large_strings(values: Strings) -> pa.LargeStringArray:
     array = values if isinstance(values, pa.Array) else pa.array(values, pa.large_string())
     if array.type != pa.large_string():
         array = array.cast(pa.large_string())
-    return pc.fill_null(array, "") if array.null_count else array
+    if not array.null_count:
+        return array
+    import pyarrow.compute as pc  # makes a function of Python for each of its own: a question needs none
+
+    return pc.fill_null(array, "")
 
 
 def buffers(array: pa.LargeStringArray) -> Texts:

@@ -397,18 +397,21 @@ def _present(
 def _told(ground: _Ground, asked: tuple[Question, Cell], came: Came, found: _Found) -> CellChange:
     question, cell = asked
     entered, left = _joined(found.entered), _joined(found.left)
-    learners, entries = found.pairs()
+    sums = _sums(ground, found.pairs(), (entered, left), len(came.entries))
+    order = np.argsort(-sums.learners, kind="stable")[: int((sums.learners > 0).sum())]
     unsure = set(_joined(found.unsure).tolist())
-    count = len(came.entries)
-    by_entry = np.bincount(entries, minlength=count)
-    order = np.argsort(-by_entry, kind="stable")[: int((by_entry > 0).sum())]
     named = [
-        _mattered(ground, came.entries[place], place, learners[entries == place], (entered, left))
+        EntryMattered(
+            entry=came.entries[place],
+            learners=int(sums.learners[place]),
+            entered=int(sums.entered[place]),
+            left=int(sums.left[place]),
+            events=int(sums.events[place]),
+            voids=int(sums.voids[place]),
+            late_ms=_late(came.entries[place], sums, place),
+            is_certain=place not in unsure,
+        )
         for place in order[: limits.EXPLAINED_ENTRIES_MAX].tolist()
-    ]
-    named = [
-        replace(one, is_certain=place not in unsure)
-        for one, place in zip(named, order.tolist(), strict=False)
     ]
     return CellChange(
         question=question,
@@ -423,22 +426,52 @@ def _told(ground: _Ground, asked: tuple[Question, Cell], came: Came, found: _Fou
     )
 
 
-def _mattered(
-    ground: _Ground, entry: Entry, place: int, learners: Int64s, moved: tuple[Int64s, Int64s]
-) -> EntryMattered:
-    entered, left = moved
-    theirs = (ground.entry == place) & np.isin(ground.owner, learners)
-    late = hybrid_ms(entry.hybrid) - ground.events.time_ms[theirs]
-    return EntryMattered(
-        entry=entry,
-        learners=len(learners),
-        entered=int(np.isin(learners, entered).sum()),
-        left=int(np.isin(learners, left).sum()),
-        events=int(theirs.sum()),
-        voids=int((ground.void_entry == place).sum()),
-        late_ms=(int(late.min()), int(late.max())) if len(late) else None,
-        is_certain=True,
+class _Sums(NamedTuple):
+    """By entry, int64: learners to whom it mattered, those who entered and left, and its events that are of these."""
+
+    learners: Int64s
+    entered: Int64s
+    left: Int64s
+    events: Int64s
+    voids: Int64s
+    first_ms: Int64s
+    last_ms: Int64s
+
+
+def _sums(
+    ground: _Ground,
+    pairs: tuple[Int64s, Int64s],
+    moved: tuple[Int64s, Int64s],
+    count: int,
+) -> _Sums:
+    learners, entries = pairs
+    has_moved = np.zeros((2, len(ground.keys[0])), np.bool_)
+    for row, which in zip(has_moved, moved, strict=True):
+        row[which] = True
+    mattered = np.sort(learners * max(count, 1) + entries)
+    theirs = are_in(mattered, ground.owner * max(count, 1) + ground.entry)
+    entry, time_ms = ground.entry[theirs], ground.events.time_ms[theirs]
+    first_ms = np.full(count, np.iinfo(np.int64).max)
+    last_ms = np.full(count, np.iinfo(np.int64).min)
+    np.minimum.at(first_ms, entry, time_ms)
+    np.maximum.at(last_ms, entry, time_ms)
+    return _Sums(
+        np.bincount(entries, minlength=count),
+        np.bincount(entries[has_moved[0][learners]], minlength=count),
+        np.bincount(entries[has_moved[1][learners]], minlength=count),
+        np.bincount(entry, minlength=count),
+        np.bincount(ground.void_entry, minlength=count),
+        first_ms,
+        last_ms,
     )
+
+
+def _late(entry: Entry, sums: _Sums, place: int) -> tuple[int, int] | None:
+    """Return by how much an entry was made after its events, least and most; None if it has none that matter."""
+    if not sums.events[place]:
+        return None
+    made_ms = hybrid_ms(entry.hybrid)
+    return made_ms - int(sums.last_ms[place]), made_ms - int(sums.first_ms[place])
 
 
 def count_in(state: State, question: Question, cell: Cell) -> int:

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 
 from homeroom.errors import HomeroomError, KeyFileError, kind_and_places
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
+from homeroom.log.catalogue import IdKind, IdsRegistered, IdsWithdrawn
 from homeroom.log.compliance import PurposesPut
 from homeroom.log.consents import ANALYTICS
 from homeroom.log.control import Change, Control, Fact, TenantPut, read_changes
@@ -279,7 +280,9 @@ class Folding:
         """Be in doubt, if facts that come next say anything of what is folded already."""
         named = max((tenant.named for tenant in self.tenants.values()), default=0)
         is_named = read.control.epoch < named
-        read.is_in_doubt |= is_named or any(self._is_of_the_past(one.fact) for one in changes)
+        read.is_in_doubt |= any(
+            (is_named and _is_list(one.fact)) or self._is_of_the_past(one.fact) for one in changes
+        )
 
     def _is_of_the_past(self, fact: Fact) -> bool:
         if isinstance(fact, TenantPut):
@@ -373,6 +376,11 @@ class Folding:
                 )
                 return True
         return False
+
+
+def _is_list(fact: Fact) -> bool:
+    """Say whether a fact decides which attributes of events are kept that name it: of others none is looked up so."""
+    return isinstance(fact, IdsRegistered | IdsWithdrawn) and fact.kind is IdKind.ATTRIBUTE
 
 
 def _has_events(origin: Origin) -> bool:

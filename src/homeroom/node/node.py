@@ -7,17 +7,19 @@ else: what was read where, and where things are kept, is the affair of whoever c
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
-from homeroom.cohorts.explaining import Explanation, explain
 from homeroom.cohorts.questions import Definitions, Question
 from homeroom.cohorts.standard import standard_questions
-from homeroom.events.door import Door
 from homeroom.events.instants import format_instant
 from homeroom.events.model import Decoded, Reason, Reject
 from homeroom.state.state import State
+
+if TYPE_CHECKING:
+    from homeroom.cohorts.explaining import Explanation
+    from homeroom.events.door import Door
 
 __all__ = ["ERASED", "Node", "Tally"]
 
@@ -42,7 +44,7 @@ class Node:
     door : turns decoded chunks into events that name nobody; None for a node that only answers
     """
 
-    def __init__(self, state: State, door: Door | None = None) -> None:
+    def __init__(self, state: State, door: "Door | None" = None) -> None:
         self.state = state
         self.door = door
         self.tally = Tally()
@@ -89,8 +91,10 @@ class Node:
         """Answer a question. Raises `QuestionError` for what makes no sense on these data."""
         return ask(self.state, question, source)
 
-    def explain(self, question: Question, source: Source) -> Explanation:
+    def explain(self, question: Question, source: Source) -> "Explanation":
         """Answer a question once and say what it means and reads. Raises `QuestionError` like `ask`."""
+        from homeroom.cohorts.explaining import explain  # with all charts, for their words
+
         return explain(self.state, question, source)
 
     def standard_questions(

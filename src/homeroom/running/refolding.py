@@ -255,7 +255,9 @@ def is_true(manifest: Manifest, stated: Stated) -> bool:
     now = stated.control.members.rulings
     if under is msgspec.UNSET:  # it was written before rulings were folded
         return not stated.ignored and not any(_lost(now, origin, applied) for origin in now)
-    if under.named > under.epoch and stated.control.epoch > under.epoch:
+    # Of facts that it lacked, and that an entry in it names, the lists of attributes alone decide what is folded.
+    lists = (one.attributes for one in stated.control.catalogues.values())
+    if any(under.epoch < since <= under.named for attributes in lists for since, _ in attributes):
         return False
     then = _then(under, stated)
     if then is None:

@@ -143,15 +143,14 @@ def conflicts_of(state: State, since_ms: int, until_ms: int) -> Conflicts:
                 facts = facts.distinct()
                 is_whole &= len(facts) <= limits.CONFLICT_FACTS_MAX
                 facts = _newest(facts)
-    found = [*_of_facts(state, facts.distinct(), fields, nodes)]
-    found += _of_ids(state, (since_ms, until_ms), nodes, node_of)
-    counts = {domain: sum(one.domain is domain for one in found) for domain in Domain}
-    disagreeing = _disagreeing(state)
-    if disagreeing:
-        counts[Domain.CONSENT] = disagreeing
+    of_facts, counts = _of_facts(state, facts.distinct(), fields, nodes)
+    of_ids = _of_ids(state, (since_ms, until_ms), nodes, node_of)
+    counts[Domain.EVENT] = len(of_ids)
+    counts[Domain.CONSENT] = _disagreeing(state)
+    found = of_facts + of_ids
     found.sort(key=lambda one: (-one.last_ms, one.domain, one.field, one.entries))
     return Conflicts(
-        counts={domain: count for domain, count in counts.items() if count},
+        counts={domain: counts[domain] for domain in Domain if counts.get(domain)},
         newest=tuple(found[: limits.CONFLICTS_TOLD_MAX]),
         is_whole=is_whole,
     )
@@ -247,22 +246,36 @@ def _newest(facts: _Facts) -> _Facts:
 
 def _of_facts(
     state: State, facts: _Facts, fields: list[str], nodes: list[str]
-) -> Iterator[Conflict]:
-    """Give the things of which several nodes said several things."""
+) -> tuple[list[Conflict], dict[Domain, int]]:
+    """Return the newest things of which several nodes said several things, and by domain how many there are."""
+    counts = dict.fromkeys(Domain, 0)
     order, first = facts.grouped(*_THING)
     if not len(order):
-        return
+        return [], counts
     starts = np.flatnonzero(first)
     ends = np.append(starts[1:], len(order))
-    values, said_by = facts.columns["value"][order], facts.columns["node"][order]
-    several = np.minimum.reduceat(values, starts) != np.maximum.reduceat(values, starts)
-    several &= np.minimum.reduceat(said_by, starts) != np.maximum.reduceat(said_by, starts)
-    for place in np.flatnonzero(several).tolist():
+
+    def differ(name: str) -> npt.NDArray[np.bool_]:
+        column = facts.columns[name][order]
+        most, least = (join.reduceat(column, starts) for join in (np.maximum, np.minimum))
+        return np.asarray(most != least)
+
+    several = np.flatnonzero(differ("value") & differ("node"))
+    kinds = facts.columns["field"][order[starts[several]]]
+    for field, count in zip(*np.unique(kinds, return_counts=True), strict=True):
+        counts[_STANDINGS.get(fields[int(field)], Domain.ATTRIBUTE)] += int(count)
+    newest_ms = facts.columns["time_ms"][
+        order[ends[several] - 1]
+    ]  # within a thing they are in order of time
+    told = several[np.argsort(-newest_ms, kind="stable")[: limits.CONFLICTS_TOLD_MAX]]
+    found = []
+    for place in told.tolist():
         mine = facts.picked(order[starts[place] : ends[place]])
         field = fields[int(mine.columns["field"][0])]
         domain = _STANDINGS.get(field, Domain.ATTRIBUTE)
         name = field if domain is Domain.ATTRIBUTE else ""
-        yield _conflict(state, (domain, name), mine, nodes)
+        found.append(_conflict(state, (domain, name), mine, nodes))
+    return found, counts
 
 
 def _conflict(state: State, about: tuple[Domain, str], facts: _Facts, nodes: list[str]) -> Conflict:
@@ -289,15 +302,16 @@ def _conflict(state: State, about: tuple[Domain, str], facts: _Facts, nodes: lis
 
 def _of_ids(
     state: State, span: tuple[int, int], nodes: list[str], node_of: Int64s
-) -> Iterator[Conflict]:
-    """Give the ids under which several events came, at least one of them in a stretch of time and told by a log."""
+) -> list[Conflict]:
+    """Return the ids under which several events came, at least one of them in a stretch of time and told by a log."""
     stored, veils = state.history.stored, state.history.veils
     again = _ids_again(stored)
+    found: list[Conflict] = []
     if not len(again):
-        return
-    found = zip(stored, veils, strict=True)
+        return found
+    pairs = zip(stored, veils, strict=True)
     places = [
-        (one, without_places(places_of_ids(one, again), _untold(veil))) for one, veil in found
+        (one, without_places(places_of_ids(one, again), _untold(veil))) for one, veil in pairs
     ]
     batch = joined_batches([picked_events(*one) for one in places])
     origin = np.full(len(batch), -1, np.int64) if batch.origin is None else batch.origin
@@ -318,7 +332,8 @@ def _of_ids(
         inside = (mine.columns["time_ms"] >= span[0]) & (mine.columns["time_ms"] < span[1])
         is_several = len(np.unique(mine.columns["value"])) > 1
         if is_several and (inside & (mine.columns["origin"] >= 0)).any():
-            yield _conflict(state, (Domain.EVENT, ""), mine, nodes)
+            found.append(_conflict(state, (Domain.EVENT, ""), mine, nodes))
+    return found
 
 
 def _ids_again(stored: list[Segment]) -> UInt64s:

@@ -8,27 +8,31 @@ Cells that lie beyond the range hold -1 in ``counts`` (and are left out of every
 get shorter downwards). One module a family of questions.
 """
 
-from homeroom.cohorts.answers.answer import Answer, Counts, Flags, Rates, Source, wilson
-from homeroom.cohorts.answers.attendance import (
-    ActiveAnswer,
-    LifecycleAnswer,
-    RetentionAnswer,
-    Series,
-    StickinessAnswer,
-)
-from homeroom.cohorts.answers.behaviour import FunnelAnswer, PathsAnswer
-from homeroom.cohorts.answers.belonging import (
-    SUPPRESSED,
-    Change,
-    CohortAnswer,
-    LearnerAnswer,
-    MembersAnswer,
-    Membership,
-    OverlapAnswer,
-)
-from homeroom.cohorts.answers.course_report import CourseReportAnswer
-from homeroom.cohorts.answers.finding import Finding
-from homeroom.cohorts.answers.risk import AtRiskAnswer, CourseRisk, RiskTrend
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from homeroom.cohorts.answers.answer import Answer, Counts, Flags, Rates, Source, wilson
+    from homeroom.cohorts.answers.attendance import (
+        ActiveAnswer,
+        LifecycleAnswer,
+        RetentionAnswer,
+        Series,
+        StickinessAnswer,
+    )
+    from homeroom.cohorts.answers.behaviour import FunnelAnswer, PathsAnswer
+    from homeroom.cohorts.answers.belonging import (
+        SUPPRESSED,
+        Change,
+        CohortAnswer,
+        LearnerAnswer,
+        MembersAnswer,
+        Membership,
+        OverlapAnswer,
+    )
+    from homeroom.cohorts.answers.course_report import CourseReportAnswer
+    from homeroom.cohorts.answers.finding import Finding
+    from homeroom.cohorts.answers.risk import AtRiskAnswer, CourseRisk, RiskTrend
 
 __all__ = [
     "SUPPRESSED",
@@ -57,3 +61,40 @@ __all__ = [
     "StickinessAnswer",
     "wilson",
 ]
+
+# Imported at first use: a question needs the answer of its own family, and these classes take as long as it does.
+_WHERE: Final = {
+    "Answer": "answer",
+    "Counts": "answer",
+    "Flags": "answer",
+    "Rates": "answer",
+    "Source": "answer",
+    "wilson": "answer",
+    "ActiveAnswer": "attendance",
+    "LifecycleAnswer": "attendance",
+    "RetentionAnswer": "attendance",
+    "Series": "attendance",
+    "StickinessAnswer": "attendance",
+    "FunnelAnswer": "behaviour",
+    "PathsAnswer": "behaviour",
+    "SUPPRESSED": "belonging",
+    "Change": "belonging",
+    "CohortAnswer": "belonging",
+    "LearnerAnswer": "belonging",
+    "MembersAnswer": "belonging",
+    "Membership": "belonging",
+    "OverlapAnswer": "belonging",
+    "CourseReportAnswer": "course_report",
+    "Finding": "finding",
+    "AtRiskAnswer": "risk",
+    "CourseRisk": "risk",
+    "RiskTrend": "risk",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
