@@ -81,19 +81,22 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt $(VENV)/.base
 install: $(VENV)/.warm ## Set homeroom up in .venv, kernels compiled.
 
 .PHONY: tools
-tools: ## Install the system's tools for page tests (Chromium and its driver), where apt is to be had.
-	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
-	    echo "tools: chromium and chromedriver are here"; \
+tools: ## Install the system's tools for tests (Chromium and its driver; namespaces), where apt is to be had.
+	@wanted=""; \
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || wanted="chromium chromium-driver"; \
+	command -v ip >/dev/null && command -v unshare >/dev/null || wanted="$$wanted iproute2 util-linux"; \
+	if [ -z "$$wanted" ]; then \
+	    echo "tools: chromium, chromedriver, ip and unshare are here"; \
 	elif ! command -v apt-get >/dev/null; then \
-	    echo "tools: SKIPPED, there is no apt-get: install Chromium and its driver by hand; page tests skip without them"; \
+	    echo "tools: SKIPPED, there is no apt-get: install $$wanted by hand; tests that need them skip without"; \
 	elif [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then \
-	    echo "tools: SKIPPED, needs root or sudo without a password: apt-get install chromium chromium-driver"; \
+	    echo "tools: SKIPPED, needs root or sudo without a password: apt-get install $$wanted"; \
 	else \
-	    echo "tools: installing chromium and chromium-driver: page tests look at the report as a person would"; \
+	    echo "tools: installing $$wanted: pages are looked at as a person would, and links between regions are cut"; \
 	    as_root=""; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	    export DEBIAN_FRONTEND=noninteractive; \
 	    $$as_root apt-get update -qq; \
-	    $$as_root apt-get install -qq --yes --no-install-recommends chromium chromium-driver >/dev/null; \
+	    $$as_root apt-get install -qq --yes --no-install-recommends $$wanted >/dev/null; \
 	fi
 
 # --- what it is for ----------------------------------------------------------------------------------------------

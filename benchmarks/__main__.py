@@ -38,6 +38,7 @@ NAMES = (
     "world_acknowledgements",
     "world_lag",
     "world_traffic",
+    "catch_up",
 )
 
 

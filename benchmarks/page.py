@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
+    catch_up_rows,
     goal_rows,
     lag_rows,
     simulation_rows,
@@ -539,6 +540,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         lag_rows,
     ),
     "world_traffic": (("what", "median of pairs", "at most", "wanted"), traffic_rows),
+    "catch_up": (("way", "learners", "read", "until all is there", "times"), catch_up_rows),
     "peers": (("entries", "events a second of a core", "checked", "written", "folded"), _peers),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "ingest": (

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 __all__ = [
     "WORLDS",
     "acknowledgement_rows",
+    "catch_up_rows",
     "goal_rows",
     "lag_rows",
     "simulation_rows",
@@ -45,11 +46,24 @@ def acknowledgement_rows(result: _Result) -> _Rows:
             yield level, name, _ms(one["median_ms"]), _ms(one["p99_ms"]), wanted
 
 
+def catch_up_rows(result: _Result) -> _Rows:
+    """Yield by way how long a node that joins takes, and how often as long as by a snapshot that is."""
+    ways = {
+        "snapshot of another node": ("snapshot_s", result["snapshot_bytes"], 1.0),
+        "whole log of another node": ("whole_log_s", result["log_bytes"], result["quicker"]),
+        "log folded anew": ("anew_s", result["log_bytes"], result["quicker_than_anew"]),
+    }
+    for way, (seconds, size_bytes, times) in ways.items():
+        size = f"{size_bytes / 1e6:,.0f} MB"
+        yield way, f"{result['learners']:,}", size, f"{result[seconds]:,.1f} s", f"{times:.1f}"
+
+
 def lag_rows(result: _Result) -> _Rows:
     """Yield by rate how late events are elsewhere, and what that took."""
     for one in result["rates"]:
         lag = one["lag"]
         late = f", {one['late']} not within 5 s" if one["late"] else ""
+        late += f", {one['refused']} requests refused" if one["refused"] else ""
         yield (
             f"{one['rate']:,}",
             f"{_ms(lag['median_ms'])}, {_ms(lag['p99_ms'])}{late}",

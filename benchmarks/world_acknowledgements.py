@@ -17,12 +17,11 @@ from typing import Any, Final
 from benchmarks.alone import run_alone
 from benchmarks.ingest import DELAY_MS_MAX, probed
 from benchmarks.timing import timing_of
-from benchmarks.world_nodes import ServedWorld, served_world
+from benchmarks.world_nodes import ServedWorld, connections_for, served_world
 
 __all__ = ["add_arguments", "measure", "show"]
 
 _LEVELS: Final = ("local", "remote", "all")
-_CONNECTIONS: Final = 8
 _FIRST: Final = 1 << 32
 """Numbers of events begin here for the first region, and so far apart for each."""
 
@@ -83,7 +82,7 @@ class _Run:
                 "count": count,
                 "batch": options.batch,
                 "learners": 10_000,
-                "connections": _CONNECTIONS,
+                "connections": connections_for(options.rate / options.batch),
                 "per_second": options.rate / options.batch,
                 "level": level,
             }

@@ -22,8 +22,9 @@ from homeroom.adapters.world_file import SHIPPED, Stage, read_world
 from homeroom.client import AsyncClient
 from homeroom.regions.world import World
 
-__all__ = ["ServedWorld", "served_world", "waited"]
+__all__ = ["ServedWorld", "connections_for", "served_world", "waited"]
 
+_CONNECTIONS_MAX: Final = 16
 _SETTLED_S_MAX: Final = 300.0
 
 
@@ -76,6 +77,11 @@ class ServedWorld:
             (one, other): statuses[one]["world"]["nodes"][self.names[other]]["sent_bytes"]
             for one, other in itertools.permutations(self.nodes, 2)
         }
+
+
+def connections_for(per_second: float) -> int:
+    """Return over how many connections so many requests a second go; a node closes those that say nothing for long."""
+    return max(2, min(_CONNECTIONS_MAX, int(4 * per_second)))
 
 
 def waited(missing: Callable[[], str], seconds_max: float) -> float:

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.alone import run_alone
-from benchmarks.world_nodes import ServedWorld, served_world
+from benchmarks.world_nodes import ServedWorld, connections_for, served_world
 from homeroom import limits
 from homeroom.adapters.log_reading import viewed_log
 from homeroom.adapters.nats_fabric import pack
@@ -31,7 +31,6 @@ __all__ = ["add_arguments", "measure", "show"]
 WANTED_RATIO: Final = 1.3
 WANTED_IDLE_BYTES: Final = 1_000
 _FIRST: Final = 1 << 32
-_CONNECTIONS: Final = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +98,7 @@ class _Run:
                 "count": count,
                 "batch": batch,
                 "learners": 100_000,
-                "connections": _CONNECTIONS,
+                "connections": connections_for(options.rate / batch),
                 "per_second": options.rate / batch,
             }
             for place, node in enumerate(self._world.nodes.values())

@@ -264,8 +264,12 @@ PARTS_EXPANDED_MAX: Final = 4
 """Parts of a state that differs from another node's of which smaller parts are told at a check, some kilobytes each."""
 SUMS_TOLD_MAX: Final = 1_200
 """Sums of parts of a state in a message: of all partitions, and of some parts 256 each."""
+PART_PATH_BYTES_MAX: Final = 19
+"""The path to a part of a state: three bytes, and for a row its key."""
 ROWS_TOLD_MAX: Final = 32
 """Rows that are named where two states differ; all are counted."""
+DOUBT_AGAIN_MS: Final = 30_000
+"""What is folded and in doubt is tried to be folded anew again after so long, where that was not possible."""
 EARLY_TOLD_MS: Final = 60_000
 """Entries from the future that wait longer than this for their time are told as a trouble."""
 CHECK_SILENCE_MS_MAX: Final = 600_000
@@ -305,8 +309,8 @@ FOLLOWED_BYTES_MAX: Final = 64 << 20
 """Payloads of durable entries that wait in memory to be folded; beyond it they are read from the log again."""
 CHECK_PERIOD_MS: Final = 24 * 3_600_000
 """After so long everything that is on disk is read again, to see that it is whole."""
-CHECK_REST: Final = 4
-"""Whoever reads everything again rests so many times as long as it has worked: a fifth of a core."""
+CHECK_REST: Final = 19
+"""Whoever reads everything again rests so many times as long as it has worked: a twentieth of a core."""
 CHECK_FAULTS_MAX: Final = 64
 """After so many entries in a row that cannot be read, the rest of an origin waits for the next round."""
 CHECKED_ENTRIES: Final = 16
@@ -388,8 +392,11 @@ DEFINITION_BYTES_MAX: Final = 64 << 10
 """What is known of one activity, joined from all statements; what would make it longer is not joined."""
 VAULT_CACHE_KIB: Final = 64 << 10
 """Pages of the vault's file that one connection holds in memory, in KiB."""
+VAULT_JOURNAL_STEP_CHANGES: Final = 4_096
+"""Rows that are changed before pages of the vault's journal are brought to its file; about half a page each. The log
+waits for the disk meanwhile."""
 VAULT_JOURNAL_CHANGES: Final = 32_768
-"""Rows that are changed before the pages of the vault's journal are brought to its file; about half a page each."""
+"""Rows that are changed before all pages of the vault's journal are brought to its file, so that it begins anew."""
 VAULT_JOURNAL_PAGES_MAX: Final = 131_072
 """Pages of 4 KiB of the vault's journal, beyond which whoever writes waits until they are in the file."""
 RECORD_COPY_PIECE_BYTES: Final = 4 << 20
@@ -575,8 +582,19 @@ EXPLAINED_PIECE_EVENTS: Final = 1 << 20
 EXPLAINED_SUBSETS_MAX: Final = 1 << 8
 """Subsets of the entries that concern one learner, all of which are asked where it cannot be known otherwise which of
 them mattered; where there are more, all that concern the learner are named, and that is said."""
+EXPLAINED_LEARNERS_MAX: Final = 20_000
+"""Learners of whom every order of entries is tried: some milliseconds each."""
 EXPLAINED_ENTRIES_MAX: Final = 1_000
 """Entries that an explanation names, those that mattered to most learners; the others are counted."""
+CONFLICT_FACTS_MAX: Final = 1 << 20
+"""Different facts of a stretch of time that are compared for conflicts: some 80 bytes each. Where there are more, the
+newest are, and that is said."""
+CONFLICT_ENTRIES_MAX: Final = 8
+"""Entries that are named of one conflict."""
+CONFLICTS_TOLD_MAX: Final = 200
+"""Conflicts that are told one by one; the others are counted."""
+CONFLICT_DAYS_MAX: Final = 3_660
+"""Days back for which conflicts are asked."""
 OVERLAP_SETS_MAX: Final = 40
 """Sets of cohorts that learners are in and that are shown, the largest first."""
 OVERLAP_COHORTS_MAX: Final = 64

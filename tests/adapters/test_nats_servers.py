@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from homeroom.adapters.nats_servers import NatsServer, server_settings
-from homeroom.adapters.world_directory import activate, renew
+from homeroom.adapters.world_directory import activate, add_node, renew
 from homeroom.errors import SettingsError, SourceError
 from homeroom.regions.world import RegionState
 from tests.nats_worlds import NOW_MS, NatsWorld, Server, planned, running
@@ -48,6 +48,21 @@ def test_a_region_that_is_added_is_found_by_servers_that_run(tmp_path):
             for one in (ada, west):
                 one.close()
             server.kill()
+
+
+def test_a_further_node_of_a_region_is_let_in_by_its_server_that_runs(tmp_path):
+    with running(tmp_path / "w", planned(north=("ada",), south=("bob",))) as world:
+        world.world = add_node(tmp_path / "w", "north", "bea", NOW_MS)
+        world.servers["north"].reload()
+        bea, bob = world.fabric("bea"), world.fabric("bob")
+        try:
+            bea.start(lambda: None)
+            bob.start(lambda: None)
+            carries(bea, bob, "bob")
+            carries(bob, bea, "bea")
+        finally:
+            for one in (bea, bob):
+                one.close()
 
 
 def test_new_certificates_are_taken_without_a_restart(tmp_path):

@@ -24,7 +24,7 @@ def test_lag_is_looked_at_from_each_region_at_each_rate(capsys):
     result = result_of("world_lag")
     assert [one["rate"] for one in result["rates"]] == [100, 200]
     for one in result["rates"]:
-        assert (one["late"], one["lag"]["runs"]) == (0, 4)
+        assert (one["late"], one["refused"], one["lag"]["runs"]) == (0, 0, 2)
     world_lag.show(result)
     assert "holds up to" in capsys.readouterr().out
 

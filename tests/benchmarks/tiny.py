@@ -55,9 +55,11 @@ SIZES = {
     "world_acknowledgements": ["--regions", "2", "--seconds", "1"],
     "world_lag": ["--regions", "2", "--seconds", "1", "--rates", "100", "200"],
     "world_traffic": ["--regions", "2", "--seconds", "1", "--idle-seconds", "1"],
+    "catch_up": ["--learners", "1000"],
     "peers": ["--events", "3000", "--sizes", "100", "--learners", "500", "--runs", "1"],
 }
 _WITH_FILES = (
+    "catch_up",
     "statements",
     "scan",
     "history",

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from homeroom.cli import main, status
-from homeroom.client import Client
+from homeroom.client import Client, Wanted
 from tests.client.served import Served
 
 EVENT = {"account": "ada", "verb": "read", "time": "2026-11-02T10:00:00Z", "course": "physics"}
@@ -15,7 +15,7 @@ EVENT = {"account": "ada", "verb": "read", "time": "2026-11-02T10:00:00Z", "cour
 def served(tmp_path_factory):
     one = Served(tmp_path_factory.mktemp("node") / "data")
     one.key_file = one.folder.parent / "key"
-    one.key_file.write_text(one.key("read", "write", "persons") + "\n")
+    one.key_file.write_text(one.key("read", "write", "persons", "admin") + "\n")
     one.start()
     yield one
     one.stop()
@@ -90,6 +90,20 @@ def test_a_cell_is_explained_by_the_node_and_by_its_directory(served, here, caps
         assert {name: again[name] for name in told} == {name: found[name] for name in told}
     finally:
         served.start()
+
+
+def test_conflicts_are_shown_with_what_counts(served, here, capsys):
+    with Client(served.url, served.key_file.read_text().strip()) as client:
+        two = [{**EVENT, "id": "same", "account": one} for one in ("fay", "gus")]
+        token = client.send(two).token
+        client.query({"question": "active"}, Wanted(after=token))
+    words = ["conflicts", served.url, "--key-file", str(served.key_file), "--days", "3660"]
+    assert main(words) == status.CLEAN
+    told = capsys.readouterr().out
+    assert "1 conflicts for times of the last 3,660 days" in told
+    assert "both count; voiding the id voids both" in told
+    assert main([*words, "--json", "-"]) == status.CLEAN
+    assert json.loads(capsys.readouterr().out)["counts"]["event id"] == 1
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_it_is_written_as_json_too(place, capsys):
     assert told["tenants"][0]["shards"] == [{"place": where, "rows": 1, "keys": [key]}]
 
 
-def test_a_directory_that_is_in_use_is_left_alone(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert main(["repair", "--data", str(tmp_path / "file")]) == status.FAILED
-    assert capsys.readouterr().err.startswith("homeroom: ")
+def test_a_directory_without_a_log_is_left_as_it_is(tmp_path, capsys):
+    assert main(["repair", "--data", str(tmp_path)]) == status.FAILED
+    assert "no node has run on it" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -13,11 +13,16 @@ def test_a_world_is_made_extended_and_checked(tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
     assert main(["world", "add", place, "tokyo"]) == status.CLEAN
     assert capsys.readouterr().out.startswith("tokyo-1\thttp://127.0.0.1:30083\ted25519:")
+    further = ["world", "add", place, "tokyo", "--node"]
+    assert main([*further, "tokyo-2"]) == status.CLEAN
+    assert capsys.readouterr().out.startswith("tokyo-2\thttp://127.0.0.1:30094\ted25519:")
+    assert main([*further, "tokyo-1"]) == status.FAILED
+    assert "there is a node tokyo-1 already" in capsys.readouterr().err
     (tmp_path / "world" / "lagos" / "lagos-1" / "data" / "node.key").unlink()
     assert main(["world", "check", place]) == status.WRONG
     lines = dict(line.split("\t")[1::-1] for line in capsys.readouterr().out.splitlines())
     assert {name for name, how in lines.items() if how == "WRONG"} == {"lagos/lagos-1"}
-    assert len(lines) == 2 + 2 * 9 + len(["us", "eu", "sg", "br", "ng", "jp"])
+    assert len(lines) == 2 + 2 * 9 + 1 + len(["us", "eu", "sg", "br", "ng", "jp"])
 
 
 def test_regions_and_nodes_of_ones_own_are_taken(tmp_path, capsys):

@@ -65,6 +65,11 @@ def test_an_answer_holds_what_is_wanted_of_it(form, client, node):
     assert found.to_json()["vector"] == found.vector
 
 
+def test_of_a_vector_what_is_in_answers_is_named():
+    wanted = Wanted(after={"a/0/analytic": 3, "a/0/control": 2, "a/0/document": 9})
+    assert wanted.entries() == ("a/0/analytic/3", "a/0/control/2")
+
+
 @pytest.mark.parametrize("wanted", [Wanted(fresh_s=-1), Wanted(wait_s=1e9), Wanted(after="a\nb")])
 def test_what_cannot_be_wanted_is_said_before_anything_is_sent(wanted):
     with pytest.raises(QuestionError, match="must be"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeroom.cohorts.kept import check_change, kept_definitions
+from homeroom.cohorts.kept import KeptDefinitions, check_change, kept_definitions
 from homeroom.errors import ControlError, MappingError, QuestionError
 from homeroom.log.control import (
     Change,
@@ -39,6 +39,17 @@ def test_what_was_put_becomes_definitions_with_the_version_of_the_stream():
     assert [(one.name, one.version) for one in found.cohorts] == [("early", 2)]
     assert found.lists == {"pilot": ("a" * 32,)}
     assert [one.course for one in found.calendars] == ["physics"]
+
+
+def test_definitions_are_made_anew_when_something_was_stated_and_for_each_tenant():
+    known, first = KeptDefinitions(), control(LIST)
+    found = known.of(first, "main")
+    assert found == kept_definitions(first, "main")
+    assert known.of(first, "main") is found
+    assert known.of(first, "other") == kept_definitions(first, "other")
+    second = control(LIST, put("early", {"did": "any"}))
+    assert [one.name for one in known.of(second, "main").cohorts] == ["early"]
+    assert known.of(first, "main") == found
 
 
 def test_a_cohort_that_names_what_is_not_there_is_refused():

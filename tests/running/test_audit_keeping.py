@@ -9,6 +9,7 @@ import pytest
 from homeroom.adapters.audit import CUT, verify_audit
 from homeroom.errors import AuditError
 from homeroom.running.audit_keeping import AuditKeeping
+from homeroom.running.verifying import verify_directory
 from tests.running.nodes import now_ms, running
 from tests.running.worlds import RunningWorld
 
@@ -83,7 +84,8 @@ def test_nothing_is_stated_that_was_stated_before(tmp_path):
 def test_the_end_of_every_node_of_a_world_is_stated_at_its_home_and_missed_if_it_is_cut_off(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("homeroom.limits.AUDIT_TOLD_AGAIN_MS", 20)
+    for bound in ("AUDIT_TOLD_AGAIN_MS", "AUDIT_STATED_MS"):
+        monkeypatch.setattr(f"homeroom.limits.{bound}", 20)
 
     async def kept_at(world, name):
         path = world.path / name / "audit.ndjson"
@@ -121,3 +123,24 @@ def test_a_log_that_is_in_use_is_not_taken(tmp_path):
 
     with pytest.raises(AuditError, match="another process"):
         asyncio.run(twice())
+
+
+def test_what_is_stated_of_the_audit_log_of_one_node_is_not_held_against_that_of_another(
+    tmp_path, monkeypatch
+):
+    async def live():
+        async with RunningWorld(tmp_path, "a", "b", monkeypatch=monkeypatch) as world:
+            home = await AuditKeeping.begin(
+                world.nodes["a"], tmp_path / "a" / "audit.ndjson", "a", now_ms
+            )
+            home.audit.record(0, "main", "tutor", "learner", {})
+            await home.stop()
+            b = world.nodes["b"]
+            await world.until(lambda: "a" in b.control().anchors, "what is stated comes to b")
+
+    asyncio.run(live())
+    assert verify_directory(tmp_path / "a").damages == []
+    assert verify_directory(tmp_path / "b").damages == []
+    (tmp_path / "a" / "audit.ndjson").write_bytes(b"")
+    (damage,) = verify_directory(tmp_path / "a").damages
+    assert "its end was cut off" in damage

@@ -56,6 +56,12 @@ async def send(world, name, batch_id, *numbers):
     return outcome.token
 
 
+def sealed_events(state):
+    """Return how many events there are, each once."""
+    state.settle()
+    return state.events
+
+
 async def active(node, *tokens):
     """Return an answer that is after all these entries."""
     for token in tokens:
@@ -456,12 +462,13 @@ def test_the_home_cannot_be_made_to_leave_nor_a_node_be_known_by_no_key(world):
     world(work, "a", "b")
 
 
-def test_what_a_node_has_more_of_than_was_closed_counts_for_nobody_and_is_told(world):
+def test_what_a_node_wrote_while_it_was_given_up_is_written_once_more_and_counts_once(world):
     async def work(world):
         await send(world, "c", "b1", 1, 2)
         await world.equal()
         world.cut.add("c")
         beyond = await send(world, "c", "b2", 3)
+        await send(world, "c", "b3", 4, 5)
         await active(world.nodes["c"], beyond)
         closed = {str(o): n for o, n in world.nodes["a"]._live.applied.items() if o.node == "c"}
         assert closed[str(beyond.origin)] < beyond.number
@@ -473,16 +480,23 @@ def test_what_a_node_has_more_of_than_was_closed_counts_for_nobody_and_is_told(w
             await world.nodes["a"].change(fact, "somebody")
         world.cut.clear()
         await world.until(
-            lambda: any("closed before them" in one for one in world.nodes["c"].troubles), "told"
+            lambda: all(n.status("main").learners == 5 for n in world.nodes.values()), "it counts"
         )
         node = world.nodes["c"]
-        while isinstance(after := await node.offer("main", "key", a_batch("b3", 4)), Refused):
+        while isinstance(after := await node.offer("main", "key", a_batch("b4", 6)), Refused):
             await asyncio.wait([node._folds.next()], timeout=0.2)  # a life compares clocks first
-        for name in "ac":
-            await active(world.nodes[name], after.token)
-        return [n.status("main").learners for n in (world.nodes["a"], world.nodes["c"])]
+        await world.equal_as_counted()
+        await world.kill("c")
+        await world.start("c")
+        found = [await active(one, after.token) for one in world.nodes.values()]
+        await world.equal_as_counted()
+        lasting = [n._live.read("main", sealed_events) for n in world.nodes.values()]
+        return found, lasting, [n.troubles for n in world.nodes.values()]
 
-    assert world(work, "a", "b", "c") == [3, 4]
+    found, lasting, troubles = world(work, "a", "b", "c")
+    assert found[0] == found[1] == found[2]
+    assert lasting == [6, 6, 6]
+    assert troubles == [(), (), ()]
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from homeroom import limits
 from homeroom.log.entries import Head, make_entry
 from homeroom.log.payloads import pack
 from homeroom.log.redacting import redacted_entry, redacted_parts
-from homeroom.running.counted import counted_heads, explained
+from homeroom.regions.messages import Range
+from homeroom.regions.steps import Look
+from homeroom.running.counted import counted_heads, explained, looked_up
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.disk_store import DiskStore
 from tests.log.batches import admitted
@@ -27,6 +30,17 @@ def test_a_life_begins_with_the_heads_at_which_origins_were_closed():
     assert counted_heads(heads, {HERE: 9}, store) == heads
     assert counted_heads(heads, {HERE: 3}, store) == {HERE: entries[2].head}
     assert counted_heads(heads, {HERE: 0}, store) == {}
+
+
+def test_what_is_looked_up_for_another_node_goes_into_a_message_however_large_entries_are():
+    entries = chain(9, size_bytes=limits.ENTRY_BYTES_MAX)
+    found = looked_up(Look("far", 1, (Range(HERE, 1),)), stored(entries))
+    assert found == entries[: len(found)]
+    size_bytes = sum(len(entry.payload) for entry in found)
+    assert limits.PULL_BYTES < size_bytes < limits.MESSAGE_BYTES_MAX
+    small = chain(2 * limits.MESSAGE_ENTRIES_MAX)
+    found = looked_up(Look("far", 1, (Range(HERE, 3),)), stored(small))
+    assert found == small[2 : 2 + limits.MESSAGE_ENTRIES_MAX]
 
 
 def test_a_redacted_copy_is_taken_if_what_is_erased_here_explains_it():

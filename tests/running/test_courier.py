@@ -4,18 +4,23 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+import homeroom as hr
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
+from homeroom.adapters.erasure_reports import read_reports, write_reports
 from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.adapters.threads import ThreadRun
+from homeroom.adapters.vault.fingerprint import fingerprint_of
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.log import Accepted
-from homeroom.log.members import MemberJoined
+from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
 from homeroom.log.origins import Stream
 from homeroom.regions.shipments import is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
+from tests.running.erasures import ADA, BOB, erase, record, register_of, statement
 from tests.running.nodes import batch, event, now_ms, question
 from tests.running.worlds import RunningWorld
 
@@ -24,9 +29,12 @@ from tests.running.worlds import RunningWorld
 def world(tmp_path, monkeypatch):
     """Run something in a world of running nodes, which is stopped at the end."""
 
-    def run(work, *names):
+    def run(work, *names, prepared=None):
         async def whole():
-            async with RunningWorld(tmp_path, *names, monkeypatch=monkeypatch) as made:
+            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch)
+            if prepared is not None:
+                await prepared(made)
+            async with made:
                 return await work(made)
 
         return asyncio.run(whole())
@@ -40,6 +48,11 @@ async def send(world, name, batch_id, *numbers):
     )
     assert isinstance(outcome, Accepted), outcome
     return outcome.token
+
+
+def sealed_events(state):
+    state.settle()
+    return state.events
 
 
 async def active(node, *tokens):
@@ -177,6 +190,59 @@ def test_a_node_that_was_put_back_from_an_old_copy_goes_on_with_what_it_alone_ha
     assert troubles == [(), (), ()]
 
 
+def test_a_node_whose_snapshots_hold_what_the_world_has_closed_takes_one_of_another_node(world):
+    async def work(world):
+        await send(world, "c", "c1", *range(9))
+        await forget(world, "a", "b", "c")
+        world.cut.add("c")
+        for number in range(30, 33):  # in all that is on its disk
+            beyond = await send(world, "c", f"c{number}", number)
+            await active(world.nodes["c"], beyond)
+            await asyncio.to_thread(world.nodes["c"].saving.save)
+        closed = {str(o): n for o, n in world.nodes["a"]._live.applied.items() if o.node == "c"}
+        for fact in (
+            MemberFenced(node="c"),
+            MemberLeft(node="c", closed=closed, forced="it burnt"),
+            MemberJoined(node="c", region="c", jurisdiction="x", key=world.key("c")),
+        ):
+            await world.nodes["a"].change(fact, "somebody")
+        world.cut.clear()
+        await renewed(world, "c")
+        await world.until(
+            lambda: {n._live.read("main", sealed_events) for n in world.nodes.values()} == {12},
+            "all count what was written once more, once",
+        )
+        await world.equal_as_counted()
+        return [node.troubles for node in world.nodes.values()]
+
+    assert world(work, "a", "b", "c") == [(), (), ()]
+
+
+def test_what_was_loaded_with_files_at_the_home_reaches_all_others_and_goes_with_no_load(world):
+    async def load(made):
+        rows = [event(number) for number in range(20)]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        hr.load(made.path / "a", pa.table(columns))
+
+    async def work(world):
+        await renewed(world, "b")
+        token = await send(world, "b", "b1", 100)
+        found = [await active(node, token) for node in world.nodes.values()]
+        await world.equal()
+        await world.stop("a")
+        await world.start("a")
+        await world.until(
+            lambda: all(len(n.status("main").applied) <= 4 for n in world.nodes.values()),
+            "what stands for the load collapses",
+        )
+        await world.equal()
+        return found, [node.troubles for node in world.nodes.values()]
+
+    found, troubles = world(work, "a", "b", prepared=load)
+    assert found[0] == found[1]
+    assert troubles == [(), ()]
+
+
 class _Killed(BaseException):
     """The process ends here."""
 
@@ -212,6 +278,7 @@ def test_whatever_ends_a_start_half_way_there_is_the_old_state_or_the_new_one(wo
         return given
 
     given = world(work, "a", "b")
+    write_reports(tmp_path / "d", {"somebody": {"history": 1}})
     seen, steps, is_over = set(), 0, False
     while not is_over:
         copy = shutil.copytree(tmp_path / "d", tmp_path / f"killed {steps}")
@@ -230,5 +297,56 @@ def test_whatever_ends_a_start_half_way_there_is_the_old_state_or_the_new_one(wo
         assert len(again.store.begins())
         again.stack.close()
         assert not (copy / "incoming").exists()
+        assert read_reports(copy) == {}, "who was erased may be in there again"
     assert seen == {0, 7}
     assert steps > 8
+
+
+def test_a_node_that_takes_a_snapshot_reads_documents_from_logs_and_none_of_who_is_erased(
+    tmp_path, monkeypatch
+):
+    async def keep(world, number, who):
+        one = statement(who, number)
+        answer = await record(world.nodes["a"], "POST", "statements", json=one)
+        assert answer.status_code == 200, answer.text
+        return one["id"]
+
+    async def work():
+        world = RunningWorld(tmp_path, "a", "b", monkeypatch=monkeypatch)
+        await world.start("b")
+        await world.start("a", erasure_register=register_of(tmp_path))
+        await world.known("main")
+        try:
+            hers, his = await keep(world, 1, ADA), await keep(world, 2, BOB)
+            await world.equal()
+            await erase(world.nodes["a"], ADA)
+            await world.equal()
+            for node in world.nodes.values():
+                await node.erasures.settled()
+            await forget(world, "a", "b")
+            await join(world, "d")
+            await renewed(world, "d")
+            await world.equal()
+            nodes = [world.nodes[name] for name in "abd"]
+            applied = [node._recorder for node in nodes]
+            await world.until(
+                lambda: applied[0].applied == applied[1].applied == applied[2].applied, "level"
+            )
+            told = [
+                [
+                    (
+                        await record(node, "GET", "statements", params={"statementId": one})
+                    ).status_code
+                    for one in (hers, his)
+                ]
+                for node in nodes
+            ]
+            prints = {fingerprint_of(node._recorder._reader) for node in nodes}
+            return told, len(prints), [node.troubles for node in nodes]
+        finally:
+            await world.stop()
+
+    told, prints, troubles = asyncio.run(work())
+    assert told == [[404, 200]] * 3
+    assert prints == 1
+    assert troubles == [(), (), ()]

@@ -38,8 +38,8 @@ class Following:
         self.printed, self.has_printed = [], threading.Semaphore(0)
         self.follower = GatedFollower(self.live, self.store, lambda entries: None, self.take)
 
-    def take(self, check, applied, fingerprint):
-        self.printed.append((check, applied[HERE]))
+    def take(self, check, fingerprint):
+        self.printed.append((check, fingerprint.applied[HERE]))
         self.has_printed.release()
 
 

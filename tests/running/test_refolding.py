@@ -4,8 +4,18 @@ import asyncio
 
 import pytest
 
+from homeroom.adapters.directory import Manifest, Under
 from homeroom.errors import ControlError
+from homeroom.log.catalogue import IdKind, IdsRegistered
+from homeroom.log.control import Change, TenantPut, write_changes
+from homeroom.log.entries import Head, make_entry
+from homeroom.log.erasures import erasure_of
+from homeroom.log.origins import Origin, Stream
+from homeroom.log.payloads import pack
 from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.regions.stated import Stated
+from homeroom.running.refolding import is_true
+from tests.log.chains import sign
 from tests.running.nodes import now_ms
 from tests.running.test_belonging import active, send
 from tests.running.worlds import RunningWorld
@@ -34,16 +44,22 @@ async def rule(world, node, ruling, **fields):
 
 
 async def sent_from_the_future(world, node, *numbers):
-    """Have a node write something with a clock that is a year ahead; return the token once all hold it."""
+    """Have a node write with a clock that is a year ahead and then right again; return what must be ruled of.
+
+    That is the token of the last entry, with the first and last number of those that are early.
+    """
+    one = world.nodes[node]
+    life = one._committer.life.incarnation
     world.ahead_ms[node] = YEAR_MS
     token = await send(world, node, "future", *numbers)
+    world.ahead_ms.clear()
+    await world.until(lambda: one._committer.life.incarnation != life, "its clock is right")
+    last = one._store.held()[token.origin]
     await world.until(
-        lambda: all(
-            one._store.held()[token.origin] >= token.number for one in world.nodes.values()
-        ),
+        lambda: all(n._store.held()[token.origin] == last for n in world.nodes.values()),
         "all hold it",
     )
-    return token
+    return token, {"origin": str(token.origin), "first": token.number, "last": last}
 
 
 def learners(world):
@@ -54,13 +70,19 @@ def span(token):
     return {"origin": str(token.origin), "first": token.number, "last": token.number}
 
 
+def told(node):
+    """Return the entries that a node says are from the future."""
+    return [(one.origin, one.first, one.last) for one in node.status("main").world.early]
+
+
 def test_an_entry_of_the_future_counts_when_it_is_ruled_to(world):
     async def work(world):
         await send(world, "a", "b1", 1)
         await world.equal()
-        token = await sent_from_the_future(world, "b", 2, 3)
+        token, early = await sent_from_the_future(world, "b", 2, 3)
         before = learners(world)["a"]
-        await rule(world, "a", Restamped, hybrid=now_ms() << 16, **span(token))
+        await world.until(lambda: told(world.nodes["a"]) == [tuple(early.values())], "it is told")
+        await rule(world, "a", Restamped, hybrid=now_ms() << 16, **early)
         await active(world.nodes["a"], token)
         return before, learners(world)["a"]
 
@@ -71,12 +93,9 @@ def test_an_entry_of_the_future_that_is_lost_counts_for_nothing_and_what_follows
     async def work(world):
         await send(world, "a", "b1", 1)
         await world.equal()
-        token = await sent_from_the_future(world, "b", 2, 3)
-        await rule(world, "a", EntriesLost, **span(token))
+        token, early = await sent_from_the_future(world, "b", 2, 3)
+        await rule(world, "a", EntriesLost, **early)
         await world.nodes["a"]._folds.reached(token)
-        world.ahead_ms.clear()
-        await world.stop("b")  # its life stamps on from the year that it was in
-        await world.start("b")
         after = await send(world, "b", "b3", 4)
         await active(world.nodes["a"], after)
         await world.equal()
@@ -145,11 +164,112 @@ def test_questions_and_cohorts_are_answered_from_what_was_folded_anew(world):
     assert one == other
 
 
+def test_what_a_person_said_in_an_entry_that_is_lost_counts_nevertheless(world):
+    async def work(world):
+        first = await send(world, "b", "b1", *range(7))
+        await active(world.nodes["a"], first)
+        who = next(iter(world.nodes["a"]._live.read("main", keys_of)))
+        erasure = erasure_of(bytes(16), now_ms(), [who])
+        lost = (await world.nodes["b"]._facts.alone("erase", "main", erasure)).token
+        await active(world.nodes["a"], lost)
+        before = learners(world)
+        await rule(world, "a", EntriesLost, **span(lost))
+        await world.equal()
+        return before, learners(world)
+
+    before, after = world(work, "a", "b")
+    assert before == after == {"a": 6, "b": 6}
+
+
+def keys_of(state):
+    return [
+        (int(hi) << 64) | int(lo)
+        for one in state.learners.partitions
+        for hi, lo in zip(one.key_hi[: one.rows], one.key_lo[: one.rows], strict=True)
+    ]
+
+
+def test_only_entries_that_are_here_are_ruled_of(world):
+    async def work(world):
+        token = await send(world, "a", "b1", 1)
+        beyond = EntriesLost(origin=str(token.origin), first=1, last=token.number + 1)
+        with pytest.raises(ControlError, match="are held here"):
+            await world.nodes["a"].change(beyond, "somebody")
+
+    world(work, "a", "b")
+
+
 def test_entries_are_not_ruled_into_the_future(world):
     async def work(world):
-        token = await send(world, "b", "b1", 1)
+        token = await send(world, "a", "b1", 1)
         ahead = Restamped(hybrid=now_ms() + 60_000 << 16, **span(token))
         with pytest.raises(ControlError, match="ahead of now"):
             await world.nodes["a"].change(ahead, "somebody")
 
     world(work, "a", "b")
+
+
+# --- under which facts a snapshot was made ---------------------------------------------------------------------------
+
+
+HERE = Origin("b", "0" * 32, Stream.ANALYTIC)
+
+
+def stated(*facts):
+    found = Stated()
+    head = Head()
+    for stamp, fact in enumerate(facts, 1):
+        payload = pack(write_changes([Change(fact=fact, author="x", at_ms=1)]))
+        entry = make_entry(Origin("a", "1" * 32, Stream.CONTROL), head, (stamp, 0), payload, sign)
+        found.take(entry)
+        head = entry.head
+    return found
+
+
+def snapshot_of(known, named=0):
+    under = Under(epoch=known.control.epoch, order=known.order.digest, named=named)
+    return Manifest(load=1, applied={str(HERE): 5}, under=under)
+
+
+LISTED = IdsRegistered(tenant="main", kind=IdKind.ATTRIBUTE, names=("platform",))
+
+
+def lost(first):
+    return EntriesLost(origin=str(HERE), first=first, last=9)
+
+
+@pytest.mark.parametrize(
+    ("named", "more", "is_still_true"),
+    [
+        (1, [], True),
+        (1, [TenantPut(name="other")], True),
+        (2, [TenantPut(name="other")], True),
+        (2, [LISTED], False),  # an event in it names the epoch that this fact has
+        (1, [LISTED], True),
+        (1, [lost(6)], True),  # beyond what is in it
+        (1, [lost(5)], False),
+        (1, [lost(5), Restamped(origin=str(HERE), first=5, last=9, hybrid=1)], True),
+        (1, [lost(5), Restamped(origin=str(HERE), first=6, last=9, hybrid=1)], False),
+    ],
+)
+def test_a_snapshot_is_true_while_facts_go_on_from_those_that_it_was_made_under(
+    named, more, is_still_true
+):
+    main = TenantPut(name="main")
+    manifest = snapshot_of(stated(main), named)
+    assert is_true(manifest, stated(main, *more)) == is_still_true
+
+
+def test_a_snapshot_under_other_facts_or_of_a_state_in_doubt_is_not_true():
+    first, other = TenantPut(name="main"), TenantPut(name="other")
+    manifest = snapshot_of(stated(first, other))
+    assert not is_true(manifest, stated(other, first))
+    assert not is_true(manifest, stated(first))
+    doubted = Manifest(load=1, applied={}, under=Under(epoch=1, order="", named=0))
+    assert not is_true(doubted, stated(first))
+
+
+def test_a_snapshot_of_before_rulings_is_true_as_long_as_nothing_is_lost():
+    old = Manifest(load=1, applied={str(HERE): 5})
+    assert is_true(old, stated(TenantPut(name="main"), lost(6)))
+    assert not is_true(old, stated(TenantPut(name="main"), lost(4)))

@@ -8,7 +8,11 @@ import pytest
 
 from homeroom.errors import ControlError
 from homeroom.log.cuts import HistoryCut, HistoryKept
+from homeroom.log.origins import Origin, Stream
+from homeroom.regions.steps import Members
+from homeroom.running.looks import Looks
 from homeroom.running.opening import opened_folding
+from homeroom.running.retaining import held_by_all
 from homeroom.running.stating import change_directory, control_of_directory
 from homeroom.state.state import rebuild
 from homeroom.state.zones import day_of_date
@@ -217,3 +221,26 @@ def test_what_was_cut_leaves_an_idle_node_with_two_snapshots(tmp_path):
         assert node._store.read(token.origin, 1, 10) == [], "the log has forgotten them too"
 
     on(tmp_path, work)
+
+
+ORIGINS = [Origin("here", f"{n:032x}", Stream.ANALYTIC) for n in range(3)]
+
+
+def looks(views, **fields):
+    regions = {"here": "one", **dict.fromkeys(views, "two")}
+    return Looks(members=Members(5, regions, **fields), views=views)
+
+
+def test_in_a_world_a_cut_covers_what_all_members_hold():
+    vector = dict.fromkeys(ORIGINS, 9)
+    views = {"there": {ORIGINS[0]: 9, ORIGINS[1]: 4}, "far": {ORIGINS[0]: 7, ORIGINS[1]: 9}}
+    assert held_by_all(vector, looks(views)) == {ORIGINS[0]: 7, ORIGINS[1]: 4}
+    gone = frozenset({ORIGINS[2]})
+    assert held_by_all(vector, looks(views, collapsed=gone))[ORIGINS[2]] == 9
+    assert held_by_all(vector, looks(views, fenced=frozenset({"far"})))[ORIGINS[0]] == 9
+
+
+def test_nothing_is_cut_while_a_member_has_not_said_what_it_holds():
+    for unheard in (looks({"there": {ORIGINS[0]: 9}, "far": {}}), Looks()):
+        with pytest.raises(ControlError, match="not known here what"):
+            held_by_all({ORIGINS[0]: 9}, unheard)

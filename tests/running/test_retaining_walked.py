@@ -109,7 +109,7 @@ class Walker(Replica):
 
         folding = Folding({}, make)
         folding.fold(self.log[CONTROL])
-        skip_applied(folding)
+        skip_applied(folding, Vector())
         self.live = Live(folding, lambda: NOW_MS)
         self.snapshots.key("main")
         return folding

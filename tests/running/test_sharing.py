@@ -10,11 +10,12 @@ import pytest
 
 from homeroom.adapters.vault.fingerprint import fingerprint_of
 from homeroom.adapters.vault.places import VAULT_KEY_FILE, open_vault_key
-from homeroom.errors import KeyFileError
-from homeroom.log.origins import Stream
+from homeroom.errors import DataDirectoryError, KeyFileError
+from homeroom.log.origins import Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.running.recording import redacted_documents
 from tests.running.erasures import ADA, BOB, erase, person, record, register_of, statement
+from tests.running.nodes import running
 from tests.running.worlds import RunningWorld
 
 LAWS = {"a": "us", "b": "eu", "c": "eu"}
@@ -29,7 +30,7 @@ def world(tmp_path, monkeypatch):
         async def whole():
             made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch, laws=LAWS)
             if prepared is not None:
-                prepared(made)
+                await prepared(made)
             async with made:
                 return await work(made)
 
@@ -158,6 +159,7 @@ def test_labels_are_known_throughout_the_jurisdiction(world):
     assert world(work, "a", "b", "c") == [False, True, True]
 
 
+@pytest.mark.slow
 def test_records_say_up_to_when_those_of_others_are_here(world):
     async def work(world):
         await keep(world, "b", 1)
@@ -189,6 +191,7 @@ def compared(node):
     return 0 if member is None else member.agreement.document_comparisons
 
 
+@pytest.mark.slow
 def test_vaults_are_compared_while_nothing_comes_and_a_difference_is_an_alarm(world):
     async def work(world):
         here = [world.nodes[name] for name in "bc"]
@@ -215,7 +218,7 @@ def test_vaults_are_compared_while_nothing_comes_and_a_difference_is_an_alarm(wo
 # --- they do not ---------------------------------------------------------------------------------------------------
 
 
-def other_key(made):
+async def other_key(made):
     (made.path / "c" / VAULT_KEY_FILE).unlink()
     open_vault_key(made.path / "c")
 
@@ -282,6 +285,21 @@ def test_documents_that_a_faulty_node_sends_over_a_border_are_kept_by_nobody_and
     assert world(work, "a", "b", "c") == {}
 
 
+def test_a_directory_whose_log_has_forgotten_documents_is_no_member(world):
+    async def forget(made):
+        async with running(made.path / "b", name="b") as node:
+            one = statement(ADA, 1)
+            assert (await record(node, "POST", "statements", json=one)).status_code == 200
+            held = {o: n for o, n in node._store.held().items() if o.stream is Stream.DOCUMENT}
+            await node._committer.done(lambda: node._store.collect(Vector(held)))
+
+    async def work(world):
+        """Never come to this."""
+
+    with pytest.raises(DataDirectoryError, match="has forgotten documents in its log"):
+        world(work, "a", "b", "c", prepared=forget)
+
+
 # --- who is erased -------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +344,11 @@ def test_documents_of_who_is_erased_are_gone_from_all_logs_and_vaults_also_those
             await keep_state(world, "b")
             await erase(world.nodes["a"], ADA)
             await world.until(lambda: not has_any(world.nodes["c"]), "another log is clean")
+            await world.nodes["c"].erasures.settled()
+            await world.kill("c")
+            for file in (world.path / "c").glob("documents.db*"):
+                file.unlink()  # and with it who was erased
+            await world.start("c")
             world.cut.clear()
             await level(world, "b", "c")
             await world.equal()

@@ -11,12 +11,11 @@ from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.world_directory import make_world
 from homeroom.cli import main, status
 from homeroom.errors import ControlError, SettingsError
-from homeroom.log.origins import Origin, Stream
 from homeroom.regions.fabric import InProcess
 from homeroom.running.world_place import fence, join, located, move_home, world_place
 from homeroom.serve.settings import read_settings
 from tests.nats_worlds import NOW_MS, planned
-from tests.running.nodes import on
+from tests.running.nodes import batch, event, on
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +121,11 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
 def test_operators_rule_of_entries_and_see_what_nodes_say(tmp_path, capsys):
     place = tmp_path / "w"
     make_world(place, planned(north=("ada",), south=("bob",)), 30_000, 1, NOW_MS)
-    origin = Origin("bob", "0" * 32, Stream.ANALYTIC)
 
     async def work(node):
+        sent = [await node.offer("main", "key", batch(None, event(n))) for n in range(9)]
+        origin = sent[-1].token.origin
+
         def commands():
             words = ["world", "rule", str(place), str(origin)]
             assert main([*words, "5-9", "lost"]) == status.CLEAN

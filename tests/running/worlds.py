@@ -170,7 +170,7 @@ class RunningWorld:
         """Have a node's directory as it is now, and nothing of what a stop would add to it."""
         node = self.nodes.pop(name)
         copy = self.path / f"{name} as it was"
-        shutil.copytree(self.path / name, copy, ignore=shutil.ignore_patterns("*.sock"))
+        shutil.copytree(self.path / name, copy, ignore=shutil.ignore_patterns("*.sock", "*.new"))
         self.cut.add(name)
         await node.stop()
         self.cut.discard(name)
@@ -221,6 +221,18 @@ class RunningWorld:
             return all(self.shared(name) == most for name in self.nodes) and len(self.prints()) == 1
 
         await self.until(are_equal, "all are equal")
+
+    async def equal_as_counted(self) -> None:
+        """Wait until all have folded all that counts of what any of them has, and come to the same."""
+
+        def are_equal() -> bool:
+            closed = {str(o): n for o, n in self.nodes["a"].control().members.closed.items()}
+            held = [_shared(node._store.held()) for node in self.nodes.values()]
+            most = {o: max(one.get(o, 0) for one in held) for one in held for o in one}
+            counted = {o: min(n, closed.get(o, n)) for o, n in most.items()}
+            return all(self.shared(n) == counted for n in self.nodes) and len(self.prints()) == 1
+
+        await self.until(are_equal, "all are equal, as far as anything counts")
 
 
 def _shared(vector: Vector) -> dict[str, int]:

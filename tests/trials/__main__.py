@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.databases import end_with_parent
 from tests.trials.network import inside, why_not
 from tests.trials.plan import destroyed_unheard, drawn, long_partition
 
@@ -37,7 +38,10 @@ def main() -> int:
     for seed in range(options.seed, options.seed + options.count):
         # Each has a network of its own: the system takes its time to forget one.
         words = inside([*command, "--seed", str(seed)])
-        if subprocess.run(words, env=os.environ | {_INSIDE: "1"}, check=False).returncode:
+        run = subprocess.run(
+            words, env=os.environ | {_INSIDE: "1"}, check=False, preexec_fn=end_with_parent
+        )
+        if run.returncode:
             return 1
     return 0
 

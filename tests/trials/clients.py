@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import random
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,13 @@ import httpx
 
 from tests.trials.plan import Plan
 
-__all__ = ["Batch", "Client", "Fate", "Ledger", "passed"]
+__all__ = ["Batch", "Client", "Fate", "Ledger", "Statement", "passed"]
 
 _FIRST: Final = dt.date(2023, 1, 2)
 _DAYS: Final = 1_200
 _WAIT_S: Final = 8.0
+_ISSUER: Final = "https://lms.example"
+_VERSION: Final = {"X-Experience-API-Version": "1.0.3"}
 
 
 class Fate(Enum):
@@ -55,9 +58,9 @@ class Batch:
         """The day of its events."""
         return _FIRST + dt.timedelta(days=self.number % _DAYS)
 
-    def events(self) -> list[dict[str, str]]:
-        """Return what is sent."""
-        return [
+    def request(self, level: str) -> tuple[str, dict[str, str], Any]:
+        """Return path, headers and body of what is sent."""
+        events = [
             {
                 "id": f"{self.number}/{who}",
                 "account": who,
@@ -67,6 +70,37 @@ class Batch:
             }
             for who in self.learners
         ]
+        return f"/v1/events?ack={level}", {"Idempotency-Key": f"batch {self.number}"}, events
+
+
+@dataclass(slots=True, kw_only=True)
+class Statement(Batch):
+    """A statement: one event for all, and a document that stays in the jurisdiction of the node that took it.
+
+    Attributes
+    ----------
+    home : the node to which it is sent
+    """
+
+    home: str
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(uuid.UUID(int=(0x4000_8000 << 64) + self.number, version=4))
+
+    def request(self, level: str) -> tuple[str, dict[str, str], Any]:
+        """Return path, headers and body of what is sent."""
+        del level  # in a jurisdiction of one region there is no other to wait for
+        (who,) = self.learners
+        statement = {
+            "id": self.id,
+            "actor": {"account": {"homePage": _ISSUER, "name": who}},
+            "verb": {"id": "http://adlnet.gov/expapi/verbs/experienced"},
+            "object": {"id": f"https://lms.example/pages/{self.number % 40}"},
+            "timestamp": f"{self.day}T10:00:00Z",
+        }
+        return "/xapi/statements", _VERSION, statement
 
 
 class Ledger:
@@ -96,6 +130,17 @@ class Ledger:
         shared = [f"everywhere {n}" for n in chance.sample(range(40), chance.randint(0, 4))]
         self.batches.append(Batch(number, (*own, *shared)))
         return self.batches[-1]
+
+    def new_statement(self, node: str) -> Statement:
+        """Make a statement that is to be sent to a node."""
+        number = len(self.batches)
+        statement = Statement(number, (f"person {number}",), home=node)
+        self.batches.append(statement)
+        return statement
+
+    def statements(self) -> list[Statement]:
+        """Return all statements."""
+        return [batch for batch in self.batches if isinstance(batch, Statement)]
 
     def lost(self, node: str) -> None:
         """Take that the disk of a node is gone: what nobody said to be elsewhere is as if it had not been answered."""
@@ -147,6 +192,9 @@ class Client:
         number, until_s = 0, time.monotonic() + plan.end_s
         while number < plan.batches or time.monotonic() < until_s:
             number += 1
+            if chance.random() < plan.statements:
+                await self.send(node, self._ledger.new_statement(node), "local")
+                continue
             batch, level = self._ledger.new(chance), chance.choice(plan.levels)
             twin = [chance.choice(others)] if chance.random() < 0.1 else []
             await asyncio.gather(*(self.send(to, batch, level) for to in (node, *twin)))
@@ -155,12 +203,9 @@ class Client:
     async def send(self, node: str, batch: Batch, level: str) -> bool:
         """Send a batch once; say whether it was taken, and note what is known of it."""
         begun_s, disk = time.monotonic(), self._ledger.disk(node)
+        path, headers, body = batch.request(level)
         try:
-            answer = await self._http.post(
-                f"{self.urls[node]}/v1/events?ack={level}",
-                json=batch.events(),
-                headers={"Idempotency-Key": f"batch {batch.number}"},
-            )
+            answer = await self._http.post(f"{self.urls[node]}{path}", json=body, headers=headers)
         except httpx.TransportError:
             return False
         if answer.status_code not in (200, 504):
@@ -169,12 +214,13 @@ class Client:
         told = answer.json()
         if answer.status_code == 200:
             self._ledger.waits_s[level].append(time.monotonic() - begun_s)
-            assert told["accepted"] == len(batch.learners), told
+            assert isinstance(batch, Statement) or told["accepted"] == len(batch.learners), told
         is_elsewhere = answer.headers.get("Homeroom-Held", "local") != "local"
         if disk != self._ledger.disk(node) and not is_elsewhere:
             return False  # the answer was on its way when the disk was destroyed
         batch.nodes.add(node)
-        self._ledger.tokens[node] = told["token"]
+        if not isinstance(batch, Statement):
+            self._ledger.tokens[node] = told["token"]
         if is_elsewhere:
             self._ledger.elsewhere.append((node, begun_s, time.monotonic()))
         if is_elsewhere or batch.fate is Fate.UNKNOWN:
@@ -190,6 +236,22 @@ class Client:
         # One that has just begun says that it does not know the key yet (503); before the home has stated it, 401.
         found: dict[str, Any] | None = answer.json() if answer.is_success else None
         return found
+
+    async def has(self, node: str, statement: Statement) -> bool:
+        """Say whether a node gives a statement out."""
+        answer = await self._http.get(
+            f"{self.urls[node]}/xapi/statements?statementId={statement.id}", headers=_VERSION
+        )
+        assert answer.status_code in (200, 404), answer.text
+        return answer.status_code == 200
+
+    async def erase(self, node: str, statement: Statement) -> None:
+        """Have a node erase the person of a statement."""
+        learners = [{"issuer": _ISSUER, "account": who} for who in statement.learners]
+        answer = await self._http.post(
+            f"{self.urls[node]}/v1/erasures", json={"learners": learners}, timeout=60
+        )
+        assert answer.status_code == 202, answer.text
 
     async def active(self, node: str, days: Sequence[str], after: str = "") -> dict[str, int]:
         """Return how many learners a node says were active on each day that has any, of these days and all between."""

@@ -142,7 +142,7 @@ class Machines:
 
     def make_key(self) -> str:
         """Have the home state a key, and return it."""
-        words = ["keys", "create", "trial", "--scopes", "read,write,admin"]
+        words = ["keys", "create", "trial", "--scopes", "read,write,admin,xapi"]
         done = subprocess.run(
             [*HOMEROOM, *words, "--data", self.data(self._world.home_node)],
             check=True,

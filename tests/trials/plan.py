@@ -60,6 +60,7 @@ class Plan:
     pause_s : how long each client waits between two batches
     batches : how many each client sends at least; it goes on until nothing is wrong any more
     levels : of acknowledgement, drawn for each batch
+    statements : the share of single statements among what is sent
     """
 
     seed: int
@@ -67,6 +68,7 @@ class Plan:
     pause_s: float
     batches: int
     levels: tuple[str, ...] = ("local",) * 6 + ("remote",) * 3 + ("all",)
+    statements: float = 0.15
 
     @property
     def end_s(self) -> float:
@@ -114,7 +116,7 @@ def _meets(one: Fault, other: Fault) -> bool:
 def long_partition(seed: int, batches: int = 450) -> Plan:
     """Return a plan in which a region is alone, while the others write more than any buffer holds for it."""
     faults = (Fault(0.5, float("inf"), Kind.ALONE, ("south",)),)
-    return Plan(seed, faults, pause_s=0.0, batches=batches, levels=("local",))
+    return Plan(seed, faults, pause_s=0.0, batches=batches, levels=("local",), statements=0.02)
 
 
 def destroyed_unheard(seed: int) -> Plan:

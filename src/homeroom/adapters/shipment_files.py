@@ -241,8 +241,27 @@ class Incoming:
                     if (here.path / file_or_folder).exists():
                         sync(here.path / file_or_folder)
             sync(self._folder)
-            (self._folder / _WHOLE).touch(PRIVATE)
+            loads = [_unlogged(place) for place, _ in places]
+            fresh = self._folder / f"{_WHOLE}.new"
+            fresh.write_bytes(msgspec.json.encode(loads))
+            sync(fresh)
+            fresh.rename(self._folder / _WHOLE)
             sync(self._folder)
+
+    def is_of_other_loads(self, loads: Sequence[int]) -> bool:
+        """Say whether files were loaded since it was made ready into a directory whose state it is to replace.
+
+        ``loads`` are by tenant the last load that no log tells of. Raises `DataDirectoryError`.
+        """
+        path = self._folder / _WHOLE
+        try:
+            then = msgspec.json.decode(path.read_bytes(), type=list[int])
+        except (OSError, msgspec.MsgspecError) as error:
+            raise DataDirectoryError(f"{path} cannot be read ({type(error).__name__})") from error
+        return any(
+            before != now and (self.place(number).path / MANIFEST_FILE).exists()
+            for number, (before, now) in enumerate(zip(then, loads, strict=True))
+        )
 
     # --- installed ---------------------------------------------------------------------------------------------------
 
@@ -270,6 +289,11 @@ def _move(here: Path, there: Path) -> None:
     sync(there)
     (here / MANIFEST_FILE).rename(there / MANIFEST_FILE)
     sync(there)
+
+
+def _unlogged(place: DataDirectory) -> int:
+    manifest = place.manifest()
+    return 0 if manifest is None else manifest.unlogged
 
 
 def _later(name: str, more: int) -> str:

@@ -36,6 +36,7 @@ __all__ = [
     "REGIONS_FILE",
     "WorldPlaces",
     "activate",
+    "add_node",
     "data_directories",
     "make_world",
     "renew",
@@ -139,6 +140,22 @@ def activate(path: Path, region: str, now_ms: int) -> World:
     first_port = min(_ports(world), default=18_000)
     regions = {**world.regions, region: active}
     plan = _filled(replace(world, regions=regions), first_port, 1)
+    return _made(places, plan, _opened(places), now_ms)
+
+
+def add_node(path: Path, region: str, node: str, now_ms: int) -> World:
+    """Have a region that runs nodes run a further one; write what it needs. Raises as `make_world` does."""
+    places = WorldPlaces(path)
+    world = read_world(places.regions, Stage.RUNNING)
+    known = world.active().get(region)
+    if known is None:
+        there = ", ".join(world.active())
+        raise SettingsError(f"no region {region[:80]!r} runs nodes; there are: {there}")
+    if node in world.members():
+        raise SettingsError(f"there is a node {node} already; nothing was changed")
+    more = replace(known, nodes={**known.nodes, node: RegionNode(key="")})
+    first_port = min(_ports(world), default=18_000)
+    plan = _filled(replace(world, regions={**world.regions, region: more}), first_port, 1)
     return _made(places, plan, _opened(places), now_ms)
 
 

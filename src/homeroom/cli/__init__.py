@@ -67,6 +67,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "tenant": ("homeroom.cli.tenant", "Say in which regions a tenant's data are taken."),
     "ask": ("homeroom.cli.ask", "Ask a node a question, and what became other since."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
+    "conflicts": (
+        "homeroom.cli.conflicts",
+        "Show where nodes said different things, and what counts.",
+    ),
     "tail": ("homeroom.cli.tail", "Follow who enters and leaves cohorts at a node."),
     "audit": ("homeroom.cli.audit", "Check that an audit log is what was written."),
     "backup": ("homeroom.cli.backup", "Back a data directory up, while its node runs."),

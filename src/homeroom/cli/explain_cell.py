@@ -79,16 +79,15 @@ def _end(text: str) -> "LiveAnswer | str":
     if text.count("/") >= 4 and not Path(text).exists():
         return text
     said = read_answer(Path(text))
-    vector, answer, epoch = said.get("vector"), said.get("answer"), said.get("epoch", 0)
-    is_answer = isinstance(answer, Mapping) and isinstance(vector, Mapping)
-    numbers = [*vector.values(), epoch] if isinstance(vector, Mapping) else []
-    if not is_answer or not all(type(one) is int for one in numbers):
+    vector: Any = said.get("vector")
+    answer: Any = said.get("answer")
+    epoch: Any = said.get("epoch", 0)
+    are_there = isinstance(answer, Mapping) and isinstance(vector, Mapping)
+    if not are_there or not all(type(one) is int for one in (epoch, *vector.values())):
         raise QuestionError(
             f"{text} has no vector; take an answer that a node gave (homeroom ask --json), or the token of an entry"
         )
-    return LiveAnswer(
-        answer=answer, vector=dict(vector or {}), age_ms=None, complete=True, epoch=epoch
-    )
+    return LiveAnswer(answer=answer, vector=dict(vector), age_ms=None, complete=True, epoch=epoch)
 
 
 def _question(file: str | None, since: "LiveAnswer | str") -> Mapping[str, Any]:

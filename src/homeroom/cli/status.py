@@ -31,11 +31,15 @@ PIPE_CLOSED: Final = 141
 
 MEANINGS: Final = (
     (CLEAN, "everything was read"),
-    (REJECTS_MET, "everything was done; some of the input was rejected, counted and written down"),
+    (
+        REJECTS_MET,
+        "everything was done; some of the input was rejected, counted and written down; or a repair left something out",
+    ),
     (
         STRICT,
         "`--strict` was given and something was rejected, no output was written; or a backup is damaged, or does not "
-        "open with this key; or a simulated world broke a promise, or the directory of a world is not as it must be",
+        "open with this key; or a simulated world broke a promise, or the directory of a world is not as it must be; "
+        "or a state was not what its log comes to, and has been put right",
     ),
     (FAILED, "the command could not be done; one line on standard error says why and what to do"),
     (INTERRUPTED, "interrupted with Ctrl-C"),

@@ -1,7 +1,7 @@
 """``homeroom world``: make the directory of a world of regions, add to it, and check it."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import click
 
@@ -9,6 +9,8 @@ from homeroom.adapters import system_clock
 from homeroom.cli import status
 
 __all__ = ["command"]
+
+_PAUSE_S: Final = 0.5
 
 
 @click.group()
@@ -58,17 +60,24 @@ def init(directory: str, regions: str | None, nodes: int, first_port: int) -> No
 @command.command()
 @click.argument("directory", metavar="DIR")
 @click.argument("region")
-def add(directory: str, region: str) -> None:
+@click.option(
+    "--node", "more", metavar="NODE", help="Add a node of this name to a region that runs some."
+)
+def add(directory: str, region: str, more: str | None) -> None:
     """Make ready what REGION needs, one of those in the file of regions that run no nodes yet.
 
-    What is there already stays as it is, and servers that run find the new one by themselves. The node belongs to the
-    world when the home has stated so: homeroom world join.
+    What is there already stays as it is, and servers that run find the new one by themselves; that of a region with a
+    further node is to be told (SIGHUP). The node belongs to the world when the home has stated so: homeroom world join.
     """
-    from homeroom.adapters.world_directory import activate
+    from homeroom.adapters.world_directory import activate, add_node
 
-    world = activate(Path(directory), region, system_clock.now_ms())
+    place, now_ms = Path(directory), system_clock.now_ms()
+    world = (
+        activate(place, region, now_ms) if more is None else add_node(place, region, more, now_ms)
+    )
     for name, node in world.regions[region].nodes.items():
-        click.echo(f"{name}\t{node.http}\t{node.key}")
+        if more in (None, name):
+            click.echo(f"{name}\t{node.http}\t{node.key}")
 
 
 @command.command()
@@ -103,6 +112,54 @@ def fence(directory: str, node: str, documents_leave: bool) -> None:  # noqa: FB
         check_heirs(Path(directory), node)
     fence_node(Path(directory), node)
     click.echo(f"Nothing more is taken from {node}.", err=True)
+
+
+@command.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("node")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.IntRange(0, 86_400),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for all others to say what they hold of it.",
+)
+@click.option(
+    "--force",
+    "forced",
+    default="",
+    metavar="WHY",
+    help="Go on then without those that have not said it; what they alone have of it is lost.",
+)
+@click.option(
+    "--documents-leave",
+    is_flag=True,
+    help="Let the last node of a jurisdiction leave too: its documents leave the world with it.",
+)
+def leave(directory: str, node: str, wait_s: int, forced: str, documents_leave: bool) -> None:  # noqa: FBT001 - a flag
+    """Have the home, which must run, fence NODE, and close it once all others have said what they hold of it.
+
+    After that it belongs to the world no more: nothing that it writes counts. If it is taken back (homeroom world
+    join), what its clients were told yes for meanwhile is written once more.
+    """
+    import threading
+    import time
+
+    from homeroom.running.world_place import check_heirs
+    from homeroom.running.world_place import leave as leave_world
+
+    if not documents_leave:
+        check_heirs(Path(directory), node)
+    end_s = time.monotonic() + wait_s
+
+    def until() -> bool:
+        threading.Event().wait(min(_PAUSE_S, wait_s))
+        return time.monotonic() < end_s
+
+    leave_world(Path(directory), node, forced, until)
+    click.echo(f"{node} belongs to the world no more.", err=True)
 
 
 @command.command()

@@ -178,6 +178,14 @@ class Client:
         request = messages.explain_request(question, cell, since, until)
         return messages.document_of(request, self._reply(request))
 
+    def conflicts(self, days: int = 30) -> dict[str, Any]:
+        """Return where nodes said different things of one thing in the last days: see ``docs/reference/http.md``.
+
+        Raises `NodeError`; the key needs the scope ``admin``.
+        """
+        request = Request("asking for conflicts", "GET", f"/v1/conflicts?days={days:d}")
+        return messages.document_of(request, self._reply(request))
+
     def status(self) -> dict[str, Any]:
         """Return how the node is: see ``docs/reference/http.md``. Raises `NodeError`."""
         request = Request("asking for the status", "GET", "/v1/status")

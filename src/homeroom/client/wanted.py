@@ -48,7 +48,8 @@ class Wanted:
         if isinstance(after, str):
             after = (after,)
         elif isinstance(after, Mapping):
-            after = (f"{origin}/{number}" for origin, number in after.items())
+            # Documents are in no answer, and a header has only so much room.
+            after = (f"{o}/{n}" for o, n in after.items() if not o.endswith("/document"))
         found = tuple(after)
         if len(found) > limits.AFTER_MAX or not all(
             one.isascii() and one.isprintable() for one in found

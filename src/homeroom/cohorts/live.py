@@ -88,6 +88,7 @@ class LiveAnswer:
     epoch : the control epoch of the definitions that it used
     freshness : by region how many seconds ago all that it had written was in here, None where that is not known; None
         as a whole for a node alone
+    told : what is told of the answer, where whoever asked has said how
     """
 
     answer: Answer
@@ -96,6 +97,7 @@ class LiveAnswer:
     is_complete: bool
     epoch: int = 0
     freshness: Mapping[str, float | None] | None = None
+    told: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,37 +85,15 @@ def _add_partition(
     segments: triangles.Segments,
     counts: Counts,
 ) -> None:
-    words = track_words(partition, None)
-    scratch = np.zeros(triangles.SCRATCH_WORDS, np.uint64)
-    run_periods = sealed(periods.of_days(partition.run_days))
-    triangles.segment_triangle(
-        words, run_periods, sealed(partition.run_starts), mask, segments, scratch, counts
+    rows = triangles.Rows(
+        track_words(partition, None),
+        sealed(partition.start_day[: partition.rows]),
+        sealed(partition.run_days),
+        sealed(partition.run_starts),
+        sealed(partition.displaced()),
     )
-    _add_out_of_place(partition, words, mask, (periods, segments), counts)
-
-
-def _add_out_of_place(
-    partition: Partition,
-    words: UInt64s,
-    mask: Int8s | None,
-    cut: tuple[Periods, triangles.Segments],
-    counts: Counts,
-) -> None:
-    """Count the rows that came since the last clustering, and move those whose first day became earlier."""
-    displaced = partition.displaced()
-    tail = np.arange(partition.clustered_rows, partition.rows)
-    if not len(displaced) and not len(tail):
-        return
-    periods, segments = cut
-    placed = partition.run_days[np.searchsorted(partition.run_starts, displaced, side="right") - 1]
-    for rows, days, sign in (
-        (displaced, placed, -1),
-        (displaced, partition.start_day[displaced], 1),
-        (tail, partition.start_day[tail], 1),
-    ):
-        triangles.add_rows(
-            words, sealed(rows), sealed(periods.of_days(days)), sign, mask, segments, counts
-        )
+    edges = sealed(periods.days[1:])
+    triangles.clustered_rows_triangle(rows, edges, mask, segments, counts)
 
 
 def _shown_pieces(partition: Partition, periods: Periods) -> tuple[Int64s, Int64s, UInt64s]:

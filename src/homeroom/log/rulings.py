@@ -20,7 +20,7 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import ControlError
 from homeroom.log.cuts import Cuts
-from homeroom.log.origins import Origin
+from homeroom.log.origins import Origin, Stream
 
 __all__ = [
     "EntriesLost",
@@ -108,11 +108,16 @@ def is_lost(rulings: Rulings, origin: Origin, number: int, tenant: str) -> bool:
 def check_ruling(rulings: Rulings, fact: RulingFact) -> None:
     """Raise `ControlError` for a ruling that makes no sense."""
     try:
-        Origin.parse(fact.origin)
+        origin = Origin.parse(fact.origin)
     except ValueError:
         raise ControlError(
             f"the origin is {fact.origin[:200]!r}; it must be node/incarnation/stream"
         ) from None
+    if origin.stream is Stream.DOCUMENT:
+        raise ControlError(
+            f"{fact.origin} has documents, which wait for no time and of which nobody elsewhere may hear; rule of "
+            f"entries with events, or with facts"
+        )
     if not 1 <= fact.first <= fact.last:
         raise ControlError(
             f"entries {fact.first:,} to {fact.last:,} are none; the first number is 1, and the last no smaller"

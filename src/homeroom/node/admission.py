@@ -30,12 +30,12 @@ from homeroom.log.control import Change, Control, write_changes
 from homeroom.log.erasures import Erasure, erased_keys
 from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
-from homeroom.log.payloads import Part, write_parts
+from homeroom.log.payloads import Part, open_parts, write_parts
 from homeroom.log.voiding import EventsVoided
 from homeroom.state.batches import chosen_events, joined_batches
 from homeroom.state.keys import Keys, distinct_keys, find_sorted, halves
 
-__all__ = ["Doors", "Mark", "Reader", "SentReader"]
+__all__ = ["Again", "Doors", "Mark", "Reader", "SentReader"]
 
 _STATED = (Erasure, Consented, EventsVoided)
 """What is stated of events and persons, beside them in the analytic stream."""
@@ -46,6 +46,17 @@ _json = msgspec.json.Encoder().encode
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Content of an offer of the node itself: an entry is written, without events if nothing else is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Content of an offer of the node itself: what an entry holds that counts nowhere, to be written once more.
+
+    Its events have been through a door, and keep the identities that they got there: so they count once, wherever else
+    they are.
+    """
+
+    content: bytes
 
 
 class Reader(Protocol):
@@ -209,6 +220,9 @@ class Doors:
                 told[number] = b"{}"
             elif isinstance(offer.content, Mark):
                 told[number] = b"{}"
+            elif isinstance(offer.content, Again):
+                self._take_again(offer.content, taken)
+                told[number] = b"{}"
             elif not isinstance(offer.content, Change):
                 grouped[offer.tenant, type(offer.content)].append(number)
         for (tenant, form), numbers in grouped.items():
@@ -219,6 +233,19 @@ class Doors:
             for number, answer in zip(numbers, said, strict=True):
                 told[number] = answer
         return taken
+
+    def _take_again(self, again: Again, taken: _Grouped) -> None:
+        for written in open_parts(again.content):
+            if written.tenant not in self._doors:
+                continue  # its key is not the one of the world, or nobody knows it any more
+            mine = taken.setdefault(written.tenant, _Taken())
+            part = written.coded(self._doors[written.tenant].dictionaries)
+            mine.erasures.extend(part.erasures)
+            mine.consents.extend(part.consents)
+            mine.voids.append(part.voids)
+            if part.events is not None:
+                batch = self._unerased(written.tenant, part.events, mine.erasures)
+                mine.batches.extend([batch] if len(batch) else [])
 
     def _take_stated(self, offer: Offer, mine: _Taken) -> None:
         match offer.content:
@@ -233,7 +260,7 @@ class Doors:
         """Return the stream that offers of a form are durable with."""
         if form is Change:
             return Stream.CONTROL
-        return Stream.ANALYTIC if form in (*_STATED, Mark) else self._readers[form].stream
+        return Stream.ANALYTIC if form in (*_STATED, Mark, Again) else self._readers[form].stream
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []

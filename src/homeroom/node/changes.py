@@ -13,6 +13,7 @@ of two entries that each suffice it names the first.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -298,19 +299,44 @@ class _Trials:
 
 def _by_subsets(ground: _Ground, sign: Asked, learners: Int64s, found: _Found) -> None:
     """Find the entries that mattered to learners, by every subset of those that concern each."""
+    if len(learners) > limits.EXPLAINED_LEARNERS_MAX:
+        raise QuestionError(
+            f"of {len(learners):,} learners every order of entries would have to be tried, since the question asks for "
+            f"attributes or much was voided; at most {limits.EXPLAINED_LEARNERS_MAX:,} are, so explain a cell between "
+            f"vectors that lie nearer"
+        )
+    order = np.argsort(ground.owner, kind="stable")
+    came = _Dealt(ground.owner[order], order)
     waiting: list[_Trials] = []
-    for learner in learners.tolist():
-        waiting.append(_trials(ground, learner))
-        if sum(len(one.events) for one in waiting) > limits.EXPLAINED_PIECE_EVENTS:
-            _try(sign, waiting, found)
-            waiting = []
+    size = 0
+    for piece in ground.pieces(learners):
+        batch, places = ground.events_before(piece)
+        order = np.argsort(places, kind="stable")
+        had = _Dealt(places[order], order)
+        for learner in piece.tolist():
+            waiting.append(_trials(ground, learner, _at(batch, had.of(learner)), came.of(learner)))
+            size += len(waiting[-1].events)
+            if size > limits.EXPLAINED_PIECE_EVENTS:
+                _try(sign, waiting, found)
+                waiting, size = [], 0
     _try(sign, waiting, found)
 
 
-def _trials(ground: _Ground, learner: int) -> _Trials:
-    batch, _ = ground.events_before(np.array([learner]))
-    mine = ground.owner == learner
-    events = joined_batches([batch, chosen_events(ground.events, mine)])
+class _Dealt(NamedTuple):
+    """Events in order of their learners: whose each is, rising, and its place."""
+
+    owner: Int64s
+    places: Int64s
+
+    def of(self, learner: int) -> Int64s:
+        """Return the places of one learner's."""
+        first, end = np.searchsorted(self.owner, (learner, learner + 1)).tolist()
+        return self.places[first:end]
+
+
+def _trials(ground: _Ground, learner: int, batch: EventBatch, mine: Int64s) -> _Trials:
+    """Return the trials of a learner, with the events of before and the places of those that came."""
+    events = joined_batches([batch, _at(ground.events, mine)])
     came_with = np.concatenate([np.full(len(batch), -1), ground.entry[mine]]).astype(np.int64)
     is_mine = np.isin(ground.voids, events.id_hash)
     voids, voided_by = ground.voids[is_mine], ground.void_entry[is_mine].astype(np.int64)
@@ -371,18 +397,21 @@ def _present(
 def _told(ground: _Ground, asked: tuple[Question, Cell], came: Came, found: _Found) -> CellChange:
     question, cell = asked
     entered, left = _joined(found.entered), _joined(found.left)
-    learners, entries = found.pairs()
+    sums = _sums(ground, found.pairs(), (entered, left), len(came.entries))
+    order = np.argsort(-sums.learners, kind="stable")[: int((sums.learners > 0).sum())]
     unsure = set(_joined(found.unsure).tolist())
-    count = len(came.entries)
-    by_entry = np.bincount(entries, minlength=count)
-    order = np.argsort(-by_entry, kind="stable")[: int((by_entry > 0).sum())]
     named = [
-        _mattered(ground, came.entries[place], place, learners[entries == place], (entered, left))
+        EntryMattered(
+            entry=came.entries[place],
+            learners=int(sums.learners[place]),
+            entered=int(sums.entered[place]),
+            left=int(sums.left[place]),
+            events=int(sums.events[place]),
+            voids=int(sums.voids[place]),
+            late_ms=_late(came.entries[place], sums, place),
+            is_certain=place not in unsure,
+        )
         for place in order[: limits.EXPLAINED_ENTRIES_MAX].tolist()
-    ]
-    named = [
-        replace(one, is_certain=place not in unsure)
-        for one, place in zip(named, order.tolist(), strict=False)
     ]
     return CellChange(
         question=question,
@@ -397,22 +426,52 @@ def _told(ground: _Ground, asked: tuple[Question, Cell], came: Came, found: _Fou
     )
 
 
-def _mattered(
-    ground: _Ground, entry: Entry, place: int, learners: Int64s, moved: tuple[Int64s, Int64s]
-) -> EntryMattered:
-    entered, left = moved
-    theirs = (ground.entry == place) & np.isin(ground.owner, learners)
-    late = hybrid_ms(entry.hybrid) - ground.events.time_ms[theirs]
-    return EntryMattered(
-        entry=entry,
-        learners=len(learners),
-        entered=int(np.isin(learners, entered).sum()),
-        left=int(np.isin(learners, left).sum()),
-        events=int(theirs.sum()),
-        voids=int((ground.void_entry == place).sum()),
-        late_ms=(int(late.min()), int(late.max())) if len(late) else None,
-        is_certain=True,
+class _Sums(NamedTuple):
+    """By entry, int64: learners to whom it mattered, those who entered and left, and its events that are of these."""
+
+    learners: Int64s
+    entered: Int64s
+    left: Int64s
+    events: Int64s
+    voids: Int64s
+    first_ms: Int64s
+    last_ms: Int64s
+
+
+def _sums(
+    ground: _Ground,
+    pairs: tuple[Int64s, Int64s],
+    moved: tuple[Int64s, Int64s],
+    count: int,
+) -> _Sums:
+    learners, entries = pairs
+    has_moved = np.zeros((2, len(ground.keys[0])), np.bool_)
+    for row, which in zip(has_moved, moved, strict=True):
+        row[which] = True
+    mattered = np.sort(learners * max(count, 1) + entries)
+    theirs = are_in(mattered, ground.owner * max(count, 1) + ground.entry)
+    entry, time_ms = ground.entry[theirs], ground.events.time_ms[theirs]
+    first_ms = np.full(count, np.iinfo(np.int64).max)
+    last_ms = np.full(count, np.iinfo(np.int64).min)
+    np.minimum.at(first_ms, entry, time_ms)
+    np.maximum.at(last_ms, entry, time_ms)
+    return _Sums(
+        np.bincount(entries, minlength=count),
+        np.bincount(entries[has_moved[0][learners]], minlength=count),
+        np.bincount(entries[has_moved[1][learners]], minlength=count),
+        np.bincount(entry, minlength=count),
+        np.bincount(ground.void_entry, minlength=count),
+        first_ms,
+        last_ms,
     )
+
+
+def _late(entry: Entry, sums: _Sums, place: int) -> tuple[int, int] | None:
+    """Return by how much an entry was made after its events, least and most; None if it has none that matter."""
+    if not sums.events[place]:
+        return None
+    made_ms = hybrid_ms(entry.hybrid)
+    return made_ms - int(sums.last_ms[place]), made_ms - int(sums.first_ms[place])
 
 
 def count_in(state: State, question: Question, cell: Cell) -> int:

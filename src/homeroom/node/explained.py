@@ -63,13 +63,15 @@ class Span:
     after: Vector
 
     def entries(self, store: Store) -> Iterator[Entry]:
-        """Read them, those of an origin in order. Raises `StoreError`."""
+        """Read them, those of an origin in order. Raises `StoreError`, and `QuestionError` for what is forgotten."""
         for origin, last in sorted(self.after.items()):
             first = self.before[origin] + 1
             while first <= last and _counts(origin):
                 some = store.read(origin, first, min(_READ_AT_ONCE, last + 1 - first))
+                if not some or some[0].number != first:  # forgotten since it was looked at
+                    raise _forgotten(origin, first, some[0].number - 1 if some else last)
                 yield from some
-                first = some[-1].number + 1 if some else last + 1
+                first = some[-1].number + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +186,15 @@ def span_of(asked: CellAsked, folded: Folded) -> Span:
         before = Vector({o: min(since[o], number) for o, number in after.items()})
     for origin, number in after.items():
         if _counts(origin) and before[origin] < min(begins[origin], number):
-            raise QuestionError(
-                f"the log has forgotten entries {before[origin] + 1} to {min(begins[origin], number)} of {origin}, "
-                f"which a snapshot holds; a cell can be explained from a later vector on"
-            )
+            raise _forgotten(origin, before[origin] + 1, min(begins[origin], number))
     return Span(before, after)
+
+
+def _forgotten(origin: Origin, first: int, last: int) -> QuestionError:
+    return QuestionError(
+        f"the log has forgotten entries {first:,} to {last:,} of {origin}, which a snapshot holds; a cell can be "
+        f"explained from a later vector on"
+    )
 
 
 def _counts(origin: Origin) -> bool:

@@ -31,12 +31,14 @@ from dataclasses import dataclass, field
 
 from homeroom.errors import HomeroomError, KeyFileError, kind_and_places
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
+from homeroom.log.catalogue import IdKind, IdsRegistered, IdsWithdrawn
 from homeroom.log.compliance import PurposesPut
 from homeroom.log.consents import ANALYTICS
 from homeroom.log.control import Change, Control, Fact, TenantPut, read_changes
 from homeroom.log.cuts import HistoryCut, StatedCut, folded_cut
 from homeroom.log.entries import Entry
 from homeroom.log.erasures import erased_keys
+from homeroom.log.members import MemberLeft, OriginsClosed
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
 from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
@@ -90,6 +92,7 @@ class Folding:
     alarms : by origin what should not have been in its entries, and was left out of what was folded
     unknown : tenants that entries name and nobody has stated: what is of them was passed over
     is_in_doubt : whether what is folded has to be folded anew, because of what was stated since
+    known : what is known to be stated, where all is folded anew and a cut still waits for events; else None
     removals_folded : how many erasures, consents and purposes were folded since the start: fewer may be seen after one
     make : makes the state of a tenant that is new
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
@@ -112,6 +115,7 @@ class Folding:
         self.alarms: dict[Origin, Alarm] = {}
         self.unknown: set[str] = set()
         self.is_in_doubt = False
+        self.known: Control | None = None
         self.removals_folded = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self.make = make
@@ -240,7 +244,7 @@ class Folding:
 
     def _read(self, entries: Sequence[Entry]) -> "_Read":
         """Return what entries say, all of them known to be whole. What is stated is read alone."""
-        read = _Read(dict(self.tenants), self.applied, self.control)
+        read = _Read(dict(self.tenants), self.applied, self.control, self.known)
         for entry in entries:
             if entry.origin in self.troubles or entry.number <= read.applied[entry.origin]:
                 continue
@@ -251,7 +255,7 @@ class Folding:
             else:
                 read.applied = read.applied.advanced(entry.origin, entry.number)
         for name in read.parts:
-            read.joined[name], alarms = arrived_together(name, read.parts[name], read.control)
+            read.joined[name], alarms = arrived_together(name, read.parts[name], read.judged_by)
             read.alarms += alarms
         return read
 
@@ -276,11 +280,16 @@ class Folding:
         """Be in doubt, if facts that come next say anything of what is folded already."""
         named = max((tenant.named for tenant in self.tenants.values()), default=0)
         is_named = read.control.epoch < named
-        read.is_in_doubt |= is_named or any(self._is_of_the_past(one.fact) for one in changes)
+        read.is_in_doubt |= any(
+            (is_named and _is_list(one.fact)) or self._is_of_the_past(one.fact) for one in changes
+        )
 
     def _is_of_the_past(self, fact: Fact) -> bool:
         if isinstance(fact, TenantPut):
             return fact.name in self.unknown
+        if isinstance(fact, MemberLeft | OriginsClosed):
+            folded = self.applied.items()
+            return any(n > fact.closed.get(str(o), n) for o, n in folded if _has_events(o))
         if not isinstance(fact, EntriesLost | Restamped):
             return False
         is_folded = any(
@@ -369,6 +378,15 @@ class Folding:
         return False
 
 
+def _is_list(fact: Fact) -> bool:
+    """Say whether a fact decides which attributes of events are kept that name it: of others none is looked up so."""
+    return isinstance(fact, IdsRegistered | IdsWithdrawn) and fact.kind is IdKind.ATTRIBUTE
+
+
+def _has_events(origin: Origin) -> bool:
+    return origin.stream is Stream.ANALYTIC
+
+
 @dataclass(slots=True)
 class _Read:
     """What some entries say.
@@ -376,6 +394,7 @@ class _Read:
     Parameters
     ----------
     tenants, applied, control : those of the folding, with what the entries add
+    known : what is known to be stated beyond that, None for nothing
     waiting : those that wait
     parts : by tenant what entries say of it
     joined : by tenant the events in it that are to be joined
@@ -390,6 +409,7 @@ class _Read:
     tenants: dict[str, TenantState]
     applied: Vector
     control: Control
+    known: Control | None
     waiting: list[Entry] = field(default_factory=list)
     parts: dict[str, list[Came]] = field(default_factory=dict)
     joined: dict[str, list[Joined]] = field(default_factory=dict)
@@ -399,6 +419,11 @@ class _Read:
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     is_in_doubt: bool = False
+
+    @property
+    def judged_by(self) -> Control:
+        """The facts under which events count."""
+        return self.control if self.known is None else self.known
 
 
 def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) -> None:
@@ -415,7 +440,7 @@ def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) ->
 
 def _take_part(entry: Entry, part: OpenPart, read: _Read) -> None:
     """Take what an entry says of a tenant; if that was ruled to be lost, what persons have said alone."""
-    name, rulings = part.tenant, read.control.members.rulings
+    name, rulings = part.tenant, read.judged_by.members.rulings
     if is_lost(rulings, entry.origin, entry.number, name):
         part.check()
         part = part.of_persons()

@@ -12,6 +12,7 @@ compared for ten minutes is an alarm of its own.
 """
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from homeroom import limits
 from homeroom.regions.apart import Search
@@ -19,6 +20,11 @@ from homeroom.regions.messages import Compared
 from homeroom.regions.steps import Agreed, Alarm, Apart, Effect, Trouble
 
 __all__ = ["Agreement"]
+
+_REMEDY: Final = "Run homeroom repair on one, and on the other if they still differ"
+_REMEDY_OF_DOCUMENTS: Final = (
+    "Stop one, set documents.db aside and start it: it is made again from copies and the log"
+)
 
 
 class Agreement:
@@ -121,11 +127,11 @@ class Agreement:
 
 
 def _diverged(node: str, what: str, found: str, apart: Apart | None = None) -> Alarm:
-    why = (
-        f"this node and {node} have folded the same {what} and have come to different states ({found}"
-        f"{'' if apart is None else _where(apart)}). Run homeroom repair on one, and on the other if they still differ"
-    )
-    return Alarm(Trouble.DIVERGED, why, node, apart=apart)
+    where, remedy = "", _REMEDY_OF_DOCUMENTS
+    if apart is not None:
+        where, remedy = _where(apart), _REMEDY
+    said = f"this node and {node} have folded the same {what} and have come to different states"
+    return Alarm(Trouble.DIVERGED, f"{said} ({found}{where}). {remedy}", node, apart=apart)
 
 
 def _where(apart: Apart) -> str:

@@ -52,7 +52,6 @@ _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _HEAD_BYTES = 8
 CHECK_BYTES: Final = 4
 """The checksum that a message begins with."""
-_PATH_BYTES_MAX = 19
 
 
 class Answer(IntEnum):
@@ -177,7 +176,7 @@ class Pull(msgspec.Struct, array_like=True, frozen=True, tag=2):
 class Part(msgspec.Struct, array_like=True, frozen=True):
     """The sum of a part of a state, which a path leads to (`homeroom.state.shards`)."""
 
-    path: Annotated[bytes, msgspec.Meta(max_length=_PATH_BYTES_MAX)]
+    path: Annotated[bytes, msgspec.Meta(max_length=limits.PART_PATH_BYTES_MAX)]
     value: Annotated[bytes, msgspec.Meta(max_length=8)]
 
 
@@ -204,7 +203,7 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     documents: Annotated[str, msgspec.Meta(max_length=64)] = ""
     parts: Annotated[tuple[Part, ...], msgspec.Meta(max_length=limits.SUMS_TOLD_MAX)] = ()
     expanded: Annotated[
-        tuple[Annotated[bytes, msgspec.Meta(max_length=_PATH_BYTES_MAX)], ...],
+        tuple[Annotated[bytes, msgspec.Meta(max_length=limits.PART_PATH_BYTES_MAX)], ...],
         msgspec.Meta(max_length=limits.PARTS_EXPANDED_MAX),
     ] = ()
 

@@ -40,7 +40,12 @@ _Name = Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class AskShipment(msgspec.Struct, array_like=True, frozen=True, tag=1):
-    """Asks of which files the newest snapshot consists; they are kept for whoever asked."""
+    """Asks of which files the newest snapshot consists; they are kept for whoever asked.
+
+    ``forgotten`` is by the text of each origin what the log of whoever asks has forgotten: less is of no use to it.
+    """
+
+    forgotten: dict[str, _Number] = {}
 
 
 class ShippedFile(msgspec.Struct, array_like=True, frozen=True):

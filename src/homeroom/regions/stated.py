@@ -92,6 +92,8 @@ class Stated:
         self._said: list[_Said] = []
         self._is_ruled = False
         self._counted: list[bytes] = []
+        # By epoch what was asked about it: snapshots of many tenants are of the same.
+        self._at: dict[int, tuple[Order, Control] | None] = {}
 
     @property
     def is_whole(self) -> bool:
@@ -110,6 +112,11 @@ class Stated:
 
     def at(self, epoch: int) -> tuple[Order, Control] | None:
         """Return the entries that count up to an epoch, and what they add up to; None if no entry ends there."""
+        if epoch not in self._at:
+            self._at[epoch] = self._added_up(epoch)
+        return self._at[epoch]
+
+    def _added_up(self, epoch: int) -> tuple[Order, Control] | None:
         early = Stated()
         for said in self._in_order():
             if early.control.epoch >= epoch:
@@ -137,6 +144,7 @@ class Stated:
     def with_entry(self, entry: Entry) -> "Stated":
         """Return the facts with an entry more. Raises `EntryError` if it cannot be read."""
         more = copy.copy(self)
+        more._at = {}  # noqa: SLF001 - of its own class
         more._said, more._counted = list(self._said), list(self._counted)  # noqa: SLF001 - of its own class
         more.take(entry)
         return more
@@ -149,6 +157,7 @@ class Stated:
         assert entry.origin.stream is Stream.CONTROL
         if self.has(entry):
             return
+        self._at.clear()
         said = _said(entry)
         insort(self._said, said, key=_place)
         self._count += len(said.changes)

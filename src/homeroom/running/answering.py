@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from homeroom import limits
 from homeroom.clock import hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import LiveAnswer, Shows, Wanted
@@ -45,12 +46,17 @@ from homeroom.running.snapshots import Snapshots
 from homeroom.running.streaming import IsWanted, listen
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.world_status import freshness_of
+from homeroom.state.conflicts import Conflicts, conflicts_of
 from homeroom.state.state import State
-from homeroom.state.zones import day_of_date
+from homeroom.state.zones import DAY_MS, day_of_date
 
 _T = TypeVar("_T")
 
 __all__ = ["Answering", "Asked"]
+
+
+def _nothing(_answer: Answer) -> bytes:
+    return b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,8 @@ class Answering:
         self._asked = asked
         self._pool = ThreadPoolExecutor(2, "homeroom-ask")
         self._asking_loop = asyncio.get_running_loop()
+        # What may take minutes never takes all threads: questions go on beside it.
+        self._one_of_history = asyncio.Lock()
 
     def stop_answering(self) -> None:
         """Return when no question runs any more."""
@@ -91,8 +99,12 @@ class Answering:
         question: Question,
         after: Token | Wanted | None,
         shows: Shows = Shows.REGISTERED,
+        tell: Callable[[Answer], bytes] = _nothing,
     ) -> LiveAnswer:
         """Answer a question from a state that holds what is wanted, or the entry ``after``.
+
+        ``tell`` says what is told of the answer, in the thread that has it: to hand a triangle on to another takes
+        longer than to make it, where threads are busy.
 
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
@@ -107,8 +119,11 @@ class Answering:
             node = Node(state if showing is None else showing(state, shows))
             return node.ask(question, node.summary(before))
 
-        asked = partial(of.live.ask, tenant, ask, must)
-        answer, seen = await self._asking_loop.run_in_executor(self._pool, asked)
+        def asked() -> tuple[Answer, Seen, bytes]:
+            answer, seen = of.live.ask(tenant, ask, must)
+            return answer, seen, tell(answer)
+
+        answer, seen, told = await self._asking_loop.run_in_executor(self._pool, asked)
         is_whole = seen.applied.covers(held) and not of.live.lacks_collapsed(seen.applied)
         return LiveAnswer(
             answer=answer,
@@ -117,6 +132,7 @@ class Answering:
             is_complete=is_whole and answer.history_from is None,
             epoch=seen.epoch,
             freshness=freshness_of(of.belonging, seen.applied),
+            told=told,
         )
 
     def _age_ms(self, seen: Seen) -> int | None:
@@ -132,7 +148,20 @@ class Answering:
         await of.folds.covers(answered_by(asked.held()), None)
         around = Around(of.live, of.store, of.doors.showing.get(tenant), of.regions)
         explain = partial(explain_node, around, tenant, asked, shows)
-        return await self._asking_loop.run_in_executor(self._pool, explain)
+        async with self._one_of_history:
+            return await self._asking_loop.run_in_executor(self._pool, explain)
+
+    async def conflicts(self, tenant: str, days: int) -> Conflicts:
+        """Return where nodes said different things of one thing, for times of the last days or later."""
+        of = self._asked
+        since_ms = of.now_ms() - days * DAY_MS
+
+        def find() -> Conflicts:
+            state, _ = of.live.still(tenant)
+            return conflicts_of(state, since_ms, limits.TIME_MS_MAX)
+
+        async with self._one_of_history:
+            return await self._asking_loop.run_in_executor(self._pool, find)
 
     # --- membership --------------------------------------------------------------------------------------------------
 

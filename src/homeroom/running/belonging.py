@@ -30,6 +30,7 @@ from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_plac
 from homeroom.log.control import Control, Fact
 from homeroom.log.entries import Entry
 from homeroom.log.log import Life, Refusal, Refused
+from homeroom.log.members import MemberLeft
 from homeroom.log.origins import Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.fabric import Fabric
@@ -65,7 +66,6 @@ from homeroom.regions.steps import (
     StateAuditEnd,
     TellAuditEnd,
     Tick,
-    Trouble,
     WriteMark,
 )
 from homeroom.running.acknowledging import Acknowledging
@@ -78,6 +78,7 @@ from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
 from homeroom.running.in_world import InWorld, shared_digest
+from homeroom.running.leaving import closed_by
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.looks import Looks
 from homeroom.running.records_held import RecordsHeld
@@ -310,6 +311,10 @@ class Belonging:
         """Take that the log has forgotten something: who asks for it is told so."""
         self._step(Collected(self._around.store.begins()))
 
+    def closed(self, fact: MemberLeft) -> MemberLeft:
+        """Return the fact that a node has left with what there is of it. Raises as `leaving.closed_by` does."""
+        return closed_by(self.node, self.member, fact, self._around.live.control)
+
     def endings(self) -> list[Fact]:
         """Return what may be stated of lives that are over, if this is the home."""
         member = self.member
@@ -432,7 +437,17 @@ class Belonging:
             self._driven.renew_life()
         self._step(Tick(wall_ms))
         self._around.courier.tick()
+        self._replace_state()
         self._look_at_member()
+
+    def _replace_state(self) -> None:
+        """Fetch the state of another node, if what is folded here does not count and cannot be folded anew."""
+        member = self.member
+        if self._around.live.doubt is None or member is None or not member.replication.views:
+            return
+        if member.replication.collecting.may_fetch(self.now_ms()):
+            others = sorted(member.replication.views)
+            self._around.courier.fetch(others[self._options.draw(len(others))])
 
     def _look_at_member(self) -> None:
         """Note what others may be told: the member itself is looked at in this thread alone."""
@@ -517,22 +532,14 @@ class Belonging:
             case Collect():
                 self._collectable = Vector(effect.numbers)
             case BeginAnew() if self._driven is not None:
-                self._driven.work(partial(self._begin_anew, self.member, effect.why))
+                self._driven.work(partial(self._begin_anew, self.member))
             case AskSnapshot():
                 self._around.courier.fetch(effect.of)
 
-    def _begin_anew(self, member: Member | None, why: str) -> None:
-        if member is None or member is not self.member or self._driven is None:
-            return
-        closed = self._around.live.control.members.closed
-        for origin, number in self._around.live.applied.items():
-            if number > closed.get(origin, number):
-                told = (
-                    f"answers of this node count entries {closed[origin] + 1} to {number} of {origin}, which the world "
-                    f"has closed before them: {why}. Begin this node anew with an empty directory"
-                )
-                self._alarm(Alarm(Trouble.DIVERGED, told, origin.node, origin))
-        self._driven.renew_life()
+    def _begin_anew(self, member: Member | None) -> None:
+        """Begin a life that leaves out what was closed; what of that is folded is folded anew without it."""
+        if member is not None and member is self.member and self._driven is not None:
+            self._driven.renew_life()
 
     def _exchange(self, exchange: Exchange) -> None:
         """Have redacted copies in place of whole ones, where an erasure that is folded here explains them."""

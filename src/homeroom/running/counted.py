@@ -7,7 +7,7 @@ out of the whole one. What another node took out beyond that stays until its era
 copies are told apart by nobody, and answers could become other without a fact that says why.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from homeroom import limits
@@ -72,17 +72,20 @@ def subjects(erased: Erased) -> dict[str, frozenset[bytes]]:
 
 
 def looked_up(look: Look, store: Store) -> list[Entry]:
-    """Return what another node asks for, about as much as goes into a message. Raises `StoreError`."""
+    """Return what another node asks for, as much as goes into a message. Raises `StoreError`."""
     found: list[Entry] = []
     size_bytes = 0
+    for entry in _wanted(look, store):
+        found.append(entry)
+        size_bytes += len(entry.payload)
+        if len(found) >= limits.MESSAGE_ENTRIES_MAX or size_bytes > limits.PULL_BYTES:
+            break
+    return found
+
+
+def _wanted(look: Look, store: Store) -> Iterator[Entry]:
     for wanted in look.ranges:
         first = wanted.first
-        while len(found) < limits.MESSAGE_ENTRIES_MAX and size_bytes <= limits.PULL_BYTES:
-            room = min(_LOOKED_AT_ONCE, limits.MESSAGE_ENTRIES_MAX - len(found))
-            entries = store.read(wanted.origin, first, room)
-            if not entries:
-                break
-            found += entries
-            size_bytes += sum(len(entry.payload) for entry in entries)
+        while entries := store.read(wanted.origin, first, _LOOKED_AT_ONCE):
+            yield from entries
             first = entries[-1].number + 1
-    return found

@@ -59,6 +59,11 @@ class Courier:
         """Return what is wrong."""
         return () if self.trouble is None else (Trouble(self.trouble),)
 
+    @property
+    def is_fetching(self) -> bool:
+        """Whether a snapshot is being fetched, or waits for the next start: the log must forget nothing."""
+        return self._fetching.is_busy
+
     def fetch(self, of: str) -> None:
         """Fetch the snapshot of a node."""
         self.trouble = None
@@ -76,7 +81,7 @@ class Courier:
     def forget(self) -> None:
         """Keep and take nothing that was begun before: somebody in it was erased."""
         self._do(self._shipping.clear)
-        self._do(lambda: self._fetching.give_up("somebody was erased meanwhile"))
+        self._do(self._fetching.forget)
 
     def stop(self) -> None:
         """Return when nothing is carried any more."""
@@ -85,8 +90,8 @@ class Courier:
 
     def _take(self, sender: str, body: bytes) -> None:
         match read_shipment(body):
-            case AskShipment():
-                self._shipping.asked(sender)
+            case AskShipment() as asking:
+                self._shipping.asked(sender, asking.forgotten)
             case AskPart() as asked:
                 self._shipping.part(sender, asked)
             case message:

@@ -10,16 +10,17 @@ nobody, whether it has heard of it or not (`homeroom.regions.stated`).
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from homeroom import limits
 from homeroom.adapters.directory import key_check
 from homeroom.clock import hybrid_ms
-from homeroom.errors import ControlError, HomeElsewhereError, NotYetError, StoreError
-from homeroom.log.control import Change, Fact, TenantPut
+from homeroom.errors import ControlError, HomeElsewhereError, HomeroomError, NotYetError, StoreError
+from homeroom.log.control import AuditAnchored, Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
 from homeroom.log.log import Accepted, Offer, Refused
 from homeroom.log.members import (
@@ -29,11 +30,13 @@ from homeroom.log.members import (
     MemberLeft,
     OriginsClosed,
 )
-from homeroom.log.origins import Token
-from homeroom.log.rulings import Restamped
+from homeroom.log.origins import Token, Vector
+from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
 from homeroom.running.live import Live
+from homeroom.running.looks import Looks
 from homeroom.running.opening import NodeOptions
 from homeroom.running.retaining import Retention
 from homeroom.running.snapshots import Snapshots
@@ -47,6 +50,8 @@ _BY_ITSELF: Final[Mapping[type, str]] = {
     OriginsClosed: "origins are closed",
 }
 
+_Complete: TypeAlias = Callable[[MemberLeft], Awaitable[MemberLeft]]
+
 
 class Facts:
     """States facts of a node; in the event loop.
@@ -54,9 +59,11 @@ class Facts:
     Parameters
     ----------
     options : how the node runs
-    offer : offers something to its log
+    log : offers something to its log, and returns by origin the last entry that is durable there
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
+    among : completes that a node has left with the numbers at which it is closed, and returns what this node knows of
+        others, None in a node alone
 
     Attributes
     ----------
@@ -66,14 +73,18 @@ class Facts:
     def __init__(
         self,
         options: NodeOptions,
-        offer: Callable[[Offer], Awaitable[Accepted | Refused]],
+        log: tuple[Callable[[Offer], Awaitable[Accepted | Refused]], Callable[[], Vector]],
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
+        among: tuple[_Complete, Callable[[], Looks] | None],
     ) -> None:
-        self._options, self._offer = options, offer
+        self._options, (self._offer, self._held) = options, log
         self._live, self._folds, self._snapshots = live, folds, snapshots
-        self.retention = Retention(live, options.now_ms)
+        self._closed, looks = among
+        self.retention = Retention(live, options.now_ms, looks)
+        # By node what states where its audit log ends: a task that nobody holds may be collected.
+        self._anchoring: dict[str, asyncio.Task[None]] = {}
 
     @property
     def home(self) -> str:
@@ -104,25 +115,42 @@ class Facts:
             )
         )
 
+    async def once(self, name: str, content: Again) -> Accepted | Refused:
+        """Offer what the node has written before, under a name of which the log keeps that it was done."""
+        return await self._offer(
+            Offer(
+                ticket=0,
+                tenant="",
+                owner="",
+                batch_id=name,
+                digest=b"",
+                content=content,
+                events=0,
+                size_bytes=len(content.content),
+            )
+        )
+
+    def anchor(self, node: str, records: int, digest: str) -> None:
+        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
+        known = self._live.control.anchors.get(node)
+        if not self.is_home or (known is not None and known.digest == digest):
+            return
+
+        async def state() -> None:
+            with contextlib.suppress(HomeroomError):
+                await self.state(AuditAnchored(node=node, records=records, digest=digest), "node")
+
+        self._anchoring[node] = asyncio.get_running_loop().create_task(state())
+
     async def state(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.
 
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written, `HomeElsewhereError` in a node
         that is not the home of its world.
         """
-        world = self._options.world
-        _check_stated(fact)
-        if isinstance(fact, Restamped):
-            _check_past(fact, self._options.now_ms())
-        if isinstance(fact, HomeMoved):
-            fact = self._moved(fact)
-        elif not self.is_home:
-            raise HomeElsewhereError(self.home)
-        if world is not None and isinstance(fact, MemberFenced | MemberLeft):
-            _check_stays(self.home, fact)
-        fact = self.retention.completed(fact)
+        fact = await self._completed(self._checked(fact))
         facts: list[Fact] = [fact]
-        if world is not None:
+        if self._options.world is not None:
             facts = with_key(fact, self._live.control, self._key_check)
         token = await self._state_all(facts, author)
         try:
@@ -131,6 +159,21 @@ class Facts:
             if not isinstance(fact, HistoryCut):
                 raise  # a cut of years takes longer than a read waits; it is durable, and will be made
         return token
+
+    def _checked(self, fact: Fact) -> Fact:
+        """Return a fact as it is to be stated. Raises as `state` does, for what can be seen before it is written."""
+        _check_stated(fact)
+        if isinstance(fact, HomeMoved):
+            return self._moved(fact)
+        if not self.is_home:
+            raise HomeElsewhereError(self.home)
+        if isinstance(fact, Restamped | EntriesLost):
+            _check_held(fact, self._held())
+        if isinstance(fact, Restamped):
+            _check_past(fact, self._options.now_ms())
+        if self._options.world is not None and isinstance(fact, MemberFenced | MemberLeft):
+            _check_stays(self.home, fact)
+        return fact
 
     def _moved(self, fact: HomeMoved) -> HomeMoved:
         """Return the fact that this node is the home from now on, with the next term if it has none.
@@ -149,6 +192,12 @@ class Facts:
         if fact.node in members.fenced:
             raise ControlError(f"{name} is to leave the world, so it cannot be its home")
         return fact if fact.term else HomeMoved(node=name, term=members.term + 1)
+
+    async def _completed(self, fact: Fact) -> Fact:
+        """Return a fact as it is to be stated: what whoever asks need not know is filled in."""
+        if isinstance(fact, MemberLeft) and not fact.closed:
+            return await self._closed(fact)
+        return self.retention.completed(fact)
 
     async def state_endings(self, facts: Sequence[Fact]) -> None:
         """State what the member says of lives that are over; return when it counts here.
@@ -200,6 +249,16 @@ def _check_stated(fact: Fact) -> None:
         raise ControlError(
             f"that {what} is stated by the home itself, once all members hold the same of them; stated sooner it would "
             f"lose what clients were promised"
+        )
+
+
+def _check_held(fact: Restamped | EntriesLost, held: Vector) -> None:
+    """Raise `ControlError` for a ruling on entries that are not here: it would be of what is still to be written."""
+    last = next((number for origin, number in held.items() if str(origin) == fact.origin), 0)
+    if fact.last > last:
+        raise ControlError(
+            f"entries up to {fact.last:,} of {fact.origin[:200]} are named, and {last:,} are held here; rule of those "
+            f"that homeroom world check tells of"
         )
 
 

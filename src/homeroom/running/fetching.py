@@ -22,7 +22,7 @@ from homeroom.errors import HomeroomError
 from homeroom.log.control import MAIN
 from homeroom.log.origins import Stream, Vector
 from homeroom.log.store import Store
-from homeroom.regions.counting import goes_beyond
+from homeroom.regions.counting import goes_beyond, lacks_state
 from homeroom.regions.shipments import (
     AskPart,
     AskShipment,
@@ -33,6 +33,7 @@ from homeroom.regions.shipments import (
     ShippedFile,
 )
 from homeroom.running.live import Live
+from homeroom.running.refolding import is_true, stated_entries, stated_of
 from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Fetching", "useless"]
@@ -78,12 +79,24 @@ class Fetching:
         self._fetch: _Fetch | None = None
         self._is_done = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a snapshot is being fetched, or waits for the next start: the log must not forget what it lacks."""
+        return self._fetch is not None or self._is_done
+
     def begin(self, of: str) -> None:
         """Fetch the snapshot of a node, unless one is being fetched."""
         if self._fetch is None and not self._is_done:
             now_ms = self._now_ms()
             self._fetch = _Fetch(of, now_ms, now_ms)
-            self._send(of, AskShipment())
+            self._send(of, self._asking())
+
+    def _asking(self) -> AskShipment:
+        begins, closed = self._store.begins(), self._live.control.members.closed
+        wanted = (
+            (o, min(n, closed.get(o, n))) for o, n in begins.items() if o.stream is Stream.ANALYTIC
+        )
+        return AskShipment({str(origin): number for origin, number in wanted})
 
     def came(self, sender: str, message: Shipped | Part | NoShipment) -> None:
         """Take what a node says of its snapshot."""
@@ -138,12 +151,17 @@ class Fetching:
         late_ms = now_ms - limits.SHIPPED_WAIT_MS
         if not fetch.name and fetch.asked_ms < late_ms:
             fetch.asked_ms = now_ms
-            self._send(fetch.of, AskShipment())
+            self._send(fetch.of, self._asking())
         for piece in [piece for piece, at_ms in fetch.asked.items() if at_ms < late_ms]:
             fetch.asked[piece] = now_ms
             self._send(fetch.of, AskPart(fetch.name, *piece))
         if fetch.manifests is not None:
             self._finish(fetch)
+
+    def forget(self) -> None:
+        """Fetch no more of what is being fetched: somebody in it was erased; it is asked for anew if it is needed."""
+        if self._fetch is not None:
+            self._drop(None)
 
     def give_up(self, why: str) -> None:
         """Fetch no more of what is being fetched, if anything is."""
@@ -170,13 +188,11 @@ class Fetching:
                 fetch.heard_ms = self._now_ms()
             if not self._store.held().covers(Vector.from_json(contents.stated)):
                 return
-            why = useless(contents, self._store, self._live) or self._foreign(
-                contents, fetch.manifests
-            )
+            why = self._unfit(contents, fetch.manifests)
             if why is not None:
                 self.give_up(why)
                 return
-            if not self._goes_on(contents):
+            if not (self._live.is_in_doubt or self._goes_on(contents)):
                 self._drop(None)  # word that this node is behind came late
                 return
             places = map(self._snapshots.make_place, contents.tenants)
@@ -190,6 +206,12 @@ class Fetching:
     def _goes_on(self, contents: Contents) -> bool:
         held = self._store.held()
         return any(head.number > held[origin] for origin, head in contents.by_origin.items())
+
+    def _unfit(self, contents: Contents, manifests: list[Manifest]) -> str | None:
+        stated = stated_of(stated_entries(self._store))
+        if not all(is_true(manifest, stated) for manifest in manifests):
+            return "it was made under facts that do not count any more"
+        return useless(contents, self._store, self._live) or self._foreign(contents, manifests)
 
     def _foreign(self, contents: Contents, manifests: list[Manifest]) -> str | None:
         """Return why the tenants of a snapshot are not those of this node, None if they are."""
@@ -211,14 +233,8 @@ def useless(contents: Contents, store: Store, live: Live) -> str | None:
     heads = contents.by_origin
     if goes_beyond(heads, live.control.members.closed):
         return "it has folded entries that the world has closed"
-    lacking = [
-        origin
-        for origin, number in store.begins().items()
-        if origin.stream is Stream.ANALYTIC
-        and (origin not in heads or heads[origin].number < number)
-    ]
-    if lacking:
-        return f"it does not go as far as what this log has forgotten of {lacking[0]}"
+    if lacks_state(store.begins(), heads, live.control.members.closed):
+        return "it does not go as far as what this log has forgotten"
     return None
 
 

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from homeroom import limits
 from homeroom.errors import HomeroomError, StoreError
@@ -74,7 +74,7 @@ class Follower:
         self._waiting_bytes = 0
         self._is_behind = False
         # Asked of this thread by others.
-        self._to_do: deque[Callable[[], None]] = deque()
+        self._to_do: deque[tuple[Future[Any], Callable[[], None]]] = deque()
         self._stopping = threading.Event()
         # Guards what waits.
         self._changed = threading.Condition()
@@ -103,6 +103,8 @@ class Follower:
             self._stopping.set()
             self._changed.notify()
         self._thread.join()
+        while self._to_do:
+            self._to_do.popleft()[0].cancel()
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 
@@ -138,6 +140,8 @@ class Follower:
         found: Future[_T] = Future()
 
         def do() -> None:
+            if not found.set_running_or_notify_cancel():
+                return
             before = self._live.applied
             try:
                 found.set_result(look(*self._live.fold_anew(Begun.BEFORE)))
@@ -147,23 +151,25 @@ class Follower:
                 self._look_again(before)
 
         with self._changed:
-            self._to_do.append(do)
+            if self._thread.is_alive():
+                self._to_do.append((found, do))
+            else:
+                found.cancel()
             self._changed.notify()
         return found
 
     def _mend(self) -> None:
         """Fold the log anew if what is folded is in doubt; what hinders that is told, and tried again in a pause."""
         while self._to_do:
-            self._to_do.popleft()()
+            self._to_do.popleft()[1]()
         live = self._live
-        if not live.is_in_doubt:
+        if not live.is_to_be_folded_anew:
             return
         before = live.applied
         try:
             live.fold_anew()
-            live.doubt = None
         except HomeroomError as error:
-            live.doubt = f"what is folded has to be folded anew, and cannot be: {error}"
+            live.cannot_be_folded_anew(error)
         if live.applied != before:
             self._look_again(before)
 

@@ -100,6 +100,12 @@ class GatedFollower(Follower):
             self._open |= before
             self._is_changed = True
 
+    def _counting(self) -> dict[Origin, int]:
+        """Return how far each origin is open of which not all is folded: not beyond where the world has closed it."""
+        applied, closed = self._live.applied, self._live.control.members.closed
+        found = {o: min(n, closed.get(o, n)) for o, n in self._open.items()}
+        return {origin: number for origin, number in found.items() if number > applied[origin]}
+
     def _is_busy(self) -> bool:
         with self._changed:
             if not self._is_changed and not self._stopping.is_set():
@@ -146,7 +152,7 @@ class GatedFollower(Follower):
         self._tried = applied
         found: list[Entry] = []
         with self._changed:
-            self._open = {o: number for o, number in self._open.items() if number > applied[o]}
+            self._open = self._counting()
             wanted = [one for one in self._open.items() if one[0] not in stopped]
         for origin, last in sorted(wanted, key=_control_first):
             room = limits.FOLD_ENTRIES_MAX - len(found)

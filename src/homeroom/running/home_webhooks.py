@@ -72,7 +72,7 @@ class HomeWebhooks:
         if is_home and self._running is None:
             self._is_clean = False
             self._running = await RunningWebhooks.open(self._options)
-            self._node.ask_of_webhooks(webhook_requests(self._running))
+            self._node.upkeep.webhooks = webhook_requests(self._running)
             self._node.erasures.deliver_with(self._running.forget)
         elif not is_home and (self._running is not None or not self._is_clean):
             await self._end()
@@ -83,7 +83,7 @@ class HomeWebhooks:
         running, self._running = self._running, None
         if running is not None:
             self._node.erasures.deliver_with(None)
-            self._node.ask_of_webhooks(None)
+            self._node.upkeep.webhooks = None
             with contextlib.suppress(HomeroomError):  # it was told while it ran
                 await running.stop()
 

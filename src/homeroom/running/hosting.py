@@ -203,13 +203,13 @@ async def webhooks_of(
         return
     webhooks = await RunningWebhooks.open(options)
     node.watch(webhooks.troubles)
-    node.ask_of_webhooks(webhook_requests(webhooks))
+    node.upkeep.webhooks = webhook_requests(webhooks)
     node.erasures.deliver_with(webhooks.forget)
     try:
         yield webhooks
     finally:
         node.erasures.deliver_with(None)
-        node.ask_of_webhooks(None)
+        node.upkeep.webhooks = None
         await webhooks.stop()
 
 

@@ -7,8 +7,8 @@ after it was fetched whole there is the new state or none, and before that the o
 
 from pathlib import Path
 
+from homeroom.adapters.erasure_reports import REPORT_FILE, write_reports
 from homeroom.adapters.shipment_files import Incoming, Outgoing
-from homeroom.log.origins import Stream
 from homeroom.running.committing import LastingStore
 from homeroom.running.snapshots import Snapshots
 
@@ -24,10 +24,13 @@ def install(path: Path, store: LastingStore, snapshots: Snapshots) -> None:
     incoming = Incoming(path)
     if incoming.is_whole:
         contents = incoming.contents()
-        heads, held = contents.by_origin, store.held()
-        forgotten = {o: n for o, n in store.begins().items() if o.stream is Stream.ANALYTIC}
-        # The log may have forgotten more since it was fetched; then what was here is newer.
-        if all(o in heads and heads[o].number >= n for o, n in forgotten.items()):
-            incoming.install([snapshots.make_place(tenant) for tenant in contents.tenants])
-            store.pass_over({o: head for o, head in heads.items() if head.number > held[o]})
+        if incoming.is_of_other_loads(list(map(snapshots.unlogged, contents.tenants))):
+            incoming.clear()  # files were loaded since, which are nowhere else
+            return
+        held = store.held()
+        if (path / REPORT_FILE).exists():
+            write_reports(path, {})  # what comes may hold again what was removed here
+        incoming.install([snapshots.make_place(tenant) for tenant in contents.tenants])
+        heads = contents.by_origin.items()
+        store.pass_over({origin: head for origin, head in heads if head.number > held[origin]})
     incoming.clear()

@@ -31,6 +31,7 @@ from typing import NamedTuple, TypeVar, overload
 
 from homeroom import limits
 from homeroom.adapters.directory import Under
+from homeroom.errors import HomeroomError
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
@@ -120,6 +121,7 @@ class Live:
 
     Attributes
     ----------
+    writing : is held while snapshots are written, and while all is folded anew
     doubt : why what is in doubt cannot be folded anew, None if it can
     times_anew : how often all was folded anew since the start
     """
@@ -134,9 +136,12 @@ class Live:
         self._folding, self._anew = folding, anew
         self.doubt: str | None = None
         self.times_anew = 0
+        self._again_ms = 0
         self._now_ms = now_ms
         self._frozen: dict[str, _Frozen] = {}
         self._erased_told = folding.removals_folded
+        # Held by who writes snapshots, and by who begins with one: else its files could go meanwhile. Taken first.
+        self.writing = threading.Lock()
         # Held by who changes anything, and by who makes ready to.
         self._changing = threading.Lock()
         self._guard = threading.RLock()
@@ -165,6 +170,20 @@ class Live:
         """Whether all has to be folded anew."""
         return self._folding.is_in_doubt
 
+    @property
+    def is_to_be_folded_anew(self) -> bool:
+        """Whether this is in doubt, and it is time to try: what hindered it before may be over after a while."""
+        left_ms = self._again_ms - self._now_ms()
+        is_early = (
+            0 < left_ms <= limits.DOUBT_AGAIN_MS
+        )  # a clock that is set back is no reason to wait
+        return self.is_in_doubt and not (self.doubt is not None and is_early)
+
+    def cannot_be_folded_anew(self, error: HomeroomError) -> None:
+        """Take what hinders it; it is told."""
+        self.doubt = f"what is folded has to be folded anew, and cannot be: {error}"
+        self._again_ms = self._now_ms() + limits.DOUBT_AGAIN_MS
+
     def fold_anew(self, begun: Begun = Begun.NEWEST) -> tuple[Folding, Folding]:
         """Fold the log anew as far as it is folded, and have what comes of it; return what there was, and what is now.
 
@@ -172,20 +191,25 @@ class Live:
         as it was then.
         """
         assert self._anew is not None, "whoever is in doubt can fold anew"
-        old = self._folding
-        new = self._anew(old.applied, old.make, begun)
-        with self._changing, self._guard:
-            self._put_guard(new)
-            for name, tenant in new.tenants.items():
-                before = old.tenants.get(name)
-                tenant.state.cut_events = 0 if before is None else before.state.cut_events
-                tenant.newest = tenant.newest or (0 if before is None else before.newest)
-            new.removals_folded += old.removals_folded
-            new.stamps = {**old.stamps, **new.stamps}
-            self._folding = new
-            self._frozen.clear()
-            self.times_anew += 1
+        with self.writing:
+            old = self._folding
+            new = self._anew(old.applied, old.make, begun)
+            with self._changing, self._guard:
+                self._take(old, new)
         return old, new
+
+    def _take(self, old: Folding, new: Folding) -> None:
+        self._put_guard(new)
+        for name, tenant in new.tenants.items():
+            before = old.tenants.get(name)
+            tenant.state.cut_events = 0 if before is None else before.state.cut_events
+            tenant.newest = tenant.newest or (0 if before is None else before.newest)
+        new.removals_folded += old.removals_folded
+        new.stamps = {**old.stamps, **new.stamps}
+        self._folding = new
+        self._frozen.clear()
+        self.times_anew += 1
+        self.doubt = None
 
     def under(self, tenant: TenantState) -> Under:
         """Return the facts under which a tenant's state was made; it is held."""

@@ -110,6 +110,7 @@ class Memberships:
         with self._live.held(tenant) as one:
             if one.state is not self._watched[tenant]:  # the log was folded anew
                 self._watched[tenant], one.state.watch = one.state, membership.touch
+                self._wanted.pop(tenant, None)  # the same epoch may be of other facts
                 membership.doubt()
         return membership
 

@@ -7,12 +7,10 @@ ends a node otherwise loses nothing that was acknowledged: the next start folds 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-
-import msgspec
 
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
@@ -21,15 +19,11 @@ from homeroom.adapters.signing import NodeKey
 from homeroom.clock import HybridClock
 from homeroom.cohorts.live import Status, Trouble
 from homeroom.errors import (
-    ControlError,
-    HomeroomError,
     StoreError,
 )
 from homeroom.events.sent import SentBatch, count_events
-from homeroom.log.certificates import Certificate
 from homeroom.log.control import (
     MAIN,
-    AuditAnchored,
     Change,
     Control,
     Fact,
@@ -38,6 +32,7 @@ from homeroom.log.control import (
 )
 from homeroom.log.entries import Entry, Sign, Verify
 from homeroom.log.log import Accepted, Offer, Refusal, Refused
+from homeroom.log.members import MemberLeft
 from homeroom.log.origins import Stream, Token, Vector
 from homeroom.log.payloads import unpack
 from homeroom.node.admission import Mark
@@ -50,13 +45,9 @@ from homeroom.running.committing import Committer, Writing
 from homeroom.running.control_socket import (
     ControlSocket,
     Doing,
-    ErasureAsked,
-    WebhookAsked,
-    WebhookTold,
     listening,
 )
 from homeroom.running.copying import RecordCopies
-from homeroom.running.courier import Courier
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
@@ -80,20 +71,14 @@ from homeroom.running.opening import (
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
-from homeroom.running.repairing import compared
+from homeroom.running.replacing import Replacing
 from homeroom.running.residing import Residing, VaultKey
+from homeroom.running.returning import Returning
 from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.tenant_doors import TenantDoors
-from homeroom.running.upkeep_requests import (
-    ApartTold,
-    Repaired,
-    UpkeepAsked,
-    UpkeepTold,
-    WorldAsked,
-    WorldTold,
-)
+from homeroom.running.upkeep import Tended, Upkeep
 from homeroom.running.world_status import lacks_facts
 
 _T = TypeVar("_T")
@@ -126,10 +111,8 @@ class RunningNode(Answering):
         self._loop = asyncio.get_running_loop()
         self._folds = Folds(lambda: self._live.applied, options.wait_ms)
         self._listening: ControlSocket | None = None
-        # Set once this node is to be stopped, and started again with another state in the place of its own.
-        self.renewal = asyncio.Event()
-        self._courier: Courier | None = None
-        self._webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None = None
+        parts = self._snapshots, self._live, self._store
+        self._replacing = Replacing(parts, options.world, self._save, lambda: self.belonging)
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
         )
@@ -138,8 +121,14 @@ class RunningNode(Answering):
         self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
         self._committer = Committer(self._writing(opened.key.sign, clock))
+        among = self.belonging
         self._facts = Facts(
-            options, self._committer.offer, self._live, self._folds, self._snapshots
+            options,
+            (self._committer.offer, self._store.held),
+            self._live,
+            self._folds,
+            self._snapshots,
+            (self._closed, None if among is None else lambda: among.looks),
         )
         self.records = NodeRecords(
             recording.path,
@@ -148,9 +137,8 @@ class RunningNode(Answering):
             options.now_ms,
             None if self.belonging is None else self.belonging.records_held(),
         )
-        self._collecting = Collecting(
-            self._store, self._committer.work, self._needed_by_nobody, self._forgotten
-        )
+        bounds = self._replacing.needed_by_nobody, self._replacing.forgotten
+        self._collecting = Collecting(self._store, self._committer.work, *bounds)
         self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
         self.record_copies = RecordCopies(
             recording.copies, self._recorder, options.record_copy_ms, self._collecting
@@ -159,44 +147,36 @@ class RunningNode(Answering):
         self._checker = Checker(self._store, self._verify(opened.key), places, options.now_ms)
         self._standing = self._stands(opened.troubles + recording.troubles)
         self.erasures = self._erasures(register, opened.key.sign)
-        self.watch(self.erasures.troubles)
-        self.watch(self.record_copies.troubles)
-        if self.belonging is not None:
-            self.watch(self.belonging.document_troubles)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
-        self._endings = Endings(self._look_for_endings, self._facts.state_endings)
-        # By node what states where its audit log ends: a task that nobody holds may be collected.
-        self._anchoring: dict[str, asyncio.Task[None]] = {}
+        self._endings, self._returning = self._of_lives()
+        self.upkeep = Upkeep(self._tended())
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
 
     def _begin(self) -> None:
         """Have its threads begin."""
-        self.watch(self._endings.troubles)
-        if self._courier is not None:
-            self.watch(self._courier.troubles)
+        for one in (self.erasures, self.record_copies, self._endings):
+            self.watch(one.troubles)
+        if self.belonging is not None:
+            self.watch(self.belonging.document_troubles)
+        if self._replacing.courier is not None:
+            self.watch(self._replacing.courier.troubles)
         self._follower.start()
         self._checker.start()
         self.record_copies.start()
         if self.belonging is not None:
             self.belonging.begin(self._committer)
             self._endings.begin()
+            self._returning.begin()
 
     def _following(
         self, key: NodeKey, clock: HybridClock, recording: Recording
     ) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
-        world = self._options.world
-        if world is None:
+        world, courier = self._options.world, self._replacing.courier
+        if world is None or courier is None:
             return Follower(self._live, self._store, self._folded), None
         gate = GatedFollower(self._live, self._store, self._folded, self._printed)
-        self._courier = Courier(
-            (self._snapshots, self._live, self._store),
-            self._save,
-            world.fabric,
-            (self._fetched, self._not_fetched),
-            world.steady_ms,
-        )
         sharing = self._sharing(world, recording.key)
         around = Surroundings(
             node=self._options.name,
@@ -207,7 +187,7 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
             gate=gate,
             live=self._live,
-            courier=self._courier,
+            courier=courier,
             sharing=sharing,
             prints=DocumentPrints(recording.path, self._recorder, self._live, sharing.is_shared),
             stated=self._learn,
@@ -243,6 +223,12 @@ class RunningNode(Answering):
             lives=self.belonging,
         )
 
+    def _of_lives(self) -> tuple[Endings, Returning]:
+        return (
+            Endings(self._look_for_endings, self._facts.state_endings),
+            Returning(self._options.name, self._live, self._store, self._facts.once),
+        )
+
     def _parts_asked(self) -> Asked:
         return Asked(
             live=self._live,
@@ -273,30 +259,25 @@ class RunningNode(Answering):
             now_ms=self._options.now_ms,
         )
 
+    def _tended(self) -> Tended:
+        return Tended(
+            node=self._options.name,
+            standing=self._standing,
+            facts=self._facts,
+            follower=self._follower,
+            refolding=self._refolding,
+            saving=self.saving,
+            erasures=self.erasures,
+            belonging=self.belonging,
+        )
+
     def _verify(self, key: NodeKey) -> Verify:
         if self.belonging is not None:
             return self.belonging.keys.verify
         return key.has_signed
 
-    def _needed_by_nobody(self, held: Vector) -> Vector:
-        """Return what the log may forget of what snapshots hold: in a world what all others hold too."""
-        return held if self.belonging is None else self.belonging.forgettable(held)
-
-    def _forgotten(self) -> None:
-        if self.belonging is not None:
-            self.belonging.forgotten()
-
     def _save(self) -> None:
         self.saving.save()
-
-    def _fetched(self) -> None:
-        """Take that a snapshot of another node is to take the place of what is here, which the next start does."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self.renewal.set)
-
-    def _not_fetched(self, why: str) -> None:
-        if self.belonging is not None:
-            self.belonging.not_fetched(why)
 
     def _printed(self, check: int, taken: Fingerprint) -> None:
         assert self.belonging is not None, "others have asked for it"
@@ -358,10 +339,10 @@ class RunningNode(Answering):
         doing = Doing(
             node.change,
             node.stated,
-            node._of_webhooks,
-            node._of_erasures,
+            node.upkeep.of_webhooks,
+            node.upkeep.of_erasures,
             node.persons.asked,
-            node._of_upkeep,
+            node.upkeep.of_node,
         )
         node._listening = await listening(path, doing)
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
@@ -376,6 +357,7 @@ class RunningNode(Answering):
             self._listening.close()
         self._keeping.cancel()
         await self._endings.stop()
+        await self._returning.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await self._keeping
         await self.erasures.stop()
@@ -386,8 +368,7 @@ class RunningNode(Answering):
         await asyncio.to_thread(self._checker.stop)
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
-        if self._courier is not None:
-            await asyncio.to_thread(self._courier.stop)
+        await asyncio.to_thread(self._replacing.stop)
         if not self.renewal.is_set():  # else another state takes the place of this one
             await asyncio.to_thread(self.saving.save)
             self._collecting.finish()
@@ -451,6 +432,11 @@ class RunningNode(Answering):
         return token
 
     @property
+    def renewal(self) -> asyncio.Event:
+        """What is set once this node is to be stopped, and started again with another state in the place of its own."""
+        return self._replacing.renewal
+
+    @property
     def is_home(self) -> bool:
         """Whether facts are stated here: in a node alone, and at the home of a world."""
         return self._facts.is_home
@@ -464,22 +450,17 @@ class RunningNode(Answering):
         """Return what is done after the next fold; in the event loop."""
         return self._folds.next()
 
+    async def _closed(self, fact: MemberLeft) -> MemberLeft:
+        of = self.belonging
+        return fact if of is None else await self._committer.done(partial(of.closed, fact))
+
     async def _look_for_endings(self) -> Sequence[Fact]:
         if not self.is_home or self.belonging is None:
             return ()
         return await self._committer.done(self.belonging.endings)
 
     def _audited(self, node: str, records: int, digest: str) -> None:
-        """State where the audit log of another node ends, if this is the home; what goes wrong it tells once more."""
-        known = self.control().anchors.get(node)
-        if not self.is_home or (known is not None and known.digest == digest):
-            return
-
-        async def state() -> None:
-            with contextlib.suppress(HomeroomError):
-                await self.change(AuditAnchored(node=node, records=records, digest=digest), "node")
-
-        self._anchoring[node] = self._loop.create_task(state())
+        self._facts.anchor(node, records, digest)
 
     def _mark(self) -> None:
         """Have an entry written that is this node's mark, in the event loop."""
@@ -534,50 +515,6 @@ class RunningNode(Answering):
         """Tell among what is wrong what something beside the node says of itself."""
         self._standing.watched.append(troubles)
 
-    def ask_of_webhooks(
-        self, webhooks: Callable[[WebhookAsked], Awaitable[WebhookTold]] | None
-    ) -> None:
-        """Have somebody beside the node do what commands on this machine ask of webhooks; None is nobody."""
-        self._webhooks = webhooks
-
-    async def _of_webhooks(self, asked: WebhookAsked) -> WebhookTold:
-        if self._webhooks is None:
-            raise ControlError("this node runs without webhooks, or has not begun to; ask again")
-        return await self._webhooks(asked)
-
-    async def _of_upkeep(self, asked: UpkeepAsked) -> UpkeepTold:
-        if isinstance(asked, WorldAsked):
-            world = self._standing.status(MAIN).world
-            early = () if world is None else world.early
-            apart = {} if self.belonging is None else self.belonging.alarms.apart()
-            return WorldTold(
-                node=self._options.name,
-                home=self.home,
-                early=early,
-                apart=tuple(
-                    ApartTold(node=name, shards=one.shards, rows=one.rows, is_all=one.is_all)
-                    for name, one in sorted(apart.items())
-                ),
-                troubles=self.troubles,
-            )
-        return await self.repair()
-
-    async def repair(self) -> Repaired:
-        """Fold the log anew in place of what is folded; return what was not so.
-
-        Raises `StoreError`, `DataDirectoryError` and `KeyFileError`; all stays as it was then.
-        """
-        found = await asyncio.wrap_future(self._follower.anew(compared))
-        begun = self._refolding.begun.value
-        await asyncio.to_thread(self.saving.save_anew if found.was_wrong else self.saving.save)
-        return msgspec.structs.replace(found, begun=begun)
-
-    async def _of_erasures(self, asked: ErasureAsked) -> list[Certificate]:
-        if not asked.learners:
-            return self.erasures.certificates(asked.tenant)
-        by_command = self.erasures.erase_by_command
-        return [await by_command(asked.tenant, asked.learners, asked.author)]
-
     def control(self) -> Control:
         """Return what was stated so far."""
         return self._live.control
@@ -616,18 +553,18 @@ class RunningNode(Answering):
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
             if self.is_home:
                 await self._facts.retention.cut_due(self.change)
-            await asyncio.to_thread(self.saving.save)
-            self._collecting.begin()
+            await self.save()
+
+    async def save(self) -> None:
+        """Write snapshots of what has changed, and have the log forget what nobody needs any more."""
+        await asyncio.to_thread(self.saving.save)
+        self._collecting.begin()
 
     def _clean(self, tenants: Sequence[str]) -> None:
         """Write snapshots that leave nothing of those who are erased; in those that are under way something may be."""
-        self._forget_shipments()
+        self._replacing.erased()
         self.saving.clean(tenants)
-        self._forget_shipments()
-
-    def _forget_shipments(self) -> None:
-        if self._courier is not None:
-            self._courier.forget()
+        self._replacing.erased()
 
     def _places(self) -> dict[str, DataDirectory]:
         return {tenant: self._snapshots.place(tenant) for tenant in self._live.tenants()}

@@ -29,11 +29,11 @@ from homeroom.adapters.vault.places import (
 from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.clock import hybrid_ms
 from homeroom.cohorts.live import Trouble
-from homeroom.errors import DataDirectoryError, KeyFileError, StoreError
+from homeroom.errors import DataDirectoryError, KeyFileError, StoreError, VaultError
 from homeroom.events.generations import Readmitted
 from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Vector
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.rulings import Ruling, ruled_stamp
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
@@ -42,6 +42,7 @@ from homeroom.regions.world import World
 from homeroom.running.committing import LastingStore
 from homeroom.running.in_world import InWorld
 from homeroom.running.installing import install
+from homeroom.running.loaded import adopt_loads, check_loads
 from homeroom.running.recording import RecordReader
 from homeroom.running.refolding import (
     Refolding,
@@ -186,19 +187,32 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
             StoreError
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
-    skip_applied(folding)
+    skip_applied(folding, store.begins())
     closed = stated.control.members.closed
     fold_all(
         folding, store, lambda one: is_due(one) and one.number <= closed.get(one.origin, one.number)
     )
     _check_keys(folding, snapshots)
     _check_alone(path, stated.control, options)
-    _check_whole(path, snapshots, stated.control, options)
+    _check_whole(path, store, snapshots, stated.control, options)
+    world_parts = store, snapshots
+    names = _names(stated.control, options)
+    if names is not None:
+        check_loads(path, names, world_parts, folding)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
     key = _node_key(path / "node.key", store, _own_name(options))
     _check_known(path / "node.key", key, options)
+    if names is not None:
+        adopt_loads(names[0], world_parts, folding)
     return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles), refolding)
+
+
+def _names(control: Control, options: NodeOptions | None) -> tuple[str, str] | None:
+    """Return the names of a node and of the home of its world; None for a node alone."""
+    if options is None or options.world is None:
+        return None
+    return options.name, control.members.home or options.world.home
 
 
 def _own_name(options: NodeOptions | None) -> str | None:
@@ -269,7 +283,11 @@ def _check_names(
 
 
 def _check_whole(
-    path: Path, snapshots: Snapshots, control: Control, options: NodeOptions | None
+    path: Path,
+    store: LastingStore,
+    snapshots: Snapshots,
+    control: Control,
+    options: NodeOptions | None,
 ) -> None:
     """Refuse to be a member with what the others can never get, and to make a key that must be the same everywhere.
 
@@ -278,10 +296,10 @@ def _check_whole(
     if options is None or options.world is None:
         return
     place = snapshots.place(MAIN)
-    if snapshots.unlogged(MAIN):
+    if any(origin.stream is Stream.DOCUMENT for origin in store.begins()):
         raise DataDirectoryError(
-            f"{path} was loaded with files, and no other node of a world could ever get that. Begin the world with a "
-            f"directory whose log is whole"
+            f"{path} has forgotten documents in its log, since copies of its vault hold them, and no other node of its "
+            f"jurisdiction could ever get these. Begin the world with a directory whose log is whole"
         )
     home = control.members.home or options.world.home
     if options.name != home and not place.key_path.exists():
@@ -392,6 +410,8 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
             raise KeyFileError(
                 f"{key} is not the key that the records of {tenant} are under; restore that one from a backup"
             )
+    if options.world is not None:
+        _erase(reader, opened.folding)
     reader.read_labels()
     return Recording(
         path=file,
@@ -402,6 +422,18 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
         readmitted=readmitted,
         key=_vault_key(path, options),
     )
+
+
+def _erase(reader: RecordReader, folding: Folding) -> None:
+    """Destroy once more the keys of who is erased: a vault that was lost has forgotten it, and others send late.
+
+    Raises `VaultError`.
+    """
+    for tenant, one in folding.tenants.items():
+        keys = zip(*(half.tolist() for half in one.state.history.erased), strict=True)
+        why = reader.erase(tenant, [(hi << 64 | lo).to_bytes(16, "big") for hi, lo in keys])
+        if why is not None:
+            raise VaultError(why)
 
 
 def _vault_key(path: Path, options: NodeOptions) -> VaultKey:

@@ -153,7 +153,8 @@ class Refolding:
         folding = Folding({}, fresh, Vector(documents))
         folding.fold(facts)
         make_tenants(folding, fresh, stated)
-        skip_applied(folding)
+        skip_applied(folding, self.store.begins())
+        folding.known = stated.control
         closed = stated.control.members.closed
         fold_all(
             folding,
@@ -161,7 +162,11 @@ class Refolding:
             lambda one: one.number <= min(until[one.origin], closed.get(one.origin, one.number)),
         )
         self.snapshots.sources |= sources
-        folding.is_in_doubt = False
+        for tenant in folding.tenants.values():
+            if len(tenant.state.history.erased[0]):
+                for _ in tenant.state.forget():
+                    pass  # rows that hold nothing any more: their keys are to be in no file
+        folding.known, folding.is_in_doubt = None, False
         folding.make = make
         return folding
 
@@ -181,12 +186,15 @@ def make_tenants(
         folding.tenants[name] = make(name, control)
 
 
-def skip_applied(folding: Folding) -> None:
-    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already."""
+def skip_applied(folding: Folding, begins: Vector) -> None:
+    """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already.
+
+    What the log has forgotten has nothing of a tenant that has no snapshot yet: it was stated later.
+    """
     tenants = list(folding.tenants.values())
     origins = {origin for one in tenants for origin in one.applied}
     for origin in {origin for origin in origins if origin.stream is not Stream.CONTROL}:
-        number = min(one.applied[origin] for one in tenants)
+        number = max(min(one.applied[origin] for one in tenants), begins[origin])
         folding.applied = folding.applied.joined({origin: number})
 
 
@@ -241,10 +249,15 @@ def is_true(manifest: Manifest, stated: Stated) -> bool:
     """Say whether a snapshot is what its entries come to under all that is stated now."""
     under = manifest.under
     applied = Vector() if manifest.applied is msgspec.UNSET else Vector.from_json(manifest.applied)
+    closed = stated.control.members.closed
+    if any(n > closed.get(o, n) for o, n in applied.items() if o.stream is Stream.ANALYTIC):
+        return False
     now = stated.control.members.rulings
     if under is msgspec.UNSET:  # it was written before rulings were folded
         return not stated.ignored and not any(_lost(now, origin, applied) for origin in now)
-    if under.named > under.epoch and stated.control.epoch > under.epoch:
+    # Of facts that it lacked, and that an entry in it names, the lists of attributes alone decide what is folded.
+    lists = (one.attributes for one in stated.control.catalogues.values())
+    if any(under.epoch < since <= under.named for attributes in lists for since, _ in attributes):
         return False
     then = _then(under, stated)
     if then is None:
@@ -255,6 +268,8 @@ def is_true(manifest: Manifest, stated: Stated) -> bool:
 
 def _then(under: Under, stated: Stated) -> Rulings | None:
     """Return what was ruled by the facts that a snapshot was made under; None if others stand in their place now."""
+    if under.epoch == stated.control.epoch:  # nearly always: then nothing has to be added up
+        return stated.control.members.rulings if stated.order.digest == under.order else None
     found = stated.at(under.epoch)
     if found is None or found[0].digest != under.order:
         return None

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from homeroom.errors import DataDirectoryError
 from homeroom.node.folding import Folding, TenantState
 from homeroom.running.control_socket import ask_of_upkeep
 from homeroom.running.live import Begun, Live
@@ -46,6 +47,11 @@ def repair_directory(path: Path, now_ms: Callable[[], int], store_url: str = "")
     if told is not None:
         assert isinstance(told, Repaired), "that was asked"
         return told
+    if not store_url and not (path / "log").is_dir():
+        raise DataDirectoryError(
+            f"{path} has no log, so there is nothing that its state could be made from: no node has run on it. "
+            f"homeroom verify reads its files"
+        )
     options = NodeOptions(now_ms=now_ms, store_url=store_url, is_serving=False, is_repair=True)
     opened = open_all(path, options)
     try:

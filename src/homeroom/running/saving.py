@@ -41,9 +41,15 @@ class Saving:
         # What had been folded when a tenant was written last, and how often all had been folded anew.
         self._seen: dict[str, tuple[Vector, int]] = {}
         self._writing = threading.Lock()
+        # Held by whoever saves all: now and then, and when another node asks for a snapshot.
+        self._saving = threading.Lock()
 
     def save(self) -> None:
         """Write a snapshot of every tenant that has changed, and see what the ones before them hold."""
+        with self._saving:
+            self._save_all()
+
+    def _save_all(self) -> None:
         troubles: dict[str, str] = {}
         held: list[Vector] = []
         for tenant in self._live.tenants():
@@ -57,8 +63,8 @@ class Saving:
             except HomeroomError as error:
                 troubles[tenant] = f"{what}: {error}"
         self.troubles = troubles
-        if troubles:
-            return  # what one tenant still needs of the log stays for all
+        if troubles or self._live.refused:
+            return  # what one tenant still needs of the log stays for all, whoever is left out too
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
 

@@ -7,7 +7,7 @@ not in it; what was stated is in every log, and the snapshot only says up to whe
 Whoever fetches sets the pace. Here files are linked, read and handed to the fabric, in a thread of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -51,6 +51,8 @@ class Shipping:
         self._outgoing = Outgoing(self._path)
         # By snapshot that is kept, whose it is and when it was asked for last.
         self._kept: dict[str, tuple[str, int]] = {}
+        # By node for which one is kept, what its log had forgotten by then, and which it is.
+        self._asked: dict[str, tuple[Mapping[str, int], str]] = {}
 
     @property
     def _path(self) -> Path:
@@ -59,6 +61,7 @@ class Shipping:
     def clear(self) -> None:
         """Keep no snapshot for anybody: at a start, at the end, and when somebody in them was erased."""
         self._kept.clear()
+        self._asked.clear()
         self._outgoing.clear()
 
     def tick(self) -> None:
@@ -67,11 +70,17 @@ class Shipping:
         for name in [name for name, (_, at_ms) in self._kept.items() if at_ms < since_ms]:
             self._drop(name)
 
-    def asked(self, sender: str) -> None:
-        """Say of which files the newest snapshot consists; the same as before, as long as it is being fetched."""
-        known = next((name for name, (of, _) in self._kept.items() if of == sender), None)
+    def asked(self, sender: str, forgotten: Mapping[str, int]) -> None:
+        """Say of which files the newest snapshot consists; the same as before, as long as it is being fetched.
+
+        One that goes as far as what the other node has forgotten is written, if the newest does not.
+        """
+        wanted, name = self._asked.get(sender, ({}, ""))
         try:
-            name = known or self._outgoing.keep(*self._newest())
+            if name not in self._kept or wanted != forgotten:
+                self._drop(name)
+                name = self._outgoing.keep(*self._newest(forgotten))
+                self._asked[sender] = forgotten, name
         except HomeroomError as error:
             self._send(sender, NoShipment("", str(error)[:1_000]))
             return
@@ -92,15 +101,17 @@ class Shipping:
             self._send(sender, Part(asked.name, asked.file, asked.first, content))
 
     def _drop(self, name: str) -> None:
-        self._kept.pop(name, None)
-        self._outgoing.drop(name)
+        if self._kept.pop(name, None) is not None:
+            self._outgoing.drop(name)
 
     # --- what is given -----------------------------------------------------------------------------------------------
 
-    def _newest(self) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
+    def _newest(
+        self, wanted: Mapping[str, int]
+    ) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
         tenants = sorted(self._live.tenants())
         found = self._manifests(tenants)
-        if any(manifest is None for manifest in found):
+        if not all(manifest is not None and _goes_to(manifest, wanted) for manifest in found):
             self._save()
             found = self._manifests(tenants)
         manifests = [manifest for manifest in found if manifest is not None]
@@ -130,6 +141,11 @@ class Shipping:
         if origin.stream is not Stream.ANALYTIC:
             return Head()
         return counted_head(self._store, origin, min(one[origin] for one in applied))
+
+
+def _goes_to(manifest: Manifest, wanted: Mapping[str, int]) -> bool:
+    applied = manifest.applied or {}
+    return all(applied.get(origin, 0) >= number for origin, number in wanted.items())
 
 
 def _shared(manifest: Manifest) -> Manifest:

@@ -297,8 +297,13 @@ class Snapshots:
     def write(self, tenant: str, live: Live, columns: Collection[str] = ()) -> Vector:
         """Write what a tenant's state holds now; return up to which entries. Raises `DataDirectoryError`.
 
-        ``columns`` are those of history that lie in memory, and go on to when the events lie in a file.
+        ``columns`` are those of history that lie in memory, and go on to when the events lie in a file. Of a tenant
+        that is none any more, because its home was none when it stated it, nothing is written.
         """
+        with live.writing:
+            return self._write_now(tenant, live, columns) if tenant in live.tenants() else Vector()
+
+    def _write_now(self, tenant: str, live: Live, columns: Collection[str]) -> Vector:
         if tenant in self._cleaning:
             self._forget_rows(tenant, live)
         with live.held(tenant) as one:

@@ -95,17 +95,12 @@ class Standing:
             *self.facts.retention.troubles.items(),
             *live.refused.items(),
         )
-        unstated = (
-            f"events of {name} count nowhere: its tenant was stated by a node that was the home no more; state it at "
-            f"the home"
-            for name in sorted(live.unknown)
-        )
+        why = "its events count nowhere: it was stated by a node that was the home no more; state it at the home"
         doubts = () if live.doubt is None else (live.doubt,)
         stopped = (
             *live.troubles.values(),
             *live.waiting.values(),
             *live.alarms,
-            *unstated,
             *doubts,
         )
         return (
@@ -113,6 +108,7 @@ class Standing:
             *(Trouble(text, tenant) for tenant, text in of_tenants),
             *(one for troubles in self.watched for one in troubles()),
             *map(Trouble, stopped),
+            *(Trouble(why, name) for name in sorted(live.unknown)),
             *self.opening,
             *self.checker.troubles,
             *world_troubles(self.belonging),

@@ -60,13 +60,15 @@ class TenantDoors:
         )
         self.showing: dict[str, Showing] = {}
         self._batch_keys: dict[str, bytes] = {}
+        # What a former home stated is none any more, and its door stays shut.
+        self._stated: frozenset[str] = frozenset()
         self._verbs: dict[str, str] = {}
         self._tables: dict[str, VerbTable] = {}
         self._projections: dict[str, Projection] = {}
 
     def is_open(self, tenant: str) -> bool:
         """Say whether a tenant has a door."""
-        return tenant in self._batch_keys
+        return tenant in self._batch_keys and tenant in self._stated
 
     def kept_name(self, tenant: str, batch: SentBatch) -> str:
         """Return what stands for the name of a tenant's batch to whoever has the key.
@@ -87,6 +89,7 @@ class TenantDoors:
 
     def follow(self, control: Control) -> None:
         """Open the doors that there must be."""
+        self._stated = frozenset(control.tenants)
         for name, tenant in control.tenants.items():
             if name in self._live.refused or not self._has_key(name, control):
                 continue

@@ -36,6 +36,7 @@ class WorldTold(msgspec.Struct, frozen=True, kw_only=True, tag="world"):
     Parameters
     ----------
     node, home : it, and the one that states facts
+    term : how often the home was named
     early : entries that wait for a time that is to come
     apart : nodes whose state is another one at equal entries
     troubles : all that is wrong, in words
@@ -43,6 +44,7 @@ class WorldTold(msgspec.Struct, frozen=True, kw_only=True, tag="world"):
 
     node: str
     home: str
+    term: int = 0
     early: tuple[EarlyEntries, ...] = ()
     apart: tuple[ApartTold, ...] = ()
     troubles: tuple[str, ...] = ()

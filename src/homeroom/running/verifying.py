@@ -62,7 +62,7 @@ def verify_directory(directory: Path, store_url: str = "") -> VerifiedDirectory:
         anchor = None
         if view.heads:
             _take(found, _entries(directory, view))
-            anchor = _anchor(view)
+            anchor = _anchor(view, _names(directory, view))
         _take_audit(found, directory / AUDIT, anchor)
     for tenant in places:
         _take(found, check_files(tenant.place))
@@ -103,7 +103,7 @@ def _take(found: VerifiedDirectory, steps: Iterator[Checked | Damage]) -> None:
 
 def _entries(directory: Path, view: ViewedLog) -> Iterator[Checked | Damage]:
     key = directory / _NODE_KEY
-    if not key.exists():
+    if not _has_key(directory):
         yield Damage(
             f"{key} is missing, and the entries of the log beside it were signed with it; restore it from a backup"
         )
@@ -119,8 +119,25 @@ def _entries(directory: Path, view: ViewedLog) -> Iterator[Checked | Damage]:
         yield from check_entries(partial(view.read, origin), origin, kept, verify)
 
 
-def _anchor(view: ViewedLog) -> AuditAnchored | None:
-    """Return where the audit log was stated to end, last."""
+def _names(directory: Path, view: ViewedLog) -> frozenset[str]:
+    """Return under which names the node of a directory was stated to belong to a world: none for a node alone."""
+    try:
+        key = open_node_key(directory / _NODE_KEY).public_text if _has_key(directory) else ""
+    except KeyFileError:
+        key = ""  # told of with the entries of the log
+    return frozenset(name for name, keys in stated_keys(view).items() if key in keys)
+
+
+def _has_key(directory: Path) -> bool:
+    return (directory / _NODE_KEY).exists()
+
+
+def _anchor(view: ViewedLog, names: frozenset[str]) -> AuditAnchored | None:
+    """Return where the audit log of the node with one of these names was stated to end, last.
+
+    The control stream is that of the whole world, and each node has an audit log of its own. Without names it is
+    that of the one node of which anything is stated, and of none where there are several.
+    """
     stated: list[tuple[int, AuditAnchored]] = []
     for origin in view.heads:
         if origin.stream is not Stream.CONTROL:
@@ -134,7 +151,9 @@ def _anchor(view: ViewedLog) -> AuditAnchored | None:
                     continue  # told of with the entries of the log
                 facts = [c.fact for c in changes if isinstance(c.fact, AuditAnchored)]
                 stated += [(entry.hybrid, fact) for fact in facts]
-    return max(stated, key=lambda one: one[0])[1] if stated else None
+    whose = names or {fact.node for _, fact in stated}
+    own = [one for one in stated if one[1].node in whose] if len(whose) == 1 else []
+    return max(own, key=lambda one: one[0])[1] if own else None
 
 
 def _take_audit(found: VerifiedDirectory, path: Path, anchor: AuditAnchored | None) -> None:

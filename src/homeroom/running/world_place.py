@@ -5,6 +5,7 @@ name must stand in the file, its settings must name a certificate, and its own k
 to others; else it does not start.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -15,7 +16,7 @@ from homeroom.adapters.world_checking import Finding
 from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.clock import hybrid_of
-from homeroom.errors import ControlError, SettingsError, StoreError
+from homeroom.errors import ControlError, HomeroomError, SettingsError, StoreError
 from homeroom.log.control import Control
 from homeroom.log.members import (
     AcknowledgementPut,
@@ -23,6 +24,7 @@ from homeroom.log.members import (
     MemberFact,
     MemberFenced,
     MemberJoined,
+    MemberLeft,
     VaultKeyed,
 )
 from homeroom.log.origins import Token
@@ -41,6 +43,7 @@ __all__ = [
     "fence",
     "hold",
     "join",
+    "leave",
     "located",
     "looks",
     "move_home",
@@ -211,6 +214,35 @@ def fence(path: Path, node: str) -> Token:
     return _stated(path, world, MemberFenced(node=node))
 
 
+def leave(path: Path, node: str, forced: str, until: Callable[[], bool]) -> Token:
+    """Have the home fence a node, and close it once all others have said what they hold of it.
+
+    Parameters
+    ----------
+    path : the directory of the world
+    node : its name
+    forced : why it is not waited any longer in the end, empty to give up then
+    until : waits a moment, and says whether it is to be waited any longer
+
+    Raises
+    ------
+    StoreError
+        Some have not said it by then, and it is not forced: the node stays fenced, and this can be done again.
+    SettingsError, ControlError
+        As `join` raises them.
+    """
+    world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    _stated(path, world, MemberFenced(node=node))
+    while True:
+        try:
+            return _stated(path, world, MemberLeft(node=node, closed={}))
+        except StoreError:
+            if not until():
+                if not forced:
+                    raise
+                return _stated(path, world, MemberLeft(node=node, closed={}, forced=forced))
+
+
 def hold(path: Path, least: Literal["local", "remote", "all"]) -> Token:
     """Have the home state how far every batch must have come before its client hears yes. Raises as `join` does."""
     world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
@@ -271,12 +303,8 @@ def looks(path: Path) -> list[tuple[Finding, WorldTold]]:
     world = read_world(places.regions, Stage.RUNNING)
     for region in world.active().values():
         for node in region.nodes:
-            try:
-                told = ask_of_upkeep(places.data(region.name, node), WorldAsked())
-            except StoreError as error:
-                told = WorldTold(node=node, home="", troubles=(str(error),))
+            told = _told(places.data(region.name, node), node)
             if told is not None:
-                assert isinstance(told, WorldTold), "that was asked"
                 found.append((_finding(f"{region.name}/{node}", told), told))
     return found
 
@@ -287,13 +315,24 @@ def _finding(place: str, told: WorldTold) -> Finding:
 
 
 def _running_home(places: WorldPlaces, world: World) -> str:
-    """Return the node that states facts, as nodes on this machine know it; what the file says if none runs."""
+    """Return the node that states facts, as the one knows that has heard of the last move; else what the file says."""
+    term, home = -1, world.home_node
     for region in world.active().values():
         for node in region.nodes:
-            told = ask_of_upkeep(places.data(region.name, node), WorldAsked())
-            if isinstance(told, WorldTold) and world.region_of(told.home) is not None:
-                return told.home
-    return world.home_node
+            told = _told(places.data(region.name, node), node)
+            if told is not None and told.term > term and world.region_of(told.home) is not None:
+                term, home = told.term, told.home
+    return home
+
+
+def _told(data: Path, node: str) -> WorldTold | None:
+    """Return what a node says of the world, None if it does not run here."""
+    try:
+        told = ask_of_upkeep(data, WorldAsked())
+    except HomeroomError as error:
+        return WorldTold(node=node, home="", troubles=(str(error),))
+    assert told is None or isinstance(told, WorldTold), "that was asked"
+    return told
 
 
 def _stated(path: Path, world: World, fact: MemberFact) -> Token:

@@ -25,6 +25,7 @@ from homeroom.serve.access import Caller
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.compliance import compliance_routes
+from homeroom.serve.conflicts import conflict_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.explaining import explaining_routes
@@ -84,6 +85,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *explaining_routes(interface),
             *person_routes(interface),
             *compliance_routes(interface),
+            *conflict_routes(interface),
             *_health(interface),
             *_pages(),
         ],

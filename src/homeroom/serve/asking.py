@@ -4,14 +4,15 @@ The objects are those of files and of the command line (``docs/reference/definit
 names are those that the node keeps, unless it brings definitions of its own.
 """
 
-import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.live import LiveAnswer, Shows, Wanted, freshness_in_words
+from homeroom.cohorts.answers import Answer
+from homeroom.cohorts.live import Shows, Wanted, freshness_in_words
 from homeroom.cohorts.questions import (
     QUESTIONS,
     AtRisk,
@@ -90,11 +91,13 @@ async def answered(
     if about is not None:
         await interface.write_down(caller, question.name, about)
     try:
-        live = await interface.serving.ask(caller.tenant, question, wanted, _shows(caller))
+        live = await interface.serving.ask(
+            caller.tenant, question, wanted, _shows(caller), partial(_encoded, caller, written)
+        )
     except QuestionError as error:
         raise _bad(error, written, caller) from None
     said = {
-        "answer": await asyncio.to_thread(_encoded, live, caller, written),
+        "answer": msgspec.Raw(live.told),
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
@@ -117,13 +120,13 @@ def _has_own(written: Mapping[str, Any]) -> bool:
     return "definitions" in written or isinstance(written.get("cohort"), Mapping)
 
 
-def _encoded(live: LiveAnswer, caller: Caller, written: dict[str, Any]) -> msgspec.Raw:
+def _encoded(caller: Caller, written: dict[str, Any], answer: Answer) -> bytes:
     """Return what a caller is told as JSON. A triangle has tens of thousands of numbers: nobody waits behind them."""
-    said = told(live, caller)
+    said = told(answer, caller)
     if "definitions" not in written:
         # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
         said["question"].pop("definitions", None)
-    return msgspec.Raw(msgspec.json.encode(said))
+    return msgspec.json.encode(said)
 
 
 def _asked(interface: Interface, caller: Caller, written: dict[str, Any]) -> Question:

@@ -21,6 +21,7 @@ from homeroom.events.sent_json import SentEvent
 from homeroom.serve.acknowledging import LEVELS
 from homeroom.serve.defining import KINDS
 from homeroom.serve.described_catalogue import catalogue_paths
+from homeroom.serve.described_conflicts import conflict_paths, conflict_schemas
 from homeroom.serve.described_erasures import erasure_paths, erasure_schemas
 from homeroom.serve.described_explanations import explanation_paths, explanation_schemas
 from homeroom.serve.described_membership import (
@@ -57,7 +58,8 @@ def document() -> dict[str, Any]:
     for path, kind in KINDS.items():
         paths |= _definitions(path, kind.value)
     paths |= {**membership_paths(), **webhook_paths(), **catalogue_paths()}
-    paths |= {**erasure_paths(), **person_paths(), **explanation_paths(), **_reading()}
+    paths |= {**erasure_paths(), **person_paths(), **explanation_paths()}
+    paths |= {**conflict_paths(), **_reading()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -273,6 +275,7 @@ def _schemas() -> dict[str, Any]:
         **erasure_schemas(),
         **person_schemas(),
         **explanation_schemas(),
+        **conflict_schemas(),
         "Taken": object_of(
             ("accepted", "refused", "token"),
             accepted=whole,

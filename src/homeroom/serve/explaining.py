@@ -4,6 +4,7 @@ It names entries and counts the learners whom each concerned, down to one. So it
 each look is written down; what it says names nobody all the same.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -25,6 +26,10 @@ from homeroom.serve.requests import Asked, caller_of, json_answer, object_of
 __all__ = ["explaining_routes"]
 
 _FIELDS: Final = frozenset({"question", "cell", "since", "until"})
+_LABEL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:]{5}[+-][0-9:]{5})?")
+_COLUMN: Final = re.compile(
+    r"[0-9]{1,6}(-[0-9]{1,6})?|day|week|month|new|returning|resurrecting|dormant"
+)
 
 
 def explaining_routes(interface: Interface) -> list[HTTPRouteHandler]:
@@ -35,8 +40,7 @@ def explaining_routes(interface: Interface) -> list[HTTPRouteHandler]:
         caller = _may(await caller_of(interface, request))
         written = await object_of(interface, request)
         asked = _asked(written)
-        cell = {"row": asked.cell.row, "column": asked.cell.column}
-        await interface.write_down(caller, "explanation", {"kind": asked.question.name, **cell})
+        await interface.write_down(caller, "explanation", _written_down(asked))
         try:
             found = await interface.serving.explain(caller.tenant, asked, Shows.LABELS)
         except QuestionError as error:
@@ -57,6 +61,13 @@ def _ours(asked: CellAsked) -> list[str]:
     ends = [one for one in (asked.since, asked.until) if one is not None]
     origins = [[one.origin] if isinstance(one, Token) else list(one) for one in ends]
     return [str(origin) for some in origins for origin in some]
+
+
+def _written_down(asked: CellAsked) -> dict[str, str]:
+    """Return what the audit log says of an explanation. What is no label may be anything, such as a name."""
+    cell = {"row": asked.cell.row, "column": asked.cell.column}
+    are_labels = _LABEL.fullmatch(cell["row"]) and _COLUMN.fullmatch(cell["column"])
+    return {"kind": asked.question.name, **(cell if are_labels else {})}
 
 
 def _may(caller: Caller) -> Caller:

@@ -24,7 +24,7 @@ from typing import Any, Final
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.live import LiveAnswer
+from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.questions import (
     ATTENDANCE,
     AtRisk,
@@ -101,13 +101,13 @@ def scoped(question: Question, caller: Caller, suppress_below: int) -> Question:
     return _limited(question, caller) if caller.is_limited else question
 
 
-def told(live: LiveAnswer, caller: Caller) -> dict[str, Any]:
+def told(answer: Answer, caller: Caller) -> dict[str, Any]:
     """Return what a caller is told of an answer.
 
     A limited one is told what is about its part alone; who may not see persons, how many in place of who; who sees only
     numbers without small counts, these in steps.
     """
-    said = live.answer.to_json()
+    said = answer.to_json()
     is_coarse = caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS})
     if caller.is_limited or is_coarse:
         said.pop("source", None)
@@ -115,8 +115,8 @@ def told(live: LiveAnswer, caller: Caller) -> dict[str, Any]:
     if Scope.PERSONS not in caller.scopes and "change" in said:
         said["change"] = _counted(said["change"])
     if is_coarse:
-        assert isinstance(live.answer.question, AGGREGATE_KINDS), "it was let through by `scoped`"
-        said = _coarse(said, live.answer.question.suppress_below)
+        assert isinstance(answer.question, AGGREGATE_KINDS), "it was let through by `scoped`"
+        said = _coarse(said, answer.question.suppress_below)
     return said
 
 

@@ -5,10 +5,11 @@ takes changes. The running node is that; in the tests it is a log and a state in
 which.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
+from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.live import LiveAnswer, Shows, Status, Wanted
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
@@ -23,6 +24,7 @@ from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Token
 from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.regions.steps import Level
+from homeroom.state.conflicts import Conflicts
 
 __all__ = [
     "Serving",
@@ -57,10 +59,16 @@ class Serving(Protocol):
         """
 
     async def ask(
-        self, tenant: str, question: Question, after: Token | Wanted | None, shows: Shows
+        self,
+        tenant: str,
+        question: Question,
+        after: Token | Wanted | None,
+        shows: Shows,
+        tell: Callable[[Answer], bytes],
     ) -> LiveAnswer:
         """Answer a question from a state that holds what is wanted, or the entry ``after``; ``shows`` says what of ids.
 
+        ``tell`` is called in the thread that answers. It may take long, and nobody waits for it but who has asked.
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
 
@@ -70,6 +78,9 @@ class Serving(Protocol):
         Raises `QuestionError` where it cannot be said, `NotYetError` where the end of what is asked has not come within
         the time that a read waits, `StoreError` where the log cannot be read.
         """
+
+    async def conflicts(self, tenant: str, days: int) -> Conflicts:
+        """Return where nodes said different things of one thing, for times of the last days or later."""
 
     async def change(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.

@@ -323,8 +323,7 @@ class Partition:
     def track(self, name: str) -> UInt64s:
         """Return the words of a track, made if there are none; they may be written to after `reserve`."""
         if name not in self.words:
-            # Zeroed by the system, a page when it is first written to; `np.zeros_like` would write all of it now.
-            self.words[name] = np.zeros(self.words[ANY].shape, np.uint64)
+            self.words[name] = np.zeros(self.words[ANY].shape, np.uint64)  # `zeros_like` writes it
         return self.words[name]
 
     def column(self, family: str, name: str) -> npt.NDArray[Any]:

@@ -1,6 +1,7 @@
 """The vault's journal is brought home beside the writing, begins anew, and what is wrong with that is told."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -17,6 +18,7 @@ PAGES = 20
 def writer(tmp_path, monkeypatch):
     """Give a connection to a vault's file whose journal is brought home after a few changes."""
     monkeypatch.setattr(limits, "VAULT_JOURNAL_CHANGES", PAGES)
+    monkeypatch.setattr(limits, "VAULT_JOURNAL_STEP_CHANGES", PAGES)
     monkeypatch.setattr(journal, "_FEW_PAGES", 0)
     connection = connected(tmp_path / "documents.db")
     connection.execute("PRAGMA wal_autocheckpoint = 0").fetchone()
@@ -57,6 +59,31 @@ def test_nothing_is_brought_home_for_a_few_changes(tmp_path, writer):
         kept.written()
     kept.close()
     assert path.stat().st_size == before
+
+
+def test_pages_are_brought_home_some_at_a_time_whoever_reads(tmp_path, writer, monkeypatch):
+    monkeypatch.setattr(limits, "VAULT_JOURNAL_STEP_CHANGES", PAGES // 4)
+    path = tmp_path / "documents.db"
+    kept, homes, sizes = Journal(path, writer), [path.stat().st_size], []
+    with closing(
+        connected(path)
+    ) as reader:  # while somebody reads, it does not begin anew by itself
+        reader.execute("BEGIN").fetchone()
+        reader.execute("SELECT count(*) FROM positions").fetchone()
+        for number in range(PAGES - 1):
+            write(writer, number)
+            kept.written()
+            kept.close()
+            sizes.append(journal_bytes(path))
+        assert sizes == sorted(set(sizes))
+        reader.execute("ROLLBACK").fetchone()
+    for number in range(PAGES // 2):
+        write(writer, number)
+        kept.written()
+        kept.close()
+        homes.append(path.stat().st_size)
+    assert homes[0] < homes[PAGES // 4 + 1]
+    assert kept.trouble is None
 
 
 def test_what_is_written_is_there_when_all_is_closed(tmp_path, writer):

@@ -96,6 +96,49 @@ def test_runs_of_every_length_are_counted_from_their_own_period_on(rows, share, 
             assert (counts == expected).all(), (interval, week_start, first, last, name)
 
 
+@pytest.mark.parametrize(
+    ("rows", "tail", "moved"), [(900, 0, 0), (900, 50, 0), (900, 70, 40), (60, 60, 0)]
+)
+def test_rows_out_of_place_are_counted_with_those_that_are_in_it(rows, tail, moved, rng):
+    days = draw_days(rng, rows, words=3, share=0.1)
+    clustered = rows - tail
+    order = np.argsort(days.first_days()[:clustered], kind="stable")
+    order = np.append(order, np.arange(clustered, rows))
+    days = Days(days.first_word, days.active[:, order], sealed(days.words[:, order]))
+    first_days = days.first_days()
+    placed = np.sort(first_days[:clustered])
+    displaced = np.sort(rng.choice(clustered, moved, replace=False)).astype(np.int64)
+    # Those that are out of place lie in the run of another day than that on which they began.
+    run_days, run_starts = runs_of(placed)
+    if moved:
+        runs = np.searchsorted(run_starts, displaced, side="right") - 1
+        assert (run_days[runs] == first_days[displaced]).all()
+        swapped = rng.permutation(displaced)
+        columns = np.arange(rows)
+        columns[displaced] = swapped
+        days = Days(days.first_word, days.active[:, columns], sealed(days.words[:, columns]))
+        first_days = days.first_days()
+        displaced = displaced[first_days[displaced] != run_days[runs]]
+    clustered_rows = triangles.Rows(
+        days.words,
+        sealed(first_days.astype(np.int32)),
+        sealed(run_days.astype(np.int32)),
+        run_starts,
+        sealed(displaced),
+    )
+    for interval, week_start, first, last in CUTS:
+        periods = periods_of(days, interval, first, last, week_start)
+        segments, _ = segments_of(days, periods)
+        for name, mask in masks_of(rng, rows).items():
+            counts = np.zeros((periods.count, periods.count), np.int64)
+            edges = sealed(periods.days[1:])
+            triangles.clustered_rows_triangle(clustered_rows, edges, mask, segments, counts)
+            expected = plain_triangle(
+                periods.of_days(first_days), by_period(days, periods)[LEAD:], mask
+            )
+            assert (counts == expected).all(), (interval, week_start, first, last, name)
+
+
 def test_single_rows_are_added_and_taken_away_again(rng):
     days = draw_days(rng, 300, words=3, share=0.2)
     for interval, week_start, first, last in CUTS:

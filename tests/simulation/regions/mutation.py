@@ -16,7 +16,7 @@ import homeroom.log.log
 import homeroom.regions
 from homeroom import clock
 from homeroom.regions import stated
-from homeroom.simulation.regions import beginning, cutting, erasing, ledger
+from homeroom.simulation.regions import beginning, cutting, erasing, ledger, rows
 from homeroom.simulation.regions.outside import Cores
 
 REGIONS = Path(homeroom.regions.__file__).parent
@@ -103,6 +103,16 @@ def _ledger(source):
     return Cores(ledger=_loaded("ledger", source).Ledger)
 
 
+def _rows(source):
+    """Load the ledger with other rows; what happens is what all nodes of a world share."""
+    start, end = source.index("class Happening("), source.index("@dataclass(slots=True)")
+    shared = "from homeroom.simulation.regions.rows import Happening\n\n\n"
+    name = f"rows_{next(_numbers)}"
+    _loaded(name, source[:start] + shared + source[end:])
+    whole = Path(ledger.__file__).read_text(encoding="utf-8")
+    return _ledger(whole.replace("from homeroom.simulation.regions.rows", f"from {name}"))
+
+
 def _cutting(source):
     """Load the ledger with other cuts; bases are those that snapshots hold."""
     start, end = source.index("class Bases("), source.index("def cut(")
@@ -129,6 +139,7 @@ ALONE = {
     "ledger": (ledger, _ledger),
     "cutting": (cutting, _cutting),
     "erasing": (erasing, _erasing),
+    "rows": (rows, _rows),
     "clock": (clock, lambda source: Cores(clock=_loaded("clock", source).HybridClock)),
     "stated": (stated, lambda source: Cores(stated=_loaded("stated", source).Stated)),
     "beginning": (beginning, lambda source: Cores(begin=_loaded("beginning", source).begin)),

@@ -10,6 +10,7 @@ from homeroom.simulation.regions.plan import Fault, Kind, Plan
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.twins import twin_of
 from homeroom.simulation.regions.world import World
+from tests.simulation.regions.mutation import Mutant
 
 NODES = {place.name: place for place in WORLD[:4]}
 NAMES = list(NODES)
@@ -70,7 +71,7 @@ def test_what_a_removed_node_wrote_meanwhile_is_written_once_more():
     assert max(told.token.number for told in late) > closed[gone]
     for machine in tried.running:
         assert machine.ledger.events() >= {
-            event for told in late for event in told.batch.events if not event.voids
+            e for told in late for e in told.batch.events if not (e.voids or e.says)
         }
 
 
@@ -112,6 +113,25 @@ def test_a_running_machine_that_is_copied_with_its_memory_is_a_fork_and_all_else
         assert {o.node for o in others} == {*NAMES} - {name}
         assert machine.ledger.applied == machine.member.held
     assert max(told.at_ms for told in tried.diary.acknowledged if told.node != name) > 9_000
+
+
+HASTY = Mutant(
+    "a home states facts that stand before what it has stated",
+    "member",
+    "            self.gate.open.get(origin, 0) == head.number\n",
+    "            True\n",
+)
+
+
+@pytest.mark.parametrize("cores", [None, HASTY.cores()], ids=["sound", "hasty"])
+def test_a_home_whose_clock_was_put_back_states_nothing_before_what_it_has_stated(cores):
+    faults = (
+        Fault(Kind.ALONE_AND_WRONG, 2_000, 3_500, (NAMES[0],), -20_000.0),
+        Fault(Kind.KILL, 2_500, 300, (NAMES[0],)),
+        Fault(Kind.RETURN, 2_600, 500, (NAMES[2],)),
+    )
+    tried = World(Plan(7, NODES, {}, 8_000, 400, faults), cores)
+    assert bool(tried.run().violations) == (cores is not None)
 
 
 def test_a_node_that_joins_while_logs_forget_gets_a_snapshot():

@@ -6,6 +6,10 @@ statements are written then would wait for it. So a thread does it, over a conne
 goes on. It does so again and again, each time what was written meanwhile, until little is left; that little the writer
 brings home itself, since a journal begins anew only if nothing is written to it from then on.
 
+What has not been brought home yet is mostly not on the disk either, and the syncs put all of it there at once: for as
+long as that takes, the log waits for the same disk, and with it whoever sends anything. So pages are brought home some
+megabytes at a time, and only now and then until nothing is left.
+
 If the thread falls behind all the same, the writer's own connection does as SQLite would, at several times the size:
 so the journal is bounded whatever happens.
 """
@@ -45,21 +49,23 @@ class Journal:
         self.trouble: str | None = None
         self._path = path
         self._writer = writer
-        self._changes = writer.total_changes
+        # How many changes there had been when pages were brought home last, and when the journal began anew.
+        self._changes = self._began = writer.total_changes
         self._thread: threading.Thread | None = None
         self._is_short = False
 
     def written(self) -> None:
         """Take note of a commit."""
+        changes = self._writer.total_changes
         if self._is_short:
             self._is_short = False
             self._brought_home(self._writer)
-            self._changes = self._writer.total_changes
-        elif self._thread is None and (
-            self._writer.total_changes - self._changes >= limits.VAULT_JOURNAL_CHANGES
-        ):
+            self._changes = self._began = changes
+        elif self._thread is None and changes - self._changes >= limits.VAULT_JOURNAL_STEP_CHANGES:
+            is_long = changes - self._began >= limits.VAULT_JOURNAL_CHANGES
+            self._changes = changes
             self._thread = threading.Thread(
-                target=self._shorten, name="homeroom-vault", daemon=True
+                target=self._shorten if is_long else self._step, name="homeroom-vault", daemon=True
             )
             self._thread.start()
 
@@ -68,6 +74,15 @@ class Journal:
         thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _step(self) -> None:
+        """Bring home what there is, in a thread."""
+        try:
+            with contextlib.closing(connected(self._path)) as connection:
+                self._brought_home(connection)
+        except VaultError as error:
+            self.trouble = str(error)
+        self._thread = None
 
     def _shorten(self) -> None:
         """Bring home what there is, in a thread, until little is left."""

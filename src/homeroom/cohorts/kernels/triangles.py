@@ -29,8 +29,10 @@ from homeroom.state.instructions import lowest_bit
 
 __all__ = [
     "SCRATCH_WORDS",
+    "Rows",
     "Segments",
     "add_rows",
+    "clustered_rows_triangle",
     "count_segments",
     "cut_segments",
     "segment_triangle",
@@ -61,6 +63,24 @@ class Segments(NamedTuple):
     first_word: npt.NDArray[np.int64]
     split: npt.NDArray[np.int64]
     split_bits: npt.NDArray[np.uint64]
+
+
+class Rows(NamedTuple):
+    """Rows that are clustered by first day, but for some.
+
+    Parameters
+    ----------
+    words : uint64 of shape (words, room): their days
+    start_day : int32 by row: the first one
+    run_days, run_starts : rows ``run_starts[i]:run_starts[i + 1]`` began on ``run_days[i]`` (int32, int64)
+    displaced : int64: those of them that did not; and no row from the last of ``run_starts`` on lies in any run
+    """
+
+    words: npt.NDArray[np.uint64]
+    start_day: npt.NDArray[np.int32]
+    run_days: npt.NDArray[np.int32]
+    run_starts: npt.NDArray[np.int64]
+    displaced: npt.NDArray[np.int64]
 
 
 def cut_segments(
@@ -226,3 +246,27 @@ def add_rows(words, rows, start_periods, sign, mask, segments, counts):
             second = words[segments.split[j, 2], row] & segments.split_bits[j, 1]
             if q >= p and (first | second) != 0:
                 counts[p, q - p] += sign
+
+
+@kernel
+def clustered_rows_triangle(rows, edges, mask, segments, counts):
+    """Add the triangle of `Rows` to ``counts``, int64 of shape (periods, periods).
+
+    ``edges`` are the first days of the periods and the one after the last, int64 of shape (periods + 1,). All of it is
+    one call: between two calls a thread needs the interpreter, and where others are busy it waits for it each time.
+    """
+    scratch = np.zeros(SCRATCH_WORDS, np.uint64)
+    run_periods = np.searchsorted(edges, rows.run_days, "right") - 1
+    segment_triangle(rows.words, run_periods, rows.run_starts, mask, segments, scratch, counts)
+    clustered = rows.run_starts[len(rows.run_starts) - 1]
+    tail = np.arange(clustered, len(rows.start_day))
+    moved = np.empty(len(rows.displaced), np.int64)
+    for i in range(len(moved)):
+        run = np.searchsorted(rows.run_starts, rows.displaced[i], "right") - 1
+        moved[i] = run_periods[run]
+    add_rows(rows.words, rows.displaced, moved, -1, mask, segments, counts)
+    for i in range(len(moved)):
+        moved[i] = np.searchsorted(edges, rows.start_day[rows.displaced[i]], "right") - 1
+    add_rows(rows.words, rows.displaced, moved, 1, mask, segments, counts)
+    began = np.searchsorted(edges, rows.start_day[clustered:], "right") - 1
+    add_rows(rows.words, tail, began, 1, mask, segments, counts)

@@ -40,7 +40,7 @@ class Awaiting:
             if machine.disk is not disk or machine.life is not None or self._number != number:
                 return
             if snapshot is not None:
-                write_snapshot(disk, snapshot)
+                write_snapshot(disk, snapshot.content())
             machine.outside.agenda.after(_AGAIN_MS, machine.start)
 
         machine.outside.courier.fetch(others[number % len(others)], machine.name, install)

@@ -18,7 +18,7 @@ from homeroom.regions.steps import Alarm, Applied, AwaitApplied, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.model import expected
+from homeroom.simulation.regions.model import consents, expected
 from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 from homeroom.simulation.regions.residency import of_shared
@@ -292,10 +292,12 @@ def _as_expected(machines: Sequence[Machine], diary: Diary, counted: Counted) ->
     found = {learner: _plain(row.figures()) for learner, row in first.rows.items()}
     if found != expected(counted.said, counted.cuts):
         yield f"{machines[0].name} answers something else than its events say"
+    if {learner: first.consent_of(learner) for learner in first.consents} != consents(counted.said):
+        yield f"{machines[0].name} takes something else for what learners have agreed to than they said"
     if not first.events() <= sent:
         yield f"{machines[0].name} has events that nobody sent"
     for machine in machines[1:]:
-        if machine.ledger.rows != first.rows:
+        if (machine.ledger.rows, machine.ledger.consents) != (first.rows, first.consents):
             yield f"{machine.name} answers something else than {machines[0].name}"
 
 

@@ -5,7 +5,7 @@ balancer that retries does; some send it again long after they had their yes; so
 use an id again for something else. All of it is put down, for the comparison at the end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -16,7 +16,7 @@ from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
 from homeroom.simulation.regions.papers import Paper
-from homeroom.simulation.regions.rows import Happening
+from homeroom.simulation.regions.rows import GIVEN, REFUSED, Happening
 
 __all__ = ["Acknowledged", "Batch", "Client", "Diary"]
 
@@ -25,6 +25,8 @@ _TIMEOUT_MS: Final = 4_000
 _TRIES_MAX: Final = 6
 _DAYS: Final = 5
 _DAY_MS: Final = 86_400_000
+_CONSENTS: Final = 0.15
+_SUPERSEDED_MAX: Final = 3
 _STATUSES: Final = ("enrolled", "completed", "withdrawn")
 
 
@@ -59,6 +61,7 @@ class Diary:
     acknowledged: list[Acknowledged] = field(default_factory=list)
     refused: int = 0
     event_ids: list[str] = field(default_factory=list)
+    consents: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Client:
@@ -107,6 +110,7 @@ class Client:
         chance = self._chance
         batch_id = f"{self._home} {self._number}"
         events = tuple(self._event(f"{batch_id} {n}") for n in range(chance.randint(1, 4)))
+        events += tuple(self._consents(batch_id))
         level = chance.choices((Level.LOCAL, Level.REMOTE, Level.ALL), (6, 3, 1))[0]
         batch = Batch(batch_id, events, level)
         self._diary.sent[batch_id] = batch
@@ -123,6 +127,25 @@ class Client:
             event_id = chance.choice(known)
         known.append(event_id)
         return Happening(event_id, learner, at_ms, chance.choice(_STATUSES) if kind > 0.7 else "")
+
+    def _consents(self, batch_id: str) -> Iterator[Happening]:
+        """Return what a learner says of consent now and then: in place of what was said before, or beside it.
+
+        Chance of its own settles it, so that all else is as it was.
+        """
+        now_ms = self._agenda.now_ms
+        chance = Random(f"{batch_id} at {now_ms}")  # noqa: S311 - a seed settles when a batch is sent
+        if chance.random() > _CONSENTS:
+            return
+        learner = f"learner {chance.randrange(self.learners)}"
+        before = self._diary.consents.setdefault(learner, [])
+        superseded = tuple(before) if chance.random() < 0.7 else ()
+        said = chance.choice((GIVEN, REFUSED))
+        before.append(f"{batch_id} consent")
+        at_ms = BEGIN_MS + now_ms
+        yield Happening(
+            before[-1], learner, at_ms, says=said, supersedes=superseded[-_SUPERSEDED_MAX:]
+        )
 
     # --- one batch ---------------------------------------------------------------------------------------------------
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 from homeroom.clock import hybrid_ms
 from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
-from homeroom.log.entries import Entry
+from homeroom.log.control import read_changes
+from homeroom.log.cuts import HistoryCut
+from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
+from homeroom.log.payloads import unpack
 from homeroom.regions.steps import Fold, Members, Printed
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
 from homeroom.simulation.regions.papers import Papers
-from homeroom.simulation.regions.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from homeroom.simulation.regions.beginning import Beginning
@@ -78,6 +80,8 @@ class Folding:
         is_stated = origin.stream is Stream.CONTROL
         while waiting and waiting[0].number <= number and not (is_stated and self._is_to_cut):
             entry = waiting[0]
+            if is_stated and self._is_alone(entry):
+                break
             try:
                 self._fold(entry)
             except EntryError as error:
@@ -89,6 +93,23 @@ class Folding:
             folded[origin] = entry.number
         if origin in self._stopped or not waiting or waiting[0].number > number:
             del self._open[origin]
+
+    def _is_alone(self, entry: Entry) -> bool:
+        """Say whether an entry states a cut that is to be made, and nobody but this node is known to hold it.
+
+        A cut cannot be undone; and if the store lost the fact, this node would answer something else than all others.
+        """
+        machine = self._machine
+        views = machine.member.replication.views.values()
+        if entry.origin.node != machine.name or not views:
+            return False
+        facts = (change.fact for change in read_changes(unpack(entry.payload).content))
+        days = [fact.day + STATED_FROM_DAY for fact in facts if isinstance(fact, HistoryCut)]
+        if not days or max(days) <= self.ledger.bases.day:
+            return False
+        is_with_all = entry.origin in machine.member.members.collapsed
+        held = (view.numbers.get(entry.origin, 0) >= entry.number for view in views)
+        return not is_with_all and not any(held)
 
     @property
     def _is_to_cut(self) -> bool:
@@ -134,7 +155,6 @@ class Folding:
             check, ledger.applied_digest(), ledger.fingerprint(), at, papers if at else ""
         )
 
-    def snapshot(self) -> Snapshot:
-        """Return what is folded of what all need, and all may have."""
-        heads = {o: head for o, head in self.folded.items() if o.stream is Stream.ANALYTIC}
-        return Snapshot.of(self.ledger, heads)
+    def saved(self) -> dict[Origin, Head]:
+        """Return by origin the last entry that is folded, of what all need, and all may have."""
+        return {o: head for o, head in self.folded.items() if o.stream is Stream.ANALYTIC}

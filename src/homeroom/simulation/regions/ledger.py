@@ -22,7 +22,7 @@ from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 from homeroom.log.rulings import Rulings, ruling_of
 from homeroom.simulation.regions.cutting import Bases, cut
-from homeroom.simulation.regions.rows import Happening, Row
+from homeroom.simulation.regions.rows import REFUSED, Happening, Row
 
 __all__ = [
     "POISON",
@@ -66,16 +66,30 @@ class Reading:
     rows : what the events of each learner come to
     voided : ids
     erased : learners
+    consents : what learners say of consent
+    packed : by entry that says so, what a snapshot holds of it
     learners : all whose events these are, of whatever kind
     """
 
-    __slots__ = ("erased", "events", "learners", "names", "rows", "said", "voided")
+    __slots__ = (
+        "consents",
+        "erased",
+        "events",
+        "learners",
+        "names",
+        "packed",
+        "rows",
+        "said",
+        "voided",
+    )
 
     def __init__(self, said: Sequence[Happening]) -> None:
         self.said = tuple(said)
+        self.packed: dict[tuple[Origin, int], msgspec.Raw] = {}
         self.learners = {event.learner for event in said if event.learner}
         self.erased = [event.erases for event in said if event.erases]
-        self.events = {e: Row.of(e) for e in said if not (e.voids or e.erases)}
+        self.events = {e: Row.of(e) for e in said if not (e.voids or e.erases or e.says)}
+        self.consents = [event for event in said if event.says]
         self.names = {event.id for event in self.events}
         self.rows: dict[str, Row] = {}
         self.voided = [event.voids for event in said if event.voids]
@@ -145,6 +159,7 @@ class Ledger:
     rows : by learner
     voided : ids
     erased : learners
+    consents : by learner all that was said of consent
     retired : origins that have collapsed into the epoch, and are folded whole
     readings_of : what is folded, by entry, as far as it is history
     bases : what was before history begins
@@ -160,6 +175,7 @@ class Ledger:
         self.rows: dict[str, Row] = {}
         self.voided: set[str] = set()
         self.erased: set[str] = set()
+        self.consents: dict[str, set[Happening]] = {}
         self._readings = readings
         # History: an event is all of it, so each is there once.
         self._known: set[Happening] = set()
@@ -202,6 +218,21 @@ class Ledger:
                 self._take(event, row)
         for voided in reading.voided:
             self._void(voided)
+        for said in reading.consents:
+            self._consent(said)
+
+    def _consent(self, said: Happening) -> None:
+        if said.learner in self.erased:
+            return
+        self.consents.setdefault(said.learner, set()).add(said)
+        self._changed.add(f"\2{said.learner}")
+
+    def consent_of(self, learner: str) -> str:
+        """Return what stands of what a learner has said: of what nothing supersedes, the most restrictive."""
+        said = self.consents.get(learner, ())
+        superseded = {name for one in said for name in one.supersedes}
+        standing = {one.says for one in said if one.id not in superseded}
+        return max(standing, default=REFUSED)
 
     def rule(self, rulings: Rulings) -> None:
         """Take what was ruled of entries: what it changes is folded again."""
@@ -218,7 +249,8 @@ class Ledger:
 
     def _fold_anew(self) -> None:
         self._changed.update(self.rows, self.bases.rows)
-        self.rows, self._known = self.bases.copies(), set()
+        self._changed.update(f"\2{learner}" for learner in self.consents)
+        self.rows, self._known, self.consents = self.bases.copies(), set(), {}
         for name, reading in self.readings_of.items():
             if name not in self._lost:
                 self._add(reading)
@@ -297,7 +329,8 @@ class Ledger:
         self._known.difference_update(self._readings.events_of.get(learner, ()))
         self.rows.pop(learner, None)
         self.bases.rows.pop(learner, None)
-        self._changed |= {learner, f"\1{learner}"}
+        self.consents.pop(learner, None)
+        self._changed |= {learner, f"\1{learner}", f"\2{learner}"}
 
     def _refold(self, learner: str) -> None:
         self._changed.add(learner)
@@ -311,16 +344,20 @@ class Ledger:
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that are equal for equal rows, voids and erasures."""
         for name in self._changed:
-            row = self.rows.get(name)
-            is_there = row is not None or name[1:] in (
-                self.erased if name[0] == "\1" else self.voided
-            )
-            value = self._readings.hash_of(name, row) if is_there else 0
+            value = self._hash_of(name)
             self._sum += value - self._hashes.get(name, 0)
             self._hashes[name] = value
         self._changed.clear()
         self._sum &= _MASK
         return f"{self._sum:016x}"
+
+    def _hash_of(self, name: str) -> int:
+        row, kept = self.rows.get(name), {"\0": self.voided, "\1": self.erased}
+        if name[0] == "\2":
+            said = sorted(one.id for one in self.consents.get(name[1:], ()))
+            return self._readings.hash_of("\n".join((name, *said)), None) if said else 0
+        is_there = row is not None or name[1:] in kept.get(name[0], ())
+        return self._readings.hash_of(name, row) if is_there else 0
 
     def events(self) -> set[Happening]:
         """Return history, voided events included."""

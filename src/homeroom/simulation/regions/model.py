@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from homeroom.simulation.regions.rows import Happening
+from homeroom.simulation.regions.rows import GIVEN, REFUSED, Happening
 
-__all__ = ["Place", "StatedCut", "expected", "in_places"]
+__all__ = ["Place", "StatedCut", "consents", "expected", "in_places"]
 
 _DAY_MS = 86_400_000
 Figures = tuple[frozenset[int], int, int, tuple[int, str], int]
@@ -52,7 +52,7 @@ def expected(
             voids.setdefault(event.voids, set()).update(places)
     by_learner: dict[str, list[Happening]] = {}
     for event, places in copies.items():
-        if event.voids or event.erases or event.learner in erased:
+        if event.voids or event.erases or event.says or event.learner in erased:
             continue
         day = event.time_ms // _DAY_MS
         cut = next((cut for cut in cuts if day < cut.day), None)
@@ -63,6 +63,24 @@ def expected(
         if counts:
             by_learner.setdefault(event.learner, []).append(event)
     return {learner: _figures(mine) for learner, mine in by_learner.items()}
+
+
+def consents(copies: Collection[Happening]) -> dict[str, str]:
+    """Return by learner what stands of what was said of consent: a refusal that nothing is in place of beats all else.
+
+    Where nothing stands, it is refused. Who is erased has said nothing.
+    """
+    erased = {event.erases for event in copies if event.erases}
+    said: dict[str, list[Happening]] = {}
+    for event in copies:
+        if event.says and event.learner not in erased:
+            said.setdefault(event.learner, []).append(event)
+    found = {}
+    for learner, all_said in said.items():
+        replaced = [name for one in all_said for name in one.supersedes]
+        left = [one.says for one in all_said if one.id not in replaced]
+        found[learner] = GIVEN if left and REFUSED not in left else REFUSED
+    return found
 
 
 def _figures(events: list[Happening]) -> Figures:

@@ -7,6 +7,7 @@ as others.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 __all__ = ["WORLD", "Place", "one_way_ms"]
@@ -40,6 +41,7 @@ WORLD: Final = (
 """The regions that are shipped."""
 
 
+@cache
 def one_way_ms(one: Place, other: Place) -> float:
     """Return how long a message takes when nothing is in its way."""
     a, b = math.radians(one.latitude), math.radians(other.latitude)

@@ -149,8 +149,9 @@ _WEIGHTS: Final = (
     (Kind.LEAVE, 2),
 )
 _FURTHER: Final = 0.4
+_CUT: Final = 0.35
+_DISKS_LOST: Final = DISK_KINDS | {Kind.ERASE_AND_RESTORE, Kind.DESTROY}
 _AMOUNTS: Final[Mapping[Kind, Callable[[Random], float]]] = {
-    Kind.CUT_HISTORY: lambda chance: chance.randint(0, 3),
     Kind.LIES: lambda _: 0,
     Kind.RELEASES: lambda chance: chance.randrange(2),
     Kind.POISON: lambda _: 0,
@@ -181,7 +182,8 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
     faults += _erasures(seed, names, length_ms)
     faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
-    faults += _further(seed, names, length_ms)
+    faults += _one_disk(_further(seed, names, length_ms), faults)
+    faults += _cuts(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
     return Plan(seed, nodes, joining, length_ms, every_ms, settled, seed % _DOCUMENTED == 0)
@@ -213,6 +215,32 @@ def _further(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
         for_ms = chance.randrange(100, max(200, length_ms - at_ms))
         found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), _AMOUNTS[kind](chance)))
     return found
+
+
+def _one_disk(further: Sequence[Fault], others: Sequence[Fault]) -> list[Fault]:
+    """Return faults of which those that lose a disk befall one node alone, and none if another one has lost its own.
+
+    Two that are put back at once may each have forgotten what the other has lost. Neither can take the other's state
+    then, and a person has to choose.
+    """
+    kept: list[Fault] = []
+    for fault in further:
+        lost = {other.nodes[0] for other in (*others, *kept) if other.kind in _DISKS_LOST}
+        if fault.kind not in _DISKS_LOST or lost <= {fault.nodes[0]}:
+            kept.append(fault)
+    return kept
+
+
+def _cuts(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
+    """Return when history is cut in a part of the worlds, each time at a later day."""
+    chance = Random(f"{seed}/cuts")  # noqa: S311 - a seed settles everything here
+    if chance.random() > _CUT:
+        return []
+    times = sorted(chance.randrange(length_ms // 4, length_ms * 9 // 10) for _ in range(2))
+    return [
+        Fault(Kind.CUT_HISTORY, at_ms, 0, (names[0],), day)
+        for at_ms, day in zip(times, (chance.randint(2, 3), chance.randint(0, 1)), strict=True)
+    ]
 
 
 def _upheavals(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int) -> list[Fault]:

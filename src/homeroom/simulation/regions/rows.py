@@ -5,10 +5,13 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["DAY_MS", "FIRST_DAY", "Happening", "Row"]
+__all__ = ["DAY_MS", "FIRST_DAY", "GIVEN", "REFUSED", "Happening", "Row"]
 
 DAY_MS: Final = 86_400_000
 """Milliseconds of a day."""
+GIVEN: Final = "given"
+REFUSED: Final = "refused"
+"""What a learner may say of consent."""
 FIRST_DAY: Final = 20_400
 """The day since 1970 that the lowest bit of a row's days is."""
 
@@ -22,6 +25,8 @@ class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
     status : that it brings, if any
     voids : the id of an event that it voids, if any
     erases : the learner whom it erases, if any
+    says, supersedes : what the learner says of consent, if anything, and the ids of what was said before that it is in
+        place of
     """
 
     id: str
@@ -30,6 +35,8 @@ class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
     status: str = ""
     voids: str = ""
     erases: str = ""
+    says: str = ""
+    supersedes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ had them, goes on where the snapshot ends. It is read back before anything is fo
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -21,7 +21,7 @@ from homeroom.simulation.regions.ledger import Ledger, Reading
 from homeroom.simulation.regions.network import Network
 from homeroom.simulation.regions.rows import Happening
 
-__all__ = ["Courier", "Snapshot", "read_snapshot", "write_snapshot"]
+__all__ = ["Courier", "Snapshot", "packed", "read_snapshot", "write_snapshot"]
 
 _NAME: Final = "snapshot"
 _FRESH: Final = "snapshot.new"
@@ -36,18 +36,6 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     said: list[tuple[str, int, tuple[Happening, ...]]]
     bases: Bases
 
-    @classmethod
-    def of(cls, ledger: Ledger, heads: Mapping[Origin, Head]) -> "Snapshot":
-        """Return what a node has folded, without who is erased."""
-        written = [
-            (str(o), head.number, head.digest, head.hybrid) for o, head in sorted(heads.items())
-        ]
-        said = [
-            (str(origin), number, _left(reading, ledger))
-            for (origin, number), reading in ledger.readings_of.items()
-        ]
-        return cls(written, said, ledger.bases)
-
     @property
     def applied(self) -> dict[Origin, Head]:
         """By origin the last entry that is in it."""
@@ -61,28 +49,56 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
         said = ((Origin.parse(text), n, some) for text, n, some in self.said)
         ledger.restore(said, numbers, self.bases)
 
+    def content(self) -> bytes:
+        """Return it as bytes."""
+        return _encode(self)
 
-def _left(reading: Reading, ledger: Ledger) -> tuple[Happening, ...]:
-    is_whole = ledger.erased.isdisjoint(reading.learners)
-    return reading.said if is_whole else tuple(cut(reading.said, ledger.erased))
+
+class _Packed(msgspec.Struct, frozen=True, array_like=True):
+    """The same on its way to the disk: what was said by an entry is packed once for all snapshots of all nodes."""
+
+    heads: list[tuple[str, int, bytes, int]]
+    said: list[msgspec.Raw]
+    bases: Bases
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 
-def write_snapshot(disk: Disk, snapshot: Snapshot) -> Snapshot | None:
-    """Make a snapshot durable in place of the one before; return it as it was read back, None if that failed."""
-    content = _encode(snapshot)
+def packed(ledger: Ledger, heads: Mapping[Origin, Head]) -> bytes:
+    """Return as bytes what a node has folded, without who is erased."""
+    written = [(str(o), head.number, head.digest, head.hybrid) for o, head in sorted(heads.items())]
+    history = ledger.readings_of.items()
+    if ledger.erased:
+        said = [_said(name, reading, ledger.erased) for name, reading in history]
+    else:
+        said = [reading.packed.get(name) or _said(name, reading, ()) for name, reading in history]
+    return _encode(_Packed(written, said, ledger.bases))
+
+
+def _said(name: tuple[Origin, int], reading: Reading, erased: Collection[str]) -> msgspec.Raw:
+    origin, number = name
+    if not reading.learners.isdisjoint(erased):
+        return msgspec.Raw(_encode((str(origin), number, tuple(cut(reading.said, erased)))))
+    found = reading.packed.get(name)
+    if found is None:
+        found = reading.packed[name] = msgspec.Raw(_encode((str(origin), number, reading.said)))
+    return found
+
+
+def write_snapshot(disk: Disk, content: bytes) -> bool:
+    """Make a snapshot durable in place of the one before; return whether it was, and is read back as it was written."""
+    data = hashlib.sha256(content).digest()[:_CHECK_BYTES] + content
     try:
         disk.create(_FRESH)
-        disk.append(_FRESH, hashlib.sha256(content).digest()[:_CHECK_BYTES] + content)
+        disk.append(_FRESH, data)
         disk.sync(_FRESH)
         disk.rename(_FRESH, _NAME)
         disk.sync_names()
     except OSError:
-        return None
-    return read_snapshot(disk)
+        return False
+    return disk.read(_NAME) == data
 
 
 def read_snapshot(disk: Disk) -> Snapshot | None:

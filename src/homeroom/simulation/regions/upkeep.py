@@ -17,7 +17,7 @@ from homeroom.regions.steps import Collected, Event, NotInstalled, Saved
 from homeroom.simulation.regions.erasing import Redact
 from homeroom.simulation.regions.ledger import read_happenings
 from homeroom.simulation.regions.rows import Happening
-from homeroom.simulation.regions.snapshots import Snapshot, write_snapshot
+from homeroom.simulation.regions.snapshots import Snapshot, packed, write_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,10 +74,9 @@ class Upkeep:
 
     def _save(self) -> None:
         machine = self._machine
-        saved = write_snapshot(machine.disk, self._folding.snapshot())
-        if saved is not None:
-            numbers = {origin: head.number for origin, head in saved.applied.items()}
-            self._hands.step(Saved(numbers))
+        heads = self._folding.saved()
+        if write_snapshot(machine.disk, packed(machine.ledger, heads)):
+            self._hands.step(Saved({origin: head.number for origin, head in heads.items()}))
 
     def collect(self, numbers: Mapping[Origin, int]) -> None:
         """Have the log forget what nobody needs any more."""
@@ -110,7 +109,7 @@ class Upkeep:
         goes_on = any(head.number > store.head(o).number for o, head in applied.items())
         if snapshot is None or not covers or not goes_on:
             self._hands.step(NotInstalled("it did not come, or is of no use"))
-        elif write_snapshot(machine.disk, snapshot) is None:
+        elif not write_snapshot(machine.disk, snapshot.content()):
             self._hands.fail("a snapshot could not be written")
         else:
             self._hands.begin_anew("it has a snapshot of another node")
