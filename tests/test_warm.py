@@ -131,6 +131,15 @@ start = 2024-02-20
 
 SCANNED = (("retention",), ("retention", "--interval", "day"), ("lifecycle",))
 
+ASKED = """
+import sys
+import homeroom as hr
+data = hr.open(sys.argv[1])
+week = data.retention(interval="week").counts.tolist()
+print(week, data.stickiness(interval="hour", from_="2025-02-01", to="2025-02-03").learners.tolist())
+print("numba" in sys.modules)
+"""
+
 PROGRAM = """
 import sys
 from homeroom.cli import main, status
@@ -216,6 +225,27 @@ def _pairs(log: str) -> str:
     file = Path(log).with_name("pairs.csv")
     file.write_text("issuer,account,other_issuer,other_account\n" + "".join(sorted(pairs)))
     return str(file)
+
+
+@pytest.mark.slow
+def test_a_directory_is_asked_without_numba(warm, tmp_path):
+    log, data = str(tmp_path / "log.parquet"), str(tmp_path / "data")
+    sizes = ("--events", "3000", "--learners", "200")
+    run(warm, ("generate", log, *sizes), ("load", data, log))
+
+    def asked() -> list[str]:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(warm)}
+        command = [sys.executable, "-c", ASKED, data]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    kept = asked()
+    [file] = warm.glob("*.kept")
+    aside = file.rename(file.with_suffix(".aside"))
+    by_numba = asked()
+    aside.rename(file)
+    assert kept == [by_numba[0], "False"]
+    assert by_numba[1] == "True"
 
 
 @pytest.mark.slow

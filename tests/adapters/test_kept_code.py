@@ -1,9 +1,5 @@
 """Kept code answers as Numba does, for the machine and the sources it was made from, and for nothing else."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -13,14 +9,6 @@ from homeroom.events import jsontext
 from homeroom.events.texts import sealed
 from homeroom.kernel import Kernel, take_from
 from homeroom.state import sorting
-
-ASKED = """
-import sys
-from homeroom.analyzer import open_directory
-data = open_directory(sys.argv[1])
-print(data.retention(interval="week").counts.tolist(), data.stickiness(interval="hour").learners.tolist())
-print("numba" in sys.modules)
-"""
 
 
 @pytest.fixture
@@ -140,6 +128,15 @@ def test_what_is_damaged_or_of_other_sources_is_not_used(place, rng, monkeypatch
     assert shelf is None or shelf.code_for(kernel, arguments) is None
 
 
+def test_where_nothing_can_be_written_nothing_is_kept(place, rng, monkeypatch):
+    [(kernel, arguments), *_] = calls(rng)
+    called(kernel, arguments)
+    (place / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(place / "file" / "folder"))
+    assert code_keeping.keep_code([kernel]) == 0
+    assert kept_code.read_code(kept_code.file_of_code()) is None
+
+
 def test_a_kernel_takes_what_is_on_the_shelf_and_asks_numba_for_the_rest():
     class Shelf:
         def code_for(self, wanted, arguments):
@@ -154,24 +151,3 @@ def test_a_kernel_takes_what_is_on_the_shelf_and_asks_numba_for_the_rest():
         assert kernel.was_called
     finally:
         take_from(None)
-
-
-@pytest.mark.slow
-def test_a_directory_answers_in_a_fresh_process_without_numba(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    directory = str(tmp_path / "data")
-
-    def run(*command: str) -> str:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2_000:]
-        return done.stdout
-
-    homeroom = (sys.executable, "-m", "homeroom")
-    log = str(tmp_path / "log.parquet")
-    run(*homeroom, "generate", log, "--events", "3000", "--learners", "200")
-    run(*homeroom, "load", directory, log)
-    by_numba = run(sys.executable, "-c", ASKED, directory)
-    run(*homeroom, "warm")
-    kept = run(sys.executable, "-c", ASKED, directory)
-    assert by_numba.splitlines()[-1] == "True"
-    assert kept.splitlines() == [by_numba.splitlines()[0], "False"]

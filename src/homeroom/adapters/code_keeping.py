@@ -100,17 +100,27 @@ def keep_code(kernels: Sequence[Kernel] = KERNELS) -> int:
             offset += len(code)
     kept = Kept(machine(), stamps_of(_sources()), pieces)
     head = msgspec.json.encode(kept)
+    content = b"".join((MAGIC, LENGTH.pack(len(head)), head, *codes))
+    return len(pieces) if _replaced(target, content) else 0
+
+
+def _replaced(target: Path, content: bytes) -> bool:
+    """Put a file in place in one step; say whether that was possible."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
     except OSError:  # somebody else's folder: commands start as Numba starts them
-        return 0
+        return False
     written = Path(name)
-    with os.fdopen(number, "wb") as file:
-        file.write(b"".join((MAGIC, LENGTH.pack(len(head)), head, *codes)))
-    written.chmod(0o644)
-    written.replace(target)
-    return len(pieces)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        written.chmod(0o644)
+        written.replace(target)
+    except OSError:  # no room
+        written.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _sources() -> list[str]:

@@ -116,7 +116,17 @@ def _insert(first, start, end, time_ms, what):
 @kernel
 def _merge(first, end, time_ms, what):
     """Sort by what events are, then by time, which keeps the order of equals."""
-    order = np.argsort(what[first:end], kind="mergesort")
-    order = order[np.argsort(time_ms[first:end][order], kind="mergesort")]
-    time_ms[first:end] = time_ms[first:end][order]
-    what[first:end] = what[first:end][order]
+    # Element by element: what checks whole assignments raises errors that only Python can make, and code that needs
+    # Python is not kept (see `homeroom.adapters.kept_code`).
+    size = end - first
+    old_ms, old_what = time_ms[first:end].copy(), what[first:end].copy()
+    by_what = np.argsort(old_what, kind="mergesort")
+    for i in range(size):
+        time_ms[first + i] = old_ms[by_what[i]]
+    by_time = np.argsort(time_ms[first:end], kind="mergesort")
+    for i in range(size):
+        place = by_what[by_time[i]]
+        what[first + i] = old_what[place]
+        old_ms[i] = time_ms[first + by_time[i]]
+    for i in range(size):
+        time_ms[first + i] = old_ms[i]
