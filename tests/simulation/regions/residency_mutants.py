@@ -87,7 +87,7 @@ FAULTS = (
         "ledger",
         "        self.bases.rows.pop(learner, None)\n",
         "",
-        seed=15,
+        seed=55,
     ),
     Mutant(
         "documents are not cleaned",

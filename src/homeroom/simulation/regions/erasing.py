@@ -118,6 +118,10 @@ class Cleaning:
         self._store, self._readings = store, readings
         self._ledger = ledger
 
+    def move(self, store: DiskStore) -> None:
+        """Clean another store from now on, in which anything may be."""
+        self._store, self.is_due = store, True
+
     def wrote(self, entries: Iterable[Entry]) -> None:
         """Take entries that were written as they are."""
         erased = self._ledger.erased

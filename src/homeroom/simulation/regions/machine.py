@@ -282,6 +282,7 @@ class Machine:
         self.is_in_doubt = True
         self.disk = disk
         self.store = self.outside.cores.store(disk)
+        self.cleaning.move(self.store)
         self.note("its store has failed over")
 
     def go_on(self) -> None:

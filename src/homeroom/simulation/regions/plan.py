@@ -183,7 +183,8 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     faults += _erasures(seed, names, length_ms)
     faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
     faults += _one_disk(_further(seed, names, length_ms), faults)
-    faults += _cuts(seed, names, length_ms)
+    if not _loses_home(faults, names[0]):
+        faults += _cuts(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
     return Plan(seed, nodes, joining, length_ms, every_ms, settled, seed % _DOCUMENTED == 0)
@@ -229,6 +230,17 @@ def _one_disk(further: Sequence[Fault], others: Sequence[Fault]) -> list[Fault]:
         if fault.kind not in _DISKS_LOST or lost <= {fault.nodes[0]}:
             kept.append(fault)
     return kept
+
+
+def _loses_home(faults: Sequence[Fault], home: str) -> bool:
+    """Say whether the home may lose facts that it has stated, or another one states some without knowing of them.
+
+    A cut cannot be undone, and one that becomes known late cannot be made in its place: so in such worlds none is.
+    """
+    return any(
+        fault.kind is Kind.MOVE_HOME or (fault.kind in _DISKS_LOST and fault.nodes[0] == home)
+        for fault in faults
+    )
 
 
 def _cuts(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
