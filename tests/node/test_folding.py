@@ -21,6 +21,7 @@ from homeroom.log.control import (
     TenantPut,
     write_changes,
 )
+from homeroom.log.cuts import HistoryCut
 from homeroom.log.entries import Head, make_entry
 from homeroom.log.log import Apply, Life, Log, Offer, Offers, Reply, Write, Written
 from homeroom.log.origins import Origin, Stream, Vector
@@ -265,6 +266,21 @@ def test_events_wait_for_what_was_stated_when_they_were_admitted():
     folding.fold([*events, *control])
     assert folding.waiting == {}
     assert folding.tenants["other"].state.unsealed_events == 1
+
+
+def test_what_a_cut_covers_that_waits_is_told_until_it_is_made():
+    node = Node()
+    node.send(event(1))
+    folding = fresh_folding()
+    (sent,) = [e for e in node.entries if e.origin.stream is Stream.ANALYTIC]
+    covers = {str(sent.origin): sent.number}
+    cut = HistoryCut(tenant="main", day=19_000, vector=covers)
+    folding.fold([e for e in node.entries if e.origin.stream is Stream.CONTROL])
+    entry = stated("f", 1 << 60, cut)
+    folding.fold([entry])
+    assert folding.covered == {entry.origin: Vector({sent.origin: sent.number})}
+    folding.fold([sent, entry])
+    assert (folding.covered, folding.waiting) == ({}, {})
 
 
 def test_a_tenant_that_cannot_be_made_for_want_of_its_key_is_left_out_and_others_are_folded():

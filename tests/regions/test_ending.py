@@ -11,6 +11,7 @@ from homeroom.regions.steps import (
     Applied,
     AwaitApplied,
     BeginAnew,
+    Covered,
     Kept,
     Members,
     Retired,
@@ -129,6 +130,28 @@ def test_who_lacks_some_of_it_asks_whoever_there_is_and_names_it_until_then():
     assert node.of(Retired)
 
 
+def test_what_a_waiting_cut_covers_is_asked_for_though_nobody_names_it_any_more():
+    node = holding(1)
+    node.step(Covered({THERE: 3}))
+    node.tick()
+    node.tick(later_ms=limits.PULL_PATIENCE_MS)
+    ((_, ranges),) = node.asked()
+    assert [(one.origin, one.first) for one in ranges] == [(THERE, 2)]
+    node.hear("beside", news(ENTRIES[1:], version=9))
+    node.keep()
+    node.tick(later_ms=limits.PULL_WAIT_MS_MAX)
+    assert node.asked() == [], "all that it covers is here"
+
+
+def test_what_a_cut_covers_that_waits_no_more_is_not_asked_for():
+    node = holding(1)
+    node.step(Covered({THERE: 3}))
+    node.step(Covered({}))
+    node.tick()
+    node.tick(later_ms=limits.PULL_PATIENCE_MS)
+    assert node.asked() == []
+
+
 def test_whoever_asks_for_what_has_collapsed_is_given_it():
     from homeroom.regions.messages import Pull, Range
     from homeroom.regions.steps import Look
@@ -183,6 +206,16 @@ def test_two_that_speak_under_one_name_are_told_once_and_what_both_wrote_is_take
     assert node.member.replication.holdings.version == 1
     node.step(Kept(WALL_MS))
     assert node.member.held == {THERE: 2}
+
+
+def test_messages_of_a_life_that_is_over_which_come_late_tell_of_no_second_process():
+    """A node that begins to listen hears the new life, then what was under way of the old one."""
+    node = Driven()
+    node.hear("there", news(life="c" * 32))
+    for number in (1, 2):
+        node.hear("there", news(life=OLD[1], version=number), later_ms=60)
+    node.hear("there", news(life="c" * 32, version=2), later_ms=limits.LIFE_SILENT_MS - 30)
+    assert node.troubles() == []
 
 
 def test_the_life_that_speaks_is_the_present_one_though_the_other_was_heard_first():

@@ -4,6 +4,7 @@ from homeroom import limits
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.messages import Answer, News, Pull, Range
 from homeroom.regions.steps import (
+    BeginAnew,
     Committed,
     Found,
     Level,
@@ -75,3 +76,15 @@ def test_idle_nodes_tell_each_other_a_digest():
     assert len(told) == limits.GOSSIP_PEERS
     assert all(isinstance(message, News) and not message.items for message in node.sent())
     assert max(map(len, told)) < 100
+
+
+def test_a_life_ends_whose_log_has_lost_what_it_has_said_that_it_holds():
+    entries = chain(2, THERE)
+    node = Driven(heads={THERE: entries[-1].head})
+    gone = Range(THERE, 2)
+    node.hear("far", Pull("c" * 32, 7, (gone,)))
+    node.step(Found("far", 7, (), WALL_MS, gone))
+    (begun,) = node.of(BeginAnew)
+    assert "has no entry 2 of there/" in begun.why
+    (told,) = node.sent("far")
+    assert told.entries == ()

@@ -4,6 +4,7 @@ import numpy as np
 
 from homeroom import limits
 from homeroom.log.entries import Head, make_entry
+from homeroom.log.origins import Vector
 from homeroom.log.payloads import pack
 from homeroom.log.redacting import redacted_entry, redacted_parts
 from homeroom.regions.messages import Range
@@ -12,7 +13,7 @@ from homeroom.running.counted import counted_heads, explained, looked_up
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.disk_store import DiskStore
 from tests.log.batches import admitted
-from tests.log.chains import HERE, chain, sign
+from tests.log.chains import HERE, THERE, chain, sign
 from tests.log.test_redacting import content_of, key
 
 
@@ -34,13 +35,22 @@ def test_a_life_begins_with_the_heads_at_which_origins_were_closed():
 
 def test_what_is_looked_up_for_another_node_goes_into_a_message_however_large_entries_are():
     entries = chain(9, size_bytes=limits.ENTRY_BYTES_MAX)
-    found = looked_up(Look("far", 1, (Range(HERE, 1),)), stored(entries))
-    assert found == entries[: len(found)]
+    found = looked_up(Look("far", 1, (Range(HERE, 1),)), stored(entries), 7).entries
+    assert found == tuple(entries[: len(found)])
     size_bytes = sum(len(entry.payload) for entry in found)
     assert limits.PULL_BYTES < size_bytes < limits.MESSAGE_BYTES_MAX
     small = chain(2 * limits.MESSAGE_ENTRIES_MAX)
-    found = looked_up(Look("far", 1, (Range(HERE, 3),)), stored(small))
-    assert found == small[2 : 2 + limits.MESSAGE_ENTRIES_MAX]
+    found = looked_up(Look("far", 1, (Range(HERE, 3),)), stored(small), 7).entries
+    assert found == tuple(small[2 : 2 + limits.MESSAGE_ENTRIES_MAX])
+
+
+def test_what_was_held_and_is_not_in_the_log_any_more_is_told():
+    store = stored(chain(3))
+    there, gone = Range(HERE, 2), Range(HERE, 4)
+    assert looked_up(Look("far", 1, (there,)), store, 7).lost is None
+    assert looked_up(Look("far", 1, (gone, Range(THERE, 1))), store, 7).lost == gone
+    store.collect(Vector({HERE: 3}))
+    assert looked_up(Look("far", 1, (there,)), store, 7).lost is None
 
 
 def test_a_redacted_copy_is_taken_if_what_is_erased_here_explains_it():

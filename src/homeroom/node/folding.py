@@ -88,6 +88,7 @@ class Folding:
     refused : by tenant that is left out, why
     stamps : by origin the hybrid stamp of the last entry that was folded
     waiting : by origin why entries that were given last could not be folded yet
+    covered : by origin that waits with a cut up to which numbers that covers entries
     troubles : by origin why its entries are not folded any further
     alarms : by origin what should not have been in its entries, and was left out of what was folded
     unknown : tenants that entries name and nobody has stated: what is of them was passed over
@@ -111,6 +112,7 @@ class Folding:
         self.refused: dict[str, str] = {}
         self.stamps: dict[Origin, int] = {}
         self.waiting: dict[Origin, str] = {}
+        self.covered: dict[Origin, Vector] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
         self.unknown: set[str] = set()
@@ -360,6 +362,7 @@ class Folding:
             )
             return True
         self.waiting.pop(entry.origin, None)
+        self.covered.pop(entry.origin, None)
         return False
 
     def _waits_for_events(self, entry: Entry, changes: Sequence[Change], control: Control) -> bool:
@@ -371,6 +374,7 @@ class Folding:
                 continue
             after = folded_cut(control.cuts, fact, epoch)[fact.tenant]
             if not tenant.applied.covers(after.vector):
+                self.covered[entry.origin] = after.vector
                 self.waiting[entry.origin] = (
                     f"the cut of history in entry {entry.number} of {entry.origin} waits for entries that it covers"
                 )

@@ -9,17 +9,21 @@ of no use, whoever made it; a life that began with it would answer something els
 the log still has is folded anew in its place, and where the log has forgotten what only such a snapshot has, the state
 of another node is needed.
 
+What was held may be gone while a node runs: the server of its database failed over to one that had not everything yet.
+Who writes on notices it; of an origin that nobody writes to any more it shows when another node asks for what is gone.
+
 The way not taken is to delete from the log what does not count. It is proof of what happened, and of what somebody was
 told yes for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from homeroom.log.entries import Head
+from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.store import Store
+from homeroom.regions.messages import Range
 
-__all__ = ["counted_head", "goes_beyond", "lacks_state"]
+__all__ = ["counted_head", "goes_beyond", "lacks_state", "lost"]
 
 _NOTHING = Head()
 
@@ -40,6 +44,17 @@ def counted_head(store: Store, origin: Origin, last: int, saved: Head = _NOTHING
     # Where the log has forgotten it, the entry after it still names its digest.
     after = store.read(origin, last + 1, 1)
     return Head(last, after[0].previous) if after and after[0].number == last + 1 else _NOTHING
+
+
+def lost(wanted: Sequence[Range], found: Sequence[Entry], store: Store) -> Range | None:
+    """Return the first of some ranges that were held, if a store ends before it; None if it does not.
+
+    ``found`` is what was read of them. The other ranges are asked for again, and one of them is the first then.
+    """
+    first = wanted[0]
+    if found and found[0].origin == first.origin:
+        return None
+    return first if store.head(first.origin).number < first.first else None
 
 
 def goes_beyond(applied: Mapping[Origin, Head], closed: Mapping[Origin, int]) -> bool:

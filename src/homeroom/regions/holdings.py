@@ -154,14 +154,15 @@ class View:
     def spoke(self, life: str, now_ms: int) -> bool:
         """Take that a life speaks still that is past; return whether two speak under one name.
 
-        A message that comes late does so soon after the present life was heard first.
+        A message that comes late does so soon after the present life was heard first. Where it is the present one of
+        which messages come late, because this node has just begun to listen, these come within a short while.
         """
         is_present = now_ms - self._spoke_ms < limits.LIFE_SILENT_MS
         if life in self._past:
             self._past[life] = now_ms
             if not is_present:
                 self._insists_ms.setdefault(life, now_ms)
-        return is_present and now_ms - self._since_ms >= limits.LIFE_SILENT_MS
+        return is_present and self._spoke_ms - self._since_ms >= limits.LIFE_SILENT_MS
 
     def speaks(self, now_ms: int) -> bool:
         """Say whether the present life was heard a moment ago."""

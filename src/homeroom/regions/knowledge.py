@@ -67,6 +67,7 @@ class Knowledge:
     holdings : what is durable here
     views : by other member what it has said that it holds
     lacking, retired : origins that have collapsed into the epoch: of some not all is here, the others are named no more
+    covered : by origin up to which number a cut covers it that waits here; that was with all members once
     """
 
     def __init__(self, birth: Birth) -> None:
@@ -77,6 +78,7 @@ class Knowledge:
         self.views: dict[str, View] = {}
         self.lacking: set[Origin] = set()
         self.retired: set[Origin] = set()
+        self.covered: Mapping[Origin, int] = {}
 
     def take(self, members: Members) -> bool:
         """Take who belongs to the world; return whether other documents may be here than before."""
@@ -120,12 +122,16 @@ class Knowledge:
         return origin in self.members.collapsed and origin not in self.lacking
 
     def havers(self) -> Mapping[str, Mapping[Origin, int]]:
-        """Return by node what it has: what it has said, and what collapsed at an epoch that it knows of."""
-        if not self.lacking:
+        """Return by node what it has: what it has said, what collapsed at an epoch that it knows of, and what was cut.
+
+        Of a cut that waits here it is not known what has collapsed since: that is stated after it.
+        """
+        if not self.lacking and not self.covered:
             return self.numbers()
         closed, may_have = self.members.closed, self.residency.may_have
         return {
-            node: view.numbers | {o: closed[o] for o in self.lacking if may_have(node, o)}
+            node: {**self.covered, **view.numbers}
+            | {o: closed[o] for o in self.lacking if may_have(node, o)}
             for node, view in self.views.items()
         }
 

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from homeroom import limits
+from homeroom.clock import hybrid_ms
 from homeroom.errors import MessageError
 from homeroom.log.entries import Entry
 from homeroom.log.members import LifeName
 from homeroom.log.origins import Origin, Stream
+from homeroom.log.rulings import ruled_stamp
 from homeroom.regions.agreement import Agreement
 from homeroom.regions.ending import closable, over
 from homeroom.regions.gate import Gate, check_of
@@ -35,6 +37,7 @@ from homeroom.regions.steps import (
     Collect,
     Collected,
     Committed,
+    Covered,
     Effect,
     Event,
     Fold,
@@ -120,7 +123,7 @@ class Member:
             case Recovered():
                 effects = self._durable(event.entries, event.wall_ms, now_ms)
             case Found():
-                effects = self.replication.found(event.to, event.pull, event.entries)
+                effects = self._found(event)
             case AwaitHeld():
                 views = self.replication.numbers()
                 effects = self.waiting.await_held(event, self.members, views, now_ms)
@@ -134,6 +137,14 @@ class Member:
                 effects = self._of_log(event)
         return effects
 
+    def _found(self, found: Found) -> list[Effect]:
+        effects = self.replication.found(found.to, found.pull, found.entries)
+        if found.lost is None:
+            return effects
+        origin, first = found.lost.origin, found.lost.first
+        why = f"its log has no entry {first} of {origin} any more, which it has said that it holds"
+        return [*effects, BeginAnew(why)]
+
     def _of_log(self, event: Event) -> list[Effect]:
         """Take what has become of snapshots, and of what the log forgets."""
         collecting = self.replication.collecting
@@ -144,6 +155,8 @@ class Member:
                 collecting.collected(event.numbers)
             case NotInstalled():
                 collecting.not_installed()
+            case Covered():
+                self.replication.cover(event.numbers)
             case TellAuditEnd() if event.home in self.replication.views:
                 return [Send(event.home, encode(AuditEnd(event.records, event.digest)))]
         return []
@@ -167,17 +180,25 @@ class Member:
         """Say whether batches may be taken: not while this node's clock strays from those of the others."""
         return len(self.members.regions) < 3 or self.clocks.may_stamp(wall_ms, now_ms)
 
-    def may_state(self) -> bool:
+    def may_state(self, wall_ms: int) -> bool:
         """Say whether facts may be stated here, rulings and moves of the home aside.
 
-        Not while facts that are held wait for their time, because a clock was put back since, or was ahead when they
-        were stamped: what is stated now would stand before them, and they would undo it when their time comes.
+        Not while facts that are held are of the future, because a clock was put back since, or was ahead when they
+        were stamped: what is stated now would stand before them, and they would undo it when their time comes. They may
+        be folded here already, if they were of no future before the clock was put back; elsewhere they wait.
         """
-        return all(
-            self.gate.open.get(origin, 0) == head.number
-            for origin, head in self.replication.holdings.heads.items()
-            if origin.stream is Stream.CONTROL
-        )
+        return self.facts_ahead(wall_ms) is None
+
+    def facts_ahead(self, wall_ms: int) -> tuple[Origin, int] | None:
+        """Return an origin of facts that are of the future, and the time of its last entry; None if there is none."""
+        latest_ms = wall_ms + limits.HYBRID_AHEAD_MS_MAX
+        waiting, rulings = self.gate.ahead(latest_ms), self.members.rulings
+        for origin, head in self.replication.holdings.heads.items():
+            if origin.stream is Stream.CONTROL:
+                until_ms = hybrid_ms(ruled_stamp(rulings, origin, head.number, head.hybrid))
+                if origin in waiting or until_ms > latest_ms:
+                    return origin, until_ms
+        return None
 
     # --- who there is ------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ The way not taken is a tree or a leader that deals entries out: it is quicker wh
 first when it is not.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin
@@ -195,17 +195,25 @@ class Replication:
 
     @property
     def is_lacking(self) -> bool:
-        """Whether some origins have collapsed into the epoch and are still named here."""
-        return bool(self._known.lacking)
+        """Whether some origins have collapsed into the epoch and are still named here, or a cut waits for some."""
+        return bool(self._known.lacking or self._known.covered)
 
     def is_retired(self, origin: Origin) -> bool:
         """Say whether an origin is named no more."""
         return origin in self._known.retired
 
+    def cover(self, numbers: Mapping[Origin, int]) -> None:
+        """Take up to which numbers a cut covers entries that waits here for those that are not."""
+        self._known.covered = numbers
+
     def lack(self, now_ms: int) -> None:
-        """Ask for what is missing of origins that no vector names any more: whoever knows of the epoch has them."""
-        for origin in self._known.lacking:
-            number = self._known.members.closed[origin]
+        """Ask for what is missing of origins that no vector names any more: whoever knows of the epoch has them.
+
+        So has whoever has made a cut that waits here, of what it covers. Where a node was put back from an old copy,
+        what it has lost may have collapsed since; but that was stated after the cut, and is not folded before it.
+        """
+        wanted = {origin: self._known.members.closed[origin] for origin in self._known.lacking}
+        for origin, number in {**self._known.covered, **wanted}.items():
             if self._taking.tail(origin).number < number:
                 self._pulling.missing(origin, number, now_ms)
 

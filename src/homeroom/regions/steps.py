@@ -33,6 +33,7 @@ __all__ = [
     "Collect",
     "Collected",
     "Committed",
+    "Covered",
     "Effect",
     "Event",
     "Exchange",
@@ -170,18 +171,32 @@ class NotKept(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What `Look` found, in order by origin."""
+    """What `Look` found, in order by origin.
+
+    ``lost`` is the first range that was looked for, if the log ends before it (`homeroom.regions.counting.lost`).
+    """
 
     to: str
     pull: int
     entries: tuple[Entry, ...]
     wall_ms: int
+    lost: Range | None = None
 
 
 class Folded(msgspec.Struct, frozen=True):
     """Entries have been folded up to these numbers."""
 
     numbers: tuple[tuple[Origin, int], ...]
+
+
+class Covered(msgspec.Struct, frozen=True):
+    """A cut of history was stated that waits here until all is folded that it covers: up to these numbers.
+
+    What is folded is stated to have been with all members once, whether anybody names it still or not. Without numbers
+    no cut waits any more.
+    """
+
+    numbers: Mapping[Origin, int]
 
 
 class Printed(msgspec.Struct, frozen=True):
@@ -263,6 +278,7 @@ Event: TypeAlias = (
     | NotKept
     | Found
     | Folded
+    | Covered
     | Printed
     | AwaitHeld
     | AwaitApplied

@@ -293,7 +293,7 @@ class Belonging:
         self.member = Member(birth, self._options.steady_ms())
         self._hearing.begin(birth.heads)
         self._stated_members = None
-        self._follow(self._around.live.control)
+        self.follow(self._around.live.control)
         for entries in unfolded(birth.heads, store, around.live):
             self._step(Recovered(tuple(entries), around.now_ms()))
 
@@ -318,7 +318,7 @@ class Belonging:
     def endings(self) -> list[Fact]:
         """Return what may be stated of lives that are over, if this is the home."""
         member = self.member
-        if member is None or self.refusal() is not None or not member.may_state():
+        if member is None or self.refusal() is not None or not member.may_state(self.wall_ms()):
             return []
         return endings_of(member, self.now_ms())
 
@@ -407,9 +407,10 @@ class Belonging:
         self._hearing.freshness.folded(applied)
         self._around.stated(done)
         if any(one.origin.stream is Stream.CONTROL for one in done):
-            self._follow(self._around.live.control)
+            self.follow(self._around.live.control)
 
-    def _follow(self, control: Control) -> None:
+    def follow(self, control: Control) -> None:
+        """Have the member go by what is stated."""
         for name, one in control.members.nodes.items():
             try:
                 self.keys.add(name, one.key)
@@ -435,6 +436,7 @@ class Belonging:
         wall_ms = self._around.now_ms()
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()
+        self._step(self._around.live.covered())
         self._step(Tick(wall_ms))
         self._around.courier.tick()
         self._replace_state()
@@ -579,11 +581,11 @@ class Belonging:
 
     def _look(self, look: Look, member: Member | None) -> None:
         """Read what another node asks for; in a thread of its own."""
+        wall_ms = self._around.now_ms()
         try:
-            found = looked_up(look, self._around.store)
+            told = looked_up(look, self._around.store, wall_ms)
         except HomeroomError as error:
-            found, self.trouble = [], str(error)
-        told = Found(look.to, look.pull, tuple(found), self._around.now_ms())
+            told, self.trouble = Found(look.to, look.pull, (), wall_ms), str(error)
 
         def tell() -> None:
             if member is self.member:

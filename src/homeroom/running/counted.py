@@ -16,8 +16,8 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.payloads import unpack
 from homeroom.log.redacting import Erased, redacted_parts
 from homeroom.log.store import Store
-from homeroom.regions.counting import counted_head
-from homeroom.regions.steps import Look
+from homeroom.regions.counting import counted_head, lost
+from homeroom.regions.steps import Found, Look
 from homeroom.running.recording import redacted_documents
 
 __all__ = ["counted_heads", "explained", "looked_up", "subjects"]
@@ -71,7 +71,7 @@ def subjects(erased: Erased) -> dict[str, frozenset[bytes]]:
     }
 
 
-def looked_up(look: Look, store: Store) -> list[Entry]:
+def looked_up(look: Look, store: Store, wall_ms: int) -> Found:
     """Return what another node asks for, as much as goes into a message. Raises `StoreError`."""
     found: list[Entry] = []
     size_bytes = 0
@@ -80,7 +80,7 @@ def looked_up(look: Look, store: Store) -> list[Entry]:
         size_bytes += len(entry.payload)
         if len(found) >= limits.MESSAGE_ENTRIES_MAX or size_bytes > limits.PULL_BYTES:
             break
-    return found
+    return Found(look.to, look.pull, tuple(found), wall_ms, lost(look.ranges, found, store))
 
 
 def _wanted(look: Look, store: Store) -> Iterator[Entry]:

@@ -14,6 +14,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from homeroom import limits
@@ -35,13 +36,14 @@ from homeroom.log.rulings import EntriesLost, Restamped
 from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
+from homeroom.running.in_turn import always_in_turn
 from homeroom.running.live import Live
 from homeroom.running.looks import Looks
 from homeroom.running.opening import NodeOptions
 from homeroom.running.retaining import Retention
 from homeroom.running.snapshots import Snapshots
 
-__all__ = ["Facts"]
+__all__ = ["Among", "Facts"]
 
 _AUTHOR: Final = "home"
 """Of what the home states by itself."""
@@ -53,6 +55,22 @@ _BY_ITSELF: Final[Mapping[type, str]] = {
 _Complete: TypeAlias = Callable[[MemberLeft], Awaitable[MemberLeft]]
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What a node that states facts asks its member, in the event loop.
+
+    Parameters
+    ----------
+    closed : completes that a node has left with the numbers at which it is closed
+    waiting : says which facts that are held are of the future, None if none are (`homeroom.running.in_turn`)
+    looks : returns what this node knows of others, None in a node alone
+    """
+
+    closed: _Complete
+    waiting: Callable[[], Awaitable[str | None]]
+    looks: Callable[[], Looks] | None
+
+
 class Facts:
     """States facts of a node; in the event loop.
 
@@ -62,8 +80,7 @@ class Facts:
     log : offers something to its log, and returns by origin the last entry that is durable there
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
-    among : completes that a node has left with the numbers at which it is closed, and returns what this node knows of
-        others, None in a node alone
+    among : what its member says
 
     Attributes
     ----------
@@ -77,12 +94,12 @@ class Facts:
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
-        among: tuple[_Complete, Callable[[], Looks] | None],
+        among: "Among",
     ) -> None:
         self._options, (self._offer, self._held) = options, log
         self._live, self._folds, self._snapshots = live, folds, snapshots
-        self._closed, looks = among
-        self.retention = Retention(live, options.now_ms, looks)
+        self._among = among
+        self.retention = Retention(live, options.now_ms, among.looks)
         # By node what states where its audit log ends: a task that nobody holds may be collected.
         self._anchoring: dict[str, asyncio.Task[None]] = {}
 
@@ -145,10 +162,13 @@ class Facts:
     async def state(self, fact: Fact, author: str) -> Token:
         """State a fact; return when it is durable and counts here.
 
-        Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written, `HomeElsewhereError` in a node
-        that is not the home of its world.
+        Raises `ControlError` if it makes no sense or would stand before facts that wait for their time, `StoreError` if
+        it cannot be written, `HomeElsewhereError` in a node that is not the home of its world.
         """
-        fact = await self._completed(self._checked(fact))
+        checked = self._checked(fact)
+        if not always_in_turn(fact):
+            await self._check_in_turn()
+        fact = await self._completed(checked)
         facts: list[Fact] = [fact]
         if self._options.world is not None:
             facts = with_key(fact, self._live.control, self._key_check)
@@ -175,6 +195,16 @@ class Facts:
             _check_stays(self.home, fact)
         return fact
 
+    async def _check_in_turn(self) -> None:
+        """Raise `ControlError` while facts are held that were stated before, and would count after new ones."""
+        waiting = await self._among.waiting()
+        if waiting is not None:
+            raise ControlError(
+                f"facts that were stated before are of the future: {waiting}. What is stated now would stand before "
+                f"them, and be undone by them. Put the clock of this node right and wait, or have them count now: "
+                f"homeroom world rule"
+            )
+
     def _moved(self, fact: HomeMoved) -> HomeMoved:
         """Return the fact that this node is the home from now on, with the next term if it has none.
 
@@ -196,7 +226,7 @@ class Facts:
     async def _completed(self, fact: Fact) -> Fact:
         """Return a fact as it is to be stated: what whoever asks need not know is filled in."""
         if isinstance(fact, MemberLeft) and not fact.closed:
-            return await self._closed(fact)
+            return await self._among.closed(fact)
         return self.retention.completed(fact)
 
     async def state_endings(self, facts: Sequence[Fact]) -> None:
@@ -218,9 +248,10 @@ class Facts:
             facts = founding_facts(control, world.world, main, self._key_check)
         else:
             facts = []
-        if facts:
-            await self._folds.reached(await self._state_all(facts, "start"))
-        return bool(facts)
+        if not facts or await self._among.waiting() is not None:
+            return False  # what was stated first may be among what waits for its time
+        await self._folds.reached(await self._state_all(facts, "start"))
+        return True
 
     def _key_check(self, tenant: str) -> str:
         return key_check(self._snapshots.key(tenant))

@@ -39,7 +39,7 @@ from homeroom.log.origins import Origin, Vector
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.messages import Part
 from homeroom.regions.stated import members_of
-from homeroom.regions.steps import Members
+from homeroom.regions.steps import Covered, Members
 from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
 from homeroom.state.keys import Keys
@@ -315,6 +315,13 @@ class Live:
     def waiting(self) -> dict[Origin, str]:
         """By origin why its entries cannot be folded yet: they are to be given again when others have been."""
         return dict(self._folding.waiting)
+
+    def covered(self) -> Covered:
+        """Return what cuts cover that cannot be made yet, because not all of it is folded."""
+        numbers: dict[Origin, int] = {}
+        for vector in list(self._folding.covered.values()):
+            numbers |= {o: max(n, numbers.get(o, 0)) for o, n in vector.items()}
+        return Covered(numbers)
 
     def members(self, before: Members, seeds: Members) -> Members:
         """Return who belongs to the world by what is folded (`homeroom.regions.stated.members_of`)."""

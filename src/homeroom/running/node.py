@@ -51,10 +51,11 @@ from homeroom.running.copying import RecordCopies
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.endings import Endings
 from homeroom.running.erasing import Erasing, RunningErasures, open_register
-from homeroom.running.facts import Facts
+from homeroom.running.facts import Among, Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
 from homeroom.running.gated_following import GatedFollower
+from homeroom.running.in_turn import facts_that_wait
 from homeroom.running.in_world import InWorld
 from homeroom.running.levels import held_at
 from homeroom.running.live import Fingerprint, Live
@@ -128,7 +129,9 @@ class RunningNode(Answering):
             self._live,
             self._folds,
             self._snapshots,
-            (self._closed, None if among is None else lambda: among.looks),
+            Among(
+                self._closed, self._facts_that_wait, None if among is None else lambda: among.looks
+            ),
         )
         self.records = NodeRecords(
             recording.path,
@@ -456,6 +459,17 @@ class RunningNode(Answering):
     async def _closed(self, fact: MemberLeft) -> MemberLeft:
         of = self.belonging
         return fact if of is None else await self._committer.done(partial(of.closed, fact))
+
+    async def _facts_that_wait(self) -> str | None:
+        of = self.belonging
+        if of is None:
+            return None
+
+        def look() -> str | None:
+            of.follow(self._live.control)  # what was just ruled may not have come to the member yet
+            return facts_that_wait(of.member, self._options.now_ms())
+
+        return await self._committer.done(look)
 
     async def _look_for_endings(self) -> Sequence[Fact]:
         if not self.is_home or self.belonging is None:

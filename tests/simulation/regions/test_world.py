@@ -39,6 +39,20 @@ def test_what_is_promised_holds_in_short_worlds(first):
     assert report.totals["comparisons"] > 100
 
 
+@pytest.mark.parametrize(
+    ("seed", "storm_ms"),
+    [
+        pytest.param(3, 1_000, id="a cut covers what a node has lost, and nobody names any more"),
+        pytest.param(144, 4_000, id="a store fails over and loses what nobody writes on to"),
+        pytest.param(366, 3_000, id="a home moves before anything was stated"),
+        pytest.param(381, 1_000, id="a node is taken back before its removal is seen through"),
+        pytest.param(383, 1_000, id="what was under way of an old life is heard after the new one"),
+    ],
+)
+def test_worlds_that_did_not_come_together_once_do(seed, storm_ms):
+    checked([seed], storm_ms)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(10_000, 11_000, TOGETHER))
 def test_what_is_promised_holds_in_longer_worlds(first):

@@ -17,7 +17,7 @@ from homeroom.log.cuts import HistoryCut
 from homeroom.log.entries import Entry, Head
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
-from homeroom.regions.steps import Fold, Members, Printed
+from homeroom.regions.steps import Covered, Event, Fold, Folded, Members, Printed
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
 from homeroom.simulation.regions.papers import Papers
 
@@ -64,7 +64,17 @@ class Folding:
         for entry in entries:
             self._waiting.setdefault(entry.origin, deque()).append(entry)
 
-    def fold(self, fold: Fold) -> dict[Origin, int]:
+    def fold(self, fold: Fold) -> list[Event]:
+        """Fold what may be folded; return what the member is to be told of it."""
+        was_to_cut = self._is_to_cut
+        told: list[Event] = [Folded(tuple(self._folded(fold).items()))]
+        if self._is_to_cut:
+            told.append(Covered(self.stated.control.cuts[TENANT].vector))
+        elif was_to_cut:
+            told.append(Covered({}))
+        return told
+
+    def _folded(self, fold: Fold) -> dict[Origin, int]:
         """Fold what may be folded; return by origin up to which number it was."""
         self._open.update((o, n) for o, n in fold.numbers if o not in self._stopped)
         folded: dict[Origin, int] = {}

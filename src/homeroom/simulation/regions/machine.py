@@ -38,6 +38,7 @@ from homeroom.log.log import (
 from homeroom.log.members import HomeMoved
 from homeroom.log.origins import Origin, Token
 from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.regions.counting import lost
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
@@ -52,7 +53,6 @@ from homeroom.regions.steps import (
     Event,
     Exchange,
     Fold,
-    Folded,
     Found,
     Held,
     Keep,
@@ -401,7 +401,7 @@ class Machine:
             return True
         is_ruling = isinstance(said[0].fact, Restamped | EntriesLost)
         return self.member.members.home in ("", self.name) and (
-            is_ruling or self.member.may_state()
+            is_ruling or self.member.may_state(self.wall_ms())
         )
 
     # --- effects -----------------------------------------------------------------------------------------------------
@@ -508,7 +508,8 @@ class Machine:
                     break
                 found.append(entry)
                 size_bytes += len(entry.payload)
-        self._step(Found(look.to, look.pull, tuple(found), self.wall_ms()))
+        gone = lost(look.ranges, found, self.store)
+        self._step(Found(look.to, look.pull, tuple(found), self.wall_ms(), gone))
 
     def _seeds(self) -> Members:
         """Return who is said to belong to the world at first: those that a node was told of, and itself."""
@@ -521,9 +522,10 @@ class Machine:
 
     def _fold(self, fold: Fold) -> None:
         before, erased = self.stated.control, len(self.ledger.erased)
-        folded = self._folding.fold(fold)
+        told = self._folding.fold(fold)
         self.cleaning.is_due |= len(self.ledger.erased) > erased
-        self._step(Folded(tuple(folded.items())))
+        for event in told:
+            self._step(event)
         if self.stated.control is not before:
             self._step(members_of(self.stated, self.member.members, self._seeds()))
             self._folding.go_by(self.member.members)

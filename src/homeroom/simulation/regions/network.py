@@ -127,9 +127,11 @@ class Network:
         self._trace.add(self._agenda.now_ms, body)
         if self.look is not None:
             self.look(sender, to, body)
+        if to not in self._arrivals:
+            return
         if sender in self.releases:
             body = self._written_otherwise(self.releases[sender], sender, to, body)
-        if (sender, to) in self._cuts or to not in self._arrivals:
+        if (sender, to) in self._cuts:
             return
         weather, draw = self.weather, self._chance.random
         if weather.lost and draw() < weather.lost:

@@ -160,10 +160,17 @@ class Operator:
     # --- on demand ---------------------------------------------------------------------------------------------------
 
     def move_home(self, home: Machine) -> None:
-        """Have another node write the control stream from now on, before anything else is stated."""
+        """Have another node write the control stream from now on, before anything else is stated.
+
+        Where nothing has come to it of what was stated first, it names all nodes that there are as well: else the next
+        fact would be the first, and name no more than one.
+        """
         self.home = home
         self._term += 1
-        self._state([HomeMoved(node=home.name, term=self._term)], is_first=True)
+        facts: list[Fact] = [HomeMoved(node=home.name, term=self._term)]
+        if home.life is None or not home.stated.control.members.nodes:
+            facts += [self._joined(node) for node in sorted(self._wanted)]
+        self._state(facts, is_first=True)
 
     def join(self, node: Machine) -> None:
         """Start a node and state that it belongs to the world, perhaps once more."""
@@ -205,7 +212,8 @@ class Operator:
         return bool(nodes) and node not in nodes and not self._waiting
 
     def _close(self, node: str) -> None:
-        if self.has_left(node):
+        # Who is wanted again had left: nobody is taken back before.
+        if self.has_left(node) or node in self._wanted:
             self.open -= 1
             return
         if self._may_state():
