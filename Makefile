@@ -119,7 +119,7 @@ bench: install $(VENV)/.benchmarks ## Measure against the peers: make bench ARGS
 
 .PHONY: test
 test: install $(VENV)/.dev ## Run the tests, but for those marked slow.
-	@$(RUN) -m pytest -n $(TESTERS) -m 'not slow' $(ARGS)
+	@$(RUN) -m pytest -n $(TESTERS) -m 'not slow and not pages' $(ARGS)
 
 .PHONY: test-all
 test-all: install $(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks ## Run all tests, slow and large ones too.
@@ -145,9 +145,10 @@ imports: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports
 
 .PHONY: docs
-docs: $(VENV)/.docs ## Build the documentation into docs/_build/html.
+docs: install $(VENV)/.dev $(VENV)/.docs ## Build the documentation into docs/_build/html; run the examples of its how-to pages.
 	@echo "check: documentation"
 	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+	@$(RUN) -m pytest --quiet --no-header -n $(TESTERS) -m 'pages and not slow' tests/test_docs.py
 	@echo "docs: docs/_build/html/index.html"
 
 .PHONY: limits
