@@ -92,4 +92,3 @@ class Disks:
         if machine.disk is disk and not machine.is_destroyed:
             machine.lose_power()
             machine.start()
-        machine.is_in_doubt = False
