@@ -109,6 +109,11 @@ class Shipping:
     def _newest(
         self, wanted: Mapping[str, int]
     ) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
+        if self._live.refused:
+            names = ", ".join(sorted(self._live.refused))
+            raise DataDirectoryError(
+                f"this node leaves out {names}, and whoever went on from its snapshot would never have what lies before"
+            )
         tenants = sorted(self._live.tenants())
         found = self._manifests(tenants)
         if not all(manifest is not None and _goes_to(manifest, wanted) for manifest in found):

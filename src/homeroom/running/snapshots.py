@@ -119,7 +119,7 @@ class Snapshots:
     def make_place(self, tenant: str) -> DataDirectory:
         """Return the directory of a tenant, with the folders in it, made if there are none."""
         place = self.place(tenant)
-        for folder in ("history", "state"):
+        for folder in ("history", "state", "rejects"):
             (place.path / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         return place
 
