@@ -18,7 +18,7 @@ from homeroom.adapters.vault.fingerprint import fingerprint_of
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.control import TenantPut
 from homeroom.log.log import Accepted
-from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
+from homeroom.log.members import HomeMoved, MemberFenced, MemberJoined, MemberLeft
 from homeroom.log.origins import Stream
 from homeroom.regions.shipments import NoShipment, is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
@@ -403,3 +403,39 @@ def keep_silent(node):
 
     shipping.asked = asked
     return silent
+
+
+def test_events_of_a_tenant_that_nobody_has_stated_wait_in_logs_over_starts(world):
+    async def prepared(world):
+        world.share("other")
+
+    async def work(world):
+        await send(world, "a", "a1", *range(9))
+        await forget(world, "a", "b")
+        world.cut.add("b")
+        await world.nodes["b"].change(HomeMoved(node="b", term=0), "somebody")
+        await world.nodes["a"].change(TenantPut(name="other"), "somebody")
+        await world.nodes["a"].offer("other", "key", batch("o1", *map(event, range(5))))
+        world.cut.clear()
+        nodes = world.nodes.values
+        await world.until(lambda: all(n._live.unknown for n in nodes()), "it is passed over")
+        await world.equal()
+        for node in nodes():
+            for number in range(2):
+                await node.offer("main", "key", batch(f"b{number}", event(number)))
+                await asyncio.to_thread(node.saving.save)
+        for name in "ab":
+            await world.stop(name)
+            await world.start(name)
+        told = [node._live.unknown for node in nodes()]
+        await world.known("main")
+        await world.nodes["b"].change(TenantPut(name="other"), "somebody")
+        await world.until(
+            lambda: all(n.status("other").learners == 5 for n in nodes()), "all is there"
+        )
+        await world.equal()
+        return told, [node.troubles for node in nodes()]
+
+    told, troubles = world(work, "a", "b", prepared=prepared)
+    assert told == [{"other"}, {"other"}]
+    assert troubles == [(), ()]

@@ -109,10 +109,11 @@ class Shipping:
     def _newest(
         self, wanted: Mapping[str, int]
     ) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
-        if self._live.refused:
-            names = ", ".join(sorted(self._live.refused))
+        left_out = self._live.refused.keys() | self._live.unknown
+        if left_out:
             raise DataDirectoryError(
-                f"this node leaves out {names}, and whoever went on from its snapshot would never have what lies before"
+                f"this node leaves out {', '.join(sorted(left_out))}, and whoever went on from its snapshot would never "
+                f"have what lies before"
             )
         tenants = sorted(self._live.tenants())
         found = self._manifests(tenants)

@@ -261,8 +261,11 @@ class Snapshots:
             # Damage must be found now, while there is a snapshot before this one.
             partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
-        named = 0 if manifest.under is msgspec.UNSET else manifest.under.named
-        return TenantState(state, Vector.from_json(applied), named=named)
+        under = manifest.under
+        named, unknown = (0, ()) if under is msgspec.UNSET else (under.named, under.unknown)
+        return TenantState(
+            state, Vector.from_json(applied), named=named, passed_over=frozenset(unknown)
+        )
 
     def verified(self, tenant: str) -> Vector:
         """Return up to which entries the snapshot before the newest goes, all of which has been read back.
