@@ -259,6 +259,31 @@ def test_a_batch_can_wait_for_another_region_and_for_all(world):
     assert three == 3
 
 
+def test_a_batch_that_is_sent_again_after_its_life_has_collapsed_is_held_as_far_as_before(world):
+    async def work(world):
+        first = await send(world, "a", "b1", 1)
+        await world.equal()
+        await world.stop("a")
+        await world.start("a")
+        node = world.nodes["a"]
+        await world.until(
+            lambda: all(
+                first.origin in n.control().members.collapsed
+                and not any(first.origin in view for view in n.belonging.looks.views.values())
+                for n in world.nodes.values()
+            ),
+            "it collapses",
+        )
+        return [
+            await node.offer_held("main", "key", a_batch("b1", 1), level)
+            for level in (Level.REMOTE, Level.ALL)
+        ]
+
+    for outcome, level in world(work, "a", "b", "c"):
+        assert outcome.is_repeat
+        assert level is Level.ALL
+
+
 def test_what_does_not_come_in_time_is_told_with_how_far_it_came_and_stays(world):
     async def work(world):
         await send(world, "a", "b1", 1)

@@ -112,8 +112,8 @@ class Shipping:
         left_out = self._live.refused.keys() | self._live.unknown
         if left_out:
             raise DataDirectoryError(
-                f"this node leaves out {', '.join(sorted(left_out))}, and whoever went on from its snapshot would never "
-                f"have what lies before"
+                f"this node leaves out {', '.join(sorted(left_out))}, and whoever went on from its snapshot would "
+                f"never have what lies before"
             )
         tenants = sorted(self._live.tenants())
         found = self._manifests(tenants)
