@@ -526,6 +526,43 @@ def test_what_a_node_wrote_while_it_was_given_up_is_written_once_more_and_counts
     assert troubles == []
 
 
+def test_what_is_of_a_tenant_that_is_left_out_is_written_once_more_when_it_is_not(world):
+    async def prepared(world):
+        world.share("other")
+
+    async def work(world):
+        await world.nodes["a"].change(TenantPut(name="other"), "somebody")
+        await world.known("other")
+        await send(world, "c", "b1", 1)
+        await world.equal()
+        world.cut.add("c")
+        await world.nodes["c"].offer("other", "key", a_batch("b2", *range(5)))
+        closed = {str(o): n for o, n in world.nodes["a"]._live.applied.items() if o.node == "c"}
+        for fact in (
+            MemberFenced(node="c"),
+            MemberLeft(node="c", closed=closed, forced="it burnt"),
+            MemberJoined(node="c", region="c", jurisdiction="x", key=world.key("c")),
+        ):
+            await world.nodes["a"].change(fact, "somebody")
+        await world.stop("c")
+        key = world.path / "c" / "tenants" / "other" / "pseudonym.key"
+        key.rename(world.path / "kept.key")
+        world.cut.clear()
+        await world.start("c")
+        node = world.nodes["c"]
+        await world.until(
+            lambda: any("is not written once more yet: other" in t for t in node.troubles), "told"
+        )
+        await world.stop("c")
+        (world.path / "kept.key").rename(key)
+        await world.start("c")
+        await world.until(
+            lambda: all(n.status("other").learners == 5 for n in world.nodes.values()), "it counts"
+        )
+
+    world(work, "a", "b", "c", prepared=prepared)
+
+
 # --- what is told ----------------------------------------------------------------------------------------------------
 
 

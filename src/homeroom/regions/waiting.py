@@ -28,7 +28,7 @@ def level_of(
     """
     others = holders(members, token.origin) - {node}
     if token.origin in members.collapsed:
-        views = dict.fromkeys(others, {token.origin: members.closed[token.origin]})
+        views = dict.fromkeys(others, members.closed)
     having = {
         other for other, numbers in views.items() if numbers.get(token.origin, 0) >= token.number
     }

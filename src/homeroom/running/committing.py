@@ -22,7 +22,7 @@ import msgspec
 
 from homeroom import limits
 from homeroom.clock import HybridClock
-from homeroom.errors import StoreError, kind_and_places
+from homeroom.errors import HomeroomError, StoreError, kind_and_places
 from homeroom.log.entries import Entry, Head, Sign
 from homeroom.log.log import (
     Accepted,
@@ -340,7 +340,7 @@ class Committer:
                 case Reply():
                     replies.append((self._futures.pop(effect.ticket), effect.outcome))
                 case Apply():
-                    self._writing.durable(effect.entries)
+                    self._applied(effect.entries)
                 case Write():
                     write = effect
                 case Drained():
@@ -348,6 +348,17 @@ class Committer:
         if replies:
             self._tell(replies)
         return None if write is None else self._written(write)
+
+    def _applied(self, entries: Sequence[Entry]) -> None:
+        """Tell of entries that are durable; what goes wrong there is told, and takes nothing back."""
+        try:
+            self._writing.durable(entries)
+        except Exception as error:  # noqa: BLE001 - this thread must go on, and whoever waits must hear
+            why = str(error) if isinstance(error, HomeroomError) else kind_and_places(error)
+            self.trouble = (
+                "entries are durable, and not all that follows from them was done; start the node "
+                f"again: {why}"
+            )
 
     def _written(self, write: Write) -> Event:
         try:

@@ -226,7 +226,13 @@ class RunningNode(Answering):
     def _of_lives(self) -> tuple[Endings, Returning]:
         return (
             Endings(self._look_for_endings, self._facts.state_endings),
-            Returning(self._options.name, self._live, self._store, self._facts.once),
+            Returning(
+                self._options.name,
+                self._live,
+                self._store,
+                self._facts.once,
+                self._tenant_doors.is_open,
+            ),
         )
 
     def _parts_asked(self) -> Asked:
