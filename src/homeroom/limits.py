@@ -321,6 +321,8 @@ REPAIR_WAIT_S_MAX: Final = 7_200
 """How long a command waits for a node that folds its log anew."""
 GATHER_MS: Final = 25
 """If entries come during a fold or so soon after it, more are gathered for so long: each fold costs a fixed amount."""
+GATHER_AWAITED_MS: Final = 5
+"""The same where a read or a command waits for an entry: it waits so long at most, and there are 200 folds a second."""
 PAUSE_MS: Final = 200
 """After so long without a new entry, what was folded is sealed and rows are put in their places."""
 SEAL_EVENTS: Final = 1 << 16

@@ -57,3 +57,22 @@ def test_a_log_that_does_not_answer_is_told_not_asked_without_a_pause_and_keeps_
     assert follower.trouble == "the log does not answer"
     assert store.asked <= 2, "once, and once more when it is asked to stop"
     assert live.applied == Vector()
+
+
+def test_nothing_is_gathered_any_longer_where_somebody_waits_for_it(monkeypatch):
+    monkeypatch.setattr(limits, "GATHER_MS", 60_000)
+    store = filled(DiskStore)
+    first, second, third = chain(3)
+    live = Live(Folding({}, None), lambda: 0)
+    has_folded = {1: threading.Event(), 2: threading.Event(), 3: threading.Event()}
+    follower = Follower(live, store, lambda entries: [has_folded[e.number].set() for e in entries])
+    follower.start()
+    follower.durable([first])
+    assert has_folded[1].wait(10)
+    follower.durable([second])  # comes right after a fold, so more would be gathered for a minute
+    follower.hurry()
+    assert has_folded[2].wait(10)
+    follower.durable([third])
+    follower.hurry()
+    assert has_folded[3].wait(10)
+    follower.stop()

@@ -171,7 +171,8 @@ def test_what_a_person_said_in_an_entry_that_is_lost_counts_nevertheless(world):
         who = next(iter(world.nodes["a"]._live.read("main", keys_of)))
         erasure = erasure_of(bytes(16), now_ms(), [who])
         lost = (await world.nodes["b"]._facts.alone("erase", "main", erasure)).token
-        await active(world.nodes["a"], lost)
+        for node in world.nodes.values():
+            await active(node, lost)
         before = learners(world)
         await rule(world, "a", EntriesLost, **span(lost))
         await world.equal()

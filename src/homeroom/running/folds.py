@@ -26,10 +26,13 @@ class Folds:
     ----------
     applied : returns what is folded
     wait_ms : how long a read waits
+    hurry : is called when somebody begins to wait
     """
 
-    def __init__(self, applied: Callable[[], Vector], wait_ms: int) -> None:
-        self._applied, self._wait_ms = applied, wait_ms
+    def __init__(
+        self, applied: Callable[[], Vector], wait_ms: int, hurry: Callable[[], None]
+    ) -> None:
+        self._applied, self._wait_ms, self._hurry = applied, wait_ms, hurry
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -65,6 +68,7 @@ class Folds:
                 while not holds():
                     folded = self.next()
                     if not holds():
+                        self._hurry()
                         await folded
         except TimeoutError:
             return False

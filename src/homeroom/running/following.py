@@ -76,6 +76,8 @@ class Follower:
         # Asked of this thread by others.
         self._to_do: deque[tuple[Future[Any], Callable[[], None]]] = deque()
         self._stopping = threading.Event()
+        # Somebody waits for what is folded next.
+        self._urgent = threading.Event()
         # Guards what waits.
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="homeroom-fold", daemon=True)
@@ -97,10 +99,15 @@ class Follower:
                 self._waiting_bytes += size_bytes
             self._changed.notify()
 
+    def hurry(self) -> None:
+        """Gather no longer than is needed: somebody waits; from any thread."""
+        self._urgent.set()
+
     def stop(self) -> None:
         """Fold all that is durable, and end."""
         with self._changed:
             self._stopping.set()
+            self._urgent.set()
             self._changed.notify()
         self._thread.join()
         while self._to_do:
@@ -125,7 +132,7 @@ class Follower:
                 self._live.cluster_some()
                 is_idle = False
                 if self._is_busy():
-                    self._stopping.wait(limits.GATHER_MS / 1_000)
+                    self._gather()
             else:
                 self._mend()
                 if not is_idle:
@@ -184,6 +191,12 @@ class Follower:
             if not self._waiting and not self._stopping.is_set():
                 self._changed.wait(limits.GATHER_MS / 1_000)
             return bool(self._waiting)
+
+    def _gather(self) -> None:
+        """Let more come, for a shorter while where somebody waits for it."""
+        if not self._stopping.wait(limits.GATHER_AWAITED_MS / 1_000):
+            self._urgent.wait((limits.GATHER_MS - limits.GATHER_AWAITED_MS) / 1_000)
+        self._urgent.clear()
 
     def _has_more(self) -> bool:
         """Say whether anything waits to be folded."""

@@ -109,7 +109,7 @@ class RunningNode(Answering):
         for tenant, one in opened.folding.tenants.items():
             self._doors.erase(tenant, one.state.history.erased)
         self._loop = asyncio.get_running_loop()
-        self._folds = Folds(lambda: self._live.applied, options.wait_ms)
+        self._folds = Folds(lambda: self._live.applied, options.wait_ms, self._hurry)
         self._listening: ControlSocket | None = None
         parts = self._snapshots, self._live, self._store
         self._replacing = Replacing(parts, options.world, self._save, lambda: self.belonging)
@@ -152,6 +152,9 @@ class RunningNode(Answering):
         self.upkeep = Upkeep(self._tended())
         self._begin()
         self._keeping = self._loop.create_task(self._keep_snapshots())
+
+    def _hurry(self) -> None:
+        self._follower.hurry()
 
     def _begin(self) -> None:
         """Have its threads begin."""

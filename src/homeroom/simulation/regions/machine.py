@@ -141,6 +141,8 @@ class Machine:
         self._tickets = 0
         self._awaiting = Awaiting(self)
         self.has_begun = False
+        # Whether it could not start at some time before it had the state of another node.
+        self.has_awaited = False
         self.ended_ms: dict[str, int] = {}
         # What the last life held by its own words.
         self._said: dict[Origin, int] = {}
@@ -183,6 +185,7 @@ class Machine:
         found = cores.begin(self.name, self.store, snapshot, self._seeds(), self.wall_ms())
         if found.is_lacking:
             self.note("cannot start: its log has forgotten what no snapshot has that counts")
+            self.has_awaited = True
             self._awaiting.begin(found.members)
             return
         self.outside.watch.started(self, self._said)

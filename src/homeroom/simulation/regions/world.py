@@ -56,6 +56,7 @@ _CLIENTS_FROM_MS: Final = 500
 _CONVERGE_MS_MAX: Final = 5_000
 _CLOCKS_MS: Final = 5_000
 _DISKS_MS: Final = 5_000
+_STEPS_MS: Final = 3_000
 _LOSING: Final = frozenset({Kind.FAIL_OVER, Kind.LYING_SYNC, Kind.MISDIRECTED})
 _LOOK_MS: Final = 250
 _CHECK_AFTER_MS: Final = 1_500
@@ -221,6 +222,8 @@ class World:
     def _come_together(self) -> int:
         """Wait until all nodes have folded the same; return how long it took."""
         begun_ms = self.agenda.now_ms
+        # An operator who is in the middle of a removal waits for what all others say, step by step.
+        is_removing, waits_for_steps = self.operator.open > 0, False
         # What was stamped ahead by a clock that was wrong waits for its time.
         waits_for_clocks = bool(self.plan.kinds & CLOCK_KINDS)
         # The life of a machine whose copy was heard last is believed again when the copy has been silent for a while.
@@ -231,7 +234,14 @@ class World:
         wait_ms += _DISKS_MS * bool(self.plan.kinds & _LOSING)
         while self.agenda.now_ms < begun_ms + wait_ms and self._apart():
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
+            if (is_removing or self._has_awaited) and not waits_for_steps:
+                waits_for_steps, wait_ms = True, wait_ms + _STEPS_MS
         return self.agenda.now_ms - begun_ms
+
+    @property
+    def _has_awaited(self) -> bool:
+        """Whether some node could not start before it had the state of another one."""
+        return any(machine.has_awaited for machine in self.machines.values())
 
     def _apart(self) -> str:
         if self.operator.open:
