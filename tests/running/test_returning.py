@@ -5,6 +5,7 @@ import asyncio
 from homeroom.log.control import TenantPut
 from homeroom.log.log import Refused
 from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
+from homeroom.regions.steps import Level
 from tests.running.test_belonging import a_batch, active, sealed_events, send, world
 
 __all__ = ["world"]
@@ -34,6 +35,10 @@ def test_what_a_node_wrote_while_it_was_given_up_is_written_once_more_and_counts
         while isinstance(after := await node.offer("main", "key", a_batch("b4", 6)), Refused):
             await asyncio.wait([node._folds.next()], timeout=0.2)  # a life compares clocks first
         await world.equal_as_counted()
+        repeated, level = await node.offer_held("main", "key", a_batch("b2", 3), Level.ALL)
+        assert repeated.is_repeat
+        assert level is Level.ALL
+        assert await active(node, repeated.token)
         await world.kill("c")
         await world.start("c")
         found = [await active(one, after.token) for one in world.nodes.values()]

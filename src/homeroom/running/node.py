@@ -224,6 +224,7 @@ class RunningNode(Answering):
             admit=self._doors.admit,
             durable=self._durable,
             lives=self.belonging,
+            closed=lambda: self._live.control.members.closed,
         )
 
     def _of_lives(self) -> tuple[Endings, Returning]:

@@ -24,7 +24,7 @@ from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import open_parts, unpack
 from homeroom.log.store import Store
-from homeroom.node.admission import Again
+from homeroom.node.admission import Again, again_name
 from homeroom.running.live import Live
 
 __all__ = ["Returning", "tail_of"]
@@ -45,7 +45,7 @@ def tail_of(
         number = closed.get(origin, last) if is_own else last
         for first in range(number + 1, last + 1, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, last + 1))
-            names = {f"again {origin} {number}": number for number in numbers}
+            names = {again_name(origin, number): number for number in numbers}
             done = store.records_of([("", name) for name in names])
             left = {number: name for name, number in names.items() if ("", name) not in done}
             entries = store.read(origin, first, len(numbers)) if left else []
