@@ -224,7 +224,8 @@ class Fetching:
                 return f"the pseudonyms of {tenant} in it are made with another key than that of the world"
             if manifest.timezone != control.tenants[tenant].timezone:
                 return f"it cuts days of {tenant} in another zone"
-        missing = control.tenants.keys() - set(contents.tenants) - self._live.refused.keys()
+        # Also of one that is left out here: with its key it goes on from where this snapshot ends.
+        missing = control.tenants.keys() - set(contents.tenants)
         return f"it has nothing of {', '.join(sorted(missing))}" if missing else None
 
 
