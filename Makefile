@@ -15,7 +15,8 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 # Byte code is written at first import, for what is really imported: compiling all of it takes longer than all tests.
 # An environment that forbids to write it would have every command compile its imports anew, a second each time.
 unexport PYTHONDONTWRITEBYTECODE
-SYNC := $(PIP) install --quiet --no-compile --require-hashes --requirement
+# A lock file names all that is needed, so pip need not find that out; make check has it looked at (pip check).
+SYNC := $(PIP) install --quiet --no-compile --no-deps --require-hashes --requirement
 LOCKS := base dev docs benchmarks demo
 KERNELS := $(shell grep -rlE '^ *(import|from) numba' src/homeroom --include='*.py' 2>/dev/null)
 TESTERS ?= 2
@@ -118,8 +119,10 @@ bench: install $(VENV)/.benchmarks ## Measure against the peers: make bench ARGS
 # --- tests and checks --------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: install $(VENV)/.dev ## Run the tests, but for those marked slow.
-	@$(RUN) -m pytest -n $(TESTERS) -m 'not slow' $(ARGS)
+test: ## Run the tests, but for those marked slow and the examples of how-to pages.
+	@# Two processors compile kernels, and wait for the network at the same time.
+	@$(MAKE) --no-print-directory --jobs=2 install $(VENV)/.dev
+	@$(RUN) -m pytest -n $(TESTERS) -m 'not slow and not pages' $(ARGS)
 
 .PHONY: test-all
 test-all: install $(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks ## Run all tests, slow and large ones too.
@@ -137,6 +140,7 @@ style: $(VENV)/.dev
 .PHONY: types
 types: $(VENV)/.dev
 	@echo "check: types"
+	@$(PIP) check >/dev/null || { $(PIP) check; exit 1; }
 	@$(RUN) -m mypy --strict src
 
 .PHONY: imports
@@ -145,9 +149,10 @@ imports: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports
 
 .PHONY: docs
-docs: $(VENV)/.docs ## Build the documentation into docs/_build/html.
+docs: install $(VENV)/.dev $(VENV)/.docs ## Build the documentation into docs/_build/html; run the examples of its how-to pages.
 	@echo "check: documentation"
 	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+	@$(RUN) -m pytest --quiet --no-header -n $(TESTERS) -m 'pages and not slow' tests/test_docs.py
 	@echo "docs: docs/_build/html/index.html"
 
 .PHONY: limits

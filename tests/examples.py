@@ -1,7 +1,7 @@
-"""How many examples a random test tries: a third of them in ``make test``, all in ``make test-all``.
+"""How many examples a random test tries: a quarter of them in ``make test``, all in ``make test-all``.
 
-Examples are drawn in the same order every time, so the third is always the same. Only tests that take seconds ask here;
-what is cheap tries all of its examples always.
+Examples are drawn in the same order every time, so the quarter is always the same. Only tests that take seconds ask
+here; what is cheap tries all of its examples always.
 """
 
 import os
@@ -12,4 +12,4 @@ ALL = os.environ.get("TESTS") == "all"
 
 
 def examples(count: int) -> settings:
-    return settings(max_examples=count if ALL else -(-count // 3))
+    return settings(max_examples=count if ALL else -(-count // 4))

@@ -10,8 +10,9 @@ An example is run when the line before its fence is the comment ``<!-- run -->``
 - ``csv``, ``json``, ``toml`` and so on with ``<!-- run: save NAME -->``: written to that file, for later examples.
 
 ``<!-- run: needs NAME -->`` skips the page, visibly, where ../shared/data has no such file; ``<!-- run: slow -->``
-runs the page only with the slow tests. A page runs in an empty folder, which has ../shared beside it as the
-repository has, with ``homeroom`` on the path.
+runs the page only with the slow tests. How-to pages take a fifth of the time of all other tests, so ``make docs`` runs
+them and not ``make test``. A page runs in an empty folder, which has ../shared beside it as the repository has, with
+``homeroom`` on the path.
 """
 
 import contextlib
@@ -82,8 +83,10 @@ def name_of(page: Path) -> str:
 def pages_with_examples() -> Iterator[object]:
     for page in PAGES:
         if examples := examples_of(page):
-            slow = any(example.how == "slow" for example in examples)
-            yield pytest.param(page, id=name_of(page), marks=[pytest.mark.slow] if slow else [])
+            marks = [pytest.mark.slow] if any(one.how == "slow" for one in examples) else []
+            if page.parent.name == "how-to":
+                marks.append(pytest.mark.pages)
+            yield pytest.param(page, id=name_of(page), marks=marks)
 
 
 @pytest.mark.parametrize("page", list(pages_with_examples()))

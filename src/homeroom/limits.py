@@ -317,6 +317,8 @@ CHECKED_ENTRIES: Final = 16
 """Entries of the log that are read again at once: at most so many MB."""
 CONTROL_WAIT_S_MAX: Final = 30
 """How long a command waits for the node that runs on its directory."""
+LOOK_WAIT_S_MAX: Final = 5
+"""How long each node that runs here is waited for when it is asked how its world looks."""
 REPAIR_WAIT_S_MAX: Final = 7_200
 """How long a command waits for a node that folds its log anew."""
 GATHER_MS: Final = 25

@@ -1,5 +1,7 @@
 """Kept code answers as Numba does, for the machine and the sources it was made from, and for nothing else."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from homeroom.cohorts.kernels import bits, codes, members
 from homeroom.events import jsontext
 from homeroom.events.texts import sealed
 from homeroom.kernel import Kernel, take_from
+from homeroom.simulation import chance
 from homeroom.state import sorting
 
 
@@ -104,7 +107,7 @@ def _divided(a, b):
     return a // b, a % b
 
 
-@pytest.mark.parametrize("damage", ["head", "length", "code", "gone", "source", "machine"])
+@pytest.mark.parametrize("damage", ["head", "types", "length", "code", "gone", "source", "machine"])
 def test_what_is_damaged_or_of_other_sources_is_not_used(place, rng, monkeypatch, damage):
     [(kernel, arguments), *_] = calls(rng)
     called(kernel, arguments)
@@ -113,6 +116,11 @@ def test_what_is_damaged_or_of_other_sources_is_not_used(place, rng, monkeypatch
     content = bytearray(file.read_bytes())
     if damage == "head":
         content[len(kept_code.MAGIC) + 6] ^= 255
+    elif (
+        damage == "types"
+    ):  # one flipped bit, and code for packed arrays is found for others: it passes by no strides
+        arguments = (arguments[0][:, ::2], *arguments[1:])
+        content = content.replace(b"<u82Cw,", b"<u82Aw,")
     elif damage == "length":
         del content[len(kept_code.MAGIC) + 2 :]
     elif damage == "code":
@@ -126,6 +134,36 @@ def test_what_is_damaged_or_of_other_sources_is_not_used(place, rng, monkeypatch
         file.unlink()
     shelf = kept_code.read_code(file)
     assert shelf is None or shelf.code_for(kernel, arguments) is None
+
+
+def test_code_that_others_may_have_written_is_not_used(place, rng):
+    [(kernel, arguments), *_] = calls(rng)
+    called(kernel, arguments)
+    code_keeping.keep_code([kernel])
+    file = kept_code.file_of_code()
+    file.chmod(0o664)
+    assert kept_code.read_code(file) is None
+    file.chmod(0o644)
+    assert kept_code.read_code(file) is not None
+
+
+def test_sources_are_told_by_what_they_hold_and_not_by_their_times(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_code, "_PACKAGE", tmp_path)
+    source = tmp_path / "some.py"
+    stamps = []
+    for text in ("a = 1", "a = 2", "a = 1"):
+        source.write_text(text)
+        os.utime(source, ns=(0, 0))
+        stamps.append(kept_code.stamps_of(["some.py", "numba"]))
+    assert stamps[0] == stamps[2] != stamps[1]
+    assert stamps[0]["numba"][0] > 0
+
+
+def test_code_of_which_nothing_tells_the_sources_is_not_kept(place):
+    chance.hashed(np.uint64(1), 2)
+    assert chance.hashed.was_called
+    code_keeping.keep_code()
+    assert not any("homeroom.simulation." in name for name in opened()._pieces)
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(place, rng, monkeypatch):

@@ -100,7 +100,7 @@ def test_conflicts_are_shown_with_what_counts(served, here, capsys):
     words = ["conflicts", served.url, "--key-file", str(served.key_file), "--days", "3660"]
     assert main(words) == status.CLEAN
     told = capsys.readouterr().out
-    assert "1 conflicts for times of the last 3,660 days" in told
+    assert "1 conflict for times of the last 3,660 days" in told
     assert "both count; voiding the id voids both" in told
     assert main([*words, "--json", "-"]) == status.CLEAN
     assert json.loads(capsys.readouterr().out)["counts"]["event id"] == 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LINES = 30_000
-SLOW_STORIES = ("first", "later", "voided", "compacted")
+STORIES = ("first", "later", "merged", "voided", "compacted")
 
 
 def kills(root: Path, folder: Path, story: str, way: str) -> list[dict[str, Any]]:
@@ -38,10 +38,8 @@ def check(told: list[dict[str, Any]]) -> None:
         assert one["strays"] == [], one
 
 
-@pytest.mark.parametrize(
-    "story",
-    ["merged", *(pytest.param(s, marks=pytest.mark.slow) for s in SLOW_STORIES)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("story", STORIES)
 def test_a_load_may_die_at_any_step_on_the_disk(root, tmp_path, story):
     told = kills(root, tmp_path, story, "steps")
     check(told)

@@ -190,7 +190,13 @@ def test_ctrl_c_ends_with_130():
     assert process.returncode == status.INTERRUPTED
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("<&-", ">&-", "2>&-")),
+        "<&- >&- 2>&-",
+    ],
+)
 def test_a_stream_that_was_closed_from_the_start_is_no_error(closed, tmp_path):
     log, answer = tmp_path / "log.csv", tmp_path / "answer.json"
     log.write_text("account,time,verb\njane,2024-03-01T10:00:00Z,played\n")

@@ -103,7 +103,7 @@ def test_files_are_sent_once_however_often(served, here, capsys):
     path = lines(here / "log.ndjson", {"account": "bea"}, {"account": "cleo"})
     words = ["send", served.url, path, "--key-file", str(served.key_file)]
     assert main(words) == status.CLEAN
-    assert capsys.readouterr() == ("Sent 2 events in 1 batches.\n", "")
+    assert capsys.readouterr() == ("Sent 2 events in 1 batch.\n", "")
     assert main(words) == status.CLEAN
     assert "1 of the batches had been sent before" in capsys.readouterr().out
 
@@ -127,7 +127,7 @@ def test_json_has_standard_output_to_itself(served, here, capsys):
     assert main(words) == status.CLEAN
     out, err = capsys.readouterr()
     assert json.loads(out)["accepted"] == 1
-    assert "Sent 1 events" in err
+    assert "Sent 1 event" in err
 
 
 @slow

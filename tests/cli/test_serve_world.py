@@ -110,7 +110,7 @@ def nodes(tmp_path, capsys):
 THREE = ("ada", "bob", "cid")
 
 
-def test_a_world_of_processes_comes_to_one_answer_whatever_is_killed(nodes, tmp_path):
+def test_a_world_of_processes_comes_to_one_answer_whatever_is_killed(nodes, tmp_path, capsys):
     for node in THREE:
         nodes.wait_until(lambda node=node: nodes.learners(node) is not None)
         nodes.send(node, "shared", f"of {node}")
@@ -119,6 +119,7 @@ def test_a_world_of_processes_comes_to_one_answer_whatever_is_killed(nodes, tmp_
     a_node_that_is_killed_comes_again_and_gets_what_it_has_missed(nodes)
     a_node_that_hangs_is_waited_for_by_nobody(nodes)
     a_region_is_added_while_all_of_this_runs(nodes, str(tmp_path / "w"))
+    it_leaves_once_all_others_have_said_what_they_hold(nodes, str(tmp_path / "w"), capsys)
     for node, process in nodes.processes.items():
         process.terminate()
         assert process.wait(60) == 0, nodes.said(node)
@@ -167,3 +168,27 @@ def a_region_is_added_while_all_of_this_runs(nodes, place):
     nodes.wait_for(9, "west-1")
     nodes.send("west-1", "of west")
     nodes.wait_for(10, *THREE, "west-1")
+
+
+def it_leaves_once_all_others_have_said_what_they_hold(nodes, place, capsys):
+    leave = ["world", "leave", place, "west-1", "--documents-leave"]
+    os.kill(nodes.processes["bob"].pid, signal.SIGSTOP)
+    try:
+        assert main([*leave, "--wait", "0"]) == status.FAILED
+        assert "bob has not said yet what it holds of west-1" in capsys.readouterr().err
+        assert main(["world", "check", place]) == status.WRONG
+        assert "data has not answered for 5 s: it hangs" in capsys.readouterr().out
+    finally:
+        os.kill(nodes.processes["bob"].pid, signal.SIGCONT)
+    assert main(leave) == status.CLEAN
+    event = {"account": "late", "verb": "read", "time": "2026-11-23T10:00:00Z"}
+    url = f"{nodes.address('west-1')}/v1/events"
+
+    def refused():
+        sent = httpx.post(url, json=[event], headers=nodes.headers, timeout=60)
+        return "does not belong to the world" in sent.text
+
+    nodes.wait_until(refused)
+    assert main(["world", "check", place]) == status.WRONG
+    assert "west-1 does not belong" in capsys.readouterr().out
+    nodes.wait_for(10, *THREE)

@@ -12,6 +12,7 @@ from homeroom.regions.steps import (
     Level,
     Members,
 )
+from homeroom.regions.waiting import level_of
 from tests.log.chains import THERE, chain
 from tests.regions.nodes import LIFE, REGIONS, WALL_MS, Driven, item, news
 
@@ -82,3 +83,10 @@ def test_who_comes_when_too_many_wait_hears_at_once(monkeypatch):
     node = waiting_for(Level.REMOTE)
     node.step(AwaitHeld(6, Token(HERE, 1, 0), Level.REMOTE, node.now_ms + 1_000))
     assert node.effects == [Held(6, Level.LOCAL, is_late=True)]
+
+
+def test_all_hold_what_has_collapsed_and_nothing_beyond_it():
+    members = Members(4, REGIONS, closed={THERE: 3}, collapsed=frozenset({THERE}))
+    silent = {name: {} for name in REGIONS}
+    assert level_of(Token(THERE, 3, 0), "here", members, silent) is Level.ALL
+    assert level_of(Token(THERE, 4, 0), "here", members, silent) is Level.LOCAL

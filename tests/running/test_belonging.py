@@ -18,7 +18,6 @@ from homeroom.log.members import (
     AcknowledgementPut,
     MemberFenced,
     MemberJoined,
-    MemberLeft,
 )
 from homeroom.regions.steps import Level
 from homeroom.running.node import RunningNode
@@ -259,6 +258,31 @@ def test_a_batch_can_wait_for_another_region_and_for_all(world):
     assert three == 3
 
 
+def test_a_batch_that_is_sent_again_after_its_life_has_collapsed_is_held_as_far_as_before(world):
+    async def work(world):
+        first = await send(world, "a", "b1", 1)
+        await world.equal()
+        await world.stop("a")
+        await world.start("a")
+        node = world.nodes["a"]
+        await world.until(
+            lambda: all(
+                first.origin in n.control().members.collapsed
+                and not any(first.origin in view for view in n.belonging.looks.views.values())
+                for n in world.nodes.values()
+            ),
+            "it collapses",
+        )
+        return [
+            await node.offer_held("main", "key", a_batch("b1", 1), level)
+            for level in (Level.REMOTE, Level.ALL)
+        ]
+
+    for outcome, level in world(work, "a", "b", "c"):
+        assert outcome.is_repeat
+        assert level is Level.ALL
+
+
 def test_what_does_not_come_in_time_is_told_with_how_far_it_came_and_stays(world):
     async def work(world):
         await send(world, "a", "b1", 1)
@@ -460,45 +484,6 @@ def test_the_home_cannot_be_made_to_leave_nor_a_node_be_known_by_no_key(world):
                 await world.nodes["a"].change(fact, "somebody")
 
     world(work, "a", "b")
-
-
-def test_what_a_node_wrote_while_it_was_given_up_is_written_once_more_and_counts_once(world):
-    async def work(world):
-        await send(world, "c", "b1", 1, 2)
-        await world.equal()
-        world.cut.add("c")
-        beyond = await send(world, "c", "b2", 3)
-        await send(world, "c", "b3", 4, 5)
-        await active(world.nodes["c"], beyond)
-        closed = {str(o): n for o, n in world.nodes["a"]._live.applied.items() if o.node == "c"}
-        assert closed[str(beyond.origin)] < beyond.number
-        for fact in (
-            MemberFenced(node="c"),
-            MemberLeft(node="c", closed=closed, forced="it burnt"),
-            MemberJoined(node="c", region="c", jurisdiction="x", key=world.key("c")),
-        ):
-            await world.nodes["a"].change(fact, "somebody")
-        world.cut.clear()
-        await world.until(
-            lambda: all(n.status("main").learners == 5 for n in world.nodes.values()), "it counts"
-        )
-        node = world.nodes["c"]
-        while isinstance(after := await node.offer("main", "key", a_batch("b4", 6)), Refused):
-            await asyncio.wait([node._folds.next()], timeout=0.2)  # a life compares clocks first
-        await world.equal_as_counted()
-        await world.kill("c")
-        await world.start("c")
-        found = [await active(one, after.token) for one in world.nodes.values()]
-        await world.equal_as_counted()
-        lasting = [n._live.read("main", sealed_events) for n in world.nodes.values()]
-        told = [one for node in world.nodes.values() for one in node.troubles]
-        # A message of the one that had left may still have been under way.
-        return found, lasting, [one for one in told if "is no member of epoch" not in one]
-
-    found, lasting, troubles = world(work, "a", "b", "c")
-    assert found[0] == found[1] == found[2]
-    assert lasting == [6, 6, 6]
-    assert troubles == []
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,10 @@
 
 import asyncio
 
+import pytest
+
+from homeroom.errors import ControlError, KeyFileError
+from homeroom.log.control import TenantPut
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.running.node import RunningNode
 from tests.running.nodes import batch, event, on, options
@@ -46,3 +50,35 @@ def test_what_is_offered_in_one_turn_of_the_loop_is_written_together(tmp_path):
     outcomes = on(tmp_path, work)
     assert all(isinstance(one, Accepted) for one in outcomes)
     assert len({one.token for one in outcomes}) == 1
+
+
+def test_a_tenant_whose_key_cannot_be_used_is_refused_and_keeps_nobody_waiting(tmp_path):
+    async def work(node):
+        place = tmp_path / "node" / "tenants" / "other"
+        place.mkdir(parents=True)
+        (place / "pseudonym.key").write_bytes(b"cut off")
+        with pytest.raises(KeyFileError):
+            await asyncio.wait_for(node.change(TenantPut(name="other"), "somebody"), 2)
+        with pytest.raises(ControlError):
+            await asyncio.wait_for(node.change(TenantPut(name="../../out"), "somebody"), 2)
+        outcome = await asyncio.wait_for(node.offer("main", "key", batch("b1", event(1))), 2)
+        return outcome, list(tmp_path.iterdir())
+
+    outcome, there = on(tmp_path / "node", work)
+    assert isinstance(outcome, Accepted)
+    assert there == [tmp_path / "node"]
+
+
+def test_what_cannot_be_done_after_a_write_keeps_nobody_waiting(tmp_path):
+    async def work(node):
+        def fail():
+            raise KeyFileError("it is gone")
+
+        node._doors.durable = fail
+        outcome = await asyncio.wait_for(node.offer("main", "key", batch("b1", event(1))), 2)
+        del node._doors.durable
+        return outcome, node.troubles
+
+    outcome, troubles = on(tmp_path, work)
+    assert isinstance(outcome, Accepted)
+    assert any("it is gone" in one for one in troubles)

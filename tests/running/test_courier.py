@@ -11,14 +11,16 @@ import homeroom as hr
 from homeroom import limits
 from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.erasure_reports import read_reports, write_reports
+from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.log_sqlite import SqliteStore
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.fingerprint import fingerprint_of
 from homeroom.events.dictionary import Dictionaries
+from homeroom.log.control import TenantPut
 from homeroom.log.log import Accepted
-from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
+from homeroom.log.members import HomeMoved, MemberFenced, MemberJoined, MemberLeft
 from homeroom.log.origins import Stream
-from homeroom.regions.shipments import is_of_shipment
+from homeroom.regions.shipments import NoShipment, is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
 from tests.running.erasures import ADA, BOB, erase, record, register_of, statement
 from tests.running.nodes import batch, event, now_ms, question
@@ -48,6 +50,12 @@ async def send(world, name, batch_id, *numbers):
     )
     assert isinstance(outcome, Accepted), outcome
     return outcome.token
+
+
+def troubles_of(nodes):
+    """Return by node what it says of itself, but for a message that was under way from one that was no member yet."""
+    told = (node.troubles for node in nodes)
+    return [tuple(one for one in said if "is no member of epoch" not in one) for said in told]
 
 
 def sealed_events(state):
@@ -82,7 +90,8 @@ async def forget(world, *names):
 
 async def join(world, name):
     """Have a node join with an empty directory."""
-    world.prepare(name)
+    if not (world.path / name).exists():
+        world.prepare(name)
     fact = MemberJoined(node=name, region=name, jurisdiction="x", key=world.key(name))
     await world.nodes["a"].change(fact, "somebody")
     await world.start(name)
@@ -111,7 +120,7 @@ def test_logs_forget_what_all_hold_and_nothing_else(world):
         kept = node._store.begins()[token.origin]
         world.cut.clear()
         await world.equal()
-        return kept < token.number, [node.troubles for node in world.nodes.values()]
+        return kept < token.number, troubles_of(world.nodes.values())
 
     assert world(work, "a", "b") == (True, [(), ()])
 
@@ -125,7 +134,7 @@ def test_a_node_that_joins_late_takes_a_snapshot_and_the_rest_of_the_log(world):
         tokens.append(await send(world, "d", "d1", 99))
         found = [await active(node, *tokens) for node in world.nodes.values()]
         await world.equal()
-        return found, [node.troubles for node in world.nodes.values()]
+        return found, troubles_of(world.nodes.values())
 
     found, troubles = world(work, "a", "b")
     assert found[0] == found[1] == found[2]
@@ -183,7 +192,7 @@ def test_a_node_that_was_put_back_from_an_old_copy_goes_on_with_what_it_alone_ha
         await renewed(world, "c")
         found = [await active(node, first, *more, alone) for node in world.nodes.values()]
         await world.equal()
-        return found, [node.troubles for node in world.nodes.values()]
+        return found, troubles_of(world.nodes.values())
 
     found, troubles = world(work, "a", "b", "c")
     assert found[0] == found[1] == found[2]
@@ -213,9 +222,7 @@ def test_a_node_whose_snapshots_hold_what_the_world_has_closed_takes_one_of_anot
             "all count what was written once more, once",
         )
         await world.equal_as_counted()
-        told = [one for node in world.nodes.values() for one in node.troubles]
-        # A message of the one that had left may still have been under way.
-        return [one for one in told if "is no member of epoch" not in one]
+        return [one for told in troubles_of(world.nodes.values()) for one in told]
 
     assert world(work, "a", "b", "c") == []
 
@@ -238,7 +245,7 @@ def test_what_was_loaded_with_files_at_the_home_reaches_all_others_and_goes_with
             "what stands for the load collapses",
         )
         await world.equal()
-        return found, [node.troubles for node in world.nodes.values()]
+        return found, troubles_of(world.nodes.values())
 
     found, troubles = world(work, "a", "b", prepared=load)
     assert found[0] == found[1]
@@ -344,7 +351,7 @@ def test_a_node_that_takes_a_snapshot_reads_documents_from_logs_and_none_of_who_
                 for node in nodes
             ]
             prints = {fingerprint_of(node._recorder._reader) for node in nodes}
-            return told, len(prints), [node.troubles for node in nodes]
+            return told, len(prints), troubles_of(nodes)
         finally:
             await world.stop()
 
@@ -352,3 +359,87 @@ def test_a_node_that_takes_a_snapshot_reads_documents_from_logs_and_none_of_who_
     assert told == [[404, 200]] * 3
     assert prints == 1
     assert troubles == [(), (), ()]
+
+
+def test_a_node_that_leaves_a_tenant_out_gives_no_snapshot_and_takes_none_without_it(world):
+    async def work(world):
+        await send(world, "a", "a1", *range(9))
+        await forget(world, "a", "b")
+        world.prepare("d")
+        for name in "bd":  # a key of its own, which is not that of the world
+            open_key(made(world.path / name / "tenants" / "other") / "pseudonym.key")
+        await world.nodes["a"].change(TenantPut(name="other"), "somebody")
+        outcome = await world.nodes["a"].offer("other", "key", batch("o1", *map(event, range(5))))
+        await active(world.nodes["b"], outcome.token)
+        await asyncio.to_thread(world.nodes["b"].saving.save)  # it goes beyond what it leaves out
+        silent = keep_silent(world.nodes["a"])
+        await join(world, "d")
+        node = world.nodes["d"]
+        await world.until(
+            lambda: node.renewal.is_set() or any("leaves out other" in t for t in node.troubles),
+            "b was asked",
+        )
+        silent.clear()
+        await renewed(world, "d")
+        await world.stop("d")
+        world.copy_key("other", "d")
+        await world.start("d")
+        await world.until(lambda: world.nodes["d"].status("other").learners == 5, "all is there")
+
+    world(work, "a", "b")
+
+
+def made(folder):
+    folder.mkdir(parents=True)
+    return folder
+
+
+def keep_silent(node):
+    """Have a node give nobody its snapshot, as long as there is anything in what is returned."""
+    shipping, silent = node._replacing.courier._shipping, ["silent"]
+    take = shipping.asked
+
+    def asked(sender, forgotten):
+        if silent:
+            shipping._send(sender, NoShipment("", "not now"))
+        else:
+            take(sender, forgotten)
+
+    shipping.asked = asked
+    return silent
+
+
+def test_events_of_a_tenant_that_nobody_has_stated_wait_in_logs_over_starts(world):
+    async def prepared(world):
+        world.share("other")
+
+    async def work(world):
+        await send(world, "a", "a1", *range(9))
+        await forget(world, "a", "b")
+        world.cut.add("b")
+        await world.nodes["b"].change(HomeMoved(node="b", term=0), "somebody")
+        await world.nodes["a"].change(TenantPut(name="other"), "somebody")
+        await world.nodes["a"].offer("other", "key", batch("o1", *map(event, range(5))))
+        world.cut.clear()
+        nodes = world.nodes.values
+        await world.until(lambda: all(n._live.unknown for n in nodes()), "it is passed over")
+        await world.equal()
+        for node in nodes():
+            for number in range(2):
+                await node.offer("main", "key", batch(f"b{number}", event(number)))
+                await asyncio.to_thread(node.saving.save)
+        for name in "ab":
+            await world.stop(name)
+            await world.start(name)
+        told = [node._live.unknown for node in nodes()]
+        await world.known("main")
+        await world.nodes["b"].change(TenantPut(name="other"), "somebody")
+        await world.until(
+            lambda: all(n.status("other").learners == 5 for n in nodes()), "all is there"
+        )
+        await world.equal()
+        return told, troubles_of(nodes())
+
+    told, troubles = world(work, "a", "b", prepared=prepared)
+    assert told == [{"other"}, {"other"}]
+    assert troubles == [(), ()]

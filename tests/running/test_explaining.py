@@ -1,6 +1,7 @@
 """Why a cell became other, asked of running nodes and of their directories."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from homeroom.cohorts.live import Shows, Wanted
 from homeroom.errors import ControlError, NotYetError, QuestionError
 from homeroom.log.log import Accepted
 from homeroom.log.origins import Origin, Stream, Token, Vector
-from homeroom.node.explained import CellAsked
+from homeroom.node.explained import CellAsked, Folded, span_of
 from homeroom.running.explaining import explain_directory
 from tests.running.nodes import batch, on, question
 from tests.running.worlds import RunningWorld
@@ -127,3 +128,17 @@ def test_what_cannot_be_explained_is_said(tmp_path):
         assert found.change.looked_at == 0
 
     on(tmp_path / "n", work, wait_ms=50)
+
+
+def test_while_lives_that_are_over_are_not_here_no_vector_says_which_entries_are_meant():
+    over = Origin("a", "0" * 32, Stream.ANALYTIC)
+    here = Origin("b", "0" * 32, Stream.ANALYTIC)
+    since, applied = Vector({here: 1}), Vector({here: 3, over: 2})
+    gone = frozenset({over})
+    lacking = Folded(applied, Vector(), gone, lambda _: gone, lacks_collapsed=True)
+    with pytest.raises(QuestionError, match="all of lives that are over"):
+        span_of(asked(since), lacking)
+    assert span_of(asked(Token(here, 1, 0)), lacking).before[here] == 1
+    assert span_of(asked(since), replace(lacking, lacks_collapsed=False)).before == Vector(
+        {here: 1, over: 2}
+    )

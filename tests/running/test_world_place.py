@@ -118,6 +118,32 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     assert "bob" in capsys.readouterr().err
 
 
+def test_a_node_is_made_to_leave_but_the_last_of_a_jurisdiction_only_when_that_is_said(
+    path, tmp_path, capsys
+):
+    place = shutil.copytree(path, tmp_path / "w")
+    leave = ["world", "leave", str(place), "bob", "--wait", "0"]
+
+    async def work(node):
+        def commands():
+            assert main(["world", "join", str(place), "bob"]) == status.CLEAN
+            assert main(leave) == status.FAILED
+            assert "bob is the last node of jurisdiction south" in capsys.readouterr().err
+            assert not node.control().members.fenced
+            leave.append("--documents-leave")
+            assert main(leave) == status.CLEAN
+            assert "bob belongs to the world no more." in capsys.readouterr().err
+            assert main(leave) == status.FAILED
+            assert "there is no node 'bob'" in capsys.readouterr().err
+
+        await asyncio.to_thread(commands)
+        return node.control().members
+
+    members = on(place / "north" / "ada" / "data", work)
+    assert not members.nodes
+    assert not members.forced
+
+
 def test_operators_rule_of_entries_and_see_what_nodes_say(tmp_path, capsys):
     place = tmp_path / "w"
     make_world(place, planned(north=("ada",), south=("bob",)), 30_000, 1, NOW_MS)
@@ -142,7 +168,7 @@ def test_operators_rule_of_entries_and_see_what_nodes_say(tmp_path, capsys):
     assert (counts.first, counts.last) == (7, 7)
     told = capsys.readouterr()
     assert "ok\tnorth/ada\truns; the home is node" in told.out
-    assert "'some' are no numbers of entries" in told.err
+    assert "'some' is no number of an entry" in told.err
     assert "'ada' is no node of a world" in told.err
     with pytest.raises(ControlError, match="bob does not run"):
         move_home(place, "bob")

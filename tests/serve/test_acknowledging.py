@@ -295,7 +295,7 @@ def test_a_question_that_wants_what_is_newer_than_what_has_come_hears_which_regi
     assert refused.status_code == 504
     assert refused.json()["type"] == "/docs#not-fresh"
     assert refused.json()["lagging"]["b"] >= 0.2
-    assert "b 0." in refused.json()["detail"]
+    assert "written 0.2 s ago is here: b " in refused.json()["detail"]
     assert refused.headers["retry-after"] == "1"
 
 

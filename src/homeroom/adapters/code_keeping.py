@@ -83,11 +83,15 @@ class _LeftToNumbaError(Exception):
     """A kernel takes, returns or needs what kept code does not know."""
 
 
-def keep_code(kernels: Sequence[Kernel] = KERNELS) -> int:
-    """Write the code of all kernels that this process has called by way of Numba; return how many pieces it is.
+def keep_code(kernels: Sequence[Kernel] | None = None) -> int:
+    """Write the code of kernels that this process has called by way of Numba; return how many pieces it is.
+
+    ``kernels`` are all that answer questions, where none are named: what else there is has sources of its own.
 
     The file is replaced in one step. Nothing is written where the folder cannot be written to.
     """
+    if kernels is None:
+        kernels = [one for one in KERNELS if one.name.startswith(_SOURCES)]
     target = file_of_code()
     pieces: dict[str, Piece] = {}
     codes: list[bytes] = []
@@ -100,7 +104,7 @@ def keep_code(kernels: Sequence[Kernel] = KERNELS) -> int:
             offset += len(code)
     kept = Kept(machine(), stamps_of(_sources()), pieces)
     head = msgspec.json.encode(kept)
-    content = b"".join((MAGIC, LENGTH.pack(len(head)), head, *codes))
+    content = b"".join((MAGIC, LENGTH.pack(len(head), zlib.crc32(head)), head, *codes))
     return len(pieces) if _replaced(target, content) else 0
 
 
@@ -132,7 +136,7 @@ def _sources() -> list[str]:
         if name.startswith(_SOURCES) or name in {"homeroom.limits", "homeroom.kernel"}
     ]
     own = sorted(str(Path(file).relative_to(root)) for file in files if file)
-    return ["numba", *own, "adapters/kept_code.py", "adapters/code_keeping.py"]
+    return ["numba", "llvmlite", *own, "adapters/kept_code.py", "adapters/code_keeping.py"]
 
 
 def _compiled(kernel: Kernel) -> Iterator[tuple[str, bytes, str, tuple[str, ...] | str | None]]:

@@ -91,7 +91,7 @@ _OWN_NAME = re.compile(
 _ADVICE = "Restore the directory from a backup, or load its files into a new one"
 
 
-class Under(msgspec.Struct, kw_only=True, frozen=True):
+class Under(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Under which facts a node's state was made.
 
     Parameters
@@ -99,11 +99,13 @@ class Under(msgspec.Struct, kw_only=True, frozen=True):
     epoch : number of the last fact that counted
     order : digest of the entries that stated them, in their order; empty for a state that was in doubt
     named : the greatest epoch that an entry in it names
+    unknown : tenants of which entries up to there say something, and that nobody had stated
     """
 
     epoch: int
     order: str
     named: int
+    unknown: tuple[str, ...] = ()
 
 
 class Manifest(msgspec.Struct, kw_only=True, frozen=True):

@@ -40,8 +40,9 @@ __all__ = [
     "use_kept_code",
 ]
 
-MAGIC: Final = b"homeroom kernels 1\n"
-LENGTH: Final = struct.Struct("<I")
+MAGIC: Final = b"homeroom kernels 2\n"
+LENGTH: Final = struct.Struct("<II")
+"""Length of the head and its CRC-32: a flipped bit in it could give code to arguments that it is not made for."""
 FORMATS: Final = {
     "|b1": "?", "|i1": "b", "|u1": "B", "<i2": "h", "<u2": "H", "<i4": "i", "<u4": "I",
     "<i8": "q", "<u8": "Q", "<f4": "f", "<f8": "d",
@@ -53,6 +54,7 @@ _C_TYPES: Final = {
     "<u8": ctypes.c_uint64, "<f4": ctypes.c_float, "<f8": ctypes.c_double,
 }  # fmt: skip
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
+_COMPILERS: Final = ("numba", "llvmlite")
 _NOTHING: Final = "none"
 _PYTHON_TYPES: Final = {int: "<i8", bool: "|b1", float: "<f8", type(None): _NOTHING}
 _INT64 = range(-(2**63), 2**63)
@@ -74,7 +76,8 @@ class Kept(msgspec.Struct, frozen=True):
 
     machine: tuple[str, str, str]
     stamps: dict[str, tuple[int, int]]
-    """Of each source that code was made from: modified, ns, and size."""
+    """Of each source that code was made from: size, and CRC-32. Times would not do: images and packages set them all
+    to one, so that two releases can look alike."""
     pieces: dict[str, Piece]
     """By name of the kernel and `types_key`."""
 
@@ -105,21 +108,40 @@ def use_kept_code() -> None:
 
 def read_code(file: Path) -> "KeptCode | None":
     """Return the code in a file; None if there is none, or it was made by other sources or for another machine."""
-    try:
-        content = file.read_bytes()
-    except OSError:  # nothing is kept: Numba says what it compiles
-        return None
+    content = _trusted(file)
     start = len(MAGIC) + LENGTH.size
     if len(content) < start or not content.startswith(MAGIC):
         return None
-    (length,) = LENGTH.unpack_from(content, len(MAGIC))
+    length, crc = LENGTH.unpack_from(content, len(MAGIC))
+    head = content[start : start + length]
     try:
-        kept = msgspec.json.decode(content[start : start + length], type=Kept)
+        kept = msgspec.json.decode(head, type=Kept)
     except msgspec.DecodeError:
         return None
-    if kept.machine != machine() or kept.stamps != stamps_of(kept.stamps):
+    if zlib.crc32(head) != crc or kept.machine != machine():
+        return None
+    if kept.stamps != stamps_of(kept.stamps):
         return None
     return KeptCode(kept.pieces, memoryview(content)[start + length :])
+
+
+def _trusted(file: Path) -> bytes:
+    """Return what a file holds; nothing of one that somebody else may have written: what it holds is run.
+
+    Others are all but the user of this process, the system's own, and whoever owns the package: what that holds is run
+    anyway.
+    """
+    import os
+
+    try:
+        with file.open("rb") as opened:
+            status = os.fstat(opened.fileno())
+            owners = {0, os.geteuid(), _PACKAGE.stat().st_uid}
+            if status.st_uid not in owners or status.st_mode & 0o022:
+                return b""
+            return opened.read()
+    except OSError:  # nothing is kept: Numba says what it compiles
+        return b""
 
 
 def machine() -> tuple[str, str, str]:
@@ -131,21 +153,26 @@ def machine() -> tuple[str, str, str]:
 
 
 def stamps_of(names: Any) -> dict[str, tuple[int, int]]:  # noqa: ANN401 - any iterable of names
-    """Return when files were modified, ns, and their sizes; names are relative to the package, ``numba`` is Numba."""
+    """Return sizes of files and CRC-32 of what they hold, -1 for what is not there.
+
+    Names are relative to the package; ``numba`` and ``llvmlite`` are the files that have their versions.
+    """
     found = {}
     for name in names:
-        if name == "numba":
-            spec = find_spec("numba")
-            path = Path(spec.origin) if spec and spec.origin else _PACKAGE / "missing"
-        else:
-            path = _PACKAGE / name
         try:
-            status = path.stat()
+            content = _source(name).read_bytes()
         except OSError:
             found[name] = (-1, -1)
         else:
-            found[name] = (status.st_mtime_ns, status.st_size)
+            found[name] = (len(content), zlib.crc32(content))
     return found
+
+
+def _source(name: str) -> Path:
+    if name not in _COMPILERS:
+        return _PACKAGE / name
+    spec = find_spec(name)
+    return Path(spec.origin).with_name("_version.py") if spec and spec.origin else Path(name)
 
 
 def types_key(arguments: tuple[Any, ...]) -> str:
@@ -231,7 +258,10 @@ class KeptCode:
         code = self._content[piece.offset : piece.offset + piece.size]
         if zlib.crc32(code) != piece.crc:  # damaged on disk: Numba has its own
             return None
-        return _Function(link(bytes(code), piece.symbol), piece.returns)
+        try:
+            return _Function(link(bytes(code), piece.symbol), piece.returns)
+        except RuntimeError:  # it needs what is not here
+            return None
 
 
 class _Linker:

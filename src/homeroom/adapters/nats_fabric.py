@@ -146,8 +146,8 @@ class NatsFabric:
         if not is_connected and not self._is_closed:
             age_s = time.monotonic() - self._since_s
             troubles.append(
-                f"no server of the fabric is reached for {age_s:.0f} s ({self._why}); see whether it runs, and "
-                f"homeroom world check"
+                f"no server of the fabric is reached for {age_s:.0f} s ({self._why}); see whether it runs, and was "
+                f"started anew since this node was added, and homeroom world check"
             )
         return FabricState(is_connected, peers, tuple(troubles))
 

@@ -135,7 +135,9 @@ def activate(path: Path, region: str, now_ms: int) -> World:
             f"there is no region {region[:80]!r} in {places.regions}; there are: {', '.join(world.regions)}"
         )
     if world.regions[region].state is RegionState.ACTIVE:
-        raise SettingsError(f"region {region} runs nodes already; nothing was changed")
+        raise SettingsError(
+            f"region {region} runs nodes already, and nothing was changed; --node NAME adds a further one"
+        )
     active = replace(world.regions[region], state=RegionState.ACTIVE)
     first_port = min(_ports(world), default=18_000)
     regions = {**world.regions, region: active}

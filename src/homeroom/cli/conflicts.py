@@ -39,10 +39,11 @@ def command(url: str, days: int, json_target: str | None, **flags: Any) -> int: 
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    from homeroom.cli.terminal.wording import clean
+    from homeroom.cli.terminal.wording import clean, plural
 
     counts = {name: n for name, n in found["counts"].items() if n}
-    yield f"{sum(counts.values()):,} conflicts for times of the last {found['days']:,} days"
+    told = plural(sum(counts.values()), "conflict")
+    yield f"{told} for times of the last {plural(found['days'], 'day')}"
     for name, count in counts.items():
         yield clean(f"  {count:>8,}  {name}")
     if found.get("statements"):

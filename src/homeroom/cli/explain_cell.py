@@ -145,7 +145,7 @@ def _parsed(end: "LiveAnswer | str") -> "Token | Vector":
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    from homeroom.cli.terminal.wording import clean
+    from homeroom.cli.terminal.wording import clean, plural
 
     cell = f"{found['cell']['row']},{found['cell']['column']}"
     counts = "" if found["after"] is None else f" from {found['before']:,} to {found['after']:,}"
@@ -153,15 +153,17 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         f"{found['question']['question']} {cell}{counts}: {found['entered']:,} entered, {found['left']:,} left"
     )
     named = len(found["entries"]) + found["more"]
-    yield f"{named:,} of {found['looked_at']:,} entries mattered"
+    yield f"{named:,} of {plural(found['looked_at'], 'entry', 'entries')} mattered"
     if found["entries"]:
         yield ""
-        yield f"{'region':<14}  {'written':<24}  {'learners':>8}  {'in':>6}  {'out':>6}  {'late':>14}  entry"
+        yield f"{'region':<14}  {'written':<24}  {'learners':>8}  {'in':>6}  {'out':>6}  {'late':>14}"
     for one in found["entries"]:
         yield clean(
             f"{one['region'] or one['node']:<14}  {one['at']:<24}  {one['learners']:>8,}  {one['entered']:>+6,}  "
-            f"{-one['left']:>+6,}  {_late(one['late_s']):>14}  {one['entry']}"
+            f"{-one['left']:>+6,}  {_late(one['late_s']):>14}"
         )
+        # By itself, since a token is as wide as a terminal and somebody copies it.
+        yield clean(f"  {one['entry']}")
     if found["more"]:
         yield f"and {found['more']:,} more"
     for note in found["notes"]:

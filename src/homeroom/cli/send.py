@@ -62,7 +62,11 @@ def command(url: str, paths: tuple[str, ...], **flags: Any) -> int:  # noqa: ANN
 
 
 def _said(done: "Forwarded", rejects: str | None) -> list[str]:
-    lines = [f"Sent {done.accepted:,} events in {done.batches:,} batches."]
+    from homeroom.cli.terminal.wording import plural
+
+    lines = [
+        f"Sent {plural(done.accepted, 'event')} in {plural(done.batches, 'batch', 'batches')}."
+    ]
     if done.repeats:
         lines.append(f"{done.repeats:,} of the batches had been sent before, and count once.")
     left_out = done.refused + done.unread

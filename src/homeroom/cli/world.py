@@ -67,7 +67,7 @@ def add(directory: str, region: str, more: str | None) -> None:
     """Make ready what REGION needs, one of those in the file of regions that run no nodes yet.
 
     What is there already stays as it is, and servers that run find the new one by themselves; that of a region with a
-    further node is to be told (SIGHUP). The node belongs to the world when the home has stated so: homeroom world join.
+    further node is to be started anew. The node belongs to the world when the home has stated so: homeroom world join.
     """
     from homeroom.adapters.world_directory import activate, add_node
 
@@ -78,6 +78,9 @@ def add(directory: str, region: str, more: str | None) -> None:
     for name, node in world.regions[region].nodes.items():
         if more in (None, name):
             click.echo(f"{name}\t{node.http}\t{node.key}")
+    if more is not None:
+        said = f"Start the server of {region} anew, so that it lets {more} in; then homeroom world join"
+        click.echo(f"{said} {directory} {more}, and start it.", err=True)
 
 
 @command.command()
@@ -208,7 +211,10 @@ def rule(directory: str, origin: str, numbers: str, ruling: Literal["now", "lost
     first, last = _numbers(numbers)
     state_ruling(Path(directory), (origin, first, last), ruling, system_clock.now_ms())
     counts = "count now" if ruling == "now" else "count for nothing"
-    click.echo(f"Entries {first:,} to {last:,} of {origin} {counts}.", err=True)
+    which = f"Entry {first:,}" if first == last else f"Entries {first:,} to {last:,}"
+    if first == last:
+        counts = counts.replace("count", "counts", 1)
+    click.echo(f"{which} of {origin} {counts}.", err=True)
 
 
 def _numbers(text: str) -> tuple[int, int]:
@@ -216,13 +222,15 @@ def _numbers(text: str) -> tuple[int, int]:
     try:
         return int(first), int(last or first)
     except ValueError:
-        raise click.BadParameter(f"{text!r} are no numbers of entries; write 5, or 5-9") from None
+        raise click.BadParameter(
+            f"{text!r} is no number of an entry, nor a first and a last one; write 5, or 5-9"
+        ) from None
 
 
 @command.command()
 @click.argument("directory", metavar="DIR")
 def renew(directory: str) -> None:
-    """Make all certificates anew. Servers take them after SIGHUP, nodes at their next connection."""
+    """Make all certificates anew. Servers take them when they are started anew, nodes at their next connection."""
     from homeroom.adapters.world_directory import renew as renew_world
 
     world = renew_world(Path(directory), system_clock.now_ms())
@@ -256,4 +264,14 @@ def check(directory: str) -> int:
             rows = f": {' '.join(apart.rows)}{'' if apart.is_all else ' …'}" if apart.rows else ""
             where = ", ".join(apart.shards)
             click.echo(f"apart\t{found.place}\tfrom {apart.node} in {where}{rows}")
+    silent = [node for node in _nodes(directory) if node not in {told.node for _, told in seen}]
+    if silent:
+        click.echo(f"Not asked, since they do not run here: {', '.join(silent)}.", err=True)
     return status.CLEAN if all(found.is_good for found in findings) else status.WRONG
+
+
+def _nodes(directory: str) -> list[str]:
+    from homeroom.adapters.world_directory import WorldPlaces
+    from homeroom.adapters.world_file import Stage, read_world
+
+    return sorted(read_world(WorldPlaces(Path(directory)).regions, Stage.RUNNING).members())

@@ -29,13 +29,13 @@ from homeroom.log.consents import Consent, Consented
 from homeroom.log.control import Change, Control, write_changes
 from homeroom.log.erasures import Erasure, erased_keys
 from homeroom.log.log import Admission, Offer
-from homeroom.log.origins import Stream
+from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import Part, open_parts, write_parts
 from homeroom.log.voiding import EventsVoided
 from homeroom.state.batches import chosen_events, joined_batches
 from homeroom.state.keys import Keys, distinct_keys, find_sorted, halves
 
-__all__ = ["Again", "Doors", "Mark", "Reader", "SentReader"]
+__all__ = ["Again", "Doors", "Mark", "Reader", "SentReader", "again_name"]
 
 _STATED = (Erasure, Consented, EventsVoided)
 """What is stated of events and persons, beside them in the analytic stream."""
@@ -57,6 +57,11 @@ class Again:
     """
 
     content: bytes
+
+
+def again_name(origin: Origin, number: int) -> str:
+    """Return the name under which the log keeps that an entry was written once more."""
+    return f"again {origin} {number}"
 
 
 class Reader(Protocol):

@@ -84,12 +84,14 @@ class Folded:
     begins : by origin the number before the first entry that the log has
     collapsed : origins that have collapsed into the epoch
     collapsed_at : returns which had at an epoch
+    lacks_collapsed : whether something of these is missing here, so that nobody can say which entries a vector means
     """
 
     applied: Vector
     begins: Vector
     collapsed: frozenset[Origin]
     collapsed_at: Callable[[int], frozenset[Origin]]
+    lacks_collapsed: bool = False
 
     def whole(self, vector: Vector, epoch: int | None) -> Vector:
         """Return a vector with those that it need not name."""
@@ -167,6 +169,10 @@ def span_of(asked: CellAsked, folded: Folded) -> Span:
     QuestionError
         The end is not folded here or lies before the beginning, or the log has forgotten some of it.
     """
+    if folded.lacks_collapsed and not (isinstance(asked.since, Token) and asked.until is None):
+        raise QuestionError(
+            "this node does not have all of lives that are over yet, which since and until need not name; ask later"
+        )
     begins, applied = folded.begins, folded.applied
     after = _ended(asked, folded)
     if not all(applied[o] >= number for o, number in after.items() if _counts(o)):

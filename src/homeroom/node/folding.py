@@ -63,12 +63,14 @@ class TenantState:
     applied : by origin the last entry that is in it
     newest : hybrid stamp of the newest entry that is in it, 0 for none
     named : the greatest epoch under which any of it was written
+    passed_over : other tenants of which entries up to there said something, and that nobody had stated
     """
 
     state: State
     applied: Vector = field(default_factory=Vector)
     newest: int = 0
     named: int = 0
+    passed_over: frozenset[str] = frozenset()
 
 
 class Folding:
@@ -115,7 +117,7 @@ class Folding:
         self.covered: dict[Origin, Vector] = {}
         self.troubles: dict[Origin, str] = {}
         self.alarms: dict[Origin, Alarm] = {}
-        self.unknown: set[str] = set()
+        self.unknown = {name for one in tenants.values() for name in one.passed_over}
         self.is_in_doubt = False
         self.known: Control | None = None
         self.removals_folded = 0
@@ -349,6 +351,7 @@ class Folding:
                     self.refused[name] = str(error)
                     continue
                 read.tenants[name].state.guard = self.guard
+                self.unknown |= read.tenants[name].passed_over
 
     def _waits_behind(self, entry: Entry, control: Control, applied: Vector) -> bool:
         """Say whether an entry waits because of others that do; if none do, its turn has come."""

@@ -327,7 +327,10 @@ class Member:
         if sender in self._strangers or len(self._strangers) >= limits.WORLD_NODES_MAX:
             return []
         self._strangers.add(sender)
-        why = f"{sender} sends messages and is no member of epoch {self.members.epoch}; nothing of it is taken"
+        why = (
+            f"{sender} sends messages and is no member of epoch {self.members.epoch}; nothing of it is taken. Stop it, "
+            f"or take it into the world (homeroom world join)"
+        )
         return [Alarm(Trouble.STRANGER, why, sender)]
 
     # --- agreement ---------------------------------------------------------------------------------------------------

@@ -21,8 +21,14 @@ __all__ = ["Waiting", "level_of"]
 def level_of(
     token: Token, node: str, members: Members, views: Mapping[str, Mapping[Origin, int]]
 ) -> Level:
-    """Return how far an entry that ``node`` holds has come, by what the others say."""
+    """Return how far an entry that ``node`` holds has come, by what the others say.
+
+    Of an origin that has collapsed they say nothing any more, since all hold it; who has joined since takes that over
+    before anything else. What lies beyond its last number counts nowhere.
+    """
     others = holders(members, token.origin) - {node}
+    if token.origin in members.collapsed:
+        views = dict.fromkeys(others, members.closed)
     having = {
         other for other, numbers in views.items() if numbers.get(token.origin, 0) >= token.number
     }

@@ -22,12 +22,13 @@ import msgspec
 
 from homeroom import limits
 from homeroom.clock import HybridClock
-from homeroom.errors import StoreError, kind_and_places
+from homeroom.errors import HomeroomError, StoreError, kind_and_places
 from homeroom.log.entries import Entry, Head, Sign
 from homeroom.log.log import (
     Accepted,
     Admit,
     Apply,
+    BatchRecord,
     Drain,
     Drained,
     Effect,
@@ -45,6 +46,7 @@ from homeroom.log.log import (
 )
 from homeroom.log.origins import Origin, Vector
 from homeroom.log.store import Store
+from homeroom.node.admission import again_name
 
 _T = TypeVar("_T")
 
@@ -94,6 +96,7 @@ class Writing:
     admit : the doors
     durable : is told of entries that are durable, in order, in the writing thread
     lives : is told of the lives of the log, None where there are no other nodes
+    closed : returns by origin the last number that counts, of those that are closed
     """
 
     node: str
@@ -104,6 +107,7 @@ class Writing:
     admit: Admit
     durable: Callable[[Sequence[Entry]], None]
     lives: Lives | None = None
+    closed: Callable[[], Mapping[Origin, int]] = dict
 
 
 class _Stop:
@@ -122,6 +126,7 @@ _Came = list[_Offered] | _Work | _Stop
 _Reply = tuple["asyncio.Future[Accepted | Refused]", Accepted | Refused]
 
 
+_Name = tuple[str, str]
 _STOPPED: Final = Refused(Refusal.DRAINING, "this node has stopped")
 
 
@@ -289,8 +294,10 @@ class Committer:
     def _looked_up(self, offers: list[Offer]) -> list[Offer]:
         """Add what the store knows of batches under these ids; what is not kept has no id to come again under."""
         names = [(offer.owner, offer.batch_id) for offer in offers if offer.is_kept]
+        store = self._writing.store
         try:
-            known = self._writing.store.records_of(names) if names else {}
+            known = store.records_of(names) if names else {}
+            known = _as_counted(known, self._writing.closed(), store)
         except StoreError as error:
             self.trouble = str(error)
             return offers
@@ -340,7 +347,7 @@ class Committer:
                 case Reply():
                     replies.append((self._futures.pop(effect.ticket), effect.outcome))
                 case Apply():
-                    self._writing.durable(effect.entries)
+                    self._applied(effect.entries)
                 case Write():
                     write = effect
                 case Drained():
@@ -348,6 +355,17 @@ class Committer:
         if replies:
             self._tell(replies)
         return None if write is None else self._written(write)
+
+    def _applied(self, entries: Sequence[Entry]) -> None:
+        """Tell of entries that are durable; what goes wrong there is told, and takes nothing back."""
+        try:
+            self._writing.durable(entries)
+        except Exception as error:  # noqa: BLE001 - this thread must go on, and whoever waits must hear
+            why = str(error) if isinstance(error, HomeroomError) else kind_and_places(error)
+            self.trouble = (
+                "entries are durable, and not all that follows from them was done; start the node "
+                f"again: {why}"
+            )
 
     def _written(self, write: Write) -> Event:
         try:
@@ -364,3 +382,24 @@ class Committer:
                     future.set_result(outcome)
 
         self._loop.call_soon_threadsafe(tell)
+
+
+def _as_counted(
+    known: Mapping[_Name, BatchRecord], closed: Mapping[Origin, int], store: Store
+) -> Mapping[_Name, BatchRecord]:
+    """Return what is known of batches, with the entry that counts where it was written once more."""
+    beyond = {
+        name: ("", again_name(one.token.origin, one.token.number))
+        for name, one in known.items()
+        if one.token is not None
+        and one.token.number > closed.get(one.token.origin, one.token.number)
+    }
+    if not beyond:
+        return known
+    again = store.records_of(list(beyond.values()))
+    moved = {
+        name: msgspec.structs.replace(known[name], token=again[of].token)
+        for name, of in beyond.items()
+        if of in again
+    }
+    return {**known, **moved}

@@ -311,12 +311,29 @@ def ask_of_upkeep(folder: Path, asked: UpkeepAsked) -> UpkeepTold | None:
 
     Raises `StoreError` if it cannot be done.
     """
-    wait_s = limits.REPAIR_WAIT_S_MAX if isinstance(asked, RepairAsked) else None
-    answer = _ask(folder, asked, wait_s or limits.CONTROL_WAIT_S_MAX)
+    # How the world looks is asked of every node that runs here: one that hangs must not keep the others from it.
+    waits_s = {RepairAsked: limits.REPAIR_WAIT_S_MAX, WorldAsked: limits.LOOK_WAIT_S_MAX}
+    answer = _ask(folder, asked, waits_s.get(type(asked), limits.CONTROL_WAIT_S_MAX))
     if answer is None:
         return None
     assert answer.upkeep is not None, "what is no error is told"
     return answer.upkeep
+
+
+def _exchanged(one: socket.socket, written: bytes, folder: Path) -> tuple[int, bytes]:
+    """Return how long an answer should be, and what has come of it."""
+    try:
+        one.sendall(len(written).to_bytes(4, "little") + written)
+        with one.makefile("rb") as file:
+            size = int.from_bytes(file.read(4), "little")
+            return size, file.read(size)
+    except TimeoutError as error:
+        raise StoreError(
+            f"the node on {folder} has not answered for {one.gettimeout():.0f} s: it hangs, or has too much to do; "
+            f"see its log, and start it anew if it stays so. What it was asked to do it may do yet"
+        ) from error
+    except ConnectionError:
+        return 0, b""  # it ended
 
 
 def _ask(
@@ -337,11 +354,7 @@ def _ask(
             raise StoreError(
                 f"the node on {folder} cannot be asked: {error.strerror or error}; stop it, or ask as its user"
             ) from error
-        written = _write(asked)
-        one.sendall(len(written).to_bytes(4, "little") + written)
-        with one.makefile("rb") as file:
-            size = int.from_bytes(file.read(4), "little")
-            answered = file.read(size)
+        size, answered = _exchanged(one, _write(asked), folder)
     if len(answered) != size or not size:
         raise StoreError(f"the node on {folder} ended before it answered; ask again")
     answer = _read_answer(answered)

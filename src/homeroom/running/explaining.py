@@ -68,7 +68,9 @@ def _folded(applied: Vector, control: Control, store: Store) -> Folded:
                     then = then.folded(change, then.epoch + 1)
         return then.members.collapsed
 
-    return Folded(applied, store.begins(), control.members.collapsed, collapsed_at)
+    of = control.members
+    lacks_collapsed = any(applied[origin] < of.closed[origin] for origin in of.collapsed)
+    return Folded(applied, store.begins(), of.collapsed, collapsed_at, lacks_collapsed)
 
 
 def explain_directory(path: Path, tenant: str, asked: CellAsked) -> CellExplained:

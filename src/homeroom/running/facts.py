@@ -163,12 +163,16 @@ class Facts:
         """State a fact; return when it is durable and counts here.
 
         Raises `ControlError` if it makes no sense or would stand before facts that wait for their time, `StoreError` if
-        it cannot be written, `HomeElsewhereError` in a node that is not the home of its world.
+        it cannot be written, `HomeElsewhereError` in a node that is not the home of its world, `KeyFileError` for a
+        tenant whose key is there and cannot be used.
         """
         checked = self._checked(fact)
         if not always_in_turn(fact):
             await self._check_in_turn()
         fact = await self._completed(checked)
+        if isinstance(fact, TenantPut):
+            self._live.control.check(fact)  # before a key is made under its name
+            self._snapshots.key(fact.name)
         facts: list[Fact] = [fact]
         if self._options.world is not None:
             facts = with_key(fact, self._live.control, self._key_check)

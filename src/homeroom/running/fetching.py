@@ -12,14 +12,14 @@ The way not taken is to put it into the running state: every part of a node woul
 is right already.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from homeroom import limits
 from homeroom.adapters.directory import Manifest
 from homeroom.adapters.shipment_files import Contents, Incoming
 from homeroom.errors import HomeroomError
-from homeroom.log.control import MAIN
+from homeroom.log.control import MAIN, Control
 from homeroom.log.origins import Stream, Vector
 from homeroom.log.store import Store
 from homeroom.regions.counting import goes_beyond, lacks_state
@@ -211,21 +211,27 @@ class Fetching:
         stated = stated_of(stated_entries(self._store))
         if not all(is_true(manifest, stated) for manifest in manifests):
             return "it was made under facts that do not count any more"
-        return useless(contents, self._store, self._live) or self._foreign(contents, manifests)
+        # What is held of facts, which may be more than what is folded of them yet.
+        return useless(contents, self._store, self._live) or _foreign(
+            contents, manifests, stated.control
+        )
 
-    def _foreign(self, contents: Contents, manifests: list[Manifest]) -> str | None:
-        """Return why the tenants of a snapshot are not those of this node, None if they are."""
-        control = self._live.control
-        for tenant, manifest in zip(contents.tenants, manifests, strict=True):
-            if tenant not in control.tenants:
-                return f"it has a tenant {tenant!r}, of which nothing was stated"
-            wanted = control.members.key_checks.get(tenant)
-            if manifest.key_check != wanted:
-                return f"the pseudonyms of {tenant} in it are made with another key than that of the world"
-            if manifest.timezone != control.tenants[tenant].timezone:
-                return f"it cuts days of {tenant} in another zone"
-        missing = control.tenants.keys() - set(contents.tenants) - self._live.refused.keys()
-        return f"it has nothing of {', '.join(sorted(missing))}" if missing else None
+
+def _foreign(contents: Contents, manifests: Sequence[Manifest], control: Control) -> str | None:
+    """Return why the tenants of a snapshot are not those that are stated by now, None if they are."""
+    for tenant, manifest in zip(contents.tenants, manifests, strict=True):
+        if tenant not in control.tenants:
+            return f"it has a tenant {tenant!r}, of which nothing was stated"
+        wanted = control.members.key_checks.get(tenant)
+        if manifest.key_check != wanted:
+            return (
+                f"the pseudonyms of {tenant} in it are made with another key than that of the world"
+            )
+        if manifest.timezone != control.tenants[tenant].timezone:
+            return f"it cuts days of {tenant} in another zone"
+    # Also of one that is left out here: with its key it goes on from where this snapshot ends.
+    missing = control.tenants.keys() - set(contents.tenants)
+    return f"it has nothing of {', '.join(sorted(missing))}" if missing else None
 
 
 def useless(contents: Contents, store: Store, live: Live) -> str | None:

@@ -215,7 +215,8 @@ class Live:
         """Return the facts under which a tenant's state was made; it is held."""
         folding = self._folding
         order = "" if folding.is_in_doubt else folding.stated.order.digest
-        return Under(epoch=folding.control.epoch, order=order, named=tenant.named)
+        unknown = tuple(sorted(self.unknown))
+        return Under(epoch=folding.control.epoch, order=order, named=tenant.named, unknown=unknown)
 
     def settle(self, until: Callable[[], bool]) -> bool:
         """Seal what has come and put rows in their places, where enough has come for it, a short step after the other.

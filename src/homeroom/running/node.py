@@ -227,12 +227,19 @@ class RunningNode(Answering):
             admit=self._doors.admit,
             durable=self._durable,
             lives=self.belonging,
+            closed=lambda: self._live.control.members.closed,
         )
 
     def _of_lives(self) -> tuple[Endings, Returning]:
         return (
             Endings(self._look_for_endings, self._facts.state_endings),
-            Returning(self._options.name, self._live, self._store, self._facts.once),
+            Returning(
+                self._options.name,
+                self._live,
+                self._store,
+                self._facts.once,
+                self._tenant_doors.is_open,
+            ),
         )
 
     def _parts_asked(self) -> Asked:

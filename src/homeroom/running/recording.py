@@ -240,7 +240,7 @@ class RecordReader:
     def _caught_up(self, entry: Entry, store: Store) -> None:
         try:
             self._catch_up(entry.origin, entry.number, store, self._taken)
-        except (EntryError, StoreError) as error:
+        except (EntryError, StoreError, VaultError) as error:
             self.trouble = str(error)
 
     def take(self, entries: Sequence[Entry]) -> None:

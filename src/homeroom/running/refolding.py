@@ -183,7 +183,8 @@ def make_tenants(
     """Make the states of all tenants, beyond a cut that waits for the log too: none may miss what the others fold."""
     control = stated.control
     for name in control.tenants.keys() - folding.tenants.keys() - folding.refused.keys():
-        folding.tenants[name] = make(name, control)
+        folding.tenants[name] = made = make(name, control)
+        folding.unknown |= made.passed_over
 
 
 def skip_applied(folding: Folding, begins: Vector) -> None:

@@ -22,9 +22,9 @@ from homeroom.errors import HomeroomError
 from homeroom.log.entries import Entry
 from homeroom.log.log import Accepted, Refused
 from homeroom.log.origins import Origin, Stream
-from homeroom.log.payloads import unpack
+from homeroom.log.payloads import open_parts, unpack
 from homeroom.log.store import Store
-from homeroom.node.admission import Again
+from homeroom.node.admission import Again, again_name
 from homeroom.running.live import Live
 
 __all__ = ["Returning", "tail_of"]
@@ -45,7 +45,7 @@ def tail_of(
         number = closed.get(origin, last) if is_own else last
         for first in range(number + 1, last + 1, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, last + 1))
-            names = {f"again {origin} {number}": number for number in numbers}
+            names = {again_name(origin, number): number for number in numbers}
             done = store.records_of([("", name) for name in names])
             left = {number: name for name, number in names.items() if ("", name) not in done}
             entries = store.read(origin, first, len(numbers)) if left else []
@@ -60,6 +60,7 @@ class Returning:
     node : its name
     live, store : parts of the node
     offer : offers something to its log under a name, to be done once
+    is_open : says of a tenant whether anything of it can be taken: else it would be left out of what is done once
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Returning:
         live: Live,
         store: Store,
         offer: Callable[[str, Again], Awaitable[Accepted | Refused]],
+        is_open: Callable[[str], bool],
     ) -> None:
         self._node, self._live, self._store, self._offer = node, live, store, offer
+        self._is_open = is_open
         self._trouble: str | None = None
         self._seen: Mapping[Origin, int] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -101,14 +104,23 @@ class Returning:
 
     async def _write(self, closed: Mapping[Origin, int]) -> str | None:
         """Write what there is; return why not all could be."""
+        why = None
         tail = tail_of(self._node, self._store, closed)
         while (some := await asyncio.to_thread(next, tail, None)) is not None:
             for name, entry in some:
                 entry.check_payload()
-                outcome = await self._offer(name, Again(unpack(entry.payload).content))
+                content = unpack(entry.payload).content
+                of = {one.tenant for one in open_parts(content)}
+                shut = sorted(one for one in of if not self._is_open(one))
+                if shut:  # the others need not wait for it
+                    left_out = f"{', '.join(shut)} is left out here, or nobody has stated it"
+                    why = _not_yet(entry, left_out)
+                    continue
+                outcome = await self._offer(name, Again(content))
                 if isinstance(outcome, Refused):
-                    return (
-                        f"entry {entry.number} of {entry.origin}, which the world had given up, is not written once "
-                        f"more yet: {outcome.why}"
-                    )
-        return None
+                    return _not_yet(entry, outcome.why)
+        return why
+
+
+def _not_yet(entry: Entry, why: str) -> str:
+    return f"entry {entry.number} of {entry.origin}, which the world had given up, is not written once more yet: {why}"

@@ -63,8 +63,11 @@ class Saving:
             except HomeroomError as error:
                 troubles[tenant] = f"{what}: {error}"
         self.troubles = troubles
-        if troubles or self._live.refused:
-            return  # what one tenant still needs of the log stays for all, whoever is left out too
+        live = self._live
+        if troubles or live.refused or live.unknown or live.is_in_doubt:
+            # What one tenant still needs of the log stays for all; so does what is left out, was passed over, or is to
+            # be folded anew.
+            return
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
 

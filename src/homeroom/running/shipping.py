@@ -109,6 +109,12 @@ class Shipping:
     def _newest(
         self, wanted: Mapping[str, int]
     ) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
+        left_out = self._live.refused.keys() | self._live.unknown
+        if left_out:
+            raise DataDirectoryError(
+                f"this node leaves out {', '.join(sorted(left_out))}, and whoever went on from its snapshot would "
+                f"never have what lies before"
+            )
         tenants = sorted(self._live.tenants())
         found = self._manifests(tenants)
         if not all(manifest is not None and _goes_to(manifest, wanted) for manifest in found):

@@ -119,7 +119,7 @@ class Snapshots:
     def make_place(self, tenant: str) -> DataDirectory:
         """Return the directory of a tenant, with the folders in it, made if there are none."""
         place = self.place(tenant)
-        for folder in ("history", "state"):
+        for folder in ("history", "state", "rejects"):
             (place.path / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         return place
 
@@ -261,8 +261,11 @@ class Snapshots:
             # Damage must be found now, while there is a snapshot before this one.
             partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
-        named = 0 if manifest.under is msgspec.UNSET else manifest.under.named
-        return TenantState(state, Vector.from_json(applied), named=named)
+        under = manifest.under
+        named, unknown = (0, ()) if under is msgspec.UNSET else (under.named, under.unknown)
+        return TenantState(
+            state, Vector.from_json(applied), named=named, passed_over=frozenset(unknown)
+        )
 
     def verified(self, tenant: str) -> Vector:
         """Return up to which entries the snapshot before the newest goes, all of which has been read back.

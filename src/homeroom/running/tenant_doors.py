@@ -113,6 +113,7 @@ class TenantDoors:
             return True
         try:
             self._snapshots.expect_key(name, control)
+            self._snapshots.key(name)
         except KeyFileError:
             return False
         return True

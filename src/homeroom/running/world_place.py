@@ -204,7 +204,8 @@ def check_heirs(path: Path, node: str) -> None:
         )
         raise ControlError(
             f"{node} is the last node of {where}: the statements and documents that it has leave the world with it, "
-            f"since no other node may have them. Back up its data directory, and fence it with --documents-leave"
+            f"since no other node may have them. Back up its data directory, and give the "
+            f"command again with --documents-leave"
         )
 
 

@@ -102,7 +102,7 @@ _STYLE: Final = (
     "th{font-weight:600;border-bottom:2px solid #8888}"
     "td,th{text-align:left;padding:.35rem .9rem .35rem 0;vertical-align:top}"
     "td{border-bottom:1px solid #8884}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "code{font-size:.8em;white-space:nowrap}nav a{margin-right:1rem}"
+    "code{font-size:.8em;white-space:nowrap}nav a{display:inline-block;margin-right:1rem}"
     "@media(max-width:40rem){.wide{display:none}}"
 )
 
@@ -122,8 +122,9 @@ def page_of(found: Mapping[str, Any]) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width"><title>Conflicts</title>',
         f"<style>{_STYLE}</style><h1>Conflicts</h1>",
-        f"<p>In {_days(found['days'])}, nodes said different things of one thing <b>{total:,}</b> times. Nobody has to "
-        "do anything: by these rules all nodes come to the same.</p>",
+        f"<p>In {_days(found['days'])}, nodes said different things of one thing <b>{total:,}</b> "
+        f"{'time' if total == 1 else 'times'}. "
+        "Nobody has to do anything: by these rules all nodes come to the same.</p>",
         "<nav>"
         + "".join(f'<a href="/conflicts?days={n}">{_days(n)}</a>' for n in (1, 7, 30, 365))
         + '<a href="/v1/conflicts">as data</a></nav>',
