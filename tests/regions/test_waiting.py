@@ -2,6 +2,7 @@
 
 from homeroom import limits
 from homeroom.log.origins import Origin, Stream, Token
+from homeroom.regions.messages import Answer, read
 from homeroom.regions.steps import (
     Applied,
     AwaitApplied,
@@ -11,6 +12,8 @@ from homeroom.regions.steps import (
     Held,
     Level,
     Members,
+    Send,
+    Tick,
 )
 from homeroom.regions.waiting import level_of
 from tests.log.chains import THERE, chain
@@ -90,3 +93,13 @@ def test_all_hold_what_has_collapsed_and_nothing_beyond_it():
     silent = {name: {} for name in REGIONS}
     assert level_of(Token(THERE, 3, 0), "here", members, silent) is Level.ALL
     assert level_of(Token(THERE, 4, 0), "here", members, silent) is Level.LOCAL
+
+
+def test_who_is_not_known_to_have_what_is_waited_for_is_asked_at_each_gossip():
+    node = waiting_for(Level.ALL)
+    node.hear("far", news(items=[held(1)]))
+    node.now_ms += 2 * limits.GOSSIP_MS
+    node.effects.clear()
+    node.step(Tick(WALL_MS))
+    asked = {one.to for one in node.of(Send) if read(one.body)[0].answer is Answer.WHEN_HELD}
+    assert asked == set(REGIONS) - {"here", "far"}

@@ -112,6 +112,15 @@ class Waiting:
         reach = _Reach(self._node, members, views)
         return [effect for origin in origins for effect in self._look(origin, reach)]
 
+    def lacking(self, views: Mapping[str, Mapping[Origin, int]]) -> set[str]:
+        """Return the nodes of which it is not known that they have all that clients wait for."""
+        last = {o: max(one.token.number for one in some) for o, some in self._held.items()}
+        return {
+            node
+            for node, numbers in views.items()
+            if any(numbers.get(origin, 0) < number for origin, number in last.items())
+        }
+
     def _look(self, origin: Origin, reach: _Reach) -> list[Effect]:
         waiting = self._held.get(origin)
         if not waiting:
