@@ -64,6 +64,13 @@ class Caller:
                 "not-allowed", f"this needs the scope {wanted}", {"scope": list(scopes)}
             )
 
+    def need_all_courses(self, what: str) -> None:
+        """Raise `ProblemError` if the caller sees only some course runs, which ``what`` does not keep apart."""
+        if self.is_limited:
+            raise ProblemError(
+                "not-allowed", f"{what} all course runs, and this key sees only some"
+            )
+
 
 class Tokens(Protocol):
     """Checks tokens of a provider."""

@@ -57,11 +57,7 @@ def catalogue_routes(interface: Interface) -> list[HTTPRouteHandler]:
 async def _admin(interface: Interface, request: Asked) -> Caller:
     caller = await caller_of(interface, request)
     caller.need(Scope.ADMIN)
-    if caller.is_limited:
-        raise ProblemError(
-            "not-allowed",
-            "the catalogue is about all course runs, and this key sees only some",
-        )
+    caller.need_all_courses("the catalogue is about")
     return caller
 
 

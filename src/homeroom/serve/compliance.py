@@ -124,10 +124,7 @@ def _requests(interface: Interface) -> list[HTTPRouteHandler]:
 async def _admin(interface: Interface, request: Asked) -> Caller:
     caller = await caller_of(interface, request)
     caller.need(Scope.ADMIN)
-    if caller.is_limited:
-        raise ProblemError(
-            "not-allowed", "compliance is about all course runs, and this key sees only some"
-        )
+    caller.need_all_courses("compliance is about")
     return caller
 
 

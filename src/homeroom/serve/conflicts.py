@@ -17,7 +17,6 @@ from homeroom.events.instants import format_instant
 from homeroom.log.control import Scope
 from homeroom.serve.access import Caller
 from homeroom.serve.interface import Interface
-from homeroom.serve.problems import ProblemError
 from homeroom.serve.requests import Asked, caller_of, json_answer, whole_of
 from homeroom.state.conflicts import Conflict, Conflicts
 from homeroom.state.settling import RULES, TOLD, Domain
@@ -54,10 +53,7 @@ def conflict_routes(interface: Interface) -> list[HTTPRouteHandler]:
 
 def _may(caller: Caller) -> Caller:
     caller.need(Scope.ADMIN)
-    if caller.is_limited:
-        raise ProblemError(
-            "not-allowed", "conflicts are about all course runs, and this key sees only some"
-        )
+    caller.need_all_courses("conflicts are about")
     return caller
 
 

@@ -124,10 +124,7 @@ def _problem(fact: DefinitionPut | DefinitionDeleted, message: str) -> str:
 
 def _may_read(caller: Caller, kind: DefinitionKind) -> None:
     caller.need(Scope.READ, Scope.ADMIN, Scope.PERSONS)
-    if caller.is_limited:
-        raise ProblemError(
-            "not-allowed", "definitions are about all course runs, and this key sees only some"
-        )
+    caller.need_all_courses("definitions are about")
     if kind is DefinitionKind.LIST:
         caller.need(Scope.PERSONS)
 

@@ -72,10 +72,7 @@ def _written_down(asked: CellAsked) -> dict[str, str]:
 
 def _may(caller: Caller) -> Caller:
     caller.need(Scope.PERSONS)
-    if caller.is_limited:
-        raise ProblemError(
-            "not-allowed", "entries hold events of all course runs, and this key sees only some"
-        )
+    caller.need_all_courses("entries hold events of")
     return caller
 
 

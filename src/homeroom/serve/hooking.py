@@ -143,10 +143,7 @@ async def _admin(interface: Interface, request: Asked, *also: Scope) -> Caller:
     caller = await caller_of(interface, request)
     for scope in (Scope.ADMIN, *also):
         caller.need(scope)
-    if caller.is_limited:
-        raise ProblemError(
-            "not-allowed", "webhooks are told of all course runs, and this key sees only some"
-        )
+    caller.need_all_courses("webhooks are told of")
     return caller
 
 

@@ -78,10 +78,7 @@ class Streams:
     def _cohort(self, scope: dict[str, Any], caller: Caller) -> str | None:
         """Return the only cohort that is wanted, None for all. Raises `ProblemError`."""
         caller.need(Scope.PERSONS)
-        if caller.is_limited:
-            raise ProblemError(
-                "not-allowed", "cohorts are about all course runs, and this key sees only some"
-            )
+        caller.need_all_courses("cohorts are about")
         given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         cohort = given["cohort"][-1] if "cohort" in given else None
         defined = self._interface.serving.control().definitions(
