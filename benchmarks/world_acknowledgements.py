@@ -10,92 +10,60 @@ that does the work of eight. That is what is measured here, because a world of m
 """
 
 import argparse
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.alone import run_alone
 from benchmarks.ingest import DELAY_MS_MAX, probed
 from benchmarks.timing import timing_of
-from benchmarks.world_nodes import ServedWorld, connections_for, served_world
+from benchmarks.world_nodes import Sender, ServedWorld, add_world_arguments, world_of
 
 __all__ = ["add_arguments", "measure", "show"]
 
 _LEVELS: Final = ("local", "remote", "all")
-_FIRST: Final = 1 << 32
-"""Numbers of events begin here for the first region, and so far apart for each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sizes."""
-    parser.add_argument("--regions", type=int, default=8)
+    add_world_arguments(parser)
     parser.add_argument("--rate", type=int, default=100, help="events a second, in each region")
     parser.add_argument("--batch", type=int, default=10, help="events of a request")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each level")
-    parser.add_argument("--first-port", type=int, default=19_000)
-    parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure each level; the result is JSON-ready."""
-    options.workdir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=options.workdir) as folder:
-        place = Path(folder) / "world"
-        with served_world(place, options.regions, options.first_port) as world:
-            run = _Run(world, options)
-            run.sent("all", 1.0)  # code is loaded, connections are made
-            levels = {}
-            for level in _LEVELS:
-                with probed(Path(folder)) as probes:
-                    found = run.sent(level, options.seconds)
-                bare = timing_of(probes)
-                levels[level] = {
-                    "regions": found,
-                    "bare": bare.to_json(),
-                    "wanted_p99_ms": round(3 * bare.p99_ms + DELAY_MS_MAX, 2),
-                }
-            world.settled(run.accepted)
+    with world_of(options) as (world, folder):
+        sender = Sender(world)
+        _delays(world, sender, options, "all", 1.0)  # code is loaded, connections are made
+        levels = {}
+        for level in _LEVELS:
+            with probed(folder) as probes:
+                found = _delays(world, sender, options, level, options.seconds)
+            bare = timing_of(probes)
+            levels[level] = {
+                "regions": found,
+                "bare": bare.to_json(),
+                "wanted_p99_ms": round(3 * bare.p99_ms + DELAY_MS_MAX, 2),
+            }
+        world.settled(sender.accepted)
     return {
         "rate": options.rate,
         "batch": options.batch,
         "levels": levels,
-        "events": run.accepted,
+        "events": sender.accepted,
     }
 
 
-class _Run:
-    def __init__(self, world: ServedWorld, options: argparse.Namespace) -> None:
-        self.accepted = 0
-        self._world, self._options = world, options
-        self._next = 0
-
-    def sent(self, level: str, seconds: float) -> dict[str, Any]:
-        """Send for some seconds at a level; return the delays by region. Raises `SystemExit` for any other answer."""
-        options = self._options
-        count = max(round(options.rate * seconds), options.batch)
-        loads = [
-            {
-                "address": node.address,
-                "key": node.key,
-                "kind": "events",
-                "first": place * _FIRST + self._next,
-                "count": count,
-                "batch": options.batch,
-                "learners": 10_000,
-                "connections": connections_for(options.rate / options.batch),
-                "per_second": options.rate / options.batch,
-                "level": level,
-            }
-            for place, node in enumerate(self._world.nodes.values())
-        ]
-        self._next += count
-        arguments = {"loads": loads, "probes": 0, "probes_per_second": 1.0}
-        found = run_alone("benchmarks.world_load:run", arguments)["regions"]
-        for region, one in zip(self._world.nodes, found, strict=True):
-            self.accepted += one["accepted"]
-            if one["statuses"].keys() != {"200"}:
-                raise SystemExit(f"{region} at level {level}: {one['statuses']}")
-        return {region: one["delay"] for region, one in zip(self._world.nodes, found, strict=True)}
+def _delays(
+    world: ServedWorld, sender: Sender, options: argparse.Namespace, level: str, seconds: float
+) -> dict[str, Any]:
+    """Send for some seconds at a level; return the delays by region. Raises `SystemExit` for any other answer."""
+    count = max(round(options.rate * seconds), options.batch)
+    sent = sender.sent(count, options.batch, options.rate, learners=10_000, level=level)
+    found = dict(zip(world.nodes, sent["regions"], strict=True))
+    for region, one in found.items():
+        if one["statuses"].keys() != {"200"}:
+            raise SystemExit(f"{region} at level {level}: {one['statuses']}")
+    return {region: one["delay"] for region, one in found.items()}
 
 
 def show(result: dict[str, Any]) -> None:

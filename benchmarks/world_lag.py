@@ -7,25 +7,21 @@ processors, whose share is told. The rates end with the first one whose lag is b
 """
 
 import argparse
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.alone import run_alone
-from benchmarks.world_nodes import ServedWorld, connections_for, served_world
+from benchmarks.world_nodes import Sender, ServedWorld, add_world_arguments, world_of
 
 __all__ = ["add_arguments", "measure", "show"]
 
 WANTED_P99_MS: Final = 250.0
 _GIVE_UP_MS: Final = 1_000.0
 _PROBES_PER_SECOND: Final = 2.0
-_FIRST: Final = 1 << 32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sizes."""
-    parser.add_argument("--regions", type=int, default=8)
+    add_world_arguments(parser)
     parser.add_argument(
         "--rates",
         type=int,
@@ -35,27 +31,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch", type=int, default=100, help="events of a request")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each rate")
-    parser.add_argument("--first-port", type=int, default=19_000)
-    parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure rate after rate; the result is JSON-ready."""
-    options.workdir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=options.workdir) as folder:
-        place = Path(folder) / "world"
-        with served_world(place, options.regions, options.first_port) as world:
-            run = _Run(world, options)
-            run.sent(options.batch, 2.0)  # code is loaded, connections are made
-            rates = []
-            for rate in options.rates:
-                rates.append(run.sent(rate, options.seconds))
-                if (
-                    rates[-1]["late"]
-                    or rates[-1]["refused"]
-                    or rates[-1]["lag"]["p99_ms"] > _GIVE_UP_MS
-                ):
-                    break
+    with world_of(options) as (world, _):
+        sender = Sender(world)
+        # Code is loaded, connections are made.
+        _lag(world, sender, options.batch, options.batch, 2.0)
+        rates = []
+        for rate in options.rates:
+            rates.append(_lag(world, sender, options.batch, rate, options.seconds))
+            if (
+                rates[-1]["late"]
+                or rates[-1]["refused"]
+                or rates[-1]["lag"]["p99_ms"] > _GIVE_UP_MS
+            ):
+                break
     held = [
         one["rate"]
         for one in rates
@@ -67,63 +59,37 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "rates": rates,
         "wanted_p99_ms": WANTED_P99_MS,
         "holds_up_to": max(held, default=0),
-        "events": run.accepted,
+        "events": sender.accepted,
     }
 
 
-class _Run:
-    def __init__(self, world: ServedWorld, options: argparse.Namespace) -> None:
-        self.accepted = 0
-        self._world, self._options = world, options
-        self._next = 0
-
-    def sent(self, rate: int, seconds: float) -> dict[str, Any]:
-        """Send to all regions at a rate, with probes; then wait until all nodes have folded all of it."""
-        batch = self._options.batch
-        count = max(round(rate * seconds), batch)
-        loads = [
-            {
-                "address": node.address,
-                "key": node.key,
-                "kind": "events",
-                "first": place * _FIRST + self._next,
-                "count": count,
-                "batch": batch,
-                "learners": 100_000,
-                "connections": connections_for(rate / batch),
-                "per_second": rate / batch,
-            }
-            for place, node in enumerate(self._world.nodes.values())
-        ]
-        self._next += count
-        used_s, begun_s = self._world.processor_s(), time.perf_counter()
-        probes = max(round(seconds * _PROBES_PER_SECOND), len(loads))
-        found = run_alone(
-            "benchmarks.world_load:run",
-            {"loads": loads, "probes": probes, "probes_per_second": _PROBES_PER_SECOND},
-        )
-        took_s = time.perf_counter() - begun_s
-        used_s = self._world.processor_s() - used_s
-        if found["lag"] is None:
-            raise SystemExit(
-                f"at {rate:,} events a second no probe was taken; begin with a lower rate"
-            )
-        taken = sum(one["statuses"].get("200", 0) for one in found["regions"])
-        asked = sum(one["requests"] for one in found["regions"])
-        self.accepted += sum(one["accepted"] for one in found["regions"]) + found["probes"]
-        settled_s = self._world.settled(self.accepted)
-        delays = [one["delay"] for one in found["regions"]]
-        return {
-            "rate": rate,
-            "lag": found["lag"],
-            "late": found["late"],
-            "refused": asked - taken + probes - found["probes"],
-            "delay_median_ms": max(one["median_ms"] for one in delays),
-            "delay_p99_ms": max(one["p99_ms"] for one in delays),
-            "world_processors": round(used_s / took_s, 2),
-            "generator_processors": round(found["processor_s"] / took_s, 2),
-            "settled_s": round(settled_s, 2),
-        }
+def _lag(
+    world: ServedWorld, sender: Sender, batch: int, rate: int, seconds: float
+) -> dict[str, Any]:
+    """Send to all regions at a rate, with probes; then wait until all nodes have folded all of it."""
+    count = max(round(rate * seconds), batch)
+    used_s, begun_s = world.processor_s(), time.perf_counter()
+    probes = max(round(seconds * _PROBES_PER_SECOND), len(world.nodes))
+    found = sender.sent(count, batch, rate, (probes, _PROBES_PER_SECOND), learners=100_000)
+    took_s = time.perf_counter() - begun_s
+    used_s = world.processor_s() - used_s
+    if found["lag"] is None:
+        raise SystemExit(f"at {rate:,} events a second no probe was taken; begin with a lower rate")
+    taken = sum(one["statuses"].get("200", 0) for one in found["regions"])
+    asked = sum(one["requests"] for one in found["regions"])
+    settled_s = world.settled(sender.accepted)
+    delays = [one["delay"] for one in found["regions"]]
+    return {
+        "rate": rate,
+        "lag": found["lag"],
+        "late": found["late"],
+        "refused": asked - taken + probes - found["probes"],
+        "delay_median_ms": max(one["median_ms"] for one in delays),
+        "delay_p99_ms": max(one["p99_ms"] for one in delays),
+        "world_processors": round(used_s / took_s, 2),
+        "generator_processors": round(found["processor_s"] / took_s, 2),
+        "settled_s": round(settled_s, 2),
+    }
 
 
 def show(result: dict[str, Any]) -> None:

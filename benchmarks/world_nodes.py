@@ -3,8 +3,10 @@
 Each is a process of its own, as on as many machines; here all of them share one, and so its processors and its disk.
 """
 
+import argparse
 import asyncio
 import itertools
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.alone import run_alone
 from benchmarks.ingest_node import SETTINGS, ServedNode, processor_s_of
 from demos.world_processes import knows, running, until
 from homeroom.adapters import system_clock
@@ -22,9 +25,18 @@ from homeroom.adapters.world_file import SHIPPED, Stage, read_world
 from homeroom.client import AsyncClient
 from homeroom.regions.world import World
 
-__all__ = ["ServedWorld", "connections_for", "served_world", "waited"]
+__all__ = [
+    "Sender",
+    "ServedWorld",
+    "add_world_arguments",
+    "served_world",
+    "waited",
+    "world_of",
+]
 
 _CONNECTIONS_MAX: Final = 16
+_FIRST: Final = 1 << 32
+"""Numbers of events begin here for the first region, and so far apart for each."""
 _SETTLED_S_MAX: Final = 300.0
 
 
@@ -79,7 +91,72 @@ class ServedWorld:
         }
 
 
-def connections_for(per_second: float) -> int:
+class Sender:
+    """Sends events to all regions of a world at the same time, each with a number that none had before.
+
+    Attributes
+    ----------
+    accepted : how many events were acknowledged, probes among them
+    """
+
+    def __init__(self, world: ServedWorld) -> None:
+        self.accepted = 0
+        self._world = world
+        self._next = 0
+
+    def sent(
+        self,
+        count: int,
+        batch: int,
+        rate: float,
+        probing: tuple[int, float] = (0, 1.0),
+        **load: object,
+    ) -> dict[str, Any]:
+        """Send so many events to each region, so many a second; return what `benchmarks.world_load.run` tells.
+
+        ``probing`` is how many probes look meanwhile, and how many a second; ``load`` are further fields of a `Load`.
+        """
+        loads = [
+            {
+                "address": node.address,
+                "key": node.key,
+                "kind": "events",
+                "first": place * _FIRST + self._next,
+                "count": count,
+                "batch": batch,
+                "connections": _connections_for(rate / batch),
+                "per_second": rate / batch,
+                **load,
+            }
+            for place, node in enumerate(self._world.nodes.values())
+        ]
+        self._next += count
+        probes, probes_per_second = probing
+        arguments = {"loads": loads, "probes": probes, "probes_per_second": probes_per_second}
+        found: dict[str, Any] = run_alone("benchmarks.world_load:run", arguments)
+        self.accepted += sum(one["accepted"] for one in found["regions"]) + found["probes"]
+        return found
+
+
+def add_world_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what a world is made of, and where."""
+    parser.add_argument("--regions", type=int, default=8)
+    parser.add_argument("--first-port", type=int, default=19_000)
+    parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
+
+
+@contextmanager
+def world_of(options: argparse.Namespace) -> Iterator[tuple[ServedWorld, Path]]:
+    """Have a world as the arguments say, in a folder that goes with it."""
+    options.workdir.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=options.workdir) as folder,
+        served_world(Path(folder) / "world", options.regions, options.first_port) as world,
+    ):
+        yield world, Path(folder)
+
+
+def _connections_for(per_second: float) -> int:
     """Return over how many connections so many requests a second go; a node closes those that say nothing for long."""
     return max(2, min(_CONNECTIONS_MAX, int(4 * per_second)))
 

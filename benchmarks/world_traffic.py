@@ -8,16 +8,13 @@ messages as pulls carry them in, each packed with Zstandard as messages are.
 
 import argparse
 import itertools
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.alone import run_alone
-from benchmarks.world_nodes import ServedWorld, connections_for, served_world
+from benchmarks.world_nodes import Sender, ServedWorld, add_world_arguments, world_of
 from homeroom import limits
 from homeroom.adapters.log_reading import viewed_log
 from homeroom.adapters.nats_fabric import pack
@@ -30,30 +27,26 @@ __all__ = ["add_arguments", "measure", "show"]
 
 WANTED_RATIO: Final = 1.3
 WANTED_IDLE_BYTES: Final = 1_000
-_FIRST: Final = 1 << 32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sizes."""
-    parser.add_argument("--regions", type=int, default=8)
+    add_world_arguments(parser)
     parser.add_argument("--rate", type=int, default=500, help="events a second, in each region")
     parser.add_argument("--batches", type=int, nargs="+", default=[10, 100, 500])
     parser.add_argument("--seconds", type=float, default=20.0, help="of each size of batches")
     parser.add_argument("--idle-seconds", type=float, default=40.0)
-    parser.add_argument("--first-port", type=int, default=19_000)
-    parser.add_argument("--workdir", type=Path, default=Path("build/benchmarks"))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure an idle world, then each size of batches; the result is JSON-ready."""
-    options.workdir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=options.workdir) as folder:
-        place = Path(folder) / "world"
-        with served_world(place, options.regions, options.first_port) as world:
-            run = _Run(world, options)
-            run.sent(100, 1.0)
-            idle = run.idle(options.idle_seconds)
-            busy = [run.sent(batch, options.seconds) for batch in options.batches]
+    with world_of(options) as (world, _):
+        sender = Sender(world)
+        _busy(world, sender, options.rate, 100, 1.0)
+        idle = _idle(world, options.idle_seconds)
+        busy = [
+            _busy(world, sender, options.rate, batch, options.seconds) for batch in options.batches
+        ]
     return {
         "regions": options.regions,
         "rate": options.rate,
@@ -61,86 +54,67 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "busy": busy,
         "wanted_ratio": WANTED_RATIO,
         "wanted_idle_bytes": WANTED_IDLE_BYTES,
-        "events": run.accepted,
+        "events": sender.accepted,
     }
 
 
-class _Run:
-    def __init__(self, world: ServedWorld, options: argparse.Namespace) -> None:
-        self.accepted = 0
-        self._world, self._options = world, options
-        self._next = 0
+def _idle(world: ServedWorld, seconds: float) -> dict[str, Any]:
+    """Return what goes between two regions while nobody writes, in bytes a second, and what that costs."""
+    used_s, begun_s = world.processor_s(), time.perf_counter()
+    before = world.sent_bytes()
+    threading.Event().wait(seconds)
+    after, took_s = world.sent_bytes(), time.perf_counter() - begun_s
+    used_s = world.processor_s() - used_s
+    pairs = [bytes_ / took_s for bytes_ in _by_pair(before, after).values()]
+    return {
+        "median_bytes_a_second": round(median(pairs)),
+        "max_bytes_a_second": round(max(pairs)),
+        "processors_a_region": round(used_s / took_s / len(world.nodes), 3),
+    }
 
-    def idle(self, seconds: float) -> dict[str, Any]:
-        """Return what goes between two regions while nobody writes, in bytes a second, and what that costs."""
-        used_s, begun_s = self._world.processor_s(), time.perf_counter()
-        before = self._world.sent_bytes()
-        threading.Event().wait(seconds)
-        after, took_s = self._world.sent_bytes(), time.perf_counter() - begun_s
-        used_s = self._world.processor_s() - used_s
-        pairs = [bytes_ / took_s for bytes_ in _by_pair(before, after).values()]
+
+def _busy(
+    world: ServedWorld, sender: Sender, rate: int, batch: int, seconds: float
+) -> dict[str, Any]:
+    """Send to all regions; return what went between two of them, and what pulls of the same would carry."""
+    count = max(round(rate * seconds), batch)
+    before, held = world.sent_bytes(), {region: _held(world, region) for region in world.nodes}
+    sender.sent(count, batch, rate, learners=100_000)
+    world.settled(sender.accepted)
+    after = world.sent_bytes()
+    entries = {region: list(_entries(world, region, held[region])) for region in world.nodes}
+    pulls = {region: sum(_pulled(of)) for region, of in entries.items()}
+    ratios = [
+        bytes_ / (pulls[one] + pulls[other])
+        for (one, other), bytes_ in _by_pair(before, after).items()
+    ]
+    return {
+        "batch": batch,
+        "entries": sum(map(len, entries.values())),
+        "events_an_entry": round(count * len(entries) / sum(map(len, entries.values())), 1),
+        "pulled_bytes": sum(pulls.values()),
+        "median_ratio": round(median(ratios), 3),
+        "max_ratio": round(max(ratios), 3),
+    }
+
+
+def _held(world: ServedWorld, region: str) -> dict[Origin, int]:
+    """Return by own origin of a region's node how many entries its log has."""
+    with viewed_log(world.log(region)) as view:
         return {
-            "median_bytes_a_second": round(median(pairs)),
-            "max_bytes_a_second": round(max(pairs)),
-            "processors_a_region": round(used_s / took_s / len(self._world.nodes), 3),
+            origin: number
+            for origin, number in view.held().items()
+            if origin.node == world.names[region] and origin.stream is Stream.ANALYTIC
         }
 
-    def sent(self, batch: int, seconds: float) -> dict[str, Any]:
-        """Send to all regions; return what went between two of them, and what pulls of the same would carry."""
-        options = self._options
-        count = max(round(options.rate * seconds), batch)
-        loads = [
-            {
-                "address": node.address,
-                "key": node.key,
-                "kind": "events",
-                "first": place * _FIRST + self._next,
-                "count": count,
-                "batch": batch,
-                "learners": 100_000,
-                "connections": connections_for(options.rate / batch),
-                "per_second": options.rate / batch,
-            }
-            for place, node in enumerate(self._world.nodes.values())
-        ]
-        self._next += count
-        before, held = self._world.sent_bytes(), {r: self._held(r) for r in self._world.nodes}
-        arguments = {"loads": loads, "probes": 0, "probes_per_second": 1.0}
-        found = run_alone("benchmarks.world_load:run", arguments)["regions"]
-        self.accepted += sum(one["accepted"] for one in found)
-        self._world.settled(self.accepted)
-        after = self._world.sent_bytes()
-        entries = {r: list(self._entries(r, held[r])) for r in self._world.nodes}
-        pulls = {region: sum(_pulled(of)) for region, of in entries.items()}
-        ratios = [
-            bytes_ / (pulls[one] + pulls[other])
-            for (one, other), bytes_ in _by_pair(before, after).items()
-        ]
-        return {
-            "batch": batch,
-            "entries": sum(map(len, entries.values())),
-            "events_an_entry": round(count * len(entries) / sum(map(len, entries.values())), 1),
-            "pulled_bytes": sum(pulls.values()),
-            "median_ratio": round(median(ratios), 3),
-            "max_ratio": round(max(ratios), 3),
-        }
 
-    def _held(self, region: str) -> dict[Origin, int]:
-        """Return by own origin of a region's node how many entries its log has."""
-        with viewed_log(self._world.log(region)) as view:
-            return {
-                origin: number
-                for origin, number in view.held().items()
-                if origin.node == self._world.names[region] and origin.stream is Stream.ANALYTIC
-            }
-
-    def _entries(self, region: str, before: dict[Origin, int]) -> Iterator[Entry]:
-        """Yield what a node has written since."""
-        now = self._held(region)
-        with viewed_log(self._world.log(region)) as view:
-            for origin, last in now.items():
-                for some in view.entries(origin, before.get(origin, 0) + 1):
-                    yield from (entry for entry in some if entry.number <= last)
+def _entries(world: ServedWorld, region: str, before: dict[Origin, int]) -> Iterator[Entry]:
+    """Yield what a node has written since."""
+    now = _held(world, region)
+    with viewed_log(world.log(region)) as view:
+        for origin, last in now.items():
+            for some in view.entries(origin, before.get(origin, 0) + 1):
+                yield from (entry for entry in some if entry.number <= last)
 
 
 def _by_pair(
