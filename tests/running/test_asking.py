@@ -9,23 +9,8 @@ from homeroom.errors import NotFreshError, NotYetError
 from homeroom.log.log import Accepted
 from homeroom.log.origins import Origin, Stream, Vector
 from tests.running.nodes import batch, event, on, question
-from tests.running.worlds import RunningWorld
 
 ACTIVE = question("active")
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Run something in a world of running nodes, which is stopped at the end."""
-
-    def run(work, *names):
-        async def whole():
-            async with RunningWorld(tmp_path, *names, monkeypatch=monkeypatch) as made:
-                return await work(made)
-
-        return asyncio.run(whole())
-
-    return run
 
 
 async def send(world, name, *numbers):

@@ -1,6 +1,5 @@
 """Running nodes that belong together: what one writes all have, and they prove it."""
 
-import asyncio
 import shutil
 
 import pyarrow as pa
@@ -24,49 +23,8 @@ from homeroom.running.node import RunningNode
 from homeroom.running.verifying import verify_directory
 from tests.backups import T0, backed_up, opened
 from tests.object_stores import Place
-from tests.running.nodes import batch, event, options, question
-from tests.running.worlds import RunningWorld
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Run something in a world of running nodes, which is stopped at the end."""
-
-    def run(work, *names, prepared=None, is_new=True):
-        async def whole():
-            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch, is_new=is_new)
-            if prepared is not None:
-                await prepared(made)
-            async with made:
-                return await work(made)
-
-        return asyncio.run(whole())
-
-    return run
-
-
-def a_batch(batch_id, *numbers):
-    return batch(batch_id, *(event(n) for n in numbers))
-
-
-async def send(world, name, batch_id, *numbers):
-    outcome = await world.nodes[name].offer("main", "key", a_batch(batch_id, *numbers))
-    assert isinstance(outcome, Accepted), outcome
-    return outcome.token
-
-
-def sealed_events(state):
-    """Return how many events there are, each once."""
-    state.settle()
-    return state.events
-
-
-async def active(node, *tokens):
-    """Return an answer that is after all these entries."""
-    for token in tokens:
-        found = await node.ask("main", question("active"), token)
-    return found.answer.day.to_json()
-
+from tests.running.nodes import event, options, question
+from tests.running.worlds import a_batch, active, send
 
 # --- entries get everywhere ------------------------------------------------------------------------------------------
 

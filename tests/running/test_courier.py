@@ -17,56 +17,19 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.fingerprint import fingerprint_of
 from homeroom.events.dictionary import Dictionaries
 from homeroom.log.control import TenantPut
-from homeroom.log.log import Accepted
 from homeroom.log.members import HomeMoved, MemberFenced, MemberJoined, MemberLeft
 from homeroom.log.origins import Stream
 from homeroom.regions.shipments import NoShipment, is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
 from tests.running.erasures import ADA, BOB, erase, record, register_of, statement
-from tests.running.nodes import batch, event, now_ms, question
-from tests.running.worlds import RunningWorld
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Run something in a world of running nodes, which is stopped at the end."""
-
-    def run(work, *names, prepared=None):
-        async def whole():
-            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch)
-            if prepared is not None:
-                await prepared(made)
-            async with made:
-                return await work(made)
-
-        return asyncio.run(whole())
-
-    return run
-
-
-async def send(world, name, batch_id, *numbers):
-    outcome = await world.nodes[name].offer(
-        "main", "key", batch(batch_id, *(event(n) for n in numbers))
-    )
-    assert isinstance(outcome, Accepted), outcome
-    return outcome.token
+from tests.running.nodes import batch, event, now_ms
+from tests.running.worlds import RunningWorld, active, sealed_events, send
 
 
 def troubles_of(nodes):
     """Return by node what it says of itself, but for a message that was under way from one that was no member yet."""
     told = (node.troubles for node in nodes)
     return [tuple(one for one in said if "is no member of epoch" not in one) for said in told]
-
-
-def sealed_events(state):
-    state.settle()
-    return state.events
-
-
-async def active(node, *tokens):
-    for token in tokens:
-        found = await node.ask("main", question("active"), token)
-    return found.answer.day.to_json()
 
 
 def forgotten(node):

@@ -5,18 +5,9 @@ import asyncio
 import pytest
 
 from homeroom.errors import ControlError
-from homeroom.log.log import Accepted
 from homeroom.log.members import LivesEnded, OriginsClosed
-from tests.running.nodes import batch, event, question
-from tests.running.worlds import RunningWorld
-
-
-async def send(world, name, batch_id, *numbers):
-    outcome = await world.nodes[name].offer(
-        "main", "key", batch(batch_id, *(event(n) for n in numbers))
-    )
-    assert isinstance(outcome, Accepted), outcome
-    return outcome.token
+from tests.running.nodes import question
+from tests.running.worlds import RunningWorld, send
 
 
 def named(world):

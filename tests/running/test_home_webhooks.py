@@ -10,10 +10,8 @@ from homeroom.running.home_webhooks import HomeWebhooks
 from homeroom.running.hosting import webhooks_of
 from homeroom.serve.settings import Settings
 from tests.running.nodes import batch, event, now_ms
-from tests.running.test_belonging import active, send
-from tests.running.test_refolding import learners, world
-
-__all__ = ["world"]
+from tests.running.test_refolding import learners
+from tests.running.worlds import active, send
 
 
 def definition(name):

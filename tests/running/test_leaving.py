@@ -5,18 +5,10 @@ import asyncio
 import pytest
 
 from homeroom.errors import NotYetError
-from homeroom.log.log import Accepted, Refused
+from homeroom.log.log import Refused
 from homeroom.log.members import MemberFenced, MemberLeft
 from tests.running.nodes import batch, event
-from tests.running.worlds import RunningWorld
-
-
-async def send(world, name, batch_id, *numbers):
-    outcome = await world.nodes[name].offer(
-        "main", "key", batch(batch_id, *(event(n) for n in numbers))
-    )
-    assert isinstance(outcome, Accepted), outcome
-    return outcome.token
+from tests.running.worlds import RunningWorld, send
 
 
 def has_heard(world, node):

@@ -17,24 +17,9 @@ from homeroom.regions.stated import Stated
 from homeroom.running.refolding import is_true
 from tests.log.chains import sign
 from tests.running.nodes import now_ms
-from tests.running.test_belonging import active, send
-from tests.running.worlds import RunningWorld
+from tests.running.worlds import active, send
 
 YEAR_MS = 365 * 86_400_000
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Run something in a world of running nodes, which is stopped at the end."""
-
-    def run(work, *names):
-        async def whole():
-            async with RunningWorld(tmp_path, *names, monkeypatch=monkeypatch) as made:
-                return await work(made)
-
-        return asyncio.run(whole())
-
-    return run
 
 
 async def rule(world, node, ruling, **fields):

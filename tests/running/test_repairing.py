@@ -12,10 +12,7 @@ from homeroom.running.repairing import repair_directory
 from homeroom.running.upkeep_requests import WorldAsked
 from homeroom.state.table import ANY
 from tests.running.nodes import batch, event, now_ms, on, running
-from tests.running.test_belonging import active, send
-from tests.running.test_refolding import world
-
-__all__ = ["world"]
+from tests.running.worlds import active, send
 
 
 def spoil(node):

@@ -6,15 +6,10 @@ import shutil
 
 from homeroom.log.cuts import HistoryCut
 from homeroom.state.zones import day_of_date
-from tests.running.nodes import batch, event, question
-from tests.running.worlds import RunningWorld
+from tests.running.nodes import question
+from tests.running.worlds import RunningWorld, send
 
 DAY = day_of_date(dt.date(2024, 3, 11))
-
-
-async def send(world, name, batch_id, *numbers):
-    events = batch(batch_id, *(event(n) for n in numbers))
-    return (await world.nodes[name].offer("main", "key", events)).token
 
 
 def all_hold(world, token):

@@ -6,9 +6,7 @@ from homeroom.log.control import TenantPut
 from homeroom.log.log import Refused
 from homeroom.log.members import MemberFenced, MemberJoined, MemberLeft
 from homeroom.regions.steps import Level
-from tests.running.test_belonging import a_batch, active, sealed_events, send, world
-
-__all__ = ["world"]
+from tests.running.worlds import a_batch, active, sealed_events, send
 
 
 def test_what_a_node_wrote_while_it_was_given_up_is_written_once_more_and_counts_once(world):

@@ -5,6 +5,7 @@ import contextlib
 import json
 import sqlite3
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -23,20 +24,9 @@ LAWS = {"a": "us", "b": "eu", "c": "eu"}
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
+def world(world):
     """Run something in a world of nodes of two jurisdictions."""
-
-    def run(work, *names, prepared=None, **fields):
-        async def whole():
-            made = RunningWorld(tmp_path, *names, monkeypatch=monkeypatch, laws=LAWS)
-            if prepared is not None:
-                await prepared(made)
-            async with made:
-                return await work(made)
-
-        return asyncio.run(whole())
-
-    return run
+    return partial(world, laws=LAWS)
 
 
 async def keep(world, name, number, actor=ADA, **given):

@@ -13,12 +13,13 @@ from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.vault.places import open_vault_key, vault_key_check
 from homeroom.errors import StoreError
+from homeroom.log.log import Accepted
 from homeroom.log.origins import Vector
 from homeroom.regions.fabric import Box, InProcess
 from homeroom.regions.world import Region, RegionNode, World
 from homeroom.running.in_world import InWorld, is_shared
 from homeroom.running.node import RunningNode
-from tests.running.nodes import now_ms, options
+from tests.running.nodes import batch, event, now_ms, options, question
 
 QUICK = {
     "GOSSIP_MS": 40,
@@ -237,3 +238,28 @@ class RunningWorld:
 
 def _shared(vector: Vector) -> dict[str, int]:
     return {str(o): number for o, number in vector.items() if is_shared(o)}
+
+
+def a_batch(batch_id, *numbers):
+    """Return a batch of some events."""
+    return batch(batch_id, *(event(n) for n in numbers))
+
+
+async def send(world, name, batch_id, *numbers):
+    """Have a node take a batch of some events; return its token."""
+    outcome = await world.nodes[name].offer("main", "key", a_batch(batch_id, *numbers))
+    assert isinstance(outcome, Accepted), outcome
+    return outcome.token
+
+
+def sealed_events(state):
+    """Return how many events there are, each once."""
+    state.settle()
+    return state.events
+
+
+async def active(node, *tokens):
+    """Return an answer that is after all these entries."""
+    for token in tokens:
+        found = await node.ask("main", question("active"), token)
+    return found.answer.day.to_json()
