@@ -82,18 +82,21 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt $(VENV)/.base
 install: $(VENV)/.warm ## Set homeroom up in .venv, kernels compiled.
 
 .PHONY: tools
-tools: ## Install the system's tools for tests (Chromium and its driver; namespaces), where apt is to be had.
+tools: ## Install the system's tools for tests (Chromium, HAProxy, Redis, namespaces), where apt is to be had.
 	@wanted=""; \
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || wanted="chromium chromium-driver"; \
 	command -v ip >/dev/null && command -v unshare >/dev/null || wanted="$$wanted iproute2 util-linux"; \
+	command -v haproxy >/dev/null || wanted="$$wanted haproxy"; \
+	command -v redis-server >/dev/null || wanted="$$wanted redis-server"; \
 	if [ -z "$$wanted" ]; then \
-	    echo "tools: chromium, chromedriver, ip and unshare are here"; \
+	    echo "tools: chromium, chromedriver, ip, unshare, haproxy and redis-server are here"; \
 	elif ! command -v apt-get >/dev/null; then \
 	    echo "tools: SKIPPED, there is no apt-get: install $$wanted by hand; tests that need them skip without"; \
 	elif [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then \
 	    echo "tools: SKIPPED, needs root or sudo without a password: apt-get install $$wanted"; \
 	else \
-	    echo "tools: installing $$wanted: pages are looked at as a person would, and links between regions are cut"; \
+	    echo "tools: installing $$wanted: pages are looked at as a person would, links between regions are cut,"; \
+	    echo "tools: a real front door is driven by our configuration, and a real cache is shared by nodes"; \
 	    as_root=""; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	    export DEBIAN_FRONTEND=noninteractive; \
 	    $$as_root apt-get update -qq; \

@@ -371,11 +371,11 @@ class Member:
         if now_ms >= self._gossip_ms:
             self._gossip_ms = now_ms + limits.GOSSIP_MS
             read_clock = self._read_clock(wall_ms, now_ms)
-            effects += self.replication.tell(self._some_nodes(), Answer.NONE, read_clock)
-            if not self.waiting.is_idle:
-                # What they were sent, or what they have said, may have been lost on its way.
-                asked = sorted(self.waiting.lacking(self.replication.numbers()))
-                effects += self.replication.tell(asked, Answer.WHEN_HELD, read_clock)
+            # What these were sent, or what they have said, may have been lost on its way.
+            asked = self.waiting.lacking(self.replication.numbers())
+            effects += self.replication.tell(sorted(asked), Answer.WHEN_HELD, read_clock)
+            others = [node for node in self._some_nodes() if node not in asked]
+            effects += self.replication.tell(others, Answer.NONE, read_clock)
         effects += self._pass_on(wall_ms, now_ms)
         if not self.waiting.is_idle:
             views = self.replication.numbers()

@@ -224,7 +224,7 @@ class World:
         """Wait until all nodes have folded the same; return how long it took."""
         begun_ms = self.agenda.now_ms
         # An operator who is in the middle of a removal waits for what all others say, step by step.
-        is_removing, waits_for_steps = self.operator.open > 0, False
+        is_removing = self.operator.open > 0
         # What was stamped ahead by a clock that was wrong waits for its time.
         waits_for_clocks = bool(self.plan.kinds & CLOCK_KINDS)
         # The life of a machine whose copy was heard last is believed again when the copy has been silent for a while.
@@ -233,10 +233,11 @@ class World:
         wait_ms += limits.LIFE_SILENT_MS * waits_for_lives
         # Who has lost its log without knowing takes snapshots of others, and so do those who had relied on it.
         wait_ms += _DISKS_MS * bool(self.plan.kinds & _LOSING)
-        while self.agenda.now_ms < begun_ms + wait_ms and self._apart():
+        while self._apart():
+            steps_ms = _STEPS_MS * (is_removing or self._has_awaited)
+            if self.agenda.now_ms >= begun_ms + wait_ms + steps_ms:
+                break
             self.agenda.run(self.agenda.now_ms + _LOOK_MS)
-            if (is_removing or self._has_awaited) and not waits_for_steps:
-                waits_for_steps, wait_ms = True, wait_ms + _STEPS_MS
         return self.agenda.now_ms - begun_ms
 
     @property

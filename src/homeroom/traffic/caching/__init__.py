@@ -1,0 +1,1 @@
+"""What is answered without asking again: kept in process, region and world, and never told across scopes."""
