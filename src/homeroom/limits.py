@@ -362,6 +362,16 @@ KEY_SET_BYTES_MAX: Final = 1 << 20
 BODY_BYTES_FREE: Final = 1 << 20
 """A body that unpacks to no more than this is not asked for its ratio."""
 
+# --- cache -----------------------------------------------------------------------------------------------------
+CACHE_ENTRIES_MAX: Final = 5_000_000
+"""Entries of one process's cache, as many as a region is to keep; each takes a few hundred bytes beside its value."""
+CACHE_TAGS_MAX: Final = 64
+"""What one entry of a cache may depend on; an answer that depends on more is not kept."""
+CACHE_SMALL_SHARE: Final = 0.1
+"""Share of a cache in which entries prove themselves before they may stay; also the largest share of one value."""
+CACHE_PROVING_HITS: Final = 1
+"""Hits after which an entry stays when it leaves the small queue (decision 0035 says what more of them cost)."""
+
 # --- record store ----------------------------------------------------------------------------------------------
 RECORD_BODY_BYTES_MAX: Final = 640 << 10
 """Body of a request to the record store, attachments included. Sealed it does not compress, and what one request
@@ -690,6 +700,8 @@ assert BUCKETS_MAX >= KEYS_MAX
 assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
+assert 0 < CACHE_SMALL_SHARE < 1
+assert 1 <= CACHE_PROVING_HITS <= 3
 assert DAYS_PER_WORD in range(7, 64, 7)
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE
