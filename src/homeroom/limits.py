@@ -371,6 +371,12 @@ CACHE_SMALL_SHARE: Final = 0.1
 """Share of a cache in which entries prove themselves before they may stay; also the largest share of one value."""
 CACHE_PROVING_HITS: Final = 1
 """Hits after which an entry stays when it leaves the small queue (decision 0035 says what more of them cost)."""
+CACHE_TURNS_MAX: Final = 256
+"""Entries that one fill may send round again before one goes that was asked for, so that no fill takes long."""
+CACHE_ADVICE_KEYS_MAX: Final = 20_000
+"""Keys of a log that advice is computed from; of a log with more, those with the smallest fingerprints."""
+CACHE_ADVICE_REQUESTS_MAX: Final = 20_000_000
+"""Requests of a log of keys that are read; a longer log is refused, with the advice to sample less."""
 
 # --- record store ----------------------------------------------------------------------------------------------
 RECORD_BODY_BYTES_MAX: Final = 640 << 10

@@ -56,6 +56,7 @@ SIZES = {
     "world_lag": ["--regions", "2", "--seconds", "1", "--rates", "100", "200"],
     "world_traffic": ["--regions", "2", "--seconds", "1", "--idle-seconds", "1"],
     "catch_up": ["--learners", "1000"],
+    "cache": ["--requests", "3000", "--shares", "0.1", "--entries", "100"],
     "peers": ["--events", "3000", "--sizes", "100", "--learners", "500", "--runs", "1"],
 }
 _WITH_FILES = (

@@ -90,6 +90,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Run whole worlds of regions, and check what is promised in them.",
     ),
     "demo": ("homeroom.cli.demo", "Show all of it on real statements and a million learners."),
+    "cache": ("homeroom.cli.cache", "Tell what another size of a node's cache would give."),
     "warm": ("homeroom.cli.warm", "Compile the kernels now instead of at first use."),
 }
 """Command by command: the module that holds it, and what ``homeroom --help`` says of it."""

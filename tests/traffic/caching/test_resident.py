@@ -140,3 +140,40 @@ def test_whatever_happens_every_collection_agrees_with_every_other(seed: int) ->
     assert resident.clear() == held
     assert len(resident) == 0
     resident.check_invariants()
+
+
+def test_ten_thousand_entries_leave_with_one_tag_and_a_tag_of_each_leaves_no_trace() -> None:
+    resident: Resident[str, object] = Resident(20_000, 1 << 30)
+    for number in range(20_000):
+        shared = ("course",) if number % 2 else ()
+        resident.put(str(number), _held(tags=(f"learner {number}", *shared)))
+    assert resident.statistics().tags == 20_001
+    assert resident.invalidate("course") == 10_000
+    assert resident.statistics().tags == 10_000
+    resident.check_invariants()
+    for number in range(100_000):
+        resident.put(f"once {number}", _held(tags=(f"tag {number}",)))
+    assert resident.statistics().tags <= 20_000
+    resident.check_invariants()
+
+
+def test_time_that_jumps_back_or_far_ahead_only_makes_entries_fresher_or_gone() -> None:
+    resident = _filled(2, 10)
+    assert resident.get("0", -(10**15)) is not None
+    assert resident.get("0", 10**18) is None
+    assert resident.get("0", 0) is None
+    resident.check_invariants()
+
+
+def test_when_everything_was_asked_for_a_fill_still_walks_over_few() -> None:
+    resident = _filled(5_000, 5_000)
+    for _ in range(4):
+        for number in range(5_000):
+            resident.get(str(number), 0)
+    before = resident.keys()
+    resident.put("new", _held())
+    assert len(resident) == 5_000
+    assert sum(resident.peek(key) is None for key in before) == 1
+    moved = sum(resident._queue) - 1
+    assert moved <= limits.CACHE_TURNS_MAX
+    resident.check_invariants()

@@ -11,7 +11,7 @@ the small queue unasked leaves its fingerprint; if it comes back, it goes to the
 a counter of at most three: nothing is moved, so nothing is written that another hit has to wait for.
 
 All is kept in arrays by slot, not in linked objects: the interpreter's collector has nothing to walk through however
-much is kept, and an entry costs a few hundred bytes less. The queues are doubly linked lists in such arrays, so that
+much is kept, and an entry costs less. The queues are doubly linked lists in such arrays, so that
 what is invalidated leaves the middle of its queue at once.
 
 The ways not taken: a sketch of frequencies (W-TinyLFU) costs more on each hit than the whole hit costs here; LRU, SIEVE
@@ -31,7 +31,7 @@ import msgspec
 
 from homeroom import limits
 
-__all__ = ["Held", "Key", "Resident", "ResidentStatistics"]
+__all__ = ["ENTRY_BYTES", "Held", "Key", "Resident", "ResidentStatistics"]
 
 Key = str | bytes
 """What a value is found by; hashed with a key of the process."""
@@ -42,8 +42,8 @@ V = TypeVar("V")
 _SMALL: Final = 0
 _MAIN: Final = 1
 _HITS_MAX: Final = 3
-_OVERHEAD_BYTES: Final = 400
-"""What slot, key's place, fingerprint and `Held` take beside the value (measured), which bytes are to include."""
+ENTRY_BYTES: Final = 500
+"""What a short key, a tag, their places, a fingerprint and `Held` take (380 to 530 were measured), added to sizes."""
 
 
 class Held(msgspec.Struct, Generic[V], frozen=True, gc=False):
@@ -56,7 +56,7 @@ class Held(msgspec.Struct, Generic[V], frozen=True, gc=False):
     value
         What was put.
     size_bytes
-        What the value and its key take, at least 0.
+        What the value takes, with what is unusual of key and tags (long ones, many), at least 0.
     put_ms
         When it was computed.
     fresh_until_ms, stale_until_ms
@@ -176,7 +176,7 @@ class Resident(Generic[K, V]):
         """
         assert type(key) in {str, bytes}, "keys that collide can be prepared for all else"
         assert held.size_bytes >= 0, held.size_bytes
-        size = held.size_bytes + _OVERHEAD_BYTES
+        size = held.size_bytes + ENTRY_BYTES
         before = self._slots.get(key)
         if size > self._small_bytes or len(held.tags) > limits.CACHE_TAGS_MAX:
             if before is not None:
@@ -257,7 +257,7 @@ class Resident(Generic[K, V]):
                 assert self._queue[slot] == queue
                 assert self._older[self._newer[slot]] == slot
                 assert all(slot in _as_set(self._tagged[tag]) for tag in held.tags)
-                count, size = count + 1, size + held.size_bytes + _OVERHEAD_BYTES
+                count, size = count + 1, size + held.size_bytes + ENTRY_BYTES
                 seen.add(slot)
                 slot = self._newer[slot]
             assert (count, size) == (self._count[queue], self._size[queue])
@@ -288,7 +288,7 @@ class Resident(Generic[K, V]):
             self._older.append(0)
         self._slots[key] = slot
         self._tag(slot, held.tags)
-        self._append(slot, queue, held.size_bytes + _OVERHEAD_BYTES)
+        self._append(slot, queue, held.size_bytes + ENTRY_BYTES)
 
     def _replace(self, slot: int, held: Held[V]) -> None:
         before = self._held[slot]
@@ -300,10 +300,17 @@ class Resident(Generic[K, V]):
 
     def _make_room(self) -> None:
         count, size, small = self._count, self._size, _SMALL
+        turns = 0
         while count[0] + count[1] > self.entries_max or size[0] + size[1] > self.bytes_max:
-            if count[_MAIN] and (
+            is_small_within = (
                 count[small] <= self._small_entries and size[small] <= self._small_bytes
-            ):
+            )
+            queue = _MAIN if count[_MAIN] and is_small_within else small
+            if turns >= limits.CACHE_TURNS_MAX:
+                # All were asked for: who does that to five million entries must not make one fill walk over them.
+                self._hits[self._newer[queue]] = 0
+            turns += 1
+            if queue == _MAIN:
                 self._turn_main()
             else:
                 self._turn_small()
@@ -315,7 +322,7 @@ class Resident(Generic[K, V]):
         assert held is not None
         assert key is not None
         if self._hits[slot] >= limits.CACHE_PROVING_HITS:
-            size = held.size_bytes + _OVERHEAD_BYTES
+            size = held.size_bytes + ENTRY_BYTES
             self._unlink(slot, size)
             self._hits[slot] = 0
             self._append(slot, _MAIN, size)
@@ -333,7 +340,7 @@ class Resident(Generic[K, V]):
         held = self._held[slot]
         assert held is not None
         if self._hits[slot]:
-            size = held.size_bytes + _OVERHEAD_BYTES
+            size = held.size_bytes + ENTRY_BYTES
             self._unlink(slot, size)
             self._hits[slot] -= 1
             self._append(slot, _MAIN, size)
@@ -363,7 +370,7 @@ class Resident(Generic[K, V]):
         held, key = self._held[slot], self._keys[slot]
         assert held is not None
         assert key is not None
-        self._unlink(slot, held.size_bytes + _OVERHEAD_BYTES)
+        self._unlink(slot, held.size_bytes + ENTRY_BYTES)
         self._untag(slot, held.tags)
         del self._slots[key]
         self._keys[slot] = self._held[slot] = None
