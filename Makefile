@@ -19,7 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 SYNC := $(PIP) install --quiet --no-compile --no-deps --require-hashes --requirement
 LOCKS := base dev docs benchmarks demo
 KERNELS := $(shell grep -rlE '^ *(import|from) numba' src/homeroom --include='*.py' 2>/dev/null)
-TESTERS ?= 2
+# Three for two processors: a third of the time a test waits for a disk or a socket.
+TESTERS ?= 3
 ARGS ?=
 
 # The lock files are made for Python 3.11 and hold the hashes of every file of a release, so later ones work too.

@@ -27,6 +27,12 @@ class Case(NamedTuple):
     def id(self) -> str:
         return f"{self.version} {self.section} {self.status}"
 
+    @property
+    def rule(self) -> str:
+        """The section, with the number of the requirement where it has one."""
+        section, number, *_ = self.section.split(" ")
+        return f"{section} {number}" if number.startswith("XAPI-") else section
+
 
 ATTACHMENT = {
     "usageType": "http://usage.example/certificate",

@@ -2,15 +2,27 @@
 
 import pytest
 
-from tests.serve.xapi.forms import FULL, table
+from tests.serve.xapi.forms import FULL, Case, table
 from tests.serve.xapi.store import Store, agent, changed, statement
 
 
-@pytest.mark.parametrize("case", table(), ids=lambda case: case.id)
-def test_a_statement_is_held_to_the_standard(store: Store, case):
-    answer = store.post("statements", version=case.version, json=case.sent)
-    assert answer.status_code == case.status, answer.text
-    assert answer.headers["X-Experience-API-Version"] == case.version
+def _by_rule() -> dict[str, list[Case]]:
+    """Return the cases of each version's rules: thousands of tests would take longer to count than to run."""
+    rules: dict[str, list[Case]] = {}
+    for case in table():
+        rules.setdefault(f"{case.version} {case.rule}", []).append(case)
+    return rules
+
+
+@pytest.mark.parametrize("cases", _by_rule().values(), ids=_by_rule().keys())
+def test_a_statement_is_held_to_the_standard(store: Store, cases: list[Case]):
+    wrong = []
+    for case in cases:
+        answer = store.post("statements", version=case.version, json=case.sent)
+        told = (answer.status_code, answer.headers["X-Experience-API-Version"])
+        if told != (case.status, case.version):
+            wrong.append(f"{case.id}: {told}, {answer.text}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize(
