@@ -1,0 +1,115 @@
+"""Who waits to be let in: a short queue of one class, fair between tenants, in which nobody waits in vain.
+
+A queue is for bursts. One that does not empty any more is no help: all that it does is that whoever is served has
+waited long. So as long as the queue was empty a while ago, each may wait its time and they are served in order. Once it
+has stood for that long without being empty, it is an overload: those who came last are served first, for they are the
+ones whose clients still wait, and the others are refused after a tenth of the time. That is "adaptive LIFO" with
+"controlled delay" (Maurer, "Fail at scale", ACM Queue 2015; Nichols and Jacobson, "Controlling queue delay", ACM Queue
+2012). A plain queue in order was not taken: in an overload each of its answers comes when its client has gone.
+
+Each tenant has a queue of its own; a place goes to the tenant that has the fewest requests under way, and when the
+queue is full the tenant that has most of it loses one (McKenney, "Stochastic fairness queueing", 1990). So the flood of
+one tenant costs that tenant.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from typing import Final, Generic, TypeVar
+
+from homeroom.traffic.overload.kinds import Bounds
+
+__all__ = ["Waiting"]
+
+_W = TypeVar("_W", bound=Hashable)
+_STANDING: Final = 0.1
+"""Part of the time that may be waited, once the queue stands."""
+
+
+class Waiting(Generic[_W]):
+    """The queue of one class. What waits is whatever its owner can tell by: a ticket, a future.
+
+    Attributes
+    ----------
+    count : how many wait
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self.count = 0
+        # By tenant those that wait, the oldest first, each with when it came; no tenant without any is held.
+        self._flows: dict[str, deque[tuple[_W, float]]] = {}
+        # Since when the queue has not been empty; None while it is.
+        self._since_ms: float | None = None
+
+    def is_standing(self, now_ms: float) -> bool:
+        """Whether it has not been empty for as long as one may wait."""
+        since_ms = self._since_ms
+        return since_ms is not None and now_ms - since_ms >= self._bounds.wait_ms_max
+
+    def put(self, flow: str, waiter: _W, now_ms: float, room: int) -> _W | None:
+        """Take one; return who is refused for it, which may be itself, or None where there is room.
+
+        ``room`` is how many may wait such that all of them are served in time.
+        """
+        if self._since_ms is None or now_ms < self._since_ms:
+            self._since_ms = now_ms
+        self._flows.setdefault(flow, deque()).append((waiter, now_ms))
+        self.count += 1
+        if self.count <= min(room, self._bounds.queue_max):
+            return None
+        longest = max(self._flows, key=lambda one: len(self._flows[one]))
+        return self._drop(longest, self.is_standing(now_ms))
+
+    def _drop(self, flow: str, is_oldest: bool) -> _W:  # noqa: FBT001 - private
+        queue = self._flows[flow]
+        waiter, _ = queue.popleft() if is_oldest else queue.pop()
+        self._less(flow)
+        return waiter
+
+    def take(self, under_way: Callable[[str], int], now_ms: float) -> tuple[str, _W] | None:
+        """Return who is let in next, with its tenant; None if nobody waits.
+
+        ``under_way`` says how many requests of a tenant there are. Ties go to the tenant that was served longest ago.
+        """
+        if not self.count:
+            return None
+        flow = min(self._flows, key=under_way)
+        waiter = self._drop(flow, not self.is_standing(now_ms))
+        if flow in self._flows:  # it is the last to have been served
+            self._flows[flow] = self._flows.pop(flow)
+        return flow, waiter
+
+    def late(self, now_ms: float) -> Iterator[_W]:
+        """Take out and return all that have waited too long."""
+        part = _STANDING if self.is_standing(now_ms) else 1.0
+        until_ms = now_ms - part * self._bounds.wait_ms_max
+        for flow in list(self._flows):
+            queue = self._flows[flow]
+            # Who came at a time that is yet to come has seen the clock set back: it has waited long enough too.
+            while queue and not until_ms < queue[0][1] <= now_ms:
+                yield queue.popleft()[0]
+                self._less(flow)
+
+    def forget(self, flow: str, waiter: _W) -> bool:
+        """Take out one whose client has gone; say whether it waited."""
+        queue = self._flows.get(flow, ())
+        for held in queue:
+            if held[0] == waiter:
+                self._flows[flow].remove(held)
+                self._less(flow)
+                return True
+        return False
+
+    def _less(self, flow: str) -> None:
+        self.count -= 1
+        if not self._flows[flow]:
+            del self._flows[flow]
+        if not self.count:
+            self._since_ms = None
+
+    def check_invariants(self) -> None:
+        """Raise `AssertionError` where what is held does not fit together."""
+        assert self.count == sum(map(len, self._flows.values())), "each is counted once"
+        assert all(self._flows.values()), "a tenant without any is not held"
+        assert (self._since_ms is None) == (self.count == 0), "it stands while somebody waits"
+        assert self.count <= self._bounds.queue_max, "the queue has a bound"
