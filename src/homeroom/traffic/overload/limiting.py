@@ -77,6 +77,7 @@ class Limit:
         "_peak",
         "_samples",
         "_since_ms",
+        "_strike_ms",
         "_strikes",
         "_sum_ms",
         "_window_ms",
@@ -97,7 +98,7 @@ class Limit:
         self._base_for_ms = float(limits.OVERLOAD_BASE_MS)
         self._base_until_ms = -inf
         self._knee = inf
-        self._strikes = 0
+        self._strikes, self._strike_ms = 0, 0.0
         self._since_ms = self._grown_ms = -inf
         self._began_ms = -inf
         self._samples = self._ended = self._peak = 0
@@ -173,7 +174,7 @@ class Limit:
 
     def grow(self, now_ms: float) -> None:
         """Let more in, if the window that is over needed it, and begin another."""
-        self._strikes = 0
+        self._strikes, self._strike_ms = 0, 0.0
         # Those that the last growth let in have not been heard of before they could be answered.
         is_heard = not 0 <= now_ms - self._grown_ms < self.mean_ms
         if is_heard and self._peak >= _NEEDED * self.limit:
@@ -189,18 +190,23 @@ class Limit:
     def cut(self, now_ms: float) -> None:
         """Let fewer in, or find that this does not help, and begin another window."""
         if self._peak <= self._bounds.floor:
-            self._strikes += 1
-            if self._strikes >= _STRIKES:
-                self._base_ms, self._strikes = self.mean_ms, 0
-                self._base_until_ms = now_ms + self._base_for_ms
-                self._base_for_ms = min(2 * self._base_for_ms, float(limits.OVERLOAD_BASE_MS_MAX))
-                self._knee = inf
+            self._strike(now_ms)
         else:
-            self._strikes = 0
+            self._strikes, self._strike_ms = 0, 0.0
             self._knee = min(self.limit, float(self._peak))
             self._to(self._knee * max(_CUT_MIN, 1 / max(self.ratio, 1.0)))
-        self._since_ms = now_ms
+            self._since_ms = now_ms
         self.anew(now_ms)
+
+    def _strike(self, now_ms: float) -> None:
+        """Find that few are slow too; if it is found again and again, so it is."""
+        self._strikes += 1
+        self._strike_ms = max(self._strike_ms, self.mean_ms)
+        if self._strikes >= _STRIKES:
+            self._base_ms = self._strike_ms
+            self._base_until_ms = now_ms + self._base_for_ms
+            self._base_for_ms = min(2 * self._base_for_ms, float(limits.OVERLOAD_BASE_MS_MAX))
+            self._strikes, self._strike_ms, self._knee = 0, 0.0, inf
 
     def make_way(self, ratio: float, now_ms: float) -> None:
         """Let fewer in, for others that come first and take ``ratio`` times what they may."""
