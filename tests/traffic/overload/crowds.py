@@ -1,7 +1,7 @@
 """A node with a crowd before it, on a virtual clock: workers that go on though the client has gone, clients that retry.
 
-The node has some workers, and before them a queue without an end, as the loop, the log and the threads of a node are for
-whatever was let in. Work for somebody who has given up costs as much as any other. To refuse costs a little too.
+The node has some workers, and before them a queue without an end, as the loop, the log and the threads of a node are
+for whatever was let in. Work for somebody who has given up costs as much as any other. To refuse costs a little too.
 Clients come at random times, wait so long, and try again: naive ones at once, others when they were asked to.
 """
 
@@ -185,9 +185,7 @@ class World:
         if not self.is_steady:
             self._idle += 1
         if self.overload is not None:
-            effects = self.overload.leave(
-                crowd.kind, crowd.tenant, request.began_ms, self._told()
-            )
+            effects = self.overload.leave(crowd.kind, crowd.tenant, request.began_ms, self._told())
             self._carry_out(effects)
         if not self.is_steady:
             self._next()

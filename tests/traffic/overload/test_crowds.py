@@ -84,9 +84,9 @@ def test_the_flood_of_one_tenant_costs_that_tenant():
 
 
 def test_a_slow_disk_is_no_crowd():
-    disk = dict(is_steady=True, service_ms=5.0, slower=lambda ms: 120.0 if ms > 10_000 else 1.0)
+    slower = {"slower": lambda ms: 120.0 if ms > 10_000 else 1.0}
     crowd = Crowd(per_second=steady(2), kind=Kind.INGEST, timeout_ms=5_000, obeys=False)
-    world = node(crowd, **disk).run(40)
+    world = node(crowd, is_steady=True, service_ms=5.0, **slower).run(40)
     assert world.share(25, 40) >= 0.9, "600 ms each, and still all of them"
 
 
@@ -103,7 +103,7 @@ def test_an_offer_at_the_edge_does_not_make_the_limit_flap():
 
 @pytest.mark.parametrize("jump_ms", [-3_600_000.0, 3_600_000.0])
 def test_a_clock_that_jumps_costs_a_moment(jump_ms):
-    clock = dict(clock=lambda ms: ms + 5_000_000.0 + (jump_ms if ms > 15_000 else 0.0))
+    clock = {"clock": lambda ms: ms + 5_000_000.0 + (jump_ms if ms > 15_000 else 0.0)}
     world = node(naive(fourfold(last_s=30)), **clock).run(60)
     assert world.goodput(18, 30) > 0.5 * CAPACITY
     assert world.share(40, 60) >= 0.95

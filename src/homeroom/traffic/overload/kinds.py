@@ -58,11 +58,11 @@ class Bounds:
 STANDARD: Final[Mapping[Kind, Bounds]] = {
     Kind.INGEST: Bounds(
         target_ms=limits.OVERLOAD_INGEST_MS,
-        floor=16,
+        floor=64,
         limit_start=256,
         limit_max=limits.OVERLOAD_IN_FLIGHT_MAX,
         queue_max=limits.OVERLOAD_QUEUE_MAX,
-        wait_ms_max=500.0,
+        wait_ms_max=2_000.0,
     ),
     Kind.QUERY: Bounds(
         target_ms=limits.OVERLOAD_QUERY_MS,
@@ -70,7 +70,7 @@ STANDARD: Final[Mapping[Kind, Bounds]] = {
         limit_start=64,
         limit_max=limits.OVERLOAD_IN_FLIGHT_MAX,
         queue_max=limits.OVERLOAD_QUEUE_MAX,
-        wait_ms_max=1_000.0,
+        wait_ms_max=2_000.0,
     ),
     Kind.EXPORT: Bounds(
         target_ms=limits.OVERLOAD_EXPORT_MS,
@@ -78,7 +78,7 @@ STANDARD: Final[Mapping[Kind, Bounds]] = {
         limit_start=4,
         limit_max=limits.OVERLOAD_EXPORTS_MAX,
         queue_max=limits.OVERLOAD_QUEUE_MAX,
-        wait_ms_max=5_000.0,
+        wait_ms_max=10_000.0,
     ),
 }
 """Bounds without settings."""

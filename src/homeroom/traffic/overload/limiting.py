@@ -143,7 +143,9 @@ class Limit:
         passed_ms = now_ms - self._began_ms
         if 0 <= passed_ms < self._window_ms:
             return Found.NOTHING
-        if not 0 <= passed_ms < inf:  # the first one, or the clock was set back: no time of before means anything
+        if (
+            not 0 <= passed_ms < inf
+        ):  # the first one, or the clock was set back: no time of before means anything
             self._since_ms = -inf
             self.anew(now_ms)
             return Found.NOTHING
@@ -156,9 +158,13 @@ class Limit:
         self.mean_ms = mean_ms = self._sum_ms / self._samples
         self.rate = self._ended / max(passed_ms, 1.0)
         is_over = now_ms >= self._base_until_ms
-        self._base_ms = 0.0 if is_over else self._base_ms + min(0.0, _FALL * (mean_ms - self._base_ms))
+        self._base_ms = (
+            0.0 if is_over else self._base_ms + min(0.0, _FALL * (mean_ms - self._base_ms))
+        )
         # What is let in now is answered after about this: a shorter window would see the quickest alone.
-        self._window_ms = min(max(mean_ms, limits.OVERLOAD_WINDOW_MS), limits.OVERLOAD_WINDOW_MS_MAX)
+        self._window_ms = min(
+            max(mean_ms, limits.OVERLOAD_WINDOW_MS), limits.OVERLOAD_WINDOW_MS_MAX
+        )
         if mean_ms < self._bounds.target_ms:
             self._base_for_ms = float(limits.OVERLOAD_BASE_MS)
         self.ratio = mean_ms / self.target_ms
