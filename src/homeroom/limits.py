@@ -661,6 +661,8 @@ OVERLOAD_BASE_MS_MAX: Final = 600_000
 """The longest that this is believed, if it was found again and again."""
 OVERLOAD_RETRY_S_MAX: Final = 30
 """No refusal asks to wait longer: an overload is over sooner, and its clients should be back then."""
+WATCHING_CONNECTIONS_MAX: Final = 64
+"""Connections beyond all others on which a node says whether it is well."""
 OVERLOAD_FLOWS_MAX: Final = 64
 """Callers whose tenant is not known before they are let in share so many places in the order."""
 
