@@ -27,7 +27,7 @@ _TIMEOUT_S: Final = 2.0
 _GOOD: Final = 0.95
 _SPAN_S: Final = 3
 _FIRST: Final = 10_000_000
-_QUESTION: Final = '{"question": "retention", "period": "day"}'
+_QUESTION: Final = '{"question": "retention", "interval": "day"}'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def _prepared(node: ServedNode, options: argparse.Namespace) -> None:
         "benchmarks.ingest_load:run", {**_load(node, options, 0, options.events), "batch": 1_000}
     )
     node.folded(sent["accepted"])
-    node.ask({"question": "retention", "period": "day"})
+    node.ask({"question": "retention", "interval": "day"})
 
 
 def _load(node: ServedNode, options: argparse.Namespace, first: int, count: int) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _capacity(node: ServedNode, options: argparse.Namespace) -> dict[str, float]
     Both come faster than they are answered, and the door keeps away what is over.
     """
     seconds = min(4.0, options.overload_seconds)
-    found = _crowd(node, options, {"ingest": 1_500.0, "query": 300.0}, [(seconds, 1.0)])
+    found = _crowd(node, options, {"ingest": 2_000.0, "query": 400.0}, [(seconds, 1.0)])
     ended = found["ended"]
     rates = {
         kind: sum(one[0] == kind and one[2] == 200 for one in ended) / seconds
@@ -151,6 +151,9 @@ def _span(found: dict[str, Any], span: tuple[float, float]) -> dict[str, Any]:
             "refused_per_second": round(
                 sum(status in (0, 503) for _, _, status, _ in ended) / (last_s - first_s), 1
             ),
+            "unconnected_per_second": round(
+                sum(status == -2 for _, _, status, _ in ended) / (last_s - first_s), 1
+            ),
             "delay": timing_of(good or [_TIMEOUT_S]).to_json(),
         }
     return told
@@ -183,7 +186,8 @@ def show(result: dict[str, Any]) -> None:
         for kind, one in kinds.items():
             print(
                 f"  {name:6} {kind:6} wanted {one['wanted_per_second']:8,}  good {one['good_per_second']:8,}  "
-                f"refused {one['refused_per_second']:8,} a second; median {one['delay']['median_ms']:,.0f} ms, "
+                f"refused {one['refused_per_second']:8,}  no connection {one['unconnected_per_second']:8,} a second; "
+                f"median {one['delay']['median_ms']:,.0f} ms, "
                 f"P99 {one['delay']['p99_ms']:,.0f} ms"
             )
     print(f"  recovered after (s): {result['recovered_s']}; refused in all: {result['shed']}")

@@ -7,7 +7,6 @@ again.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -40,20 +39,19 @@ class _Crowd:
 
     def __init__(self, texts: Mapping[str, Sequence[bytes]], timeout_s: float) -> None:
         self.texts, self.timeout_s = texts, timeout_s
-        self.idle: dict[str, deque[Connection]] = {kind: deque() for kind in texts}
-        self.waiting: dict[str, deque[_Asked]] = {kind: deque() for kind in texts}
+        self.idle: dict[str, list[Connection]] = {kind: [] for kind in texts}
         self.under_way: dict[Connection, _Asked] = {}
         self.ended: list[tuple[str, float, int, float]] = []
         self.begun_s = 0.0
         self.left = 0
 
     def offer(self, asked: _Asked) -> None:
-        """Send a request, if a connection is free; else it waits for one, and its client with it."""
+        """Send a request, if a connection is free; else its client gives up at once, as one that cannot connect."""
         asked.since_s = time.perf_counter()
         if self.idle[asked.kind]:
-            self._send(self.idle[asked.kind].popleft(), asked)
+            self._send(self.idle[asked.kind].pop(), asked)
         else:
-            self.waiting[asked.kind].append(asked)
+            self._end(asked, asked.since_s, -2, 0.0)
 
     def _send(self, connection: Connection, asked: _Asked) -> None:
         self.under_way[connection] = asked
@@ -63,7 +61,7 @@ class _Crowd:
         connection.send(text.replace(b"ID-OF-BATCH", b"%011d" % asked.number, 1), asked.since_s)
 
     def heard(self, connection: Connection, head: bytes, _body: bytes, since_s: float) -> None:
-        """Take an answer, and give its connection the next request whose client still waits."""
+        """Take an answer; who is refused comes again when it was told to."""
         asked = self.under_way.pop(connection)
         status, delay_s = int(head[9:12]), time.perf_counter() - since_s
         at = head.lower().find(b"retry-after: ")
@@ -74,14 +72,6 @@ class _Crowd:
             asyncio.get_running_loop().call_later(after_s, self.offer, asked)
         else:
             self._end(asked, since_s, status, delay_s)
-        waiting = self.waiting[asked.kind]
-        while waiting:
-            following = waiting.popleft()
-            waited_s = time.perf_counter() - following.since_s
-            if waited_s < self.timeout_s:
-                self._send(connection, following)
-                return
-            self._end(following, following.since_s, -1, waited_s)
         self.idle[asked.kind].append(connection)
 
     def _end(self, asked: _Asked, since_s: float, status: int, delay_s: float) -> None:

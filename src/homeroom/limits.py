@@ -639,7 +639,7 @@ REPORT_ROWS_MAX: Final = 400
 # --- overload --------------------------------------------------------------------------------------------------
 OVERLOAD_INGEST_MS: Final = 250
 """What events and statements may take on average, once they are let in, before fewer are: a client waits for it."""
-OVERLOAD_QUERY_MS: Final = 1_000
+OVERLOAD_QUERY_MS: Final = 500
 """The same of questions: somebody looks at a page that waits for it."""
 OVERLOAD_EXPORT_MS: Final = 10_000
 """The same of exports: lists of members, explanations, records of a person."""

@@ -93,6 +93,18 @@ class Gate:
         self._is_local = interface.settings.acknowledgement.least == _LOCAL
         self._timer: asyncio.TimerHandle | None = None
 
+    def refused(self, scope: Any) -> ProblemError | None:  # noqa: ANN401 - ASGI
+        """Return what a request is told for which there is not even a place to wait; None for all others.
+
+        It is asked before anything is done for a request: of four times what can be done, three quarters end here.
+        """
+        kind = kind_of(scope)
+        if kind is None or not self.overload.is_crowded(kind):
+            return None
+        now_ms = asyncio.get_running_loop().time() * _MS
+        after_s = self.overload.refused_at_once(kind, self._flow(scope), now_ms)
+        return None if after_s is None else _refused(kind, after_s)
+
     async def through(self, app: App, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Have a request answered once it is let in. Raises `ProblemError` if it is not."""
         kind = kind_of(scope)
@@ -111,6 +123,8 @@ class Gate:
                 effects = self.overload.leave(kind, flow, measured, now() * _MS)
                 if effects:
                     self._carry_out(effects)
+        elif refused := self.refused(scope):
+            raise refused
         else:
             await self._in_parts(app, (scope, kind), receive, send)
 
@@ -193,12 +207,7 @@ class Gate:
                 self._carry_out(self.overload.leave(kind, flow, None, loop.time() * _MS))
             raise
         if after_s is not None:
-            raise ProblemError(
-                "overloaded",
-                _REFUSED[kind],
-                {"class": kind.name.lower()},
-                {"Retry-After": str(after_s)},
-            )
+            raise _refused(kind, after_s)
         # Who it was is found out again: a key may have been revoked meanwhile.
         scope.pop(KNOWN_CALLER, None)
 
@@ -224,6 +233,15 @@ class Gate:
         self._timer = None
         self._carry_out(self.overload.look(asyncio.get_running_loop().time() * _MS))
         self._watch()
+
+
+def _refused(kind: Kind, after_s: int) -> ProblemError:
+    return ProblemError(
+        "overloaded",
+        _REFUSED[kind],
+        {"class": kind.name.lower()},
+        {"Retry-After": str(after_s)},
+    )
 
 
 def _is_large(body: bytes) -> bool:

@@ -350,8 +350,13 @@ class Guarded:
     def whole(self, scope: Any, body: bytes, answer: Told) -> bool:  # noqa: ANN401 - ASGI
         """Answer a request that has come whole, if many such requests come; return whether it will be.
 
-        Who asks must be known by a key: to ask somebody else about a token takes a task.
+        Who asks must be known by a key: to ask somebody else about a token takes a task. Who is refused because too
+        many come is told so here, whatever it wants.
         """
+        refused = self.gate.refused(scope)
+        if refused is not None:
+            self._refuse(scope, refused, answer)
+            return True
         if scope["path"] not in _WHOLE or scope["method"] not in ("POST", "PUT"):
             return False
         given = header(scope["headers"], b"authorization")
@@ -375,6 +380,14 @@ class Guarded:
 
         self._watch.drive(work, asyncio.get_running_loop().time())
         return True
+
+    def _refuse(self, scope: Any, problem: ProblemError, answer: Told) -> None:  # noqa: ANN401 - ASGI
+        self._app_of(scope)  # it notes the route
+        metrics_ = self._interface.metrics
+        metrics_.begun()
+        metrics_.answered(scope.get("path_template") or "none", problem.status, 0.0)
+        body = problem.document()
+        answer(problem.status, [*_problem_headers(problem, body), *_SAFE], body)
 
     async def _within(self, bound: Bound, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         now = asyncio.get_running_loop().time
@@ -412,12 +425,16 @@ class Guarded:
         return app
 
 
-async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
-    body = problem.document()
-    headers = [
+def _problem_headers(problem: ProblemError, body: bytes) -> Headers:
+    return [
         (b"content-type", PROBLEM_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
     ]
+
+
+async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
+    body = problem.document()
+    headers = _problem_headers(problem, body)
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

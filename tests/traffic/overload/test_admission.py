@@ -99,7 +99,7 @@ def test_a_full_queue_takes_a_place_from_the_tenant_that_has_most_of_it():
     for number in range(6):
         assert overload.wait(Kind.QUERY, "loud", number, 0.0) == []
     assert overload.wait(Kind.QUERY, "quiet", "q", 0.0) == [Refuse(5, 2)]
-    assert overload.wait(Kind.QUERY, "loud", 6, 0.0) == [Refuse(6, 3)]
+    assert overload.wait(Kind.QUERY, "loud", 6, 0.0) == [Refuse(6, 2)]
 
 
 def test_a_queue_of_thousands_of_keys_is_no_longer_than_its_bound():
@@ -109,16 +109,30 @@ def test_a_queue_of_thousands_of_keys_is_no_longer_than_its_bound():
     overload.check_invariants()
 
 
-def test_in_order_as_long_as_it_is_a_burst_and_the_last_first_when_the_queue_stands():
+def test_once_the_queue_stands_few_may_wait_and_for_a_tenth_of_the_time():
     overload = full()
-    overload.wait(Kind.QUERY, "a", "first", 0.0)
-    overload.wait(Kind.QUERY, "a", "second", 10.0)
+    assert overload.wait(Kind.QUERY, "a", "first", 0.0) == []
+    assert overload.wait(Kind.QUERY, "a", "second", 10.0) == []
     assert overload.leave(Kind.QUERY, "loud", None, 20.0) == [LetIn("first")]
-    overload.wait(Kind.QUERY, "a", "third", 1_990.0)
-    # Two seconds without being empty: who has waited for more than a fifth of one is refused.
-    assert overload.wait(Kind.QUERY, "a", "fourth", 2_000.0)[0].waiter == "second"
-    assert overload.leave(Kind.QUERY, "loud", None, 2_010.0) == [LetIn("fourth")]
-    assert overload.look(2_200.0)[0].waiter == "third"
+    for number in range(3):
+        assert overload.wait(Kind.QUERY, "a", number, 1_990.0) == []
+    # Two seconds without being empty: more than a fifth of one is too long, and more than four are too many.
+    told = overload.wait(Kind.QUERY, "a", "fifth", 2_000.0)
+    assert [one.waiter for one in told] == ["second"]
+    assert overload.refused_at_once(Kind.QUERY, "a", 2_000.0) is not None
+    assert overload.refused_at_once(Kind.QUERY, "quiet", 2_000.0) is None
+    assert overload.leave(Kind.QUERY, "loud", None, 2_010.0) == [LetIn(0)]
+    assert [one.waiter for one in overload.look(2_195.0)] == [1, 2]
+
+
+def test_who_is_refused_at_once_would_have_been_refused_in_the_queue():
+    overload = full()
+    assert overload.refused_at_once(Kind.QUERY, "a", 0.0) is None
+    for number in range(6):
+        overload.wait(Kind.QUERY, "a", number, 0.0)
+    assert overload.refused_at_once(Kind.QUERY, "a", 0.0) == 2
+    assert overload.refused_at_once(Kind.QUERY, "b", 0.0) is None
+    assert overload.statistics()[Kind.QUERY].shed == 1
 
 
 def test_what_is_asked_to_wait_grows_with_the_excess_and_is_drawn():

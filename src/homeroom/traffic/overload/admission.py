@@ -142,9 +142,26 @@ class Overload(Generic[_W]):
         """Have a request wait that was not let in at once. It, or another one for it, may be refused."""
         one = self._classes[kind]
         one.decay(now_ms)
+        effects: list[Effect[_W]] = [self._refuse(one, w) for w in one.waiting.late(now_ms)]
         refused = one.waiting.put(flow, waiter, now_ms, self._room(kind))
-        effects: list[Effect[_W]] = [] if refused is None else [self._refuse(one, refused)]
+        if refused is not None:
+            effects.append(self._refuse(one, refused))
         return effects + self._look_at(kind, now_ms)
+
+    def is_crowded(self, kind: Kind) -> bool:
+        """Whether anybody of a class waits."""
+        return self._classes[kind].waiting.count > 0
+
+    def refused_at_once(self, kind: Kind, flow: str, now_ms: float) -> int | None:
+        """Refuse a request that would find no place to wait in either; return when it is to come again, in seconds.
+
+        None for one that is not refused: it has to `enter` or `wait`. This is all that most of a crowd costs.
+        """
+        one = self._classes[kind]
+        if not one.waiting.count or not one.waiting.is_full_for(flow, now_ms, self._room(kind)):
+            return None
+        one.decay(now_ms)
+        return self._refuse_one(one)
 
     def _room(self, kind: Kind) -> int:
         """Return how many may wait such that the last of them is let in in time, as far as is known."""
@@ -192,7 +209,7 @@ class Overload(Generic[_W]):
         one, under_way = self._classes[kind], self._under_way[kind]
         effects: list[Effect[_W]] = [self._refuse(one, w) for w in one.waiting.late(now_ms)]
         while one.limit.has_room:
-            taken = one.waiting.take(lambda flow: under_way.get(flow, 0), now_ms)
+            taken = one.waiting.take(lambda flow: under_way.get(flow, 0))
             if taken is None:
                 break
             flow, waiter = taken
@@ -201,10 +218,14 @@ class Overload(Generic[_W]):
         return effects
 
     def _refuse(self, one: _Class[_W], waiter: _W) -> Refuse[_W]:
+        return Refuse(waiter, self._refuse_one(one))
+
+    def _refuse_one(self, one: _Class[_W]) -> int:
+        """Count one that is refused; return after how many seconds it should come again."""
         one.shed += 1
         one.shed_total += 1
-        spread_s = min(2.0 * one.excess, limits.OVERLOAD_RETRY_S_MAX - 1)
-        return Refuse(waiter, 1 + int(self._draw() * (spread_s + 1)))
+        spread_s = min(one.excess, limits.OVERLOAD_RETRY_S_MAX - 1)
+        return 1 + int(self._draw() * (spread_s + 1))
 
     # --- adapting ----------------------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """Who waits to be let in: a short queue of one class, fair between tenants, in which nobody waits in vain.
 
 A queue is for bursts. One that does not empty any more is no help: all that it does is that whoever is served has
-waited long. So as long as the queue was empty a while ago, each may wait its time and they are served in order. Once it
-has stood for that long without being empty, it is an overload: those who came last are served first, for they are the
-ones whose clients still wait, and the others are refused after a tenth of the time. That is "adaptive LIFO" with
-"controlled delay" (Maurer, "Fail at scale", ACM Queue 2015; Nichols and Jacobson, "Controlling queue delay", ACM Queue
-2012). A plain queue in order was not taken: in an overload each of its answers comes when its client has gone.
+waited long. So as long as the queue was empty a while ago, as many may wait as are served in the time that one may
+wait. Once it has stood for that long without being empty, it is an overload, and a tenth of that is left of both (after
+"controlled delay": Nichols and Jacobson, "Controlling queue delay", ACM Queue 2012, and Maurer, "Fail at scale", ACM
+Queue 2015). Who would be too many is refused when it comes, which costs next to nothing. To serve those first who came
+last ("adaptive LIFO") was tried and not taken: in a queue this short it gains nothing, and nearly all who are refused
+have waited for it, each with a task and a timer; a real node spent half of its time on them.
 
 Each tenant has a queue of its own; a place goes to the tenant that has the fewest requests under way, and when the
 queue is full the tenant that has most of it loses one (McKenney, "Stochastic fairness queueing", 1990). So the flood of
@@ -22,7 +23,9 @@ __all__ = ["Waiting"]
 
 _W = TypeVar("_W", bound=Hashable)
 _STANDING: Final = 0.1
-"""Part of the time that may be waited, once the queue stands."""
+"""Part of the time that may be waited, and of the places, once the queue stands."""
+_FEW: Final = 4
+"""So many may always wait."""
 
 
 class Waiting(Generic[_W]):
@@ -46,6 +49,19 @@ class Waiting(Generic[_W]):
         since_ms = self._since_ms
         return since_ms is not None and now_ms - since_ms >= self._bounds.wait_ms_max
 
+    def is_full_for(self, flow: str, now_ms: float, room: int) -> bool:
+        """Whether one more of a tenant would be refused."""
+        if self.count < self._most(now_ms, room):
+            return False
+        own = len(self._flows.get(flow, ()))
+        return all(own >= len(queue) for queue in self._flows.values())
+
+    def _most(self, now_ms: float, room: int) -> int:
+        """Return how many may wait, with room for so many in the time that one may wait."""
+        if self.is_standing(now_ms):
+            room = max(_FEW, round(_STANDING * room))
+        return min(room, self._bounds.queue_max)
+
     def put(self, flow: str, waiter: _W, now_ms: float, room: int) -> _W | None:
         """Take one; return who is refused for it, which may be itself, or None where there is room.
 
@@ -53,20 +69,20 @@ class Waiting(Generic[_W]):
         """
         if self._since_ms is None or now_ms < self._since_ms:
             self._since_ms = now_ms
+        most = self._most(now_ms, room)
         self._flows.setdefault(flow, deque()).append((waiter, now_ms))
         self.count += 1
-        if self.count <= min(room, self._bounds.queue_max):
+        if self.count <= most:
             return None
+        own = len(self._flows[flow])
         longest = max(self._flows, key=lambda one: len(self._flows[one]))
-        return self._drop(longest, self.is_standing(now_ms))
+        # The newest of those that have most: who came before is nearer to its turn.
+        longest = flow if own >= len(self._flows[longest]) else longest
+        refused, _ = self._flows[longest].pop()
+        self._less(longest)
+        return refused
 
-    def _drop(self, flow: str, is_oldest: bool) -> _W:  # noqa: FBT001 - private
-        queue = self._flows[flow]
-        waiter, _ = queue.popleft() if is_oldest else queue.pop()
-        self._less(flow)
-        return waiter
-
-    def take(self, under_way: Callable[[str], int], now_ms: float) -> tuple[str, _W] | None:
+    def take(self, under_way: Callable[[str], int]) -> tuple[str, _W] | None:
         """Return who is let in next, with its tenant; None if nobody waits.
 
         ``under_way`` says how many requests of a tenant there are. Ties go to the tenant that was served longest ago.
@@ -74,7 +90,8 @@ class Waiting(Generic[_W]):
         if not self.count:
             return None
         flow = min(self._flows, key=under_way)
-        waiter = self._drop(flow, not self.is_standing(now_ms))
+        waiter, _ = self._flows[flow].popleft()
+        self._less(flow)
         if flow in self._flows:  # it is the last to have been served
             self._flows[flow] = self._flows.pop(flow)
         return flow, waiter
