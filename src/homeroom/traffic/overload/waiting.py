@@ -6,7 +6,7 @@ wait. Once it has stood for that long without being empty, it is an overload, an
 "controlled delay": Nichols and Jacobson, "Controlling queue delay", ACM Queue 2012, and Maurer, "Fail at scale", ACM
 Queue 2015). Who would be too many is refused when it comes, which costs next to nothing. To serve those first who came
 last ("adaptive LIFO") was tried and not taken: in a queue this short it gains nothing, and nearly all who are refused
-have waited for it, each with a task and a timer; a real node spent half of its time on them.
+have waited for it, each with a task and a timer.
 
 Each tenant has a queue of its own; a place goes to the tenant that has the fewest requests under way, and when the
 queue is full the tenant that has most of it loses one (McKenney, "Stochastic fairness queueing", 1990). So the flood of
