@@ -539,6 +539,38 @@ RETRY_RESERVE: Final = 10
 """Retries that a client may make before it has earned any, and at most keeps."""
 RETRY_EVERY_MS: Final = 5_000
 """A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
+RETRY_DEBT_MAX: Final = 10
+"""Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
+ENDPOINTS_MAX: Final = 256
+"""Addresses that one client knows: those that it was given, and those of a routing table."""
+ENDPOINT_CONNECT_MS: Final = 1_500
+"""An endpoint that takes no connection for so long is left for another, if there is one."""
+ENDPOINT_ATTEMPT_MS: Final = 4_000
+"""A first attempt may take so long where there is another endpoint, each further one of the request twice as long."""
+ENDPOINT_MEASURES: Final = 64
+"""Last answers of an endpoint whose times a client keeps, of reads and of writes."""
+ENDPOINT_MEASURES_MIN: Final = 8
+"""With fewer times nothing is said of how quick an endpoint is."""
+ENDPOINT_SLOW_TIMES: Final = 4
+"""An endpoint whose middle answer takes so many times as long as that of another goes to the end of the order."""
+ENDPOINT_SLOW_MS: Final = 250
+"""And takes so much longer: less is no reason to leave the nearest."""
+ENDPOINT_SLOW_FOR_MS: Final = 15_000
+"""For so long; then it is measured anew."""
+CIRCUIT_MS: Final = 1_000
+"""An endpoint that has failed is left alone for so long, then one request tries it; doubled while that fails too."""
+CIRCUIT_MS_MAX: Final = 30_000
+"""Longest time for which an endpoint that fails is left alone, and for which one is that asked for it."""
+HEDGE_MS: Final = 1_000
+"""A read without an answer for so long is asked of a second endpoint too, where nothing is known of the first."""
+HEDGE_MS_MIN: Final = 50
+"""Sooner no read is asked twice, however quick its endpoint was."""
+HEDGES_PER_READ: Final = 0.1
+"""Second questions that each read earns."""
+HEDGE_RESERVE: Final = 10
+"""Second questions that a client may ask before it has earned any, and at most keeps."""
+HEDGE_THREADS: Final = 16
+"""Threads of a client that waits, for reads that may be asked twice; where all are busy, reads are asked once."""
 SENDER_EVENTS_MAX: Final = 100_000
 """Events that wait in a sender or are under way; whoever adds more waits."""
 SENDER_BYTES_MAX: Final = 64 << 20
@@ -662,6 +694,10 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
+assert ENDPOINT_CONNECT_MS < ENDPOINT_ATTEMPT_MS
+assert CIRCUIT_MS < CIRCUIT_MS_MAX
+assert HEDGE_MS_MIN < HEDGE_MS < ENDPOINT_ATTEMPT_MS
+assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX

@@ -11,7 +11,6 @@ from homeroom.client.retrying import (
     RETRIED,
     Answered,
     Begun,
-    Budget,
     Done,
     Failed,
     GiveUp,
@@ -114,14 +113,6 @@ def test_retries_are_about_a_tenth_of_the_requests_whatever_fails():
         walked(exchange, [Failed("lost")] * 1_000, now_ms)
         attempts += exchange.attempts
     assert attempts <= requests * (1 + limits.RETRIES_PER_REQUEST) + limits.RETRY_RESERVE + 1
-
-
-def test_an_empty_budget_puts_a_retry_off_and_time_fills_it():
-    budget = Budget()
-    assert [budget.take(0) for _ in range(limits.RETRY_RESERVE)] == [0] * limits.RETRY_RESERVE
-    assert budget.take(0) == limits.RETRY_EVERY_MS
-    assert budget.take(0) == 2 * limits.RETRY_EVERY_MS
-    assert budget.take(3 * limits.RETRY_EVERY_MS) == 0
 
 
 def test_a_node_that_comes_back_is_found_by_a_client_with_one_batch():
