@@ -535,10 +535,14 @@ RETRY_WAIT_MS_MAX: Final = 20_000
 """Longest pause before a retry, unless the node asks for a longer one."""
 RETRIES_PER_REQUEST: Final = 0.1
 """Retries that each request earns: a node that fails gets a tenth more of them, not a multiple."""
-RETRY_RESERVE: Final = 10
-"""Retries that a client may make before it has earned any, and at most keeps."""
+RETRY_RESERVE: Final = 3
+"""Retries that a client may make before it has earned any, and at most keeps while it asks little."""
+RETRY_WINDOW_MS: Final = 10_000
+"""A client that asks much keeps what the requests of so long have earned."""
 RETRY_EVERY_MS: Final = 5_000
 """A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
+RETRY_EVERY_MS_MAX: Final = 60_000
+"""It doubles while such retries are of no use, up to this."""
 RETRY_DEBT_MAX: Final = 10
 """Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
 ENDPOINTS_MAX: Final = 256
@@ -694,6 +698,7 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
+assert RETRY_EVERY_MS < RETRY_EVERY_MS_MAX
 assert ENDPOINT_CONNECT_MS < ENDPOINT_ATTEMPT_MS
 assert CIRCUIT_MS < CIRCUIT_MS_MAX
 assert HEDGE_MS_MIN < HEDGE_MS < ENDPOINT_ATTEMPT_MS

@@ -118,6 +118,10 @@ class Endpoints:
             return found
         return min(self._allowed(), key=lambda one: self._of(one.url).circuit.opens_ms)
 
+    def opens_in_ms(self, now_ms: int) -> int:
+        """Return after how long one of them may be asked, or it is worth looking again; 0 for now."""
+        return min(self._of(one.url).circuit.opens_in_ms(now_ms) for one in self._allowed())
+
     def late_ms(self, url: str, kind: Kind) -> int:
         """Return after how long an answer of an endpoint is late, by its own past."""
         found = self._of(url).times[kind].late_ms

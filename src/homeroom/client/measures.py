@@ -112,6 +112,13 @@ class Circuit:
         """When it may be tried again; long ago if nothing stands against it."""
         return 0 if self._until_ms is None else self._until_ms
 
+    def opens_in_ms(self, now_ms: int) -> int:
+        """Return after how long a request may be made, or it is worth asking again; 0 for now."""
+        if self.lets_through(now_ms):
+            return 0
+        # How the one that tries it ends may be known at any moment.
+        return max(self.opens_ms - now_ms, limits.RETRY_WAIT_MS)
+
     def lets_through(self, now_ms: int) -> bool:
         """Say whether a request may be made now."""
         if self._until_ms is None:

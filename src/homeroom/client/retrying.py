@@ -234,15 +234,21 @@ class Exchange:
                 self._of.budget.earn(now_ms)
                 if self._kind is Kind.READ:
                     self._of.hedges.earn()
-                return self._try(now_ms)
+                return self._held_back(now_ms) or self._try(now_ms)
             case Waited():
-                return self._try(now_ms)
+                return self._held_back(now_ms) or self._try(now_ms)
             case Late():
                 return self._hedged(now_ms)
             case Failed():
                 return self._failed(event, now_ms)
             case Answered():
                 return self._answered(event, now_ms)
+
+    def _held_back(self, now_ms: int) -> Instruction | None:
+        """Wait while every endpoint is left alone, if there is time for that, and more than one."""
+        endpoints = self._of.endpoints
+        wait_ms = endpoints.opens_in_ms(now_ms) if len(endpoints.order) > 1 else 0
+        return Wait(wait_ms) if 0 < wait_ms < self._left_ms(now_ms) else None
 
     # --- attempts ----------------------------------------------------------------------------------------------------
 
@@ -300,6 +306,7 @@ class Exchange:
             return self._again("the answer was 421", now_ms)
         if event.status not in RETRIED:
             endpoints.answered(url, self._kind, began_ms, now_ms)
+            self._of.budget.good()
             for other, other_began_ms in self._flying.items():
                 endpoints.outrun(other, self._kind, other_began_ms, now_ms)
             self._flying.clear()
