@@ -1,4 +1,4 @@
-"""Ten thousand clients before a region that dies and comes back: they move, and do not keep the others down afterwards."""
+"""Ten thousand clients before a region that dies and comes back: they move, and do not keep the others down later."""
 
 import pytest
 
