@@ -39,6 +39,7 @@ NAMES = (
     "world_lag",
     "world_traffic",
     "catch_up",
+    "client_failover",
 )
 
 

@@ -551,6 +551,10 @@ ENDPOINT_CONNECT_MS: Final = 1_500
 """An endpoint that takes no connection for so long is left for another, if there is one."""
 ENDPOINT_ATTEMPT_MS: Final = 4_000
 """A first attempt may take so long where there is another endpoint, each further one of the request twice as long."""
+ENDPOINT_ATTEMPT_MS_MIN: Final = 1_500
+"""And never less, however quick the endpoint was until then."""
+ENDPOINT_PATIENCE_TIMES: Final = 10
+"""An endpoint whose times are known has so many times as long as one in twenty of its answers took."""
 ENDPOINT_MEASURES: Final = 64
 """Last answers of an endpoint whose times a client keeps, of reads and of writes."""
 ENDPOINT_MEASURES_MIN: Final = 8
@@ -699,7 +703,7 @@ assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert RETRY_EVERY_MS < RETRY_EVERY_MS_MAX
-assert ENDPOINT_CONNECT_MS < ENDPOINT_ATTEMPT_MS
+assert ENDPOINT_CONNECT_MS <= ENDPOINT_ATTEMPT_MS_MIN < ENDPOINT_ATTEMPT_MS
 assert CIRCUIT_MS < CIRCUIT_MS_MAX
 assert HEDGE_MS_MIN < HEDGE_MS < ENDPOINT_ATTEMPT_MS
 assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES

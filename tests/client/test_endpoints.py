@@ -79,6 +79,17 @@ def test_an_answer_is_late_by_the_past_of_its_endpoint():
     assert endpoints.late_ms("b", Kind.READ) == limits.HEDGE_MS_MIN
 
 
+def test_a_quick_endpoint_that_says_nothing_is_left_the_sooner():
+    endpoints = made()
+    assert endpoints.patience_ms("a", Kind.WRITE) == limits.ENDPOINT_ATTEMPT_MS
+    answered(endpoints, "a", 20, 20, Kind.WRITE)
+    answered(endpoints, "b", 300, 20, Kind.WRITE)
+    answered(endpoints, "c", 3_000, 20, Kind.WRITE)
+    assert endpoints.patience_ms("a", Kind.WRITE) == limits.ENDPOINT_ATTEMPT_MS_MIN
+    assert endpoints.patience_ms("b", Kind.WRITE) == 300 * limits.ENDPOINT_PATIENCE_TIMES
+    assert endpoints.patience_ms("c", Kind.WRITE) == limits.ENDPOINT_ATTEMPT_MS
+
+
 def test_nodes_of_a_region_are_preferred_by_weight_and_regions_in_their_order():
     heavy = Endpoint("h", "h", "x", 3.0)
     firsts = Counter(

@@ -127,6 +127,14 @@ class Endpoints:
         found = self._of(url).times[kind].late_ms
         return limits.HEDGE_MS if found is None else max(found, limits.HEDGE_MS_MIN)
 
+    def patience_ms(self, url: str, kind: Kind) -> int:
+        """Return how long a first attempt may take, by the endpoint's own past, before it is worth moving."""
+        late_ms = self._of(url).times[kind].late_ms
+        if late_ms is None:
+            return limits.ENDPOINT_ATTEMPT_MS
+        usual_ms = limits.ENDPOINT_PATIENCE_TIMES * late_ms
+        return min(max(usual_ms, limits.ENDPOINT_ATTEMPT_MS_MIN), limits.ENDPOINT_ATTEMPT_MS)
+
     def has_others(self, url: str) -> bool:
         """Say whether there is another endpoint at all."""
         return any(one.url != url for one in self._allowed())

@@ -266,8 +266,8 @@ class Exchange:
     def _at(self, endpoint: Endpoint, left_ms: int, now_ms: int) -> Try:
         time_ms_max, connect_ms_max = min(left_ms, self._of.attempt_ms_max), None
         if self._of.endpoints.has_others(endpoint.url):
-            patient_ms = limits.ENDPOINT_ATTEMPT_MS << min(self.attempts, 20)
-            time_ms_max = min(time_ms_max, patient_ms)
+            patience_ms = self._of.endpoints.patience_ms(endpoint.url, self._kind)
+            time_ms_max = min(time_ms_max, patience_ms << min(self.attempts, 20))
             connect_ms_max = min(time_ms_max, limits.ENDPOINT_CONNECT_MS)
         self._may_be_late = True
         self.attempts += 1
