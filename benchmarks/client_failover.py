@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.world_nodes import ServedWorld, add_world_arguments, world_of
-from demos.world_processes import counts, until
+from demos.world_processes import until
 from homeroom.client import AsyncClient, ClientOptions
 from homeroom.errors import NodeError
 
@@ -67,7 +67,12 @@ class _Traffic:
 
     async def _send(self, number: int) -> None:
         events = [
-            {"account": f"{self.name} {number}", "verb": "read", "id": f"{self.name} {number} {n}"}
+            # Known by the key's owner, the batch and its place, wherever the batch comes in.
+            {
+                "account": f"{self.name} {number}",
+                "verb": "read",
+                "time": f"2026-11-02T10:00:{n:02}Z",
+            }
             for n in range(_EVENTS)
         ]
         receipt = await self.client.send(events)
@@ -158,6 +163,30 @@ def _client(world: ServedWorld, victim: str, place: int) -> AsyncClient:
     return AsyncClient(urls, world.processes.key, ClientOptions(ack="remote"))
 
 
+_ONCE: Final = {
+    "question": "cohort",
+    "interval": "day",
+    "from": "2026-11-02",
+    "to": "2026-11-02",
+    "definitions": {
+        "cohort": {
+            "whole": {"did": "verb=read", "exactly": _EVENTS},
+            "other": {"not": {"cohort": "whole"}},
+        }
+    },
+}
+"""Each batch is of one learner of its own: who has done as much as it holds, and who has done anything else."""
+
+
+async def _counts(client: AsyncClient, batches: int) -> bool:
+    """Say whether a region has all events of so many batches, each once, and nothing besides."""
+    sizes = []
+    for name in ("whole", "other"):
+        found = await client.query({**_ONCE, "cohort": name})
+        sizes.append(found.answer["sizes"][-1])
+    return sizes == [batches, 0]
+
+
 async def _all_count(world: ServedWorld, regions: list[str], events: int) -> bool:
     """Wait until regions count so many events, and say whether they do."""
     try:
@@ -165,7 +194,7 @@ async def _all_count(world: ServedWorld, regions: list[str], events: int) -> boo
             for region in regions:
                 node = world.nodes[region]
                 async with AsyncClient(node.address, node.key) as client:
-                    await until(partial(counts, client, events))
+                    await until(partial(_counts, client, events // _EVENTS))
     except TimeoutError:
         return False
     return True
