@@ -569,6 +569,14 @@ CIRCUIT_MS: Final = 1_000
 """An endpoint that has failed is left alone for so long, then one request tries it; doubled while that fails too."""
 CIRCUIT_MS_MAX: Final = 30_000
 """Longest time for which an endpoint that fails is left alone, and for which one is that asked for it."""
+ROUTES_BYTES_MAX: Final = 256 << 10
+"""A longer routing table is none: a world has so many nodes at most, each some hundred bytes."""
+ROUTES_MS: Final = 15_000
+"""A client asks for a newer routing table after so long, when it makes a request."""
+ROUTES_HURRY_MS: Final = 2_000
+"""And after so long at most, a random part of it, when a request has failed; never more often."""
+ROUTES_WAIT_MS: Final = 4_000
+"""How long a client waits for a routing table, from one endpoint."""
 HEDGE_MS: Final = 1_000
 """A read without an answer for so long is asked of a second endpoint too, where nothing is known of the first."""
 HEDGE_MS_MIN: Final = 50
@@ -705,6 +713,7 @@ assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert RETRY_EVERY_MS < RETRY_EVERY_MS_MAX
 assert ENDPOINT_CONNECT_MS <= ENDPOINT_ATTEMPT_MS_MIN < ENDPOINT_ATTEMPT_MS
 assert CIRCUIT_MS < CIRCUIT_MS_MAX
+assert ROUTES_HURRY_MS < ROUTES_MS
 assert HEDGE_MS_MIN < HEDGE_MS < ENDPOINT_ATTEMPT_MS
 assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX

@@ -10,14 +10,26 @@ from typing import Any
 
 import httpx
 
+from homeroom import limits
 from homeroom.client import messages
-from homeroom.client.connecting import LOST, Connecting, collected, failed, lower, timeouts
+from homeroom.client.connecting import (
+    LOST,
+    ROUTES_PATH,
+    Connecting,
+    asked_for_routes,
+    collected,
+    failed,
+    lower,
+    timeouts,
+    why_failed,
+)
 from homeroom.client.messages import Reply, Request
 from homeroom.client.retrying import (
     Begun,
     Done,
     Event,
     Exchange,
+    Failed,
     GiveUp,
     Instruction,
     Late,
@@ -45,14 +57,19 @@ class AsyncReaching:
         sleep_ms: Callable[[int], Awaitable[None]],
     ) -> None:
         self.token: str | None = None
-        self.retrying = connecting.retrying()
+        self._discovery = connecting.discovery()
+        self.retrying = connecting.retrying(self._discovery.endpoints())
         self._connecting = connecting
         self._trusted = connecting.trusted()
         self._now_ms, self._sleep_ms = now_ms, sleep_ms
         self._http: dict[str, httpx.AsyncClient] = {}
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.wait([self._refreshing])
         for client in self._http.values():
             await client.aclose()
 
@@ -60,6 +77,7 @@ class AsyncReaching:
 
     async def reply(self, request: Request) -> Reply:
         """Return the answer to a request, after as many attempts as it takes. Raises `UnavailableError`."""
+        self._refresh_if_due()
         exchange = self.retrying.exchange(request.kind)
         flying: set[asyncio.Task[tuple[Event, Reply | None]]] = set()
         reply: Reply | None = None
@@ -91,6 +109,8 @@ class AsyncReaching:
 
     def step(self, exchange: Exchange, event: Event) -> Instruction:
         """Return what is to be done after something has happened."""
+        if isinstance(event, Failed):
+            self._discovery.hurry(self._now_ms())
         return exchange.step(event, self._now_ms())
 
     def written(self, token: str | None) -> None:
@@ -151,3 +171,52 @@ class AsyncReaching:
             settings = self._connecting.http_settings(url, self._trusted)
             self._http[url] = httpx.AsyncClient(**settings)
         return self._http[url]
+
+    # --- where there are others --------------------------------------------------------------------------------------
+
+    def statistics(self) -> dict[str, Any]:
+        """Return which endpoints there are, and what has been met there."""
+        table = self._discovery.table
+        return {
+            "generation": table and table.generation,
+            "trouble": self._discovery.trouble,
+            "endpoints": self.retrying.endpoints.statistics(),
+        }
+
+    def _refresh_if_due(self) -> None:
+        if self._refreshing is None and self._discovery.is_due(self._now_ms()):
+            self._refreshing = asyncio.ensure_future(self._refresh())
+            self._refreshing.add_done_callback(self._refreshed)
+
+    def _refreshed(self, task: "asyncio.Task[None]") -> None:
+        self._refreshing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._discovery.trouble = f"asking for a routing table failed: {type(error).__name__}"
+
+    async def _refresh(self) -> None:
+        """Ask for a newer routing table, and follow it."""
+        for found in asked_for_routes(self.retrying.endpoints, self._now_ms()):
+            try:
+                body = await self._routes(found)
+            except LOST as error:
+                self._discovery.trouble = why_failed(error)
+                continue
+            if body and self._connecting.heard(self._discovery, body):
+                self.retrying.endpoints.take(self._discovery.endpoints())
+            if body and not self._discovery.trouble:
+                return
+
+    async def _routes(self, found: Try) -> bytes:
+        """Return what an endpoint says of routes, up to what a table may have; the key does not go along."""
+        body = bytearray()
+        async with (
+            asyncio.timeout(found.time_ms_max / 1_000),
+            self.http(found.at).stream("GET", ROUTES_PATH, timeout=timeouts(found)) as answer,
+        ):
+            if answer.status_code != 200:
+                return b""
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > limits.ROUTES_BYTES_MAX:
+                    break
+        return bytes(body)

@@ -101,6 +101,15 @@ class Client:
         """Close the connections."""
         self._reaching.close()
 
+    def statistics(self) -> dict[str, Any]:
+        """Return which nodes are asked, in which order, and what this client has met there.
+
+        ``endpoints`` are by address, the best first: ``region``, ``asked`` (whether nothing stands against it), and the
+        middle times of ``read_ms`` and ``write_ms``; ``generation`` is that of the routing table that is followed, and
+        ``trouble`` says why a newer one is not.
+        """
+        return self._reaching.statistics()
+
     # --- what a node does --------------------------------------------------------------------------------------------
 
     def send(

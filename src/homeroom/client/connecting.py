@@ -9,7 +9,7 @@ import ipaddress
 import os
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from homeroom import limits
+from homeroom.client.discovery import Discovery
 from homeroom.client.endpoints import Endpoint, Endpoints
-from homeroom.client.measures import Loss
+from homeroom.client.measures import Kind, Loss
 from homeroom.client.messages import Reply, Request, answered, good
 from homeroom.client.options import ClientOptions
 from homeroom.client.retrying import ELSEWHERE, RETRIED, Event, Failed, Retrying, Try
@@ -27,7 +28,9 @@ from homeroom.errors import SettingsError, UnavailableError
 __all__ = [
     "KEY_VARIABLE",
     "LOST",
+    "ROUTES_PATH",
     "Connecting",
+    "asked_for_routes",
     "collected",
     "failed",
     "lower",
@@ -39,6 +42,9 @@ __all__ = [
 ]
 
 KEY_VARIABLE: Final = "HOMEROOM_KEY"
+ROUTES_PATH: Final = "/v1/routes"
+ROUTES_TRIED: Final = 3
+"""Endpoints that are asked for a table at a time."""
 LOST: Final = (httpx.TransportError, httpx.DecodingError, TimeoutError)
 """What an attempt that has no answer raises."""
 
@@ -125,7 +131,8 @@ class Connecting:
 
         Raises `SettingsError` if they cannot be read.
         """
-        if self.options.certificates is None and not any(map(_is_secure, self.urls)):
+        is_wanted = self.options.world is not None or any(map(_is_secure, self.urls))
+        if self.options.certificates is None and not is_wanted:
             return None
         try:
             return ssl.create_default_context(cafile=self.options.certificates)
@@ -134,15 +141,42 @@ class Connecting:
                 f"certificates is {self.options.certificates!r}, which cannot be used: {error.strerror or error}"
             ) from error
 
-    def retrying(self) -> Retrying:
+    def discovery(self) -> Discovery:
+        """Return what finds other endpoints, with the table that was kept. Raises `SettingsError`."""
+        world, options = self.options.world, self.options
+        if world is None:
+            return Discovery(self.urls, None, None, None, options.generator)
+        found = Discovery(self.urls, world.verify(), world.name, world.place, options.generator)
+        body = world.kept()
+        if body is not None:
+            found.hear(body)
+        return found
+
+    def heard(self, discovery: Discovery, body: bytes) -> bool:
+        """Hear a document with a table; say whether it is followed from now on. It is kept then."""
+        if not discovery.hear(body):
+            return False
+        if self.options.world is not None:
+            discovery.trouble = self.options.world.keep(body)
+        return True
+
+    def retrying(self, endpoints: Sequence[Endpoint]) -> Retrying:
         """Return how requests are tried again, and where."""
         options = self.options
         return Retrying(
             round(options.time_s_max * 1_000),
             round(options.attempt_s_max * 1_000),
             options.generator,
-            Endpoints([Endpoint(url) for url in self.urls], options.generator),
+            Endpoints(endpoints, options.generator),
         )
+
+
+def asked_for_routes(endpoints: Endpoints, now_ms: int) -> Iterator[Try]:
+    """Yield how to ask endpoints for a routing table, one after the other: without the key, it is nobody's secret."""
+    tried: set[str] = set()
+    while len(tried) < ROUTES_TRIED and (found := endpoints.next(Kind.READ, now_ms, tried)):
+        tried.add(found.url)
+        yield Try(limits.ROUTES_WAIT_MS, found.url, limits.ENDPOINT_CONNECT_MS)
 
 
 def _is_address(url: str) -> bool:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -18,12 +18,15 @@ from homeroom import limits
 from homeroom.client import messages
 from homeroom.client.connecting import (
     LOST,
+    ROUTES_PATH,
     Connecting,
+    asked_for_routes,
     collected,
     failed,
     lower,
     monotonic_ms,
     timeouts,
+    why_failed,
 )
 from homeroom.client.messages import Reply, Request
 from homeroom.client.retrying import (
@@ -31,6 +34,7 @@ from homeroom.client.retrying import (
     Done,
     Event,
     Exchange,
+    Failed,
     GiveUp,
     Instruction,
     Late,
@@ -62,14 +66,15 @@ class Reaching:
         self, connecting: Connecting, now_ms: Callable[[], int], sleep_ms: Callable[[int], None]
     ) -> None:
         self.token: str | None = None
-        self.retrying = connecting.retrying()
+        self._discovery = connecting.discovery()
+        self.retrying = connecting.retrying(self._discovery.endpoints())
         self._connecting = connecting
         self._trusted = connecting.trusted()
         self._now_ms, self._sleep_ms = now_ms, sleep_ms
         self._lock = threading.Lock()
         self._threads = threading.BoundedSemaphore(limits.HEDGE_THREADS)
         self._http: dict[str, httpx.Client] = {}
-        self._is_closed = False
+        self._is_closed = self._is_refreshing = False
 
     def close(self) -> None:
         """Close the connections."""
@@ -83,6 +88,7 @@ class Reaching:
 
     def reply(self, request: Request) -> Reply:
         """Return the answer to a request, after as many attempts as it takes. Raises `UnavailableError`."""
+        self._refresh_if_due()
         exchange = self.retrying.exchange(request.kind)
         landed: SimpleQueue[_Landed] = SimpleQueue()
         reply: Reply | None = None
@@ -107,6 +113,8 @@ class Reaching:
     def step(self, exchange: Exchange, event: Event) -> Instruction:
         """Return what is to be done after something has happened."""
         with self._lock:
+            if isinstance(event, Failed):
+                self._discovery.hurry(self._now_ms())
             return exchange.step(event, self._now_ms())
 
     def written(self, token: str | None) -> None:
@@ -182,3 +190,59 @@ class Reaching:
                     client.close()  # it says so itself to whoever uses it
                 self._http[url] = client
             return self._http[url]
+
+    # --- where there are others --------------------------------------------------------------------------------------
+
+    def statistics(self) -> dict[str, Any]:
+        """Return which endpoints there are, and what has been met there."""
+        with self._lock:
+            table = self._discovery.table
+            return {
+                "generation": table and table.generation,
+                "trouble": self._discovery.trouble,
+                "endpoints": self.retrying.endpoints.statistics(),
+            }
+
+    def _refresh_if_due(self) -> None:
+        with self._lock:
+            if self._is_refreshing or not self._discovery.is_due(self._now_ms()):
+                return
+            self._is_refreshing = True
+
+        def work() -> None:
+            try:
+                self._refresh()
+            except Exception as error:  # noqa: BLE001 - nobody waits for this thread; it is told where one looks
+                self._discovery.trouble = (
+                    f"asking for a routing table failed: {type(error).__name__}"
+                )
+            finally:
+                self._is_refreshing = False
+
+        threading.Thread(target=work, name="homeroom-routes", daemon=True).start()
+
+    def _refresh(self) -> None:
+        """Ask for a newer routing table, and follow it."""
+        for found in asked_for_routes(self.retrying.endpoints, self._now_ms()):
+            try:
+                body = self._routes(found)
+            except LOST as error:
+                self._discovery.trouble = why_failed(error)
+                continue
+            with self._lock:
+                if body and self._connecting.heard(self._discovery, body):
+                    self.retrying.endpoints.take(self._discovery.endpoints())
+                if body and not self._discovery.trouble:
+                    return
+
+    def _routes(self, found: Try) -> bytes:
+        """Return what an endpoint says of routes, up to what a table may have; the key does not go along."""
+        body = bytearray()
+        with self.http(found.at).stream("GET", ROUTES_PATH, timeout=timeouts(found)) as answer:
+            if answer.status_code != 200:
+                return b""
+            for chunk in answer.iter_bytes():
+                body += chunk
+                if len(body) > limits.ROUTES_BYTES_MAX:
+                    break
+        return bytes(body)
