@@ -50,20 +50,22 @@ class _Traffic:
     repeats: int = 0
     unseen: int = 0
     failed: list[str] = field(default_factory=list)
-    spans: list[tuple[float, float]] = field(default_factory=list)
+    batches: list[tuple[float, float]] = field(default_factory=list)
+    questions: list[tuple[float, float]] = field(default_factory=list)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Send and ask until it is to stop."""
         for number in itertools.count():
             if stopping.is_set():
                 return
-            began_s = time.perf_counter()
+            began_s, is_batch = time.perf_counter(), number % 2 == 0
             try:
-                await (self._send(number // 2) if number % 2 == 0 else self._ask())
+                await (self._send(number // 2) if is_batch else self._ask())
             except NodeError as error:
                 self.failed.append(str(error))
             else:
-                self.spans.append((began_s, time.perf_counter()))
+                spans = self.batches if is_batch else self.questions
+                spans.append((began_s, time.perf_counter()))
 
     async def _send(self, number: int) -> None:
         events = [
@@ -88,11 +90,8 @@ class _Traffic:
 
     def first_good_s(self, since_s: float) -> float:
         """Return how long after an instant the first good answer came. Raises `ValueError` if none did."""
-        return min(ended_s for _, ended_s in self.spans if ended_s > since_s) - since_s
-
-    def slowest_s(self) -> float:
-        """Return how long the slowest request took."""
-        return max(ended_s - began_s for began_s, ended_s in self.spans)
+        spans = self.batches + self.questions
+        return min(ended_s for _, ended_s in spans if ended_s > since_s) - since_s
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -145,12 +144,13 @@ async def _round(
     is_whole_again = await _all_count(world, regions, before + accepted)
     return {
         "accepted": accepted,
-        "requests": sum(len(one.spans) for one in traffic),
+        "requests": sum(len(one.batches) + len(one.questions) for one in traffic),
         "failed": [why for one in traffic for why in one.failed],
         "unseen": sum(one.unseen for one in traffic),
         "repeats": sum(one.repeats for one in traffic),
         "first_good_s": [one.first_good_s(died_s) for one in traffic],
-        "slowest_s": max(one.slowest_s() for one in traffic),
+        "slowest_batch_s": max(_slowest_s(one.batches) for one in traffic),
+        "slowest_question_s": max(_slowest_s(one.questions) for one in traffic),
         "counted": is_whole and is_whole_again,
     }
 
@@ -200,12 +200,17 @@ async def _all_count(world: ServedWorld, regions: list[str], events: int) -> boo
     return True
 
 
+def _slowest_s(spans: list[tuple[float, float]]) -> float:
+    return max(ended_s - began_s for began_s, ended_s in spans)
+
+
 def _summed_up(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     firsts = [s for one in rounds for s in one["first_good_s"]]
     return {
         "first_good_p50_s": round(median(firsts), 3),
         "first_good_max_s": round(max(firsts), 3),
-        "slowest_request_s": round(max(one["slowest_s"] for one in rounds), 3),
+        "slowest_batch_s": round(max(one["slowest_batch_s"] for one in rounds), 3),
+        "slowest_question_s": round(max(one["slowest_question_s"] for one in rounds), 3),
         "requests": sum(one["requests"] for one in rounds),
         "failed": sum(len(one["failed"]) for one in rounds),
         "why_failed": [why for one in rounds for why in one["failed"]][:3],
@@ -225,7 +230,7 @@ def show(result: dict[str, Any]) -> None:
         print(
             f"{way:<7} first good answer after {found['first_good_p50_s']:.2f} s, at most "
             f"{found['first_good_max_s']:.2f} s (wanted {result['wanted_p50_s']:g} and {result['wanted_max_s']:g}); "
-            f"slowest request {found['slowest_request_s']:.2f} s"
+            f"slowest batch {found['slowest_batch_s']:.2f} s, question {found['slowest_question_s']:.2f} s"
         )
         print(
             f"        {found['requests']:,} requests, {found['failed']} failed; own writes not seen: "

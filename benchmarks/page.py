@@ -547,7 +547,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
             "a region is",
             "first good answer of a client, median and at most",
             "wanted",
-            "slowest request",
+            "slowest batch and question",
             "failed requests",
             "own writes not seen",
             "rounds in which all count what was acknowledged, once",

@@ -68,7 +68,7 @@ def failover_rows(result: _Result) -> _Rows:
             f"{way}, {found['rounds']} times",
             f"{found['first_good_p50_s']:.2f} s, {found['first_good_max_s']:.2f} s",
             wanted,
-            f"{found['slowest_request_s']:.2f} s",
+            f"{found['slowest_batch_s']:.2f} s, {found['slowest_question_s']:.2f} s",
             f"{found['failed']} of {found['requests']:,}",
             found["own_writes_not_seen"],
             f"{whole} of {found['rounds']}",
