@@ -196,6 +196,7 @@ class Exchange:
         self._began_ms = 0
         self._rounds = 0  # times that all endpoints were tried
         self._has_moved = self._may_be_late = False
+        self._why = "no answer"  # of the last attempt, in words for people
         self._home = ""  # the node that alone takes it, by its own name
         self._tried: set[str] = set()  # in this round
         self._asked_ms: dict[str, int] = {}  # by endpoint of this round until when it asks to wait
@@ -255,7 +256,7 @@ class Exchange:
     def _try(self, now_ms: int) -> Instruction:
         left_ms = self._left_ms(now_ms)
         if self.attempts and left_ms <= 0:
-            return GiveUp("the time is over")
+            return GiveUp(f"{self._why}{self._told(0)}")
         endpoints = self._of.endpoints
         home = endpoints.named(self._home)
         if home is None or home.url in self._tried:
@@ -334,6 +335,7 @@ class Exchange:
 
     def _again(self, why: str, now_ms: int) -> Instruction:
         """Move to another endpoint, or wait and begin anew with the first."""
+        self._why = why
         if self._flying:
             return Keep()
         is_over = self._of.endpoints.next(self._kind, now_ms, self._tried) is None

@@ -411,6 +411,10 @@ class RunningNode(Answering):
             )
         )
 
+    def stamp_after(self, stamp: int) -> None:
+        """Stamp what is offered from now on later than this; see `Committer.stamp_after`."""
+        self._committer.stamp_after(stamp)
+
     async def offer_held(
         self, tenant: str, owner: str, batch: SentBatch, level: Level
     ) -> tuple[Accepted | Refused, Level]:

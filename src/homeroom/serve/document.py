@@ -106,14 +106,15 @@ def _events() -> dict[str, Any]:
     about = "how many regions must hold the batch before the answer comes; what operators ask for at least counts too"
     ack = in_header("Homeroom-Ack", about, enum=list(LEVELS))
     in_query = {**ack, "name": "ack", "in": "query"}
-    problems = (*WITH_BODY, "conflict", "nothing-accepted", "not-held")
+    after = in_header("Homeroom-After", "tokens: the batch is stamped later than these entries")
+    problems = (*WITH_BODY, "bad-token", "conflict", "nothing-accepted", "not-held")
     return {
         "post": operation(
             "sendEvents",
             "Send a batch of events; the answer comes when it is durable",
             problems,
             {"200": answer("what was accepted and what refused", named("Taken"), TOKEN_HEADER)},
-            parameters=[key, ack, in_query],
+            parameters=[key, ack, in_query, after],
             requestBody={"required": True, "content": content},
         )
     }

@@ -50,6 +50,9 @@ class Serving(Protocol):
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
 
+    def stamp_after(self, stamp: int) -> None:
+        """Stamp what is offered from now on later than this, if it is a stamp that a sound node can have given."""
+
     async def offer_held(
         self, tenant: str, owner: str, batch: SentBatch, level: Level
     ) -> tuple[Accepted | Refused, Level]:
