@@ -54,6 +54,26 @@ class Server:
         return done_ms if not now_ms < self.dead[0] <= done_ms else None
 
 
+@dataclass
+class Moody:
+    """An endpoint that is quick between its spells, in which it is dead, hung, slow, or asks to be left alone."""
+
+    spells: list[tuple[int, int, str]]
+    came: Counter[int] = field(default_factory=Counter)
+
+    def done_ms(self, now_ms):
+        """Return as `Server.done_ms`; what hangs is done never."""
+        moods = {mood for first, last, mood in self.spells if first <= now_ms < last}
+        if "dead" in moods:
+            return None
+        self.came[now_ms // 1_000] += 1
+        if "hung" in moods:
+            return 1 << 40
+        if "sheds" in moods:
+            return 0
+        return now_ms + (2_500 if "slow" in moods else 10)
+
+
 class Naive:
     """Tries again at once, at the next endpoint, until its time is over."""
 
@@ -77,7 +97,16 @@ class Naive:
 class Storm:
     """Clients that each make a request now and then, over servers by address."""
 
-    def __init__(self, servers, clients, every_ms, is_naive=False, seed=1, kind=Kind.WRITE):
+    def __init__(
+        self,
+        servers,
+        clients,
+        every_ms,
+        is_naive=False,
+        seed=1,
+        kind=Kind.WRITE,
+        time_ms_max=30_000,
+    ):
         self.servers, self.every_ms, self.kind = servers, every_ms, kind
         self.random = random.Random(seed)
         self.agenda, self.order = [], itertools.count()
@@ -89,7 +118,7 @@ class Storm:
             own = urls[number % len(urls) :] + urls[: number % len(urls)]
             generator = random.Random(self.random.random())
             endpoints = Endpoints([Endpoint(url) for url in own], generator)
-            retrying = Retrying(30_000, 30_000, generator, endpoints)
+            retrying = Retrying(time_ms_max, 30_000, generator, endpoints)
             make = (lambda own=own: Naive(own, 30_000, 0)) if is_naive else None
             make = make or (lambda retrying=retrying: retrying.exchange(kind))
             self.at(self.random.expovariate(1 / every_ms), self.begin, make)

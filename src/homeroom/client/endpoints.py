@@ -118,6 +118,10 @@ class Endpoints:
             return found
         return min(self._allowed(), key=lambda one: self._of(one.url).circuit.opens_ms)
 
+    def is_closed(self, url: str) -> bool:
+        """Say whether nothing stands against an endpoint."""
+        return self._of(url).circuit.is_closed
+
     def opens_in_ms(self, now_ms: int) -> int:
         """Return after how long one of them may be asked, or it is worth looking again; 0 for now."""
         return min(self._of(one.url).circuit.opens_in_ms(now_ms) for one in self._allowed())

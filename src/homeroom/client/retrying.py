@@ -338,11 +338,16 @@ class Exchange:
         self._why = why
         if self._flying:
             return Keep()
-        is_over = self._of.endpoints.next(self._kind, now_ms, self._tried) is None
+        found = self._of.endpoints.next(self._kind, now_ms, self._tried)
+        is_over = found is None
         asked_ms = self._asked_in_ms(now_ms) if is_over else 0
         pause_ms = asked_ms + self._pause_ms() if is_over else 0
         wait_ms = max(pause_ms, self._of.budget.take(now_ms))
-        if wait_ms >= self._left_ms(now_ms):
+        left_ms = self._left_ms(now_ms)
+        if found is not None and self._of.endpoints.is_closed(found.url):
+            # Nothing stands against it and it has not been asked: a budget puts this off, and is not why it fails.
+            wait_ms = min(wait_ms, max(0, left_ms - limits.ENDPOINT_ATTEMPT_MS))
+        if wait_ms >= left_ms:
             self._of.budget.give_back()
             return GiveUp(f"{why}{self._told(asked_ms)}")
         if is_over:
