@@ -138,8 +138,8 @@ class Detector:
         old = np.array([numbers[name] for name in staying])
         new = np.array([self._numbers[name] for name in staying])
         made.clock[:] = known.clock
-        for to in made.links:
-            suspicion.begin(to, known.clock[judging.AWAKE])
+        for number in range(len(self._names)):
+            suspicion.begin(made.links, number, known.clock[judging.AWAKE])
         for field in ("links", "said_at", "troubled", "own", "causes", "verdicts", "since"):
             getattr(made, field)[new] = getattr(known, field)[old]
         made.said[np.ix_(new, new)] = known.said[np.ix_(old, old)]
@@ -176,7 +176,7 @@ class Detector:
             return False
         if known is not None:
             former.append(known)
-            suspicion.renew(self._vantage.links[number])
+            suspicion.renew(self._vantage.links, number)
         self._lives[sender] = life
         return True
 

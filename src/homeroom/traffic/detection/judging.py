@@ -176,8 +176,8 @@ def make_vantage(regions: NDArray[np.int64], me: int, now_ms: float) -> Vantage:
         here=np.array([me, of_regions], np.int64),
         counts=np.zeros((of_regions, 5), np.int64),
     )
-    for link in vantage.links:
-        begin(link, 0.0)
+    for node in range(nodes):
+        begin(vantage.links, node, 0.0)
     return vantage
 
 
@@ -200,7 +200,7 @@ def heard(vantage: Vantage, node: int, sequence: int, sent_ms: float) -> bool:
     If it is, whatever it says of others is to be put into ``said`` and ``troubled``.
     """
     clock = vantage.clock
-    at_ms = hear(vantage.links[node], clock[AWAKE], clock[NOW], sequence, sent_ms)
+    at_ms = hear(vantage.links, node, clock[AWAKE], clock[NOW], sequence, sent_ms)
     if at_ms == -math.inf:
         return False
     vantage.said_at[node] = at_ms
@@ -213,34 +213,38 @@ def probed(vantage: Vantage, node: int, outcome: int, took_ms: float) -> None:
 
     One in which this node slept says nothing, unless it was answered well: its time is not that of the other node.
     """
-    link, clock = vantage.links[node], vantage.clock
+    links, clock = vantage.links, vantage.clock
     slept = clock[NOW] - took_ms <= clock[LATE_AT]
     if outcome == ANSWER:
-        link[ANSWERED] = clock[AWAKE]
-        link[FAILED] = 0.0
-        link[REFUSED] = 0.0
+        links[node, ANSWERED] = clock[AWAKE]
+        links[node, FAILED] = 0.0
+        links[node, REFUSED] = 0.0
         if not slept:
-            link[SLOW] = link[SLOW] + 1 if stood_out(link, took_ms) else 0.0
-            learn_trip(link, took_ms)
+            links[node, SLOW] = links[node, SLOW] + 1 if stood_out(links, node, took_ms) else 0.0
+            learn_trip(links, node, took_ms)
     elif not slept:
-        link[FAILED] += 1
-        link[REFUSED] += 1.0 if outcome == REFUSAL else 0.0
+        links[node, FAILED] += 1
+        links[node, REFUSED] += 1.0 if outcome == REFUSAL else 0.0
 
 
 @kernel
-def _failing_ms(link: NDArray[np.float64], awake_ms: float) -> float:
+def _failing_ms(links: NDArray[np.float64], node: int, awake_ms: float) -> float:
     """Return for how long probes have failed, 0 if they have not; below what is a vote while there are few of them.
 
     A node that is being emptied, or that says itself that it does not serve, answers with an error and means it: that
     is no failure that others must find out.
     """
-    if link[FAILED] < limits.PROBES_FAILED_SUSPECT or link[DRAINING] > 0 or link[UNREADY] > 0:
+    if (
+        links[node, FAILED] < limits.PROBES_FAILED_SUSPECT
+        or links[node, DRAINING] > 0
+        or links[node, UNREADY] > 0
+    ):
         return 0.0
-    failing_ms = max(awake_ms - link[ANSWERED], 1.0)
+    failing_ms = max(awake_ms - links[node, ANSWERED], 1.0)
     # Who is busy beyond what he can do, and says so, is late and not gone: to evacuate him would send all that he has
     # to the next one.
-    is_busy = link[REFUSED] == 0 and link[LOAD] >= 1
-    if link[FAILED] < limits.PROBES_FAILED_CONFIRM or is_busy:
+    is_busy = links[node, REFUSED] == 0 and links[node, LOAD] >= 1
+    if links[node, FAILED] < limits.PROBES_FAILED_CONFIRM or is_busy:
         return float(min(failing_ms, limits.CONFIRM_MS - 1.0))
     return float(failing_ms)
 
@@ -261,25 +265,25 @@ def _deaf_ms(vantage: Vantage, node: int) -> float:
 @kernel
 def _see(vantage: Vantage, node: int) -> None:
     """Set what this node sees itself of another one."""
-    link, awake_ms = vantage.links[node], vantage.clock[AWAKE]
-    silent_ms = awake_ms - link[HEARD]
+    links, awake_ms = vantage.links, vantage.clock[AWAKE]
+    silent_ms = awake_ms - links[node, HEARD]
     if (
-        suspicion(link, awake_ms) < limits.SUSPICION_MAX
+        suspicion(links, node, awake_ms) < limits.SUSPICION_MAX
         and silent_ms < limits.SUSPECT_SILENT_MS_MAX
     ):
         silent_ms = 0.0
     deaf_ms = _deaf_ms(vantage, node)
-    failing_ms = _failing_ms(link, awake_ms)
+    failing_ms = _failing_ms(links, node, awake_ms)
     causes = (
         _C_SILENT * (silent_ms > 0)
         + _C_DEAF * (deaf_ms > 0)
         + _C_FAILING * (failing_ms > 0)
-        + _C_SLOW * (link[SLOW] >= limits.PROBES_SLOW)
-        + _C_UNREADY * (link[UNREADY] > 0)
+        + _C_SLOW * (links[node, SLOW] >= limits.PROBES_SLOW)
+        + _C_UNREADY * (links[node, UNREADY] > 0)
     )
     if causes:
-        link[BAD_AT] = awake_ms
-    elif awake_ms - link[BAD_AT] < limits.RECOVER_MS:
+        links[node, BAD_AT] = awake_ms
+    elif awake_ms - links[node, BAD_AT] < limits.RECOVER_MS:
         causes = _C_RECOVERING
     lost_ms = max(silent_ms, deaf_ms, failing_ms)
     vantage.causes[node] = causes

@@ -12,8 +12,8 @@ normal distribution of all times between arrivals, was not taken: losses make th
 and a good minute makes it so narrow that the first lost heartbeat is a suspicion beyond all numbers.
 
 A row of ``links`` is a link, with what the columns below say. Times are those of the time in which this node was awake
-(`homeroom.traffic.detection.judging`), in milliseconds; the rows are plain arrays, because a simulated world has
-hundreds of them and a heartbeat must not cost a call of Python there.
+(`homeroom.traffic.detection.judging`), in milliseconds. It is a plain array, because a simulated world has hundreds of
+links and a heartbeat must not cost a call of Python there.
 """
 
 import math
@@ -91,92 +91,98 @@ _Floats = NDArray[np.float64]
 
 
 @kernel
-def begin(link: _Floats, awake_ms: float) -> None:
+def begin(links: _Floats, node: int, awake_ms: float) -> None:
     """Forget all that a link has learned, and listen from now on."""
-    link[:] = 0.0
-    link[HEARD] = awake_ms
-    link[ANSWERED] = awake_ms
-    link[MISSES] = _MISSES_MIN
-    link[RUNS] = _RUNS_FIRST
-    link[JITTER] = _JITTER_MIN_MS
-    link[LEAST_NOW] = math.inf
-    link[LEAST_BEFORE] = math.inf
-    link[LEAST_SINCE] = -math.inf
-    link[BAD_AT] = -math.inf
+    links[node] = 0.0
+    links[node, HEARD] = awake_ms
+    links[node, ANSWERED] = awake_ms
+    links[node, MISSES] = _MISSES_MIN
+    links[node, RUNS] = _RUNS_FIRST
+    links[node, JITTER] = _JITTER_MIN_MS
+    links[node, LEAST_NOW] = math.inf
+    links[node, LEAST_BEFORE] = math.inf
+    links[node, LEAST_SINCE] = -math.inf
+    links[node, BAD_AT] = -math.inf
 
 
 @kernel
-def renew(link: _Floats) -> None:
+def renew(links: _Floats, node: int) -> None:
     """Expect the numbers and the clock of another life of the same node; its link is what it was."""
-    link[SEQUENCE] = -1.0
-    link[LEAST_NOW] = math.inf
-    link[LEAST_BEFORE] = math.inf
-    link[LEAST_SINCE] = -math.inf
+    links[node, SEQUENCE] = -1.0
+    links[node, LEAST_NOW] = math.inf
+    links[node, LEAST_BEFORE] = math.inf
+    links[node, LEAST_SINCE] = -math.inf
 
 
 @kernel
-def _learn_gap(link: _Floats, gap_ms: float) -> None:
+def _learn_gap(links: _Floats, node: int, gap_ms: float) -> None:
     missing = int(gap_ms / _PERIOD_MS + 0.5) - 1
     off_ms = min(abs(gap_ms - (max(missing, 0) + 1) * _PERIOD_MS), _PERIOD_MS / 2)
-    link[JITTER] += (max(off_ms, _JITTER_MIN_MS) - link[JITTER]) * _JITTER_MEMORY
+    links[node, JITTER] += (max(off_ms, _JITTER_MIN_MS) - links[node, JITTER]) * _JITTER_MEMORY
     if missing <= 0:
-        link[MISSES] = max(link[MISSES] * (1 - _MEMORY), _MISSES_MIN)
+        links[node, MISSES] = max(links[node, MISSES] * (1 - _MEMORY), _MISSES_MIN)
         return
-    link[MISSES] = min(link[MISSES] + (1 - link[MISSES]) * _MEMORY, _MISSES_MAX)
+    links[node, MISSES] = min(
+        links[node, MISSES] + (1 - links[node, MISSES]) * _MEMORY, _MISSES_MAX
+    )
     for _ in range(missing - 1):
-        link[RUNS] = min(link[RUNS] + (1 - link[RUNS]) * _RUN_MEMORY, _RUNS_MAX)
-    link[RUNS] = max(link[RUNS] * (1 - _RUN_MEMORY), _RUNS_MIN)
+        links[node, RUNS] = min(
+            links[node, RUNS] + (1 - links[node, RUNS]) * _RUN_MEMORY, _RUNS_MAX
+        )
+    links[node, RUNS] = max(links[node, RUNS] * (1 - _RUN_MEMORY), _RUNS_MIN)
 
 
 @kernel
-def _sent_at(link: _Floats, now_ms: float, sent_ms: float) -> float:
+def _sent_at(links: _Floats, node: int, now_ms: float, sent_ms: float) -> float:
     """Return when a message was sent, by the clock here, as if the quickest of late had taken no time.
 
     The clocks of two machines cannot be compared, and drift apart. But a message that was held up on the way is further
     from its sender's time than the others, and so the least difference of the last minute says by how much.
     """
     difference = now_ms - sent_ms
-    if now_ms - link[LEAST_SINCE] >= _HALF_MINUTE_MS:
-        link[LEAST_BEFORE] = link[LEAST_NOW]
-        link[LEAST_NOW] = difference
-        link[LEAST_SINCE] = now_ms
-    link[LEAST_NOW] = min(link[LEAST_NOW], difference)
-    return float(now_ms - (difference - min(link[LEAST_NOW], link[LEAST_BEFORE])))
+    if now_ms - links[node, LEAST_SINCE] >= _HALF_MINUTE_MS:
+        links[node, LEAST_BEFORE] = links[node, LEAST_NOW]
+        links[node, LEAST_NOW] = difference
+        links[node, LEAST_SINCE] = now_ms
+    links[node, LEAST_NOW] = min(links[node, LEAST_NOW], difference)
+    return float(now_ms - (difference - min(links[node, LEAST_NOW], links[node, LEAST_BEFORE])))
 
 
 @kernel
-def hear(link: _Floats, awake_ms: float, now_ms: float, sequence: int, sent_ms: float) -> float:
+def hear(
+    links: _Floats, node: int, awake_ms: float, now_ms: float, sequence: int, sent_ms: float
+) -> float:
     """Take a heartbeat, and return when it was sent by the clock here; infinity below zero if a newer one had come.
 
     Parameters
     ----------
-    link : its row
+    links, node : the table of links, and the row of its sender
     awake_ms, now_ms : awake time and steady time of this node
     sequence : its number in the life of its sender
     sent_ms : when it was sent, by the steady clock of its sender
     """
-    if link[EVER] > 0 and sequence <= link[SEQUENCE]:
+    if links[node, EVER] > 0 and sequence <= links[node, SEQUENCE]:
         return -math.inf
-    gap_ms = awake_ms - link[HEARD]
+    gap_ms = awake_ms - links[node, HEARD]
     # A longer silence was a break, and says nothing of the weather on this link.
-    if link[EVER] > 0 and gap_ms < limits.SUSPECT_SILENT_MS_MAX:
-        _learn_gap(link, gap_ms)
-    link[EVER] = 1.0
-    link[HEARD] = awake_ms
-    link[SEQUENCE] = sequence
-    return _sent_at(link, now_ms, sent_ms)
+    if links[node, EVER] > 0 and gap_ms < limits.SUSPECT_SILENT_MS_MAX:
+        _learn_gap(links, node, gap_ms)
+    links[node, EVER] = 1.0
+    links[node, HEARD] = awake_ms
+    links[node, SEQUENCE] = sequence
+    return _sent_at(links, node, now_ms, sent_ms)
 
 
 @kernel
-def suspicion(link: _Floats, awake_ms: float) -> float:
+def suspicion(links: _Floats, node: int, awake_ms: float) -> float:
     """Return the suspicion of the silence since the last heartbeat: 3 for one that is seen once in a thousand times."""
-    late_ms = awake_ms - link[HEARD] - _PERIOD_MS
+    late_ms = awake_ms - links[node, HEARD] - _PERIOD_MS
     if late_ms <= 0:
         return 0.0
-    total, share = 0.0, link[MISSES]
+    total, share = 0.0, links[node, MISSES]
     for _ in range(_SUMMED):
-        total -= math.log10(share + (1 - share) * math.exp(-late_ms / link[JITTER]))
-        share = link[RUNS]
+        total -= math.log10(share + (1 - share) * math.exp(-late_ms / links[node, JITTER]))
+        share = links[node, RUNS]
         late_ms -= _PERIOD_MS
         if late_ms <= 0:
             break
@@ -184,20 +190,20 @@ def suspicion(link: _Floats, awake_ms: float) -> float:
 
 
 @kernel
-def stood_out(link: _Floats, took_ms: float) -> bool:
+def stood_out(links: _Floats, node: int, took_ms: float) -> bool:
     """Say whether an answer was slow, for this link or for any."""
-    usual_ms = link[TRIP]
-    far_ms = _TRIP_TIMES * usual_ms + _STRAY_TIMES * link[STRAY] + _TRIP_MORE_MS
+    usual_ms = links[node, TRIP]
+    far_ms = _TRIP_TIMES * usual_ms + _STRAY_TIMES * links[node, STRAY] + _TRIP_MORE_MS
     return bool(took_ms > limits.PROBE_SLOW_MS_MAX or (usual_ms > 0 and took_ms > far_ms))
 
 
 @kernel
-def learn_trip(link: _Floats, took_ms: float) -> None:
+def learn_trip(links: _Floats, node: int, took_ms: float) -> None:
     """Take how long an answer took; slow ones are learned slowly, so that a way that stays longer becomes the usual."""
-    if link[TRIP] == 0:
-        link[TRIP] = took_ms
-        link[STRAY] = took_ms / 4
+    if links[node, TRIP] == 0:
+        links[node, TRIP] = took_ms
+        links[node, STRAY] = took_ms / 4
         return
-    memory = _MEMORY if stood_out(link, took_ms) else _TRIP_MEMORY
-    link[STRAY] += (abs(took_ms - link[TRIP]) - link[STRAY]) * memory
-    link[TRIP] += (took_ms - link[TRIP]) * memory
+    memory = _MEMORY if stood_out(links, node, took_ms) else _TRIP_MEMORY
+    links[node, STRAY] += (abs(took_ms - links[node, TRIP]) - links[node, STRAY]) * memory
+    links[node, TRIP] += (took_ms - links[node, TRIP]) * memory
