@@ -522,6 +522,49 @@ PASSPHRASE_CHARACTERS_MIN: Final = 16
 SCRYPT_LOG2_COST_MAX: Final = 20
 """Work and memory (1 GB) that a repository may ask for before its passphrase opens it."""
 
+# --- detection of faults -----------------------------------------------------------------------------------------
+HEARTBEAT_MS: Final = 500
+"""A node says so often to every other one that it lives. Two in a row that do not come are a suspicion on a good link:
+requests go elsewhere about 1 s after a death; at 1 s it was twice that."""
+HEARTBEAT_BYTES_MAX: Final = 1 << 16
+"""A heartbeat, with what else it carries; a longer one is refused before it is decoded."""
+HEARTBEAT_CARRIED_BYTES_MAX: Final = 3 << 14
+"""What a heartbeat carries for others than the detector (orders of operators)."""
+FORMER_LIVES_MAX: Final = 16
+"""Earlier lives of each node that are remembered, so that a late heartbeat of one of them counts for nothing."""
+DETECTOR_TICK_MS: Final = 100
+"""A detector judges so often: no verdict is later by more than this."""
+AWAKE_STEP_MS_MAX: Final = 300
+"""The most that time may go on between two looks of a detector. What is beyond was a pause of this node itself, and is
+no silence of others."""
+SUSPICION_MAX: Final = 3.0
+"""A node is suspected at this suspicion: its link would stay silent for so long once in a thousand times."""
+SUSPECT_SILENT_MS_MAX: Final = 4_000
+"""However bad a link is, so long a silence is a suspicion: requests are elsewhere before 8 s."""
+CONFIRM_MS: Final = 5_000
+"""A region says that a node is gone if it could not reach it for so long: who was reached in 99 of 100 tries over the
+last 5 s has not been silent for as long."""
+OPINION_MS_MAX: Final = 2_500
+"""What another node thinks counts for so long after it was sent: half of what it has to say before it is a vote, so
+that nobody was reachable again for as long as the figures ask when he is confirmed to be gone."""
+DEAF_MS: Final = 1_500
+"""That a node does not hear this one counts from here on: as long as it takes, after a pause of this node, until all
+have heard it again and said so."""
+RECOVER_MS: Final = 2_000
+"""Nothing bad must have been seen for so long before a node that was suspected is fine again."""
+PROBE_MS: Final = 1_000
+"""A node asks each other one so often, as clients would, whether it is ready."""
+PROBE_WAIT_MS: Final = 2_000
+"""Such a question is not waited for longer."""
+PROBE_SLOW_MS_MAX: Final = 1_500
+"""An answer that takes longer is slow, whatever the link is used to."""
+PROBES_SLOW: Final = 3
+"""So many slow answers in a row are a suspicion; fewer are chance."""
+PROBES_FAILED_SUSPECT: Final = 2
+"""So many questions in a row without a good answer are a suspicion."""
+PROBES_FAILED_CONFIRM: Final = 5
+"""Before so many have failed in a row, no failure counts as a vote, however long it lasts."""
+
 # --- clients ---------------------------------------------------------------------------------------------------
 CLIENT_ANSWER_BYTES_MAX: Final = 256 << 20
 """A longer answer is not read on by a client: it would be held in memory."""
@@ -716,6 +759,13 @@ assert CIRCUIT_MS < CIRCUIT_MS_MAX
 assert ROUTES_HURRY_MS < ROUTES_MS
 assert HEDGE_MS_MIN < HEDGE_MS < ENDPOINT_ATTEMPT_MS
 assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
+assert DETECTOR_TICK_MS < AWAKE_STEP_MS_MAX < HEARTBEAT_MS < OPINION_MS_MAX
+assert 2 * HEARTBEAT_MS < SUSPECT_SILENT_MS_MAX < CONFIRM_MS
+assert 2 * OPINION_MS_MAX <= CONFIRM_MS
+assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
+assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
+assert PROBE_SLOW_MS_MAX < PROBE_WAIT_MS
+assert HEARTBEAT_CARRIED_BYTES_MAX < HEARTBEAT_BYTES_MAX
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
