@@ -522,6 +522,39 @@ PASSPHRASE_CHARACTERS_MIN: Final = 16
 SCRYPT_LOG2_COST_MAX: Final = 20
 """Work and memory (1 GB) that a repository may ask for before its passphrase opens it."""
 
+# --- routing -----------------------------------------------------------------------------------------------------
+ORDERS_MAX: Final = 2 * WORLD_NODES_MAX
+"""Orders of operators that a node keeps and hands on: one for each region, and one for each node."""
+ORDER_STAMP_STEP_MAX: Final = 1_000_000
+"""An order whose number is further beyond the greatest that is known is refused: no world has been given so many, and
+whoever could send it would have the last word for ever."""
+ORDERS_BYTES_MAX: Final = 1 << 20
+"""The file in which a node keeps orders."""
+ROUTE_TICK_MS: Final = 500
+"""Routes are worked out anew so often, and at once when a verdict or an order changes."""
+ROUTE_FIRST_MS: Final = 5_000
+"""A node that has no routing table yet makes one after so long, though it has not heard every other node."""
+ROUTE_HOLD_MS: Final = 3_000
+"""A node or region must be well for so long before it is sent anything again. It doubles with each fall."""
+ROUTE_HOLD_MS_MAX: Final = 600_000
+"""And goes up to this: what falls again and again is tried every ten minutes."""
+ROUTE_FORGET_MS: Final = 600_000
+"""A fall this long after the one before is a first one."""
+ROUTE_RETURN_STEP_MS: Final = 5_000
+"""A region that returns gets a larger share so often."""
+ROUTE_RETURN_SHARE: Final = 0.1
+"""What it gets at first, and with each step more: caches fill, and what is wrong with it meets few."""
+ROUTE_FULL_LOAD: Final = 0.85
+"""A region busier than this sends a part of its clients to the next one, before it has to turn them away."""
+ROUTE_GOOD_LOAD: Final = 0.7
+"""What regions are filled up to by what others send; one that is below takes its own clients back."""
+ROUTE_SHIFT_MS: Final = 5_000
+"""Shares move so often at most: by then what was moved shows in the load."""
+ROUTE_SHARE_MIN: Final = 0.1
+"""A region that is well keeps this share of its clients, however busy it is."""
+ROUTE_SETTLE_MS: Final = 15_000
+"""What was moved to others is counted against them for so long; by then it is part of their load."""
+
 # --- detection of faults -----------------------------------------------------------------------------------------
 HEARTBEAT_MS: Final = 500
 """A node says so often to every other one that it lives. Two in a row that do not come are a suspicion on a good link:
@@ -753,6 +786,10 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
+assert ORDERS_MAX * 300 < HEARTBEAT_CARRIED_BYTES_MAX < ORDERS_BYTES_MAX
+assert ROUTE_TICK_MS < ROUTE_HOLD_MS < ROUTE_HOLD_MS_MAX <= ROUTE_FORGET_MS
+assert ROUTE_SHARE_MIN <= ROUTE_RETURN_SHARE < ROUTE_GOOD_LOAD < ROUTE_FULL_LOAD < 1
+assert ROUTE_SHIFT_MS < ROUTE_SETTLE_MS
 assert RETRY_EVERY_MS < RETRY_EVERY_MS_MAX
 assert ENDPOINT_CONNECT_MS <= ENDPOINT_ATTEMPT_MS_MIN < ENDPOINT_ATTEMPT_MS
 assert CIRCUIT_MS < CIRCUIT_MS_MAX
