@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from homeroom.client.endpoints import Endpoint, Endpoints
+from homeroom.client.endpoints import Endpoints
 from homeroom.client.measures import Kind, Loss
 from homeroom.client.retrying import (
     Answered,
@@ -26,6 +26,7 @@ from homeroom.client.retrying import (
     Wait,
     Waited,
 )
+from homeroom.client.routes import Endpoint
 
 HOP_MS = 20
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom import limits
-from homeroom.client.endpoints import Endpoint, Endpoints
+from homeroom.client.endpoints import Endpoints
 from homeroom.client.measures import Kind, Loss
+from homeroom.client.routes import Endpoint
 
 A, B, C = (Endpoint(f"http://{name}", name, region) for name, region in ("ax", "bx", "cy"))
 

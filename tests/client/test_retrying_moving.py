@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom import limits
-from homeroom.client.endpoints import Endpoint, Endpoints
+from homeroom.client.endpoints import Endpoints
 from homeroom.client.measures import Kind, Loss
 from homeroom.client.retrying import (
     Answered,
@@ -22,6 +22,7 @@ from homeroom.client.retrying import (
     Wait,
     Waited,
 )
+from homeroom.client.routes import Endpoint
 
 
 def made(*urls, time_ms_max=60_000, seed=1, named=()):

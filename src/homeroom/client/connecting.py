@@ -18,11 +18,12 @@ import httpx
 
 from homeroom import limits
 from homeroom.client.discovery import Discovery
-from homeroom.client.endpoints import Endpoint, Endpoints
+from homeroom.client.endpoints import Endpoints
 from homeroom.client.measures import Kind, Loss
 from homeroom.client.messages import Reply, Request, answered, good
 from homeroom.client.options import ClientOptions
 from homeroom.client.retrying import ELSEWHERE, RETRIED, Event, Failed, Retrying, Try
+from homeroom.client.routes import Endpoint
 from homeroom.errors import SettingsError, UnavailableError
 
 __all__ = [

@@ -15,8 +15,7 @@ import random
 from collections.abc import Sequence
 
 from homeroom import limits
-from homeroom.client.endpoints import Endpoint
-from homeroom.client.routes import RoutingTable, Verify, candidates, decode, is_newer
+from homeroom.client.routes import Endpoint, RoutingTable, Verify, candidates, decode, is_newer
 from homeroom.errors import InputError
 
 __all__ = ["Discovery"]

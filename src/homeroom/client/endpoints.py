@@ -16,26 +16,9 @@ from itertools import groupby
 
 from homeroom import limits
 from homeroom.client.measures import Circuit, Kind, Loss, Times
+from homeroom.client.routes import Endpoint
 
-__all__ = ["Endpoint", "Endpoints"]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where requests may be sent.
-
-    Parameters
-    ----------
-    url : address, with no slash at its end
-    name : of its node, empty where nobody said
-    region : that it is in, likewise
-    weight : share of the requests that it should get among those of its region
-    """
-
-    url: str
-    name: str = ""
-    region: str = ""
-    weight: float = 1.0
+__all__ = ["Endpoints"]
 
 
 @dataclass(slots=True)

@@ -23,8 +23,9 @@ from typing import Final, TypeAlias
 
 from homeroom import limits
 from homeroom.client.budgets import Budget, Hedges
-from homeroom.client.endpoints import Endpoint, Endpoints
+from homeroom.client.endpoints import Endpoints
 from homeroom.client.measures import Kind, Loss
+from homeroom.client.routes import Endpoint
 
 __all__ = [
     "ELSEWHERE",

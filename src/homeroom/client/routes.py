@@ -14,6 +14,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -21,10 +22,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from homeroom import limits
-from homeroom.client.endpoints import Endpoint
 from homeroom.errors import InputError
 
 __all__ = [
+    "Endpoint",
     "NodeRoute",
     "RegionRoute",
     "RouteState",
@@ -55,6 +56,24 @@ class RouteState(StrEnum):
 
 
 _LAST: Final = {RouteState.SUSPECTED: 2, RouteState.DRAINING: 3, RouteState.EVACUATED: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests may be sent.
+
+    Parameters
+    ----------
+    url : address, with no slash at its end
+    name : of its node, empty where nobody said
+    region : that it is in, likewise
+    weight : share of the requests that it should get among those of its region
+    """
+
+    url: str
+    name: str = ""
+    region: str = ""
+    weight: float = 1.0
 
 
 class NodeRoute(msgspec.Struct, frozen=True):
