@@ -555,6 +555,17 @@ ROUTE_SHARE_MIN: Final = 0.1
 ROUTE_SETTLE_MS: Final = 15_000
 """What was moved to others is counted against them for so long; by then it is part of their load."""
 
+FRONT_DOOR_CONNECTIONS_MAX: Final = 4_000
+"""Connections of clients that a generated front door holds at once."""
+FRONT_DOOR_BODY_BYTES_MAX: Final = 32 << 10
+"""A longer body is not sent again by a front door when a node dies under it: its client has to."""
+FRONT_DOOR_CHECK_MS: Final = 1_000
+"""A front door asks each node so often whether it is ready; one that has failed twice as often."""
+FRONT_DOOR_PROGRAM_S_MAX: Final = 20
+"""How long HAProxy may take to read a configuration."""
+ZONE_TTL_S: Final = 30
+"""Names of a generated DNS zone may be remembered for so long: by then clients ask for those that serve."""
+
 # --- detection of faults -----------------------------------------------------------------------------------------
 HEARTBEAT_MS: Final = 500
 """A node says so often to every other one that it lives. Two in a row that do not come are a suspicion on a good link:

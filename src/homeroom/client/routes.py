@@ -34,6 +34,7 @@ __all__ = [
     "candidates",
     "decode",
     "is_newer",
+    "km_between",
     "sealed",
 ]
 
@@ -190,7 +191,7 @@ def candidates(
     """
 
     def order(region: RegionRoute) -> tuple[float, float]:
-        km = 0.0 if place is None else _km(place, (region.latitude, region.longitude))
+        km = 0.0 if place is None else km_between(place, (region.latitude, region.longitude))
         is_full = draw(region.name) >= region.weight
         return _LAST.get(region.state, int(is_full)), km
 
@@ -244,7 +245,7 @@ def _is_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and is_bare and is_plain
 
 
-def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
+def km_between(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Return the distance along the great circle (haversine formula), in kilometres."""
     a, b = math.radians(one[0]), math.radians(other[0])
     turn = math.radians(other[1] - one[1])

@@ -4,14 +4,13 @@ Both are read from the very routes that were computed, with the reasons that wer
 worked it out a second time would agree with the table until it matters.
 """
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from homeroom import limits
-from homeroom.client.routes import RegionRoute, RouteState
+from homeroom.client.routes import RegionRoute, RouteState, km_between
 from homeroom.regions.world import Region
 from homeroom.traffic.detection.health import Health
 from homeroom.traffic.routing.computing import Routes
@@ -104,7 +103,7 @@ def explained(
     """
 
     def distance(region: RegionRoute) -> float:
-        return 0.0 if place is None else _km(place, (region.latitude, region.longitude))
+        return 0.0 if place is None else km_between(place, (region.latitude, region.longitude))
 
     def order(region: RegionRoute) -> tuple[int, float]:
         return _LAST.get(region.state, 0), distance(region)
@@ -204,9 +203,3 @@ def _poured(
         filled[region.name] += taken
         going -= taken
     return max(going, 0.0)
-
-
-def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    here = Region(name="", latitude=one[0], longitude=one[1], jurisdiction="")
-    km = here.km_to(Region(name="", latitude=other[0], longitude=other[1], jurisdiction=""))
-    return km if math.isfinite(km) else 0.0
