@@ -320,6 +320,7 @@ def _count(vantage: Vantage, node: int) -> None:
 def _verdict(vantage: Vantage, node: int) -> int:
     """Return what a node is judged to be, by what is seen here and what regions say."""
     votes = reaching = suspecting = present = 0
+    vantage.causes[node] &= ~(_C_MANY | _C_QUORUM)
     _count(vantage, node)
     for count in vantage.counts:
         votes += count[_VOTES] * (1 - count[_REACHES])
@@ -342,15 +343,40 @@ def _verdict(vantage: Vantage, node: int) -> int:
 
 
 @kernel
-def _is_calm(vantage: Vantage) -> bool:
-    """Say whether nobody has anything bad to say, and nothing bad was judged before."""
-    now_ms, me = vantage.clock[NOW], vantage.here[ME]
-    for node in range(len(vantage.regions)):
-        if vantage.verdicts[node] or (node != me and vantage.own[node, VERDICT]):
-            return False
-        if vantage.troubled[node] and now_ms - vantage.said_at[node] <= limits.OPINION_MS_MAX:
-            return False
-    return True
+def _next_to_see(vantage: Vantage, start: int) -> int:
+    """Return the first node from a number on of which there may be something bad to see; their number if there is none.
+
+    On a link that lost nothing, what is missing for less than two heartbeats is no suspicion, so nothing is computed.
+    """
+    links, awake_ms, me = vantage.links, vantage.clock[AWAKE], vantage.here[ME]
+    for node in range(start, len(vantage.regions)):
+        if node != me and (
+            awake_ms - links[node, HEARD] >= 2 * limits.HEARTBEAT_MS
+            or vantage.own[node, VERDICT] > 0
+            or links[node, FAILED] >= limits.PROBES_FAILED_SUSPECT
+            or links[node, SLOW] >= limits.PROBES_SLOW
+            or links[node, UNREADY] > 0
+            or vantage.said[node, me, SILENT] > 0
+        ):
+            return node
+    return len(vantage.regions)
+
+
+@kernel
+def _next_to_judge(vantage: Vantage, start: int) -> int:
+    """Return the first node from a number on of which somebody has something bad to say, or had when it was judged."""
+    now_ms, nodes = vantage.clock[NOW], len(vantage.regions)
+    for node in range(start, nodes):
+        if vantage.causes[node] or vantage.verdicts[node]:
+            return node
+        for other in range(nodes):
+            if (
+                vantage.troubled[other]
+                and vantage.said[other, node, VERDICT]
+                and now_ms - vantage.said_at[other] <= limits.OPINION_MS_MAX
+            ):
+                return node
+    return nodes
 
 
 @kernel
@@ -359,18 +385,20 @@ def judge(vantage: Vantage) -> int:
 
     What is known of this node itself (its own readiness) is to stand in its row of ``links``.
     """
-    me = vantage.here[ME]
+    # Each loop asks where to go on: in a world that is well that is all there is to do, and loops that may end early
+    # are left as they are by the compiler, which would else gather and scatter what is next to nothing.
+    me, nodes, changed = vantage.here[ME], len(vantage.regions), 0
     vantage.causes[me] = _C_UNREADY * (vantage.links[me, UNREADY] > 0)
-    for node in range(len(vantage.regions)):
-        if node != me:
-            _see(vantage, node)
-    if vantage.causes[me] == 0 and _is_calm(vantage):
-        return 0
-    changed = 0
-    for node in range(len(vantage.regions)):
+    node = _next_to_see(vantage, 0)
+    while node < nodes:
+        _see(vantage, node)
+        node = _next_to_see(vantage, node + 1)
+    node = _next_to_judge(vantage, 0)
+    while node < nodes:
         verdict = _verdict(vantage, node)
         if verdict != vantage.verdicts[node]:
             vantage.verdicts[node] = verdict
             vantage.since[node] = vantage.clock[NOW]
             changed += 1
+        node = _next_to_judge(vantage, node + 1)
     return changed
