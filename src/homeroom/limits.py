@@ -555,6 +555,8 @@ ROUTE_SHARE_MIN: Final = 0.1
 ROUTE_SETTLE_MS: Final = 15_000
 """What was moved to others is counted against them for so long; by then it is part of their load."""
 
+ROUTES_REFUSED_TOLD_MS: Final = 60_000
+"""That a message about traffic was refused is told as a trouble for so long."""
 FRONT_DOOR_CONNECTIONS_MAX: Final = 4_000
 """Connections of clients that a generated front door holds at once."""
 FRONT_DOOR_BODY_BYTES_MAX: Final = 32 << 10
@@ -600,6 +602,8 @@ PROBE_MS: Final = 1_000
 """A node asks each other one so often, as clients would, whether it is ready."""
 PROBE_WAIT_MS: Final = 2_000
 """Such a question is not waited for longer."""
+PROBE_ANSWER_BYTES_MAX: Final = 1 << 16
+"""Of the answer to such a question no more is read."""
 PROBE_SLOW_MS_MAX: Final = 1_500
 """An answer that takes longer is slow, whatever the link is used to."""
 PROBES_SLOW: Final = 3

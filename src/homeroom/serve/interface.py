@@ -27,7 +27,7 @@ from homeroom.serve.auditing import Auditing
 from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import ServingAll, ServingWebhooks
+from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
 from homeroom.serve.settings import Settings
 
 __all__ = ["KNOWN_CALLER", "Headers", "Interface", "header", "make_interface", "problem_of"]
@@ -67,6 +67,7 @@ class Interface:
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
     kept : the definitions of its tenants
+    traffic : where requests go, None at a node alone
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
@@ -80,6 +81,7 @@ class Interface:
     events: Buckets
     now_ms: Callable[[], int]
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
+    traffic: ServingTraffic | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from homeroom.cohorts.answers import Answer
-from homeroom.cohorts.live import LiveAnswer, Shows, Status, Wanted
+from homeroom.cohorts.live import LiveAnswer, Shows, Status, TrafficStatus, Wanted
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
 from homeroom.cohorts.questions import Question
@@ -32,6 +32,7 @@ __all__ = [
     "ServingErasures",
     "ServingMembership",
     "ServingPersons",
+    "ServingTraffic",
     "ServingWebhooks",
     "Shared",
 ]
@@ -203,6 +204,20 @@ class ServingAll(Serving, ServingMembership, Protocol):
     @property
     def persons(self) -> ServingPersons:
         """The rights of persons on the node."""
+
+
+class ServingTraffic(Protocol):
+    """Where requests go, as the node sees it; see `homeroom.running.traffic`."""
+
+    def document(self) -> bytes:
+        """Return the newest routing table as it is handed out; empty where there is none, or none that counts."""
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node is being emptied by order."""
+
+    def status(self) -> TrafficStatus:
+        """Return where requests go, and why."""
 
 
 class ServingWebhooks(Protocol):

@@ -9,8 +9,8 @@ from tests.traffic.routing.scenes import GONE, SUSPECTED, Scene
 NEW_YORK = (40.7, -74.0)
 
 
-def stops(scene, place=NEW_YORK, laws=None):
-    found = explained(scene.routes, place, laws)
+def stops(scene, place=NEW_YORK, open_to=None):
+    found = explained(scene.routes, place, open_to)
     return [(one.region, one.share) for one in found.stops]
 
 
@@ -40,11 +40,11 @@ def test_clients_of_a_busy_region_are_divided():
 
 def test_a_client_of_a_pinned_tenant_goes_only_to_its_jurisdiction():
     scene = Scene()
-    found = explained(scene.routes, NEW_YORK, {"eu"})
+    found = explained(scene.routes, NEW_YORK, {"europe"})
     assert [one.region for one in found.stops] == ["europe"]
     assert found.barred == ("asia", "east", "west")
     scene.set("europe", **GONE).go()
-    assert stops(scene, laws={"eu"}) == [("europe", 1.0)]
+    assert stops(scene, open_to={"europe"}) == [("europe", 1.0)]
 
 
 def rehearse(scene, name, do=Do.EVACUATE):

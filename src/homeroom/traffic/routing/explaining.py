@@ -48,7 +48,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     stops : in order
-    barred : regions outside of the jurisdictions that the tenant is pinned to
+    barred : regions outside of those that the tenant is pinned to
     """
 
     stops: tuple[Stop, ...]
@@ -91,7 +91,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
 def explained(
     routes: Routes,
     place: tuple[float, float] | None,
-    jurisdictions: Collection[str] | None = None,
+    open_to: Collection[str] | None = None,
 ) -> Explanation:
     """Say where a client goes.
 
@@ -99,7 +99,7 @@ def explained(
     ----------
     routes : where requests go
     place : where it is, in degrees north and east; None if nobody said
-    jurisdictions : in which its tenant's data may be taken, None for anywhere
+    open_to : regions in which its tenant's data are taken, None for all
     """
 
     def distance(region: RegionRoute) -> float:
@@ -108,9 +108,7 @@ def explained(
     def order(region: RegionRoute) -> tuple[int, float]:
         return _LAST.get(region.state, 0), distance(region)
 
-    may = [
-        one for one in routes.regions if jurisdictions is None or one.jurisdiction in jurisdictions
-    ]
+    may = [one for one in routes.regions if open_to is None or one.name in open_to]
     stops: list[Stop] = []
     rest = 1.0
     for region in sorted(may, key=order):

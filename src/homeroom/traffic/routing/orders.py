@@ -139,13 +139,13 @@ def write_orders(orders: Orders) -> bytes:
     return msgspec.msgpack.encode(tuple(orders))
 
 
-def read_orders(body: bytes, known: Orders) -> Orders:
+def read_orders(body: bytes, known: Orders | None) -> Orders:
     """Return what another node, or a file, has of orders.
 
     Parameters
     ----------
     body : what `write_orders` gave
-    known : what is known here, of which the numbers cannot be far away; from a file nothing is
+    known : what is known here, of which the numbers cannot be far away; None for a file of this node's own
 
     Raises
     ------
@@ -158,6 +158,8 @@ def read_orders(body: bytes, known: Orders) -> Orders:
         raise MessageError(f"orders cannot be read ({type(error).__name__})") from error
     if len(said) > limits.ORDERS_MAX:
         raise MessageError(f"{len(said)} orders came at once, may be {limits.ORDERS_MAX}")
+    if known is None:
+        return Orders(said)
     most = known.last_stamp + limits.ORDER_STAMP_STEP_MAX
     far = next((one for one in said if one.stamp > most), None)
     if far is not None:
