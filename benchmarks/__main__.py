@@ -29,6 +29,7 @@ NAMES = (
     "past",
     "log",
     "ingest",
+    "overload",
     "asking",
     "records",
     "record_copies",

@@ -775,6 +775,36 @@ REPORT_STANDARD_COURSES: Final = 3
 REPORT_ROWS_MAX: Final = 400
 """Newest rows of a table of numbers in the page; the CSV beside it holds all."""
 
+# --- overload --------------------------------------------------------------------------------------------------
+OVERLOAD_INGEST_MS: Final = 250
+"""What events and statements may take on average, once they are let in, before fewer are: a client waits for it."""
+OVERLOAD_QUERY_MS: Final = 500
+"""The same of questions: somebody looks at a page that waits for it."""
+OVERLOAD_EXPORT_MS: Final = 10_000
+"""The same of exports: lists of members, explanations, records of a person."""
+OVERLOAD_IN_FLIGHT_MAX: Final = 1_024
+"""Requests of a class that are under way at once: as many as there are connections without a setting."""
+OVERLOAD_EXPORTS_MAX: Final = 32
+"""Exports that are under way at once: each may hold a page of a large answer."""
+OVERLOAD_QUEUE_MAX: Final = 512
+"""Requests of a class that wait to be let in; each may hold a body."""
+OVERLOAD_WINDOW_MS: Final = 100
+"""Over at least so long it is measured how long requests take, before more or fewer are let in."""
+OVERLOAD_WINDOW_MS_MAX: Final = 1_000
+"""Where few requests come, it is looked after so long at what there is."""
+OVERLOAD_SAMPLES: Final = 8
+"""So many requests say something in a short window."""
+OVERLOAD_BASE_MS: Final = 30_000
+"""So long it is believed that a delay is not of the crowd but of the disk, before it is looked at anew."""
+OVERLOAD_BASE_MS_MAX: Final = 600_000
+"""The longest that this is believed, if it was found again and again."""
+OVERLOAD_RETRY_S_MAX: Final = 30
+"""No refusal asks to wait longer: an overload is over sooner, and its clients should be back then."""
+WATCHING_CONNECTIONS_MAX: Final = 64
+"""Connections beyond all others on which a node says whether it is well."""
+OVERLOAD_FLOWS_MAX: Final = 64
+"""Callers whose tenant is not known before they are let in share so many places in the order."""
+
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000
 """Learners of a generated world: eight bytes an enrolment are held, 1.1 GB at this bound."""
@@ -818,6 +848,9 @@ assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
 assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
 assert PROBE_SLOW_MS_MAX < PROBE_WAIT_MS
 assert HEARTBEAT_CARRIED_BYTES_MAX < HEARTBEAT_BYTES_MAX
+assert OVERLOAD_INGEST_MS < OVERLOAD_QUERY_MS < OVERLOAD_EXPORT_MS
+assert OVERLOAD_WINDOW_MS < OVERLOAD_WINDOW_MS_MAX < OVERLOAD_BASE_MS < OVERLOAD_BASE_MS_MAX
+assert OVERLOAD_RETRY_S_MAX > 1
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX

@@ -6,7 +6,7 @@ at all. So the metrics hold nothing of anybody, and their number does not grow w
 
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -21,6 +21,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from homeroom.cohorts.live import CheckStatus, Status, WorldStatus
+from homeroom.traffic.overload.admission import OverloadStatus
+from homeroom.traffic.overload.kinds import Kind
 
 __all__ = ["CONTENT_TYPE", "NAMES", "Metrics"]
 
@@ -36,6 +38,10 @@ NAMES: Final = {
     "homeroom_body_bytes_total": "bytes of bodies as they came, before decompression",
     "homeroom_refused_keys_total": "requests whose key or token opened nothing",
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
+    "homeroom_admission_limit": "by class of requests, how many are let in at once now",
+    "homeroom_admission_in_flight": "by class, requests that were let in and are being answered",
+    "homeroom_admission_queued": "by class, requests that wait to be let in",
+    "homeroom_admission_shed_total": "by class, requests that were told to come again since more came than can be done",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
     "homeroom_checked_entries": "entries of the log that were read again since the last round of that began",
     "homeroom_checked_files": "files of history and state that were read again since then",
@@ -79,6 +85,10 @@ class Metrics(Collector):
 
     All of it happens in the thread of the event loop, thousands of times a second. So counts are plain numbers, without
     the locks of the library's own, and become metrics when they are asked for.
+
+    Attributes
+    ----------
+    admission : says how the door is, by class of requests
     """
 
     def __init__(self) -> None:
@@ -88,6 +98,7 @@ class Metrics(Collector):
         self._batches: Tally[str] = Tally()
         self._limited: Tally[str] = Tally()
         self._is_up = False
+        self.admission: Callable[[], Mapping[Kind, OverloadStatus]] = dict
         self._epoch = self._cut = 0
         self._lost = self._conflicts = 0
         self._checked = CheckStatus()
@@ -146,6 +157,7 @@ class Metrics(Collector):
         yield _counter("homeroom_body_bytes_total", self._bytes)
         yield _counter("homeroom_refused_keys_total", self._keys)
         yield _counters("homeroom_limited_total", "over", self._limited)
+        yield from _of_admission(self.admission())
         yield _gauge("homeroom_up", int(self._is_up))
         yield _gauge("homeroom_epoch", self._epoch)
         yield _gauge("homeroom_erased_events_cut", self._cut)
@@ -194,6 +206,15 @@ def _counters(name: str, label: str, values: Mapping[str, int]) -> Metric:
     return found
 
 
+def _of_admission(classes: Mapping[Kind, OverloadStatus]) -> Iterator[Metric]:
+    by_name = {kind.name.lower(): one for kind, one in classes.items()}
+    for name in ("limit", "in_flight", "queued"):
+        values = {kind: getattr(one, name) for kind, one in by_name.items()}
+        yield _gauges(f"homeroom_admission_{name}", "class", values)
+    shed = {kind: one.shed for kind, one in by_name.items()}
+    yield _counters("homeroom_admission_shed_total", "class", shed)
+
+
 def _of_world(world: WorldStatus) -> Iterator[Metric]:
     yield _gauge("homeroom_world_nodes", len(world.nodes))
     others = {name: one for name, one in world.nodes.items() if name != world.node}
@@ -218,8 +239,12 @@ def _of_world(world: WorldStatus) -> Iterator[Metric]:
 
 
 def _by_node(name: str, values: Mapping[str, float | None]) -> Metric:
-    found = GaugeMetricFamily(name, NAMES[name], labels=("node",))
-    for node, value in values.items():
-        if value is not None:
-            found.add_metric((node,), value)
+    known = {node: value for node, value in values.items() if value is not None}
+    return _gauges(name, "node", known)
+
+
+def _gauges(name: str, label: str, values: Mapping[str, float]) -> Metric:
+    found = GaugeMetricFamily(name, NAMES[name], labels=(label,))
+    for value, number in values.items():
+        found.add_metric((value,), number)
     return found

@@ -2,7 +2,8 @@
 
 Routes, methods and errors are Litestar's; what an answer says is not: bodies are read, and answers written, by the
 modules that know them, so that one bound, one scope and one form of a problem hold for all. Around everything stands
-`Guarded`: it takes the time, counts, and turns what nobody foresaw into an answer that tells nothing.
+`Guarded`: it lets in as many as can be answered, takes the time, counts, and turns what nobody foresaw into an answer
+that tells nothing.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from homeroom.events.instants import format_instant
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
 from homeroom.serve.access import Caller
+from homeroom.serve.admitting import Gate
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.compliance import compliance_routes
@@ -212,6 +214,16 @@ def _checked(checked: CheckStatus) -> dict[str, Any]:
     }
 
 
+def _admission(interface: Interface, caller: Caller) -> dict[str, Any]:
+    """Return how the door is; how much others do is told to who runs the node alone."""
+    if not caller.runs_node:
+        return {}
+    overload = interface.overload
+    classes = {kind.name.lower(): asdict(one) for kind, one in overload.statistics().items()}
+    now_ms = 1_000 * asyncio.get_running_loop().time()
+    return {"admission": {"load": round(overload.load(now_ms), 3), "classes": classes}}
+
+
 def _of_node(status: Status) -> list[str]:
     """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
     is_more = any(one.tenant is not None for one in status.troubles)
@@ -247,6 +259,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             said = {"learners": found.learners, "events": found.events, **said}
             if found.history_from is not None:
                 said |= {"history_from": found.history_from, "lost": found.lost}
+        said |= _admission(interface, caller)
         return json_answer(said if found.world is None else {**said, "world": asdict(found.world)})
 
     @get("/metrics")
@@ -319,6 +332,7 @@ class Guarded:
         self.litestar = app
         self._interface = interface
         self._watch = Watch(interface.settings.server.answer_seconds_max)
+        self.gate = Gate(interface)
         routes = [(path, route) for route in quick for path in route.paths]
         self._exact = {path: (path, route.fn) for path, route in routes}
         self._under = [(f"{path}/", (path, route.fn)) for path, route in routes if route.is_mount]
@@ -336,8 +350,13 @@ class Guarded:
     def whole(self, scope: Any, body: bytes, answer: Told) -> bool:  # noqa: ANN401 - ASGI
         """Answer a request that has come whole, if many such requests come; return whether it will be.
 
-        Who asks must be known by a key: to ask somebody else about a token takes a task.
+        Who asks must be known by a key: to ask somebody else about a token takes a task. Who is refused because too
+        many come is told so here, whatever it wants.
         """
+        refused = self.gate.refused(scope)
+        if refused is not None:
+            self._refuse(scope, refused, answer)
+            return True
         if scope["path"] not in _WHOLE or scope["method"] not in ("POST", "PUT"):
             return False
         given = header(scope["headers"], b"authorization")
@@ -362,6 +381,14 @@ class Guarded:
         self._watch.drive(work, asyncio.get_running_loop().time())
         return True
 
+    def _refuse(self, scope: Any, problem: ProblemError, answer: Told) -> None:  # noqa: ANN401 - ASGI
+        self._app_of(scope)  # it notes the route
+        metrics_ = self._interface.metrics
+        metrics_.begun()
+        metrics_.answered(scope.get("path_template") or "none", problem.status, 0.0)
+        body = problem.document()
+        answer(problem.status, [*_problem_headers(problem, body), *_SAFE], body)
+
     async def _within(self, bound: Bound, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         now = asyncio.get_running_loop().time
         began_s, status = now(), 0
@@ -377,7 +404,7 @@ class Guarded:
         metrics_.begun()
         try:
             async with bound:
-                await self._app_of(scope)(scope, receive, counted)
+                await self.gate.through(self._app_of(scope), scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
             if status == 0:
@@ -398,12 +425,16 @@ class Guarded:
         return app
 
 
-async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
-    body = problem.document()
-    headers = [
+def _problem_headers(problem: ProblemError, body: bytes) -> Headers:
+    return [
         (b"content-type", PROBLEM_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
     ]
+
+
+async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
+    body = problem.document()
+    headers = _problem_headers(problem, body)
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -30,7 +30,7 @@ __all__ = [
 
 REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = ("internal", "unavailable")
-_WITH_KEY: Final = ("not-authenticated", "not-allowed", "too-many", *_ALWAYS)
+_WITH_KEY: Final = ("not-authenticated", "not-allowed", "too-many", "overloaded", *_ALWAYS)
 WITH_BODY: Final = ("bad-request", "too-slow", "too-large", "unsupported-type")
 TOKEN_HEADER: Final = {
     "Homeroom-Token": {

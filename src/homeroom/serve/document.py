@@ -321,7 +321,7 @@ def _schemas() -> dict[str, Any]:
                 damages=whole,
                 finished={"type": ["string", "null"]},
             ),
-            world={"type": "object"},
+            **{name: {"type": "object"} for name in ("world", "admission")},
         ),
         "Problem": object_of(
             ("type", "title", "status", "detail"), type=text, title=text, status=whole, detail=text
