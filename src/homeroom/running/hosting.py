@@ -104,11 +104,11 @@ async def _host_once(
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
             interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
-            traffic_of(path, node, world, now_ms) as traffic,
+            traffic_of(path, node, world, (now_ms, _load_of(interface))) as traffic,
         ):
-            interface = replace(interface, stopping=ending, traffic=traffic)
-            records = Admitted(interface, node.records, is_signature, node.records.pseudonym_of)
-            app = make_app(interface, {"/xapi": records})
+            whole = replace(interface, stopping=ending, traffic=traffic)
+            records = Admitted(whole, node.records, is_signature, node.records.pseudonym_of)
+            app = make_app(whole, {"/xapi": records})
             await serve_until(app, _listening(settings.server), ending, heard)
     finally:
         watching.cancel()
@@ -157,9 +157,15 @@ def in_world(settings: Settings) -> InWorld | None:
 
 @asynccontextmanager
 async def traffic_of(
-    path: Path, node: RunningNode, world: InWorld | None, now_ms: Callable[[], int]
+    path: Path,
+    node: RunningNode,
+    world: InWorld | None,
+    outside: tuple[Callable[[], int], Callable[[], float]],
 ) -> AsyncIterator[RunningTraffic | None]:
-    """Have the vantage point of a node that serves; None where it is alone, or its fabric knows no heartbeats."""
+    """Have the vantage point of a node that serves; None where it is alone, or its fabric knows no heartbeats.
+
+    ``outside`` is the clock of the machine, and how busy the node is.
+    """
     belonging = node.belonging
     if world is None or belonging is None or not isinstance(world.fabric, SortedFabric):
         yield None
@@ -171,11 +177,12 @@ async def traffic_of(
             folder=path,
             fabric=world.fabric,
             key=(node.sign, belonging.keys.verify),
-            clocks=(world.steady_ms, now_ms),
+            clocks=(world.steady_ms, outside[0]),
             draw=world.draw,
             members=lambda: belonging.looks.members,
             control=node.control,
             is_ready=lambda: node.is_ready,
+            load=outside[1],
         )
     )
     node.watch(traffic.troubles)
@@ -251,6 +258,11 @@ async def webhooks_of(
         node.erasures.deliver_with(None)
         node.upkeep.webhooks = None
         await webhooks.stop()
+
+
+def _load_of(interface: Interface) -> Callable[[], float]:
+    now = asyncio.get_running_loop().time
+    return lambda: interface.overload.load(1_000 * now())
 
 
 def tokens_of(oidc: OidcSettings) -> Tokens | None:

@@ -130,6 +130,7 @@ class RunningTraffic:
         self._is_member = True
         self._tables = self._reroutes = self._refusals = 0
         self.trouble: str | None = None
+        self._world_trouble: str | None = None
         self._shares: dict[str, tuple[str, float]] = {}
         self._carried = (self.router.orders, write_orders(self.router.orders))
         self.ordering = Ordering(
@@ -154,7 +155,8 @@ class RunningTraffic:
 
     def troubles(self) -> tuple[Trouble, ...]:
         """Return what is wrong; from any thread."""
-        said = [one for one in (self.trouble, self._files.trouble) if one is not None]
+        parts = (self.trouble, self._world_trouble, self._files.trouble)
+        said = [one for one in parts if one is not None]
         if self._refused is not None:
             at_ms, why = self._refused
             if self._steady_ms() - at_ms < limits.ROUTES_REFUSED_TOLD_MS:
@@ -260,11 +262,19 @@ class RunningTraffic:
             name: one.region for name, one in self._world.members().items()
         }
         if not regions.keys() <= self._world.members().keys():
-            self._world = self._at.world()
+            self._read_world()
         self._is_member = self._at.node in regions
         self._detect(MembersChanged(regions))
         self._route(Places(_places(self._world, regions, members.fenced)))
         self._due_ms = self._steady_ms()
+
+    def _read_world(self) -> None:
+        """Read again what the operators wrote: somebody belongs to the world who was not in it."""
+        self._world_trouble = None
+        try:
+            self._world = self._at.world()
+        except HomeroomError as error:  # all others are where they were
+            self._world_trouble = str(error)
 
     def _tell(self) -> None:
         """Say how this node is, if that is new."""

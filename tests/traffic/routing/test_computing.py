@@ -59,6 +59,13 @@ def test_after_a_first_short_fall_a_region_is_whole_again_once_the_hold_is_over(
     assert scene.state("east") == ("serving", 1.0)
 
 
+def test_a_region_that_was_taken_out_returns_by_degrees():
+    scene = Scene().set("east", **GONE)
+    scene.go(1_000)
+    scene.set("east", **WELL).go(HOLD_MS)
+    assert scene.state("east") == ("returning", limits.ROUTE_RETURN_SHARE)
+
+
 def fall(scene, name="east", step_ms=500):
     """Let a region fall and be well again at once; return how long it was away after that."""
     scene.set(name, **SUSPECTED).go(500)

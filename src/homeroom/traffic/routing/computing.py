@@ -139,7 +139,8 @@ def _take_out(regions: list[RegionAt], now_ms: int) -> None:
             is_out = room >= 0 and any(one.serves for one in regions)
             if not is_out:
                 region.why.append("gone, but the others cannot carry what it had")
-        region.presence = msgspec.structs.replace(region.presence, is_out=is_out)
+        is_cold = is_out or region.presence.is_cold
+        region.presence = msgspec.structs.replace(region.presence, is_out=is_out, is_cold=is_cold)
 
 
 def _leave_by_order(regions: list[RegionAt], now_ms: int) -> None:
