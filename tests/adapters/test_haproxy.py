@@ -60,16 +60,18 @@ def test_every_backend_has_the_nodes_of_all_other_regions_behind_its_own():
 
 
 def test_it_is_the_same_whoever_fell_meanwhile():
-    def text(state, weight):
+    def text(state, weight, shares=False):
         east, *others = regions()
         return configuration(
-            table(msgspec.structs.replace(east, state=state, weight=weight), *others), FrontDoor()
+            table(msgspec.structs.replace(east, state=state, weight=weight), *others),
+            FrontDoor(shares=shares),
         )
 
     usual = text(RouteState.SERVING, 1.0)
     for state in (RouteState.SUSPECTED, RouteState.EVACUATED, RouteState.DRAINING):
         assert text(state, 0.0) == usual
-    assert "rand(1000) lt 400" in text(RouteState.SERVING, 0.4)
+    assert text(RouteState.SERVING, 0.4) == usual
+    assert "rand(1000) lt 400" in text(RouteState.SERVING, 0.4, shares=True)
 
 
 def test_a_node_that_speaks_https_must_have_the_certificate_of_its_name():

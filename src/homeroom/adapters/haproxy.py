@@ -2,8 +2,8 @@
 
 HAProxy asks every node itself whether it is ready, once a second, and a connection that fails takes a node out at once;
 so what is written here are places, names and order, and not who was well when it was written: the file is the same
-through falls and returns, and is written anew only when nodes come or go, or shares are to be moved. A node that is
-drained answers 503 to that question, gets nothing new, and finishes what it has begun.
+through falls and returns, and is written anew only when nodes come or go. A node that is drained answers 503 to that
+question, gets nothing new, and finishes what it has begun.
 
 Each region is a backend of its own, the nearest first, and every backend has the nodes of all other regions behind it:
 so a request that was under way when the last node of its region died goes to the next region, and not back to its
@@ -39,11 +39,12 @@ _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _FILE: Final = re.compile(r"[A-Za-z0-9_./-]{1,400}")
 _PARTS: Final = 1_000
 """In how many parts the clients of a region are divided, where some of them are sent on."""
+_SERVES: Final = (RouteState.SERVING, RouteState.RETURNING)
 _PORTS: Final = {"http": 80, "https": 443}
 
 _HEAD: Final = """\
 # Made by homeroom route haproxy, from routing table {generation} of world {world}. HAProxy asks nodes itself whether
-# they are ready: this changes only when nodes come or go, or regions are to get other shares.
+# they are ready: this changes only when nodes come or go.
 global
     maxconn {connections}
     tune.bufsize {buffer}
@@ -52,6 +53,7 @@ global
 defaults
     mode http
     option http-keep-alive
+    option http-buffer-request
     option redispatch 1
     retries 3
     retry-on conn-failure empty-response
@@ -92,12 +94,14 @@ class FrontDoor:
     place : in degrees north and east; None goes by the order of the table
     certificate : file of its certificate with the key, None to take clients in clear
     authority : file of the authority of nodes that speak https; None for those that the machine trusts
+    shares : whether regions get the shares that they have in the table now; the file is to be made anew with these
     """
 
     listen: str = "127.0.0.1:8080"
     place: tuple[float, float] | None = None
     certificate: str | None = None
     authority: str | None = None
+    shares: bool = False
 
 
 def configuration(table: RoutingTable, door: FrontDoor) -> str:
@@ -120,7 +124,7 @@ def configuration(table: RoutingTable, door: FrontDoor) -> str:
             bind=bind,
         )
     ]
-    out += [_use(region) for region in regions]
+    out += [_use(region, door) for region in regions]
     out.append(f"    default_backend region_{_named(regions[0].name)}\n")
     out += [_backend(region, regions, door) for region in regions]
     return "".join(out)
@@ -136,10 +140,10 @@ def _ordered(table: RoutingTable, place: tuple[float, float] | None) -> list[Reg
     return regions
 
 
-def _use(region: RegionRoute) -> str:
+def _use(region: RegionRoute, door: FrontDoor) -> str:
     """Return when requests go to a region: some of its own nodes are ready, and it takes this one."""
     name = _named(region.name)
-    is_part = region.state in (RouteState.SERVING, RouteState.RETURNING) and region.weight < 1
+    is_part = door.shares and region.state in _SERVES and region.weight < 1
     part = f" {{ rand({_PARTS}) lt {round(max(region.weight, 0.0) * _PARTS)} }}" if is_part else ""
     return f"    use_backend region_{name} if {{ nbsrv(ready_{name}) gt 0 }}{part}\n"
 

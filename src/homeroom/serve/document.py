@@ -195,8 +195,20 @@ def _reading() -> dict[str, Any]:
         "properties": {
             "ready": {"type": "boolean"},
             "troubles": {"type": "array", "items": {"type": "string"}},
+            "draining": {"type": "boolean"},
         },
     }
+    sealed = {
+        "type": "object",
+        "required": ["signed", "signature"],
+        "properties": {"signed": {"type": "string"}, "signature": {"type": "string"}},
+    }
+    routes = open_operation(
+        "getRoutes",
+        "Read the routing table of the world",
+        {"200": answer("the table as text, and the signature of its publisher", sealed)},
+        ("not-found", "unavailable"),
+    )
     alive = {"type": "object", "required": ["alive"], "properties": {"alive": {"const": True}}}
     text = {"schema": {"type": "string"}}
     health = open_operation(
@@ -220,6 +232,7 @@ def _reading() -> dict[str, Any]:
             )
         },
         STREAM_PATH: {"get": _stream()},
+        "/v1/routes": {"get": routes},
         "/health/live": {
             "get": open_operation(
                 "isAlive", "Say that the process answers", {"200": answer("it does", alive)}

@@ -42,12 +42,14 @@ class Routes:
     regions : for the table
     memory : for the next time
     why : in words, by kind and name, why a region or node does not get all of its clients; nothing if it does
+    undone : likewise, why what was ordered is not done, or not whole
     drained : nodes that are emptied by order: they say so at ``/health/ready``
     """
 
     regions: tuple[RegionRoute, ...]
     memory: Memory
     why: Mapping[tuple[About, str], tuple[str, ...]]
+    undone: Mapping[tuple[About, str], tuple[str, ...]]
     drained: frozenset[str]
 
 
@@ -80,6 +82,7 @@ def compute(
             {region.name: region.presence for region in regions},
         ),
         why=_why(regions, now_ms),
+        undone=_undone(regions),
         drained=frozenset(
             node.name
             for region in regions
@@ -149,13 +152,15 @@ def _leave_by_order(regions: list[RegionAt], now_ms: int) -> None:
     for region in sorted(ordered, key=lambda one: (one.order.stamp if one.order else 0, one.name)):
         presence, load = region.presence, region.load
         if not any(one.serves for one in regions if one is not region):
-            region.why.append("nothing else serves, so it keeps its clients")
+            region.undone.append("nothing else serves, so it keeps its clients")
             continue
         room = max(room_beside(regions, limits.ROUTE_FULL_LOAD, now_ms, region), 0.0)
         if load <= room:
             region.presence = steps.left(presence, 0.0, load, now_ms)
             continue
-        region.why.append(f"the others have room for {room:.1f} of its {load:.1f} busy nodes now")
+        region.undone.append(
+            f"the others have room for {room:.1f} of its {load:.1f} busy nodes now"
+        )
         if now_ms - presence.stepped_ms >= limits.ROUTE_SHIFT_MS:
             share = math.ceil(presence.share * (1 - room / load) / _SHARE_STEP) * _SHARE_STEP
             moved = load * (1 - share / presence.share)
@@ -178,7 +183,9 @@ def _drain_nodes(regions: list[RegionAt], now_ms: int) -> None:
             if has_left or (staying and node.health.load <= max(room, 0.0)):
                 node.presence = steps.left(node.presence, 0.0, node.health.load, now_ms)
             else:
-                node.why.append("the others have no room for what it does, so it keeps its clients")
+                node.undone.append(
+                    "the others have no room for what it does, so it keeps its clients"
+                )
 
 
 def _flow(region: RegionAt, regions: list[RegionAt], now_ms: int) -> None:
@@ -292,7 +299,7 @@ def _weights(region: RegionAt) -> list[float]:
 def _why(regions: list[RegionAt], now_ms: int) -> dict[tuple[About, str], tuple[str, ...]]:
     found: dict[tuple[About, str], tuple[str, ...]] = {}
     for region in regions:
-        said = [*_of_order(region.order), *region.why]
+        said = [*_of_order(region.order), *region.undone, *region.why]
         if not region.is_well:
             said.append("none of its nodes is well")
         said += _of_presence(region.presence, now_ms)
@@ -300,9 +307,15 @@ def _why(regions: list[RegionAt], now_ms: int) -> dict[tuple[About, str], tuple[
             said.append(f"busy ({region.mean_load:.0%}), so others take a part of its clients")
         found[About.REGION, region.name] = tuple(said)
         for node in region.nodes:
-            of_node = [*_of_order(node.order), *node.why, *node.health.why]
+            of_node = [*_of_order(node.order), *node.undone, *node.health.why]
             of_node += _of_presence(node.presence, now_ms)
             found[About.NODE, node.name] = tuple(of_node)
+    return {what: why for what, why in found.items() if why}
+
+
+def _undone(regions: list[RegionAt]) -> dict[tuple[About, str], tuple[str, ...]]:
+    found = {(About.REGION, region.name): tuple(region.undone) for region in regions}
+    found |= {(About.NODE, n.name): tuple(n.undone) for region in regions for n in region.nodes}
     return {what: why for what, why in found.items() if why}
 
 

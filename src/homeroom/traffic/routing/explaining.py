@@ -69,7 +69,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    states : by region what it is now and would be
+    states : of regions for which it changes, what it is now, would be, and the share of its clients that it would get
     moved : what each region would have to do
     left_over : what nobody has room for, in nodes
     alone : jurisdictions in which nothing would serve any more: tenants that are pinned there go on to what was drained
@@ -166,6 +166,7 @@ def rehearsed(places: Mapping[str, Region], health: Health, now: Routes, then: R
         states=tuple(
             (one.name, before.get(one.name, one).state, one.state, one.weight)
             for one in then.regions
+            if _stands(before.get(one.name)) != _stands(one)
         ),
         moved=tuple(
             Moved(
@@ -179,12 +180,13 @@ def rehearsed(places: Mapping[str, Region], health: Health, now: Routes, then: R
         left_over=round(left_over, 3),
         alone=tuple(sorted({one.jurisdiction for one in then.regions} - served)),
         why=tuple(
-            f"{name}: {why}"
-            for (_, name), reasons in then.why.items()
-            for why in reasons
-            if "others" in why or "nothing else" in why
+            f"{name}: {why}" for (_, name), reasons in then.undone.items() for why in reasons
         ),
     )
+
+
+def _stands(region: RegionRoute | None) -> tuple[object, ...]:
+    return () if region is None else (region.state, region.weight)
 
 
 def _load(region: RegionRoute, health: Health) -> float:

@@ -25,14 +25,17 @@ class Memory:
 
 @dataclass(slots=True)
 class NodeAt:
-    """A node while routes are worked out; ``why`` says in words what becomes of it."""
+    """A node while routes are worked out.
+
+    ``undone`` says in words why what was ordered of it is not done, or not whole.
+    """
 
     name: str
     http: str
     health: NodeHealth
     order: Order | None
     presence: Presence
-    why: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
 
     @property
     def is_well(self) -> bool:
@@ -48,7 +51,10 @@ class NodeAt:
 
 @dataclass(slots=True)
 class RegionAt:
-    """A region while routes are worked out, at ``seen_ms``; ``why`` says in words what becomes of it."""
+    """A region while routes are worked out, at ``seen_ms``.
+
+    ``why`` says in words what becomes of it, ``undone`` why what was ordered of it is not done, or not whole.
+    """
 
     place: Region
     nodes: list[NodeAt]
@@ -56,6 +62,7 @@ class RegionAt:
     presence: Presence
     seen_ms: int
     why: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
