@@ -41,6 +41,7 @@ NAMES = (
     "world_traffic",
     "catch_up",
     "cache",
+    "client_failover",
 )
 
 

@@ -20,7 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from homeroom.cohorts.live import CheckStatus, Status, WorldStatus
+from homeroom.cohorts.live import CheckStatus, Status, TrafficStatus, WorldStatus
 from homeroom.traffic.overload.admission import OverloadStatus
 from homeroom.traffic.overload.kinds import Kind
 
@@ -64,9 +64,20 @@ NAMES: Final = {
     "homeroom_world_received_bytes_total": "by node, bytes of messages that came from it",
     "homeroom_world_dropped_total": "by node, messages to and from it that were lost here: no room, or no connection",
     "homeroom_world_waiting": "clients that wait for other regions",
+    "homeroom_traffic_verdict": "by node, 0 if it is well, 1 if it is suspected here, 2 if it is confirmed to be gone",
+    "homeroom_traffic_load": "by node, how busy it says it is: 0 idle, 1 as much as it can do",
+    "homeroom_traffic_share": "by region, the share of its clients that it gets by this node's routing table",
+    "homeroom_traffic_generation": "number of this node's routing table",
+    "homeroom_traffic_draining": "1 while this node is being emptied by order",
+    "homeroom_traffic_tables_total": "routing tables that this node has made since the start",
+    "homeroom_traffic_reroutes_total": "how often since then a region lost its clients because it was not well",
+    "homeroom_traffic_refused_total": "heartbeats and orders of other nodes that were not taken",
     "homeroom_record_conflicts": "ids of statements under which nodes accepted different ones, all tenants",
 }
 """Every metric and what it counts; those of the world are there in a world only."""
+
+
+_VERDICTS: Final = {"fine": 0, "suspected": 1, "confirmed": 2}
 
 
 class _Answers:
@@ -103,6 +114,7 @@ class Metrics(Collector):
         self._lost = self._conflicts = 0
         self._checked = CheckStatus()
         self._world: WorldStatus | None = None
+        self._traffic: TrafficStatus | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -138,12 +150,13 @@ class Metrics(Collector):
         """Count a request that came too soon."""
         self._limited[over] += 1
 
-    def page(self, status: Status) -> bytes:
-        """Return all metrics as text, with how the node is now."""
+    def page(self, status: Status, traffic: TrafficStatus | None = None) -> bytes:
+        """Return all metrics as text, with how the node is now, and in a world where requests go."""
         self._is_up = status.is_ready
         self._epoch, self._cut = status.epoch, status.cut_events
         self._lost, self._conflicts = status.lost_of_all, status.record_conflicts
         self._checked, self._world = status.checked, status.world
+        self._traffic = traffic
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -169,6 +182,8 @@ class Metrics(Collector):
         yield _gauge("homeroom_damages", self._checked.damages)
         if self._world is not None:
             yield from _of_world(self._world)
+        if self._traffic is not None:
+            yield from _of_traffic(self._traffic)
 
     def _requests(self) -> Metric:
         name = "homeroom_requests_total"
@@ -236,6 +251,19 @@ def _of_world(world: WorldStatus) -> Iterator[Metric]:
     yield _counters("homeroom_world_received_bytes_total", "node", received)
     dropped = {n: one.dropped for n, one in others.items()}
     yield _counters("homeroom_world_dropped_total", "node", dropped)
+
+
+def _of_traffic(traffic: TrafficStatus) -> Iterator[Metric]:
+    verdicts = {name: _VERDICTS[one.verdict] for name, one in traffic.nodes.items()}
+    yield _by_node("homeroom_traffic_verdict", verdicts)
+    yield _by_node("homeroom_traffic_load", {n: one.load for n, one in traffic.nodes.items()})
+    shares = {name: one.share for name, one in traffic.regions.items()}
+    yield _gauges("homeroom_traffic_share", "region", shares)
+    yield _gauge("homeroom_traffic_generation", traffic.generation)
+    yield _gauge("homeroom_traffic_draining", int(traffic.is_draining))
+    yield _counter("homeroom_traffic_tables_total", traffic.tables)
+    yield _counter("homeroom_traffic_reroutes_total", traffic.reroutes)
+    yield _counter("homeroom_traffic_refused_total", traffic.refused)
 
 
 def _by_node(name: str, values: Mapping[str, float | None]) -> Metric:

@@ -9,7 +9,6 @@ that tells nothing.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,12 +16,8 @@ from litestar import Litestar, Response, asgi, delete, get, post, put
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
-from homeroom.adapters import metrics
-from homeroom.cohorts.live import CheckStatus, Status
-from homeroom.events.instants import format_instant
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
-from homeroom.serve.access import Caller
 from homeroom.serve.admitting import Gate
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.cataloguing import catalogue_routes
@@ -31,6 +26,7 @@ from homeroom.serve.conflicts import conflict_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.explaining import explaining_routes
+from homeroom.serve.health import health_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
@@ -88,7 +84,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *person_routes(interface),
             *compliance_routes(interface),
             *conflict_routes(interface),
-            *_health(interface),
+            *health_routes(interface),
             *_pages(),
         ],
         exception_handlers={
@@ -194,82 +190,6 @@ def _follows(request: Asked) -> int | None:
             {"field": "If-Match"},
         )
     return int(number)
-
-
-def _told(status: Status, caller: Caller) -> list[str]:
-    """Return what is wrong: all of it for who runs the node, for others what concerns their tenant."""
-    if caller.runs_node:
-        return [one.text for one in status.troubles]
-    return status.told_to(caller.tenant)
-
-
-def _checked(checked: CheckStatus) -> dict[str, Any]:
-    """Return how far it has been read again what is on disk."""
-    finished = checked.finished_ms
-    return {
-        "entries": checked.entries,
-        "files": checked.files,
-        "damages": checked.damages,
-        "finished": None if finished is None else format_instant(finished),
-    }
-
-
-def _admission(interface: Interface, caller: Caller) -> dict[str, Any]:
-    """Return how the door is; how much others do is told to who runs the node alone."""
-    if not caller.runs_node:
-        return {}
-    overload = interface.overload
-    classes = {kind.name.lower(): asdict(one) for kind, one in overload.statistics().items()}
-    now_ms = 1_000 * asyncio.get_running_loop().time()
-    return {"admission": {"load": round(overload.load(now_ms), 3), "classes": classes}}
-
-
-def _of_node(status: Status) -> list[str]:
-    """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
-    is_more = any(one.tenant is not None for one in status.troubles)
-    return status.told_to("") + (["some tenant has troubles: see /v1/status"] if is_more else [])
-
-
-def _health(interface: Interface) -> list[HTTPRouteHandler]:
-    @get("/health/live")
-    async def live() -> Response[bytes]:
-        return json_answer({"alive": True})
-
-    @get("/health/ready")
-    async def ready() -> Response[bytes]:
-        status = await asyncio.to_thread(interface.serving.status, "")
-        said = {"ready": status.is_ready, "troubles": _of_node(status)}
-        return json_answer(said, 200 if status.is_ready else 503)
-
-    @get("/v1/status")
-    async def status(request: Asked) -> Response[bytes]:
-        caller = await caller_of(interface, request)
-        found = await asyncio.to_thread(interface.serving.status, caller.tenant)
-        said: dict[str, Any] = {
-            "vector": found.applied.to_json(),
-            "held": found.held.to_json(),
-            "ages_ms": dict(found.ages_ms),
-            "epoch": found.epoch,
-            "ready": found.is_ready,
-            "troubles": _told(found, caller),
-            "checked": _checked(found.checked),
-        }
-        is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
-        if is_told and not caller.is_limited:
-            said = {"learners": found.learners, "events": found.events, **said}
-            if found.history_from is not None:
-                said |= {"history_from": found.history_from, "lost": found.lost}
-        said |= _admission(interface, caller)
-        return json_answer(said if found.world is None else {**said, "world": asdict(found.world)})
-
-    @get("/metrics")
-    async def counted(request: Asked) -> Response[bytes]:
-        if interface.settings.server.metrics == "admin":
-            (await caller_of(interface, request)).need(Scope.ADMIN)
-        text = interface.metrics.page(await asyncio.to_thread(interface.serving.status, ""))
-        return Response(text, media_type=metrics.CONTENT_TYPE)
-
-    return [live, ready, status, counted]
 
 
 def _pages() -> list[HTTPRouteHandler]:

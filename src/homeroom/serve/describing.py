@@ -58,9 +58,11 @@ def operation(
     }
 
 
-def open_operation(name: str, about: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+def open_operation(
+    name: str, about: str, answers: Mapping[str, Any], problems: Iterable[str] = ()
+) -> dict[str, Any]:
     """Return an operation that needs no key."""
-    responses = {**answers, **_problems(_ALWAYS)}
+    responses = {**answers, **_problems((*problems, *_ALWAYS))}
     return {"operationId": name, "summary": about, "responses": responses, "security": []}
 
 

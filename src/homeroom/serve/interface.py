@@ -28,7 +28,7 @@ from homeroom.serve.auditing import Auditing
 from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import ServingAll, ServingWebhooks
+from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
 from homeroom.serve.settings import Settings
 from homeroom.traffic.overload.admission import Overload
 
@@ -70,6 +70,7 @@ class Interface:
     now_ms : the node's clock, milliseconds since 1970 UTC
     overload : how many requests are let in at once; those that wait are whatever stands at the door
     kept : the definitions of its tenants
+    traffic : where requests go, None at a node alone
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
@@ -84,6 +85,7 @@ class Interface:
     now_ms: Callable[[], int]
     overload: Overload[Any]
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
+    traffic: ServingTraffic | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:
