@@ -29,7 +29,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from homeroom import limits
-from homeroom.client.routes import NodeRoute, RegionRoute, RouteState, RoutingTable, km_between
+from homeroom.client.routes import NodeRoute, RegionRoute, RouteState, RoutingTable
+from homeroom.distance import km_between
 from homeroom.errors import SettingsError
 
 __all__ = ["FrontDoor", "check_configuration", "configuration", "haproxy_program"]
