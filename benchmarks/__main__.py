@@ -29,6 +29,7 @@ NAMES = (
     "past",
     "log",
     "ingest",
+    "overload",
     "asking",
     "records",
     "record_copies",
@@ -39,6 +40,8 @@ NAMES = (
     "world_lag",
     "world_traffic",
     "catch_up",
+    "cache",
+    "client_failover",
 )
 
 
