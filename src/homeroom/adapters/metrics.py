@@ -6,7 +6,7 @@ at all. So the metrics hold nothing of anybody, and their number does not grow w
 
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from homeroom.cohorts.live import CheckStatus, Status, WorldStatus
+from homeroom.traffic.caching.counted import CacheStatus
 
 __all__ = ["CONTENT_TYPE", "NAMES", "Metrics"]
 
@@ -36,6 +37,17 @@ NAMES: Final = {
     "homeroom_body_bytes_total": "bytes of bodies as they came, before decompression",
     "homeroom_refused_keys_total": "requests whose key or token opened nothing",
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
+    "homeroom_cache_answers_total": "answers by the tier that had them, the kind of question, and how they stood",
+    "homeroom_cache_requests_total": "requests to a tier beside the process, by tier and by what came of them",
+    "homeroom_cache_entries": "answers that are kept in the process",
+    "homeroom_cache_bytes": "what these take, bytes",
+    "homeroom_cache_evictions_total": "answers that left the process to make room",
+    "homeroom_cache_expired_total": "answers that left it because their time was over",
+    "homeroom_cache_removed_total": "answers that left it because less may be seen",
+    "homeroom_cache_fills_total": "answers that were put into it",
+    "homeroom_cache_age_seconds": "how long ago the oldest of those was made that have proved themselves",
+    "homeroom_cache_under_way": "answers that are being looked for or made",
+    "homeroom_cache_cut_off": "by tier, 1 while nobody waits for it since it has failed",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
     "homeroom_checked_entries": "entries of the log that were read again since the last round of that began",
     "homeroom_checked_files": "files of history and state that were read again since then",
@@ -79,9 +91,14 @@ class Metrics(Collector):
 
     All of it happens in the thread of the event loop, thousands of times a second. So counts are plain numbers, without
     the locks of the library's own, and become metrics when they are asked for.
+
+    Attributes
+    ----------
+    caches : says how the cache is; None where the node has none
     """
 
     def __init__(self) -> None:
+        self.caches: Callable[[], CacheStatus] | None = None
         self._answers: dict[tuple[str, int], _Answers] = {}
         self._under_way = 0
         self._accepted = self._refused = self._bytes = self._keys = 0
@@ -146,6 +163,8 @@ class Metrics(Collector):
         yield _counter("homeroom_body_bytes_total", self._bytes)
         yield _counter("homeroom_refused_keys_total", self._keys)
         yield _counters("homeroom_limited_total", "over", self._limited)
+        if self.caches is not None:
+            yield from _of_caches(self.caches())
         yield _gauge("homeroom_up", int(self._is_up))
         yield _gauge("homeroom_epoch", self._epoch)
         yield _gauge("homeroom_erased_events_cut", self._cut)
@@ -192,6 +211,33 @@ def _counters(name: str, label: str, values: Mapping[str, int]) -> Metric:
     for value, count in values.items():
         found.add_metric((value,), count)
     return found
+
+
+def _of_caches(status: CacheStatus) -> Iterator[Metric]:
+    name = "homeroom_cache_answers_total"
+    told = CounterMetricFamily(name, NAMES[name], labels=("tier", "kind", "standing"))
+    for labels, number in status.answers.items():
+        told.add_metric(labels, number)
+    yield told
+    name = "homeroom_cache_requests_total"
+    asked = CounterMetricFamily(name, NAMES[name], labels=("tier", "outcome"))
+    for request, number in status.requests.items():
+        asked.add_metric(request, number)
+    yield asked
+    yield _gauge("homeroom_cache_entries", status.entries)
+    yield _gauge("homeroom_cache_bytes", status.size_bytes)
+    yield _counter("homeroom_cache_evictions_total", status.evictions)
+    yield _counter("homeroom_cache_expired_total", status.expired)
+    yield _counter("homeroom_cache_removed_total", status.removed)
+    yield _counter("homeroom_cache_fills_total", status.fills)
+    if status.age_ms is not None:
+        yield _gauge("homeroom_cache_age_seconds", status.age_ms / 1_000)
+    yield _gauge("homeroom_cache_under_way", status.under_way)
+    name = "homeroom_cache_cut_off"
+    cut_off = GaugeMetricFamily(name, NAMES[name], labels=("tier",))
+    for tier, is_cut_off in status.cut_off.items():
+        cut_off.add_metric((tier,), float(is_cut_off))
+    yield cut_off
 
 
 def _of_world(world: WorldStatus) -> Iterator[Metric]:

@@ -125,7 +125,8 @@ def _questions(interface: Interface) -> list[HTTPRouteHandler]:
         caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
         written = await object_of(interface, request)
         wanted = wanted_of(request)
-        return json_answer(await asking.answered(interface, caller, written, wanted))
+        said, headers = await asking.answered(interface, caller, written, wanted)
+        return json_answer(said, headers=dict(headers))
 
     return [query]
 
@@ -212,6 +213,12 @@ def _checked(checked: CheckStatus) -> dict[str, Any]:
     }
 
 
+def _cache(interface: Interface, caller: Caller) -> dict[str, Any]:
+    """Return how the cache is: to who runs the node, for it is shared by all tenants."""
+    caches = interface.metrics.caches
+    return {"cache": caches().to_json()} if caches is not None and caller.runs_node else {}
+
+
 def _of_node(status: Status) -> list[str]:
     """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
     is_more = any(one.tenant is not None for one in status.troubles)
@@ -242,6 +249,7 @@ def _health(interface: Interface) -> list[HTTPRouteHandler]:
             "troubles": _told(found, caller),
             "checked": _checked(found.checked),
         }
+        said |= _cache(interface, caller)
         is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
         if is_told and not caller.is_limited:
             said = {"learners": found.learners, "events": found.events, **said}

@@ -27,6 +27,7 @@ from homeroom.serve.auditing import Auditing
 from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
+from homeroom.serve.remembering import Asking, Definitions, Remembering, ToldAnswer
 from homeroom.serve.serving import ServingAll, ServingWebhooks
 from homeroom.serve.settings import Settings
 
@@ -66,7 +67,8 @@ class Interface:
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
-    kept : the definitions of its tenants
+    kept : the definitions of its tenants, and digests of them (``defined``)
+    remembering : the cache before the node, None where it has none
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
@@ -80,7 +82,17 @@ class Interface:
     events: Buckets
     now_ms: Callable[[], int]
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
+    defined: Definitions = field(default_factory=Definitions)
+    remembering: Remembering | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ask(self, asking: Asking) -> ToldAnswer:
+        """Answer a question, from the cache if there is one. Raises as `homeroom.serve.serving.Serving.ask` does."""
+        if self.remembering is not None:
+            return await self.remembering.ask(asking)
+        return await self.serving.ask(
+            asking.tenant, asking.question, asking.wanted, asking.shows, asking.tell
+        )
 
     async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:
         """Return who is asking; ``known`` is who was found to, in this turn of the loop, by these headers.
