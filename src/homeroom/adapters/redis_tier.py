@@ -53,8 +53,8 @@ _RELEASE: Final = """
 if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """
-_TRIES_MAX: Final = 3
-"""Exchanges that are tried for one fill; whoever came in between knows as much, or comes again."""
+_TRIES_MAX: Final = 16
+"""Exchanges that are tried for one fill: one fails where another node's came in between, and each of these is newer."""
 
 
 class RedisPlace:

@@ -2,19 +2,23 @@
 
 An entry names the tenants that it says something of; all other entries leave their answers as they are. What was
 stated touches all tenants, since it decides how events count and what is shown; but where audit logs end, which is
-stated all the time, says nothing of any answer.
+stated all the time, and who has a key say nothing of any answer: a key is looked at before each question, and what its
+scope shows is part of an answer's name.
 
 Some entries let less be seen than before: erasures, voids, consents, and what was stated. What was computed without
 them must not be told any more, also to those who take older answers: these are the floor.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from homeroom.log.control import AuditAnchored, Change
+from homeroom.log.control import AuditAnchored, Change, KeyCreated, KeyRevoked
 from homeroom.log.origins import Origin, Vector
 
 __all__ = ["Touch", "Touches", "says_of_answers"]
+
+
+_OF_NO_ANSWER: Final = (AuditAnchored, KeyCreated, KeyRevoked)
 
 
 class Touch(NamedTuple):
@@ -62,7 +66,7 @@ class Touches:
 
 def says_of_answers(changes: Iterable[Change]) -> bool:
     """Say whether what was stated can make any answer another one."""
-    return any(not isinstance(one.fact, AuditAnchored) for one in changes)
+    return any(not isinstance(one.fact, _OF_NO_ANSWER) for one in changes)
 
 
 def _last(came: Iterable[tuple[Origin, int]]) -> Vector:

@@ -64,6 +64,7 @@ class Computed(NamedTuple):
     seen : what it is from
     told : what is told of it
     is_whole : whether all was in it that was durable when it was begun
+    is_settled : whether all of its events were sealed before that
     lasts : whether it will be the same at equal entries: nothing was in doubt, and nothing was taken away meanwhile
     """
 
@@ -71,6 +72,7 @@ class Computed(NamedTuple):
     seen: Seen
     told: bytes
     is_whole: bool
+    is_settled: bool
     lasts: bool
 
 
@@ -139,8 +141,9 @@ class Answering:
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
         must = await self.reach(Wanted.of(after))
+        held = self._asked.store.held()
         found = await self.computed(tenant, question, must, shows, tell)
-        said = self.described(found.seen.applied, found.seen.newest, found.seen.epoch)
+        said = self.described(found.seen.applied, found.seen.newest, found.seen.epoch, held)
         return LiveAnswer(
             answer=found.answer,
             applied=said.applied,
@@ -168,9 +171,10 @@ class Answering:
         of = self._asked
         before = of.snapshots.sources.get(tenant, Source())
         showing = of.doors.showing.get(tenant)
-        held, doubt = of.store.held(), self._doubt(tenant)
+        held, doubt, settled = of.store.held(), self._doubt(tenant), [False]
 
         def ask(state: State) -> Answer:
+            settled[0] = not state.unsealed_events  # looked at where nobody changes it
             node = Node(state if showing is None else showing(state, shows))
             return node.ask(question, node.summary(before))
 
@@ -180,7 +184,7 @@ class Answering:
 
         answer, seen, told = await self._asking_loop.run_in_executor(self._pool, asked)
         lasts = doubt is not None and doubt == self._doubt(tenant)
-        return Computed(answer, seen, told, seen.applied.covers(held), lasts)
+        return Computed(answer, seen, told, seen.applied.covers(held), settled[0], lasts)
 
     def _doubt(self, tenant: str) -> tuple[object, ...] | None:
         """Return what stays the same while answers are what they will be at equal entries; None while none will be."""
@@ -190,10 +194,15 @@ class Answering:
             return None
         return live.times_anew, live.removals, id(showing)
 
-    def described(self, applied: Vector, newest: int, epoch: int) -> Described:
-        """Say what a state of this vector is from, as things are now."""
+    @property
+    def held(self) -> Vector:
+        """What is durable here."""
+        return self._asked.store.held()
+
+    def described(self, applied: Vector, newest: int, epoch: int, held: Vector) -> Described:
+        """Say what a state of this vector is from, as things are now; ``held`` was durable when it was asked."""
         of = self._asked
-        is_whole = applied.covers(of.store.held()) and not of.live.lacks_collapsed(applied)
+        is_whole = applied.covers(held) and not of.live.lacks_collapsed(applied)
         return Described(
             applied=of.live.named(applied),
             age_ms=max(of.now_ms() - hybrid_ms(newest), 0) if newest else None,

@@ -21,7 +21,7 @@ from homeroom import limits
 from homeroom.errors import HomeroomError, QuestionError
 from homeroom.log.origins import Vector
 from homeroom.running.answering import Answering, Described
-from homeroom.serve.remembering import Asking
+from homeroom.serve.remembering import Asking, ToldAnswer
 from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.caching.entries import Kept
 from homeroom.traffic.caching.judging import Bounds, Standing, Want, vector_of
@@ -38,6 +38,7 @@ from homeroom.traffic.caching.steps import (
     Forgotten,
     Found,
     Keep,
+    Lease,
     Leased,
     Left,
     LookAgain,
@@ -193,9 +194,14 @@ class RunningCache:
 
     # --- asked --------------------------------------------------------------------------------------------------------
 
-    async def ask(self, asking: Asking) -> CachedAnswer:
+    async def ask(self, asking: Asking) -> ToldAnswer:
         """Answer a question, from the nearest tier that may. Raises as `Answering.ask` does."""
         self._heed()
+        if asking.tenant not in self._node.live.tenants():
+            # It has no key here yet, and none may be made: the node says so.
+            return await self._node.ask(
+                asking.tenant, asking.question, asking.wanted, asking.shows, asking.tell
+            )
         key = self._key(asking)
         found = self._ready(key, asking)
         if found is not None:
@@ -235,16 +241,25 @@ class RunningCache:
         self.counts[found.tier, key.kind, standing.value] += 1
         if kept.is_refusal:
             raise QuestionError(kept.value.decode())
-        vector = vector_of(kept, found.want, standing)
-        live = self._node.live
-        epoch = live.control.epoch if standing is Standing.CURRENT else kept.epoch
         return CachedAnswer(
             kept.value,
-            self._node.described(vector, kept.newest, max(epoch, kept.epoch)),
+            self._said(found),
             kept.is_partial,
             {"Homeroom-Cache": f"{found.tier}; {standing}"},
             standing is Standing.STALE,
         )
+
+    def _said(self, found: Tell) -> Described:
+        """Return what an answer says it is from."""
+        kept, node = found.kept, self._node
+        if found.tier is Tier.ENGINE:
+            # Of a frozen state perhaps, and no other: it says what it says without a cache.
+            held = kept.applied if kept.whole_ms else node.held
+            return node.described(kept.applied, kept.newest, kept.epoch, held)
+        vector = vector_of(kept, found.want, found.standing)
+        is_current = found.standing is Standing.CURRENT
+        epoch = max(kept.epoch, node.live.control.epoch) if is_current else kept.epoch
+        return node.described(vector, kept.newest, epoch, node.held)
 
     def _key(self, asking: Asking) -> CacheKey:
         tenant = asking.tenant
@@ -265,12 +280,13 @@ class RunningCache:
             floor=floor,
             after=after,
             lag_ms_max=None if lag_s is None else round(1_000 * lag_s),
+            is_settled=live.is_settled(asking.tenant),
             lag_ms=self._lag_ms,
         )
 
     def _lag_ms(self, kept: Kept, vector: Vector) -> int | None:
         """Return how old the oldest share is of an answer that is as of a vector, None if that is not known."""
-        said = self._node.described(vector, kept.newest, kept.epoch)
+        said = self._node.described(vector, kept.newest, kept.epoch, self._node.held)
         if said.freshness is not None:
             lags = said.freshness.values()
             return None if None in lags else round(1_000 * max(filter(None, lags), default=0.0))
@@ -283,6 +299,8 @@ class RunningCache:
 
     def _step(self, event: Event) -> None:
         self._do(self.lookup.step(event, self._options.now_ms()))
+        if not isinstance(event, Asked | Forgotten) and not self.lookup.is_under_way(event.name):
+            self._asking.pop(event.name, None)
 
     def _do(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -307,9 +325,18 @@ class RunningCache:
     async def _work(self, effect: Effect) -> None:
         match effect:
             case LookIn(tier=tier, key=key):
-                self._step(Found(key.name, tier, await self._tiers[tier].get(key)))
+                found = None
+                # Whatever happens, those who wait go on.
+                try:
+                    found = await self._tiers[tier].get(key)
+                finally:
+                    self._step(Found(key.name, tier, found))
             case TakeLease(key=key):
-                self._step(Leased(key.name, await self._tiers[Tier.REGION].lease(key)))
+                lease = Lease.AWAY
+                try:
+                    lease = await self._tiers[Tier.REGION].lease(key)
+                finally:
+                    self._step(Leased(key.name, lease))
             case Release(key=key):
                 await self._tiers[Tier.REGION].release(key)
             case Keep(tier=tier, key=key, kept=kept):
@@ -324,40 +351,39 @@ class RunningCache:
     async def _compute(self, key: CacheKey, after: Vector) -> None:
         asking = self._asking[key.name]
         loop = asyncio.get_running_loop()
-        began_s, applied = loop.time(), self._node.live.applied
+        began_s, began_ms, applied = loop.time(), self._options.now_ms(), self._node.live.applied
         touched = self._node.live.touch(key.tenant).touched
         try:
             found = await self._node.computed(
                 key.tenant, asking.question, after or None, asking.shows, asking.tell
             )
         except QuestionError as error:
-            now_ms = self._options.now_ms()
             refusal = Kept(
                 value=str(error).encode(),
                 applied=applied,
-                made_ms=now_ms,
-                expires_ms=now_ms + limits.CACHE_REFUSAL_MS,
+                made_ms=began_ms,
+                expires_ms=began_ms + limits.CACHE_REFUSAL_MS,
                 is_refusal=True,
             )
             self._step(Computed(key.name, refusal, applied.covers(touched)))
             return
-        except (HomeroomError, TimeoutError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - it is raised where the answer was asked for
             self._step(Failed(key.name, error))
             return
         except asyncio.CancelledError:
             self._step(Failed(key.name, TimeoutError("the node stops")))
             raise
-        now_ms = self._options.now_ms()
         kept = Kept(
             value=found.told,
             applied=found.seen.applied,
-            made_ms=now_ms,
-            expires_ms=now_ms + self._life_ms(),
+            made_ms=began_ms,
+            expires_ms=began_ms + self._life_ms(),
             cost_ms=1_000 * (loop.time() - began_s),
             newest=found.seen.newest,
             epoch=found.seen.epoch,
-            whole_ms=now_ms if found.is_whole else 0,
+            whole_ms=began_ms if found.is_whole else 0,
             is_partial=found.answer.history_from is not None,
+            is_settled=found.is_settled,
         )
         self._step(Computed(key.name, kept, found.lasts))
 
@@ -385,6 +411,13 @@ class RunningCache:
     # --- warm ---------------------------------------------------------------------------------------------------------
 
     async def _keep_warm(self) -> None:
+        await self.warm()
+        while True:
+            await asyncio.sleep(limits.CACHE_WARM_MS / 1_000)
+            await self.tell_hot()
+
+    async def warm(self) -> None:
+        """Fetch what other nodes of the region are asked for most."""
         region = self._tiers[Tier.REGION]
         for tenant in self._node.live.tenants():
             for name in await region.hot(tenant):
@@ -392,9 +425,6 @@ class RunningCache:
                 kept = await region.get(key)
                 if kept is not None:
                     self.lookup.warm(key, kept, self._options.now_ms())
-        while True:
-            await asyncio.sleep(limits.CACHE_WARM_MS / 1_000)
-            await self.tell_hot()
 
     async def tell_hot(self) -> None:
         """Tell other nodes of the region what is asked for most here."""

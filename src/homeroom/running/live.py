@@ -254,6 +254,11 @@ class Live:
         """Return which entries said something of a tenant, of those that are folded."""
         return self._folding.touches.of(tenant)
 
+    def is_settled(self, tenant: str) -> bool:
+        """Say whether all of a tenant's events that are folded are sealed; one that is not there has none."""
+        one = self._folding.tenants.get(tenant)
+        return one is None or not one.state.unsealed_events
+
     def named(self, numbers: Vector) -> Vector:
         """Return what is still named of a vector: without origins that have collapsed into the epoch.
 

@@ -37,6 +37,7 @@ class Kept:
     whole_ms : when all that was durable where it was computed was in it; 0 if not all was
     is_partial : whether the tenant's history begins after its events did
     is_refusal : whether the question cannot be answered from these data
+    is_settled : whether all events were sealed that it counts; else some of its counts may yet become exact
     """
 
     value: bytes
@@ -49,6 +50,7 @@ class Kept:
     whole_ms: int = 0
     is_partial: bool = False
     is_refusal: bool = False
+    is_settled: bool = True
 
     @property
     def size_bytes(self) -> int:
@@ -59,12 +61,15 @@ class Kept:
 def replaces(new: Kept, old: Kept | None) -> bool:
     """Say whether an answer takes the place of another: unless its vector is not newer.
 
-    At equal vectors both say the same, and the one that lasts longer stays. Of two that each know what the other does
-    not, the one that came last stays; to the node that made the other it is worth nothing, and that makes its own.
+    At equal vectors both say the same, and the one that lasts longer stays, or whose counts are exact. Of two that each
+    know what the other does not, the one that came last stays; to the node that made the other it is worth nothing,
+    and that makes its own.
     """
     if old is None or not old.applied.covers(new.applied):
         return True
-    return old.applied == new.applied and new.expires_ms > old.expires_ms
+    if old.applied != new.applied or old.is_settled != new.is_settled:
+        return old.applied == new.applied and new.is_settled
+    return new.expires_ms > old.expires_ms
 
 
 class Says(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +83,7 @@ class Says(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=T
     epoch: int
     is_partial: bool
     is_refusal: bool
+    is_settled: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,6 +102,7 @@ def pack(name: bytes, kept: Kept) -> bytes:
             epoch=kept.epoch,
             is_partial=kept.is_partial,
             is_refusal=kept.is_refusal,
+            is_settled=kept.is_settled,
         )
     )
 
@@ -123,4 +130,5 @@ def unpack(name: bytes, content: bytes) -> Kept:
         whole_ms=whole_ms,
         is_partial=said.is_partial,
         is_refusal=said.is_refusal,
+        is_settled=said.is_settled,
     )

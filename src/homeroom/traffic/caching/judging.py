@@ -60,6 +60,7 @@ class Want:
     floor : those of them after which less may be seen; no answer without them is told
     after : what the reader wants to be in it
     lag_ms_max : how old what each region has written may be in it, None where the reader does not say
+    is_settled : whether all events that are folded are sealed, so that the engine would count exactly
     lag_ms : returns how old it is in an answer, as though it were of this vector; None if that is not known
     """
 
@@ -68,6 +69,7 @@ class Want:
     floor: Vector
     after: Vector
     lag_ms_max: int | None = None
+    is_settled: bool = False
     lag_ms: Callable[[Kept, Vector], int | None] = lambda _kept, _vector: None
 
 
@@ -76,7 +78,8 @@ def judge(kept: Kept, want: Want, now_ms: int, stale_ms: int) -> Standing | None
     applied = kept.applied
     if not applied.covers(want.floor):
         return None
-    is_current = now_ms < kept.expires_ms and applied.covers(want.touched)
+    is_exact = kept.is_settled or not want.is_settled
+    is_current = is_exact and now_ms < kept.expires_ms and applied.covers(want.touched)
     if not (applied.covers(want.after) or (is_current and want.here.covers(want.after))):
         return None
     if is_current and _is_fresh(kept, want, is_as_of_here=True):

@@ -136,6 +136,10 @@ class Lookup:
         """How many answers are on their way."""
         return len(self._flights)
 
+    def is_under_way(self, name: bytes) -> bool:
+        """Say whether an answer is on its way."""
+        return name in self._flights
+
     def ready(self, key: CacheKey, want: Want, now_ms: int) -> Tell | None:
         """Return what can be told at once, None if nothing can; the ticket in it is 0."""
         held = self.resident.get(key.name, now_ms)
