@@ -40,6 +40,7 @@ NAMES = (
     "world_traffic",
     "catch_up",
     "cache",
+    "kept_answers",
 )
 
 

@@ -385,8 +385,6 @@ CACHE_LEASE_WAIT_MS: Final = 100
 """So long a node waits for an answer that another one makes; then it makes its own."""
 CACHE_LEASE_LOOK_MS: Final = 10
 """So often it looks whether that is there."""
-CACHE_PREPARED_MAX: Final = 10_000
-"""Questions whose reading is remembered; they are forgotten together."""
 CACHE_WARM_KEYS_MAX: Final = 1_000
 """Answers of a tenant that a node tells others are asked for most, and a new node fetches first."""
 CACHE_WARM_MS: Final = 30_000

@@ -102,8 +102,7 @@ def test_stale_answers_are_told_where_settings_let_them_and_say_so(filled):
     assert old.json()["stale"] is True
     assert old.json()["answer"] == first["answer"]
     assert not old.json()["complete"]
-    while client.cache.lookup.under_way:
-        client.run(asyncio.sleep(0))
+    settle(client)
     assert tier(client.query(reader, RETENTION)) == "process; current"
     client.send(event(10))
     client.now_ms += 5_000

@@ -1,5 +1,6 @@
 """A node's cache, made by its settings and stopped with it."""
 
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import SystemRandom
@@ -50,6 +51,9 @@ async def cache_of(
             ),
             region=tiers[0],
             world=tiers[1],
+            # A node alone may begin its next life with other events at equal entries: files were loaded into it, or an
+            # older copy was put in its place. In a world both come as entries.
+            life=b"" if world else secrets.token_bytes(16),
             node=settings.node.name,
             now_ms=now_ms,
             draw=lambda: 1.0 - draw(),

@@ -67,6 +67,7 @@ class CacheOptions:
     life_ms : how long an answer is kept at most
     bounds : for how long answers may be told that are not current
     region, world : the Redis of the region, and that of another one; None for none
+    life : is in all names: where what was folded may be another state in another life of the node
     node : the name of this one, under which it tells what is asked for most
     now_ms : the clock of the machine
     draw : returns a number, uniform in (0, 1]
@@ -76,6 +77,7 @@ class CacheOptions:
     bytes_max: int
     life_ms: int
     bounds: Bounds
+    life: bytes
     node: str
     now_ms: Callable[[], int]
     draw: Callable[[], float]
@@ -130,6 +132,7 @@ class RunningCache:
     Attributes
     ----------
     counts : by tier, kind of question and standing, how many were told
+    computed : how often the engine was asked
     """
 
     def __init__(self, node: Answering, options: CacheOptions) -> None:
@@ -147,6 +150,7 @@ class RunningCache:
         )
         self.lookup = Lookup(resident, places, options.bounds, options.draw)
         self.counts: Counter[tuple[Tier, str, str]] = Counter()
+        self.computed = 0
         self._tickets = count(1)
         self._told: dict[int, asyncio.Future[Tell]] = {}
         self._asking: dict[bytes, Asking] = {}  # by name of a flight, how the engine is asked
@@ -267,7 +271,7 @@ class RunningCache:
         if under is None:
             under = self._names[tenant] = self._node.tenant_key(tenant)
         labels = self._node.labels_mark(tenant).to_bytes(64, "big")
-        parts = (*asking.parts, asking.shows.value.encode(), labels)
+        parts = (self._options.life, *asking.parts, asking.shows.value.encode(), labels)
         return CacheKey(name_of(under, parts), tenant, asking.question.name, asking.reach)
 
     def _want(self, asking: Asking, after: Vector) -> Want:
@@ -350,6 +354,7 @@ class RunningCache:
 
     async def _compute(self, key: CacheKey, after: Vector) -> None:
         asking = self._asking[key.name]
+        self.computed += 1
         loop = asyncio.get_running_loop()
         began_s, began_ms, applied = loop.time(), self._options.now_ms(), self._node.live.applied
         touched = self._node.live.touch(key.tenant).touched
@@ -398,9 +403,17 @@ class RunningCache:
         live = self._node.live
         seen = (live.removals, live.times_anew)
         if seen != self._seen:
+            is_anew = seen[1] != self._seen[1]
             self._seen = seen
             for tenant in live.tenants():
                 self._step(Forgotten(tenant))
+            if is_anew:
+                # What was folded anew is another state at equal entries: what others were told of it goes as well.
+                self._begin(self._forget_all())
+
+    async def _forget_all(self) -> None:
+        for tenant in self._node.live.tenants():
+            await self.forget(tenant)
 
     async def forget(self, tenant: str) -> bool:
         """Remove all that is kept of a tenant, in all tiers; return whether that is done. Raises nothing."""
