@@ -29,6 +29,7 @@ NAMES = (
     "past",
     "log",
     "ingest",
+    "overload",
     "asking",
     "records",
     "record_copies",
@@ -41,6 +42,7 @@ NAMES = (
     "catch_up",
     "cache",
     "kept_answers",
+    "client_failover",
 )
 
 

@@ -20,6 +20,7 @@ from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
     catch_up_rows,
+    failover_rows,
     goal_rows,
     lag_rows,
     simulation_rows,
@@ -544,6 +545,18 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     "cache": (CACHE_HEADER, cache_rows),
     "kept_answers": (KEPT_HEADER, kept_rows),
     "catch_up": (("way", "learners", "read", "until all is there", "times"), catch_up_rows),
+    "client_failover": (
+        (
+            "a region is",
+            "first good answer of a client, median and at most",
+            "wanted",
+            "slowest batch and question",
+            "failed requests",
+            "own writes not seen",
+            "rounds in which all count what was acknowledged, once",
+        ),
+        failover_rows,
+    ),
     "peers": (("entries", "events a second of a core", "checked", "written", "folded"), _peers),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "ingest": (

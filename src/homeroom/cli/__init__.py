@@ -39,6 +39,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("homeroom.cli.init", "Write a file with every setting of a node, explained."),
     "serve": ("homeroom.cli.serve", "Run a node that takes events and answers, over HTTP."),
     "world": ("homeroom.cli.world", "Make and check the directory of a world of regions."),
+    "route": (
+        "homeroom.cli.route",
+        "Say where requests go in a world and why, and send them elsewhere.",
+    ),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
     "catalogue": (
         "homeroom.cli.catalogue",

@@ -1,0 +1,29 @@
+"""Why a node is not fine, in words for people: what an operator reads first when traffic has moved.
+
+The causes are bits, set where the verdict is made; here they only get their figures. So what is said is what was judged
+by, and not a second opinion.
+"""
+
+from homeroom.traffic.detection import suspicion
+from homeroom.traffic.detection.judging import REGIONS, SILENT, Cause, Vantage
+
+__all__ = ["why"]
+
+
+def why(vantage: Vantage, number: int) -> tuple[str, ...]:
+    """Return the reasons for the verdict on a node, the weightiest first; none if it is fine."""
+    if not vantage.verdicts[number]:
+        return ()
+    link, causes = vantage.links[number], Cause(int(vantage.causes[number]))
+    regions = int(vantage.here[REGIONS])
+    said = {
+        Cause.QUORUM: f"a majority of the {regions} regions could not reach it",
+        Cause.UNREADY: "it says itself that it does not serve",
+        Cause.SILENT: f"silent for {vantage.own[number, SILENT] / 1_000:.1f} s",
+        Cause.DEAF: "it says that it does not hear this node",
+        Cause.FAILING: f"{link[suspicion.FAILED]:.0f} questions in a row had no good answer",
+        Cause.SLOW: f"{link[suspicion.SLOW]:.0f} answers in a row were slow (usually {link[suspicion.TRIP]:.0f} ms)",
+        Cause.MANY: f"a majority of the {regions} regions sees something bad",
+        Cause.RECOVERING: "well again, but not for long enough",
+    }
+    return tuple(words for cause, words in said.items() if cause in causes)
