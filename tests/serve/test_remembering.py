@@ -135,6 +135,7 @@ def test_each_scope_has_answers_of_its_own(filled):
     """The same question of all kinds of keys: what each is told is what it is told without a cache."""
     client, _ = filled()
     client.send(event(3, course="chemistry", id="c3"))
+    sealed(client)
     keys = {
         "read": client.key("read", name="r"),
         "persons": client.key("read", "persons", name="p"),

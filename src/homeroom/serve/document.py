@@ -340,7 +340,7 @@ def _schemas() -> dict[str, Any]:
                 damages=whole,
                 finished={"type": ["string", "null"]},
             ),
-            **{name: {"type": "object"} for name in ("world", "admission")},
+            **{name: {"type": "object"} for name in ("world", "admission", "cache")},
         ),
         "Problem": object_of(
             ("type", "title", "status", "detail"), type=text, title=text, status=whole, detail=text
