@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from homeroom import limits
+from homeroom import __version__, limits
 from homeroom.adapters.system_clock import steady_ms
 from homeroom.errors import SettingsError
 from homeroom.running.caching import CacheOptions, RunningCache
@@ -53,7 +53,8 @@ async def cache_of(
             world=tiers[1],
             # A node alone may begin its next life with other events at equal entries: files were loaded into it, or an
             # older copy was put in its place. In a world both come as entries.
-            life=b"" if world else secrets.token_bytes(16),
+            # Nodes of two versions, as there are while a new one is rolled out, may answer the same otherwise.
+            life=__version__.encode() + (b"" if world else secrets.token_bytes(16)),
             node=settings.node.name,
             now_ms=now_ms,
             draw=lambda: 1.0 - draw(),
