@@ -147,8 +147,8 @@ def test_each_scope_has_answers_of_its_own(filled):
     }
     asked = [
         RETENTION,
-        {"question": "at_risk", "limit": 5},
-        {"question": "course_report"},
+        {"question": "at-risk", "limit": 5},
+        {"question": "report"},
         {"question": "learner", "learner": "0" * 32},
     ]
     cold = {}
