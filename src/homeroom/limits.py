@@ -387,6 +387,8 @@ CACHE_LEASE_LOOK_MS: Final = 10
 """So often it looks whether that is there."""
 CACHE_WARM_KEYS_MAX: Final = 1_000
 """Answers of a tenant that a node tells others are asked for most, and a new node fetches first."""
+CACHE_HOTTEST_LOOKS: Final = 16
+"""Keys that are looked at for each of those that were asked for most: a few milliseconds in all."""
 CACHE_WARM_MS: Final = 30_000
 """So often it tells them."""
 REDIS_CONNECTIONS_MAX: Final = 32
@@ -403,6 +405,12 @@ BREAKER_PAUSE_MS: Final = 250
 """After so long one request tries again; the pause doubles while that fails."""
 BREAKER_PAUSE_MS_MAX: Final = 8_000
 """A place that is back is used again after so long at the latest."""
+CACHE_KEY_LOG_BYTES_MAX: Final = 64 << 20
+"""A log of keys; one that is full takes the place of the one before it, and a new one begins."""
+CACHE_KEY_LINES_MAX: Final = 100_000
+"""Lines of a log of keys that wait to be written; while there are as many, requests are not counted at all."""
+CACHE_KEY_LOG_MS: Final = 2_000
+"""How often what waits is written: often enough that what a node that is killed loses does not matter."""
 CACHE_ADVICE_KEYS_MAX: Final = 20_000
 """Keys of a log that advice is computed from; of a log with more, those with the smallest fingerprints."""
 CACHE_ADVICE_REQUESTS_MAX: Final = 20_000_000

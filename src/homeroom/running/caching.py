@@ -14,7 +14,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from homeroom import limits
@@ -22,6 +22,7 @@ from homeroom.cohorts.live import Shows
 from homeroom.errors import HomeroomError, QuestionError
 from homeroom.log.origins import Vector
 from homeroom.running.answering import Answering, Described
+from homeroom.running.key_sampling import KeySampling
 from homeroom.serve.remembering import Asking, ToldAnswer
 from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.caching.entries import Kept
@@ -68,6 +69,7 @@ class CacheOptions:
     life_ms : how long an answer is kept at most
     bounds : for how long answers may be told that are not current
     region, world : the Redis of the region, and that of another one; None for none
+    sampling : is told what is asked for, None where no log of it is wanted
     life : is in all names: which version of the program answers, and where what was folded may be another state in
         another life of the node, which life it is
     node : the name of this one, under which it tells what is asked for most
@@ -85,6 +87,7 @@ class CacheOptions:
     draw: Callable[[], float]
     region: "RedisTier | None" = None
     world: "RedisTier | None" = None
+    sampling: KeySampling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ class RunningCache:
 
     def start(self) -> None:
         """Fetch what others are asked for most, and tell now and then what that is here."""
+        if self._options.sampling is not None:
+            self._options.sampling.start()
         if Tier.REGION in self._tiers:
             self._warming = asyncio.get_running_loop().create_task(self._keep_warm())
 
@@ -176,6 +181,8 @@ class RunningCache:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._options.sampling is not None:
+            await self._options.sampling.stop()
         for tier in self._tiers.values():
             await tier.close()
 
@@ -183,6 +190,7 @@ class RunningCache:
         """Say how the cache is."""
         held = self.lookup.resident.statistics()
         oldest_ms = held.oldest_put_ms
+        sampling = self._options.sampling
         age_ms = None if oldest_ms is None else max(self._options.now_ms() - oldest_ms, 0)
         return CacheStatus(
             answers={(t.value, kind, how): n for (t, kind, how), n in self.counts.items()},
@@ -200,6 +208,7 @@ class RunningCache:
             age_ms=age_ms,
             under_way=self.lookup.under_way,
             cut_off={tier.value: one.breaker.is_open for tier, one in self._tiers.items()},
+            troubles=tuple(filter(None, [sampling.trouble if sampling else None])),
         )
 
     # --- asked --------------------------------------------------------------------------------------------------------
@@ -250,6 +259,8 @@ class RunningCache:
     def _answer(self, key: CacheKey, found: Tell) -> CachedAnswer:
         kept, standing = found.kept, found.standing
         self.counts[found.tier, key.kind, standing.value] += 1
+        if self._options.sampling is not None:
+            self._options.sampling.note(key.name, key.tenant, found.want.touched, kept.size_bytes)
         if kept.is_refusal:
             raise QuestionError(kept.value.decode())
         return CachedAnswer(
@@ -463,8 +474,7 @@ class RunningCache:
         """Tell other nodes of the region what is asked for most here."""
         names: dict[str, list[bytes]] = {}
         resident = self.lookup.resident
-        # To put millions in order would hold up the loop; those of a large cache come by what they are.
-        for name in islice(resident.keys(), limits.CACHE_WARM_KEYS_MAX):
+        for name in resident.hottest(limits.CACHE_WARM_KEYS_MAX):
             held = resident.peek(name)
             if held is not None and not held.value.is_refusal:
                 names.setdefault(str(held.tags[0]), []).append(name)
