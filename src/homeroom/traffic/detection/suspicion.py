@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeroom import limits
-from homeroom.kernel import kernel
+from homeroom.kernel import borrowing
 
 __all__ = ["WIDTH", "begin", "hear", "learn_trip", "renew", "stood_out", "suspicion"]
 
@@ -90,7 +90,7 @@ _PERIOD_MS: Final = float(limits.HEARTBEAT_MS)
 _Floats = NDArray[np.float64]
 
 
-@kernel
+@borrowing
 def begin(links: _Floats, node: int, awake_ms: float) -> None:
     """Forget all that a link has learned, and listen from now on."""
     links[node] = 0.0
@@ -105,7 +105,7 @@ def begin(links: _Floats, node: int, awake_ms: float) -> None:
     links[node, BAD_AT] = -math.inf
 
 
-@kernel
+@borrowing
 def renew(links: _Floats, node: int) -> None:
     """Expect the numbers and the clock of another life of the same node; its link is what it was."""
     links[node, SEQUENCE] = -1.0
@@ -114,7 +114,7 @@ def renew(links: _Floats, node: int) -> None:
     links[node, LEAST_SINCE] = -math.inf
 
 
-@kernel
+@borrowing
 def _learn_gap(links: _Floats, node: int, gap_ms: float) -> None:
     missing = int(gap_ms / _PERIOD_MS + 0.5) - 1
     off_ms = min(abs(gap_ms - (max(missing, 0) + 1) * _PERIOD_MS), _PERIOD_MS / 2)
@@ -132,7 +132,7 @@ def _learn_gap(links: _Floats, node: int, gap_ms: float) -> None:
     links[node, RUNS] = max(links[node, RUNS] * (1 - _RUN_MEMORY), _RUNS_MIN)
 
 
-@kernel
+@borrowing
 def _sent_at(links: _Floats, node: int, now_ms: float, sent_ms: float) -> float:
     """Return when a message was sent, by the clock here, as if the quickest of late had taken no time.
 
@@ -148,7 +148,7 @@ def _sent_at(links: _Floats, node: int, now_ms: float, sent_ms: float) -> float:
     return float(now_ms - (difference - min(links[node, LEAST_NOW], links[node, LEAST_BEFORE])))
 
 
-@kernel
+@borrowing
 def hear(
     links: _Floats, node: int, awake_ms: float, now_ms: float, sequence: int, sent_ms: float
 ) -> float:
@@ -173,7 +173,7 @@ def hear(
     return _sent_at(links, node, now_ms, sent_ms)
 
 
-@kernel
+@borrowing
 def suspicion(links: _Floats, node: int, awake_ms: float) -> float:
     """Return the suspicion of the silence since the last heartbeat: 3 for one that is seen once in a thousand times."""
     late_ms = awake_ms - links[node, HEARD] - _PERIOD_MS
@@ -189,7 +189,7 @@ def suspicion(links: _Floats, node: int, awake_ms: float) -> float:
     return total
 
 
-@kernel
+@borrowing
 def stood_out(links: _Floats, node: int, took_ms: float) -> bool:
     """Say whether an answer was slow, for this link or for any."""
     usual_ms = links[node, TRIP]
@@ -197,7 +197,7 @@ def stood_out(links: _Floats, node: int, took_ms: float) -> bool:
     return bool(took_ms > limits.PROBE_SLOW_MS_MAX or (usual_ms > 0 and took_ms > far_ms))
 
 
-@kernel
+@borrowing
 def learn_trip(links: _Floats, node: int, took_ms: float) -> None:
     """Take how long an answer took; slow ones are learned slowly, so that a way that stays longer becomes the usual."""
     if links[node, TRIP] == 0:
