@@ -6,7 +6,13 @@ of those every one has to fail at some story.
 
 from homeroom import limits
 from homeroom.traffic.detection.health import Readiness, Verdict
-from homeroom.traffic.detection.steps import HeartbeatCame, MembersChanged, Outcome, OwnState
+from homeroom.traffic.detection.steps import (
+    HeartbeatCame,
+    MembersChanged,
+    Outcome,
+    OwnState,
+    Refused,
+)
 from tests.traffic.detection.lab import Lab, regions_of
 
 FINE, SUSPECTED, CONFIRMED = Verdict.FINE, Verdict.SUSPECTED, Verdict.CONFIRMED
@@ -64,6 +70,29 @@ def a_minority_does_not_judge_the_majority(detector):
         for other in many:
             assert lab.verdict(one, other) == SUSPECTED
             assert lab.verdict(other, one) == CONFIRMED
+
+
+def what_was_said_long_ago_is_no_vote(detector):
+    lab = lab_of(detector, 1, 1, 1, 1)
+    lab.part(["d1"], ["b1"])
+    lab.run(7_000)
+    # From here on a hears nothing of b, which cannot reach d and will say so no more; then c cannot either.
+    lab.part(["b1"], ["a1"])
+    lab.run(4_000)
+    lab.cut.discard(("d1", "b1"))
+    lab.part(["d1"], ["c1"])
+    lab.run(9_000)
+    assert ("a1", "d1", CONFIRMED) not in [told[1:] for told in lab.history]
+
+
+def a_region_with_a_dead_node_still_votes(detector):
+    lab = lab_of(detector, 2, 1, 1)
+    lab.kill("a2")
+    lab.run(8_000)
+    assert lab.verdict("b1", "a2") == CONFIRMED
+    lab.kill("c1")
+    lab.run(8_000)
+    all_are(lab, "c1", CONFIRMED)
 
 
 def who_was_confirmed_stays_so_for_a_node_that_is_cut_off(detector):
@@ -125,14 +154,26 @@ def one_quorum_is_needed_and_not_one_opinion(detector):
 def who_was_paused_suspects_nobody(detector):
     lab = lab_of(detector, 1, 1, 1)
     lab.paused.add("a1")
-    lab.run(20_000)
+    lab.run(19_980)  # so that it looks around before it hears what came meanwhile
     lab.paused.clear()
     before = len(lab.history)
-    lab.run(400)
+    lab.run(420)
     # That the others have given it up it may know: they did.
     assert not [told for told in lab.history[before:] if told[1] == "a1" != told[2]]
     lab.run(6_000)
     all_are(lab, "a1", FINE)
+
+
+def questions_that_were_slept_through_say_nothing(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    lab.answers["b1"] = (Outcome.TIME_OUT, limits.PROBE_WAIT_MS)
+    for _ in range(4):
+        lab.run(200)
+        lab.paused.add("a1")
+        lab.run(4_000)
+        lab.paused.clear()
+    lab.run(200)
+    assert "questions" not in " ".join(lab.detectors["a1"].health()["b1"].why)
 
 
 def a_majority_that_was_paused_together_evacuates_nobody(detector):
@@ -271,10 +312,45 @@ def who_was_removed_is_not_heard(detector):
     for node in ("a1", "b1", "c1"):
         lab.detectors[node].step(MembersChanged(lab.regions), lab.now_ms)
         effects = lab.detectors[node].step(HeartbeatCame("d1", last), lab.now_ms)
-        assert [effect.why for effect in effects] == ["its sender is no other member of the world"]
+        assert [type(effect) for effect in effects] == [Refused]
+        assert effects[0].why == "its sender is no other member of the world"
         assert "d1" not in lab.detectors[node].health()
     lab.run(3_000)
     all_are(lab, "a1", FINE)
+
+
+def who_was_removed_and_returns_begins_anew(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    everybody = dict(lab.regions)
+    lab.kill("c1")
+    lab.run(8_000)
+    left = {node: region for node, region in everybody.items() if node != "c1"}
+    for regions in (left, everybody):
+        for node in ("a1", "b1"):
+            lab.detectors[node].step(MembersChanged(regions), lab.now_ms)
+            lab.detectors[node].check_invariants()
+    lab.regions = everybody
+    assert lab.verdict("a1", "c1") == FINE
+    lab.restart("c1")
+    lab.run(4_000)
+    all_are(lab, "c1", FINE)
+
+
+def what_is_known_stays_when_somebody_joins(detector):
+    lab = lab_of(detector, 1, 1, 1, 1)
+    lab.kill("d1")
+    lab.run(8_000)
+    # Its name comes first, so that everybody has another number.
+    lab.regions = {"a0": "a", **lab.regions}
+    for node in ("a1", "b1", "c1"):
+        lab.detectors[node].step(MembersChanged(lab.regions), lab.now_ms)
+    lab.lives["a0"] = 1
+    lab.start("a0")
+    assert {lab.verdict(node, "d1") for node in ("a1", "b1", "c1")} == {CONFIRMED}
+    assert lab.verdict("a1", "b1") == FINE
+    lab.run(6_000)
+    all_are(lab, "d1", CONFIRMED)
+    all_are(lab, "a0", FINE)
 
 
 def an_opinion_that_was_held_up_on_the_way_is_too_old_to_count(detector):
