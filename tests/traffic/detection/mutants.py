@@ -82,9 +82,16 @@ FAULTS = (
     Mutant(
         "one region is enough",
         "judging",
-        "    quorum = (regions - 1) // 2 + 1\n",
-        "    quorum = 1\n",
+        "hears_quorum and votes >= quorum and enough:",
+        "hears_quorum and votes:",
         stories.one_quorum_is_needed_and_not_one_opinion,
+    ),
+    Mutant(
+        "regions that are not whole are as good as others",
+        "judging",
+        "hears_quorum and votes >= quorum and enough:",
+        "hears_quorum and votes >= quorum:",
+        stories.those_who_were_given_up_may_live_together_with_who_is_cut_off_now,
     ),
     Mutant(
         "more than a majority is asked for",
@@ -124,15 +131,15 @@ FAULTS = (
     Mutant(
         "one node speaks for its region",
         "judging",
-        "        elif verdicts[at, other] != _CONFIRMED:\n",
-        "        elif False:\n",
+        "        else:\n            counts[region, _OBJECTS] = 1\n",
+        "",
         stories.a_region_that_reaches_a_node_by_one_of_its_own_does_not_vote,
     ),
     Mutant(
         "who is gone keeps its region from voting",
         "judging",
-        "        elif verdicts[at, other] != _CONFIRMED:\n",
-        "        else:\n",
+        "            counts[region, _LACKS] = 1\n",
+        "            counts[region, _OBJECTS] = 1\n",
         stories.a_region_with_a_dead_node_still_votes,
     ),
     Mutant(
@@ -162,6 +169,13 @@ FAULTS = (
         "    return float(now_ms - (difference - min(links[node, LEAST_NOW], links[node, LEAST_BEFORE])))",
         "    return now_ms",
         stories.an_opinion_that_was_held_up_on_the_way_is_too_old_to_count,
+    ),
+    Mutant(
+        "what is said back is not heard",
+        "judging",
+        "    if at_ms < echo_ms <= clock[at, NOW]:\n",
+        "    if False:\n",
+        stories.a_clock_that_stood_still_makes_nothing_old_that_is_new,
     ),
     Mutant(
         "that one is not heard is not noticed",

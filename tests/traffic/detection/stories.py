@@ -95,6 +95,24 @@ def a_region_with_a_dead_node_still_votes(detector):
     all_are(lab, "c1", CONFIRMED)
 
 
+def those_who_were_given_up_may_live_together_with_who_is_cut_off_now(detector):
+    lab = lab_of(detector, 1, 2, 2, 1)
+    everybody = list(lab.regions)
+    for node in ("b2", "c2"):
+        lab.part([node], everybody)
+        lab.part(everybody, [node])
+        lab.run(9_000)
+        assert lab.verdict("a1", node) == CONFIRMED
+    # Now d1 is cut off too, but not from these two, which are of two regions and well again: as many as see it gone.
+    for node in ("b2", "c2"):
+        lab.cut -= {(node, "d1"), ("d1", node)}
+    lab.cut -= {("b2", "c2"), ("c2", "b2")}
+    lab.part(["d1"], ["a1", "b1", "c1"])
+    lab.part(["a1", "b1", "c1"], ["d1"])
+    lab.run(9_000)
+    assert lab.verdict("a1", "d1") == SUSPECTED
+
+
 def who_was_confirmed_stays_so_for_a_node_that_is_cut_off(detector):
     lab = lab_of(detector, 1, 1, 1, 1)
     lab.kill("d1")
@@ -351,6 +369,15 @@ def what_is_known_stays_when_somebody_joins(detector):
     lab.run(6_000)
     all_are(lab, "d1", CONFIRMED)
     all_are(lab, "a0", FINE)
+
+
+def a_clock_that_stood_still_makes_nothing_old_that_is_new(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    lab.behind_ms["b1"] = 4_000
+    lab.run(3_000)
+    lab.kill("c1")
+    lab.run(7_500)
+    all_are(lab, "c1", CONFIRMED)
 
 
 def an_opinion_that_was_held_up_on_the_way_is_too_old_to_count(detector):

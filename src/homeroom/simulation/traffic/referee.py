@@ -245,25 +245,16 @@ def _breaks(trouble: Trouble, one: int, node: int) -> bool:
 def _hears_quorum(judge: int, death: Trouble, around: Sequence[Trouble]) -> bool:
     """Say whether a node hears enough regions whose nodes all see a death, all the time that it takes.
 
-    Nodes that have been dead for long count for nothing; all others of the region have to be awake and heard well.
+    A majority of the other regions have to be whole: each of their nodes awake and heard well. And of a majority of all
+    regions some node has to be heard.
     """
     dead = {node // NODES_A_REGION for node in death.ones}
-    heard = set()
-    for region in set(range(REGIONS)) - dead:
-        living = [node for node in _nodes_of(region) if not _is_long_dead(node, death, around)]
-        if living and all(_is_heard(node, judge, around) for node in living):
-            heard.add(region)
-    return len(heard) >= _QUORUM
-
-
-def _is_long_dead(node: int, death: Trouble, around: Sequence[Trouble]) -> bool:
-    return any(
-        trouble.kind is Kind.DEATH
-        and node in trouble.ones
-        and trouble.begin_ms <= death.begin_ms - CONFIRM_MS_MAX
-        and trouble.end_ms >= death.begin_ms + CONFIRM_MS_MAX
-        for trouble in around
-    )
+    heard = [
+        [_is_heard(node, judge, around) for node in _nodes_of(region)]
+        for region in range(REGIONS)
+        if region not in dead
+    ]
+    return sum(map(all, heard)) >= _OTHERS_QUORUM and sum(map(any, heard)) >= _QUORUM
 
 
 def _is_heard(node: int, judge: int, around: Sequence[Trouble]) -> bool:

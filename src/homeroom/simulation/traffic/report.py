@@ -14,10 +14,12 @@ from homeroom.simulation.traffic.plan import TroublePlan
 from homeroom.simulation.traffic.referee import Change, Findings, Referee
 from homeroom.simulation.traffic.world import OURS, DetectorRun
 
-__all__ = ["DetectorReport", "Score", "Times", "wrong_lines"]
+__all__ = ["DetectorReport", "Score", "Times", "last_lines", "wrong_lines"]
 
 _TIME_MS_MAX: Final = 200_000
 _TOLD_MAX: Final = 5
+_TRACE_LINES: Final = 25
+_WORDS: Final = ("fine", "suspected", "gone")
 
 
 class Times:
@@ -171,3 +173,15 @@ def wrong_lines(seed: int, wrong: list[str], options: str) -> list[str]:
     if len(wrong) > _TOLD_MAX:
         said.append(f"seed {seed}: and {len(wrong) - _TOLD_MAX:,} more")
     return [*said, f"again: homeroom simulate --detectors --seeds {seed}..{seed}{options}"]
+
+
+def last_lines(run: DetectorRun) -> list[str]:
+    """Return what was thought last in a world."""
+    ours = [change for change in run.changes if change.by == OURS]
+    return [
+        f"seed {run.plan.seed}",
+        *(
+            f"{one.at_ms / 1_000:9.2f} s  node {one.node:2}: node {one.of:2} is {_WORDS[one.verdict]}"
+            for one in ours[-_TRACE_LINES:]
+        ),
+    ]

@@ -29,7 +29,7 @@ from homeroom.traffic.detection.judging import (
     probed,
     wake,
 )
-from homeroom.traffic.detection.suspicion import LOAD, UNREADY, renew
+from homeroom.traffic.detection.suspicion import LOAD, SENT, UNREADY, renew
 
 __all__ = ["FIXED_MS", "OURS", "STEP_MS", "DetectorRun", "live"]
 
@@ -60,6 +60,7 @@ class Flow(NamedTuple):
     sequence, life : int64[nodes]
     lives : int64[to, from], the life that the newest heartbeat was of
     slot_life : int64[from, slots]; slot_ms, slot_load, slot_unready : float64[from, slots]; slot_troubled : uint8
+    echoes_ms : float64[to, from, slots], what it says back
     words : int32[from, slots, nodes, 3], what a heartbeat says of others
     local_ms, beat_ms : float64[nodes], each node's clock, and when it says the next heartbeat
     ask_ms, end_ms, took_ms : float64[nodes, nodes], when the next probe begins, when the one under way ends
@@ -85,6 +86,7 @@ class Flow(NamedTuple):
     slot_load: NDArray[np.float64]
     slot_unready: NDArray[np.float64]
     slot_troubled: NDArray[np.uint8]
+    echoes_ms: NDArray[np.float64]
     words: NDArray[np.int32]
     local_ms: NDArray[np.float64]
     beat_ms: NDArray[np.float64]
@@ -161,7 +163,7 @@ def _send(vantages: Vantages, ground: Ground, flow: Flow, node: int, now_ms: flo
     arrives, first, last, due = flow.arrives_ms, flow.first, flow.last, flow.due_ms
     was_lost, chance = flow.was_lost, flow.chance
     delays, jitters, losses, runs = ground.delay_ms, ground.jitter_ms, ground.loss, ground.run
-    cuts, held = ground.cut, ground.held_ms
+    cuts, held, echoes, seen = ground.cut, ground.held_ms, flow.echoes_ms, vantages.links
     for other in range(NODES):
         last[other, node] = number
         if number - first[other, node] >= _SLOTS:
@@ -177,6 +179,7 @@ def _send(vantages: Vantages, ground: Ground, flow: Flow, node: int, now_ms: flo
             more_ms = -math.log(1.0 - draw(chance)) * jitters[node, other]
             arrives_ms = max(now_ms + delays[node, other] + more_ms, held[node, other])
         arrives[other, node, slot] = arrives_ms
+        echoes[other, node, slot] = seen[node * NODES + other, SENT]
         due[other] = min(due[other], arrives_ms)
 
 
@@ -191,7 +194,8 @@ def _take(vantages: Vantages, flow: Flow, node: int, sender: int, number: int) -
     if life > flow.lives[node, sender]:
         flow.lives[node, sender] = life
         renew(vantages.links, node * NODES + sender)
-    if not heard(vantages, node, sender, number, flow.slot_ms[sender, slot]):
+    echo_ms = flow.echoes_ms[node, sender, slot]
+    if not heard(vantages, node, sender, number, flow.slot_ms[sender, slot], echo_ms):
         return
     flow.counted[1] += 1
     vantages.links[node * NODES + sender, LOAD] = flow.slot_load[sender, slot]
@@ -352,6 +356,7 @@ def _make_flow(seed: int) -> Flow:
         slot_load=np.zeros(slots),
         slot_unready=np.zeros(slots),
         slot_troubled=np.zeros(slots, np.uint8),
+        echoes_ms=np.zeros((*links, _SLOTS)),
         words=np.zeros((*slots, NODES, 3), np.int32),
         local_ms=local_ms,
         beat_ms=local_ms + chance.uniform(0, limits.HEARTBEAT_MS, NODES),

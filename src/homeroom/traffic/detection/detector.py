@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from homeroom import limits
 from homeroom.errors import MessageError
@@ -162,7 +163,12 @@ class Detector:
             self._counted["of former lives"] += 1
             return [Refused(sender, "it is of a life of its node that is over")]
         if not judging.heard(
-            self._vantage, 0, number, heartbeat.sequence, float(heartbeat.sent_ms)
+            self._vantage,
+            0,
+            number,
+            heartbeat.sequence,
+            float(heartbeat.sent_ms),
+            float(heartbeat.echo_ms),
         ):
             self._counted["late"] += 1
             return []
@@ -213,7 +219,8 @@ class Detector:
         link[suspicion.DRAINING] = self._own.draining
         link[suspicion.UNREADY] = self._own.readiness is Readiness.NOT_READY
 
-    def _heartbeat(self, now_ms: float) -> bytes:
+    def _heartbeats(self, now_ms: float, others: list[str]) -> list[DetectorEffect]:
+        """Return a heartbeat for each other one; only what is said back to him is not the same for all."""
         self._sequence += 1
         own = self._vantage.own[0]
         opinions = {
@@ -223,19 +230,26 @@ class Detector:
             for number in np.flatnonzero(own[:, judging.VERDICT])
         }
         state = self._own
-        return write_heartbeat(
-            Heartbeat(
-                life=self._life,
-                sequence=self._sequence,
-                sent_ms=int(now_ms),
-                load=state.load,
-                draining=state.draining,
-                ready=state.readiness is not Readiness.NOT_READY,
-                generation=state.generation,
-                opinions=opinions,
-                carried=state.carried,
-            )
+        said = Heartbeat(
+            life=self._life,
+            sequence=self._sequence,
+            sent_ms=int(now_ms),
+            load=state.load,
+            draining=state.draining,
+            ready=state.readiness is not Readiness.NOT_READY,
+            generation=state.generation,
+            opinions=opinions,
+            carried=state.carried,
         )
+        self._counted["sent"] += len(others)
+        echoes = self._vantage.links[:, suspicion.SENT]
+        return [
+            SendHeartbeat(
+                name,
+                write_heartbeat(replace(said, echo_ms=int(echoes[self._numbers[name]]))),
+            )
+            for name in others
+        ]
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -257,9 +271,7 @@ class Detector:
         if now_ms >= self._beat_ms:
             # Beats that were slept through are not made up for: each says all of it.
             self._beat_ms = _following(self._beat_ms, limits.HEARTBEAT_MS, now_ms)
-            body = self._heartbeat(now_ms)
-            self._counted["sent"] += len(others)
-            effects += [SendHeartbeat(name, body) for name in others]
+            effects += self._heartbeats(now_ms, others)
         for name in others:
             if now_ms >= self._probe_ms[name] and name not in self._asked_ms:
                 self._probe_ms[name] = _following(self._probe_ms[name], limits.PROBE_MS, now_ms)

@@ -8,8 +8,8 @@ Three kinds of evidence are kept apart, because mixing them is how healthy regio
   would keep itself alive.
 - What **regions** see. A region counts once, however many nodes it runs, and says that a node is gone only if all of
   its nodes say so, each of which could not reach it for ``limits.CONFIRM_MS``. One that is not heard may see it
-  otherwise, so it keeps its region from voting, unless it is itself confirmed to be gone. Nobody speaks for his own
-  region.
+  otherwise, so it keeps its region from voting. If it is itself confirmed to be gone it does not; but of the regions
+  that vote so many have to be whole that all others together are no quorum. Nobody speaks for his own region.
 - Whether this node **hears a quorum**, a majority of all regions, at all. Who does not is itself the one that is cut
   off: it keeps what was confirmed, and confirms nothing new.
 
@@ -94,6 +94,8 @@ _OBJECTS: Final = 1
 _SUSPECTS: Final = 2
 _CALM: Final = 3
 _PRESENT: Final = 4
+_LACKS: Final = 5
+_COUNTS: Final = 6
 
 _FINE: Final = 0
 _SUSPECTED: Final = 1
@@ -141,7 +143,7 @@ class Vantages(NamedTuple):
     since : float64[points, nodes], steady time at which the verdict became this one
     regions : int64[nodes], the region of each
     nodes : int64[points], which node it is
-    counts : int64[regions, 5], while a node is judged
+    counts : int64[regions, 6], while a node is judged
     """
 
     clock: NDArray[np.float64]
@@ -182,7 +184,7 @@ def make_vantages(
         since=np.zeros((points, of_nodes)),
         regions=regions,
         nodes=nodes,
-        counts=np.zeros((of_regions, 5), np.int64),
+        counts=np.zeros((of_regions, _COUNTS), np.int64),
     )
     for at in range(points):
         forget(vantages, at, float(now_ms[at]))
@@ -221,15 +223,21 @@ def wake(vantages: Vantages, at: int, now_ms: float) -> None:
 
 
 @borrowing
-def heard(vantages: Vantages, at: int, node: int, sequence: int, sent_ms: float) -> bool:
+def heard(
+    vantages: Vantages, at: int, node: int, sequence: int, sent_ms: float, echo_ms: float
+) -> bool:
     """Take that a heartbeat came at the time of the last look, and say whether it is the newest.
 
-    If it is, whatever it says of others is to be put into ``said`` and ``troubled``.
+    If it is, whatever it says of others is to be put into ``said`` and ``troubled``. It was sent after its sender had
+    heard the heartbeat that this node sent at ``echo_ms``, by the clock here: so it is no older, whatever clocks there
+    may be. 0 says nothing.
     """
     clock, link = vantages.clock, at * len(vantages.regions) + node
     at_ms = hear(vantages.links, link, clock[at, AWAKE], clock[at, NOW], sequence, sent_ms)
     if at_ms == -math.inf:
         return False
+    if at_ms < echo_ms <= clock[at, NOW]:
+        at_ms = echo_ms
     vantages.said_at[at, node] = at_ms
     return True
 
@@ -338,7 +346,9 @@ def _count(vantages: Vantages, at: int, node: int) -> None:
         ill = own[at, node, VERDICT] if other == me else said[at, other, node, VERDICT]
         if is_heard and lost_ms >= limits.CONFIRM_MS:
             counts[region, _VOTES] = 1
-        elif verdicts[at, other] != _CONFIRMED:
+        elif verdicts[at, other] == _CONFIRMED:
+            counts[region, _LACKS] = 1
+        else:
             counts[region, _OBJECTS] = 1
         if is_heard:
             counts[region, _SUSPECTS if ill else _CALM] = 1
@@ -347,12 +357,14 @@ def _count(vantages: Vantages, at: int, node: int) -> None:
 @borrowing
 def _verdict(vantages: Vantages, at: int, node: int) -> int:
     """Return what a node is judged to be, by what is seen here and what regions say."""
-    votes = suspecting = calm = present = 0
+    votes = whole = suspecting = calm = present = 0
     vantages.causes[at, node] &= ~(_C_MANY | _C_QUORUM)
     _count(vantages, at, node)
     counts, regions = vantages.counts, len(vantages.counts)
     for region in range(regions):
-        votes += counts[region, _VOTES] * (1 - counts[region, _OBJECTS])
+        vote = counts[region, _VOTES] * (1 - counts[region, _OBJECTS])
+        votes += vote
+        whole += vote * (1 - counts[region, _LACKS])
         suspecting += counts[region, _SUSPECTS] * (1 - counts[region, _CALM])
         calm += counts[region, _CALM]
         present += counts[region, _PRESENT]
@@ -360,11 +372,14 @@ def _verdict(vantages: Vantages, at: int, node: int) -> int:
     hears_quorum = present >= majority
     # Of the other regions: nobody speaks for his own.
     quorum = (regions - 1) // 2 + 1
+    # Nodes that do not answer for their region because they are gone may be cut off together with this one, and reach
+    # it: so many regions have to be whole that those that are not are no quorum.
+    enough = whole >= regions - quorum
     if vantages.verdicts[at, node] == _CONFIRMED:
         if not hears_quorum or calm < quorum:
             vantages.causes[at, node] |= _C_QUORUM
             return _CONFIRMED
-    elif hears_quorum and votes >= quorum:
+    elif hears_quorum and votes >= quorum and enough:
         vantages.causes[at, node] |= _C_QUORUM
         return _CONFIRMED
     if suspecting >= majority:

@@ -65,7 +65,9 @@ DRAINING: Final = 17
 """1 if it says that it is being emptied."""
 UNREADY: Final = 18
 """1 if it says that it does not serve."""
-WIDTH: Final = 19
+SENT: Final = 19
+"""When the newest heartbeat was sent, by the clock of its sender: this is said back to him."""
+WIDTH: Final = 20
 """Columns of a link."""
 
 # However good a link was, it may lose one of 125, and then one of ten: so two that are missing in a row are enough.
@@ -109,6 +111,7 @@ def begin(links: _Floats, node: int, awake_ms: float) -> None:
 def renew(links: _Floats, node: int) -> None:
     """Expect the numbers and the clock of another life of the same node; its link is what it was."""
     links[node, SEQUENCE] = -1.0
+    links[node, SENT] = 0.0
     links[node, LEAST_NOW] = math.inf
     links[node, LEAST_BEFORE] = math.inf
     links[node, LEAST_SINCE] = -math.inf
@@ -138,6 +141,8 @@ def _sent_at(links: _Floats, node: int, now_ms: float, sent_ms: float) -> float:
 
     The clocks of two machines cannot be compared, and drift apart. But a message that was held up on the way is further
     from its sender's time than the others, and so the least difference of the last minute says by how much.
+    A clock that stood still for a while makes all that its machine sends look old for that minute; there helps what a
+    node says back (`homeroom.traffic.detection.judging.heard`), if it hears this one.
     """
     difference = now_ms - sent_ms
     if now_ms - links[node, LEAST_SINCE] >= _HALF_MINUTE_MS:
@@ -170,6 +175,7 @@ def hear(
     links[node, EVER] = 1.0
     links[node, HEARD] = awake_ms
     links[node, SEQUENCE] = sequence
+    links[node, SENT] = sent_ms
     return _sent_at(links, node, now_ms, sent_ms)
 
 
