@@ -264,9 +264,16 @@ FAULTS = (
     Mutant(
         "a life that is over is taken for a new one",
         "detector",
-        "        if life in former:\n",
-        "        if False:\n",
+        "heartbeat.sequence <= former[life] or silent_ms < limits.SUSPECT_SILENT_MS_MAX",
+        "False",
         stories.what_comes_late_of_a_life_that_is_over_counts_for_nothing,
+    ),
+    Mutant(
+        "a life that was taken for over is over for ever",
+        "detector",
+        "heartbeat.sequence <= former[life] or silent_ms < limits.SUSPECT_SILENT_MS_MAX",
+        "True",
+        stories.who_hears_an_old_life_after_the_new_one_finds_back,
     ),
     Mutant(
         "a removed node is heard",

@@ -12,6 +12,7 @@ from homeroom.traffic.detection.steps import (
     Outcome,
     OwnState,
     Refused,
+    SendHeartbeat,
 )
 from tests.traffic.detection.lab import Lab, regions_of
 
@@ -298,17 +299,30 @@ def a_link_that_loses_a_third_is_learned(detector):
 
 def what_comes_late_of_a_life_that_is_over_counts_for_nothing(detector):
     lab = lab_of(detector, 1, 1, 1)
-    old = last_heartbeat(lab, "c1")
+    lab.run(10_000)
+    old = heartbeats(lab, "c1")[-40:]
     lab.restart("c1")
     lab.run(2_000)
     lab.kill("c1")
     since_ms = lab.now_ms
-    for _ in range(20):
+    for body in old:
         for node in ("a1", "b1"):
-            lab.send("c1", node, old)
-        lab.run(500)
+            lab.send("c1", node, body)
+        lab.run(250)
     assert lab.verdict("a1", "c1") == CONFIRMED
     assert max(lab.first_ms(since_ms, "c1", SUSPECTED).values()) <= 2_000
+
+
+def who_hears_an_old_life_after_the_new_one_finds_back(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    old = last_heartbeat(lab, "c1")
+    lab.restart("c1")
+    lab.restart("a1")  # knows nothing of the life that is over, nor does anything of it come
+    lab.sent.clear()
+    lab.run(2_000)
+    lab.send("c1", "a1", old)
+    lab.run(9_000)
+    all_are(lab, "c1", FINE)
 
 
 def a_heartbeat_that_comes_twice_is_no_sign_of_life(detector):
@@ -396,12 +410,16 @@ def an_opinion_that_was_held_up_on_the_way_is_too_old_to_count(detector):
     assert ("a1", "d1", CONFIRMED) not in [told[1:] for told in lab.history[before:]]
 
 
-def last_heartbeat(lab, sender):
+def heartbeats(lab, sender):
     return [
         effect.body
         for node, effect in lab.effects
-        if node == sender and type(effect).__name__ == "SendHeartbeat"
-    ][-1]
+        if node == sender and isinstance(effect, SendHeartbeat)
+    ]
+
+
+def last_heartbeat(lab, sender):
+    return heartbeats(lab, sender)[-1]
 
 
 STORIES = [
@@ -410,5 +428,5 @@ STORIES = [
     if callable(story)
     and getattr(story, "__module__", "") == __name__
     and "_" in name
-    and name not in {"lab_of", "all_are", "last_heartbeat"}
+    and name not in {"lab_of", "all_are", "heartbeats", "last_heartbeat"}
 ]

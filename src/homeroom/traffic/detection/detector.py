@@ -5,7 +5,7 @@ as fast as it happens. What is left for here is what has names: who is a member,
 when the next heartbeat and the next probe are due, and the reasons in words.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -65,7 +65,8 @@ class Detector:
         self._numbers: dict[str, int] = {}
         self._vantage: Vantages
         self._lives: dict[str, str] = {}
-        self._former: dict[str, deque[str]] = {}
+        # Of each node the lives before this one, the latest last, with the greatest number that came of each.
+        self._former: dict[str, dict[str, int]] = {}
         # When the next probe of a node is due, and when one that has not ended was asked for.
         self._probe_ms: dict[str, float] = {}
         self._asked_ms: dict[str, float] = {}
@@ -159,7 +160,7 @@ class Detector:
         except MessageError as error:
             self._counted["damaged"] += 1
             return [Refused(sender, str(error))]
-        if not self._is_of_this_life(sender, number, heartbeat.life):
+        if not self._is_of_this_life(sender, number, heartbeat):
             self._counted["of former lives"] += 1
             return [Refused(sender, "it is of a life of its node that is over")]
         if not judging.heard(
@@ -176,17 +177,29 @@ class Detector:
         self._take(number, heartbeat)
         return [Carried(sender, heartbeat.generation, heartbeat.carried)]
 
-    def _is_of_this_life(self, sender: str, number: int, life: str) -> bool:
-        """Say whether a heartbeat is of the newest life of its node: one that was not seen before."""
-        known = self._lives.get(sender)
+    def _is_of_this_life(self, sender: str, number: int, heartbeat: Heartbeat) -> bool:
+        """Say whether a heartbeat is of the newest life of its node: one that was not seen before.
+
+        A node that has just begun may hear the newest life first, and then what was held up of the one before. So a
+        former life is believed again if it goes on counting while the newest one has long been silent.
+        """
+        life, known = heartbeat.life, self._lives.get(sender)
         if life == known:
             return True
-        former = self._former.setdefault(sender, deque(maxlen=limits.FORMER_LIVES_MAX))
-        if life in former:
+        former = self._former.setdefault(sender, {})
+        links, silent_ms = self._vantage.links, self._vantage.clock[0, judging.AWAKE]
+        silent_ms -= links[number, suspicion.HEARD]
+        if life in former and (
+            heartbeat.sequence <= former[life] or silent_ms < limits.SUSPECT_SILENT_MS_MAX
+        ):
+            former[life] = max(former[life], heartbeat.sequence)
             return False
+        former.pop(life, None)
         if known is not None:
-            former.append(known)
-            suspicion.renew(self._vantage.links, number)
+            former[known] = int(links[number, suspicion.SEQUENCE])
+            suspicion.renew(links, number)
+        if len(former) > limits.FORMER_LIVES_MAX:
+            del former[next(iter(former))]
         self._lives[sender] = life
         return True
 
