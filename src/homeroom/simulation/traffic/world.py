@@ -68,6 +68,7 @@ class Flow(NamedTuple):
     naive_ms : float64[to, from], when something was heard last
     naive : uint8[time-outs, nodes, nodes], what is thought by time-outs
     verdicts : int64[nodes, nodes], as they were told last
+    slept : uint8[nodes], whether it was paused until now
     chance : uint64[1]
     told : float64[changes, 5], time, who thinks so (`OURS` or a time-out), node, of node, verdict
     counted : int64[2], changes told, heartbeats heard
@@ -97,6 +98,7 @@ class Flow(NamedTuple):
     naive_ms: NDArray[np.float64]
     naive: NDArray[np.uint8]
     verdicts: NDArray[np.int64]
+    slept: NDArray[np.uint8]
     chance: NDArray[np.uint64]
     told: NDArray[np.float64]
     counted: NDArray[np.int64]
@@ -321,14 +323,19 @@ def _tick(vantages: Vantages, ground: Ground, flow: Flow, node: int, now_ms: flo
 def advance(vantages: Vantages, ground: Ground, flow: Flow, now_ms: int, until_ms: int) -> None:
     """Let time go on while conditions stay the same."""
     local_ms, due_ms, rates = flow.local_ms, flow.due_ms, ground.rates
-    stopped, down, asleep = ground.stopped, ground.down, ground.asleep
+    stopped, down, asleep, slept = ground.stopped, ground.down, ground.asleep, flow.slept
     for step in range(now_ms // STEP_MS, until_ms // STEP_MS):
         at_ms = float(step * STEP_MS)
         for node in range(NODES):
             if not stopped[node]:
                 local_ms[node] += STEP_MS * rates[node]
             if down[node] or asleep[node]:
+                slept[node] = 1
                 continue
+            if slept[node]:
+                # Who wakes up looks around before he hears what has come meanwhile: that is the worst order.
+                slept[node] = 0
+                _tick(vantages, ground, flow, node, at_ms)
             if (step + node) % _TICK_STEPS == 0:
                 _tick(vantages, ground, flow, node, at_ms)
             if due_ms[node] <= at_ms:
@@ -367,6 +374,7 @@ def _make_flow(seed: int) -> Flow:
         naive_ms=np.repeat(local_ms[:, None], NODES, axis=1),
         naive=np.zeros((len(FIXED_MS), *links), np.uint8),
         verdicts=np.zeros(links, np.int64),
+        slept=np.zeros(NODES, np.uint8),
         chance=chance.integers(1, 1 << 63, 1).astype(np.uint64),
         told=np.zeros((_CHANGES_MAX, 5)),
         counted=np.zeros(2, np.int64),
