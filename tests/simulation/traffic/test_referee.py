@@ -28,10 +28,12 @@ def lately(kind, ones, others=(), amount=0.0, *, since_ms=6_000, until_ms=1_000)
         ((lately(Kind.DEATH, (8,), since_ms=30_000, until_ms=-5_000),), True),
         ((lately(Kind.DEATH, (8,), since_ms=30_000, until_ms=-4_900),), False),
         ((lately(Kind.PAUSE, (8,)),), False),
-        ((lately(Kind.PAUSE, (0, 1, 2, 3, 4, 5)),), True),
-        ((lately(Kind.PAUSE, (0, 1, 2, 3, 4, 5, 6, 7)),), False),
+        # Who slept could have reached it.
+        ((lately(Kind.PAUSE, (0, 1, 2, 3, 4, 5, 6, 7)),), True),
+        ((lately(Kind.DEATH, (0, 1, 2, 3, 4, 5)),), True),
+        ((lately(Kind.DEATH, (0, 1, 2, 3, 4, 5, 6, 7)),), False),
         # One node of each region that is left is enough.
-        ((lately(Kind.PAUSE, (0, 1, 2, 3, 4, 5, 6, 10, 12, 14)),), True),
+        ((lately(Kind.DEATH, (0, 1, 2, 3, 4, 5, 6, 10, 12, 14)),), True),
         ((lately(Kind.CUT, (8,), EVERYBODY),), False),
         ((lately(Kind.CUT, EVERYBODY, (8,)),), False),
         ((lately(Kind.PART, (8,), (0, 1, 2, 3, 4, 5)),), True),

@@ -4,8 +4,9 @@ He reads the plan and not the arrays that the world makes of it, and he is plain
 wrong in different ways. What he finds:
 
 - A **false evacuation**: a node was confirmed to be gone although, over the last 5 s, a quorum of the other regions
-  could reach it with 99 % success. He is strict: a region could reach it if one of its nodes could; a request may be
-  sent once more; jitter and answers that take less than 2 s are no failure; what lasted less than 50 ms did not happen.
+  could reach it with 99 % success. He is strict: a region could reach it if one of its nodes could, also if that one
+  slept; a request may be sent once more; jitter and answers that take less than 2 s are no failure; what lasted less
+  than 50 ms did not happen.
 - A **missed death**: a node was dead for `CONFIRM_MS_MAX`, somebody was awake all that time and could hear a quorum of
   whole regions, and did not confirm it. Or he was awake for `REROUTE_MS_MAX` and did not suspect it.
 - A death that was **not to be confirmed**: there was no such quorum, because regions were paused, cut off or cut
@@ -231,8 +232,10 @@ def _is_on(trouble: Trouble, one: int, other: int) -> bool:
 def _breaks(trouble: Trouble, one: int, node: int) -> bool:
     """Say whether no request from a node to another one succeeds during some trouble."""
     match trouble.kind:
-        case Kind.DEATH | Kind.PAUSE | Kind.SUSPEND:
+        case Kind.DEATH:
             return one in trouble.ones or node in trouble.ones
+        case Kind.PAUSE | Kind.SUSPEND:
+            return node in trouble.ones  # whoever slept himself could have reached it, had he been awake
         case Kind.CUT | Kind.PART | Kind.HOLD:
             return _is_on(trouble, one, node) or _is_on(trouble, node, one)
         case Kind.REFUSE | Kind.UNREADY:
