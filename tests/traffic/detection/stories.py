@@ -385,6 +385,41 @@ def what_is_known_stays_when_somebody_joins(detector):
     all_are(lab, "a0", FINE)
 
 
+def a_region_that_is_heard_late_is_not_heard(detector):
+    lab = lab_of(detector, 1, 1, 1, 1)
+    for node in ("a1", "b1"):
+        lab.delay_ms["c1", node] = 6_000
+    lab.run(6_500)
+    lab.part(["d1"], ["a1", "b1"])
+    lab.run(9_000)
+    assert "d1" not in lab.confirmed()
+
+
+def stand_still(lab, nodes, of, after_ms, behind_ms):
+    """Cut a node off from some others, whose machines stand still then while it is well again."""
+    lab.part([of], nodes)
+    lab.run(after_ms)
+    lab.cut.clear()
+    lab.paused.update(nodes)
+    for node in nodes:
+        lab.behind_ms[node] = behind_ms
+    lab.run(8_000)  # the next thing that they do is to look around, before they hear anything
+    lab.paused.clear()
+    before = len(lab.history)
+    lab.run(2_000)
+    return {told[1] for told in lab.history[before:] if told[2:] == (of, CONFIRMED)}
+
+
+def machines_that_stood_still_together_take_no_old_votes_of_each_other(detector):
+    lab = lab_of(detector, 1, 1, 1, 1)
+    assert not stand_still(lab, ["a1", "b1", "c1"], "d1", 5_680, 8_000)
+
+
+def what_is_said_first_after_a_pause_is_no_vote(detector):
+    lab = lab_of(detector, 1, 1, 1, 1, 1)
+    assert "e1" not in stand_still(lab, ["a1", "b1", "c1"], "d1", 5_380, 0)
+
+
 def a_clock_that_stood_still_makes_nothing_old_that_is_new(detector):
     lab = lab_of(detector, 1, 1, 1)
     lab.behind_ms["b1"] = 4_000
@@ -428,5 +463,5 @@ STORIES = [
     if callable(story)
     and getattr(story, "__module__", "") == __name__
     and "_" in name
-    and name not in {"lab_of", "all_are", "heartbeats", "last_heartbeat"}
+    and name not in {"lab_of", "all_are", "heartbeats", "last_heartbeat", "stand_still"}
 ]

@@ -235,7 +235,9 @@ def _breaks(trouble: Trouble, one: int, node: int) -> bool:
         case Kind.DEATH:
             return one in trouble.ones or node in trouble.ones
         case Kind.PAUSE | Kind.SUSPEND:
-            return node in trouble.ones  # whoever slept himself could have reached it, had he been awake
+            return (
+                node in trouble.ones
+            )  # whoever slept himself could have reached it, had he been awake
         case Kind.CUT | Kind.PART | Kind.HOLD:
             return _is_on(trouble, one, node) or _is_on(trouble, node, one)
         case Kind.REFUSE | Kind.UNREADY:
@@ -267,8 +269,7 @@ def _is_heard(node: int, judge: int, around: Sequence[Trouble]) -> bool:
         return True
     kept = 1.0
     for trouble in around:
-        both = trouble.kind is Kind.PART and _is_on(trouble, judge, node)
-        if not (both or _is_on(trouble, node, judge)):
+        if not (_is_on(trouble, judge, node) or _is_on(trouble, node, judge)):
             continue
         if trouble.kind is Kind.LOSS:
             kept *= 1 - trouble.amount

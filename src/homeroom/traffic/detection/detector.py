@@ -144,7 +144,7 @@ class Detector:
         for number in range(len(self._names)):
             suspicion.begin(made.links, number, known.clock[0, judging.AWAKE])
         made.links[new] = known.links[old]
-        for field in ("said_at", "troubled", "own", "causes", "verdicts", "since"):
+        for field in ("said_at", "echoed", "troubled", "own", "causes", "verdicts", "since"):
             getattr(made, field)[0, new] = getattr(known, field)[0, old]
         made.said[0][np.ix_(new, new)] = known.said[0][np.ix_(old, old)]
 

@@ -13,6 +13,9 @@ Three kinds of evidence are kept apart, because mixing them is how healthy regio
 - Whether this node **hears a quorum**, a majority of all regions, at all. Who does not is itself the one that is cut
   off: it keeps what was confirmed, and confirms nothing new.
 
+- Votes are **given twice**: the second time by those who have heard what this node sent after the first. A machine that
+  was stopped and goes on where it was says at first what was true before it.
+
 A node is suspected if this node sees something bad, or a majority of all regions does. It is confirmed to be gone
 if a majority of the other regions votes so; it comes back when a majority of them has seen nothing bad for a while. So
 two halves of a world can never both judge each other: a cut that goes through regions leaves these without a vote.
@@ -41,6 +44,8 @@ from homeroom.traffic.detection.suspicion import (
     DRAINING,
     FAILED,
     HEARD,
+    LEAST_BEFORE,
+    LEAST_NOW,
     LOAD,
     REFUSED,
     SLOW,
@@ -136,6 +141,8 @@ class Vantages(NamedTuple):
     links : float64[points * nodes, WIDTH], see `homeroom.traffic.detection.suspicion`
     said : int32[points, nodes, nodes, 3], what each node said of each: verdict, silent and lost
     said_at : float64[points, nodes], when it said so, by the steady clock of the vantage point
+    echoed : float64[points, nodes], when the newest heartbeat was sent here that it had heard then, 0 if none
+    asked : float64[points, nodes], since when enough regions vote that it is gone, 0 while they do not
     troubled : uint8[points, nodes], whether it said anything bad of anybody
     own : int32[points, nodes, 3], what the vantage point sees itself, in the same form
     causes : int64[points, nodes], see `Cause`
@@ -150,6 +157,8 @@ class Vantages(NamedTuple):
     links: NDArray[np.float64]
     said: NDArray[np.int32]
     said_at: NDArray[np.float64]
+    echoed: NDArray[np.float64]
+    asked: NDArray[np.float64]
     troubled: NDArray[np.uint8]
     own: NDArray[np.int32]
     causes: NDArray[np.int64]
@@ -177,6 +186,8 @@ def make_vantages(
         links=np.zeros((points * of_nodes, WIDTH)),
         said=np.zeros((points, of_nodes, of_nodes, 3), np.int32),
         said_at=np.zeros((points, of_nodes)),
+        echoed=np.zeros((points, of_nodes)),
+        asked=np.zeros((points, of_nodes)),
         troubled=np.zeros((points, of_nodes), np.uint8),
         own=np.zeros((points, of_nodes, 3), np.int32),
         causes=np.zeros((points, of_nodes), np.int64),
@@ -201,6 +212,8 @@ def forget(vantages: Vantages, at: int, now_ms: float) -> None:
     for node in range(nodes):
         begin(vantages.links, at * nodes + node, 0.0)
         vantages.said_at[at, node] = -math.inf
+        vantages.echoed[at, node] = 0.0
+        vantages.asked[at, node] = 0.0
         vantages.troubled[at, node] = 0
         vantages.causes[at, node] = 0
         vantages.verdicts[at, node] = _FINE
@@ -223,6 +236,15 @@ def wake(vantages: Vantages, at: int, now_ms: float) -> None:
 
 
 @borrowing
+def _stood_still(vantages: Vantages, at: int) -> None:
+    """Take that the clock here stood still, since others' went on: nobody knows how old is what they said."""
+    vantages.clock[at, LATE_AT] = vantages.clock[at, NOW]
+    for node in range(len(vantages.regions)):
+        vantages.said_at[at, node] = -math.inf
+        vantages.asked[at, node] = 0.0
+
+
+@borrowing
 def heard(
     vantages: Vantages, at: int, node: int, sequence: int, sent_ms: float, echo_ms: float
 ) -> bool:
@@ -232,13 +254,17 @@ def heard(
     heard the heartbeat that this node sent at ``echo_ms``, by the clock here: so it is no older, whatever clocks there
     may be. 0 says nothing.
     """
-    clock, link = vantages.clock, at * len(vantages.regions) + node
-    at_ms = hear(vantages.links, link, clock[at, AWAKE], clock[at, NOW], sequence, sent_ms)
+    clock, links, link = vantages.clock, vantages.links, at * len(vantages.regions) + node
+    least_ms = min(links[link, LEAST_NOW], links[link, LEAST_BEFORE])
+    at_ms = hear(links, link, clock[at, AWAKE], clock[at, NOW], sequence, sent_ms)
     if at_ms == -math.inf:
         return False
+    if clock[at, NOW] - sent_ms < least_ms - limits.AWAKE_STEP_MS_MAX and least_ms < math.inf:
+        _stood_still(vantages, at)
     if at_ms < echo_ms <= clock[at, NOW]:
         at_ms = echo_ms
     vantages.said_at[at, node] = at_ms
+    vantages.echoed[at, node] = echo_ms
     return True
 
 
@@ -329,11 +355,14 @@ def _see(vantages: Vantages, at: int, node: int) -> None:
 
 
 @borrowing
-def _count(vantages: Vantages, at: int, node: int) -> None:
-    """Set in ``counts`` what each region says of a node. Nobody speaks for the region that it is in."""
+def _count(vantages: Vantages, at: int, node: int, since_ms: float) -> None:
+    """Set in ``counts`` what each region says of a node. Nobody speaks for the region that it is in.
+
+    Votes of others count if they had heard then what this node sent at a time or later.
+    """
     counts, regions, own, said = vantages.counts, vantages.regions, vantages.own, vantages.said
     said_at, now_ms, me = vantages.said_at, vantages.clock[at, NOW], vantages.nodes[at]
-    verdicts = vantages.verdicts
+    verdicts, echoed = vantages.verdicts, vantages.echoed
     counts[:] = 0
     for other in range(len(regions)):
         region = regions[other]
@@ -344,7 +373,8 @@ def _count(vantages: Vantages, at: int, node: int) -> None:
             continue
         lost_ms = own[at, node, LOST] if other == me else said[at, other, node, LOST]
         ill = own[at, node, VERDICT] if other == me else said[at, other, node, VERDICT]
-        if is_heard and lost_ms >= limits.CONFIRM_MS:
+        is_asked = other == me or echoed[at, other] >= since_ms
+        if is_heard and is_asked and lost_ms >= limits.CONFIRM_MS:
             counts[region, _VOTES] = 1
         elif verdicts[at, other] == _CONFIRMED:
             counts[region, _LACKS] = 1
@@ -355,36 +385,79 @@ def _count(vantages: Vantages, at: int, node: int) -> None:
 
 
 @borrowing
-def _verdict(vantages: Vantages, at: int, node: int) -> int:
-    """Return what a node is judged to be, by what is seen here and what regions say."""
-    votes = whole = suspecting = calm = present = 0
-    vantages.causes[at, node] &= ~(_C_MANY | _C_QUORUM)
-    _count(vantages, at, node)
-    counts, regions = vantages.counts, len(vantages.counts)
+def _is_voted(counts: NDArray[np.int64]) -> bool:
+    """Say whether enough regions vote that a node is gone, by what was counted."""
+    votes = whole = present = 0
+    regions = len(counts)
     for region in range(regions):
         vote = counts[region, _VOTES] * (1 - counts[region, _OBJECTS])
         votes += vote
         whole += vote * (1 - counts[region, _LACKS])
-        suspecting += counts[region, _SUSPECTS] * (1 - counts[region, _CALM])
+        present += counts[region, _PRESENT]
+    # Of the other regions: nobody speaks for his own. Nodes that do not answer for their region because they are gone
+    # may be cut off together with this one, and reach it: so many regions have to be whole that those that are not are
+    # no quorum.
+    quorum = (regions - 1) // 2 + 1
+    enough = whole >= regions - quorum
+    hears_quorum = present >= regions // 2 + 1
+    return bool(hears_quorum and votes >= quorum and enough)
+
+
+@borrowing
+def _is_back(counts: NDArray[np.int64]) -> bool:
+    """Say whether a majority of the other regions has nothing bad to say of a node, by what was counted."""
+    calm = present = 0
+    regions = len(counts)
+    for region in range(regions):
         calm += counts[region, _CALM]
         present += counts[region, _PRESENT]
-    majority = regions // 2 + 1
-    hears_quorum = present >= majority
-    # Of the other regions: nobody speaks for his own.
-    quorum = (regions - 1) // 2 + 1
-    # Nodes that do not answer for their region because they are gone may be cut off together with this one, and reach
-    # it: so many regions have to be whole that those that are not are no quorum.
-    enough = whole >= regions - quorum
-    if vantages.verdicts[at, node] == _CONFIRMED:
-        if not hears_quorum or calm < quorum:
-            vantages.causes[at, node] |= _C_QUORUM
-            return _CONFIRMED
-    elif hears_quorum and votes >= quorum and enough:
-        vantages.causes[at, node] |= _C_QUORUM
+    hears_quorum = present >= regions // 2 + 1
+    return bool(hears_quorum and calm >= (regions - 1) // 2 + 1)
+
+
+@borrowing
+def _is_suspected_by_many(counts: NDArray[np.int64]) -> bool:
+    suspecting = 0
+    for region in range(len(counts)):
+        suspecting += counts[region, _SUSPECTS] * (1 - counts[region, _CALM])
+    return bool(suspecting >= len(counts) // 2 + 1)
+
+
+@borrowing
+def _is_voted_again(vantages: Vantages, at: int, node: int) -> bool:
+    """Say whether enough regions vote, by what was counted, and did so again after they heard what was sent here then.
+
+    A process, or a machine with its clock, may be stopped between its last look and its vote, and vote for what was
+    true before. Who has heard what was sent after the first vote has heard all that waited for him too.
+    """
+    asked = vantages.asked
+    if not _is_voted(vantages.counts):
+        asked[at, node] = 0.0
+        return False
+    if asked[at, node] == 0:
+        asked[at, node] = vantages.clock[at, NOW]
+    _count(vantages, at, node, asked[at, node])
+    return _is_voted(vantages.counts)
+
+
+@borrowing
+def _verdict(vantages: Vantages, at: int, node: int) -> int:
+    """Return what a node is judged to be, by what is seen here and what regions say."""
+    causes = vantages.causes
+    causes[at, node] &= ~(_C_MANY | _C_QUORUM)
+    _count(vantages, at, node, -math.inf)
+    if _is_suspected_by_many(vantages.counts):
+        causes[at, node] |= _C_MANY
+    if vantages.verdicts[at, node] != _CONFIRMED:
+        gone = _is_voted_again(vantages, at, node)
+    else:
+        gone = not _is_back(vantages.counts)
+        if not gone:
+            vantages.asked[at, node] = 0.0
+    if gone:
+        causes[at, node] |= _C_QUORUM
         return _CONFIRMED
-    if suspecting >= majority:
-        vantages.causes[at, node] |= _C_MANY
-    return _SUSPECTED if vantages.causes[at, node] else _FINE
+    return _SUSPECTED if causes[at, node] else _FINE
 
 
 @borrowing
