@@ -29,6 +29,7 @@ NAMES = (
     "past",
     "log",
     "ingest",
+    "overload",
     "asking",
     "records",
     "record_copies",
@@ -40,6 +41,8 @@ NAMES = (
     "world_lag",
     "world_traffic",
     "catch_up",
+    "cache",
+    "client_failover",
 )
 
 

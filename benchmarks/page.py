@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from benchmarks.page_cache import CACHE_HEADER, cache_rows
 from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
     catch_up_rows,
     detection_rows,
+    failover_rows,
     goal_rows,
     lag_rows,
     simulation_rows,
@@ -553,7 +555,20 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         lag_rows,
     ),
     "world_traffic": (("what", "median of pairs", "at most", "wanted"), traffic_rows),
+    "cache": (CACHE_HEADER, cache_rows),
     "catch_up": (("way", "learners", "read", "until all is there", "times"), catch_up_rows),
+    "client_failover": (
+        (
+            "a region is",
+            "first good answer of a client, median and at most",
+            "wanted",
+            "slowest batch and question",
+            "failed requests",
+            "own writes not seen",
+            "rounds in which all count what was acknowledged, once",
+        ),
+        failover_rows,
+    ),
     "peers": (("entries", "events a second of a core", "checked", "written", "folded"), _peers),
     "log": (("store", "write, median", "P99", "bare, median and P99", "processor"), _log),
     "ingest": (

@@ -8,6 +8,7 @@ __all__ = [
     "acknowledgement_rows",
     "catch_up_rows",
     "detection_rows",
+    "failover_rows",
     "goal_rows",
     "lag_rows",
     "simulation_rows",
@@ -74,6 +75,22 @@ def catch_up_rows(result: _Result) -> _Rows:
     for way, (seconds, size_bytes, times) in ways.items():
         size = f"{size_bytes / 1e6:,.0f} MB"
         yield way, f"{result['learners']:,}", size, f"{result[seconds]:,.1f} s", f"{times:.1f}"
+
+
+def failover_rows(result: _Result) -> _Rows:
+    """Yield by the way in which a region died what its clients met."""
+    wanted = f"{result['wanted_p50_s']:g} s, {result['wanted_max_s']:g} s"
+    for way, found in result["ways"].items():
+        whole = found["rounds_in_which_all_count_what_was_acknowledged"]
+        yield (
+            f"{way}, {found['rounds']} times",
+            f"{found['first_good_p50_s']:.2f} s, {found['first_good_max_s']:.2f} s",
+            wanted,
+            f"{found['slowest_batch_s']:.2f} s, {found['slowest_question_s']:.2f} s",
+            f"{found['failed']} of {found['requests']:,}",
+            found["own_writes_not_seen"],
+            f"{whole} of {found['rounds']}",
+        )
 
 
 def lag_rows(result: _Result) -> _Rows:

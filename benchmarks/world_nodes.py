@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from benchmarks.alone import run_alone
 from benchmarks.ingest_node import SETTINGS, ServedNode, processor_s_of
-from demos.world_processes import knows, running, until
+from demos.world_processes import Processes, knows, running, until
 from homeroom.adapters import system_clock
 from homeroom.adapters.world_directory import WorldPlaces, make_world
 from homeroom.adapters.world_file import SHIPPED, Stage, read_world
@@ -50,12 +50,14 @@ class ServedWorld:
     names : by region the name of its node
     servers : the processes of the fabric
     places : where what lies
+    processes : of all of them
     """
 
     nodes: Mapping[str, ServedNode]
     names: Mapping[str, str]
     servers: tuple[int, ...]
     places: WorldPlaces
+    processes: Processes
 
     def log(self, region: str) -> Path:
         """Return where the log of a region's node lies."""
@@ -191,7 +193,7 @@ def served_world(folder: Path, regions: int, first_port: int) -> Iterator[Served
             for region, process in zip(names, processes.nodes, strict=True)
         }
         servers = tuple(server.pid for server in processes.servers.values())
-        yield ServedWorld(nodes, names, servers, places)
+        yield ServedWorld(nodes, names, servers, places, processes)
 
 
 def _plan(regions: int) -> World:

@@ -8,6 +8,7 @@ alone; they are started again, and all come to the same. Then the world is left 
 import argparse
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -84,8 +85,27 @@ class Processes:
         settings, data = self._places.settings(region, node), self._places.data(region, node)
         self._logs.append(settings.with_suffix(".log"))
         with self._logs[-1].open("ab") as log:
-            command = [HOMEROOM, "serve", "--data", data, "--config", settings]
+            command = [str(HOMEROOM), "serve", "--data", str(data), "--config", str(settings)]
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self, region: str) -> None:
+        """End the node and the server of a region as a power cut would."""
+        place = list(self.servers).index(region)
+        self.nodes[place].kill()
+        self.servers[region].kill()
+        self.nodes[place].wait()
+
+    def hang(self, region: str) -> None:
+        """Have the node and the server of a region do nothing any more, with all their connections open."""
+        self.nodes[list(self.servers).index(region)].send_signal(signal.SIGSTOP)
+        os.kill(self.servers[region].pid, signal.SIGSTOP)
+
+    def start_again(self, region: str) -> None:
+        """Start what `kill` has ended."""
+        self.servers[region].start()
+        (node,) = self.world.regions[region].nodes
+        self.nodes[list(self.servers).index(region)] = self._serve(region, node)
+        self._logs.pop()  # it is the one that it had
 
     async def are_listening(self) -> bool:
         """Say whether all nodes take requests. Raises `SystemExit` for one that has ended."""

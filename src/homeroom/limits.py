@@ -362,6 +362,22 @@ KEY_SET_BYTES_MAX: Final = 1 << 20
 BODY_BYTES_FREE: Final = 1 << 20
 """A body that unpacks to no more than this is not asked for its ratio."""
 
+# --- cache -----------------------------------------------------------------------------------------------------
+CACHE_ENTRIES_MAX: Final = 5_000_000
+"""Entries of one process's cache, as many as a region is to keep; each takes a few hundred bytes beside its value."""
+CACHE_TAGS_MAX: Final = 64
+"""What one entry of a cache may depend on; an answer that depends on more is not kept."""
+CACHE_SMALL_SHARE: Final = 0.1
+"""Share of a cache in which entries prove themselves before they may stay; also the largest share of one value."""
+CACHE_PROVING_HITS: Final = 1
+"""Hits after which an entry stays when it leaves the small queue (decision 0035 says what more of them cost)."""
+CACHE_TURNS_MAX: Final = 256
+"""Entries that one fill may send round again before one goes that was asked for, so that no fill takes long."""
+CACHE_ADVICE_KEYS_MAX: Final = 20_000
+"""Keys of a log that advice is computed from; of a log with more, those with the smallest fingerprints."""
+CACHE_ADVICE_REQUESTS_MAX: Final = 20_000_000
+"""Requests of a log of keys that are read; a longer log is refused, with the advice to sample less."""
+
 # --- record store ----------------------------------------------------------------------------------------------
 RECORD_BODY_BYTES_MAX: Final = 640 << 10
 """Body of a request to the record store, attachments included. Sealed it does not compress, and what one request
@@ -522,6 +538,52 @@ PASSPHRASE_CHARACTERS_MIN: Final = 16
 SCRYPT_LOG2_COST_MAX: Final = 20
 """Work and memory (1 GB) that a repository may ask for before its passphrase opens it."""
 
+# --- routing -----------------------------------------------------------------------------------------------------
+ORDERS_MAX: Final = 2 * WORLD_NODES_MAX
+"""Orders of operators that a node keeps and hands on: one for each region, and one for each node."""
+ORDER_STAMP_STEP_MAX: Final = 1_000_000
+"""An order whose number is further beyond the greatest that is known is refused: no world has been given so many, and
+whoever could send it would have the last word for ever."""
+ORDERS_BYTES_MAX: Final = 1 << 20
+"""The file in which a node keeps orders."""
+ROUTE_TICK_MS: Final = 500
+"""Routes are worked out anew so often, and at once when a verdict or an order changes."""
+ROUTE_FIRST_MS: Final = 5_000
+"""A node that has no routing table yet makes one after so long, though it has not heard every other node."""
+ROUTE_HOLD_MS: Final = 3_000
+"""A node or region must be well for so long before it is sent anything again. It doubles with each fall."""
+ROUTE_HOLD_MS_MAX: Final = 600_000
+"""And goes up to this: what falls again and again is tried every ten minutes."""
+ROUTE_FORGET_MS: Final = 600_000
+"""A fall this long after the one before is a first one."""
+ROUTE_RETURN_STEP_MS: Final = 5_000
+"""A region that returns gets a larger share so often."""
+ROUTE_RETURN_SHARE: Final = 0.1
+"""What it gets at first, and with each step more: caches fill, and what is wrong with it meets few."""
+ROUTE_FULL_LOAD: Final = 0.85
+"""A region busier than this sends a part of its clients to the next one, before it has to turn them away."""
+ROUTE_GOOD_LOAD: Final = 0.7
+"""What regions are filled up to by what others send; one that is below takes its own clients back."""
+ROUTE_SHIFT_MS: Final = 5_000
+"""Shares move so often at most: by then what was moved shows in the load."""
+ROUTE_SHARE_MIN: Final = 0.1
+"""A region that is well keeps this share of its clients, however busy it is."""
+ROUTE_SETTLE_MS: Final = 15_000
+"""What was moved to others is counted against them for so long; by then it is part of their load."""
+
+ROUTES_REFUSED_TOLD_MS: Final = 60_000
+"""That a message about traffic was refused is told as a trouble for so long."""
+FRONT_DOOR_CONNECTIONS_MAX: Final = 4_000
+"""Connections of clients that a generated front door holds at once."""
+FRONT_DOOR_BODY_BYTES_MAX: Final = 32 << 10
+"""A longer body is not sent again by a front door when a node dies under it: its client has to."""
+FRONT_DOOR_CHECK_MS: Final = 1_000
+"""A front door asks each node so often whether it is ready; one that has failed twice as often."""
+FRONT_DOOR_PROGRAM_S_MAX: Final = 20
+"""How long HAProxy may take to read a configuration."""
+ZONE_TTL_S: Final = 30
+"""Names of a generated DNS zone may be remembered for so long: by then clients ask for those that serve."""
+
 # --- detection of faults -----------------------------------------------------------------------------------------
 HEARTBEAT_MS: Final = 500
 """A node says so often to every other one that it lives. Two in a row that do not come are a suspicion on a good link:
@@ -556,6 +618,8 @@ PROBE_MS: Final = 1_000
 """A node asks each other one so often, as clients would, whether it is ready."""
 PROBE_WAIT_MS: Final = 2_000
 """Such a question is not waited for longer."""
+PROBE_ANSWER_BYTES_MAX: Final = 1 << 16
+"""Of the answer to such a question no more is read."""
 PROBE_SLOW_MS_MAX: Final = 1_500
 """An answer that takes longer is slow, whatever the link is used to."""
 PROBES_SLOW: Final = 3
@@ -578,10 +642,58 @@ RETRY_WAIT_MS_MAX: Final = 20_000
 """Longest pause before a retry, unless the node asks for a longer one."""
 RETRIES_PER_REQUEST: Final = 0.1
 """Retries that each request earns: a node that fails gets a tenth more of them, not a multiple."""
-RETRY_RESERVE: Final = 10
-"""Retries that a client may make before it has earned any, and at most keeps."""
+RETRY_RESERVE: Final = 3
+"""Retries that a client may make before it has earned any, and at most keeps while it asks little."""
+RETRY_WINDOW_MS: Final = 10_000
+"""A client that asks much keeps what the requests of so long have earned."""
 RETRY_EVERY_MS: Final = 5_000
 """A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
+RETRY_EVERY_MS_MAX: Final = 60_000
+"""It doubles while such retries are of no use, up to this."""
+RETRY_DEBT_MAX: Final = 10
+"""Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
+ENDPOINTS_MAX: Final = 256
+"""Addresses that one client knows: those that it was given, and those of a routing table."""
+ENDPOINT_CONNECT_MS: Final = 1_500
+"""An endpoint that takes no connection for so long is left for another, if there is one."""
+ENDPOINT_ATTEMPT_MS: Final = 4_000
+"""A first attempt may take so long where there is another endpoint, each further one of the request twice as long."""
+ENDPOINT_ATTEMPT_MS_MIN: Final = 1_500
+"""And never less, however quick the endpoint was until then."""
+ENDPOINT_PATIENCE_TIMES: Final = 10
+"""An endpoint whose times are known has so many times as long as one in twenty of its answers took."""
+ENDPOINT_MEASURES: Final = 64
+"""Last answers of an endpoint whose times a client keeps, of reads and of writes."""
+ENDPOINT_MEASURES_MIN: Final = 8
+"""With fewer times nothing is said of how quick an endpoint is."""
+ENDPOINT_SLOW_TIMES: Final = 4
+"""An endpoint whose middle answer takes so many times as long as that of another goes to the end of the order."""
+ENDPOINT_SLOW_MS: Final = 250
+"""And takes so much longer: less is no reason to leave the nearest."""
+ENDPOINT_SLOW_FOR_MS: Final = 15_000
+"""For so long; then it is measured anew."""
+CIRCUIT_MS: Final = 1_000
+"""An endpoint that has failed is left alone for so long, then one request tries it; doubled while that fails too."""
+CIRCUIT_MS_MAX: Final = 30_000
+"""Longest time for which an endpoint that fails is left alone, and for which one is that asked for it."""
+ROUTES_BYTES_MAX: Final = 256 << 10
+"""A longer routing table is none: a world has so many nodes at most, each some hundred bytes."""
+ROUTES_MS: Final = 15_000
+"""A client asks for a newer routing table after so long, when it makes a request."""
+ROUTES_HURRY_MS: Final = 2_000
+"""And after so long at most, a random part of it, when a request has failed; never more often."""
+ROUTES_WAIT_MS: Final = 4_000
+"""How long a client waits for a routing table, from one endpoint."""
+HEDGE_MS: Final = 1_000
+"""A read without an answer for so long is asked of a second endpoint too, where nothing is known of the first."""
+HEDGE_MS_MIN: Final = 50
+"""Sooner no read is asked twice, however quick its endpoint was."""
+HEDGES_PER_READ: Final = 0.1
+"""Second questions that each read earns."""
+HEDGE_RESERVE: Final = 10
+"""Second questions that a client may ask before it has earned any, and at most keeps."""
+HEDGE_THREADS: Final = 16
+"""Threads of a client that waits, for reads that may be asked twice; where all are busy, reads are asked once."""
 SENDER_EVENTS_MAX: Final = 100_000
 """Events that wait in a sender or are under way; whoever adds more waits."""
 SENDER_BYTES_MAX: Final = 64 << 20
@@ -679,6 +791,36 @@ REPORT_STANDARD_COURSES: Final = 3
 REPORT_ROWS_MAX: Final = 400
 """Newest rows of a table of numbers in the page; the CSV beside it holds all."""
 
+# --- overload --------------------------------------------------------------------------------------------------
+OVERLOAD_INGEST_MS: Final = 250
+"""What events and statements may take on average, once they are let in, before fewer are: a client waits for it."""
+OVERLOAD_QUERY_MS: Final = 500
+"""The same of questions: somebody looks at a page that waits for it."""
+OVERLOAD_EXPORT_MS: Final = 10_000
+"""The same of exports: lists of members, explanations, records of a person."""
+OVERLOAD_IN_FLIGHT_MAX: Final = 1_024
+"""Requests of a class that are under way at once: as many as there are connections without a setting."""
+OVERLOAD_EXPORTS_MAX: Final = 32
+"""Exports that are under way at once: each may hold a page of a large answer."""
+OVERLOAD_QUEUE_MAX: Final = 512
+"""Requests of a class that wait to be let in; each may hold a body."""
+OVERLOAD_WINDOW_MS: Final = 100
+"""Over at least so long it is measured how long requests take, before more or fewer are let in."""
+OVERLOAD_WINDOW_MS_MAX: Final = 1_000
+"""Where few requests come, it is looked after so long at what there is."""
+OVERLOAD_SAMPLES: Final = 8
+"""So many requests say something in a short window."""
+OVERLOAD_BASE_MS: Final = 30_000
+"""So long it is believed that a delay is not of the crowd but of the disk, before it is looked at anew."""
+OVERLOAD_BASE_MS_MAX: Final = 600_000
+"""The longest that this is believed, if it was found again and again."""
+OVERLOAD_RETRY_S_MAX: Final = 30
+"""No refusal asks to wait longer: an overload is over sooner, and its clients should be back then."""
+WATCHING_CONNECTIONS_MAX: Final = 64
+"""Connections beyond all others on which a node says whether it is well."""
+OVERLOAD_FLOWS_MAX: Final = 64
+"""Callers whose tenant is not known before they are let in share so many places in the order."""
+
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000
 """Learners of a generated world: eight bytes an enrolment are held, 1.1 GB at this bound."""
@@ -705,6 +847,16 @@ assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERI
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
+assert ORDERS_MAX * 300 < HEARTBEAT_CARRIED_BYTES_MAX < ORDERS_BYTES_MAX
+assert ROUTE_TICK_MS < ROUTE_HOLD_MS < ROUTE_HOLD_MS_MAX <= ROUTE_FORGET_MS
+assert ROUTE_SHARE_MIN <= ROUTE_RETURN_SHARE < ROUTE_GOOD_LOAD < ROUTE_FULL_LOAD < 1
+assert ROUTE_SHIFT_MS < ROUTE_SETTLE_MS
+assert RETRY_EVERY_MS < RETRY_EVERY_MS_MAX
+assert ENDPOINT_CONNECT_MS <= ENDPOINT_ATTEMPT_MS_MIN < ENDPOINT_ATTEMPT_MS
+assert CIRCUIT_MS < CIRCUIT_MS_MAX
+assert ROUTES_HURRY_MS < ROUTES_MS
+assert HEDGE_MS_MIN < HEDGE_MS < ENDPOINT_ATTEMPT_MS
+assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
 assert DETECTOR_TICK_MS < AWAKE_STEP_MS_MAX < HEARTBEAT_MS < OPINION_MS_MAX
 assert 2 * HEARTBEAT_MS < SUSPECT_SILENT_MS_MAX < CONFIRM_MS
 assert 2 * OPINION_MS_MAX <= CONFIRM_MS
@@ -712,6 +864,9 @@ assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
 assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
 assert PROBE_SLOW_MS_MAX < PROBE_WAIT_MS
 assert HEARTBEAT_CARRIED_BYTES_MAX < HEARTBEAT_BYTES_MAX
+assert OVERLOAD_INGEST_MS < OVERLOAD_QUERY_MS < OVERLOAD_EXPORT_MS
+assert OVERLOAD_WINDOW_MS < OVERLOAD_WINDOW_MS_MAX < OVERLOAD_BASE_MS < OVERLOAD_BASE_MS_MAX
+assert OVERLOAD_RETRY_S_MAX > 1
 assert SENT_EVENTS_MAX < SENDER_EVENTS_MAX
 assert FRESHNESS_MS < UNTAKEN_MS_MAX
 assert RECORD_BODY_BYTES_MAX < RECORD_CHANGE_BYTES_MAX < ENTRY_BYTES_MAX
@@ -740,6 +895,8 @@ assert BUCKETS_MAX >= KEYS_MAX
 assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
+assert 0 < CACHE_SMALL_SHARE < 1
+assert 1 <= CACHE_PROVING_HITS <= 3
 assert DAYS_PER_WORD in range(7, 64, 7)
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26
 assert CHUNK_BYTES < LINE_BYTES_MAX < DECOMPRESSED_BYTES_FREE

@@ -382,3 +382,20 @@ def test_a_certificate_that_cannot_be_read_is_said_so(tmp_path):
         listening = Listening(host="127.0.0.1", port=0, **given)
         with pytest.raises(SettingsError, match="certificate"):
             asyncio.run(serve_until(None, listening, asyncio.Event(), print))
+
+
+def test_where_there_are_too_many_connections_whoever_watches_the_node_is_heard():
+    async def work(app, port, stopping):
+        health = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        try:
+            return await said(port, WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")), (
+                await said(port, health)
+            )
+        finally:
+            for _, writer in held:
+                writer.close()
+
+    others, watching = served(work, connections_max=3)
+    assert b" 503 " in others
+    assert b"200 OK" in watching

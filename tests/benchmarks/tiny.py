@@ -44,6 +44,20 @@ SIZES = {
         "--open-seconds",
         "0.05",
     ],
+    "overload": [
+        "--events",
+        "2000",
+        "--learners",
+        "500",
+        "--before-seconds",
+        "1",
+        "--overload-seconds",
+        "1",
+        "--after-seconds",
+        "4",
+        "--connections",
+        "64",
+    ],
     "membership": ["--learners", "2000", "--rate", "1000", "--seconds", "4"],
     "asking": ["--learners", "2000", "--rate", "1000", "--seconds", "0.5"],
     "past": ["--learners", "500", "--events", "5000", "--days", "70", "--runs", "2"],
@@ -57,9 +71,12 @@ SIZES = {
     "world_lag": ["--regions", "2", "--seconds", "1", "--rates", "100", "200"],
     "world_traffic": ["--regions", "2", "--seconds", "1", "--idle-seconds", "1"],
     "catch_up": ["--learners", "1000"],
+    "cache": ["--requests", "3000", "--shares", "0.1", "--entries", "100"],
+    "client_failover": ["--clients", "2", "--rounds", "1", "--before", "1", "--after", "3"],
     "peers": ["--events", "3000", "--sizes", "100", "--learners", "500", "--runs", "1"],
 }
 _WITH_FILES = (
+    "client_failover",
     "catch_up",
     "statements",
     "scan",
@@ -70,6 +87,7 @@ _WITH_FILES = (
     "log",
     "records",
     "ingest",
+    "overload",
     "peers",
     "world_acknowledgements",
     "world_lag",
@@ -82,7 +100,7 @@ def result_of(name: str) -> dict[str, Any]:
     """Run a benchmark as a person does, and return its document."""
     with tempfile.TemporaryDirectory() as folder:
         place = ["--workdir", folder] if name in _WITH_FILES else []
-        if name.startswith("world_"):
+        if name.startswith("world_") or name == "client_failover":
             place += ["--first-port", str(free_ports(20))]
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks", name, "--json", *SIZES[name], *place],

@@ -164,3 +164,18 @@ def test_tail_goes_on_when_the_node_was_away(served, here):
     assert rest == ""
     assert first.split("\t")[4] != second.split("\t")[4]
     assert [one.split("\t")[3] for one in (first, second)] == ["entered", "entered"]
+
+
+@slow
+def test_a_second_address_takes_what_the_first_does_not(served, here, capsys):
+    file = lines(here / "moved.ndjson", {"account": "moved"})
+    words = ("send", f"http://127.0.0.1:1,{served.url}", file, "--key-file", str(served.key_file))
+    assert main(list(words)) == status.CLEAN
+    assert "Sent 1 event in 1 batch." in capsys.readouterr().out
+
+
+def test_a_file_of_regions_that_is_none_is_refused(here, capsys, monkeypatch):
+    monkeypatch.setenv("HOMEROOM_KEY", "hr_key")
+    file = lines(here / "events.ndjson", {})
+    said = refused(capsys, "send", "http://127.0.0.1:1", file, "--regions", str(here / "no.toml"))
+    assert "the file of regions" in said

@@ -25,6 +25,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.keys.add(self.headers.get("Authorization"))
+        if self.path == "/v1/routes" and self.server.routes is not None:
+            self.server.asked_for_routes.set()
+            self._answer(200, {"Content-Type": "application/json"}, self.server.routes)
+            return
         fault = self.server.next_fault(self.command, self.path)
         if fault == "refuse":
             self._hang_up()
@@ -92,6 +97,9 @@ class Proxy(ThreadingHTTPServer):
         self.fault = fault
         self.batch_events_max: int | None = None
         self.met: list[str | None] = []
+        self.routes: bytes | None = None  # what it says of routes; None: what the node does
+        self.asked_for_routes = threading.Event()
+        self.keys: set[str | None] = set()  # that came along with requests
         self._lock = threading.Lock()
 
     @property

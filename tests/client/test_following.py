@@ -75,3 +75,17 @@ def test_one_may_begin_behind_a_change_that_is_known():
 def test_what_no_node_tells_is_an_error(told):
     with pytest.raises(UnavailableError, match="none of a node's"):
         list(Following().read(told))
+
+
+def test_another_node_counts_by_itself_so_what_was_between_is_missed():
+    following = Following(after=4)
+    assert following.request("a").headers["Last-Event-ID"] == "4"
+    assert list(following.read(b"id: 7\n\n")) == []
+    assert following.request("a").headers["Last-Event-ID"] == "7"
+    assert "Last-Event-ID" not in following.request("b").headers
+    # The other one was not reached: what is known of the first still counts.
+    assert following.request("a").headers["Last-Event-ID"] == "7"
+    following.request("b")
+    assert list(following.read(b": hello\n")) == [Missed()]
+    assert list(following.read(b"id: 2\n\n")) == []
+    assert following.request("b").headers["Last-Event-ID"] == "2"

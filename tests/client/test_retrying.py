@@ -11,7 +11,6 @@ from homeroom.client.retrying import (
     RETRIED,
     Answered,
     Begun,
-    Budget,
     Done,
     Failed,
     GiveUp,
@@ -33,7 +32,7 @@ def walked(exchange, events, now_ms=0):
         if not isinstance(instruction, Try):
             break
         instruction = exchange.step(event, now_ms)
-        if isinstance(instruction, Wait):
+        while isinstance(instruction, Wait):
             now_ms += instruction.wait_ms
             instruction = exchange.step(Waited(), now_ms)
     return instruction, now_ms
@@ -86,12 +85,12 @@ def test_pauses_double_and_a_random_part_of_each_is_waited():
     for seed in range(200):
         exchange, now_ms = made(10_000_000, seed=seed).exchange(), 0
         exchange.step(Begun(), 0)
-        for _ in range(5):
+        for _ in range(limits.RETRY_RESERVE):
             wait = exchange.step(Failed("lost"), now_ms)
             waits.append((exchange.attempts, wait.wait_ms))
             now_ms += wait.wait_ms
             exchange.step(Waited(), now_ms)
-    for attempt in range(1, 6):
+    for attempt in range(1, 1 + limits.RETRY_RESERVE):
         some = [wait_ms for number, wait_ms in waits if number == attempt]
         longest_ms = limits.RETRY_WAIT_MS << (attempt - 1)
         assert max(some) <= longest_ms
@@ -116,16 +115,8 @@ def test_retries_are_about_a_tenth_of_the_requests_whatever_fails():
     assert attempts <= requests * (1 + limits.RETRIES_PER_REQUEST) + limits.RETRY_RESERVE + 1
 
 
-def test_an_empty_budget_puts_a_retry_off_and_time_fills_it():
-    budget = Budget()
-    assert [budget.take(0) for _ in range(limits.RETRY_RESERVE)] == [0] * limits.RETRY_RESERVE
-    assert budget.take(0) == limits.RETRY_EVERY_MS
-    assert budget.take(0) == 2 * limits.RETRY_EVERY_MS
-    assert budget.take(3 * limits.RETRY_EVERY_MS) == 0
-
-
 def test_a_node_that_comes_back_is_found_by_a_client_with_one_batch():
-    exchange = made(time_ms_max=3_600_000).exchange()
+    exchange = made(time_ms_max=36_000_000).exchange()
     found, ended_ms = walked(exchange, [Failed("lost")] * 100 + [Answered(200)])
     assert found == Done()
-    assert ended_ms < 100 * 2 * max(limits.RETRY_WAIT_MS_MAX, limits.RETRY_EVERY_MS)
+    assert ended_ms < 100 * 1.1 * limits.RETRY_EVERY_MS_MAX

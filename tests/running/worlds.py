@@ -15,7 +15,7 @@ from homeroom.adapters.vault.places import open_vault_key, vault_key_check
 from homeroom.errors import StoreError
 from homeroom.log.log import Accepted
 from homeroom.log.origins import Vector
-from homeroom.regions.fabric import Box, InProcess
+from homeroom.regions.fabric import Box, Fabric, InProcess
 from homeroom.regions.world import Region, RegionNode, World
 from homeroom.running.in_world import InWorld, is_shared
 from homeroom.running.node import RunningNode
@@ -145,13 +145,17 @@ class RunningWorld:
     async def _open(self, name: str, **fields: Any) -> RunningNode:
         world = InWorld(
             world=self.world(*({name} - set(self._seeds))),
-            fabric=Cut(name, self.boxes, self.cut),
+            fabric=self.fabric(name),
             steady_ms=lambda: time.monotonic_ns() // 1_000_000,
             draw=random.Random(name).randrange,
             ack_wait_ms=300,
         )
         given = {"now_ms": lambda: now_ms() + self.ahead_ms.get(name, 0), **fields}
         return await RunningNode.open(self.path / name, options(name=name, world=world, **given))
+
+    def fabric(self, name: str) -> Fabric:
+        """Return what carries the messages of a node."""
+        return Cut(name, self.boxes, self.cut)
 
     async def stop(self, *names: str) -> None:
         for name in names or list(self.nodes):

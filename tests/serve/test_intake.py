@@ -7,7 +7,9 @@ import pytest
 import zstandard
 
 from homeroom import limits
+from homeroom.clock import hybrid_of
 from homeroom.log.log import Refusal, Refused
+from homeroom.log.origins import Token
 from homeroom.serve import intake
 from homeroom.serve.settings import LimitSettings, Settings
 from tests.events.streams import stream
@@ -240,3 +242,30 @@ def test_nothing_of_an_event_comes_back(client):
         answer = post(client, body)
         assert answer.status_code == 422
         assert "zq-secret" not in answer.text
+
+
+def after(client, hybrid, number=0):
+    """Send a batch after an entry of another node; return the stamp that it gets."""
+    token = f"elsewhere/{'ab' * 16}/analytic/7/{hybrid}"
+    answer = client.send({**EVENT, "id": f"after {number}"}, Homeroom_After=token)
+    return Token.parse(answer.headers["Homeroom-Token"]).hybrid
+
+
+def test_a_batch_is_stamped_later_than_what_its_client_has_written_elsewhere(client):
+    seen = hybrid_of(client.now_ms + limits.STRAY_MS_MAX) + 3
+    assert after(client, seen) == seen + 1
+    assert after(client, seen - 9, 1) > seen + 1, "and never earlier than before"
+
+
+def test_a_stamp_that_no_sound_node_gives_moves_no_clock(client):
+    stamp = after(client, hybrid_of(client.now_ms + limits.STRAY_MS_MAX + 1))
+    assert stamp <= hybrid_of(client.now_ms) + 100
+    assert after(client, 1 << 80, 1) <= stamp + 100
+
+
+def test_what_a_batch_comes_after_may_be_a_pair_and_must_be_something(client):
+    origin = f"elsewhere/{'ab' * 16}/analytic"
+    assert post(client, lines(EVENT), Homeroom_After=f"{origin}/3").status_code == 200
+    refused = post(client, lines(EVENT), Homeroom_After="yesterday")
+    assert refused.status_code == 400
+    assert refused.json()["type"] == "/docs#bad-token"

@@ -5,7 +5,8 @@ import pytest
 from homeroom import limits
 from homeroom.log.origins import Origin, Stream, Token, Vector
 from homeroom.serve.problems import ProblemError
-from homeroom.serve.wanting import read_after, seconds_of
+from homeroom.serve.tokens import read_after
+from homeroom.serve.wanting import seconds_of
 from tests.serve.clients import EVENT
 
 ONE = Origin("a", "1" * 32, Stream.ANALYTIC)

@@ -6,7 +6,7 @@ at all. So the metrics hold nothing of anybody, and their number does not grow w
 
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -20,7 +20,9 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from homeroom.cohorts.live import CheckStatus, Status, WorldStatus
+from homeroom.cohorts.live import CheckStatus, Status, TrafficStatus, WorldStatus
+from homeroom.traffic.overload.admission import OverloadStatus
+from homeroom.traffic.overload.kinds import Kind
 
 __all__ = ["CONTENT_TYPE", "NAMES", "Metrics"]
 
@@ -36,6 +38,10 @@ NAMES: Final = {
     "homeroom_body_bytes_total": "bytes of bodies as they came, before decompression",
     "homeroom_refused_keys_total": "requests whose key or token opened nothing",
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
+    "homeroom_admission_limit": "by class of requests, how many are let in at once now",
+    "homeroom_admission_in_flight": "by class, requests that were let in and are being answered",
+    "homeroom_admission_queued": "by class, requests that wait to be let in",
+    "homeroom_admission_shed_total": "by class, requests that were told to come again since more came than can be done",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
     "homeroom_checked_entries": "entries of the log that were read again since the last round of that began",
     "homeroom_checked_files": "files of history and state that were read again since then",
@@ -58,9 +64,20 @@ NAMES: Final = {
     "homeroom_world_received_bytes_total": "by node, bytes of messages that came from it",
     "homeroom_world_dropped_total": "by node, messages to and from it that were lost here: no room, or no connection",
     "homeroom_world_waiting": "clients that wait for other regions",
+    "homeroom_traffic_verdict": "by node, 0 if it is well, 1 if it is suspected here, 2 if it is confirmed to be gone",
+    "homeroom_traffic_load": "by node, how busy it says it is: 0 idle, 1 as much as it can do",
+    "homeroom_traffic_share": "by region, the share of its clients that it gets by this node's routing table",
+    "homeroom_traffic_generation": "number of this node's routing table",
+    "homeroom_traffic_draining": "1 while this node is being emptied by order",
+    "homeroom_traffic_tables_total": "routing tables that this node has made since the start",
+    "homeroom_traffic_reroutes_total": "how often since then a region lost its clients because it was not well",
+    "homeroom_traffic_refused_total": "heartbeats and orders of other nodes that were not taken",
     "homeroom_record_conflicts": "ids of statements under which nodes accepted different ones, all tenants",
 }
 """Every metric and what it counts; those of the world are there in a world only."""
+
+
+_VERDICTS: Final = {"fine": 0, "suspected": 1, "confirmed": 2}
 
 
 class _Answers:
@@ -79,6 +96,10 @@ class Metrics(Collector):
 
     All of it happens in the thread of the event loop, thousands of times a second. So counts are plain numbers, without
     the locks of the library's own, and become metrics when they are asked for.
+
+    Attributes
+    ----------
+    admission : says how the door is, by class of requests
     """
 
     def __init__(self) -> None:
@@ -88,10 +109,12 @@ class Metrics(Collector):
         self._batches: Tally[str] = Tally()
         self._limited: Tally[str] = Tally()
         self._is_up = False
+        self.admission: Callable[[], Mapping[Kind, OverloadStatus]] = dict
         self._epoch = self._cut = 0
         self._lost = self._conflicts = 0
         self._checked = CheckStatus()
         self._world: WorldStatus | None = None
+        self._traffic: TrafficStatus | None = None
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -127,12 +150,13 @@ class Metrics(Collector):
         """Count a request that came too soon."""
         self._limited[over] += 1
 
-    def page(self, status: Status) -> bytes:
-        """Return all metrics as text, with how the node is now."""
+    def page(self, status: Status, traffic: TrafficStatus | None = None) -> bytes:
+        """Return all metrics as text, with how the node is now, and in a world where requests go."""
         self._is_up = status.is_ready
         self._epoch, self._cut = status.epoch, status.cut_events
         self._lost, self._conflicts = status.lost_of_all, status.record_conflicts
         self._checked, self._world = status.checked, status.world
+        self._traffic = traffic
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -146,6 +170,7 @@ class Metrics(Collector):
         yield _counter("homeroom_body_bytes_total", self._bytes)
         yield _counter("homeroom_refused_keys_total", self._keys)
         yield _counters("homeroom_limited_total", "over", self._limited)
+        yield from _of_admission(self.admission())
         yield _gauge("homeroom_up", int(self._is_up))
         yield _gauge("homeroom_epoch", self._epoch)
         yield _gauge("homeroom_erased_events_cut", self._cut)
@@ -157,6 +182,8 @@ class Metrics(Collector):
         yield _gauge("homeroom_damages", self._checked.damages)
         if self._world is not None:
             yield from _of_world(self._world)
+        if self._traffic is not None:
+            yield from _of_traffic(self._traffic)
 
     def _requests(self) -> Metric:
         name = "homeroom_requests_total"
@@ -194,6 +221,15 @@ def _counters(name: str, label: str, values: Mapping[str, int]) -> Metric:
     return found
 
 
+def _of_admission(classes: Mapping[Kind, OverloadStatus]) -> Iterator[Metric]:
+    by_name = {kind.name.lower(): one for kind, one in classes.items()}
+    for name in ("limit", "in_flight", "queued"):
+        values = {kind: getattr(one, name) for kind, one in by_name.items()}
+        yield _gauges(f"homeroom_admission_{name}", "class", values)
+    shed = {kind: one.shed for kind, one in by_name.items()}
+    yield _counters("homeroom_admission_shed_total", "class", shed)
+
+
 def _of_world(world: WorldStatus) -> Iterator[Metric]:
     yield _gauge("homeroom_world_nodes", len(world.nodes))
     others = {name: one for name, one in world.nodes.items() if name != world.node}
@@ -217,9 +253,26 @@ def _of_world(world: WorldStatus) -> Iterator[Metric]:
     yield _counters("homeroom_world_dropped_total", "node", dropped)
 
 
+def _of_traffic(traffic: TrafficStatus) -> Iterator[Metric]:
+    verdicts = {name: _VERDICTS[one.verdict] for name, one in traffic.nodes.items()}
+    yield _by_node("homeroom_traffic_verdict", verdicts)
+    yield _by_node("homeroom_traffic_load", {n: one.load for n, one in traffic.nodes.items()})
+    shares = {name: one.share for name, one in traffic.regions.items()}
+    yield _gauges("homeroom_traffic_share", "region", shares)
+    yield _gauge("homeroom_traffic_generation", traffic.generation)
+    yield _gauge("homeroom_traffic_draining", int(traffic.is_draining))
+    yield _counter("homeroom_traffic_tables_total", traffic.tables)
+    yield _counter("homeroom_traffic_reroutes_total", traffic.reroutes)
+    yield _counter("homeroom_traffic_refused_total", traffic.refused)
+
+
 def _by_node(name: str, values: Mapping[str, float | None]) -> Metric:
-    found = GaugeMetricFamily(name, NAMES[name], labels=("node",))
-    for node, value in values.items():
-        if value is not None:
-            found.add_metric((node,), value)
+    known = {node: value for node, value in values.items() if value is not None}
+    return _gauges(name, "node", known)
+
+
+def _gauges(name: str, label: str, values: Mapping[str, float]) -> Metric:
+    found = GaugeMetricFamily(name, NAMES[name], labels=(label,))
+    for value, number in values.items():
+        found.add_metric((value,), number)
     return found

@@ -25,6 +25,7 @@ __all__ = ["Listening", "TakesWhole", "serve_until"]
 _BACKLOG: Final = 2_048
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _CLOSE: Final = (b"connection", b"close")
+_WATCHED: Final = b"/health/"
 _PLAIN: Final = re.compile(rb"/[A-Za-z0-9._/-]*")
 """A path that stands for itself."""
 
@@ -173,7 +174,20 @@ class _BoundedProtocol(HttpToolsProtocol):
         if self._may_be_whole():
             self._held = []
         else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Begin a request as the library does, which refuses it where there are too many connections.
+
+        Whoever watches the node is heard beyond that: else it would be taken for dead while it is only full.
+        """
+        bound = self.limit_concurrency
+        if bound is not None and self.url.startswith(_WATCHED):
+            self.limit_concurrency = bound + limits.WATCHING_CONNECTIONS_MAX
+        try:
             super().on_headers_complete()
+        finally:
+            self.limit_concurrency = bound
 
     def on_body(self, body: bytes) -> None:
         if self._held is None:
@@ -251,7 +265,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         held, self._held = self._held, None
         if self.parser is None or self.transport.is_closing():
             return
-        super().on_headers_complete()
+        self._begin()
         for body in held or ():
             super().on_body(body)
 

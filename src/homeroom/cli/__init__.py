@@ -39,6 +39,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("homeroom.cli.init", "Write a file with every setting of a node, explained."),
     "serve": ("homeroom.cli.serve", "Run a node that takes events and answers, over HTTP."),
     "world": ("homeroom.cli.world", "Make and check the directory of a world of regions."),
+    "route": (
+        "homeroom.cli.route",
+        "Say where requests go in a world and why, and send them elsewhere.",
+    ),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
     "catalogue": (
         "homeroom.cli.catalogue",
@@ -90,6 +94,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Run whole worlds of regions, and check what is promised in them.",
     ),
     "demo": ("homeroom.cli.demo", "Show all of it on real statements and a million learners."),
+    "cache": ("homeroom.cli.cache", "Tell what another size of a node's cache would give."),
     "warm": ("homeroom.cli.warm", "Compile the kernels now instead of at first use."),
 }
 """Command by command: the module that holds it, and what ``homeroom --help`` says of it."""

@@ -53,8 +53,7 @@ def command(url: str, json_target: str | None, **flags: Any) -> int:  # noqa: AN
     """
     earlier = None if flags["since"] is None else _read(Path(flags["since"]))
     question = _question(flags["question_file"], earlier)
-    reached = (url, flags["key_file"], flags["certificates"], flags["patience"])
-    with opened_client(*reached) as client:
+    with opened_client(url, flags) as client:
         live = client.query(question, _wanted(flags, earlier))
     if json_target:
         write_json(live.to_json(), json_target)

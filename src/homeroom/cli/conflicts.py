@@ -28,8 +28,7 @@ def command(url: str, days: int, json_target: str | None, **flags: Any) -> int: 
 
     Asks the node at URL. The key needs the scope admin.
     """
-    reached = (url, flags["key_file"], flags["certificates"], flags["patience"])
-    with opened_client(*reached) as client:
+    with opened_client(url, flags) as client:
         found = client.conflicts(days)
     if json_target:
         write_json(found, json_target)

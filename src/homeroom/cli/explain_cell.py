@@ -110,8 +110,7 @@ def _of_node(
     from homeroom.cohorts.cells import Cell
 
     cell = Cell.parse(flags["cell_text"])
-    reached = (url, flags["key_file"], flags["certificates"], flags["patience"])
-    with opened_client(*reached) as client:
+    with opened_client(url, flags) as client:
         return client.explain(question, (cell.row, cell.column), *ends)
 
 

@@ -1,6 +1,6 @@
 """What the commands that reach a node share: its address, its key, and how long they try."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,7 +18,7 @@ _KEY_CHARACTERS_MAX: Final = 4_096
 
 
 def node_options(command: Command) -> Command:
-    """Add URL and the flags that say how the node is reached."""
+    """Add URL, which may be several with commas between, and the flags that say how the node is reached."""
     return reaching_options(click.argument("url")(command))
 
 
@@ -32,6 +32,11 @@ def reaching_options(command: Command) -> Command:
             default=60.0,
             show_default=True,
             help="How long to try again when the node does not answer or takes nothing.",
+        ),
+        click.option(
+            "--regions",
+            metavar="FILE",
+            help="File of regions of the node's world, by which its others are found and asked when this one is away.",
         ),
         click.option(
             "--certificates",
@@ -48,14 +53,21 @@ def reaching_options(command: Command) -> Command:
     return command
 
 
-def opened_client(
-    url: str, key_file: str | None, certificates: str | None, patience: float
-) -> "Client":
-    """Return a client of a node. Raises `SettingsError` if the key cannot be read or used."""
-    from homeroom.client import Client, ClientOptions
+def opened_client(url: str, flags: Mapping[str, Any]) -> "Client":
+    """Return a client of a node, or of several, as the flags say.
 
-    options = ClientOptions(time_s_max=patience, certificates=certificates)
-    return Client(url, None if key_file is None else _key(Path(key_file)), options)
+    Raises `SettingsError` if the key, or another file that is named, cannot be read or used.
+    """
+    from homeroom.client import Client, ClientOptions, KnownWorld
+
+    key_file, regions = flags["key_file"], flags["regions"]
+    options = ClientOptions(
+        time_s_max=flags["patience"],
+        certificates=flags["certificates"],
+        world=None if regions is None else KnownWorld.read(regions),
+    )
+    urls = [one.strip() for one in url.split(",")]
+    return Client(urls, None if key_file is None else _key(Path(key_file)), options)
 
 
 def _key(path: Path) -> str:

@@ -45,8 +45,7 @@ def command(url: str, paths: tuple[str, ...], **flags: Any) -> int:  # noqa: ANN
     if "" in paths:
         raise click.UsageError("a PATH is empty; name something")
     rejects = flags["rejects"] or default_rejects()
-    reached = (url, flags["key_file"], flags["certificates"], flags["patience"])
-    with opened_client(*reached) as client, ReadProgress() as progress:
+    with opened_client(url, flags) as client, ReadProgress() as progress:
         how = Forwarding(
             mapping=flags["mapping"],
             codec=flags["codec"],

@@ -37,8 +37,7 @@ def command(url: str, cohort: str | None, **flags: Any) -> int:  # noqa: ANN401 
     from homeroom.client import Change, Freshness
 
     left: int | None = flags["count"]
-    reached = (url, flags["key_file"], flags["certificates"], flags["patience"])
-    with opened_client(*reached) as client:
+    with opened_client(url, flags) as client:
         for told in client.follow(cohort, flags["after"]):
             if isinstance(told, Freshness):
                 if flags["fresh"]:

@@ -3,7 +3,8 @@
 Comes in: events, questions, definitions, and the address and key of a node. Goes out: requests over HTTP, and what
 became of them. `Client` and `Sender` wait in the thread that calls them, `AsyncClient` and `AsyncSender` in an event
 loop. Both are thin: what is tried again and when, which events make a batch, and what an answer means is decided by
-modules without sockets and clocks (`retrying`, `batching`, `messages`, `following`) that both share.
+modules without sockets and clocks (`retrying`, `endpoints`, `discovery`, `batching`, `messages`, `following`) that both
+share. A client knows one node or many, and moves from one that dies to another.
 
 This room imports nothing of the node, so that it starts in no time and is at home in a platform's own process. A key
 never stands in an error, a representation or an address, and an event that was added is never dropped in silence.
@@ -13,6 +14,7 @@ from homeroom.client.async_client import AsyncClient
 from homeroom.client.async_sender import AsyncSender
 from homeroom.client.client import Client
 from homeroom.client.following import Change, Followed, Freshness, Missed
+from homeroom.client.known_world import KnownWorld
 from homeroom.client.messages import Definition, LeftOut, LiveAnswer, Receipt, Refusal
 from homeroom.client.options import ClientOptions, SenderOptions
 from homeroom.client.sender import Sender
@@ -29,6 +31,7 @@ __all__ = [
     "Delivered",
     "Followed",
     "Freshness",
+    "KnownWorld",
     "LeftOut",
     "LiveAnswer",
     "Missed",

@@ -8,36 +8,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
 from homeroom.client import messages
+from homeroom.client.async_reaching import AsyncReaching
 from homeroom.client.connecting import (
     LOST,
     Connecting,
     collected,
+    failed,
     lower,
     monotonic_ms,
     refused_stream,
     wall_ms,
-    why_failed,
 )
 from homeroom.client.following import Followed, Following
 from homeroom.client.ids import uuid7
 from homeroom.client.messages import Definition, LiveAnswer, Receipt, Reply, Request
 from homeroom.client.options import ClientOptions
-from homeroom.client.retrying import (
-    Answered,
-    Begun,
-    Done,
-    Event,
-    Exchange,
-    Failed,
-    GiveUp,
-    Instruction,
-    Try,
-    Wait,
-    Waited,
-)
+from homeroom.client.retrying import Begun, Failed, GiveUp, Instruction, Try, Wait, Waited
 from homeroom.client.wanted import Wanted
 from homeroom.errors import ConflictError
 
@@ -49,11 +36,11 @@ async def _sleep_ms(wait_ms: int) -> None:
 
 
 class AsyncClient:
-    """A node, from elsewhere. A context manager that closes its connections.
+    """A node, or a world of them, from elsewhere. A context manager that closes its connections.
 
     Parameters
     ----------
-    url : address of the node
+    urls : address of the node, or several of one world, the one that is preferred first
     key : what opens it; None for the one in the variable ``HOMEROOM_KEY``
     options : how to wait and try again
     now_ms, sleep_ms : a clock of milliseconds that only grow, and what waits for so many
@@ -66,21 +53,27 @@ class AsyncClient:
 
     def __init__(
         self,
-        url: str,
+        urls: str | Sequence[str],
         key: str | None = None,
         options: ClientOptions | None = None,
         *,
         now_ms: Callable[[], int] = monotonic_ms,
         sleep_ms: Callable[[int], Awaitable[None]] = _sleep_ms,
     ) -> None:
-        connecting = Connecting(url, key, options or ClientOptions())
-        self.url = url
+        connecting = Connecting.to(urls, key, options)
+        self.url = connecting.urls[0]
         self.options = connecting.options
-        self.token: str | None = None
-        """The last entry that this client has written; what it asks is answered after it. None asks for no wait."""
-        self._http = httpx.AsyncClient(**connecting.http_settings())
-        self._retrying = connecting.retrying()
+        self._reaching = AsyncReaching(connecting, now_ms, sleep_ms)
         self._now_ms, self._sleep_ms = now_ms, sleep_ms
+
+    @property
+    def token(self) -> str | None:
+        """The last entry that this client has written; what it asks is answered after it. None asks for no wait."""
+        return self._reaching.token
+
+    @token.setter
+    def token(self, token: str | None) -> None:
+        self._reaching.token = token
 
     def __repr__(self) -> str:
         """Show where the node is, and nothing of the key."""
@@ -101,7 +94,16 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._reaching.close()
+
+    def statistics(self) -> dict[str, Any]:
+        """Return which nodes are asked, in which order, and what this client has met there.
+
+        ``endpoints`` are by address, the best first: ``region``, ``asked`` (whether nothing stands against it), and the
+        middle times of ``read_ms`` and ``write_ms``; ``generation`` is that of the routing table that is followed, and
+        ``trouble`` says why a newer one is not.
+        """
+        return self._reaching.statistics()
 
     # --- what a node does --------------------------------------------------------------------------------------------
 
@@ -134,7 +136,7 @@ class AsyncClient:
     ) -> Receipt:
         """Send a batch of events that are lines of JSON already; as `send`."""
         request = messages.batch_request(lines, batch_id, ack or self.options.ack)
-        return messages.receipt_of(request, await self._reply(request), batch_id)
+        return messages.receipt_of(request, await self._reaching.reply(request), batch_id)
 
     async def query(
         self, question: Mapping[str, Any] | str, wanted: Wanted | None = None
@@ -149,7 +151,7 @@ class AsyncClient:
             The node does not answer it.
         """
         request = messages.query_request(question, wanted)
-        return messages.answer_of(request, await self._reply(request))
+        return messages.answer_of(request, await self._reaching.reply(request))
 
     async def explain(
         self,
@@ -174,7 +176,7 @@ class AsyncClient:
             The node does not explain it; the key needs the scope ``persons``.
         """
         request = messages.explain_request(question, cell, since, until)
-        return messages.document_of(request, await self._reply(request))
+        return messages.document_of(request, await self._reaching.reply(request))
 
     async def conflicts(self, days: int = 30) -> dict[str, Any]:
         """Return where nodes said different things of one thing in the last days: see ``docs/reference/http.md``.
@@ -182,22 +184,22 @@ class AsyncClient:
         Raises `NodeError`; the key needs the scope ``admin``.
         """
         request = Request("asking for conflicts", "GET", f"/v1/conflicts?days={days:d}")
-        return messages.document_of(request, await self._reply(request))
+        return messages.document_of(request, await self._reaching.reply(request))
 
     async def status(self) -> dict[str, Any]:
         """Return how the node is: see ``docs/reference/http.md``. Raises `NodeError`."""
         request = Request("asking for the status", "GET", "/v1/status")
-        return messages.document_of(request, await self._reply(request))
+        return messages.document_of(request, await self._reaching.reply(request))
 
     async def cohorts(self) -> tuple[Definition, ...]:
         """Return the definitions of all cohorts. Raises `NodeError`."""
         request = messages.definition_request("GET", None)
-        return messages.definitions_of(request, await self._reply(request))
+        return messages.definitions_of(request, await self._reaching.reply(request))
 
     async def cohort(self, name: str) -> Definition:
         """Return the definition of a cohort. Raises `NodeError`."""
         request = messages.definition_request("GET", name)
-        return messages.definition_of(request, await self._reply(request))
+        return messages.definition_of(request, await self._reaching.reply(request))
 
     async def put_cohort(
         self, name: str, definition: Mapping[str, Any], version: int | None = None
@@ -218,7 +220,7 @@ class AsyncClient:
             The definition makes no sense, or the key may not change it.
         """
         request = messages.definition_request("PUT", name, definition, version)
-        reply = await self._reply(request)
+        reply = await self._reaching.reply(request)
         try:
             return messages.definition_of(request, reply)
         except ConflictError:
@@ -232,7 +234,7 @@ class AsyncClient:
     async def delete_cohort(self, name: str, version: int | None = None) -> None:
         """Delete the definition of a cohort, if it is at that version. Raises like `put_cohort`."""
         request = messages.definition_request("DELETE", name, version=version)
-        messages.check_deleted(request, await self._reply(request))
+        messages.check_deleted(request, await self._reaching.reply(request))
 
     async def follow(
         self, cohort: str | None = None, after: int | None = None
@@ -251,90 +253,38 @@ class AsyncClient:
         NodeError
             The node refuses, or has not been reached again within the time limit.
         """
-        following, exchange = Following(cohort, after), self._retrying.exchange()
-        found: Instruction = self._step(exchange, Begun())
+        following, exchange = Following(cohort, after), self._reaching.retrying.exchange()
+        found: Instruction = self._reaching.step(exchange, Begun())
         while not isinstance(found, GiveUp):
+            if isinstance(found, Wait):
+                await self._sleep_ms(found.wait_ms)
+                found = self._reaching.step(exchange, Waited())
+                continue
+            assert isinstance(found, Try), "a stream is opened, and never asked twice at once"
             heard = following.heard
-            async for told in self._listened(following):
+            async for told in self._listened(following, found):
                 yield told
             if following.heard > heard:
-                exchange = self._retrying.exchange()
-                self._step(exchange, Begun())
-            found = await self._before_try(exchange, following.ended)
+                exchange.go_on(self._now_ms())
+            found = self._reaching.step(exchange, following.ended)
         raise messages.given_up(following.request(), found.why, None)
 
-    # --- requests ----------------------------------------------------------------------------------------------------
-
-    def _step(self, exchange: Exchange, event: Event) -> Instruction:
-        return exchange.step(event, self._now_ms())
-
-    async def _before_try(self, exchange: Exchange, event: Event) -> Try | Done | GiveUp:
-        """Wait until a request may be made (again), and return how, or that it is not."""
-        instruction = self._step(exchange, event)
-        if isinstance(instruction, Wait):
-            await self._sleep_ms(instruction.wait_ms)
-            instruction = self._step(exchange, Waited())
-        assert not isinstance(instruction, Wait), "after a pause something happens"
-        return instruction
-
-    async def _reply(self, request: Request) -> Reply:
-        """Return the answer to a request, after as many attempts as it takes. Raises `UnavailableError`."""
-        exchange = self._retrying.exchange()
-        event: Event = Begun()
-        reply = None
-        while isinstance(found := await self._before_try(exchange, event), Try):
-            try:
-                reply = await self._attempt(request, found.time_ms_max)
-            except LOST as error:
-                event, reply = Failed(why_failed(error)), None
-            else:
-                event = Answered(reply.status, messages.retry_after_ms(reply.headers))
-        if isinstance(found, GiveUp):
-            raise messages.given_up(request, found.why, reply)
-        assert reply is not None, "an answer came"
-        self.token = messages.later(self.token, reply.token)
-        return Reply(reply.status, reply.headers, reply.body, exchange.attempts)
-
-    def _headers(self, request: Request) -> dict[str, str]:
-        return messages.read_headers(request, self.token)
-
-    async def _attempt(self, request: Request, time_ms_max: int) -> Reply:
-        body = bytearray()
-        async with (
-            asyncio.timeout(time_ms_max / 1_000),
-            self._http.stream(
-                request.method,
-                request.path,
-                headers=self._headers(request),
-                content=request.body,
-                timeout=time_ms_max / 1_000,
-            ) as answer,
-        ):
-            async for chunk in answer.aiter_bytes():
-                collected(request, body, chunk)
-            return Reply(answer.status_code, lower(answer.headers), bytes(body))
-
-    async def _listened(self, following: Following) -> AsyncIterator[Followed]:
+    async def _listened(self, following: Following, found: Try) -> AsyncIterator[Followed]:
         """Yield what one connection tells; at its end ``following`` says why it ended. Raises `NodeError`."""
-        request = following.request()
+        request = following.request(found.at)
         try:
-            async with self._http.stream(
-                request.method,
-                request.path,
-                headers=request.headers,
-                timeout=self.options.attempt_s_max,
-            ) as answer:
+            async with self._reaching.opened(request, found) as answer:
                 if answer.status_code == 200:
                     async for chunk in answer.aiter_bytes():
                         for told in following.read(chunk):
                             yield told
-                    following.ended = Failed("the stream ended")
+                    following.ended = Failed("the stream ended", at=found.at)
                     return
                 body = bytearray()
                 async for chunk in answer.aiter_bytes():
                     collected(request, body, chunk)
         except LOST as error:
-            following.ended = Failed(why_failed(error))
+            following.ended = failed(error, found.at)
             return
         reply = Reply(answer.status_code, lower(answer.headers), bytes(body))
-        following.ended = refused_stream(request, reply)
+        following.ended = refused_stream(request, reply, found.at)

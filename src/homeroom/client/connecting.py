@@ -1,38 +1,51 @@
-"""What both clients need to reach a node: its address and key, checked once, and what a failed attempt is called.
+"""What both clients need to reach nodes: addresses and key, checked once, and what a failed attempt is called.
 
-Redirects are not followed: a key goes to the address that was given, and to no other. Proxies of the environment are
-used, but not to reach this machine.
+Redirects are not followed: a key goes to the addresses that were given and to those of a table that a node of the world
+has signed, and to no other. Each address has connections of its own, so that one which hangs holds up no other. Proxies
+of the environment are used, but not to reach this machine.
 """
 
 import ipaddress
 import os
 import ssl
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import httpx
 
 from homeroom import limits
-from homeroom.client.messages import Reply, Request, good, retry_after_ms
+from homeroom.client.discovery import Discovery
+from homeroom.client.endpoints import Endpoints
+from homeroom.client.measures import Kind, Loss
+from homeroom.client.messages import Reply, Request, answered, good
 from homeroom.client.options import ClientOptions
-from homeroom.client.retrying import RETRIED, Answered, Event, Failed, Retrying
+from homeroom.client.retrying import ELSEWHERE, RETRIED, Event, Failed, Retrying, Try
+from homeroom.client.routes import Endpoint
 from homeroom.errors import SettingsError, UnavailableError
 
 __all__ = [
     "KEY_VARIABLE",
     "LOST",
+    "ROUTES_PATH",
     "Connecting",
+    "asked_for_routes",
     "collected",
+    "failed",
     "lower",
     "monotonic_ms",
     "refused_stream",
+    "timeouts",
     "wall_ms",
     "why_failed",
 ]
 
 KEY_VARIABLE: Final = "HOMEROOM_KEY"
+ROUTES_PATH: Final = "/v1/routes"
+ROUTES_TRIED: Final = 3
+"""Endpoints that are asked for a table at a time."""
 LOST: Final = (httpx.TransportError, httpx.DecodingError, TimeoutError)
 """What an attempt that has no answer raises."""
 
@@ -49,38 +62,36 @@ def wall_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Connecting:
-    """Where a node is and what opens it.
+    """Where nodes are and what opens them.
 
     Parameters
     ----------
-    url : address of the node, such as ``https://node.example.org``
-    key : what opens it; None for the one in the variable ``HOMEROOM_KEY``
+    urls : addresses of nodes of one world, such as ``https://node.example.org``, the one that is preferred first
+    key : what opens them; None for the one in the variable ``HOMEROOM_KEY``
     options : how to wait and try again
 
     Raises
     ------
     SettingsError
-        The address is none, or there is no key.
+        An address is none, there are none or too many, or there is no key.
     """
 
-    url: str
+    urls: tuple[str, ...]
     key: str | None = field(repr=False)
     options: ClientOptions
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, and never show a key."""
-        try:
-            parts = urlsplit(self.url)
-            is_good = parts.scheme in ("http", "https") and bool(parts.hostname)
-            is_bare = not (parts.query or parts.fragment or parts.username or parts.password)
-            _ = parts.port
-        except ValueError:
-            is_good = is_bare = False
-        if not (is_good and is_bare):
+        if not 0 < len(self.urls) <= limits.ENDPOINTS_MAX:
+            raise SettingsError(
+                f"a client has {len(self.urls)} addresses, must have from 1 to {limits.ENDPOINTS_MAX}"
+            )
+        if not all(map(_is_address, self.urls)):
             raise SettingsError(
                 "the address of the node must be like https://node.example.org:8080, with nothing but a path behind "
                 "it and no name or password in it"
             )
+        object.__setattr__(self, "urls", tuple(dict.fromkeys(url.rstrip("/") for url in self.urls)))
         if not self.key:
             object.__setattr__(self, "key", os.environ.get(KEY_VARIABLE, ""))
         key = (self.key or "").strip()
@@ -94,19 +105,36 @@ class Connecting:
             )
         object.__setattr__(self, "key", key)
 
-    def http_settings(self) -> dict[str, Any]:
-        """Return how the library is set up. Raises `SettingsError` if the certificates cannot be read."""
+    @classmethod
+    def to(cls, urls: str | Sequence[str], key: str | None, options: ClientOptions | None) -> Self:
+        """Return how one address is reached, or several."""
+        return cls(
+            (urls,) if isinstance(urls, str) else tuple(urls), key, options or ClientOptions()
+        )
+
+    @property
+    def key_headers(self) -> dict[str, str]:
+        """What opens a node; it goes along with a request to an endpoint, and with no other."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def http_settings(self, url: str, trusted: ssl.SSLContext | None) -> dict[str, Any]:
+        """Return how the library is set up for an address, without the key."""
         return {
-            "base_url": self.url,
-            "headers": {"Authorization": f"Bearer {self.key}", "User-Agent": "homeroom"},
-            "verify": self._trusted(),
-            "trust_env": not _is_here(urlsplit(self.url).hostname or ""),
+            "base_url": url,
+            "headers": {"User-Agent": "homeroom"},
+            "verify": trusted or _is_secure(url),
+            "trust_env": not _is_here(urlsplit(url).hostname or ""),
             "follow_redirects": False,
         }
 
-    def _trusted(self) -> ssl.SSLContext | bool:
-        if self.options.certificates is None:
-            return urlsplit(self.url).scheme == "https"
+    def trusted(self) -> ssl.SSLContext | None:
+        """Return by which certificates nodes are known, None where none is asked for one.
+
+        Raises `SettingsError` if they cannot be read.
+        """
+        is_wanted = self.options.world is not None or any(map(_is_secure, self.urls))
+        if self.options.certificates is None and not is_wanted:
+            return None
         try:
             return ssl.create_default_context(cafile=self.options.certificates)
         except OSError as error:  # of the library for TLS too
@@ -114,14 +142,63 @@ class Connecting:
                 f"certificates is {self.options.certificates!r}, which cannot be used: {error.strerror or error}"
             ) from error
 
-    def retrying(self) -> Retrying:
-        """Return how requests are tried again."""
+    def discovery(self) -> Discovery:
+        """Return what finds other endpoints, with the table that was kept. Raises `SettingsError`."""
+        world, options = self.options.world, self.options
+        if world is None:
+            return Discovery(self.urls, None, None, None, options.generator)
+        found = Discovery(self.urls, world.verify(), world.name, world.place, options.generator)
+        body = world.kept()
+        if body is not None:
+            found.hear(body)
+        return found
+
+    def heard(self, discovery: Discovery, body: bytes) -> bool:
+        """Hear a document with a table; say whether it is followed from now on. It is kept then."""
+        if not discovery.hear(body):
+            return False
+        if self.options.world is not None:
+            discovery.trouble = self.options.world.keep(body)
+        return True
+
+    def retrying(self, endpoints: Sequence[Endpoint]) -> Retrying:
+        """Return how requests are tried again, and where."""
         options = self.options
         return Retrying(
             round(options.time_s_max * 1_000),
             round(options.attempt_s_max * 1_000),
             options.generator,
+            Endpoints(endpoints, options.generator),
         )
+
+
+def asked_for_routes(endpoints: Endpoints, now_ms: int) -> Iterator[Try]:
+    """Yield how to ask endpoints for a routing table, one after the other: without the key, it is nobody's secret."""
+    tried: set[str] = set()
+    while len(tried) < ROUTES_TRIED and (found := endpoints.next(Kind.READ, now_ms, tried)):
+        tried.add(found.url)
+        yield Try(limits.ROUTES_WAIT_MS, found.url, limits.ENDPOINT_CONNECT_MS)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_bare = not (parts.query or parts.fragment or parts.username or parts.password)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_bare
+
+
+def _is_secure(url: str) -> bool:
+    return urlsplit(url).scheme == "https"
+
+
+def timeouts(found: Try) -> httpx.Timeout:
+    """Return how long the library waits in an attempt."""
+    whole_s = found.time_ms_max / 1_000
+    connect_ms = found.time_ms_max if found.connect_ms_max is None else found.connect_ms_max
+    return httpx.Timeout(whole_s, connect=connect_ms / 1_000)
 
 
 def _is_here(host: str) -> bool:
@@ -140,6 +217,17 @@ def collected(request: Request, body: bytearray, chunk: bytes) -> None:
         )
 
 
+def failed(error: Exception, at: str) -> Failed:
+    """Return what it means that an attempt at an endpoint had no answer."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        loss = Loss.UNREACHABLE
+    elif isinstance(error, TimeoutError | httpx.TimeoutException):
+        loss = Loss.LATE
+    else:
+        loss = Loss.BROKEN
+    return Failed(why_failed(error), loss, at)
+
+
 def why_failed(error: Exception) -> str:
     """Return in words for people why there was no answer; never what was sent."""
     if isinstance(error, TimeoutError | httpx.TimeoutException):
@@ -155,9 +243,9 @@ def lower(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def refused_stream(request: Request, reply: Reply) -> Event:
+def refused_stream(request: Request, reply: Reply, at: str) -> Event:
     """Return what it means that no stream was opened. Raises `NodeError` if it never will be."""
-    if reply.status in RETRIED:
-        return Answered(reply.status, retry_after_ms(reply.headers))
+    if reply.status in RETRIED or reply.status == ELSEWHERE:
+        return answered(reply, at)
     good(request, reply)
-    return Failed("the answer is no stream")
+    return Failed("the answer is no stream", Loss.REFUSED, at)

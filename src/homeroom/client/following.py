@@ -92,23 +92,33 @@ class Following:
         self.heard = 0
         self.ended: Event = Begun()  # why the last connection ended
         self._cohort = cohort
+        self._at: str | None = (
+            None  # the endpoint whose numbers these are, None for whichever is asked first
+        )
+        self._asked = ""
         self._begin()
 
     def _begin(self) -> None:
         self._rest = b""
         self._fields: dict[str, str] = {}
 
-    def request(self) -> Request:
-        """Return the request that opens the stream where it was; what was half read is forgotten."""
+    def request(self, at: str = "") -> Request:
+        """Return the request that opens the stream of an endpoint where it was; what was half read is forgotten."""
         self._begin()
+        self._asked = at
         query = "" if self._cohort is None else "?" + urlencode({"cohort": self._cohort})
         headers = {"Accept": "text/event-stream"}
-        if self.last is not None:
+        if self.last is not None and self._at in (None, at):
             headers["Last-Event-ID"] = self.last
         return Request("following changes", "GET", f"/v1/stream{query}", headers)
 
     def read(self, chunk: bytes) -> Iterator[Followed]:
         """Yield what has been told whole by now. Raises `UnavailableError` for what no node tells."""
+        if self._asked != self._at:
+            has_moved, self._at = self._at is not None, self._asked
+            if has_moved:
+                self.last = None
+                yield Missed()
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > limits.STREAM_LINE_BYTES_MAX:
             raise _strange("a line is too long")

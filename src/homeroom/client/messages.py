@@ -8,6 +8,7 @@ could steer a terminal; what was sent, and the key, never are.
 import gzip
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from urllib.parse import quote
 import msgspec
 
 from homeroom import limits
+from homeroom.client.measures import Kind
+from homeroom.client.retrying import ELSEWHERE, Answered
 from homeroom.client.wanted import Wanted
 from homeroom.errors import (
     ConflictError,
@@ -36,6 +39,7 @@ __all__ = [
     "Reply",
     "Request",
     "answer_of",
+    "answered",
     "batch_request",
     "check_deleted",
     "definition_of",
@@ -46,9 +50,9 @@ __all__ = [
     "explain_request",
     "given_up",
     "good",
+    "headers_after",
     "later",
     "query_request",
-    "read_headers",
     "receipt_of",
     "retry_after_ms",
     "was_put_before",
@@ -83,6 +87,11 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     reads: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it may be asked of two nodes at once; what is written down in an audit log is asked of one."""
+        return Kind.READ if self.reads or self.method == "GET" else Kind.WRITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +314,12 @@ def _end(end: LiveAnswer | str) -> Mapping[str, Any] | str:
     return end if isinstance(end, str) else {"vector": dict(end.vector), "epoch": end.epoch}
 
 
-def read_headers(request: Request, token: str | None) -> dict[str, str]:
-    """Return the headers of a request; one that reads is after a token too, whatever else it is after."""
-    if token is None or not request.reads:
+def headers_after(request: Request, token: str | None) -> dict[str, str]:
+    """Return the headers of a request that is after a token, whatever else it is after.
+
+    The answer to one that reads holds that entry, and what another writes is stamped later, at whichever node.
+    """
+    if token is None:
         return dict(request.headers)
     after = ", ".join(filter(None, (request.headers.get("Homeroom-After"), token)))
     return {**request.headers, "Homeroom-After": after}
@@ -369,6 +381,26 @@ class _Problem(msgspec.Struct):
     detail: str = ""
     field: str | None = None
     bound: str | None = None
+
+
+class _Elsewhere(msgspec.Struct):
+    regions: tuple[str, ...] = ()
+
+
+def answered(reply: Reply, at: str | None = None) -> Answered:
+    """Return what the answer of an endpoint means to whoever tries again."""
+    regions: tuple[str, ...] = ()
+    if reply.status == ELSEWHERE:
+        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):  # else nobody says where
+            regions = msgspec.json.decode(reply.body, type=_Elsewhere).regions
+    return Answered(
+        reply.status,
+        retry_after_ms(reply.headers),
+        at,
+        regions[: limits.ENDPOINTS_MAX],
+        reply.headers.get("homeroom-home", ""),
+        _problem(reply) is not None,
+    )
 
 
 def receipt_of(request: Request, reply: Reply, batch_id: str) -> Receipt:

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, field, fields
 
 from homeroom import limits
+from homeroom.client.known_world import KnownWorld
 from homeroom.errors import SettingsError
 
 __all__ = ["ClientOptions", "SenderOptions"]
@@ -21,6 +22,7 @@ class ClientOptions:
     generator : draws ids and pauses; by default from the random source of the system
     ack : how many regions must hold a batch before the node says yes: ``local``, ``remote`` or ``all``; None leaves it
         to the node. What is not held in time is sent again, until ``time_s_max``
+    world : whose routing tables are followed, to find other nodes than those that are handed in; None for none
 
     Raises
     ------
@@ -33,6 +35,7 @@ class ClientOptions:
     certificates: str | None = None
     generator: random.Random = field(default_factory=random.SystemRandom, repr=False)
     ack: str | None = None
+    world: KnownWorld | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""

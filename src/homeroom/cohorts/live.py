@@ -15,9 +15,12 @@ from homeroom.log.origins import Token, Vector
 __all__ = [
     "CheckStatus",
     "LiveAnswer",
+    "NodeTraffic",
     "OtherNode",
+    "RegionTraffic",
     "Shows",
     "Status",
+    "TrafficStatus",
     "Trouble",
     "Wanted",
     "WorldStatus",
@@ -206,6 +209,48 @@ class WorldStatus:
     apart: Mapping[str, int] = field(default_factory=dict)
     alarms: int = 0
     is_connected: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTraffic:
+    """What a node thinks of another one, or of itself: how ill it is, why, how busy it says it is, and its share."""
+
+    verdict: str
+    why: tuple[str, ...] = ()
+    load: float = 0.0
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionTraffic:
+    """How requests go to a region: its state in the table, the share of its clients that it gets, and why not all."""
+
+    state: str
+    share: float
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficStatus:
+    """Where requests go, as one node sees it.
+
+    Parameters
+    ----------
+    generation : the number of its routing table, 0 if it has none yet
+    nodes, regions : by name
+    is_draining : whether this node is being emptied
+    tables : that this node has made since the start
+    reroutes : how often since then a region lost its clients because it was not well
+    refused : messages about traffic that were not taken
+    """
+
+    generation: int
+    nodes: Mapping[str, NodeTraffic]
+    regions: Mapping[str, RegionTraffic]
+    is_draining: bool = False
+    tables: int = 0
+    reroutes: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

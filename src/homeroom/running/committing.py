@@ -21,7 +21,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from homeroom import limits
-from homeroom.clock import HybridClock
+from homeroom.clock import HybridClock, hybrid_ms
 from homeroom.errors import HomeroomError, StoreError, kind_and_places
 from homeroom.log.entries import Entry, Head, Sign
 from homeroom.log.log import (
@@ -163,6 +163,19 @@ class Committer:
             self._loop.call_soon(self._hand_over)
         self._offered.append((offer, future))
         return await future
+
+    def stamp_after(self, stamp: int) -> None:
+        """Stamp what is offered from now on later than this: its client has seen it, at whichever node.
+
+        What is further ahead than the clock of a sound node can be is nobody's stamp, and moves nothing.
+        """
+        writing = self._writing
+        # Most have been left behind long since. The clock is the thread's, and only grows while there are such.
+        if (
+            stamp > writing.clock.last
+            and hybrid_ms(stamp) <= writing.now_ms() + limits.STRAY_MS_MAX
+        ):
+            self.work(lambda: writing.clock.observe(stamp, writing.now_ms()))
 
     def _hand_over(self) -> None:
         """Hand over what all those offered who were heard in one turn of the loop: to wake a thread costs much."""

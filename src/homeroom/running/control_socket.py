@@ -151,7 +151,7 @@ class _Answer(msgspec.Struct):
 
 
 _read: Final = msgspec.msgpack.Decoder(
-    _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked | WorldAsked | RepairAsked
+    _Asked | _AskedStated | WebhookAsked | ErasureAsked | PersonAsked | UpkeepAsked
 ).decode
 _read_answer: Final = msgspec.msgpack.Decoder(_Answer).decode
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -193,10 +193,10 @@ class Doing:
                 answer = _Answer(certificates=await self.erasures(asked))
             case PersonAsked() as asked:
                 answer = _Answer(person=await self.persons(asked))
-            case WorldAsked() | RepairAsked() as asked:
-                answer = _Answer(upkeep=await self.upkeep(asked))
             case _Asked(fact, author):
                 answer = _Answer(token=str(await self.change(fact, author)))
+            case asked:
+                answer = _Answer(upkeep=await self.upkeep(asked))
         return answer
 
 

@@ -15,11 +15,14 @@ from typing import Any, Final
 from homeroom.adapters import system_clock
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
+from homeroom.adapters.world_file import Stage, read_world
 from homeroom.running.audit_keeping import AuditKeeping
 from homeroom.running.home_webhooks import HomeWebhooks
 from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.running.sorted_fabric import SortedFabric
+from homeroom.running.traffic import RunningTraffic, Standpoint
 from homeroom.running.webhook_requests import webhook_requests
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.running.world_place import located, world_place
@@ -36,6 +39,7 @@ __all__ = [
     "interface_of",
     "node_options",
     "tokens_of",
+    "traffic_of",
     "webhooks_of",
 ]
 
@@ -100,9 +104,11 @@ async def _host_once(
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
             interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
+            traffic_of(path, node, world, (now_ms, _load_of(interface))) as traffic,
         ):
-            records = Admitted(interface, node.records, is_signature, node.records.pseudonym_of)
-            app = make_app(replace(interface, stopping=ending), {"/xapi": records})
+            whole = replace(interface, stopping=ending, traffic=traffic)
+            records = Admitted(whole, node.records, is_signature, node.records.pseudonym_of)
+            app = make_app(whole, {"/xapi": records})
             await serve_until(app, _listening(settings.server), ending, heard)
     finally:
         watching.cancel()
@@ -141,11 +147,52 @@ def in_world(settings: Settings) -> InWorld | None:
         return None
     return InWorld(
         world=place.world,
-        fabric=place.fabric,
+        fabric=SortedFabric(place.fabric),
         steady_ms=system_clock.steady_ms,
         draw=SystemRandom().randrange,
         ack_wait_ms=round(settings.acknowledgement.wait_seconds * 1_000),
+        reread=lambda: read_world(Path(settings.world.file), Stage.RUNNING),
     )
+
+
+@asynccontextmanager
+async def traffic_of(
+    path: Path,
+    node: RunningNode,
+    world: InWorld | None,
+    outside: tuple[Callable[[], int], Callable[[], float]],
+) -> AsyncIterator[RunningTraffic | None]:
+    """Have the vantage point of a node that serves; None where it is alone, or its fabric knows no heartbeats.
+
+    ``outside`` is the clock of the machine, and how busy the node is.
+    """
+    belonging = node.belonging
+    if world is None or belonging is None or not isinstance(world.fabric, SortedFabric):
+        yield None
+        return
+    traffic = RunningTraffic(
+        Standpoint(
+            node=belonging.node,
+            world=lambda: world.world if world.reread is None else world.reread(),
+            folder=path,
+            fabric=world.fabric,
+            key=(node.sign, belonging.keys.verify),
+            clocks=(world.steady_ms, outside[0]),
+            draw=world.draw,
+            members=lambda: belonging.looks.members,
+            control=node.control,
+            is_ready=lambda: node.is_ready,
+            load=outside[1],
+        )
+    )
+    node.watch(traffic.troubles)
+    node.upkeep.routes = traffic.ordering.asked
+    traffic.begin()
+    try:
+        yield traffic
+    finally:
+        node.upkeep.routes = None
+        await traffic.stop()
 
 
 @asynccontextmanager
@@ -211,6 +258,11 @@ async def webhooks_of(
         node.erasures.deliver_with(None)
         node.upkeep.webhooks = None
         await webhooks.stop()
+
+
+def _load_of(interface: Interface) -> Callable[[], float]:
+    now = asyncio.get_running_loop().time
+    return lambda: interface.overload.load(1_000 * now())
 
 
 def tokens_of(oidc: OidcSettings) -> Tokens | None:

@@ -34,6 +34,7 @@ class InWorld:
     steady_ms : a clock that nobody sets, milliseconds
     draw : returns a whole number from 0 up to its argument, excluded, by chance
     ack_wait_ms : how long a client waits for other regions at most
+    reread : reads again what the operators have written: a node may have been added. None where nothing is written
     """
 
     world: World
@@ -41,6 +42,7 @@ class InWorld:
     steady_ms: Callable[[], int]
     draw: Callable[[int], int]
     ack_wait_ms: int = 5_000
+    reread: Callable[[], World] | None = None
 
     @property
     def home(self) -> str:

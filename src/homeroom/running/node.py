@@ -18,9 +18,7 @@ from homeroom.adapters.erasure_register import ErasureRegister
 from homeroom.adapters.signing import NodeKey
 from homeroom.clock import HybridClock
 from homeroom.cohorts.live import Status, Trouble
-from homeroom.errors import (
-    StoreError,
-)
+from homeroom.errors import StoreError
 from homeroom.events.sent import SentBatch, count_events
 from homeroom.log.control import (
     MAIN,
@@ -42,11 +40,7 @@ from homeroom.running.belonging import Belonging, Surroundings
 from homeroom.running.checking import Checker
 from homeroom.running.collecting import Collecting
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import (
-    ControlSocket,
-    Doing,
-    listening,
-)
+from homeroom.running.control_socket import ControlSocket, Doing, listening
 from homeroom.running.copying import RecordCopies
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.endings import Endings
@@ -99,6 +93,7 @@ class RunningNode(Answering):
     ) -> None:
         self._options, self._refolding = options, opened.refolding
         self._stack, self._snapshots = opened.stack, opened.snapshots
+        self.sign = opened.key.sign
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
         self._recorder = recording.reader
@@ -411,6 +406,10 @@ class RunningNode(Answering):
             )
         )
 
+    def stamp_after(self, stamp: int) -> None:
+        """Stamp what is offered from now on later than this; see `Committer.stamp_after`."""
+        self._committer.stamp_after(stamp)
+
     async def offer_held(
         self, tenant: str, owner: str, batch: SentBatch, level: Level
     ) -> tuple[Accepted | Refused, Level]:
@@ -534,6 +533,11 @@ class RunningNode(Answering):
     def troubles(self) -> tuple[str, ...]:
         """All that is wrong, in words, whosever it is."""
         return tuple(one.text for one in self._standing.troubles())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes questions and events."""
+        return self._committer.trouble is None
 
     def watch(self, troubles: Callable[[], Sequence[Trouble]]) -> None:
         """Tell among what is wrong what something beside the node says of itself."""

@@ -21,6 +21,7 @@ from homeroom.running.facts import Facts
 from homeroom.running.following import Follower
 from homeroom.running.refolding import Refolding
 from homeroom.running.repairing import compared
+from homeroom.running.route_requests import OrderAsked, RoutesAsked, RoutesTold
 from homeroom.running.saving import Saving
 from homeroom.running.standing import Standing
 from homeroom.running.upkeep_requests import (
@@ -35,6 +36,7 @@ from homeroom.running.upkeep_requests import (
 __all__ = ["Tended", "Upkeep"]
 
 _OfWebhooks: TypeAlias = Callable[[WebhookAsked], Awaitable[WebhookTold]]
+_OfRoutes: TypeAlias = Callable[[RoutesAsked | OrderAsked], RoutesTold]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +59,13 @@ class Upkeep:
     Attributes
     ----------
     webhooks : does what is asked of webhooks; None is nobody
+    routes : answers what is asked about routes; None is nobody
     """
 
     def __init__(self, tended: Tended) -> None:
         self._of = tended
         self.webhooks: _OfWebhooks | None = None
+        self.routes: _OfRoutes | None = None
 
     async def of_webhooks(self, asked: WebhookAsked) -> WebhookTold:
         """Have done what is asked of webhooks. Raises `ControlError` where there are none."""
@@ -77,8 +81,21 @@ class Upkeep:
         return [await erasures.erase_by_command(asked.tenant, asked.learners, asked.author)]
 
     async def of_node(self, asked: UpkeepAsked) -> UpkeepTold:
-        """Say how the world looks, or fold the log anew. Raises as `repair` does."""
-        return self._looks() if isinstance(asked, WorldAsked) else await self.repair()
+        """Say how the world looks, or where requests go, or fold the log anew. Raises as these do."""
+        match asked:
+            case WorldAsked():
+                return self._looks()
+            case RoutesAsked() | OrderAsked():
+                return self._of_routes(asked)
+            case _:
+                return await self.repair()
+
+    def _of_routes(self, asked: RoutesAsked | OrderAsked) -> RoutesTold:
+        if self.routes is None:
+            raise ControlError(
+                "this node is alone, or serves nobody yet: no requests are routed here"
+            )
+        return self.routes(asked)
 
     def _looks(self) -> WorldTold:
         standing, belonging = self._of.standing, self._of.belonging

@@ -3,6 +3,7 @@
 import msgspec
 
 from homeroom.cohorts.live import EarlyEntries
+from homeroom.running.route_requests import OrderAsked, RoutesAsked, RoutesTold
 
 __all__ = [
     "ApartTold",
@@ -109,5 +110,5 @@ class Repaired(msgspec.Struct, frozen=True, kw_only=True, tag="repaired"):
         return bool(self.unread) or any(one.was_wrong for one in self.tenants)
 
 
-UpkeepAsked = WorldAsked | RepairAsked
-UpkeepTold = WorldTold | Repaired
+UpkeepAsked = WorldAsked | RepairAsked | RoutesAsked | OrderAsked
+UpkeepTold = WorldTold | Repaired | RoutesTold

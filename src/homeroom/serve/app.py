@@ -2,13 +2,13 @@
 
 Routes, methods and errors are Litestar's; what an answer says is not: bodies are read, and answers written, by the
 modules that know them, so that one bound, one scope and one form of a problem hold for all. Around everything stands
-`Guarded`: it takes the time, counts, and turns what nobody foresaw into an answer that tells nothing.
+`Guarded`: it lets in as many as can be answered, takes the time, counts, and turns what nobody foresaw into an answer
+that tells nothing.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -16,12 +16,9 @@ from litestar import Litestar, Response, asgi, delete, get, post, put
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
-from homeroom.adapters import metrics
-from homeroom.cohorts.live import CheckStatus, Status
-from homeroom.events.instants import format_instant
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
-from homeroom.serve.access import Caller
+from homeroom.serve.admitting import Gate
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.compliance import compliance_routes
@@ -29,6 +26,7 @@ from homeroom.serve.conflicts import conflict_routes
 from homeroom.serve.document import document, page
 from homeroom.serve.erasing import erasure_routes
 from homeroom.serve.explaining import explaining_routes
+from homeroom.serve.health import health_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
@@ -86,7 +84,7 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *person_routes(interface),
             *compliance_routes(interface),
             *conflict_routes(interface),
-            *_health(interface),
+            *health_routes(interface),
             *_pages(),
         ],
         exception_handlers={
@@ -194,71 +192,6 @@ def _follows(request: Asked) -> int | None:
     return int(number)
 
 
-def _told(status: Status, caller: Caller) -> list[str]:
-    """Return what is wrong: all of it for who runs the node, for others what concerns their tenant."""
-    if caller.runs_node:
-        return [one.text for one in status.troubles]
-    return status.told_to(caller.tenant)
-
-
-def _checked(checked: CheckStatus) -> dict[str, Any]:
-    """Return how far it has been read again what is on disk."""
-    finished = checked.finished_ms
-    return {
-        "entries": checked.entries,
-        "files": checked.files,
-        "damages": checked.damages,
-        "finished": None if finished is None else format_instant(finished),
-    }
-
-
-def _of_node(status: Status) -> list[str]:
-    """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
-    is_more = any(one.tenant is not None for one in status.troubles)
-    return status.told_to("") + (["some tenant has troubles: see /v1/status"] if is_more else [])
-
-
-def _health(interface: Interface) -> list[HTTPRouteHandler]:
-    @get("/health/live")
-    async def live() -> Response[bytes]:
-        return json_answer({"alive": True})
-
-    @get("/health/ready")
-    async def ready() -> Response[bytes]:
-        status = await asyncio.to_thread(interface.serving.status, "")
-        said = {"ready": status.is_ready, "troubles": _of_node(status)}
-        return json_answer(said, 200 if status.is_ready else 503)
-
-    @get("/v1/status")
-    async def status(request: Asked) -> Response[bytes]:
-        caller = await caller_of(interface, request)
-        found = await asyncio.to_thread(interface.serving.status, caller.tenant)
-        said: dict[str, Any] = {
-            "vector": found.applied.to_json(),
-            "held": found.held.to_json(),
-            "ages_ms": dict(found.ages_ms),
-            "epoch": found.epoch,
-            "ready": found.is_ready,
-            "troubles": _told(found, caller),
-            "checked": _checked(found.checked),
-        }
-        is_told = caller.scopes & {Scope.READ, Scope.PERSONS, Scope.ADMIN}
-        if is_told and not caller.is_limited:
-            said = {"learners": found.learners, "events": found.events, **said}
-            if found.history_from is not None:
-                said |= {"history_from": found.history_from, "lost": found.lost}
-        return json_answer(said if found.world is None else {**said, "world": asdict(found.world)})
-
-    @get("/metrics")
-    async def counted(request: Asked) -> Response[bytes]:
-        if interface.settings.server.metrics == "admin":
-            (await caller_of(interface, request)).need(Scope.ADMIN)
-        text = interface.metrics.page(await asyncio.to_thread(interface.serving.status, ""))
-        return Response(text, media_type=metrics.CONTENT_TYPE)
-
-    return [live, ready, status, counted]
-
-
 def _pages() -> list[HTTPRouteHandler]:
     written = msgspec.json.encode(document())
     drawn = page().encode()
@@ -319,6 +252,7 @@ class Guarded:
         self.litestar = app
         self._interface = interface
         self._watch = Watch(interface.settings.server.answer_seconds_max)
+        self.gate = Gate(interface)
         routes = [(path, route) for route in quick for path in route.paths]
         self._exact = {path: (path, route.fn) for path, route in routes}
         self._under = [(f"{path}/", (path, route.fn)) for path, route in routes if route.is_mount]
@@ -336,8 +270,13 @@ class Guarded:
     def whole(self, scope: Any, body: bytes, answer: Told) -> bool:  # noqa: ANN401 - ASGI
         """Answer a request that has come whole, if many such requests come; return whether it will be.
 
-        Who asks must be known by a key: to ask somebody else about a token takes a task.
+        Who asks must be known by a key: to ask somebody else about a token takes a task. Who is refused because too
+        many come is told so here, whatever it wants.
         """
+        refused = self.gate.refused(scope)
+        if refused is not None:
+            self._refuse(scope, refused, answer)
+            return True
         if scope["path"] not in _WHOLE or scope["method"] not in ("POST", "PUT"):
             return False
         given = header(scope["headers"], b"authorization")
@@ -362,6 +301,14 @@ class Guarded:
         self._watch.drive(work, asyncio.get_running_loop().time())
         return True
 
+    def _refuse(self, scope: Any, problem: ProblemError, answer: Told) -> None:  # noqa: ANN401 - ASGI
+        self._app_of(scope)  # it notes the route
+        metrics_ = self._interface.metrics
+        metrics_.begun()
+        metrics_.answered(scope.get("path_template") or "none", problem.status, 0.0)
+        body = problem.document()
+        answer(problem.status, [*_problem_headers(problem, body), *_SAFE], body)
+
     async def _within(self, bound: Bound, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         now = asyncio.get_running_loop().time
         began_s, status = now(), 0
@@ -377,7 +324,7 @@ class Guarded:
         metrics_.begun()
         try:
             async with bound:
-                await self._app_of(scope)(scope, receive, counted)
+                await self.gate.through(self._app_of(scope), scope, receive, counted)
         except Exception as error:  # noqa: BLE001 - every error is an answer
             problem = problem_of(error)
             if status == 0:
@@ -398,12 +345,16 @@ class Guarded:
         return app
 
 
-async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
-    body = problem.document()
-    headers = [
+def _problem_headers(problem: ProblemError, body: bytes) -> Headers:
+    return [
         (b"content-type", PROBLEM_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
     ]
+
+
+async def _send_problem(send: Any, problem: ProblemError) -> None:  # noqa: ANN401 - ASGI
+    body = problem.document()
+    headers = _problem_headers(problem, body)
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

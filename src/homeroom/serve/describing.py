@@ -30,7 +30,7 @@ __all__ = [
 
 REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = ("internal", "unavailable")
-_WITH_KEY: Final = ("not-authenticated", "not-allowed", "too-many", *_ALWAYS)
+_WITH_KEY: Final = ("not-authenticated", "not-allowed", "too-many", "overloaded", *_ALWAYS)
 WITH_BODY: Final = ("bad-request", "too-slow", "too-large", "unsupported-type")
 TOKEN_HEADER: Final = {
     "Homeroom-Token": {
@@ -58,9 +58,11 @@ def operation(
     }
 
 
-def open_operation(name: str, about: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+def open_operation(
+    name: str, about: str, answers: Mapping[str, Any], problems: Iterable[str] = ()
+) -> dict[str, Any]:
     """Return an operation that needs no key."""
-    responses = {**answers, **_problems(_ALWAYS)}
+    responses = {**answers, **_problems((*problems, *_ALWAYS))}
     return {"operationId": name, "summary": about, "responses": responses, "security": []}
 
 

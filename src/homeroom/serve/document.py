@@ -106,14 +106,15 @@ def _events() -> dict[str, Any]:
     about = "how many regions must hold the batch before the answer comes; what operators ask for at least counts too"
     ack = in_header("Homeroom-Ack", about, enum=list(LEVELS))
     in_query = {**ack, "name": "ack", "in": "query"}
-    problems = (*WITH_BODY, "conflict", "nothing-accepted", "not-held")
+    after = in_header("Homeroom-After", "tokens: the batch is stamped later than these entries")
+    problems = (*WITH_BODY, "bad-token", "conflict", "nothing-accepted", "not-held")
     return {
         "post": operation(
             "sendEvents",
             "Send a batch of events; the answer comes when it is durable",
             problems,
             {"200": answer("what was accepted and what refused", named("Taken"), TOKEN_HEADER)},
-            parameters=[key, ack, in_query],
+            parameters=[key, ack, in_query, after],
             requestBody={"required": True, "content": content},
         )
     }
@@ -194,8 +195,20 @@ def _reading() -> dict[str, Any]:
         "properties": {
             "ready": {"type": "boolean"},
             "troubles": {"type": "array", "items": {"type": "string"}},
+            "draining": {"type": "boolean"},
         },
     }
+    sealed = {
+        "type": "object",
+        "required": ["signed", "signature"],
+        "properties": {"signed": {"type": "string"}, "signature": {"type": "string"}},
+    }
+    routes = open_operation(
+        "getRoutes",
+        "Read the routing table of the world",
+        {"200": answer("the table as text, and the signature of its publisher", sealed)},
+        ("not-found", "unavailable"),
+    )
     alive = {"type": "object", "required": ["alive"], "properties": {"alive": {"const": True}}}
     text = {"schema": {"type": "string"}}
     health = open_operation(
@@ -219,6 +232,7 @@ def _reading() -> dict[str, Any]:
             )
         },
         STREAM_PATH: {"get": _stream()},
+        "/v1/routes": {"get": routes},
         "/health/live": {
             "get": open_operation(
                 "isAlive", "Say that the process answers", {"200": answer("it does", alive)}
@@ -320,7 +334,7 @@ def _schemas() -> dict[str, Any]:
                 damages=whole,
                 finished={"type": ["string", "null"]},
             ),
-            world={"type": "object"},
+            **{name: {"type": "object"} for name in ("world", "admission")},
         ),
         "Problem": object_of(
             ("type", "title", "status", "detail"), type=text, title=text, status=whole, detail=text

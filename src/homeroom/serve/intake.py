@@ -25,6 +25,7 @@ from homeroom.regions.steps import Level
 from homeroom.serve.acknowledging import not_held, wanted_level
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
+from homeroom.serve.tokens import stamp_after
 from homeroom.serve.whole import Whole
 
 __all__ = ["FORMS", "Intake", "read_body"]
@@ -157,6 +158,8 @@ class Intake:
             _looked_at(*looked_at) if is_small else await asyncio.to_thread(_looked_at, *looked_at)
         )
         interface.admit_events(caller, events)
+        if (after := header(headers, b"homeroom-after")) is not None:
+            interface.serving.stamp_after(stamp_after(after))
         if level is Level.LOCAL:
             outcome = await interface.serving.offer(caller.tenant, caller.owner, batch)
             return self._accepted(_taken(outcome))

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from random import SystemRandom
 from typing import Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit, Done
@@ -27,8 +28,9 @@ from homeroom.serve.auditing import Auditing
 from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.serving import ServingAll, ServingWebhooks
+from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
 from homeroom.serve.settings import Settings
+from homeroom.traffic.overload.admission import Overload
 
 __all__ = ["KNOWN_CALLER", "Headers", "Interface", "header", "make_interface", "problem_of"]
 
@@ -66,7 +68,9 @@ class Interface:
     metrics : what is counted
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
+    overload : how many requests are let in at once; those that wait are whatever stands at the door
     kept : the definitions of its tenants
+    traffic : where requests go, None at a node alone
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
 
@@ -79,7 +83,9 @@ class Interface:
     requests: Buckets
     events: Buckets
     now_ms: Callable[[], int]
+    overload: Overload[Any]
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
+    traffic: ServingTraffic | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:
@@ -157,16 +163,20 @@ def make_interface(
 ) -> Interface:
     """Return an interface to a node, that has counted nothing yet."""
     bounds = settings.limits
+    overload: Overload[Any] = Overload(SystemRandom().random, settings.overload.bounds())
+    metrics = Metrics()
+    metrics.admission = overload.statistics
     return Interface(
         serving=serving,
         webhooks=webhooks,
         settings=settings,
         access=access,
         auditing=Auditing(audit),
-        metrics=Metrics(),
+        metrics=metrics,
         requests=Buckets(bounds.requests_per_second, bounds.requests_burst),
         events=Buckets(bounds.events_per_second, bounds.events_burst),
         now_ms=now_ms,
+        overload=overload,
     )
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from homeroom.cohorts.answers import Answer
-from homeroom.cohorts.live import LiveAnswer, Shows, Status, Wanted
+from homeroom.cohorts.live import LiveAnswer, Shows, Status, TrafficStatus, Wanted
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.reading import CohortsNow, LearnerNow, MembersPage, Told
 from homeroom.cohorts.questions import Question
@@ -32,6 +32,7 @@ __all__ = [
     "ServingErasures",
     "ServingMembership",
     "ServingPersons",
+    "ServingTraffic",
     "ServingWebhooks",
     "Shared",
 ]
@@ -49,6 +50,9 @@ class Serving(Protocol):
 
     async def offer(self, tenant: str, owner: str, batch: SentBatch) -> Accepted | Refused:
         """Take a batch of a key's owner; return when it is durable, or why it is not."""
+
+    def stamp_after(self, stamp: int) -> None:
+        """Stamp what is offered from now on later than this, if it is a stamp that a sound node can have given."""
 
     async def offer_held(
         self, tenant: str, owner: str, batch: SentBatch, level: Level
@@ -200,6 +204,20 @@ class ServingAll(Serving, ServingMembership, Protocol):
     @property
     def persons(self) -> ServingPersons:
         """The rights of persons on the node."""
+
+
+class ServingTraffic(Protocol):
+    """Where requests go, as the node sees it; see `homeroom.running.traffic`."""
+
+    def document(self) -> bytes:
+        """Return the newest routing table as it is handed out; empty where there is none, or none that counts."""
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node is being emptied by order."""
+
+    def status(self) -> TrafficStatus:
+        """Return where requests go, and why."""
 
 
 class ServingWebhooks(Protocol):

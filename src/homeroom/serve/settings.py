@@ -11,6 +11,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -18,12 +19,14 @@ from msgspec import Meta
 
 from homeroom import limits
 from homeroom.errors import SettingsError
+from homeroom.traffic.overload.kinds import STANDARD, Bounds, Kind
 
 __all__ = [
     "AcknowledgementSettings",
     "LimitSettings",
     "NodeSettings",
     "OidcSettings",
+    "OverloadSettings",
     "ServerSettings",
     "Settings",
     "WebhookSettings",
@@ -217,6 +220,59 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = 2_000_000
 
 
+class OverloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many requests are let in at once, found by how long they take; what is too much is told 503."""
+
+    ingest_ms: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=60_000,
+            description="what events and statements may take on average, once let in, before fewer are let in",
+        ),
+    ] = float(limits.OVERLOAD_INGEST_MS)
+    query_ms: Annotated[float, Meta(ge=1, le=600_000, description="the same of questions")] = float(
+        limits.OVERLOAD_QUERY_MS
+    )
+    export_ms: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3_600_000,
+            description="the same of reports, lists of members, explanations and what is known of a person",
+        ),
+    ] = float(limits.OVERLOAD_EXPORT_MS)
+    in_flight_max: Annotated[
+        int,
+        Meta(
+            ge=64,
+            le=65_536,
+            description="events and statements, and questions, that are ever under way at once, of each",
+        ),
+    ] = limits.OVERLOAD_IN_FLIGHT_MAX
+    queue_max: Annotated[
+        int, Meta(ge=1, le=65_536, description="requests of a class that wait to be let in")
+    ] = limits.OVERLOAD_QUEUE_MAX
+
+    def bounds(self) -> Mapping[Kind, Bounds]:
+        """Return the bounds of each class."""
+        targets = {
+            Kind.INGEST: self.ingest_ms,
+            Kind.QUERY: self.query_ms,
+            Kind.EXPORT: self.export_ms,
+        }
+        return {
+            kind: replace(
+                bounds,
+                target_ms=targets[kind],
+                limit_start=min(bounds.limit_start, self.in_flight_max),
+                limit_max=bounds.limit_max if kind is Kind.EXPORT else self.in_flight_max,
+                queue_max=self.queue_max,
+            )
+            for kind, bounds in STANDARD.items()
+        }
+
+
 class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bearer tokens of an OpenID Connect provider. Without an issuer none are taken."""
 
@@ -272,6 +328,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     acknowledgement: AcknowledgementSettings = AcknowledgementSettings()
     world: WorldSettings = WorldSettings()
     limits: LimitSettings = LimitSettings()
+    overload: OverloadSettings = OverloadSettings()
     oidc: OidcSettings = OidcSettings()
     webhooks: WebhookSettings = WebhookSettings()
 

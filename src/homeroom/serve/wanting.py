@@ -9,21 +9,18 @@ client has written at several nodes is named by several tokens; what an answer h
 """
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from homeroom import limits
 from homeroom.cohorts.live import Wanted
-from homeroom.errors import InputError
-from homeroom.log.origins import Origin, Token, Vector
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.requests import Asked
+from homeroom.serve.tokens import read_after
 
-__all__ = ["read_after", "seconds_of", "wanted_of"]
+__all__ = ["seconds_of", "wanted_of"]
 
 _SPAN: Final = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)(ms|s|)")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "": 1.0}
-_PARTS_OF_PAIR: Final = 4
 
 
 def wanted_of(request: Asked) -> Wanted:
@@ -34,43 +31,6 @@ def wanted_of(request: Asked) -> Wanted:
         lag_s_max=_seconds(request, "fresh"),
         wait_ms=None if wait_s is None else round(1_000 * wait_s),
     )
-
-
-def read_after(written: Sequence[str]) -> Vector:
-    """Return the vector that an answer must hold; each text is tokens or pairs, with commas between.
-
-    Raises `ProblemError` for what is neither, and for too many.
-    """
-    items = [item.strip() for text in written for item in text.split(",")]
-    if len(items) > limits.AFTER_MAX:
-        raise ProblemError(
-            "bad-token",
-            f"after names more than {limits.AFTER_MAX} entries",
-            {"field": "after", "bound": "AFTER_MAX"},
-        )
-    wanted = Vector()
-    try:
-        for item in items:
-            wanted = wanted.joined(_entry(item))
-    except (InputError, ValueError):
-        raise ProblemError(
-            "bad-token",
-            "after is no token; it must be one that an acknowledgement gave (Homeroom-Token), or an origin of a vector "
-            "with its number, such as node/…/analytic/17",
-            {"field": "after"},
-        ) from None
-    return wanted
-
-
-def _entry(item: str) -> dict[Origin, int]:
-    """Read a token, or a pair of a vector. Raises `InputError` or `ValueError`."""
-    if item.count("/") == _PARTS_OF_PAIR - 1:
-        origin, _, number = item.rpartition("/")
-        if not (number.isascii() and number.isdigit()):
-            raise ValueError(item)
-        return {Origin.parse(origin): int(number)}
-    token = Token.parse(item)
-    return {token.origin: token.number}
 
 
 def seconds_of(field: str, text: str) -> float:

@@ -225,7 +225,8 @@ FAULTS = (
         "member",
         "        if self._is_given_up():\n",
         "        if False:\n",
-        seed=77,
+        storm_ms=2_000,
+        seed=103,
     ),
     Mutant(
         "a word alone is taken for a fork",
@@ -326,8 +327,8 @@ FAULTS = (
         "replication",
         "            if self._taking.tail(origin).number < number:\n",
         "            if False:\n",
-        storm_ms=8_000,
-        seed=60,
+        storm_ms=3_000,
+        seed=46,
     ),
     Mutant(
         "what a cut covers is not asked for by who lacks it",

@@ -1,1 +1,1 @@
-"""Where requests go: tables of regions and nodes, worked out from who is healthy, near, free and allowed."""
+"""Where requests go: from every node's health and what operators ordered to one table for clients."""

@@ -1,0 +1,88 @@
+"""What a client may ask more often than its program does: retries, and second questions that are asked early.
+
+Both are good for the one request and bad for everybody, when all do it. So each comes out of a budget that requests pay
+into, a tenth for each: whatever fails or is slow, the nodes get about a tenth more than without.
+"""
+
+import math
+
+from homeroom import limits
+
+__all__ = ["Budget", "Hedges"]
+
+
+class Budget:
+    """Retries that a client may make: earned by requests, and slowly by time.
+
+    It may be in debt: then the next retry waits until the debt is earned by time. Time earns ever less while retries
+    are of no use: of clients that ask once in a while there may be very many, and all of them would try again together.
+    """
+
+    def __init__(self) -> None:
+        self.retries: float = limits.RETRY_RESERVE
+        self.every_ms = limits.RETRY_EVERY_MS
+        self._at_ms: int | None = None
+        self._idle_ms = (
+            0  # from when on time earns: a client that makes requests finds out by these
+        )
+        self._lately = 0.0  # requests of the last while, the older the less
+
+    def earn(self, now_ms: int) -> None:
+        """Earn what a request earns."""
+        self._pass(now_ms)
+        self._lately += 1
+        self._idle_ms = now_ms + self.every_ms
+        self._put(limits.RETRIES_PER_REQUEST)
+
+    def take(self, now_ms: int) -> int:
+        """Take a retry, and return in how many milliseconds it may be made."""
+        self._pass(now_ms)
+        self.retries -= 1
+        if self.retries >= 0:
+            return 0
+        wait_ms = round(-self.retries * self.every_ms) + max(0, self._idle_ms - now_ms)
+        self.every_ms = min(2 * self.every_ms, limits.RETRY_EVERY_MS_MAX)
+        return wait_ms
+
+    def owe(self, now_ms: int) -> None:
+        """Take a retry that is made now, whatever is left; what is owed has a bound, or it were owed for ever."""
+        self._pass(now_ms)
+        self.retries = min(self.retries, max(self.retries - 1, -limits.RETRY_DEBT_MAX))
+
+    def give_back(self) -> None:
+        """Return a retry that was taken and is not made."""
+        self._put(1)
+
+    def good(self) -> None:
+        """Hear that a request was answered."""
+        self.every_ms = max(self.every_ms // 2, limits.RETRY_EVERY_MS)
+
+    def _pass(self, now_ms: int) -> None:
+        before_ms = now_ms if self._at_ms is None else self._at_ms
+        self._at_ms = max(before_ms, now_ms)
+        passed_ms = self._at_ms - before_ms
+        self._lately *= math.exp(-passed_ms / limits.RETRY_WINDOW_MS)
+        idle_ms = self._at_ms - max(before_ms, self._idle_ms)
+        self._put(max(0, idle_ms) / self.every_ms)
+
+    def _put(self, retries: float) -> None:
+        most = max(float(limits.RETRY_RESERVE), self._lately * limits.RETRIES_PER_REQUEST)
+        self.retries = min(self.retries + retries, most)
+
+
+class Hedges:
+    """Second questions that a client may ask while the first is not answered: earned by reads, and by nothing else."""
+
+    def __init__(self) -> None:
+        self.left: float = limits.HEDGE_RESERVE
+
+    def earn(self) -> None:
+        """Earn what a read earns."""
+        self.left = min(self.left + limits.HEDGES_PER_READ, float(limits.HEDGE_RESERVE))
+
+    def take(self) -> bool:
+        """Take one, and say whether there was one to be had."""
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True

@@ -1,0 +1,175 @@
+"""Running nodes judge each other and say where requests go."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from homeroom.errors import ControlError
+from homeroom.regions.fabric import Box
+from homeroom.running.route_requests import OrderAsked, RoutesAsked
+from homeroom.traffic.detection.heartbeats import Heartbeat, write_heartbeat
+from homeroom.traffic.routing.orders import About, Do
+from tests.running.traffic_worlds import TrafficWorld
+
+
+def run(story):
+    asyncio.run(asyncio.wait_for(story, 60))
+
+
+def serving(world, *regions):
+    """Say whether regions serve, as all nodes have it; all regions if none is named."""
+    return all(
+        {world.states(name).get(one) for one in regions or world.names} == {"serving"}
+        for name in world.traffic
+    )
+
+
+@pytest.mark.slow
+def test_a_region_that_dies_is_suspected_then_taken_out_and_returns_by_degrees(
+    tmp_path, monkeypatch
+):
+    async def story():
+        async with TrafficWorld(tmp_path, monkeypatch, "a", "b", "c") as world:
+            await world.routes(lambda: serving(world), "all serve")
+            seen, shares, generations = ["serving"], [], []
+
+            def note(until):
+                table = world.table("a")
+                (region,) = [one for one in table.regions if one.name == "c"]
+                generations.append(table.generation)
+                if seen[-1] != region.state:
+                    seen.append(str(region.state))
+                if region.state == "returning":
+                    shares.append(region.weight)
+                return region.state == until
+
+            await world.silence("c")
+            await world.stop("c")
+            await world.routes(lambda: note("evacuated"), "c is taken out")
+            await world.routes(lambda: world.states("b")["c"] == "evacuated", "b says so too")
+            await world.start("c")
+            await world.serve("c")
+            await world.routes(lambda: note("serving"), "c serves again")
+            assert seen == [
+                "serving",
+                "suspected",
+                "evacuated",
+                "suspected",
+                "returning",
+                "serving",
+            ]
+            assert sorted(set(shares)) == [round(n / 10, 1) for n in range(1, 10)]
+            assert shares == sorted(shares)
+            assert generations == sorted(generations)
+
+    run(story())
+
+
+def test_a_node_is_drained_from_anywhere_and_what_comes_to_it_is_served(tmp_path, monkeypatch):
+    async def story():
+        async with (
+            TrafficWorld(tmp_path, monkeypatch, "a", "b") as world,
+            httpx.AsyncClient() as http,
+        ):
+            key = await world.allow()
+            await world.routes(lambda: serving(world), "all serve")
+            ordering = world.traffic["a"].ordering
+            drain = OrderAsked(about=About.REGION, name="b", do=Do.DRAIN)
+            tried = ordering.asked(
+                OrderAsked(about=About.REGION, name="b", do=Do.DRAIN, is_rehearsal=True)
+            )
+            assert (tried.orders, tried.rehearsal.alone) == ((), ())
+            assert serving(world)
+            ordering.asked(drain)
+            await world.routes(lambda: world.traffic["b"].is_draining, "b is drained")
+            assert world.states("a")["b"] == "draining"
+            ready = await http.get(f"{world.url('b')}/health/ready")
+            assert ready.status_code == 503
+            assert ready.json() == {"ready": False, "troubles": [], "draining": True}
+            said = await http.post(
+                f"{world.url('b')}/v1/query",
+                json={"question": "active"},
+                headers={"authorization": f"Bearer {key}"},
+            )
+            assert said.status_code == 200
+            # That it says so is no reason to suspect it, however often it is asked.
+            asked = world.traffic["a"].detector.statistics().get("probes: answer", 0)
+            await world.routes(
+                lambda: (
+                    world.traffic["a"].detector.statistics().get("probes: answer", 0) > asked + 3
+                ),
+                "asked",
+            )
+            assert world.traffic["a"].status().nodes["b"].verdict == "fine"
+            world.traffic["b"].ordering.asked(OrderAsked(about=About.REGION, name="b", do=Do.SERVE))
+            await world.routes(lambda: serving(world), "b serves again")
+            assert not world.traffic["b"].is_draining
+            assert (await http.get(f"{world.url('b')}/health/ready")).status_code == 200
+            routes = await http.get(f"{world.url('b')}/v1/routes")
+            assert routes.content == world.traffic["b"].document()
+            metrics = (
+                await http.get(
+                    f"{world.url('b')}/metrics", headers={"authorization": f"Bearer {key}"}
+                )
+            ).text
+            assert 'homeroom_traffic_share{region="b"} 1.0' in metrics
+            status = await http.get(
+                f"{world.url('a')}/v1/status", headers={"authorization": f"Bearer {key}"}
+            )
+            assert status.json()["world"]["traffic"]["regions"]["b"]["state"] == "serving"
+
+    run(story())
+
+
+def test_operators_hear_what_is_not_there_and_why_clients_go_where_they_go(tmp_path, monkeypatch):
+    async def story():
+        async with TrafficWorld(tmp_path, monkeypatch, "a", "b") as world:
+            await world.routes(lambda: serving(world), "all serve")
+            ordering = world.traffic["a"].ordering
+            with pytest.raises(ControlError, match="atlantis"):
+                ordering.asked(OrderAsked(about=None, name="atlantis", do=Do.DRAIN))
+            with pytest.raises(ControlError, match="a region and a node"):
+                ordering.asked(OrderAsked(about=None, name="b", do=Do.DRAIN))
+            with pytest.raises(ControlError, match="no region"):
+                ordering.asked(RoutesAsked(region="atlantis"))
+            with pytest.raises(ControlError, match="no tenant"):
+                ordering.asked(RoutesAsked(tenant="nobody"))
+            told = ordering.asked(RoutesAsked(region="b", tenant="main"))
+            assert [one.region for one in told.explanation.stops] == ["b", "a"]
+            # What comes from nobody, or is none, changes nothing and is told.
+            box = world.boxes["a"]
+            assert isinstance(box, Box)
+            before = world.traffic["a"].document()
+            box.bring("stranger", write_heartbeat(Heartbeat("x", 1, 1, generation=1 << 40)))
+            box.bring("b", write_heartbeat(Heartbeat("x", 1, 1))[:-1])
+            await world.routes(lambda: world.traffic["a"].status().refused >= 2, "both are refused")
+            assert world.traffic["a"].document() == before
+            assert any("refused" in one.text for one in world.traffic["a"].troubles())
+            assert world.nodes["a"].belonging.alarms.all() == []
+
+    run(story())
+
+
+def test_a_node_that_starts_again_has_its_table_and_orders_at_once(tmp_path, monkeypatch):
+    async def story():
+        async with TrafficWorld(tmp_path, monkeypatch, "a", "b") as world:
+            await world.routes(lambda: serving(world), "all serve")
+            drain = OrderAsked(about=About.REGION, name="b", do=Do.DRAIN)
+            world.traffic["a"].ordering.asked(drain)
+            kept = world.traffic["a"].document()
+            await world.silence("b")
+            await world.silence("a")
+            await world.serve("a")
+            traffic = world.traffic["a"]
+            assert traffic.document() == kept
+            assert [one.do for one in traffic.router.orders] == [Do.DRAIN]
+            await world.silence("a")
+            (tmp_path / "a" / "routes.json").write_bytes(b"damaged")
+            (tmp_path / "a" / "routes.orders").write_bytes(b"damaged")
+            await world.serve("a")
+            assert world.traffic["a"].document() == b""
+            assert any("does not count" in one.text for one in world.traffic["a"].troubles())
+            await world.routes(lambda: world.table("a") is not None, "there is a table again")
+
+    run(story())
