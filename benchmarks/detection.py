@@ -27,9 +27,9 @@ _HOURS_OF_ISSUE = 20_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sizes."""
-    parser.add_argument("--hours", type=int, default=200, help="virtual hours, one a seed")
+    parser.add_argument("--hours", type=int, default=100, help="virtual hours, one a seed")
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--rival-hours", type=int, default=50, help="of them for the rivals")
+    parser.add_argument("--rival-hours", type=int, default=100, help="of them for the rivals")
     parser.add_argument("--minutes", type=float, default=60, help="of each world")
 
 
