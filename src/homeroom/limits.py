@@ -609,6 +609,9 @@ last 5 s has not been silent for as long."""
 OPINION_MS_MAX: Final = 2_500
 """What another node thinks counts for so long after it was sent: half of what it has to say before it is a vote, so
 that nobody was reachable again for as long as the figures ask when he is confirmed to be gone."""
+ECHO_MS_MAX: Final = 4_000
+"""A vote counts if its node had heard what was sent to it so long ago at most: so nobody was reached for as long as the
+figures ask since it was true."""
 DEAF_MS: Final = 1_500
 """That a node does not hear this one counts from here on: as long as it takes, after a pause of this node, until all
 have heard it again and said so."""
@@ -860,6 +863,7 @@ assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
 assert DETECTOR_TICK_MS < AWAKE_STEP_MS_MAX < HEARTBEAT_MS < OPINION_MS_MAX
 assert 2 * HEARTBEAT_MS < SUSPECT_SILENT_MS_MAX < CONFIRM_MS
 assert 2 * OPINION_MS_MAX <= CONFIRM_MS
+assert OPINION_MS_MAX < ECHO_MS_MAX < CONFIRM_MS
 assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
 assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
 assert PROBE_SLOW_MS_MAX < PROBE_WAIT_MS

@@ -178,10 +178,10 @@ FAULTS = (
         stories.a_clock_that_stood_still_makes_nothing_old_that_is_new,
     ),
     Mutant(
-        "a vote counts at its first word",
+        "a vote counts whatever its node has heard",
         "judging",
-        "    _count(vantages, at, node, asked[at, node])\n    return _is_voted(vantages.counts)",
-        "    return True",
+        "now_ms - echoed[at, other] <= limits.ECHO_MS_MAX",
+        "now_ms - said_at[at, other] <= limits.OPINION_MS_MAX",
         stories.what_is_said_first_after_a_pause_is_no_vote,
     ),
     Mutant(

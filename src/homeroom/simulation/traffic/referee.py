@@ -45,6 +45,8 @@ _QUORUM: Final = REGIONS // 2 + 1
 _AWAY: Final = frozenset({Kind.DEATH, Kind.PAUSE, Kind.SUSPEND})
 _FEW_LOST: Final = 0.2
 _LITTLE_MS: Final = 300.0
+# A link on which losses come in longer runs than this may be silent for many seconds, however few are lost.
+_SHORT_RUN: Final = 0.5
 _FINE, _SUSPECTED, _CONFIRMED = 0, 1, 2
 
 
@@ -271,7 +273,7 @@ def _is_heard(node: int, judge: int, around: Sequence[Trouble]) -> bool:
     for trouble in around:
         if not (_is_on(trouble, judge, node) or _is_on(trouble, node, judge)):
             continue
-        if trouble.kind is Kind.LOSS:
+        if trouble.kind is Kind.LOSS and trouble.run <= _SHORT_RUN:
             kept *= 1 - trouble.amount
         elif trouble.kind is not Kind.JITTER or trouble.amount > _LITTLE_MS:
             return False

@@ -13,8 +13,8 @@ Three kinds of evidence are kept apart, because mixing them is how healthy regio
 - Whether this node **hears a quorum**, a majority of all regions, at all. Who does not is itself the one that is cut
   off: it keeps what was confirmed, and confirms nothing new.
 
-- Votes are **given twice**: the second time by those who have heard what this node sent after the first. A machine that
-  was stopped and goes on where it was says at first what was true before it.
+- Whether a vote is **of now**. A machine that was stopped and goes on where it was says at first what was true before.
+  So a vote counts only with a sign that its node had just heard this one (``limits.ECHO_MS_MAX``).
 
 A node is suspected if this node sees something bad, or a majority of all regions does. It is confirmed to be gone
 if a majority of the other regions votes so; it comes back when a majority of them has seen nothing bad for a while. So
@@ -43,6 +43,7 @@ from homeroom.traffic.detection.suspicion import (
     BAD_AT,
     DRAINING,
     FAILED,
+    FAILED_FROM,
     HEARD,
     LEAST_BEFORE,
     LEAST_NOW,
@@ -92,6 +93,7 @@ TIME_OUT: Final = 2
 NOW: Final = 0
 AWAKE: Final = 1
 LATE_AT: Final = 2
+NEWS: Final = 3
 ME: Final = 0
 REGIONS: Final = 1
 _VOTES: Final = 0
@@ -137,12 +139,12 @@ class Vantages(NamedTuple):
 
     Parameters
     ----------
-    clock : float64[points, 3], steady time of the last look, awake time, and when the last pause of the node ended
+    clock : float64[points, 4], steady time of the last look, awake time, when the last pause of the node ended, and
+        whether anything was heard since it judged
     links : float64[points * nodes, WIDTH], see `homeroom.traffic.detection.suspicion`
     said : int32[points, nodes, nodes, 3], what each node said of each: verdict, silent and lost
     said_at : float64[points, nodes], when it said so, by the steady clock of the vantage point
     echoed : float64[points, nodes], when the newest heartbeat was sent here that it had heard then, 0 if none
-    asked : float64[points, nodes], since when enough regions vote that it is gone, 0 while they do not
     troubled : uint8[points, nodes], whether it said anything bad of anybody
     own : int32[points, nodes, 3], what the vantage point sees itself, in the same form
     causes : int64[points, nodes], see `Cause`
@@ -158,7 +160,6 @@ class Vantages(NamedTuple):
     said: NDArray[np.int32]
     said_at: NDArray[np.float64]
     echoed: NDArray[np.float64]
-    asked: NDArray[np.float64]
     troubled: NDArray[np.uint8]
     own: NDArray[np.int32]
     causes: NDArray[np.int64]
@@ -182,12 +183,11 @@ def make_vantages(
     """
     of_nodes, of_regions, points = len(regions), int(regions.max()) + 1, len(nodes)
     vantages = Vantages(
-        clock=np.zeros((points, 3)),
+        clock=np.zeros((points, 4)),
         links=np.zeros((points * of_nodes, WIDTH)),
         said=np.zeros((points, of_nodes, of_nodes, 3), np.int32),
         said_at=np.zeros((points, of_nodes)),
         echoed=np.zeros((points, of_nodes)),
-        asked=np.zeros((points, of_nodes)),
         troubled=np.zeros((points, of_nodes), np.uint8),
         own=np.zeros((points, of_nodes, 3), np.int32),
         causes=np.zeros((points, of_nodes), np.int64),
@@ -208,12 +208,12 @@ def forget(vantages: Vantages, at: int, now_ms: float) -> None:
     vantages.clock[at, NOW] = now_ms
     vantages.clock[at, AWAKE] = 0.0
     vantages.clock[at, LATE_AT] = -math.inf
+    vantages.clock[at, NEWS] = 0.0
     nodes = len(vantages.regions)
     for node in range(nodes):
         begin(vantages.links, at * nodes + node, 0.0)
         vantages.said_at[at, node] = -math.inf
         vantages.echoed[at, node] = 0.0
-        vantages.asked[at, node] = 0.0
         vantages.troubled[at, node] = 0
         vantages.causes[at, node] = 0
         vantages.verdicts[at, node] = _FINE
@@ -241,7 +241,7 @@ def _stood_still(vantages: Vantages, at: int) -> None:
     vantages.clock[at, LATE_AT] = vantages.clock[at, NOW]
     for node in range(len(vantages.regions)):
         vantages.said_at[at, node] = -math.inf
-        vantages.asked[at, node] = 0.0
+        vantages.echoed[at, node] = 0.0
 
 
 @borrowing
@@ -265,6 +265,7 @@ def heard(
         at_ms = echo_ms
     vantages.said_at[at, node] = at_ms
     vantages.echoed[at, node] = echo_ms
+    clock[at, NEWS] = 1.0
     return True
 
 
@@ -285,18 +286,21 @@ def probed(vantages: Vantages, at: int, node: int, outcome: int, took_ms: float)
             learn_trip(links, link, took_ms)
     elif not slept:
         links[link, FAILED] += 1
+        links[link, FAILED_FROM] = clock[at, NOW] - took_ms
         links[link, REFUSED] += 1.0 if outcome == REFUSAL else 0.0
 
 
 @borrowing
-def _failing_ms(links: NDArray[np.float64], link: int, awake_ms: float) -> float:
+def _failing_ms(vantages: Vantages, at: int, link: int) -> float:
     """Return for how long probes have failed, 0 if they have not; below what is a vote while there are few of them.
 
     A node that is being emptied, or that says itself that it does not serve, answers with an error and means it: that
-    is no failure that others must find out.
+    is no failure that others must find out. What failed before a pause of this node may be well since.
     """
+    links, awake_ms = vantages.links, vantages.clock[at, AWAKE]
     if (
         links[link, FAILED] < limits.PROBES_FAILED_SUSPECT
+        or links[link, FAILED_FROM] <= vantages.clock[at, LATE_AT]
         or links[link, DRAINING] > 0
         or links[link, UNREADY] > 0
     ):
@@ -335,7 +339,7 @@ def _see(vantages: Vantages, at: int, node: int) -> None:
     ):
         silent_ms = 0.0
     deaf_ms = _deaf_ms(vantages, at, node)
-    failing_ms = _failing_ms(links, link, awake_ms)
+    failing_ms = _failing_ms(vantages, at, link)
     causes = (
         _C_SILENT * (silent_ms > 0)
         + _C_DEAF * (deaf_ms > 0)
@@ -355,14 +359,16 @@ def _see(vantages: Vantages, at: int, node: int) -> None:
 
 
 @borrowing
-def _count(vantages: Vantages, at: int, node: int, since_ms: float) -> None:
+def _count(vantages: Vantages, at: int, node: int) -> None:
     """Set in ``counts`` what each region says of a node. Nobody speaks for the region that it is in.
 
-    Votes of others count if they had heard then what this node sent at a time or later.
+    A process, or a machine with its clock, may be stopped between its last look and its vote, and vote for what was
+    true before. So the vote of another one counts if he had heard then what this node had sent a moment ago: with it he
+    has heard all that waited for him. This node's own counts if it has heard anything since it judged before.
     """
     counts, regions, own, said = vantages.counts, vantages.regions, vantages.own, vantages.said
     said_at, now_ms, me = vantages.said_at, vantages.clock[at, NOW], vantages.nodes[at]
-    verdicts, echoed = vantages.verdicts, vantages.echoed
+    verdicts, echoed, has_news = vantages.verdicts, vantages.echoed, vantages.clock[at, NEWS] > 0
     counts[:] = 0
     for other in range(len(regions)):
         region = regions[other]
@@ -373,8 +379,8 @@ def _count(vantages: Vantages, at: int, node: int, since_ms: float) -> None:
             continue
         lost_ms = own[at, node, LOST] if other == me else said[at, other, node, LOST]
         ill = own[at, node, VERDICT] if other == me else said[at, other, node, VERDICT]
-        is_asked = other == me or echoed[at, other] >= since_ms
-        if is_heard and is_asked and lost_ms >= limits.CONFIRM_MS:
+        is_new = has_news if other == me else now_ms - echoed[at, other] <= limits.ECHO_MS_MAX
+        if is_new and lost_ms >= limits.CONFIRM_MS:
             counts[region, _VOTES] = 1
         elif verdicts[at, other] == _CONFIRMED:
             counts[region, _LACKS] = 1
@@ -424,37 +430,15 @@ def _is_suspected_by_many(counts: NDArray[np.int64]) -> bool:
 
 
 @borrowing
-def _is_voted_again(vantages: Vantages, at: int, node: int) -> bool:
-    """Say whether enough regions vote, by what was counted, and did so again after they heard what was sent here then.
-
-    A process, or a machine with its clock, may be stopped between its last look and its vote, and vote for what was
-    true before. Who has heard what was sent after the first vote has heard all that waited for him too.
-    """
-    asked = vantages.asked
-    if not _is_voted(vantages.counts):
-        asked[at, node] = 0.0
-        return False
-    if asked[at, node] == 0:
-        asked[at, node] = vantages.clock[at, NOW]
-    _count(vantages, at, node, asked[at, node])
-    return _is_voted(vantages.counts)
-
-
-@borrowing
 def _verdict(vantages: Vantages, at: int, node: int) -> int:
     """Return what a node is judged to be, by what is seen here and what regions say."""
     causes = vantages.causes
     causes[at, node] &= ~(_C_MANY | _C_QUORUM)
-    _count(vantages, at, node, -math.inf)
+    _count(vantages, at, node)
     if _is_suspected_by_many(vantages.counts):
         causes[at, node] |= _C_MANY
-    if vantages.verdicts[at, node] != _CONFIRMED:
-        gone = _is_voted_again(vantages, at, node)
-    else:
-        gone = not _is_back(vantages.counts)
-        if not gone:
-            vantages.asked[at, node] = 0.0
-    if gone:
+    was_gone = vantages.verdicts[at, node] == _CONFIRMED
+    if not _is_back(vantages.counts) if was_gone else _is_voted(vantages.counts):
         causes[at, node] |= _C_QUORUM
         return _CONFIRMED
     return _SUSPECTED if causes[at, node] else _FINE
@@ -523,4 +507,5 @@ def judge(vantages: Vantages, at: int) -> int:
             vantages.since[at, node] = vantages.clock[at, NOW]
             changed += 1
         node = _next_to_judge(vantages, at, node + 1)
+    vantages.clock[at, NEWS] = 0.0
     return changed

@@ -67,7 +67,9 @@ UNREADY: Final = 18
 """1 if it says that it does not serve."""
 SENT: Final = 19
 """When the newest heartbeat was sent, by the clock of its sender: this is said back to him."""
-WIDTH: Final = 20
+FAILED_FROM: Final = 20
+"""When the last probe that failed began, by the steady clock here."""
+WIDTH: Final = 21
 """Columns of a link."""
 
 # However good a link was, it may lose one of 125, and then one of ten: so two that are missing in a row are enough.
