@@ -115,11 +115,11 @@ FAULTS = (
         stories.who_was_paused_suspects_nobody,
     ),
     Mutant(
-        "a probe in which one slept counts",
+        "what failed before a pause counts after it",
         "judging",
-        "    elif not slept:\n",
-        "    else:\n",
-        stories.questions_that_were_slept_through_say_nothing,
+        "        or links[link, FAILED_FROM] <= vantages.clock[at, LATE_AT]\n",
+        "",
+        stories.what_failed_before_a_pause_is_forgotten,
     ),
     Mutant(
         "a region is counted by its nodes",

@@ -183,6 +183,19 @@ def who_was_paused_suspects_nobody(detector):
     all_are(lab, "a1", FINE)
 
 
+def what_failed_before_a_pause_is_forgotten(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    lab.answers["b1"] = (Outcome.REFUSAL, 80)
+    lab.run(7_000)
+    assert lab.verdict("a1", "b1") == CONFIRMED
+    lab.paused.add("a1")
+    lab.answers.clear()
+    lab.run(4_000)
+    lab.paused.clear()
+    lab.run(200)
+    assert "questions" not in " ".join(lab.detectors["a1"].health()["b1"].why)
+
+
 def questions_that_were_slept_through_say_nothing(detector):
     lab = lab_of(detector, 1, 1, 1)
     lab.answers["b1"] = (Outcome.TIME_OUT, limits.PROBE_WAIT_MS)
