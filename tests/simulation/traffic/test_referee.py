@@ -57,15 +57,6 @@ def test_a_confirmation_of_a_node_that_lives_is_false():
     assert (found.evacuations, found.false_evacuations) == (1, [])
 
 
-def test_what_a_frozen_machine_was_about_to_say_is_of_the_moment_at_which_it_froze():
-    frozen = Trouble(Kind.SUSPEND, AT_MS - 9_000, AT_MS, (1,))
-    cut = Trouble(Kind.PART, AT_MS - 15_000, AT_MS - 8_500, (8,), EVERYBODY)
-    judged = referee(frozen, cut)
-    assert not judged.judge([Change(AT_MS, 0, 1, 8, 2)]).false_evacuations
-    assert judged.judge([Change(AT_MS + 100, 0, 1, 8, 2)]).false_evacuations
-    assert judged.judge([Change(AT_MS, 0, 2, 8, 2)]).false_evacuations
-
-
 def test_what_a_node_hears_of_itself_evacuates_nobody():
     assert referee().judge([Change(AT_MS, 0, 8, 8, 2)]).evacuations == 0
 

@@ -65,6 +65,15 @@ def test_a_running_nodes_detector_takes_as_long_as_the_worlds():
         assert max(times) <= max(world[verdict]) + 600
 
 
+@pytest.mark.parametrize("froze_ms", range(34_960, 35_300, 40))
+def test_a_machine_that_froze_with_its_clock_confirms_nothing_when_it_goes_on(froze_ms):
+    cut = Trouble(Kind.PART, 30_000, froze_ms + 40, (8,), tuple(range(NODES)))
+    frozen = Trouble(Kind.SUSPEND, froze_ms, froze_ms + 9_000, (1,))
+    run = live(plan_of(cut, frozen, length_ms=50_000))
+    asleep = [one for one in ours(run) if one.node == 1 and one.at_ms >= froze_ms]
+    assert not [one for one in asleep if (one.of, one.verdict) == (8, 2)]
+
+
 def test_nobody_is_wrong_in_some_worlds():
     report = DetectorReport()
     for seed in range(1, 5):

@@ -115,6 +115,8 @@ class Lab:
 
     def _probe(self, node, to):
         outcome, took_ms = self.answers[to]
+        if took_ms > limits.PROBE_WAIT_MS:
+            outcome, took_ms = Outcome.TIME_OUT, limits.PROBE_WAIT_MS
         cut = (node, to) in self.cut or (to, node) in self.cut
         if cut or to in self.dead or to in self.paused:
             outcome, took_ms = Outcome.TIME_OUT, limits.PROBE_WAIT_MS

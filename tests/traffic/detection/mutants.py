@@ -117,9 +117,37 @@ FAULTS = (
     Mutant(
         "what failed before a pause counts after it",
         "judging",
-        "        or links[link, FAILED_FROM] <= vantages.clock[at, LATE_AT]\n",
-        "",
+        "        links[link, FAILED_FROM] > vantages.clock[at, LATE_AT]\n",
+        "        True\n",
         stories.what_failed_before_a_pause_is_forgotten,
+    ),
+    Mutant(
+        "a question is no suspicion before it is given up",
+        "judging",
+        "    is_late = awake_ms - links[link, ASKED] >= limits.PROBE_LATE_MS\n",
+        "    is_late = False\n",
+        stories.who_answers_no_question_is_suspected_before_the_question_is_given_up,
+    ),
+    Mutant(
+        "a question that was asked while a link was cut counts",
+        "judging",
+        "    elif not (slept or was_cut):\n",
+        "    elif not slept:\n",
+        stories.what_failed_while_a_link_was_cut_is_no_vote_when_it_is_whole,
+    ),
+    Mutant(
+        "heartbeats that are lost are more than answers that come",
+        "judging",
+        "min(cut_ms, awake_ms - links[link, ANSWERED])",
+        "cut_ms",
+        stories.who_answers_questions_is_there_though_heartbeats_are_lost,
+    ),
+    Mutant(
+        "one question that nobody answered is a vote",
+        "judging",
+        "unanswered < limits.PROBES_LATE_CONFIRM",
+        "unanswered < 1",
+        stories.one_question_that_is_lost_is_no_vote,
     ),
     Mutant(
         "a region is counted by its nodes",
@@ -202,7 +230,7 @@ FAULTS = (
         "opinions of others are told on",
         "judging",
         "    vantages.own[at, node, SILENT] = int(min(silent_ms, 1e9))",
-        "    vantages.own[at, node, SILENT] = int(min(lost_ms, 1e9))",
+        "    vantages.own[at, node, SILENT] = int(min(cut_ms, 1e9))",
         stories.a_link_that_is_cut_one_way_is_seen_from_both_ends_and_ends,
     ),
     Mutant(

@@ -190,9 +190,9 @@ def what_failed_before_a_pause_is_forgotten(detector):
     assert lab.verdict("a1", "b1") == CONFIRMED
     lab.paused.add("a1")
     lab.answers.clear()
-    lab.run(4_000)
+    lab.run(3_980)  # so that it looks around before it hears what came meanwhile
     lab.paused.clear()
-    lab.run(200)
+    lab.run(40)
     assert "questions" not in " ".join(lab.detectors["a1"].health()["b1"].why)
 
 
@@ -235,7 +235,7 @@ def a_node_that_hears_nobody_is_gone_for_those_whom_it_does_not_hear(detector):
 def a_link_that_is_cut_one_way_is_seen_from_both_ends_and_ends(detector):
     lab = lab_of(detector, 1, 1, 1)
     lab.part(["a1"], ["b1"])
-    lab.run(4_000)
+    lab.run(2_800)
     assert (lab.verdict("a1", "b1"), lab.verdict("b1", "a1")) == (SUSPECTED, SUSPECTED)
     assert lab.verdict("c1", "a1") == FINE
     lab.cut.clear()
@@ -266,6 +266,53 @@ def who_hangs_and_says_nothing_of_it_is_gone(detector):
     lab.answers["c1"] = (Outcome.TIME_OUT, limits.PROBE_WAIT_MS)
     lab.run(15_000)
     all_are(lab, "c1", CONFIRMED)
+
+
+def who_answers_no_question_is_suspected_before_the_question_is_given_up(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    lab.answers["c1"] = (Outcome.TIME_OUT, limits.PROBE_WAIT_MS)
+    lab.run(4_500)
+    all_are(lab, "c1", SUSPECTED)
+
+
+def who_answers_questions_is_there_though_heartbeats_are_lost(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    for node in ("a1", "b1"):
+        lab.loss[node, "c1"] = 1.0
+    lab.run(12_000)
+    all_are(lab, "c1", SUSPECTED)
+    assert not lab.confirmed()
+
+
+def what_failed_while_a_link_was_cut_is_no_vote_when_it_is_whole(detector):
+    lab = lab_of(detector, 1, 1, 1, 1, 1, 1)
+    for ones, others in ((["a1", "b1"], ["f1"]), (["f1"], ["a1", "b1"])):
+        lab.part(ones, others)
+    lab.run(12_000)
+    # All is well between these now, but for a server that takes its time; and a third one is cut off.
+    lab.cut.clear()
+    lab.answers["f1"] = (Outcome.ANSWER, 4_900)
+    lab.part(["c1"], ["f1"])
+    lab.part(["f1"], ["c1"])
+    lab.run(9_000)
+    assert not lab.confirmed()
+
+
+def one_question_that_is_lost_is_no_vote(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    lab.answers["c1"] = (Outcome.TIME_OUT, limits.PROBE_WAIT_MS)
+    lab.run(1_000)
+    lab.answers["c1"] = (Outcome.ANSWER, 2_000)
+    lab.run(9_000)
+    assert not lab.confirmed()
+
+
+def a_very_slow_node_is_suspected_and_never_gone(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    lab.answers["c1"] = (Outcome.ANSWER, 4_000)
+    lab.run(25_000)
+    all_are(lab, "c1", SUSPECTED)
+    assert not lab.confirmed()
 
 
 def a_slow_node_is_suspected_and_never_gone(detector):
@@ -425,7 +472,7 @@ def stand_still(lab, nodes, of, after_ms, behind_ms):
 
 def machines_that_stood_still_together_take_no_old_votes_of_each_other(detector):
     lab = lab_of(detector, 1, 1, 1, 1)
-    assert not stand_still(lab, ["a1", "b1", "c1"], "d1", 5_680, 8_000)
+    assert not stand_still(lab, ["a1", "b1", "c1"], "d1", 5_500, 8_000)
 
 
 def what_is_said_first_after_a_pause_is_no_vote(detector):

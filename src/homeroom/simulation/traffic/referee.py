@@ -7,7 +7,6 @@ wrong in different ways. What he finds:
   could reach it with 99 % success. He is strict: a region could reach it if one of its nodes could, also if that one
   slept; a request may be sent once more; jitter and answers that take less than 2 s are no failure; what lasted less
   than 50 ms did not happen.
-  What a machine was about to say when it froze with its clock is judged by the moment at which it froze.
 - A **missed death**: a node was dead for `CONFIRM_MS_MAX`, somebody was awake all that time and could hear a quorum of
   whole regions, and did not confirm it. Or he was awake for `REROUTE_MS_MAX` and did not suspect it.
 - A death that was **not to be confirmed**: there was no such quorum, because regions were paused, cut off or cut
@@ -35,9 +34,6 @@ __all__ = ["CONFIRM_MS_MAX", "REROUTE_MS_MAX", "Change", "Findings", "Referee"]
 
 WINDOW_MS: Final = 5_000
 SUCCESS: Final = 0.99
-FIRST_LOOK_MS: Final = 100
-"""So long after a machine goes on with its clock, it may have looked around once."""
-_STEP_MS: Final = 20
 REROUTE_MS_MAX: Final = 8_000
 """Whoever is awake has suspected a dead node after so long."""
 CONFIRM_MS_MAX: Final = 12_000
@@ -114,7 +110,7 @@ class Referee:
                 continue  # what a node hears of itself evacuates nobody
             if change.verdict == _CONFIRMED:
                 findings.evacuations += 1
-                if self.could_be_reached(change.of, self._as_of_ms(change)):
+                if self.could_be_reached(change.of, change.at_ms):
                     findings.false_evacuations.append(change)
             elif change.verdict == _SUSPECTED:
                 findings.suspicions += 1
@@ -122,19 +118,6 @@ class Referee:
                     findings.false_suspicions += 1
         self._look_at_deaths(changes, findings)
         return findings
-
-    def _as_of_ms(self, change: Change) -> int:
-        """Return the time that a verdict is of.
-
-        What a machine was about to do when it froze with its clock, it does when it goes on: no time has passed for it.
-        No detector can know better at its first look; from the second one on it is judged by what is true.
-        """
-        for trouble in self._between(change.at_ms - FIRST_LOOK_MS, change.at_ms + FIRST_LOOK_MS):
-            woke_ms = change.at_ms - trouble.end_ms
-            is_frozen = trouble.kind is Kind.SUSPEND and change.node in trouble.ones
-            if is_frozen and -_STEP_MS <= woke_ms < FIRST_LOOK_MS:
-                return trouble.begin_ms
-        return change.at_ms
 
     # --- was he reachable? -------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from homeroom.simulation.traffic.ground import Ground, boundaries, ground_at, re
 from homeroom.simulation.traffic.plan import NODES, Trouble, TroublePlan
 from homeroom.simulation.traffic.referee import Change
 from homeroom.traffic.detection.judging import (
+    AWAKE,
     Vantages,
     forget,
     heard,
@@ -29,7 +30,7 @@ from homeroom.traffic.detection.judging import (
     probed,
     wake,
 )
-from homeroom.traffic.detection.suspicion import LOAD, SENT, UNREADY, renew
+from homeroom.traffic.detection.suspicion import ASKED, LOAD, SENT, UNREADY, renew
 
 __all__ = ["FIXED_MS", "OURS", "STEP_MS", "DetectorRun", "live"]
 
@@ -43,7 +44,7 @@ _SLOTS: Final = 64
 _CHANGES_MAX: Final = 1 << 20
 _TICK_STEPS: Final = limits.DETECTOR_TICK_MS // STEP_MS
 _RETRY_MS: Final = 300.0
-_RETRIES: Final = 3
+_RETRIES: Final = 4
 _CONFIRMED: Final = 2
 _MOMENT_MS: Final = 20_000
 
@@ -68,7 +69,7 @@ class Flow(NamedTuple):
     naive_ms : float64[to, from], when something was heard last
     naive : uint8[time-outs, nodes, nodes], what is thought by time-outs
     verdicts : int64[nodes, nodes], as they were told last
-    slept : uint8[nodes], whether it was paused until now
+    slept : uint8[nodes], whether it was paused until now: 2, or 1 if its clock stood still
     chance : uint64[1]
     told : float64[changes, 5], time, who thinks so (`OURS` or a time-out), node, of node, verdict
     counted : int64[2], changes told, heartbeats heard
@@ -242,10 +243,11 @@ def _ask(ground: Ground, flow: Flow, node: int, other: int) -> None:
     took_ms = way_ms(ground, flow.chance, node, other) + way_ms(ground, flow.chance, other, node)
     took_ms += ground.slow_ms[other]
     outcome = 1 if ground.refuses[other] or ground.unready[other] else 0
-    tries = 0
+    tries, again_ms = 0, _RETRY_MS
     loss = 1 - (1 - ground.loss[node, other]) * (1 - ground.loss[other, node])
     while tries < _RETRIES and loss > 0 and draw(flow.chance) < loss:
-        took_ms += _RETRY_MS
+        took_ms += again_ms
+        again_ms *= 2
         tries += 1
     held = max(ground.held_ms[node, other], ground.held_ms[other, node]) > 0
     cut = ground.cut[node, other] or ground.cut[other, node] or tries == _RETRIES
@@ -269,6 +271,7 @@ def _probe(vantages: Vantages, ground: Ground, flow: Flow, node: int) -> None:
             ends[node, other] = math.inf
         if local_ms >= asks[node, other] and ends[node, other] == math.inf:
             asks[node, other] = local_ms + limits.PROBE_MS
+            vantages.links[node * NODES + other, ASKED] = vantages.clock[node, AWAKE]
             _ask(ground, flow, node, other)
 
 
@@ -327,19 +330,19 @@ def advance(vantages: Vantages, ground: Ground, flow: Flow, now_ms: int, until_m
     for step in range(now_ms // STEP_MS, until_ms // STEP_MS):
         at_ms = float(step * STEP_MS)
         for node in range(NODES):
-            if not stopped[node]:
-                local_ms[node] += STEP_MS * rates[node]
+            local_ms[node] += STEP_MS * rates[node] * (1 - stopped[node])
             if down[node] or asleep[node]:
-                slept[node] = 1
+                slept[node] = max(slept[node], 2 - stopped[node])
                 continue
-            if slept[node]:
-                # Who wakes up looks around before he hears what has come meanwhile: that is the worst order.
-                slept[node] = 0
+            # Who wakes up looks around before he hears what has come meanwhile: that is the worst order. Only if his
+            # clock stood still all the time he is where he was: between two looks, each of which hears first.
+            if slept[node] == 2:
                 _tick(vantages, ground, flow, node, at_ms)
-            if (step + node) % _TICK_STEPS == 0:
-                _tick(vantages, ground, flow, node, at_ms)
+            slept[node] = 0
             if due_ms[node] <= at_ms:
                 _deliver(vantages, flow, node, at_ms)
+            if (step + node) % _TICK_STEPS == 0:
+                _tick(vantages, ground, flow, node, at_ms)
 
 
 # --- a whole world ---------------------------------------------------------------------------------------------------

@@ -289,6 +289,10 @@ class Detector:
             if now_ms >= self._probe_ms[name] and name not in self._asked_ms:
                 self._probe_ms[name] = _following(self._probe_ms[name], limits.PROBE_MS, now_ms)
                 self._asked_ms[name] = now_ms
+                vantage = self._vantage
+                vantage.links[self._numbers[name], suspicion.ASKED] = vantage.clock[
+                    0, judging.AWAKE
+                ]
                 effects.append(Probe(name))
         return effects
 

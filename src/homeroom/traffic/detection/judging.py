@@ -40,7 +40,9 @@ from homeroom import limits
 from homeroom.kernel import borrowing
 from homeroom.traffic.detection.suspicion import (
     ANSWERED,
+    ASKED,
     BAD_AT,
+    CUT_AT,
     DRAINING,
     FAILED,
     FAILED_FROM,
@@ -273,10 +275,13 @@ def heard(
 def probed(vantages: Vantages, at: int, node: int, outcome: int, took_ms: float) -> None:
     """Take that a probe has ended at the time of the last look: `ANSWER`, `REFUSAL` or `TIME_OUT`.
 
-    One in which this node slept says nothing, unless it was answered well: its time is not that of the other node.
+    One in which this node slept says nothing, unless it was answered well: its time is not that of the other node. Nor
+    does one that began while the link was cut: that says so itself, and is over sooner than a time-out is.
     """
     links, clock, link = vantages.links, vantages.clock, at * len(vantages.regions) + node
     slept = clock[at, NOW] - took_ms <= clock[at, LATE_AT]
+    was_cut = clock[at, AWAKE] - took_ms <= links[link, CUT_AT]
+    links[link, ASKED] = math.inf
     if outcome == ANSWER:
         links[link, ANSWERED] = clock[at, AWAKE]
         links[link, FAILED] = 0.0
@@ -284,7 +289,7 @@ def probed(vantages: Vantages, at: int, node: int, outcome: int, took_ms: float)
         if not slept:
             links[link, SLOW] = links[link, SLOW] + 1 if stood_out(links, link, took_ms) else 0.0
             learn_trip(links, link, took_ms)
-    elif not slept:
+    elif not (slept or was_cut):
         links[link, FAILED] += 1
         links[link, FAILED_FROM] = clock[at, NOW] - took_ms
         links[link, REFUSED] += 1.0 if outcome == REFUSAL else 0.0
@@ -298,18 +303,21 @@ def _failing_ms(vantages: Vantages, at: int, link: int) -> float:
     is no failure that others must find out. What failed before a pause of this node may be well since.
     """
     links, awake_ms = vantages.links, vantages.clock[at, AWAKE]
-    if (
-        links[link, FAILED] < limits.PROBES_FAILED_SUSPECT
-        or links[link, FAILED_FROM] <= vantages.clock[at, LATE_AT]
-        or links[link, DRAINING] > 0
-        or links[link, UNREADY] > 0
-    ):
+    if links[link, DRAINING] > 0 or links[link, UNREADY] > 0:
         return 0.0
-    failing_ms = max(awake_ms - links[link, ANSWERED], 1.0)
+    failed, unanswered = links[link, FAILED], links[link, FAILED] - links[link, REFUSED]
+    has_failed = (failed >= limits.PROBES_FAILED_SUSPECT or unanswered >= 1) and (
+        links[link, FAILED_FROM] > vantages.clock[at, LATE_AT]
+    )
+    is_late = awake_ms - links[link, ASKED] >= limits.PROBE_LATE_MS
+    if not has_failed and not (is_late and links[link, ASKED] > links[link, CUT_AT]):
+        return 0.0
+    failing_ms = max(awake_ms - max(links[link, ANSWERED], links[link, CUT_AT]), 1.0)
     # Who is busy beyond what he can do, and says so, is late and not gone: to evacuate him would send all that he has
     # to the next one.
     is_busy = links[link, REFUSED] == 0 and links[link, LOAD] >= 1
-    if links[link, FAILED] < limits.PROBES_FAILED_CONFIRM or is_busy:
+    are_few = failed < limits.PROBES_FAILED_CONFIRM and unanswered < limits.PROBES_LATE_CONFIRM
+    if not has_failed or are_few or is_busy:
         return float(min(failing_ms, limits.CONFIRM_MS - 1.0))
     return float(failing_ms)
 
@@ -339,6 +347,9 @@ def _see(vantages: Vantages, at: int, node: int) -> None:
     ):
         silent_ms = 0.0
     deaf_ms = _deaf_ms(vantages, at, node)
+    cut_ms = max(silent_ms, deaf_ms)
+    if cut_ms > 0:
+        links[link, CUT_AT] = awake_ms
     failing_ms = _failing_ms(vantages, at, link)
     causes = (
         _C_SILENT * (silent_ms > 0)
@@ -351,7 +362,8 @@ def _see(vantages: Vantages, at: int, node: int) -> None:
         links[link, BAD_AT] = awake_ms
     elif awake_ms - links[link, BAD_AT] < limits.RECOVER_MS:
         causes = _C_RECOVERING
-    lost_ms = max(silent_ms, deaf_ms, failing_ms)
+    # Heartbeats may be lost in a long run while questions are answered: who answers well can be reached.
+    lost_ms = max(min(cut_ms, awake_ms - links[link, ANSWERED]), failing_ms)
     vantages.causes[at, node] = causes
     vantages.own[at, node, VERDICT] = 1 if causes else 0
     vantages.own[at, node, SILENT] = int(min(silent_ms, 1e9))
@@ -457,7 +469,8 @@ def _next_to_see(vantages: Vantages, at: int, start: int) -> int:
         if node != me and (
             awake_ms - links[link, HEARD] >= 2 * limits.HEARTBEAT_MS
             or own[at, node, VERDICT] > 0
-            or links[link, FAILED] >= limits.PROBES_FAILED_SUSPECT
+            or links[link, FAILED] > 0
+            or awake_ms - links[link, ASKED] >= limits.PROBE_LATE_MS
             or links[link, SLOW] >= limits.PROBES_SLOW
             or links[link, UNREADY] > 0
             or said[at, node, me, SILENT] > 0

@@ -69,7 +69,11 @@ SENT: Final = 19
 """When the newest heartbeat was sent, by the clock of its sender: this is said back to him."""
 FAILED_FROM: Final = 20
 """When the last probe that failed began, by the steady clock here."""
-WIDTH: Final = 21
+CUT_AT: Final = 21
+"""When this node did not hear the other one, or was not heard by it, for the last time."""
+ASKED: Final = 22
+"""When a probe that is still open began; infinity if none is."""
+WIDTH: Final = 23
 """Columns of a link."""
 
 # However good a link was, it may lose one of 125, and then one of ten: so two that are missing in a row are enough.
@@ -85,6 +89,7 @@ _JITTER_MEMORY: Final = 1.0 / 32
 _TRIP_MEMORY: Final = 1.0 / 16
 _HALF_MINUTE_MS: Final = 30_000.0
 _SUMMED: Final = 16
+_STRAYS_MAX: Final = 40.0
 # An answer is slow beyond four times the usual, and eight times as far off as usual, and a tenth of a second.
 _TRIP_TIMES: Final = 4.0
 _STRAY_TIMES: Final = 8.0
@@ -107,6 +112,8 @@ def begin(links: _Floats, node: int, awake_ms: float) -> None:
     links[node, LEAST_BEFORE] = math.inf
     links[node, LEAST_SINCE] = -math.inf
     links[node, BAD_AT] = -math.inf
+    links[node, CUT_AT] = -math.inf
+    links[node, ASKED] = math.inf
 
 
 @borrowing
@@ -189,7 +196,10 @@ def suspicion(links: _Floats, node: int, awake_ms: float) -> float:
         return 0.0
     total, share = 0.0, links[node, MISSES]
     for _ in range(_SUMMED):
-        total -= math.log10(share + (1 - share) * math.exp(-late_ms / links[node, JITTER]))
+        # Where it adds nothing any more it is not worth its computation, which is slow for what is next to nothing.
+        strays = late_ms / links[node, JITTER]
+        late = math.exp(-strays) if strays < _STRAYS_MAX else 0.0
+        total -= math.log10(share + (1 - share) * late)
         share = links[node, RUNS]
         late_ms -= _PERIOD_MS
         if late_ms <= 0:
