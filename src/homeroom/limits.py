@@ -250,6 +250,8 @@ LIFE_PAUSE_MS_MAX: Final = 60_000
 """After lives that ended soon, a node waits longer each time before it begins another, up to this."""
 ALARM_MS: Final = 600_000
 """So long an alarm is told about what may have passed by itself, such as a message that could not be read."""
+STRANGER_AGAIN_MS: Final = 60_000
+"""So often a node that speaks and belongs to no world is told again; twice as long after the last time that is over."""
 ALARMS_KEPT: Final = 64
 """Alarms about other nodes that are shown at once; the oldest goes."""
 CHECK_MS: Final = 10_000

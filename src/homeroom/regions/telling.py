@@ -128,6 +128,7 @@ class Telling:
             total=holdings.total(self._scope(to)),
             items=tuple(items),
             is_whole=holdings.is_whole_after(told),
+            is_complete=self._known.is_complete,
             answer=answer,
             entries=entries,
             reading=reading,

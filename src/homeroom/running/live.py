@@ -38,7 +38,7 @@ from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Vector
 from homeroom.node.folding import Folding, TenantState
 from homeroom.regions.messages import Part
-from homeroom.regions.stated import members_of
+from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import Covered, Members
 from homeroom.state.cutting import Cut
 from homeroom.state.history import Segment
@@ -328,6 +328,11 @@ class Live:
         """Return who belongs to the world by what is folded (`homeroom.regions.stated.members_of`)."""
         with self._guard:
             return members_of(self._folding.stated, before, seeds)
+
+    def judged(self, judge: Callable[[Stated], _T]) -> _T:
+        """Return what somebody says of all that was stated; nothing is folded meanwhile."""
+        with self._guard:
+            return judge(self._folding.stated)
 
     def erased(self) -> dict[str, frozenset[tuple[int, int]]]:
         """Return by tenant the raw keys of all who are erased, upper and lower half."""
