@@ -342,8 +342,8 @@ def _see(vantages: Vantages, at: int, node: int) -> None:
     awake_ms = vantages.clock[at, AWAKE]
     silent_ms = awake_ms - links[link, HEARD]
     if (
-        suspicion(links, link, awake_ms) < limits.SUSPICION_MAX
-        and silent_ms < limits.SUSPECT_SILENT_MS_MAX
+        silent_ms < limits.SUSPECT_SILENT_MS_MAX
+        and suspicion(links, link, awake_ms) < limits.SUSPICION_MAX
     ):
         silent_ms = 0.0
     deaf_ms = _deaf_ms(vantages, at, node)
