@@ -397,7 +397,7 @@ class Log:
         held = self.life.held
         if stream is Stream.DOCUMENT:
             return held
-        return Vector({o: n for o, n in held.items() if o.stream is not Stream.DOCUMENT})
+        return Vector({o: n for o, n in held.items() if o.stream.is_shared})
 
     def _written(self) -> list[Effect]:
         assert self._write is not None, "a write was under way"

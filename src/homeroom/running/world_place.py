@@ -25,7 +25,6 @@ from homeroom.log.members import (
     MemberFenced,
     MemberJoined,
     MemberLeft,
-    VaultKeyed,
 )
 from homeroom.log.origins import Token
 from homeroom.log.rulings import EntriesLost, Restamped
@@ -176,7 +175,7 @@ def join(path: Path, node: str) -> Token:
     law = said.jurisdiction
     if law in world.vaults:
         # Before it belongs to the world: it may be the first of its jurisdiction.
-        _stated(path, world, VaultKeyed(jurisdiction=law, check=world.vaults[law]))
+        _stated(path, world, vault_keyed(world, law))
     fact = MemberJoined(node=node, region=said.region, jurisdiction=law, key=said.key)
     return _stated(path, world, fact)
 
