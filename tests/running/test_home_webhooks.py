@@ -145,7 +145,7 @@ def test_webhooks_are_delivered_at_the_home_wherever_it_is(world):
                 await at_b.list(MAIN)
             await move(world, "b")
             await known(world, "a", "b")
-            await world.until(lambda: at_a._running is None and at_b._running, "they moved")
+            await world.until(lambda: at_a._is_clean and at_b._running, "they moved")
             with pytest.raises(HomeElsewhereError):
                 await at_a.list(MAIN)
             left = (world.path / "a" / "deliveries.db").exists()

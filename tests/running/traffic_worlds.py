@@ -106,6 +106,12 @@ class TrafficWorld(RunningWorld):
         table = self.table(name)
         return {} if table is None else {one.name: str(one.state) for one in table.regions}
 
+    def is_calm(self, name):
+        """Say whether a node finds all nodes well, and all regions serve by its table: a busy start may be slow."""
+        told = self.traffic[name].status()
+        verdicts = {one.verdict for one in told.nodes.values()}
+        return verdicts == {"fine"} and set(self.states(name).values()) == {"serving"}
+
     async def routes(self, holds, what):
         """Wait until a condition holds; it is looked at whenever some time has passed."""
         deadline = time.monotonic() + 20

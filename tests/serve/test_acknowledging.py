@@ -265,13 +265,9 @@ def test_the_client_asks_for_a_level_and_hears_how_far_its_batch_has_come(heard,
 
     async def work(heard):
         client = AsyncClient("http://node", heard.key)
-        await client._http.aclose()
         transport = httpx.ASGITransport(app=heard.app("a"))
-        client._http = httpx.AsyncClient(
-            transport=transport,
-            base_url="http://node",
-            headers={"Authorization": f"Bearer {heard.key}"},
-        )
+        there = httpx.AsyncClient(transport=transport, base_url="http://node")
+        client._reaching._http["http://node"] = there
         async with client:
             receipts = [await client.send([event(1)]), await client.send([event(2)], ack="remote")]
             with pytest.raises(InputError, match="must be one of local, remote, all"):

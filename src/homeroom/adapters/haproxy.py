@@ -29,7 +29,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from homeroom import limits
-from homeroom.client.routes import NodeRoute, RegionRoute, RouteState, RoutingTable, km_between
+from homeroom.client.routes import LAST, NodeRoute, RegionRoute, RoutingTable
+from homeroom.distance import km_between
 from homeroom.errors import SettingsError
 
 __all__ = ["FrontDoor", "check_configuration", "configuration", "haproxy_program"]
@@ -39,7 +40,6 @@ _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _FILE: Final = re.compile(r"[A-Za-z0-9_./-]{1,400}")
 _PARTS: Final = 1_000
 """In how many parts the clients of a region are divided, where some of them are sent on."""
-_SERVES: Final = (RouteState.SERVING, RouteState.RETURNING)
 _PORTS: Final = {"http": 80, "https": 443}
 
 _HEAD: Final = """\
@@ -143,7 +143,7 @@ def _ordered(table: RoutingTable, place: tuple[float, float] | None) -> list[Reg
 def _use(region: RegionRoute, door: FrontDoor) -> str:
     """Return when requests go to a region: some of its own nodes are ready, and it takes this one."""
     name = _named(region.name)
-    is_part = door.shares and region.state in _SERVES and region.weight < 1
+    is_part = door.shares and region.state not in LAST and region.weight < 1
     part = f" {{ rand({_PARTS}) lt {round(max(region.weight, 0.0) * _PARTS)} }}" if is_part else ""
     return f"    use_backend region_{name} if {{ nbsrv(ready_{name}) gt 0 }}{part}\n"
 

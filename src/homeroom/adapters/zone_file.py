@@ -20,13 +20,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from homeroom import limits
-from homeroom.client.routes import NodeRoute, RegionRoute, RouteState, RoutingTable, km_between
+from homeroom.client.routes import LAST, NodeRoute, RegionRoute, RoutingTable
+from homeroom.distance import km_between
 from homeroom.errors import SettingsError
 
 __all__ = ["Zone", "zone_file"]
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_SERVES: Final = (RouteState.SERVING, RouteState.RETURNING)
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -50,7 +50,7 @@ def zone_file(table: RoutingTable, zone: Zone) -> str:
     """Return a zone. Raises `SettingsError` if a name or an address cannot stand in it."""
     origin, server = _domain(zone.origin), _domain(zone.server)
     regions = list(table.regions)
-    serving = [one for one in regions if one.state in _SERVES and _serving(one)]
+    serving = [one for one in regions if one.state not in LAST and _serving(one)]
     if not serving:
         raise SettingsError(
             f"nothing serves in routing table {table.generation}; the zone stays as it was"

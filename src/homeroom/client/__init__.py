@@ -10,16 +10,20 @@ This room imports nothing of the node, so that it starts in no time and is at ho
 never stands in an error, a representation or an address, and an event that was added is never dropped in silence.
 """
 
-from homeroom.client.async_client import AsyncClient
-from homeroom.client.async_sender import AsyncSender
-from homeroom.client.client import Client
-from homeroom.client.following import Change, Followed, Freshness, Missed
-from homeroom.client.known_world import KnownWorld
-from homeroom.client.messages import Definition, LeftOut, LiveAnswer, Receipt, Refusal
-from homeroom.client.options import ClientOptions, SenderOptions
-from homeroom.client.sender import Sender
-from homeroom.client.settling import Delivered, RefusedEvent
-from homeroom.client.wanted import Wanted
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homeroom.client.async_client import AsyncClient
+    from homeroom.client.async_sender import AsyncSender
+    from homeroom.client.client import Client
+    from homeroom.client.following import Change, Followed, Freshness, Missed
+    from homeroom.client.known_world import KnownWorld
+    from homeroom.client.messages import Definition, LeftOut, LiveAnswer, Receipt, Refusal
+    from homeroom.client.options import ClientOptions, SenderOptions
+    from homeroom.client.sender import Sender
+    from homeroom.client.settling import Delivered, RefusedEvent
+    from homeroom.client.wanted import Wanted
 
 __all__ = [
     "AsyncClient",
@@ -42,3 +46,29 @@ __all__ = [
     "SenderOptions",
     "Wanted",
 ]
+
+# Imported at first use: a node takes the form of routing tables from this room, and need not wait for what speaks HTTP.
+_WHERE = {
+    "AsyncClient": "async_client",
+    "AsyncSender": "async_sender",
+    "Client": "client",
+    **dict.fromkeys(("Change", "Followed", "Freshness", "Missed"), "following"),
+    "KnownWorld": "known_world",
+    **dict.fromkeys(("Definition", "LeftOut", "LiveAnswer", "Receipt", "Refusal"), "messages"),
+    **dict.fromkeys(("ClientOptions", "SenderOptions"), "options"),
+    "Sender": "sender",
+    **dict.fromkeys(("Delivered", "RefusedEvent"), "settling"),
+    "Wanted": "wanted",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -24,14 +24,13 @@ from homeroom.client.connecting import (
     why_failed,
 )
 from homeroom.client.messages import Reply, Request
+from homeroom.client.reached import Reached
 from homeroom.client.retrying import (
     Begun,
     Done,
     Event,
     Exchange,
-    Failed,
     GiveUp,
-    Instruction,
     Late,
     Try,
     Wait,
@@ -47,7 +46,7 @@ def _forget(task: "asyncio.Task[Any]") -> None:
         task.exception()
 
 
-class AsyncReaching:
+class AsyncReaching(Reached):
     """The nodes of a world, and the last entry that was written there; as `homeroom.client.reaching.Reaching`."""
 
     def __init__(
@@ -56,12 +55,8 @@ class AsyncReaching:
         now_ms: Callable[[], int],
         sleep_ms: Callable[[int], Awaitable[None]],
     ) -> None:
-        self.token: str | None = None
-        self._discovery = connecting.discovery()
-        self.retrying = connecting.retrying(self._discovery.endpoints())
-        self._connecting = connecting
-        self._trusted = connecting.trusted()
-        self._now_ms, self._sleep_ms = now_ms, sleep_ms
+        super().__init__(connecting, now_ms)
+        self._sleep_ms = sleep_ms
         self._http: dict[str, httpx.AsyncClient] = {}
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -101,21 +96,7 @@ class AsyncReaching:
             for task in flying:
                 task.add_done_callback(_forget)
                 task.cancel()
-        if isinstance(found, GiveUp):
-            raise messages.given_up(request, found.why, reply)
-        assert reply is not None, "an answer came"
-        self.written(reply.token)
-        return Reply(reply.status, reply.headers, reply.body, exchange.attempts)
-
-    def step(self, exchange: Exchange, event: Event) -> Instruction:
-        """Return what is to be done after something has happened."""
-        if isinstance(event, Failed):
-            self._discovery.hurry(self._now_ms())
-        return exchange.step(event, self._now_ms())
-
-    def written(self, token: str | None) -> None:
-        """Hear of an entry that was written."""
-        self.token = messages.later(self.token, token)
+        return self._ended(request, exchange, found, reply)
 
     @staticmethod
     async def _next(
@@ -156,11 +137,10 @@ class AsyncReaching:
 
     def opened(self, request: Request, found: Try) -> AbstractAsyncContextManager[httpx.Response]:
         """Return the beginning of an answer to a request, which goes after the last entry that was written."""
-        headers = messages.headers_after(request, self.token) | self._connecting.key_headers
         return self.http(found.at).stream(
             request.method,
             request.path,
-            headers=headers,
+            headers=self._headers(request),
             content=request.body,
             timeout=timeouts(found),
         )
@@ -174,15 +154,6 @@ class AsyncReaching:
 
     # --- where there are others --------------------------------------------------------------------------------------
 
-    def statistics(self) -> dict[str, Any]:
-        """Return which endpoints there are, and what has been met there."""
-        table = self._discovery.table
-        return {
-            "generation": table and table.generation,
-            "trouble": self._discovery.trouble,
-            "endpoints": self.retrying.endpoints.statistics(),
-        }
-
     def _refresh_if_due(self) -> None:
         if self._refreshing is None and self._discovery.is_due(self._now_ms()):
             self._refreshing = asyncio.ensure_future(self._refresh())
@@ -191,7 +162,7 @@ class AsyncReaching:
     def _refreshed(self, task: "asyncio.Task[None]") -> None:
         self._refreshing = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._discovery.trouble = f"asking for a routing table failed: {type(error).__name__}"
+            self._not_refreshed(error)
 
     async def _refresh(self) -> None:
         """Ask for a newer routing table, and follow it."""
@@ -201,9 +172,7 @@ class AsyncReaching:
             except LOST as error:
                 self._discovery.trouble = why_failed(error)
                 continue
-            if body and self._connecting.heard(self._discovery, body):
-                self.retrying.endpoints.take(self._discovery.endpoints())
-            if body and not self._discovery.trouble:
+            if self._heard(body):
                 return
 
     async def _routes(self, found: Try) -> bytes:

@@ -23,7 +23,7 @@ from homeroom.client.measures import Kind, Loss
 from homeroom.client.messages import Reply, Request, answered, good
 from homeroom.client.options import ClientOptions
 from homeroom.client.retrying import ELSEWHERE, RETRIED, Event, Failed, Retrying, Try
-from homeroom.client.routes import Endpoint
+from homeroom.client.routes import Endpoint, is_address
 from homeroom.errors import SettingsError, UnavailableError
 
 __all__ = [
@@ -86,7 +86,7 @@ class Connecting:
             raise SettingsError(
                 f"a client has {len(self.urls)} addresses, must have from 1 to {limits.ENDPOINTS_MAX}"
             )
-        if not all(map(_is_address, self.urls)):
+        if not all(map(is_address, self.urls)):
             raise SettingsError(
                 "the address of the node must be like https://node.example.org:8080, with nothing but a path behind "
                 "it and no name or password in it"
@@ -178,16 +178,6 @@ def asked_for_routes(endpoints: Endpoints, now_ms: int) -> Iterator[Try]:
     while len(tried) < ROUTES_TRIED and (found := endpoints.next(Kind.READ, now_ms, tried)):
         tried.add(found.url)
         yield Try(limits.ROUTES_WAIT_MS, found.url, limits.ENDPOINT_CONNECT_MS)
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    is_bare = not (parts.query or parts.fragment or parts.username or parts.password)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_bare
 
 
 def _is_secure(url: str) -> bool:

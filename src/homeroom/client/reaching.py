@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import httpx
 
@@ -29,14 +29,13 @@ from homeroom.client.connecting import (
     why_failed,
 )
 from homeroom.client.messages import Reply, Request
+from homeroom.client.reached import Reached
 from homeroom.client.retrying import (
     Begun,
     Done,
     Event,
     Exchange,
-    Failed,
     GiveUp,
-    Instruction,
     Late,
     Try,
     Wait,
@@ -48,7 +47,7 @@ __all__ = ["Reaching"]
 _Landed: TypeAlias = tuple[Event | Exception, Reply | None]
 
 
-class Reaching:
+class Reaching(Reached):
     """The nodes of a world, and the last entry that was written there.
 
     Parameters
@@ -65,13 +64,8 @@ class Reaching:
     def __init__(
         self, connecting: Connecting, now_ms: Callable[[], int], sleep_ms: Callable[[int], None]
     ) -> None:
-        self.token: str | None = None
-        self._discovery = connecting.discovery()
-        self.retrying = connecting.retrying(self._discovery.endpoints())
-        self._connecting = connecting
-        self._trusted = connecting.trusted()
-        self._now_ms, self._sleep_ms = now_ms, sleep_ms
-        self._lock = threading.Lock()
+        super().__init__(connecting, now_ms)
+        self._sleep_ms = sleep_ms
         self._threads = threading.BoundedSemaphore(limits.HEDGE_THREADS)
         self._http: dict[str, httpx.Client] = {}
         self._is_closed = self._is_refreshing = False
@@ -104,23 +98,7 @@ class Reaching:
             if isinstance(event, Exception):
                 raise event
             found = self.step(exchange, event)
-        if isinstance(found, GiveUp):
-            raise messages.given_up(request, found.why, reply)
-        assert reply is not None, "an answer came"
-        self.written(reply.token)
-        return Reply(reply.status, reply.headers, reply.body, exchange.attempts)
-
-    def step(self, exchange: Exchange, event: Event) -> Instruction:
-        """Return what is to be done after something has happened."""
-        with self._lock:
-            if isinstance(event, Failed):
-                self._discovery.hurry(self._now_ms())
-            return exchange.step(event, self._now_ms())
-
-    def written(self, token: str | None) -> None:
-        """Hear of an entry that was written."""
-        with self._lock:
-            self.token = messages.later(self.token, token)
+        return self._ended(request, exchange, found, reply)
 
     def _begin(
         self, request: Request, found: Try, exchange: Exchange, landed: SimpleQueue[_Landed]
@@ -172,11 +150,10 @@ class Reaching:
 
     def opened(self, request: Request, found: Try) -> AbstractContextManager[httpx.Response]:
         """Return the beginning of an answer to a request, which goes after the last entry that was written."""
-        headers = messages.headers_after(request, self.token) | self._connecting.key_headers
         return self.http(found.at).stream(
             request.method,
             request.path,
-            headers=headers,
+            headers=self._headers(request),
             content=request.body,
             timeout=timeouts(found),
         )
@@ -193,16 +170,6 @@ class Reaching:
 
     # --- where there are others --------------------------------------------------------------------------------------
 
-    def statistics(self) -> dict[str, Any]:
-        """Return which endpoints there are, and what has been met there."""
-        with self._lock:
-            table = self._discovery.table
-            return {
-                "generation": table and table.generation,
-                "trouble": self._discovery.trouble,
-                "endpoints": self.retrying.endpoints.statistics(),
-            }
-
     def _refresh_if_due(self) -> None:
         with self._lock:
             if self._is_refreshing or not self._discovery.is_due(self._now_ms()):
@@ -213,9 +180,7 @@ class Reaching:
             try:
                 self._refresh()
             except Exception as error:  # noqa: BLE001 - nobody waits for this thread; it is told where one looks
-                self._discovery.trouble = (
-                    f"asking for a routing table failed: {type(error).__name__}"
-                )
+                self._not_refreshed(error)
             finally:
                 self._is_refreshing = False
 
@@ -229,11 +194,8 @@ class Reaching:
             except LOST as error:
                 self._discovery.trouble = why_failed(error)
                 continue
-            with self._lock:
-                if body and self._connecting.heard(self._discovery, body):
-                    self.retrying.endpoints.take(self._discovery.endpoints())
-                if body and not self._discovery.trouble:
-                    return
+            if self._heard(body):
+                return
 
     def _routes(self, found: Try) -> bytes:
         """Return what an endpoint says of routes, up to what a table may have; the key does not go along."""

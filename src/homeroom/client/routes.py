@@ -22,9 +22,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from homeroom import limits
+from homeroom.distance import km_between
 from homeroom.errors import InputError
 
 __all__ = [
+    "LAST",
     "Endpoint",
     "NodeRoute",
     "RegionRoute",
@@ -33,12 +35,11 @@ __all__ = [
     "Verify",
     "candidates",
     "decode",
+    "is_address",
     "is_newer",
-    "km_between",
     "sealed",
 ]
 
-_EARTH_KM: Final = 6_371.0
 _PURPOSE: Final = b"homeroom routing table 1\n"
 """Goes before what is signed, so that a signature of this is none of anything else."""
 
@@ -56,7 +57,8 @@ class RouteState(StrEnum):
     EVACUATED = "evacuated"
 
 
-_LAST: Final = {RouteState.SUSPECTED: 2, RouteState.DRAINING: 3, RouteState.EVACUATED: 4}
+LAST: Final = {RouteState.SUSPECTED: 2, RouteState.DRAINING: 3, RouteState.EVACUATED: 4}
+"""Whom clients try only if nothing else answers, and in which order; 0 and 1 come before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def candidates(
     def order(region: RegionRoute) -> tuple[float, float]:
         km = 0.0 if place is None else km_between(place, (region.latitude, region.longitude))
         is_full = draw(region.name) >= region.weight
-        return _LAST.get(region.state, int(is_full)), km
+        return LAST.get(region.state, int(is_full)), km
 
     regions = [
         one for one in table.regions if jurisdictions is None or one.jurisdiction in jurisdictions
@@ -230,24 +232,21 @@ def _check(table: RoutingTable) -> None:
         *(node.weight for node in nodes),
     ]
     is_good = all(map(math.isfinite, numbers)) and 0 <= table.generation < 1 << 62
-    if not is_good or not all(_is_address(node.http) for node in nodes if node.http):
+    if not is_good or not all(_is_plain(node.http) for node in nodes if node.http):
         raise InputError("the routing table holds a number or an address that is none")
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """Say whether a text is the address of a node: http or https, with a host, and nothing but a path behind it."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         return False
     is_bare = not (parts.query or parts.fragment or parts.username or parts.password)
-    is_plain = url.isascii() and url.isprintable() and " " not in url
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_bare and is_plain
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_bare
 
 
-def km_between(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return the distance along the great circle (haversine formula), in kilometres."""
-    a, b = math.radians(one[0]), math.radians(other[0])
-    turn = math.radians(other[1] - one[1])
-    half = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(turn / 2) ** 2
-    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(half)))
+def _is_plain(url: str) -> bool:
+    """Say whether an address that came from elsewhere is what it looks like."""
+    return url.isascii() and url.isprintable() and " " not in url and is_address(url)

@@ -46,6 +46,8 @@ __all__ = [
     "in_parts",
     "read",
     "sealed_entry",
+    "unchecked",
+    "unreadable",
 ]
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -141,7 +143,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
         try:
             read = [_decode_entry(one) for one in self.entries]
         except (msgspec.MsgspecError, ValueError) as error:
-            raise _unreadable(error) from error
+            raise unreadable(error, "a message") from error
         return [
             Entry(
                 origin=one.origin,
@@ -232,19 +234,30 @@ def checked(body: bytes) -> bytes:
     return zlib.crc32(body).to_bytes(CHECK_BYTES, "little") + body
 
 
+def unchecked(body: bytes | memoryview, what: str) -> memoryview:
+    """Return what `checked` was given; ``what`` is told of bytes that are damaged. Raises `MessageError`."""
+    content = memoryview(body)[CHECK_BYTES:]
+    if zlib.crc32(content) != int.from_bytes(body[:CHECK_BYTES], "little"):
+        raise MessageError(f"{what} of another node is damaged: its checksum is wrong")
+    return content
+
+
+def unreadable(error: Exception, what: str) -> MessageError:
+    """Return what is raised for content that cannot be decoded; it repeats nothing of it."""
+    return MessageError(f"{what} of another node cannot be read ({type(error).__name__})")
+
+
 def decode(body: bytes) -> Message:
     """Return what `encode` was given; entries in it are still sealed. Raises `MessageError`."""
     if len(body) > limits.MESSAGE_BYTES_MAX:
         raise MessageError(
             f"a message has {len(body):,} bytes, at most {limits.MESSAGE_BYTES_MAX:,} are allowed"
         )
-    content = memoryview(body)[CHECK_BYTES:]
-    if zlib.crc32(content) != int.from_bytes(body[:CHECK_BYTES], "little"):
-        raise MessageError("a message of another node is damaged: its checksum is wrong")
+    content = unchecked(body, "a message")
     try:
         message: Message = _decode_message(content)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _unreadable(error) from error
+        raise unreadable(error, "a message") from error
     return message
 
 
@@ -298,7 +311,3 @@ def _opened(redaction: _RedactionBytes | None) -> Redaction | None:
         payload_digest=redaction.payload_digest,
         signature=redaction.signature,
     )
-
-
-def _unreadable(error: Exception) -> MessageError:
-    return MessageError(f"a message of another node cannot be read ({type(error).__name__})")

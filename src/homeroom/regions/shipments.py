@@ -12,13 +12,12 @@ of one.
 The way not taken is one message a file, or a connection of its own: a fabric takes 4 MB, and is what vouches for names.
 """
 
-import zlib
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from homeroom import limits
-from homeroom.errors import MessageError
+from homeroom.regions.messages import checked, unchecked, unreadable
 
 __all__ = [
     "AskPart",
@@ -34,7 +33,6 @@ __all__ = [
 ]
 
 _MARK: Final = b"\xc1shipped"
-_CHECK_BYTES: Final = 4
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Name = Annotated[str, msgspec.Meta(max_length=64)]
 
@@ -99,22 +97,14 @@ def is_of_shipment(body: bytes) -> bool:
 
 def write_shipment(message: ShipmentMessage) -> bytes:
     """Return a message as bytes: the mark, its checksum (CRC-32, 4 bytes), and the message in MessagePack."""
-    content = _encode(message)
-    return _MARK + zlib.crc32(content).to_bytes(_CHECK_BYTES, "little") + content
+    return _MARK + checked(_encode(message))
 
 
 def read_shipment(body: bytes) -> ShipmentMessage:
     """Return what `write_shipment` was given. Raises `MessageError`."""
-    content = memoryview(body)[len(_MARK) + _CHECK_BYTES :]
-    check = body[len(_MARK) : len(_MARK) + _CHECK_BYTES]
-    if zlib.crc32(content) != int.from_bytes(check, "little"):
-        raise MessageError(
-            "a piece of a snapshot of another node is damaged: its checksum is wrong"
-        )
+    content = unchecked(memoryview(body)[len(_MARK) :], "a piece of a snapshot")
     try:
         message: ShipmentMessage = _decode(content)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise MessageError(
-            f"a message about a snapshot of another node cannot be read ({type(error).__name__})"
-        ) from error
+        raise unreadable(error, "a message about a snapshot") from error
     return message

@@ -5,17 +5,14 @@ From the first fact about members on, the control stream alone says who belongs 
 places and addresses, which no fold reads.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
+from homeroom.distance import km_between
 from homeroom.log.members import MemberNode
 
 __all__ = ["Region", "RegionNode", "RegionState", "World"]
-
-_EARTH_KM: Final = 6_371.0
 
 
 class RegionState(StrEnum):
@@ -67,10 +64,8 @@ class Region:
 
     def km_to(self, other: "Region") -> float:
         """Return the distance to another region along the great circle, in kilometres."""
-        a, b = math.radians(self.latitude), math.radians(other.latitude)
-        turn = math.radians(other.longitude - self.longitude)
-        half = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(turn / 2) ** 2
-        return 2 * _EARTH_KM * math.asin(math.sqrt(half))
+        here, there = (self.latitude, self.longitude), (other.latitude, other.longitude)
+        return km_between(here, there)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

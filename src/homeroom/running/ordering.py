@@ -114,8 +114,7 @@ class Ordering:
         return msgspec.structs.replace(self._all_told(), rehearsal=found, about=about)
 
     def _about(self, asked: OrderAsked) -> About:
-        places = self._router.places
-        nodes = {name for place in places.values() for name in place.nodes}
+        places, nodes = self._router.places, self._router.nodes
         found = [
             about
             for about, names in ((About.NODE, nodes), (About.REGION, set(places)))

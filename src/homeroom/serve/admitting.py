@@ -114,15 +114,11 @@ class Gate:
             flow = self._flow(scope)
             if not self.overload.enter(kind, flow):
                 await self._wait(kind, flow, scope)
-            now = asyncio.get_running_loop().time
-            began_ms = now() * _MS
+            began_ms = asyncio.get_running_loop().time() * _MS
             try:
                 await app(scope, receive, send)
             finally:
-                measured = began_ms if self._is_of_here(kind, scope) else None
-                effects = self.overload.leave(kind, flow, measured, now() * _MS)
-                if effects:
-                    self._carry_out(effects)
+                self._leave(kind, flow, began_ms, scope)
         elif refused := self.refused(scope):
             raise refused
         else:

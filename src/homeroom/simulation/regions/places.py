@@ -5,14 +5,14 @@ way again, and a millisecond for the ends. It need not be exact; what matters is
 as others.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from homeroom.distance import km_between
+
 __all__ = ["WORLD", "Place", "one_way_ms"]
 
-_EARTH_KM: Final = 6_371.0
 _KM_A_MS: Final = 200.0
 _DETOUR: Final = 1.5
 _ENDS_MS: Final = 1.0
@@ -44,8 +44,5 @@ WORLD: Final = (
 @cache
 def one_way_ms(one: Place, other: Place) -> float:
     """Return how long a message takes when nothing is in its way."""
-    a, b = math.radians(one.latitude), math.radians(other.latitude)
-    turn = math.radians(other.longitude - one.longitude)
-    half = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(turn / 2) ** 2
-    km = 2 * _EARTH_KM * math.asin(math.sqrt(half))
+    km = km_between((one.latitude, one.longitude), (other.latitude, other.longitude))
     return _ENDS_MS + km * _DETOUR / _KM_A_MS

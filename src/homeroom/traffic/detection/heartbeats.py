@@ -12,19 +12,17 @@ These messages go over the fabric beside those of members and shipments, and beg
 begin. A fabric vouches for the name of the sender; the checksum is against damage on the way.
 """
 
-import zlib
 from typing import Annotated, Final
 
 import msgspec
 
 from homeroom import limits
 from homeroom.errors import MessageError
+from homeroom.regions.messages import checked, unchecked, unreadable
 
 __all__ = ["Heartbeat", "Opinion", "is_heartbeat", "read_heartbeat", "write_heartbeat"]
 
 _MARK: Final = b"\xc1beating"
-_CHECK_BYTES: Final = 4
-_HEAD_BYTES: Final = len(_MARK) + _CHECK_BYTES
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)]
 _Span = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -81,8 +79,7 @@ def is_heartbeat(body: bytes) -> bool:
 
 def write_heartbeat(heartbeat: Heartbeat) -> bytes:
     """Return it as bytes: the mark, a checksum (CRC-32, 4 bytes), and the heartbeat in MessagePack."""
-    content = _encode(heartbeat)
-    return _MARK + zlib.crc32(content).to_bytes(_CHECK_BYTES, "little") + content
+    return _MARK + checked(_encode(heartbeat))
 
 
 def read_heartbeat(body: bytes) -> Heartbeat:
@@ -92,14 +89,11 @@ def read_heartbeat(body: bytes) -> Heartbeat:
             f"a heartbeat has {len(body):,} bytes, at most {limits.HEARTBEAT_BYTES_MAX:,} are taken "
             "(HEARTBEAT_BYTES_MAX); its node carries too many orders, or is not what it says"
         )
-    content = memoryview(body)[_HEAD_BYTES:]
-    check = int.from_bytes(body[len(_MARK) : _HEAD_BYTES], "little")
-    if not is_heartbeat(body) or zlib.crc32(content) != check:
-        raise MessageError("a heartbeat of another node is damaged: its checksum is wrong")
+    if not is_heartbeat(body):
+        raise MessageError("a heartbeat of another node is damaged: it does not begin as one")
+    content = unchecked(memoryview(body)[len(_MARK) :], "a heartbeat")
     try:
         heartbeat: Heartbeat = _decode(content)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise MessageError(
-            f"a heartbeat of another node cannot be read ({type(error).__name__})"
-        ) from error
+        raise unreadable(error, "a heartbeat") from error
     return heartbeat

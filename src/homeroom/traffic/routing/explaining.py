@@ -5,20 +5,18 @@ worked it out a second time would agree with the table until it matters.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
 
 import msgspec
 
 from homeroom import limits
-from homeroom.client.routes import RegionRoute, RouteState, km_between
+from homeroom.client.routes import LAST, RegionRoute, RouteState
+from homeroom.distance import km_between
 from homeroom.regions.world import Region
 from homeroom.traffic.detection.health import Health
 from homeroom.traffic.routing.computing import Routes
 from homeroom.traffic.routing.orders import About
 
 __all__ = ["Explanation", "Moved", "Rehearsal", "Stop", "explained", "rehearsed"]
-
-_LAST: Final = {RouteState.SUSPECTED: 1, RouteState.DRAINING: 2, RouteState.EVACUATED: 3}
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,13 +104,13 @@ def explained(
         return 0.0 if place is None else km_between(place, (region.latitude, region.longitude))
 
     def order(region: RegionRoute) -> tuple[int, float]:
-        return _LAST.get(region.state, 0), distance(region)
+        return LAST.get(region.state, 0), distance(region)
 
     may = [one for one in routes.regions if open_to is None or one.name in open_to]
     stops: list[Stop] = []
     rest = 1.0
     for region in sorted(may, key=order):
-        share = rest * (0.0 if region.state in _LAST else min(region.weight, 1.0))
+        share = rest * (0.0 if region.state in LAST else min(region.weight, 1.0))
         rest -= share
         stops.append(
             Stop(
@@ -158,10 +156,10 @@ def rehearsed(places: Mapping[str, Region], health: Health, now: Routes, then: R
             continue
         going = loads[region.name] * (1 - region.weight / was.weight)
         filled[region.name] -= going
-        near = [one for one in then.regions if one.state not in _LAST and one.name != region.name]
+        near = [one for one in then.regions if one.state not in LAST and one.name != region.name]
         near.sort(key=lambda one: places[region.name].km_to(places[one.name]))
         left_over += _poured(going, near, sizes, filled)
-    served = {one.jurisdiction for one in then.regions if one.state not in _LAST}
+    served = {one.jurisdiction for one in then.regions if one.state not in LAST}
     return Rehearsal(
         states=tuple(
             (one.name, before.get(one.name, one).state, one.state, one.weight)

@@ -147,6 +147,11 @@ class Router:
         """Which regions there are."""
         return self._places
 
+    @property
+    def nodes(self) -> set[str]:
+        """The names of all their nodes."""
+        return {name for place in self._places.values() for name in place.nodes}
+
     def check_invariants(self) -> None:
         """Assert what must hold between steps."""
         assert self.table is None or self.table.generation <= self.generation
@@ -163,8 +168,7 @@ class Router:
             said = read_orders(event.orders, self.orders)
         except MessageError as error:
             return [RefusedOrders(event.sender, str(error))]
-        nodes = [name for place in self._places.values() for name in place.nodes]
-        joined = self.orders.joined(said.among(nodes, self._places))
+        joined = self.orders.joined(said.among(self.nodes, self._places))
         if joined == self.orders:
             return []
         self.orders = joined
@@ -191,14 +195,14 @@ class Router:
     def _may_begin(self, now_ms: int) -> bool:
         """Say whether enough is known: every node was heard, or it is time to go without those that were not."""
         if not self._has_begun:
-            nodes = {name for place in self._places.values() for name in place.nodes}
-            heard = [
+            nodes = self.nodes
+            heard = {
                 name
                 for name, one in self.health.items()
                 if one.readiness is not Readiness.UNKNOWN or name == self._node
-            ]
+            }
             is_time = now_ms - self._began_ms >= limits.ROUTE_FIRST_MS
-            self._has_begun = bool(nodes) and (nodes <= set(heard) or is_time)
+            self._has_begun = bool(nodes) and (nodes <= heard or is_time)
         return self._has_begun
 
 
