@@ -23,6 +23,7 @@ from homeroom.adapters.vault.places import (
     VAULT_KEY_FILE,
     open_vault_key,
     own_vault_keys,
+    seal_key_of,
     vault_key_check,
     vault_key_path,
 )

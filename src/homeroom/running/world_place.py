@@ -33,6 +33,7 @@ from homeroom.regions.residency import heirs
 from homeroom.regions.steps import Members
 from homeroom.regions.world import Region, World
 from homeroom.running.control_socket import ask_of_upkeep, ask_stated, ask_to_change
+from homeroom.running.founding import vault_keyed
 from homeroom.running.upkeep_requests import WorldAsked, WorldTold
 from homeroom.serve.settings import Settings
 
