@@ -5,45 +5,57 @@ while a tenant is pinned, or nobody has said anything; else what is of somebody 
 """
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.sealing_away import Away
+from homeroom.errors import RecordsElsewhereError
 from homeroom.log.control import Control
 from homeroom.log.homes import Homes
+from homeroom.records.people import Json
 
 __all__ = ["HomesHere"]
 
 _ROOT_BYTES: Final = 32
 
 
-class HomesHere:
-    """Used in the thread that writes; followed by it, or before it has begun. What is asked elsewhere is one read.
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """What was stated, where this node is, and by tenant what follows from both: found when it is asked first."""
 
-    Attributes
-    ----------
-    here : the jurisdiction of this node, as it was stated; empty where it was not, or is not so
-    """
+    control: Control
+    here: str
+    aways: dict[str, Away | None] = field(default_factory=dict)
+
+
+class HomesHere:
+    """Followed by the thread that writes, or before it has begun; asked from any thread."""
 
     def __init__(self) -> None:
-        self.here = ""
-        self._control = Control()
+        self._stated = _Stated(Control(), "")
         # Drawn for the process: with it gone, nobody but the home can open what was sealed.
         self._root = os.urandom(_ROOT_BYTES)
-        self._aways: dict[str, Away | None] = {}
 
-    def follow(self, control: Control, node: str) -> None:
-        """Go by what is stated now."""
-        self._control, self._aways = control, {}
-        self.here = control.members.jurisdictions.get(node, "")
+    @property
+    def here(self) -> str:
+        """The jurisdiction of this node, empty where it was not stated, or is another one than that."""
+        return self._stated.here
+
+    def follow(self, control: Control, here: str) -> None:
+        """Go by what is stated now; ``here`` is as of `here`."""
+        self._stated = _Stated(control, here)
 
     def away_of(self, tenant: str) -> Away | None:
         """Return which statements of a tenant go to another jurisdiction, and how; None where all stay."""
-        if tenant not in self._aways:
-            self._aways[tenant] = self._away(tenant)
-        return self._aways[tenant]
+        stated = self._stated
+        if tenant not in stated.aways:
+            stated.aways[tenant] = self._away(tenant, stated)
+        return stated.aways[tenant]
 
-    def _away(self, tenant: str) -> Away | None:
-        homes, here = self._control.homes_of(tenant), self.here
+    def _away(self, tenant: str, stated: _Stated) -> Away | None:
+        homes, here = stated.control.homes_of(tenant), stated.here
         if homes is None or homes.named() <= {here}:
             return None
 
@@ -51,10 +63,28 @@ class HomesHere:
             home = homes.of(issuer, account, key)
             return "" if home == here else home
 
-        return Away(home_of=home_of, seal_keys=self._control.members.seal_keys, root=self._root)
+        seal_keys = stated.control.members.seal_keys
+        return Away(home_of=home_of, seal_keys=seal_keys, root=self._root)
+
+    def homes(
+        self, tenant: str, keys_of: Callable[[str], TenantKeys], actors: Sequence[Json]
+    ) -> frozenset[str]:
+        """Return where what these persons do, who were checked, is to be kept: jurisdictions, empty for here."""
+        away = self.away_of(tenant)
+        if away is None:
+            return frozenset({""} if actors else ())
+        seals = Seals(keys_of(tenant))
+        return frozenset(away.home(one, seals) for one in actors)
+
+    def elsewhere(self, home: str) -> RecordsElsewhereError:
+        """Return the error that tells who asks which regions have what is asked for."""
+        nodes = self._stated.control.members.nodes.values()
+        return RecordsElsewhereError(
+            home, tuple(sorted({one.region for one in nodes if one.jurisdiction == home}))
+        )
 
     def named(self) -> frozenset[str]:
-        """Return all jurisdictions in which somebody has their home; from any thread."""
-        control = self._control
+        """Return all jurisdictions in which somebody has their home."""
+        control = self._stated.control
         stated: list[Homes | None] = [control.homes_of(tenant) for tenant in control.homes]
         return frozenset(law for one in stated if one is not None for law in one.named())

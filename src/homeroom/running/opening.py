@@ -401,8 +401,11 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     file = path / VAULT_FILE
     copies = VaultCopies(file, path / VAULT_COPIES, keys.get)
     troubles = copies.ready(opened.store.begins())
-    reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
+    seal_key = None if options.world is None else seal_key_of(open_vault_key(path))
+    reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels, seal_key)
     opened.stack.enter_context(contextlib.closing(reader))
+    control = opened.stated.control
+    reader.homes.follow(control, control.members.jurisdictions.get(options.name, ""))
     reader.catch_up(opened.store, None if options.world is None else options.name)
     for tenant in reader.tenants():
         key = vault_key_path(path, tenant)

@@ -94,12 +94,11 @@ class Away:
     seal_keys: Mapping[str, str]
     root: bytes
 
-    def home(self, statement: Json, seals: Seals) -> str:
-        """Return where the home of a statement's actor is, if that is elsewhere; nothing for one that is here.
+    def home(self, actor: Json, seals: Seals) -> str:
+        """Return where the home of an actor who was checked is, if that is elsewhere; nothing for one who is here.
 
         What a group without an identifier has done is nobody's, and stays.
         """
-        actor = statement["actor"]
         if actor.get("objectType") == "Group" and is_anonymous(actor):
             return ""
         issuer, account = identity_of(actor)

@@ -94,7 +94,7 @@ class StatementDrafter:
                 if same:
                     ids.append(statement["id"].lower())
                     continue
-            home = "" if self._away is None else self._away.home(statement, self._seals)
+            home = "" if self._away is None else self._away.home(statement["actor"], self._seals)
             keep = partial(self._seal, home) if home else self._keep
             kept = keep(statement, next_place())
             self.homes.add(home)
