@@ -444,7 +444,7 @@ class Control:
         epoch: int,
     ) -> dict[str, Any]:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
-        if isinstance(fact, AuditAnchored | Readmitted):
+        if isinstance(fact, AuditAnchored | Readmitted | HomesPut):
             return self._with_small(fact)
         if isinstance(fact, MemberFact):
             return {"members": self._with_member(fact, epoch)}
@@ -456,8 +456,6 @@ class Control:
             return {"compliance": _with(self.compliance, fact.tenant, after)}
         if isinstance(fact, HistoryCut):
             return {"cuts": folded_cut(self.cuts, fact, epoch)}
-        if isinstance(fact, HomesPut):
-            return {"homes": folded_homes(self.homes, fact)}
         assert not isinstance(fact, HistoryKept), "it is among the terms of its tenant"
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
@@ -467,7 +465,9 @@ class Control:
             return folded_member(self.members, fact, epoch)
         return replace(self.members, rulings=folded_ruling(self.members.rulings, fact, self.cuts))
 
-    def _with_small(self, fact: AuditAnchored | Readmitted) -> dict[str, Any]:
+    def _with_small(self, fact: AuditAnchored | Readmitted | HomesPut) -> dict[str, Any]:
+        if isinstance(fact, HomesPut):
+            return {"homes": folded_homes(self.homes, fact)}
         if isinstance(fact, AuditAnchored):
             return {"anchors": _with(self.anchors, fact.node, fact)}
         known = dict(self.readmitted.get(fact.tenant, {}))

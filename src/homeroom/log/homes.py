@@ -91,7 +91,9 @@ def check_homes(fact: HomesPut, seal_keys: Mapping[str, str]) -> None:
                 f"{limits.NAME_CHARACTERS_MAX}"
             )
     if any(not _KEY.fullmatch(key) for key in fact.learners):
-        raise ControlError("a learner whose home is stated must be a pseudonym, 32 hexadecimal digits")
+        raise ControlError(
+            "a learner whose home is stated must be a pseudonym, 32 hexadecimal digits"
+        )
     for law in sorted({fact.default, *fact.issuers.values(), *fact.learners.values()} - {""}):
         if law not in seal_keys:
             there = ", ".join(sorted(seal_keys)) or "none"

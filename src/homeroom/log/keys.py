@@ -1,7 +1,7 @@
 """Keys by which clients are known, and what is stated of them.
 
-A key is stated by what is needed to know it again: the part by which it is found, and a hash of the whole. Whoever reads
-the control stream can therefore give nobody a key. Revocation only grows: of several the earliest counts.
+A key is stated by what is needed to know it again: the part by which it is found, and a hash of the whole. Whoever
+reads the control stream can therefore give nobody a key. Revocation only grows: of several the earliest counts.
 """
 
 from dataclasses import dataclass

@@ -124,9 +124,7 @@ class TenantKeyed(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-keyed")
     check: str
 
 
-class VaultKeyed(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="vault-keyed"
-):
+class VaultKeyed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="vault-keyed"):
     """The documents of a jurisdiction are under the vault key that has this check, in every node of it.
 
     ``check`` tells one key from another and gives nothing of it away. Of two facts of a jurisdiction the first counts:

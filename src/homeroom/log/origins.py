@@ -53,7 +53,9 @@ class Stream(StrEnum):
         is_named = isinstance(value, str) and value.startswith(_SEALED)
         if not is_named or not _JURISDICTION.fullmatch(str(value).removeprefix(_SEALED)):
             return None
-        if len(cls._value2member_map_) >= limits.STREAM_NAMES_MAX:  # what others send must not fill the memory
+        if (
+            len(cls._value2member_map_) >= limits.STREAM_NAMES_MAX
+        ):  # what others send must not fill the memory
             return None
         made = str.__new__(cls, value)
         made._name_, made._value_ = str(value), str(value)
@@ -65,7 +67,6 @@ class Stream(StrEnum):
     def sealed_for(cls, home: str) -> "Stream":
         """Return the stream of documents that are sealed for a jurisdiction. Raises `ValueError` for no name of one."""
         return cls(f"{_SEALED}{home}")
-
 
 
 class Origin(NamedTuple):

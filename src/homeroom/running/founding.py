@@ -54,8 +54,7 @@ def founding_facts(
     return facts + [
         vault_keyed(world, law)
         for law in sorted(world.vaults)
-        if law not in members.vault_checks
-        or (law in world.seals and law not in members.seal_keys)
+        if law not in members.vault_checks or (law in world.seals and law not in members.seal_keys)
     ]
 
 

@@ -13,7 +13,6 @@ from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.sealing_away import Away
 from homeroom.errors import RecordsElsewhereError
 from homeroom.log.control import Control
-from homeroom.log.homes import Homes
 from homeroom.records.people import Json
 
 __all__ = ["HomesHere"]
@@ -86,5 +85,5 @@ class HomesHere:
     def named(self) -> frozenset[str]:
         """Return all jurisdictions in which somebody has their home."""
         control = self._stated.control
-        stated: list[Homes | None] = [control.homes_of(tenant) for tenant in control.homes]
+        stated = [control.homes_of(tenant) for tenant in control.homes]
         return frozenset(law for one in stated if one is not None for law in one.named())

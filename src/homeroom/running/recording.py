@@ -114,7 +114,7 @@ def outcome_of(answer: bytes) -> Accepted | Refused:
 
 
 def homes_of(answer: bytes) -> tuple[str, ...]:
-    """Return where what was sent is kept, by what the log answers: jurisdictions, empty for here; nothing if refused."""
+    """Return where what was sent is kept, by what the log answers: jurisdictions, empty for here; none if refused."""
     told = _told(answer)
     return told.homes if told.refusal is None else ()
 
@@ -222,7 +222,7 @@ class RecordReader:
         return self._outcomes
 
     def documents(self) -> Mapping[Stream, bytes]:
-        """Return the operations of all requests that can be done, what keeps labels, and what goes elsewhere, sealed."""
+        """Return the operations of all requests that can be done, what keeps labels, and what is sealed for others."""
         encoded = [one.encoded for one in self._prepared if one.encoded]
         encoded += map(encode, self._label_changes)
         sealed: dict[str, list[bytes]] = {}

@@ -1,13 +1,15 @@
-"""What is sealed for another jurisdiction: opened there alone, without anybody who was erased, and the same by each node."""
+"""What is sealed for another jurisdiction: opened there alone, without who was erased, and the same by each node."""
 
 import hashlib
 
 import msgspec
 import pytest
 
+from homeroom.adapters.vault.applying import Vault
 from homeroom.adapters.vault.coming_home import change_of_passage
 from homeroom.adapters.vault.operations import (
     PortraitKept,
+    Stamped,
     StatementKept,
     StatementSent,
     SubjectKey,
@@ -22,10 +24,8 @@ from homeroom.adapters.vault.passage import (
 )
 from homeroom.adapters.vault.preparing import Preparer
 from homeroom.adapters.vault.reading import VaultReader
-from homeroom.adapters.vault.redacting import redacted_change
-from homeroom.adapters.vault.applying import Vault
-from homeroom.adapters.vault.operations import Stamped
 from homeroom.adapters.vault.reads import Reads
+from homeroom.adapters.vault.redacting import redacted_change
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
 from homeroom.adapters.vault.sealing_away import Away
 from homeroom.adapters.vault.statements import uuid_bytes
@@ -51,7 +51,7 @@ def key_of(person):
 
 @pytest.fixture
 def taking(tmp_path):
-    """A vault that takes statements, of which those of Ada go home; what prepares, and how to apply."""
+    """Return what prepares statements, of which those of Ada go home, and the vault of where that is done."""
     vault = Vault(tmp_path / "there.db")
     reader = VaultReader(tmp_path / "there.db")
     ada = identity_of(ADA)
@@ -89,7 +89,9 @@ def shown(tmp_path, change, identifier):
     vault = Vault(path)
     vault.apply([Stamped(START_MS << 20, b"d" * 8, [change])], "{}")
     reads = Reads(path, lambda _: AT_HOME)
-    found = reads.statement(OneStatement(statement_id=identifier, voidness=Voidness.COUNTS), "main", ())
+    found = reads.statement(
+        OneStatement(statement_id=identifier, voidness=Voidness.COUNTS), "main", ()
+    )
     reads.close()
     vault.close()
     return found

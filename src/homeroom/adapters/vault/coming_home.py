@@ -126,8 +126,6 @@ def _kept(
         body=key.seal(body.statement, stub.id),
         people=b"".join(_form_name(subject, tag, seals) for tag, subject in stub.forms),
         terms=b"".join(terms_of(contents, people, seals)),
-        attachments=[
-            (name, key.seal(data, name + stub.id)) for name, data in attachments.items()
-        ],
+        attachments=[(name, key.seal(data, name + stub.id)) for name, data in attachments.items()],
         digest=seals.hash(b"content", body.compared),
     )

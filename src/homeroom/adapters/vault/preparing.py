@@ -94,7 +94,9 @@ class Preparer:
         if isinstance(ids, Refused):
             return self._prepared(caller.tenant, ids)
         sealed = drafter.sealed()
-        prepared = self._prepared(caller.tenant, Accepted(ids), max(map(len, sealed.values()), default=0))
+        prepared = self._prepared(
+            caller.tenant, Accepted(ids), max(map(len, sealed.values()), default=0)
+        )
         if isinstance(prepared, Refused):
             return prepared
         return prepared._replace(sealed=sealed, homes=frozenset(drafter.homes or {""}))

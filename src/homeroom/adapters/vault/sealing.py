@@ -102,7 +102,7 @@ class Seals:
         return _seal(self._wrapping, os.urandom(_KEY_BYTES), subject)
 
     def given_key(self, subject: bytes, secret: bytes) -> "GivenKey":
-        """Return the key of a subject that follows from a secret that came from elsewhere; who sent it knows it not."""
+        """Return the key of a subject that follows from a secret from elsewhere; who sent that does not know it."""
         key = hashlib.blake2s(subject + secret, key=self._given).digest()
         nonce = hashlib.blake2s(subject + key, key=self._given, digest_size=_NONCE_BYTES).digest()
         return GivenKey(key, nonce + self._wrapping.encrypt(nonce, key, subject))
@@ -177,7 +177,7 @@ class SubjectKeys:
 class GivenKey:
     """A key of a subject that several nodes make of one secret, each for itself, and seal the same with.
 
-    So what they seal must be equal, byte by byte. A nonce is a keyed hash of what is sealed: never one for two contents.
+    So what they seal must be equal, byte by byte. A nonce is a keyed hash of what it seals: never one for two contents.
 
     Parameters
     ----------

@@ -186,9 +186,7 @@ class PassageDraft:
                 tag = seals.hash_everywhere(b"form", written)
                 numbers[written] = len(forms)
                 forms[written] = tag, subject
-                self.forms.setdefault(
-                    (subject, tag), Form(self._secret(subject), tag, written)
-                )
+                self.forms.setdefault((subject, tag), Form(self._secret(subject), tag, written))
             parts.append((numbers[written], part is Part.MAIN))
         return forms, parts
 

@@ -183,13 +183,9 @@ class StatementDrafter:
         if passage is None:
             passage = PassageDraft(self._caller.tenant, home, self._away)
             self._passages[home] = passage
-        passage.add(
-            Arrived(statement, place, compared, self._sent.data), contents, self._seals
-        )
+        passage.add(Arrived(statement, place, compared, self._sent.data), contents, self._seals)
         identity: str = statement["id"]
-        one = StatementSent(
-            uuid_bytes(identity), place, passage.stubs[-1].subject, digest, home
-        )
+        one = StatementSent(uuid_bytes(identity), place, passage.stubs[-1].subject, digest, home)
         self._drafting.operations.append(one)
         pending = self._drafting.pending
         self._drafting.noted.append(pending.note(pending.sent, one.id, one))

@@ -1,4 +1,4 @@
-"""Documents of an open tenant whose learners have their homes elsewhere: they get there, once, and nobody reads them."""
+"""Documents of an open tenant whose learners live elsewhere: they get home, once, and nobody reads them before."""
 
 import asyncio
 import json
@@ -9,7 +9,11 @@ import pytest
 from homeroom.adapters.vault.fingerprint import fingerprint_of
 from homeroom.log.homes import HomesPut
 from homeroom.log.payloads import unpack
+from homeroom.records.store import Holding, Refusal, Sent
+from homeroom.records.versions import Version
 from tests.running.erasures import ADA, BOB, erase, person, record, register_of, statement
+from tests.running.worlds import RunningWorld
+from tests.serve.xapi.store import WRITE, caller
 
 LAWS = {"a": "us", "b": "eu", "c": "eu", "d": "br"}
 """A home of the world, two nodes of the home of learners, and one that is neither."""
@@ -139,25 +143,29 @@ def test_it_waits_while_the_home_is_away_and_comes_once_after_a_crash_of_both(wo
 
 def test_who_waits_for_another_region_hears_yes_when_the_home_has_it(world):
     async def work(world):
+        async def offer(number, actor, asked):
+            sent = Sent([statement(actor, number)], {}, Version.ONE)
+            who = caller(WRITE)
+            return await world.nodes["a"].records.accept(sent, who, Holding(asked))
+
         await home_is(world, "eu", ADA)
-        remote = {"headers": {"homeroom-ack": "remote"}}
-        held = (await keep(world, "a", 1, **remote)).headers["homeroom-held"]
-        # Bob's statement goes nowhere: no other region is under the law of this one.
-        await keep(world, "a", 2, BOB, status=400, **remote)
-        every = (await keep(world, "a", 3, headers={"homeroom-ack": "all"})).headers[
-            "homeroom-held"
-        ]
+        remote = await offer(1, ADA, "remote")
+        # Bob's goes nowhere: no other region is under the law of this one.
+        alone = await offer(2, BOB, "remote")
+        every = await offer(3, ADA, "all")
         world.cut.update("bc")
-        late = await keep(world, "a", 4, status=504, **remote)
+        late = await offer(4, ADA, "remote")
         world.cut.clear()
-        again = (await keep(world, "a", 4, **remote)).headers["homeroom-held"]
-        return held, every, late.json(), again
+        again = await offer(4, ADA, "remote")
+        return [(one.held, one.lacks) for one in (remote, every, late, again)], alone.refusal
 
-    held, every, _, again = world(work, *"abc")
-    assert (held, every, again) == ("all", "all", "all")
+    held, alone = world(work, *"abc")
+    assert [one[0] == "local" for one in held] == [False, False, True, False]
+    assert [one[1] for one in held] == ["", "", "remote", ""]
+    assert alone is Refusal.UNATTAINABLE
 
 
-def test_who_is_erased_is_taken_out_of_what_waits_for_the_home(world, tmp_path):
+def test_who_is_erased_is_taken_out_of_what_waits_for_the_home(tmp_path, monkeypatch):
     async def work(world):
         await home_is(world, "eu", ADA, BOB)
         world.cut.update("bc")
@@ -177,10 +185,17 @@ def test_who_is_erased_is_taken_out_of_what_waits_for_the_home(world, tmp_path):
         prints = {fingerprint_of(world.nodes[name]._recorder._reader) for name in "bc"}
         return before, after, refused, told, prints, [n.troubles for n in world.nodes.values()]
 
-    async def with_a_register(made):
-        await made.start("a", erasure_register=register_of(tmp_path))
+    async def whole():
+        world = RunningWorld(tmp_path, *"abc", monkeypatch=monkeypatch, laws=LAWS)
+        await world.start("b", "c")
+        await world.start("a", erasure_register=register_of(tmp_path))
+        await world.known("main")
+        try:
+            return await work(world)
+        finally:
+            await world.stop()
 
-    before, after, refused, told, prints, troubles = world(work, *"abc", prepared=with_a_register)
+    before, after, refused, told, prints, troubles = asyncio.run(whole())
     assert after[0] < before[0]
     assert after[1:] == before[1:]
     assert "erased" in refused["detail"]
@@ -203,7 +218,9 @@ def test_documents_of_who_lives_elsewhere_are_asked_for_there(world):
             told.append((await record(node, "PUT", path, params=params, content=b"1")).status_code)
             told.append((await record(node, "GET", path, params=params)).status_code)
         params["agent"] = json.dumps(person(BOB))
-        other = await record(world.nodes["a"], "PUT", "activities/state", params=params, content=b"1")
+        other = await record(
+            world.nodes["a"], "PUT", "activities/state", params=params, content=b"1"
+        )
         return told, other.status_code
 
     assert world(work, *"abc") == ([421, 421, 204, 200], 204)
