@@ -357,7 +357,8 @@ class Control:
         elif isinstance(fact, CutFact):
             check_cut(self.cuts, fact)
         elif isinstance(fact, HomesPut):
-            check_homes(fact, self.members.seal_keys)
+            laws = {one.jurisdiction for one in self.members.nodes.values()}
+            check_homes(fact, self.members.seal_keys, laws)
         else:
             check_webhook(self.webhooks, fact)
 

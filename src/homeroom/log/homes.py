@@ -14,7 +14,7 @@ whoever reads could not know where to look.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -75,13 +75,14 @@ class Homes:
         return frozenset({self.default, *self.issuers.values(), *self.learners.values()} - {""})
 
 
-def check_homes(fact: HomesPut, seal_keys: Mapping[str, str]) -> None:
+def check_homes(fact: HomesPut, seal_keys: Mapping[str, str], laws: Collection[str]) -> None:
     """Raise `ControlError` for homes that make no sense.
 
     Parameters
     ----------
     fact : states them
     seal_keys : by jurisdiction the key by which others seal for it
+    laws : the jurisdictions in which there are nodes
     """
     check_count("homes", len(fact.issuers) + len(fact.learners), limits.HOMES_MAX)
     for issuer in fact.issuers:
@@ -100,6 +101,10 @@ def check_homes(fact: HomesPut, seal_keys: Mapping[str, str]) -> None:
             raise ControlError(
                 f"nobody has stated by which key documents are sealed for jurisdiction {law[:80]!r}, so none could "
                 f"travel there; there are: {there}. Name it under [seals] in the file of regions of the home"
+            )
+        if law not in laws:
+            raise ControlError(
+                f"no node is in jurisdiction {law!r}, so what is sealed for it could go nowhere; let one join first"
             )
 
 

@@ -50,11 +50,11 @@ def founding_facts(
             MemberJoined(node=name, region=one.region, jurisdiction=one.jurisdiction, key=one.key)
             for name, one in sorted(world.members().items())
         ]
-    members = control.members
+    checks, seals = control.members.vault_checks, control.members.seal_keys
     return facts + [
         vault_keyed(world, law)
-        for law in sorted(world.vaults)
-        if law not in members.vault_checks or (law in world.seals and law not in members.seal_keys)
+        for law, check in sorted(world.vaults.items())
+        if law not in checks or (checks[law] == check and law in world.seals.keys() - seals.keys())
     ]
 
 

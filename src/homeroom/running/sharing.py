@@ -97,8 +97,19 @@ class Sharing:
 
     def troubles(self) -> tuple[Trouble, ...]:
         """Return what is wrong; from any thread."""
-        told = [*self._around.recorder.stopped.values(), self.why_not, self._why_not_open]
+        stopped = self._around.recorder.stopped.values()
+        told = [*stopped, self.why_not, self._why_not_open, self._to_nobody()]
         return tuple(Trouble(one) for one in told if one is not None)
+
+    def _to_nobody(self) -> str | None:
+        there = {self._members.jurisdictions.get(node) for node in self._members.regions}
+        gone = sorted(self._around.recorder.homes.named() - there)
+        if not gone or self.why_not is not None:
+            return None
+        return (
+            f"learners have their home in {', '.join(gone)}, and no node is there any more: their documents are sealed "
+            f"and go nowhere. Let a node join there, or say anew where they live (homeroom tenant homes)"
+        )
 
     # --- what comes --------------------------------------------------------------------------------------------------
 
