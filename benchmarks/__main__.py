@@ -41,6 +41,7 @@ NAMES = (
     "world_traffic",
     "catch_up",
     "cache",
+    "kept_answers",
     "client_failover",
 )
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from benchmarks.page_cache import CACHE_HEADER, cache_rows
+from benchmarks.page_cache import CACHE_HEADER, KEPT_HEADER, cache_rows, kept_rows
 from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
@@ -543,6 +543,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     ),
     "world_traffic": (("what", "median of pairs", "at most", "wanted"), traffic_rows),
     "cache": (CACHE_HEADER, cache_rows),
+    "kept_answers": (KEPT_HEADER, kept_rows),
     "catch_up": (("way", "learners", "read", "until all is there", "times"), catch_up_rows),
     "client_failover": (
         (

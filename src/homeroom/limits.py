@@ -252,6 +252,8 @@ LIFE_PAUSE_MS_MAX: Final = 60_000
 """After lives that ended soon, a node waits longer each time before it begins another, up to this."""
 ALARM_MS: Final = 600_000
 """So long an alarm is told about what may have passed by itself, such as a message that could not be read."""
+STRANGER_AGAIN_MS: Final = 60_000
+"""So often a node that speaks and belongs to no world is told again; twice as long after the last time that is over."""
 ALARMS_KEPT: Final = 64
 """Alarms about other nodes that are shown at once; the oldest goes."""
 CHECK_MS: Final = 10_000
@@ -377,6 +379,36 @@ CACHE_PROVING_HITS: Final = 1
 """Hits after which an entry stays when it leaves the small queue (decision 0035 says what more of them cost)."""
 CACHE_TURNS_MAX: Final = 256
 """Entries that one fill may send round again before one goes that was asked for, so that no fill takes long."""
+CACHE_VALUE_BYTES_MAX: Final = 1 << 20
+"""A larger answer is kept in no cache that nodes share: it would hold up all others on its way."""
+CACHE_REFUSAL_MS: Final = 1_000
+"""So long it is kept that a question cannot be answered from the data: who asks again costs nothing meanwhile."""
+CACHE_JITTER: Final = 0.1
+"""Answers of one moment expire within this share of their time, and not together."""
+CACHE_LEASE_MS: Final = 2_000
+"""A node that makes an answer for its region has so long; a lease that was lost is over then."""
+CACHE_LEASE_WAIT_MS: Final = 100
+"""So long a node waits for an answer that another one makes; then it makes its own."""
+CACHE_LEASE_LOOK_MS: Final = 10
+"""So often it looks whether that is there."""
+CACHE_WARM_KEYS_MAX: Final = 1_000
+"""Answers of a tenant that a node tells others are asked for most, and a new node fetches first."""
+CACHE_WARM_MS: Final = 30_000
+"""So often it tells them."""
+REDIS_CONNECTIONS_MAX: Final = 32
+"""Connections of a node to a Redis; requests beyond wait for one within their time."""
+REDIS_WORLD_MS_MAX: Final = 500
+"""A request to the Redis of another region: across the world and back, and no longer than an engine that is busy."""
+REDIS_SWEEP_KEYS: Final = 1_000
+"""Keys that are looked at in one step where those of a tenant are removed: a Redis serves nobody else meanwhile."""
+REDIS_SWEEP_MS_MAX: Final = 2_000
+"""One such step; a place that takes longer is tried again later."""
+BREAKER_FAILURES_MAX: Final = 3
+"""Failures in a row after which nobody waits for a place any more."""
+BREAKER_PAUSE_MS: Final = 250
+"""After so long one request tries again; the pause doubles while that fails."""
+BREAKER_PAUSE_MS_MAX: Final = 8_000
+"""A place that is back is used again after so long at the latest."""
 CACHE_ADVICE_KEYS_MAX: Final = 20_000
 """Keys of a log that advice is computed from; of a log with more, those with the smallest fingerprints."""
 CACHE_ADVICE_REQUESTS_MAX: Final = 20_000_000
@@ -900,6 +932,8 @@ assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert 0 < CACHE_SMALL_SHARE < 1
+assert CACHE_LEASE_LOOK_MS < CACHE_LEASE_WAIT_MS < CACHE_LEASE_MS
+assert BREAKER_PAUSE_MS < BREAKER_PAUSE_MS_MAX
 assert 1 <= CACHE_PROVING_HITS <= 3
 assert DAYS_PER_WORD in range(7, 64, 7)
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26

@@ -11,7 +11,7 @@ a node would then hold what is sealed for somebody else, or have gaps in what it
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -131,12 +131,23 @@ class Vector(Mapping[Origin, int]):
     def __hash__(self) -> int:
         return hash(frozenset(self._numbers.items()))
 
+    def items(self) -> ItemsView[Origin, int]:
+        """Return the pairs, as those of a dictionary are: much is compared by them."""
+        return self._numbers.items()
+
     def __repr__(self) -> str:
         return f"Vector({self.to_json()})"
 
     def covers(self, other: Mapping[Origin, int]) -> bool:
         """Say whether nothing that the other has is missing here."""
-        return all(self[origin] >= number for origin, number in other.items())
+        if other is self:
+            return True
+        numbers = self._numbers
+        # A loop, since this is asked for every answer that is kept.
+        for origin, number in other.items():  # noqa: SIM110 - it takes half as long as a generator
+            if numbers.get(origin, 0) < number:
+                return False
+        return True
 
     def joined(self, other: Mapping[Origin, int]) -> "Vector":
         """Return the least vector that covers both."""

@@ -119,6 +119,7 @@ class View:
     ----------
     life : its incarnation, empty if nothing was heard
     epoch : the latest control epoch at which all that it held is known here
+    complete : the latest control epoch of which it has said that it holds all that had collapsed by then
     numbers : by origin the last number
     told : the version of this node's holdings that it was told of last
     times_whole : how often it has told all that it holds
@@ -128,6 +129,7 @@ class View:
     def __init__(self) -> None:
         self.life = ""
         self.epoch = 0
+        self.complete = 0
         self.numbers: dict[Origin, int] = {}
         self.told = 0
         self.times_whole = 0
@@ -200,11 +202,16 @@ class View:
             return False
         if _weight(news.total) != self._sum:
             return True
+        self._know_whole(news)
+        return False
+
+    def _know_whole(self, news: News) -> None:
         self.epoch = max(self.epoch, news.epoch)
+        if news.is_complete:
+            self.complete = max(self.complete, news.epoch)
         self.times_whole += 1
         if news.reading is not None:
             self.whole_ms = news.reading.wall_ms
-        return False
 
     def may_ask(self, now_ms: int) -> bool:
         """Say whether it may be asked for all that it holds; not again at once, whatever is wrong between the two."""
@@ -227,6 +234,6 @@ class View:
             while len(self._past) > limits.LIVES_KNOWN_MAX:
                 del self._past[next(iter(self._past))]
         self._past.pop(life, None)
-        self.life, self.epoch, self.told = life, 0, 0
+        self.life, self.epoch, self.complete, self.told = life, 0, 0, 0
         self.numbers, self._weights = {}, {}
         self._version = self._sum = 0

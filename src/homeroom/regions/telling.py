@@ -124,6 +124,7 @@ class Telling:
             total=holdings.total(partial(self._known.residency.may_have_of, to)),
             items=tuple(items),
             is_whole=holdings.is_whole_after(told),
+            is_complete=self._known.is_complete,
             answer=answer,
             entries=entries,
             reading=reading,
