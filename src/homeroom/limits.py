@@ -174,6 +174,8 @@ FABRIC_PING_MS: Final = 2_000
 """So often a connection is tried; one that does not answer twice is given up, and so is one that takes nothing."""
 REGIONS_MAX: Final = 64
 """Regions of a world, those that are only made ready included."""
+STREAM_NAMES_MAX: Final = 2 * REGIONS_MAX
+"""Streams that a process knows: three, and one for each jurisdiction for which documents are sealed elsewhere."""
 REGIONS_FILE_BYTES_MAX: Final = 1 << 20
 """A file of regions."""
 MESSAGE_ENTRIES_MAX: Final = 256
@@ -287,6 +289,8 @@ KEYS_MAX: Final = 10_000
 """Keys of all tenants, those that were revoked included."""
 KEY_PLACES_MAX: Final = 100
 """Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+HOMES_MAX: Final = 10_000
+"""Issuers and learners of a tenant whose home is stated; for many accounts an issuer stands for all of them."""
 HISTORY_DAYS_MAX: Final = 36_525
 """Days for which history may be said to be kept: a hundred years. More is a slip; for ever has a word of its own."""
 CONTROL_BYTES_MAX: Final = 512 << 10
