@@ -300,7 +300,8 @@ class Death:
             self.note("started", f"{self._region} is started again")
             await self._returns(share)
         if self._watch.fallen:
-            say(f"other regions lost clients for a moment: {', '.join(sorted(self._watch.fallen))}")
+            also = ", ".join(sorted(self._watch.fallen))
+            say(f"suspected for a moment, and served by others, were also {also}")
 
     async def _falls(self) -> None:
         """Say how it leaves."""

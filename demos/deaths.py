@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 PROGRAMS = 4
 VISITORS = 4
 AFTER_S = 3.0
+TIERS = {
+    "process": "from the node's memory",
+    "region": "from the region's Redis",
+    "engine": "worked out",
+}
 DOOR_PORT = 9  # of the ten that the first region has
 
 
@@ -115,10 +120,8 @@ def _tell_found(visitors: Sequence[Program]) -> None:
     """Say where answers were found."""
     found = sum((one.asker.found for one in visitors if isinstance(one.asker, Visitor)), Counter())
     if found:
-        where = ", ".join(f"{count:,} by the {tier}" for tier, count in found.most_common())
-        say(
-            f"questions through HAProxy, which may miss the last {STALE_S} s, were answered {where}"
-        )
+        where = ", ".join(f"{n:,} {TIERS.get(tier, tier)}" for tier, n in found.most_common())
+        say(f"answers through HAProxy, which may miss the last {STALE_S} s: {where}")
 
 
 async def counts(client: AsyncClient, count: int) -> bool:
