@@ -95,11 +95,27 @@ def test_what_fails_is_counted_and_said(monkeypatch, capsys):
     crowd = asyncio.run(story())
     assert crowd.requests >= 2
     assert crowd.events == 10 * len(crowd.programs[0].taken) >= 10
-    assert crowd.programs[0].nodes_before(crowd.programs[0].taken[0][0]) == {"node-10"}
+    assert {node for _, node in crowd.programs[0].taken} == {"node-10"}
+    assert crowd.programs[0].first_elsewhere(0, {"node-10"}) is None
     assert {why for _, why in crowd.failed} == {"one: no answer"}
     assert (
         f"{crowd.requests} requests in all: {len(crowd.failed)} failed" in capsys.readouterr().out
     )
+
+
+class Broken(Flaky):
+    async def send(self, events):
+        raise RuntimeError("a fault")
+
+
+def test_a_program_that_ends_by_a_fault_of_ours_is_no_failed_request():
+    async def story():
+        crowd = Crowd([Program(name="one", region="here", asker=Broken())])
+        await asyncio.wait(crowd._running)
+        with pytest.raises(RuntimeError, match="a fault"):
+            crowd.check()
+
+    asyncio.run(story())
 
 
 def test_what_is_said_is_wrapped_below_itself(monkeypatch, capsys):
