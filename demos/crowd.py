@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import httpx
 
@@ -153,6 +153,16 @@ class Crowd:
         self.since_s = time.perf_counter()
         self._stopping = asyncio.Event()
         self._running = [asyncio.ensure_future(one.run(self._stopping)) for one in programs]
+
+    async def __aenter__(self) -> Self:
+        """Return the crowd."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Let none go on, whatever has happened."""
+        for one in self._running:
+            one.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def stop(self) -> bool:
         """Have each finish the request that it has begun; say how it went, and return whether none failed."""
@@ -295,8 +305,15 @@ class Death:
     async def show(self, before_s: float, share: float) -> None:
         """End the region after some seconds, and start it again; wait until it has a share of its clients.
 
-        Raises `TimeoutError` if it does not come to this.
+        Raises `SystemExit` if it does not come to this.
         """
+        try:
+            await self._show(before_s, share)
+        except TimeoutError:
+            await self._crowd.stop()
+            raise SystemExit("THIS IS WRONG: the next line of the timeline did not come") from None
+
+    async def _show(self, before_s: float, share: float) -> None:
         async with self._watch.looking():
             await self._watch.until(lambda one: one.state is RouteState.SERVING)
             await asyncio.sleep(before_s)
