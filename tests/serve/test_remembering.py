@@ -8,6 +8,7 @@ import time
 import pytest
 
 from homeroom.serve.settings import CacheSettings, NodeSettings, Settings
+from homeroom.traffic.caching.advisor import read_key_log
 from tests.redises import needs_redis, redis_server
 from tests.serve.clients import EVENT
 
@@ -147,8 +148,8 @@ def test_each_scope_has_answers_of_its_own(filled):
     }
     asked = [
         RETENTION,
-        {"question": "at_risk", "limit": 5},
-        {"question": "course_report"},
+        {"question": "at-risk", "limit": 5},
+        {"question": "report"},
         {"question": "learner", "learner": "0" * 32},
     ]
     cold = {}
@@ -392,6 +393,19 @@ def test_no_cache_is_kept_where_settings_want_none(filled):
     client, reader = filled(cached(megabytes=0))
     assert client.cache is None
     assert tier(client.query(reader, RETENTION)) is None
+
+
+def test_a_log_of_keys_is_written_where_one_is_wanted_and_the_advisor_reads_it(filled, tmp_path):
+    log = tmp_path / "keys.log"
+    client, reader = filled(cached(key_log=str(log), key_log_share=1.0))
+    for _ in range(3):
+        client.query(reader, RETENTION)
+    client.send(event(9))
+    client.query(reader, RETENTION)
+    client.run(client.cache.stop())
+    requests = read_key_log(log.read_text().splitlines(), "log").requests
+    assert len(requests) == 4
+    assert len({key for key, _ in requests}) == 2
 
 
 @needs_redis

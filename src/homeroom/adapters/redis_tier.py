@@ -18,8 +18,8 @@ is ever on a disk.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -133,8 +133,7 @@ class RedisTier:
         self._give_back = self._redis.register_script(_RELEASE)
         self._tenants: dict[str, tuple[str, ValueSeal]] = {}
         self._leases: dict[bytes, bytes] = {}  # by name the mark of the lease that is held
-        self._filling = 0
-        self._filled = asyncio.Condition()
+        self._filling: set[asyncio.Future[None]] = set()  # each is done when its fill is
         self.breaker = Breaker()
         self.counts: Counter[str] = Counter()
 
@@ -150,7 +149,7 @@ class RedisTier:
         """Keep an answer for a while, unless there is one whose vector is not older."""
         if life_ms <= 0:
             return
-        async with self._fill():
+        with self._fill():
             await self._within(lambda: self._put(key, kept, life_ms), None)
 
     async def lease(self, key: CacheKey) -> Lease:
@@ -174,8 +173,8 @@ class RedisTier:
 
     async def forget(self, tenant: str) -> bool:
         """Remove all that is kept of a tenant; return whether that is done. What is being filled comes first."""
-        async with self._filled:
-            await self._filled.wait_for(lambda: self._filling == 0)
+        if self._filling:
+            await asyncio.wait(self._filling)  # those of now: while many ask there are always some
         pattern = f"{self._of(tenant)[0]}:*"
         cursor: int | None = None
         while cursor != 0:
@@ -275,16 +274,15 @@ class RedisTier:
             await self._redis.unlink(*names)
         return int(following)
 
-    @asynccontextmanager
-    async def _fill(self) -> AsyncIterator[None]:
-        self._filling += 1
+    @contextmanager
+    def _fill(self) -> Iterator[None]:
+        filled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._filling.add(filled)
         try:
             yield
         finally:
-            self._filling -= 1
-            if not self._filling:
-                async with self._filled:
-                    self._filled.notify_all()
+            self._filling.discard(filled)
+            filled.set_result(None)
 
     async def _within(
         self,

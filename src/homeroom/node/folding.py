@@ -44,7 +44,7 @@ from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
 from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
 from homeroom.node.arrival import Alarm
 from homeroom.node.joining import Came, Joined, arrived_together, join, ready, void
-from homeroom.node.touching import Touches, says_of_answers
+from homeroom.node.touching import Touches, answers_touched
 from homeroom.regions.stated import Stated
 from homeroom.state.consents import Consents
 from homeroom.state.cut_making import ReadyCut
@@ -252,7 +252,8 @@ class Folding:
 
     def _say_touched(self, read: "_Read") -> None:
         """Say which entries made answers other ones, before anybody can be told that they are folded."""
-        self.touches.stated(read.stated)
+        for name, came in read.stated.items():
+            self.touches.stated(name, came)
         for name, mine in read.parts.items():
             self.touches.events(name, [(entry.origin, entry.number) for _, entry in mine])
             removals = [
@@ -290,8 +291,8 @@ class Folding:
             changes = read_changes(content)
             if self._waits_for_events(entry, changes, read.control):
                 return False
-            if says_of_answers(changes):
-                read.stated.append((entry.origin, entry.number))
+            for name in answers_touched(changes):
+                read.stated.setdefault(name, []).append((entry.origin, entry.number))
             if self.stated.is_next(entry):
                 self._doubt(changes, read)
                 self._take_stated(changes, read)
@@ -429,7 +430,7 @@ class _Read:
     named : by tenant the greatest epoch under which any of it was written
     alarms : what should not have been in entries, with their origins
     unknown : tenants of which nothing could be taken, because nobody has stated them
-    stated : entries that stated something of answers
+    stated : by tenant, or `ALL_TENANTS`, entries that stated something of answers
     is_in_doubt : whether what is folded has to be folded anew
     """
 
@@ -445,7 +446,7 @@ class _Read:
     named: dict[str, int] = field(default_factory=dict)
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
-    stated: list[tuple[Origin, int]] = field(default_factory=list)
+    stated: dict[str, list[tuple[Origin, int]]] = field(default_factory=dict)
     is_in_doubt: bool = False
 
     @property

@@ -3,6 +3,8 @@
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from homeroom import limits
 from homeroom.adapters.system_clock import steady_ms
 from homeroom.errors import SettingsError
 from homeroom.running.caching import CacheOptions, RunningCache
+from homeroom.running.key_sampling import KeySampling
 from homeroom.running.node import RunningNode
 from homeroom.serve.settings import Settings
 from homeroom.traffic.caching.judging import Bounds
@@ -51,9 +54,13 @@ async def cache_of(
             ),
             region=tiers[0],
             world=tiers[1],
+            sampling=KeySampling(Path(wanted.key_log), wanted.key_log_share)
+            if wanted.key_log
+            else None,
             # A node alone may begin its next life with other events at equal entries: files were loaded into it, or an
             # older copy was put in its place. In a world both come as entries.
-            life=b"" if world else secrets.token_bytes(16),
+            # Nodes of two versions, as there are while a new one is rolled out, may answer the same otherwise.
+            life=version("homeroom").encode() + (b"" if world else secrets.token_bytes(16)),
             node=settings.node.name,
             now_ms=now_ms,
             draw=lambda: 1.0 - draw(),

@@ -14,13 +14,15 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from homeroom import limits
+from homeroom.cohorts.live import Shows
 from homeroom.errors import HomeroomError, QuestionError
 from homeroom.log.origins import Vector
 from homeroom.running.answering import Answering, Described
+from homeroom.running.key_sampling import KeySampling
 from homeroom.serve.remembering import Asking, ToldAnswer
 from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.caching.entries import Kept
@@ -67,7 +69,9 @@ class CacheOptions:
     life_ms : how long an answer is kept at most
     bounds : for how long answers may be told that are not current
     region, world : the Redis of the region, and that of another one; None for none
-    life : is in all names: where what was folded may be another state in another life of the node
+    sampling : is told what is asked for, None where no log of it is wanted
+    life : is in all names: which version of the program answers, and where what was folded may be another state in
+        another life of the node, which life it is
     node : the name of this one, under which it tells what is asked for most
     now_ms : the clock of the machine
     draw : returns a number, uniform in (0, 1]
@@ -83,6 +87,7 @@ class CacheOptions:
     draw: Callable[[], float]
     region: "RedisTier | None" = None
     world: "RedisTier | None" = None
+    sampling: KeySampling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +161,17 @@ class RunningCache:
         self._asking: dict[bytes, Asking] = {}  # by name of a flight, how the engine is asked
         self._names: dict[str, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._seen = (node.live.removals, node.live.times_anew)
+        self._floors: dict[str, Vector] = {}  # by tenant, when something was last dropped
+        self._times_anew = node.live.times_anew
+        self._is_doubtful = (
+            False  # while tiers may have what was told of another state at equal entries
+        )
         self._warming: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Fetch what others are asked for most, and tell now and then what that is here."""
+        if self._options.sampling is not None:
+            self._options.sampling.start()
         if Tier.REGION in self._tiers:
             self._warming = asyncio.get_running_loop().create_task(self._keep_warm())
 
@@ -170,6 +181,8 @@ class RunningCache:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._options.sampling is not None:
+            await self._options.sampling.stop()
         for tier in self._tiers.values():
             await tier.close()
 
@@ -177,6 +190,7 @@ class RunningCache:
         """Say how the cache is."""
         held = self.lookup.resident.statistics()
         oldest_ms = held.oldest_put_ms
+        sampling = self._options.sampling
         age_ms = None if oldest_ms is None else max(self._options.now_ms() - oldest_ms, 0)
         return CacheStatus(
             answers={(t.value, kind, how): n for (t, kind, how), n in self.counts.items()},
@@ -194,23 +208,25 @@ class RunningCache:
             age_ms=age_ms,
             under_way=self.lookup.under_way,
             cut_off={tier.value: one.breaker.is_open for tier, one in self._tiers.items()},
+            troubles=tuple(filter(None, [sampling.trouble if sampling else None])),
         )
 
     # --- asked --------------------------------------------------------------------------------------------------------
 
     async def ask(self, asking: Asking) -> ToldAnswer:
         """Answer a question, from the nearest tier that may. Raises as `Answering.ask` does."""
-        self._heed()
         if asking.tenant not in self._node.live.tenants():
             # It has no key here yet, and none may be made: the node says so.
             return await self._node.ask(
                 asking.tenant, asking.question, asking.wanted, asking.shows, asking.tell
             )
+        self._heed(asking.tenant)
         key = self._key(asking)
         found = self._ready(key, asking)
         if found is not None:
             return self._answer(key, found)
         must = await self._node.reach(asking.wanted)
+        self._heed(asking.tenant)
         want = self._want(asking, Vector() if must is None else must)
         found = self.lookup.ready(key, want, self._options.now_ms())
         if found is None:
@@ -243,6 +259,8 @@ class RunningCache:
     def _answer(self, key: CacheKey, found: Tell) -> CachedAnswer:
         kept, standing = found.kept, found.standing
         self.counts[found.tier, key.kind, standing.value] += 1
+        if self._options.sampling is not None:
+            self._options.sampling.note(key.name, key.tenant, found.want.touched, kept.size_bytes)
         if kept.is_refusal:
             raise QuestionError(kept.value.decode())
         return CachedAnswer(
@@ -270,16 +288,19 @@ class RunningCache:
         under = self._names.get(tenant)
         if under is None:
             under = self._names[tenant] = self._node.tenant_key(tenant)
-        labels = self._node.labels_mark(tenant).to_bytes(64, "big")
+        # Labels stay in their jurisdiction and come when their documents do. What is registered is known to all alike.
+        shows_labels = asking.shows is Shows.LABELS
+        labels = self._node.labels_mark(tenant).to_bytes(64, "big") if shows_labels else b""
         parts = (self._options.life, *asking.parts, asking.shows.value.encode(), labels)
         return CacheKey(name_of(under, parts), tenant, asking.question.name, asking.reach)
 
     def _want(self, asking: Asking, after: Vector) -> Want:
         live, wanted = self._node.live, asking.wanted
+        here = live.applied  # before what touched the tenant: what is folded in between must not seem to be in answers
         touched, floor = live.touch(asking.tenant)
         lag_s = wanted.lag_s_max
         return Want(
-            here=live.applied,
+            here=here,
             touched=touched,
             floor=floor,
             after=after,
@@ -332,7 +353,8 @@ class RunningCache:
                 found = None
                 # Whatever happens, those who wait go on.
                 try:
-                    found = await self._tiers[tier].get(key)
+                    if not self._is_doubtful:
+                        found = await self._tiers[tier].get(key)
                 finally:
                     self._step(Found(key.name, tier, found))
             case TakeLease(key=key):
@@ -398,22 +420,31 @@ class RunningCache:
 
     # --- forgotten ----------------------------------------------------------------------------------------------------
 
-    def _heed(self) -> None:
-        """Drop what is kept here, if less may be seen since; it would be told to nobody, and is to be gone."""
+    def _heed(self, tenant: str) -> None:
+        """Drop what is kept of a tenant, if less may be seen since; it would be told to nobody, and is to be gone."""
         live = self._node.live
-        seen = (live.removals, live.times_anew)
-        if seen != self._seen:
-            is_anew = seen[1] != self._seen[1]
-            self._seen = seen
-            for tenant in live.tenants():
-                self._step(Forgotten(tenant))
-            if is_anew:
-                # What was folded anew is another state at equal entries: what others were told of it goes as well.
-                self._begin(self._forget_all())
+        if self._times_anew != live.times_anew:
+            # What was folded anew is another state at equal entries: what others were told of it goes as well.
+            self._times_anew = live.times_anew
+            for one in live.tenants():
+                self._step(Forgotten(one))
+            if self._tiers and not self._is_doubtful:
+                self._is_doubtful = True
+                self._begin(self._doubt())
+        floor = live.touch(tenant).floor
+        if self._floors.setdefault(tenant, floor) is not floor:
+            self._floors[tenant] = floor
+            self._step(Forgotten(tenant))
 
-    async def _forget_all(self) -> None:
-        for tenant in self._node.live.tenants():
-            await self.forget(tenant)
+    async def _doubt(self) -> None:
+        """Look into no tier until all is gone from there that was told before."""
+        while True:
+            began = self._times_anew
+            done = [await self.forget(tenant) for tenant in self._node.live.tenants()]
+            if all(done) and began == self._times_anew:
+                self._is_doubtful = False
+                return
+            await asyncio.sleep(limits.BREAKER_PAUSE_MS_MAX / 1_000)
 
     async def forget(self, tenant: str) -> bool:
         """Remove all that is kept of a tenant, in all tiers; return whether that is done. Raises nothing."""
@@ -443,8 +474,7 @@ class RunningCache:
         """Tell other nodes of the region what is asked for most here."""
         names: dict[str, list[bytes]] = {}
         resident = self.lookup.resident
-        # To put millions in order would hold up the loop; those of a large cache come by what they are.
-        for name in islice(resident.keys(), limits.CACHE_WARM_KEYS_MAX):
+        for name in resident.hottest(limits.CACHE_WARM_KEYS_MAX):
             held = resident.peek(name)
             if held is not None and not held.value.is_refusal:
                 names.setdefault(str(held.tags[0]), []).append(name)

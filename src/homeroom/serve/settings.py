@@ -274,6 +274,16 @@ class CacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         int,
         Meta(ge=1, le=1_000, description="how long a request to the region's Redis may take, ms"),
     ] = 25
+    key_log: Annotated[
+        str,
+        Meta(
+            description="file to which digests of what is asked for are written, for homeroom cache advise; "
+            "without one none are"
+        ),
+    ] = ""
+    key_log_share: Annotated[
+        float, Meta(gt=0, le=1, description="share of what is asked for that is in it")
+    ] = 0.01
 
 
 class OverloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

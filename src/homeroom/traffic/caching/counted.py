@@ -19,6 +19,7 @@ class CacheStatus:
     age_ms : how long ago the oldest was made of those that have proved themselves; None if there is none
     under_way : answers that are being looked for or made
     cut_off : by tier beside the process, whether nobody waits for it
+    troubles : what is wrong, in words
     """
 
     answers: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class CacheStatus:
     age_ms: int | None = None
     under_way: int = 0
     cut_off: Mapping[str, bool] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON-ready data, by tier: what was told, and what came of requests."""
@@ -46,4 +48,5 @@ class CacheStatus:
             "evictions": self.evictions,
             "under_way": self.under_way,
             "cut_off": [tier for tier, is_cut_off in self.cut_off.items() if is_cut_off],
+            "troubles": list(self.troubles),
         }
