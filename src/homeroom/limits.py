@@ -436,6 +436,8 @@ CATALOGUE_NAMES_MAX: Final = 10_000
 """Registered ids and prefixes of a tenant, of one kind."""
 RECORD_QUERY_BYTES_MAX: Final = 32 << 10
 """Query string of a request to the record store."""
+PASSAGE_PART_BYTES_MAX: Final = 4 << 20
+"""One statement, or form of a person, that was sealed for another jurisdiction, unpacked: several times any body."""
 STATEMENTS_SENT_MAX: Final = 2_000
 """Statements of one request."""
 STATEMENTS_PAGE_MAX: Final = 500
