@@ -117,7 +117,7 @@ def test_a_node_that_knows_more_takes_nothing_older_and_one_behind_takes_what_is
         found = await caches["b"].ask(asking())
         assert told(found) == "region; current"
         assert found.told == newer.told
-        assert found.applied[token.origin] == token.number
+        assert found.applied[token.origin] >= token.number
 
     shared(world, work, "a", "b")
 
