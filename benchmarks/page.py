@@ -20,6 +20,7 @@ from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
     catch_up_rows,
+    detection_rows,
     failover_rows,
     goal_rows,
     lag_rows,
@@ -526,6 +527,18 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
             "folded elsewhere beyond the way there: median, P99, at most",
         ),
         simulation_rows,
+    ),
+    "detection": (
+        (
+            "detector",
+            "virtual hours",
+            "confirmed",
+            "of these reachable",
+            "deaths missed",
+            "suspected after: median, P99, at most",
+            "confirmed after: median, P99, at most",
+        ),
+        detection_rows,
     ),
     "world_acknowledgements": (
         ("level", "region", "median", "P99", "bare P99, and wanted P99"),

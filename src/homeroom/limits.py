@@ -605,6 +605,8 @@ ROUTE_SETTLE_MS: Final = 15_000
 
 ROUTES_REFUSED_TOLD_MS: Final = 60_000
 """That a message about traffic was refused is told as a trouble for so long."""
+FRONT_DOOR_CHECK_MS_MAX: Final = 2_000
+"""A front door does not wait longer for a node to say whether it is ready."""
 FRONT_DOOR_CONNECTIONS_MAX: Final = 4_000
 """Connections of clients that a generated front door holds at once."""
 FRONT_DOOR_BODY_BYTES_MAX: Final = 32 << 10
@@ -641,6 +643,9 @@ last 5 s has not been silent for as long."""
 OPINION_MS_MAX: Final = 2_500
 """What another node thinks counts for so long after it was sent: half of what it has to say before it is a vote, so
 that nobody was reachable again for as long as the figures ask when he is confirmed to be gone."""
+ECHO_MS_MAX: Final = 4_000
+"""A vote counts if its node had heard what was sent to it so long ago at most: so nobody was reached for as long as the
+figures ask since it was true."""
 DEAF_MS: Final = 1_500
 """That a node does not hear this one counts from here on: as long as it takes, after a pause of this node, until all
 have heard it again and said so."""
@@ -648,8 +653,10 @@ RECOVER_MS: Final = 2_000
 """Nothing bad must have been seen for so long before a node that was suspected is fine again."""
 PROBE_MS: Final = 1_000
 """A node asks each other one so often, as clients would, whether it is ready."""
-PROBE_WAIT_MS: Final = 2_000
-"""Such a question is not waited for longer."""
+PROBE_WAIT_MS: Final = 5_000
+"""Such a question is not waited for longer. An answer that comes before is slow, and shows that its node is there."""
+PROBE_LATE_MS: Final = 3_000
+"""A question that is open for so long is a suspicion."""
 PROBE_ANSWER_BYTES_MAX: Final = 1 << 16
 """Of the answer to such a question no more is read."""
 PROBE_SLOW_MS_MAX: Final = 1_500
@@ -660,6 +667,8 @@ PROBES_FAILED_SUSPECT: Final = 2
 """So many questions in a row without a good answer are a suspicion."""
 PROBES_FAILED_CONFIRM: Final = 5
 """Before so many have failed in a row, no failure counts as a vote, however long it lasts."""
+PROBES_LATE_CONFIRM: Final = 2
+"""So many in a row that were waited for in vain are enough: one may have been lost on the way again and again."""
 
 # --- clients ---------------------------------------------------------------------------------------------------
 CLIENT_ANSWER_BYTES_MAX: Final = 256 << 20
@@ -892,9 +901,10 @@ assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
 assert DETECTOR_TICK_MS < AWAKE_STEP_MS_MAX < HEARTBEAT_MS < OPINION_MS_MAX
 assert 2 * HEARTBEAT_MS < SUSPECT_SILENT_MS_MAX < CONFIRM_MS
 assert 2 * OPINION_MS_MAX <= CONFIRM_MS
+assert OPINION_MS_MAX < ECHO_MS_MAX < CONFIRM_MS
 assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
 assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
-assert PROBE_SLOW_MS_MAX < PROBE_WAIT_MS
+assert PROBE_SLOW_MS_MAX < PROBE_LATE_MS < PROBE_WAIT_MS
 assert HEARTBEAT_CARRIED_BYTES_MAX < HEARTBEAT_BYTES_MAX
 assert OVERLOAD_INGEST_MS < OVERLOAD_QUERY_MS < OVERLOAD_EXPORT_MS
 assert OVERLOAD_WINDOW_MS < OVERLOAD_WINDOW_MS_MAX < OVERLOAD_BASE_MS < OVERLOAD_BASE_MS_MAX

@@ -65,6 +65,7 @@ SIZES = {
     "startup": ["--learners", "500", "--events", "3000", "--runs", "2"],
     "triangle": ["--learners", "2000", "--days", "70", "--runs", "2"],
     "recurring": ["--learners", "2000", "--days", "70"],
+    "detection": ["--hours", "1", "--rival-hours", "1", "--minutes", "3"],
     "simulation": ["--seconds", "12", "--runs", "2"],
     "world_acknowledgements": ["--regions", "2", "--seconds", "1"],
     "world_lag": ["--regions", "2", "--seconds", "1", "--rates", "100", "200"],
