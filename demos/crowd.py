@@ -25,6 +25,7 @@ from homeroom.errors import HomeroomError, InputError
 PACE_S: Final = 0.15
 LOOK_S: Final = 0.1
 EVENTS: Final = 10
+FAILURES_MAX: Final = 5
 QUESTION: Final = {"question": "retention", "interval": "week"}
 GONE: Final = (RouteState.SUSPECTED, RouteState.EVACUATED)
 WAIT_S_MAX: Final = 120.0
@@ -97,7 +98,10 @@ class Library:
 
 @dataclass(slots=True, kw_only=True)
 class Program:
-    """A program at a region that sends and asks; ``taken`` says when a batch was acknowledged, and by which node."""
+    """A program at a region that sends and asks.
+
+    ``taken`` says when batches were acknowledged, and by which node; ``failed`` when something did, and why.
+    """
 
     name: str
     region: str
@@ -105,7 +109,7 @@ class Program:
     requests: int = 0
     events: int = 0
     slowest_s: float = 0.0
-    failed: list[str] = field(default_factory=list)
+    failed: list[tuple[float, str]] = field(default_factory=list)
     taken: list[tuple[float, str]] = field(default_factory=list)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -122,7 +126,7 @@ class Program:
                     self.events += EVENTS
                     self.taken.append((time.perf_counter(), node))
             except (HomeroomError, httpx.HTTPError) as error:
-                self.failed.append(f"{self.name}: {error}")
+                self.failed.append((time.perf_counter(), f"{self.name}: {error}"))
             self.requests += 1
             self.slowest_s = max(self.slowest_s, time.perf_counter() - began_s)
             await asyncio.sleep(PACE_S)
@@ -142,10 +146,12 @@ class Crowd:
     Attributes
     ----------
     programs : all of them
+    since_s : the instant from which times are told
     """
 
     def __init__(self, programs: Sequence[Program]) -> None:
         self.programs = programs
+        self.since_s = time.perf_counter()
         self._stopping = asyncio.Event()
         self._running = [asyncio.ensure_future(one.run(self._stopping)) for one in programs]
 
@@ -157,8 +163,8 @@ class Crowd:
         say(
             f"{self.requests:,} requests in all: {len(self.failed)} failed, the slowest took {slowest_s:.1f} s"
         )
-        for why in self.failed[:3]:
-            say(why)
+        for failed_s, why in self.failed[:FAILURES_MAX]:
+            say(f"{failed_s - self.since_s:+.1f} s {why}")
         return not self.failed
 
     @property
@@ -167,9 +173,9 @@ class Crowd:
         return sum(one.requests for one in self.programs)
 
     @property
-    def failed(self) -> list[str]:
-        """What failed, in words."""
-        return [why for one in self.programs for why in one.failed]
+    def failed(self) -> list[tuple[float, str]]:
+        """When requests failed, and why."""
+        return sorted(failed for one in self.programs for failed in one.failed)
 
     @property
     def events(self) -> int:
@@ -271,6 +277,10 @@ class Death:
         self._crowd = crowd
         self._died_s = 0.0
 
+    def note(self, word: str, text: str) -> None:
+        """Say what happens now."""
+        self._say(time.perf_counter(), word, text)
+
     def _say(self, at_s: float, word: str, text: str) -> None:
         say(f"{at_s - self._died_s:+6.1f} s  {word:<9}  {text}", hanging=21)
 
@@ -283,14 +293,15 @@ class Death:
             await self._watch.until(lambda one: one.state is RouteState.SERVING)
             await asyncio.sleep(before_s)
             say(f"after {self._crowd.requests} requests {self._region} dies: {self._world.end}")
-            self._died_s = time.perf_counter()
+            self._died_s = self._crowd.since_s = time.perf_counter()
             await self._world.kill(self._region)
             await self._falls()
             await self._world.start_again(self._region)
-            self._say(time.perf_counter(), "started", f"{self._region} is started again")
+            self.note("started", f"{self._region} is started again")
             await self._returns(share)
         if self._watch.fallen:
-            say(f"other regions lost clients for a moment: {', '.join(sorted(self._watch.fallen))}")
+            also = ", ".join(sorted(self._watch.fallen))
+            say(f"suspected for a moment, and served by others, were also {also}")
 
     async def _falls(self) -> None:
         """Say how it leaves."""

@@ -54,7 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("demo/world"))
     parser.add_argument(
-        "--batches", type=int, default=25, help="a region, before and during the cut each"
+        "--batches", type=int, default=20, help="a region, before and during the cut each"
     )
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
@@ -127,7 +127,7 @@ async def under_traffic(world: "Regions") -> bool:
                 "acknowledged"
             )
             programs_at_work = Crowd(programs)
-            await Death(doors, DYING, programs_at_work).show(before_s=1.5, share=0.1)
+            await Death(doors, DYING, programs_at_work).show(before_s=1.0, share=0.1)
             is_fine = await programs_at_work.stop()
             world.add(programs_at_work.events)
     finally:
@@ -184,6 +184,7 @@ class Regions:
     async def start(self) -> None:
         """Start all nodes at once: they compare clocks before they take anything."""
         await asyncio.gather(*map(self.open, self.plan.active()))
+        self.nodes = {region: self.nodes[region] for region in self.plan.active()}
 
     async def open(self, region: str) -> None:
         """Start the node of a region."""

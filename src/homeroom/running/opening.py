@@ -84,6 +84,7 @@ class NodeOptions:
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
     erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
+    keeps_answers : whether a Redis may have answers from a life before, which erasures wait to have removed
     world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
     is_repair : whether the directory is opened to be repaired: nobody begins a life on it
@@ -100,6 +101,7 @@ class NodeOptions:
     store_url: str = ""
     erasure_register: Path | None = None
     backup_days: int | None = None
+    keeps_answers: bool = False
     world: InWorld | None = None
     is_serving: bool = True
     is_repair: bool = False
