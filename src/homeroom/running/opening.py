@@ -403,11 +403,14 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     file = path / VAULT_FILE
     copies = VaultCopies(file, path / VAULT_COPIES, keys.get)
     troubles = copies.ready(opened.store.begins())
-    seal_key = None if options.world is None else seal_key_of(open_vault_key(path))
+    # A directory of a world may be looked at without it, and has what was sealed for it all the same.
+    has_key = options.world is not None or (path / VAULT_KEY_FILE).exists()
+    seal_key = seal_key_of(open_vault_key(path)) if has_key else None
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels, seal_key)
     opened.stack.enter_context(contextlib.closing(reader))
     control = opened.stated.control
-    reader.homes.follow(control, control.members.jurisdictions.get(options.name, ""))
+    here = control.members.jurisdictions.get(options.name, "") if has_key else ""
+    reader.homes.follow(control, here)
     reader.catch_up(opened.store, None if options.world is None else options.name)
     for tenant in reader.tenants():
         key = vault_key_path(path, tenant)
