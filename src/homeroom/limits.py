@@ -814,7 +814,7 @@ OVERLOAD_BASE_MS: Final = 30_000
 """So long it is believed that a delay is not of the crowd but of the disk, before it is looked at anew."""
 OVERLOAD_BASE_MS_MAX: Final = 600_000
 """The longest that this is believed, if it was found again and again."""
-OVERLOAD_RETRY_S_MAX: Final = 30
+OVERLOAD_RETRY_S_MAX: Final = 6
 """No refusal asks to wait longer: an overload is over sooner, and its clients should be back then."""
 WATCHING_CONNECTIONS_MAX: Final = 64
 """Connections beyond all others on which a node says whether it is well."""
