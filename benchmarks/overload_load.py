@@ -43,7 +43,7 @@ class _Asked:
 
 
 class _Crowd:
-    """Clients that send, and what came of it: of each the kind, second, status and delay, and whether it was the first try.
+    """Clients that send, and what came of each try: kind, second, status, delay, and whether it was the first one.
 
     A status of 0 is a refusal after which its client comes again, -1 an answer that came too late, -2 no connection.
     """
