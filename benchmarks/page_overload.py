@@ -47,7 +47,9 @@ def _of(span: dict[str, Any], name: str) -> list[float]:
 
 
 def _first(span: dict[str, Any]) -> list[float]:
-    return [one["good_first_per_second"] / max(one["wanted_per_second"], 0.1) for one in span.values()]
+    return [
+        one["good_first_per_second"] / max(one["wanted_per_second"], 0.1) for one in span.values()
+    ]
 
 
 def _late(span: dict[str, Any]) -> list[float]:

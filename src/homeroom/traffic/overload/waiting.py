@@ -6,9 +6,9 @@ wait. Once it has stood for that long without being empty, it is an overload, an
 "controlled delay": Nichols and Jacobson, "Controlling queue delay", ACM Queue 2012, and Maurer, "Fail at scale", ACM
 Queue 2015). That lasts until nobody was refused for as long as one may wait: the short queue is empty every now and
 then, and if each time a long one were filled again, nobody would get in for the two seconds in which its last ones grow
-old, and these are refused after they have waited. Who would be too many is refused when it comes, which costs next to nothing. To serve those first who came
-last ("adaptive LIFO") was tried and not taken: in a queue this short it gains nothing, and nearly all who are refused
-have waited for it, each with a task and a timer.
+old, and these are refused after they have waited. Who would be too many is refused when it comes, which costs next to
+nothing. To serve those first who came last ("adaptive LIFO") was tried and not taken: in a queue this short it gains
+nothing, and nearly all who are refused have waited for it, each with a task and a timer.
 
 Each tenant has a queue of its own; a place goes to the tenant that has the fewest requests under way, and when the
 queue is full the tenant that has most of it loses one (McKenney, "Stochastic fairness queueing", 1990). So the flood of
@@ -58,7 +58,7 @@ class Waiting(Generic[_W]):
         return at_ms is not None and 0 <= now_ms - at_ms < self._bounds.wait_ms_max
 
     def _refuses(self, now_ms: float) -> None:
-        """Take that somebody is refused: as long as that goes on a queue that stands does, though it empties at times."""
+        """Take that somebody is refused: as long as that goes on, a queue that stands does so."""
         if self.is_standing(now_ms):
             self._refused_ms = now_ms
 
