@@ -14,10 +14,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from demos.crowd import until
+from demos.deaths import counts, killed_under_traffic
 from demos.world import BATCH, CUT_OFF, PACE_S, events, say, say_waits
 from homeroom.adapters import system_clock
 from homeroom.adapters.nats_servers import NatsServer
@@ -26,6 +30,9 @@ from homeroom.adapters.world_file import SHIPPED, Stage, read_world
 from homeroom.client import AsyncClient
 from homeroom.errors import KeyRefusedError
 from homeroom.regions.world import World
+
+if TYPE_CHECKING:
+    from demos.front_door import FrontDoor
 
 HOMEROOM = Path(sys.executable).with_name("homeroom")
 QUESTION = {"question": "retention", "interval": "week"}
@@ -38,13 +45,19 @@ def main() -> int:
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--first-port", type=int, default=18_000)
     parser.add_argument("--once", action="store_true", help="end afterwards")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="the part of its clients that the region must have again which is killed under traffic",
+    )
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
     plan = read_world(SHIPPED, Stage.PLANNED)
     world = make_world(options.folder, plan, options.first_port, 1, system_clock.now_ms())
     with running(options.folder, world) as processes:
         try:
-            is_one = asyncio.run(show(processes, options.batches))
+            is_one = asyncio.run(story(processes, options))
             if not options.once:
                 processes.leave()
         except KeyboardInterrupt:
@@ -58,19 +71,19 @@ class Processes:
 
     Attributes
     ----------
-    world : as its file has it
+    world, places : as its file has it, and where all of it lies
     servers : of the fabric, by region
     nodes : in the order of regions
+    beside : what else runs, and ends with them
     key : of a client; it was stated once, at the home, and all nodes know it
     """
 
     def __init__(self, folder: Path, world: World) -> None:
-        self.world, self._places = world, WorldPlaces(folder)
-        self.servers = {
-            region: NatsServer(self._places.server(region)) for region in world.active()
-        }
+        self.world, self.places = world, WorldPlaces(folder)
+        self.servers = {region: NatsServer(self.places.server(region)) for region in world.active()}
         self.key = ""
         self.nodes: list[subprocess.Popen[bytes]] = []
+        self.beside: list[FrontDoor] = []
         self._logs: list[Path] = []
 
     def start(self) -> None:
@@ -82,7 +95,7 @@ class Processes:
                 self.nodes.append(self._serve(region.name, node))
 
     def _serve(self, region: str, node: str) -> subprocess.Popen[bytes]:
-        settings, data = self._places.settings(region, node), self._places.data(region, node)
+        settings, data = self.places.settings(region, node), self.places.data(region, node)
         self._logs.append(settings.with_suffix(".log"))
         with self._logs[-1].open("ab") as log:
             command = [str(HOMEROOM), "serve", "--data", str(data), "--config", str(settings)]
@@ -116,9 +129,11 @@ class Processes:
 
     def make_key(self) -> None:
         """Have the home state a key."""
-        home = self._places.data(self.world.home, self.world.home_node)
-        command = [HOMEROOM, "keys", "create", "demo", "--scopes", "read,write", "--data", home]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        home = self.places.data(self.world.home, self.world.home_node)
+        command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", "read,write"]
+        done = subprocess.run(
+            [*command, "--data", str(home)], check=True, capture_output=True, text=True
+        )
         self.key = done.stdout.strip()
 
     def url(self, region: str) -> str:
@@ -135,11 +150,26 @@ class Processes:
             node.kill()
         for server in self.servers.values():
             server.stop()
+        for other in self.beside:
+            other.stop()
+
+    @property
+    def first_port(self) -> int:
+        """The first of the ports of the first region, which has ten."""
+        return (urlsplit(self.url(next(iter(self.servers)))).port or 0) // 10 * 10
+
+    def data(self, region: str) -> Path:
+        """Return the data directory of a region's node."""
+        (node,) = self.world.regions[region].nodes
+        return self.places.data(region, node)
 
     def leave(self) -> None:
         """Say where all is, and wait for the end."""
         for region in self.servers:
             say(f"{region:<11} {self.url(region)}   its page: {self.url(region)}/docs")
+        for other in self.beside:
+            say(f"{'HAProxy':<11} {other.url}")
+        say(f"where requests go: homeroom route table {self.data(self.world.home)}")
         say(f"key: {self.key}   Ctrl-C ends it")
         signal.pause()
 
@@ -153,6 +183,13 @@ def running(folder: Path, world: World) -> Iterator[Processes]:
         yield processes
     finally:
         processes.stop()
+
+
+async def story(processes: Processes, options: argparse.Namespace) -> bool:
+    """Cut regions off, then kill one under traffic; return whether all is as it should be."""
+    count = 2 * options.batches * BATCH * len(processes.servers)
+    is_one = await show(processes, options.batches)
+    return await killed_under_traffic(processes, count, options.share) and is_one
 
 
 async def show(processes: Processes, batches: int) -> bool:
@@ -191,14 +228,6 @@ async def show(processes: Processes, batches: int) -> bool:
     return is_one
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something holds."""
-    while True:
-        if await holds():
-            return
-        await asyncio.sleep(0.1)
-
-
 async def knows(client: AsyncClient) -> bool:
     """Say whether a node has heard of the key."""
     try:
@@ -206,11 +235,6 @@ async def knows(client: AsyncClient) -> bool:
     except KeyRefusedError:
         return False
     return True
-
-
-async def counts(client: AsyncClient, count: int) -> bool:
-    """Say whether a node counts so many events."""
-    return bool((await client.status())["events"] == count)
 
 
 async def write(clients: Mapping[str, AsyncClient], name: str, batches: int) -> None:

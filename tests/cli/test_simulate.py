@@ -7,6 +7,9 @@ import pytest
 from homeroom.cli import main, status
 from homeroom.simulation.regions import world
 from homeroom.simulation.regions.plan import make_plan
+from homeroom.simulation.traffic import world as detectors
+from homeroom.simulation.traffic.plan import make_trouble_plan
+from homeroom.simulation.traffic.referee import Change
 
 
 def test_worlds_are_run_and_told(capsys):
@@ -35,3 +38,27 @@ def test_a_broken_promise_is_a_failure_with_the_command_that_replays_it(capsys, 
 def test_what_is_no_range_of_seeds_is_refused(written, capsys):
     assert main(["simulate", f"--seeds={written}"]) == status.FAILED
     assert "no range of seeds" in capsys.readouterr().err
+
+
+def test_detectors_are_judged_and_told(capsys):
+    arguments = ["simulate", "--detectors", "--seeds", "1..2", "--seconds", "240", "--trace"]
+    assert main(arguments) == status.CLEAN
+    said = capsys.readouterr()
+    assert said.out.startswith("0.1 virtual hours in 2 worlds of sixteen nodes")
+    assert "nobody was wrong" in said.out
+    assert "seed 1\n" in said.err
+
+
+def test_a_detector_that_is_wrong_is_a_failure_with_the_command_that_replays_it(
+    capsys, monkeypatch
+):
+    plan = make_trouble_plan(7, 120_000)
+    run = detectors.DetectorRun(plan, (Change(50_000, detectors.OURS, 1, 8, 2),), 10, ((3, 4),))
+    monkeypatch.setattr(detectors, "live", lambda plan: run)
+    arguments = ["simulate", "--detectors", "--seeds", "7", "--seconds", "120", "--json", "-"]
+    assert main(arguments) == status.DAMAGED
+    said = capsys.readouterr()
+    assert "again: homeroom simulate --detectors --seeds 7..7 --seconds 120" in said.err
+    report = json.loads(said.out)
+    assert report["false_evacuations"] == 1
+    assert len(report["failed"][0]["wrong"]) == 2

@@ -107,3 +107,5 @@ def test_strangers_are_told_once_and_nothing_of_them_is_taken():
     assert node.troubles() == [Trouble.STRANGER]
     node.hear("nobody", news(chain(1, THERE)))
     assert not node.effects
+    node.hear("nobody", news(chain(1, THERE)), later_ms=limits.STRANGER_AGAIN_MS)
+    assert node.troubles() == [Trouble.STRANGER], "it speaks still"

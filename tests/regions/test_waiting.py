@@ -1,8 +1,10 @@
 """Clients hear how far their entry has come, by what others hold durably, and not later than they asked."""
 
+import msgspec
+
 from homeroom import limits
 from homeroom.log.origins import Origin, Stream, Token
-from homeroom.regions.messages import Answer, read
+from homeroom.regions.messages import Answer, News, read
 from homeroom.regions.steps import (
     Applied,
     AwaitApplied,
@@ -15,10 +17,11 @@ from homeroom.regions.steps import (
     Send,
     Tick,
 )
-from homeroom.regions.waiting import level_of
+from homeroom.regions.waiting import Reach, level_of
 from tests.log.chains import THERE, chain
 from tests.regions.nodes import LIFE, REGIONS, WALL_MS, Driven, item, news
 
+NONE = bytes(8)
 HERE = Origin("here", LIFE, Stream.ANALYTIC)
 
 
@@ -88,11 +91,37 @@ def test_who_comes_when_too_many_wait_hears_at_once(monkeypatch):
     assert node.effects == [Held(6, Level.LOCAL, is_late=True)]
 
 
+COLLAPSED = Members(4, REGIONS, closed={THERE: 3}, collapsed=frozenset({THERE}))
+
+
 def test_all_hold_what_has_collapsed_and_nothing_beyond_it():
-    members = Members(4, REGIONS, closed={THERE: 3}, collapsed=frozenset({THERE}))
     silent = {name: {} for name in REGIONS}
-    assert level_of(Token(THERE, 3, 0), "here", members, silent) is Level.ALL
-    assert level_of(Token(THERE, 4, 0), "here", members, silent) is Level.LOCAL
+    reach = Reach("here", COLLAPSED, silent, frozenset(REGIONS) - {"here"})
+    assert level_of(Token(THERE, 3, 0), reach) is Level.ALL
+    assert level_of(Token(THERE, 4, 0), reach) is Level.LOCAL
+
+
+def test_who_has_just_joined_does_not_count_for_what_has_collapsed_before_it_says_so():
+    entries = chain(3, THERE)
+    node = Driven(heads={THERE: entries[-1].head})
+    node.step(COLLAPSED)
+    for peer in ("there", "beside"):
+        node.hear(peer, msgspec.structs.replace(news(is_complete=True, total=NONE), epoch=4))
+    node.hear("far", msgspec.structs.replace(news(total=NONE), epoch=4))
+    node.step(AwaitHeld(5, entries[-1].token, Level.ALL, node.now_ms + 1_000))
+    assert not node.of(Held)
+    node.hear("far", msgspec.structs.replace(news(is_complete=True, total=NONE), epoch=4))
+    assert node.of(Held) == [Held(5, Level.ALL, is_late=False)]
+
+
+def test_a_node_that_lacks_what_has_collapsed_says_so_until_it_has_it():
+    node = Driven()
+    node.step(Members(4, REGIONS, closed={THERE: 2}, collapsed=frozenset({THERE})))
+    assert {one.is_complete for one in node.sent() if isinstance(one, News)} == {False}
+    node.hear("far", news(chain(2, THERE)))
+    node.keep()
+    node.tick(limits.GOSSIP_MS + 1)
+    assert {one.is_complete for one in node.sent() if isinstance(one, News)} == {True}
 
 
 def test_who_is_not_known_to_have_what_is_waited_for_is_asked_at_each_gossip():

@@ -137,6 +137,28 @@ def test_a_start_takes_no_snapshot_from_before_a_ruling(world):
     assert world(work, "a", "b") == ({"a": 1, "b": 1}, (), 0)
 
 
+def test_a_log_forgets_nothing_for_a_snapshot_from_before_a_ruling(world):
+    async def work(world):
+        node = world.nodes["b"]
+
+        async def forgettable(number):
+            """Write a snapshot of something new; return up to which of the lost entry's origin the log may forget."""
+            await active(node, await send(world, "b", f"b{number}", number))
+            await asyncio.to_thread(node.saving.save)
+            return node._collecting.snapshots[lost.origin]
+
+        lost = await send(world, "b", "lost", 1, 2, 3)
+        before = [await forgettable(number) for number in (4, 5)]
+        await rule(world, "a", EntriesLost, **span(lost))
+        await world.until(lambda: not node._live.is_in_doubt, "it is folded anew")
+        return before, [await forgettable(number) for number in (6, 7)]
+
+    before, after = world(work, "a", "b")
+    assert before[1] > 0, "both snapshots have it"
+    assert after[0] == 0, "one of them has what is lost by now"
+    assert after[1] > before[1]
+
+
 def test_questions_and_cohorts_are_answered_from_what_was_folded_anew(world):
     async def work(world):
         lost = await send(world, "b", "b1", 1, 2, 3)

@@ -120,7 +120,7 @@ def configuration(table: RoutingTable, door: FrontDoor) -> str:
             connections=limits.FRONT_DOOR_CONNECTIONS_MAX,
             buffer=limits.FRONT_DOOR_BODY_BYTES_MAX,
             connect_ms=limits.ENDPOINT_CONNECT_MS,
-            wait_ms=limits.PROBE_WAIT_MS,
+            wait_ms=limits.FRONT_DOOR_CHECK_MS_MAX,
             bind=bind,
         )
     ]

@@ -3,14 +3,15 @@
 Both are vectors with a digest: the sum of the first 8 bytes of each origin's head. A head covers its origin, its number
 and all entries before it; so two nodes with equal sums hold the same, bit by bit, and a sum is kept true by a
 subtraction and an addition. A fork shows as two sums for equal numbers. Documents have a sum of their own by the node
-that wrote them, because not everybody may know of them (`homeroom.regions.residency`).
+that wrote them, and by where they go if they are sealed, because not everybody may know of them
+(`homeroom.regions.residency`).
 
 A view of another node only grows, as long as that node lives: news that comes late or twice changes nothing. Only
 origins that have collapsed into the epoch leave it, when the node tells all that it holds. A new life may begin with
 less (a disk was restored), so its view begins with nothing.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from homeroom import limits
@@ -46,8 +47,8 @@ class Holdings:
         self.heads: dict[Origin, Head] = {}
         self.version = 0
         self._sum = 0
-        # By node the sum of the documents that it wrote.
-        self._documents: dict[str, int] = {}
+        # By node and stream the sum of the documents that it wrote.
+        self._documents: dict[tuple[str, Stream], int] = {}
         # By origin the version with which it changed last; the last that changed stands last.
         self._changed: dict[Origin, int] = {}
         # The version at which an origin was last let go of: who was told before is told all.
@@ -68,10 +69,11 @@ class Holdings:
         self._changed[origin] = self.version
 
     def _add(self, origin: Origin, more: int) -> None:
-        if origin.stream is Stream.DOCUMENT:
-            self._documents[origin.node] = self._documents.get(origin.node, 0) + more
-        else:
+        if origin.stream.is_shared:
             self._sum += more
+        else:
+            written = origin.node, origin.stream
+            self._documents[written] = self._documents.get(written, 0) + more
 
     def retire(self, origin: Origin) -> None:
         """Name an origin no more: it has collapsed into the epoch."""
@@ -89,9 +91,9 @@ class Holdings:
         """Whether anything of what is held may not be told to everybody."""
         return bool(self._documents)
 
-    def total(self, writers: Collection[str]) -> bytes:
-        """Return the sum of all heads, of documents those alone that some nodes wrote: 8 bytes."""
-        documents = sum(s for node, s in self._documents.items() if node in writers)
+    def total(self, may_have_of: Callable[[str, Stream], bool]) -> bytes:
+        """Return the sum of all heads, 8 bytes; of documents those alone of a node and a stream that may be told."""
+        documents = sum(s for written, s in self._documents.items() if may_have_of(*written))
         return ((self._sum + documents) & _MASK).to_bytes(_BYTES, "little")
 
     @property
@@ -117,6 +119,7 @@ class View:
     ----------
     life : its incarnation, empty if nothing was heard
     epoch : the latest control epoch at which all that it held is known here
+    complete : the latest control epoch of which it has said that it holds all that had collapsed by then
     numbers : by origin the last number
     told : the version of this node's holdings that it was told of last
     times_whole : how often it has told all that it holds
@@ -126,6 +129,7 @@ class View:
     def __init__(self) -> None:
         self.life = ""
         self.epoch = 0
+        self.complete = 0
         self.numbers: dict[Origin, int] = {}
         self.told = 0
         self.times_whole = 0
@@ -198,11 +202,16 @@ class View:
             return False
         if _weight(news.total) != self._sum:
             return True
+        self._know_whole(news)
+        return False
+
+    def _know_whole(self, news: News) -> None:
         self.epoch = max(self.epoch, news.epoch)
+        if news.is_complete:
+            self.complete = max(self.complete, news.epoch)
         self.times_whole += 1
         if news.reading is not None:
             self.whole_ms = news.reading.wall_ms
-        return False
 
     def may_ask(self, now_ms: int) -> bool:
         """Say whether it may be asked for all that it holds; not again at once, whatever is wrong between the two."""
@@ -225,6 +234,6 @@ class View:
             while len(self._past) > limits.LIVES_KNOWN_MAX:
                 del self._past[next(iter(self._past))]
         self._past.pop(life, None)
-        self.life, self.epoch, self.told = life, 0, 0
+        self.life, self.epoch, self.complete, self.told = life, 0, 0, 0
         self.numbers, self._weights = {}, {}
         self._version = self._sum = 0

@@ -121,6 +121,16 @@ class Knowledge:
         """Say whether an origin has collapsed into the epoch, and nothing of it is lacking here."""
         return origin in self.members.collapsed and origin not in self.lacking
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is held that has collapsed into the epoch and may be here."""
+        return not self.lacking or len(self.whole()) == len(self.lacking)
+
+    def complete(self) -> frozenset[str]:
+        """Return the others that have said that they hold all that has collapsed into this epoch."""
+        epoch = self.members.epoch
+        return frozenset(node for node, view in self.views.items() if view.complete >= epoch)
+
     def havers(self) -> Mapping[str, Mapping[Origin, int]]:
         """Return by node what it has: what it has said, what collapsed at an epoch that it knows of, and what was cut.
 

@@ -60,7 +60,7 @@ from homeroom.regions.steps import (
     Trouble,
     WriteMark,
 )
-from homeroom.regions.waiting import Waiting
+from homeroom.regions.waiting import Reach, Waiting
 
 __all__ = ["Member"]
 
@@ -84,12 +84,13 @@ class Member:
         self.replication = Replication(birth)
         self.gate = Gate(birth.applied)
         self.clocks = Clocks(now_ms)
-        self.waiting = Waiting(birth.node)
+        self.waiting = Waiting()
         self.waiting.folded((origin, head.number) for origin, head in birth.applied.items())
         self.agreement = Agreement(now_ms)
         self._birth = birth
         self._begun_ms = now_ms
-        self._strangers: set[str] = set()
+        # By node that is no member when it was told last.
+        self._strangers: dict[str, int] = {}
         # Nodes that are to be asked for all that they hold, and for the time, at the next tick.
         self._unmet: set[str] = set()
         self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
@@ -125,8 +126,7 @@ class Member:
             case Found():
                 effects = self._found(event)
             case AwaitHeld():
-                views = self.replication.numbers()
-                effects = self.waiting.await_held(event, self.members, views, now_ms)
+                effects = self.waiting.await_held(event, self._reach(), now_ms)
             case AwaitApplied():
                 effects = self._await_applied(event, now_ms)
             case Printed():
@@ -292,7 +292,7 @@ class Member:
 
     def _arrived(self, event: Arrived, now_ms: int) -> list[Effect]:
         if event.sender not in self.replication.views:
-            return self._stranger(event.sender)
+            return self._stranger(event.sender, now_ms)
         try:
             message, entries = self._birth.read(event.body)
         except MessageError as error:
@@ -321,12 +321,19 @@ class Member:
     def _look_at_waiting(self, origins: Iterable[Origin]) -> list[Effect]:
         if self.waiting.is_idle:
             return []
-        return self.waiting.heard(origins, self.members, self.replication.numbers())
+        return self.waiting.heard(origins, self._reach())
 
-    def _stranger(self, sender: str) -> list[Effect]:
-        if sender in self._strangers or len(self._strangers) >= limits.WORLD_NODES_MAX:
+    def _reach(self) -> Reach:
+        numbers, complete = self.replication.numbers(), self.replication.complete()
+        return Reach(self._birth.node, self.members, numbers, complete)
+
+    def _stranger(self, sender: str, now_ms: int) -> list[Effect]:
+        told_ms = self._strangers.get(sender)
+        if told_ms is None and len(self._strangers) >= limits.WORLD_NODES_MAX:
             return []
-        self._strangers.add(sender)
+        if told_ms is not None and now_ms - told_ms < limits.STRANGER_AGAIN_MS:
+            return []
+        self._strangers[sender] = now_ms
         why = (
             f"{sender} sends messages and is no member of epoch {self.members.epoch}; nothing of it is taken. Stop it, "
             f"or take it into the world (homeroom world join)"
@@ -378,8 +385,7 @@ class Member:
             effects += self.replication.tell(others, Answer.NONE, read_clock)
         effects += self._pass_on(wall_ms, now_ms)
         if not self.waiting.is_idle:
-            views = self.replication.numbers()
-            effects += self.waiting.tick(self.members, views, now_ms)
+            effects += self.waiting.tick(self._reach(), now_ms)
         effects += self.agreement.tick(len(self.replication.views), now_ms)
         return effects + self._mark(wall_ms, now_ms)
 

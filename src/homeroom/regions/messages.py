@@ -122,6 +122,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     is_behind : whether some of what was asked for is in no log of the sender any more, but in its snapshot
     is_whole : whether the items are all that there are, and not only what has changed
     entries : some entries, each as `sealed_entry` returns it
+    is_complete : whether the sender holds all that has collapsed into its epoch, and so is not named
     """
 
     life: str
@@ -137,6 +138,7 @@ class News(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=1):
     ] = ()
     is_whole: bool = False
     is_behind: bool = False
+    is_complete: bool = False
 
     def opened(self) -> list[Entry]:
         """Return the entries. Raises `MessageError`."""

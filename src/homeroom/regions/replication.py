@@ -89,6 +89,10 @@ class Replication:
         """Return by node what it has said that it holds."""
         return self._known.numbers()
 
+    def complete(self) -> frozenset[str]:
+        """Return the others that have said that they hold all that has collapsed into this epoch."""
+        return self._known.complete()
+
     def _see_lives(self) -> None:
         birth, fenced = self._known.birth, self._known.members.fenced
         lives = {node: view.life for node, view in self.views.items()} | dict([birth.name])

@@ -6,7 +6,8 @@ goes to all who keep up, in one message that is made once. Who asks for entries 
 time that no queue grows, and hears so if there is nothing for it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -81,11 +82,6 @@ class Telling:
         )
         return encode(news)
 
-    def _scope(self, node: str) -> Collection[str]:
-        """Return the nodes whose documents another may hear of, as far as there are any."""
-        known = self._known
-        return known.residency.writers(node) if known.holdings.has_documents else ()
-
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
         """Say whether a node is so near that entries are sent to it unasked."""
@@ -125,9 +121,10 @@ class Telling:
             life=self._known.birth.life,
             version=holdings.version,
             epoch=self.epoch,
-            total=holdings.total(self._scope(to)),
+            total=holdings.total(partial(self._known.residency.may_have_of, to)),
             items=tuple(items),
             is_whole=holdings.is_whole_after(told),
+            is_complete=self._known.is_complete,
             answer=answer,
             entries=entries,
             reading=reading,

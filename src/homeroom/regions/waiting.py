@@ -15,23 +15,41 @@ from homeroom.log.origins import Origin, Token
 from homeroom.regions.residency import holders, is_alone
 from homeroom.regions.steps import Applied, AwaitApplied, AwaitHeld, Effect, Held, Level, Members
 
-__all__ = ["Waiting", "level_of"]
+__all__ = ["Reach", "Waiting", "level_of"]
 
 
-def level_of(
-    token: Token, node: str, members: Members, views: Mapping[str, Mapping[Origin, int]]
-) -> Level:
-    """Return how far an entry that ``node`` holds has come, by what the others say.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is known of how far entries have come.
 
-    Of an origin that has collapsed they say nothing any more, since all hold it; who has joined since takes that over
-    before anything else. What lies beyond its last number counts nowhere.
+    Parameters
+    ----------
+    node : this one
+    members : who belongs to the world
+    views : by other node what it has said that it holds
+    complete : the others that have said that they hold all that has collapsed into this epoch
     """
-    others = holders(members, token.origin) - {node}
-    if token.origin in members.collapsed:
-        views = dict.fromkeys(others, members.closed)
-    having = {
-        other for other, numbers in views.items() if numbers.get(token.origin, 0) >= token.number
-    }
+
+    node: str
+    members: Members
+    views: Mapping[str, Mapping[Origin, int]]
+    complete: frozenset[str] = frozenset()
+
+
+def level_of(token: Token, reach: Reach) -> Level:
+    """Return how far an entry that this node holds has come, by what the others say.
+
+    An origin that has collapsed they do not name any more. All members of then hold it; who has joined since does not
+    yet, and who was put back from an old copy has perhaps lost it. So each counts when it has said that it is complete.
+    What lies beyond the last number of such an origin counts nowhere.
+    """
+    node, members, origin = reach.node, reach.members, token.origin
+    others = holders(members, origin) - {node}
+    if origin in members.collapsed:
+        having = set(reach.complete) if token.number <= members.closed[origin] else set()
+    else:
+        views = reach.views.items()
+        having = {other for other, numbers in views if numbers.get(origin, 0) >= token.number}
     # What one says that may not have it counts for nothing.
     having &= others
     if having >= others:
@@ -51,25 +69,10 @@ def _alone(asked: AwaitHeld) -> Effect:
     return Held(asked.ticket, Level.LOCAL, is_late=True, is_alone=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """What is known of how far entries have come."""
-
-    node: str
-    members: Members
-    views: Mapping[str, Mapping[Origin, int]]
-
-
 class Waiting:
-    """Clients that wait.
+    """Clients that wait."""
 
-    Parameters
-    ----------
-    node : this node
-    """
-
-    def __init__(self, node: str) -> None:
-        self._node = node
+    def __init__(self) -> None:
         self._held: dict[Origin, list[AwaitHeld]] = {}
         self._applied: dict[Origin, list[AwaitApplied]] = {}
         self._numbers: dict[Origin, int] = {}
@@ -85,16 +88,10 @@ class Waiting:
 
     # --- acknowledgements --------------------------------------------------------------------------------------------
 
-    def await_held(
-        self,
-        asked: AwaitHeld,
-        members: Members,
-        views: Mapping[str, Mapping[Origin, int]],
-        now_ms: int,
-    ) -> list[Effect]:
+    def await_held(self, asked: AwaitHeld, reach: Reach, now_ms: int) -> list[Effect]:
         """Let a client wait for a level."""
-        level = level_of(asked.token, self._node, members, views)
-        if _is_out_of_reach(asked, members):
+        level = level_of(asked.token, reach)
+        if _is_out_of_reach(asked, reach.members):
             return [_alone(asked)]
         is_full = len(self) >= limits.WAITING_MAX
         if level >= asked.level or is_full or asked.until_ms <= now_ms:
@@ -102,15 +99,10 @@ class Waiting:
         self._held.setdefault(asked.token.origin, []).append(asked)
         return []
 
-    def heard(
-        self,
-        origins: Iterable[Origin],
-        members: Members,
-        views: Mapping[str, Mapping[Origin, int]],
-    ) -> list[Effect]:
-        """Look again at those who wait for entries of these origins."""
-        reach = _Reach(self._node, members, views)
-        return [effect for origin in origins for effect in self._look(origin, reach)]
+    def heard(self, origins: Iterable[Origin], reach: Reach) -> list[Effect]:
+        """Look again at those who wait for entries of these origins, or of one that nobody names any more."""
+        collapsed = sorted(self._held.keys() & reach.members.collapsed)
+        return [effect for one in (*origins, *collapsed) for effect in self._look(one, reach)]
 
     def lacking(self, views: Mapping[str, Mapping[Origin, int]]) -> set[str]:
         """Return the nodes of which it is not known that they have all that clients wait for."""
@@ -121,14 +113,14 @@ class Waiting:
             if any(numbers.get(origin, 0) < number for origin, number in last.items())
         }
 
-    def _look(self, origin: Origin, reach: _Reach) -> list[Effect]:
+    def _look(self, origin: Origin, reach: Reach) -> list[Effect]:
         waiting = self._held.get(origin)
         if not waiting:
             return []
         effects: list[Effect] = []
         left = []
         for asked in waiting:
-            level = level_of(asked.token, reach.node, reach.members, reach.views)
+            level = level_of(asked.token, reach)
             if _is_out_of_reach(asked, reach.members):
                 effects.append(_alone(asked))
             elif level >= asked.level:
@@ -178,14 +170,12 @@ class Waiting:
 
     # --- time --------------------------------------------------------------------------------------------------------
 
-    def tick(
-        self, members: Members, views: Mapping[str, Mapping[Origin, int]], now_ms: int
-    ) -> list[Effect]:
+    def tick(self, reach: Reach, now_ms: int) -> list[Effect]:
         """Tell those who have waited long enough how far it is."""
         effects: list[Effect] = []
         for held in [one for some in self._held.values() for one in some]:
             if held.until_ms <= now_ms:
-                level = level_of(held.token, self._node, members, views)
+                level = level_of(held.token, reach)
                 effects.append(Held(held.ticket, level, is_late=level < held.level))
                 self._held[held.token.origin].remove(held)
         for read in [one for some in self._applied.values() for one in some]:

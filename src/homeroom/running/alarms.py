@@ -1,9 +1,12 @@
 """Alarms of a node about the others, for as long as they are told.
 
-An alarm of the core is raised once and the fault stays, so it is kept until the node starts again. One alone ends by
-itself: states that differed, and are equal again because one was folded anew.
+An alarm of the core is raised once and the fault stays, so it is kept until the node starts again. Two end by
+themselves: that states differed, when they are equal again because one was folded anew; and that a node speaks that is
+no member, when it has become one, or is silent. Such a node often is one that is just being taken in, and has heard of
+it before this one.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from homeroom import limits
@@ -36,6 +39,18 @@ class Alarms:
     def agreed(self, node: str) -> None:
         """Take that what this node and another one have folded is the same again."""
         self._raised.pop((Trouble.DIVERGED.value, node, _ENTRIES), None)
+
+    def belong(self, nodes: Collection[str]) -> None:
+        """Take that these nodes are members."""
+        for node in nodes:
+            self._raised.pop((Trouble.STRANGER.value, node, ""), None)
+
+    def pass_by(self, now_ms: int) -> None:
+        """Let go of nodes that are no members and have been silent: while they speak they are told again."""
+        for key, (at_ms, alarm) in list(self._raised.items()):
+            silent_ms = now_ms - at_ms
+            if alarm.trouble is Trouble.STRANGER and silent_ms >= 2 * limits.STRANGER_AGAIN_MS:
+                del self._raised[key]
 
     def all(self) -> list[tuple[int, Alarm]]:
         """Return each alarm with when it was raised last, milliseconds of the steady clock."""

@@ -422,6 +422,7 @@ class Belonging:
         if members != self._stated_members:
             self._stated_members = members
             self._hearing.freshness.keep(members.regions)
+            self.alarms.belong(members.regions)
             self._step(members)
 
     def tick(self) -> None:
@@ -433,6 +434,7 @@ class Belonging:
                 self._driven.begin_life()
             return
         self._around.sharing.tick(self._options.steady_ms())
+        self.alarms.pass_by(self._options.steady_ms())
         wall_ms = self._around.now_ms()
         if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
             self._driven.renew_life()

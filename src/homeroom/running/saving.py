@@ -9,12 +9,15 @@ The way not taken is a snapshot after so many entries: a node under load would w
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from homeroom.adapters.directory import Manifest
 from homeroom.errors import HomeroomError
 from homeroom.log.origins import Stream, Vector
 from homeroom.running.collecting import Collecting
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
+from homeroom.running.refolding import is_true
 from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Saving"]
@@ -59,7 +62,7 @@ class Saving:
                     self._save_one(tenant)
                 self._memberships.write(tenant)
                 what = "the log is kept, because a snapshot is not whole"
-                held.append(self._snapshots.verified(tenant))
+                held.append(self._snapshots.verified(tenant, self._is_true))
             except HomeroomError as error:
                 troubles[tenant] = f"{what}: {error}"
         self.troubles = troubles
@@ -67,9 +70,13 @@ class Saving:
         if troubles or live.refused or live.unknown or live.is_in_doubt:
             # What one tenant still needs of the log stays for all; so does what is left out, was passed over, or is to
             # be folded anew.
+            self._collecting.snapshots = Vector()
             return
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
         self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
+
+    def _is_true(self, manifest: Manifest) -> bool:
+        return self._live.judged(partial(is_true, manifest))
 
     def _save_one(self, tenant: str) -> None:
         asked = self._memberships.asked(tenant)

@@ -24,7 +24,7 @@ from homeroom.running.in_world import is_shared
 
 __all__ = ["freshness_of", "lacks_facts", "world_status", "world_troubles"]
 
-_PASSING: Final = (steps.Trouble.BAD_MESSAGE, steps.Trouble.BAD_ENTRY, steps.Trouble.STRANGER)
+_PASSING: Final = (steps.Trouble.BAD_MESSAGE, steps.Trouble.BAD_ENTRY)
 """What may be over as soon as the other node is put right; it is raised again where it is not."""
 
 

@@ -126,7 +126,8 @@ def _questions(interface: Interface) -> list[HTTPRouteHandler]:
         caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
         written = await object_of(interface, request)
         wanted = wanted_of(request)
-        return json_answer(await asking.answered(interface, caller, written, wanted))
+        said, headers = await asking.answered(interface, caller, written, wanted)
+        return json_answer(said, headers=dict(headers))
 
     return [query]
 
