@@ -40,9 +40,9 @@ _FALL: Final = 0.1
 _STRIKES: Final = 3
 """Windows over the target, at the floor, after which the base is what was seen."""
 _TRIED: Final = 2.0
-"""Times what was under way at the floor, at which it shows whether the base is one."""
+"""Times the floor that are under way when it shows whether a base is one."""
 _PAYS: Final = 1.5
-"""Times the throughput at the floor that it has to be there."""
+"""Times the rate at which the base was taken that it has to be then."""
 _NEAR: Final = 0.2
 """How near to the last cut growth is slow."""
 _GROWTH_MIN: Final = 0.25
@@ -107,8 +107,8 @@ class Limit:
         self._base_until_ms = -inf
         self._knee = inf
         self._strikes, self._strike_ms = 0, 0.0
-        # How many were under way, and how much was done, when a base was taken that is still on trial.
-        self._trial: tuple[float, float] | None = None
+        # The rate with which a base was taken that is still on trial.
+        self._trial: float | None = None
         self._trial_after_ms = -inf
         self._since_ms = self._grown_ms = -inf
         self._began_ms = -inf
@@ -168,10 +168,9 @@ class Limit:
     def _judged(self, now_ms: float, passed_ms: float) -> Found:
         self.mean_ms = mean_ms = self._sum_ms / self._samples
         self.rate = self._ended / max(passed_ms, 1.0)
-        is_over = now_ms >= self._base_until_ms
-        self._base_ms = (
-            0.0 if is_over else self._base_ms + min(0.0, _FALL * (mean_ms - self._base_ms))
-        )
+        if now_ms >= self._base_until_ms:
+            self._base_ms, self._trial = 0.0, None
+        self._base_ms += min(0.0, _FALL * (mean_ms - self._base_ms))
         # What is let in now is answered after about this: a shorter window would see the quickest alone.
         self._window_ms = min(
             max(mean_ms, limits.OVERLOAD_WINDOW_MS), limits.OVERLOAD_WINDOW_MS_MAX
@@ -192,8 +191,8 @@ class Limit:
     def grow(self, now_ms: float) -> None:
         """Let more in, if the window that is over needed it, and begin another."""
         self._strikes, self._strike_ms = 0, 0.0
-        if self._trial is not None and self._peak >= _TRIED * self._trial[0]:
-            if self.rate < _PAYS * self._trial[1]:
+        if self._trial is not None and self._peak >= _TRIED * self._bounds.floor:
+            if self.rate < _PAYS * self._trial:
                 self._fail(now_ms)
                 return
             self._trial = None
@@ -211,11 +210,10 @@ class Limit:
 
     def cut(self, now_ms: float) -> None:
         """Let fewer in, or find that this does not help, and begin another window."""
-        if self._trial is not None:
-            self._fail(now_ms)
-            return
         if self._peak <= self._bounds.floor:
             self._strike(now_ms)
+        elif self._trial is not None:
+            self._fail(now_ms)
         else:
             self._strikes, self._strike_ms = 0, 0.0
             self._knee = min(self.limit, float(self._peak))
@@ -230,7 +228,7 @@ class Limit:
         self._strikes += 1
         self._strike_ms = max(self._strike_ms, self.mean_ms)
         if self._strikes >= _STRIKES:
-            self._trial = max(self._peak, 1), self.rate
+            self._trial = self.rate
             self._base_ms = self._strike_ms
             self._base_until_ms = now_ms + self._base_for_ms
             self._base_for_ms = min(2 * self._base_for_ms, float(limits.OVERLOAD_BASE_MS_MAX))

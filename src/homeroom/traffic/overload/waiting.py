@@ -62,8 +62,8 @@ class Waiting(Generic[_W]):
         if self.is_standing(now_ms):
             self._refused_ms = now_ms
 
-    def is_full_for(self, flow: str, now_ms: float, room: int) -> bool:
-        """Whether one more of a tenant would be refused."""
+    def turns_away(self, flow: str, now_ms: float, room: int) -> bool:
+        """Say whether one more of a tenant would be refused, as it then is."""
         if self.count < self._most(now_ms, room):
             return False
         own = len(self._flows.get(flow, ()))
