@@ -11,11 +11,15 @@ those who come for the first time have a good answer at their first try. Answers
 
 The load comes from another process on the same processors, so "what it can do" is what is left to the node while
 somebody loads it. How late the load was, measured in its own process, stands beside the result: a late generator would
-be a smaller overload, and a recovery that is its own.
+be a smaller overload, and a recovery that is its own. How many processors were used by others meanwhile is said too:
+what they take after it was found what the node can do, it cannot do.
 """
 
 import argparse
+import os
+import resource
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +45,10 @@ _GOOD: Final = 200
 _REFUSED: Final = (0, 503)
 _LATE: Final = -1
 _UNCONNECTED: Final = -2
-_QUESTION: Final = '{"question": "retention", "interval": "day"}'
+_QUESTION: Final = (
+    '{"question": "retention", "interval": "day", "as_of": "2026-03-01T00:00:00.TIMEZ"}'
+)
+"""``TIME`` stands for six digits: no two questions that are near each other have one answer, which would be kept."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,15 +85,27 @@ def _run(node: ServedNode, options: argparse.Namespace) -> dict[str, Any]:
         seconds: float = getattr(options, f"{name}_seconds")
         spans[name] = begin_s, begin_s + seconds
         begin_s += seconds
+    before, begun_s = _others_s(node), time.perf_counter()
     found = _crowd(node, options, can, spans)
+    others = (_others_s(node) - before) / (time.perf_counter() - begun_s)
     status = node.get("/v1/status")
     return {
         "per_second": {kind: round(rate, 1) for kind, rate in can.items()},
         "spans": {name: _span(found, span) for name, span in spans.items()},
         "recovered_s": {kind: _recovered(found, kind, spans["after"]) for kind in can},
         "generator_s": round(found["processor_s"], 1),
+        "others": round(max(others, 0.0), 2),
         "shed": {name: one["shed"] for name, one in status["admission"]["classes"].items()},
     }
+
+
+def _others_s(node: ServedNode) -> float:
+    """Return how long processors have been used by what is neither the node nor this benchmark, as differences tell."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]]
+    user, niced, system, _, _, interrupts, soft = fields
+    ours = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    used_s = sum(one.ru_utime + one.ru_stime for one in ours) + node.processor_s()
+    return (user + niced + system + interrupts + soft) / os.sysconf("SC_CLK_TCK") - used_s
 
 
 def _prepared(node: ServedNode, options: argparse.Namespace) -> None:
@@ -147,7 +166,7 @@ def _asked(node: ServedNode, options: argparse.Namespace, part: int) -> dict[str
     """Return what is sent, under numbers that no other part of this run has."""
     ask = (
         f"POST /v1/query HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer {node.key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(_QUESTION)}\r\n\r\n{_QUESTION}"
+        f"Content-Type: application/json\r\nContent-Length: {len(_QUESTION) + 2}\r\n\r\n{_QUESTION}"
     )
     first = _FIRST * part
     load = _load(node, options, first, _TEXTS * _BATCH)
@@ -208,7 +227,7 @@ def show(result: dict[str, Any]) -> None:
                 print(f"  {name:8} {kind:6} {_in_words(one)}")
         print(
             f"  recovered after (s): {run['recovered_s']}; refused in all: {run['shed']}; "
-            f"the generator used {run['generator_s']} s of a processor"
+            f"the generator used {run['generator_s']} s of a processor, and others {run['others']} processors"
         )
     print("recovered after (s), wanted at most", result["wanted_s"])
     for kind in ("ingest", "query"):

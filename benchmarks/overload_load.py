@@ -26,6 +26,8 @@ __all__ = ["busy", "crowd"]
 _TRIES: Final = 2
 _ID: Final = b"ID-OF-BATCH"
 """Stands for a number that no other request has: what is known already is less work."""
+_TIME: Final = b"TIME"
+"""Stands for a part of a second, so that no answer is that to another question."""
 _EVENT_ID: Final = re.compile(rb'-[0-9a-f]{12}"')
 _END_S: Final = 5.0
 """So long it is waited for what is still under way at the end."""
@@ -68,7 +70,7 @@ class _Crowd:
         self.under_way[connection] = asked
         texts = self.texts[asked.kind]
         text = texts[asked.number % len(texts)]
-        connection.send(text.replace(_ID, b"%011d" % asked.number), asked.since_s)
+        connection.send(_numbered(text, asked.number), asked.since_s)
 
     def heard(self, connection: Connection, head: bytes, _body: bytes, since_s: float) -> None:
         """Take an answer; who is refused comes again when it was told to."""
@@ -110,7 +112,7 @@ class _Busy:
         self.number += 1
         texts = self.texts[self.kinds[connection]]
         text = texts[self.number % len(texts)]
-        connection.send(text.replace(_ID, b"%011d" % self.number), 0.0)
+        connection.send(_numbered(text, self.number), 0.0)
 
     def heard(self, connection: Connection, head: bytes, _body: bytes, _since_s: float) -> None:
         """Count an answer."""
@@ -173,6 +175,11 @@ def _texts(arguments: Mapping[str, Any]) -> dict[str, list[bytes]]:
         batches.append(head + b"Idempotency-Key: " + _ID + own)
     questions = [text.replace("HOST", host, 1).encode() for text in arguments["questions"]]
     return {"ingest": batches, "query": questions}
+
+
+def _numbered(text: bytes, number: int) -> bytes:
+    """Return a request that no other one is equal to."""
+    return text.replace(_ID, b"%011d" % number).replace(_TIME, b"%06d" % (number % 1_000_000))
 
 
 async def _sent(arguments: Mapping[str, Any]) -> dict[str, Any]:

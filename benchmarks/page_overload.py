@@ -15,6 +15,7 @@ OVERLOAD_HEADER: Final = (
     "refused in it, a second",
     "good at the first try, before and after",
     "load late in it and after, P99",
+    "processors that others used",
     "recovered after",
     "wanted",
 )
@@ -33,6 +34,7 @@ def overload_rows(result: dict[str, Any]) -> _Rows:
             _both(_of(spans["overload"], "refused_per_second"), "{:,.0f}"),
             "; ".join(_both(_first(spans[name]), "{:.1%}") for name in ("before", "after")),
             "; ".join(_both(_late(spans[name]), "{:.0f} ms") for name in ("overload", "after")),
+            run["others"],
             _both(run["recovered_s"].values(), "{} s").replace("None s", "never"),
             f"{result['wanted_s']} s",
         )
