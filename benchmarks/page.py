@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.page_cache import CACHE_HEADER, KEPT_HEADER, cache_rows, kept_rows
+from benchmarks.page_overload import OVERLOAD_HEADER, overload_rows
 from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
@@ -583,6 +584,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         ),
         _ingest,
     ),
+    "overload": (OVERLOAD_HEADER, overload_rows),
     "asking": (("what", "median", "P99", "wanted P99"), _asking),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),

@@ -436,6 +436,8 @@ CATALOGUE_NAMES_MAX: Final = 10_000
 """Registered ids and prefixes of a tenant, of one kind."""
 RECORD_QUERY_BYTES_MAX: Final = 32 << 10
 """Query string of a request to the record store."""
+PASSAGE_PART_BYTES_MAX: Final = 4 << 20
+"""One statement, or form of a person, that was sealed for another jurisdiction, unpacked: several times any body."""
 STATEMENTS_SENT_MAX: Final = 2_000
 """Statements of one request."""
 STATEMENTS_PAGE_MAX: Final = 500
@@ -867,8 +869,8 @@ OVERLOAD_BASE_MS: Final = 30_000
 """So long it is believed that a delay is not of the crowd but of the disk, before it is looked at anew."""
 OVERLOAD_BASE_MS_MAX: Final = 600_000
 """The longest that this is believed, if it was found again and again."""
-OVERLOAD_RETRY_S_MAX: Final = 30
-"""No refusal asks to wait longer: an overload is over sooner, and its clients should be back then."""
+OVERLOAD_RETRY_S_MAX: Final = 5
+"""No refusal asks to wait longer: all who were refused should have come again well before ten seconds are over."""
 WATCHING_CONNECTIONS_MAX: Final = 64
 """Connections beyond all others on which a node says whether it is well."""
 OVERLOAD_FLOWS_MAX: Final = 64

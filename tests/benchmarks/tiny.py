@@ -57,6 +57,8 @@ SIZES = {
         "4",
         "--connections",
         "64",
+        "--runs",
+        "1",
     ],
     "membership": ["--learners", "2000", "--rate", "1000", "--seconds", "4"],
     "asking": ["--learners", "2000", "--rate", "1000", "--seconds", "0.5"],

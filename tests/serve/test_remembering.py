@@ -295,7 +295,15 @@ def test_what_lies_in_redis_is_used_after_the_process_has_forgotten(filled):
 
 
 @needs_redis
-@pytest.mark.parametrize("fault", ["killed", "hung", "flushed", "poisoned"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "hung",
+        pytest.param("killed", marks=pytest.mark.slow),
+        pytest.param("flushed", marks=pytest.mark.slow),
+        pytest.param("poisoned", marks=pytest.mark.slow),
+    ],
+)
 def test_whatever_becomes_of_redis_answers_are_right_and_come_soon(filled, fault):
     with redis_server() as redis:
         client, reader = filled(cached(redis_url=redis.url))
@@ -341,7 +349,9 @@ def test_a_new_node_begins_with_what_others_are_asked_for(filled):
 # --- a herd ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_herd_on_one_question_costs_one_computation(filled):
+    """The short one is that of the lookup alone: `tests/traffic/caching/test_lookup.py`."""
     client, _ = filled()
     reader = client.key("read", name="many")
     before = computed(client)
