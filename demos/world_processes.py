@@ -111,8 +111,9 @@ class Processes:
         self._logs.append(settings.with_suffix(".log"))
         with self._logs[-1].open("ab") as log:
             command = [str(HOMEROOM), "serve", "--data", str(data), "--config", str(settings)]
-            environment = os.environ | {"HOMEROOM_CACHE_STALE_SECONDS": str(STALE_S)}
+            environment = dict(os.environ)
             if region in self.redises:
+                environment["HOMEROOM_CACHE_STALE_SECONDS"] = str(STALE_S)
                 environment["HOMEROOM_CACHE_REDIS_URL"] = self.redises[region].url
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
