@@ -42,6 +42,7 @@ NAMES = (
     "world_traffic",
     "catch_up",
     "cache",
+    "kept_answers",
     "client_failover",
 )
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from benchmarks.page_cache import CACHE_HEADER, cache_rows
+from benchmarks.page_cache import CACHE_HEADER, KEPT_HEADER, cache_rows, kept_rows
+from benchmarks.page_overload import OVERLOAD_HEADER, overload_rows
 from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
@@ -556,6 +557,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     ),
     "world_traffic": (("what", "median of pairs", "at most", "wanted"), traffic_rows),
     "cache": (CACHE_HEADER, cache_rows),
+    "kept_answers": (KEPT_HEADER, kept_rows),
     "catch_up": (("way", "learners", "read", "until all is there", "times"), catch_up_rows),
     "client_failover": (
         (
@@ -582,6 +584,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         ),
         _ingest,
     ),
+    "overload": (OVERLOAD_HEADER, overload_rows),
     "asking": (("what", "median", "P99", "wanted P99"), _asking),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
