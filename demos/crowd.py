@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import httpx
 
@@ -89,7 +89,9 @@ class Library:
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> str:
         """Send a batch that two regions must hold."""
-        return (await self._client.send(events)).token.partition("/")[0]  # type: ignore[union-attr]
+        token = (await self._client.send(events)).token
+        assert token is not None, "all of the batch is taken"
+        return token.partition("/")[0]
 
     async def ask(self) -> None:
         """Ask for an answer that holds what was sent."""
@@ -131,13 +133,10 @@ class Program:
             self.slowest_s = max(self.slowest_s, time.perf_counter() - began_s)
             await asyncio.sleep(PACE_S)
 
-    def nodes_before(self, at_s: float) -> set[str]:
-        """Return which nodes had acknowledged batches by an instant."""
-        return {node for taken_s, node in self.taken if taken_s <= at_s}
-
-    def first_s(self, since_s: float) -> float | None:
-        """Return when a batch was first acknowledged after an instant, None if none was."""
-        return next((at_s for at_s, _ in self.taken if at_s > since_s), None)
+    def first_elsewhere(self, since_s: float, nodes: set[str]) -> tuple[float, str] | None:
+        """Return when a batch was first acknowledged after an instant by none of these nodes, and by which."""
+        later = (taken for taken in self.taken if taken[0] > since_s and taken[1] not in nodes)
+        return next(later, None)
 
 
 class Crowd:
@@ -155,6 +154,16 @@ class Crowd:
         self._stopping = asyncio.Event()
         self._running = [asyncio.ensure_future(one.run(self._stopping)) for one in programs]
 
+    async def __aenter__(self) -> Self:
+        """Return the crowd."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Let none go on, whatever has happened."""
+        for one in self._running:
+            one.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
     async def stop(self) -> bool:
         """Have each finish the request that it has begun; say how it went, and return whether none failed."""
         self._stopping.set()
@@ -166,6 +175,12 @@ class Crowd:
         for failed_s, why in self.failed[:FAILURES_MAX]:
             say(f"{failed_s - self.since_s:+.1f} s {why}")
         return not self.failed
+
+    def check(self) -> None:
+        """Raise what has ended a program, if anything did: that is no failed request but a fault."""
+        for one in self._running:
+            if one.done():
+                one.result()
 
     @property
     def requests(self) -> int:
@@ -214,6 +229,7 @@ class Watch:
 
     Attributes
     ----------
+    nodes : those of the region
     fallen : other regions that lost their clients meanwhile
     """
 
@@ -223,6 +239,7 @@ class Watch:
         self._verify = world.known.verify()
         self._now: dict[str, RegionRoute] = {}
         self._looked = asyncio.Condition()
+        self.nodes: set[str] = set()
         self.fallen: set[str] = set()
 
     @property
@@ -257,6 +274,7 @@ class Watch:
         for region in table.regions:
             if region.name == self._region:
                 self._now[name] = region
+                self.nodes = {node.name for node in region.nodes}
             elif region.state in LAST:
                 self.fallen.add(region.name)
 
@@ -287,8 +305,15 @@ class Death:
     async def show(self, before_s: float, share: float) -> None:
         """End the region after some seconds, and start it again; wait until it has a share of its clients.
 
-        Raises `TimeoutError` if it does not come to this.
+        Raises `SystemExit` if it does not come to this.
         """
+        try:
+            await self._show(before_s, share)
+        except TimeoutError:
+            await self._crowd.stop()
+            raise SystemExit("THIS IS WRONG: the next line of the timeline did not come") from None
+
+    async def _show(self, before_s: float, share: float) -> None:
         async with self._watch.looking():
             await self._watch.until(lambda one: one.state is RouteState.SERVING)
             await asyncio.sleep(before_s)
@@ -320,17 +345,20 @@ class Death:
             moving.cancel()
 
     async def _moved(self) -> None:
-        """Say when all programs have had a good answer."""
+        """Say when all of its programs have had a batch acknowledged elsewhere."""
         there = [one for one in self._crowd.programs if one.region == self._region]
-        while True:
-            found = [one.first_s(self._died_s) for one in there]
-            good = [at_s for at_s in found if at_s is not None]
-            if len(good) == len(found):
-                nodes = {node for one in there for at_s, node in one.taken if at_s in good}
-                text = f"its {len(good)} programs have batches acknowledged by {', '.join(nodes)}"
-                self._say(max(good), "moved", text)
-                return
-            await asyncio.sleep(LOOK_S / 4)
+        async with asyncio.timeout(WAIT_S_MAX):
+            while True:
+                self._crowd.check()
+                found = [one.first_elsewhere(self._died_s, self._watch.nodes) for one in there]
+                good = [first for first in found if first is not None]
+                if len(good) == len(found):
+                    break
+                await asyncio.sleep(LOOK_S / 4)
+        nodes = ", ".join(sorted({node for _, node in good}))
+        self._say(
+            max(good)[0], "moved", f"its {len(good)} programs have batches acknowledged by {nodes}"
+        )
 
     async def _returns(self, share: float) -> None:
         """Say how it comes back."""
@@ -347,6 +375,6 @@ class Death:
         self._say(half_s, "returning", "gets half of its clients")
         all_s = await self._watch.until(lambda one: one.weight >= 1)
         there = [one for one in self._crowd.programs if one.region == self._region]
-        back = sum(one.taken[-1][1] in one.nodes_before(self._died_s) for one in there)
+        back = sum(one.taken[-1][1] in self._watch.nodes for one in there)
         text = f"gets all of its clients; {back} of the {len(there)} programs are there already"
         self._say(all_s, "returned", text)

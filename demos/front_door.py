@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from demos.crowd import QUESTION, Program
+from demos.redises import wait_until_open
 from homeroom.adapters.haproxy import haproxy_program
 
 HOMEROOM = Path(sys.executable).with_name("homeroom")
@@ -52,12 +53,12 @@ class FrontDoor:
     """
 
     def __init__(self, program: Path, port: int) -> None:
-        self._program, self._listen = program, f"127.0.0.1:{port}"
+        self._program, self._port, self._listen = program, port, f"127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://{self._listen}"
 
     def start(self, data: Path, near: str) -> None:
-        """Make its configuration by what a node says, and start it."""
+        """Make its configuration by what a node says, and start it. Raises `SystemExit` if it does not listen."""
         made = data.parent / "haproxy.cfg"
         command = [str(HOMEROOM), "route", "haproxy", str(data), "--near", near]
         command += ["--listen", self._listen, "--write", str(made)]
@@ -67,6 +68,7 @@ class FrontDoor:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        wait_until_open(self._process, self._port, made.with_suffix(".log"))
 
     def stop(self) -> None:
         """End it."""
