@@ -30,7 +30,7 @@ from homeroom.client.retrying import (
 from homeroom.log.origins import Token
 from homeroom.regions.world import Region
 from homeroom.simulation.journeys.asking import Ask, Reply, What
-from homeroom.simulation.journeys.checks import Told
+from homeroom.simulation.journeys.checks import SHED, Told
 from homeroom.simulation.journeys.scene import NAME, Scene, url_of
 from homeroom.simulation.journeys.wires import Wires
 
@@ -95,7 +95,7 @@ class Caller:
 
     def begin(self, until_ms: int) -> None:
         """Ask for the first time in a moment, and then until a time."""
-        self._scene.agenda.after(self._chance.randint(0, 2_000), self._keep_asking, until_ms)
+        self._scene.agenda.after(self._chance.randint(1_000, 3_000), self._keep_asking, until_ms)
 
     def _keep_asking(self, until_ms: int) -> None:
         if self._scene.now_ms >= until_ms:
@@ -194,7 +194,7 @@ class Caller:
                 journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{what.loss}")
                 self._step(number, what)
                 return
-            journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{what.status}")
+            journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{_said(what)}")
             journey.last = what
             self._step(number, Answered(what.status, what.retry_after_ms, found.at))
 
@@ -252,3 +252,8 @@ class Caller:
             self.retrying.endpoints.take(self.discovery.endpoints())
         self._scene.checks.has_somewhere(self.name, self.discovery.endpoints())
         return bool(body) and not self.discovery.trouble
+
+
+def _said(reply: Reply) -> str:
+    """Return what became of an attempt, for people and checks; who asks to wait has too much to do."""
+    return f"{reply.status}{SHED if reply.retry_after_ms else ''}"

@@ -12,6 +12,7 @@
 - A region is ordered away only as far as the others can carry its clients.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -22,14 +23,21 @@ from homeroom.log.origins import Vector
 from homeroom.simulation.journeys.asking import Ask, Reply, What
 from homeroom.simulation.journeys.entries import value_of
 
+from homeroom.traffic.caching.judging import Standing
+from homeroom.traffic.caching.steps import Tell
+
 if TYPE_CHECKING:
     from homeroom.simulation.journeys.caller import Caller
     from homeroom.simulation.journeys.machine import Machine
     from homeroom.simulation.journeys.scene import Scene
 
-__all__ = ["SOON_MS", "Checks", "Told"]
+__all__ = ["SHED", "SOON_MS", "STALE_MS", "Checks", "Told"]
 
 SOON_MS: Final = 8_000
+SHED: Final = "+"
+"""Stands after a status with which a node asked to wait, since it has too much to do."""
+STALE_MS: Final = 2_000
+"""For how long a node of a world tells an answer that is not current."""
 _SHOWN_MAX: Final = 20
 _SETTLED_MS: Final = 12_000
 _LEFT: Final = (RouteState.DRAINING, RouteState.EVACUATED)
@@ -60,7 +68,8 @@ class Checks:
     ----------
     broken : promises that were broken, in words
     ended_requests : how requests ended, in the order of their ends
-    tables : how many were made
+    tables, computed : how many tables were made, and how often an engine computed
+    answers : by tier and standing how many were told
     """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
@@ -68,7 +77,8 @@ class Checks:
         self._scene: Scene
         self.broken: list[str] = []
         self.ended_requests: list[Told] = []
-        self.tables = 0
+        self.tables = self.computed = 0
+        self.answers: Counter[str] = Counter()
         self._genuine: set[bytes] = set()
         self._generations: dict[str, int] = {}
         self._weights: dict[tuple[str, str], float] = {}
@@ -139,7 +149,9 @@ class Checks:
     def sent(self, client: str, ask: Ask, flying: int) -> None:
         """Hear that a request is sent, while others of the same are under way."""
         if ask.what is What.WRITE and flying:
-            self._break(f"{client} sends batch {ask.batch} to a second node before the first has ended")
+            self._break(
+                f"{client} sends batch {ask.batch} to a second node before the first has ended"
+            )
 
     def holders(self, ask: Ask) -> frozenset[str]:
         """Return the nodes that have what a request is to be after."""
@@ -191,8 +203,8 @@ class Checks:
 
     def _check_soon(self, told: Told) -> None:
         took_ms = told.ended_ms - told.began_ms
-        if took_ms <= SOON_MS or told.ask.lag_ms_max is not None:
-            return
+        if took_ms <= SOON_MS or told.ask.lag_ms_max is not None or SHED in told.path:
+            return  # who was asked to wait waits, and a budget lets nobody ask elsewhere as often as he likes
         good = {one.name for one in self._good(told)}
         bad = {one.region for one in self._scene.machines.values() if one.name not in good}
         if len(bad) <= 1 and good & told.holders:
@@ -203,11 +215,22 @@ class Checks:
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
+    def told(self, machine: "Machine", ask: Ask, found: Tell) -> None:
+        """Hear what a node tells, and what it had folded when it was asked."""
+        kept, now_ms = found.kept, self._now_ms()
+        self.answers[f"{found.tier}_{found.standing}"] += 1
+        if not kept.applied.covers(found.want.floor):
+            self._break(f"{machine.name} tells what it knows to be taken back, of {ask.tenant}")
+        if found.standing is Standing.STALE and now_ms - kept.newest > STALE_MS:
+            self._break(f"{machine.name} tells an old answer that is {now_ms - kept.newest} ms old")
+
     def _check_answer(self, told: Told, reply: Reply) -> None:
         ask, applied = told.ask, reply.applied
         assert applied is not None, "an answer says what it is from"
         if not reply.body.startswith(f"{ask.tenant}|{ask.scope}|{ask.question}|".encode()):
-            self._break(f"{told.client} asked for {ask.tenant}|{ask.scope}|{ask.question}: {reply.body!r}")
+            self._break(
+                f"{told.client} asked for {ask.tenant}|{ask.scope}|{ask.question}: {reply.body!r}"
+            )
             return
         if reply.body != self._truth(ask, applied):
             truth = self._truth(ask, applied)
@@ -242,8 +265,10 @@ class Checks:
         now_ms = self._now_ms()
         for caller in callers:
             for journey in caller.open.values():
-                if now_ms - journey.began_ms > SOON_MS and journey.ask.lag_ms_max is None:
-                    self._break(f"{caller.name} still waits: {' '.join(journey.path)}")
+                path = " ".join(journey.path)
+                is_late = now_ms - journey.began_ms > SOON_MS and SHED not in path
+                if is_late and journey.ask.lag_ms_max is None:
+                    self._break(f"{caller.name} still waits: {path}")
             most = limits.RETRY_RESERVE + limits.RETRIES_PER_REQUEST * caller.asked
             most += now_ms / limits.RETRY_EVERY_MS + 1
             if caller.retried > most:
@@ -256,7 +281,11 @@ class Checks:
     def _check_all_there(self, name: str, machine: "Machine") -> None:
         entries = [entry for log in machine.disk.logs.values() for entry in log]
         there = {(one.tenant, one.batch, one.takes_back) for one in entries}
-        lost = [one for one in self._acknowledged if (one.tenant, one.batch, one.takes_back) not in there]
+        lost = [
+            one
+            for one in self._acknowledged
+            if (one.tenant, one.batch, one.takes_back) not in there
+        ]
         if lost:
             self._break(f"{name} lacks {len(lost)} acknowledged batches, {lost[0].batch} first")
         by_tenant: dict[str, set[str]] = {}

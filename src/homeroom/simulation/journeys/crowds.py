@@ -73,7 +73,9 @@ class Crowds:
         """Return where a tenth of a crowd goes."""
         table = self._tables[region]
         if table is None:
-            there = [one for one in self._scene.plan.nodes_of(region) if self._is_there(region, one)]
+            there = [
+                one for one in self._scene.plan.nodes_of(region) if self._is_there(region, one)
+            ]
             return dict.fromkeys(there, 1 / max(1, len(there)))
         order = candidates(table, lambda _name: (part + 0.5) / _PARTS, at)
         first = next((one.region for one in order if self._is_there(region, one.name)), None)

@@ -109,7 +109,7 @@ class Machine:
         self._orders = Orders()
         self._open: dict[int, Answer] = {}
         self._asked = 0
-        self.answering = Answering(self)
+        self.answering = Answering(self, scene.shared[region])
 
     # --- lives -------------------------------------------------------------------------------------------------------
 
@@ -127,11 +127,9 @@ class Machine:
         self._told: OwnState | None = None
         self._carried = (self.router.orders, write_orders(self.router.orders))
         self._due_ms = now_ms
-        self.answering = Answering(self)
+        self.answering = Answering(self, self.scene.shared[self.region])
         members = {
-            name: region.name
-            for region in self.scene.regions.values()
-            for name in region.nodes
+            name: region.name for region in self.scene.regions.values() for name in region.nodes
         }
         self._detect(MembersChanged(members))
         self._route(Places(self.scene.regions))
@@ -331,7 +329,7 @@ class Machine:
             written = self.disk.write(self.origin, entry)
             token = Token(self.origin, written, self.scene.now_ms)
             self._end(number, Reply(status=200, token=token))
-        else:
+        elif not self.answering.ready(ask, lambda reply: self._end(number, reply)):
             self._read(life, number, ask, asked_ms)
 
     def _read(self, life: int, number: int, ask: Ask, asked_ms: int) -> None:

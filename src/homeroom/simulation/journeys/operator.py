@@ -126,6 +126,20 @@ class Operator:
 
     def _tier(self, fault: Fault, by: int) -> None:
         """Do what is wrong with the cache of a region."""
+        for region in fault.ones:
+            shared = self._scene.shared[region]
+            match fault.kind:
+                case Kind.TIER_LOST:
+                    shared.lost += by
+                    shared.flush()
+                case Kind.TIER_HUNG:
+                    shared.hung += by
+                case Kind.TIER_FLUSHED:
+                    shared.flush()
+                case _ if by > 0:
+                    shared.slow_ms.append(fault.amount)
+                case _:
+                    shared.slow_ms.remove(fault.amount)
 
     # --- heartbeats that nobody should believe -----------------------------------------------------------------------
 
