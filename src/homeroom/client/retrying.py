@@ -198,6 +198,7 @@ class Exchange:
         self._kind = kind
         self._began_ms = 0
         self._rounds = 0  # times that all endpoints were tried
+        self._failed_ms = 0  # when the last attempt did
         self._late = 0  # attempts that had no answer in time
         self._has_moved = self._may_be_late = False
         self._has_credit = False  # whether it was lost where it was no load
@@ -319,12 +320,13 @@ class Exchange:
 
     def _failed(self, event: Failed, now_ms: int) -> Instruction:
         url, began_ms = self._landed(event.at)
+        self._failed_ms = now_ms
         is_silent = event.loss is Loss.LATE and self._of.endpoints.is_silent(url, began_ms)
         self._of.endpoints.failed(url, event.loss, began_ms, now_ms)
         waited_ms = now_ms - began_ms
         if is_silent or (event.loss in _LOST and waited_ms >= limits.ENDPOINT_CONNECT_MS):
             self._silent.add(url)
-            self._may_be_told_better = True
+        self._may_be_told_better |= is_silent or event.loss in _LOST
         self._has_credit |= event.loss in _LOST
         self._late += event.loss is Loss.LATE
         moved = self._moved(now_ms) if self._has_credit or self._knows_better(now_ms) else None
@@ -403,10 +405,24 @@ class Exchange:
 
     def _knows_better(self, now_ms: int) -> bool:
         """Say whether whoever is asked next has answered other requests since this one began, and nothing is wrong."""
-        found, endpoints = self._next(now_ms), self._of.endpoints
-        if found is None or not self._may_be_told_better:
+        if not self._may_be_told_better:
+            return False
+        endpoints = self._of.endpoints
+        if self._has_credit:
+            best = endpoints.next(self._kind, now_ms)
+            if best is not None and best.url in self._tried and self._is_back(best.url):
+                self._tried.discard(best.url)
+                self._silent.clear()
+                return True
+        found = self._next(now_ms)
+        if found is None:
             return False
         return endpoints.is_well(found.url) and not endpoints.is_silent(found.url, self._began_ms)
+
+    def _is_back(self, url: str) -> bool:
+        """Say whether an endpoint has answered others since this request was lost."""
+        endpoints = self._of.endpoints
+        return endpoints.is_well(url) and not endpoints.is_silent(url, self._failed_ms)
 
     def _moved(self, now_ms: int) -> Instruction | None:
         """Move at once, on credit, from where a request was no load: to another endpoint it is one only once.

@@ -1,8 +1,8 @@
 """How a node of a world answers reads: from what is kept, and else from its engine, which takes its time.
 
-It does what `homeroom.running.caching` does, with the same lookup: judges what it has by what is folded here, looks into
-the region, asks for the lease, computes, and keeps what it has told. Names are made under one key for all tenants, so
-that nothing but the parts of a name keeps their answers apart.
+It does what `homeroom.running.caching` does, with the same lookup: judges what it has by what is folded here, looks
+into the region, asks for the lease, computes, and keeps what it has told. Names are made under one key for all tenants,
+so that nothing but the parts of a name keeps their answers apart.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from homeroom.simulation.journeys.asking import Ask, Reply
 from homeroom.simulation.journeys.checks import STALE_MS
 from homeroom.simulation.journeys.shared import Shared, SharedClient
 from homeroom.traffic.caching.entries import Kept
-from homeroom.traffic.caching.judging import Bounds, Standing, Want, vector_of
+from homeroom.traffic.caching.judging import Bounds, Want, vector_of
 from homeroom.traffic.caching.keys import CacheKey, Reach, name_of
 from homeroom.traffic.caching.lookup import Lookup, Places
 from homeroom.traffic.caching.resident import Resident
@@ -90,7 +90,8 @@ class Answering:
         if self.ready(ask, answer):
             return
         key, ticket = _key(ask), next(self._tickets)
-        self._waiting[ticket] = lambda found: self._tell(ask, found, answer)
+        asked_ms = self._machine.scene.now_ms
+        self._waiting[ticket] = lambda found: self._tell(ask, found, answer, asked_ms)
         self._asks[key.name] = ask
         self._step(Asked(ticket, key, self._want(ask)))
 
@@ -111,13 +112,15 @@ class Answering:
         scene = self._machine.scene
         return self._machine.disk.lag_ms(vector, scene.machines, scene.now_ms)
 
-    def _tell(self, ask: Ask, found: Tell, answer: Answer) -> None:
+    def _tell(self, ask: Ask, found: Tell, answer: Answer, asked_ms: int = 0) -> None:
         kept, standing, scene = found.kept, found.standing, self._machine.scene
         is_computed = found.tier is Tier.ENGINE
         scene.checks.told(self._machine, ask, found)
-        vector = kept.applied if is_computed else vector_of(kept, found.want, standing)
-        # What the engine says is as of when it began.
-        told_ms = kept.newest if is_computed else scene.now_ms
+        if asked_ms:
+            scene.checks.waited(self._machine, scene.now_ms - asked_ms)
+        vector = vector_of(kept, found.want, standing)
+        # The engine answers what was let through because all that it must hold was there.
+        told_ms = asked_ms if is_computed else scene.now_ms
         answer(
             Reply(
                 status=200, body=kept.value, applied=vector, told_ms=told_ms, standing=str(standing)
@@ -145,14 +148,17 @@ class Answering:
                     self._take_lease(key)
                 case LookAgain(name=name, after_ms=after_ms):
                     self._machine.scene.agenda.after(after_ms, self._step, Looked(name))
-                case Release(key=key):
-                    self._region.release(key)
-                case Keep(key=key, kept=kept):
-                    self._keep(key, kept)
                 case Compute(key=key):
                     self._compute(key)
                 case _:
-                    raise AssertionError(f"nobody does {effect}")
+                    self._hand_over(effect)
+
+    def _hand_over(self, effect: Effect) -> None:
+        """Give the region an answer, or a lease back."""
+        if isinstance(effect, Release):
+            self._region.release(effect.key)
+        elif isinstance(effect, Keep):
+            self._keep(effect.key, effect.kept)
 
     def _look(self, key: CacheKey) -> None:
         self._region.get(key, lambda kept: self._step(Found(key.name, Tier.REGION, kept)))

@@ -2,8 +2,8 @@
 
 A world of some dozen clients loads nothing. So each region has a crowd that asks for as much as so many nodes can do.
 It goes where its clients would: by the table that they have fetched, the nearest region first, in tenths that are drawn
-apart as clients are. What comes of it is the load that nodes measure, that tables follow from, and by which a node turns
-requests away.
+apart as clients are. What comes of it is the load that nodes measure, that tables follow from, and by which a node
+turns requests away.
 """
 
 from random import Random

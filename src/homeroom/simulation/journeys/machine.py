@@ -8,7 +8,7 @@ node's own steady clock, and the time of day is another one that may jump.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeroom import limits
 from homeroom.client.routes import RoutingTable, decode, sealed
@@ -16,7 +16,6 @@ from homeroom.log.origins import Origin, Stream, Token
 from homeroom.simulation.journeys.answering import Answering
 from homeroom.simulation.journeys.asking import Ask, Reply, What
 from homeroom.simulation.journeys.entries import Entries, Entry
-from homeroom.simulation.journeys.forging import Forger
 from homeroom.simulation.journeys.scene import NAME, Scene, url_of
 from homeroom.simulation.regions.signatures import signature_of
 from homeroom.traffic.detection.detector import Detector
@@ -46,6 +45,9 @@ from homeroom.traffic.routing.router import (
     Router,
     RouterEvent,
 )
+
+if TYPE_CHECKING:
+    from homeroom.simulation.journeys.forging import Forger
 
 __all__ = ["Hold", "Machine"]
 

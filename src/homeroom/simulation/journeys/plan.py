@@ -199,6 +199,12 @@ def _apart(kind: Kind) -> Callable[[Random, JourneyPlan, int, int], Fault]:
     return draw
 
 
+def _forged(chance: Random, plan: JourneyPlan, now_ms: int, end_ms: int) -> Fault:
+    """Draw a region whose tables are forged to the end: clients ask for one seldom."""
+    which = chance.randint(0, 6)
+    return Fault(Kind.FORGED, now_ms, end_ms, (_region(chance, plan),), (), float(which))
+
+
 _DRAWN: Final[dict[Kind, Callable[[Random, JourneyPlan, int, int], Fault]]] = {
     Kind.REGION_DIES: _about_region(Kind.REGION_DIES),
     Kind.NODE_DIES: _about_node(Kind.NODE_DIES),
@@ -206,7 +212,7 @@ _DRAWN: Final[dict[Kind, Callable[[Random, JourneyPlan, int, int], Fault]]] = {
     Kind.CLIENTS_CUT: _apart(Kind.CLIENTS_CUT),
     Kind.SLOW: _about_node(Kind.SLOW),
     Kind.REFUSE: _about_node(Kind.REFUSE),
-    Kind.FORGED: _about_node(Kind.FORGED),
+    Kind.FORGED: _forged,
     Kind.STRANGER: _about_node(Kind.STRANGER),
     Kind.BUSY: _about_region(Kind.BUSY),
     Kind.CLOCK: _about_node(Kind.CLOCK),

@@ -79,7 +79,9 @@ class Scene:
 
     def at(self, url: str) -> "Machine":
         """Return the node at an address."""
-        return self.machines[url.removeprefix("http://").removesuffix(".example")]
+        name = url.removeprefix("http://").removesuffix(".example")
+        assert name in self.machines, f"{url} is the address of no node, and is sent a request"
+        return self.machines[name]
 
     def note(self, who: str, what: str) -> None:
         """Write down what happened."""

@@ -1,8 +1,8 @@
 """The place where the nodes of a region keep answers for each other: it can be lost, hang, be flushed or be slow.
 
-It stands for a Redis with what `homeroom.adapters.redis_tier` does there: a value takes the place of another in one step
-and only if it is not older, a lease ends by itself, and each node has a circuit breaker before it. What is kept is kept
-as bytes, so that nothing comes out but what was written down.
+It stands for a Redis with what `homeroom.adapters.redis_tier` does there: a value takes the place of another in one
+step and only if it is not older, a lease ends by itself, and each node has a circuit breaker before it. What is kept is
+kept as bytes, so that nothing comes out but what was written down.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from homeroom import limits
-from homeroom.simulation.regions.agenda import Agenda
 from homeroom.traffic.caching.breaker import Breaker, Outcome
 from homeroom.traffic.caching.entries import Kept, pack, replaces, unpack
 from homeroom.traffic.caching.keys import CacheKey
@@ -18,6 +17,7 @@ from homeroom.traffic.caching.steps import Lease
 
 if TYPE_CHECKING:
     from homeroom.simulation.journeys.machine import Machine
+    from homeroom.simulation.regions.agenda import Agenda
 
 __all__ = ["TIMEOUT_MS", "Shared", "SharedClient"]
 
@@ -104,12 +104,15 @@ class SharedClient:
         """Keep an answer for a while."""
         if life_ms > 0:
             slow_ms = round(max(self._shared.slow_ms, default=0.0))
-            self._within(
-                slow_ms,
-                lambda: self._shared.put(key.name, kept, self._agenda.now_ms, life_ms),
-                lambda _none: None,
-                None,
-            )
+            self._within(slow_ms, lambda: self._put(key, kept, life_ms), lambda _none: None, None)
+
+    def _put(self, key: CacheKey, kept: Kept, life_ms: int) -> None:
+        now_ms = self._agenda.now_ms
+        before = self._shared.get(key.name, now_ms)
+        self._shared.put(key.name, kept, now_ms, life_ms)
+        after = self._shared.get(key.name, now_ms)
+        if before is not None and after is not None:
+            self._machine.scene.checks.filled(self._machine, before.applied, after.applied)
 
     def release(self, key: CacheKey) -> None:
         """Give a lease back."""
@@ -131,7 +134,7 @@ class SharedClient:
             return
         if slow_ms + 2 * _WAY_MS > TIMEOUT_MS:
             # It is done nevertheless, after whoever asked has given up waiting.
-            agenda.after(slow_ms, do)
+            agenda.after(slow_ms, lambda: (do(), None)[1])
             agenda.after(TIMEOUT_MS, self._ended, Outcome.FAILED, then, otherwise)
             return
 

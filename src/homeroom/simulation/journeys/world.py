@@ -66,8 +66,12 @@ def travel(plan: JourneyPlan) -> JourneyRun:
         scene.agenda.after(_LOOK_MS, look)
 
     look()
-    scene.agenda.run(plan.length_ms)
-    scene.checks.finish(callers)
+    try:
+        scene.agenda.run(plan.length_ms)
+    except AssertionError as error:
+        scene.checks.fault(error)
+    else:
+        scene.checks.finish(callers)
     return _run(scene, callers)
 
 
