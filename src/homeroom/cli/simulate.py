@@ -40,7 +40,8 @@ def _seeds(_ctx: click.Context, _param: click.Parameter, written: str) -> range:
     "--seconds",
     type=click.FloatRange(1, 3_600),
     metavar="NUMBER",
-    help="How long clients write and things go wrong.  [default: 6 to 24, by the seed; with --detectors 3600]",
+    help="How long clients write and things go wrong.  [default: by the seed 6 to 20, with --traffic 10 to 24; with "
+    "--detectors 3600]",
 )
 @click.option(
     "--detectors",

@@ -10,8 +10,8 @@ from homeroom.simulation.journeys.plan import Kind, Shape, make_journey_plan
 from homeroom.simulation.journeys.report import JourneyReport, broken_lines
 from homeroom.simulation.journeys.world import travel
 
-TINY = Shape(2, 1, 3_000)
-SMALL = Shape(3, 2, 4_000)
+TINY = Shape(2, 1, 3_000, calm_ms=12_000)
+SMALL = Shape(3, 2, 4_000, calm_ms=12_000)
 TOGETHER = 10
 
 
@@ -41,6 +41,10 @@ def test_what_is_promised_holds_in_small_worlds(kinds, seed):
     assert report.totals["from_process_current"] > 0
 
 
+def test_what_is_promised_holds_whatever_goes_wrong_in_small_worlds():
+    checked(range(4), SMALL)
+
+
 def test_the_same_seed_is_the_same_world():
     one, other = (travel(make_journey_plan(8, TINY)) for _ in range(2))
     assert (one.checksum, one.figures, one.took_ms) == (
@@ -48,7 +52,6 @@ def test_the_same_seed_is_the_same_world():
         other.figures,
         other.took_ms,
     )
-    assert one.checksum != travel(make_journey_plan(9, TINY)).checksum
 
 
 def test_everything_that_can_go_wrong_does_in_some_world():
