@@ -426,11 +426,12 @@ def test_an_answer_that_takes_long_comes_from_another_region_and_who_is_who_does
         client, reader = filled(cached(**fields))
         client.cache.lookup._costs["retention"] = 10_000.0  # as if the engine had been that slow
         people = client.key("read", "persons", name="people")
-        for key in (people, reader):
-            assert tier(client.query(key, RETENTION)) == "engine; current"
+        own = {**RETENTION, "cohort": {"did": "any"}}
+        for key, question in ((people, RETENTION), (reader, own), (reader, RETENTION)):
+            assert tier(client.query(key, question)) == "engine; current"
             settle(client)
             client.cache.lookup._costs["retention"] = 10_000.0
-        assert (len(near.names()), len(far.names())) == (2, 1)
+        assert (len(near.names()), len(far.names())) == (3, 1)
         near.client.flushall()
         client.cache.lookup.resident.clear()
         assert tier(client.query(reader, RETENTION)) == "world; current"
