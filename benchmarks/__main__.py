@@ -35,6 +35,7 @@ NAMES = (
     "record_copies",
     "membership",
     "simulation",
+    "detection",
     "peers",
     "world_acknowledgements",
     "world_lag",

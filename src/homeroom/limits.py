@@ -174,6 +174,8 @@ FABRIC_PING_MS: Final = 2_000
 """So often a connection is tried; one that does not answer twice is given up, and so is one that takes nothing."""
 REGIONS_MAX: Final = 64
 """Regions of a world, those that are only made ready included."""
+STREAM_NAMES_MAX: Final = 2 * REGIONS_MAX
+"""Streams that a process knows: three, and one for each jurisdiction for which documents are sealed elsewhere."""
 REGIONS_FILE_BYTES_MAX: Final = 1 << 20
 """A file of regions."""
 MESSAGE_ENTRIES_MAX: Final = 256
@@ -287,6 +289,8 @@ KEYS_MAX: Final = 10_000
 """Keys of all tenants, those that were revoked included."""
 KEY_PLACES_MAX: Final = 100
 """Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+HOMES_MAX: Final = 10_000
+"""Issuers and learners of a tenant whose home is stated; for many accounts an issuer stands for all of them."""
 HISTORY_DAYS_MAX: Final = 36_525
 """Days for which history may be said to be kept: a hundred years. More is a slip; for ever has a word of its own."""
 CONTROL_BYTES_MAX: Final = 512 << 10
@@ -432,6 +436,8 @@ CATALOGUE_NAMES_MAX: Final = 10_000
 """Registered ids and prefixes of a tenant, of one kind."""
 RECORD_QUERY_BYTES_MAX: Final = 32 << 10
 """Query string of a request to the record store."""
+PASSAGE_PART_BYTES_MAX: Final = 4 << 20
+"""One statement, or form of a person, that was sealed for another jurisdiction, unpacked: several times any body."""
 STATEMENTS_SENT_MAX: Final = 2_000
 """Statements of one request."""
 STATEMENTS_PAGE_MAX: Final = 500
@@ -613,6 +619,8 @@ ROUTE_SETTLE_MS: Final = 15_000
 
 ROUTES_REFUSED_TOLD_MS: Final = 60_000
 """That a message about traffic was refused is told as a trouble for so long."""
+FRONT_DOOR_CHECK_MS_MAX: Final = 2_000
+"""A front door does not wait longer for a node to say whether it is ready."""
 FRONT_DOOR_CONNECTIONS_MAX: Final = 4_000
 """Connections of clients that a generated front door holds at once."""
 FRONT_DOOR_BODY_BYTES_MAX: Final = 32 << 10
@@ -649,6 +657,9 @@ last 5 s has not been silent for as long."""
 OPINION_MS_MAX: Final = 2_500
 """What another node thinks counts for so long after it was sent: half of what it has to say before it is a vote, so
 that nobody was reachable again for as long as the figures ask when he is confirmed to be gone."""
+ECHO_MS_MAX: Final = 4_000
+"""A vote counts if its node had heard what was sent to it so long ago at most: so nobody was reached for as long as the
+figures ask since it was true."""
 DEAF_MS: Final = 1_500
 """That a node does not hear this one counts from here on: as long as it takes, after a pause of this node, until all
 have heard it again and said so."""
@@ -656,8 +667,10 @@ RECOVER_MS: Final = 2_000
 """Nothing bad must have been seen for so long before a node that was suspected is fine again."""
 PROBE_MS: Final = 1_000
 """A node asks each other one so often, as clients would, whether it is ready."""
-PROBE_WAIT_MS: Final = 2_000
-"""Such a question is not waited for longer."""
+PROBE_WAIT_MS: Final = 5_000
+"""Such a question is not waited for longer. An answer that comes before is slow, and shows that its node is there."""
+PROBE_LATE_MS: Final = 3_000
+"""A question that is open for so long is a suspicion."""
 PROBE_ANSWER_BYTES_MAX: Final = 1 << 16
 """Of the answer to such a question no more is read."""
 PROBE_SLOW_MS_MAX: Final = 1_500
@@ -668,6 +681,8 @@ PROBES_FAILED_SUSPECT: Final = 2
 """So many questions in a row without a good answer are a suspicion."""
 PROBES_FAILED_CONFIRM: Final = 5
 """Before so many have failed in a row, no failure counts as a vote, however long it lasts."""
+PROBES_LATE_CONFIRM: Final = 2
+"""So many in a row that were waited for in vain are enough: one may have been lost on the way again and again."""
 
 # --- clients ---------------------------------------------------------------------------------------------------
 CLIENT_ANSWER_BYTES_MAX: Final = 256 << 20
@@ -690,6 +705,8 @@ RETRY_EVERY_MS: Final = 5_000
 """A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
 RETRY_EVERY_MS_MAX: Final = 60_000
 """It doubles while such retries are of no use, up to this."""
+RETRY_LOOK_MS: Final = 500
+"""How often a request that a retry budget puts off looks whether another one has found an endpoint that answers."""
 RETRY_DEBT_MAX: Final = 10
 """Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
 ENDPOINTS_MAX: Final = 256
@@ -854,8 +871,8 @@ OVERLOAD_BASE_MS: Final = 30_000
 """So long it is believed that a delay is not of the crowd but of the disk, before it is looked at anew."""
 OVERLOAD_BASE_MS_MAX: Final = 600_000
 """The longest that this is believed, if it was found again and again."""
-OVERLOAD_RETRY_S_MAX: Final = 30
-"""No refusal asks to wait longer: an overload is over sooner, and its clients should be back then."""
+OVERLOAD_RETRY_S_MAX: Final = 5
+"""No refusal asks to wait longer: all who were refused should have come again well before ten seconds are over."""
 WATCHING_CONNECTIONS_MAX: Final = 64
 """Connections beyond all others on which a node says whether it is well."""
 OVERLOAD_FLOWS_MAX: Final = 64
@@ -900,9 +917,10 @@ assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
 assert DETECTOR_TICK_MS < AWAKE_STEP_MS_MAX < HEARTBEAT_MS < OPINION_MS_MAX
 assert 2 * HEARTBEAT_MS < SUSPECT_SILENT_MS_MAX < CONFIRM_MS
 assert 2 * OPINION_MS_MAX <= CONFIRM_MS
+assert OPINION_MS_MAX < ECHO_MS_MAX < CONFIRM_MS
 assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
 assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
-assert PROBE_SLOW_MS_MAX < PROBE_WAIT_MS
+assert PROBE_SLOW_MS_MAX < PROBE_LATE_MS < PROBE_WAIT_MS
 assert HEARTBEAT_CARRIED_BYTES_MAX < HEARTBEAT_BYTES_MAX
 assert OVERLOAD_INGEST_MS < OVERLOAD_QUERY_MS < OVERLOAD_EXPORT_MS
 assert OVERLOAD_WINDOW_MS < OVERLOAD_WINDOW_MS_MAX < OVERLOAD_BASE_MS < OVERLOAD_BASE_MS_MAX

@@ -42,7 +42,7 @@ from homeroom.running.copying import RecordCopies
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
-from homeroom.running.recording import RecordReader, redacted_documents
+from homeroom.running.recording import RecordReader, redacted_records
 from homeroom.state.keys import Keys, find_sorted
 
 __all__ = ["Erasing", "RunningErasures", "open_register"]
@@ -470,16 +470,17 @@ class RunningErasures:
     async def _clean_log(self, erasures: Mapping[str, Sequence[Erasure]]) -> str | None:
         """Redact what the log holds up to now: what comes later is cut at the door."""
         store = self._wiring.store
-        redact = {
-            Stream.ANALYTIC: partial(redacted_parts, erased=_pairs(erasures)),
-            Stream.DOCUMENT: partial(redacted_documents, erased=_subjects(erasures)),
-        }
+        of_events = partial(redacted_parts, erased=_pairs(erasures))
+        subjects = _subjects(erasures)
         for origin, held in sorted((await asyncio.to_thread(store.held)).items()):
-            if origin.stream not in redact:
+            if origin.stream is Stream.CONTROL:
                 continue
+            redact = of_events
+            if not origin.stream.is_shared:
+                redact = partial(redacted_records, origin.stream, erased=subjects)
             for first in range(1, held + 1, limits.REDACTED_ENTRIES):
                 read = partial(store.read, origin, first, limits.REDACTED_ENTRIES)
-                found = await asyncio.to_thread(self._redacted, read, redact[origin.stream])
+                found = await asyncio.to_thread(self._redacted, read, redact)
                 if found:
                     await self._wiring.in_writer(partial(store.redact, found))
         why: str | None = await self._wiring.in_writer(store.scrub)
