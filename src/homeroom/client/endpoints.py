@@ -105,6 +105,10 @@ class Endpoints:
         """Say whether nothing stands against an endpoint."""
         return self._of(url).circuit.is_closed
 
+    def any_closed(self, tried: Collection[str]) -> bool:
+        """Say whether nothing stands against some endpoint that was not tried."""
+        return any(self.is_closed(one.url) for one in self._allowed() if one.url not in tried)
+
     def is_well(self, url: str) -> bool:
         """Say whether the last that was heard of an endpoint is an answer."""
         return self._of(url).circuit.is_well

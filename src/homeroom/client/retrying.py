@@ -198,14 +198,23 @@ class Exchange:
         self._kind = kind
         self._began_ms = 0
         self._rounds = 0  # times that all endpoints were tried
+        self._failed_ms = 0  # when the last attempt did
         self._late = 0  # attempts that had no answer in time
         self._has_moved = self._may_be_late = False
         self._has_credit = False  # whether it was lost where it was no load
+        self._may_be_told_better = False  # whether nothing was said of having too much to do
+        self._due_ms: int | None = (
+            None  # until when a budget puts it off, if that may yet become less
+        )
         self._why = "no answer"  # of the last attempt, in words for people
         self._home = ""  # the node that alone takes it, by its own name
         self._tried: set[str] = set()  # in this round
-        self._silent: set[str] = set()  # of these, whom nothing was heard of for as long as was waited
-        self._trials: set[str] = set()  # asked though something stood against them, for all requests
+        self._silent: set[str] = (
+            set()
+        )  # of these, whom nothing was heard of for as long as was waited
+        self._trials: set[str] = (
+            set()
+        )  # asked though something stood against them, for all requests
         self._asked_ms: dict[str, int] = {}  # by endpoint of this round until when it asks to wait
         self._flying: dict[str, int] = {}  # by endpoint when the attempt began that has not ended
         self.attempts = 0
@@ -244,7 +253,7 @@ class Exchange:
                     self._of.hedges.earn()
                 return self._held_back(now_ms) or self._try(now_ms)
             case Waited():
-                return self._held_back(now_ms) or self._try(now_ms)
+                return self._put_off(now_ms) or self._held_back(now_ms) or self._try(now_ms)
             case Late():
                 return self._hedged(now_ms)
             case Failed():
@@ -311,11 +320,13 @@ class Exchange:
 
     def _failed(self, event: Failed, now_ms: int) -> Instruction:
         url, began_ms = self._landed(event.at)
+        self._failed_ms = now_ms
         is_silent = event.loss is Loss.LATE and self._of.endpoints.is_silent(url, began_ms)
         self._of.endpoints.failed(url, event.loss, began_ms, now_ms)
         waited_ms = now_ms - began_ms
         if is_silent or (event.loss in _LOST and waited_ms >= limits.ENDPOINT_CONNECT_MS):
             self._silent.add(url)
+        self._may_be_told_better |= is_silent or event.loss in _LOST
         self._has_credit |= event.loss in _LOST
         self._late += event.loss is Loss.LATE
         moved = self._moved(now_ms) if self._has_credit or self._knows_better(now_ms) else None
@@ -341,7 +352,8 @@ class Exchange:
             self._tried.add(one.url)
             self._asked_ms[one.url] = now_ms + wait_ms
         self._has_credit |= url in self._trials and event.status not in _OF_THE_KEY
-        moved = self._moved(now_ms) if self._has_credit else None
+        self._may_be_told_better = not wait_ms and event.status in _OF_THE_NODE
+        moved = self._moved(now_ms) if self._has_credit or self._knows_better(now_ms) else None
         return moved or self._again(f"the answer was {event.status}", now_ms)
 
     def _blame(self, url: str, event: Answered, began_ms: int, now_ms: int) -> None:
@@ -368,7 +380,7 @@ class Exchange:
         pause_ms = asked_ms + self._pause_ms() if is_over else 0
         wait_ms = max(pause_ms, self._of.budget.take(now_ms))
         left_ms = self._left_ms(now_ms)
-        if found is not None and self._of.endpoints.is_closed(found.url):
+        if found is not None and self._of.endpoints.any_closed(self._tried):
             # Nothing stands against it and it has not been asked: a budget puts this off, and is not why it fails.
             wait_ms = min(wait_ms, max(0, left_ms - limits.ENDPOINT_ATTEMPT_MS))
         if wait_ms >= left_ms:
@@ -378,14 +390,39 @@ class Exchange:
             self._tried.clear()
             self._silent.clear()
             self._asked_ms.clear()
+        elif self._may_be_told_better:
+            self._due_ms = now_ms + wait_ms
+            return self._put_off(now_ms) or self._try(now_ms)
         return Wait(wait_ms) if is_over or wait_ms else self._try(now_ms)
+
+    def _put_off(self, now_ms: int) -> Wait | None:
+        """Wait for the budget; what another request finds out meanwhile ends that."""
+        due_ms = self._due_ms
+        if due_ms is None or due_ms <= now_ms or self._knows_better(now_ms):
+            self._due_ms = None
+            return None
+        return Wait(min(due_ms - now_ms, limits.RETRY_LOOK_MS))
 
     def _knows_better(self, now_ms: int) -> bool:
         """Say whether whoever is asked next has answered other requests since this one began, and nothing is wrong."""
-        found, endpoints = self._next(now_ms), self._of.endpoints
-        if found is None or not self._silent:
+        if not self._may_be_told_better:
+            return False
+        endpoints = self._of.endpoints
+        if self._has_credit:
+            best = endpoints.next(self._kind, now_ms)
+            if best is not None and best.url in self._tried and self._is_back(best.url):
+                self._tried.discard(best.url)
+                self._silent.clear()
+                return True
+        found = self._next(now_ms)
+        if found is None:
             return False
         return endpoints.is_well(found.url) and not endpoints.is_silent(found.url, self._began_ms)
+
+    def _is_back(self, url: str) -> bool:
+        """Say whether an endpoint has answered others since this request was lost."""
+        endpoints = self._of.endpoints
+        return endpoints.is_well(url) and not endpoints.is_silent(url, self._failed_ms)
 
     def _moved(self, now_ms: int) -> Instruction | None:
         """Move at once, on credit, from where a request was no load: to another endpoint it is one only once.

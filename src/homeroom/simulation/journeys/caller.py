@@ -1,13 +1,13 @@
 """A client of a world: the same discovery, retries, second questions and budgets as a program that uses the library.
 
-What `homeroom.client.reaching` does with threads is done here on the agenda. A caller asks at a rate of its own and does
-not wait for answers, as a program with many users does: what it asks for while a region is dead piles up.
+What `homeroom.client.reaching` does with threads is done here on the agenda. A caller asks at a rate of its own and
+does not wait for answers, as a program with many users does: what it asks for while a region is dead piles up.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeroom.client.connecting import asked_for_routes
 from homeroom.client.discovery import Discovery
@@ -27,12 +27,14 @@ from homeroom.client.retrying import (
     Wait,
     Waited,
 )
-from homeroom.log.origins import Token
 from homeroom.regions.world import Region
 from homeroom.simulation.journeys.asking import Ask, Reply, What
-from homeroom.simulation.journeys.checks import Told
+from homeroom.simulation.journeys.checks import GONE, SHED, Told
 from homeroom.simulation.journeys.scene import NAME, Scene, url_of
 from homeroom.simulation.journeys.wires import Wires
+
+if TYPE_CHECKING:
+    from homeroom.log.origins import Token
 
 __all__ = ["TIME_MS_MAX", "Caller", "Journey"]
 
@@ -95,7 +97,7 @@ class Caller:
 
     def begin(self, until_ms: int) -> None:
         """Ask for the first time in a moment, and then until a time."""
-        self._scene.agenda.after(self._chance.randint(0, 2_000), self._keep_asking, until_ms)
+        self._scene.agenda.after(self._chance.randint(1_000, 3_000), self._keep_asking, until_ms)
 
     def _keep_asking(self, until_ms: int) -> None:
         if self._scene.now_ms >= until_ms:
@@ -188,13 +190,16 @@ class Caller:
         journey.flying += 1
         journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{found.at[7:-8]}")
 
+        life = self._scene.at(found.at).life
+
         def landed(what: Reply | Failed) -> None:
             journey.flying -= 1
             if isinstance(what, Failed):
-                journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{what.loss}")
+                gone = GONE if self._scene.at(found.at).life != life else ""
+                journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{what.loss}{gone}")
                 self._step(number, what)
                 return
-            journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{what.status}")
+            journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{_said(what)}")
             journey.last = what
             self._step(number, Answered(what.status, what.retry_after_ms, found.at))
 
@@ -252,3 +257,8 @@ class Caller:
             self.retrying.endpoints.take(self.discovery.endpoints())
         self._scene.checks.has_somewhere(self.name, self.discovery.endpoints())
         return bool(body) and not self.discovery.trouble
+
+
+def _said(reply: Reply) -> str:
+    """Return what became of an attempt, for people and checks; who asks to wait has too much to do."""
+    return f"{reply.status}{SHED if reply.retry_after_ms else ''}"

@@ -12,6 +12,7 @@
 - A region is ordered away only as far as the others can carry its clients.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,16 +22,27 @@ from homeroom.client.routes import Endpoint, RouteState, RoutingTable
 from homeroom.log.origins import Vector
 from homeroom.simulation.journeys.asking import Ask, Reply, What
 from homeroom.simulation.journeys.entries import value_of
+from homeroom.traffic.caching.judging import Standing
+from homeroom.traffic.caching.steps import Tell
 
 if TYPE_CHECKING:
     from homeroom.simulation.journeys.caller import Caller
     from homeroom.simulation.journeys.machine import Machine
     from homeroom.simulation.journeys.scene import Scene
 
-__all__ = ["SOON_MS", "Checks", "Told"]
+__all__ = ["ANSWER_MS_MAX", "GONE", "SHED", "SOON_MS", "STALE_MS", "Checks", "Told"]
 
 SOON_MS: Final = 8_000
+ANSWER_MS_MAX: Final = 1_200
+"""For how long a reader waits at most whose node has all that it asks for: a lease, and two computations."""
+SHED: Final = "+"
+"""Stands after a status with which a node asked to wait, since it has too much to do."""
+GONE: Final = "-"
+"""Stands after a failure of a request that a machine took with it which is back: who asked hears nothing of that."""
+STALE_MS: Final = 2_000
+"""For how long a node of a world tells an answer that is not current."""
 _SHOWN_MAX: Final = 20
+_SPREAD_MS: Final = 6_000
 _SETTLED_MS: Final = 12_000
 _LEFT: Final = (RouteState.DRAINING, RouteState.EVACUATED)
 
@@ -60,7 +72,8 @@ class Checks:
     ----------
     broken : promises that were broken, in words
     ended_requests : how requests ended, in the order of their ends
-    tables : how many were made
+    tables, computed : how many tables were made, and how often an engine computed
+    answers : by tier and standing how many were told
     """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
@@ -68,12 +81,13 @@ class Checks:
         self._scene: Scene
         self.broken: list[str] = []
         self.ended_requests: list[Told] = []
-        self.tables = 0
+        self.tables = self.computed = 0
+        self.answers: Counter[str] = Counter()
         self._genuine: set[bytes] = set()
         self._generations: dict[str, int] = {}
         self._weights: dict[tuple[str, str], float] = {}
         self._good_ms: dict[tuple[str, str], int] = {}
-        self._acknowledged: list[Ask] = []
+        self._acknowledged: list[tuple[int, Ask]] = []
         self.demand: Callable[[], float] = lambda: 0.0
         self.upset_ms = 0
         """When something last went wrong, or was put right, that makes nodes know less of each other."""
@@ -139,7 +153,9 @@ class Checks:
     def sent(self, client: str, ask: Ask, flying: int) -> None:
         """Hear that a request is sent, while others of the same are under way."""
         if ask.what is What.WRITE and flying:
-            self._break(f"{client} sends batch {ask.batch} to a second node before the first has ended")
+            self._break(
+                f"{client} sends batch {ask.batch} to a second node before the first has ended"
+            )
 
     def holders(self, ask: Ask) -> frozenset[str]:
         """Return the nodes that have what a request is to be after."""
@@ -166,7 +182,7 @@ class Checks:
             self._break(f"{told.client} was answered {told.reply.status}: {told.path}")
             return
         if told.ask.what is What.WRITE:
-            self._acknowledged.append(told.ask)
+            self._acknowledged.append((told.ended_ms, told.ask))
         else:
             self._check_answer(told, told.reply)
         self._check_soon(told)
@@ -191,7 +207,8 @@ class Checks:
 
     def _check_soon(self, told: Told) -> None:
         took_ms = told.ended_ms - told.began_ms
-        if took_ms <= SOON_MS or told.ask.lag_ms_max is not None:
+        is_put_off = _is_put_off(told.path) or told.ask.lag_ms_max is not None
+        if took_ms <= SOON_MS or is_put_off:
             return
         good = {one.name for one in self._good(told)}
         bad = {one.region for one in self._scene.machines.values() if one.name not in good}
@@ -203,11 +220,36 @@ class Checks:
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
+    def told(self, machine: "Machine", ask: Ask, found: Tell) -> None:
+        """Hear what a node tells, and what it had folded when it was asked."""
+        kept, now_ms = found.kept, self._now_ms()
+        self.answers[f"{found.tier}_{found.standing}"] += 1
+        if not kept.applied.covers(found.want.floor):
+            self._break(f"{machine.name} tells what it knows to be taken back, of {ask.tenant}")
+        if found.standing is Standing.STALE and now_ms - kept.newest > STALE_MS:
+            self._break(f"{machine.name} tells an old answer that is {now_ms - kept.newest} ms old")
+
+    def filled(self, machine: "Machine", before: Vector, after: Vector) -> None:
+        """Hear of which vectors an answer is in a region's cache, before and after a fill."""
+        if before != after and before.covers(after):
+            self._break(f"{machine.name} puts an older answer in the place of a newer one")
+
+    def waited(self, machine: "Machine", wait_ms: int) -> None:
+        """Hear how long a reader has waited for what its node could tell."""
+        if wait_ms > ANSWER_MS_MAX:
+            self._break(f"{machine.name} had a reader wait {wait_ms} ms for what it could compute")
+
+    def fault(self, error: AssertionError) -> None:
+        """Hear that a core is in no state that it may be in."""
+        self._break(f"a core is in no state that it may be in: {error}")
+
     def _check_answer(self, told: Told, reply: Reply) -> None:
         ask, applied = told.ask, reply.applied
         assert applied is not None, "an answer says what it is from"
         if not reply.body.startswith(f"{ask.tenant}|{ask.scope}|{ask.question}|".encode()):
-            self._break(f"{told.client} asked for {ask.tenant}|{ask.scope}|{ask.question}: {reply.body!r}")
+            self._break(
+                f"{told.client} asked for {ask.tenant}|{ask.scope}|{ask.question}: {reply.body!r}"
+            )
             return
         if reply.body != self._truth(ask, applied):
             truth = self._truth(ask, applied)
@@ -242,8 +284,10 @@ class Checks:
         now_ms = self._now_ms()
         for caller in callers:
             for journey in caller.open.values():
-                if now_ms - journey.began_ms > SOON_MS and journey.ask.lag_ms_max is None:
-                    self._break(f"{caller.name} still waits: {' '.join(journey.path)}")
+                path = " ".join(journey.path)
+                is_late = now_ms - journey.began_ms > SOON_MS and not _is_put_off(path)
+                if is_late and journey.ask.lag_ms_max is None:
+                    self._break(f"{caller.name} still waits: {path}")
             most = limits.RETRY_RESERVE + limits.RETRIES_PER_REQUEST * caller.asked
             most += now_ms / limits.RETRY_EVERY_MS + 1
             if caller.retried > most:
@@ -256,7 +300,9 @@ class Checks:
     def _check_all_there(self, name: str, machine: "Machine") -> None:
         entries = [entry for log in machine.disk.logs.values() for entry in log]
         there = {(one.tenant, one.batch, one.takes_back) for one in entries}
-        lost = [one for one in self._acknowledged if (one.tenant, one.batch, one.takes_back) not in there]
+        until_ms = self._now_ms() - _SPREAD_MS
+        acknowledged = [one for at_ms, one in self._acknowledged if at_ms <= until_ms]
+        lost = [one for one in acknowledged if (one.tenant, one.batch, one.takes_back) not in there]
         if lost:
             self._break(f"{name} lacks {len(lost)} acknowledged batches, {lost[0].batch} first")
         by_tenant: dict[str, set[str]] = {}
@@ -267,3 +313,8 @@ class Checks:
             told = machine.disk.answer(tenant, "s", "q")
             if told != f"{tenant}|s|q|{len(batches)}".encode():
                 self._break(f"{name} answers {told!r} of {len(batches)} batches")
+
+
+def _is_put_off(path: str) -> bool:
+    """Say whether a request was asked to wait, or seemed to be: no budget lets it go elsewhere at once then."""
+    return SHED in path or f"late{GONE}" in path

@@ -2,8 +2,8 @@
 
 A world of some dozen clients loads nothing. So each region has a crowd that asks for as much as so many nodes can do.
 It goes where its clients would: by the table that they have fetched, the nearest region first, in tenths that are drawn
-apart as clients are. What comes of it is the load that nodes measure, that tables follow from, and by which a node turns
-requests away.
+apart as clients are. What comes of it is the load that nodes measure, that tables follow from, and by which a node
+turns requests away.
 """
 
 from random import Random
@@ -73,7 +73,9 @@ class Crowds:
         """Return where a tenth of a crowd goes."""
         table = self._tables[region]
         if table is None:
-            there = [one for one in self._scene.plan.nodes_of(region) if self._is_there(region, one)]
+            there = [
+                one for one in self._scene.plan.nodes_of(region) if self._is_there(region, one)
+            ]
             return dict.fromkeys(there, 1 / max(1, len(there)))
         order = candidates(table, lambda _name: (part + 0.5) / _PARTS, at)
         first = next((one.region for one in order if self._is_there(region, one.name)), None)

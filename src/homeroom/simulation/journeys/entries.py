@@ -1,8 +1,8 @@
 """What one node holds: entries by origin, and the state that is the set of them.
 
-It is the least that routing, clients and caches can tell from a real node: an entry is a batch of a tenant, or takes one
-back; a batch that is there twice counts once; the vector says which entries are in the state. A node dies and finds all
-of it again on its disk.
+It is the least that routing, clients and caches can tell from a real node: an entry is a batch of a tenant, or takes
+one back; a batch that is there twice counts once; the vector says which entries are in the state. A node dies and finds
+all of it again on its disk.
 
 How old the share of a node is in an answer follows from what that node has said: that up to a time it had written no
 more than these entries.

@@ -8,7 +8,7 @@ node's own steady clock, and the time of day is another one that may jump.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeroom import limits
 from homeroom.client.routes import RoutingTable, decode, sealed
@@ -16,7 +16,6 @@ from homeroom.log.origins import Origin, Stream, Token
 from homeroom.simulation.journeys.answering import Answering
 from homeroom.simulation.journeys.asking import Ask, Reply, What
 from homeroom.simulation.journeys.entries import Entries, Entry
-from homeroom.simulation.journeys.forging import Forger
 from homeroom.simulation.journeys.scene import NAME, Scene, url_of
 from homeroom.simulation.regions.signatures import signature_of
 from homeroom.traffic.detection.detector import Detector
@@ -46,6 +45,9 @@ from homeroom.traffic.routing.router import (
     Router,
     RouterEvent,
 )
+
+if TYPE_CHECKING:
+    from homeroom.simulation.journeys.forging import Forger
 
 __all__ = ["Hold", "Machine"]
 
@@ -109,7 +111,7 @@ class Machine:
         self._orders = Orders()
         self._open: dict[int, Answer] = {}
         self._asked = 0
-        self.answering = Answering(self)
+        self.answering = Answering(self, scene.shared[region])
 
     # --- lives -------------------------------------------------------------------------------------------------------
 
@@ -127,11 +129,9 @@ class Machine:
         self._told: OwnState | None = None
         self._carried = (self.router.orders, write_orders(self.router.orders))
         self._due_ms = now_ms
-        self.answering = Answering(self)
+        self.answering = Answering(self, self.scene.shared[self.region])
         members = {
-            name: region.name
-            for region in self.scene.regions.values()
-            for name in region.nodes
+            name: region.name for region in self.scene.regions.values() for name in region.nodes
         }
         self._detect(MembersChanged(members))
         self._route(Places(self.scene.regions))
@@ -331,7 +331,7 @@ class Machine:
             written = self.disk.write(self.origin, entry)
             token = Token(self.origin, written, self.scene.now_ms)
             self._end(number, Reply(status=200, token=token))
-        else:
+        elif not self.answering.ready(ask, lambda reply: self._end(number, reply)):
             self._read(life, number, ask, asked_ms)
 
     def _read(self, life: int, number: int, ask: Ask, asked_ms: int) -> None:

@@ -1,16 +1,18 @@
 """What makes things go wrong in a world, puts them right again, and gives orders, as the plan says."""
 
-from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeroom.simulation.journeys.crowds import Crowds
-from homeroom.simulation.journeys.forging import FORGERIES, Forger
+from homeroom.simulation.journeys.forging import Forger
 from homeroom.simulation.journeys.machine import Machine
 from homeroom.simulation.journeys.plan import Fault, Kind
 from homeroom.simulation.journeys.scene import Scene
 from homeroom.traffic.detection.heartbeats import Heartbeat, write_heartbeat
 from homeroom.traffic.routing.orders import About, Do, Order, Orders, write_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Operator"]
 
@@ -113,8 +115,7 @@ class Operator:
 
     def _forge(self, fault: Fault, by: int) -> None:
         for machine in self._machines(fault):
-            which = self._chance.randint(0, len(FORGERIES))
-            machine.forger = Forger(which, machine.document) if by > 0 else None
+            machine.forger = Forger(int(fault.amount), machine.document) if by > 0 else None
 
     def _busy(self, fault: Fault, by: int) -> None:
         for region in fault.ones:
@@ -126,6 +127,20 @@ class Operator:
 
     def _tier(self, fault: Fault, by: int) -> None:
         """Do what is wrong with the cache of a region."""
+        for region in fault.ones:
+            shared = self._scene.shared[region]
+            match fault.kind:
+                case Kind.TIER_LOST:
+                    shared.lost += by
+                    shared.flush()
+                case Kind.TIER_HUNG:
+                    shared.hung += by
+                case Kind.TIER_FLUSHED:
+                    shared.flush()
+                case _ if by > 0:
+                    shared.slow_ms.append(fault.amount)
+                case _:
+                    shared.slow_ms.remove(fault.amount)
 
     # --- heartbeats that nobody should believe -----------------------------------------------------------------------
 

@@ -67,11 +67,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a world is: regions, nodes in each, milliseconds in which things go wrong."""
+    """How large a world is: regions, nodes in each, and for how long things go wrong, and then do not."""
 
     regions: int
     nodes: int
     storm_ms: int
+    calm_ms: int = _CALM_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,6 @@ class JourneyPlan:
         """What goes wrong in it."""
         return {fault.kind for fault in self.faults}
 
-    @property
-    def storm_end_ms(self) -> int:
-        """From when on nothing goes wrong any more."""
-        return self.length_ms - _CALM_MS
-
     def nodes_of(self, region: str) -> tuple[str, ...]:
         """Return the names of the nodes of a region."""
         return tuple(f"{region}-{number + 1}" for number in range(self.nodes))
@@ -125,7 +121,7 @@ def make_journey_plan(
         seed=seed,
         places=places,
         nodes=shape.nodes,
-        length_ms=BEGIN_MS + shape.storm_ms + _CALM_MS,
+        length_ms=BEGIN_MS + shape.storm_ms + shape.calm_ms,
         loss=chance.choice((0.0, 0.001, 0.01)),
         jitter_ms=chance.choice((1.0, 5.0, 20.0)),
         demand=tuple(shape.nodes * busy * chance.uniform(0.5, 1.3) for _ in places),
@@ -199,6 +195,12 @@ def _apart(kind: Kind) -> Callable[[Random, JourneyPlan, int, int], Fault]:
     return draw
 
 
+def _forged(chance: Random, plan: JourneyPlan, now_ms: int, end_ms: int) -> Fault:
+    """Draw a region whose tables are forged to the end: clients ask for one seldom."""
+    which = chance.randint(0, 6)
+    return Fault(Kind.FORGED, now_ms, end_ms, (_region(chance, plan),), (), float(which))
+
+
 _DRAWN: Final[dict[Kind, Callable[[Random, JourneyPlan, int, int], Fault]]] = {
     Kind.REGION_DIES: _about_region(Kind.REGION_DIES),
     Kind.NODE_DIES: _about_node(Kind.NODE_DIES),
@@ -206,7 +208,7 @@ _DRAWN: Final[dict[Kind, Callable[[Random, JourneyPlan, int, int], Fault]]] = {
     Kind.CLIENTS_CUT: _apart(Kind.CLIENTS_CUT),
     Kind.SLOW: _about_node(Kind.SLOW),
     Kind.REFUSE: _about_node(Kind.REFUSE),
-    Kind.FORGED: _about_node(Kind.FORGED),
+    Kind.FORGED: _forged,
     Kind.STRANGER: _about_node(Kind.STRANGER),
     Kind.BUSY: _about_region(Kind.BUSY),
     Kind.CLOCK: _about_node(Kind.CLOCK),

@@ -8,6 +8,7 @@ from homeroom.regions.world import Region, RegionNode
 from homeroom.simulation.journeys.checks import Checks
 from homeroom.simulation.journeys.links import Links
 from homeroom.simulation.journeys.plan import JourneyPlan
+from homeroom.simulation.journeys.shared import Shared
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.signatures import is_signed
 
@@ -32,7 +33,9 @@ def regions_of(plan: JourneyPlan) -> dict[str, Region]:
             latitude=place.latitude,
             longitude=place.longitude,
             jurisdiction=place.jurisdiction,
-            nodes={name: RegionNode(key="", http=url_of(name)) for name in plan.nodes_of(place.name)},
+            nodes={
+                name: RegionNode(key="", http=url_of(name)) for name in plan.nodes_of(place.name)
+            },
         )
         for place in plan.places
     }
@@ -52,6 +55,7 @@ class Scene:
     checks : hear of all that is promised
     regions : as operators wrote them down
     machines : by name of the node
+    shared : by region the cache of its nodes
     """
 
     plan: JourneyPlan
@@ -62,6 +66,7 @@ class Scene:
     checks: Checks
     regions: dict[str, Region]
     machines: "dict[str, Machine]" = field(default_factory=dict)
+    shared: dict[str, Shared] = field(default_factory=dict)
 
     @property
     def now_ms(self) -> int:
@@ -74,7 +79,9 @@ class Scene:
 
     def at(self, url: str) -> "Machine":
         """Return the node at an address."""
-        return self.machines[url.removeprefix("http://").removesuffix(".example")]
+        name = url.removeprefix("http://").removesuffix(".example")
+        assert name in self.machines, f"{url} is the address of no node, and is sent a request"
+        return self.machines[name]
 
     def note(self, who: str, what: str) -> None:
         """Write down what happened."""

@@ -7,6 +7,7 @@ long as its client is willing to wait. A new one is refused in the first case, a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from homeroom.client.measures import Loss
 from homeroom.client.retrying import Failed, Try
@@ -16,6 +17,7 @@ from homeroom.simulation.journeys.scene import Scene
 
 __all__ = ["Wires"]
 
+_AGAIN_MS: Final = 300
 Land = Callable[[Reply | Failed], None]
 
 
@@ -40,7 +42,9 @@ class Wires:
 
     def __init__(self, scene: Scene, region: str) -> None:
         self._scene, self._region = scene, region
-        self._lives: dict[str, int] = {}  # by address that a connection is open to, the life of its node
+        self._lives: dict[
+            str, int
+        ] = {}  # by address that a connection is open to, the life of its node
 
     def send(self, ask: Ask, found: Try, land: Land) -> None:
         """Make a request; ``land`` hears how it ended, once, within its time."""
@@ -70,12 +74,13 @@ class Wires:
     def _go(self, attempt: _Attempt) -> None:
         self._scene.agenda.after(self._way_ms(attempt.machine), self._come, attempt)
 
-    def _come(self, attempt: _Attempt) -> None:
-        """Come to the node."""
+    def _come(self, attempt: _Attempt, again_ms: int = _AGAIN_MS) -> None:
+        """Come to the node; what nobody takes is sent again, ever more seldom, as TCP does."""
         machine = attempt.machine
-        if not self._joins(machine):
+        if attempt.is_over:
             return
-        if not machine.is_up and machine.hold.is_silent:
+        if not self._joins(machine) or (not machine.is_up and machine.hold.is_silent):
+            self._scene.agenda.after(again_ms, self._come, attempt, 2 * again_ms)
             return
         life = self._lives.get(machine.url, machine.life)
         if not machine.is_up or life != machine.life:
@@ -83,12 +88,19 @@ class Wires:
             return
         machine.serve(attempt.ask, lambda reply: self._back(attempt, reply))
 
-    def _back(self, attempt: _Attempt, reply: Reply | None) -> None:
+    def _back(self, attempt: _Attempt, reply: Reply | None, again_ms: int = _AGAIN_MS) -> None:
+        """Come back to the client, from a machine that lives."""
         machine = attempt.machine
-        if self._joins(machine):
+        if attempt.is_over:
+            return
+        if not self._joins(machine):
+            self._scene.agenda.after(again_ms, self._back, attempt, reply, 2 * again_ms)
+        else:
             broken = Failed("the connection broke", Loss.BROKEN, machine.url)
             wait_ms = self._way_ms(machine)
-            self._scene.agenda.after(wait_ms, self._end, attempt, broken if reply is None else reply)
+            self._scene.agenda.after(
+                wait_ms, self._end, attempt, broken if reply is None else reply
+            )
 
     def _end(self, attempt: _Attempt, what: Reply | Failed) -> None:
         if attempt.is_over:

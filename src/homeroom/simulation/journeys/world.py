@@ -13,6 +13,7 @@ from homeroom.simulation.journeys.machine import Machine
 from homeroom.simulation.journeys.operator import Operator
 from homeroom.simulation.journeys.plan import BEGIN_MS, JourneyPlan, Kind
 from homeroom.simulation.journeys.scene import Scene, regions_of
+from homeroom.simulation.journeys.shared import Shared
 from homeroom.simulation.regions.agenda import Agenda, Trace
 
 __all__ = ["JourneyRun", "travel"]
@@ -65,8 +66,12 @@ def travel(plan: JourneyPlan) -> JourneyRun:
         scene.agenda.after(_LOOK_MS, look)
 
     look()
-    scene.agenda.run(plan.length_ms)
-    scene.checks.finish(callers)
+    try:
+        scene.agenda.run(plan.length_ms)
+    except AssertionError as error:
+        scene.checks.fault(error)
+    else:
+        scene.checks.finish(callers)
     return _run(scene, callers)
 
 
@@ -81,6 +86,7 @@ def _made(plan: JourneyPlan) -> Scene:
         links=Links(plan, chance),
         checks=Checks(lambda: agenda.now_ms),
         regions=regions_of(plan),
+        shared={place.name: Shared() for place in plan.places},
     )
     nodes = [(name, place.name) for place in plan.places for name in plan.nodes_of(place.name)]
     for number, (name, region) in enumerate(nodes):
@@ -103,6 +109,8 @@ def _run(scene: Scene, callers: list[Caller]) -> JourneyRun:
         "given_up": sum(one.reply is None for one in ended),
         "retried": sum(caller.retried for caller in callers),
         "tables": checks.tables,
+        "computed": checks.computed,
+        **{f"from_{where}": number for where, number in sorted(checks.answers.items())},
         "happened": scene.agenda.happened,
     }
     return JourneyRun(

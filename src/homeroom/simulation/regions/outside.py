@@ -99,6 +99,8 @@ class Outside:
     members: Members
     cores: Cores
     courier: Courier
+    save_ms: tuple[int, int]
+    """How long it is between two snapshots of a node, at least and at most."""
     homes: Mapping[str, str]
     """By learner in which jurisdiction they live, of those who are not at home wherever they write."""
 

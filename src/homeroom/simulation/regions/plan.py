@@ -113,6 +113,7 @@ class Plan:
     faults : in order of time
     has_documents : whether clients send documents too
     is_open : whether they send them to nodes of any jurisdiction, and some of whom they are live in another one
+    save_ms : how long it is between two snapshots of a node, at least and at most; its log forgets nothing between
     """
 
     seed: int
@@ -123,6 +124,7 @@ class Plan:
     faults: tuple[Fault, ...]
     has_documents: bool = False
     is_open: bool = False
+    save_ms: tuple[int, int] = (2_000, 5_000)
 
     @property
     def kinds(self) -> frozenset[Kind]:

@@ -126,6 +126,7 @@ class World:
             cores=cores or Cores(),
             courier=Courier(self.agenda, self.network),
             homes=_homes(plan),
+            save_ms=plan.save_ms,
         )
         self.machines = {
             node: Machine(node, place, self.outside, self._chance(node))
@@ -320,7 +321,7 @@ class World:
         self.watcher.acknowledged(told, self.machines)
 
     def _acknowledged_paper(self, told: Acknowledged) -> None:
-        if not is_true(told, self.machines, list(self.watcher.losses.spans)):
+        if not is_true(told, self.machines, self.watcher.losses):
             level = told.level.name.lower()
             self.watcher.violations.append(
                 f"{told.node} acknowledged {told.batch.id} as {level}, and it is not"
