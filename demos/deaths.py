@@ -114,6 +114,9 @@ async def _lose_redises(processes: "Processes", death: Death) -> None:
         one.stop()
     death.note("redis", f"all {len(processes.redises)} servers of Redis get kill -9")
     await asyncio.sleep(AFTER_S)
+    for one in processes.redises.values():
+        await asyncio.to_thread(one.start)
+    death.note("redis", "they are started again, empty")
 
 
 def _tell_found(visitors: Sequence[Program], stale_s: int) -> None:

@@ -186,9 +186,10 @@ class Processes:
     def leave(self) -> None:
         """Say where all is, and wait for the end."""
         for region in self.servers:
-            say(f"{region:<11} {self.url(region)}   its page: {self.url(region)}/docs")
+            say(f"{region:<11} {self.url(region)}")
         for door in self.doors:
             say(f"{'HAProxy':<11} {door.url}")
+        say("each has pages below /docs")
         say(f"where requests go: homeroom route table {self.data(self.world.home)}")
         say(f"key: {self.key}   Ctrl-C ends it")
         signal.pause()
