@@ -124,7 +124,9 @@ def _parsed(node: NodeRoute) -> tuple[str, str, int]:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.scheme not in _PORTS or not parts.hostname:
+    # A zone of an IPv6 address is free text, and means nothing on another machine.
+    is_host = parts.hostname and "%" not in parts.hostname
+    if parts.scheme not in _PORTS or not is_host or port == 0:
         raise SettingsError(
             f"{node.http[:80]!r} of {node.name[:80]!r} is no address: http:// or https://, host and port"
         )
