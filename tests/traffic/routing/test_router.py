@@ -151,6 +151,22 @@ def test_orders_about_nobody_are_not_kept():
     assert node.step(Heard("east-2", 1, write_orders(nobody))) == []
 
 
+def left(count):
+    return Orders(Order(About.NODE, f"left-{n}", Do.DRAIN, n + 1) for n in range(count))
+
+
+def test_orders_about_nodes_that_have_left_do_not_keep_out_new_ones():
+    node = Node(orders=left(limits.ORDERS_MAX))
+    said = write_orders(Orders([Order(About.REGION, "west", Do.DRAIN, limits.ORDERS_MAX + 1)]))
+    (kept,) = node.step(Heard("west-1", 1, said))
+    assert isinstance(kept, KeepOrders)
+    assert [one.name for one in kept.orders] == ["west"], "which every heartbeat can carry"
+    node = Node(orders=left(limits.ORDERS_MAX))
+    (kept,) = node.step(Ordered(About.REGION, "west", Do.DRAIN))
+    assert [one.name for one in kept.orders] == ["west"]
+    assert write_orders(kept.orders)
+
+
 def test_an_order_can_be_tried_and_changes_nothing():
     node = Node()
     node.go()

@@ -133,9 +133,22 @@ class Router:
             case Heard():
                 return self._hear(event)
             case Ordered():
-                self.orders = self.orders.given(event.about, event.name, event.do)
+                self.orders = self.given(event.about, event.name, event.do)
                 return [KeepOrders(self.orders)]
         return []
+
+    def given(self, about: About, name: str, do: Do) -> Orders:
+        """Return the orders that there would be with one more; nothing changes."""
+        return self._bounded(self.orders.given(about, name, do))
+
+    def _bounded(self, orders: Orders) -> Orders:
+        """Return orders without those about nodes and regions that have left, where they are too many with them.
+
+        Else a world in which nodes are drained, leave and are replaced could be given no order after some years.
+        """
+        if len(orders) <= limits.ORDERS_MAX:
+            return orders
+        return orders.among(self.nodes, self._places)
 
     def tried(self, about: About, name: str, do: Do, now_ms: int) -> Routes:
         """Return the routes that would follow from an order; nothing changes."""
@@ -168,7 +181,7 @@ class Router:
             said = read_orders(event.orders, self.orders)
         except MessageError as error:
             return [RefusedOrders(event.sender, str(error))]
-        joined = self.orders.joined(said.among(self.nodes, self._places))
+        joined = self._bounded(self.orders.joined(said.among(self.nodes, self._places)))
         if joined == self.orders:
             return []
         self.orders = joined
