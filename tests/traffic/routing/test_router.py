@@ -114,6 +114,20 @@ def test_a_node_that_starts_again_goes_on_from_its_last_table():
     assert states(tables[-1])["west"] == "returning"
 
 
+def test_an_order_to_return_is_heeded_once_however_often_a_node_starts():
+    node = Node()
+    node.step(Ordered(About.REGION, "west", Do.RETURN))
+    node.go(limits.ROUTE_TICK_MS)
+    node.scene.set("west", **SUSPECTED)
+    kept = node.go()[-1]
+    node.scene.set("west", **WELL)
+    again = Node(kept=kept, scene=node.scene, orders=node.router.orders)
+    again.go(limits.ROUTE_HOLD_MS // 2)
+    assert states(again.router.table)["west"] == "suspected", "as long as its hold lasts"
+    again.go(limits.ROUTE_HOLD_MS)
+    assert states(again.router.table)["west"] == "returning"
+
+
 def test_an_order_counts_here_and_is_handed_on():
     node = Node()
     node.go()
