@@ -8,6 +8,7 @@ the same. So no core has a switch for its faults, and a fault whose text is no l
 import re
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ from homeroom import clock
 from homeroom.regions import stated
 from homeroom.simulation.regions import beginning, cutting, erasing, ledger, rows
 from homeroom.simulation.regions.outside import Cores
+from homeroom.simulation.regions.plan import Plan, make_plan
 
 REGIONS = Path(homeroom.regions.__file__).parent
 # In the order in which they import each other.
@@ -43,7 +45,10 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault: in which module which text becomes which, and a seed in whose world it shows."""
+    """A fault: in which module which text becomes which, and a seed in whose world it shows.
+
+    ``plan`` gives the world of a seed: where chance hardly ever leads to what it takes, that is planned.
+    """
 
     name: str
     module: str
@@ -51,6 +56,7 @@ class Mutant:
     new: str
     storm_ms: int = 4_000
     seed: int = 0
+    plan: Callable[[int, int], Plan] = make_plan
 
     def cores(self) -> Cores:
         """Return cores of which one has the fault."""

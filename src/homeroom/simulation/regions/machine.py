@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from homeroom import limits
-from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
 from homeroom.log.log import (
     Accepted,
@@ -332,7 +331,7 @@ class Machine:
             self._upkeep.write_tail()
             self._upkeep.state_erasures()
         self._upkeep.clean()
-        if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
+        if self.clock.is_ahead(self.wall_ms()):
             self._begin_anew("it has stamped ahead of its clock")
             return
         self._later(_TICK_MS, self._tick)
@@ -393,7 +392,8 @@ class Machine:
         """Say whether batches may be taken: by a member that is not to leave, and whose clock is right."""
         members = self.member.members
         is_member = self.name in members.regions and self.name not in members.fenced
-        return is_member and self.member.may_stamp(self.wall_ms(), self.steady_ms())
+        wall_ms, is_ready = self.wall_ms(), is_member and not self.clock.is_ahead(self.wall_ms())
+        return is_ready and self.member.may_stamp(wall_ms, self.steady_ms())
 
     def _may_state(self, said: Content) -> bool:
         """Say whether this node is the home, if facts are to be stated, and has no facts that wait for their time."""

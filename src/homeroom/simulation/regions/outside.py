@@ -85,7 +85,7 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What a node has around it."""
+    """What a node has around it, and how long it is between two of its snapshots, at least and at most."""
 
     agenda: Agenda
     trace: Trace
@@ -96,6 +96,7 @@ class Outside:
     members: Members
     cores: Cores
     courier: Courier
+    save_ms: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

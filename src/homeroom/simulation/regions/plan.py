@@ -112,6 +112,7 @@ class Plan:
     every_ms : about how often a client of a region sends a batch
     faults : in order of time
     has_documents : whether clients send documents too
+    save_ms : how long it is between two snapshots of a node, at least and at most; its log forgets nothing between
     """
 
     seed: int
@@ -121,6 +122,7 @@ class Plan:
     every_ms: int
     faults: tuple[Fault, ...]
     has_documents: bool = False
+    save_ms: tuple[int, int] = (2_000, 5_000)
 
     @property
     def kinds(self) -> frozenset[Kind]:

@@ -19,6 +19,7 @@ from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.erasing import has_any
 from homeroom.simulation.regions.ledger import Readings
+from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.plan import DISK_KINDS, Kind, Plan
@@ -202,16 +203,16 @@ def _regions(machines: Sequence[Machine]) -> dict[str, int]:
     }
 
 
-def is_true(told: Acknowledged, machines: Mapping[str, Machine], lost: Sequence[str]) -> bool:
-    """Say whether a document is as far as its client was told; ``lost`` are nodes that may have had it."""
+def is_true(told: Acknowledged, machines: Mapping[str, Machine], losses: Losses) -> bool:
+    """Say whether a document is as far as its client was told, or was before a disaster took it."""
     holding = {one.name for one in machines.values() if one.has_durable(told.token)}
-    others = {*holding, *lost} - {told.node}
+    # A store that has failed over is found out with the next write.
+    is_here = told.node in holding or losses.is_in_doubt(told)
+    others = {*holding, *losses.spans} - {told.node}
     here = machines[told.node]
     elsewhere = any(machines[other].region != here.region for other in others)
     # Who asked for another region and hears `all` takes it that there was one.
-    return told.node in holding and (
-        elsewhere or told.level is Level.LOCAL or told.batch.level is Level.ALL
-    )
+    return is_here and (elsewhere or told.level is Level.LOCAL or told.batch.level is Level.ALL)
 
 
 # --- erasures --------------------------------------------------------------------------------------------------------

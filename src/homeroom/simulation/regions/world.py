@@ -125,6 +125,7 @@ class World:
             members=_seeds(plan),
             cores=cores or Cores(),
             courier=Courier(self.agenda, self.network),
+            save_ms=plan.save_ms,
         )
         self.machines = {
             node: Machine(node, place, self.outside, self._chance(node))
@@ -317,7 +318,7 @@ class World:
         self.watcher.acknowledged(told, self.machines)
 
     def _acknowledged_paper(self, told: Acknowledged) -> None:
-        if not is_true(told, self.machines, list(self.watcher.losses.spans)):
+        if not is_true(told, self.machines, self.watcher.losses):
             level = told.level.name.lower()
             self.watcher.violations.append(
                 f"{told.node} acknowledged {told.batch.id} as {level}, and it is not"
