@@ -35,12 +35,14 @@ NAMES = (
     "record_copies",
     "membership",
     "simulation",
+    "detection",
     "peers",
     "world_acknowledgements",
     "world_lag",
     "world_traffic",
     "catch_up",
     "cache",
+    "kept_answers",
     "client_failover",
 )
 

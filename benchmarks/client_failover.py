@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.world_nodes import ServedWorld, add_world_arguments, world_of
-from demos.world_processes import until
+from demos.crowd import until
 from homeroom.client import AsyncClient, ClientOptions
 from homeroom.errors import NodeError
 

@@ -3,10 +3,15 @@
 Each request belongs to a client of its own that waits so long and no longer; who is refused comes again when it was
 told to, so often. What counts is what clients see: an answer in time, counted from when they first wanted it or asked
 again.
+
+How much a node can do is found with clients of the other kind: so many, each of which waits for its answer and asks
+again.
 """
 
 import asyncio
+import re
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -16,9 +21,14 @@ import uvloop
 
 from benchmarks.ingest_load import Connection, Load, requests_of
 
-__all__ = ["crowd"]
+__all__ = ["busy", "crowd"]
 
 _TRIES: Final = 2
+_ID: Final = b"ID-OF-BATCH"
+"""Stands for a number that no other request has: what is known already is less work."""
+_TIME: Final = b"TIME"
+"""Stands for a part of a second, so that no answer is that to another question."""
+_EVENT_ID: Final = re.compile(rb'-[0-9a-f]{12}"')
 _END_S: Final = 5.0
 """So long it is waited for what is still under way at the end."""
 
@@ -35,13 +45,16 @@ class _Asked:
 
 
 class _Crowd:
-    """Clients that send, and what came of it: by kind the seconds, status and delay of each."""
+    """Clients that send, and what came of each try: kind, second, status, delay, and whether it was the first one.
+
+    A status of 0 is a refusal after which its client comes again, -1 an answer that came too late, -2 no connection.
+    """
 
     def __init__(self, texts: Mapping[str, Sequence[bytes]], timeout_s: float) -> None:
         self.texts, self.timeout_s = texts, timeout_s
         self.idle: dict[str, list[Connection]] = {kind: [] for kind in texts}
         self.under_way: dict[Connection, _Asked] = {}
-        self.ended: list[tuple[str, float, int, float]] = []
+        self.ended: list[tuple[str, float, int, float, bool]] = []
         self.begun_s = 0.0
         self.left = 0
 
@@ -57,8 +70,7 @@ class _Crowd:
         self.under_way[connection] = asked
         texts = self.texts[asked.kind]
         text = texts[asked.number % len(texts)]
-        # An id of its own for each batch: a batch under a known id is not taken again.
-        connection.send(text.replace(b"ID-OF-BATCH", b"%011d" % asked.number, 1), asked.since_s)
+        connection.send(_numbered(text, asked.number), asked.since_s)
 
     def heard(self, connection: Connection, head: bytes, _body: bytes, since_s: float) -> None:
         """Take an answer; who is refused comes again when it was told to."""
@@ -66,9 +78,9 @@ class _Crowd:
         status, delay_s = int(head[9:12]), time.perf_counter() - since_s
         at = head.lower().find(b"retry-after: ")
         if status == 503 and at >= 0 and asked.tries > 1:
+            self.ended.append((asked.kind, since_s, 0, delay_s, asked.tries == _TRIES))
             asked.tries -= 1
             after_s = int(head[at + 13 :].split(b"\r", 1)[0])
-            self.ended.append((asked.kind, since_s, 0, delay_s))
             asyncio.get_running_loop().call_later(after_s, self.offer, asked)
         else:
             self._end(asked, since_s, status, delay_s)
@@ -77,7 +89,8 @@ class _Crowd:
     def _end(self, asked: _Asked, since_s: float, status: int, delay_s: float) -> None:
         self.left -= 1
         late = status == 200 and delay_s > self.timeout_s
-        self.ended.append((asked.kind, since_s, -1 if late else status, delay_s))
+        first = asked.tries == _TRIES
+        self.ended.append((asked.kind, since_s, -1 if late else status, delay_s, first))
 
     def lost(self, error: Exception | None) -> None:
         """Say that a connection was closed."""
@@ -85,8 +98,66 @@ class _Crowd:
             raise ConnectionError(f"the node closed a connection: {error}")
 
 
+class _Busy:
+    """Clients that ask again as soon as they have an answer, and how many answers of each status they have had."""
+
+    def __init__(self, texts: Mapping[str, Sequence[bytes]], first: int) -> None:
+        self.texts, self.number = texts, first
+        self.kinds: dict[Connection, str] = {}
+        self.counts: Counter[tuple[str, int]] = Counter()
+        self.is_over = False
+
+    def send(self, connection: Connection) -> None:
+        """Have a client ask."""
+        self.number += 1
+        texts = self.texts[self.kinds[connection]]
+        text = texts[self.number % len(texts)]
+        connection.send(_numbered(text, self.number), 0.0)
+
+    def heard(self, connection: Connection, head: bytes, _body: bytes, _since_s: float) -> None:
+        """Count an answer."""
+        self.counts[self.kinds[connection], int(head[9:12])] += 1
+        if not self.is_over:
+            self.send(connection)
+
+    def lost(self, error: Exception | None) -> None:
+        """Say that a connection was closed."""
+        if not self.is_over:
+            raise ConnectionError(f"the node closed a connection: {error}")
+
+
+def busy(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep a node busy with ``clients`` (by kind) for some ``seconds`` after ``warm_s``; return its answers by kind.
+
+    Raises `SystemExit` if it refuses any of them.
+    """
+    return uvloop.run(_kept_busy(arguments))
+
+
+async def _kept_busy(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    loop = asyncio.get_running_loop()
+    host, port = arguments["load"]["address"].removeprefix("http://").split(":")
+    all_ = _Busy(_texts(arguments), arguments["first"])
+    for kind, count in arguments["clients"].items():
+        for _ in range(count):
+            made = await loop.create_connection(lambda: Connection(all_), host, int(port))
+            all_.kinds[made[1]] = kind
+    for connection in all_.kinds:
+        all_.send(connection)
+    await asyncio.sleep(arguments["warm_s"])
+    before, began_s = all_.counts.copy(), time.perf_counter()
+    await asyncio.sleep(arguments["seconds"])
+    seconds = time.perf_counter() - began_s
+    found = all_.counts - before
+    all_.is_over = True
+    await asyncio.sleep(_END_S / 5)
+    if refused := {status for _, status in found} - {200}:
+        raise SystemExit(f"the node answered some of its busy clients with {refused}")
+    return {kind: found[kind, 200] / seconds for kind in all_.texts}
+
+
 def crowd(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Send a crowd; return for each kind and second what was wanted, good, refused and given up, and the delays.
+    """Send a crowd; return what was wanted when, and how late that began, and what came of each try.
 
     ``phases`` are (seconds, factor of ``per_second``); ``per_second`` is by kind (``ingest``, ``query``).
     """
@@ -94,14 +165,21 @@ def crowd(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(arguments: Mapping[str, Any]) -> dict[str, list[bytes]]:
+    """Return the requests of each kind, with a place for a number in the id of the batch and in that of each event."""
     load = Load(**arguments["load"])
     host = load.address.removeprefix("http://")
     batches = []
     for text in requests_of(load):
         head, _, rest = text.partition(b"Idempotency-Key: ")
-        batches.append(head + b"Idempotency-Key: ID-OF-BATCH" + rest[rest.index(b"\r\n") :])
+        own = _EVENT_ID.sub(b'-0%b"' % _ID, rest[rest.index(b"\r\n") :])
+        batches.append(head + b"Idempotency-Key: " + _ID + own)
     questions = [text.replace("HOST", host, 1).encode() for text in arguments["questions"]]
     return {"ingest": batches, "query": questions}
+
+
+def _numbered(text: bytes, number: int) -> bytes:
+    """Return a request that no other one is equal to."""
+    return text.replace(_ID, b"%011d" % number).replace(_TIME, b"%06d" % (number % 1_000_000))
 
 
 async def _sent(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,20 +191,23 @@ async def _sent(arguments: Mapping[str, Any]) -> dict[str, Any]:
             made = await loop.create_connection(lambda: Connection(crowd_), host, int(port))
             crowd_.idle[kind].append(made[1])
     schedule = _schedule(arguments)
-    crowd_.left = len(schedule)
+    crowd_.left, late_s = len(schedule), []
     begun_s, used_s = time.perf_counter(), time.process_time()
     for at_s, kind, number in schedule:
         early_s = begun_s + at_s - time.perf_counter()
         if early_s > 0:
             await asyncio.sleep(early_s)
+        late_s.append(time.perf_counter() - begun_s - at_s)
         crowd_.offer(_Asked(kind, arguments["first"] + number, begun_s + at_s))
     await asyncio.sleep(_END_S)
     ended = list(crowd_.ended)
     crowd_.left = 0
     return {
         "processor_s": time.process_time() - used_s,
-        "wanted": [(kind, at_s) for at_s, kind, _ in schedule],
-        "ended": [(kind, since - begun_s, status, delay) for kind, since, status, delay in ended],
+        "wanted": [
+            (kind, at_s, late) for (at_s, kind, _), late in zip(schedule, late_s, strict=True)
+        ],
+        "ended": [(kind, since - begun_s, *rest) for kind, since, *rest in ended],
     }
 
 

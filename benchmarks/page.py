@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from benchmarks.page_cache import CACHE_HEADER, cache_rows
+from benchmarks.page_cache import CACHE_HEADER, KEPT_HEADER, cache_rows, kept_rows
+from benchmarks.page_overload import OVERLOAD_HEADER, overload_rows
 from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
     catch_up_rows,
+    detection_rows,
     failover_rows,
     goal_rows,
     lag_rows,
@@ -527,6 +529,18 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         ),
         simulation_rows,
     ),
+    "detection": (
+        (
+            "detector",
+            "virtual hours",
+            "confirmed",
+            "of these reachable",
+            "deaths missed",
+            "suspected after: median, P99, at most",
+            "confirmed after: median, P99, at most",
+        ),
+        detection_rows,
+    ),
     "world_acknowledgements": (
         ("level", "region", "median", "P99", "bare P99, and wanted P99"),
         acknowledgement_rows,
@@ -543,6 +557,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
     ),
     "world_traffic": (("what", "median of pairs", "at most", "wanted"), traffic_rows),
     "cache": (CACHE_HEADER, cache_rows),
+    "kept_answers": (KEPT_HEADER, kept_rows),
     "catch_up": (("way", "learners", "read", "until all is there", "times"), catch_up_rows),
     "client_failover": (
         (
@@ -569,6 +584,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         ),
         _ingest,
     ),
+    "overload": (OVERLOAD_HEADER, overload_rows),
     "asking": (("what", "median", "P99", "wanted P99"), _asking),
     "scaling": (
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),

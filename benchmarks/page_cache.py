@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-__all__ = ["CACHE_HEADER", "cache_rows"]
+__all__ = ["CACHE_HEADER", "KEPT_HEADER", "cache_rows", "kept_rows"]
 
 _Rows: TypeAlias = Iterator[Sequence[object]]
 
@@ -41,3 +41,25 @@ def _tiers(hits: dict[str, float]) -> str:
         return f"{hits['all']:.1%}"
     parts = " + ".join(f"{hits[tier]:.0%}" for tier in ("process", "region", "world"))
     return f"{hits['all']:.1%} ({parts})"
+
+
+KEPT_HEADER: Final = ("what", "asked", "in time (0.25 s)", "median", "P99")
+"""The head of the table of answers that are kept."""
+
+
+def kept_rows(result: dict[str, Any]) -> _Rows:
+    """Yield what hits cost, and what became of a load when tiers failed."""
+    hit, region, load = result["hit_us"], result["redis"], result["load"]
+    yield "a hit in the process, found", "", "", f"{hit['found']} µs", ""
+    yield "the same, and judged", "", "", f"{hit['judged']} µs", ""
+    yield "a hit in the region, 10 kB", "", "", f"{region['p50_ms']} ms", f"{region['p99_ms']} ms"
+    for name, about in (
+        ("before", "everything is kept"),
+        ("flushed", f"after a flush of everything; 90 % again after {load['recovered_s']} s"),
+        ("hung", "the Redis hangs, the process keeps nothing"),
+    ):
+        one = load[name]
+        asked = f"{one['asked']:,} at {one['rate']:,}/s"
+        yield about, asked, f"{one['in_time']:.1%}", f"{one['p50_ms']} ms", f"{one['p99_ms']} ms"
+    engine = f"{load['engine_ms']} ms"
+    yield f"the engine, asked {load['computed']:,} times", "", "", engine, ""

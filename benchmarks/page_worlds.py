@@ -7,6 +7,7 @@ __all__ = [
     "WORLDS",
     "acknowledgement_rows",
     "catch_up_rows",
+    "detection_rows",
     "failover_rows",
     "goal_rows",
     "lag_rows",
@@ -32,6 +33,23 @@ def simulation_rows(result: _Result) -> _Rows:
         f"{rates[0]:,.0f} to {rates[-1]:,.0f}",
         f"{lag['median_ms']:.0f} ms, {lag['p99_ms']:.0f} ms, {lag['max_ms']:.0f} ms",
     )
+
+
+def detection_rows(result: _Result) -> _Rows:
+    """Yield by detector how often it was wrong, and how long it took."""
+    ours = result["homeroom"]
+    yield ("homeroom", f"{ours['virtual_hours']:,.1f}", *_judged(ours))
+    for name, score in result["rivals"].items() if result["rival_hours"] else ():
+        yield (name, f"{result['rival_hours']:,.1f}", *_judged(score))
+
+
+def _judged(score: _Result) -> Iterator[str]:
+    yield f"{score['evacuations']:,}"
+    yield f"{score['false_evacuations']:,}"
+    yield f"{score['missed']:,}"
+    for times in (score["reroute"], score["confirm"]):
+        known = [times[of] for of in ("p50_ms", "p99_ms", "max_ms") if times["times"]]
+        yield ", ".join(f"{ms / 1_000:.2f} s" for ms in known) or "never"
 
 
 def acknowledgement_rows(result: _Result) -> _Rows:

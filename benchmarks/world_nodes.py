@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from benchmarks.alone import run_alone
 from benchmarks.ingest_node import SETTINGS, ServedNode, processor_s_of
-from demos.world_processes import Processes, knows, running, until
+from demos.crowd import until
+from demos.world_processes import Processes, knows, running
 from homeroom.adapters import system_clock
 from homeroom.adapters.world_directory import WorldPlaces, make_world
 from homeroom.adapters.world_file import SHIPPED, Stage, read_world

@@ -22,7 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tincan import RemoteLRS, Statement
+from tincan import RemoteLRS, Statement  # type: ignore[import-untyped]
+
+from demos import saying
 
 REAL_STATEMENTS = Path("../shared/data/ralph/statements.json.gz")
 HOMEROOM = Path(sys.executable).with_name("homeroom")
@@ -71,13 +73,16 @@ def main() -> int:
 
 def say(text: str) -> None:
     """Say what happens."""
-    print(f"node      {text}", flush=True)
+    saying.say("node", text)
 
 
 def made_key(folder: Path) -> str:
     """Create a key for the record store and for questions."""
-    command = [HOMEROOM, "keys", "create", "demo", "--scopes", "read,write,xapi", "--data", folder]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", "read,write,xapi"]
+    done = subprocess.run(
+        [*command, "--data", str(folder)], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
 
 
 def read_statements(count: int) -> Iterator[dict[str, Any]]:
@@ -108,7 +113,7 @@ class Node:
 
     def start(self) -> None:
         """Start it, and wait until it says where it listens."""
-        command = [HOMEROOM, "serve", "--data", self._folder, "--port", "0"]
+        command = [str(HOMEROOM), "serve", "--data", str(self._folder), "--port", "0"]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
         line = self._process.stderr.readline()

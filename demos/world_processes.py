@@ -14,10 +14,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from demos.crowd import until
+from demos.deaths import counts, killed_under_traffic
+from demos.redises import STALE_S, RedisServer, redis_program
 from demos.world import BATCH, CUT_OFF, PACE_S, events, say, say_waits
 from homeroom.adapters import system_clock
 from homeroom.adapters.nats_servers import NatsServer
@@ -27,6 +32,11 @@ from homeroom.client import AsyncClient
 from homeroom.errors import KeyRefusedError
 from homeroom.regions.world import World
 
+if TYPE_CHECKING:
+    from demos.front_door import FrontDoor
+
+
+REDIS_PORT = 8  # of the ten that each region has
 HOMEROOM = Path(sys.executable).with_name("homeroom")
 QUESTION = {"question": "retention", "interval": "week"}
 
@@ -38,13 +48,19 @@ def main() -> int:
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--first-port", type=int, default=18_000)
     parser.add_argument("--once", action="store_true", help="end afterwards")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="the part of its clients that the region must have again which is killed under traffic",
+    )
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
     plan = read_world(SHIPPED, Stage.PLANNED)
     world = make_world(options.folder, plan, options.first_port, 1, system_clock.now_ms())
-    with running(options.folder, world) as processes:
+    with running(options.folder, world, redis_program()) as processes:
         try:
-            is_one = asyncio.run(show(processes, options.batches))
+            is_one = asyncio.run(story(processes, options))
             if not options.once:
                 processes.leave()
         except KeyboardInterrupt:
@@ -58,20 +74,29 @@ class Processes:
 
     Attributes
     ----------
-    world : as its file has it
+    world, places : as its file has it, and where all of it lies
     servers : of the fabric, by region
     nodes : in the order of regions
+    doors, redises : what else runs, and ends with them: front doors, and by region what keeps answers
     key : of a client; it was stated once, at the home, and all nodes know it
     """
 
     def __init__(self, folder: Path, world: World) -> None:
-        self.world, self._places = world, WorldPlaces(folder)
-        self.servers = {
-            region: NatsServer(self._places.server(region)) for region in world.active()
-        }
+        self.world, self.places = world, WorldPlaces(folder)
+        self.servers = {region: NatsServer(self.places.server(region)) for region in world.active()}
         self.key = ""
         self.nodes: list[subprocess.Popen[bytes]] = []
+        self.doors: list[FrontDoor] = []
+        self.redises: dict[str, RedisServer] = {}
         self._logs: list[Path] = []
+
+    def add_redises(self, program: Path) -> None:
+        """Give each region a Redis, before its node is started."""
+        for region in self.servers:
+            port = (urlsplit(self.url(region)).port or 0) // 10 * 10 + REDIS_PORT
+            server = RedisServer(program, self.places.server(region), port)
+            server.start()
+            self.redises[region] = server
 
     def start(self) -> None:
         """Start all servers and all nodes; they need each other only to agree."""
@@ -82,11 +107,16 @@ class Processes:
                 self.nodes.append(self._serve(region.name, node))
 
     def _serve(self, region: str, node: str) -> subprocess.Popen[bytes]:
-        settings, data = self._places.settings(region, node), self._places.data(region, node)
+        settings, data = self.places.settings(region, node), self.places.data(region, node)
         self._logs.append(settings.with_suffix(".log"))
         with self._logs[-1].open("ab") as log:
             command = [str(HOMEROOM), "serve", "--data", str(data), "--config", str(settings)]
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            environment = os.environ | {"HOMEROOM_CACHE_STALE_SECONDS": str(STALE_S)}
+            if region in self.redises:
+                environment["HOMEROOM_CACHE_REDIS_URL"] = self.redises[region].url
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
 
     def kill(self, region: str) -> None:
         """End the node and the server of a region as a power cut would."""
@@ -116,9 +146,11 @@ class Processes:
 
     def make_key(self) -> None:
         """Have the home state a key."""
-        home = self._places.data(self.world.home, self.world.home_node)
-        command = [HOMEROOM, "keys", "create", "demo", "--scopes", "read,write", "--data", home]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        home = self.places.data(self.world.home, self.world.home_node)
+        command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", "read,write"]
+        done = subprocess.run(
+            [*command, "--data", str(home)], check=True, capture_output=True, text=True
+        )
         self.key = done.stdout.strip()
 
     def url(self, region: str) -> str:
@@ -135,24 +167,50 @@ class Processes:
             node.kill()
         for server in self.servers.values():
             server.stop()
+        for door in self.doors:
+            door.stop()
+        for redis in self.redises.values():
+            redis.stop()
+
+    @property
+    def first_port(self) -> int:
+        """The first of the ports of the first region, which has ten."""
+        return (urlsplit(self.url(next(iter(self.servers)))).port or 0) // 10 * 10
+
+    def data(self, region: str) -> Path:
+        """Return the data directory of a region's node."""
+        (node,) = self.world.regions[region].nodes
+        return self.places.data(region, node)
 
     def leave(self) -> None:
         """Say where all is, and wait for the end."""
         for region in self.servers:
             say(f"{region:<11} {self.url(region)}   its page: {self.url(region)}/docs")
+        for door in self.doors:
+            say(f"{'HAProxy':<11} {door.url}")
+        say(f"where requests go: homeroom route table {self.data(self.world.home)}")
         say(f"key: {self.key}   Ctrl-C ends it")
         signal.pause()
 
 
 @contextlib.contextmanager
-def running(folder: Path, world: World) -> Iterator[Processes]:
-    """Have the processes of a world."""
+def running(folder: Path, world: World, redis: Path | None = None) -> Iterator[Processes]:
+    """Have the processes of a world, with a Redis in each region if its program is given."""
     processes = Processes(folder, world)
     try:
+        if redis is not None:
+            processes.add_redises(redis)
         processes.start()
         yield processes
     finally:
         processes.stop()
+
+
+async def story(processes: Processes, options: argparse.Namespace) -> bool:
+    """Cut regions off, then kill one under traffic; return whether all is as it should be."""
+    count = 2 * options.batches * BATCH * len(processes.servers)
+    is_one = await show(processes, options.batches)
+    return await killed_under_traffic(processes, count, options.share) and is_one
 
 
 async def show(processes: Processes, batches: int) -> bool:
@@ -191,14 +249,6 @@ async def show(processes: Processes, batches: int) -> bool:
     return is_one
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something holds."""
-    while True:
-        if await holds():
-            return
-        await asyncio.sleep(0.1)
-
-
 async def knows(client: AsyncClient) -> bool:
     """Say whether a node has heard of the key."""
     try:
@@ -206,11 +256,6 @@ async def knows(client: AsyncClient) -> bool:
     except KeyRefusedError:
         return False
     return True
-
-
-async def counts(client: AsyncClient, count: int) -> bool:
-    """Say whether a node counts so many events."""
-    return bool((await client.status())["events"] == count)
 
 
 async def write(clients: Mapping[str, AsyncClient], name: str, batches: int) -> None:

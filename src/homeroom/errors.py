@@ -63,6 +63,7 @@ __all__ = [
     "QuestionError",
     "QueueFullError",
     "RecordError",
+    "RecordsElsewhereError",
     "RequestRefusedError",
     "RightsError",
     "SettingsError",
@@ -121,6 +122,23 @@ class HomeElsewhereError(HomeroomError):
             f"what is stated is stated at the home of the world, the node {home}; send it there"
         )
         self.home = home
+
+
+class RecordsElsewhereError(HomeroomError):
+    """Records of somebody were asked for whose home is in another jurisdiction, and they are kept there alone.
+
+    Parameters
+    ----------
+    home : the jurisdiction
+    regions : those of it
+    """
+
+    def __init__(self, home: str, regions: tuple[str, ...]) -> None:
+        super().__init__(
+            f"the home of this person is in jurisdiction {home}, and these records are kept there; ask a node in "
+            f"{', '.join(regions) or home}"
+        )
+        self.home, self.regions = home, regions
 
 
 class NotYetError(HomeroomError):

@@ -24,6 +24,7 @@ __all__ = [
     "Instruction",
     "Kernel",
     "Shelf",
+    "borrowing",
     "cgutils",
     "inlined",
     "inlined_early",
@@ -165,6 +166,14 @@ KERNELS: list[Kernel] = []
 def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Make a function a kernel; it holds no lock while it runs."""
     return cast("Callable[_P, _R]", Kernel(function))
+
+
+def borrowing(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make a function a kernel that counts no references to arrays: it changes those that it is given, and makes none.
+
+    Where many arrays come in a tuple, counting was most of the time.
+    """
+    return cast("Callable[_P, _R]", Kernel(function, _nrt=False))
 
 
 def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:

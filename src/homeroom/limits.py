@@ -174,6 +174,8 @@ FABRIC_PING_MS: Final = 2_000
 """So often a connection is tried; one that does not answer twice is given up, and so is one that takes nothing."""
 REGIONS_MAX: Final = 64
 """Regions of a world, those that are only made ready included."""
+STREAM_NAMES_MAX: Final = 2 * REGIONS_MAX
+"""Streams that a process knows: three, and one for each jurisdiction for which documents are sealed elsewhere."""
 REGIONS_FILE_BYTES_MAX: Final = 1 << 20
 """A file of regions."""
 MESSAGE_ENTRIES_MAX: Final = 256
@@ -287,6 +289,8 @@ KEYS_MAX: Final = 10_000
 """Keys of all tenants, those that were revoked included."""
 KEY_PLACES_MAX: Final = 100
 """Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+HOMES_MAX: Final = 10_000
+"""Issuers and learners of a tenant whose home is stated; for many accounts an issuer stands for all of them."""
 HISTORY_DAYS_MAX: Final = 36_525
 """Days for which history may be said to be kept: a hundred years. More is a slip; for ever has a word of its own."""
 CONTROL_BYTES_MAX: Final = 512 << 10
@@ -375,6 +379,44 @@ CACHE_PROVING_HITS: Final = 1
 """Hits after which an entry stays when it leaves the small queue (decision 0035 says what more of them cost)."""
 CACHE_TURNS_MAX: Final = 256
 """Entries that one fill may send round again before one goes that was asked for, so that no fill takes long."""
+CACHE_VALUE_BYTES_MAX: Final = 1 << 20
+"""A larger answer is kept in no cache that nodes share: it would hold up all others on its way."""
+CACHE_REFUSAL_MS: Final = 1_000
+"""So long it is kept that a question cannot be answered from the data: who asks again costs nothing meanwhile."""
+CACHE_JITTER: Final = 0.1
+"""Answers of one moment expire within this share of their time, and not together."""
+CACHE_LEASE_MS: Final = 2_000
+"""A node that makes an answer for its region has so long; a lease that was lost is over then."""
+CACHE_LEASE_WAIT_MS: Final = 100
+"""So long a node waits for an answer that another one makes; then it makes its own."""
+CACHE_LEASE_LOOK_MS: Final = 10
+"""So often it looks whether that is there."""
+CACHE_WARM_KEYS_MAX: Final = 1_000
+"""Answers of a tenant that a node tells others are asked for most, and a new node fetches first."""
+CACHE_HOTTEST_LOOKS: Final = 16
+"""Keys that are looked at for each of those that were asked for most: a few milliseconds in all."""
+CACHE_WARM_MS: Final = 30_000
+"""So often it tells them."""
+REDIS_CONNECTIONS_MAX: Final = 32
+"""Connections of a node to a Redis; requests beyond wait for one within their time."""
+REDIS_WORLD_MS_MAX: Final = 500
+"""A request to the Redis of another region: across the world and back, and no longer than an engine that is busy."""
+REDIS_SWEEP_KEYS: Final = 1_000
+"""Keys that are looked at in one step where those of a tenant are removed: a Redis serves nobody else meanwhile."""
+REDIS_SWEEP_MS_MAX: Final = 2_000
+"""One such step; a place that takes longer is tried again later."""
+BREAKER_FAILURES_MAX: Final = 3
+"""Failures in a row after which nobody waits for a place any more."""
+BREAKER_PAUSE_MS: Final = 250
+"""After so long one request tries again; the pause doubles while that fails."""
+BREAKER_PAUSE_MS_MAX: Final = 8_000
+"""A place that is back is used again after so long at the latest."""
+CACHE_KEY_LOG_BYTES_MAX: Final = 64 << 20
+"""A log of keys; one that is full takes the place of the one before it, and a new one begins."""
+CACHE_KEY_LINES_MAX: Final = 100_000
+"""Lines of a log of keys that wait to be written; while there are as many, requests are not counted at all."""
+CACHE_KEY_LOG_MS: Final = 2_000
+"""How often what waits is written: often enough that what a node that is killed loses does not matter."""
 CACHE_ADVICE_KEYS_MAX: Final = 20_000
 """Keys of a log that advice is computed from; of a log with more, those with the smallest fingerprints."""
 CACHE_ADVICE_REQUESTS_MAX: Final = 20_000_000
@@ -394,6 +436,8 @@ CATALOGUE_NAMES_MAX: Final = 10_000
 """Registered ids and prefixes of a tenant, of one kind."""
 RECORD_QUERY_BYTES_MAX: Final = 32 << 10
 """Query string of a request to the record store."""
+PASSAGE_PART_BYTES_MAX: Final = 4 << 20
+"""One statement, or form of a person, that was sealed for another jurisdiction, unpacked: several times any body."""
 STATEMENTS_SENT_MAX: Final = 2_000
 """Statements of one request."""
 STATEMENTS_PAGE_MAX: Final = 500
@@ -575,6 +619,8 @@ ROUTE_SETTLE_MS: Final = 15_000
 
 ROUTES_REFUSED_TOLD_MS: Final = 60_000
 """That a message about traffic was refused is told as a trouble for so long."""
+FRONT_DOOR_CHECK_MS_MAX: Final = 2_000
+"""A front door does not wait longer for a node to say whether it is ready."""
 FRONT_DOOR_CONNECTIONS_MAX: Final = 4_000
 """Connections of clients that a generated front door holds at once."""
 FRONT_DOOR_BODY_BYTES_MAX: Final = 32 << 10
@@ -611,6 +657,9 @@ last 5 s has not been silent for as long."""
 OPINION_MS_MAX: Final = 2_500
 """What another node thinks counts for so long after it was sent: half of what it has to say before it is a vote, so
 that nobody was reachable again for as long as the figures ask when he is confirmed to be gone."""
+ECHO_MS_MAX: Final = 4_000
+"""A vote counts if its node had heard what was sent to it so long ago at most: so nobody was reached for as long as the
+figures ask since it was true."""
 DEAF_MS: Final = 1_500
 """That a node does not hear this one counts from here on: as long as it takes, after a pause of this node, until all
 have heard it again and said so."""
@@ -618,8 +667,10 @@ RECOVER_MS: Final = 2_000
 """Nothing bad must have been seen for so long before a node that was suspected is fine again."""
 PROBE_MS: Final = 1_000
 """A node asks each other one so often, as clients would, whether it is ready."""
-PROBE_WAIT_MS: Final = 2_000
-"""Such a question is not waited for longer."""
+PROBE_WAIT_MS: Final = 5_000
+"""Such a question is not waited for longer. An answer that comes before is slow, and shows that its node is there."""
+PROBE_LATE_MS: Final = 3_000
+"""A question that is open for so long is a suspicion."""
 PROBE_ANSWER_BYTES_MAX: Final = 1 << 16
 """Of the answer to such a question no more is read."""
 PROBE_SLOW_MS_MAX: Final = 1_500
@@ -630,6 +681,8 @@ PROBES_FAILED_SUSPECT: Final = 2
 """So many questions in a row without a good answer are a suspicion."""
 PROBES_FAILED_CONFIRM: Final = 5
 """Before so many have failed in a row, no failure counts as a vote, however long it lasts."""
+PROBES_LATE_CONFIRM: Final = 2
+"""So many in a row that were waited for in vain are enough: one may have been lost on the way again and again."""
 
 # --- clients ---------------------------------------------------------------------------------------------------
 CLIENT_ANSWER_BYTES_MAX: Final = 256 << 20
@@ -652,6 +705,8 @@ RETRY_EVERY_MS: Final = 5_000
 """A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
 RETRY_EVERY_MS_MAX: Final = 60_000
 """It doubles while such retries are of no use, up to this."""
+RETRY_LOOK_MS: Final = 500
+"""How often a request that a retry budget puts off looks whether another one has found an endpoint that answers."""
 RETRY_DEBT_MAX: Final = 10
 """Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
 ENDPOINTS_MAX: Final = 256
@@ -816,8 +871,8 @@ OVERLOAD_BASE_MS: Final = 30_000
 """So long it is believed that a delay is not of the crowd but of the disk, before it is looked at anew."""
 OVERLOAD_BASE_MS_MAX: Final = 600_000
 """The longest that this is believed, if it was found again and again."""
-OVERLOAD_RETRY_S_MAX: Final = 30
-"""No refusal asks to wait longer: an overload is over sooner, and its clients should be back then."""
+OVERLOAD_RETRY_S_MAX: Final = 5
+"""No refusal asks to wait longer: all who were refused should have come again well before ten seconds are over."""
 WATCHING_CONNECTIONS_MAX: Final = 64
 """Connections beyond all others on which a node says whether it is well."""
 OVERLOAD_FLOWS_MAX: Final = 64
@@ -862,9 +917,10 @@ assert ENDPOINT_MEASURES_MIN < ENDPOINT_MEASURES
 assert DETECTOR_TICK_MS < AWAKE_STEP_MS_MAX < HEARTBEAT_MS < OPINION_MS_MAX
 assert 2 * HEARTBEAT_MS < SUSPECT_SILENT_MS_MAX < CONFIRM_MS
 assert 2 * OPINION_MS_MAX <= CONFIRM_MS
+assert OPINION_MS_MAX < ECHO_MS_MAX < CONFIRM_MS
 assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
 assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
-assert PROBE_SLOW_MS_MAX < PROBE_WAIT_MS
+assert PROBE_SLOW_MS_MAX < PROBE_LATE_MS < PROBE_WAIT_MS
 assert HEARTBEAT_CARRIED_BYTES_MAX < HEARTBEAT_BYTES_MAX
 assert OVERLOAD_INGEST_MS < OVERLOAD_QUERY_MS < OVERLOAD_EXPORT_MS
 assert OVERLOAD_WINDOW_MS < OVERLOAD_WINDOW_MS_MAX < OVERLOAD_BASE_MS < OVERLOAD_BASE_MS_MAX
@@ -898,6 +954,8 @@ assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert 0 < CACHE_SMALL_SHARE < 1
+assert CACHE_LEASE_LOOK_MS < CACHE_LEASE_WAIT_MS < CACHE_LEASE_MS
+assert BREAKER_PAUSE_MS < BREAKER_PAUSE_MS_MAX
 assert 1 <= CACHE_PROVING_HITS <= 3
 assert DAYS_PER_WORD in range(7, 64, 7)
 assert VIDEO_SECONDS_MAX * 1_000 < 1 << 26

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from homeroom import limits
 from homeroom.adapters.code_keeping import keep_code
 from homeroom.analyzer import load, open_directory, read, scan
 from homeroom.cohorts.kernels import codes, timelines
@@ -32,6 +33,16 @@ from homeroom.running.opening import NodeOptions
 from homeroom.simulation.world import LearnerWorld
 from homeroom.simulation.writers import Target, write_world
 from homeroom.state.coded import PLACE_DTYPES, Coded
+from homeroom.traffic.detection.detector import Detector
+from homeroom.traffic.detection.steps import (
+    HeartbeatCame,
+    MembersChanged,
+    Outcome,
+    Probe,
+    ProbeEnded,
+    SendHeartbeat,
+    Tick,
+)
 
 __all__ = ["warm_kernels"]
 
@@ -100,6 +111,25 @@ def _play(place: Path, files: list[Path], data: Dataset) -> None:
         one.fingerprint()
     for _ in range(2):  # the second start opens what the first has left
         asyncio.run(_run_node(place / "node"))
+    _judge()
+
+
+def _judge() -> None:
+    """Have two nodes judge each other, of which one begins anew."""
+    regions = {"a": "here", "b": "there"}
+    nodes = {name: Detector(name, regions[name], f"{name}1", 0) for name in regions}
+    for node in nodes.values():
+        node.step(MembersChanged(regions), 0)
+    for now_ms in range(0, 4_000, limits.DETECTOR_TICK_MS):
+        if now_ms == 2_000:
+            nodes["b"] = Detector("b", "there", "b2", now_ms)
+            nodes["b"].step(MembersChanged(regions), now_ms)
+        for name, node in nodes.items():
+            for effect in node.step(Tick(), now_ms):
+                if isinstance(effect, SendHeartbeat):
+                    nodes[effect.to].step(HeartbeatCame(name, effect.body), now_ms)
+                elif isinstance(effect, Probe):
+                    node.step(ProbeEnded(effect.node, Outcome.ANSWER, 1.0), now_ms)
 
 
 async def _run_node(place: Path) -> None:

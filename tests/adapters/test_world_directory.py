@@ -9,7 +9,7 @@ import pytest
 
 from homeroom.adapters.authorities import Authority, Purpose
 from homeroom.adapters.signing import open_node_key
-from homeroom.adapters.vault.places import open_vault_key, vault_key_check
+from homeroom.adapters.vault.places import open_vault_key, seal_key_of, vault_key_check
 from homeroom.adapters.world_checking import check_world
 from homeroom.adapters.world_directory import WorldPlaces, activate, make_world, renew
 from homeroom.adapters.world_file import Stage, read_world
@@ -91,6 +91,19 @@ def test_nodes_of_a_jurisdiction_have_one_vault_key_and_those_of_others_another(
     digits = {line for text in keys.values() for line in text.splitlines() if line[:1] != b"#"}
     others = [p.read_bytes() for p in path.rglob("*") if p.is_file() and p.name != "vault.key"]
     assert not [one for one in others for key in digits if key in one]
+
+
+def test_the_key_by_which_others_seal_follows_from_the_vault_key_and_one_that_does_not_is_found(
+    path,
+):
+    regions = path / "regions.toml"
+    world = read_world(regions, Stage.RUNNING)
+    for law, node in (("north", "ada"), ("south", "bob")):
+        key = open_vault_key(path / law / node / "data")
+        assert world.seals[law] == seal_key_of(key).public_text
+    north, south = world.seals["north"], world.seals["south"]
+    regions.write_text(regions.read_text().replace(f'north = "{north}"', f'north = "{south}"'))
+    assert "nothing that they seal could be opened" in wrong(path)["vault key of north"]
 
 
 def test_a_region_of_a_jurisdiction_that_there_is_gets_its_vault_key(tmp_path):

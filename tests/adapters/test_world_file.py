@@ -1,5 +1,7 @@
 """The file of regions: what is wrong in it is told with its place and what to do."""
 
+from dataclasses import replace
+
 import pytest
 
 from homeroom import limits
@@ -57,6 +59,9 @@ def test_a_file_says_who_there_is():
 def test_what_is_written_is_read_as_the_same():
     world = parse(WORLD)
     assert parse(written_world(world)) == world
+    (law, *_) = {region.jurisdiction for region in world.regions.values()}
+    keyed = replace(world, vaults={law: "0" * 16}, seals={law: f"x25519:{'A' * 43}="})
+    assert parse(written_world(keyed)) == keyed
 
 
 def test_the_shipped_regions_are_eight_and_four_that_are_ready():
@@ -108,6 +113,12 @@ def test_the_shipped_regions_are_those_of_the_simulation():
         ("regions.south.nodes", "regions.west.nodes", "region west is only ready, and has nodes"),
         ("tier = 3", "tier = ", "is no TOML"),
         ('home = "north"\n', 'home = "north"\nvaults = {eu = "0"}\n', "vaults"),
+        (
+            'home = "north"\n',
+            f'home = "north"\nseals = {{eu = "x25519:{"A" * 43}="}}\n',
+            "a key to seal by is named for jurisdiction 'eu' and no vault key",
+        ),
+        ('home = "north"\n', 'home = "north"\nseals = {eu = "x25519:short"}\n', "seals"),
         (
             'home = "north"\n',
             'home = "north"\nvaults = {xx = "0123456789abcdef"}\n',

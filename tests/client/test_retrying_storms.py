@@ -100,3 +100,16 @@ def test_whatever_befalls_one_endpoint_after_the_other_no_request_fails(seed, ki
     retries = clients * limits.RETRY_RESERVE + storm.requests * limits.RETRIES_PER_REQUEST
     hedges = clients * limits.HEDGE_RESERVE + storm.requests * limits.HEDGES_PER_READ
     assert storm.attempts - storm.requests <= retries + hedges + clients * limits.RETRY_DEBT_MAX
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "lost_max"), [(Kind.READ, 0), (Kind.WRITE, 7)])
+def test_hardly_a_request_of_seldom_clients_runs_out_of_its_minute(kind, lost_max):
+    lost = requests = 0
+    for seed in range(40, 80):
+        storm = Storm(moody(seed), 12, 2_000, seed=seed, kind=kind, time_ms_max=60_000)
+        storm.run(4 * MINUTE_MS)
+        lost += sum(storm.bad.values())
+        requests += storm.requests
+    assert requests > 57_000
+    assert lost <= lost_max, "as decision 0033 says"

@@ -222,6 +222,63 @@ def late(origin):
     return [make_entry(origin, Head(), ((WALL_MS + 86_400_000) << 16, 3), b"late", sign)]
 
 
+# --- what is sealed for another jurisdiction -------------------------------------------------------------------------
+
+TO_FAR = Origin("here", LIFE, Stream.sealed_for("br"))
+TO_HERE = Origin("far", "d" * 32, Stream.sealed_for("eu"))
+TO_OTHERS = Origin("far", "d" * 32, Stream.sealed_for("us"))
+
+
+def test_what_is_sealed_goes_to_its_home_and_to_those_beside_the_one_who_took_it():
+    of_us = replace(MEMBERS, jurisdictions={**LAWS, "beside": "us"})
+    node = driven(of_us)
+    node.step(Committed(tuple(chain(1, TO_FAR)), WALL_MS))
+    assert [e.origin for m in node.sent("far") for e in m.opened()] == [TO_FAR]
+    assert [e.origin for m in node.sent("there") for e in m.opened()] == [TO_FAR]
+    assert not node.sent("beside")
+
+
+@pytest.mark.parametrize("sender", ["far", "there"])
+def test_what_is_sealed_for_here_is_taken_from_who_took_it_and_from_who_has_it(sender):
+    node = driven()
+    (entry,) = chain(1, TO_HERE)
+    node.hear(sender, News(life="b" * 32, version=1, epoch=3, total=b"", entries=sealed(entry)))
+    assert not node.troubles()
+    assert [one.origin for keep in node.of(Keep) for one in keep.entries] == [TO_HERE]
+
+
+def test_of_what_is_written_together_each_gets_what_is_for_it():
+    laws = replace(MEMBERS, jurisdictions={**LAWS, "beside": "us", "there": "za"})
+    to_us = Origin("here", LIFE, Stream.sealed_for("us"))
+    node = driven(laws)
+    node.step(Committed((*chain(1, EVENTS), *chain(1, TO_FAR), *chain(1, to_us)), WALL_MS))
+    for peer, wanted in (
+        ("far", [EVENTS, TO_FAR]),
+        ("beside", [EVENTS, to_us]),
+        ("there", [EVENTS]),
+    ):
+        assert [e.origin for m in node.sent(peer) for e in m.opened()] == wanted
+        assert origins_told(node.sent(peer)) == set(wanted)
+
+
+def test_what_is_sealed_for_somebody_else_is_refused_and_told():
+    node = driven()
+    (entry,) = chain(1, TO_OTHERS)
+    node.hear("far", News(life="b" * 32, version=1, epoch=3, total=b"", entries=sealed(entry)))
+    assert node.troubles() == [Trouble.RESIDENCY]
+    assert TO_OTHERS not in node.member.held
+
+
+def test_both_jurisdictions_come_to_the_sum_that_they_tell_each_other():
+    node = driven(heads=held([*chain(2, EVENTS), *chain(3, HERE), *chain(1, TO_FAR)]))
+    node.hear("far", news(answer=Answer.ALL))
+    (told,) = node.sent("far")
+    assert {one.origin for one in told.items} == {EVENTS, TO_FAR}
+    other = Driven()
+    other.hear("there", replace_life(told))
+    assert other.member.replication.views["there"].epoch == told.epoch
+
+
 ALONE = replace(MEMBERS, jurisdictions={**LAWS, "there": "us"})
 
 

@@ -61,6 +61,16 @@ def test_nothing_is_wrong_before_anything_is_stated_or_where_there_is_nobody_to_
     assert not residing().is_keyed(stated(*joined("b")))
 
 
+def test_who_cannot_open_what_others_seal_says_so():
+    ours, theirs = (f"x25519:{letter * 43}=" for letter in "AB")
+    node = residing(key=VaultKey(CHECK, (), ours))
+    for said, told in ((ours, False), ("", False), (theirs, True)):
+        keyed = VaultKeyed(jurisdiction="eu", check=CHECK, seal=said)
+        why = node.why_not_open(stated(*joined("b"), keyed))
+        assert bool(why) == told
+    assert f"by {theirs}" in why
+
+
 def test_the_first_check_of_a_jurisdiction_counts():
     other = VaultKeyed(jurisdiction="eu", check="f" * 16)
     assert stated(KEYED, other).vault_checks == {"eu": CHECK}

@@ -147,6 +147,13 @@ def test_operators_hear_what_is_not_there_and_why_clients_go_where_they_go(tmp_p
             assert world.traffic["a"].document() == before
             assert any("refused" in one.text for one in world.traffic["a"].troubles())
             assert world.nodes["a"].belonging.alarms.all() == []
+            # What has come is heard before anybody is judged, also if it was not said that it has come.
+            traffic = world.traffic["a"]
+            traffic._at.fabric.beating = None
+            before = traffic.detector.statistics()["heard"]
+            await world.routes(
+                lambda: traffic.detector.statistics()["heard"] >= before + 3, "b is heard"
+            )
 
     run(story())
 

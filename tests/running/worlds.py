@@ -11,7 +11,7 @@ from typing import Any
 from homeroom import limits
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.signing import open_node_key
-from homeroom.adapters.vault.places import open_vault_key, vault_key_check
+from homeroom.adapters.vault.places import open_vault_key, seal_key_of, vault_key_check
 from homeroom.errors import StoreError
 from homeroom.log.log import Accepted
 from homeroom.log.origins import Vector
@@ -67,6 +67,7 @@ class RunningWorld:
         self.boxes: dict[str, Box] = {}
         self._seeds = list(names)
         self._checks: dict[str, str] = {}
+        self._seals: dict[str, str] = {}
         if monkeypatch is not None:
             for name, value in QUICK.items():
                 monkeypatch.setattr(limits, name, value)
@@ -125,13 +126,16 @@ class RunningWorld:
                 for name in (*self._seeds, *more)
             },
             vaults=self._vaults(),
+            seals={law: self._seals[law] for law in self._checks},
         )
 
     def _vaults(self) -> dict[str, str]:
         """Return the checks of the keys that the first nodes of each jurisdiction had at first."""
         if not self._checks:
             for name in reversed(self._seeds):
-                self._checks[self.law(name)] = vault_key_check(open_vault_key(self.path / name))
+                key = open_vault_key(self.path / name)
+                self._checks[self.law(name)] = vault_key_check(key)
+                self._seals[self.law(name)] = seal_key_of(key).public_text
         return self._checks
 
     def key(self, name: str) -> str:
@@ -175,7 +179,9 @@ class RunningWorld:
         """Have a node's directory as it is now, and nothing of what a stop would add to it."""
         node = self.nodes.pop(name)
         copy = self.path / f"{name} as it was"
-        shutil.copytree(self.path / name, copy, ignore=shutil.ignore_patterns("*.sock", "*.new"))
+        shutil.copytree(
+            self.path / name, copy, ignore=shutil.ignore_patterns("*.sock", "*.new", "*.part")
+        )
         self.cut.add(name)
         await node.stop()
         self.cut.discard(name)

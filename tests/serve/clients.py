@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ import httpx
 from homeroom.adapters.audit import Audit
 from homeroom.log.control import KeyCreated, Scope, TenantPut
 from homeroom.log.origins import Token
+from homeroom.running.cache_hosting import cache_of
 from homeroom.running.hosting import webhooks_of
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
@@ -45,7 +47,9 @@ class Client:
         running = webhooks_of(folder, self.node, settings, lambda: self.now_ms)
         self.webhooks = self.run(self._stack.enter_async_context(running))
         self.audit = Audit(folder / "audit.ndjson")
-        self.interface = make_interface(
+        caching = cache_of(self.node, settings, "", lambda: self.now_ms)
+        self.cache = self.run(self._stack.enter_async_context(caching))
+        bare = make_interface(
             self.node,
             self.webhooks,
             settings,
@@ -53,6 +57,8 @@ class Client:
             self.audit,
             lambda: self.now_ms,
         )
+        bare.metrics.caches = None if self.cache is None else self.cache.status
+        self.interface = replace(bare, remembering=self.cache)
         self.app = make_app(self.interface)
 
     def close(self):

@@ -7,7 +7,8 @@ import zipfile
 import pytest
 
 from homeroom.log.control import TenantPut
-from homeroom.log.members import MemberJoined
+from homeroom.log.homes import HomesPut
+from homeroom.log.members import MemberJoined, VaultKeyed
 from homeroom.serve.settings import NodeSettings, Settings
 from tests.serve.clients import EVENT
 
@@ -198,6 +199,22 @@ def test_the_report_says_what_is_where_and_that_the_analytic_stream_is_personal(
     }
     assert report["persons"] == {"in_answers": 2, "raw_keys_refusing": 0, "raw_keys_erased": 0}
     assert client("GET", "/v1/compliance", client.key("read", name="r")).status_code == 403
+
+
+def test_the_report_says_what_goes_home_sealed(client):
+    key, seal = "0" * 16, f"x25519:{'A' * 43}="
+    for fact in (
+        MemberJoined(node="far", region="us-east", jurisdiction="us"),
+        VaultKeyed(jurisdiction="us", check=key, seal=seal),
+        HomesPut(tenant="main", issuers={"https://lms.example": "us"}),
+    ):
+        client.run(client.node.change(fact, "admin"))
+    report = client("GET", "/v1/compliance", client.key("admin", name="admin")).json()
+    sealed = [one for one in report["transfers"] if one["stream"] == "sealed-us"]
+    assert [(one["from"], one["to"]) for one in sealed] == [("eu", "us")]
+    assert "alone can open" in sealed[0]["what"]
+    issuers = {"https://lms.example": "us"}
+    assert report["residency"]["homes"] == {"default": None, "issuers": issuers, "learners": 0}
 
 
 def test_another_tenant_is_told_of_its_own_persons_and_of_no_shared_sizes(client):

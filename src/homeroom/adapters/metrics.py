@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from homeroom.cohorts.live import CheckStatus, Status, TrafficStatus, WorldStatus
+from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.overload.admission import OverloadStatus
 from homeroom.traffic.overload.kinds import Kind
 
@@ -38,6 +39,17 @@ NAMES: Final = {
     "homeroom_body_bytes_total": "bytes of bodies as they came, before decompression",
     "homeroom_refused_keys_total": "requests whose key or token opened nothing",
     "homeroom_limited_total": "requests that were told to come later, by what they were over",
+    "homeroom_cache_answers_total": "answers by the tier that had them, the kind of question, and how they stood",
+    "homeroom_cache_requests_total": "requests to a tier beside the process, by tier and by what came of them",
+    "homeroom_cache_entries": "answers that are kept in the process",
+    "homeroom_cache_bytes": "what these take, bytes",
+    "homeroom_cache_evictions_total": "answers that left the process to make room",
+    "homeroom_cache_expired_total": "answers that left it because their time was over",
+    "homeroom_cache_removed_total": "answers that left it because less may be seen",
+    "homeroom_cache_fills_total": "answers that were put into it",
+    "homeroom_cache_age_seconds": "how long ago the oldest of those was made that have proved themselves",
+    "homeroom_cache_under_way": "answers that are being looked for or made",
+    "homeroom_cache_cut_off": "by tier, 1 while nobody waits for it since it has failed",
     "homeroom_admission_limit": "by class of requests, how many are let in at once now",
     "homeroom_admission_in_flight": "by class, requests that were let in and are being answered",
     "homeroom_admission_queued": "by class, requests that wait to be let in",
@@ -99,10 +111,12 @@ class Metrics(Collector):
 
     Attributes
     ----------
+    caches : says how the cache is; None where the node has none
     admission : says how the door is, by class of requests
     """
 
     def __init__(self) -> None:
+        self.caches: Callable[[], CacheStatus] | None = None
         self._answers: dict[tuple[str, int], _Answers] = {}
         self._under_way = 0
         self._accepted = self._refused = self._bytes = self._keys = 0
@@ -170,6 +184,8 @@ class Metrics(Collector):
         yield _counter("homeroom_body_bytes_total", self._bytes)
         yield _counter("homeroom_refused_keys_total", self._keys)
         yield _counters("homeroom_limited_total", "over", self._limited)
+        if self.caches is not None:
+            yield from _of_caches(self.caches())
         yield from _of_admission(self.admission())
         yield _gauge("homeroom_up", int(self._is_up))
         yield _gauge("homeroom_epoch", self._epoch)
@@ -219,6 +235,33 @@ def _counters(name: str, label: str, values: Mapping[str, int]) -> Metric:
     for value, count in values.items():
         found.add_metric((value,), count)
     return found
+
+
+def _of_caches(status: CacheStatus) -> Iterator[Metric]:
+    name = "homeroom_cache_answers_total"
+    told = CounterMetricFamily(name, NAMES[name], labels=("tier", "kind", "standing"))
+    for labels, number in status.answers.items():
+        told.add_metric(labels, number)
+    yield told
+    name = "homeroom_cache_requests_total"
+    asked = CounterMetricFamily(name, NAMES[name], labels=("tier", "outcome"))
+    for request, number in status.requests.items():
+        asked.add_metric(request, number)
+    yield asked
+    yield _gauge("homeroom_cache_entries", status.entries)
+    yield _gauge("homeroom_cache_bytes", status.size_bytes)
+    yield _counter("homeroom_cache_evictions_total", status.evictions)
+    yield _counter("homeroom_cache_expired_total", status.expired)
+    yield _counter("homeroom_cache_removed_total", status.removed)
+    yield _counter("homeroom_cache_fills_total", status.fills)
+    if status.age_ms is not None:
+        yield _gauge("homeroom_cache_age_seconds", status.age_ms / 1_000)
+    yield _gauge("homeroom_cache_under_way", status.under_way)
+    name = "homeroom_cache_cut_off"
+    cut_off = GaugeMetricFamily(name, NAMES[name], labels=("tier",))
+    for tier, is_cut_off in status.cut_off.items():
+        cut_off.add_metric((tier,), float(is_cut_off))
+    yield cut_off
 
 
 def _of_admission(classes: Mapping[Kind, OverloadStatus]) -> Iterator[Metric]:

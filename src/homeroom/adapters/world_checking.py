@@ -14,7 +14,12 @@ from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.nats_servers import NatsServer, ServerFiles, nats_program
 from homeroom.adapters.signing import open_node_key
-from homeroom.adapters.vault.places import VAULT_KEY_FILE, open_vault_key, vault_key_check
+from homeroom.adapters.vault.places import (
+    VAULT_KEY_FILE,
+    open_vault_key,
+    seal_key_of,
+    vault_key_check,
+)
 from homeroom.adapters.world_directory import (
     REGIONS_FILE,
     WorldPlaces,
@@ -96,6 +101,12 @@ def _vault_key(places: WorldPlaces, world: World, law: str) -> str:
         raise KeyFileError(
             f"nodes of {law} have other vault keys than {REGIONS_FILE} names, or it names none, so they share no "
             f"documents; put one in all places of {law}"
+        )
+    seal = seal_key_of(open_vault_key(directories[0])).public_text
+    if world.seals.get(law, seal) != seal:
+        raise KeyFileError(
+            f"others seal for {law} by {world.seals[law]}, which {REGIONS_FILE} names, and from its vault key follows "
+            f"{seal}: nothing that they seal could be opened. Take the line out, and give homeroom world add again"
         )
     return f"one in {len(directories)} place{'s' if len(directories) > 1 else ''}"
 

@@ -26,7 +26,12 @@ from homeroom.adapters.directory import DataDirectory
 from homeroom.adapters.keyfile import open_key
 from homeroom.adapters.nats_servers import CONF, ServerFiles, server_settings
 from homeroom.adapters.signing import open_node_key
-from homeroom.adapters.vault.places import VAULT_KEY_FILE, open_vault_key, vault_key_check
+from homeroom.adapters.vault.places import (
+    VAULT_KEY_FILE,
+    open_vault_key,
+    seal_key_of,
+    vault_key_check,
+)
 from homeroom.adapters.whole_files import PRIVATE, whole_file
 from homeroom.adapters.world_file import Stage, parse_world, read_world, written_world
 from homeroom.errors import KeyFileError, SettingsError
@@ -241,7 +246,7 @@ def _made(places: WorldPlaces, plan: World, authorities: _Authorities, now_ms: i
         regions[region.name] = replace(region, nodes=nodes)
     world = parse_world(written_world(replace(world, regions=regions)), "the plan", Stage.RUNNING)
     _share_tenant_key(places, world)
-    world = replace(world, vaults=_share_vault_keys(places, world))
+    world = _with_vault_keys(places, world)
     for region in world.active().values():
         _make_server(places, world, region, authorities, now_ms)
         for node in region.nodes:
@@ -279,12 +284,12 @@ def _share_tenant_key(places: WorldPlaces, world: World) -> None:
             _write(path, content, PRIVATE)
 
 
-def _share_vault_keys(places: WorldPlaces, world: World) -> dict[str, str]:
-    """Have the nodes of each jurisdiction use one vault key; return the checks of these by jurisdiction.
+def _with_vault_keys(places: WorldPlaces, world: World) -> World:
+    """Have the nodes of each jurisdiction use one vault key; return the world with the checks of these, and the seals.
 
     A jurisdiction whose nodes have several already is left out: what is under them could not be read by the others.
     """
-    vaults = dict(world.vaults)
+    vaults, seals = dict(world.vaults), dict(world.seals)
     for law in sorted({region.jurisdiction for region in world.active().values()}):
         paths = [data / VAULT_KEY_FILE for data in vault_directories(places, world, law)]
         present = [path for path in paths if path.exists()]
@@ -303,11 +308,12 @@ def _share_vault_keys(places: WorldPlaces, world: World) -> dict[str, str]:
         if len(keys) > 1:
             continue
         vaults[law] = min(checks)
+        seals.setdefault(law, seal_key_of(min(keys)).public_text)
         content = (present or paths)[0].read_bytes()
         for path in paths:
             if not path.exists():
                 _write(path, content, PRIVATE)
-    return vaults
+    return replace(world, vaults=vaults, seals=seals)
 
 
 def vault_directories(places: WorldPlaces, world: World, law: str) -> list[Path]:

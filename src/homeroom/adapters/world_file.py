@@ -64,6 +64,7 @@ class _WorldTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     home: str
     regions: dict[str, Any]
     vaults: dict[str, Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]] = {}
+    seals: dict[str, Annotated[str, Meta(pattern=r"^x25519:[A-Za-z0-9+/]{43}=\Z")]] = {}
 
 
 def read_world(path: Path, stage: Stage) -> World:
@@ -105,6 +106,7 @@ def parse_world(text: str, source: str, stage: Stage) -> World:
         home=table.home,
         regions={name: _region(name, fields, source) for name, fields in table.regions.items()},
         vaults=table.vaults,
+        seals=table.seals,
     )
     _check_vaults(world, source)
     _check_nodes(world, source)
@@ -157,6 +159,11 @@ def _check_vaults(world: World, source: str) -> None:
         raise SettingsError(
             f"{source}: a vault key is named for jurisdiction {law[:80]!r}, in which no region is; there are: "
             f"{', '.join(sorted(there))}"
+        )
+    for law in world.seals.keys() - world.vaults.keys():
+        raise SettingsError(
+            f"{source}: a key to seal by is named for jurisdiction {law[:80]!r} and no vault key, from which it "
+            f"follows; name its check under [vaults]"
         )
 
 
@@ -286,4 +293,6 @@ def written_world(world: World) -> str:
             "[vaults]",
             *(f'{law} = "{check}"' for law, check in sorted(world.vaults.items())),
         ]
+    if world.seals:
+        lines += ["", "[seals]", *(f'{law} = "{key}"' for law, key in sorted(world.seals.items()))]
     return "\n".join(lines) + "\n"

@@ -141,9 +141,9 @@ def _changes(found: "Rehearsal") -> Iterator[str]:
 
 def _loads(found: "Rehearsal") -> Iterator[str]:
     for one in found.moved:
-        if one.load_before != one.load_then:
-            loads = f"{one.load_before:.1f} -> {one.load_then:.1f}"
-            yield f"  {one.region}: {loads} busy nodes, of {plural(one.size, 'node')}"
+        before, then = f"{one.load_before:.1f}", f"{one.load_then:.1f}"
+        if before != then:
+            yield f"  {one.region}: {before} -> {then} busy nodes, of {plural(one.size, 'node')}"
 
 
 def _indented(reasons: Iterable[str], by: int) -> list[str]:

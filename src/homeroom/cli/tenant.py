@@ -1,6 +1,8 @@
-"""``homeroom tenant``: in which regions a tenant's data are taken."""
+"""``homeroom tenant``: in which regions a tenant's data are taken, and where its learners have their homes."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -10,10 +12,13 @@ from homeroom.errors import ControlError
 
 __all__ = ["command"]
 
+_OF_ISSUER: Final = "Of accounts of an issuer: their home page, or mailto:DOMAIN; once for each."
+_OF_LEARNER: Final = "Of a learner, by pseudonym; once for each, before its issuer and the default."
+
 
 @click.group()
 def command() -> None:
-    """Say in which regions a tenant's data are taken."""
+    """Say in which regions a tenant's data are taken, and where its learners have their homes."""
 
 
 @command.command("list")
@@ -50,16 +55,81 @@ def open_(name: str, directory: str) -> None:
     _put(name, directory, (), "")
 
 
+@command.command()
+@click.argument("name")
+@data_option
+@click.option("--default", metavar="JURISDICTION", help="Of those of whom nothing else is said.")
+@click.option("--issuer", "issuers", multiple=True, metavar="ISSUER=JURISDICTION", help=_OF_ISSUER)
+@click.option("--learner", "learners", multiple=True, metavar="KEY=JURISDICTION", help=_OF_LEARNER)
+@click.option(
+    "--nobody", is_flag=True, help="Nothing is said of anybody: all stays where it is taken."
+)
+def homes(
+    name: str,
+    directory: str,
+    default: str | None,
+    issuers: tuple[str, ...],
+    learners: tuple[str, ...],
+    nobody: bool,  # noqa: FBT001 - an option of the command
+) -> None:
+    """Say where the learners of the open tenant NAME have their homes, or show where they have them.
+
+    What is said takes the place of all that was said before. Their documents, wherever they are taken, are sealed for
+    the vault of that jurisdiction and kept there alone.
+    """
+    from homeroom.log.homes import HomesPut
+    from homeroom.running.stating import change_directory
+
+    is_said = default is not None or issuers or learners
+    if is_said and nobody:
+        raise click.UsageError("--nobody stands alone: it takes back what was said")
+    if not is_said and not nobody:
+        _show_homes(name, directory)
+        return
+    fact = HomesPut(
+        tenant=name, default=default or "", issuers=_pairs(issuers), learners=_pairs(learners)
+    )
+    change_directory(Path(directory), fact, system_clock.now_ms)
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [one.rpartition("=") for one in given]
+    if any(not who or not law for who, _, law in pairs):
+        raise click.UsageError("--issuer and --learner want what is meant, =, and a jurisdiction")
+    return {who: law for who, _, law in pairs}
+
+
+def _show_homes(name: str, directory: str) -> None:
+    from homeroom.running.stating import control_of_directory
+
+    control = control_of_directory(Path(directory), system_clock.now_ms)
+    _expect(name, control.tenants)
+    homes = control.homes.get(name)
+    if homes is None or not homes.named():
+        click.echo("nobody")
+        return
+    if control.homes_of(name) is None:
+        click.echo("The tenant is pinned, so as long as it is this counts for nobody:", err=True)
+    if homes.default:
+        click.echo(f"default\t{homes.default}")
+    for who, law in sorted(homes.issuers.items()):
+        click.echo(f"{who}\t{law}")
+    for key, law in sorted(homes.learners.items()):
+        click.echo(f"{key.hex()}\t{law}")
+
+
+def _expect(name: str, tenants: Iterable[str]) -> None:
+    if name not in tenants:
+        raise ControlError(f"there is no tenant {name!r}; there are: {', '.join(sorted(tenants))}")
+
+
 def _put(name: str, directory: str, regions: tuple[str, ...], jurisdiction: str) -> None:
     from homeroom.log.control import TenantPut
     from homeroom.running.stating import change_directory, control_of_directory
 
     path = Path(directory)
     control = control_of_directory(path, system_clock.now_ms)
-    if name not in control.tenants:
-        raise ControlError(
-            f"there is no tenant {name!r}; there are: {', '.join(sorted(control.tenants))}"
-        )
+    _expect(name, control.tenants)
     before = control.tenants[name]
     fact = TenantPut(
         name=name,

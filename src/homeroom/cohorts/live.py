@@ -92,6 +92,8 @@ class LiveAnswer:
     freshness : by region how many seconds ago all that it had written was in here, None where that is not known; None
         as a whole for a node alone
     told : what is told of the answer, where whoever asked has said how
+    found : nothing: of an answer that a cache had, where it was found and how it stands
+    is_stale : no: of an answer that a cache had, whether more has come than is in it
     """
 
     answer: Answer
@@ -101,6 +103,8 @@ class LiveAnswer:
     epoch: int = 0
     freshness: Mapping[str, float | None] | None = None
     told: bytes = b""
+    found: Mapping[str, str] = field(default_factory=dict)
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,18 @@ class Labels:
     ----------
     hasher : of the tenant's ids
     known : returns texts that everybody may know; their hashes are computed when a label is first asked for
+
+    Attributes
+    ----------
+    mark : a number that is equal where the same labels are there. Threads that add at once may each spoil it: then
+        it is equal nowhere else
     """
 
     def __init__(self, hasher: IdHasher, known: Callable[[], Iterable[str]] = tuple) -> None:
         self.hasher = hasher
         self._known: Callable[[], Iterable[str]] | None = known
         self._texts: dict[str, str] = {}
+        self.mark = 0
 
     def __len__(self) -> int:
         """Return how many labels there are."""
@@ -49,7 +55,12 @@ class Labels:
 
     def add(self, texts: Iterable[str]) -> None:
         """Take texts as the labels of their hashes."""
-        self._texts.update({self.hasher.hashed(text): text for text in texts})
+        known = self._texts
+        for text in texts:
+            hashed = self.hasher.hashed(text)
+            if hashed not in known:
+                known[hashed] = text
+                self.mark ^= int.from_bytes(hashed.encode(), "big")
 
     def know(self, known: Callable[[], Iterable[str]]) -> None:
         """Have these texts, and no others beside those that were added, as texts that everybody may know."""

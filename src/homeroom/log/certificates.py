@@ -29,6 +29,7 @@ class Place(StrEnum):
     HISTORY = "history"
     MEMBERSHIP = "membership"
     WEBHOOKS = "webhooks"
+    CACHES = "caches"
     AUDIT = "audit"
     BACKUPS = "backups"
 
@@ -40,6 +41,7 @@ CLEANED: Final = (
     Place.HISTORY,
     Place.MEMBERSHIP,
     Place.WEBHOOKS,
+    Place.CACHES,
 )
 """Places that are cleaned in the background; the others are done by themselves."""
 _NOTES: Final = {
@@ -51,6 +53,7 @@ _NOTES: Final = {
     Place.HISTORY: "segments and snapshots written anew, and the older ones removed",
     Place.MEMBERSHIP: "memberships and their changes",
     Place.WEBHOOKS: "changes that are not delivered, dead letters",
+    Place.CACHES: "answers that were kept in the process, the region and the world; older ones are told to nobody",
     Place.AUDIT: "stays: who looked at the pseudonym, and when; it names nobody",
 }
 

@@ -42,6 +42,8 @@ from homeroom.log.compliance import (
 )
 from homeroom.log.consents import Need
 from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
+from homeroom.log.homes import Homes, HomesPut, check_homes, folded_homes
+from homeroom.log.keys import Key, KeyCreated, KeyRevoked, Scope
 from homeroom.log.members import MemberFact, Membership, check_member, folded_member
 from homeroom.log.rulings import RulingFact, folded_ruling
 from homeroom.log.webhooks import (
@@ -61,6 +63,7 @@ __all__ = [
     "DefinitionKind",
     "DefinitionPut",
     "Fact",
+    "HomesPut",
     "Key",
     "KeyCreated",
     "KeyRevoked",
@@ -82,22 +85,6 @@ _V = TypeVar("_V")
 
 MAIN: Final = "main"
 """The first tenant, whose directory is the node's own: an ``admin`` of it runs the node."""
-
-
-class Scope(StrEnum):
-    """What a key may do.
-
-    ``read`` asks questions whose answers are numbers; ``aggregate`` only those in which small numbers are left out;
-    ``labels`` adds the texts of ids that are not registered, ``persons`` these and who the learners are.
-    """
-
-    READ = "read"
-    AGGREGATE = "aggregate"
-    WRITE = "write"
-    ADMIN = "admin"
-    PERSONS = "persons"
-    LABELS = "labels"
-    XAPI = "xapi"
 
 
 class DefinitionKind(StrEnum):
@@ -127,42 +114,6 @@ class TenantPut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     regions: tuple[str, ...] = ()
     jurisdiction: str = ""
     suppress_below: int = limits.SUPPRESS_BELOW
-
-
-class KeyCreated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="key"):
-    """A key is there. Its secret is not: only who holds it knows it.
-
-    Parameters
-    ----------
-    prefix : the part of the key by which it is found
-    name : what people call it; a record-store client gives it as its user
-    digest : SHA-256 of the whole key, 32 bytes
-    tenant : whose events it sends and sees
-    owner : whose batch ids are told apart; a key that takes the place of another keeps its owner
-    scopes : what it may do
-    courses, organisations : if any are named, it sees only these course runs, and learners of these organisations
-    expires_ms : from this instant on it is none, None for never
-    """
-
-    prefix: str
-    name: str
-    digest: bytes
-    tenant: str
-    owner: str
-    scopes: tuple[Scope, ...]
-    courses: tuple[str, ...] = ()
-    organisations: tuple[str, ...] = ()
-    expires_ms: int | None = None
-
-
-class KeyRevoked(msgspec.Struct, frozen=True, kw_only=True, tag="key-revoked"):
-    """A key is none from ``at_ms`` on; if that is not later than now, at once and whatever a clock says afterwards.
-
-    Of several revocations the earliest counts: none can be taken back.
-    """
-
-    prefix: str
-    at_ms: int
 
 
 class DefinitionPut(
@@ -220,7 +171,9 @@ class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor
     digest: str
 
 
-_PartFact: TypeAlias = CatalogueFact | ComplianceFact | CutFact | WebhookFact | MemberFact
+_PartFact: TypeAlias = (
+    CatalogueFact | ComplianceFact | CutFact | HomesPut | WebhookFact | MemberFact
+)
 Fact: TypeAlias = (
     TenantPut
     | KeyCreated
@@ -282,30 +235,6 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A key as it is now; the fields are those of `KeyCreated`, and when it was created and is revoked."""
-
-    prefix: str
-    name: str
-    digest: bytes
-    tenant: str
-    owner: str
-    scopes: frozenset[Scope]
-    courses: tuple[str, ...]
-    organisations: tuple[str, ...]
-    created_ms: int
-    expires_ms: int | None = None
-    revoked_ms: int | None = None
-
-    def is_valid(self, now_ms: int) -> bool:
-        """Say whether it opens anything at an instant."""
-        expires_ms, revoked_ms = self.expires_ms, self.revoked_ms
-        return (expires_ms is None or now_ms < expires_ms) and (
-            revoked_ms is None or now_ms < revoked_ms
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One version of a definition: numbered from 1 by name; ``written`` is None where it was deleted."""
 
@@ -339,6 +268,7 @@ class Control:
     anchors : by node where its audit log was last known to be
     cuts : by tenant the last cut of its history
     compliance : by tenant its purposes and the requests of its persons
+    homes : by tenant where its learners have their home; ask `homes_of`
     """
 
     epoch: int = 0
@@ -352,6 +282,7 @@ class Control:
     anchors: Mapping[str, AuditAnchored] = field(default_factory=dict)
     cuts: Cuts = field(default_factory=dict)
     compliance: Mapping[str, Compliance] = field(default_factory=dict)
+    homes: Mapping[str, Homes] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -370,6 +301,12 @@ class Control:
     def catalogue(self, tenant: str) -> Catalogue:
         """Return what is registered of the ids of a tenant."""
         return self.catalogues.get(tenant, _EMPTY)
+
+    def homes_of(self, tenant: str) -> Homes | None:
+        """Return where the learners of an open tenant have their home, None where that is wherever they are taken."""
+        terms = self.tenants.get(tenant)
+        is_pinned = terms is None or terms.regions or terms.jurisdiction
+        return None if is_pinned else self.homes.get(tenant)
 
     def purposes(self, tenant: str) -> Mapping[str, Need]:
         """Return what each purpose of a tenant needs."""
@@ -411,7 +348,7 @@ class Control:
         if isinstance(fact, MemberFact):
             check_member(self.members, fact)
             return
-        if isinstance(fact, WebhookCreated | CatalogueFact | CutFact | ComplianceFact):
+        if isinstance(fact, WebhookCreated | CatalogueFact | CutFact | ComplianceFact | HomesPut):
             self._check_tenant(fact.tenant)
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             check_catalogue(self.catalogue(fact.tenant), fact)
@@ -419,6 +356,9 @@ class Control:
             check_compliance(self.compliance.get(fact.tenant, _NOTHING_STATED), fact)
         elif isinstance(fact, CutFact):
             check_cut(self.cuts, fact)
+        elif isinstance(fact, HomesPut):
+            laws = {one.jurisdiction for one in self.members.nodes.values()}
+            check_homes(fact, self.members.seal_keys, laws)
         else:
             check_webhook(self.webhooks, fact)
 
@@ -505,7 +445,7 @@ class Control:
         epoch: int,
     ) -> dict[str, Any]:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
-        if isinstance(fact, AuditAnchored | Readmitted):
+        if isinstance(fact, AuditAnchored | Readmitted | HomesPut):
             return self._with_small(fact)
         if isinstance(fact, MemberFact):
             return {"members": self._with_member(fact, epoch)}
@@ -526,7 +466,9 @@ class Control:
             return folded_member(self.members, fact, epoch)
         return replace(self.members, rulings=folded_ruling(self.members.rulings, fact, self.cuts))
 
-    def _with_small(self, fact: AuditAnchored | Readmitted) -> dict[str, Any]:
+    def _with_small(self, fact: AuditAnchored | Readmitted | HomesPut) -> dict[str, Any]:
+        if isinstance(fact, HomesPut):
+            return {"homes": folded_homes(self.homes, fact)}
         if isinstance(fact, AuditAnchored):
             return {"anchors": _with(self.anchors, fact.node, fact)}
         known = dict(self.readmitted.get(fact.tenant, {}))

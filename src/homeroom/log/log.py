@@ -392,12 +392,13 @@ class Log:
     def _claim(self, stream: Stream) -> Vector:
         """Return what the first entry of a stream says that the store held.
 
-        Of documents only they themselves tell: other streams go to nodes that must not hear of them.
+        Of documents only they themselves tell: other streams go to nodes that must not hear of them. What is sealed
+        for another jurisdiction goes there, so it tells of nothing beside what all have but of itself.
         """
         held = self.life.held
         if stream is Stream.DOCUMENT:
             return held
-        return Vector({o: n for o, n in held.items() if o.stream is not Stream.DOCUMENT})
+        return Vector({o: n for o, n in held.items() if o.stream.is_shared or o.stream is stream})
 
     def _written(self) -> list[Effect]:
         assert self._write is not None, "a write was under way"

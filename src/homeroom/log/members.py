@@ -59,6 +59,7 @@ __all__ = [
 
 _T = TypeVar("_T")
 _KEY: Final = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
+_SEAL: Final = re.compile(r"x25519:[A-Za-z0-9+/]{43}=")
 
 
 class MemberJoined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="member"):
@@ -123,15 +124,18 @@ class TenantKeyed(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-keyed")
     check: str
 
 
-class VaultKeyed(msgspec.Struct, frozen=True, kw_only=True, tag="vault-keyed"):
+class VaultKeyed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="vault-keyed"):
     """The documents of a jurisdiction are under the vault key that has this check, in every node of it.
 
     ``check`` tells one key from another and gives nothing of it away. Of two facts of a jurisdiction the first counts:
-    what was sealed under a key stays.
+    what was sealed under a key stays. ``seal`` is the public half of a key that follows from the vault key, ``x25519:``
+    and base64: by it nodes elsewhere seal what is for this jurisdiction. Releases of before this state none; the first
+    that is stated counts.
     """
 
     jurisdiction: str
     check: str
+    seal: str = ""
 
 
 class AcknowledgementPut(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledgement"):
@@ -192,6 +196,7 @@ class Membership:
     forced : by node that was removed by force, why
     key_checks : by tenant the check of the key that all nodes must have
     vault_checks : by jurisdiction the check of the vault key that its nodes must have
+    seal_keys : by jurisdiction the public half of the key by which others seal for it
     least : the level at which a batch must be held before its client hears yes
     rulings : what was ruled of entries that are stamped in the future
     home : the node that writes the control stream, empty as long as none was named
@@ -207,6 +212,7 @@ class Membership:
     forced: Mapping[str, str] = field(default_factory=dict)
     key_checks: Mapping[str, str] = field(default_factory=dict)
     vault_checks: Mapping[str, str] = field(default_factory=dict)
+    seal_keys: Mapping[str, str] = field(default_factory=dict)
     least: str = "local"
     rulings: Rulings = field(default_factory=dict)
     home: str = ""
@@ -287,12 +293,27 @@ def _check_keyed(members: Membership, fact: TenantKeyed | VaultKeyed) -> None:
                 f"the documents of jurisdiction {fact.jurisdiction!r} are under the vault key that has the check "
                 f"{known}, and with another one nothing of them could be read; copy vault.key from a node of it"
             )
+        _check_seal(members, fact)
         return
     known = members.key_checks.get(fact.tenant, fact.check)
     if known != fact.check:
         raise ControlError(
             f"the pseudonyms of {fact.tenant!r} are made with the key that has the check {known}, and with another one "
             f"each learner would be another; copy the key file from a node that has it"
+        )
+
+
+def _check_seal(members: Membership, fact: VaultKeyed) -> None:
+    if fact.seal and not _SEAL.fullmatch(fact.seal):
+        raise ControlError(
+            f"the key to seal by for {fact.jurisdiction!r} is {fact.seal[:80]!r}; it must be x25519: and 44 digits of "
+            f"base64, as homeroom world init writes it"
+        )
+    known = members.seal_keys.get(fact.jurisdiction, fact.seal)
+    if fact.seal and known != fact.seal:
+        raise ControlError(
+            f"others seal for jurisdiction {fact.jurisdiction!r} by {known}; what was sealed by it could not be opened "
+            f"with another key"
         )
 
 
@@ -378,7 +399,9 @@ def _with_terms(
         return replace(members, least=fact.least)
     if isinstance(fact, VaultKeyed):
         checks = {fact.jurisdiction: fact.check, **members.vault_checks}
-        return replace(members, vault_checks=checks)
+        is_theirs = _SEAL.fullmatch(fact.seal) and checks[fact.jurisdiction] == fact.check
+        seals = {fact.jurisdiction: fact.seal} if is_theirs else {}
+        return replace(members, vault_checks=checks, seal_keys={**seals, **members.seal_keys})
     return replace(members, key_checks={fact.tenant: fact.check, **members.key_checks})
 
 

@@ -3,26 +3,70 @@
 An origin is one life of one node: its incarnation is drawn at random at every start, so a number is never used twice,
 whatever was restored from wherever. A vector says of each origin up to which number its entries are there, without a
 gap; vectors are joined and compared number by number.
+
+Documents of a learner whose home is another jurisdiction travel in a stream of their own by that jurisdiction: what is
+replicated under one rule is one stream, and the rule of these names where they go. So there are as many such streams as
+jurisdictions, and the enumeration takes in each when it is met first. The way not taken is one stream for all of them:
+a node would then hold what is sealed for somebody else, or have gaps in what it holds.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import ItemsView, Iterator, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from homeroom import limits
 from homeroom.errors import InputError
 
 __all__ = ["Origin", "Stream", "Token", "Vector"]
 
 
+_SEALED: Final = "sealed-"
+_JURISDICTION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
 class Stream(StrEnum):
-    """What is replicated under one rule."""
+    """What is replicated under one rule.
+
+    Beside the three that are written here there is one for each jurisdiction to which documents are sealed elsewhere;
+    see `sealed_for`. Iterating goes over the three.
+    """
 
     CONTROL = "control"
     ANALYTIC = "analytic"
     DOCUMENT = "document"
 
+    home: str
+    """The jurisdiction for which what is in the stream is sealed, empty for one that is not sealed."""
+    is_shared: bool
+    """Whether all nodes have it: documents go to some, sealed or not."""
+
     # That of an enumeration is a function in Python, and an origin is looked up at each step.
     __hash__ = str.__hash__
+
+    def __init__(self, name: str) -> None:
+        self.home, self.is_shared = "", name != "document"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Stream | None":
+        """Return the stream of what is sealed for a jurisdiction, by its name; it is one object from then on."""
+        is_named = isinstance(value, str) and value.startswith(_SEALED)
+        if not is_named or not _JURISDICTION.fullmatch(str(value).removeprefix(_SEALED)):
+            return None
+        if (
+            len(cls._value2member_map_) >= limits.STREAM_NAMES_MAX
+        ):  # what others send must not fill the memory
+            return None
+        made = str.__new__(cls, value)
+        made._name_, made._value_ = str(value), str(value)
+        made.home, made.is_shared = str(value).removeprefix(_SEALED), False
+        cls._value2member_map_[value] = made
+        return made
+
+    @classmethod
+    def sealed_for(cls, home: str) -> "Stream":
+        """Return the stream of documents that are sealed for a jurisdiction. Raises `ValueError` for no name of one."""
+        return cls(f"{_SEALED}{home}")
 
 
 class Origin(NamedTuple):
@@ -87,12 +131,23 @@ class Vector(Mapping[Origin, int]):
     def __hash__(self) -> int:
         return hash(frozenset(self._numbers.items()))
 
+    def items(self) -> ItemsView[Origin, int]:
+        """Return the pairs, as those of a dictionary are: much is compared by them."""
+        return self._numbers.items()
+
     def __repr__(self) -> str:
         return f"Vector({self.to_json()})"
 
     def covers(self, other: Mapping[Origin, int]) -> bool:
         """Say whether nothing that the other has is missing here."""
-        return all(self[origin] >= number for origin, number in other.items())
+        if other is self:
+            return True
+        numbers = self._numbers
+        # A loop, since this is asked for every answer that is kept.
+        for origin, number in other.items():  # noqa: SIM110 - it takes half as long as a generator
+            if numbers.get(origin, 0) < number:
+                return False
+        return True
 
     def joined(self, other: Mapping[Origin, int]) -> "Vector":
         """Return the least vector that covers both."""

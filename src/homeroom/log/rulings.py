@@ -20,7 +20,7 @@ import msgspec
 from homeroom import limits
 from homeroom.errors import ControlError
 from homeroom.log.cuts import Cuts
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin
 
 __all__ = [
     "EntriesLost",
@@ -113,7 +113,7 @@ def check_ruling(rulings: Rulings, fact: RulingFact) -> None:
         raise ControlError(
             f"the origin is {fact.origin[:200]!r}; it must be node/incarnation/stream"
         ) from None
-    if origin.stream is Stream.DOCUMENT:
+    if not origin.stream.is_shared:
         raise ControlError(
             f"{fact.origin} has documents, which wait for no time and of which nobody elsewhere may hear; rule of "
             f"entries with events, or with facts"

@@ -73,8 +73,8 @@ class Reader(Protocol):
         """Begin with a new group: what was read before has been written, or never will be."""
         ...
 
-    def documents(self) -> bytes:
-        """Return what goes into the document stream of all that was read since the beginning, empty if nothing.
+    def documents(self) -> Mapping[Stream, bytes]:
+        """Return what goes into streams of documents of all that was read since the beginning.
 
         One form of offers has documents, the others have none.
         """
@@ -102,9 +102,9 @@ class SentReader:
     def begin(self) -> None:
         """Nothing is held from one group to the next."""
 
-    def documents(self) -> bytes:
+    def documents(self) -> Mapping[Stream, bytes]:
         """Events have no documents."""
-        return b""
+        return {}
 
     def read(self, offers: Sequence[Offer]) -> SentDecoded:
         """Decode batches as one."""
@@ -200,8 +200,9 @@ class Doors:
         contents = {
             Stream.ANALYTIC: self._written(taken) or _mark(offers),
             Stream.CONTROL: write_changes(changes) if changes else b"",
-            Stream.DOCUMENT: b"".join(reader.documents() for reader in readers),
         }
+        for reader in readers:
+            contents.update(reader.documents())
         stream_of = {form: self._stream(form) for form in {type(one.content) for one in offers}}
         streams = [stream_of[type(offer.content)] for offer in offers]
         return Admission(contents, told, streams, self._control.epoch)

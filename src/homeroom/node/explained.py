@@ -15,7 +15,7 @@ from homeroom.errors import QuestionError
 from homeroom.events.instants import format_instant
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Stream, Token, Vector
+from homeroom.log.origins import Origin, Token, Vector
 from homeroom.log.store import Store
 from homeroom.node.changes import CellChange, EntryMattered, count_in, explain_cell
 from homeroom.node.coming import came_of
@@ -205,7 +205,7 @@ def _forgotten(origin: Origin, first: int, last: int) -> QuestionError:
 
 def _counts(origin: Origin) -> bool:
     """Say whether answers depend on what an origin writes."""
-    return origin.stream is not Stream.DOCUMENT
+    return origin.stream.is_shared
 
 
 def _ended(asked: CellAsked, folded: Folded) -> Vector:

@@ -44,6 +44,7 @@ from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
 from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
 from homeroom.node.arrival import Alarm
 from homeroom.node.joining import Came, Joined, arrived_together, join, ready, void
+from homeroom.node.touching import Touches, answers_touched
 from homeroom.regions.stated import Stated
 from homeroom.state.consents import Consents
 from homeroom.state.cut_making import ReadyCut
@@ -98,6 +99,7 @@ class Folding:
     known : what is known to be stated, where all is folded anew and a cut still waits for events; else None
     removals_folded : how many erasures, consents and purposes were folded since the start: fewer may be seen after one
     make : makes the state of a tenant that is new
+    touches : which entries said something of which tenant
     guard : is held while anything that questions see becomes other (`State.guard`), of all tenants
     """
 
@@ -109,6 +111,7 @@ class Folding:
     ) -> None:
         self.tenants = dict(tenants)
         self.applied = applied or Vector()
+        self.touches = Touches(self.applied)
         self.control = Control()
         self.stated = Stated()
         self.refused: dict[str, str] = {}
@@ -229,6 +232,7 @@ class Folding:
                 and self.applied[entry.origin] < entry.number <= read.applied[entry.origin]
             ):
                 self.stated.take(entry)
+        self._say_touched(read)
         self.applied, self.control = read.applied, read.control
         self.unknown |= read.unknown
         self.is_in_doubt |= read.is_in_doubt
@@ -245,6 +249,20 @@ class Folding:
             tenant.applied = tenant.applied.joined(read.applied)
             tenant.newest = max(tenant.newest, read.newest.get(name, 0))
             tenant.named = max(tenant.named, read.named.get(name, 0))
+
+    def _say_touched(self, read: "_Read") -> None:
+        """Say which entries made answers other ones, before anybody can be told that they are folded."""
+        for name, came in read.stated.items():
+            self.touches.stated(name, came)
+        for name, mine in read.parts.items():
+            self.touches.events(name, [(entry.origin, entry.number) for _, entry in mine])
+            removals = [
+                (entry.origin, entry.number)
+                for part, entry in mine
+                if len(part.voids) or part.erasures or part.consents
+            ]
+            if removals:
+                self.touches.removals(name, removals)
 
     def _read(self, entries: Sequence[Entry]) -> "_Read":
         """Return what entries say, all of them known to be whole. What is stated is read alone."""
@@ -273,6 +291,8 @@ class Folding:
             changes = read_changes(content)
             if self._waits_for_events(entry, changes, read.control):
                 return False
+            for name in answers_touched(changes):
+                read.stated.setdefault(name, []).append((entry.origin, entry.number))
             if self.stated.is_next(entry):
                 self._doubt(changes, read)
                 self._take_stated(changes, read)
@@ -410,6 +430,7 @@ class _Read:
     named : by tenant the greatest epoch under which any of it was written
     alarms : what should not have been in entries, with their origins
     unknown : tenants of which nothing could be taken, because nobody has stated them
+    stated : by tenant, or `ALL_TENANTS`, entries that stated something of answers
     is_in_doubt : whether what is folded has to be folded anew
     """
 
@@ -425,6 +446,7 @@ class _Read:
     named: dict[str, int] = field(default_factory=dict)
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
+    stated: dict[str, list[tuple[Origin, int]]] = field(default_factory=dict)
     is_in_doubt: bool = False
 
     @property

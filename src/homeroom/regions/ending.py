@@ -62,7 +62,8 @@ def closable(
     found = {}
     for origin, head in sorted(mine.items()):
         since = _over_since(origin, members)
-        if since is None or origin in members.collapsed:
+        # What is sealed for another jurisdiction is named to nobody else, whoever happens to hold it.
+        if since is None or origin in members.collapsed or origin.stream.home:
             continue
         # Who is to leave says no more at an epoch; what it has said that it holds can still be fetched.
         most = max((view.numbers.get(origin, 0) for view in leaving), default=0)

@@ -129,7 +129,7 @@ class Gate:
         """Return by origin up to which number entries wait that are stamped later than a time."""
         last = {}
         for origin, runs in self._runs.items():
-            if origin.stream is Stream.DOCUMENT:
+            if not origin.stream.is_shared:
                 continue
             late = [run.number for run in runs if hybrid_ms(run.hybrid) > wall_ms]
             if late:
@@ -187,7 +187,7 @@ class Gate:
         moved: dict[Origin, int] = {}
         ahead_ms = wall_ms + limits.HYBRID_AHEAD_MS_MAX
         for origin, runs in list(self._runs.items()):
-            until_ms = _NEVER_MS if origin.stream is Stream.DOCUMENT else ahead_ms
+            until_ms = ahead_ms if origin.stream.is_shared else _NEVER_MS
             while runs and hybrid_ms(runs[0].hybrid) <= until_ms:
                 if self._is_waiting(origin):
                     break

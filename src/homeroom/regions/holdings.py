@@ -3,14 +3,15 @@
 Both are vectors with a digest: the sum of the first 8 bytes of each origin's head. A head covers its origin, its number
 and all entries before it; so two nodes with equal sums hold the same, bit by bit, and a sum is kept true by a
 subtraction and an addition. A fork shows as two sums for equal numbers. Documents have a sum of their own by the node
-that wrote them, because not everybody may know of them (`homeroom.regions.residency`).
+that wrote them, and by where they go if they are sealed, because not everybody may know of them
+(`homeroom.regions.residency`).
 
 A view of another node only grows, as long as that node lives: news that comes late or twice changes nothing. Only
 origins that have collapsed into the epoch leave it, when the node tells all that it holds. A new life may begin with
 less (a disk was restored), so its view begins with nothing.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from homeroom import limits
@@ -46,8 +47,8 @@ class Holdings:
         self.heads: dict[Origin, Head] = {}
         self.version = 0
         self._sum = 0
-        # By node the sum of the documents that it wrote.
-        self._documents: dict[str, int] = {}
+        # By node and stream the sum of the documents that it wrote.
+        self._documents: dict[tuple[str, Stream], int] = {}
         # By origin the version with which it changed last; the last that changed stands last.
         self._changed: dict[Origin, int] = {}
         # The version at which an origin was last let go of: who was told before is told all.
@@ -68,10 +69,11 @@ class Holdings:
         self._changed[origin] = self.version
 
     def _add(self, origin: Origin, more: int) -> None:
-        if origin.stream is Stream.DOCUMENT:
-            self._documents[origin.node] = self._documents.get(origin.node, 0) + more
-        else:
+        if origin.stream.is_shared:
             self._sum += more
+        else:
+            written = origin.node, origin.stream
+            self._documents[written] = self._documents.get(written, 0) + more
 
     def retire(self, origin: Origin) -> None:
         """Name an origin no more: it has collapsed into the epoch."""
@@ -89,9 +91,9 @@ class Holdings:
         """Whether anything of what is held may not be told to everybody."""
         return bool(self._documents)
 
-    def total(self, writers: Collection[str]) -> bytes:
-        """Return the sum of all heads, of documents those alone that some nodes wrote: 8 bytes."""
-        documents = sum(s for node, s in self._documents.items() if node in writers)
+    def total(self, may_have_of: Callable[[str, Stream], bool]) -> bytes:
+        """Return the sum of all heads, 8 bytes; of documents those alone of a node and a stream that may be told."""
+        documents = sum(s for written, s in self._documents.items() if may_have_of(*written))
         return ((self._sum + documents) & _MASK).to_bytes(_BYTES, "little")
 
     @property

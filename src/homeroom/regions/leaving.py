@@ -14,7 +14,7 @@ can go on without it, and then says so.
 
 from collections.abc import Mapping
 
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin
 from homeroom.regions.holdings import View
 from homeroom.regions.steps import Members
 
@@ -38,6 +38,6 @@ def closing(
     others = set(members.regions) - members.fenced
     for held in (mine, *(views[other].numbers for other in others if other in views)):
         for origin, number in held.items():
-            if origin.node == node and origin.stream is not Stream.DOCUMENT:
+            if origin.node == node and origin.stream.is_shared:
                 closed[origin] = max(number, closed.get(origin, 0))
     return dict(sorted(closed.items()))

@@ -6,6 +6,11 @@ jurisdiction only: to all others it does not exist, not even as a number. What a
 said to each other node in the scope of the two: what all share, and documents if both are under one law. The sum that
 stands for it is of that scope too, so that any two nodes can compare.
 
+Documents that are sealed for another jurisdiction, because the home of their learner is there, have a stream of their
+own by that jurisdiction. It belongs to two: the one whose node took them, where nobody can open them, and the one for
+which they are sealed. All else is as with documents, so their way home is that of any entry: it is durable where it was
+taken, it is told, fetched, and asked for again until it is there, once.
+
 A node keeps its jurisdiction for good: what it holds would otherwise be under another law from one moment to the next.
 Of a node that has left it is still known, since others go on exchanging its documents. Where none is known, documents
 stay with the node that wrote them: the fact that names it is on its way, or somebody has yet to state one.
@@ -53,11 +58,21 @@ class Residency:
 
     def may_have(self, node: str, origin: Origin) -> bool:
         """Say whether a node may have entries of an origin, and hear of them."""
-        return origin.stream is not Stream.DOCUMENT or origin.node in self.writers(node)
+        return self.may_have_of(node, origin.node, origin.stream)
+
+    def may_have_of(self, node: str, writer: str, stream: Stream) -> bool:
+        """Say whether a node may have what another one writes in a stream, and hear of it."""
+        if stream.is_shared or writer in self.writers(node):
+            return True
+        return stream is not Stream.DOCUMENT and self._of.get(node) == stream.home
 
     def shown(self, node: str, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Return those entries that a node may have."""
         return [one for one in entries if self.may_have(node, one.origin)]
+
+    def is_between(self, node: str, origin: Origin) -> bool:
+        """Say whether both a node and this one may have entries of an origin."""
+        return self.may_have(node, origin) and self.may_have(self._node, origin)
 
     def is_elsewhere(self, node: str) -> bool:
         """Say whether a node is known to be in another jurisdiction than this one."""
@@ -67,11 +82,11 @@ class Residency:
 
 def strayed(entry: Entry, sender: str, residency: Residency) -> list[Effect]:
     """Return an alarm if an entry has crossed a border."""
-    if entry.origin.stream is not Stream.DOCUMENT:
+    if entry.origin.stream.is_shared:
         return []
     redactor = "" if entry.redaction is None else entry.redaction.node
     for node, did in ((entry.origin.node, "wrote"), (sender, "sent"), (redactor, "redacted")):
-        if residency.is_elsewhere(node):
+        if residency.is_elsewhere(node) and not residency.is_between(node, entry.origin):
             why = (
                 f"{sender} sent entry {entry.number} of {entry.origin}, which {node} {did} in another jurisdiction; "
                 f"documents must not leave theirs, and nothing of it was kept. Find out how it got there"
@@ -81,10 +96,10 @@ def strayed(entry: Entry, sender: str, residency: Residency) -> list[Effect]:
 
 
 def trespass(sender: str, origins: Iterable[Origin], residency: Residency) -> list[Effect]:
-    """Return an alarm if a node of another jurisdiction speaks of documents."""
+    """Return an alarm if a node of another jurisdiction speaks of documents which are not for the two of them."""
     if not residency.is_elsewhere(sender):
         return []
-    named = next((origin for origin in origins if origin.stream is Stream.DOCUMENT), None)
+    named = next((one for one in origins if not residency.is_between(sender, one)), None)
     if named is None:
         return []
     why = (
@@ -96,16 +111,16 @@ def trespass(sender: str, origins: Iterable[Origin], residency: Residency) -> li
 
 def holders(members: Members, origin: Origin) -> set[str]:
     """Return the members that may have entries of an origin."""
-    if origin.stream is not Stream.DOCUMENT:
+    if origin.stream.is_shared:
         return set(members.regions)
     of, writer = members.jurisdictions, origin.node
-    wanted = of.get(writer)
-    return {n for n in members.regions if n == writer or (wanted and of.get(n) == wanted)}
+    wanted = {of.get(writer, ""), origin.stream.home} - {""}
+    return {n for n in members.regions if n == writer or of.get(n) in wanted}
 
 
 def is_alone(members: Members, origin: Origin) -> bool:
     """Say whether entries are documents of a jurisdiction with one region, so that no other region can have them."""
-    if origin.stream is not Stream.DOCUMENT:
+    if origin.stream.is_shared:
         return False
     return len({members.regions[node] for node in holders(members, origin)}) < 2
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from homeroom.errors import EntryError
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin
 from homeroom.regions.arrivals import Arrivals
 from homeroom.regions.gaps import Gaps
 from homeroom.regions.knowledge import NOTHING, Knowledge
@@ -125,7 +125,7 @@ class Taking:
         """Ask for documents of which it was not known before that they may be here."""
         for view in self._known.views.values():
             for origin, number in view.numbers.items():
-                if origin.stream is Stream.DOCUMENT and number > self.tail(origin).number:
+                if not origin.stream.is_shared and number > self.tail(origin).number:
                     self._pulling.missing(origin, number, now_ms)
 
     # --- what comes --------------------------------------------------------------------------------------------------

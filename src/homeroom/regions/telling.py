@@ -6,7 +6,8 @@ goes to all who keep up, in one message that is made once. Who asks for entries 
 time that no queue grows, and hears so if there is nothing for it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -57,14 +58,16 @@ class Telling:
     def committed(self, entries: Sequence[Entry], answer: Answer) -> list[Effect]:
         """Send entries that this node has made durable to all who keep up."""
         effects: list[Effect] = []
-        bodies: dict[int, bytes] = {}
+        # By what is in it: of two nodes that may have as many entries each may have others.
+        bodies: dict[object, bytes] = {}
         for node, view in self._known.views.items():
             shown = self._known.residency.shown(node, entries)
             if not shown or not self._keeps_up(view, shown):
                 continue
-            body = bodies.get(len(shown))
+            origins = tuple(entry.origin for entry in shown)
+            body = bodies.get(origins)
             if body is None:
-                body = bodies[len(shown)] = self._sent(shown, answer)
+                body = bodies[origins] = self._sent(shown, answer)
             effects.append(Send(node, body))
         return effects
 
@@ -80,11 +83,6 @@ class Telling:
             entries=tuple(map(sealed_entry, entries)),
         )
         return encode(news)
-
-    def _scope(self, node: str) -> Collection[str]:
-        """Return the nodes whose documents another may hear of, as far as there are any."""
-        known = self._known
-        return known.residency.writers(node) if known.holdings.has_documents else ()
 
     @staticmethod
     def _keeps_up(view: View, entries: Sequence[Entry]) -> bool:
@@ -125,7 +123,7 @@ class Telling:
             life=self._known.birth.life,
             version=holdings.version,
             epoch=self.epoch,
-            total=holdings.total(self._scope(to)),
+            total=holdings.total(partial(self._known.residency.may_have_of, to)),
             items=tuple(items),
             is_whole=holdings.is_whole_after(told),
             is_complete=self._known.is_complete,

@@ -78,12 +78,14 @@ class World:
     home : the region of the node that writes what is stated
     regions : by name
     vaults : by jurisdiction the check of the vault key that its nodes have; documents of others stay with their node
+    seals : by jurisdiction the public half of the key by which other jurisdictions seal for it
     """
 
     name: str
     home: str
     regions: Mapping[str, Region]
     vaults: Mapping[str, str] = field(default_factory=dict)
+    seals: Mapping[str, str] = field(default_factory=dict)
 
     def members(self) -> dict[str, MemberNode]:
         """Return by name all nodes, as they belong to the world until something is stated of members."""

@@ -45,17 +45,21 @@ class Acknowledging:
         self,
         level: Level,
         offer: Callable[[], Awaitable[Accepted | Refused]],
-        otherwise: Callable[[Accepted], Sequence[Token]] = lambda _accepted: (),
+        waited_for: Callable[[Accepted], Sequence[Token]] | None = None,
     ) -> tuple[Accepted | Refused, Level]:
         """Offer something; return when it is held at a level or the time for that is over, and how far it is.
 
-        Where nothing was written ``otherwise`` returns what is waited for, by the outcome. Raises what that raises.
+        ``waited_for`` returns what must be held, by the outcome, if that is other than the entry that was written.
+        Raises what that raises.
         """
         with self._wanting(level):
             outcome = await offer()
             if isinstance(outcome, Refused):
                 return outcome, level
-            tokens = otherwise(outcome) if outcome.token is None else (outcome.token,)
+            if waited_for is not None:
+                tokens = waited_for(outcome)
+            else:
+                tokens = () if outcome.token is None else (outcome.token,)
             held = await asyncio.gather(*(self._held(token, level) for token in tokens))
             return outcome, min(held, default=level)
 

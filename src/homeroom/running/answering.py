@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from homeroom import limits
 from homeroom.clock import hybrid_ms
@@ -32,7 +32,7 @@ from homeroom.cohorts.membership.reading import (
 from homeroom.cohorts.questions import Question
 from homeroom.errors import NotYetError
 from homeroom.log.control import DefinitionKind
-from homeroom.log.origins import Token
+from homeroom.log.origins import Token, Vector
 from homeroom.log.store import Store
 from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.node.node import Node
@@ -52,7 +52,39 @@ from homeroom.state.zones import DAY_MS, day_of_date
 
 _T = TypeVar("_T")
 
-__all__ = ["Answering", "Asked"]
+__all__ = ["Answering", "Asked", "Computed", "Described"]
+
+
+class Computed(NamedTuple):
+    """What the engine has answered.
+
+    Parameters
+    ----------
+    answer : as it is
+    seen : what it is from
+    told : what is told of it
+    is_whole : whether all was in it that was durable when it was begun
+    is_settled : whether all of its events were sealed before that
+    lasts : whether it will be the same at equal entries: nothing was in doubt, and nothing was taken away meanwhile
+    """
+
+    answer: Answer
+    seen: Seen
+    told: bytes
+    is_whole: bool
+    is_settled: bool
+    lasts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What an answer says it is from; see `homeroom.cohorts.live.LiveAnswer`."""
+
+    applied: Vector
+    age_ms: int | None
+    is_complete: bool
+    epoch: int
+    freshness: Mapping[str, float | None] | None
 
 
 def _nothing(_answer: Answer) -> bytes:
@@ -108,14 +140,41 @@ class Answering:
 
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
-        of = self._asked
-        must = await reached(Wanted.of(after), of.live, of.folds, of.store, of.belonging)
-        held = of.store.held()
-        before = of.snapshots.sources.get(tenant, Source())
+        must = await self.reach(Wanted.of(after))
+        held = self._asked.store.held()
+        found = await self.computed(tenant, question, must, shows, tell)
+        said = self.described(found.seen.applied, found.seen.newest, found.seen.epoch, held)
+        return LiveAnswer(
+            answer=found.answer,
+            applied=said.applied,
+            age_ms=said.age_ms,
+            is_complete=said.is_complete and found.answer.history_from is None,
+            epoch=said.epoch,
+            freshness=said.freshness,
+            told=found.told,
+        )
 
+    async def reach(self, wanted: Wanted) -> Vector | None:
+        """Wait until what is wanted is folded; return what an answer must hold. Raises as `ask` does."""
+        of = self._asked
+        return await reached(wanted, of.live, of.folds, of.store, of.belonging)
+
+    async def computed(
+        self,
+        tenant: str,
+        question: Question,
+        must: Vector | None,
+        shows: Shows,
+        tell: Callable[[Answer], bytes],
+    ) -> Computed:
+        """Have the engine answer from a state that holds ``must``, which is folded. Raises `QuestionError`."""
+        of = self._asked
+        before = of.snapshots.sources.get(tenant, Source())
         showing = of.doors.showing.get(tenant)
+        held, doubt, settled = of.store.held(), self._doubt(tenant), [False]
 
         def ask(state: State) -> Answer:
+            settled[0] = not state.unsealed_events  # looked at where nobody changes it
             node = Node(state if showing is None else showing(state, shows))
             return node.ask(question, node.summary(before))
 
@@ -124,19 +183,54 @@ class Answering:
             return answer, seen, tell(answer)
 
         answer, seen, told = await self._asking_loop.run_in_executor(self._pool, asked)
-        is_whole = seen.applied.covers(held) and not of.live.lacks_collapsed(seen.applied)
-        return LiveAnswer(
-            answer=answer,
-            applied=of.live.named(seen.applied),
-            age_ms=self._age_ms(seen),
-            is_complete=is_whole and answer.history_from is None,
-            epoch=seen.epoch,
-            freshness=freshness_of(of.belonging, seen.applied),
-            told=told,
+        lasts = doubt is not None and doubt == self._doubt(tenant)
+        return Computed(answer, seen, told, seen.applied.covers(held), settled[0], lasts)
+
+    def _doubt(self, tenant: str) -> tuple[object, ...] | None:
+        """Return what stays the same while answers are what they will be at equal entries; None while none will be."""
+        of, live = self._asked, self._asked.live
+        showing = of.doors.showing.get(tenant)
+        if live.is_in_doubt or not of.doors.follows(tenant, live.control):
+            return None
+        return live.times_anew, live.removals, id(showing)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether another node has another state at equal entries, as far as that is known."""
+        belonging = self._asked.belonging
+        return belonging is not None and bool(belonging.alarms.apart())
+
+    @property
+    def held(self) -> Vector:
+        """What is durable here."""
+        return self._asked.store.held()
+
+    def described(self, applied: Vector, newest: int, epoch: int, held: Vector) -> Described:
+        """Say what a state of this vector is from, as things are now; ``held`` was durable when it was asked."""
+        of = self._asked
+        is_whole = applied.covers(held) and not of.live.lacks_collapsed(applied)
+        return Described(
+            applied=of.live.named(applied),
+            age_ms=max(of.now_ms() - hybrid_ms(newest), 0) if newest else None,
+            is_complete=is_whole,
+            epoch=epoch,
+            freshness=freshness_of(of.belonging, applied),
         )
 
-    def _age_ms(self, seen: Seen) -> int | None:
-        return max(self._asked.now_ms() - hybrid_ms(seen.newest), 0) if seen.newest else None
+    @property
+    def live(self) -> Live:
+        """What is folded."""
+        return self._asked.live
+
+    def labels_mark(self, tenant: str) -> int:
+        """Return a number that is equal where the same labels of a tenant's ids are known."""
+        labels = self._asked.snapshots.labels(tenant)
+        labels.of("")  # those that everybody may know are there from here on
+        return labels.mark
+
+    def tenant_key(self, tenant: str) -> bytes:
+        """Return the key of a tenant's pseudonyms. Raises `KeyFileError`."""
+        return self._asked.snapshots.key(tenant)
 
     async def explain(self, tenant: str, asked: CellAsked, shows: Shows) -> CellExplained:
         """Return why a cell became other; see `homeroom.running.explaining`.

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from homeroom.cohorts.live import Wanted, freshness_in_words
 from homeroom.errors import NotFreshError
-from homeroom.log.origins import Stream, Vector
+from homeroom.log.origins import Vector
 from homeroom.log.store import Store
 from homeroom.running.belonging import Belonging
 from homeroom.running.folds import Folds
@@ -26,7 +26,7 @@ __all__ = ["answered_by", "reached"]
 
 def answered_by(vector: Vector) -> Vector:
     """Return what of a vector is in answers: documents are in none, and those of elsewhere never come here."""
-    return Vector({o: number for o, number in vector.items() if o.stream is not Stream.DOCUMENT})
+    return Vector({o: number for o, number in vector.items() if o.stream.is_shared})
 
 
 async def reached(

@@ -8,6 +8,7 @@ streams; it is said by rule, and not counted.
 The way not taken is a page of documentation: it would say what was true when it was written.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from homeroom.events.instants import format_instant
 from homeroom.log.certificates import Certificate, Place
 from homeroom.log.compliance import Compliance
 from homeroom.log.control import MAIN, Control, Tenant
+from homeroom.log.homes import Homes
 from homeroom.log.origins import Stream
 from homeroom.running.erasing import DELIVERIES, Erasing
 from homeroom.serve.serving import Shared
@@ -32,6 +34,9 @@ ANALYTIC_IS_PERSONAL: Final = (
 )
 _PSEUDONYMISED: Final = "pseudonymised personal data"
 _SEALED: Final = "personal data, sealed by person"
+_SEALED_FOR: Final = (
+    "personal data, sealed for the jurisdiction of the home, which alone can open it"
+)
 _NOBODY: Final = "the node's own data; it names keys and pseudonyms"
 _UNKNOWN: Final = "not stated"
 
@@ -67,10 +72,10 @@ def compliance_report(
     return {
         "at": format_instant(now_ms),
         "tenant": tenant,
-        "residency": _residency(terms),
+        "residency": _residency(terms, control.homes_of(tenant)),
         "statement": ANALYTIC_IS_PERSONAL,
         "jurisdictions": _jurisdictions(control, here, jurisdiction or _UNKNOWN),
-        "transfers": _transfers(control, node),
+        "transfers": _transfers(control, node, tenant),
         "retention": _retention(node, terms),
         "persons": _persons(node, tenant),
         "purposes": {name: need.value for name, need in control.purposes(tenant).items()},
@@ -79,12 +84,19 @@ def compliance_report(
     }
 
 
-def _residency(terms: Tenant) -> dict[str, Any]:
+def _residency(terms: Tenant, homes: Homes | None) -> dict[str, Any]:
     is_pinned = bool(terms.regions or terms.jurisdiction)
     return {
         "kind": "pinned" if is_pinned else "open",
         "regions": list(terms.regions),
         "jurisdiction": terms.jurisdiction or None,
+        "homes": None
+        if homes is None
+        else {
+            "default": homes.default or None,
+            "issuers": dict(sorted(homes.issuers.items())),
+            "learners": len(homes.learners),
+        },
     }
 
 
@@ -98,41 +110,39 @@ def _jurisdictions(control: Control, here: Mapping[str, Any], mine: str) -> list
     return [{"jurisdiction": name, "nodes": nodes} for name, nodes in sorted(found.items())]
 
 
-def _transfers(control: Control, node: Erasing) -> list[dict[str, Any]]:
+def _transfers(control: Control, node: Erasing, tenant: str) -> list[dict[str, Any]]:
     """Return what goes from one jurisdiction to another, by the rules of the streams."""
     names = {one.jurisdiction or _UNKNOWN for one in control.members.nodes.values()}
     names.add(node.place[1] or _UNKNOWN)
     about = {
-        Stream.CONTROL: "definitions, keys, requests without persons",
-        Stream.ANALYTIC: _PSEUDONYMISED,
+        Stream.CONTROL.value: "definitions, keys, requests without persons",
+        Stream.ANALYTIC.value: _PSEUDONYMISED,
     }
+    homes = control.homes_of(tenant)
+    named = frozenset[str]() if homes is None else homes.named()
     return [
-        {"from": one, "to": other, "stream": stream.value, "what": what}
+        {"from": one, "to": other, "stream": stream, "what": what}
         for one in sorted(names)
         for other in sorted(names - {one})
-        for stream, what in about.items()
+        for stream, what in {**about, **_sealed(other, named)}.items()
     ]
 
 
-def _places(node: Erasing, tenant: str, shared: Shared) -> list[dict[str, Any]]:
-    path = node.path
-    own = path if tenant == MAIN else path / "tenants" / tenant
-    held = node.store.held()
-    entries = dict.fromkeys(Stream, 0)
-    for origin, number in held.items():
+def _sealed(to: str, homes: frozenset[str]) -> dict[str, str]:
+    """Return the stream of what is sealed for a jurisdiction, and what it is, if somebody has their home there."""
+    return {Stream.sealed_for(to).value: _SEALED_FOR} if to in homes else {}
+
+
+def _of_logs(node: Erasing, size_bytes: int | None) -> list[dict[str, Any]]:
+    entries: Counter[Stream] = Counter()
+    for origin, number in node.store.held().items():
         entries[origin.stream] += number
-    is_told = shared is Shared.TOLD
-    register = node.register
-
-    def size(*paths: Path) -> int | None:
-        there = [one for one in paths if one.exists()]  # a log may lie on a server
-        return sum(map(_size_bytes, there)) if is_told and there else None
-
+    sealed = {stream.home: count for stream, count in sorted(entries.items()) if stream.home}
     return [
         _place(
             "log",
             _PSEUDONYMISED,
-            size(path / "log"),
+            size_bytes,
             f"{entries[Stream.ANALYTIC]:,} entries of events written",
         ),
         _place(
@@ -141,6 +151,28 @@ def _places(node: Erasing, tenant: str, shared: Shared) -> list[dict[str, Any]]:
             None,
             f"{entries[Stream.DOCUMENT]:,} entries, in the same files",
         ),
+        _place(
+            "log of sealed documents",
+            _SEALED_FOR,
+            None,
+            ", ".join(f"{count:,} entries for {home}" for home, count in sealed.items())
+            or "none, in the same files",
+        ),
+    ]
+
+
+def _places(node: Erasing, tenant: str, shared: Shared) -> list[dict[str, Any]]:
+    path = node.path
+    own = path if tenant == MAIN else path / "tenants" / tenant
+    is_told = shared is Shared.TOLD
+    register = node.register
+
+    def size(*paths: Path) -> int | None:
+        there = [one for one in paths if one.exists()]  # a log may lie on a server
+        return sum(map(_size_bytes, there)) if is_told and there else None
+
+    return [
+        *_of_logs(node, size(path / "log")),
         _place(
             "segments", _PSEUDONYMISED, _size_bytes(own / "history"), "history, by learner and time"
         ),

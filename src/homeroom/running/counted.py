@@ -18,7 +18,7 @@ from homeroom.log.redacting import Erased, redacted_parts
 from homeroom.log.store import Store
 from homeroom.regions.counting import counted_head, lost
 from homeroom.regions.steps import Found, Look
-from homeroom.running.recording import redacted_documents
+from homeroom.running.recording import redacted_records
 
 __all__ = ["counted_heads", "explained", "looked_up", "subjects"]
 
@@ -55,8 +55,8 @@ def _is_explained(entry: Entry, store: Store, erased: Erased) -> bool:
         return False
     mine[0].check_payload()
     content = unpack(mine[0].payload).content
-    if entry.origin.stream is Stream.DOCUMENT:
-        left = redacted_documents(content, subjects(erased))
+    if not entry.origin.stream.is_shared:
+        left = redacted_records(entry.origin.stream, content, subjects(erased))
     else:
         left = redacted_parts(content, erased)
     return left is not None and left == unpack(entry.payload).content

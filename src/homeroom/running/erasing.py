@@ -42,7 +42,7 @@ from homeroom.running.copying import RecordCopies
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
-from homeroom.running.recording import RecordReader, redacted_documents
+from homeroom.running.recording import RecordReader, redacted_records
 from homeroom.state.keys import Keys, find_sorted
 
 __all__ = ["Erasing", "RunningErasures", "open_register"]
@@ -79,6 +79,7 @@ class Erasing:
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     register : where erasures are durable; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
+    keeps_answers : whether a Redis may have answers from a life before
     store, live, memberships, recorder, records, copies : the parts of the node that hold something of people
     key : returns the key of a tenant's pseudonyms
     offer : offers something to the log
@@ -111,6 +112,7 @@ class Erasing:
     snapshot: Callable[[Sequence[str]], None]
     is_among_others: bool = False
     late: Callable[[], int] = int
+    keeps_answers: bool = False
 
 
 class RunningErasures:
@@ -132,6 +134,7 @@ class RunningErasures:
         self._task: asyncio.Task[None] | None = None
         self._audit: Callable[[str, str, Mapping[str, Any]], None] | None = None
         self._forget_deliveries: Callable[[str, Sequence[str]], Awaitable[None]] | None = None
+        self._forget_answers: Callable[[str], Awaitable[bool]] | None = None
 
     @property
     def wiring(self) -> Erasing:
@@ -179,6 +182,11 @@ class RunningErasures:
     def deliver_with(self, forget: Callable[[str, Sequence[str]], Awaitable[None]] | None) -> None:
         """Have whoever delivers forget learners of a tenant; None where nobody does."""
         self._forget_deliveries = forget
+        self._wanted.set()
+
+    def forget_answers_with(self, forget: Callable[[str], Awaitable[bool]] | None) -> None:
+        """Have whoever keeps answers forget those of a tenant, and say whether that is done; None where nobody does."""
+        self._forget_answers = forget
         self._wanted.set()
 
     # --- asked -------------------------------------------------------------------------------------------------------
@@ -374,6 +382,7 @@ class RunningErasures:
             (Place.RECORDS, self._clean_records),
             (Place.COPIES, self._clean_copies),
             (Place.WEBHOOKS, self._clean_webhooks),
+            (Place.CACHES, self._clean_caches),
         )
 
     def heed(self) -> None:
@@ -461,16 +470,17 @@ class RunningErasures:
     async def _clean_log(self, erasures: Mapping[str, Sequence[Erasure]]) -> str | None:
         """Redact what the log holds up to now: what comes later is cut at the door."""
         store = self._wiring.store
-        redact = {
-            Stream.ANALYTIC: partial(redacted_parts, erased=_pairs(erasures)),
-            Stream.DOCUMENT: partial(redacted_documents, erased=_subjects(erasures)),
-        }
+        of_events = partial(redacted_parts, erased=_pairs(erasures))
+        subjects = _subjects(erasures)
         for origin, held in sorted((await asyncio.to_thread(store.held)).items()):
-            if origin.stream not in redact:
+            if origin.stream is Stream.CONTROL:
                 continue
+            redact = of_events
+            if not origin.stream.is_shared:
+                redact = partial(redacted_records, origin.stream, erased=subjects)
             for first in range(1, held + 1, limits.REDACTED_ENTRIES):
                 read = partial(store.read, origin, first, limits.REDACTED_ENTRIES)
-                found = await asyncio.to_thread(self._redacted, read, redact[origin.stream])
+                found = await asyncio.to_thread(self._redacted, read, redact)
                 if found:
                     await self._wiring.in_writer(partial(store.redact, found))
         why: str | None = await self._wiring.in_writer(store.scrub)
@@ -503,6 +513,17 @@ class RunningErasures:
     async def _clean_copies(self, _erasures: Mapping[str, Sequence[Erasure]]) -> None:
         """Have the vault's copies made anew: what was destroyed in the file is in none of them then."""
         await self._wiring.copies.renew()
+
+    async def _clean_caches(self, erasures: Mapping[str, Sequence[Erasure]]) -> str | None:
+        """Remove all answers that are kept of these tenants; those of before the erasure are told to nobody already."""
+        forget = self._forget_answers
+        if forget is None:
+            # What a Redis has from a life before is not gone until somebody has looked.
+            return "the cache has not begun" if self._wiring.keeps_answers else None
+        done = [await forget(tenant) for tenant in erasures]
+        return (
+            None if all(done) else "a Redis that cannot be reached; what it keeps expires by itself"
+        )
 
     async def _clean_webhooks(self, erasures: Mapping[str, Sequence[Erasure]]) -> None:
         for tenant, several in erasures.items():

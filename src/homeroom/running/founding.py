@@ -13,7 +13,7 @@ from homeroom.log.control import Control, Fact, TenantPut
 from homeroom.log.members import MemberJoined, TenantKeyed, VaultKeyed
 from homeroom.regions.world import World
 
-__all__ = ["founding_facts", "with_key"]
+__all__ = ["founding_facts", "vault_keyed", "with_key"]
 
 
 def with_key(fact: Fact, control: Control, check_of: Callable[[str], str]) -> list[Fact]:
@@ -50,9 +50,14 @@ def founding_facts(
             MemberJoined(node=name, region=one.region, jurisdiction=one.jurisdiction, key=one.key)
             for name, one in sorted(world.members().items())
         ]
-    keyed = control.members.vault_checks
+    checks, seals = control.members.vault_checks, control.members.seal_keys
     return facts + [
-        VaultKeyed(jurisdiction=law, check=check)
+        vault_keyed(world, law)
         for law, check in sorted(world.vaults.items())
-        if law not in keyed
+        if law not in checks or (checks[law] == check and law in world.seals.keys() - seals.keys())
     ]
+
+
+def vault_keyed(world: World, law: str) -> VaultKeyed:
+    """Return which keys the nodes of a jurisdiction have, as operators have written it down."""
+    return VaultKeyed(jurisdiction=law, check=world.vaults[law], seal=world.seals.get(law, ""))

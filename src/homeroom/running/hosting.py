@@ -17,6 +17,7 @@ from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.running.audit_keeping import AuditKeeping
+from homeroom.running.cache_hosting import cache_of
 from homeroom.running.home_webhooks import HomeWebhooks
 from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
@@ -87,6 +88,7 @@ async def _host_once(
     tokens = tokens_of(settings.oidc)
     world = in_world(settings)
     settings = located(settings, None if world is None else world.world)
+    called = "" if world is None else world.world.name
     node = await RunningNode.open(path, node_options(settings, now_ms, world))
     ending, is_again = asyncio.Event(), False
 
@@ -103,10 +105,12 @@ async def _host_once(
     try:
         async with (
             webhooks_of(path, node, settings, now_ms) as webhooks,
+            cache_of(node, settings, called, now_ms) as cache,
             interface_of(path, (node, webhooks), settings, (now_ms, tokens)) as interface,
             traffic_of(path, node, world, (now_ms, _load_of(interface))) as traffic,
         ):
-            whole = replace(interface, stopping=ending, traffic=traffic)
+            interface.metrics.caches = cache.status if cache is not None else None
+            whole = replace(interface, stopping=ending, remembering=cache, traffic=traffic)
             records = Admitted(whole, node.records, is_signature, node.records.pseudonym_of)
             app = make_app(whole, {"/xapi": records})
             await serve_until(app, _listening(settings.server), ending, heard)
@@ -133,6 +137,7 @@ def node_options(
         store_url=node.store_url,
         erasure_register=Path(node.erasure_register) if node.erasure_register else None,
         backup_days=node.backup_days or None,
+        keeps_answers=bool(settings.cache.redis_url or settings.cache.redis_world_url),
         world=world,
     )
 

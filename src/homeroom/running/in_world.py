@@ -7,20 +7,17 @@ A node without them is a node alone, and pays nothing for the possibility.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.origins import Origin, Vector
 from homeroom.regions.fabric import Fabric
 from homeroom.regions.world import World
 
 __all__ = ["InWorld", "is_shared", "shared_digest"]
 
-_SHARED: Final = (Stream.CONTROL, Stream.ANALYTIC)
-
 
 def is_shared(origin: Origin) -> bool:
     """Say whether entries of an origin go to all other nodes: documents go to those of their jurisdiction alone."""
-    return origin.stream in _SHARED
+    return origin.stream.is_shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

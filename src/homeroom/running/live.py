@@ -37,6 +37,7 @@ from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Vector
 from homeroom.node.folding import Folding, TenantState
+from homeroom.node.touching import Touch, Touches
 from homeroom.regions.messages import Part
 from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import Covered, Members
@@ -134,6 +135,7 @@ class Live:
         | None = None,
     ) -> None:
         self._folding, self._anew = folding, anew
+        folding.touches = Touches(folding.applied)
         self.doubt: str | None = None
         self.times_anew = 0
         self._again_ms = 0
@@ -206,6 +208,8 @@ class Live:
             tenant.newest = tenant.newest or (0 if before is None else before.newest)
         new.removals_folded += old.removals_folded
         new.stamps = {**old.stamps, **new.stamps}
+        # At equal entries it may be another state now.
+        new.touches = Touches(new.applied)
         self._folding = new
         self._frozen.clear()
         self.times_anew += 1
@@ -245,6 +249,15 @@ class Live:
     def applied(self) -> Vector:
         """By origin the last entry that is folded."""
         return self._folding.applied
+
+    def touch(self, tenant: str) -> Touch:
+        """Return which entries said something of a tenant, of those that are folded."""
+        return self._folding.touches.of(tenant)
+
+    def is_settled(self, tenant: str) -> bool:
+        """Say whether all of a tenant's events that are folded are sealed; one that is not there has none."""
+        one = self._folding.tenants.get(tenant)
+        return one is None or not one.state.unsealed_events
 
     def named(self, numbers: Vector) -> Vector:
         """Return what is still named of a vector: without origins that have collapsed into the epoch.

@@ -134,6 +134,7 @@ class RunningNode(Answering):
             self._committer.offer,
             options.now_ms,
             None if self.belonging is None else self.belonging.records_held(),
+            self._recorder.homes,
         )
         bounds = self._replacing.needed_by_nobody, self._replacing.forgotten
         self._collecting = Collecting(self._store, self._committer.work, *bounds)
@@ -301,6 +302,7 @@ class RunningNode(Answering):
                 now_ms=self._options.now_ms,
                 register=register,
                 backup_days=self._options.backup_days,
+                keeps_answers=self._options.keeps_answers,
                 store=self._store,
                 live=self._live,
                 memberships=self._memberships,

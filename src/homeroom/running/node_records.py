@@ -13,18 +13,24 @@ from typing import Final, Protocol
 from homeroom.adapters.vault.reading import all_is_here
 from homeroom.adapters.vault.records import VaultQuestions
 from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.adapters.vault.statements import uuid_bytes
 from homeroom.log import log
+from homeroom.records.documents import Address, Document
+from homeroom.records.queries import OneStatement
 from homeroom.records.store import (
     LOCAL,
     Accepted,
     Caller,
     DocumentChange,
     Holding,
+    Listed,
     Refusal,
     Refused,
     Sent,
+    Shown,
 )
 from homeroom.regions.steps import Level
+from homeroom.running.homes_here import HomesHere
 from homeroom.running.recording import RecordRequest, outcome_of
 
 __all__ = ["Among", "NodeRecords"]
@@ -36,8 +42,11 @@ class Among(Protocol):
     def others_ms(self) -> Sequence[int]:
         """Return of each up to when all is here that it stored, milliseconds since 1970."""
 
-    def wanted(self, asked: Level, least: Level) -> Level | log.Refused:
-        """Return the level that is waited for: what is asked for, and the floor as far as it can be had."""
+    def wanted(self, asked: Level, least: Level, homes: frozenset[str]) -> Level | log.Refused:
+        """Return the level that is waited for: what is asked for, and the floor as far as it can be had.
+
+        ``homes`` are the jurisdictions in which what is sent is kept, an empty one is here.
+        """
 
     async def held(
         self, level: Level, offer: Callable[[], Awaitable[log.Accepted | log.Refused]]
@@ -54,6 +63,7 @@ class NodeRecords(VaultQuestions):
     offer : offers something to the log
     now_ms : the clock of the machine
     among : of other nodes of the jurisdiction, None for a node alone
+    homes : where persons have their homes
     """
 
     def __init__(
@@ -63,7 +73,9 @@ class NodeRecords(VaultQuestions):
         offer: Callable[[log.Offer], Awaitable[log.Accepted | log.Refused]],
         now_ms: Callable[[], int],
         among: Among | None = None,
+        homes: HomesHere | None = None,
     ) -> None:
+        self._homes = homes or HomesHere()
         super().__init__(path, keys_of, self._through_others_ms)
         self._offer = offer
         self._now_ms = now_ms
@@ -75,21 +87,58 @@ class NodeRecords(VaultQuestions):
         """Keep statements; return when they are durable and found, and held as far as is wanted."""
         size_bytes = sum(map(len, sent.data.values()))
         offer = _offer(RecordRequest(sent, caller), len(sent.statements), size_bytes)
-        return await self._asked_for(offer, holding)
+        actors = [one["actor"] for one in sent.statements]
+        homes = self._homes.homes(caller.tenant, self._keys_of, actors)
+        return await self._asked_for(offer, holding, homes or _HERE)
 
     async def change(
         self, change: DocumentChange, caller: Caller, holding: Holding = LOCAL
     ) -> Accepted | Refused:
-        """Change documents; return when that is durable and found, and held as far as is wanted."""
-        size_bytes = 0 if change.document is None else len(change.document.content)
-        return await self._asked_for(_offer(RecordRequest(change, caller), 0, size_bytes), holding)
+        """Change documents; return when that is durable and found, and held as far as is wanted.
 
-    async def _asked_for(self, offer: log.Offer, holding: Holding) -> Accepted | Refused:
+        Raises `RecordsElsewhereError` for documents of somebody whose home is in another jurisdiction: what a change
+        comes to depends on what is there.
+        """
+        self._expect_here(change.address, caller)
+        size_bytes = 0 if change.document is None else len(change.document.content)
+        offer = _offer(RecordRequest(change, caller), 0, size_bytes)
+        return await self._asked_for(offer, holding, _HERE)
+
+    async def statement(
+        self, asked: OneStatement, caller: Caller, languages: Sequence[str]
+    ) -> Shown | None:
+        """Return one statement, None if there is none. Raises `RecordsElsewhereError` for one that was sealed."""
+        shown = await super().statement(asked, caller, languages)
+        if shown is None:
+            identifier = uuid_bytes(asked.statement_id)
+            gone = await self._asked(lambda reads: reads.of(caller.tenant).sent(identifier))
+            for _, home in gone:
+                raise self._homes.elsewhere(home)
+        return shown
+
+    async def document(self, address: Address, caller: Caller) -> Document | None:
+        """Return one document, None if there is none. Raises `RecordsElsewhereError` as `change` does."""
+        self._expect_here(address, caller)
+        return await super().document(address, caller)
+
+    async def document_ids(self, address: Address, caller: Caller) -> Listed:
+        """Return the ids of documents. Raises `RecordsElsewhereError` as `change` does."""
+        self._expect_here(address, caller)
+        return await super().document_ids(address, caller)
+
+    def _expect_here(self, address: Address, caller: Caller) -> None:
+        agents = [] if address.agent is None else [address.agent]
+        for home in self._homes.homes(caller.tenant, self._keys_of, agents) - _HERE:
+            raise self._homes.elsewhere(home)
+
+    async def _asked_for(
+        self, offer: log.Offer, holding: Holding, homes: frozenset[str]
+    ) -> Accepted | Refused:
         asked, least = (Level[one.upper()] for one in (holding.asked, holding.least))
         if self._among is None:
             outcome, wanted, reached = await self._alone(offer, asked), asked, Level.ALL
         else:
-            level = self._among.wanted(asked, least)
+            level = self._among.wanted(asked, least, homes)
             if isinstance(level, log.Refused):
                 return _refused(level)
             wanted = level
@@ -136,6 +185,7 @@ def _offer(request: RecordRequest, events: int, size_bytes: int) -> log.Offer:
     )
 
 
+_HERE: Final = frozenset({""})
 _REFUSALS: Final = {
     log.Refusal.TOO_LARGE: Refusal.TOO_LARGE,
     log.Refusal.UNATTAINABLE: Refusal.UNATTAINABLE,

@@ -23,6 +23,7 @@ from homeroom.adapters.vault.places import (
     VAULT_KEY_FILE,
     open_vault_key,
     own_vault_keys,
+    seal_key_of,
     vault_key_check,
     vault_key_path,
 )
@@ -33,7 +34,7 @@ from homeroom.errors import DataDirectoryError, KeyFileError, StoreError, VaultE
 from homeroom.events.generations import Readmitted
 from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.origins import Origin, Vector
 from homeroom.log.rulings import Ruling, ruled_stamp
 from homeroom.log.store import expect
 from homeroom.node.folding import Folding, TenantState
@@ -83,6 +84,7 @@ class NodeOptions:
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
     erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
+    keeps_answers : whether a Redis may have answers from a life before, which erasures wait to have removed
     world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
     is_repair : whether the directory is opened to be repaired: nobody begins a life on it
@@ -99,6 +101,7 @@ class NodeOptions:
     store_url: str = ""
     erasure_register: Path | None = None
     backup_days: int | None = None
+    keeps_answers: bool = False
     world: InWorld | None = None
     is_serving: bool = True
     is_repair: bool = False
@@ -296,7 +299,7 @@ def _check_whole(
     if options is None or options.world is None:
         return
     place = snapshots.place(MAIN)
-    if any(origin.stream is Stream.DOCUMENT for origin in store.begins()):
+    if any(not origin.stream.is_shared for origin in store.begins()):
         raise DataDirectoryError(
             f"{path} has forgotten documents in its log, since copies of its vault hold them, and no other node of its "
             f"jurisdiction could ever get these. Begin the world with a directory whose log is whole"
@@ -400,8 +403,14 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     file = path / VAULT_FILE
     copies = VaultCopies(file, path / VAULT_COPIES, keys.get)
     troubles = copies.ready(opened.store.begins())
-    reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels)
+    # A directory of a world may be looked at without it, and has what was sealed for it all the same.
+    has_key = options.world is not None or (path / VAULT_KEY_FILE).exists()
+    seal_key = seal_key_of(open_vault_key(path)) if has_key else None
+    reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels, seal_key)
     opened.stack.enter_context(contextlib.closing(reader))
+    control = opened.stated.control
+    here = control.members.jurisdictions.get(options.name, "") if has_key else ""
+    reader.homes.follow(control, here)
     reader.catch_up(opened.store, None if options.world is None else options.name)
     for tenant in reader.tenants():
         key = vault_key_path(path, tenant)
@@ -440,7 +449,9 @@ def _vault_key(path: Path, options: NodeOptions) -> VaultKey:
     """Return what others may know of the key; in a world it is made now if there is none. Raises `KeyFileError`."""
     if options.world is None:
         return VaultKey()
-    return VaultKey(vault_key_check(open_vault_key(path)), tuple(own_vault_keys(path)))
+    key = open_vault_key(path)
+    seal = seal_key_of(key).public_text
+    return VaultKey(vault_key_check(key), tuple(own_vault_keys(path)), seal)
 
 
 def _check_keys(folding: Folding, snapshots: Snapshots) -> None:

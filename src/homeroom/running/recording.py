@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from homeroom.adapters.vault.applying import Vault
+from homeroom.adapters.vault.coming_home import change_of_passage
 from homeroom.adapters.vault.labels import change_of_labels, labels_in, read_labels
 from homeroom.adapters.vault.operations import (
     ActivityKnown,
@@ -30,10 +31,12 @@ from homeroom.adapters.vault.operations import (
     LabelsKept,
     Stamped,
     StatementKept,
+    StatementSent,
     SubjectKey,
     decode,
     encode,
 )
+from homeroom.adapters.vault.passage import SealKey, redacted_passages, written_passages
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader, wrapped_opens
 from homeroom.adapters.vault.redacting import redacted_change
@@ -61,14 +64,17 @@ from homeroom.records.store import (
     Refused,
     Sent,
 )
+from homeroom.running.homes_here import HomesHere
 
 __all__ = [
     "LabelsFound",
     "LabelsReader",
     "RecordReader",
     "RecordRequest",
+    "homes_of",
     "outcome_of",
     "redacted_documents",
+    "redacted_records",
 ]
 
 _json = msgspec.json.Encoder().encode
@@ -91,6 +97,7 @@ class _Told(msgspec.Struct, omit_defaults=True):
     refusal: str | None = None
     field: str = ""
     rule: str = ""
+    homes: tuple[str, ...] = ("",)
 
     def outcome(self) -> Accepted | Refused:
         if self.refusal is None:
@@ -106,6 +113,12 @@ def outcome_of(answer: bytes) -> Accepted | Refused:
     return _told(answer).outcome()
 
 
+def homes_of(answer: bytes) -> tuple[str, ...]:
+    """Return where what was sent is kept, by what the log answers: jurisdictions, empty for here; none if refused."""
+    told = _told(answer)
+    return told.homes if told.refusal is None else ()
+
+
 class RecordReader:
     """Prepares requests and applies what comes of them; used in the thread that writes.
 
@@ -115,9 +128,11 @@ class RecordReader:
     keys_of : returns the keys of a tenant
     now_ms : the clock of the machine
     labels_of : returns the labels of a tenant, as far as they are known
+    seal_key : opens what was sealed elsewhere for this jurisdiction; None in a node alone
 
     Attributes
     ----------
+    homes : where persons have their homes
     trouble : why the vault cannot be written, None while all is well
     applied : by origin the last entry that is in the vault
     stamps : by origin the hybrid stamp of that, of those that came since the start
@@ -134,11 +149,14 @@ class RecordReader:
         keys_of: Callable[[str], TenantKeys],
         now_ms: Callable[[], int],
         labels_of: Callable[[str], Labels],
+        seal_key: SealKey | None = None,
     ) -> None:
         self.trouble: str | None = None
+        self.homes = HomesHere()
+        self._seal_key = seal_key
         self._vault = Vault(path)
         self._reader = VaultReader(path)
-        self._preparer = Preparer(self._reader, keys_of)
+        self._preparer = Preparer(self._reader, keys_of, self.homes.away_of)
         self._now_ms = now_ms
         self.labels_of = labels_of
         self._codec = XapiCodec(VerbTable.standard())
@@ -203,11 +221,16 @@ class RecordReader:
         del decoded, rejects, cuts
         return self._outcomes
 
-    def documents(self) -> bytes:
-        """Return the operations of all requests that can be done, and what keeps labels."""
+    def documents(self) -> Mapping[Stream, bytes]:
+        """Return the operations of all requests that can be done, what keeps labels, and what is sealed for others."""
         encoded = [one.encoded for one in self._prepared if one.encoded]
         encoded += map(encode, self._label_changes)
-        return _pack(encoded) if encoded else b""
+        sealed: dict[str, list[bytes]] = {}
+        for one in self._prepared:
+            for home, passage in one.sealed.items():
+                sealed.setdefault(home, []).append(passage)
+        contents = {Stream.sealed_for(home): _pack(some) for home, some in sealed.items()}
+        return {**contents, Stream.DOCUMENT: _pack(encoded)} if encoded else contents
 
     def keep_labels(self, tenant: str, labels: Mapping[str, str]) -> None:
         """Have labels kept with the group that is being read; those that are kept already are not kept again."""
@@ -304,7 +327,7 @@ class RecordReader:
                 raise StoreError(_gap(entry.origin, number, entry.number))
             ends[entry.origin] = entry.number
             fresh.append(entry)
-        stamped = [_stamped(entry, _changes(entry)) for entry in fresh]
+        stamped = [_stamped(entry, self._changes(entry)) for entry in fresh]
         # Before anything is applied: what does not open here never will.
         labels = [
             found for one in stamped for each in one.changes for found in self._looked_at(each)
@@ -312,6 +335,22 @@ class RecordReader:
         if not fresh or not self._apply(stamped, fresh):
             return []
         return labels
+
+    def _changes(self, entry: Entry) -> list[Change]:
+        entry.check_payload()
+        content = unpack(entry.payload).content
+        if not entry.origin.stream.home:
+            return _written(content)
+        if self._seal_key is None:
+            raise VaultError(f"{entry.origin} is sealed, and there is no key here to open it")
+        passages = written_passages(content)
+        key = self._seal_key
+        return [change_of_passage(one, key, self._seals_of(one.tenant)) for one in passages]
+
+    def is_kept(self, origin: Origin) -> bool:
+        """Say whether what an origin writes goes into this vault: documents, and what is sealed for here."""
+        stream = origin.stream
+        return stream is Stream.DOCUMENT or stream.home == self.homes.here != ""
 
     def _looked_at(self, change: Change) -> list[tuple[Labels, Iterable[str]]]:
         """Return the labels in a change. Raises `VaultError` for one, or a person's key, that is under another key."""
@@ -333,7 +372,7 @@ class RecordReader:
         """
         self._store = store
         for origin, held in sorted(store.held().items()):
-            if origin.stream is not Stream.DOCUMENT:
+            if not self.is_kept(origin):
                 continue
             if node not in (None, origin.node):
                 self._tried(origin, partial(self._catch_up, origin, held, store, self.take))
@@ -424,9 +463,9 @@ class LabelsReader:
     def begin(self) -> None:
         """Nothing is held here from one group to the next."""
 
-    def documents(self) -> bytes:
+    def documents(self) -> Mapping[Stream, bytes]:
         """Return nothing: what comes of labels is among the documents of records."""
-        return b""
+        return {}
 
     def read(self, offers: Sequence[log.Offer]) -> Decoded:
         """Have the labels kept; there are no events in them."""
@@ -452,7 +491,7 @@ def _lines(sent: Sent, prepared: Prepared) -> list[bytes]:
     places = {
         operation.id: operation.place
         for operation in prepared.change.operations
-        if isinstance(operation, StatementKept)
+        if isinstance(operation, StatementKept | StatementSent)
     }
     lines = []
     for statement_id, statement in zip(prepared.answer.ids, sent.statements, strict=True):
@@ -476,10 +515,20 @@ def redacted_documents(content: bytes, erased: Mapping[str, frozenset[bytes]]) -
     return None if kept == encoded else _pack(kept)
 
 
-def _changes(entry: Entry) -> list[Change]:
-    entry.check_payload()
+def redacted_records(
+    stream: Stream, content: bytes, erased: Mapping[str, frozenset[bytes]]
+) -> bytes | None:
+    """Return the content of an entry of documents, sealed or not, without those who are erased; None if it has none.
+
+    Raises `EntryError`.
+    """
+    redact = redacted_passages if stream.home else redacted_documents
+    return redact(content, erased)
+
+
+def _written(content: bytes) -> list[Change]:
     try:
-        encoded = _unpack(unpack(entry.payload).content)
+        encoded = _unpack(content)
     except msgspec.MsgspecError as error:
         raise EntryError(f"the documents of an entry cannot be read: {error}") from error
     return list(map(decode, encoded))
@@ -499,4 +548,4 @@ def _gap(origin: Origin, before: int, after: int) -> str:
 def _outcome(prepared: Prepared | Refused) -> _Told:
     if isinstance(prepared, Refused):
         return _Told(refusal=prepared.refusal.value, field=prepared.field, rule=prepared.rule)
-    return _Told(ids=prepared.answer.ids)
+    return _Told(ids=prepared.answer.ids, homes=tuple(sorted(prepared.homes)))

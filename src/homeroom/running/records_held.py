@@ -5,6 +5,9 @@ is not to be had: who asks for it hears so before anything is written. `all` is 
 operators set for the whole world counts as far as it can be had here, or record stores of small jurisdictions would
 take nothing while it is raised.
 
+What is sealed for another jurisdiction may be there and here, so it is asked for among both. Of a request whose
+statements go to several, each must have come as far.
+
 A statement that is sent again is there already, and nothing is written. Which entry it came with, in which life, at
 which node, nobody remembers; so its client waits for all documents that this node holds. That is rare: who is told 504
 sends again.
@@ -14,10 +17,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from homeroom.log.log import Accepted, Refusal, Refused
 from homeroom.log.origins import Token
-from homeroom.records.store import Refused as RecordRefused
 from homeroom.regions.steps import Level
 from homeroom.running.acknowledging import Acknowledging
-from homeroom.running.recording import outcome_of
+from homeroom.running.recording import homes_of
 from homeroom.running.sharing import Sharing
 
 __all__ = ["RecordsHeld"]
@@ -39,11 +41,14 @@ class RecordsHeld:
         """Return of each other node of the jurisdiction up to when all is here that it stored, by its clock."""
         return self._sharing.others_ms()
 
-    def wanted(self, asked: Level, least: Level) -> Level | Refused:
-        """Return the level that is waited for: what is asked for, and the floor as far as it can be had."""
+    def wanted(self, asked: Level, least: Level, homes: frozenset[str]) -> Level | Refused:
+        """Return the level that is waited for: what is asked for, and the floor as far as it can be had.
+
+        ``homes`` are the jurisdictions in which what is sent is kept, an empty one is here.
+        """
         if max(asked, least) > Level.LOCAL and self._sharing.why_not is not None:
             return Refused(Refusal.UNAVAILABLE, self._sharing.why_not)
-        is_among_regions = self._sharing.is_among_regions
+        is_among_regions = all(map(self._sharing.is_among_regions, homes))
         if asked is Level.REMOTE and not is_among_regions:
             why = (
                 "no other region of this jurisdiction can have it, and it goes nowhere else; ask for local, or for "
@@ -58,9 +63,23 @@ class RecordsHeld:
         """Offer something; return when it is held at a level or the time for that is over, and how far it is."""
         if level is Level.LOCAL:
             return await offer(), level
-        return await self._acknowledging.at(level, offer, self._all_held)
+        return await self._acknowledging.at(level, offer, self._waited_for)
 
-    def _all_held(self, accepted: Accepted) -> Sequence[Token]:
-        """Return the last document of each origin; nothing for what was refused, since nobody waits for that."""
-        is_refused = isinstance(outcome_of(accepted.answer), RecordRefused)
-        return () if is_refused else self._sharing.tokens()
+    def _waited_for(self, accepted: Accepted) -> Sequence[Token]:
+        """Return the entries that must be held; none for what was refused, since nobody waits for that.
+
+        Of what was sealed here for a home that is the last entry that there is: later ones came with it, or since.
+        """
+        homes, written = homes_of(accepted.answer), accepted.token
+        tokens = [token for home in homes if home for token in self._sealed(home, written)]
+        if "" in homes:
+            tokens += self._sharing.tokens() if written is None else [written]
+        return tokens
+
+    def _sealed(self, home: str, written: Token | None) -> Sequence[Token]:
+        """Return what was sealed for a home: in the life of an entry that was written, or ever."""
+        return [
+            one
+            for one in self._sharing.sealed_tokens(home)
+            if written is None or one.origin.incarnation == written.origin.incarnation
+        ]

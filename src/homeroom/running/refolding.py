@@ -149,7 +149,7 @@ class Refolding:
                 f"snapshots are of other facts. Begin this node anew with an empty directory"
             )
 
-        documents = {o: number for o, number in until.items() if o.stream is Stream.DOCUMENT}
+        documents = {o: number for o, number in until.items() if not o.stream.is_shared}
         folding = Folding({}, fresh, Vector(documents))
         folding.fold(facts)
         make_tenants(folding, fresh, stated)

@@ -23,6 +23,8 @@ class VaultKey:
 
     check: str = ""
     own: tuple[str, ...] = ()
+    seal: str = ""
+    """The public half of the key by which others seal for its jurisdiction, as it follows from this key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +98,15 @@ class Residing:
                 f"which other nodes of {law} do not have. Begin this node anew with an empty directory"
             )
         return None
+
+    def why_not_open(self, stated: Membership) -> str | None:
+        """Return why what others seal for this jurisdiction cannot be opened here, in words; None if it can."""
+        law = stated.jurisdictions.get(self.node, "")
+        said = stated.seal_keys.get(law, self.key.seal)
+        if said == self.key.seal or stated.vault_checks.get(law) != self.key.check:
+            return None
+        return (
+            f"others seal for jurisdiction {law} by {said}, and from its vault key follows {self.key.seal}: what they "
+            f"send cannot be opened by anybody. State that no learner has a home in {law} (homeroom tenant homes), "
+            f"until it is known how that key came into the file of regions"
+        )

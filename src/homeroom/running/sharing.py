@@ -25,7 +25,7 @@ from homeroom.regions.steps import Members
 from homeroom.running.counted import subjects
 from homeroom.running.freshness import Freshness
 from homeroom.running.live import Live
-from homeroom.running.recording import RecordReader, redacted_documents
+from homeroom.running.recording import RecordReader, redacted_records
 from homeroom.running.residing import Residing
 
 __all__ = ["Shared", "Sharing"]
@@ -65,6 +65,7 @@ class Sharing:
         self._around = around
         self._node = around.residing.node
         self.why_not: str | None = None
+        self._why_not_open: str | None = None
         self.late = 0
         self._members = Members(0, {self._node: ""})
         # Of others, up to which of their documents they had written at a time of their own clocks.
@@ -87,25 +88,43 @@ class Sharing:
             members = replace(members, jurisdictions=laws)
         self._members = members
         self._told.keep(members.regions)
+        here, homes = members.jurisdictions.get(self._node, ""), self._around.recorder.homes
+        # What was sealed for here may have come before anybody said where this is.
+        self._is_behind = self._is_behind or here != homes.here
+        homes.follow(control, here)
+        self._why_not_open = residing.why_not_open(stated) if here else None
         return members
 
     def troubles(self) -> tuple[Trouble, ...]:
         """Return what is wrong; from any thread."""
-        told = list(self._around.recorder.stopped.values())
-        return tuple(map(Trouble, [*told, *([] if self.why_not is None else [self.why_not])]))
+        stopped = self._around.recorder.stopped.values()
+        told = [*stopped, self.why_not, self._why_not_open, self._to_nobody()]
+        return tuple(Trouble(one) for one in told if one is not None)
+
+    def _to_nobody(self) -> str | None:
+        there = {self._members.jurisdictions.get(node) for node in self._members.regions}
+        gone = sorted(self._around.recorder.homes.named() - there)
+        if not gone or self.why_not is not None:
+            return None
+        return (
+            f"learners have their home in {', '.join(gone)}, and no node is there any more: their documents are sealed "
+            f"and go nowhere. Let a node join there, or say anew where they live (homeroom tenant homes)"
+        )
 
     # --- what comes --------------------------------------------------------------------------------------------------
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Take entries of others that are durable here."""
-        documents = [one for one in entries if one.origin.stream is Stream.DOCUMENT]
+        recorder = self._around.recorder
+        documents = [one for one in entries if recorder.is_kept(one.origin)]
         if documents:
-            recorder = self._around.recorder
             recorder.follow(documents, self._around.store)
             self._is_behind = self._is_behind or any(
                 one.number > recorder.applied[one.origin] for one in documents
             )
-            self._count_late([one for one in documents if one.origin not in recorder.stopped])
+        # What is sealed for elsewhere is not opened here, and cleaned all the same.
+        private = [one for one in entries if not one.origin.stream.is_shared]
+        self._count_late([one for one in private if one.origin not in recorder.stopped])
 
     def tick(self, now_ms: int) -> None:
         """Try again what could not be taken, some at a time; ``now_ms`` is of a steady clock."""
@@ -114,7 +133,7 @@ class Sharing:
             return
         self._is_behind = False
         for origin, number in store.held().items():
-            if origin.stream is Stream.DOCUMENT and recorder.applied[origin] < number:
+            if recorder.is_kept(origin) and recorder.applied[origin] < number:
                 recorder.follow_up(origin, number, store)
                 is_stopped = origin in recorder.stopped
                 self._is_behind |= not is_stopped and recorder.applied[origin] < number
@@ -138,16 +157,16 @@ class Sharing:
         written = {
             origin: number
             for origin, number in view.numbers.items()
-            if origin.node == sender and origin.stream is Stream.DOCUMENT
+            if origin.node == sender and self._around.recorder.is_kept(origin)
         }
         self._told.heard(sender, written, view.whole_ms)
 
     # --- asked, from any thread --------------------------------------------------------------------------------------
 
-    @property
-    def is_among_regions(self) -> bool:
-        """Whether another region may have the documents of this node."""
-        return not is_alone(self._members, self._origin)
+    def is_among_regions(self, home: str) -> bool:
+        """Say whether another region may have what this node takes of a home; an empty one is here."""
+        stream = Stream.sealed_for(home) if home else Stream.DOCUMENT
+        return not is_alone(self._members, Origin(self._node, "", stream))
 
     def others_ms(self) -> list[int]:
         """Return of each other node that shares documents up to when all is here that it stored, by its clock.
@@ -155,7 +174,11 @@ class Sharing:
         Milliseconds since 1970 UTC, 0 for one that was not heard yet.
         """
         applied, members = self._around.recorder.applied, self._members
-        others = holders(members, self._origin) - members.fenced - {self._node}
+        recorder = self._around.recorder
+        # Whoever takes anything may have taken what belongs here.
+        is_home = recorder.homes.here in recorder.homes.named()
+        all_of_them = set(members.regions) if is_home else holders(members, self._origin)
+        others = all_of_them - members.fenced - {self._node}
         ages = (self._told.age_ms(node, applied, _LATER_MS) for node in others)
         return [0 if age is None else _LATER_MS - age for age in ages]
 
@@ -166,7 +189,16 @@ class Sharing:
     def tokens(self) -> list[Token]:
         """Return the last document that is held of each origin. Raises `StoreError`."""
         held = self._around.store.held()
-        return [Token(o, n, 0) for o, n in held.items() if o.stream is Stream.DOCUMENT]
+        return [Token(o, n, 0) for o, n in held.items() if self._around.recorder.is_kept(o)]
+
+    def sealed_tokens(self, home: str) -> list[Token]:
+        """Return the last of what was sealed here for a jurisdiction, in each life. Raises `StoreError`."""
+        held = self._around.store.held()
+        return [
+            Token(o, n, 0)
+            for o, n in held.items()
+            if o.stream.home == home and o.node == self._node
+        ]
 
     @property
     def _origin(self) -> Origin:
@@ -174,4 +206,4 @@ class Sharing:
 
 
 def _has_any(entry: Entry, erased: dict[str, frozenset[bytes]]) -> bool:
-    return redacted_documents(unpack(entry.payload).content, erased) is not None
+    return redacted_records(entry.origin.stream, unpack(entry.payload).content, erased) is not None

@@ -157,5 +157,5 @@ def _goes_to(manifest: Manifest, wanted: Mapping[str, int]) -> bool:
 def _shared(manifest: Manifest) -> Manifest:
     """Return what another node may have of a manifest: nothing of documents, and nothing of loads."""
     applied = Vector.from_json(manifest.applied or {})
-    kept = {o: n for o, n in applied.items() if o.stream is not Stream.DOCUMENT}
+    kept = {o: n for o, n in applied.items() if o.stream.is_shared}
     return msgspec.structs.replace(manifest, applied=Vector(kept).to_json(), loaded=msgspec.UNSET)

@@ -70,6 +70,15 @@ class TenantDoors:
         """Say whether a tenant has a door."""
         return tenant in self._batch_keys and tenant in self._stated
 
+    def follows(self, name: str, control: Control) -> bool:
+        """Say whether a tenant's ids are shown by what is stated there; doors follow it a moment later."""
+        showing, tenant = self.showing.get(name), control.tenants.get(name)
+        if showing is None or tenant is None:
+            return False
+        return self._verbs.get(name) == tenant.verbs and showing.catalogue == control.catalogue(
+            name
+        )
+
     def kept_name(self, tenant: str, batch: SentBatch) -> str:
         """Return what stands for the name of a tenant's batch to whoever has the key.
 

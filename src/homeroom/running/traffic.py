@@ -246,6 +246,9 @@ class RunningTraffic:
     def _tick(self) -> None:
         self._follow()
         self._tell()
+        # What has come is heard before it is judged who is silent: also if this machine stood still until now, and its
+        # clock with it.
+        self._safely(self._hear)
         self._detect(Tick())
         if self._steady_ms() >= self._due_ms:
             self._due_ms = self._steady_ms() + limits.ROUTE_TICK_MS

@@ -25,7 +25,6 @@ from homeroom.log.members import (
     MemberFenced,
     MemberJoined,
     MemberLeft,
-    VaultKeyed,
 )
 from homeroom.log.origins import Token
 from homeroom.log.rulings import EntriesLost, Restamped
@@ -34,6 +33,7 @@ from homeroom.regions.residency import heirs
 from homeroom.regions.steps import Members
 from homeroom.regions.world import Region, World
 from homeroom.running.control_socket import ask_of_upkeep, ask_stated, ask_to_change
+from homeroom.running.founding import vault_keyed
 from homeroom.running.upkeep_requests import WorldAsked, WorldTold
 from homeroom.serve.settings import Settings
 
@@ -176,7 +176,7 @@ def join(path: Path, node: str) -> Token:
     law = said.jurisdiction
     if law in world.vaults:
         # Before it belongs to the world: it may be the first of its jurisdiction.
-        _stated(path, world, VaultKeyed(jurisdiction=law, check=world.vaults[law]))
+        _stated(path, world, vault_keyed(world, law))
     fact = MemberJoined(node=node, region=said.region, jurisdiction=law, key=said.key)
     return _stated(path, world, fact)
 

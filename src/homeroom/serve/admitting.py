@@ -11,7 +11,7 @@ now.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from homeroom import limits
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header
@@ -21,7 +21,7 @@ from homeroom.serve.whole import Whole
 from homeroom.traffic.overload.admission import Effect, Overload, Refuse
 from homeroom.traffic.overload.kinds import Kind
 
-__all__ = ["Gate", "kind_of"]
+__all__ = ["Gate", "Refusal", "kind_of"]
 
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -68,6 +68,22 @@ def _has_body(headers: Headers) -> bool:
     )
 
 
+class Refusal(NamedTuple):
+    """One that is told to come again: of which class it was, and after how many seconds."""
+
+    kind: Kind
+    after_s: int
+
+    def problem(self) -> ProblemError:
+        """Return what it is told."""
+        return ProblemError(
+            "overloaded",
+            _REFUSED[self.kind],
+            {"class": self.kind.name.lower()},
+            {"Retry-After": str(self.after_s)},
+        )
+
+
 class _Ticket:
     """One that waits to be let in."""
 
@@ -93,7 +109,7 @@ class Gate:
         self._is_local = interface.settings.acknowledgement.least == _LOCAL
         self._timer: asyncio.TimerHandle | None = None
 
-    def refused(self, scope: Any) -> ProblemError | None:  # noqa: ANN401 - ASGI
+    def refused(self, scope: Any) -> Refusal | None:  # noqa: ANN401 - ASGI
         """Return what a request is told for which there is not even a place to wait; None for all others.
 
         It is asked before anything is done for a request: of four times what can be done, three quarters end here.
@@ -103,7 +119,7 @@ class Gate:
             return None
         now_ms = asyncio.get_running_loop().time() * _MS
         after_s = self.overload.refused_at_once(kind, self._flow(scope), now_ms)
-        return None if after_s is None else _refused(kind, after_s)
+        return None if after_s is None else Refusal(kind, after_s)
 
     async def through(self, app: App, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Have a request answered once it is let in. Raises `ProblemError` if it is not."""
@@ -120,7 +136,7 @@ class Gate:
             finally:
                 self._leave(kind, flow, began_ms, scope)
         elif refused := self.refused(scope):
-            raise refused
+            raise refused.problem()
         else:
             await self._in_parts(app, (scope, kind), receive, send)
 
@@ -203,7 +219,7 @@ class Gate:
                 self._carry_out(self.overload.leave(kind, flow, None, loop.time() * _MS))
             raise
         if after_s is not None:
-            raise _refused(kind, after_s)
+            raise Refusal(kind, after_s).problem()
         # Who it was is found out again: a key may have been revoked meanwhile.
         scope.pop(KNOWN_CALLER, None)
 
@@ -229,15 +245,6 @@ class Gate:
         self._timer = None
         self._carry_out(self.overload.look(asyncio.get_running_loop().time() * _MS))
         self._watch()
-
-
-def _refused(kind: Kind, after_s: int) -> ProblemError:
-    return ProblemError(
-        "overloaded",
-        _REFUSED[kind],
-        {"class": kind.name.lower()},
-        {"Retry-After": str(after_s)},
-    )
 
 
 def _is_large(body: bytes) -> bool:

@@ -9,6 +9,7 @@ that tells nothing.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -16,9 +17,10 @@ from litestar import Litestar, Response, asgi, delete, get, post, put
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 
+from homeroom import limits
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve import asking, defining
-from homeroom.serve.admitting import Gate
+from homeroom.serve.admitting import Gate, Refusal
 from homeroom.serve.belonging import membership_routes
 from homeroom.serve.cataloguing import catalogue_routes
 from homeroom.serve.compliance import compliance_routes
@@ -36,6 +38,7 @@ from homeroom.serve.requests import JSON, Asked, caller_of, json_answer, object_
 from homeroom.serve.streaming import STREAM_PATH, Streams
 from homeroom.serve.wanting import wanted_of
 from homeroom.serve.whole import Deadline, Watch, Whole
+from homeroom.traffic.overload.kinds import Kind
 
 __all__ = ["Guarded", "make_app"]
 
@@ -123,7 +126,8 @@ def _questions(interface: Interface) -> list[HTTPRouteHandler]:
         caller.need(Scope.READ, Scope.AGGREGATE, Scope.PERSONS)
         written = await object_of(interface, request)
         wanted = wanted_of(request)
-        return json_answer(await asking.answered(interface, caller, written, wanted))
+        said, headers = await asking.answered(interface, caller, written, wanted)
+        return json_answer(said, headers=dict(headers))
 
     return [query]
 
@@ -301,13 +305,13 @@ class Guarded:
         self._watch.drive(work, asyncio.get_running_loop().time())
         return True
 
-    def _refuse(self, scope: Any, problem: ProblemError, answer: Told) -> None:  # noqa: ANN401 - ASGI
+    def _refuse(self, scope: Any, refusal: Refusal, answer: Told) -> None:  # noqa: ANN401 - ASGI
         self._app_of(scope)  # it notes the route
+        told = _refusal(refusal)
         metrics_ = self._interface.metrics
         metrics_.begun()
-        metrics_.answered(scope.get("path_template") or "none", problem.status, 0.0)
-        body = problem.document()
-        answer(problem.status, [*_problem_headers(problem, body), *_SAFE], body)
+        metrics_.answered(scope.get("path_template") or "none", told[0], 0.0)
+        answer(*told)
 
     async def _within(self, bound: Bound, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         now = asyncio.get_running_loop().time
@@ -343,6 +347,14 @@ class Guarded:
             return self.litestar
         scope["path_template"], app = found
         return app
+
+
+@lru_cache(maxsize=len(Kind) * limits.OVERLOAD_RETRY_S_MAX)
+def _refusal(refusal: Refusal) -> tuple[int, Headers, bytes]:
+    """Return what is told to one that is refused. There are few of these, and thousands are told them in a second."""
+    problem = refusal.problem()
+    body = problem.document()
+    return problem.status, [*_problem_headers(problem, body), *_SAFE], body
 
 
 def _problem_headers(problem: ProblemError, body: bytes) -> Headers:

@@ -24,12 +24,14 @@ from homeroom.cohorts.questions import (
 from homeroom.cohorts.questions.belonging import MemberList
 from homeroom.errors import InputError, QuestionError
 from homeroom.events.jsontext import nests_too_deep
-from homeroom.log.control import Scope
+from homeroom.log.control import Control, Scope
 from homeroom.log.origins import Token
 from homeroom.serve.access import Caller
 from homeroom.serve.interface import Interface
 from homeroom.serve.problems import ProblemError, scrubbed
+from homeroom.serve.remembering import Asking, parts_of, reach_of
 from homeroom.serve.scoping import scoped, told
+from homeroom.traffic.caching.keys import Reach
 
 __all__ = ["answered", "read_object", "token_of"]
 
@@ -71,8 +73,10 @@ def token_of(text: str | None) -> Token | None:
 
 async def answered(
     interface: Interface, caller: Caller, written: dict[str, Any], wanted: Wanted
-) -> dict[str, Any]:
-    """Return the answer to a question as a caller may see it, JSON-ready, from a state that holds what is wanted.
+) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """Return the answer to a question as a caller may see it, JSON-ready, and its headers.
+
+    It is from a state that holds what is wanted, from the engine or from a cache.
 
     Raises
     ------
@@ -84,6 +88,7 @@ async def answered(
         What is wanted has not come to the node in time.
     """
     question = _asked(interface, caller, written)
+    control = interface.serving.control()
     about = _persons(question, caller)
     if about is not None and _has_own(written):
         # What the caller calls a cohort of its own may be anything, such as the name of a person.
@@ -91,28 +96,45 @@ async def answered(
     if about is not None:
         await interface.write_down(caller, question.name, about)
     try:
-        live = await interface.serving.ask(
-            caller.tenant, question, wanted, _shows(caller), partial(_encoded, caller, written)
+        live = await interface.ask(
+            Asking(
+                tenant=caller.tenant,
+                question=question,
+                wanted=wanted,
+                shows=_shows(caller),
+                tell=partial(_encoded, caller, written),
+                parts=parts_of(
+                    caller, written, control, interface.defined.of(control, caller.tenant)
+                ),
+                reach=_reach(caller, written, control),
+            )
         )
     except QuestionError as error:
         raise _bad(error, written, caller) from None
-    said = {
+    said: dict[str, Any] = {
         "answer": msgspec.Raw(live.told),
         "vector": live.applied.to_json(),
         "age_ms": live.age_ms,
         "complete": live.is_complete,
         "epoch": live.epoch,
     }
-    if live.freshness is None:
-        return said
-    in_words = freshness_in_words(live.freshness)
-    return {**said, "freshness": dict(live.freshness), "freshness_in_words": in_words}
+    if live.is_stale:
+        said["stale"] = True
+    if live.freshness is not None:
+        said["freshness"] = dict(live.freshness)
+        said["freshness_in_words"] = freshness_in_words(live.freshness)
+    return said, live.found
 
 
 def _shows(caller: Caller) -> Shows:
     """Return which texts of ids a caller may see."""
     may_see = caller.scopes & {Scope.PERSONS, Scope.LABELS}
     return Shows.LABELS if may_see else Shows.REGISTERED
+
+
+def _reach(caller: Caller, written: Mapping[str, Any], control: Control) -> Reach:
+    """Return how far the answer may be kept; lists that a question brings name learners, and are told again in it."""
+    return Reach.JURISDICTION if _has_own(written) else reach_of(caller, control)
 
 
 def _has_own(written: Mapping[str, Any]) -> bool:

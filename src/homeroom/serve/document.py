@@ -270,6 +270,21 @@ def _stream() -> dict[str, Any]:
 # --- schemas ---------------------------------------------------------------------------------------------------------
 
 
+def _live_answer(vector: dict[str, Any]) -> dict[str, Any]:
+    lag = {"type": ["number", "null"]}
+    return object_of(
+        ("answer", "vector", "age_ms", "complete", "epoch"),
+        answer={"type": "object"},
+        vector=vector,
+        age_ms={"type": ["integer", "null"]},
+        complete={"type": "boolean"},
+        epoch={"type": "integer"},
+        freshness={"type": "object", "additionalProperties": lag},
+        freshness_in_words={"type": "string"},
+        stale={"type": "boolean"},
+    )
+
+
 def _schemas() -> dict[str, Any]:
     _, events = msgspec.json.schema_components([SentEvent], ref_template=REF)
     text, whole, yes = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
@@ -299,16 +314,7 @@ def _schemas() -> dict[str, Any]:
             token={"type": ["string", "null"]},
         ),
         "Question": object_of(("question",), question={"enum": [kind.name for kind in QUESTIONS]}),
-        "LiveAnswer": object_of(
-            ("answer", "vector", "age_ms", "complete", "epoch"),
-            answer={"type": "object"},
-            vector=vector,
-            age_ms={"type": ["integer", "null"]},
-            complete=yes,
-            epoch=whole,
-            freshness={"type": "object", "additionalProperties": {"type": ["number", "null"]}},
-            freshness_in_words=text,
-        ),
+        "LiveAnswer": _live_answer(vector),
         "Definition": object_of(("name", *version_of), name=text, in_words=text, **version_of),
         "History": object_of(
             ("name", "versions"),
@@ -334,7 +340,7 @@ def _schemas() -> dict[str, Any]:
                 damages=whole,
                 finished={"type": ["string", "null"]},
             ),
-            **{name: {"type": "object"} for name in ("world", "admission")},
+            **{name: {"type": "object"} for name in ("world", "admission", "cache")},
         ),
         "Problem": object_of(
             ("type", "title", "status", "detail"), type=text, title=text, status=whole, detail=text

@@ -52,6 +52,12 @@ def _admission(interface: Interface, caller: Caller) -> dict[str, Any]:
     return {"admission": {"load": round(overload.load(now_ms), 3), "classes": classes}}
 
 
+def _cache(interface: Interface, caller: Caller) -> dict[str, Any]:
+    """Return how the cache is: to who runs the node, for it is shared by all tenants."""
+    caches = interface.metrics.caches
+    return {"cache": caches().to_json()} if caches is not None and caller.runs_node else {}
+
+
 def _of_node(status: Status) -> list[str]:
     """Return what anybody may know of what is wrong: nothing of any tenant, but that there is something."""
     is_more = any(one.tenant is not None for one in status.troubles)
@@ -129,7 +135,7 @@ def _told_routes(interface: Interface) -> list[HTTPRouteHandler]:
             said = {"learners": found.learners, "events": found.events, **said}
             if found.history_from is not None:
                 said |= {"history_from": found.history_from, "lost": found.lost}
-        said |= _admission(interface, caller)
+        said |= _admission(interface, caller) | _cache(interface, caller)
         return json_answer({**said, **_of_world(interface, found)})
 
     @get("/metrics")

@@ -28,6 +28,7 @@ from homeroom.serve.auditing import Auditing
 from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
+from homeroom.serve.remembering import Asking, Definitions, Remembering, ToldAnswer
 from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
 from homeroom.serve.settings import Settings
 from homeroom.traffic.overload.admission import Overload
@@ -69,7 +70,8 @@ class Interface:
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
     overload : how many requests are let in at once; those that wait are whatever stands at the door
-    kept : the definitions of its tenants
+    kept : the definitions of its tenants, and digests of them (``defined``)
+    remembering : the cache before the node, None where it has none
     traffic : where requests go, None at a node alone
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
@@ -85,8 +87,18 @@ class Interface:
     now_ms: Callable[[], int]
     overload: Overload[Any]
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
+    defined: Definitions = field(default_factory=Definitions)
+    remembering: Remembering | None = None
     traffic: ServingTraffic | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ask(self, asking: Asking) -> ToldAnswer:
+        """Answer a question, from the cache if there is one. Raises as `homeroom.serve.serving.Serving.ask` does."""
+        if self.remembering is not None:
+            return await self.remembering.ask(asking)
+        return await self.serving.ask(
+            asking.tenant, asking.question, asking.wanted, asking.shows, asking.tell
+        )
 
     async def admit(self, headers: Headers, known: Caller | None = None) -> Caller:
         """Return who is asking; ``known`` is who was found to, in this turn of the loop, by these headers.

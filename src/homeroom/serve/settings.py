@@ -23,6 +23,7 @@ from homeroom.traffic.overload.kinds import STANDARD, Bounds, Kind
 
 __all__ = [
     "AcknowledgementSettings",
+    "CacheSettings",
     "LimitSettings",
     "NodeSettings",
     "OidcSettings",
@@ -220,6 +221,71 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = 2_000_000
 
 
+class CacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Answers that are told without asking again. By default these are the ones that would be given again."""
+
+    megabytes: Annotated[
+        int,
+        Meta(ge=0, le=1 << 20, description="memory for answers in the process; 0 keeps none"),
+    ] = 64
+    entries: Annotated[
+        int,
+        Meta(ge=1, le=limits.CACHE_ENTRIES_MAX, description="answers that are kept in the process"),
+    ] = 100_000
+    seconds: Annotated[
+        float, Meta(gt=0, le=604_800, description="how long an answer is kept at most")
+    ] = 3_600.0
+    stale_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="for so long an answer is told, marked as stale, while it is made anew after more has come; "
+            "0 is never",
+        ),
+    ] = 0.0
+    stale_on_error_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=604_800,
+            description="the same where it cannot be made anew; 0 is never",
+        ),
+    ] = 0.0
+    redis_url: Annotated[
+        str,
+        Meta(
+            description="the Redis that the nodes of the region share: redis://host:6379/0, rediss://… or unix://…; "
+            "without one each node keeps its own"
+        ),
+    ] = ""
+    redis_world_url: Annotated[
+        str,
+        Meta(
+            description="the Redis of another region, such as the home's, for answers that say of nobody who it is, "
+            "where an answer takes longer than the way there"
+        ),
+    ] = ""
+    redis_password_file: Annotated[
+        str,
+        Meta(description="file whose first line is the password of both; without one none is sent"),
+    ] = ""
+    redis_ms_max: Annotated[
+        int,
+        Meta(ge=1, le=1_000, description="how long a request to the region's Redis may take, ms"),
+    ] = 25
+    key_log: Annotated[
+        str,
+        Meta(
+            description="file to which digests of what is asked for are written, for homeroom cache advise; "
+            "without one none are"
+        ),
+    ] = ""
+    key_log_share: Annotated[
+        float, Meta(gt=0, le=1, description="share of what is asked for that is in it")
+    ] = 0.01
+
+
 class OverloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many requests are let in at once, found by how long they take; what is too much is told 503."""
 
@@ -328,6 +394,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     acknowledgement: AcknowledgementSettings = AcknowledgementSettings()
     world: WorldSettings = WorldSettings()
     limits: LimitSettings = LimitSettings()
+    cache: CacheSettings = CacheSettings()
     overload: OverloadSettings = OverloadSettings()
     oidc: OidcSettings = OidcSettings()
     webhooks: WebhookSettings = WebhookSettings()

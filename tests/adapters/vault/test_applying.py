@@ -371,7 +371,7 @@ def test_a_file_of_the_release_before_is_read_and_written_on(copy):
             ("documents", "stamp"),
         ):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        for table in ("dropped", "conflicts"):
+        for table in ("dropped", "conflicts", "sent"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE subjects SET name = substr(name, 1, 4)")
         connection.execute("PRAGMA user_version = 2")

@@ -17,7 +17,7 @@ import homeroom.log.log
 import homeroom.regions
 from homeroom import clock
 from homeroom.regions import stated
-from homeroom.simulation.regions import beginning, cutting, erasing, ledger, rows
+from homeroom.simulation.regions import beginning, cutting, door, erasing, ledger, papers, rows
 from homeroom.simulation.regions.outside import Cores
 from homeroom.simulation.regions.plan import Plan, make_plan
 
@@ -140,7 +140,26 @@ def _erasing(source):
     return Cores(cleaning=loaded.Cleaning, register=loaded.Register)
 
 
+def _papers(source):
+    """Load what folds documents without these themselves, which all nodes of a world share."""
+    start, end = source.index("class Paper("), source.index("_Written:")
+    shared = "from homeroom.simulation.regions.papers import Paper, Sealed\n\n\n"
+    return Cores(papers=_loaded("papers", source[:start] + shared + source[end:]).Papers)
+
+
+def _door(source):
+    """Load a door whose own idea of where it is takes the place of the one that it is given."""
+    loaded = _loaded("door", source)
+
+    def admit(offers, erased, residence):
+        return loaded.admitted(offers, erased, loaded.Residence(residence.here, residence.homes))
+
+    return Cores(admit=admit)
+
+
 ALONE = {
+    "papers": (papers, _papers),
+    "door": (door, _door),
     "log": (homeroom.log.log, _log),
     "ledger": (ledger, _ledger),
     "cutting": (cutting, _cutting),

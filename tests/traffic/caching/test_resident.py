@@ -177,3 +177,12 @@ def test_when_everything_was_asked_for_a_fill_still_walks_over_few() -> None:
     moved = sum(resident._queue) - 1
     assert moved <= limits.CACHE_TURNS_MAX
     resident.check_invariants()
+
+
+def test_what_is_asked_for_most_is_told_first_and_no_more_than_is_wanted() -> None:
+    resident = _filled(10, 100)
+    for key, times in (("7", 3), ("2", 2)):
+        for _ in range(times):
+            resident.get(key, 0)
+    assert resident.hottest(2) == ["7", "2"]
+    assert len(resident.hottest(50)) == 10

@@ -44,6 +44,7 @@ class Lab:
         self.lives = dict.fromkeys(regions, 1)
         self.detectors = {}
         self.cut, self.dead, self.paused = set(), set(), set()
+        self.behind_ms = defaultdict(int)  # of a clock, since it stood still
         self.loss, self.delay_ms = defaultdict(float), defaultdict(lambda: 40)
         self.answers = defaultdict(lambda: (Outcome.ANSWER, 80))
         self.sent, self.waiting = [], defaultdict(list)
@@ -81,10 +82,11 @@ class Lab:
             self._deliver()
             for node in self.detectors:
                 if node not in self.dead and node not in self.paused:
+                    local_ms = self.now_ms - self.behind_ms[node]
                     if self.now_ms % limits.DETECTOR_TICK_MS == 0:
-                        self._do(node, self.detectors[node].step(Tick(), self.now_ms))
+                        self._do(node, self.detectors[node].step(Tick(), local_ms))
                     for event in self.waiting.pop(node, ()):
-                        self._do(node, self.detectors[node].step(event, self.now_ms))
+                        self._do(node, self.detectors[node].step(event, local_ms))
 
     def _deliver(self):
         due = [one for one in self.sent if one[0] <= self.now_ms]
@@ -113,6 +115,8 @@ class Lab:
 
     def _probe(self, node, to):
         outcome, took_ms = self.answers[to]
+        if took_ms > limits.PROBE_WAIT_MS:
+            outcome, took_ms = Outcome.TIME_OUT, limits.PROBE_WAIT_MS
         cut = (node, to) in self.cut or (to, node) in self.cut
         if cut or to in self.dead or to in self.paused:
             outcome, took_ms = Outcome.TIME_OUT, limits.PROBE_WAIT_MS

@@ -13,7 +13,9 @@ from homeroom.traffic.detection.heartbeats import (
     write_heartbeat,
 )
 
-FULL = Heartbeat("n1/x", 7, 1_000, 0.5, True, False, 3, {"n2": Opinion(1_200, 5_000)}, b"orders")
+FULL = Heartbeat(
+    "n1/x", 7, 1_000, 900, 0.5, True, False, 3, {"n2": Opinion(1_200, 5_000)}, b"orders"
+)
 
 
 @pytest.mark.parametrize("heartbeat", [Heartbeat("n1/x", 1, 0), FULL])
@@ -24,7 +26,10 @@ def test_it_comes_back_as_it_was_written(heartbeat):
 
 
 def test_in_a_calm_world_it_is_small():
-    assert len(write_heartbeat(Heartbeat("eu-west-1/0123456789abcdef", 1 << 30, 1 << 40))) < 80
+    assert (
+        len(write_heartbeat(Heartbeat("eu-west-1/0123456789abcdef", 1 << 30, 1 << 40, 1 << 40)))
+        < 90
+    )
 
 
 def test_it_is_no_message_of_a_member_and_no_shipment():
@@ -49,8 +54,8 @@ def test_every_bit_that_flips_and_every_cut_is_found():
         Heartbeat("", 1, 0),
         Heartbeat("a", -1, 0),
         Heartbeat("a", 1, 1 << 60),
-        Heartbeat("a", 1, 0, float("nan")),
-        Heartbeat("a", 1, 0, -1.0),
+        Heartbeat("a", 1, 0, load=float("nan")),
+        Heartbeat("a", 1, 0, load=-1.0),
         Heartbeat("a", 1, 0, opinions={"b": Opinion(-1, 0)}),
         Heartbeat("a", 1, 0, opinions={f"n{n}": Opinion(1, 1) for n in range(65)}),
         Heartbeat("a", 1, 0, carried=bytes(limits.HEARTBEAT_CARRIED_BYTES_MAX + 1)),

@@ -90,6 +90,18 @@ def test_a_slow_disk_is_no_crowd():
     assert world.share(25, 40) >= 0.9, "600 ms each, and still all of them"
 
 
+def test_a_node_for_which_the_floor_is_too_much_is_not_taken_for_a_slow_disk():
+    # A hundred batches a second: the 64 that are always let in take 640 ms, and more of them take longer.
+    crowd = naive(fourfold(last_s=40), kind=Kind.INGEST)
+    world = node(crowd).run(40)
+    assert world.overload.statistics()[Kind.INGEST].limit <= 2.5 * 64
+    assert world.goodput(15, 40) > 0.6 * CAPACITY
+    delays = sorted(world.delays[id(crowd)])
+    assert delays[len(delays) * 9 // 10] < 1_500
+    world.run(20)
+    assert world.share(50, 60) >= 0.95
+
+
 def test_an_offer_at_the_edge_does_not_make_the_limit_flap():
     world = node(naive(steady(1.05))).run(90)
     settled = world.limits[len(world.limits) // 2 :]

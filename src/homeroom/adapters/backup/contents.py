@@ -27,7 +27,7 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.vault.places import VAULT_COPIES
 from homeroom.errors import BackupError
 from homeroom.events.dictionary import Dictionaries
-from homeroom.log.origins import Stream, Vector
+from homeroom.log.origins import Vector
 
 __all__ = [
     "AUDIT",
@@ -151,7 +151,7 @@ def names_of(manifest: data.Manifest) -> list[str]:
 
 def documents_of(vector: Vector) -> Vector:
     """Return what of a vector is of documents: these a vault holds, and the log may have forgotten them."""
-    return Vector({o: number for o, number in vector.items() if o.stream is Stream.DOCUMENT})
+    return Vector({o: number for o, number in vector.items() if not o.stream.is_shared})
 
 
 def is_empty(manifest: data.Manifest | None) -> bool:

@@ -27,6 +27,7 @@ from homeroom.adapters.vault.operations import (
     PortraitKept,
     Stamped,
     StatementKept,
+    StatementSent,
     SubjectKey,
 )
 from homeroom.adapters.vault.schema import connected, sqlite_errors
@@ -96,6 +97,7 @@ class Vault:
             DocumentDropped: self._dropped,
             KeyDestroyed: self._destroyed,
             LabelsKept: self._labels,
+            StatementSent: self._sent,
         }
 
     @property
@@ -230,6 +232,13 @@ class Vault:
             [(tenant, one.name, one.sealed) for one in operations],
         )
 
+    def _sent(self, tenant: int, operations: list[StatementSent], _: _Order) -> None:
+        self._run_many(
+            "INSERT OR IGNORE INTO sent (tenant, id, subject, digest, home) SELECT ?1, ?2, ?3, ?4, ?5 "
+            "WHERE NOT EXISTS (SELECT 1 FROM destroyed WHERE tenant = ?1 AND subject = ?3)",
+            [(tenant, one.id, one.subject, one.digest, one.home) for one in operations],
+        )
+
     def _destroyed(self, tenant: int, operations: list[KeyDestroyed], _: _Order) -> None:
         """Forget a key for ever, and what was sealed under it; ids stay, so that they are not given again."""
         for one in operations:
@@ -238,7 +247,7 @@ class Vault:
                 (tenant, one.subject),
             )
             self._statements.erase(tenant, one.subject, one.term)
-            for table in ("subjects", "portraits", "documents"):
+            for table in ("subjects", "portraits", "documents", "sent"):
                 self._run(
                     f"DELETE FROM {table} WHERE tenant = ? AND subject = ?", (tenant, one.subject)
                 )

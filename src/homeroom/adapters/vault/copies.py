@@ -36,7 +36,7 @@ from homeroom.adapters.vault.sealing import TenantKeys
 from homeroom.adapters.vault.unsealing import check_seals
 from homeroom.adapters.whole_files import PRIVATE, sync, whole_file
 from homeroom.errors import SourceError, VaultError
-from homeroom.log.origins import Stream, Vector
+from homeroom.log.origins import Vector
 
 __all__ = ["Copy", "VaultCopies", "applied_in"]
 
@@ -124,7 +124,7 @@ class VaultCopies:
         if len(whole) < _KEPT:
             return Vector()
         kept = whole[:_KEPT]
-        origins = {origin for one in kept for origin in one if origin.stream is Stream.DOCUMENT}
+        origins = {origin for one in kept for origin in one if not origin.stream.is_shared}
         return Vector({origin: min(one[origin] for one in kept) for origin in origins})
 
     def _is_whole(self, copy: Copy) -> bool:
@@ -277,7 +277,7 @@ class VaultCopies:
         VaultError
             The file is lost, damaged or behind the log, and so are all copies; or it is of a newer release.
         """
-        wanted = Vector({o: number for o, number in begins.items() if o.stream is Stream.DOCUMENT})
+        wanted = Vector({o: number for o, number in begins.items() if not o.stream.is_shared})
         why = self._fault(wanted)
         if why is None:
             return ()

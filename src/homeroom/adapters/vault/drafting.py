@@ -148,6 +148,15 @@ class Drafting:
             return Row(one.place, one.id, one.subject, one.body, one.people, 0, one.digest)
         return self.reader.statement(identifier)
 
+    def sent(self, identifier: bytes) -> list[tuple[bytes, str]]:
+        """Return what tells the statements apart that went away under an id, and where each went; pending ones too."""
+        one = self.pending.sent.get(identifier)
+        return ([] if one is None else [(one.digest, one.home)]) + self.reader.sent(identifier)
+
+    def is_destroyed(self, subject: bytes) -> bool:
+        """Say whether the keys of a subject were destroyed, or will be."""
+        return subject in self.pending.destroyed or self.reader.is_destroyed(subject)
+
     def opened(self, row: Row) -> Json | None:
         """Open a statement, in the file or pending; None if its actor's key was destroyed."""
         found = self.reader.opened_with(row, self.key, self._people)

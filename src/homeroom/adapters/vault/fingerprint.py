@@ -35,6 +35,7 @@ _ROWS: Final = {
     "labels": f"SELECT t.name, x.sealed {_OF.format('labels')}",
     "conflicts": f"SELECT t.name, x.id, x.subject, x.digest {_OF.format('conflicts')} WHERE "
     "(SELECT count(*) FROM conflicts y WHERE y.tenant = x.tenant AND y.id = x.id) > 1",
+    "sent": f"SELECT t.name, x.id, x.subject, x.digest, x.home {_OF.format('sent')}",
     "statements": "SELECT t.name, x.id, x.place - x.shift, x.subject, x.body, x.people, x.terms, x.target, x.voids, "
     f"x.standing, x.digest {_OF.format('statements')}",
     "attachments": f"SELECT t.name, s.id, x.digest, x.sealed FROM attachments x {_OF_STATEMENTS}",

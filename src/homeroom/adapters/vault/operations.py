@@ -28,6 +28,7 @@ __all__ = [
     "PortraitKept",
     "Stamped",
     "StatementKept",
+    "StatementSent",
     "SubjectKey",
     "decode",
     "encode",
@@ -120,6 +121,25 @@ class LabelsKept(msgspec.Struct, frozen=True, array_like=True, tag=8):
     sealed: bytes
 
 
+class StatementSent(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """A statement has gone, sealed, to the jurisdiction of its actor's home, and nothing of it is here.
+
+    Parameters
+    ----------
+    id : its UUID
+    place : where it stands there in the order of storing, as of `StatementKept`
+    subject : pseudonym of its actor
+    digest : as of `StatementKept`
+    home : the jurisdiction
+    """
+
+    id: bytes
+    place: int
+    subject: bytes
+    digest: bytes
+    home: str
+
+
 Operation: TypeAlias = (
     SubjectKey
     | PortraitKept
@@ -129,6 +149,7 @@ Operation: TypeAlias = (
     | DocumentDropped
     | KeyDestroyed
     | LabelsKept
+    | StatementSent
 )
 
 
@@ -170,6 +191,7 @@ _HASHES: Final = {
     DocumentDropped: ("key",),
     KeyDestroyed: ("subject", "term"),
     LabelsKept: (),
+    StatementSent: ("id", "subject", "digest"),
 }
 
 

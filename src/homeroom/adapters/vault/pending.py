@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         DocumentKept,
         PortraitKept,
         StatementKept,
+        StatementSent,
     )
     from homeroom.adapters.vault.sealing import SubjectKeys
     from homeroom.records.people import Json
@@ -38,6 +39,7 @@ class Pending:
     definitions : by activity
     statements : by id
     documents : by address; what will have become of each
+    sent : by id; statements that go away
     destroyed : subjects whose key will be destroyed
     """
 
@@ -47,6 +49,7 @@ class Pending:
         self.definitions: dict[bytes, Json] = {}
         self.statements: dict[bytes, StatementKept] = {}
         self.documents: dict[bytes, DocumentKept | DocumentDropped] = {}
+        self.sent: dict[bytes, StatementSent] = {}
         self.destroyed: dict[bytes, bool] = {}
 
     def note(self, mapping: dict[bytes, Any], key: bytes, value: Any) -> Noted:  # noqa: ANN401 - of the mapping's type

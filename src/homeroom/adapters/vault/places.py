@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from homeroom.adapters.keyfile import KeyFile, open_key_file
+from homeroom.adapters.vault.passage import SealKey
 from homeroom.log.control import MAIN
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "VAULT_KEY_FILE",
     "open_vault_key",
     "own_vault_keys",
+    "seal_key_of",
     "vault_key_check",
     "vault_key_path",
 ]
@@ -61,6 +63,11 @@ def own_vault_keys(directory: Path) -> list[str]:
 def vault_key_check(key: bytes) -> str:
     """Return what tells one vault key from another and does not help to find it: 16 hexadecimal digits."""
     return hashlib.blake2s(key=key, person=b"homevchk", digest_size=8).hexdigest()
+
+
+def seal_key_of(key: bytes) -> SealKey:
+    """Return the key that follows from the vault key of a jurisdiction, by which others seal for it."""
+    return SealKey(hashlib.blake2s(b"homeroom seal 1", key=key, person=b"homeseal").digest())
 
 
 def _folder(directory: Path, tenant: str) -> Path:

@@ -11,7 +11,7 @@ hashes. What was met before, a form of a person or a description of an activity,
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from homeroom import limits
@@ -21,6 +21,7 @@ from homeroom.adapters.vault.operations import Change, KeyDestroyed, encode
 from homeroom.adapters.vault.pending import Noted
 from homeroom.adapters.vault.reading import TenantReader, VaultReader
 from homeroom.adapters.vault.sealing import Seals, TenantKeys
+from homeroom.adapters.vault.sealing_away import Away
 from homeroom.adapters.vault.statements import StatementDrafter
 from homeroom.adapters.vault.terms import PLACE_BITS, agent_term
 from homeroom.records.store import Accepted, Caller, DocumentChange, Refusal, Refused, Sent
@@ -43,12 +44,16 @@ class Prepared(NamedTuple):
     encoded : the same as bytes, empty where there are none
     answer : for the client, once the operations are durable
     noted : what was laid over the file for it
+    sealed : by jurisdiction what goes there, sealed
+    homes : where what was sent is kept: jurisdictions, empty for here
     """
 
     change: Change
     encoded: bytes
     answer: Accepted
     noted: list[Noted]
+    sealed: Mapping[str, bytes] = {}
+    homes: frozenset[str] = frozenset({""})
 
 
 class Preparer:
@@ -58,9 +63,16 @@ class Preparer:
     ----------
     reader : of the vault's file; it is this preparer's own
     keys_of : returns the keys of a tenant
+    away_of : returns which statements of a tenant go to another jurisdiction, None where all stay
     """
 
-    def __init__(self, reader: VaultReader, keys_of: KeysOf) -> None:
+    def __init__(
+        self,
+        reader: VaultReader,
+        keys_of: KeysOf,
+        away_of: Callable[[str], Away | None] = lambda _tenant: None,
+    ) -> None:
+        self._away_of = away_of
         self._reader = reader
         self._keys_of = keys_of
         self._tenants: dict[str, Drafting] = {}
@@ -77,9 +89,17 @@ class Preparer:
         now_ms : milliseconds since 1970; what is stored is never stored earlier than what was stored before
         """
         drafting = self._begun(caller.tenant)
-        drafter = StatementDrafter(drafting, sent, caller)
+        drafter = StatementDrafter(drafting, sent, caller, self._away_of(caller.tenant))
         ids = drafter.draft(lambda: self._next_place(now_ms))
-        return self._prepared(caller.tenant, ids if isinstance(ids, Refused) else Accepted(ids))
+        if isinstance(ids, Refused):
+            return self._prepared(caller.tenant, ids)
+        sealed = drafter.sealed()
+        prepared = self._prepared(
+            caller.tenant, Accepted(ids), max(map(len, sealed.values()), default=0)
+        )
+        if isinstance(prepared, Refused):
+            return prepared
+        return prepared._replace(sealed=sealed, homes=frozenset(drafter.homes or {""}))
 
     def change(self, change: DocumentChange, caller: Caller, now_ms: int) -> Prepared | Refused:
         """Prepare that documents change."""
@@ -145,20 +165,23 @@ class Preparer:
             self._tenants[tenant] = found
         return found
 
-    def _prepared(self, tenant: str, answer: Accepted | Refused) -> Prepared | Refused:
+    def _prepared(
+        self, tenant: str, answer: Accepted | Refused, sealed_bytes: int = 0
+    ) -> Prepared | Refused:
         drafting = self._drafting(tenant)
         if isinstance(answer, Refused):
             drafting.undo()
             return answer
         change = Change(tenant, drafting.operations)
         encoded = encode(change) if change.operations else b""
+        size_bytes = max(len(encoded), sealed_bytes)
         if (
-            len(encoded) > limits.RECORD_CHANGE_BYTES_MAX
+            size_bytes > limits.RECORD_CHANGE_BYTES_MAX
             or len(change.operations) > limits.RECORD_CHANGE_UNITS_MAX
         ):
             drafting.undo()
             rule = (
-                f"the request comes to {len(encoded):,} bytes when sealed, at most "
+                f"the request comes to {size_bytes:,} bytes when sealed, at most "
                 f"{limits.RECORD_CHANGE_BYTES_MAX:,} are allowed; send fewer statements at a time"
             )
             return Refused(Refusal.TOO_LARGE, "", rule)

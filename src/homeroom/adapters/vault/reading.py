@@ -219,6 +219,12 @@ class TenantReader:
         )
         return Row(*rows[0]) if rows else None  # type: ignore[arg-type]  # the columns have these types
 
+    def sent(self, identifier: bytes) -> list[tuple[bytes, str]]:
+        """Return what tells the statements apart that have gone away under an id, and where each has gone."""
+        query = "SELECT digest, home FROM sent WHERE tenant = ? AND id = ? ORDER BY digest, home"
+        rows = self._reader.rows(query, (self.number, identifier))
+        return [(_bytes(digest), str(home)) for digest, home in rows]
+
     def at(self, places: Sequence[int]) -> list[Row]:
         """Return the statements at places, in the order of these."""
         marks = ", ".join("?" * len(places))

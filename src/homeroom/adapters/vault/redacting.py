@@ -15,6 +15,7 @@ from homeroom.adapters.vault.operations import (
     Operation,
     PortraitKept,
     StatementKept,
+    StatementSent,
     SubjectKey,
     decode,
     encode,
@@ -22,7 +23,7 @@ from homeroom.adapters.vault.operations import (
 
 __all__ = ["redacted_change"]
 
-_GONE = (SubjectKey, PortraitKept, DocumentKept)
+_GONE = (SubjectKey, PortraitKept, DocumentKept, StatementSent)
 
 
 def redacted_change(encoded: bytes, erased: Mapping[str, frozenset[bytes]]) -> bytes:

@@ -7,7 +7,8 @@ that matched beside the one that is found; `follows` is who is found by whom.
 
 `shift` is by how much a statement stands behind its place, because another one has that. A `stamp` says when a row was
 written, wherever that was (`homeroom.adapters.vault.operations.Stamped`); `dropped` keeps that of documents that are
-gone, so that what comes late does not bring them back. `conflicts` has what came under one id with other content.
+gone, so that what comes late does not bring them back. `conflicts` has what came under one id with other content,
+`sent` under which ids statements have gone, sealed, to another jurisdiction.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from homeroom.errors import VaultError
 
 __all__ = ["SCHEMA", "check_version", "connected", "sqlite_errors", "vault_error"]
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """The version of the tables that this release writes."""
 _TABLES: Final = """
 CREATE TABLE tenants (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -83,7 +84,14 @@ CREATE TABLE conflicts (
 CREATE INDEX conflicts_of_subject ON conflicts (tenant, subject);
 UPDATE subjects SET name = substr(wrapped, 1, 12);
 """
-_STEPS: Final = (_TABLES, _LABELS, _CONVERGING)
+_SENT: Final = """
+CREATE TABLE sent (
+    tenant INTEGER NOT NULL, id BLOB NOT NULL, subject BLOB NOT NULL, digest BLOB NOT NULL, home TEXT NOT NULL,
+    PRIMARY KEY (tenant, id, digest, home)
+) WITHOUT ROWID;
+CREATE INDEX sent_of_subject ON sent (tenant, subject);
+"""
+_STEPS: Final = (_TABLES, _LABELS, _CONVERGING, _SENT)
 """What makes each schema of the one before it."""
 
 

@@ -29,7 +29,7 @@ from homeroom.adapters.vault.operations import HASH_BYTES
 from homeroom.errors import VaultError
 from homeroom.events.generations import Readmitted, key_at
 
-__all__ = ["KEY_NAME_BYTES", "Seals", "SubjectKeys", "TenantKeys", "key_name"]
+__all__ = ["KEY_NAME_BYTES", "GivenKey", "Seals", "SubjectKeys", "TenantKeys", "key_name"]
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
@@ -65,6 +65,7 @@ class Seals:
         self._wrapping = AESGCM(_derived(keys.vault, b"wrap"))
         self._cursor = AESGCM(_derived(keys.vault, b"cursor"))
         self._labels = AESGCM(_derived(keys.vault, b"labels"))
+        self._given = _derived(keys.vault, b"given")
         self._index = hashlib.blake2s(key=_derived(keys.vault, b"index"), digest_size=HASH_BYTES)
         self._hashes: Held[tuple[bytes, bytes], bytes] = Held(limits.FORMS_HELD)
         self.nobody: Final = self.hash(b"nobody", b"")
@@ -81,6 +82,13 @@ class Seals:
         found.update(value)
         return found.digest()
 
+    def hash_everywhere(self, kind: bytes, value: bytes) -> bytes:
+        """Return the keyed hash of a value of a kind, 16 bytes, that is the same in all jurisdictions."""
+        named = b"%d:%b" % (len(kind), kind)
+        return hashlib.blake2s(
+            named + value, key=self._pseudonym, person=b"homeaway", digest_size=HASH_BYTES
+        ).digest()
+
     def known_hash(self, kind: bytes, value: bytes) -> bytes:
         """Return the keyed hash of a value that will be asked for again, such as a verb."""
         found = self._hashes.get((kind, value))
@@ -92,6 +100,12 @@ class Seals:
     def new_key(self, subject: bytes) -> bytes:
         """Draw a key for a subject; return it wrapped."""
         return _seal(self._wrapping, os.urandom(_KEY_BYTES), subject)
+
+    def given_key(self, subject: bytes, secret: bytes) -> "GivenKey":
+        """Return the key of a subject that follows from a secret from elsewhere; who sent that does not know it."""
+        key = hashlib.blake2s(subject + secret, key=self._given).digest()
+        nonce = hashlib.blake2s(subject + key, key=self._given, digest_size=_NONCE_BYTES).digest()
+        return GivenKey(key, nonce + self._wrapping.encrypt(nonce, key, subject))
 
     def unwrap(self, subject: bytes, wrapped: bytes) -> AESGCM:
         """Return a key of a subject; raise `VaultError` if it is not one that this tenant wrapped."""
@@ -158,6 +172,32 @@ class SubjectKeys:
 
     def _named(self, begin: bytes) -> list[AESGCM]:
         return [cipher for name, cipher in self.ciphers.items() if name[:KEY_NAME_BYTES] == begin]
+
+
+class GivenKey:
+    """A key of a subject that several nodes make of one secret, each for itself, and seal the same with.
+
+    So what they seal must be equal, byte by byte. A nonce is a keyed hash of what it seals: never one for two contents.
+
+    Parameters
+    ----------
+    key : 32 bytes
+    wrapped : the same, wrapped under the tenant's
+    """
+
+    def __init__(self, key: bytes, wrapped: bytes) -> None:
+        self.wrapped = wrapped
+        self._cipher = AESGCM(key)
+        self._nonces = hashlib.blake2s(b"homeroom nonces", key=key).digest()
+
+    def seal(self, content: bytes, bound_to: bytes) -> bytes:
+        """Seal content as `SubjectKeys.seal` does."""
+        named = b"%d:%b" % (len(bound_to), bound_to)
+        nonce = hashlib.blake2s(
+            named + content, key=self._nonces, digest_size=_NONCE_BYTES
+        ).digest()
+        name = key_name(self.wrapped)[:KEY_NAME_BYTES]
+        return name + nonce + self._cipher.encrypt(nonce, content, bound_to)
 
 
 def key_name(wrapped: bytes) -> bytes:

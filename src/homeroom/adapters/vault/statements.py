@@ -8,17 +8,19 @@ members are under their own.
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from homeroom.adapters.vault.cutting import cut_people
 from homeroom.adapters.vault.drafting import Drafting, encode_json
-from homeroom.adapters.vault.operations import StatementKept
+from homeroom.adapters.vault.operations import StatementKept, StatementSent
+from homeroom.adapters.vault.sealing_away import Arrived, Away, PassageDraft, is_nobody
 from homeroom.adapters.vault.terms import PLACE_BITS, attachment_name, terms_of
 from homeroom.events.personal import holds_account
 from homeroom.records.contents import Contents, Part, contents_of, statement_parts
-from homeroom.records.people import Json, identity_of, is_anonymous
+from homeroom.records.people import Json, identity_of
 from homeroom.records.store import Caller, Refusal, Refused, Sent
 from homeroom.records.storing import Arrival, are_same, compared_form, stored_form
 
@@ -51,9 +53,19 @@ class StatementDrafter:
     drafting : has begun a draft; it is to be undone after a refusal
     sent : the statements; those that have no id get one
     caller : who sends them
+    away : which of them go to another jurisdiction; None where all stay
+
+    Attributes
+    ----------
+    homes : where the statements are kept: jurisdictions, empty for here
     """
 
-    def __init__(self, drafting: Drafting, sent: Sent, caller: Caller) -> None:
+    def __init__(
+        self, drafting: Drafting, sent: Sent, caller: Caller, away: Away | None = None
+    ) -> None:
+        self._away = away
+        self._passages: dict[str, PassageDraft] = {}
+        self.homes: set[str] = set()
         self._drafting = drafting
         self._seals = drafting.seals
         self._sent = sent
@@ -82,7 +94,10 @@ class StatementDrafter:
                 if same:
                     ids.append(statement["id"].lower())
                     continue
-            kept = self._keep(statement, next_place())
+            home = "" if self._away is None else self._away.home(statement["actor"], self._seals)
+            keep = partial(self._seal, home) if home else self._keep
+            kept = keep(statement, next_place())
+            self.homes.add(home)
             if kept is None:
                 return Refused(Refusal.FORBIDDEN, f"[{number}]", _ERASED)
             ids.append(kept)
@@ -92,12 +107,20 @@ class StatementDrafter:
         """Say whether the statement of an id is the same; None if there is none."""
         row = self._drafting.statement(identifier)
         if row is None:
-            return None
+            return self._has_gone(identifier, statement)
+        self.homes.add("")
         if row.digest and row.digest == self._digest(statement):
             return True
         # Not the same, or the same in other words: without the timestamp that the store gave it, say.
         there = self._drafting.opened(row)
         return there is not None and are_same(there, statement)
+
+    def _has_gone(self, identifier: bytes, statement: Json) -> bool | None:
+        """Say whether the statement that has gone away under an id is the same; None if none has."""
+        sent = self._drafting.sent(identifier)
+        digest = self._digest(statement) if sent else b""
+        self.homes.update(home for one, home in sent if one == digest)
+        return any(one == digest for one, _ in sent) if sent else None
 
     def _digest(self, statement: Json) -> bytes:
         return self._seals.hash(b"content", compared_form(statement))
@@ -116,9 +139,8 @@ class StatementDrafter:
         if people is None:
             return None
         actor = statement["actor"]
-        is_nobody = actor.get("objectType") == "Group" and is_anonymous(actor)
-        subject = self._seals.nobody if is_nobody else people.subjects[0]
-        self._know(contents, None if is_nobody else actor)
+        subject = self._seals.nobody if is_nobody(actor) else people.subjects[0]
+        self._know(contents, None if is_nobody(actor) else actor)
         terms = terms_of(contents, people.parts, self._seals)
         attachments = self._attachments(statement, subject)
         cut_people(statement, lambda person: people.numbers[encode_json(person)])
@@ -142,6 +164,36 @@ class StatementDrafter:
         self._drafting.noted.append(pending.note(pending.statements, identifier, kept))
         identity: str = statement["id"]
         return identity
+
+    def _seal(self, home: str, statement: Json, place: int) -> str | None:
+        """Seal one statement for another jurisdiction; return its id, None if it names somebody who was erased."""
+        assert self._away is not None, "somebody has said where it goes"
+        if "id" not in statement:
+            statement["id"] = str(uuid.uuid4())
+        digest, compared = self._digest(statement), compared_form(statement)
+        statement = _decode(encode_json(statement))
+        arrival = Arrival(place >> PLACE_BITS, self._caller.authority, self._sent.version)
+        stored_form(statement, arrival)
+        contents = contents_of(statement)
+        subjects = {self._seals.pseudonym(*identity_of(one)) for one, _ in contents.people}
+        if any(map(self._drafting.is_destroyed, subjects)):
+            return None
+        passage = self._passages.get(home)
+        if passage is None:
+            passage = PassageDraft(self._caller.tenant, home, self._away)
+            self._passages[home] = passage
+        passage.add(Arrived(statement, place, compared, self._sent.data), contents, self._seals)
+        identity: str = statement["id"]
+        subject = passage.stubs[-1].subject or self._seals.nobody
+        one = StatementSent(uuid_bytes(identity), place, subject, digest, home)
+        self._drafting.operations.append(one)
+        pending = self._drafting.pending
+        self._drafting.noted.append(pending.note(pending.sent, one.id, one))
+        return identity
+
+    def sealed(self) -> dict[str, bytes]:
+        """Return by jurisdiction the statements that go there, sealed."""
+        return {home: passage.encoded() for home, passage in self._passages.items()}
 
     def _people(self, contents: Contents) -> _People | None:
         """Keep the forms of all persons; None if one of them was erased."""

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from litestar.handlers import ASGIRouteHandler, asgi
 
 from homeroom import limits
-from homeroom.errors import RecordError
+from homeroom.errors import RecordError, RecordsElsewhereError
 from homeroom.records.documents import Kind, activity_asked, agent_asked
 from homeroom.records.forms import time_text
 from homeroom.records.people import person_of
@@ -116,6 +116,9 @@ class RecordStore:
             answer = await self._answer(scope, headers, receive)
         except ProblemError as error:
             answer = answer_of(error)
+        except RecordsElsewhereError as error:
+            extra = {"regions": list(error.regions)}
+            answer = answer_of(ProblemError("elsewhere", str(error), extra))
         except RecordError as error:
             answer = answer_of(problem_of(error))
         told = {VERSION_HEADER: _version_of(headers).value, **answer.headers}

@@ -11,7 +11,7 @@ from homeroom.clock import hybrid_ms
 from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin
 from homeroom.log.rulings import ruling_of
 from homeroom.regions.steps import Alarm, Applied, AwaitApplied, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
@@ -123,7 +123,7 @@ class Watcher:
     def folded(self, machine: Machine, entry: Entry) -> None:
         """See that nothing is folded whose time has not come near, unless it was ruled."""
         ruling = ruling_of(machine.member.members.rulings, entry.origin, entry.number)
-        if ruling is not None or entry.origin.stream is Stream.DOCUMENT:
+        if ruling is not None or not entry.origin.stream.is_shared:
             return
         ahead_ms = hybrid_ms(entry.hybrid) - machine.wall_ms()
         if ahead_ms > HYBRID_AHEAD_MS_MAX:

@@ -70,7 +70,7 @@ from homeroom.regions.steps import (
 from homeroom.simulation.disk import Disk, PowerLost
 from homeroom.simulation.regions.awaiting import Awaiting
 from homeroom.simulation.regions.beginning import Beginning
-from homeroom.simulation.regions.door import Content, admitted, write_content
+from homeroom.simulation.regions.door import Content, Residence, write_content
 from homeroom.simulation.regions.erasing import Redact
 from homeroom.simulation.regions.folding import TENANT, Folding
 from homeroom.simulation.regions.network import SimulatedFabric
@@ -363,12 +363,7 @@ class Machine:
             return
         self._offer(request.batch_id, request.events, request)
 
-    def _offer(
-        self,
-        batch_id: str,
-        events: Content,
-        request: Request | None,
-    ) -> None:
+    def _offer(self, batch_id: str, events: Content, request: Request | None) -> None:
         self._tickets += 1
         body = write_content(events)
         known = self.store.record(_OWNER, batch_id)
@@ -414,7 +409,9 @@ class Machine:
                 self._do(effect)
 
     def _admit(self, offers: Sequence[Offer]) -> Admission:
-        return replace(admitted(offers, self._gone()), epoch=self.stated.control.epoch)
+        residence = Residence(self.jurisdiction, self.outside.homes)
+        found = self.outside.cores.admit(offers, self._gone(), residence)
+        return replace(found, epoch=self.stated.control.epoch)
 
     def _log(self, event: Offers | Written | Failed) -> None:
         for effect in self.log.step(event, self._stamp_ms()):

@@ -25,6 +25,8 @@ nobody can prepare ones that collide. Whole numbers and tuples of them are hashe
 
 from array import array
 from collections import OrderedDict
+from heapq import nlargest
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -225,6 +227,14 @@ class Resident(Generic[K, V]):
     def keys(self) -> list[K]:
         """Return the keys, those first that were asked for most since they last went round (a warm start's order)."""
         return sorted(self._slots, key=lambda key: -self._hits[self._slots[key]])
+
+    def hottest(self, count: int) -> list[K]:
+        """Return at most so many keys that were asked for most, of those that have been held longest.
+
+        It looks at a bounded number of them, so that a cache of millions holds nobody up.
+        """
+        looked = islice(self._slots, count * limits.CACHE_HOTTEST_LOOKS)
+        return nlargest(count, looked, key=lambda key: self._hits[self._slots[key]])
 
     def statistics(self) -> ResidentStatistics:
         """Return counts so far, and what is held now."""

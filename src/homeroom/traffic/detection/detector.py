@@ -5,11 +5,12 @@ as fast as it happens. What is left for here is what has names: who is a member,
 when the next heartbeat and the next probe are due, and the reasons in words.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from homeroom import limits
 from homeroom.errors import MessageError
@@ -21,7 +22,7 @@ from homeroom.traffic.detection.heartbeats import (
     read_heartbeat,
     write_heartbeat,
 )
-from homeroom.traffic.detection.judging import Vantage
+from homeroom.traffic.detection.judging import Vantages
 from homeroom.traffic.detection.reasons import why
 from homeroom.traffic.detection.steps import (
     Carried,
@@ -62,9 +63,10 @@ class Detector:
         # Names in the order of their numbers in the arrays, and back.
         self._names: tuple[str, ...] = ()
         self._numbers: dict[str, int] = {}
-        self._vantage: Vantage
+        self._vantage: Vantages
         self._lives: dict[str, str] = {}
-        self._former: dict[str, deque[str]] = {}
+        # Of each node the lives before this one, the latest last, with the greatest number that came of each.
+        self._former: dict[str, dict[str, int]] = {}
         # When the next probe of a node is due, and when one that has not ended was asked for.
         self._probe_ms: dict[str, float] = {}
         self._asked_ms: dict[str, float] = {}
@@ -73,7 +75,7 @@ class Detector:
 
     def step(self, event: DetectorEvent, now_ms: float) -> list[DetectorEffect]:
         """Take an event at a steady time in milliseconds, and return what is to be done."""
-        judging.wake(self._vantage, float(now_ms))
+        judging.wake(self._vantage, 0, float(now_ms))
         match event:
             case HeartbeatCame():
                 return self._hear(event)
@@ -100,14 +102,14 @@ class Detector:
         vantage, members = self._vantage, set(self._names)
         assert self._names == tuple(sorted(members))
         assert self._node in members
-        assert self._names[vantage.here[judging.ME]] == self._node
+        assert self._names[vantage.nodes[0]] == self._node
         assert set(self._lives) <= members - {self._node}
         assert set(self._former) <= members
         assert set(self._asked_ms) <= members
         assert all(len(lives) <= limits.FORMER_LIVES_MAX for lives in self._former.values())
         assert all(life not in self._former.get(name, ()) for name, life in self._lives.items())
-        assert len(vantage.links) == len(vantage.said) == len(members)
-        assert set(vantage.verdicts.tolist()) <= set(Verdict)
+        assert len(vantage.links) == len(vantage.regions) == len(members)
+        assert set(vantage.verdicts[0].tolist()) <= set(Verdict)
 
     # --- who belongs to the world ------------------------------------------------------------------------------------
 
@@ -121,7 +123,8 @@ class Detector:
         self._numbers = {name: number for number, name in enumerate(self._names)}
         places = {name: number for number, name in enumerate(sorted(set(regions.values())))}
         of_nodes = np.array([places[regions[name]] for name in self._names], np.int64)
-        made = judging.make_vantage(of_nodes, self._numbers[self._node], now_ms)
+        me = np.array([self._numbers[self._node]], np.int64)
+        made = judging.make_vantages(of_nodes, me, np.array([now_ms], np.float64))
         if before:
             self._carry_over(made, [name for name in before if name in self._numbers], numbers)
         self._vantage = made
@@ -133,16 +136,17 @@ class Detector:
         for place, name in enumerate(others):
             self._probe_ms.setdefault(name, now_ms + place * limits.PROBE_MS / len(others))
 
-    def _carry_over(self, made: Vantage, staying: list[str], numbers: Mapping[str, int]) -> None:
+    def _carry_over(self, made: Vantages, staying: list[str], numbers: Mapping[str, int]) -> None:
         known = self._vantage
         old = np.array([numbers[name] for name in staying])
         new = np.array([self._numbers[name] for name in staying])
         made.clock[:] = known.clock
         for number in range(len(self._names)):
-            suspicion.begin(made.links, number, known.clock[judging.AWAKE])
-        for field in ("links", "said_at", "troubled", "own", "causes", "verdicts", "since"):
-            getattr(made, field)[new] = getattr(known, field)[old]
-        made.said[np.ix_(new, new)] = known.said[np.ix_(old, old)]
+            suspicion.begin(made.links, number, known.clock[0, judging.AWAKE])
+        made.links[new] = known.links[old]
+        for field in ("said_at", "echoed", "troubled", "own", "causes", "verdicts", "since"):
+            getattr(made, field)[0, new] = getattr(known, field)[0, old]
+        made.said[0][np.ix_(new, new)] = known.said[0][np.ix_(old, old)]
 
     # --- heartbeats --------------------------------------------------------------------------------------------------
 
@@ -156,39 +160,58 @@ class Detector:
         except MessageError as error:
             self._counted["damaged"] += 1
             return [Refused(sender, str(error))]
-        if not self._is_of_this_life(sender, number, heartbeat.life):
+        if not self._is_of_this_life(sender, number, heartbeat):
             self._counted["of former lives"] += 1
             return [Refused(sender, "it is of a life of its node that is over")]
-        if not judging.heard(self._vantage, number, heartbeat.sequence, float(heartbeat.sent_ms)):
+        if not judging.heard(
+            self._vantage,
+            0,
+            number,
+            heartbeat.sequence,
+            float(heartbeat.sent_ms),
+            float(heartbeat.echo_ms),
+        ):
             self._counted["late"] += 1
             return []
         self._counted["heard"] += 1
         self._take(number, heartbeat)
         return [Carried(sender, heartbeat.generation, heartbeat.carried)]
 
-    def _is_of_this_life(self, sender: str, number: int, life: str) -> bool:
-        """Say whether a heartbeat is of the newest life of its node: one that was not seen before."""
-        known = self._lives.get(sender)
+    def _is_of_this_life(self, sender: str, number: int, heartbeat: Heartbeat) -> bool:
+        """Say whether a heartbeat is of the newest life of its node: one that was not seen before.
+
+        A node that has just begun may hear the newest life first, and then what was held up of the one before. So a
+        former life is believed again if it goes on counting while the newest one has long been silent.
+        """
+        life, known = heartbeat.life, self._lives.get(sender)
         if life == known:
             return True
-        former = self._former.setdefault(sender, deque(maxlen=limits.FORMER_LIVES_MAX))
-        if life in former:
+        former = self._former.setdefault(sender, {})
+        links, silent_ms = self._vantage.links, self._vantage.clock[0, judging.AWAKE]
+        silent_ms -= links[number, suspicion.HEARD]
+        if life in former and (
+            heartbeat.sequence <= former[life] or silent_ms < limits.SUSPECT_SILENT_MS_MAX
+        ):
+            former[life] = max(former[life], heartbeat.sequence)
             return False
+        former.pop(life, None)
         if known is not None:
-            former.append(known)
-            suspicion.renew(self._vantage.links, number)
+            former[known] = int(links[number, suspicion.SEQUENCE])
+            suspicion.renew(links, number)
+        if len(former) > limits.FORMER_LIVES_MAX:
+            del former[next(iter(former))]
         self._lives[sender] = life
         return True
 
     def _take(self, number: int, heartbeat: Heartbeat) -> None:
         """Put what a heartbeat says into the arrays."""
         vantage = self._vantage
-        link, said = vantage.links[number], vantage.said[number]
+        link, said = vantage.links[number], vantage.said[0, number]
         link[suspicion.LOAD] = heartbeat.load
         link[suspicion.DRAINING] = heartbeat.draining
         link[suspicion.UNREADY] = not heartbeat.ready
         said[:] = 0
-        vantage.troubled[number] = bool(heartbeat.opinions)
+        vantage.troubled[0, number] = bool(heartbeat.opinions)
         for name, opinion in heartbeat.opinions.items():
             of = self._numbers.get(name)
             if of is not None:
@@ -204,14 +227,15 @@ class Detector:
         self._set_own()
 
     def _set_own(self) -> None:
-        link = self._vantage.links[self._vantage.here[judging.ME]]
+        link = self._vantage.links[self._vantage.nodes[0]]
         link[suspicion.LOAD] = self._own.load
         link[suspicion.DRAINING] = self._own.draining
         link[suspicion.UNREADY] = self._own.readiness is Readiness.NOT_READY
 
-    def _heartbeat(self, now_ms: float) -> bytes:
+    def _heartbeats(self, now_ms: float, others: list[str]) -> list[DetectorEffect]:
+        """Return a heartbeat for each other one; only what is said back to him is not the same for all."""
         self._sequence += 1
-        own = self._vantage.own
+        own = self._vantage.own[0]
         opinions = {
             self._names[number]: Opinion(
                 int(own[number, judging.SILENT]), int(own[number, judging.LOST])
@@ -219,28 +243,35 @@ class Detector:
             for number in np.flatnonzero(own[:, judging.VERDICT])
         }
         state = self._own
-        return write_heartbeat(
-            Heartbeat(
-                life=self._life,
-                sequence=self._sequence,
-                sent_ms=int(now_ms),
-                load=state.load,
-                draining=state.draining,
-                ready=state.readiness is not Readiness.NOT_READY,
-                generation=state.generation,
-                opinions=opinions,
-                carried=state.carried,
-            )
+        said = Heartbeat(
+            life=self._life,
+            sequence=self._sequence,
+            sent_ms=int(now_ms),
+            load=state.load,
+            draining=state.draining,
+            ready=state.readiness is not Readiness.NOT_READY,
+            generation=state.generation,
+            opinions=opinions,
+            carried=state.carried,
         )
+        self._counted["sent"] += len(others)
+        echoes = self._vantage.links[:, suspicion.SENT]
+        return [
+            SendHeartbeat(
+                name,
+                write_heartbeat(replace(said, echo_ms=int(echoes[self._numbers[name]]))),
+            )
+            for name in others
+        ]
 
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _tick(self, now_ms: float) -> list[DetectorEffect]:
         effects: list[DetectorEffect] = []
         self._give_up_probes(now_ms)
-        before = self._vantage.verdicts.copy()
-        if judging.judge(self._vantage):
-            for number in np.flatnonzero(before != self._vantage.verdicts):
+        before = self._vantage.verdicts[0].copy()
+        if judging.judge(self._vantage, 0):
+            for number in np.flatnonzero(before != self._vantage.verdicts[0]):
                 self._counted["verdicts"] += 1
                 effects.append(
                     Judged(
@@ -253,13 +284,15 @@ class Detector:
         if now_ms >= self._beat_ms:
             # Beats that were slept through are not made up for: each says all of it.
             self._beat_ms = _following(self._beat_ms, limits.HEARTBEAT_MS, now_ms)
-            body = self._heartbeat(now_ms)
-            self._counted["sent"] += len(others)
-            effects += [SendHeartbeat(name, body) for name in others]
+            effects += self._heartbeats(now_ms, others)
         for name in others:
             if now_ms >= self._probe_ms[name] and name not in self._asked_ms:
                 self._probe_ms[name] = _following(self._probe_ms[name], limits.PROBE_MS, now_ms)
                 self._asked_ms[name] = now_ms
+                vantage = self._vantage
+                vantage.links[self._numbers[name], suspicion.ASKED] = vantage.clock[
+                    0, judging.AWAKE
+                ]
                 effects.append(Probe(name))
         return effects
 
@@ -274,19 +307,19 @@ class Detector:
             return  # it was given up, or its node is no member any more
         self._counted[f"probes: {event.outcome.name.lower().replace('_', ' ')}"] += 1
         number = self._numbers[event.node]
-        judging.probed(self._vantage, number, int(event.outcome), float(event.took_ms))
+        judging.probed(self._vantage, 0, number, int(event.outcome), float(event.took_ms))
 
     def _health_of(self, number: int) -> NodeHealth:
         vantage = self._vantage
         link = vantage.links[number]
         readiness = Readiness.NOT_READY if link[suspicion.UNREADY] else Readiness.READY
-        if number == vantage.here[judging.ME]:
+        if number == vantage.nodes[0]:
             readiness = self._own.readiness
         elif not link[suspicion.EVER]:
             readiness = Readiness.UNKNOWN
         return NodeHealth(
-            verdict=Verdict(int(vantage.verdicts[number])),
-            since_ms=int(vantage.since[number]),
+            verdict=Verdict(int(vantage.verdicts[0, number])),
+            since_ms=int(vantage.since[0, number]),
             why=why(vantage, number),
             load=float(link[suspicion.LOAD]),
             draining=bool(link[suspicion.DRAINING]),

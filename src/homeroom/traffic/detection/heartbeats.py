@@ -6,7 +6,8 @@ late, and the next one says all of it again.
 
 It bears the name of its sender's life and a number within it, so that what comes late, or of a life that is over, is
 known and counts for nothing. Its time is that of the sender's steady clock: nobody compares it with an own one, only
-with that of the heartbeats before it. No time of day is in it, because clocks jump.
+with that of the heartbeats before it. It says back the time of the newest heartbeat that came from its receiver, who
+so knows how old it is at most. No time of day is in it, because clocks jump.
 
 These messages go over the fabric beside those of members and shipments, and begin with bytes with which neither can
 begin. A fabric vouches for the name of the sender; the checksum is against damage on the way.
@@ -49,6 +50,8 @@ class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
     life : the name of this life of the node, drawn when it began
     sequence : number within the life, from 1 on
     sent_ms : when it was sent, by the steady clock of the sender
+    echo_ms : when the newest heartbeat was sent that the sender heard of the receiver, by the receiver's steady clock;
+        0 if it heard none
     load : how busy it is: 0 idle, 1 as much as it can do, above 1 it turns requests away
     draining : whether it is being emptied
     ready : whether it serves
@@ -60,6 +63,7 @@ class Heartbeat(msgspec.Struct, array_like=True, frozen=True):
     life: _Name
     sequence: _Number
     sent_ms: _Number
+    echo_ms: _Number = 0
     load: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0.0
     draining: bool = False
     ready: bool = True

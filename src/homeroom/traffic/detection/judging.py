@@ -6,21 +6,27 @@ Three kinds of evidence are kept apart, because mixing them is how healthy regio
   slow, what the node says of itself, and that it says that it does not hear this node (a link may be cut one way).
   This alone is what a node tells others. What it was told it never tells on: an opinion that came back as another's
   would keep itself alive.
-- What **regions** see. A region counts once, however many nodes it runs, and says that a node is gone only if one of
-  its nodes could not reach it for ``limits.CONFIRM_MS`` and none of them can. Nobody speaks for his own region.
+- What **regions** see. A region counts once, however many nodes it runs, and says that a node is gone only if all of
+  its nodes say so, each of which could not reach it for ``limits.CONFIRM_MS``. One that is not heard may see it
+  otherwise, so it keeps its region from voting. If it is itself confirmed to be gone it does not; but of the regions
+  that vote so many have to be whole that all others together are no quorum. Nobody speaks for his own region.
 - Whether this node **hears a quorum**, a majority of all regions, at all. Who does not is itself the one that is cut
   off: it keeps what was confirmed, and confirms nothing new.
 
-A node is suspected if this node sees something bad, or a majority of regions does. It is confirmed to be gone if a
-majority of all regions says so; it comes back when a majority of the other regions has seen nothing bad for a while.
+- Whether a vote is **of now**. A machine that was stopped and goes on where it was says at first what was true before.
+  So a vote counts only with a sign that its node had just heard this one (``limits.ECHO_MS_MAX``).
+
+A node is suspected if this node sees something bad, or a majority of all regions does. It is confirmed to be gone
+if a majority of the other regions votes so; it comes back when a majority of them has seen nothing bad for a while. So
+two halves of a world can never both judge each other: a cut that goes through regions leaves these without a vote.
 
 **Awake time.** A process that is stopped for ten seconds wakes up in a world in which everybody seems to have been
 silent for ten seconds. So silence is measured in time in which this node was awake: between two looks it goes on by
 ``limits.AWAKE_STEP_MS_MAX`` at most. What others said before the pause is too old when it ends, by steady time, and
 that they did not hear this node in its pause is discounted too.
 
-Everything here is a kernel over the arrays of a `Vantage`: a running node judges with it, and so do the sixteen vantage
-points of a simulated world.
+Everything here is a kernel over the arrays of `Vantages`: a running node judges with it as one vantage point, and so do
+the sixteen of a simulated world.
 """
 
 import math
@@ -31,13 +37,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeroom import limits
-from homeroom.kernel import kernel
+from homeroom.kernel import borrowing
 from homeroom.traffic.detection.suspicion import (
     ANSWERED,
+    ASKED,
     BAD_AT,
+    CUT_AT,
     DRAINING,
     FAILED,
+    FAILED_FROM,
     HEARD,
+    LEAST_BEFORE,
+    LEAST_NOW,
     LOAD,
     REFUSED,
     SLOW,
@@ -58,10 +69,11 @@ __all__ = [
     "TIME_OUT",
     "VERDICT",
     "Cause",
-    "Vantage",
+    "Vantages",
+    "forget",
     "heard",
     "judge",
-    "make_vantage",
+    "make_vantages",
     "probed",
     "wake",
 ]
@@ -83,13 +95,16 @@ TIME_OUT: Final = 2
 NOW: Final = 0
 AWAKE: Final = 1
 LATE_AT: Final = 2
+NEWS: Final = 3
 ME: Final = 0
 REGIONS: Final = 1
 _VOTES: Final = 0
-_REACHES: Final = 1
+_OBJECTS: Final = 1
 _SUSPECTS: Final = 2
 _CALM: Final = 3
 _PRESENT: Final = 4
+_LACKS: Final = 5
+_COUNTS: Final = 6
 
 _FINE: Final = 0
 _SUSPECTED: Final = 1
@@ -97,7 +112,7 @@ _CONFIRMED: Final = 2
 
 
 class Cause(IntFlag):
-    """Why a node is not fine; one of `Vantage.causes` may be several."""
+    """Why a node is not fine; one of `Vantages.causes` may be several."""
 
     SILENT = 1
     DEAF = 2
@@ -119,286 +134,398 @@ _C_MANY: Final = int(Cause.MANY)
 _C_QUORUM: Final = int(Cause.QUORUM)
 
 
-class Vantage(NamedTuple):
-    """What one node knows, as arrays; nodes and regions are numbers.
+class Vantages(NamedTuple):
+    """What some nodes know, each from its own vantage point; nodes, regions and vantage points are numbers.
+
+    A running node has one vantage point, a simulated world as many as it has nodes.
 
     Parameters
     ----------
-    clock : float64[3], steady time of the last look, awake time, and when the last pause of this node ended
-    links : float64[nodes, WIDTH], see `homeroom.traffic.detection.suspicion`
-    said : int32[nodes, nodes, 3], what each node said of each: verdict, silent and lost
-    said_at : float64[nodes], when it said so, by the steady clock here
-    troubled : uint8[nodes], whether it said anything bad of anybody
-    own : int32[nodes, 3], what this node sees itself, in the same form
-    causes : int64[nodes], see `Cause`
-    verdicts : int64[nodes], 0 fine, 1 suspected, 2 confirmed
-    since : float64[nodes], steady time at which the verdict became this one
+    clock : float64[points, 4], steady time of the last look, awake time, when the last pause of the node ended, and
+        whether anything was heard since it judged
+    links : float64[points * nodes, WIDTH], see `homeroom.traffic.detection.suspicion`
+    said : int32[points, nodes, nodes, 3], what each node said of each: verdict, silent and lost
+    said_at : float64[points, nodes], when it said so, by the steady clock of the vantage point
+    echoed : float64[points, nodes], when the newest heartbeat was sent here that it had heard then, 0 if none
+    troubled : uint8[points, nodes], whether it said anything bad of anybody
+    own : int32[points, nodes, 3], what the vantage point sees itself, in the same form
+    causes : int64[points, nodes], see `Cause`
+    verdicts : int64[points, nodes], 0 fine, 1 suspected, 2 confirmed
+    since : float64[points, nodes], steady time at which the verdict became this one
     regions : int64[nodes], the region of each
-    here : int64[2], which node this is, and how many regions there are
-    counts : int64[regions, 5], while a node is judged
+    nodes : int64[points], which node it is
+    counts : int64[regions, 6], while a node is judged
     """
 
     clock: NDArray[np.float64]
     links: NDArray[np.float64]
     said: NDArray[np.int32]
     said_at: NDArray[np.float64]
+    echoed: NDArray[np.float64]
     troubled: NDArray[np.uint8]
     own: NDArray[np.int32]
     causes: NDArray[np.int64]
     verdicts: NDArray[np.int64]
     since: NDArray[np.float64]
     regions: NDArray[np.int64]
-    here: NDArray[np.int64]
+    nodes: NDArray[np.int64]
     counts: NDArray[np.int64]
 
 
-def make_vantage(regions: NDArray[np.int64], me: int, now_ms: float) -> Vantage:
-    """Return the vantage point of a node that has heard nobody yet.
+def make_vantages(
+    regions: NDArray[np.int64], nodes: NDArray[np.int64], now_ms: NDArray[np.float64]
+) -> Vantages:
+    """Return vantage points that have heard nobody yet.
 
     Parameters
     ----------
     regions : the region of each node, by number
-    me : which node this is
-    now_ms : steady time
+    nodes : which node each vantage point is
+    now_ms : steady time of each
     """
-    nodes, of_regions = len(regions), int(regions.max()) + 1
-    vantage = Vantage(
-        clock=np.array([now_ms, 0.0, -math.inf]),
-        links=np.zeros((nodes, WIDTH)),
-        said=np.zeros((nodes, nodes, 3), np.int32),
-        said_at=np.full(nodes, -math.inf),
-        troubled=np.zeros(nodes, np.uint8),
-        own=np.zeros((nodes, 3), np.int32),
-        causes=np.zeros(nodes, np.int64),
-        verdicts=np.zeros(nodes, np.int64),
-        since=np.full(nodes, float(now_ms)),
+    of_nodes, of_regions, points = len(regions), int(regions.max()) + 1, len(nodes)
+    vantages = Vantages(
+        clock=np.zeros((points, 4)),
+        links=np.zeros((points * of_nodes, WIDTH)),
+        said=np.zeros((points, of_nodes, of_nodes, 3), np.int32),
+        said_at=np.zeros((points, of_nodes)),
+        echoed=np.zeros((points, of_nodes)),
+        troubled=np.zeros((points, of_nodes), np.uint8),
+        own=np.zeros((points, of_nodes, 3), np.int32),
+        causes=np.zeros((points, of_nodes), np.int64),
+        verdicts=np.zeros((points, of_nodes), np.int64),
+        since=np.zeros((points, of_nodes)),
         regions=regions,
-        here=np.array([me, of_regions], np.int64),
-        counts=np.zeros((of_regions, 5), np.int64),
+        nodes=nodes,
+        counts=np.zeros((of_regions, _COUNTS), np.int64),
     )
+    for at in range(points):
+        forget(vantages, at, float(now_ms[at]))
+    return vantages
+
+
+@borrowing
+def forget(vantages: Vantages, at: int, now_ms: float) -> None:
+    """Have a vantage point begin: it has heard nobody yet."""
+    vantages.clock[at, NOW] = now_ms
+    vantages.clock[at, AWAKE] = 0.0
+    vantages.clock[at, LATE_AT] = -math.inf
+    vantages.clock[at, NEWS] = 0.0
+    nodes = len(vantages.regions)
     for node in range(nodes):
-        begin(vantage.links, node, 0.0)
-    return vantage
+        begin(vantages.links, at * nodes + node, 0.0)
+        vantages.said_at[at, node] = -math.inf
+        vantages.echoed[at, node] = 0.0
+        vantages.troubled[at, node] = 0
+        vantages.causes[at, node] = 0
+        vantages.verdicts[at, node] = _FINE
+        vantages.since[at, node] = now_ms
+        vantages.own[at, node] = 0
+        vantages.said[at, node] = 0
 
 
-@kernel
-def wake(vantage: Vantage, now_ms: float) -> None:
+@borrowing
+def wake(vantages: Vantages, at: int, now_ms: float) -> None:
     """Let time go on; what is more than a look takes was a pause of this node itself."""
-    step_ms = now_ms - vantage.clock[NOW]
+    clock = vantages.clock
+    step_ms = now_ms - clock[at, NOW]
     if step_ms > limits.AWAKE_STEP_MS_MAX:
-        vantage.clock[LATE_AT] = now_ms
+        clock[at, LATE_AT] = now_ms
         step_ms = float(limits.AWAKE_STEP_MS_MAX)
     if step_ms > 0:
-        vantage.clock[AWAKE] += step_ms
-        vantage.clock[NOW] = now_ms
+        clock[at, AWAKE] += step_ms
+        clock[at, NOW] = now_ms
 
 
-@kernel
-def heard(vantage: Vantage, node: int, sequence: int, sent_ms: float) -> bool:
+@borrowing
+def _stood_still(vantages: Vantages, at: int) -> None:
+    """Take that the clock here stood still, since others' went on: nobody knows how old is what they said."""
+    vantages.clock[at, LATE_AT] = vantages.clock[at, NOW]
+    for node in range(len(vantages.regions)):
+        vantages.said_at[at, node] = -math.inf
+        vantages.echoed[at, node] = 0.0
+
+
+@borrowing
+def heard(
+    vantages: Vantages, at: int, node: int, sequence: int, sent_ms: float, echo_ms: float
+) -> bool:
     """Take that a heartbeat came at the time of the last look, and say whether it is the newest.
 
-    If it is, whatever it says of others is to be put into ``said`` and ``troubled``.
+    If it is, whatever it says of others is to be put into ``said`` and ``troubled``. It was sent after its sender had
+    heard the heartbeat that this node sent at ``echo_ms``, by the clock here: so it is no older, whatever clocks there
+    may be. 0 says nothing.
     """
-    clock = vantage.clock
-    at_ms = hear(vantage.links, node, clock[AWAKE], clock[NOW], sequence, sent_ms)
+    clock, links, link = vantages.clock, vantages.links, at * len(vantages.regions) + node
+    least_ms = min(links[link, LEAST_NOW], links[link, LEAST_BEFORE])
+    heard_ms = links[link, HEARD]
+    at_ms = hear(links, link, clock[at, AWAKE], clock[at, NOW], sequence, sent_ms)
     if at_ms == -math.inf:
         return False
-    vantage.said_at[node] = at_ms
+    if clock[at, NOW] - sent_ms < least_ms - limits.AWAKE_STEP_MS_MAX and least_ms < math.inf:
+        _stood_still(vantages, at)
+    if at_ms < echo_ms <= clock[at, NOW]:
+        at_ms = echo_ms
+    late_ms = clock[at, NOW] - at_ms
+    if late_ms > limits.OPINION_MS_MAX:
+        # What was long on its way is a sign of life of then: its sender may be dead since.
+        links[link, HEARD] = max(heard_ms, clock[at, AWAKE] - late_ms)
+    vantages.said_at[at, node] = at_ms
+    vantages.echoed[at, node] = echo_ms
+    clock[at, NEWS] = 1.0
     return True
 
 
-@kernel
-def probed(vantage: Vantage, node: int, outcome: int, took_ms: float) -> None:
+@borrowing
+def probed(vantages: Vantages, at: int, node: int, outcome: int, took_ms: float) -> None:
     """Take that a probe has ended at the time of the last look: `ANSWER`, `REFUSAL` or `TIME_OUT`.
 
-    One in which this node slept says nothing, unless it was answered well: its time is not that of the other node.
+    One in which this node slept says nothing, unless it was answered well: its time is not that of the other node. Nor
+    does one that began while the link was cut: that says so itself, and is over sooner than a time-out is.
     """
-    links, clock = vantage.links, vantage.clock
-    slept = clock[NOW] - took_ms <= clock[LATE_AT]
+    links, clock, link = vantages.links, vantages.clock, at * len(vantages.regions) + node
+    slept = clock[at, NOW] - took_ms <= clock[at, LATE_AT]
+    was_cut = clock[at, AWAKE] - took_ms <= links[link, CUT_AT]
+    links[link, ASKED] = math.inf
     if outcome == ANSWER:
-        links[node, ANSWERED] = clock[AWAKE]
-        links[node, FAILED] = 0.0
-        links[node, REFUSED] = 0.0
+        # The answer may have been long on its way: its node was there some time between question and answer.
+        there_ms = clock[at, AWAKE] - (0.0 if slept else took_ms / 2)
+        links[link, ANSWERED] = max(links[link, ANSWERED], there_ms)
+        links[link, FAILED] = 0.0
+        links[link, REFUSED] = 0.0
         if not slept:
-            links[node, SLOW] = links[node, SLOW] + 1 if stood_out(links, node, took_ms) else 0.0
-            learn_trip(links, node, took_ms)
-    elif not slept:
-        links[node, FAILED] += 1
-        links[node, REFUSED] += 1.0 if outcome == REFUSAL else 0.0
+            links[link, SLOW] = links[link, SLOW] + 1 if stood_out(links, link, took_ms) else 0.0
+            learn_trip(links, link, took_ms)
+    elif not (slept or was_cut):
+        links[link, FAILED] += 1
+        links[link, FAILED_FROM] = clock[at, NOW] - took_ms
+        links[link, REFUSED] += 1.0 if outcome == REFUSAL else 0.0
 
 
-@kernel
-def _failing_ms(links: NDArray[np.float64], node: int, awake_ms: float) -> float:
+@borrowing
+def _failing_ms(vantages: Vantages, at: int, link: int) -> float:
     """Return for how long probes have failed, 0 if they have not; below what is a vote while there are few of them.
 
     A node that is being emptied, or that says itself that it does not serve, answers with an error and means it: that
-    is no failure that others must find out.
+    is no failure that others must find out. What failed before a pause of this node may be well since.
     """
-    if (
-        links[node, FAILED] < limits.PROBES_FAILED_SUSPECT
-        or links[node, DRAINING] > 0
-        or links[node, UNREADY] > 0
-    ):
+    links, awake_ms = vantages.links, vantages.clock[at, AWAKE]
+    if links[link, DRAINING] > 0 or links[link, UNREADY] > 0:
         return 0.0
-    failing_ms = max(awake_ms - links[node, ANSWERED], 1.0)
+    failed, unanswered = links[link, FAILED], links[link, FAILED] - links[link, REFUSED]
+    has_failed = (failed >= limits.PROBES_FAILED_SUSPECT or unanswered >= 1) and (
+        links[link, FAILED_FROM] > vantages.clock[at, LATE_AT]
+    )
+    is_late = awake_ms - links[link, ASKED] >= limits.PROBE_LATE_MS
+    if not has_failed and not (is_late and links[link, ASKED] > links[link, CUT_AT]):
+        return 0.0
+    failing_ms = max(awake_ms - max(links[link, ANSWERED], links[link, CUT_AT]), 1.0)
     # Who is busy beyond what he can do, and says so, is late and not gone: to evacuate him would send all that he has
     # to the next one.
-    is_busy = links[node, REFUSED] == 0 and links[node, LOAD] >= 1
-    if links[node, FAILED] < limits.PROBES_FAILED_CONFIRM or is_busy:
+    is_busy = links[link, REFUSED] == 0 and links[link, LOAD] >= 1
+    are_few = failed < limits.PROBES_FAILED_CONFIRM and unanswered < limits.PROBES_LATE_CONFIRM
+    if not has_failed or are_few or is_busy:
         return float(min(failing_ms, limits.CONFIRM_MS - 1.0))
     return float(failing_ms)
 
 
-@kernel
-def _deaf_ms(vantage: Vantage, node: int) -> float:
+@borrowing
+def _deaf_ms(vantages: Vantages, at: int, node: int) -> float:
     """Return for how long a node has said that it does not hear this one, 0 if it does or says nothing.
 
     While this node slept it sent nothing, so that counts from when it woke up.
     """
-    clock, me = vantage.clock, vantage.here[ME]
-    if clock[NOW] - vantage.said_at[node] > limits.OPINION_MS_MAX:
+    clock, me = vantages.clock, vantages.nodes[at]
+    if clock[at, NOW] - vantages.said_at[at, node] > limits.OPINION_MS_MAX:
         return 0.0
-    deaf_ms = float(min(vantage.said[node, me, SILENT], clock[NOW] - clock[LATE_AT]))
+    deaf_ms = float(min(vantages.said[at, node, me, SILENT], clock[at, NOW] - clock[at, LATE_AT]))
     return deaf_ms if deaf_ms >= limits.DEAF_MS else 0.0
 
 
-@kernel
-def _see(vantage: Vantage, node: int) -> None:
+@borrowing
+def _see(vantages: Vantages, at: int, node: int) -> None:
     """Set what this node sees itself of another one."""
-    links, awake_ms = vantage.links, vantage.clock[AWAKE]
-    silent_ms = awake_ms - links[node, HEARD]
+    links, link = vantages.links, at * len(vantages.regions) + node
+    awake_ms = vantages.clock[at, AWAKE]
+    silent_ms = awake_ms - links[link, HEARD]
     if (
-        suspicion(links, node, awake_ms) < limits.SUSPICION_MAX
-        and silent_ms < limits.SUSPECT_SILENT_MS_MAX
+        silent_ms < limits.SUSPECT_SILENT_MS_MAX
+        and suspicion(links, link, awake_ms) < limits.SUSPICION_MAX
     ):
         silent_ms = 0.0
-    deaf_ms = _deaf_ms(vantage, node)
-    failing_ms = _failing_ms(links, node, awake_ms)
+    deaf_ms = _deaf_ms(vantages, at, node)
+    cut_ms = max(silent_ms, deaf_ms)
+    if cut_ms > 0:
+        links[link, CUT_AT] = awake_ms
+    failing_ms = _failing_ms(vantages, at, link)
     causes = (
         _C_SILENT * (silent_ms > 0)
         + _C_DEAF * (deaf_ms > 0)
         + _C_FAILING * (failing_ms > 0)
-        + _C_SLOW * (links[node, SLOW] >= limits.PROBES_SLOW)
-        + _C_UNREADY * (links[node, UNREADY] > 0)
+        + _C_SLOW * (links[link, SLOW] >= limits.PROBES_SLOW)
+        + _C_UNREADY * (links[link, UNREADY] > 0)
     )
     if causes:
-        links[node, BAD_AT] = awake_ms
-    elif awake_ms - links[node, BAD_AT] < limits.RECOVER_MS:
+        links[link, BAD_AT] = awake_ms
+    elif awake_ms - links[link, BAD_AT] < limits.RECOVER_MS:
         causes = _C_RECOVERING
-    lost_ms = max(silent_ms, deaf_ms, failing_ms)
-    vantage.causes[node] = causes
-    vantage.own[node, VERDICT] = 1 if causes else 0
-    vantage.own[node, SILENT] = int(min(silent_ms, 1e9))
-    vantage.own[node, LOST] = int(min(lost_ms, 1e9))
+    # Heartbeats may be lost in a long run while questions are answered: who answers well can be reached.
+    lost_ms = max(min(cut_ms, awake_ms - links[link, ANSWERED]), failing_ms)
+    vantages.causes[at, node] = causes
+    vantages.own[at, node, VERDICT] = 1 if causes else 0
+    vantages.own[at, node, SILENT] = int(min(silent_ms, 1e9))
+    vantages.own[at, node, LOST] = int(min(lost_ms, 1e9))
 
 
-@kernel
-def _count(vantage: Vantage, node: int) -> None:
-    """Set in ``counts`` what each region says of a node. Nobody speaks for the region that it is in."""
-    counts, me = vantage.counts, vantage.here[ME]
+@borrowing
+def _count(vantages: Vantages, at: int, node: int) -> None:
+    """Set in ``counts`` what each region says of a node. Nobody speaks for the region that it is in.
+
+    A process, or a machine with its clock, may be stopped between its last look and its vote, and vote for what was
+    true before. So the vote of another one counts if he had heard then what this node had sent a moment ago: with it he
+    has heard all that waited for him. This node's own counts if it has heard anything since it judged before.
+    """
+    counts, regions, own, said = vantages.counts, vantages.regions, vantages.own, vantages.said
+    said_at, now_ms, me = vantages.said_at, vantages.clock[at, NOW], vantages.nodes[at]
+    verdicts, echoed, has_news = vantages.verdicts, vantages.echoed, vantages.clock[at, NEWS] > 0
     counts[:] = 0
-    for other in range(len(vantage.regions)):
-        region = vantage.regions[other]
-        is_me = other == me
-        if not is_me and vantage.clock[NOW] - vantage.said_at[other] > limits.OPINION_MS_MAX:
+    for other in range(len(regions)):
+        region = regions[other]
+        is_heard = other == me or now_ms - said_at[at, other] <= limits.OPINION_MS_MAX
+        if is_heard:
+            counts[region, _PRESENT] = 1
+        if other == node or region == regions[node]:
             continue
-        counts[region, _PRESENT] = 1
-        if other == node or region == vantage.regions[node]:
-            continue
-        opinion = vantage.own[node] if is_me else vantage.said[other, node]
-        if opinion[LOST] >= limits.CONFIRM_MS:
+        lost_ms = own[at, node, LOST] if other == me else said[at, other, node, LOST]
+        ill = own[at, node, VERDICT] if other == me else said[at, other, node, VERDICT]
+        is_new = has_news if other == me else now_ms - echoed[at, other] <= limits.ECHO_MS_MAX
+        if is_new and lost_ms >= limits.CONFIRM_MS:
             counts[region, _VOTES] = 1
-        if opinion[LOST] == 0:
-            counts[region, _REACHES] = 1
-        if opinion[VERDICT] > 0:
-            counts[region, _SUSPECTS] = 1
+        elif verdicts[at, other] == _CONFIRMED:
+            counts[region, _LACKS] = 1
         else:
-            counts[region, _CALM] = 1
+            counts[region, _OBJECTS] = 1
+        if is_heard:
+            counts[region, _SUSPECTS if ill else _CALM] = 1
 
 
-@kernel
-def _verdict(vantage: Vantage, node: int) -> int:
+@borrowing
+def _is_voted(counts: NDArray[np.int64]) -> bool:
+    """Say whether enough regions vote that a node is gone, by what was counted."""
+    votes = whole = present = 0
+    regions = len(counts)
+    for region in range(regions):
+        vote = counts[region, _VOTES] * (1 - counts[region, _OBJECTS])
+        votes += vote
+        whole += vote * (1 - counts[region, _LACKS])
+        present += counts[region, _PRESENT]
+    # Of the other regions: nobody speaks for his own. Nodes that do not answer for their region because they are gone
+    # may be cut off together with this one, and reach it: so many regions have to be whole that those that are not are
+    # no quorum.
+    quorum = (regions - 1) // 2 + 1
+    enough = whole >= regions - quorum
+    hears_quorum = present >= regions // 2 + 1
+    return bool(hears_quorum and votes >= quorum and enough)
+
+
+@borrowing
+def _is_back(counts: NDArray[np.int64]) -> bool:
+    """Say whether a majority of the other regions has nothing bad to say of a node, by what was counted."""
+    calm = present = 0
+    regions = len(counts)
+    for region in range(regions):
+        calm += counts[region, _CALM]
+        present += counts[region, _PRESENT]
+    hears_quorum = present >= regions // 2 + 1
+    return bool(hears_quorum and calm >= (regions - 1) // 2 + 1)
+
+
+@borrowing
+def _is_suspected_by_many(counts: NDArray[np.int64]) -> bool:
+    suspecting = 0
+    for region in range(len(counts)):
+        suspecting += counts[region, _SUSPECTS] * (1 - counts[region, _CALM])
+    return bool(suspecting >= len(counts) // 2 + 1)
+
+
+@borrowing
+def _verdict(vantages: Vantages, at: int, node: int) -> int:
     """Return what a node is judged to be, by what is seen here and what regions say."""
-    votes = reaching = suspecting = present = 0
-    vantage.causes[node] &= ~(_C_MANY | _C_QUORUM)
-    _count(vantage, node)
-    for count in vantage.counts:
-        votes += count[_VOTES] * (1 - count[_REACHES])
-        suspecting += count[_SUSPECTS] * (1 - count[_CALM])
-        reaching += count[_CALM] * count[_REACHES]
-        present += count[_PRESENT]
-    regions = vantage.here[REGIONS]
-    quorum = regions // 2 + 1
-    hears_quorum = present >= quorum
-    if vantage.verdicts[node] == _CONFIRMED:
-        if not hears_quorum or reaching < (regions - 1) // 2 + 1:
-            vantage.causes[node] |= _C_QUORUM
-            return _CONFIRMED
-    elif hears_quorum and votes >= quorum:
-        vantage.causes[node] |= _C_QUORUM
+    causes = vantages.causes
+    causes[at, node] &= ~(_C_MANY | _C_QUORUM)
+    _count(vantages, at, node)
+    if _is_suspected_by_many(vantages.counts):
+        causes[at, node] |= _C_MANY
+    was_gone = vantages.verdicts[at, node] == _CONFIRMED
+    if not _is_back(vantages.counts) if was_gone else _is_voted(vantages.counts):
+        causes[at, node] |= _C_QUORUM
         return _CONFIRMED
-    if suspecting >= quorum:
-        vantage.causes[node] |= _C_MANY
-    return _SUSPECTED if vantage.causes[node] else _FINE
+    return _SUSPECTED if causes[at, node] else _FINE
 
 
-@kernel
-def _next_to_see(vantage: Vantage, start: int) -> int:
+@borrowing
+def _next_to_see(vantages: Vantages, at: int, start: int) -> int:
     """Return the first node from a number on of which there may be something bad to see; their number if there is none.
 
     On a link that lost nothing, what is missing for less than two heartbeats is no suspicion, so nothing is computed.
     """
-    links, awake_ms, me = vantage.links, vantage.clock[AWAKE], vantage.here[ME]
-    for node in range(start, len(vantage.regions)):
+    links, own, said = vantages.links, vantages.own, vantages.said
+    awake_ms, me, nodes = vantages.clock[at, AWAKE], vantages.nodes[at], len(vantages.regions)
+    for node in range(start, nodes):
+        link = at * nodes + node
         if node != me and (
-            awake_ms - links[node, HEARD] >= 2 * limits.HEARTBEAT_MS
-            or vantage.own[node, VERDICT] > 0
-            or links[node, FAILED] >= limits.PROBES_FAILED_SUSPECT
-            or links[node, SLOW] >= limits.PROBES_SLOW
-            or links[node, UNREADY] > 0
-            or vantage.said[node, me, SILENT] > 0
+            awake_ms - links[link, HEARD] >= 2 * limits.HEARTBEAT_MS
+            or own[at, node, VERDICT] > 0
+            or links[link, FAILED] > 0
+            or awake_ms - links[link, ASKED] >= limits.PROBE_LATE_MS
+            or links[link, SLOW] >= limits.PROBES_SLOW
+            or links[link, UNREADY] > 0
+            or said[at, node, me, SILENT] > 0
         ):
             return node
-    return len(vantage.regions)
+    return nodes
 
 
-@kernel
-def _next_to_judge(vantage: Vantage, start: int) -> int:
+@borrowing
+def _next_to_judge(vantages: Vantages, at: int, start: int) -> int:
     """Return the first node from a number on of which somebody has something bad to say, or had when it was judged."""
-    now_ms, nodes = vantage.clock[NOW], len(vantage.regions)
+    causes, verdicts, troubled = vantages.causes, vantages.verdicts, vantages.troubled
+    said, said_at = vantages.said, vantages.said_at
+    now_ms, nodes = vantages.clock[at, NOW], len(vantages.regions)
     for node in range(start, nodes):
-        if vantage.causes[node] or vantage.verdicts[node]:
+        if causes[at, node] or verdicts[at, node]:
             return node
         for other in range(nodes):
             if (
-                vantage.troubled[other]
-                and vantage.said[other, node, VERDICT]
-                and now_ms - vantage.said_at[other] <= limits.OPINION_MS_MAX
+                troubled[at, other]
+                and said[at, other, node, VERDICT]
+                and now_ms - said_at[at, other] <= limits.OPINION_MS_MAX
             ):
                 return node
     return nodes
 
 
-@kernel
-def judge(vantage: Vantage) -> int:
+@borrowing
+def judge(vantages: Vantages, at: int) -> int:
     """Judge all nodes at the time of the last look, and return how many verdicts have changed.
 
     What is known of this node itself (its own readiness) is to stand in its row of ``links``.
     """
     # Each loop asks where to go on: in a world that is well that is all there is to do, and loops that may end early
     # are left as they are by the compiler, which would else gather and scatter what is next to nothing.
-    me, nodes, changed = vantage.here[ME], len(vantage.regions), 0
-    vantage.causes[me] = _C_UNREADY * (vantage.links[me, UNREADY] > 0)
-    node = _next_to_see(vantage, 0)
+    me, nodes, changed = vantages.nodes[at], len(vantages.regions), 0
+    vantages.causes[at, me] = _C_UNREADY * (vantages.links[at * nodes + me, UNREADY] > 0)
+    node = _next_to_see(vantages, at, 0)
     while node < nodes:
-        _see(vantage, node)
-        node = _next_to_see(vantage, node + 1)
-    node = _next_to_judge(vantage, 0)
+        _see(vantages, at, node)
+        node = _next_to_see(vantages, at, node + 1)
+    node = _next_to_judge(vantages, at, 0)
     while node < nodes:
-        verdict = _verdict(vantage, node)
-        if verdict != vantage.verdicts[node]:
-            vantage.verdicts[node] = verdict
-            vantage.since[node] = vantage.clock[NOW]
+        verdict = _verdict(vantages, at, node)
+        if verdict != vantages.verdicts[at, node]:
+            vantages.verdicts[at, node] = verdict
+            vantages.since[at, node] = vantages.clock[at, NOW]
             changed += 1
-        node = _next_to_judge(vantage, node + 1)
+        node = _next_to_judge(vantages, at, node + 1)
+    vantages.clock[at, NEWS] = 0.0
     return changed

@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeroom import limits
-from homeroom.kernel import kernel
+from homeroom.kernel import borrowing
 
 __all__ = ["WIDTH", "begin", "hear", "learn_trip", "renew", "stood_out", "suspicion"]
 
 HEARD: Final = 0
-"""When the last heartbeat came, or when this node began to listen."""
+"""When the last heartbeat came, or was sent if it was long on its way, or when this node began to listen."""
 EVER: Final = 1
 """1 if one has come."""
 SEQUENCE: Final = 2
@@ -48,7 +48,7 @@ LEAST_SINCE: Final = 8
 BAD_AT: Final = 9
 """When something bad was seen for the last time."""
 ANSWERED: Final = 10
-"""When a probe was answered well, or when this node began to ask."""
+"""When a node was there to answer a probe well, or when this node began to ask."""
 FAILED: Final = 11
 """Probes in a row that were not."""
 REFUSED: Final = 12
@@ -65,7 +65,15 @@ DRAINING: Final = 17
 """1 if it says that it is being emptied."""
 UNREADY: Final = 18
 """1 if it says that it does not serve."""
-WIDTH: Final = 19
+SENT: Final = 19
+"""When the newest heartbeat was sent, by the clock of its sender: this is said back to him."""
+FAILED_FROM: Final = 20
+"""When the last probe that failed began, by the steady clock here."""
+CUT_AT: Final = 21
+"""When this node did not hear the other one, or was not heard by it, for the last time."""
+ASKED: Final = 22
+"""When a probe that is still open began; infinity if none is."""
+WIDTH: Final = 23
 """Columns of a link."""
 
 # However good a link was, it may lose one of 125, and then one of ten: so two that are missing in a row are enough.
@@ -81,6 +89,7 @@ _JITTER_MEMORY: Final = 1.0 / 32
 _TRIP_MEMORY: Final = 1.0 / 16
 _HALF_MINUTE_MS: Final = 30_000.0
 _SUMMED: Final = 16
+_STRAYS_MAX: Final = 40.0
 # An answer is slow beyond four times the usual, and eight times as far off as usual, and a tenth of a second.
 _TRIP_TIMES: Final = 4.0
 _STRAY_TIMES: Final = 8.0
@@ -90,7 +99,7 @@ _PERIOD_MS: Final = float(limits.HEARTBEAT_MS)
 _Floats = NDArray[np.float64]
 
 
-@kernel
+@borrowing
 def begin(links: _Floats, node: int, awake_ms: float) -> None:
     """Forget all that a link has learned, and listen from now on."""
     links[node] = 0.0
@@ -103,18 +112,21 @@ def begin(links: _Floats, node: int, awake_ms: float) -> None:
     links[node, LEAST_BEFORE] = math.inf
     links[node, LEAST_SINCE] = -math.inf
     links[node, BAD_AT] = -math.inf
+    links[node, CUT_AT] = -math.inf
+    links[node, ASKED] = math.inf
 
 
-@kernel
+@borrowing
 def renew(links: _Floats, node: int) -> None:
     """Expect the numbers and the clock of another life of the same node; its link is what it was."""
     links[node, SEQUENCE] = -1.0
+    links[node, SENT] = 0.0
     links[node, LEAST_NOW] = math.inf
     links[node, LEAST_BEFORE] = math.inf
     links[node, LEAST_SINCE] = -math.inf
 
 
-@kernel
+@borrowing
 def _learn_gap(links: _Floats, node: int, gap_ms: float) -> None:
     missing = int(gap_ms / _PERIOD_MS + 0.5) - 1
     off_ms = min(abs(gap_ms - (max(missing, 0) + 1) * _PERIOD_MS), _PERIOD_MS / 2)
@@ -132,12 +144,14 @@ def _learn_gap(links: _Floats, node: int, gap_ms: float) -> None:
     links[node, RUNS] = max(links[node, RUNS] * (1 - _RUN_MEMORY), _RUNS_MIN)
 
 
-@kernel
+@borrowing
 def _sent_at(links: _Floats, node: int, now_ms: float, sent_ms: float) -> float:
     """Return when a message was sent, by the clock here, as if the quickest of late had taken no time.
 
     The clocks of two machines cannot be compared, and drift apart. But a message that was held up on the way is further
     from its sender's time than the others, and so the least difference of the last minute says by how much.
+    A clock that stood still for a while makes all that its machine sends look old for that minute; there helps what a
+    node says back (`homeroom.traffic.detection.judging.heard`), if it hears this one.
     """
     difference = now_ms - sent_ms
     if now_ms - links[node, LEAST_SINCE] >= _HALF_MINUTE_MS:
@@ -148,7 +162,7 @@ def _sent_at(links: _Floats, node: int, now_ms: float, sent_ms: float) -> float:
     return float(now_ms - (difference - min(links[node, LEAST_NOW], links[node, LEAST_BEFORE])))
 
 
-@kernel
+@borrowing
 def hear(
     links: _Floats, node: int, awake_ms: float, now_ms: float, sequence: int, sent_ms: float
 ) -> float:
@@ -170,10 +184,11 @@ def hear(
     links[node, EVER] = 1.0
     links[node, HEARD] = awake_ms
     links[node, SEQUENCE] = sequence
+    links[node, SENT] = sent_ms
     return _sent_at(links, node, now_ms, sent_ms)
 
 
-@kernel
+@borrowing
 def suspicion(links: _Floats, node: int, awake_ms: float) -> float:
     """Return the suspicion of the silence since the last heartbeat: 3 for one that is seen once in a thousand times."""
     late_ms = awake_ms - links[node, HEARD] - _PERIOD_MS
@@ -181,7 +196,10 @@ def suspicion(links: _Floats, node: int, awake_ms: float) -> float:
         return 0.0
     total, share = 0.0, links[node, MISSES]
     for _ in range(_SUMMED):
-        total -= math.log10(share + (1 - share) * math.exp(-late_ms / links[node, JITTER]))
+        # Where it adds nothing any more it is not worth its computation, which is slow for what is next to nothing.
+        strays = late_ms / links[node, JITTER]
+        late = math.exp(-strays) if strays < _STRAYS_MAX else 0.0
+        total -= math.log10(share + (1 - share) * late)
         share = links[node, RUNS]
         late_ms -= _PERIOD_MS
         if late_ms <= 0:
@@ -189,7 +207,7 @@ def suspicion(links: _Floats, node: int, awake_ms: float) -> float:
     return total
 
 
-@kernel
+@borrowing
 def stood_out(links: _Floats, node: int, took_ms: float) -> bool:
     """Say whether an answer was slow, for this link or for any."""
     usual_ms = links[node, TRIP]
@@ -197,7 +215,7 @@ def stood_out(links: _Floats, node: int, took_ms: float) -> bool:
     return bool(took_ms > limits.PROBE_SLOW_MS_MAX or (usual_ms > 0 and took_ms > far_ms))
 
 
-@kernel
+@borrowing
 def learn_trip(links: _Floats, node: int, took_ms: float) -> None:
     """Take how long an answer took; slow ones are learned slowly, so that a way that stays longer becomes the usual."""
     if links[node, TRIP] == 0:

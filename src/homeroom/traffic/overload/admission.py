@@ -158,7 +158,7 @@ class Overload(Generic[_W]):
         None for one that is not refused: it has to `enter` or `wait`. This is all that most of a crowd costs.
         """
         one = self._classes[kind]
-        if not one.waiting.count or not one.waiting.is_full_for(flow, now_ms, self._room(kind)):
+        if not one.waiting.count or not one.waiting.turns_away(flow, now_ms, self._room(kind)):
             return None
         one.decay(now_ms)
         return self._refuse_one(one)

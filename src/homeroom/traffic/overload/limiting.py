@@ -13,11 +13,13 @@ requests that began after it count, so that one jam is not punished twice (as TC
 are the signal and cuts go with the excess follows Breakwater (Cho et al., OSDI 2020).
 
 A delay may not come from the crowd at all: a slow disk answers one as late as a hundred, and then each cut costs
-throughput and helps nobody. If no more than the floor are under way and the time is still over the target, it is not
-the crowd: the time that is seen there is taken for the base, and the target is a multiple of the base for a while
-(`limits.OVERLOAD_BASE_MS`), then it is looked at anew, less and less often while it stays so. The way not taken is a
-base that is the average of the past (the "gradient" limits of common libraries): in an overload that lasts it follows
-the jam upwards, and with it the limit.
+throughput and helps nobody. If no more than the floor are under way and the time is still over the target, it may be
+so: the time that is seen there is taken for the base, and the target is a multiple of the base. That is a trial. Where
+twice as many at once do not get half as much again done, it was the crowd after all, before a node that does so little
+that the floor alone is too much for the target, and the limit goes back to the floor. Otherwise the base holds for a
+while (`limits.OVERLOAD_BASE_MS`); then, and after a trial that failed, it is looked at anew, less and less often while
+nothing changes. The way not taken is a base that is the average of the past (the "gradient" limits of common
+libraries): in an overload that lasts it follows the jam upwards, and with it the limit.
 """
 
 from enum import Enum
@@ -37,6 +39,10 @@ _FALL: Final = 0.1
 """How fast the base follows what takes less; it never rises but at the floor."""
 _STRIKES: Final = 3
 """Windows over the target, at the floor, after which the base is what was seen."""
+_TRIED: Final = 2.0
+"""Times the floor that are under way when it shows whether a base is one."""
+_PAYS: Final = 1.5
+"""Times the rate at which the base was taken that it has to be then."""
 _NEAR: Final = 0.2
 """How near to the last cut growth is slow."""
 _GROWTH_MIN: Final = 0.25
@@ -80,6 +86,8 @@ class Limit:
         "_strike_ms",
         "_strikes",
         "_sum_ms",
+        "_trial",
+        "_trial_after_ms",
         "_window_ms",
         "in_flight",
         "limit",
@@ -99,6 +107,9 @@ class Limit:
         self._base_until_ms = -inf
         self._knee = inf
         self._strikes, self._strike_ms = 0, 0.0
+        # The rate with which a base was taken that is still on trial.
+        self._trial: float | None = None
+        self._trial_after_ms = -inf
         self._since_ms = self._grown_ms = -inf
         self._began_ms = -inf
         self._samples = self._ended = self._peak = 0
@@ -146,7 +157,7 @@ class Limit:
         if (
             not 0 <= passed_ms < inf
         ):  # the first one, or the clock was set back: no time of before means anything
-            self._since_ms = -inf
+            self._since_ms = self._trial_after_ms = -inf
             self.anew(now_ms)
             return Found.NOTHING
         few = passed_ms < limits.OVERLOAD_WINDOW_MS_MAX
@@ -157,10 +168,9 @@ class Limit:
     def _judged(self, now_ms: float, passed_ms: float) -> Found:
         self.mean_ms = mean_ms = self._sum_ms / self._samples
         self.rate = self._ended / max(passed_ms, 1.0)
-        is_over = now_ms >= self._base_until_ms
-        self._base_ms = (
-            0.0 if is_over else self._base_ms + min(0.0, _FALL * (mean_ms - self._base_ms))
-        )
+        if now_ms >= self._base_until_ms:
+            self._base_ms, self._trial = 0.0, None
+        self._base_ms += min(0.0, _FALL * (mean_ms - self._base_ms))
         # What is let in now is answered after about this: a shorter window would see the quickest alone.
         self._window_ms = min(
             max(mean_ms, limits.OVERLOAD_WINDOW_MS), limits.OVERLOAD_WINDOW_MS_MAX
@@ -181,6 +191,11 @@ class Limit:
     def grow(self, now_ms: float) -> None:
         """Let more in, if the window that is over needed it, and begin another."""
         self._strikes, self._strike_ms = 0, 0.0
+        if self._trial is not None and self._peak >= _TRIED * self._bounds.floor:
+            if self.rate < _PAYS * self._trial:
+                self._fail(now_ms)
+                return
+            self._trial = None
         # Those that the last growth let in have not been heard of before they could be answered.
         is_heard = not 0 <= now_ms - self._grown_ms < self.mean_ms
         if is_heard and self._peak >= _NEEDED * self.limit:
@@ -197,6 +212,8 @@ class Limit:
         """Let fewer in, or find that this does not help, and begin another window."""
         if self._peak <= self._bounds.floor:
             self._strike(now_ms)
+        elif self._trial is not None:
+            self._fail(now_ms)
         else:
             self._strikes, self._strike_ms = 0, 0.0
             self._knee = min(self.limit, float(self._peak))
@@ -205,14 +222,26 @@ class Limit:
         self.anew(now_ms)
 
     def _strike(self, now_ms: float) -> None:
-        """Find that few are slow too; if it is found again and again, so it is."""
+        """Find that few are slow too; if it is found again and again, so it may be."""
+        if now_ms < self._trial_after_ms:
+            return
         self._strikes += 1
         self._strike_ms = max(self._strike_ms, self.mean_ms)
         if self._strikes >= _STRIKES:
+            self._trial = self.rate
             self._base_ms = self._strike_ms
             self._base_until_ms = now_ms + self._base_for_ms
             self._base_for_ms = min(2 * self._base_for_ms, float(limits.OVERLOAD_BASE_MS_MAX))
             self._strikes, self._strike_ms, self._knee = 0, 0.0, inf
+
+    def _fail(self, now_ms: float) -> None:
+        """Take that a base was none: where more are under way, no more is done."""
+        self._trial, self._base_ms = None, 0.0
+        self._trial_after_ms = self._base_until_ms
+        self._knee = min(self.limit, float(max(self._peak, 1)))
+        self._to(float(self._bounds.floor))
+        self._since_ms = now_ms
+        self.anew(now_ms)
 
     def make_way(self, ratio: float, now_ms: float) -> None:
         """Let fewer in, for others that come first and take ``ratio`` times what they may."""

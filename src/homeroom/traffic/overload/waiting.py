@@ -4,9 +4,11 @@ A queue is for bursts. One that does not empty any more is no help: all that it 
 waited long. So as long as the queue was empty a while ago, as many may wait as are served in the time that one may
 wait. Once it has stood for that long without being empty, it is an overload, and a tenth of that is left of both (after
 "controlled delay": Nichols and Jacobson, "Controlling queue delay", ACM Queue 2012, and Maurer, "Fail at scale", ACM
-Queue 2015). Who would be too many is refused when it comes, which costs next to nothing. To serve those first who came
-last ("adaptive LIFO") was tried and not taken: in a queue this short it gains nothing, and nearly all who are refused
-have waited for it, each with a task and a timer.
+Queue 2015). That lasts until nobody was refused for as long as one may wait: the short queue is empty every now and
+then, and if each time a long one were filled again, nobody would get in for the two seconds in which its last ones grow
+old, and these are refused after they have waited. Who would be too many is refused when it comes, which costs next to
+nothing. To serve those first who came last ("adaptive LIFO") was tried and not taken: in a queue this short it gains
+nothing, and nearly all who are refused have waited for it, each with a task and a timer.
 
 Each tenant has a queue of its own; a place goes to the tenant that has the fewest requests under way, and when the
 queue is full the tenant that has most of it loses one (McKenney, "Stochastic fairness queueing", 1990). So the flood of
@@ -43,18 +45,32 @@ class Waiting(Generic[_W]):
         self._flows: dict[str, deque[tuple[_W, float]]] = {}
         # Since when the queue has not been empty; None while it is.
         self._since_ms: float | None = None
+        # When somebody was last refused who stood in a queue that stands, or would have.
+        self._refused_ms: float | None = None
 
     def is_standing(self, now_ms: float) -> bool:
-        """Whether it has not been empty for as long as one may wait."""
-        since_ms = self._since_ms
-        return since_ms is not None and now_ms - since_ms >= self._bounds.wait_ms_max
+        """Whether it has not been empty for as long as one may wait, and for as long nobody was refused since."""
+        return self._is_within(self._refused_ms, now_ms) or (
+            self._since_ms is not None and now_ms - self._since_ms >= self._bounds.wait_ms_max
+        )
 
-    def is_full_for(self, flow: str, now_ms: float, room: int) -> bool:
-        """Whether one more of a tenant would be refused."""
+    def _is_within(self, at_ms: float | None, now_ms: float) -> bool:
+        return at_ms is not None and 0 <= now_ms - at_ms < self._bounds.wait_ms_max
+
+    def _refuses(self, now_ms: float) -> None:
+        """Take that somebody is refused: as long as that goes on, a queue that stands does so."""
+        if self.is_standing(now_ms):
+            self._refused_ms = now_ms
+
+    def turns_away(self, flow: str, now_ms: float, room: int) -> bool:
+        """Say whether one more of a tenant would be refused, as it then is."""
         if self.count < self._most(now_ms, room):
             return False
         own = len(self._flows.get(flow, ()))
-        return all(own >= len(queue) for queue in self._flows.values())
+        if not all(own >= len(queue) for queue in self._flows.values()):
+            return False
+        self._refuses(now_ms)
+        return True
 
     def _most(self, now_ms: float, room: int) -> int:
         """Return how many may wait, with room for so many in the time that one may wait."""
@@ -79,6 +95,7 @@ class Waiting(Generic[_W]):
         # The newest of those that have most: who came before is nearer to its turn.
         longest = flow if own >= len(self._flows[longest]) else longest
         refused, _ = self._flows[longest].pop()
+        self._refuses(now_ms)
         self._less(longest)
         return refused
 
@@ -104,6 +121,7 @@ class Waiting(Generic[_W]):
             queue = self._flows[flow]
             # Who came at a time that is yet to come has seen the clock set back: it has waited long enough too.
             while queue and not until_ms < queue[0][1] <= now_ms:
+                self._refuses(now_ms)
                 yield queue.popleft()[0]
                 self._less(flow)
 

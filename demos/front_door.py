@@ -1,0 +1,96 @@
+"""A real HAProxy before the regions, for programs that know one address and nothing of routing tables.
+
+Its configuration is what ``homeroom route haproxy`` makes. Programs that come through it use no library and try nothing
+again: what they see fail has failed.
+"""
+
+import contextlib
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from demos.crowd import QUESTION, Program
+from demos.redises import wait_until_open
+from homeroom.adapters.haproxy import haproxy_program
+
+HOMEROOM = Path(sys.executable).with_name("homeroom")
+
+
+class Visitor:
+    """A program with plain HTTP: one attempt, and what comes of it."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self.found = Counter[str]()
+        """Where answers were found, as they say of themselves."""
+
+    async def send(self, events: Sequence[Mapping[str, Any]]) -> str:
+        """Send a batch that two regions must hold."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        answer = await self._http.post("/v1/events?ack=remote", json=events, headers=headers)
+        token: str = answer.raise_for_status().json()["token"]
+        return token.partition("/")[0]
+
+    async def ask(self) -> None:
+        """Ask."""
+        answer = await self._http.post("/v1/query", json=QUESTION)
+        where = answer.raise_for_status().headers.get("homeroom-cache", "")
+        self.found[where.partition(";")[0] or "engine"] += 1
+
+
+class FrontDoor:
+    """HAProxy near a region, as a process.
+
+    Attributes
+    ----------
+    url : where it takes clients
+    """
+
+    def __init__(self, program: Path, port: int) -> None:
+        self._program, self._port, self._listen = program, port, f"127.0.0.1:{port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://{self._listen}"
+
+    def start(self, data: Path, near: str) -> None:
+        """Make its configuration by what a node says, and start it. Raises `SystemExit` if it does not listen."""
+        made = data.parent / "haproxy.cfg"
+        command = [str(HOMEROOM), "route", "haproxy", str(data), "--near", near]
+        command += ["--listen", self._listen, "--write", str(made)]
+        subprocess.run(command, check=True, capture_output=True)
+        with made.with_suffix(".log").open("wb") as log:
+            command = [str(self._program), "-db", "-f", str(made)]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        wait_until_open(self._process, self._port, made.with_suffix(".log"))
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    @contextlib.asynccontextmanager
+    async def visitors(self, region: str, size: int, key: str) -> AsyncIterator[list[Program]]:
+        """Have programs that come through it, at a region."""
+        headers = {"Authorization": f"Bearer {key}"}
+        async with contextlib.AsyncExitStack() as stack:
+            programs = []
+            for number in range(size):
+                http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+                await stack.enter_async_context(http)
+                name = f"{region} visitor {number}"
+                programs.append(Program(name=name, region=region, asker=Visitor(http)))
+            yield programs
+
+
+def front_door(port: int) -> FrontDoor | None:
+    """Return a front door that has not been started yet, None where HAProxy is not installed."""
+    program = haproxy_program()
+    return None if program is None else FrontDoor(program, port)

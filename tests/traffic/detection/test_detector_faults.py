@@ -1,0 +1,27 @@
+"""Each deliberate fault of the detector is caught by a story, which the detector of production stands."""
+
+import functools
+
+import pytest
+
+from tests.traffic.detection.mutants import FAULTS, plain_detector
+from tests.traffic.detection.stories import STORIES
+
+
+@functools.cache
+def stands(story):
+    """Tell the story of the detector as plain Python, without a fault."""
+    story(plain_detector())
+    return True
+
+
+@pytest.mark.parametrize("mutant", FAULTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_fault_is_caught(mutant):
+    assert stands(mutant.story)
+    with pytest.raises(AssertionError):
+        mutant.story(mutant.detector())
+
+
+def test_every_story_is_told():
+    assert {mutant.story for mutant in FAULTS} <= set(STORIES)
+    assert len({mutant.name for mutant in FAULTS}) >= 25
