@@ -153,7 +153,7 @@ FAULTS = (
         "ledger",
         "        self.bases.rows.pop(learner, None)\n",
         "",
-        seed=55,
+        seed=119,
     ),
     Mutant(
         "documents are not cleaned",

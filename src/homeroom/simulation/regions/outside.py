@@ -88,7 +88,7 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What a node has around it."""
+    """What a node has around it, and how long it is between two of its snapshots, at least and at most."""
 
     agenda: Agenda
     trace: Trace
