@@ -107,13 +107,13 @@ tools: ## Install the system's tools for tests (Chromium, HAProxy, Redis, namesp
 # --- what it is for ----------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: install $(VENV)/.demo ## Analyse statements and a made-up million of learners; kill a node; cut regions off.
+demo: install $(VENV)/.demo ## Analyse a made-up million of learners; kill a node; cut regions off; kill one under traffic.
 	@$(VENV)/bin/homeroom demo $(ARGS)
 	@$(RUN) -m demos.node
 	@$(RUN) -m demos.world
 
 .PHONY: world
-world: install $(VENV)/.demo ## Run eight regions as processes over NATS: cut off, healed, and left running until Ctrl-C.
+world: install $(VENV)/.demo ## Run eight regions as processes over NATS: cut off, healed, killed under traffic, and left running until Ctrl-C.
 	@$(RUN) -m demos.world_processes $(ARGS)
 
 .PHONY: bench

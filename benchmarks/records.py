@@ -23,11 +23,14 @@ from typing import Any
 from benchmarks.statements import REAL_STATEMENTS
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.vault.applying import Vault
+from homeroom.adapters.vault.coming_home import change_of_passage
 from homeroom.adapters.vault.operations import Change, Stamped, decode
+from homeroom.adapters.vault.passage import SealKey, decode_passage
 from homeroom.adapters.vault.preparing import Prepared, Preparer
 from homeroom.adapters.vault.reading import VaultReader
 from homeroom.adapters.vault.records import VaultRecords
-from homeroom.adapters.vault.sealing import TenantKeys
+from homeroom.adapters.vault.sealing import Seals, TenantKeys
+from homeroom.adapters.vault.sealing_away import Away, is_nobody
 from homeroom.records.people import Json
 from homeroom.records.reading import read_json
 from homeroom.records.statements import check_statement
@@ -156,7 +159,29 @@ def _steps(lines: list[bytes], group: int, folder: Path, steps: dict[str, float]
     with _timed(steps, "decode operations", count):
         for one in done:
             _decoded(one)
+    _away(statements, folder, steps)
     return done
+
+
+def _away(statements: list[Json], folder: Path, steps: dict[str, float]) -> None:
+    """Seal each statement for another jurisdiction, and open it there."""
+    home = SealKey(bytes(range(32)))
+    away = Away(
+        home_of=lambda _issuer, _account, _key: "eu",
+        seal_keys={"eu": home.public_text},
+        root=bytes(32),
+    )
+    vault = Vault(folder / "away.db")
+    preparer = Preparer(VaultReader(vault.path), lambda _: _KEYS, lambda _: away)
+    named = [one for one in statements if not is_nobody(one["actor"])]
+    with _timed(steps, "prepare and seal for another jurisdiction", len(named)):
+        gone = [_prepared(preparer, one, _NOW_MS + at) for at, one in enumerate(named)]
+    sealed = [passage for one in gone for passage in one.sealed.values()]
+    seals = Seals(_KEYS)
+    with _timed(steps, "open what was sealed elsewhere", len(sealed)):
+        for passage in sealed:
+            change_of_passage(decode_passage(passage), home, seals)
+    vault.close()
 
 
 def _prepared(preparer: Preparer, statement: Json, now_ms: int) -> Prepared:

@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import httpx
 
@@ -25,6 +25,7 @@ from homeroom.errors import HomeroomError, InputError
 PACE_S: Final = 0.15
 LOOK_S: Final = 0.1
 EVENTS: Final = 10
+FAILURES_MAX: Final = 5
 QUESTION: Final = {"question": "retention", "interval": "week"}
 GONE: Final = (RouteState.SUSPECTED, RouteState.EVACUATED)
 WAIT_S_MAX: Final = 120.0
@@ -88,7 +89,9 @@ class Library:
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> str:
         """Send a batch that two regions must hold."""
-        return (await self._client.send(events)).token.partition("/")[0]  # type: ignore[union-attr]
+        token = (await self._client.send(events)).token
+        assert token is not None, "all of the batch is taken"
+        return token.partition("/")[0]
 
     async def ask(self) -> None:
         """Ask for an answer that holds what was sent."""
@@ -97,7 +100,10 @@ class Library:
 
 @dataclass(slots=True, kw_only=True)
 class Program:
-    """A program at a region that sends and asks; ``taken`` says when a batch was acknowledged, and by which node."""
+    """A program at a region that sends and asks.
+
+    ``taken`` says when batches were acknowledged, and by which node; ``failed`` when something did, and why.
+    """
 
     name: str
     region: str
@@ -105,7 +111,7 @@ class Program:
     requests: int = 0
     events: int = 0
     slowest_s: float = 0.0
-    failed: list[str] = field(default_factory=list)
+    failed: list[tuple[float, str]] = field(default_factory=list)
     taken: list[tuple[float, str]] = field(default_factory=list)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -122,18 +128,15 @@ class Program:
                     self.events += EVENTS
                     self.taken.append((time.perf_counter(), node))
             except (HomeroomError, httpx.HTTPError) as error:
-                self.failed.append(f"{self.name}: {error}")
+                self.failed.append((time.perf_counter(), f"{self.name}: {error}"))
             self.requests += 1
             self.slowest_s = max(self.slowest_s, time.perf_counter() - began_s)
             await asyncio.sleep(PACE_S)
 
-    def nodes_before(self, at_s: float) -> set[str]:
-        """Return which nodes had acknowledged batches by an instant."""
-        return {node for taken_s, node in self.taken if taken_s <= at_s}
-
-    def first_s(self, since_s: float) -> float | None:
-        """Return when a batch was first acknowledged after an instant, None if none was."""
-        return next((at_s for at_s, _ in self.taken if at_s > since_s), None)
+    def first_elsewhere(self, since_s: float, nodes: set[str]) -> tuple[float, str] | None:
+        """Return when a batch was first acknowledged after an instant by none of these nodes, and by which."""
+        later = (taken for taken in self.taken if taken[0] > since_s and taken[1] not in nodes)
+        return next(later, None)
 
 
 class Crowd:
@@ -142,12 +145,24 @@ class Crowd:
     Attributes
     ----------
     programs : all of them
+    since_s : the instant from which times are told
     """
 
     def __init__(self, programs: Sequence[Program]) -> None:
         self.programs = programs
+        self.since_s = time.perf_counter()
         self._stopping = asyncio.Event()
         self._running = [asyncio.ensure_future(one.run(self._stopping)) for one in programs]
+
+    async def __aenter__(self) -> Self:
+        """Return the crowd."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Let none go on, whatever has happened."""
+        for one in self._running:
+            one.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def stop(self) -> bool:
         """Have each finish the request that it has begun; say how it went, and return whether none failed."""
@@ -157,9 +172,15 @@ class Crowd:
         say(
             f"{self.requests:,} requests in all: {len(self.failed)} failed, the slowest took {slowest_s:.1f} s"
         )
-        for why in self.failed[:3]:
-            say(why)
+        for failed_s, why in self.failed[:FAILURES_MAX]:
+            say(f"{failed_s - self.since_s:+.1f} s {why}")
         return not self.failed
+
+    def check(self) -> None:
+        """Raise what has ended a program, if anything did: that is no failed request but a fault."""
+        for one in self._running:
+            if one.done():
+                one.result()
 
     @property
     def requests(self) -> int:
@@ -167,9 +188,9 @@ class Crowd:
         return sum(one.requests for one in self.programs)
 
     @property
-    def failed(self) -> list[str]:
-        """What failed, in words."""
-        return [why for one in self.programs for why in one.failed]
+    def failed(self) -> list[tuple[float, str]]:
+        """When requests failed, and why."""
+        return sorted(failed for one in self.programs for failed in one.failed)
 
     @property
     def events(self) -> int:
@@ -208,6 +229,7 @@ class Watch:
 
     Attributes
     ----------
+    nodes : those of the region
     fallen : other regions that lost their clients meanwhile
     """
 
@@ -217,6 +239,7 @@ class Watch:
         self._verify = world.known.verify()
         self._now: dict[str, RegionRoute] = {}
         self._looked = asyncio.Condition()
+        self.nodes: set[str] = set()
         self.fallen: set[str] = set()
 
     @property
@@ -251,6 +274,7 @@ class Watch:
         for region in table.regions:
             if region.name == self._region:
                 self._now[name] = region
+                self.nodes = {node.name for node in region.nodes}
             elif region.state in LAST:
                 self.fallen.add(region.name)
 
@@ -271,26 +295,38 @@ class Death:
         self._crowd = crowd
         self._died_s = 0.0
 
+    def note(self, word: str, text: str) -> None:
+        """Say what happens now."""
+        self._say(time.perf_counter(), word, text)
+
     def _say(self, at_s: float, word: str, text: str) -> None:
         say(f"{at_s - self._died_s:+6.1f} s  {word:<9}  {text}", hanging=21)
 
     async def show(self, before_s: float, share: float) -> None:
         """End the region after some seconds, and start it again; wait until it has a share of its clients.
 
-        Raises `TimeoutError` if it does not come to this.
+        Raises `SystemExit` if it does not come to this.
         """
+        try:
+            await self._show(before_s, share)
+        except TimeoutError:
+            await self._crowd.stop()
+            raise SystemExit("THIS IS WRONG: the next line of the timeline did not come") from None
+
+    async def _show(self, before_s: float, share: float) -> None:
         async with self._watch.looking():
             await self._watch.until(lambda one: one.state is RouteState.SERVING)
             await asyncio.sleep(before_s)
             say(f"after {self._crowd.requests} requests {self._region} dies: {self._world.end}")
-            self._died_s = time.perf_counter()
+            self._died_s = self._crowd.since_s = time.perf_counter()
             await self._world.kill(self._region)
             await self._falls()
             await self._world.start_again(self._region)
-            self._say(time.perf_counter(), "started", f"{self._region} is started again")
+            self.note("started", f"{self._region} is started again")
             await self._returns(share)
         if self._watch.fallen:
-            say(f"other regions lost clients for a moment: {', '.join(sorted(self._watch.fallen))}")
+            also = ", ".join(sorted(self._watch.fallen))
+            say(f"suspected for a moment, and served by others, were also {also}")
 
     async def _falls(self) -> None:
         """Say how it leaves."""
@@ -309,17 +345,20 @@ class Death:
             moving.cancel()
 
     async def _moved(self) -> None:
-        """Say when all programs have had a good answer."""
+        """Say when all of its programs have had a batch acknowledged elsewhere."""
         there = [one for one in self._crowd.programs if one.region == self._region]
-        while True:
-            found = [one.first_s(self._died_s) for one in there]
-            good = [at_s for at_s in found if at_s is not None]
-            if len(good) == len(found):
-                nodes = {node for one in there for at_s, node in one.taken if at_s in good}
-                text = f"its {len(good)} programs have batches acknowledged by {', '.join(nodes)}"
-                self._say(max(good), "moved", text)
-                return
-            await asyncio.sleep(LOOK_S / 4)
+        async with asyncio.timeout(WAIT_S_MAX):
+            while True:
+                self._crowd.check()
+                found = [one.first_elsewhere(self._died_s, self._watch.nodes) for one in there]
+                good = [first for first in found if first is not None]
+                if len(good) == len(found):
+                    break
+                await asyncio.sleep(LOOK_S / 4)
+        nodes = ", ".join(sorted({node for _, node in good}))
+        self._say(
+            max(good)[0], "moved", f"its {len(good)} programs have batches acknowledged by {nodes}"
+        )
 
     async def _returns(self, share: float) -> None:
         """Say how it comes back."""
@@ -336,6 +375,6 @@ class Death:
         self._say(half_s, "returning", "gets half of its clients")
         all_s = await self._watch.until(lambda one: one.weight >= 1)
         there = [one for one in self._crowd.programs if one.region == self._region]
-        back = sum(one.taken[-1][1] in one.nodes_before(self._died_s) for one in there)
+        back = sum(one.taken[-1][1] in self._watch.nodes for one in there)
         text = f"gets all of its clients; {back} of the {len(there)} programs are there already"
         self._say(all_s, "returned", text)

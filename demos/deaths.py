@@ -7,13 +7,16 @@ left out.
 
 import asyncio
 import contextlib
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
 
-from demos.crowd import Crowd, Death, library_programs, say, until
-from demos.front_door import front_door
+from demos.crowd import Crowd, Death, Program, library_programs, say, until
+from demos.front_door import Visitor, front_door
+from demos.redises import STALE_S
 from demos.world import DYING
 from homeroom.client import AsyncClient, KnownWorld
 
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
 
 PROGRAMS = 4
 VISITORS = 4
+AFTER_S = 3.0
+TIERS = {
+    "process": "from the node's memory",
+    "region": "from the region's Redis",
+    "engine": "worked out",
+}
 DOOR_PORT = 9  # of the ten that the first region has
 
 
@@ -54,7 +63,7 @@ class RealRegions:
 
 
 async def killed_under_traffic(processes: "Processes", count: int, share: float) -> bool:
-    """Kill a region under traffic, and wait until it has a share of its clients again.
+    """Kill a region under traffic, and wait until it has a share of its clients again; kill what keeps answers, too.
 
     ``count`` is how many events all regions count before. Returns whether no request failed, and all count the same.
     """
@@ -64,23 +73,27 @@ async def killed_under_traffic(processes: "Processes", count: int, share: float)
         sizes = dict.fromkeys(world.urls, 1) | {DYING: PROGRAMS}
         programs = await stack.enter_async_context(library_programs(world, sizes))
         say(
-            f"{len(programs)} programs use the library, {PROGRAMS} of them at {DYING}; yes is said when two regions "
-            "have a batch"
+            f"{len(programs)} programs use the library, {PROGRAMS} of them at {DYING}; two regions hold what is "
+            "acknowledged"
         )
         door = front_door(processes.first_port + DOOR_PORT)
+        visitors: list[Program] = []
         if door is None:
             say(
-                "SKIPPED: no program comes through HAProxy, which is not installed (Debian: apt-get install haproxy)"
+                "SKIPPED: HAProxy is not installed, so nobody comes through it: apt-get install haproxy"
             )
         else:
-            processes.beside.append(door)
+            processes.doors.append(door)
             await asyncio.to_thread(door.start, processes.data(processes.world.home), DYING)
-            visitors = door.visitors(DYING, VISITORS, world.key)
-            programs = [*programs, *await stack.enter_async_context(visitors)]
+            coming = door.visitors(DYING, VISITORS, world.key)
+            visitors = await stack.enter_async_context(coming)
             say(f"{VISITORS} more come through HAProxy at {door.url}, and try nothing again")
-        crowd = Crowd(programs)
-        await Death(world, DYING, crowd).show(before_s=3, share=share)
+        crowd = await stack.enter_async_context(Crowd([*programs, *visitors]))
+        death = Death(world, DYING, crowd)
+        await death.show(before_s=3, share=share)
+        await _lose_redises(processes, death)
         is_fine = await crowd.stop()
+        _tell_found(visitors)
     counted = count + crowd.events
     for url in world.urls.values():
         async with AsyncClient(url, world.key) as client:
@@ -88,6 +101,27 @@ async def killed_under_traffic(processes: "Processes", count: int, share: float)
     say(f"all {len(world.urls)} regions count {counted:,} events: what was acknowledged, once")
     say("nobody noticed" if is_fine else "THIS IS WRONG")
     return is_fine
+
+
+async def _lose_redises(processes: "Processes", death: Death) -> None:
+    """Kill every Redis, and let traffic go on."""
+    if not processes.redises:
+        say(
+            "SKIPPED: Redis is not installed, so regions share no answers: apt-get install redis-server"
+        )
+        return
+    for one in processes.redises.values():
+        one.stop()
+    death.note("redis", f"all {len(processes.redises)} servers of Redis get kill -9")
+    await asyncio.sleep(AFTER_S)
+
+
+def _tell_found(visitors: Sequence[Program]) -> None:
+    """Say where answers were found."""
+    found = sum((one.asker.found for one in visitors if isinstance(one.asker, Visitor)), Counter())
+    if found:
+        where = ", ".join(f"{n:,} {TIERS.get(tier, tier)}" for tier, n in found.most_common())
+        say(f"answers through HAProxy, which may miss the last {STALE_S} s: {where}")
 
 
 async def counts(client: AsyncClient, count: int) -> bool:

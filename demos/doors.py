@@ -8,10 +8,11 @@ be after a power cut; `demos.world_processes` does this with real processes and 
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from homeroom.adapters import system_clock
@@ -121,6 +122,7 @@ class Doors:
         }
         self.known = KnownWorld.read(regions.places.regions)
         self.key = ""
+        self._whole: asyncio.Task[Any] | None = None
         self._doors = {name: Door(urlsplit(url).port or 0) for name, url in self.urls.items()}
         self._serving: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
 
@@ -137,6 +139,7 @@ class Doors:
             scopes=(Scope.READ, Scope.WRITE),
         )
         await self._regions.nodes[self._regions.plan.home].change(fact, "demo")
+        self._whole = asyncio.current_task()
         await asyncio.gather(*map(self._begin, self.urls))
         for node in self._regions.nodes.values():
             await _knows(node, drawn.prefix)
@@ -169,6 +172,9 @@ class Doors:
         await asyncio.wait((task, heard), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             await task  # it raises what is wrong
+        assert self._whole is not None, "all were opened together"
+        # A server would take Ctrl-C for its own end, and all others would go on.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._whole.cancel)
         await self._doors[region].open(urlsplit(await heard).port or 0)
 
     async def _end(self, region: str) -> None:

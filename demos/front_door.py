@@ -8,6 +8,7 @@ import contextlib
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 
 from demos.crowd import QUESTION, Program
+from demos.redises import wait_until_open
 from homeroom.adapters.haproxy import haproxy_program
 
 HOMEROOM = Path(sys.executable).with_name("homeroom")
@@ -25,6 +27,8 @@ class Visitor:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+        self.found = Counter[str]()
+        """Where answers were found, as they say of themselves."""
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> str:
         """Send a batch that two regions must hold."""
@@ -35,7 +39,9 @@ class Visitor:
 
     async def ask(self) -> None:
         """Ask."""
-        (await self._http.post("/v1/query", json=QUESTION)).raise_for_status()
+        answer = await self._http.post("/v1/query", json=QUESTION)
+        where = answer.raise_for_status().headers.get("homeroom-cache", "")
+        self.found[where.partition(";")[0] or "engine"] += 1
 
 
 class FrontDoor:
@@ -47,12 +53,12 @@ class FrontDoor:
     """
 
     def __init__(self, program: Path, port: int) -> None:
-        self._program, self._listen = program, f"127.0.0.1:{port}"
+        self._program, self._port, self._listen = program, port, f"127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://{self._listen}"
 
     def start(self, data: Path, near: str) -> None:
-        """Make its configuration by what a node says, and start it."""
+        """Make its configuration by what a node says, and start it. Raises `SystemExit` if it does not listen."""
         made = data.parent / "haproxy.cfg"
         command = [str(HOMEROOM), "route", "haproxy", str(data), "--near", near]
         command += ["--listen", self._listen, "--write", str(made)]
@@ -62,6 +68,7 @@ class FrontDoor:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        wait_until_open(self._process, self._port, made.with_suffix(".log"))
 
     def stop(self) -> None:
         """End it."""

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import random
 import shutil
 import socket
@@ -43,6 +44,7 @@ from homeroom.running.sorted_fabric import SortedFabric
 CUT_OFF: Final = ("lagos", "singapore")
 DYING: Final = "eu-central"
 BATCH: Final = 50
+INTERRUPTED: Final = 130
 PACE_S: Final = 0.05
 WEEKS: Final = 6
 DAY_S: Final = 86_400
@@ -54,11 +56,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("demo/world"))
     parser.add_argument(
-        "--batches", type=int, default=25, help="a region, before and during the cut each"
+        "--batches", type=int, default=20, help="a region, before and during the cut each"
     )
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
-    return asyncio.run(show(options.folder, options.batches))
+    try:
+        return asyncio.run(show(options.folder, options.batches))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say("ends")
+        return INTERRUPTED
 
 
 def say(text: str) -> None:
@@ -126,9 +132,9 @@ async def under_traffic(world: "Regions") -> bool:
                 f"{len(programs)} programs send and ask, {sizes[DYING]} of them at {DYING}; two regions hold what is "
                 "acknowledged"
             )
-            programs_at_work = Crowd(programs)
-            await Death(doors, DYING, programs_at_work).show(before_s=1.5, share=0.1)
-            is_fine = await programs_at_work.stop()
+            async with Crowd(programs) as programs_at_work:
+                await Death(doors, DYING, programs_at_work).show(before_s=1.0, share=0.1)
+                is_fine = await programs_at_work.stop()
             world.add(programs_at_work.events)
     finally:
         await doors.close()
@@ -184,6 +190,7 @@ class Regions:
     async def start(self) -> None:
         """Start all nodes at once: they compare clocks before they take anything."""
         await asyncio.gather(*map(self.open, self.plan.active()))
+        self.nodes = {region: self.nodes[region] for region in self.plan.active()}
 
     async def open(self, region: str) -> None:
         """Start the node of a region."""
@@ -274,8 +281,12 @@ class Regions:
 
 
 def free_ports() -> int:
-    """Return a port from which on nodes of a world find theirs free, ten a region."""
-    for first in range(18_000, 32_000, 200):
+    """Return a port from which on nodes of a world find theirs free, ten a region.
+
+    Each process begins elsewhere: doors are opened later, and two demos that run at once must not take one another's.
+    """
+    own = os.getpid() * 100 % 12_000
+    for first in range(18_000 + own, 32_000, 100):
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for port in range(first, first + 100, 10):
                 stack.enter_context(socket.socket()).bind(("127.0.0.1", port + 3))

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from demos.crowd import until
 from demos.deaths import counts, killed_under_traffic
+from demos.redises import STALE_S, RedisServer, redis_program
 from demos.world import BATCH, CUT_OFF, PACE_S, events, say, say_waits
 from homeroom.adapters import system_clock
 from homeroom.adapters.nats_servers import NatsServer
@@ -34,6 +35,8 @@ from homeroom.regions.world import World
 if TYPE_CHECKING:
     from demos.front_door import FrontDoor
 
+
+REDIS_PORT = 8  # of the ten that each region has
 HOMEROOM = Path(sys.executable).with_name("homeroom")
 QUESTION = {"question": "retention", "interval": "week"}
 
@@ -55,7 +58,7 @@ def main() -> int:
     shutil.rmtree(options.folder, ignore_errors=True)
     plan = read_world(SHIPPED, Stage.PLANNED)
     world = make_world(options.folder, plan, options.first_port, 1, system_clock.now_ms())
-    with running(options.folder, world) as processes:
+    with running(options.folder, world, redis_program()) as processes:
         try:
             is_one = asyncio.run(story(processes, options))
             if not options.once:
@@ -74,7 +77,7 @@ class Processes:
     world, places : as its file has it, and where all of it lies
     servers : of the fabric, by region
     nodes : in the order of regions
-    beside : what else runs, and ends with them
+    doors, redises : what else runs, and ends with them: front doors, and by region what keeps answers
     key : of a client; it was stated once, at the home, and all nodes know it
     """
 
@@ -83,8 +86,17 @@ class Processes:
         self.servers = {region: NatsServer(self.places.server(region)) for region in world.active()}
         self.key = ""
         self.nodes: list[subprocess.Popen[bytes]] = []
-        self.beside: list[FrontDoor] = []
+        self.doors: list[FrontDoor] = []
+        self.redises: dict[str, RedisServer] = {}
         self._logs: list[Path] = []
+
+    def add_redises(self, program: Path) -> None:
+        """Give each region a Redis, before its node is started."""
+        for region in self.servers:
+            port = (urlsplit(self.url(region)).port or 0) // 10 * 10 + REDIS_PORT
+            server = RedisServer(program, self.places.server(region), port)
+            server.start()
+            self.redises[region] = server
 
     def start(self) -> None:
         """Start all servers and all nodes; they need each other only to agree."""
@@ -99,7 +111,12 @@ class Processes:
         self._logs.append(settings.with_suffix(".log"))
         with self._logs[-1].open("ab") as log:
             command = [str(HOMEROOM), "serve", "--data", str(data), "--config", str(settings)]
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            environment = os.environ | {"HOMEROOM_CACHE_STALE_SECONDS": str(STALE_S)}
+            if region in self.redises:
+                environment["HOMEROOM_CACHE_REDIS_URL"] = self.redises[region].url
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
 
     def kill(self, region: str) -> None:
         """End the node and the server of a region as a power cut would."""
@@ -150,8 +167,10 @@ class Processes:
             node.kill()
         for server in self.servers.values():
             server.stop()
-        for other in self.beside:
-            other.stop()
+        for door in self.doors:
+            door.stop()
+        for redis in self.redises.values():
+            redis.stop()
 
     @property
     def first_port(self) -> int:
@@ -167,18 +186,20 @@ class Processes:
         """Say where all is, and wait for the end."""
         for region in self.servers:
             say(f"{region:<11} {self.url(region)}   its page: {self.url(region)}/docs")
-        for other in self.beside:
-            say(f"{'HAProxy':<11} {other.url}")
+        for door in self.doors:
+            say(f"{'HAProxy':<11} {door.url}")
         say(f"where requests go: homeroom route table {self.data(self.world.home)}")
         say(f"key: {self.key}   Ctrl-C ends it")
         signal.pause()
 
 
 @contextlib.contextmanager
-def running(folder: Path, world: World) -> Iterator[Processes]:
-    """Have the processes of a world."""
+def running(folder: Path, world: World, redis: Path | None = None) -> Iterator[Processes]:
+    """Have the processes of a world, with a Redis in each region if its program is given."""
     processes = Processes(folder, world)
     try:
+        if redis is not None:
+            processes.add_redises(redis)
         processes.start()
         yield processes
     finally:

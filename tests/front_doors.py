@@ -18,6 +18,15 @@ needs_haproxy = pytest.mark.skipif(
 )
 
 
+class Url(str):
+    """The address of a front door; ``process`` is its program."""
+
+    def __new__(cls, text, process):
+        url = super().__new__(cls, text)
+        url.process = process
+        return url
+
+
 @contextmanager
 def front_door(folder, table, **fields):
     """Run HAProxy with the configuration of a routing table; give its address."""
@@ -34,7 +43,7 @@ def front_door(folder, table, **fields):
     try:
         while not is_open(port):
             assert process.poll() is None, log.read_text()
-        yield f"http://127.0.0.1:{port}"
+        yield Url(f"http://127.0.0.1:{port}", process)
     finally:
         process.kill()
         process.wait()

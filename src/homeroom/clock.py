@@ -41,6 +41,10 @@ class HybridClock:
         self.last = max(self.last + 1, now_ms << _COUNTER_BITS)
         return self.last
 
+    def is_ahead(self, now_ms: int) -> bool:
+        """Say whether what is stamped now would be of the future: the clock was put back, and stamps never go back."""
+        return hybrid_ms(self.last) > now_ms + HYBRID_AHEAD_MS_MAX
+
     def observe(self, stamp: int, now_ms: int) -> None:
         """Stamp later than this one from now on; one that is too far ahead of the clock does not move it."""
         if hybrid_ms(stamp) <= now_ms + HYBRID_AHEAD_MS_MAX:

@@ -436,6 +436,8 @@ CATALOGUE_NAMES_MAX: Final = 10_000
 """Registered ids and prefixes of a tenant, of one kind."""
 RECORD_QUERY_BYTES_MAX: Final = 32 << 10
 """Query string of a request to the record store."""
+PASSAGE_PART_BYTES_MAX: Final = 4 << 20
+"""One statement, or form of a person, that was sealed for another jurisdiction, unpacked: several times any body."""
 STATEMENTS_SENT_MAX: Final = 2_000
 """Statements of one request."""
 STATEMENTS_PAGE_MAX: Final = 500
@@ -703,6 +705,8 @@ RETRY_EVERY_MS: Final = 5_000
 """A client that has used up its retries makes one in so long, so that it finds out when the node is back."""
 RETRY_EVERY_MS_MAX: Final = 60_000
 """It doubles while such retries are of no use, up to this."""
+RETRY_LOOK_MS: Final = 500
+"""How often a request that a retry budget puts off looks whether another one has found an endpoint that answers."""
 RETRY_DEBT_MAX: Final = 10
 """Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
 ENDPOINTS_MAX: Final = 256

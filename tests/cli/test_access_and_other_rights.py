@@ -102,3 +102,12 @@ def test_a_tenant_is_pinned_and_opened(place, capsys):
     assert ran(capsys, "tenant", "list", "--data", place) == "main\topen\n"
     ran(capsys, "tenant", "pin", "main", "--data", place, status=2)
     ran(capsys, "tenant", "open", "nobody", "--data", place, status=2)
+
+
+def test_where_learners_live_is_refused_where_nothing_could_go_there(place, capsys):
+    ran(capsys, "tenant", "homes", "main", "--default", "eu", "--data", place, status=2)
+    assert ran(capsys, "tenant", "homes", "main", "--data", place) == "nobody\n"
+    ran(capsys, "tenant", "homes", "other", "--data", place, status=2)
+    ran(capsys, "tenant", "homes", "main", "--issuer", "eu", "--data", place, status=2)
+    words = ("--nobody", "--default", "eu", "--data", place)
+    ran(capsys, "tenant", "homes", "main", *words, status=2)

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from homeroom.cli import main, status
+from homeroom.simulation.journeys import world as journeys
+from homeroom.simulation.journeys.plan import Shape, make_journey_plan
 from homeroom.simulation.regions import world
 from homeroom.simulation.regions.plan import make_plan
 from homeroom.simulation.traffic import world as detectors
@@ -62,3 +64,35 @@ def test_a_detector_that_is_wrong_is_a_failure_with_the_command_that_replays_it(
     report = json.loads(said.out)
     assert report["false_evacuations"] == 1
     assert len(report["failed"][0]["wrong"]) == 2
+
+
+@pytest.mark.slow
+def test_worlds_of_requests_are_lived_through_and_told(capsys):
+    assert main(["simulate", "--traffic", "--seeds", "1", "--seconds", "2"]) == status.CLEAN
+    told = capsys.readouterr().out
+    assert told.startswith("1 worlds, 31 virtual seconds, ")
+    assert "every promise was kept" in told
+
+
+def test_a_world_of_requests_that_broke_a_promise_is_told_with_the_command_that_replays_it(
+    capsys, monkeypatch
+):
+    plan = make_journey_plan(7, Shape(2, 1, 2_000))
+    figures = {"virtual_ms": 31_000, "asked": 3}
+    run = journeys.JourneyRun(
+        plan, ["a request failed"], 1, figures, [400], [5, 9], ["it happened"]
+    )
+    monkeypatch.setattr(journeys, "travel", lambda plan: run)
+    arguments = ["simulate", "--traffic", "--seeds", "7", "--seconds", "2", "--json", "-"]
+    assert main(arguments) == status.DAMAGED
+    said = capsys.readouterr()
+    assert "again: homeroom simulate --traffic --seeds 7..7 --seconds 2" in said.err
+    assert "a request failed" in said.err
+    report = json.loads(said.out)
+    assert report["failed"] == [{"seed": 7, "violations": ["a request failed"]}]
+    assert (report["took"]["max_ms"], report["rerouted"]["p50_ms"]) == (9, 400)
+
+
+def test_worlds_of_two_kinds_are_not_lived_through_at_once(capsys):
+    assert main(["simulate", "--traffic", "--detectors"]) == status.FAILED
+    assert "name one" in capsys.readouterr().err

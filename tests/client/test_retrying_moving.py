@@ -49,6 +49,70 @@ def test_a_lost_connection_moves_the_request_at_once():
     assert exchange.last == "b"
 
 
+def test_after_silence_another_region_is_asked_first():
+    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
+    exchange, found = begun(made(named=nodes))
+    found = exchange.step(lost(found.at, Loss.LATE), 4_000)
+    assert found.at == "http://b1"
+
+
+def test_after_a_refused_connection_the_neighbour_is_asked_as_before():
+    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
+    exchange, found = begun(made(named=nodes))
+    found = exchange.step(lost(found.at), 3)
+    assert found.at in {"http://a1", "http://a2"}
+
+
+def put_off(retrying):
+    """Return a request that was met by silence, and that an empty budget puts off."""
+    exchange, found = begun(retrying)
+    retrying.budget.retries = -3
+    return exchange, exchange.step(lost(found.at, Loss.LATE), 4_000)
+
+
+def test_a_request_that_is_put_off_goes_on_when_another_one_was_answered():
+    retrying = made("a", "b")
+    exchange, found = put_off(retrying)
+    assert found == Wait(limits.RETRY_LOOK_MS)
+    other = retrying.exchange(Kind.WRITE)
+    assert other.step(Begun(), 4_010).at == "b"
+    assert other.step(Answered(200, at="b"), 4_030) == Done()
+    assert exchange.step(Waited(), 4_500).at == "b"
+
+
+def test_a_request_that_is_put_off_waits_on_while_nobody_is_answered():
+    exchange, found = put_off(made("a", "b"))
+    waited_ms = 4_000
+    while isinstance(found, Wait):
+        waited_ms += found.wait_ms
+        found = exchange.step(Waited(), waited_ms)
+    assert found.at == "b"
+    assert waited_ms >= 4_000 + 3 * limits.RETRY_EVERY_MS
+
+
+def test_who_is_asked_to_wait_waits_whoever_else_was_answered():
+    retrying = made("a", "b")
+    exchange, _ = begun(retrying)
+    retrying.budget.retries = -3
+    other = retrying.exchange(Kind.WRITE)
+    other.step(Begun(), 1)
+    retrying.endpoints.answered("b", Kind.WRITE, 1, 5)
+    found = exchange.step(Answered(503, retry_after_ms=1_000, at="a"), 10)
+    assert isinstance(found, Wait)
+    assert found.wait_ms > limits.RETRY_LOOK_MS
+
+
+def test_a_lost_request_goes_back_to_an_endpoint_that_has_answered_since():
+    retrying = made("a", "b")
+    exchange, _ = begun(retrying)
+    exchange.step(lost("a", Loss.BROKEN), 5)
+    retrying.budget.retries = -3
+    found = exchange.step(lost("b", Loss.BROKEN), 10)
+    assert isinstance(found, Wait)
+    retrying.endpoints.answered("a", Kind.WRITE, 11, 20)
+    assert exchange.step(Waited(), 10 + found.wait_ms).at == "a"
+
+
 def test_what_is_under_way_when_an_endpoint_dies_moves_together_whatever_the_budget_holds():
     retrying = made("a", "b")
     exchanges = [begun(retrying)[0] for _ in range(200)]

@@ -38,7 +38,7 @@ def test_a_learner_is_found_before_the_issuer_and_that_before_the_default():
 
 
 def test_mail_addresses_are_known_by_their_domain():
-    found = homes(issuers={"mailto:uni.example": "eu"})
+    found = homes(issuers={"mailto:Uni.example": "eu"})
     assert found.of("mailto", "ada@UNI.example", KEY) == "eu"
     assert found.of("mailto", "ada@else.example", KEY) == ""
 

@@ -247,6 +247,20 @@ def test_what_is_sealed_for_here_is_taken_from_who_took_it_and_from_who_has_it(s
     assert [one.origin for keep in node.of(Keep) for one in keep.entries] == [TO_HERE]
 
 
+def test_of_what_is_written_together_each_gets_what_is_for_it():
+    laws = replace(MEMBERS, jurisdictions={**LAWS, "beside": "us", "there": "za"})
+    to_us = Origin("here", LIFE, Stream.sealed_for("us"))
+    node = driven(laws)
+    node.step(Committed((*chain(1, EVENTS), *chain(1, TO_FAR), *chain(1, to_us)), WALL_MS))
+    for peer, wanted in (
+        ("far", [EVENTS, TO_FAR]),
+        ("beside", [EVENTS, to_us]),
+        ("there", [EVENTS]),
+    ):
+        assert [e.origin for m in node.sent(peer) for e in m.opened()] == wanted
+        assert origins_told(node.sent(peer)) == set(wanted)
+
+
 def test_what_is_sealed_for_somebody_else_is_refused_and_told():
     node = driven()
     (entry,) = chain(1, TO_OTHERS)

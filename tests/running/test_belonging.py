@@ -183,15 +183,23 @@ def test_a_clock_that_is_put_back_begins_a_life_that_stamps_by_it(world):
         before = world.nodes["b"]._committer.life.incarnation
         world.ahead_ms["b"] = 60_000
         early = await send(world, "b", "b2", 2)
-        world.ahead_ms["b"] = 0
+
+        def put_back():
+            """Put the clock back and look at once: the next life may begin with the next tick only."""
+            world.ahead_ms["b"] = 0
+            return world.nodes["b"].belonging.refusal()
+
+        refused = await world.nodes["b"]._committer.done(put_back)
         await world.until(
             lambda: world.nodes["b"]._committer.life.incarnation != before, "another life begins"
         )
         token = await send(world, "b", "b3", 3)
         await active(world.nodes["a"], token)
-        return early.hybrid > token.hybrid
+        return refused, early.hybrid > token.hybrid
 
-    assert world(work, "a", "b")
+    refused, is_earlier = world(work, "a", "b")
+    assert is_earlier
+    assert "was put back" in refused.why
 
 
 # --- acknowledgements ------------------------------------------------------------------------------------------------

@@ -457,3 +457,29 @@ def test_an_id_that_only_a_late_event_of_somebody_erased_has_gets_no_label(tmp_p
             assert labels.of(labels.hasher.hashed("late")) == "late", "somebody else has it too"
 
     run(work())
+
+
+def test_a_certificate_waits_for_the_cache_that_is_to_begin(tmp_path):
+    """What a Redis has from before a crash is gone only when the cache of the next life has looked."""
+
+    async def work():
+        async with erasing(tmp_path, keeps_answers=True) as node:
+            await fill(node)
+            made = await erase(node, ADA)
+            await node.erasures.settled()
+            assert open_places(node.erasures.find("main", made.name)) == {
+                *OPEN_ALWAYS,
+                Place.CACHES,
+            }
+            forgotten = []
+
+            async def forget(tenant):
+                forgotten.append(tenant)
+                return True
+
+            node.erasures.forget_answers_with(forget)
+            await node.erasures.settled()
+            assert open_places(node.erasures.find("main", made.name)) == OPEN_ALWAYS
+            assert forgotten == ["main"]
+
+    run(work())

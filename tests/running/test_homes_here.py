@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from homeroom.adapters.vault.fingerprint import fingerprint_of
+from homeroom.cli import main
 from homeroom.log.homes import HomesPut
 from homeroom.log.payloads import unpack
 from homeroom.records.store import Holding, Refusal, Sent
@@ -112,6 +113,7 @@ def test_a_statement_goes_home_and_is_counted_everywhere_and_read_there_alone(wo
     assert kept == (False, False)
 
 
+@pytest.mark.slow
 def test_it_waits_while_the_home_is_away_and_comes_once_after_a_crash_of_both(world):
     async def work(world):
         await home_is(world, "eu", ADA)
@@ -141,6 +143,7 @@ def test_it_waits_while_the_home_is_away_and_comes_once_after_a_crash_of_both(wo
     assert entries == [2] * 3
 
 
+@pytest.mark.slow
 def test_who_waits_for_another_region_hears_yes_when_the_home_has_it(world):
     async def work(world):
         async def offer(number, actor, asked):
@@ -203,6 +206,7 @@ def test_who_is_erased_is_taken_out_of_what_waits_for_the_home(tmp_path, monkeyp
     assert troubles == [()] * 3
 
 
+@pytest.mark.slow
 def test_documents_of_who_lives_elsewhere_are_asked_for_there(world):
     async def work(world):
         await home_is(world, "eu", ADA)
@@ -224,3 +228,25 @@ def test_documents_of_who_lives_elsewhere_are_asked_for_there(world):
         return told, other.status_code
 
     assert world(work, *"abc") == ([421, 421, 204, 200], 204)
+
+
+@pytest.mark.slow
+def test_a_command_says_where_learners_live_shows_it_and_takes_it_back(world, capsys):
+    async def work(world):
+        async def ran(*words):
+            given = ["tenant", *words, "--data", str(world.path / "a")]
+            assert await asyncio.to_thread(main, given) == 0
+            return capsys.readouterr().out
+
+        key = "0f" * 16
+        said = ("--issuer", "https://a?b=c=eu", "--learner", f"{key}=us", "--default", "eu")
+        await ran("homes", "main", *said)
+        shown = await ran("homes", "main")
+        await ran("pin", "main", "--jurisdiction", "us")
+        pinned = await ran("homes", "main"), world.nodes["a"].control().homes_of("main")
+        await ran("homes", "main", "--nobody")
+        return shown, pinned, await ran("homes", "main")
+
+    shown, pinned, none = world(work, *"abc")
+    assert shown == f"default\teu\nhttps://a?b=c\teu\n{'0f' * 16}\tus\n"
+    assert (pinned, none) == ((shown, None), "nobody\n")

@@ -11,7 +11,9 @@ import contextlib
 import pytest
 
 from homeroom.adapters.vault.fingerprint import fingerprint_of
+from homeroom.adapters.vault.passage import redacted_passages
 from homeroom.log.homes import HomesPut
+from homeroom.log.payloads import unpack
 from tests.running.erasures import HOME, erase, record, register_of, statement
 from tests.running.worlds import RunningWorld
 
@@ -97,6 +99,18 @@ class Walk:
             and home[0] == home[1]
         )
 
+    def has_erased(self, name):
+        """Say whether a log has anything of who is erased in what was sealed."""
+        node = self.world.nodes[name]
+        keys = node.erasures.raw_keys("main", list(self.erased))
+        gone = {"main": frozenset(key.to_bytes(16, "big") for key in keys)}
+        return any(
+            redacted_passages(unpack(entry.payload).content, gone) is not None
+            for origin, number in node._store.held().items()
+            if origin.stream.home
+            for entry in node._store.read(origin, 1, number)
+        )
+
     async def end(self):
         self.cut_off(())
         world = self.world
@@ -104,6 +118,7 @@ class Walk:
         await world.equal()
         for node in world.nodes.values():
             await node.erasures.settled()
+        await world.until(lambda: not any(map(self.has_erased, LAWS)), "logs are clean")
         prints = {fingerprint_of(world.nodes[name]._recorder._reader) for name in "bc"}
         assert len(prints) == 1
         for one, (who, home) in self.kept.items():

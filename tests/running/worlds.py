@@ -179,7 +179,9 @@ class RunningWorld:
         """Have a node's directory as it is now, and nothing of what a stop would add to it."""
         node = self.nodes.pop(name)
         copy = self.path / f"{name} as it was"
-        shutil.copytree(self.path / name, copy, ignore=shutil.ignore_patterns("*.sock", "*.new"))
+        shutil.copytree(
+            self.path / name, copy, ignore=shutil.ignore_patterns("*.sock", "*.new", "*.part")
+        )
         self.cut.add(name)
         await node.stop()
         self.cut.discard(name)

@@ -4,11 +4,16 @@ import asyncio
 import json
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 
+from homeroom.log.control import Control, Scope, Tenant
+from homeroom.serve.access import Caller
+from homeroom.serve.remembering import parts_of
 from homeroom.serve.settings import CacheSettings, NodeSettings, Settings
 from homeroom.traffic.caching.advisor import read_key_log
+from homeroom.traffic.caching.keys import name_of
 from tests.redises import needs_redis, redis_server
 from tests.serve.clients import EVENT
 
@@ -144,6 +149,7 @@ def test_each_scope_has_answers_of_its_own(filled):
         "aggregate": client.key("aggregate", name="a"),
         "physics": client.key("read", name="c", courses=("physics",)),
         "chemistry": client.key("read", name="d", courses=("chemistry",)),
+        "school": client.key("read", name="s", organisations=("school",)),
         "other": client.key("read", "persons", tenant="other", name="o"),
     }
     asked = [
@@ -163,6 +169,32 @@ def test_each_scope_has_answers_of_its_own(filled):
             for name, key in keys.items():
                 assert client.query(key, question).content == cold[name, question["question"]]
     assert len({cold[name, "retention"] for name in ("read", "physics", "chemistry", "other")}) == 4
+
+
+def test_whatever_makes_an_answer_another_one_makes_another_name():
+    """Of the caller, the question, the definitions and the tenant's bound: each alone, whatever else guards it too."""
+    other = Tenant(name="main", timezone="UTC", regions=(), suppress_below=99)
+    control, bound = Control(), Control(tenants={"main": other})
+    base = Caller(name="x", tenant="main", owner="o", scopes=frozenset({Scope.READ}))
+    scopes = [frozenset({Scope.READ, one}) for one in (Scope.PERSONS, Scope.LABELS)]
+    callers = [
+        base,
+        replace(base, tenant="other"),
+        *(replace(base, scopes=some) for some in scopes),
+        replace(base, courses=("physics",)),
+        replace(base, organisations=("physics",)),
+        replace(base, courses=("physics", "chemistry")),
+        replace(base, courses=("physics, chemistry",)),
+    ]
+    names = [parts_of(one, RETENTION, control, b"d") for one in callers]
+    names += [
+        parts_of(base, {**RETENTION, "interval": "week"}, control, b"d"),
+        parts_of(base, RETENTION, control, b"e"),
+        parts_of(base, RETENTION, bound, b"d"),
+    ]
+    assert len({name_of(b"k", one) for one in names}) == len(names)
+    same = replace(base, name="y", owner="p", scopes=frozenset({Scope.READ, Scope.WRITE}))
+    assert parts_of(same, RETENTION, control, b"d") == names[0]
 
 
 def test_keys_of_the_same_scope_share_answers(filled):
@@ -295,7 +327,15 @@ def test_what_lies_in_redis_is_used_after_the_process_has_forgotten(filled):
 
 
 @needs_redis
-@pytest.mark.parametrize("fault", ["killed", "hung", "flushed", "poisoned"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "hung",
+        pytest.param("killed", marks=pytest.mark.slow),
+        pytest.param("flushed", marks=pytest.mark.slow),
+        pytest.param("poisoned", marks=pytest.mark.slow),
+    ],
+)
 def test_whatever_becomes_of_redis_answers_are_right_and_come_soon(filled, fault):
     with redis_server() as redis:
         client, reader = filled(cached(redis_url=redis.url))
@@ -341,7 +381,9 @@ def test_a_new_node_begins_with_what_others_are_asked_for(filled):
 # --- a herd ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_herd_on_one_question_costs_one_computation(filled):
+    """The short one is that of the lookup alone: `tests/traffic/caching/test_lookup.py`."""
     client, _ = filled()
     reader = client.key("read", name="many")
     before = computed(client)
@@ -416,11 +458,12 @@ def test_an_answer_that_takes_long_comes_from_another_region_and_who_is_who_does
         client, reader = filled(cached(**fields))
         client.cache.lookup._costs["retention"] = 10_000.0  # as if the engine had been that slow
         people = client.key("read", "persons", name="people")
-        for key in (people, reader):
-            assert tier(client.query(key, RETENTION)) == "engine; current"
+        own = {**RETENTION, "cohort": {"did": "any"}}
+        for key, question in ((people, RETENTION), (reader, own), (reader, RETENTION)):
+            assert tier(client.query(key, question)) == "engine; current"
             settle(client)
             client.cache.lookup._costs["retention"] = 10_000.0
-        assert (len(near.names()), len(far.names())) == (2, 1)
+        assert (len(near.names()), len(far.names())) == (3, 1)
         near.client.flushall()
         client.cache.lookup.resident.clear()
         assert tier(client.query(reader, RETENTION)) == "world; current"

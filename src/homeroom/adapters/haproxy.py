@@ -10,6 +10,10 @@ so a request that was under way when the last node of its region died goes to th
 client. Sent again are only requests that count once however often they come: questions, and batches, which are known by
 their id or their body. Long bodies are not; their clients send again themselves.
 
+Clients keep their connections, and each request gets one of its own to a node. Idle ones that are kept for the next
+request were tried and not taken: when a node is killed under load, each that died with it costs the requests then under
+way one of their three tries, and a client whose tries are used up hears nothing at all.
+
 Nothing that somebody wrote goes in as it is. Names are of letters, digits, dots, dashes and underscores, addresses are
 taken apart and put together again, and anything else is an error. The real program reads the file before it counts
 (``haproxy -c``), where it is installed.
@@ -52,7 +56,7 @@ global
 
 defaults
     mode http
-    option http-keep-alive
+    option http-server-close
     option http-buffer-request
     option redispatch 1
     retries 3

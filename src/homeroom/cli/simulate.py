@@ -40,12 +40,18 @@ def _seeds(_ctx: click.Context, _param: click.Parameter, written: str) -> range:
     "--seconds",
     type=click.FloatRange(1, 3_600),
     metavar="NUMBER",
-    help="How long clients write and things go wrong.  [default: 6 to 20, by the seed; with --detectors 3600]",
+    help="How long clients write and things go wrong.  [default: by the seed 6 to 20, with --traffic 10 to 24; with "
+    "--detectors 3600]",
 )
 @click.option(
     "--detectors",
     is_flag=True,
     help="Worlds in which a referee judges the detector of faults, an hour each, and nothing is written.",
+)
+@click.option(
+    "--traffic",
+    is_flag=True,
+    help="Worlds in which requests travel: clients, routing tables and caches, and regions that die.",
 )
 @click.option("--trace", is_flag=True, help="Show the last things that happened in each world.")
 @json_option
@@ -53,6 +59,7 @@ def command(
     seeds: range,
     seconds: float | None,
     detectors: bool,  # noqa: FBT001 - a flag
+    traffic: bool,  # noqa: FBT001 - a flag
     trace: bool,  # noqa: FBT001 - a flag
     json_target: str | None,
 ) -> int:
@@ -65,9 +72,23 @@ def command(
     With ``--detectors`` sixteen nodes in eight regions judge each other while links and nodes fail, and a referee who
     knows what failed says who was wrong: no node may be confirmed to be gone that a quorum could reach, and no death
     may be missed.
+
+    With ``--traffic`` clients ask and write in eight regions while regions die, are cut off, drained and evacuated, and
+    caches fail: no request may fail that some node would have answered, no table may be empty, forged or old, and no
+    answer another reader's, or too old.
     """
-    if detectors:
-        return _judge_detectors(seeds, seconds, json_target, trace=trace)
+    if detectors and traffic:
+        raise click.UsageError("--detectors and --traffic are worlds of two kinds; name one")
+    if detectors or traffic:
+        look = _judge_detectors if detectors else _follow_requests
+        return look(seeds, seconds, json_target, trace=trace)
+    return _write_everywhere(seeds, seconds, json_target, trace=trace)
+
+
+def _write_everywhere(
+    seeds: range, seconds: float | None, json_target: str | None, *, trace: bool
+) -> int:
+    """Run worlds of writers, and say what was broken."""
     from homeroom.simulation.regions.report import Report, failure_lines
 
     report, begun_s = Report(), time.process_time()
@@ -110,6 +131,34 @@ def _judge_detectors(
     if json_target != STDOUT:
         click.echo("\n".join([*report.lines(), _spent(report.virtual_ms, spent_s)]))
     return status.DAMAGED if report.wrong else status.CLEAN
+
+
+def _follow_requests(
+    seeds: range, seconds: float | None, json_target: str | None, *, trace: bool
+) -> int:
+    """Run worlds of requests, and say what was broken."""
+    from homeroom.simulation.journeys.plan import Shape, make_journey_plan
+    from homeroom.simulation.journeys.report import JourneyReport, broken_lines
+    from homeroom.simulation.journeys.world import travel
+    from homeroom.simulation.regions.places import WORLD
+
+    report, begun_s = JourneyReport(), time.process_time()
+    options = "" if seconds is None else f" --seconds {seconds:g}"
+    shape = None if seconds is None else Shape(len(WORLD), 2, int(seconds * 1_000))
+    for seed in _watched(seeds):
+        run = travel(make_journey_plan(seed, shape))
+        report.add(run)
+        if trace:
+            click.echo("\n".join([f"seed {seed}", *run.trace]), err=True)
+        elif run.violations:
+            click.echo("\n".join(broken_lines(run, options)), err=True)
+    spent_s = time.process_time() - begun_s
+    if json_target:
+        write_json(report.to_json(), json_target)
+    if json_target != STDOUT:
+        spent = _spent(report.totals["virtual_ms"], spent_s)
+        click.echo("\n".join([*report.lines(), spent]))
+    return status.DAMAGED if report.failed else status.CLEAN
 
 
 def _speed(report: "Report", spent_s: float) -> str:

@@ -105,10 +105,11 @@ def _show_homes(name: str, directory: str) -> None:
     control = control_of_directory(Path(directory), system_clock.now_ms)
     _expect(name, control.tenants)
     homes = control.homes.get(name)
-    if control.homes_of(name) is None:
-        click.echo("nobody" if homes is None else "nobody, as long as the tenant is pinned")
+    if homes is None or not homes.named():
+        click.echo("nobody")
         return
-    assert homes is not None, "they are those of the tenant"
+    if control.homes_of(name) is None:
+        click.echo("The tenant is pinned, so as long as it is this counts for nobody:", err=True)
     if homes.default:
         click.echo(f"default\t{homes.default}")
     for who, law in sorted(homes.issuers.items()):

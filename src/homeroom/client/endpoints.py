@@ -105,6 +105,23 @@ class Endpoints:
         """Say whether nothing stands against an endpoint."""
         return self._of(url).circuit.is_closed
 
+    def any_closed(self, tried: Collection[str]) -> bool:
+        """Say whether nothing stands against some endpoint that was not tried."""
+        return any(self.is_closed(one.url) for one in self._allowed() if one.url not in tried)
+
+    def is_well(self, url: str) -> bool:
+        """Say whether the last that was heard of an endpoint is an answer."""
+        return self._of(url).circuit.is_well
+
+    def is_silent(self, url: str, began_ms: int) -> bool:
+        """Say whether nothing at all was heard of an endpoint since a request began."""
+        return self._of(url).circuit.is_silent(began_ms)
+
+    def near(self, urls: Collection[str]) -> set[str]:
+        """Return these endpoints, and those in the same regions."""
+        regions = {one.region for one in self._order if one.region and one.url in urls}
+        return {one.url for one in self._order if one.region in regions} | set(urls)
+
     def opens_in_ms(self, now_ms: int) -> int:
         """Return after how long one of them may be asked, or it is worth looking again; 0 for now."""
         return min(self._of(one.url).circuit.opens_in_ms(now_ms) for one in self._allowed())

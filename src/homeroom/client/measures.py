@@ -108,6 +108,11 @@ class Circuit:
         return self._until_ms is None
 
     @property
+    def is_well(self) -> bool:
+        """Whether the last that was heard is an answer."""
+        return self._until_ms is None and not self._points and self._good_ms is not None
+
+    @property
     def opens_ms(self) -> int:
         """When it may be tried again; long ago if nothing stands against it."""
         return 0 if self._until_ms is None else self._until_ms
@@ -139,10 +144,7 @@ class Circuit:
 
     def bad(self, loss: Loss, began_ms: int, now_ms: int) -> None:
         """Hear that a request which began then has failed."""
-        is_silent = self._good_ms is None or self._good_ms < began_ms
-        if (
-            loss is Loss.LATE and is_silent
-        ):  # nothing at all was heard of it, for as long as that took
+        if loss is Loss.LATE and self.is_silent(began_ms):
             loss = Loss.UNREACHABLE
         if self._until_ms is not None:
             # Only who tries says something new: the others were under way when the circuit opened.
@@ -153,6 +155,10 @@ class Circuit:
         self._points += _POINTS[loss]
         if self._points >= _POINTS_MAX:
             self._open(now_ms)
+
+    def is_silent(self, began_ms: int) -> bool:
+        """Say whether nothing at all was heard of it since a request began."""
+        return self._good_ms is None or self._good_ms < began_ms
 
     def let_alone(self, wait_ms: int, now_ms: int) -> None:
         """Hear that it asks to be left alone for so long."""

@@ -9,7 +9,9 @@ each is waited ("full jitter"), so that clients which failed together do not com
 
 An empty budget puts a retry off rather than refusing it, and earns one every few seconds by time alone: a client with
 a single batch must find out that its node is back. One retry is made on credit: when a connection is lost, a request
-moves to another endpoint at once, for it was no load where it is lost. What ends the trying is the time limit that the
+moves to another endpoint at once, for it was no load where it is lost. Who is silent may as well have too much to do;
+there a request moves on credit only to an endpoint that has answered others meanwhile, and first to another region, for
+a region dies whole. What ends the trying is the time limit that the
 caller has set. A number of attempts was not taken for that: nobody who sets one knows how long it will last.
 
 A read that is late, by its endpoint's own past, is asked of a second endpoint as well, and the first answer counts
@@ -196,10 +198,23 @@ class Exchange:
         self._kind = kind
         self._began_ms = 0
         self._rounds = 0  # times that all endpoints were tried
+        self._failed_ms = 0  # when the last attempt did
+        self._late = 0  # attempts that had no answer in time
         self._has_moved = self._may_be_late = False
+        self._has_credit = False  # whether it was lost where it was no load
+        self._may_be_told_better = False  # whether nothing was said of having too much to do
+        self._due_ms: int | None = (
+            None  # until when a budget puts it off, if that may yet become less
+        )
         self._why = "no answer"  # of the last attempt, in words for people
         self._home = ""  # the node that alone takes it, by its own name
         self._tried: set[str] = set()  # in this round
+        self._silent: set[str] = (
+            set()
+        )  # of these, whom nothing was heard of for as long as was waited
+        self._trials: set[str] = (
+            set()
+        )  # asked though something stood against them, for all requests
         self._asked_ms: dict[str, int] = {}  # by endpoint of this round until when it asks to wait
         self._flying: dict[str, int] = {}  # by endpoint when the attempt began that has not ended
         self.attempts = 0
@@ -238,7 +253,7 @@ class Exchange:
                     self._of.hedges.earn()
                 return self._held_back(now_ms) or self._try(now_ms)
             case Waited():
-                return self._held_back(now_ms) or self._try(now_ms)
+                return self._put_off(now_ms) or self._held_back(now_ms) or self._try(now_ms)
             case Late():
                 return self._hedged(now_ms)
             case Failed():
@@ -261,20 +276,29 @@ class Exchange:
         endpoints = self._of.endpoints
         home = endpoints.named(self._home)
         if home is None or home.url in self._tried:
-            home = endpoints.next(self._kind, now_ms, self._tried)
+            home = self._next(now_ms)
         found = home or endpoints.any(self._kind, now_ms)
         return self._at(found, max(1, left_ms), now_ms)
+
+    def _next(self, now_ms: int) -> Endpoint | None:
+        """Return who is asked next, None if all were: after silence another region, which may still be there."""
+        endpoints = self._of.endpoints
+        silent = endpoints.near(self._silent)
+        found = endpoints.next(self._kind, now_ms, self._tried | silent) if silent else None
+        return found or endpoints.next(self._kind, now_ms, self._tried)
 
     def _at(self, endpoint: Endpoint, left_ms: int, now_ms: int) -> Try:
         time_ms_max, connect_ms_max = min(left_ms, self._of.attempt_ms_max), None
         if self._of.endpoints.has_others(endpoint.url):
             patience_ms = self._of.endpoints.patience_ms(endpoint.url, self._kind)
-            time_ms_max = min(time_ms_max, patience_ms << min(self.attempts, 20))
+            time_ms_max = min(time_ms_max, patience_ms << min(self._late, 20))
             connect_ms_max = min(time_ms_max, limits.ENDPOINT_CONNECT_MS)
         self._may_be_late = True
         self.attempts += 1
         self._tried.add(endpoint.url)
         self._flying[endpoint.url] = now_ms
+        if not self._of.endpoints.is_closed(endpoint.url):
+            self._trials.add(endpoint.url)
         self._of.endpoints.begun(endpoint.url, time_ms_max, now_ms)
         return Try(time_ms_max, endpoint.url, connect_ms_max)
 
@@ -296,8 +320,16 @@ class Exchange:
 
     def _failed(self, event: Failed, now_ms: int) -> Instruction:
         url, began_ms = self._landed(event.at)
+        self._failed_ms = now_ms
+        is_silent = event.loss is Loss.LATE and self._of.endpoints.is_silent(url, began_ms)
         self._of.endpoints.failed(url, event.loss, began_ms, now_ms)
-        moved = self._moved(now_ms) if event.loss in _LOST else None
+        waited_ms = now_ms - began_ms
+        if is_silent or (event.loss in _LOST and waited_ms >= limits.ENDPOINT_CONNECT_MS):
+            self._silent.add(url)
+        self._may_be_told_better |= is_silent or event.loss in _LOST
+        self._has_credit |= event.loss in _LOST
+        self._late += event.loss is Loss.LATE
+        moved = self._moved(now_ms) if self._has_credit or self._knows_better(now_ms) else None
         return moved or self._again(event.why, now_ms)
 
     def _answered(self, event: Answered, now_ms: int) -> Instruction:
@@ -319,7 +351,10 @@ class Exchange:
         for one in concerned:
             self._tried.add(one.url)
             self._asked_ms[one.url] = now_ms + wait_ms
-        return self._again(f"the answer was {event.status}", now_ms)
+        self._has_credit |= url in self._trials and event.status not in _OF_THE_KEY
+        self._may_be_told_better = not wait_ms and event.status in _OF_THE_NODE
+        moved = self._moved(now_ms) if self._has_credit or self._knows_better(now_ms) else None
+        return moved or self._again(f"the answer was {event.status}", now_ms)
 
     def _blame(self, url: str, event: Answered, began_ms: int, now_ms: int) -> None:
         """Tell what an answer that is tried again says of its endpoint."""
@@ -339,13 +374,13 @@ class Exchange:
         self._why = why
         if self._flying:
             return Keep()
-        found = self._of.endpoints.next(self._kind, now_ms, self._tried)
+        found = self._next(now_ms)
         is_over = found is None
         asked_ms = self._asked_in_ms(now_ms) if is_over else 0
         pause_ms = asked_ms + self._pause_ms() if is_over else 0
         wait_ms = max(pause_ms, self._of.budget.take(now_ms))
         left_ms = self._left_ms(now_ms)
-        if found is not None and self._of.endpoints.is_closed(found.url):
+        if found is not None and self._of.endpoints.any_closed(self._tried):
             # Nothing stands against it and it has not been asked: a budget puts this off, and is not why it fails.
             wait_ms = min(wait_ms, max(0, left_ms - limits.ENDPOINT_ATTEMPT_MS))
         if wait_ms >= left_ms:
@@ -353,13 +388,47 @@ class Exchange:
             return GiveUp(f"{why}{self._told(asked_ms)}")
         if is_over:
             self._tried.clear()
+            self._silent.clear()
             self._asked_ms.clear()
+        elif self._may_be_told_better:
+            self._due_ms = now_ms + wait_ms
+            return self._put_off(now_ms) or self._try(now_ms)
         return Wait(wait_ms) if is_over or wait_ms else self._try(now_ms)
 
-    def _moved(self, now_ms: int) -> Instruction | None:
-        """Move at once, on credit, when a connection was lost: the request weighs on the other endpoint only once.
+    def _put_off(self, now_ms: int) -> Wait | None:
+        """Wait for the budget; what another request finds out meanwhile ends that."""
+        due_ms = self._due_ms
+        if due_ms is None or due_ms <= now_ms or self._knows_better(now_ms):
+            self._due_ms = None
+            return None
+        return Wait(min(due_ms - now_ms, limits.RETRY_LOOK_MS))
 
-        What is under way when an endpoint dies is lost together, and may be more than any budget holds.
+    def _knows_better(self, now_ms: int) -> bool:
+        """Say whether whoever is asked next has answered other requests since this one began, and nothing is wrong."""
+        if not self._may_be_told_better:
+            return False
+        endpoints = self._of.endpoints
+        if self._has_credit:
+            best = endpoints.next(self._kind, now_ms)
+            if best is not None and best.url in self._tried and self._is_back(best.url):
+                self._tried.discard(best.url)
+                self._silent.clear()
+                return True
+        found = self._next(now_ms)
+        if found is None:
+            return False
+        return endpoints.is_well(found.url) and not endpoints.is_silent(found.url, self._began_ms)
+
+    def _is_back(self, url: str) -> bool:
+        """Say whether an endpoint has answered others since this request was lost."""
+        endpoints = self._of.endpoints
+        return endpoints.is_well(url) and not endpoints.is_silent(url, self._failed_ms)
+
+    def _moved(self, now_ms: int) -> Instruction | None:
+        """Move at once, on credit, from where a request was no load: to another endpoint it is one only once.
+
+        What is under way when an endpoint dies is lost together, and may be more than any budget holds. Nor does a
+        request pay that found out, for all others, whether an endpoint is back: of these there is one at a time.
         """
         is_over = self._of.endpoints.next(self._kind, now_ms, self._tried) is None
         if self._flying or is_over or self._has_moved:

@@ -108,6 +108,11 @@ def check_homes(fact: HomesPut, seal_keys: Mapping[str, str], laws: Collection[s
             )
 
 
+def _issuer(written: str) -> str:
+    """Return the name of an issuer as accounts have it: domains of mail have no capital letters."""
+    return written.lower() if written.startswith(f"{_MAIL}:") else written
+
+
 def folded_homes(homes: Mapping[str, Homes], fact: HomesPut) -> Mapping[str, Homes]:
     """Return by tenant where learners have their homes after a fact."""
     learners = {
@@ -115,7 +120,7 @@ def folded_homes(homes: Mapping[str, Homes], fact: HomesPut) -> Mapping[str, Hom
     }
     after = Homes(
         default=fact.default,
-        issuers=MappingProxyType(dict(fact.issuers)),
+        issuers=MappingProxyType({_issuer(one): home for one, home in fact.issuers.items()}),
         learners=MappingProxyType(learners),
     )
     return {**homes, fact.tenant: after}

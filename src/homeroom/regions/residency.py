@@ -85,9 +85,7 @@ def strayed(entry: Entry, sender: str, residency: Residency) -> list[Effect]:
     if entry.origin.stream.is_shared:
         return []
     redactor = "" if entry.redaction is None else entry.redaction.node
-    # Whoever writes what is sealed may be elsewhere; who had it in hand must be one of those who may have it.
-    wrote = "" if entry.origin.stream.home else entry.origin.node
-    for node, did in ((wrote, "wrote"), (sender, "sent"), (redactor, "redacted")):
+    for node, did in ((entry.origin.node, "wrote"), (sender, "sent"), (redactor, "redacted")):
         if residency.is_elsewhere(node) and not residency.is_between(node, entry.origin):
             why = (
                 f"{sender} sent entry {entry.number} of {entry.origin}, which {node} {did} in another jurisdiction; "

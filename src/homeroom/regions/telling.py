@@ -58,14 +58,16 @@ class Telling:
     def committed(self, entries: Sequence[Entry], answer: Answer) -> list[Effect]:
         """Send entries that this node has made durable to all who keep up."""
         effects: list[Effect] = []
-        bodies: dict[int, bytes] = {}
+        # By what is in it: of two nodes that may have as many entries each may have others.
+        bodies: dict[object, bytes] = {}
         for node, view in self._known.views.items():
             shown = self._known.residency.shown(node, entries)
             if not shown or not self._keeps_up(view, shown):
                 continue
-            body = bodies.get(len(shown))
+            origins = tuple(entry.origin for entry in shown)
+            body = bodies.get(origins)
             if body is None:
-                body = bodies[len(shown)] = self._sent(shown, answer)
+                body = bodies[origins] = self._sent(shown, answer)
             effects.append(Send(node, body))
         return effects
 

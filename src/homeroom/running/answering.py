@@ -195,6 +195,12 @@ class Answering:
         return live.times_anew, live.removals, id(showing)
 
     @property
+    def is_apart(self) -> bool:
+        """Whether another node has another state at equal entries, as far as that is known."""
+        belonging = self._asked.belonging
+        return belonging is not None and bool(belonging.alarms.apart())
+
+    @property
     def held(self) -> Vector:
         """What is durable here."""
         return self._asked.store.held()

@@ -24,7 +24,7 @@ from typing import Final
 
 from homeroom import limits
 from homeroom.adapters.signing import KnownKeys
-from homeroom.clock import HybridClock, hybrid_ms
+from homeroom.clock import HybridClock
 from homeroom.cohorts import live
 from homeroom.errors import HomeroomError, InputError, StoreError, kind_and_places
 from homeroom.log.control import Control, Fact
@@ -336,17 +336,17 @@ class Belonging:
         member, node = self.member, self._around.node
         if member is None:
             return None  # the log itself says what is wrong
+        wall_ms = self._around.now_ms()
         if node not in member.members.regions or node in member.members.fenced:
             why = f"{node} does not belong to the world of epoch {member.members.epoch}, or is to leave it"
-            return Refused(Refusal.UNAVAILABLE, why)
-        if member.may_stamp(self._around.now_ms(), self._options.steady_ms()):
+        elif self._around.clock.is_ahead(wall_ms):
+            why = "the clock of this node was put back since it stamped the last; its next life stamps by it"
+        elif member.may_stamp(wall_ms, self._options.steady_ms()):
             return None
-        stray_ms = self.stray_ms()
-        why = (
-            "this node has just started, and compares its clock with those of others"
-            if stray_ms is None
-            else f"the clock of this node is {stray_ms:,} ms ahead of those of the others; put it right"
-        )
+        elif (stray_ms := self.stray_ms()) is None:
+            why = "this node has just started, and compares its clock with those of others"
+        else:
+            why = f"the clock of this node is {stray_ms:,} ms ahead of those of the others; put it right"
         return Refused(Refusal.UNAVAILABLE, why)
 
     def stray_ms(self) -> int | None:
@@ -436,7 +436,7 @@ class Belonging:
         self._around.sharing.tick(self._options.steady_ms())
         self.alarms.pass_by(self._options.steady_ms())
         wall_ms = self._around.now_ms()
-        if hybrid_ms(self._around.clock.last) > wall_ms + limits.HYBRID_AHEAD_MS_MAX:
+        if self._around.clock.is_ahead(wall_ms):
             self._driven.renew_life()
         self._step(self._around.live.covered())
         self._step(Tick(wall_ms))

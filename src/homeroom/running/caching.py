@@ -163,9 +163,8 @@ class RunningCache:
         self._tasks: set[asyncio.Task[None]] = set()
         self._floors: dict[str, Vector] = {}  # by tenant, when something was last dropped
         self._times_anew = node.live.times_anew
-        self._is_doubtful = (
-            False  # while tiers may have what was told of another state at equal entries
-        )
+        # While tiers may have what was told of another state at equal entries.
+        self._is_doubtful = False
         self._warming: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -367,7 +366,9 @@ class RunningCache:
                 await self._tiers[Tier.REGION].release(key)
             case Keep(tier=tier, key=key, kept=kept):
                 # While it waited for its turn, less may have come to be seen.
-                if kept.applied.covers(self._node.live.touch(key.tenant).floor):
+                if not self._is_doubtful and kept.applied.covers(
+                    self._node.live.touch(key.tenant).floor
+                ):
                     stale_ms = self._options.bounds.stale_ms
                     until_ms = max(kept.expires_ms, kept.made_ms + stale_ms)
                     await self._tiers[tier].put(key, kept, until_ms - self._options.now_ms())
@@ -428,23 +429,34 @@ class RunningCache:
             self._times_anew = live.times_anew
             for one in live.tenants():
                 self._step(Forgotten(one))
-            if self._tiers and not self._is_doubtful:
-                self._is_doubtful = True
-                self._begin(self._doubt())
+            self._doubt()
+        elif self._node.is_apart:
+            self._doubt()  # one of the two is wrong, and nobody knows which
         floor = live.touch(tenant).floor
         if self._floors.setdefault(tenant, floor) is not floor:
             self._floors[tenant] = floor
             self._step(Forgotten(tenant))
 
-    async def _doubt(self) -> None:
-        """Look into no tier until all is gone from there that was told before."""
+    def _doubt(self) -> None:
+        """Look into no tier, and put nothing there, until all is gone from there that was told before."""
+        if self._tiers and not self._is_doubtful:
+            self._is_doubtful = True
+            self._begin(self._clear())
+
+    async def _clear(self) -> None:
         while True:
-            began = self._times_anew
-            done = [await self.forget(tenant) for tenant in self._node.live.tenants()]
-            if all(done) and began == self._times_anew:
+            if await self._is_clear():
                 self._is_doubtful = False
                 return
-            await asyncio.sleep(limits.BREAKER_PAUSE_MS_MAX / 1_000)
+            await asyncio.sleep(limits.CHECK_MS / 1_000)
+
+    async def _is_clear(self) -> bool:
+        """Remove what others were told, and say whether nothing of it can be left or come again."""
+        began, node = self._times_anew, self._node
+        if node.is_apart:
+            return False
+        done = [await self.forget(tenant) for tenant in node.live.tenants()]
+        return all(done) and began == self._times_anew and not node.is_apart
 
     async def forget(self, tenant: str) -> bool:
         """Remove all that is kept of a tenant, in all tiers; return whether that is done. Raises nothing."""

@@ -79,6 +79,7 @@ class Erasing:
     now_ms : the clock of the machine, milliseconds since 1970 UTC
     register : where erasures are durable; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
+    keeps_answers : whether a Redis may have answers from a life before
     store, live, memberships, recorder, records, copies : the parts of the node that hold something of people
     key : returns the key of a tenant's pseudonyms
     offer : offers something to the log
@@ -111,6 +112,7 @@ class Erasing:
     snapshot: Callable[[Sequence[str]], None]
     is_among_others: bool = False
     late: Callable[[], int] = int
+    keeps_answers: bool = False
 
 
 class RunningErasures:
@@ -516,7 +518,8 @@ class RunningErasures:
         """Remove all answers that are kept of these tenants; those of before the erasure are told to nobody already."""
         forget = self._forget_answers
         if forget is None:
-            return None
+            # What a Redis has from a life before is not gone until somebody has looked.
+            return "the cache has not begun" if self._wiring.keeps_answers else None
         done = [await forget(tenant) for tenant in erasures]
         return (
             None if all(done) else "a Redis that cannot be reached; what it keeps expires by itself"

@@ -137,6 +137,7 @@ def node_options(
         store_url=node.store_url,
         erasure_register=Path(node.erasure_register) if node.erasure_register else None,
         backup_days=node.backup_days or None,
+        keeps_answers=bool(settings.cache.redis_url or settings.cache.redis_world_url),
         world=world,
     )
 

@@ -302,6 +302,7 @@ class RunningNode(Answering):
                 now_ms=self._options.now_ms,
                 register=register,
                 backup_days=self._options.backup_days,
+                keeps_answers=self._options.keeps_answers,
                 store=self._store,
                 live=self._live,
                 memberships=self._memberships,

@@ -84,6 +84,7 @@ class NodeOptions:
     store_url : of the PostgreSQL database that holds the log; empty for files in the directory
     erasure_register : where erasures are durable, outside of the directory; None for a node that takes none
     backup_days : for how many days backups are kept; None if nobody said
+    keeps_answers : whether a Redis may have answers from a life before, which erasures wait to have removed
     world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
     is_repair : whether the directory is opened to be repaired: nobody begins a life on it
@@ -100,6 +101,7 @@ class NodeOptions:
     store_url: str = ""
     erasure_register: Path | None = None
     backup_days: int | None = None
+    keeps_answers: bool = False
     world: InWorld | None = None
     is_serving: bool = True
     is_repair: bool = False
@@ -401,11 +403,14 @@ def open_vault(path: Path, opened: Opened, options: NodeOptions) -> Recording:
     file = path / VAULT_FILE
     copies = VaultCopies(file, path / VAULT_COPIES, keys.get)
     troubles = copies.ready(opened.store.begins())
-    seal_key = None if options.world is None else seal_key_of(open_vault_key(path))
+    # A directory of a world may be looked at without it, and has what was sealed for it all the same.
+    has_key = options.world is not None or (path / VAULT_KEY_FILE).exists()
+    seal_key = seal_key_of(open_vault_key(path)) if has_key else None
     reader = RecordReader(file, keys_of, options.now_ms, opened.snapshots.labels, seal_key)
     opened.stack.enter_context(contextlib.closing(reader))
     control = opened.stated.control
-    reader.homes.follow(control, control.members.jurisdictions.get(options.name, ""))
+    here = control.members.jurisdictions.get(options.name, "") if has_key else ""
+    reader.homes.follow(control, here)
     reader.catch_up(opened.store, None if options.world is None else options.name)
     for tenant in reader.tenants():
         key = vault_key_path(path, tenant)

@@ -24,13 +24,14 @@ from homeroom.cohorts.questions import (
 from homeroom.cohorts.questions.belonging import MemberList
 from homeroom.errors import InputError, QuestionError
 from homeroom.events.jsontext import nests_too_deep
-from homeroom.log.control import Scope
+from homeroom.log.control import Control, Scope
 from homeroom.log.origins import Token
 from homeroom.serve.access import Caller
 from homeroom.serve.interface import Interface
 from homeroom.serve.problems import ProblemError, scrubbed
 from homeroom.serve.remembering import Asking, parts_of, reach_of
 from homeroom.serve.scoping import scoped, told
+from homeroom.traffic.caching.keys import Reach
 
 __all__ = ["answered", "read_object", "token_of"]
 
@@ -105,7 +106,7 @@ async def answered(
                 parts=parts_of(
                     caller, written, control, interface.defined.of(control, caller.tenant)
                 ),
-                reach=reach_of(caller, control),
+                reach=_reach(caller, written, control),
             )
         )
     except QuestionError as error:
@@ -129,6 +130,11 @@ def _shows(caller: Caller) -> Shows:
     """Return which texts of ids a caller may see."""
     may_see = caller.scopes & {Scope.PERSONS, Scope.LABELS}
     return Shows.LABELS if may_see else Shows.REGISTERED
+
+
+def _reach(caller: Caller, written: Mapping[str, Any], control: Control) -> Reach:
+    """Return how far the answer may be kept; lists that a question brings name learners, and are told again in it."""
+    return Reach.JURISDICTION if _has_own(written) else reach_of(caller, control)
 
 
 def _has_own(written: Mapping[str, Any]) -> bool:

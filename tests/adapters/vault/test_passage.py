@@ -149,6 +149,20 @@ def test_taking_somebody_out_of_it_comes_to_the_same_on_the_way_and_at_home(taki
     assert redacted_passages(on_the_way, gone) is None
 
 
+def test_what_a_group_without_an_identifier_did_goes_with_a_member_who_lives_elsewhere(
+    taking, tmp_path
+):
+    group = {"objectType": "Group", "member": [BOB, ADA]}
+    one = statement(actor=group, id=new_id(), result={"response": SECRET})
+    prepared, sealed = sealed_of(taking[0], one)
+    assert SECRET.encode() not in prepared.encoded
+    assert shown(tmp_path, at_home(sealed), one["id"]).statement["actor"] == group
+    gone = {"main": frozenset({key_of(ADA)})}
+    (passage,) = written_passages(redacted_passages(msgspec.msgpack.encode([sealed]), gone))
+    before = change_of_passage(passage, HOME_KEY, Seals(AT_HOME))
+    assert before == decode(redacted_change(encode(at_home(sealed)), gone))
+
+
 def test_who_was_erased_leaves_an_id_and_what_it_voids(taking):
     one = of_ada()
     _, sealed = sealed_of(taking[0], one)

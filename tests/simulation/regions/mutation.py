@@ -8,6 +8,7 @@ the same. So no core has a switch for its faults, and a fault whose text is no l
 import re
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,8 +17,9 @@ import homeroom.log.log
 import homeroom.regions
 from homeroom import clock
 from homeroom.regions import stated
-from homeroom.simulation.regions import beginning, cutting, erasing, ledger, rows
+from homeroom.simulation.regions import beginning, cutting, door, erasing, ledger, papers, rows
 from homeroom.simulation.regions.outside import Cores
+from homeroom.simulation.regions.plan import Plan, make_plan
 
 REGIONS = Path(homeroom.regions.__file__).parent
 # In the order in which they import each other.
@@ -43,7 +45,10 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault: in which module which text becomes which, and a seed in whose world it shows."""
+    """A fault: in which module which text becomes which, and a seed in whose world it shows.
+
+    ``plan`` gives the world of a seed: where chance hardly ever leads to what it takes, that is planned.
+    """
 
     name: str
     module: str
@@ -51,6 +56,7 @@ class Mutant:
     new: str
     storm_ms: int = 4_000
     seed: int = 0
+    plan: Callable[[int, int], Plan] = make_plan
 
     def cores(self) -> Cores:
         """Return cores of which one has the fault."""
@@ -134,7 +140,26 @@ def _erasing(source):
     return Cores(cleaning=loaded.Cleaning, register=loaded.Register)
 
 
+def _papers(source):
+    """Load what folds documents without these themselves, which all nodes of a world share."""
+    start, end = source.index("class Paper("), source.index("_Written:")
+    shared = "from homeroom.simulation.regions.papers import Paper, Sealed\n\n\n"
+    return Cores(papers=_loaded("papers", source[:start] + shared + source[end:]).Papers)
+
+
+def _door(source):
+    """Load a door whose own idea of where it is takes the place of the one that it is given."""
+    loaded = _loaded("door", source)
+
+    def admit(offers, erased, residence):
+        return loaded.admitted(offers, erased, loaded.Residence(residence.here, residence.homes))
+
+    return Cores(admit=admit)
+
+
 ALONE = {
+    "papers": (papers, _papers),
+    "door": (door, _door),
     "log": (homeroom.log.log, _log),
     "ledger": (ledger, _ledger),
     "cutting": (cutting, _cutting),

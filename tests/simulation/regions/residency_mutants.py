@@ -4,10 +4,76 @@ from tests.simulation.regions.mutation import Mutant
 
 FAULTS = (
     Mutant(
+        "what is sealed for one is told to all",
+        "residency",
+        "self._of.get(node) == stream.home",
+        "bool(stream.home)",
+        seed=39,
+    ),
+    Mutant(
+        "what is sealed stays with who took it",
+        "residency",
+        "self._of.get(node) == stream.home",
+        "False",
+        seed=39,
+    ),
+    Mutant(
+        "what is sealed for two is sent as one",
+        "telling",
+        "            origins = tuple(entry.origin for entry in shown)\n",
+        "            origins = len(shown)\n",
+        seed=39,
+    ),
+    Mutant(
+        "a home is not waited for",
+        "residency",
+        'wanted = {of.get(writer, ""), origin.stream.home} - {""}',
+        'wanted = {of.get(writer, "")}',
+        seed=39,
+    ),
+    Mutant(
+        "a sealed document is opened on the way",
+        "papers",
+        '        if entry.origin.stream.home not in ("", self._here):\n            return\n',
+        "        self._here = entry.origin.stream.home or self._here\n",
+        seed=39,
+    ),
+    Mutant(
+        "what is sealed twice counts twice",
+        "papers",
+        "            self._known.add(one if isinstance(one, Paper) else _opened(self._here, one))\n",
+        "            here = one if isinstance(one, Paper) else _opened(self._here, one)\n"
+        '            name = here.id if here is one else f"{here.id} {entry.origin}"\n'
+        "            self._known.add(Paper(name, here.learner, here.text))\n",
+        seed=39,
+    ),
+    Mutant(
+        "the door keeps what belongs elsewhere",
+        "door",
+        "        return stream if home == self.here else Stream.sealed_for(home)\n",
+        "        return stream\n",
+        seed=39,
+    ),
+    Mutant(
+        "what is sealed is not cleaned",
+        "erasing",
+        "    if not entry.origin.stream.is_shared:\n        return any(",
+        "    if entry.origin.stream is Stream.DOCUMENT:\n        return any(",
+        seed=219,
+    ),
+    Mutant(
+        "what waits for its home is forgotten at a start",
+        "beginning",
+        "        entries += store.read(origin, folded.number + 1, head.number - folded.number)\n",
+        "        if origin.stream.home:\n            del heads[origin]\n            continue\n"
+        "        entries += store.read(origin, folded.number + 1, head.number - folded.number)\n",
+        seed=99,
+    ),
+    Mutant(
         "documents are for all",
         "residency",
-        "return origin.stream is not Stream.DOCUMENT or origin.node in self.writers(node)",
-        "return True",
+        "        return stream is not Stream.DOCUMENT and self._of.get(node) == stream.home\n",
+        "        return True\n",
     ),
     Mutant(
         "documents are told to all",
@@ -24,21 +90,21 @@ FAULTS = (
     Mutant(
         "the sum that is told is of all documents",
         "holdings",
-        "for node, s in self._documents.items() if node in writers)",
-        "for node, s in self._documents.items())",
+        "for written, s in self._documents.items() if may_have_of(*written))",
+        "for written, s in self._documents.items())",
         seed=3,
     ),
     Mutant(
         "documents are not counted in the sum",
         "holdings",
-        "documents = sum(s for node, s in self._documents.items() if node in writers)",
+        "documents = sum(s for written, s in self._documents.items() if may_have_of(*written))",
         "documents = 0",
         seed=117,
     ),
     Mutant(
         "a document waits for nodes that may not have it",
         "residency",
-        "    if origin.stream is not Stream.DOCUMENT:\n        return set(members.regions)\n",
+        "    if origin.stream.is_shared:\n        return set(members.regions)\n",
         "    return set(members.regions)\n",
     ),
     Mutant(

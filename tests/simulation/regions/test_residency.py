@@ -23,6 +23,20 @@ def test_worlds_have_documents_that_cross_no_border_and_learners_who_are_erased(
         assert any(origin.stream == "document" for origin in machine.member.held)
 
 
+def test_in_open_worlds_documents_of_who_lives_elsewhere_go_home_sealed():
+    world = World(make_plan(9, SHORT_MS))
+    run = world.run()
+    assert not run.violations
+    homes = world.outside.homes
+    assert set(homes.values()) == {place.jurisdiction for place in world.plan.nodes.values()}
+    sealed = [o for machine in world.running for o in machine.member.held if o.stream.home]
+    assert len({origin.stream.home for origin in sealed}) > 1
+    for machine in world.running:
+        mine = {o for o in machine.member.held if o.stream.home}
+        laws = {(world.machines[o.node].jurisdiction, o.stream.home) for o in mine}
+        assert all(machine.jurisdiction in both for both in laws)
+
+
 def test_every_kind_of_erasure_befalls_some_world():
     plans = [make_plan(seed, SHORT_MS) for seed in range(60)]
     assert set().union(*(plan.kinds for plan in plans)) >= ERASURES
@@ -35,6 +49,8 @@ def test_every_kind_of_erasure_befalls_some_world():
         ("us-west", b"..document..", False),
         ("lagos", b"..analytic..", False),
         ("nobody", b"..document..", True),
+        ("lagos", b"..sealed-ng..sealed-us..", False),
+        ("lagos", b"..sealed-ng..sealed-eu..", True),
     ],
 )
 def test_what_belongs_to_documents_is_seen_at_a_border(to, body, is_seen):

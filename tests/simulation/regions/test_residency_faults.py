@@ -2,12 +2,10 @@
 
 import pytest
 
-from homeroom.simulation.regions.world import simulate
 from tests.simulation.regions.residency_mutants import FAULTS
-from tests.simulation.regions.test_world_faults import caught, named
+from tests.simulation.regions.test_world_faults import check_caught, named
 
 
 @pytest.mark.parametrize("mutant", [named(mutant) for mutant in FAULTS])
 def test_a_fault_is_caught(mutant):
-    seed = caught(mutant.cores(), mutant.seed, mutant.storm_ms)
-    assert not simulate(seed, mutant.storm_ms).violations, f"seed {seed} fails without a fault"
+    check_caught(mutant.cores(), mutant.seed, mutant.storm_ms, mutant.plan)

@@ -47,6 +47,7 @@ def test_what_is_promised_holds_in_short_worlds(first):
         pytest.param(366, 3_000, id="a home moves before anything was stated"),
         pytest.param(381, 1_000, id="a node is taken back before its removal is seen through"),
         pytest.param(383, 1_000, id="what was under way of an old life is heard after the new one"),
+        pytest.param(10_289, None, id="an operator rules while another fact waits for its time"),
         pytest.param(723, 3_000, id="documents of one jurisdiction collapse into the epoch"),
     ],
 )

@@ -3,19 +3,22 @@
 import pytest
 
 from homeroom.simulation.regions.outside import Cores
-from homeroom.simulation.regions.world import simulate
+from homeroom.simulation.regions.plan import make_plan
+from homeroom.simulation.regions.world import World
 from tests.simulation.regions.mutants import FAULTS, Unsynced
 from tests.simulation.regions.mutation import Mutant
 
 SEARCHED = 200
 
 
-def caught(cores, first, storm_ms):
-    """Return the first seed in whose world the fault shows, from a seed at which it did."""
-    for seed in range(first, first + SEARCHED):
-        if simulate(seed, storm_ms, cores).violations:
-            return seed
-    pytest.fail(f"no world from seed {first} to {first + SEARCHED - 1} shows this fault")
+def check_caught(cores, seed, storm_ms, plan=make_plan):
+    """See that a fault shows in some world, from the seed of one in which it did, and that without it all is well."""
+    for tried in range(seed, seed + SEARCHED):
+        planned = plan(tried, storm_ms)
+        if World(planned, cores).run().violations:
+            assert not World(planned).run().violations, f"seed {tried} fails without a fault"
+            return
+    pytest.fail(f"no world from seed {seed} to {seed + SEARCHED - 1} shows this fault")
 
 
 def named(mutant):
@@ -26,13 +29,11 @@ def named(mutant):
 
 @pytest.mark.parametrize("mutant", [named(mutant) for mutant in FAULTS])
 def test_a_fault_is_caught(mutant):
-    seed = caught(mutant.cores(), mutant.seed, mutant.storm_ms)
-    assert not simulate(seed, mutant.storm_ms).violations, f"seed {seed} fails without a fault"
+    check_caught(mutant.cores(), mutant.seed, mutant.storm_ms, mutant.plan)
 
 
 def test_a_disk_that_is_believed_too_early_is_caught():
-    seed = caught(Cores(store=Unsynced), 11, 6_000)
-    assert not simulate(seed, 6_000).violations
+    check_caught(Cores(store=Unsynced), 11, 6_000)
 
 
 def test_there_are_enough_faults():

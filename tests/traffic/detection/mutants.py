@@ -143,6 +143,20 @@ FAULTS = (
         stories.who_answers_questions_is_there_though_heartbeats_are_lost,
     ),
     Mutant(
+        "who is heard late is heard now",
+        "judging",
+        "        links[link, HEARD] = max(heard_ms, clock[at, AWAKE] - late_ms)\n",
+        "        pass\n",
+        stories.a_heartbeat_that_was_long_on_its_way_is_no_sign_of_life_of_now,
+    ),
+    Mutant(
+        "who answered is there when the answer comes",
+        "judging",
+        "(0.0 if slept else took_ms / 2)",
+        "0.0",
+        stories.an_answer_that_was_long_on_its_way_keeps_nobody_alive,
+    ),
+    Mutant(
         "one question that nobody answered is a vote",
         "judging",
         "unanswered < limits.PROBES_LATE_CONFIRM",

@@ -284,6 +284,25 @@ def who_answers_questions_is_there_though_heartbeats_are_lost(detector):
     assert not lab.confirmed()
 
 
+def a_heartbeat_that_was_long_on_its_way_is_no_sign_of_life_of_now(detector):
+    lab = lab_of(detector, 1, 1, 1)
+    for node in ("a1", "b1"):
+        lab.delay_ms["c1", node] = 5_000
+    lab.run(600)
+    lab.kill("c1")
+    lab.run(8_000)
+    all_are(lab, "c1", CONFIRMED)
+
+
+def an_answer_that_was_long_on_its_way_keeps_nobody_alive(detector, before_ms=6_000):
+    lab = lab_of(detector, 1, 1, 1)
+    lab.answers["c1"] = (Outcome.ANSWER, 4_900)
+    lab.run(before_ms)
+    lab.kill("c1")
+    lab.run(8_700)
+    all_are(lab, "c1", CONFIRMED)
+
+
 def what_failed_while_a_link_was_cut_is_no_vote_when_it_is_whole(detector):
     lab = lab_of(detector, 1, 1, 1, 1, 1, 1)
     for ones, others in ((["a1", "b1"], ["f1"]), (["f1"], ["a1", "b1"])):
@@ -389,7 +408,7 @@ def a_heartbeat_that_comes_twice_is_no_sign_of_life(detector):
     lab = lab_of(detector, 1, 1, 1)
     last = last_heartbeat(lab, "c1")
     lab.kill("c1")
-    for _ in range(20):
+    for _ in range(13):
         for node in ("a1", "b1"):
             lab.send("c1", node, last)
         lab.run(500)

@@ -63,12 +63,12 @@ def change_of_passage(passage: Passage, seal_key: SealKey, seals: Seals) -> Chan
         if part.number == 0:
             stubs = opened(key, passage, part, _stubs).statements
             continue
-        one = opened(key, passage, part, _part)
-        keys.setdefault(part.subject, seals.given_key(part.subject, one.secret))
+        one, subject = opened(key, passage, part, _part), part.subject or seals.nobody
+        keys.setdefault(subject, seals.given_key(subject, one.secret))
         if isinstance(one, Body):
             bodies[one.number] = one
         else:
-            forms.append((part.subject, one))
+            forms.append((subject, one))
     try:
         kept = [_kept(stub, bodies.get(at), keys, seals) for at, stub in enumerate(stubs)]
     except (LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
@@ -102,18 +102,18 @@ def _kept(
     kept = StatementKept(
         id=stub.id,
         place=stub.place,
-        subject=stub.subject,
+        subject=stub.subject or seals.nobody,
         body=b"",
         people=b"",
         terms=b"",
         target=stub.target,
         voids=stub.voids,
     )
-    if len(stub.id) != HASH_BYTES or len(stub.subject) != HASH_BYTES:
+    if len(stub.id) != HASH_BYTES or len(kept.subject) != HASH_BYTES:
         raise ValueError
     if body is None:
         return kept
-    key = keys[stub.subject]
+    key = keys[kept.subject]
     # Persons are known by their pseudonyms; who they are is not asked, since they may have been taken out.
     contents = contents_of(put_back(_decode(body.statement), lambda _: None))
     people = [

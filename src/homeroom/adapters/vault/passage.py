@@ -86,8 +86,9 @@ class Sealing:
 
     def add(self, subject: bytes, content: msgspec.Struct) -> None:
         """Seal a part; ``subject`` is whose it is, empty for nobody."""
-        number = len(self._parts)
-        packed = zlib.compress(_encode(content), 1)
+        number, written = len(self._parts), _encode(content)
+        assert len(written) <= limits.PASSAGE_PART_BYTES_MAX, "a body is much smaller"
+        packed = zlib.compress(written, 1)
         bound = _bound(self._tenant, number, subject)
         sealed = self._key.encrypt(_nonce(number), packed, bound)
         self._parts.append(PassagePart(number, subject, sealed))
@@ -137,7 +138,7 @@ def opened(key: AESGCM, passage: Passage, part: PassagePart, kind: Callable[[byt
         ) from None
     unpacking = zlib.decompressobj()
     try:
-        content = unpacking.decompress(packed, limits.ENTRY_UNPACKED_BYTES_MAX)
+        content = unpacking.decompress(packed, limits.PASSAGE_PART_BYTES_MAX)
         return kind(content)
     except (zlib.error, msgspec.MsgspecError) as error:
         raise EntryError(
@@ -156,6 +157,11 @@ def decode_passage(data: bytes) -> Passage:
         passage = _decode(data)
     except msgspec.MsgspecError as error:
         raise EntryError(f"a request that was sealed elsewhere cannot be read: {error}") from None
+    if len(passage.parts) > limits.RECORD_CHANGE_UNITS_MAX:
+        raise EntryError(
+            f"a request that was sealed elsewhere has {len(passage.parts):,} parts, at most "
+            f"{limits.RECORD_CHANGE_UNITS_MAX:,} are allowed"
+        )
     if any(len(part.subject) not in (0, HASH_BYTES) for part in passage.parts):
         raise EntryError("a request that was sealed elsewhere has a part of a wrong form")
     return passage

@@ -21,7 +21,7 @@ from homeroom.adapters.vault.sealing import Seals
 from homeroom.records.contents import Contents, Part, statement_parts
 from homeroom.records.people import Json, identity_of, is_anonymous
 
-__all__ = ["Arrived", "Away", "Body", "Form", "PassageDraft", "Stub", "Stubs"]
+__all__ = ["Arrived", "Away", "Body", "Form", "PassageDraft", "Stub", "Stubs", "is_nobody"]
 
 _encode_json: Final = msgspec.json.Encoder().encode
 
@@ -32,7 +32,7 @@ class Stub(msgspec.Struct, frozen=True, array_like=True):
     Parameters
     ----------
     id, place, target, voids : as of `homeroom.adapters.vault.operations.StatementKept`
-    subject : pseudonym of its actor
+    subject : pseudonym of its actor, empty for a group without an identifier
     forms : of each person that was cut out of it what tells its form from others, and the pseudonym
     parts : which of these persons stand in it, and whether in a main part
     """
@@ -97,12 +97,19 @@ class Away:
     def home(self, actor: Json, seals: Seals) -> str:
         """Return where the home of an actor who was checked is, if that is elsewhere; nothing for one who is here.
 
-        What a group without an identifier has done is nobody's, and stays.
+        What a group without an identifier has done goes with the first of its members who lives elsewhere.
         """
-        if actor.get("objectType") == "Group" and is_anonymous(actor):
-            return ""
-        issuer, account = identity_of(actor)
-        return self.home_of(issuer, account, seals.pseudonym(issuer, account))
+        people = actor["member"] if is_nobody(actor) else [actor]
+        for issuer, account in map(identity_of, people):
+            home = self.home_of(issuer, account, seals.pseudonym(issuer, account))
+            if home:
+                return home
+        return ""
+
+
+def is_nobody(actor: Json) -> bool:
+    """Say whether an actor is a group without an identifier, whose statements are under nobody's key."""
+    return actor.get("objectType") == "Group" and is_anonymous(actor)
 
 
 class Arrived(NamedTuple):
@@ -143,11 +150,12 @@ class PassageDraft:
         """Add a statement, whose persons are cut out of it; ``contents`` is what it names."""
         statement = arrived.statement
         forms, parts = self._people(contents, seals)
+        subject = b"" if is_nobody(statement["actor"]) else next(iter(forms.values()))[1]
         self.stubs.append(
             Stub(
                 id=_uuid(statement["id"]),
                 place=arrived.place,
-                subject=next(iter(forms.values()))[1],
+                subject=subject,
                 forms=list(forms.values()),
                 parts=parts,
                 target=b"" if contents.target is None else _uuid(contents.target),
@@ -161,7 +169,7 @@ class PassageDraft:
             for attachment in part.get("attachments", ())
         }
         cut_people(statement, lambda person: numbers[_encode_json(person)])
-        subject, data = self.stubs[-1].subject, arrived.data
+        data = arrived.data
         body = Body(
             self._secret(subject),
             len(self.stubs) - 1,

@@ -16,11 +16,11 @@ import msgspec
 from homeroom.adapters.vault.cutting import cut_people
 from homeroom.adapters.vault.drafting import Drafting, encode_json
 from homeroom.adapters.vault.operations import StatementKept, StatementSent
-from homeroom.adapters.vault.sealing_away import Arrived, Away, PassageDraft
+from homeroom.adapters.vault.sealing_away import Arrived, Away, PassageDraft, is_nobody
 from homeroom.adapters.vault.terms import PLACE_BITS, attachment_name, terms_of
 from homeroom.events.personal import holds_account
 from homeroom.records.contents import Contents, Part, contents_of, statement_parts
-from homeroom.records.people import Json, identity_of, is_anonymous
+from homeroom.records.people import Json, identity_of
 from homeroom.records.store import Caller, Refusal, Refused, Sent
 from homeroom.records.storing import Arrival, are_same, compared_form, stored_form
 
@@ -139,9 +139,8 @@ class StatementDrafter:
         if people is None:
             return None
         actor = statement["actor"]
-        is_nobody = actor.get("objectType") == "Group" and is_anonymous(actor)
-        subject = self._seals.nobody if is_nobody else people.subjects[0]
-        self._know(contents, None if is_nobody else actor)
+        subject = self._seals.nobody if is_nobody(actor) else people.subjects[0]
+        self._know(contents, None if is_nobody(actor) else actor)
         terms = terms_of(contents, people.parts, self._seals)
         attachments = self._attachments(statement, subject)
         cut_people(statement, lambda person: people.numbers[encode_json(person)])
@@ -185,7 +184,8 @@ class StatementDrafter:
             self._passages[home] = passage
         passage.add(Arrived(statement, place, compared, self._sent.data), contents, self._seals)
         identity: str = statement["id"]
-        one = StatementSent(uuid_bytes(identity), place, passage.stubs[-1].subject, digest, home)
+        subject = passage.stubs[-1].subject or self._seals.nobody
+        one = StatementSent(uuid_bytes(identity), place, subject, digest, home)
         self._drafting.operations.append(one)
         pending = self._drafting.pending
         self._drafting.noted.append(pending.note(pending.sent, one.id, one))

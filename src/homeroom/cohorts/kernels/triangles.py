@@ -248,6 +248,23 @@ def add_rows(words, rows, start_periods, sign, mask, segments, counts):
                 counts[p, q - p] += sign
 
 
+@inlined
+def _last_at_most(edges, value):
+    """Return the place of the last of ascending ``edges`` that is at most ``value``, -1 if none is.
+
+    `numpy.searchsorted` as Numba has it asks for a function of Numba's run time, also where it searches one value:
+    a kernel that calls it could not be called without Numba.
+    """
+    low, high = np.int64(-1), np.int64(len(edges) - 1)
+    while low < high:
+        middle = (low + high + 1) >> 1
+        if edges[middle] <= value:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 @kernel
 def clustered_rows_triangle(rows, edges, mask, segments, counts):
     """Add the triangle of `Rows` to ``counts``, int64 of shape (periods, periods).
@@ -256,17 +273,20 @@ def clustered_rows_triangle(rows, edges, mask, segments, counts):
     one call: between two calls a thread needs the interpreter, and where others are busy it waits for it each time.
     """
     scratch = np.zeros(SCRATCH_WORDS, np.uint64)
-    run_periods = np.searchsorted(edges, rows.run_days, "right") - 1
+    run_periods = np.empty(len(rows.run_days), np.int64)
+    for i in range(len(run_periods)):
+        run_periods[i] = _last_at_most(edges, rows.run_days[i])
     segment_triangle(rows.words, run_periods, rows.run_starts, mask, segments, scratch, counts)
     clustered = rows.run_starts[len(rows.run_starts) - 1]
     tail = np.arange(clustered, len(rows.start_day))
     moved = np.empty(len(rows.displaced), np.int64)
     for i in range(len(moved)):
-        run = np.searchsorted(rows.run_starts, rows.displaced[i], "right") - 1
-        moved[i] = run_periods[run]
+        moved[i] = run_periods[_last_at_most(rows.run_starts, rows.displaced[i])]
     add_rows(rows.words, rows.displaced, moved, -1, mask, segments, counts)
     for i in range(len(moved)):
-        moved[i] = np.searchsorted(edges, rows.start_day[rows.displaced[i]], "right") - 1
+        moved[i] = _last_at_most(edges, rows.start_day[rows.displaced[i]])
     add_rows(rows.words, rows.displaced, moved, 1, mask, segments, counts)
-    began = np.searchsorted(edges, rows.start_day[clustered:], "right") - 1
+    began = np.empty(len(tail), np.int64)
+    for i in range(len(tail)):
+        began[i] = _last_at_most(edges, rows.start_day[tail[i]])
     add_rows(rows.words, tail, began, 1, mask, segments, counts)

@@ -5,18 +5,18 @@ no node does, and trust what clients were told over what nodes say.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from homeroom.clock import hybrid_ms
 from homeroom.errors import EntryError
 from homeroom.limits import HYBRID_AHEAD_MS_MAX
 from homeroom.log.entries import Entry, Head
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin
 from homeroom.log.rulings import ruling_of
 from homeroom.regions.steps import Alarm, Applied, AwaitApplied, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
+from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import consents, expected
 from homeroom.simulation.regions.outside import BEGIN_MS
@@ -25,35 +25,13 @@ from homeroom.simulation.regions.residency import of_shared
 from homeroom.simulation.regions.rows import FIRST_DAY
 from homeroom.simulation.regions.signatures import is_signed
 
-__all__ = ["Losses", "Watcher", "check_all", "long_vectors", "missing_entries"]
+__all__ = ["Watcher", "check_all", "long_vectors", "missing_entries"]
 
 _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
 _QUIET = frozenset({Trouble.UNPROVEN})
 _SEEN_KINDS = CLOCK_KINDS - {Kind.ALONE_AND_WRONG}
 _STAMP_OFF_MS_MAX = 1_000
-
-
-@dataclass(slots=True)
-class Losses:
-    """What a disaster may have taken: by node, from when to when what only it held may be gone."""
-
-    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-
-    def add(self, node: str, from_ms: int, until_ms: int) -> None:
-        """Say that a node has lost what it held alone and was told in this time."""
-        self.spans.setdefault(node, []).append((from_ms, until_ms))
-
-    def may_have_taken(self, acknowledged: Acknowledged) -> bool:
-        """Say whether what was acknowledged may be gone, under the promise of its level."""
-        if acknowledged.level > Level.LOCAL and len(self.spans) < 2:
-            return False
-        return self.is_in_doubt(acknowledged)
-
-    def is_in_doubt(self, acknowledged: Acknowledged) -> bool:
-        """Say whether the node that acknowledged something may have lost it."""
-        spans = self.spans.get(acknowledged.node, ())
-        return any(start <= acknowledged.at_ms <= end for start, end in spans)
 
 
 class Watcher:
@@ -145,7 +123,7 @@ class Watcher:
     def folded(self, machine: Machine, entry: Entry) -> None:
         """See that nothing is folded whose time has not come near, unless it was ruled."""
         ruling = ruling_of(machine.member.members.rulings, entry.origin, entry.number)
-        if ruling is not None or entry.origin.stream is Stream.DOCUMENT:
+        if ruling is not None or not entry.origin.stream.is_shared:
             return
         ahead_ms = hybrid_ms(entry.hybrid) - machine.wall_ms()
         if ahead_ms > HYBRID_AHEAD_MS_MAX:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda
-from homeroom.simulation.regions.checks import Losses
+from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.plan import Fault, Kind
 

@@ -12,7 +12,7 @@ else at the same vector.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.origins import Origin, Stream
@@ -47,7 +47,7 @@ def cut(events: Iterable[Happening], erased: Collection[str]) -> list[Happening]
 
 def has_any(entry: Entry, erased: Collection[str], readings: Readings) -> bool:
     """Say whether an entry has anything of learners who are erased."""
-    if entry.origin.stream is Stream.DOCUMENT:
+    if not entry.origin.stream.is_shared:
         return any(paper.learner in erased for paper in read_papers(entry))
     if entry.origin.stream is Stream.CONTROL:
         return False
@@ -58,8 +58,9 @@ def without_erased(entry: Entry, erased: Collection[str], node: str, sign: Sign)
     """Return an entry without what it has of learners who are erased, as a node redacts it."""
 
     def redact(_: bytes) -> bytes:
-        if entry.origin.stream is Stream.DOCUMENT:
-            return write_papers(p for p in read_papers(entry) if p.learner not in erased)
+        if not entry.origin.stream.is_shared:
+            kept: list[Any] = [p for p in read_papers(entry) if p.learner not in erased]
+            return write_papers(kept)
         return write_happenings(cut(read_happenings(entry.payload), erased))
 
     left = redacted_entry(entry, redact, node, sign)

@@ -11,7 +11,7 @@ from typing import Final
 from homeroom.regions.steps import Level
 from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda
-from homeroom.simulation.regions.checks import Losses
+from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import Network
 from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told

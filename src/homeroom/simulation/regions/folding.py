@@ -19,7 +19,6 @@ from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 from homeroom.regions.steps import Covered, Event, Fold, Folded, Members, Printed
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
-from homeroom.simulation.regions.papers import Papers
 
 if TYPE_CHECKING:
     from homeroom.simulation.regions.beginning import Beginning
@@ -47,7 +46,8 @@ class Folding:
 
     def __init__(self, machine: "Machine", found: "Beginning") -> None:
         cores = machine.outside.cores
-        self.ledger, self.papers = cores.ledger(machine.outside.readings), Papers()
+        self.ledger = cores.ledger(machine.outside.readings)
+        self.papers = cores.papers(machine.jurisdiction)
         self.stated = cores.stated()
         self.folded = dict(found.applied)
         self._machine = machine
@@ -143,7 +143,7 @@ class Folding:
         self.ledger.fold(entry)
         if entry.origin.stream is Stream.CONTROL:
             self.stated.take(entry)
-        elif entry.origin.stream is Stream.DOCUMENT:
+        elif not entry.origin.stream.is_shared:
             self.papers.fold(entry)
         machine.outside.watch.folded(machine, entry)
         # What was ruled to count before its time moves nobody's clock.

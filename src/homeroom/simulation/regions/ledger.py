@@ -11,7 +11,7 @@ for. What a node makes of it, and whether it has met it before, is its own.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -365,19 +365,18 @@ class Ledger:
 
     def applied_digest(self) -> bytes:
         """Return a digest of how far each origin with events is folded, and of what was ruled."""
-        return self._digest(Stream.ANALYTIC)
+        return self._digest({Stream.ANALYTIC})
 
     def documents_digest(self) -> bytes:
         """Return a digest of how far each origin with documents is folded, nothing if there is none."""
-        return self._digest(Stream.DOCUMENT)
+        streams = {origin.stream for origin in self.applied if not origin.stream.is_shared}
+        return self._digest(streams) if streams else b""
 
-    def _digest(self, stream: Stream) -> bytes:
+    def _digest(self, streams: Collection[Stream]) -> bytes:
         said = sorted(
             (str(origin), number)
             for origin, number in self.applied.items()
-            if origin.stream is stream
+            if origin.stream in streams
         )
-        if not said and stream is Stream.DOCUMENT:
-            return b""
         ruled = sorted(self._rulings.items())
         return hashlib.blake2b(repr((said, ruled)).encode(), digest_size=16).digest()

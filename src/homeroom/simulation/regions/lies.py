@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from homeroom.log.entries import Entry
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin
 from homeroom.regions.holdings import item_of
 from homeroom.regions.messages import Item, News, encode, sealed_entry
 from homeroom.simulation.regions.agenda import Agenda
@@ -63,7 +63,7 @@ class Lies:
         shared = [
             origin
             for origin, head in held.items()
-            if origin.stream is not Stream.DOCUMENT and mine.get(origin, 0) >= head.number
+            if origin.stream.is_shared and mine.get(origin, 0) >= head.number
         ]
         assert liar.life is not None
         news = News(life=liar.life, version=0, epoch=0, total=b"")

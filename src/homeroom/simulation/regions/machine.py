@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from homeroom import limits
-from homeroom.clock import hybrid_ms
 from homeroom.errors import StoreError
 from homeroom.log.log import (
     Accepted,
@@ -71,7 +70,7 @@ from homeroom.regions.steps import (
 from homeroom.simulation.disk import Disk, PowerLost
 from homeroom.simulation.regions.awaiting import Awaiting
 from homeroom.simulation.regions.beginning import Beginning
-from homeroom.simulation.regions.door import Content, admitted, write_content
+from homeroom.simulation.regions.door import Content, Residence, write_content
 from homeroom.simulation.regions.erasing import Redact
 from homeroom.simulation.regions.folding import TENANT, Folding
 from homeroom.simulation.regions.network import SimulatedFabric
@@ -332,7 +331,7 @@ class Machine:
             self._upkeep.write_tail()
             self._upkeep.state_erasures()
         self._upkeep.clean()
-        if hybrid_ms(self.clock.last) > self.wall_ms() + limits.HYBRID_AHEAD_MS_MAX:
+        if self.clock.is_ahead(self.wall_ms()):
             self._begin_anew("it has stamped ahead of its clock")
             return
         self._later(_TICK_MS, self._tick)
@@ -364,12 +363,7 @@ class Machine:
             return
         self._offer(request.batch_id, request.events, request)
 
-    def _offer(
-        self,
-        batch_id: str,
-        events: Content,
-        request: Request | None,
-    ) -> None:
+    def _offer(self, batch_id: str, events: Content, request: Request | None) -> None:
         self._tickets += 1
         body = write_content(events)
         known = self.store.record(_OWNER, batch_id)
@@ -393,7 +387,8 @@ class Machine:
         """Say whether batches may be taken: by a member that is not to leave, and whose clock is right."""
         members = self.member.members
         is_member = self.name in members.regions and self.name not in members.fenced
-        return is_member and self.member.may_stamp(self.wall_ms(), self.steady_ms())
+        wall_ms, is_ready = self.wall_ms(), is_member and not self.clock.is_ahead(self.wall_ms())
+        return is_ready and self.member.may_stamp(wall_ms, self.steady_ms())
 
     def _may_state(self, said: Content) -> bool:
         """Say whether this node is the home, if facts are to be stated, and has no facts that wait for their time."""
@@ -414,7 +409,9 @@ class Machine:
                 self._do(effect)
 
     def _admit(self, offers: Sequence[Offer]) -> Admission:
-        return replace(admitted(offers, self._gone()), epoch=self.stated.control.epoch)
+        residence = Residence(self.jurisdiction, self.outside.homes)
+        found = self.outside.cores.admit(offers, self._gone(), residence)
+        return replace(found, epoch=self.stated.control.epoch)
 
     def _log(self, event: Offers | Written | Failed) -> None:
         for effect in self.log.step(event, self._stamp_ms()):

@@ -117,10 +117,12 @@ class Operator:
         return is_up and home.stated.control.members.home != home.name
 
     def _may_state(self) -> bool:
+        return not self._waiting and self._is_at_home()
+
+    def _is_at_home(self) -> bool:
+        """Say whether the home runs, and knows that it is the home."""
         home = self.home
-        if home.life is None or self._waiting:
-            return False
-        return home.stated.control.members.home == home.name
+        return home.life is not None and home.stated.control.members.home == home.name
 
     def _forgotten(self) -> list[str]:
         members = self.home.stated.control.members
@@ -139,11 +141,11 @@ class Operator:
         return facts
 
     def _rule(self) -> None:
-        """Rule of what waits for a time that is far off."""
+        """Rule of what waits for a time that is far off, before all that is not stated while facts wait for theirs."""
         facts: list[Fact] = []
         now_ms = BEGIN_MS + self._agenda.now_ms
         running = [machine for machine in self._machines.values() if machine.life is not None]
-        for machine in running if self._may_state() else ():
+        for machine in running if self._is_at_home() else ():
             gate = machine.member.gate
             for origin, last in gate.ahead(now_ms + _AHEAD_MS).items():
                 name, first = str(origin), gate.open.get(origin, 0) + 1
@@ -154,7 +156,7 @@ class Operator:
                     hybrid = now_ms << 16
                     facts.append(Restamped(origin=name, first=first, last=last, hybrid=hybrid))
         if facts:
-            self._state(facts)
+            self._state(facts, is_first=True)
         self._agenda.after(_RULINGS_MS, self._rule)
 
     # --- on demand ---------------------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ in the place of a core, and a world looks on without the node's help.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from homeroom.clock import HybridClock
 from homeroom.log.entries import Entry
-from homeroom.log.log import Log
+from homeroom.log.log import Admission, Log, Offer
 from homeroom.log.origins import Origin, Token
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.member import Member
@@ -22,10 +22,11 @@ from homeroom.simulation.disk import Disk
 from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.agenda import Agenda, Trace
 from homeroom.simulation.regions.beginning import Beginning, begin
-from homeroom.simulation.regions.door import Content
+from homeroom.simulation.regions.door import Content, Residence, admitted
 from homeroom.simulation.regions.erasing import Cleaning, Register
 from homeroom.simulation.regions.ledger import Ledger, Readings
 from homeroom.simulation.regions.network import Network
+from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.snapshots import Courier
 
@@ -59,6 +60,8 @@ class Cores:
     stated: Callable[[], Stated] = Stated
     clock: type[HybridClock] = HybridClock
     begin: Callable[..., Beginning] = begin
+    papers: Callable[[str], Papers] = Papers
+    admit: Callable[[Sequence[Offer], Collection[str], Residence], Admission] = admitted
 
 
 class Watch(Protocol):
@@ -96,6 +99,10 @@ class Outside:
     members: Members
     cores: Cores
     courier: Courier
+    save_ms: tuple[int, int]
+    """How long it is between two snapshots of a node, at least and at most."""
+    homes: Mapping[str, str]
+    """By learner in which jurisdiction they live, of those who are not at home wherever they write."""
 
 
 @dataclass(frozen=True, slots=True)

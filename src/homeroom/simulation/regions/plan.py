@@ -112,6 +112,8 @@ class Plan:
     every_ms : about how often a client of a region sends a batch
     faults : in order of time
     has_documents : whether clients send documents too
+    is_open : whether they send them to nodes of any jurisdiction, and some of whom they are live in another one
+    save_ms : how long it is between two snapshots of a node, at least and at most; its log forgets nothing between
     """
 
     seed: int
@@ -121,6 +123,8 @@ class Plan:
     every_ms: int
     faults: tuple[Fault, ...]
     has_documents: bool = False
+    is_open: bool = False
+    save_ms: tuple[int, int] = (2_000, 5_000)
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -165,6 +169,9 @@ _UPHEAVED: Final = 0.3
 _ERASED: Final = 0.25
 _DOCUMENTED: Final = 3
 """One world in so many has documents."""
+_OPEN: Final = 15
+_OPENED: Final = 9
+"""The tenant of a world with this remainder is open; it has documents."""
 _YEAR_MS: Final = 365.25 * 86_400_000
 
 
@@ -187,7 +194,8 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
         faults += _cuts(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
-    return Plan(seed, nodes, joining, length_ms, every_ms, settled, seed % _DOCUMENTED == 0)
+    has_documents, is_open = seed % _DOCUMENTED == 0, seed % _OPEN == _OPENED
+    return Plan(seed, nodes, joining, length_ms, every_ms, settled, has_documents, is_open)
 
 
 def _erasures(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:

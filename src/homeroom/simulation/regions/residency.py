@@ -1,10 +1,12 @@
 """What must hold of documents and of erasures, one check a property.
 
 Every message on every link between two jurisdictions is looked at: nothing that belongs to documents may be in it, not
-even the name of one of their origins. What a node holds of documents is compared among the nodes of its jurisdiction,
-and what it has on its disk is read back byte by byte, because what a process says of itself proves nothing.
+even the name of one of their origins, but of what is sealed for one of the two. What a node holds of documents is
+compared among the nodes of its jurisdiction, and what it has on its disk is read back byte by byte, because what a
+process says of itself proves nothing.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,8 +21,9 @@ from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.erasing import has_any
 from homeroom.simulation.regions.ledger import Readings
+from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.papers import Papers
+from homeroom.simulation.regions.papers import Papers, read_papers
 from homeroom.simulation.regions.plan import DISK_KINDS, Kind, Plan
 from homeroom.simulation.regions.snapshots import read_snapshot
 
@@ -36,6 +39,7 @@ __all__ = [
 
 _WORD: Final = b"document"
 """The stream's name stands in every origin of documents, and so in all that is said of them."""
+_SEALED: Final = re.compile(rb"sealed-([a-z0-9-]+)")
 _LOCAL_MS_MAX: Final = 150
 _ALL: Final = 1 << 40
 
@@ -69,15 +73,18 @@ class BorderWatch:
         self.crossed += 1
         if _WORD in body:
             self.violations.append(f"{sender} has sent something of documents to {to}")
+        homes = {home.decode() for home in _SEALED.findall(body)}
+        if homes - {self._of[sender], self._of.get(to)}:
+            self.violations.append(f"{sender} has sent to {to} what is sealed for somebody else")
 
 
 def of_shared(numbers: Mapping[Origin, int]) -> dict[Origin, int]:
     """Return those numbers that are of what all nodes share."""
-    return {o: number for o, number in numbers.items() if o.stream is not Stream.DOCUMENT}
+    return {o: number for o, number in numbers.items() if o.stream.is_shared}
 
 
 def _of_documents(numbers: Mapping[Origin, int]) -> dict[Origin, int]:
-    return {o: number for o, number in numbers.items() if o.stream is Stream.DOCUMENT}
+    return {o: number for o, number in numbers.items() if not o.stream.is_shared}
 
 
 def _jurisdictions(machines: Sequence[Machine]) -> dict[str, list[Machine]]:
@@ -101,29 +108,33 @@ def divided(machines: Sequence[Machine]) -> str:
 # --- documents -------------------------------------------------------------------------------------------------------
 
 
-def check_documents(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
-    """Return what does not hold of documents when nodes have come together."""
+def check_documents(
+    plan: Plan, machines: Sequence[Machine], diary: Diary, homes: Mapping[str, str]
+) -> Iterator[str]:
+    """Return what does not hold of documents when nodes have come together; ``homes`` is where learners live."""
     yield from _at_home(machines)
     yield from _untold(machines)
-    yield from _nothing_lost(plan, machines, diary)
+    yield from _read_at_home(machines, diary, homes)
+    yield from _nothing_lost(plan, machines, diary, homes)
     for some in _jurisdictions(machines).values():
         found = [machine.papers.without(machine.ledger.erased) for machine in some]
         if any(one != found[0] for one in found):
             yield f"{some[0].name} and others of its jurisdiction have different documents"
         yield from _rebuilt(some[0])
     if not plan.faults:
-        yield from _all_is_all(machines, diary)
+        yield from _all_is_all(machines, diary, homes)
     # How many regions there were is known where none came or went.
     moving = {Kind.DESTROY, Kind.JOIN, Kind.LEAVE, Kind.RETURN}
     if not plan.kinds & {Kind.SLOW_DISK, Kind.PAUSE, Kind.BAD_SYNC, *moving}:
-        yield from _said_at_once(machines, diary)
+        yield from _said_at_once(machines, diary, homes)
 
 
 def _at_home(machines: Sequence[Machine]) -> Iterator[str]:
     of = {machine.name: machine.jurisdiction for machine in machines}
     for machine in machines:
         for origin in _of_documents(machine.store.held()):
-            if of.get(origin.node, machine.jurisdiction) != machine.jurisdiction:
+            wrote = of.get(origin.node, machine.jurisdiction)
+            if machine.jurisdiction not in (wrote, origin.stream.home):
                 yield f"{machine.name} has documents of {origin.node}, in another jurisdiction"
         snapshot = read_snapshot(machine.disk)
         if snapshot is not None and _of_documents(dict.fromkeys(snapshot.applied, 1)):
@@ -148,13 +159,36 @@ def _untold(machines: Sequence[Machine]) -> Iterator[str]:
                 return
 
 
-def _nothing_lost(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+def _read_at_home(
+    machines: Sequence[Machine], diary: Diary, homes: Mapping[str, str]
+) -> Iterator[str]:
+    """See that nobody has in clear what belongs elsewhere, folded or on a disk, and each has what was sent, once."""
+    sent = {paper for batch in diary.sent.values() for paper in batch.papers}
+    for machine in machines:
+        here = machine.jurisdiction
+        folded = machine.papers.without(())
+        written = [
+            paper
+            for entry in entries_on(machine.copy_of_disk())
+            if entry.origin.stream is Stream.DOCUMENT
+            for paper in read_papers(entry)
+        ]
+        if any(homes.get(one.learner, here) != here for one in (*folded, *written)):
+            yield f"{machine.name} can read a document of somebody who lives elsewhere"
+        if folded - sent:
+            yield f"{machine.name} has a document that nobody has sent like that"
+
+
+def _nothing_lost(
+    plan: Plan, machines: Sequence[Machine], diary: Diary, homes: Mapping[str, str]
+) -> Iterator[str]:
     """See that what was acknowledged is there; of a world in which nothing was lost for good, or restored."""
     if plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, Kind.ERASE_AND_RESTORE, *DISK_KINDS}:
         return
     by_name = {machine.name: machine for machine in machines}
     for told in diary.acknowledged:
-        machine = by_name[told.node]
+        home = homes.get(told.batch.papers[0].learner, by_name[told.node].jurisdiction)
+        machine = next((one for one in machines if one.jurisdiction == home), by_name[told.node])
         there = machine.papers.without(machine.ledger.erased)
         if any(
             p not in there and p.learner not in machine.ledger.erased for p in told.batch.papers
@@ -163,7 +197,7 @@ def _nothing_lost(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iter
 
 
 def _rebuilt(machine: Machine) -> Iterator[str]:
-    fresh, members = Papers(), machine.member.members
+    fresh, members = Papers(machine.jurisdiction), machine.member.members
     collapsed = {origin: members.closed[origin] for origin in members.collapsed}
     for origin, number in _of_documents({**collapsed, **machine.ledger.applied}).items():
         for entry in machine.store.read(origin, 1, number):
@@ -173,45 +207,50 @@ def _rebuilt(machine: Machine) -> Iterator[str]:
         yield f"{machine.name} has other documents than its log comes to when it is folded anew"
 
 
-def _all_is_all(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+def _all_is_all(
+    machines: Sequence[Machine], diary: Diary, homes: Mapping[str, str]
+) -> Iterator[str]:
     """Where nothing goes wrong, all who may have a document have it in time."""
-    regions = _regions(machines)
     for told in diary.acknowledged:
         asked = told.batch.level
-        wanted = Level.LOCAL if asked is Level.REMOTE and regions[told.node] < 2 else asked
+        is_alone = asked is Level.REMOTE and _regions(told, machines, homes) < 2
+        wanted = Level.LOCAL if is_alone else asked
         if told.level < wanted:
             yield f"{told.batch.id} waited for {asked.name.lower()}, and heard {told.level.name.lower()}"
             return
 
 
-def _said_at_once(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
-    regions = _regions(machines)
+def _said_at_once(
+    machines: Sequence[Machine], diary: Diary, homes: Mapping[str, str]
+) -> Iterator[str]:
     for told in diary.acknowledged:
-        is_alone = told.batch.level is Level.REMOTE and regions.get(told.node, 2) < 2
+        is_alone = told.batch.level is Level.REMOTE and _regions(told, machines, homes) < 2
         if is_alone and told.waited_ms > _LOCAL_MS_MAX:
             yield f"{told.batch.id} waited {told.waited_ms} ms for a region that {told.node} does not have"
             return
 
 
-def _regions(machines: Sequence[Machine]) -> dict[str, int]:
-    """Return by node how many regions its jurisdiction has."""
-    return {
-        machine.name: len({one.region for one in some})
-        for some in _jurisdictions(machines).values()
-        for machine in some
-    }
+def _regions(told: Acknowledged, machines: Sequence[Machine], homes: Mapping[str, str]) -> int:
+    """Return how many regions may have a document: those of where it was taken, and of its home."""
+    laws = {one.jurisdiction for one in machines if one.name == told.node}
+    laws.add(homes.get(told.batch.papers[0].learner, ""))
+    return len({one.region for one in machines if one.jurisdiction in laws})
 
 
-def is_true(told: Acknowledged, machines: Mapping[str, Machine], lost: Sequence[str]) -> bool:
-    """Say whether a document is as far as its client was told; ``lost`` are nodes that may have had it."""
+def is_true(told: Acknowledged, machines: Mapping[str, Machine], losses: Losses) -> bool:
+    """Say whether a document is as far as its client was told, or was before a disaster took it."""
     holding = {one.name for one in machines.values() if one.has_durable(told.token)}
-    others = {*holding, *lost} - {told.node}
+    # A store that has failed over is found out with the next write.
+    is_here = told.node in holding or losses.is_in_doubt(told)
+    others = {*holding, *losses.spans} - {told.node}
     here = machines[told.node]
     elsewhere = any(machines[other].region != here.region for other in others)
+    home = told.token.origin.stream.home
+    at_home = {one.name for one in machines.values() if one.jurisdiction == home}
+    if told.level is Level.ALL and at_home.isdisjoint(others) and at_home:
+        return False
     # Who asked for another region and hears `all` takes it that there was one.
-    return told.node in holding and (
-        elsewhere or told.level is Level.LOCAL or told.batch.level is Level.ALL
-    )
+    return is_here and (elsewhere or told.level is Level.LOCAL or told.batch.level is Level.ALL)
 
 
 # --- erasures --------------------------------------------------------------------------------------------------------

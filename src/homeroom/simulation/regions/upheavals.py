@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from homeroom.log.control import Change
 from homeroom.log.members import MemberJoined
 from homeroom.regions.steps import Level
-from homeroom.simulation.regions.checks import Losses
 from homeroom.simulation.regions.clients import Acknowledged, Batch, Diary
+from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.outside import BEGIN_MS, Outside, Request, Told

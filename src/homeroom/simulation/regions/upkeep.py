@@ -30,7 +30,6 @@ __all__ = ["TAIL", "Hands", "Upkeep"]
 
 TAIL: Final = "tail"
 """How the ids of batches begin that are written once more: there is a record of each, so that it is done once."""
-_SAVE_MS: Final = (2_000, 5_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,8 @@ class Upkeep:
 
     def begin(self) -> None:
         """Write snapshots from now on."""
-        self._hands.later(self._machine.chance.randrange(*_SAVE_MS), self._keep_saving)
+        machine = self._machine
+        self._hands.later(machine.chance.randrange(*machine.outside.save_ms), self._keep_saving)
 
     # --- snapshots ---
 

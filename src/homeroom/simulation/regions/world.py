@@ -125,6 +125,8 @@ class World:
             members=_seeds(plan),
             cores=cores or Cores(),
             courier=Courier(self.agenda, self.network),
+            homes=_homes(plan),
+            save_ms=plan.save_ms,
         )
         self.machines = {
             node: Machine(node, place, self.outside, self._chance(node))
@@ -186,7 +188,8 @@ class World:
 
     def _send_papers(self, nodes: dict[str, Machine]) -> None:
         for name, home in nodes.items():
-            near = {n: m for n, m in nodes.items() if m.jurisdiction == home.jurisdiction}
+            law = home.jurisdiction
+            near = {n: m for n, m in nodes.items() if self.plan.is_open or m.jurisdiction == law}
             chance = self._chance(f"{name}/documents")
             client = PaperClient(name, near, self.agenda, self.papers, chance)
             every_ms = _DOCUMENTS_SELDOM * self.plan.every_ms
@@ -289,7 +292,8 @@ class World:
         violations = self.watcher.violations
         violations += self.border.violations
         if self.plan.has_documents:
-            violations += check_documents(self.plan, self.running, self.papers)
+            homes = self.outside.homes
+            violations += check_documents(self.plan, self.running, self.papers, homes)
         if self.erasures.confirmed:
             confirmed, entries = self.erasures.confirmed, self.watcher.entries
             violations += check_erasures(self.plan, self.running, confirmed, entries)
@@ -317,7 +321,7 @@ class World:
         self.watcher.acknowledged(told, self.machines)
 
     def _acknowledged_paper(self, told: Acknowledged) -> None:
-        if not is_true(told, self.machines, list(self.watcher.losses.spans)):
+        if not is_true(told, self.machines, self.watcher.losses):
             level = told.level.name.lower()
             self.watcher.violations.append(
                 f"{told.node} acknowledged {told.batch.id} as {level}, and it is not"
@@ -431,6 +435,14 @@ class World:
             machine.set_clock(fault.amount)
             machine.start()
         self.agenda.after(fault.for_ms, machine.set_clock, 0)
+
+
+def _homes(plan: Plan) -> dict[str, str]:
+    """Return by learner in which jurisdiction they live, in an open world; some are at home wherever they write."""
+    laws = sorted({place.jurisdiction for place in plan.nodes.values()}) if plan.is_open else []
+    numbers = range(PaperClient.learners) if laws else ()
+    found = {f"learner {n}": n % (len(laws) + 1) for n in numbers}
+    return {learner: laws[at] for learner, at in found.items() if at < len(laws)}
 
 
 def _seeds(plan: Plan) -> Members:

@@ -4,7 +4,7 @@ Times are kept as counts by millisecond: thousands of hours have millions of the
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,6 +34,15 @@ class Times:
 
     def __len__(self) -> int:
         return int(self._counts.sum())
+
+    def counts(self) -> list[list[int]]:
+        """Return each time that there was, in milliseconds, and how often."""
+        return [[int(ms), int(self._counts[ms])] for ms in np.flatnonzero(self._counts)]
+
+    def add_counts(self, counts: Iterable[Sequence[int]]) -> None:
+        """Take some times as `counts` returned them."""
+        for ms, count in counts:
+            self._counts[ms] += count
 
     def quantile(self, share: float) -> int | None:
         """Return the least time that a share of all does not exceed; None if there is none."""

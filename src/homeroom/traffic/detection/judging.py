@@ -258,6 +258,7 @@ def heard(
     """
     clock, links, link = vantages.clock, vantages.links, at * len(vantages.regions) + node
     least_ms = min(links[link, LEAST_NOW], links[link, LEAST_BEFORE])
+    heard_ms = links[link, HEARD]
     at_ms = hear(links, link, clock[at, AWAKE], clock[at, NOW], sequence, sent_ms)
     if at_ms == -math.inf:
         return False
@@ -265,6 +266,10 @@ def heard(
         _stood_still(vantages, at)
     if at_ms < echo_ms <= clock[at, NOW]:
         at_ms = echo_ms
+    late_ms = clock[at, NOW] - at_ms
+    if late_ms > limits.OPINION_MS_MAX:
+        # What was long on its way is a sign of life of then: its sender may be dead since.
+        links[link, HEARD] = max(heard_ms, clock[at, AWAKE] - late_ms)
     vantages.said_at[at, node] = at_ms
     vantages.echoed[at, node] = echo_ms
     clock[at, NEWS] = 1.0
@@ -283,7 +288,9 @@ def probed(vantages: Vantages, at: int, node: int, outcome: int, took_ms: float)
     was_cut = clock[at, AWAKE] - took_ms <= links[link, CUT_AT]
     links[link, ASKED] = math.inf
     if outcome == ANSWER:
-        links[link, ANSWERED] = clock[at, AWAKE]
+        # The answer may have been long on its way: its node was there some time between question and answer.
+        there_ms = clock[at, AWAKE] - (0.0 if slept else took_ms / 2)
+        links[link, ANSWERED] = max(links[link, ANSWERED], there_ms)
         links[link, FAILED] = 0.0
         links[link, REFUSED] = 0.0
         if not slept:

@@ -28,7 +28,7 @@ from homeroom.kernel import borrowing
 __all__ = ["WIDTH", "begin", "hear", "learn_trip", "renew", "stood_out", "suspicion"]
 
 HEARD: Final = 0
-"""When the last heartbeat came, or when this node began to listen."""
+"""When the last heartbeat came, or was sent if it was long on its way, or when this node began to listen."""
 EVER: Final = 1
 """1 if one has come."""
 SEQUENCE: Final = 2
@@ -48,7 +48,7 @@ LEAST_SINCE: Final = 8
 BAD_AT: Final = 9
 """When something bad was seen for the last time."""
 ANSWERED: Final = 10
-"""When a probe was answered well, or when this node began to ask."""
+"""When a node was there to answer a probe well, or when this node began to ask."""
 FAILED: Final = 11
 """Probes in a row that were not."""
 REFUSED: Final = 12
