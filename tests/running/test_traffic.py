@@ -127,8 +127,15 @@ def test_operators_hear_what_is_not_there_and_why_clients_go_where_they_go(tmp_p
         async with TrafficWorld(tmp_path, monkeypatch, "a", "b") as world:
             await world.routes(lambda: serving(world), "all serve")
             ordering = world.traffic["a"].ordering
-            with pytest.raises(ControlError, match="atlantis"):
+            with pytest.raises(
+                ControlError,
+                match=r"no region or node 'atlantis'; there are regions: a, b; nodes: a, b",
+            ):
                 ordering.asked(OrderAsked(about=None, name="atlantis", do=Do.DRAIN))
+            with pytest.raises(
+                ControlError, match=r"no region 'atlantis'; there are regions: a, b$"
+            ):
+                ordering.asked(OrderAsked(about=About.REGION, name="atlantis", do=Do.EVACUATE))
             with pytest.raises(ControlError, match="a region and a node"):
                 ordering.asked(OrderAsked(about=None, name="b", do=Do.DRAIN))
             with pytest.raises(ControlError, match="no region"):
