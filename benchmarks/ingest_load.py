@@ -188,6 +188,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, work: Hearer) -> None:
         self._work = work
         self._buffer = b""
+        self.is_closed = False
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the loop's
         """Take what bytes are written to."""
@@ -195,6 +196,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end."""
+        self.is_closed = True
         self._work.lost(exc)
 
     def send(self, request: bytes, wanted_s: float) -> None:

@@ -11,7 +11,7 @@ again.
 import asyncio
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -52,7 +52,8 @@ class _Crowd:
 
     def __init__(self, texts: Mapping[str, Sequence[bytes]], timeout_s: float) -> None:
         self.texts, self.timeout_s = texts, timeout_s
-        self.idle: dict[str, list[Connection]] = {kind: [] for kind in texts}
+        # Who was idle longest is next: a node closes connections on which nothing comes for long.
+        self.idle: dict[str, deque[Connection]] = {kind: deque() for kind in texts}
         self.under_way: dict[Connection, _Asked] = {}
         self.ended: list[tuple[str, float, int, float, bool]] = []
         self.begun_s = 0.0
@@ -61,8 +62,11 @@ class _Crowd:
     def offer(self, asked: _Asked) -> None:
         """Send a request, if a connection is free; else its client gives up at once, as one that cannot connect."""
         asked.since_s = time.perf_counter()
-        if self.idle[asked.kind]:
-            self._send(self.idle[asked.kind].pop(), asked)
+        idle = self.idle[asked.kind]
+        while idle and idle[0].is_closed:
+            idle.popleft()
+        if idle:
+            self._send(idle.popleft(), asked)
         else:
             self._end(asked, asked.since_s, -2, 0.0)
 
@@ -93,8 +97,8 @@ class _Crowd:
         self.ended.append((asked.kind, since_s, -1 if late else status, delay_s, first))
 
     def lost(self, error: Exception | None) -> None:
-        """Say that a connection was closed."""
-        if self.left:
+        """Say that a connection was closed on which somebody waits."""
+        if self.left and any(connection.is_closed for connection in self.under_way):
             raise ConnectionError(f"the node closed a connection: {error}")
 
 

@@ -93,7 +93,7 @@ async def killed_under_traffic(processes: "Processes", count: int, share: float)
         await death.show(before_s=3, share=share)
         await _lose_redises(processes, death)
         is_fine = await crowd.stop()
-        _tell_found(visitors)
+        _tell_found(visitors, STALE_S if processes.redises else 0)
     counted = count + crowd.events
     for url in world.urls.values():
         async with AsyncClient(url, world.key) as client:
@@ -114,14 +114,17 @@ async def _lose_redises(processes: "Processes", death: Death) -> None:
         one.stop()
     death.note("redis", f"all {len(processes.redises)} servers of Redis get kill -9")
     await asyncio.sleep(AFTER_S)
+    for one in processes.redises.values():
+        await asyncio.to_thread(one.start)
+    death.note("redis", "they are started again, empty")
 
 
-def _tell_found(visitors: Sequence[Program]) -> None:
-    """Say where answers were found."""
+def _tell_found(visitors: Sequence[Program], stale_s: int) -> None:
+    """Say where answers were found, which may be told for so long while they are made anew."""
     found = sum((one.asker.found for one in visitors if isinstance(one.asker, Visitor)), Counter())
     if found:
         where = ", ".join(f"{n:,} {TIERS.get(tier, tier)}" for tier, n in found.most_common())
-        say(f"answers through HAProxy, which may miss the last {STALE_S} s: {where}")
+        say(f"answers through HAProxy, which may miss the last {stale_s} s: {where}")
 
 
 async def counts(client: AsyncClient, count: int) -> bool:

@@ -111,8 +111,9 @@ class Processes:
         self._logs.append(settings.with_suffix(".log"))
         with self._logs[-1].open("ab") as log:
             command = [str(HOMEROOM), "serve", "--data", str(data), "--config", str(settings)]
-            environment = os.environ | {"HOMEROOM_CACHE_STALE_SECONDS": str(STALE_S)}
+            environment = dict(os.environ)
             if region in self.redises:
+                environment["HOMEROOM_CACHE_STALE_SECONDS"] = str(STALE_S)
                 environment["HOMEROOM_CACHE_REDIS_URL"] = self.redises[region].url
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
@@ -185,9 +186,10 @@ class Processes:
     def leave(self) -> None:
         """Say where all is, and wait for the end."""
         for region in self.servers:
-            say(f"{region:<11} {self.url(region)}   its page: {self.url(region)}/docs")
+            say(f"{region:<11} {self.url(region)}")
         for door in self.doors:
             say(f"{'HAProxy':<11} {door.url}")
+        say("each has pages below /docs")
         say(f"where requests go: homeroom route table {self.data(self.world.home)}")
         say(f"key: {self.key}   Ctrl-C ends it")
         signal.pause()

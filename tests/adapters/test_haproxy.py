@@ -111,7 +111,8 @@ def test_what_is_no_name_gets_into_no_configuration(evil):
 @pytest.mark.parametrize(
     "evil",
     ["http://a b:1", "http://a:99999", "http://a:x", "ftp://a:1", "http://u@a:1", "http://a/b", "http://a?b", "http://[::g]",
-     "http://a'b:1", "http://a%0ab:1", "http://\nserver:1"],
+     "http://a'b:1", "http://a%0ab:1", "http://\nserver:1",
+     "http://a:0", "http://[fe80::1%eth0]:1", "http://[fe80::1% backup weight 0]:1"],
 )  # fmt: skip
 def test_what_is_no_address_gets_into_no_configuration(evil):
     with pytest.raises(SettingsError):

@@ -90,3 +90,9 @@ def test_what_is_no_name_gets_into_no_zone(evil):
         made(zone=Zone(origin=evil, server="ns1.example.org"))
     with pytest.raises(SettingsError):
         made(region("east", node("east-1", f"https://{evil}")))
+
+
+@pytest.mark.parametrize("evil", ["[fe80::1%eth0]:1", "[fe80::1%;x]:1", "192.0.2.1:0"])
+def test_an_address_that_means_nothing_elsewhere_gets_into_no_zone(evil):
+    with pytest.raises(SettingsError, match="is no address"):
+        made(region("east", node("east-1", f"https://{evil}")))

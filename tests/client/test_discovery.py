@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,11 +64,12 @@ def test_the_last_good_one_is_followed_whatever_else_comes():
     assert discovery.trouble == ""
 
 
-def test_who_was_given_https_never_goes_in_clear():
-    discovery = made("https://east-1")
-    nodes = (node("a", "https://a"), node("b", "http://b"))
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_who_was_given_https_never_goes_in_clear(scheme):
+    discovery = made(f"{scheme}://east-1")
+    nodes = (node("a", f"{scheme}://a"), node("b", "http://b"))
     discovery.hear(signed(table(region("east", *nodes))))
-    assert urls(discovery) == ["https://a", "https://east-1"]
+    assert urls(discovery) == [f"{scheme}://a", f"{scheme}://east-1"]
 
 
 def test_it_asks_at_once_then_now_and_then_and_sooner_when_something_failed():

@@ -224,7 +224,9 @@ def _address(url: str) -> tuple[str, str, int]:
         parts, port, address = urlsplit(""), None, None
     is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
     is_bare = is_bare and url.isascii() and url.isprintable()
-    if parts.scheme not in _PORTS or not is_bare or (address is None and not _HOST.fullmatch(host)):
+    # A zone of an IPv6 address is free text, and means nothing on another machine.
+    is_host = "%" not in host and (address is not None or _HOST.fullmatch(host) is not None)
+    if parts.scheme not in _PORTS or not is_bare or not is_host or port == 0:
         raise SettingsError(
             f"{url[:80]!r} is no address that HAProxy could have: http:// or https://, a name or IP address, and a port"
         )

@@ -124,11 +124,13 @@ def _parsed(node: NodeRoute) -> tuple[str, str, int]:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.scheme not in _PORTS or not parts.hostname:
+    # A zone of an IPv6 address is free text, and means nothing on another machine.
+    host = parts.hostname or ""
+    if parts.scheme not in _PORTS or not host or "%" in host or port == 0:
         raise SettingsError(
             f"{node.http[:80]!r} of {node.name[:80]!r} is no address: http:// or https://, host and port"
         )
-    return parts.scheme, parts.hostname, port or _PORTS[parts.scheme]
+    return parts.scheme, host, port or _PORTS[parts.scheme]
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

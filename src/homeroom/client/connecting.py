@@ -23,7 +23,7 @@ from homeroom.client.measures import Kind, Loss
 from homeroom.client.messages import Reply, Request, answered, good
 from homeroom.client.options import ClientOptions
 from homeroom.client.retrying import ELSEWHERE, RETRIED, Event, Failed, Retrying, Try
-from homeroom.client.routes import Endpoint, is_address
+from homeroom.client.routes import Endpoint, is_address, is_secure
 from homeroom.errors import SettingsError, UnavailableError
 
 __all__ = [
@@ -122,7 +122,7 @@ class Connecting:
         return {
             "base_url": url,
             "headers": {"User-Agent": "homeroom"},
-            "verify": trusted or _is_secure(url),
+            "verify": trusted or is_secure(url),
             "trust_env": not _is_here(urlsplit(url).hostname or ""),
             "follow_redirects": False,
         }
@@ -132,7 +132,7 @@ class Connecting:
 
         Raises `SettingsError` if they cannot be read.
         """
-        is_wanted = self.options.world is not None or any(map(_is_secure, self.urls))
+        is_wanted = self.options.world is not None or any(map(is_secure, self.urls))
         if self.options.certificates is None and not is_wanted:
             return None
         try:
@@ -178,10 +178,6 @@ def asked_for_routes(endpoints: Endpoints, now_ms: int) -> Iterator[Try]:
     while len(tried) < ROUTES_TRIED and (found := endpoints.next(Kind.READ, now_ms, tried)):
         tried.add(found.url)
         yield Try(limits.ROUTES_WAIT_MS, found.url, limits.ENDPOINT_CONNECT_MS)
-
-
-def _is_secure(url: str) -> bool:
-    return urlsplit(url).scheme == "https"
 
 
 def timeouts(found: Try) -> httpx.Timeout:

@@ -15,7 +15,15 @@ import random
 from collections.abc import Sequence
 
 from homeroom import limits
-from homeroom.client.routes import Endpoint, RoutingTable, Verify, candidates, decode, is_newer
+from homeroom.client.routes import (
+    Endpoint,
+    RoutingTable,
+    Verify,
+    candidates,
+    decode,
+    is_newer,
+    is_secure,
+)
 from homeroom.errors import InputError
 
 __all__ = ["Discovery"]
@@ -89,8 +97,8 @@ class Discovery:
         if self.table is None:
             return given
         found = candidates(self.table, self._draw, self._place or self._nearest(self.table))
-        if any(url.startswith("https:") for url in self._given):
-            found = tuple(one for one in found if one.url.startswith("https:"))
+        if any(map(is_secure, self._given)):
+            found = tuple(one for one in found if is_secure(one.url))
         known = {one.url for one in found}
         return (*found, *(one for one in given if one.url not in known))
 

@@ -37,6 +37,7 @@ __all__ = [
     "decode",
     "is_address",
     "is_newer",
+    "is_secure",
     "sealed",
 ]
 
@@ -245,6 +246,11 @@ def is_address(url: str) -> bool:
         return False
     is_bare = not (parts.query or parts.fragment or parts.username or parts.password)
     return parts.scheme in ("http", "https") and bool(parts.hostname) and is_bare
+
+
+def is_secure(url: str) -> bool:
+    """Say whether what goes to an address is enciphered; letters of its scheme may be large (RFC 3986, 3.1)."""
+    return urlsplit(url).scheme == "https"
 
 
 def _is_plain(url: str) -> bool:

@@ -107,9 +107,7 @@ class Ordering:
         then = self._router.tried(about, asked.name, asked.do, self._steady_ms())
         found = rehearsed(places, self._router.health, now, then)
         if not asked.is_rehearsal:
-            write_orders(
-                self._router.orders.given(about, asked.name, asked.do)
-            )  # raises if too many
+            write_orders(self._router.given(about, asked.name, asked.do))  # raises if too many
             self._give(Ordered(about, asked.name, asked.do))
         return msgspec.structs.replace(self._all_told(), rehearsal=found, about=about)
 

@@ -114,6 +114,20 @@ def test_a_node_that_starts_again_goes_on_from_its_last_table():
     assert states(tables[-1])["west"] == "returning"
 
 
+def test_an_order_to_return_is_heeded_once_however_often_a_node_starts():
+    node = Node()
+    node.step(Ordered(About.REGION, "west", Do.RETURN))
+    node.go(limits.ROUTE_TICK_MS)
+    node.scene.set("west", **SUSPECTED)
+    kept = node.go()[-1]
+    node.scene.set("west", **WELL)
+    again = Node(kept=kept, scene=node.scene, orders=node.router.orders)
+    again.go(limits.ROUTE_HOLD_MS // 2)
+    assert states(again.router.table)["west"] == "suspected", "as long as its hold lasts"
+    again.go(limits.ROUTE_HOLD_MS)
+    assert states(again.router.table)["west"] == "returning"
+
+
 def test_an_order_counts_here_and_is_handed_on():
     node = Node()
     node.go()
@@ -149,6 +163,22 @@ def test_orders_about_nobody_are_not_kept():
     node = Node()
     nobody = Orders().given(About.REGION, "atlantis", Do.EVACUATE)
     assert node.step(Heard("east-2", 1, write_orders(nobody))) == []
+
+
+def left(count):
+    return Orders(Order(About.NODE, f"left-{n}", Do.DRAIN, n + 1) for n in range(count))
+
+
+def test_orders_about_nodes_that_have_left_do_not_keep_out_new_ones():
+    node = Node(orders=left(limits.ORDERS_MAX))
+    said = write_orders(Orders([Order(About.REGION, "west", Do.DRAIN, limits.ORDERS_MAX + 1)]))
+    (kept,) = node.step(Heard("west-1", 1, said))
+    assert isinstance(kept, KeepOrders)
+    assert [one.name for one in kept.orders] == ["west"], "which every heartbeat can carry"
+    node = Node(orders=left(limits.ORDERS_MAX))
+    (kept,) = node.step(Ordered(About.REGION, "west", Do.DRAIN))
+    assert [one.name for one in kept.orders] == ["west"]
+    assert write_orders(kept.orders)
 
 
 def test_an_order_can_be_tried_and_changes_nothing():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from homeroom.client.connecting import asked_for_routes
 from homeroom.client.discovery import Discovery
 from homeroom.client.endpoints import Endpoints
-from homeroom.client.measures import Kind, Loss
+from homeroom.client.measures import Kind
 from homeroom.client.retrying import (
     Answered,
     Begun,
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 __all__ = ["TIME_MS_MAX", "Caller", "Journey"]
 
 TIME_MS_MAX: Final = 30_000
+_FREE: Final = 2
 _ATTEMPT_MS_MAX: Final = 30_000
 _FRESH_MS: Final = (1_500, 4_000)
 _TENANTS: Final = ("t1", "t11", "t2")
 _SCOPES: Final = ("1s", "s")
 _QUESTIONS: Final = ("q", "qq", "1q")
-_PAYERS: Final = (Loss.BROKEN, Loss.UNREACHABLE)
 
 
 @dataclass(slots=True)
@@ -63,6 +63,7 @@ class Journey:
     holders: frozenset[str] = frozenset()
     last: Reply | None = None
     moves: int = 0
+    lost: int = 0
     path: list[str] = field(default_factory=list)
 
 
@@ -146,6 +147,7 @@ class Caller:
         journey.turn += 1
         if isinstance(event, Failed):
             self.discovery.hurry(now_ms)
+            journey.lost += 1
         attempts = journey.exchange.attempts
         found = journey.exchange.step(event, now_ms)
         self.retrying.endpoints.check_invariants()
@@ -165,8 +167,8 @@ class Caller:
         self._watch(number, journey)
 
     def _count(self, journey: Journey, event: Event) -> None:
-        """Count a retry that a budget must pay for."""
-        is_moved = isinstance(event, Failed) and event.loss in _PAYERS and not journey.moves
+        """Count a retry that a budget must pay for: not those after a loss, on credit and by what is known."""
+        is_moved = journey.lost and journey.moves < _FREE
         if is_moved:
             journey.moves += 1
         is_near_end = self._scene.now_ms - journey.began_ms >= TIME_MS_MAX - 4_200
@@ -195,7 +197,8 @@ class Caller:
         def landed(what: Reply | Failed) -> None:
             journey.flying -= 1
             if isinstance(what, Failed):
-                gone = GONE if self._scene.at(found.at).life != life else ""
+                is_back = self._scene.at(found.at).life != life or what.why.endswith(GONE)
+                gone = GONE if is_back else ""
                 journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{what.loss}{gone}")
                 self._step(number, what)
                 return

@@ -38,7 +38,7 @@ ANSWER_MS_MAX: Final = 1_200
 SHED: Final = "+"
 """Stands after a status with which a node asked to wait, since it has too much to do."""
 GONE: Final = "-"
-"""Stands after a failure of a request that a machine took with it which is back: who asked hears nothing of that."""
+"""Stands after a failure of a request whose machine, or link, was gone and is back: who asked hears nothing of that."""
 STALE_MS: Final = 2_000
 """For how long a node of a world tells an answer that is not current."""
 _SHOWN_MAX: Final = 20
@@ -198,6 +198,8 @@ class Checks:
     def _check_given_up(self, told: Told) -> None:
         if told.ask.lag_ms_max is not None:
             return  # what is not known to be fresh is not told, and nobody promises that it is known
+        if SHED in told.path:
+            return  # a node had too much to do: no budget asks others for whom it may be the same
         holding = [one.name for one in self._good(told) if one.name in told.holders]
         if holding:
             self._break(

@@ -12,6 +12,7 @@ from typing import Final
 from homeroom.client.measures import Loss
 from homeroom.client.retrying import Failed, Try
 from homeroom.simulation.journeys.asking import Ask, Reply
+from homeroom.simulation.journeys.checks import GONE
 from homeroom.simulation.journeys.machine import Machine
 from homeroom.simulation.journeys.scene import Scene
 
@@ -29,6 +30,7 @@ class _Attempt:
     machine: Machine
     land: Land
     is_over: int = 0
+    was_cut: int = 0
 
 
 class Wires:
@@ -80,6 +82,7 @@ class Wires:
         if attempt.is_over:
             return
         if not self._joins(machine) or (not machine.is_up and machine.hold.is_silent):
+            attempt.was_cut |= machine.is_up
             self._scene.agenda.after(again_ms, self._come, attempt, 2 * again_ms)
             return
         life = self._lives.get(machine.url, machine.life)
@@ -108,6 +111,8 @@ class Wires:
         attempt.is_over = 1
         if isinstance(what, Failed):
             self._lives.pop(attempt.machine.url, None)
+            if attempt.was_cut and self._joins(attempt.machine):
+                what = Failed(f"{what.why}{GONE}", what.loss, what.at)
         attempt.land(what)
 
     def _joins(self, machine: Machine) -> bool:

@@ -6,7 +6,8 @@ core has methods in place of `step`; what they want done they return, and nothin
 
 What is slow for a class may be the fault of those that come after it: they use the same processors. So a class that is
 slow first has the classes below make way, the lowest ones that are busy, and is cut itself once they are at their
-floors; and while a class is slow, those below it do not grow.
+floors, or at once if it takes twice as long as it may: then it is a crowd itself, and would keep the place that others
+make for it. While a class is slow, those below it do not grow.
 
 A refusal says when to come again (``Retry-After``): between one second and a bound that grows with how many times more
 come than are served, drawn for each, so that those who were refused together do not come together (full jitter, as the
@@ -235,7 +236,8 @@ class Overload(Generic[_W]):
         one.seen_ms = now_ms
         if found is Found.SLOW:
             one.slow_ms = now_ms
-            if self._below_makes_way(kind, now_ms):
+            makes_way = self._below_makes_way(kind, now_ms)
+            if makes_way and one.limit.ratio < _URGENT:
                 one.limit.anew(now_ms)
             else:
                 one.limit.cut(now_ms)

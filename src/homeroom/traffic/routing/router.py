@@ -119,7 +119,7 @@ class Router:
         self.generation = 0 if kept is None else kept.generation
         """The greatest number of a table that was heard of."""
         self.routes: Routes | None = None
-        self._memory = Memory() if kept is None else _as_it_was(kept, now_ms)
+        self._memory = Memory() if kept is None else _as_it_was(kept, orders, now_ms)
         self._has_begun = False
 
     def step(self, event: RouterEvent, now_ms: int) -> list[RouterEffect]:
@@ -133,9 +133,22 @@ class Router:
             case Heard():
                 return self._hear(event)
             case Ordered():
-                self.orders = self.orders.given(event.about, event.name, event.do)
+                self.orders = self.given(event.about, event.name, event.do)
                 return [KeepOrders(self.orders)]
         return []
+
+    def given(self, about: About, name: str, do: Do) -> Orders:
+        """Return the orders that there would be with one more; nothing changes."""
+        return self._bounded(self.orders.given(about, name, do))
+
+    def _bounded(self, orders: Orders) -> Orders:
+        """Return orders without those about nodes and regions that have left, where they are too many with them.
+
+        Else a world in which nodes are drained, leave and are replaced could be given no order after some years.
+        """
+        if len(orders) <= limits.ORDERS_MAX:
+            return orders
+        return orders.among(self.nodes, self._places)
 
     def tried(self, about: About, name: str, do: Do, now_ms: int) -> Routes:
         """Return the routes that would follow from an order; nothing changes."""
@@ -168,7 +181,7 @@ class Router:
             said = read_orders(event.orders, self.orders)
         except MessageError as error:
             return [RefusedOrders(event.sender, str(error))]
-        joined = self.orders.joined(said.among(self.nodes, self._places))
+        joined = self._bounded(self.orders.joined(said.among(self.nodes, self._places)))
         if joined == self.orders:
             return []
         self.orders = joined
@@ -206,21 +219,34 @@ class Router:
         return self._has_begun
 
 
-def _as_it_was(table: RoutingTable, now_ms: int) -> Memory:
-    """Return what a table says of who is away, for a node that starts again with it."""
-    away = Presence(share=0.0, falls=1, is_cold=True)
+def _as_it_was(table: RoutingTable, orders: Orders, now_ms: int) -> Memory:
+    """Return what a table says of who is away, for a node that starts again with it.
+
+    The orders that it kept were heeded before: what was ordered back once does not come back without a hold again.
+    """
+
+    def presence(about: About, name: str, share: float, stepped_ms: int) -> Presence:
+        order = orders.of(about, name)
+        stamp, is_away = 0 if order is None else order.stamp, share <= 0
+        return Presence(
+            share=share, falls=int(is_away), is_cold=is_away, stepped_ms=stepped_ms, stamp=stamp
+        )
+
     lost = (RouteState.SUSPECTED, RouteState.EVACUATED, RouteState.DRAINING)
     return Memory(
         {
-            node.name: Presence() if node.weight > 0 else away
+            node.name: presence(About.NODE, node.name, float(node.weight > 0), 0)
             for region in table.regions
             for node in region.nodes
         },
         {
-            region.name: away
+            region.name: presence(About.REGION, region.name, 0.0, 0)
             if region.state in lost
-            else Presence(
-                share=max(min(region.weight, 1.0), limits.ROUTE_SHARE_MIN), stepped_ms=now_ms
+            else presence(
+                About.REGION,
+                region.name,
+                max(min(region.weight, 1.0), limits.ROUTE_SHARE_MIN),
+                now_ms,
             )
             for region in table.regions
         },
