@@ -1,11 +1,12 @@
 """Lifecycle, stickiness and active learners: what was worked out by hand, and what the oracle says."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import Active, Lifecycle, Stickiness
 from tests.cohorts.engine import misses, needs_reading, read
+from tests.examples import examples
 from tests.oracle.compare import differences
 from tests.oracle.draw import cases
 from tests.vectors import Vector, expected, vectors
@@ -21,7 +22,7 @@ def test_what_was_worked_out_by_hand(vector: Vector):
 
 
 @given(cases(), WEEK_STARTS)
-@settings(max_examples=25)
+@examples(50)
 def test_every_interval_is_counted_as_the_oracle_does(case, week_start):
     data = read(case.events, case.zone)
     for interval in ("day", "week", "month"):
@@ -32,7 +33,7 @@ def test_every_interval_is_counted_as_the_oracle_does(case, week_start):
 
 
 @given(cases(), st.sampled_from(("day", "week", "month")))
-@settings(max_examples=20)
+@examples(40)
 def test_the_stages_of_a_period_add_up_to_its_active_learners(case, interval):
     data = read(case.events, case.zone)
     life, active = data.ask(Lifecycle(interval=interval)), data.ask(Active())

@@ -5,12 +5,13 @@ Every place in time of the random cases is one at which a clock or a calendar do
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import Stickiness
 from homeroom.errors import QuestionError
 from tests.cohorts.engine import misses, needs_reading, read
+from tests.examples import examples
 from tests.oracle import Event, answer, instant_ms
 from tests.oracle.compare import differences
 from tests.oracle.draw import cases, plain_questions, questions
@@ -26,7 +27,7 @@ def test_what_was_worked_out_by_hand_of_zones_weeks_and_years(vector: Vector):
 
 
 @given(st.data(), cases())
-@settings(max_examples=40)
+@examples(80)
 def test_any_question_about_any_events_is_answered_as_the_oracle_does(data, case):
     dataset = read(case.events, case.zone)
     for _ in range(3):
@@ -45,7 +46,7 @@ def test_any_question_about_any_events_is_answered_as_the_oracle_does(data, case
 
 
 @given(st.data(), cases())
-@settings(max_examples=25)
+@examples(50)
 def test_columns_and_history_give_the_same_answer(data, case):
     """Day bits in another zone than the question's cannot answer it, so the same question goes to history."""
     in_zone, elsewhere = read(case.events, case.zone), read(case.events, "Pacific/Kiritimati")

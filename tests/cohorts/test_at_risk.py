@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.answers import SUPPRESSED, AtRiskAnswer
@@ -18,6 +18,7 @@ from homeroom.state.state import segment_events
 from tests.adapters.loads import load
 from tests.cohorts.engine import hr, needs_reading, read
 from tests.cohorts.test_cohorts import accounts
+from tests.examples import examples
 from tests.oracle import Event, instant_ms
 from tests.oracle.at_risk import at_risk
 from tests.oracle.draw import PLACES, Case
@@ -148,7 +149,7 @@ def check_trend(answer: AtRiskAnswer, expected: dict[str, dict[str, tuple[int, i
 
 
 @given(st.data(), standing_cases())
-@settings(max_examples=120)
+@examples(240)
 def test_at_risk_is_what_the_twin_says_of_each_enrolment(data, case):
     dataset = read(case.events, case.zone)
     for _ in range(3):
@@ -156,7 +157,7 @@ def test_at_risk_is_what_the_twin_says_of_each_enrolment(data, case):
 
 
 @given(st.data(), standing_cases())
-@settings(max_examples=10)
+@examples(20)
 def test_a_directory_loaded_in_steps_answers_the_same(data, case):
     with tempfile.TemporaryDirectory() as folder:
         place, step = Path(folder) / "data", max(len(case.events) // 3, 1)

@@ -5,13 +5,14 @@ import itertools
 import zoneinfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import parse_definitions, parse_question
 from homeroom.errors import QuestionError
 from tests.cohorts.engine import misses, needs_reading, read
 from tests.cohorts.test_cohorts import accounts, complete
+from tests.examples import examples
 from tests.oracle import Event, answer, instant_ms
 from tests.oracle.cohorts import members
 from tests.oracle.compare import differences
@@ -52,7 +53,7 @@ def noon(case, days: int = 0) -> tuple[dt.date, dt.datetime]:
 
 
 @given(st.data(), cases())
-@settings(max_examples=40)
+@examples(80)
 def test_members_sizes_and_changes_are_those_of_the_twin(data, case):
     case = complete(case)
     dataset = read(case.events, case.zone)
@@ -77,7 +78,7 @@ def test_members_sizes_and_changes_are_those_of_the_twin(data, case):
 
 
 @given(cases())
-@settings(max_examples=30)
+@examples(60)
 def test_overlaps_are_those_of_the_twins_sets(case):
     case = complete(case)
     dataset = read(case.events, case.zone)
@@ -96,7 +97,7 @@ def test_overlaps_are_those_of_the_twins_sets(case):
 
 
 @given(cases())
-@settings(max_examples=20)
+@examples(40)
 def test_the_cohorts_of_each_learner_are_those_of_the_twin(case):
     case = complete(case)
     dataset = read(case.events, case.zone)
@@ -114,7 +115,7 @@ def test_the_cohorts_of_each_learner_are_those_of_the_twin(case):
 
 
 @given(st.data(), cases())
-@settings(max_examples=40)
+@examples(80)
 def test_a_question_about_a_cohort_is_the_question_of_its_members_events(data, case):
     case = complete(case)
     dataset = read(case.events, case.zone)

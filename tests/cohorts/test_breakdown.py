@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.breakdown import parts
@@ -13,6 +13,7 @@ from homeroom.events.model import STANDINGS, TRACKS
 from homeroom.limits import BREAKDOWN_VALUES_MAX
 from homeroom.state.state import State
 from tests.cohorts.engine import misses, read
+from tests.examples import examples
 from tests.oracle import Event
 from tests.oracle.conditions import Learners
 from tests.oracle.draw import cases
@@ -28,6 +29,7 @@ FILTERS = (
         ("track=live",),
     ),
 )
+
 FIELDS = (*TEXT_FIELDS, "country", "platform")
 
 
@@ -135,7 +137,7 @@ def test_a_value_that_is_called_other_is_still_itself():
 
 
 @given(cases(), st.sampled_from((*TEXT_FIELDS, "country")))
-@settings(max_examples=30)
+@examples(60)
 def test_parts_are_answered_as_the_oracle_answers_them(case, field):
     if field == "country" and not any(e.attributes for e in case.events):
         return

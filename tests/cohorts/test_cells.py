@@ -1,7 +1,7 @@
 """Who is in a cell: for every cell of every answer as many as it counts, and each by what it looks at alone."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.cells import Cell, pinned, signed
@@ -9,6 +9,7 @@ from homeroom.cohorts.comparing import tables_of
 from homeroom.cohorts.questions import Active, Lifecycle, Retention, parse_question
 from homeroom.errors import QuestionError
 from tests.cohorts.engine import read
+from tests.examples import examples
 from tests.oracle import Event, instant_ms
 from tests.oracle.draw import cases, plain_questions
 
@@ -25,7 +26,7 @@ def counted(state, question, cell):
 
 
 @given(st.data(), cases())
-@settings(max_examples=40)
+@examples(80)
 def test_as_many_are_in_a_cell_as_the_answer_counts(data, case):
     question = data.draw(plain_questions(case))
     if not isinstance(question, Retention | Lifecycle | Active) or question.breakdown:

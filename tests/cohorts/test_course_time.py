@@ -3,11 +3,12 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import Condition, Retention, parse_condition
 from tests.cohorts.engine import misses, read
+from tests.examples import examples
 from tests.oracle import Event, instant_ms
 from tests.oracle.draw import cases
 
@@ -85,7 +86,7 @@ def test_a_run_begins_with_the_first_event_of_anybody():
     st.sampled_from(("day", "week", "month")),
     st.sampled_from(("enrolment", "course-start")),
 )
-@settings(max_examples=40)
+@examples(80)
 def test_any_filter_bracket_and_zone_is_counted_as_the_oracle_does(data, case, interval, align):
     if not any("country" in e.attributes for e in case.events):
         return

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.matching import Selection, common, event_mask, resolve, values_of
@@ -13,6 +13,7 @@ from homeroom.events.model import STANDINGS, TRACKS
 from homeroom.state.history import Segment
 from homeroom.state.running import Sequential
 from homeroom.state.sealing import build_segment
+from tests.examples import examples
 from tests.oracle import Event
 from tests.oracle.conditions import Learners
 from tests.state.plain import Fact, batch_of, draw_facts, fresh_state
@@ -73,7 +74,7 @@ CONDITIONS = [
     st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=3),
     st.booleans(),
 )
-@settings(max_examples=150)
+@examples(300)
 def test_events_pass_as_the_oracle_says(seed, texts, flags):
     facts = draw_facts(np.random.default_rng(seed), 40)
     if flags:

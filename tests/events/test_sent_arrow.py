@@ -4,13 +4,14 @@ import struct
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom import limits
 from homeroom.errors import InputError
 from homeroom.events.sent_arrow import count_rows, read_columns
 from tests.events.streams import stream, written
+from tests.examples import examples
 
 EVENTS = [{"account": f"a{i}", "verb": "read", "time": 1_700_000_000_000 + i} for i in range(3)]
 
@@ -109,7 +110,7 @@ def test_what_is_no_stream_is_refused(body):
 WHOLE = stream(EVENTS)
 
 
-@settings(max_examples=200)
+@examples(400)
 @given(st.integers(0, len(WHOLE) - 1), st.integers(0, 255), st.integers(0, len(WHOLE)))
 def test_a_damaged_stream_is_refused_or_read_and_nothing_else(place, value, end):
     body = bytearray(WHOLE[:end] if end % 3 == 0 else WHOLE)

@@ -4,10 +4,11 @@ import datetime as dt
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.cohorts.questions import Active, Lifecycle, Retention, Stickiness, parse_condition
+from tests.examples import examples
 from tests.oracle import Event, answer, instant_ms
 from tests.oracle.draw import Case, cases
 from tests.oracle.sql import Database
@@ -22,6 +23,7 @@ BEHAVIOURS = st.sampled_from(
         ("verb <> 'answered'", (parse_condition("verb!=answered"),)),
     )
 )
+
 RANGES = st.tuples(st.integers(-20, 20), st.integers(0, 30))
 
 
@@ -31,7 +33,7 @@ def shown(case: Case, days: tuple[int, int]) -> tuple[dt.date, dt.date]:
 
 
 @given(st.data(), cases(), RANGES, INTERVALS, WEEK_STARTS)
-@settings(max_examples=15)
+@examples(30)
 def test_retention_of_both_twins_is_the_same(data, case, days, interval, week_start):
     first, last = shown(case, days)
     (entry_sql, entry), (returning_sql, returning) = data.draw(BEHAVIOURS), data.draw(BEHAVIOURS)
@@ -55,7 +57,7 @@ def test_retention_of_both_twins_is_the_same(data, case, days, interval, week_st
 
 
 @given(cases(), RANGES, INTERVALS, WEEK_STARTS)
-@settings(max_examples=15)
+@examples(30)
 def test_lifecycle_and_stickiness_of_both_twins_are_the_same(case, days, interval, week_start):
     first, last = shown(case, days)
     database = Database(case.events, first, last, case.zone, week_start)
@@ -68,7 +70,7 @@ def test_lifecycle_and_stickiness_of_both_twins_are_the_same(case, days, interva
 
 
 @given(cases(), RANGES, WEEK_STARTS)
-@settings(max_examples=15)
+@examples(30)
 def test_active_learners_of_both_twins_are_the_same(case, days, week_start):
     first, last = shown(case, days)
     database = Database(case.events, first, last, case.zone, week_start)

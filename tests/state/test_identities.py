@@ -1,11 +1,12 @@
 """Groups of accounts follow from two sets that only grow, in whatever order; what is written down says the same."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homeroom.state.identities import Edge, Identities
 from homeroom.state.keys import whole
+from tests.examples import examples
 from tests.oracle.past import Past
 
 KEYS = tuple((n * 7919) % 11 << 64 | n * 104_729 % 13 for n in range(1, 9))
@@ -56,7 +57,7 @@ def told(facts, at_once: int) -> Identities:
 
 
 @given(FACTS, st.integers(1, 5))
-@settings(max_examples=200)
+@examples(400)
 def test_groups_are_what_the_edges_that_hold_connect(facts, at_once):
     seen: set[int] = set()
     # An id stands for one edge: whoever draws it again would say the same.
@@ -86,7 +87,7 @@ def test_groups_are_what_the_edges_that_hold_connect(facts, at_once):
 
 
 @given(FACTS, FACTS)
-@settings(max_examples=60)
+@examples(120)
 def test_what_is_written_down_goes_on_where_it_ended(facts, later):
     identities = told(facts, 3)
     again = Identities(identities.edges, identities.taken_back)
