@@ -178,7 +178,7 @@ class AsyncReaching(Reached):
             try:
                 body = await self._routes(found)
             except LOST as error:
-                self._discovery.trouble = why_failed(error)
+                self._discovery.trouble = why_failed(error, found.at)
                 continue
             if self._heard(body):
                 return

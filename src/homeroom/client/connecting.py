@@ -211,17 +211,19 @@ def failed(error: Exception, at: str) -> Failed:
         loss = Loss.LATE
     else:
         loss = Loss.BROKEN
-    return Failed(why_failed(error), loss, at)
+    return Failed(why_failed(error, at), loss, at)
 
 
-def why_failed(error: Exception) -> str:
-    """Return in words for people why there was no answer; never what was sent."""
+def why_failed(error: Exception, at: str) -> str:
+    """Return in words for people why there was no answer from an endpoint; never what was sent, nor what came."""
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx.ConnectError):
         # What the library says of a connection names hosts and certificates, and nothing of the request.
         return f"no connection ({error})"
-    return f"the connection broke ({type(error).__name__})"
+    # Never what stands before the host: it may be a password.
+    where = urlsplit(at).netloc.rpartition("@")[2]
+    return f"the connection to {where} broke ({type(error).__name__})"
 
 
 def lower(headers: httpx.Headers) -> dict[str, str]:

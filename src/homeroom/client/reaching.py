@@ -199,7 +199,7 @@ class Reaching(Reached):
             try:
                 body = self._routes(found)
             except LOST as error:
-                self._discovery.trouble = why_failed(error)
+                self._discovery.trouble = why_failed(error, found.at)
                 continue
             if self._heard(body):
                 return
