@@ -80,6 +80,10 @@ class Asker(Protocol):
         """Ask a question. Raises likewise."""
         ...
 
+    def is_ready(self) -> bool:
+        """Say whether it has all that it needs to go elsewhere."""
+        ...
+
 
 class Library:
     """A program that uses the client of homeroom: it is given one address, and finds the others."""
@@ -96,6 +100,10 @@ class Library:
     async def ask(self) -> None:
         """Ask for an answer that holds what was sent."""
         await self._client.query(QUESTION)
+
+    def is_ready(self) -> bool:
+        """Say whether it has heard where the others are."""
+        return self._client.statistics()["generation"] is not None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,6 +171,13 @@ class Crowd:
         for one in self._running:
             one.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def ready(self, wait_s: float) -> None:
+        """Wait until all know where else they may go: who has just come knows one address. Raises `TimeoutError`."""
+        async with asyncio.timeout(wait_s):
+            while not all(one.asker.is_ready() for one in self.programs):
+                self.check()
+                await asyncio.sleep(LOOK_S)
 
     async def stop(self) -> bool:
         """Have each finish the request that it has begun; say how it went, and return whether none failed."""
@@ -316,6 +331,7 @@ class Death:
     async def _show(self, before_s: float, share: float) -> None:
         async with self._watch.looking():
             await self._watch.until(lambda one: one.state is RouteState.SERVING)
+            await self._crowd.ready(WAIT_S_MAX)
             await asyncio.sleep(before_s)
             say(f"after {self._crowd.requests} requests {self._region} dies: {self._world.end}")
             self._died_s = self._crowd.since_s = time.perf_counter()

@@ -738,7 +738,7 @@ ROUTES_BYTES_MAX: Final = 256 << 10
 ROUTES_MS: Final = 15_000
 """A client asks for a newer routing table after so long, when it makes a request."""
 ROUTES_HURRY_MS: Final = 2_000
-"""And after so long at most, a random part of it, when a request has failed; never more often."""
+"""And after so long at most, a random part of it, when a request has failed or none was heard yet; never sooner."""
 ROUTES_WAIT_MS: Final = 4_000
 """How long a client waits for a routing table, from one endpoint."""
 WRITTEN_MS: Final = 60_000

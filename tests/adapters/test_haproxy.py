@@ -128,6 +128,14 @@ def test_where_it_stands_is_parsed_too(fields):
         configuration(table(*regions()), FrontDoor(**fields))
 
 
+@pytest.mark.parametrize(
+    "place", ["x", "127.0.0.1", "::1", "[::1]", "x:", "x:y", "x:0", "http://x:1"]
+)
+def test_where_it_listens_has_a_port(place):
+    with pytest.raises(SettingsError, match=r"no place to listen at: .* and a port"):
+        configuration(table(*regions()), FrontDoor(listen=place))
+
+
 def test_a_world_without_addresses_has_no_front_door():
     with pytest.raises(SettingsError, match="no node"):
         configuration(table(region("east", node("east-1", ""))), FrontDoor())

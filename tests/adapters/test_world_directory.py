@@ -11,7 +11,7 @@ from homeroom.adapters.authorities import Authority, Purpose
 from homeroom.adapters.signing import open_node_key
 from homeroom.adapters.vault.places import open_vault_key, seal_key_of, vault_key_check
 from homeroom.adapters.world_checking import check_world
-from homeroom.adapters.world_directory import WorldPlaces, activate, make_world, renew
+from homeroom.adapters.world_directory import WorldPlaces, activate, add_node, make_world, renew
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.errors import HomeroomError, KeyFileError, SettingsError
 from homeroom.regions.world import RegionNode, RegionState
@@ -212,6 +212,14 @@ def test_only_a_region_that_is_ready_can_be_added(path, region, message):
     before = content_of(path)
     with pytest.raises(SettingsError, match=message):
         activate(path, region, NOW_MS)
+    assert content_of(path) == before
+
+
+@pytest.mark.parametrize("name", ["", "A", "a b", "a.b", "-a", "a]\n[x"])
+def test_a_further_node_has_a_name_that_can_be_one(path, name):
+    before = content_of(path)
+    with pytest.raises(SettingsError, match="small letters, digits and hyphens"):
+        add_node(path, "north", name, NOW_MS)
     assert content_of(path) == before
 
 

@@ -83,7 +83,9 @@ async def refused(said):
     assert "say which with --region or --node" in await said(
         "drain", "bravo", expected=status.FAILED
     )
-    assert "there are: alpha, bravo" in await said("drain", "nobody", expected=status.FAILED)
+    message = await said("drain", "nobody", expected=status.FAILED)
+    assert "there is no region or node 'nobody'; there are regions: alpha, bravo" in message
+    assert "; nodes: " in message
     assert "there is no region 'mars'" in await said("explain", "mars", expected=status.FAILED)
     assert "is no place" in await said("explain", "99,12", expected=status.FAILED)
     assert "no tenant" in await said("explain", "bravo", "--tenant", "x", expected=status.FAILED)

@@ -1,5 +1,6 @@
 """Which tables one client follows, when it asks, and where it goes then; on a clock of the test's own."""
 
+import itertools
 import random
 
 import pytest
@@ -75,6 +76,7 @@ def test_who_was_given_https_never_goes_in_clear(scheme):
 def test_it_asks_at_once_then_now_and_then_and_sooner_when_something_failed():
     discovery = made()
     assert discovery.is_due(0)
+    discovery.hear(signed(table()))
     assert not discovery.is_due(1)
     assert not discovery.is_due(limits.ROUTES_MS // 2 - 1)
     discovery.hurry(5_000)
@@ -84,11 +86,31 @@ def test_it_asks_at_once_then_now_and_then_and_sooner_when_something_failed():
         assert not discovery.is_due(now_ms), "however much fails"
 
 
+def test_until_there_is_a_table_it_asks_soon_again_and_then_less_and_less():
+    discovery = made()
+    asked = [ms for ms in range(0, 120_000, 10) if discovery.is_due(ms)]
+    pauses = [later - sooner for sooner, later in itertools.pairwise(asked)]
+    assert pauses[0] <= limits.ROUTES_HURRY_MS + 10, "a node that has just started has no table yet"
+    for number, pause in enumerate(pauses):
+        whole = min(limits.ROUTES_HURRY_MS * 2**number, limits.ROUTES_MS)
+        assert whole / 2 <= pause <= whole + 10
+
+
+def test_after_the_first_table_it_asks_no_sooner_than_others():
+    discovery = made()
+    assert discovery.is_due(0)
+    assert discovery.is_due(limits.ROUTES_HURRY_MS)
+    discovery.hear(signed(table()))
+    assert not discovery.is_due(limits.ROUTES_HURRY_MS + limits.ROUTES_MS // 2 - 1)
+    assert discovery.is_due(limits.ROUTES_HURRY_MS + limits.ROUTES_MS)
+
+
 def test_clients_that_fail_together_do_not_ask_together():
     moments = []
     for seed in range(300):
         discovery = made(seed=seed)
         discovery.is_due(0)
+        discovery.hear(signed(table()))
         discovery.hurry(5_000)
         moments.append(next(ms for ms in range(5_000, 20_000, 10) if discovery.is_due(ms)))
     in_half_a_second = max(sum(0 <= m - at < 500 for m in moments) for at in moments)

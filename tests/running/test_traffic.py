@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 
+from homeroom import limits
 from homeroom.errors import ControlError
 from homeroom.regions.fabric import Box
 from homeroom.running.route_requests import OrderAsked, RoutesAsked
@@ -127,8 +128,15 @@ def test_operators_hear_what_is_not_there_and_why_clients_go_where_they_go(tmp_p
         async with TrafficWorld(tmp_path, monkeypatch, "a", "b") as world:
             await world.routes(lambda: serving(world), "all serve")
             ordering = world.traffic["a"].ordering
-            with pytest.raises(ControlError, match="atlantis"):
+            with pytest.raises(
+                ControlError,
+                match=r"no region or node 'atlantis'; there are regions: a, b; nodes: a, b",
+            ):
                 ordering.asked(OrderAsked(about=None, name="atlantis", do=Do.DRAIN))
+            with pytest.raises(
+                ControlError, match=r"no region 'atlantis'; there are regions: a, b$"
+            ):
+                ordering.asked(OrderAsked(about=About.REGION, name="atlantis", do=Do.EVACUATE))
             with pytest.raises(ControlError, match="a region and a node"):
                 ordering.asked(OrderAsked(about=None, name="b", do=Do.DRAIN))
             with pytest.raises(ControlError, match="no region"):
@@ -154,6 +162,30 @@ def test_operators_hear_what_is_not_there_and_why_clients_go_where_they_go(tmp_p
             await world.routes(
                 lambda: traffic.detector.statistics()["heard"] >= before + 3, "b is heard"
             )
+
+    run(story())
+
+
+def test_a_table_that_is_too_long_is_told_and_tried_until_it_goes(tmp_path, monkeypatch):
+    async def story():
+        async with TrafficWorld(tmp_path, monkeypatch, "a", "b") as world:
+            await world.routes(lambda: serving(world), "all serve")
+            a = world.traffic["a"]
+
+            def is_told():
+                return any("the routing table has" in one.text for one in a.troubles())
+
+            before, told = a.document(), a.status()
+            with monkeypatch.context() as bounds:
+                bounds.setattr(limits, "ROUTES_BYTES_MAX", 100)
+                a.ordering.asked(OrderAsked(about=About.REGION, name="b", do=Do.DRAIN))
+                tried = a.router.routes
+                await world.routes(is_told, "it is told")
+                await world.routes(lambda: a.router.routes is not tried and is_told(), "again")
+                assert (a.document(), a.status().generation) == (before, told.generation)
+                assert a.status().tables == told.tables
+            await world.routes(lambda: world.states("a")["b"] == "draining", "it goes")
+            assert not is_told()
 
     run(story())
 

@@ -115,7 +115,9 @@ def test_who_belongs_to_the_world_is_stated_by_the_home_that_runs(path, tmp_path
     assert set(members.vault_checks) == {"south"}
     assert list(members.fenced) == ["bob"]
     assert members.least == "all"
-    assert "bob" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Nothing more is taken from bob." in said
+    assert "yes to what every node has (all)" in said
 
 
 def test_a_node_is_made_to_leave_but_the_last_of_a_jurisdiction_only_when_that_is_said(

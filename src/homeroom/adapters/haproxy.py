@@ -114,7 +114,7 @@ def configuration(table: RoutingTable, door: FrontDoor) -> str:
     Raises `SettingsError` if a name, an address or a file cannot stand in it.
     """
     regions = _ordered(table, door.place)
-    bind = "{}:{}".format(*_address(f"http://{door.listen}")[1:])
+    bind = _listening(door.listen)
     if door.certificate is not None:
         bind += f" ssl crt {_file(door.certificate)} alpn h2,http/1.1 ssl-min-ver TLSv1.2"
     out = [
@@ -211,6 +211,19 @@ def _file(text: str) -> str:
             f"the file {text[:80]!r} cannot stand in a configuration of HAProxy: letters, digits and _ . / - only"
         )
     return text
+
+
+def _listening(place: str) -> str:
+    try:
+        _, host, port = _address(f"http://{place}")
+    except SettingsError:
+        host, port = "", 0
+    # A port that is left out would be 80, which nobody has asked for.
+    if not host or not re.search(r":\d+\Z", place, re.ASCII):
+        raise SettingsError(
+            f"{place[:80]!r} is no place to listen at: a name or IP address and a port, as 127.0.0.1:8080 or [::1]:8080"
+        )
+    return f"{host}:{port}"
 
 
 def _address(url: str) -> tuple[str, str, int]:

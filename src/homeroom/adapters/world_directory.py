@@ -33,7 +33,7 @@ from homeroom.adapters.vault.places import (
     vault_key_check,
 )
 from homeroom.adapters.whole_files import PRIVATE, whole_file
-from homeroom.adapters.world_file import Stage, parse_world, read_world, written_world
+from homeroom.adapters.world_file import Stage, check_name, parse_world, read_world, written_world
 from homeroom.errors import KeyFileError, SettingsError
 from homeroom.regions.world import Region, RegionNode, RegionState, World
 
@@ -158,6 +158,7 @@ def add_node(path: Path, region: str, node: str, now_ms: int) -> World:
     if known is None:
         there = ", ".join(world.active())
         raise SettingsError(f"no region {region[:80]!r} runs nodes; there are: {there}")
+    check_name(node, "the node")
     if node in world.members():
         raise SettingsError(f"there is a node {node} already; nothing was changed")
     more = replace(known, nodes={**known.nodes, node: RegionNode(key="")})

@@ -25,7 +25,7 @@ from homeroom.adapters.signing import KnownKeys
 from homeroom.errors import InputError, SettingsError
 from homeroom.regions.world import Region, RegionNode, RegionState, World
 
-__all__ = ["SHIPPED", "Stage", "parse_world", "read_world", "written_world"]
+__all__ = ["SHIPPED", "Stage", "check_name", "parse_world", "read_world", "written_world"]
 
 SHIPPED: Final = Path(__file__).with_name("regions.toml")
 """The world that is shipped, as a plan."""
@@ -85,7 +85,9 @@ def read_world(path: Path, stage: Stage) -> World:
         text = content.decode()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"the regions in {path} cannot be read: {why}") from None
+        raise SettingsError(
+            f"the regions in {path} cannot be read: {why}; name a world that homeroom world init has made, or its file"
+        ) from None
     return parse_world(text, str(path), stage)
 
 
@@ -96,7 +98,7 @@ def parse_world(text: str, source: str, stage: Stage) -> World:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{source} is no TOML: {error}") from None
     table = _read(_WorldTable, written, source)
-    _check_name(table.name, f"{source}: the world")
+    check_name(table.name, f"{source}: the world")
     if not 1 <= len(table.regions) <= limits.REGIONS_MAX:
         raise SettingsError(
             f"{source} has {len(table.regions)} regions, must be 1 to {limits.REGIONS_MAX}"
@@ -122,7 +124,7 @@ def parse_world(text: str, source: str, stage: Stage) -> World:
 
 def _region(name: str, written: object, source: str) -> Region:
     place = f"{source}: region {name[:80]}"
-    _check_name(name, place)
+    check_name(name, place)
     table = _read(_RegionTable, written, place)
     if math.isnan(table.latitude) or math.isnan(table.longitude):
         raise SettingsError(f"{place}: latitude and longitude must be numbers; {_HOW}")
@@ -131,7 +133,7 @@ def _region(name: str, written: object, source: str) -> Region:
     nodes = {}
     for node, fields in table.nodes.items():
         where = f"{place}, node {node[:80]}"
-        _check_name(node, where)
+        check_name(node, where)
         said = _read(_NodeTable, fields, where)
         if said.http:
             _check_address(said.http, ("https", "http"), where)
@@ -231,7 +233,8 @@ def _read(kind: type[Any], written: object, place: str) -> Any:  # noqa: ANN401 
         raise SettingsError(f"{place}: {said}; {_HOW}") from None
 
 
-def _check_name(name: str, place: str) -> None:
+def check_name(name: str, place: str) -> None:
+    """Raise `SettingsError` if that is no name of a world, region or node; ``place`` says whose it would be."""
     if not _NAME.fullmatch(name):
         raise SettingsError(f"{place} is named {name[:80]!r}; a name must be {_FORM}")
 

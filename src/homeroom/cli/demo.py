@@ -50,7 +50,7 @@ def command(folder: str, learners: str, events: str) -> int:
     )
     pages = sorted(str(page) for page in place.glob("*.html"))
     click.echo(
-        f"\nDone in {time.perf_counter() - started:.0f} s. Pages to open: {', '.join(pages)}"
+        f"\nThat took {time.perf_counter() - started:.0f} s. Pages to open: {', '.join(pages)}"
     )
     return status.CLEAN
 

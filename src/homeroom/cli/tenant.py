@@ -107,6 +107,7 @@ def _show_homes(name: str, directory: str) -> None:
     homes = control.homes.get(name)
     if homes is None or not homes.named():
         click.echo("nobody")
+        click.echo("Nothing is said of anybody: documents stay where they are taken.", err=True)
         return
     if control.homes_of(name) is None:
         click.echo("The tenant is pinned, so as long as it is this counts for nobody:", err=True)

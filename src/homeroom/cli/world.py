@@ -176,7 +176,12 @@ def hold(directory: str, level: Literal["local", "remote", "all"]) -> None:
     from homeroom.running.world_place import hold as hold_at
 
     hold_at(Path(directory), level)
-    click.echo(f"Every batch is held at {level} from now on.", err=True)
+    held = {
+        "local": "the node itself has",
+        "remote": "another region has too",
+        "all": "every node has",
+    }
+    click.echo(f"From now on nodes say yes to what {held[level]} ({level}).", err=True)
 
 
 @command.command()

@@ -281,8 +281,9 @@ class AsyncClient:
                     following.ended = Failed("the stream ended", at=found.at)
                     return
                 body = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    collected(request, body, chunk)
+                async with asyncio.timeout(found.time_ms_max / 1_000):
+                    async for chunk in answer.aiter_bytes():
+                        collected(request, body, chunk)
         except LOST as error:
             following.ended = failed(error, found.at)
             return

@@ -4,8 +4,8 @@ The attempt that loses against a second one is cancelled, and with it its connec
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -135,15 +135,23 @@ class AsyncReaching(Reached):
                 collected(request, body, chunk)
             return Reply(answer.status_code, lower(answer.headers), bytes(body))
 
-    def opened(self, request: Request, found: Try) -> AbstractAsyncContextManager[httpx.Response]:
-        """Return the beginning of an answer to a request, which goes after the last entry that was written."""
-        return self.http(found.at).stream(
+    @asynccontextmanager
+    async def opened(self, request: Request, found: Try) -> AsyncIterator[httpx.Response]:
+        """Return the beginning of an answer to a request, which goes after the last entry that was written.
+
+        It is there in time; who reads its body bounds that.
+        """
+        opening = self.http(found.at).stream(
             request.method,
             request.path,
             headers=self._headers(request),
             content=request.body,
             timeout=timeouts(found),
         )
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(found.time_ms_max / 1_000):
+                answer = await stack.enter_async_context(opening)
+            yield answer
 
     def http(self, url: str) -> httpx.AsyncClient:
         """Return what has the connections to an address."""

@@ -278,8 +278,9 @@ class Client:
                     following.ended = Failed("the stream ended", at=found.at)
                     return
                 body = bytearray()
-                for chunk in answer.iter_bytes():
-                    collected(request, body, chunk)
+                with self._reaching.deadlines.within(found.time_ms_max):
+                    for chunk in answer.iter_bytes():
+                        collected(request, body, chunk)
         except LOST as error:
             following.ended = failed(error, found.at)
             return

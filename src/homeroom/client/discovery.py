@@ -55,6 +55,8 @@ class Discovery:
         self._draws: dict[str, float] = {}
         self._due_ms: int | None = None  # None: at once
         self._asked_ms: int | None = None
+        # Until there is a table the client has nowhere else to go, and a node that has just started has none yet.
+        self._pause_ms = limits.ROUTES_HURRY_MS
         self.table: RoutingTable | None = None
         self.trouble = ""
         """Why the last document was not followed; empty if it was."""
@@ -64,8 +66,12 @@ class Discovery:
         if self._verify is None or (self._due_ms is not None and now_ms < self._due_ms):
             return False
         self._asked_ms = now_ms
-        self._due_ms = now_ms + round(limits.ROUTES_MS * self._generator.uniform(0.5, 1.0))
+        self._due_ms = self._next_ms(now_ms)
+        self._pause_ms = min(2 * self._pause_ms, limits.ROUTES_MS)
         return True
+
+    def _next_ms(self, asked_ms: int) -> int:
+        return asked_ms + round(self._pause_ms * self._generator.uniform(0.5, 1.0))
 
     def hurry(self, now_ms: int) -> None:
         """Hear that a request has failed: a newer table may say why."""
@@ -88,6 +94,10 @@ class Discovery:
         if not is_newer(table, self.table):
             # The same one, or an older one: nodes come to the newest one by one.
             return False
+        if self.table is None:
+            self._pause_ms = limits.ROUTES_MS
+            if self._asked_ms is not None:
+                self._due_ms = self._next_ms(self._asked_ms)
         self.table, self._world = table, table.world
         return True
 

@@ -7,8 +7,8 @@ does the same.
 """
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
@@ -24,10 +24,10 @@ from homeroom.client.connecting import (
     collected,
     failed,
     lower,
-    monotonic_ms,
     timeouts,
     why_failed,
 )
+from homeroom.client.deadlines import Deadlines
 from homeroom.client.messages import Reply, Request
 from homeroom.client.reached import Reached
 from homeroom.client.retrying import (
@@ -68,6 +68,7 @@ class Reaching(Reached):
         self._sleep_ms = sleep_ms
         self._threads = threading.BoundedSemaphore(limits.HEDGE_THREADS)
         self._http: dict[str, httpx.Client] = {}
+        self.deadlines = Deadlines()
         self._is_closed = self._is_refreshing = False
 
     def close(self) -> None:
@@ -139,30 +140,36 @@ class Reaching(Reached):
         return messages.answered(reply, found.at), reply
 
     def _attempt(self, request: Request, found: Try) -> Reply:
-        deadline_ms = monotonic_ms() + found.time_ms_max
         body = bytearray()
-        with self.opened(request, found) as answer:
+        with self.deadlines.within(found.time_ms_max), self.opened(request, found) as answer:
             for chunk in answer.iter_bytes():
                 collected(request, body, chunk)
-                if monotonic_ms() > deadline_ms:
-                    raise TimeoutError
             return Reply(answer.status_code, lower(answer.headers), bytes(body))
 
-    def opened(self, request: Request, found: Try) -> AbstractContextManager[httpx.Response]:
-        """Return the beginning of an answer to a request, which goes after the last entry that was written."""
-        return self.http(found.at).stream(
+    @contextmanager
+    def opened(self, request: Request, found: Try) -> Iterator[httpx.Response]:
+        """Return the beginning of an answer to a request, which goes after the last entry that was written.
+
+        It is there in time; its body is, if it is read within `deadlines`.
+        """
+        opening = self.http(found.at).stream(
             request.method,
             request.path,
             headers=self._headers(request),
             content=request.body,
             timeout=timeouts(found),
         )
+        with ExitStack() as stack:
+            with self.deadlines.within(found.time_ms_max):
+                answer = stack.enter_context(opening)
+            yield answer
 
     def http(self, url: str) -> httpx.Client:
         """Return what has the connections to an address."""
         with self._lock:
             if url not in self._http:
-                client = httpx.Client(**self._connecting.http_settings(url, self._trusted))
+                settings = self._connecting.http_settings(url, self._trusted)
+                client = self.deadlines.bounded(httpx.Client(**settings))
                 if self._is_closed:
                     client.close()  # it says so itself to whoever uses it
                 self._http[url] = client
@@ -200,7 +207,10 @@ class Reaching(Reached):
     def _routes(self, found: Try) -> bytes:
         """Return what an endpoint says of routes, up to what a table may have; the key does not go along."""
         body = bytearray()
-        with self.http(found.at).stream("GET", ROUTES_PATH, timeout=timeouts(found)) as answer:
+        with (
+            self.deadlines.within(found.time_ms_max),
+            self.http(found.at).stream("GET", ROUTES_PATH, timeout=timeouts(found)) as answer,
+        ):
             if answer.status_code != 200:
                 return b""
             for chunk in answer.iter_bytes():

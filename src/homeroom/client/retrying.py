@@ -203,18 +203,15 @@ class Exchange:
         self._has_moved = self._may_be_late = False
         self._has_credit = False  # whether it was lost where it was no load
         self._may_be_told_better = False  # whether nothing was said of having too much to do
-        self._due_ms: int | None = (
-            None  # until when a budget puts it off, if that may yet become less
-        )
+        # Until when a budget puts it off, if that may yet become less.
+        self._due_ms: int | None = None
         self._why = "no answer"  # of the last attempt, in words for people
         self._home = ""  # the node that alone takes it, by its own name
         self._tried: set[str] = set()  # in this round
-        self._silent: set[str] = (
-            set()
-        )  # of these, whom nothing was heard of for as long as was waited
-        self._trials: set[str] = (
-            set()
-        )  # asked though something stood against them, for all requests
+        # Of these, whom nothing was heard of for as long as was waited.
+        self._silent: set[str] = set()
+        # Asked though something stood against them, for all requests.
+        self._trials: set[str] = set()
         self._asked_ms: dict[str, int] = {}  # by endpoint of this round until when it asks to wait
         self._flying: dict[str, int] = {}  # by endpoint when the attempt began that has not ended
         self.attempts = 0

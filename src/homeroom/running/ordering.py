@@ -119,10 +119,18 @@ class Ordering:
             if asked.name in names and asked.about in (None, about)
         ]
         if not found:
-            there = ", ".join(sorted({*places, *nodes}))
-            raise ControlError(f"{asked.name[:80]!r} is not there; there are: {there}")
+            raise ControlError(self._not_there(asked))
         if len(found) > 1:
             raise ControlError(
                 f"{asked.name} is a region and a node; say which with --region or --node"
             )
         return found[0]
+
+    def _not_there(self, asked: OrderAsked) -> str:
+        """Return why nothing can be ordered about a name: a list of both kinds helps nobody who has to name one."""
+        known = {About.REGION: sorted(self._router.places), About.NODE: sorted(self._router.nodes)}
+        wanted = [about for about in known if asked.about in (None, about)]
+        there = "; ".join(f"{about}s: {', '.join(known[about])}" for about in wanted)
+        other = [about for about in known if about not in wanted and asked.name in known[about]]
+        hint = f" (a {other[0]} is called so)" if other else ""
+        return f"there is no {' or '.join(wanted)} {asked.name[:80]!r}{hint}; there are {there}"

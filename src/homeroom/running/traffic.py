@@ -50,6 +50,7 @@ from homeroom.traffic.routing.router import (
     Healths,
     Heard,
     KeepOrders,
+    NotPublished,
     Ordered,
     Places,
     Publish,
@@ -131,6 +132,7 @@ class RunningTraffic:
         self._tables = self._reroutes = self._refusals = 0
         self.trouble: str | None = None
         self._world_trouble: str | None = None
+        self._table_trouble: str | None = None
         self._shares: dict[str, tuple[str, float]] = {}
         self._carried = (self.router.orders, write_orders(self.router.orders))
         self.ordering = Ordering(
@@ -155,7 +157,7 @@ class RunningTraffic:
 
     def troubles(self) -> tuple[Trouble, ...]:
         """Return what is wrong; from any thread."""
-        parts = (self.trouble, self._world_trouble, self._files.trouble)
+        parts = (self.trouble, self._world_trouble, self._table_trouble, self._files.trouble)
         said = [one for one in parts if one is not None]
         if self._refused is not None:
             at_ms, why = self._refused
@@ -252,6 +254,7 @@ class RunningTraffic:
         self._detect(Tick())
         if self._steady_ms() >= self._due_ms:
             self._due_ms = self._steady_ms() + limits.ROUTE_TICK_MS
+            self._table_trouble = None
             self._route(Healths(self.detector.health(), self._at.clocks[1]()))
         self.trouble = None
 
@@ -346,6 +349,14 @@ class RunningTraffic:
         )
 
     def _publish(self, table: RoutingTable) -> None:
+        try:
+            document = sealed(table, self._at.key[0])
+        except (
+            HomeroomError
+        ) as error:  # clients keep the one before, and the next tick makes another
+            self._table_trouble = str(error)
+            self._route(NotPublished())
+            return
         before = self._shares
         self._shares = {one.name: (str(one.state), one.weight) for one in table.regions}
         self._reroutes += sum(
@@ -353,7 +364,6 @@ class RunningTraffic:
             for name, (state, share) in self._shares.items()
         )
         self._tables += 1
-        document = sealed(table, self._at.key[0])
         self._document = document
         self._keep(lambda: self._files.keep_table(document))
 

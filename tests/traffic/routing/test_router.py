@@ -10,6 +10,7 @@ from homeroom.traffic.routing.router import (
     Healths,
     Heard,
     KeepOrders,
+    NotPublished,
     Ordered,
     Places,
     Publish,
@@ -208,3 +209,13 @@ def test_tables_hold_what_readers_take():
     assert all(isinstance(one.generation, int) and one.world == "test" for one in made)
     assert msgspec.json.decode(msgspec.json.encode(made[0]), type=type(made[0])) == made[0]
     assert isinstance(Publish(made[0]).table, type(made[0]))
+
+
+def test_a_table_that_cannot_be_published_is_made_again_under_the_same_number():
+    node = Node()
+    (table,) = node.go()
+    assert node.step(NotPublished()) == []
+    assert (node.router.table, node.router.generation) == (None, 0)
+    (again,) = node.go()
+    assert (again.generation, again.regions) == (table.generation, table.regions)
+    assert node.go(limits.ROUTE_TICK_MS) == []

@@ -245,8 +245,10 @@ def is_true(told: Acknowledged, machines: Mapping[str, Machine], losses: Losses)
     others = {*holding, *losses.spans} - {told.node}
     here = machines[told.node]
     elsewhere = any(machines[other].region != here.region for other in others)
-    home = told.token.origin.stream.home
-    at_home = {one.name for one in machines.values() if one.jurisdiction == home}
+    home, members = told.token.origin.stream.home, here.member.members
+    # Where no node of its home belongs to the world, all who may have it are those that are left.
+    belonging = members.regions.keys() - members.fenced
+    at_home = {name for name in belonging & machines.keys() if machines[name].jurisdiction == home}
     if told.level is Level.ALL and at_home.isdisjoint(others) and at_home:
         return False
     # Who asked for another region and hears `all` takes it that there was one.

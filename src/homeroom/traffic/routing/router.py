@@ -29,6 +29,7 @@ __all__ = [
     "Healths",
     "Heard",
     "KeepOrders",
+    "NotPublished",
     "Ordered",
     "Places",
     "Publish",
@@ -71,7 +72,11 @@ class Ordered(msgspec.Struct, frozen=True):
     do: Do
 
 
-RouterEvent: TypeAlias = Places | Healths | Heard | Ordered
+class NotPublished(msgspec.Struct, frozen=True):
+    """The table that was to be published last cannot be: the one before it holds, and another is made."""
+
+
+RouterEvent: TypeAlias = Places | Healths | Heard | Ordered | NotPublished
 
 
 class Publish(msgspec.Struct, frozen=True):
@@ -115,7 +120,7 @@ class Router:
         self._places: Mapping[str, Region] = {}
         self.health: Health = {}
         self.orders = orders
-        self.table = kept
+        self.table = self._before = kept
         self.generation = 0 if kept is None else kept.generation
         """The greatest number of a table that was heard of."""
         self.routes: Routes | None = None
@@ -135,6 +140,10 @@ class Router:
             case Ordered():
                 self.orders = self.given(event.about, event.name, event.do)
                 return [KeepOrders(self.orders)]
+            case NotPublished():
+                assert self.table is not self._before, "it is said at once, and once"
+                self.table = self._before
+                self.generation -= 1
         return []
 
     def given(self, about: About, name: str, do: Do) -> Orders:
@@ -196,6 +205,7 @@ class Router:
         if not regions or (self.table is not None and self.table.regions == regions):
             return []
         self.generation += 1
+        self._before = self.table
         self.table = RoutingTable(
             world=self._world,
             generation=self.generation,
