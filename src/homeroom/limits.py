@@ -741,6 +741,10 @@ ROUTES_HURRY_MS: Final = 2_000
 """And after so long at most, a random part of it, when a request has failed or none was heard yet; never sooner."""
 ROUTES_WAIT_MS: Final = 4_000
 """How long a client waits for a routing table, from one endpoint."""
+WRITTEN_MS: Final = 60_000
+"""For so long a read names what its client wrote last at each node; the last entry of all it names for ever."""
+WRITTEN_MAX: Final = 16
+"""Origins whose last entries a client keeps to name them: nodes that it wrote at within a minute."""
 HEDGE_MS: Final = 1_000
 """A read without an answer for so long is asked of a second endpoint too, where nothing is known of the first."""
 HEDGE_MS_MIN: Final = 50

@@ -209,6 +209,33 @@ def test_a_late_read_is_asked_of_a_second_endpoint_and_the_first_answer_counts()
     assert exchange.step(Answered(200, at="a"), 1_200) == Done()
 
 
+def late_read(nodes, meanwhile):
+    """Return where a read that is late is asked too, after an endpoint has answered others meanwhile, None for none."""
+    retrying = made(named=nodes)
+    exchange, found = begun(retrying, Kind.READ)
+    if meanwhile is not None:
+        others = [one.url for one in nodes if one.region == "a" and one.url != found.at]
+        url = found.at if meanwhile == "itself" else others[0]
+        retrying.endpoints.answered(url, Kind.READ, 1, 20)
+    return found.at, exchange.step(Late(), limits.HEDGE_MS).at
+
+
+def test_a_late_read_is_asked_of_another_region_where_all_of_the_first_is_silent():
+    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
+    assert late_read(nodes, None)[1] == "http://b1"
+
+
+@pytest.mark.parametrize("meanwhile", ["itself", "its neighbour"])
+def test_a_late_read_of_a_region_that_answers_others_stays_near(meanwhile):
+    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
+    assert set(late_read(nodes, meanwhile)) == {"http://a1", "http://a2"}
+
+
+def test_where_there_is_no_other_region_a_late_read_is_asked_of_the_neighbour():
+    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2")]
+    assert set(late_read(nodes, None)) == {"http://a1", "http://a2"}
+
+
 def test_a_write_is_never_asked_of_two():
     exchange, _ = begun(made("a", "b"))
     assert exchange.late_in_ms is None

@@ -56,6 +56,10 @@ class ClientWorld:
             proxy.shutdown()
             proxy.server_close()
 
+    def part(self, name):
+        """Have other regions not hear a region that its clients reach."""
+        self._world.cut.add(name)
+
     def heal(self, name):
         """Have other regions hear a region again; what it has written meanwhile comes to them."""
         self._world.cut.discard(name)

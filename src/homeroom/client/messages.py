@@ -314,15 +314,18 @@ def _end(end: LiveAnswer | str) -> Mapping[str, Any] | str:
     return end if isinstance(end, str) else {"vector": dict(end.vector), "epoch": end.epoch}
 
 
-def headers_after(request: Request, token: str | None) -> dict[str, str]:
-    """Return the headers of a request that is after a token, whatever else it is after.
+def headers_after(request: Request, written: Sequence[str]) -> dict[str, str]:
+    """Return the headers of a request that is after what was written, the last first, whatever else it is after.
 
-    The answer to one that reads holds that entry, and what another writes is stamped later, at whichever node.
+    The answer to one that reads holds these entries, as many as a node takes. What another writes is stamped later, at
+    whichever node: for that the last is enough.
     """
-    if token is None:
+    if not written:
         return dict(request.headers)
-    after = ", ".join(filter(None, (request.headers.get("Homeroom-After"), token)))
-    return {**request.headers, "Homeroom-After": after}
+    given = request.headers.get("Homeroom-After", "")
+    room = limits.AFTER_MAX - (given.count(",") + 1 if given else 0)
+    named = written[: max(1, room)] if request.reads else written[:1]
+    return {**request.headers, "Homeroom-After": ", ".join(filter(None, (given, *named)))}
 
 
 def definition_request(

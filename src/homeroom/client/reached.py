@@ -13,6 +13,7 @@ from homeroom.client import messages
 from homeroom.client.connecting import Connecting
 from homeroom.client.messages import Reply, Request
 from homeroom.client.retrying import Done, Event, Exchange, Failed, GiveUp, Instruction
+from homeroom.client.written import Written
 
 __all__ = ["Reached"]
 
@@ -32,7 +33,7 @@ class Reached:
     """
 
     def __init__(self, connecting: Connecting, now_ms: Callable[[], int]) -> None:
-        self.token: str | None = None
+        self._written = Written()
         self._discovery = connecting.discovery()
         self.retrying = connecting.retrying(self._discovery.endpoints())
         self._connecting = connecting
@@ -50,7 +51,17 @@ class Reached:
     def written(self, token: str | None) -> None:
         """Hear of an entry that was written."""
         with self._lock:
-            self.token = messages.later(self.token, token)
+            self._written.hear(token, self._now_ms())
+
+    @property
+    def token(self) -> str | None:
+        """The last entry that was written."""
+        return self._written.last
+
+    @token.setter
+    def token(self, token: str | None) -> None:
+        with self._lock:
+            self._written.be(token)
 
     def statistics(self) -> dict[str, Any]:
         """Return which endpoints there are, and what has been met there."""
@@ -63,8 +74,10 @@ class Reached:
             }
 
     def _headers(self, request: Request) -> dict[str, str]:
-        """Return the headers of an attempt, which goes after the last entry that was written."""
-        return messages.headers_after(request, self.token) | self._connecting.key_headers
+        """Return the headers of an attempt, which goes after what was written."""
+        with self._lock:
+            written = self._written.named(self._now_ms())
+        return messages.headers_after(request, written) | self._connecting.key_headers
 
     def _ended(
         self, request: Request, exchange: Exchange, found: Done | GiveUp, reply: Reply | None

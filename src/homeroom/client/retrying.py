@@ -301,12 +301,26 @@ class Exchange:
 
     def _hedged(self, now_ms: int) -> Instruction:
         """Ask a second endpoint, if there is one that is well, and second questions are left."""
-        found = self._of.endpoints.next(self._kind, now_ms, self._tried | self._flying.keys())
+        found = self._elsewhere(now_ms)
         left_ms, is_late = self._left_ms(now_ms), self.late_in_ms is not None
         self._may_be_late = False
         if not is_late or found is None or left_ms <= 0 or not self._of.hedges.take():
             return Keep()
         return self._at(found, left_ms, now_ms)
+
+    def _elsewhere(self, now_ms: int) -> Endpoint | None:
+        """Return whom to ask beside what is under way: another region, if this one has been silent since then.
+
+        Where a node of the region has answered anybody meanwhile, only the node that was asked is slow, and its
+        neighbour is the quickest that there is.
+        """
+        endpoints, tried = self._of.endpoints, self._tried | self._flying.keys()
+        near = endpoints.near(self._flying)
+        if all(endpoints.is_silent(url, self._began_ms) for url in near):
+            found = endpoints.next(self._kind, now_ms, tried | near)
+            if found is not None:
+                return found
+        return endpoints.next(self._kind, now_ms, tried)
 
     # --- how they end ------------------------------------------------------------------------------------------------
 
