@@ -6,7 +6,7 @@ at all. So the metrics hold nothing of anybody, and their number does not grow w
 
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -202,11 +202,9 @@ class Metrics(Collector):
             yield from _of_traffic(self._traffic)
 
     def _requests(self) -> Metric:
-        name = "homeroom_requests_total"
-        found = CounterMetricFamily(name, NAMES[name], labels=("route", "status"))
-        for (route, status), kept in self._answers.items():
-            found.add_metric((route, str(status)), kept.count)
-        return found
+        answers = self._answers.items()
+        counts = (((route, str(status)), kept.count) for (route, status), kept in answers)
+        return _counters_of("homeroom_requests_total", ("route", "status"), counts)
 
     def _seconds(self) -> Metric:
         name = "homeroom_request_seconds"
@@ -231,23 +229,22 @@ def _counter(name: str, value: float) -> Metric:
 
 
 def _counters(name: str, label: str, values: Mapping[str, int]) -> Metric:
-    found = CounterMetricFamily(name, NAMES[name], labels=(label,))
-    for value, count in values.items():
-        found.add_metric((value,), count)
+    return _counters_of(name, (label,), (((value,), count) for value, count in values.items()))
+
+
+def _counters_of(
+    name: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], int]]
+) -> Metric:
+    found = CounterMetricFamily(name, NAMES[name], labels=labels)
+    for of, count in values:
+        found.add_metric(of, count)
     return found
 
 
 def _of_caches(status: CacheStatus) -> Iterator[Metric]:
-    name = "homeroom_cache_answers_total"
-    told = CounterMetricFamily(name, NAMES[name], labels=("tier", "kind", "standing"))
-    for labels, number in status.answers.items():
-        told.add_metric(labels, number)
-    yield told
-    name = "homeroom_cache_requests_total"
-    asked = CounterMetricFamily(name, NAMES[name], labels=("tier", "outcome"))
-    for request, number in status.requests.items():
-        asked.add_metric(request, number)
-    yield asked
+    of_answers, of_requests = ("tier", "kind", "standing"), ("tier", "outcome")
+    yield _counters_of("homeroom_cache_answers_total", of_answers, status.answers.items())
+    yield _counters_of("homeroom_cache_requests_total", of_requests, status.requests.items())
     yield _gauge("homeroom_cache_entries", status.entries)
     yield _gauge("homeroom_cache_bytes", status.size_bytes)
     yield _counter("homeroom_cache_evictions_total", status.evictions)
@@ -257,11 +254,7 @@ def _of_caches(status: CacheStatus) -> Iterator[Metric]:
     if status.age_ms is not None:
         yield _gauge("homeroom_cache_age_seconds", status.age_ms / 1_000)
     yield _gauge("homeroom_cache_under_way", status.under_way)
-    name = "homeroom_cache_cut_off"
-    cut_off = GaugeMetricFamily(name, NAMES[name], labels=("tier",))
-    for tier, is_cut_off in status.cut_off.items():
-        cut_off.add_metric((tier,), float(is_cut_off))
-    yield cut_off
+    yield _gauges("homeroom_cache_cut_off", "tier", status.cut_off)
 
 
 def _of_admission(classes: Mapping[Kind, OverloadStatus]) -> Iterator[Metric]:
