@@ -34,7 +34,7 @@ from homeroom.adapters.sealed_values import NONCE_BYTES, ValueSeal
 from homeroom.errors import EntryError, SettingsError
 from homeroom.traffic.caching.breaker import Breaker, Outcome
 from homeroom.traffic.caching.entries import Kept, pack, replaces, unpack
-from homeroom.traffic.caching.keys import CacheKey, space_of
+from homeroom.traffic.caching.keys import NAME_BYTES, CacheKey, space_of
 from homeroom.traffic.caching.steps import Lease
 
 __all__ = ["RedisPlace", "RedisTier"]
@@ -204,8 +204,8 @@ class RedisTier:
             except EntryError:
                 self.counts["poisoned"] += 1
                 continue
-            whole = range(0, len(said) - 31, 32)
-            names |= dict.fromkeys(said[first : first + 32] for first in whole)
+            whole = range(0, len(said) - NAME_BYTES + 1, NAME_BYTES)
+            names |= dict.fromkeys(said[first : first + NAME_BYTES] for first in whole)
         return list(names)[: limits.CACHE_WARM_KEYS_MAX]
 
     async def close(self) -> None:

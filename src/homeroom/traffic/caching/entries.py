@@ -57,6 +57,10 @@ class Kept:
         """About what it takes in memory."""
         return len(self.value) + _BYTES_PER_ORIGIN * len(self.applied) + _REST_BYTES
 
+    def told_until_ms(self, stale_ms: int) -> int:
+        """Return until when it may be told, where that may be so long after it was made."""
+        return max(self.expires_ms, self.made_ms + stale_ms)
+
 
 def replaces(new: Kept, old: Kept | None) -> bool:
     """Say whether an answer takes the place of another: unless its vector is not newer.

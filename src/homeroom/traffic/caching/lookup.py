@@ -115,9 +115,8 @@ class Lookup:
     ) -> None:
         self.resident = resident
         self._places, self._bounds, self._draw = places, bounds, draw
-        self._flights: dict[
-            bytes, _Flight
-        ] = {}  # by name; each is at one phase, and ends at the engine
+        # By name; each is at one phase, and ends at the engine.
+        self._flights: dict[bytes, _Flight] = {}
         self._costs: dict[str, float] = {}  # by kind of question, what the engine takes, ms
         self._steps: Mapping[type, Callable[[Any, int], list[Effect]]] = {
             Asked: self._asked,
@@ -317,7 +316,7 @@ class Lookup:
         held = self.resident.peek(key.name)
         if held is not None and not replaces(kept, held.value):
             return
-        until_ms = max(kept.expires_ms, kept.made_ms + self._stale_ms)
+        until_ms = kept.told_until_ms(self._stale_ms)
         # Clocks of nodes differ: what another one has made stays no longer than if it had been made here.
         until_ms = min(until_ms, now_ms + max(until_ms - kept.made_ms, 0))
         self.resident.put(
