@@ -20,6 +20,7 @@ __all__ = [
     "RegionTraffic",
     "Shows",
     "Status",
+    "ToldAnswer",
     "TrafficStatus",
     "Trouble",
     "Wanted",
@@ -78,12 +79,11 @@ class Shows(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveAnswer:
-    """An answer and what it knows.
+class ToldAnswer:
+    """What is told of an answer, from the engine or from a cache, and what it knows.
 
     Parameters
     ----------
-    answer : the answer
     applied : by origin the last entry that it was computed from
     age_ms : how long ago the newest of these entries was made, None where there is none
     is_complete : whether everything that was durable here when it was asked is in it, and it needed no event from
@@ -92,11 +92,10 @@ class LiveAnswer:
     freshness : by region how many seconds ago all that it had written was in here, None where that is not known; None
         as a whole for a node alone
     told : what is told of the answer, where whoever asked has said how
-    found : nothing: of an answer that a cache had, where it was found and how it stands
-    is_stale : no: of an answer that a cache had, whether more has come than is in it
+    found : where it was found and how it stands, as a header tells it; nothing where no cache was asked
+    is_stale : whether more has come that is not in it, and its reader did not say how old it may be
     """
 
-    answer: Answer
     applied: Vector
     age_ms: int | None
     is_complete: bool
@@ -105,6 +104,13 @@ class LiveAnswer:
     told: bytes = b""
     found: Mapping[str, str] = field(default_factory=dict)
     is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAnswer(ToldAnswer):
+    """The same with the answer itself, as the engine gives it."""
+
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from homeroom import limits
 from homeroom.clock import hybrid_ms
 from homeroom.cohorts.answers import Answer, Source
-from homeroom.cohorts.live import LiveAnswer, Shows, Wanted
+from homeroom.cohorts.live import LiveAnswer, Shows, ToldAnswer, Wanted
 from homeroom.cohorts.members import existing
 from homeroom.cohorts.membership.changes import ChangesPage
 from homeroom.cohorts.membership.findings import Moment
@@ -52,7 +52,7 @@ from homeroom.state.zones import DAY_MS, day_of_date
 
 _T = TypeVar("_T")
 
-__all__ = ["Answering", "Asked", "Computed", "Described"]
+__all__ = ["Answering", "Asked", "Computed"]
 
 
 class Computed(NamedTuple):
@@ -63,7 +63,7 @@ class Computed(NamedTuple):
     answer : as it is
     seen : what it is from
     told : what is told of it
-    is_whole : whether all was in it that was durable when it was begun
+    held : what was durable when it was begun
     is_settled : whether all of its events were sealed before that
     lasts : whether it will be the same at equal entries: nothing was in doubt, and nothing was taken away meanwhile
     """
@@ -71,20 +71,9 @@ class Computed(NamedTuple):
     answer: Answer
     seen: Seen
     told: bytes
-    is_whole: bool
+    held: Vector
     is_settled: bool
     lasts: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """What an answer says it is from; see `homeroom.cohorts.live.LiveAnswer`."""
-
-    applied: Vector
-    age_ms: int | None
-    is_complete: bool
-    epoch: int
-    freshness: Mapping[str, float | None] | None
 
 
 def _nothing(_answer: Answer) -> bytes:
@@ -141,9 +130,8 @@ class Answering:
         Raises `QuestionError`, and `NotYetError` or `NotFreshError` where that has not come in time.
         """
         must = await self.reach(Wanted.of(after))
-        held = self._asked.store.held()
         found = await self.computed(tenant, question, must, shows, tell)
-        said = self.described(found.seen.applied, found.seen.newest, found.seen.epoch, held)
+        said = self.described(found.seen.applied, found.seen.newest, found.seen.epoch, found.held)
         return LiveAnswer(
             answer=found.answer,
             applied=said.applied,
@@ -184,7 +172,7 @@ class Answering:
 
         answer, seen, told = await self._asking_loop.run_in_executor(self._pool, asked)
         lasts = doubt is not None and doubt == self._doubt(tenant)
-        return Computed(answer, seen, told, seen.applied.covers(held), settled[0], lasts)
+        return Computed(answer, seen, told, held, settled[0], lasts)
 
     def _doubt(self, tenant: str) -> tuple[object, ...] | None:
         """Return what stays the same while answers are what they will be at equal entries; None while none will be."""
@@ -205,11 +193,11 @@ class Answering:
         """What is durable here."""
         return self._asked.store.held()
 
-    def described(self, applied: Vector, newest: int, epoch: int, held: Vector) -> Described:
+    def described(self, applied: Vector, newest: int, epoch: int, held: Vector) -> ToldAnswer:
         """Say what a state of this vector is from, as things are now; ``held`` was durable when it was asked."""
         of = self._asked
         is_whole = applied.covers(held) and not of.live.lacks_collapsed(applied)
-        return Described(
+        return ToldAnswer(
             applied=of.live.named(applied),
             age_ms=max(of.now_ms() - hybrid_ms(newest), 0) if newest else None,
             is_complete=is_whole,

@@ -13,17 +13,17 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from homeroom import limits
-from homeroom.cohorts.live import Shows
+from homeroom.cohorts.live import Shows, ToldAnswer
 from homeroom.errors import HomeroomError, QuestionError
 from homeroom.log.origins import Vector
-from homeroom.running.answering import Answering, Described
+from homeroom.running.answering import Answering
 from homeroom.running.key_sampling import KeySampling
-from homeroom.serve.remembering import Asking, ToldAnswer
+from homeroom.serve.remembering import Asking
 from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.caching.entries import Kept
 from homeroom.traffic.caching.judging import Bounds, Standing, Want, vector_of
@@ -56,7 +56,7 @@ from homeroom.traffic.caching.steps import (
 if TYPE_CHECKING:
     from homeroom.adapters.redis_tier import RedisTier  # the client of Redis is an extra
 
-__all__ = ["CacheOptions", "CachedAnswer", "RunningCache"]
+__all__ = ["CacheOptions", "RunningCache"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,42 +88,6 @@ class CacheOptions:
     region: "RedisTier | None" = None
     world: "RedisTier | None" = None
     sampling: KeySampling | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CachedAnswer:
-    """An answer as a reader is told it; see `homeroom.serve.remembering.ToldAnswer`."""
-
-    told: bytes
-    said: Described
-    is_partial: bool
-    found: dict[str, str]
-    is_stale: bool
-
-    @property
-    def applied(self) -> Vector:
-        """What it is from."""
-        return self.said.applied
-
-    @property
-    def age_ms(self) -> int | None:
-        """How long ago its newest entry was made."""
-        return self.said.age_ms
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all that is durable here is in it."""
-        return self.said.is_complete and not self.is_partial
-
-    @property
-    def epoch(self) -> int:
-        """Of the control stream."""
-        return self.said.epoch
-
-    @property
-    def freshness(self) -> Any:  # noqa: ANN401 - a mapping, or None
-        """By region how old its share is."""
-        return self.said.freshness
 
 
 class RunningCache:
@@ -255,22 +219,23 @@ class RunningCache:
             del self._told[ticket]
             self._step(Left(ticket, key.name))
 
-    def _answer(self, key: CacheKey, found: Tell) -> CachedAnswer:
+    def _answer(self, key: CacheKey, found: Tell) -> ToldAnswer:
         kept, standing = found.kept, found.standing
         self.counts[found.tier, key.kind, standing.value] += 1
         if self._options.sampling is not None:
             self._options.sampling.note(key.name, key.tenant, found.want.touched, kept.size_bytes)
         if kept.is_refusal:
             raise QuestionError(kept.value.decode())
-        return CachedAnswer(
-            kept.value,
-            self._said(found),
-            kept.is_partial,
-            {"Homeroom-Cache": f"{found.tier}; {standing}"},
-            standing is Standing.STALE,
+        said = self._said(found)
+        return replace(
+            said,
+            told=kept.value,
+            is_complete=said.is_complete and not kept.is_partial,
+            found={"Homeroom-Cache": f"{found.tier}; {standing}"},
+            is_stale=standing is Standing.STALE,
         )
 
-    def _said(self, found: Tell) -> Described:
+    def _said(self, found: Tell) -> ToldAnswer:
         """Return what an answer says it is from."""
         kept, node = found.kept, self._node
         if found.tier is Tier.ENGINE:
@@ -369,8 +334,7 @@ class RunningCache:
                 if not self._is_doubtful and kept.applied.covers(
                     self._node.live.touch(key.tenant).floor
                 ):
-                    stale_ms = self._options.bounds.stale_ms
-                    until_ms = max(kept.expires_ms, kept.made_ms + stale_ms)
+                    until_ms = kept.told_until_ms(self._options.bounds.stale_ms)
                     await self._tiers[tier].put(key, kept, until_ms - self._options.now_ms())
             case Compute(key=key, after=after):
                 await self._compute(key, after)
@@ -409,7 +373,7 @@ class RunningCache:
             cost_ms=1_000 * (loop.time() - began_s),
             newest=found.seen.newest,
             epoch=found.seen.epoch,
-            whole_ms=began_ms if found.is_whole else 0,
+            whole_ms=began_ms if found.seen.applied.covers(found.held) else 0,
             is_partial=found.answer.history_from is not None,
             is_settled=found.is_settled,
         )

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from homeroom.adapters.audit import Audit, Done
 from homeroom.adapters.metrics import Metrics
 from homeroom.cohorts.kept import KeptDefinitions
+from homeroom.cohorts.live import ToldAnswer
 from homeroom.errors import (
     AuditError,
     HomeElsewhereError,
@@ -28,7 +29,7 @@ from homeroom.serve.auditing import Auditing
 from homeroom.serve.pinning import elsewhere
 from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
-from homeroom.serve.remembering import Asking, Definitions, Remembering, ToldAnswer
+from homeroom.serve.remembering import Asking, Definitions, Remembering
 from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
 from homeroom.serve.settings import Settings
 from homeroom.traffic.overload.admission import Overload

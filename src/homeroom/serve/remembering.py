@@ -17,14 +17,13 @@ import msgspec
 
 from homeroom import limits
 from homeroom.cohorts.answers import Answer
-from homeroom.cohorts.live import Shows, Wanted
+from homeroom.cohorts.live import Shows, ToldAnswer, Wanted
 from homeroom.cohorts.questions import Question
 from homeroom.log.control import Control, DefinitionKind, Scope
-from homeroom.log.origins import Vector
 from homeroom.serve.access import Caller
 from homeroom.traffic.caching.keys import Reach
 
-__all__ = ["Asking", "Definitions", "Remembering", "ToldAnswer", "parts_of", "reach_of"]
+__all__ = ["Asking", "Definitions", "Remembering", "parts_of", "reach_of"]
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -48,42 +47,6 @@ class Asking:
     tell: Callable[[Answer], bytes]
     parts: tuple[bytes, ...]
     reach: Reach
-
-
-class ToldAnswer(Protocol):
-    """An answer as it is told, from the engine or from a cache; see `homeroom.cohorts.live.LiveAnswer`."""
-
-    @property
-    def applied(self) -> Vector:
-        """What it is from."""
-
-    @property
-    def told(self) -> bytes:
-        """What is told of it."""
-
-    @property
-    def age_ms(self) -> int | None:
-        """How long ago its newest entry was made."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all that is durable here is in it."""
-
-    @property
-    def epoch(self) -> int:
-        """Of the control stream."""
-
-    @property
-    def freshness(self) -> Mapping[str, float | None] | None:
-        """By region how old its share is."""
-
-    @property
-    def found(self) -> Mapping[str, str]:
-        """Where it was found and how it stands, as a header tells it; nothing where no cache was asked."""
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether more has come that is not in it, and its reader did not say how old it may be."""
 
 
 class Remembering(Protocol):
