@@ -14,12 +14,9 @@ import datetime as dt
 import hashlib
 import itertools
 import random
-import shutil
 import signal
 import statistics
-import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +26,7 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.membership import load_half_a_year
+from demos.redises import RedisServer, redis_program
 from homeroom.adapters.redis_tier import RedisPlace, RedisTier
 from homeroom.adapters.system_clock import now_ms, steady_ms
 from homeroom.cohorts.answers import Answer
@@ -69,11 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure hits, then a load through a flush and a hang; the result is JSON-ready."""
     found: dict[str, Any] = {"hit_us": _hit_us(options.entries)}
-    if shutil.which("redis-server") is None:
+    program = redis_program()
+    if program is None:
         return {**found, "redis": None}
-    with _redis() as (url, process):
-        region = asyncio.run(_region_ms(url, options.reads))
-        load = asyncio.run(_loaded(options, url, process))
+    with _redis(program) as redis:
+        region = asyncio.run(_region_ms(redis.url, options.reads))
+        load = asyncio.run(_loaded(options, redis))
     told = load.pop("told")
     return {**found, "redis": region, "load": load, "hash": told}
 
@@ -126,20 +125,15 @@ def _hit_us(entries: int) -> dict[str, float]:
 
 
 @contextmanager
-def _redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def _redis(program: Path) -> Iterator[RedisServer]:
+    limit = ("--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru")
     with tempfile.TemporaryDirectory(prefix="hr-") as folder:
-        socket = Path(folder) / "r.sock"
-        command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", ""]
-        limit = ["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru", "--dir", folder]
-        process = subprocess.Popen([*command, *limit], stdout=subprocess.DEVNULL)
+        server = RedisServer(program, Path(folder), *limit)
         try:
-            pause = threading.Event()
-            while not socket.exists():
-                pause.wait(0.01)
-            yield f"unix://{socket}", process
+            server.start()
+            yield server
         finally:
-            process.kill()
-            process.wait()
+            server.kill()
 
 
 async def _region_ms(url: str, reads: int) -> dict[str, float]:
@@ -249,11 +243,9 @@ class _Load:
         return spans
 
 
-async def _loaded(
-    options: argparse.Namespace, url: str, process: subprocess.Popen[bytes]
-) -> dict[str, Any]:
+async def _loaded(options: argparse.Namespace, redis: RedisServer) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="homeroom-bench-") as folder:
-        async with _served(Path(folder) / "node", options.learners, url) as cache:
+        async with _served(Path(folder) / "node", options.learners, redis.url) as cache:
             asked = _asked(options.questions)
             begun_s = time.perf_counter()
             for one in asked:
@@ -264,10 +256,10 @@ async def _loaded(
             cache.lookup.resident.clear()
             await cache.forget(MAIN)
             flushed = await load.run(options.seconds)
-            process.send_signal(signal.SIGSTOP)
+            redis.signal(signal.SIGSTOP)
             cache.lookup.resident.clear()
             hung = await load.run(options.seconds)
-            process.send_signal(signal.SIGCONT)
+            redis.signal(signal.SIGCONT)
             told = hashlib.sha256(b"".join(one for _, one in sorted(load.told.items())))
             return {
                 "before": _of(before, options.rate),

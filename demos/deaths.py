@@ -10,14 +10,16 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from demos.crowd import Crowd, Death, Program, library_programs, say, until
-from demos.front_door import Visitor, front_door
+from demos.front_door import HAProxy, Visitor
 from demos.redises import STALE_S
 from demos.world import DYING
+from homeroom.adapters.haproxy import haproxy_program
 from homeroom.client import AsyncClient, KnownWorld
 
 if TYPE_CHECKING:
@@ -76,15 +78,14 @@ async def killed_under_traffic(processes: "Processes", count: int, share: float)
             f"{len(programs)} programs use the library, {PROGRAMS} of them at {DYING}; two regions hold what is "
             "acknowledged"
         )
-        door = front_door(processes.first_port + DOOR_PORT)
         visitors: list[Program] = []
-        if door is None:
+        haproxy = haproxy_program()
+        if haproxy is None:
             say(
                 "SKIPPED: HAProxy is not installed, so nobody comes through it: apt-get install haproxy"
             )
         else:
-            processes.doors.append(door)
-            await asyncio.to_thread(door.start, processes.data(processes.world.home), DYING)
+            door = await asyncio.to_thread(_front_door, processes, haproxy)
             coming = door.visitors(DYING, VISITORS, world.key)
             visitors = await stack.enter_async_context(coming)
             say(f"{VISITORS} more come through HAProxy at {door.url}, and try nothing again")
@@ -103,6 +104,17 @@ async def killed_under_traffic(processes: "Processes", count: int, share: float)
     return is_fine
 
 
+def _front_door(processes: "Processes", program: Path) -> HAProxy:
+    """Start a front door near the region that dies, by what the home says."""
+    home = processes.data(processes.world.home)
+    port = processes.port(next(iter(processes.servers)), DOOR_PORT)
+    door = HAProxy(program, home.parent / "haproxy.cfg", port)
+    processes.doors.append(door)
+    door.configure(home, DYING)
+    door.start()
+    return door
+
+
 async def _lose_redises(processes: "Processes", death: Death) -> None:
     """Kill every Redis, and let traffic go on."""
     if not processes.redises:
@@ -111,7 +123,7 @@ async def _lose_redises(processes: "Processes", death: Death) -> None:
         )
         return
     for one in processes.redises.values():
-        one.stop()
+        one.kill()
     death.note("redis", f"all {len(processes.redises)} servers of Redis get kill -9")
     await asyncio.sleep(AFTER_S)
     for one in processes.redises.values():

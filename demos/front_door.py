@@ -6,7 +6,6 @@ again: what they see fail has failed.
 
 import contextlib
 import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,10 +15,7 @@ from typing import Any
 import httpx
 
 from demos.crowd import QUESTION, Program
-from demos.redises import wait_until_open
-from homeroom.adapters.haproxy import haproxy_program
-
-HOMEROOM = Path(sys.executable).with_name("homeroom")
+from demos.programs import HOMEROOM, ServerProcess
 
 
 class Visitor:
@@ -48,7 +44,7 @@ class Visitor:
         return True
 
 
-class FrontDoor:
+class HAProxy(ServerProcess):
     """HAProxy near a region, as a process.
 
     Attributes
@@ -56,29 +52,17 @@ class FrontDoor:
     url : where it takes clients
     """
 
-    def __init__(self, program: Path, port: int) -> None:
-        self._program, self._port, self._listen = program, port, f"127.0.0.1:{port}"
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, program: Path, configuration: Path, port: int) -> None:
+        command = [str(program), "-db", "-f", str(configuration)]
+        super().__init__(command, ("127.0.0.1", port), configuration.with_suffix(".log"))
+        self._configuration, self._listen = configuration, f"127.0.0.1:{port}"
         self.url = f"http://{self._listen}"
 
-    def start(self, data: Path, near: str) -> None:
-        """Make its configuration by what a node says, and start it. Raises `SystemExit` if it does not listen."""
-        made = data.parent / "haproxy.cfg"
+    def configure(self, data: Path, near: str) -> None:
+        """Make its configuration by what a node says."""
         command = [str(HOMEROOM), "route", "haproxy", str(data), "--near", near]
-        command += ["--listen", self._listen, "--write", str(made)]
+        command += ["--listen", self._listen, "--write", str(self._configuration)]
         subprocess.run(command, check=True, capture_output=True)
-        with made.with_suffix(".log").open("wb") as log:
-            command = [str(self._program), "-db", "-f", str(made)]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        wait_until_open(self._process, self._port, made.with_suffix(".log"))
-
-    def stop(self) -> None:
-        """End it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
     @contextlib.asynccontextmanager
     async def visitors(self, region: str, size: int, key: str) -> AsyncIterator[list[Program]]:
@@ -92,9 +76,3 @@ class FrontDoor:
                 name = f"{region} visitor {number}"
                 programs.append(Program(name=name, region=region, asker=Visitor(http)))
             yield programs
-
-
-def front_door(port: int) -> FrontDoor | None:
-    """Return a front door that has not been started yet, None where HAProxy is not installed."""
-    program = haproxy_program()
-    return None if program is None else FrontDoor(program, port)

@@ -25,9 +25,9 @@ from typing import Any
 from tincan import RemoteLRS, Statement  # type: ignore[import-untyped]
 
 from demos import saying
+from demos.programs import HOMEROOM, made_key
 
 REAL_STATEMENTS = Path("../shared/data/ralph/statements.json.gz")
-HOMEROOM = Path(sys.executable).with_name("homeroom")
 CLIENTS = 4
 BATCH = 10
 
@@ -41,7 +41,7 @@ def main() -> int:
     started = time.perf_counter()
     shutil.rmtree(options.folder, ignore_errors=True)
     say("a key for the record store, and a node")
-    key = made_key(options.folder)
+    key = made_key(options.folder, "read,write,xapi")
     statements = list(read_statements(options.statements))
     node = Node(options.folder, key)
     sender = Sender(node, statements)
@@ -74,15 +74,6 @@ def main() -> int:
 def say(text: str) -> None:
     """Say what happens."""
     saying.say("node", text)
-
-
-def made_key(folder: Path) -> str:
-    """Create a key for the record store and for questions."""
-    command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", "read,write,xapi"]
-    done = subprocess.run(
-        [*command, "--data", str(folder)], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
 
 
 def read_statements(count: int) -> Iterator[dict[str, Any]]:

@@ -8,13 +8,10 @@ have what any has, their fingerprints are compared, and one of them is asked for
 
 import argparse
 import asyncio
-import contextlib
 import hashlib
 import json
-import os
 import random
 import shutil
-import socket
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -23,8 +20,9 @@ from statistics import median
 from typing import Final
 
 from demos import crowd, saying
-from demos.crowd import Crowd, Death, library_programs
+from demos.crowd import QUESTION, Crowd, Death, library_programs
 from demos.doors import Doors
+from demos.programs import free_ports
 from homeroom.adapters import system_clock
 from homeroom.adapters.world_directory import WorldPlaces, make_world
 from homeroom.adapters.world_file import SHIPPED, Stage, read_world
@@ -84,7 +82,7 @@ async def show(folder: Path, batches: int) -> int:
     """Make a world, cut it, heal it, compare."""
     began = time.perf_counter()
     plan = make_world(
-        folder, read_world(SHIPPED, Stage.PLANNED), free_ports(), 1, system_clock.now_ms()
+        folder, read_world(SHIPPED, Stage.PLANNED), free_ports(100), 1, system_clock.now_ms()
     )
     world = Regions(folder, plan)
     await world.start()
@@ -276,22 +274,7 @@ class Regions:
 
     async def triangle(self, region: str) -> Answer:
         """Ask a region for retention by week."""
-        question = parse_question({"question": "retention", "interval": "week"})
-        return (await self.nodes[region].ask("main", question, None)).answer
-
-
-def free_ports() -> int:
-    """Return a port from which on nodes of a world find theirs free, ten a region.
-
-    Each process begins elsewhere: doors are opened later, and two demos that run at once must not take one another's.
-    """
-    own = os.getpid() * 100 % 12_000
-    for first in range(18_000 + own, 32_000, 100):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(first, first + 100, 10):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port + 3))
-            return first
-    raise SystemExit("no ports are free for the nodes of a world")
+        return (await self.nodes[region].ask("main", parse_question(QUESTION), None)).answer
 
 
 def events(region: str, name: str, number: int) -> Iterator[dict[str, object]]:

@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from demos.crowd import until
+from demos.crowd import QUESTION, until
 from demos.deaths import counts, killed_under_traffic
+from demos.programs import HOMEROOM, made_key
 from demos.redises import STALE_S, RedisServer, redis_program
 from demos.world import BATCH, CUT_OFF, PACE_S, events, say, say_waits
 from homeroom.adapters import system_clock
@@ -33,12 +33,9 @@ from homeroom.errors import KeyRefusedError
 from homeroom.regions.world import World
 
 if TYPE_CHECKING:
-    from demos.front_door import FrontDoor
-
+    from demos.front_door import HAProxy
 
 REDIS_PORT = 8  # of the ten that each region has
-HOMEROOM = Path(sys.executable).with_name("homeroom")
-QUESTION = {"question": "retention", "interval": "week"}
 
 
 def main() -> int:
@@ -86,17 +83,16 @@ class Processes:
         self.servers = {region: NatsServer(self.places.server(region)) for region in world.active()}
         self.key = ""
         self.nodes: list[subprocess.Popen[bytes]] = []
-        self.doors: list[FrontDoor] = []
+        self.doors: list[HAProxy] = []
         self.redises: dict[str, RedisServer] = {}
         self._logs: list[Path] = []
 
     def add_redises(self, program: Path) -> None:
         """Give each region a Redis, before its node is started."""
         for region in self.servers:
-            port = (urlsplit(self.url(region)).port or 0) // 10 * 10 + REDIS_PORT
-            server = RedisServer(program, self.places.server(region), port)
-            server.start()
-            self.redises[region] = server
+            port = self.port(region, REDIS_PORT)
+            self.redises[region] = RedisServer(program, self.places.server(region), port=port)
+            self.redises[region].start()
 
     def start(self) -> None:
         """Start all servers and all nodes; they need each other only to agree."""
@@ -147,12 +143,7 @@ class Processes:
 
     def make_key(self) -> None:
         """Have the home state a key."""
-        home = self.places.data(self.world.home, self.world.home_node)
-        command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", "read,write"]
-        done = subprocess.run(
-            [*command, "--data", str(home)], check=True, capture_output=True, text=True
-        )
-        self.key = done.stdout.strip()
+        self.key = made_key(self.data(self.world.home), "read,write")
 
     def url(self, region: str) -> str:
         """Return where clients reach a region."""
@@ -169,14 +160,13 @@ class Processes:
         for server in self.servers.values():
             server.stop()
         for door in self.doors:
-            door.stop()
+            door.kill()
         for redis in self.redises.values():
-            redis.stop()
+            redis.kill()
 
-    @property
-    def first_port(self) -> int:
-        """The first of the ports of the first region, which has ten."""
-        return (urlsplit(self.url(next(iter(self.servers)))).port or 0) // 10 * 10
+    def port(self, region: str, place: int) -> int:
+        """Return one of the ten ports of a region."""
+        return (urlsplit(self.url(region)).port or 0) // 10 * 10 + place
 
     def data(self, region: str) -> Path:
         """Return the data directory of a region's node."""

@@ -2,61 +2,44 @@
 
 import asyncio
 import itertools
-import socket
-import subprocess
 from contextlib import contextmanager
 
 import httpx
 import pytest
 
+from demos.front_door import HAProxy
+from demos.programs import free_ports
 from homeroom.adapters.haproxy import FrontDoor, configuration, haproxy_program
 from tests.databases import end_with_parent
-from tests.nats_worlds import free_ports
 
 needs_haproxy = pytest.mark.skipif(
     haproxy_program() is None, reason="haproxy is not installed (Debian: haproxy)"
 )
 
 
-class Url(str):
-    """The address of a front door; ``process`` is its program."""
+class Door(HAProxy):
+    """One that ends when the tests are killed."""
 
-    def __new__(cls, text, process):
-        url = super().__new__(cls, text)
-        url.process = process
-        return url
+    def _how(self, log):
+        return {**super()._how(log), "preexec_fn": end_with_parent}
 
 
 @contextmanager
 def front_door(folder, table, **fields):
-    """Run HAProxy with the configuration of a routing table; give its address."""
-    port = free_ports(20) + 19
-    path, log = folder / "haproxy.cfg", folder / "haproxy.log"
+    """Run HAProxy with the configuration of a routing table."""
+    port, path = free_ports(20) + 19, folder / "haproxy.cfg"
     path.write_text(configuration(table, FrontDoor(listen=f"127.0.0.1:{port}", **fields)))
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            [haproxy_program(), "-db", "-f", path],
-            stdout=said,
-            stderr=said,
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - it only asks to be ended with this process
-        )
+    door = Door(haproxy_program(), path, port)
     try:
-        while not is_open(port):
-            assert process.poll() is None, log.read_text()
-        yield Url(f"http://127.0.0.1:{port}", process)
+        door.start()
+        yield door
     finally:
-        process.kill()
-        process.wait()
+        door.kill()
 
 
 async def pause(seconds):
     """Let others go on for a moment: clients are no crowd."""
     await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)
-
-
-def is_open(port):
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Visitors:

@@ -1,13 +1,12 @@
 """Worlds whose servers of the fabric really run: processes on loopback ports, gone at the end."""
 
-import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from demos.programs import free_ports
 from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions
 from homeroom.adapters.nats_servers import NatsServer
 from homeroom.adapters.world_directory import WorldPlaces, make_world
@@ -17,19 +16,6 @@ from tests.databases import end_with_parent
 
 NOW_MS = time.time_ns() // 1_000_000
 """Certificates are made and looked at by the machine's clock, for the programs look at it too."""
-
-
-def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row that nobody listens on, below those that systems hand out."""
-    for base in range(20_000 + os.getpid() * 40 % 10_000, 32_000, 10):
-        try:
-            for port in range(base, base + count):
-                with socket.socket() as one:
-                    one.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise AssertionError("no ports are free")
 
 
 def planned(**regions: tuple[str, ...]) -> World:

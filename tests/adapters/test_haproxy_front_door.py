@@ -27,8 +27,8 @@ def test_draining_a_region_fails_no_request_that_comes_through_a_front_door(tmp_
         async with TrafficWorld(tmp_path, monkeypatch, "a", "b") as world:
             key = await world.allow()
             await world.routes(lambda: world.table("a") is not None, "there is a table")
-            with front_door(tmp_path, world.table("a"), place=(0.0, 0.0)) as url:
-                visitors = Visitors(url, key, count=2)
+            with front_door(tmp_path, world.table("a"), place=(0.0, 0.0)) as door:
+                visitors = Visitors(door.url, key, count=2)
                 await visitors.served_by("a")
                 drain = OrderAsked(about=About.REGION, name="a", do=Do.DRAIN)
                 world.traffic["b"].ordering.asked(drain)
@@ -60,17 +60,17 @@ def test_a_node_that_dies_with_many_connections_leaves_no_client_without_an_answ
 
     async def story():
         async with Plain("near", ports) as near, Plain("far", ports + 1):
-            with front_door(tmp_path, table) as url:
-                async with httpx.AsyncClient(base_url=url) as http:
+            with front_door(tmp_path, table) as door:
+                async with httpx.AsyncClient(base_url=door.url) as http:
                     assert await said(http) == {"near"}
                     # All of it comes at once to a front door that is held up.
-                    url.process.send_signal(signal.SIGSTOP)
+                    door.signal(signal.SIGSTOP)
                     near.listener.close()
                     asking = asyncio.ensure_future(said(http))
                     await pause(0.2)
                     near.die()
                     await pause(0.1)
-                    url.process.send_signal(signal.SIGCONT)
+                    door.signal(signal.SIGCONT)
                     assert await asking == {"far"}
 
     asyncio.run(asyncio.wait_for(story(), 30))
@@ -134,8 +134,8 @@ def test_a_node_that_is_killed_fails_no_request_that_comes_through_a_front_door(
             nodes.wait_until(lambda node=node: nodes.learners(node) is not None)
 
     async def story(table, place):
-        with front_door(tmp_path, table, place=place) as url:
-            visitors = Visitors(url, key)
+        with front_door(tmp_path, table, place=place) as door:
+            visitors = Visitors(door.url, key)
             await visitors.served_by("bob")
             nodes.processes["bob"].kill()
             while "bob" in visitors.served[-20:]:
