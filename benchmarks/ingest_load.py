@@ -21,7 +21,17 @@ import uvloop
 
 from benchmarks.timing import timing_of
 
-__all__ = ["Connection", "Hearer", "Load", "Sending", "repeat", "requests_of", "run", "sent"]
+__all__ = [
+    "Connection",
+    "Hearer",
+    "Load",
+    "Sending",
+    "connected",
+    "repeat",
+    "requests_of",
+    "run",
+    "sent",
+]
 
 _DAY_MS: Final = 86_400_000
 _FIRST_MS: Final = 1_767_225_600_000
@@ -218,6 +228,16 @@ class Connection(asyncio.Protocol):
         self._work.heard(self, buffer[:end], buffer[end + 4 :], self._since_s)
 
 
+async def connected(work: Hearer, address: str, count: int) -> list[Connection]:
+    """Return so many connections to a node, whose answers somebody hears."""
+    loop = asyncio.get_running_loop()
+    host, port = address.removeprefix("http://").split(":")
+    return [
+        (await loop.create_connection(lambda: Connection(work), host, int(port)))[1]
+        for _ in range(count)
+    ]
+
+
 def run(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Send a `Load`, given as a mapping; return how long it took, what came back, and the delays."""
     load = Load(**arguments)
@@ -245,13 +265,8 @@ class Sending:
 
 async def sent(sending: Sending, requests: Sequence[bytes]) -> dict[str, Any]:
     """Send requests; return how long it took, what came back, and the delays."""
-    loop = asyncio.get_running_loop()
-    host, port = sending.address.removeprefix("http://").split(":")
     work = _Work(requests, sending.per_second is not None)
-    connections = [
-        (await loop.create_connection(lambda: Connection(work), host, int(port)))[1]
-        for _ in range(min(sending.connections, len(requests)))
-    ]
+    connections = await connected(work, sending.address, min(sending.connections, len(requests)))
     begun_s, used_s = time.perf_counter(), time.process_time()
     work.idle.extend(connections)
     if sending.per_second is None:

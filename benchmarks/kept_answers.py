@@ -26,6 +26,7 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.membership import load_half_a_year
+from benchmarks.timing import timing_of
 from demos.redises import RedisServer, redis_program
 from homeroom.adapters.redis_tier import RedisPlace, RedisTier
 from homeroom.adapters.system_clock import now_ms, steady_ms
@@ -145,20 +146,14 @@ async def _region_ms(url: str, reads: int) -> dict[str, float]:
         await tier.put(key, kept, 600_000)
     rounds = []
     for _ in range(_ROUNDS):
-        spans_ms = []
+        spans = []
         for key in itertools.islice(itertools.cycle(keys), max(reads // _ROUNDS, 1)):
             begun_s = time.perf_counter()
             assert await tier.get(key) is not None, "it was put there"
-            spans_ms.append(1_000 * (time.perf_counter() - begun_s))
-        rounds.append(_percentiles(spans_ms))
+            spans.append(time.perf_counter() - begun_s)
+        rounds.append(timing_of(spans).to_json())
     await tier.close()
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
-
-
-def _percentiles(spans_ms: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(spans_ms)
-    places = {"p50_ms": 0.5, "p99_ms": 0.99}
-    return {name: round(ordered[int(at * (len(ordered) - 1))], 3) for name, at in places.items()}
 
 
 # --- a load ----------------------------------------------------------------------------------------------------------
@@ -275,9 +270,8 @@ async def _loaded(options: argparse.Namespace, redis: RedisServer) -> dict[str, 
 
 def _of(spans: Sequence[tuple[float, float]], rate: int) -> dict[str, float]:
     soon = sum(span_s <= _SOON_S for _, span_s in spans) / max(len(spans), 1)
-    return {"asked": len(spans), "rate": rate, "in_time": round(soon, 4)} | _percentiles(
-        [1_000 * span_s for _, span_s in spans]
-    )
+    delay = timing_of([span_s for _, span_s in spans]).to_json()
+    return {"asked": len(spans), "rate": rate, "in_time": round(soon, 4), **delay}
 
 
 def _recovered_s(spans: Sequence[tuple[float, float]], rate: int) -> float | None:
@@ -297,7 +291,7 @@ def show(result: dict[str, Any]) -> None:
     if region is None:
         print(f"  in a Redis: {_TOLD}")
         return
-    print(f"  in a Redis, 10 kB: P50 {region['p50_ms']} ms, P99 {region['p99_ms']} ms")
+    print(f"  in a Redis, 10 kB: P50 {region['median_ms']} ms, P99 {region['p99_ms']} ms")
     load = result["load"]
     for name, about in (
         ("before", "everything is kept"),
@@ -307,7 +301,7 @@ def show(result: dict[str, Any]) -> None:
         one = load[name]
         print(
             f"  {about}: {one['asked']:,} asked at {one['rate']:,}/s, {one['in_time']:.1%} within {_SOON_S:g} s, "
-            f"P50 {one['p50_ms']} ms, P99 {one['p99_ms']} ms"
+            f"P50 {one['median_ms']} ms, P99 {one['p99_ms']} ms"
         )
     print(
         f"  90 % again {load['recovered_s']} s after the flush; the engine, which takes {load['engine_ms']} ms, "

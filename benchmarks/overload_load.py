@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import uvloop
 
-from benchmarks.ingest_load import Connection, Load, requests_of
+from benchmarks.ingest_load import Connection, Load, connected, requests_of
 
 __all__ = ["busy", "crowd"]
 
@@ -72,9 +72,7 @@ class _Crowd:
 
     def _send(self, connection: Connection, asked: _Asked) -> None:
         self.under_way[connection] = asked
-        texts = self.texts[asked.kind]
-        text = texts[asked.number % len(texts)]
-        connection.send(_numbered(text, asked.number), asked.since_s)
+        connection.send(_numbered(self.texts[asked.kind], asked.number), asked.since_s)
 
     def heard(self, connection: Connection, head: bytes, _body: bytes, since_s: float) -> None:
         """Take an answer; who is refused comes again when it was told to."""
@@ -114,9 +112,7 @@ class _Busy:
     def send(self, connection: Connection) -> None:
         """Have a client ask."""
         self.number += 1
-        texts = self.texts[self.kinds[connection]]
-        text = texts[self.number % len(texts)]
-        connection.send(_numbered(text, self.number), 0.0)
+        connection.send(_numbered(self.texts[self.kinds[connection]], self.number), 0.0)
 
     def heard(self, connection: Connection, head: bytes, _body: bytes, _since_s: float) -> None:
         """Count an answer."""
@@ -139,13 +135,10 @@ def busy(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _kept_busy(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    loop = asyncio.get_running_loop()
-    host, port = arguments["load"]["address"].removeprefix("http://").split(":")
     all_ = _Busy(_texts(arguments), arguments["first"])
     for kind, count in arguments["clients"].items():
-        for _ in range(count):
-            made = await loop.create_connection(lambda: Connection(all_), host, int(port))
-            all_.kinds[made[1]] = kind
+        made = await connected(all_, arguments["load"]["address"], count)
+        all_.kinds |= dict.fromkeys(made, kind)
     for connection in all_.kinds:
         all_.send(connection)
     await asyncio.sleep(arguments["warm_s"])
@@ -181,19 +174,16 @@ def _texts(arguments: Mapping[str, Any]) -> dict[str, list[bytes]]:
     return {"ingest": batches, "query": questions}
 
 
-def _numbered(text: bytes, number: int) -> bytes:
-    """Return a request that no other one is equal to."""
+def _numbered(texts: Sequence[bytes], number: int) -> bytes:
+    """Return one of the requests, made such that no other one is equal to it."""
+    text = texts[number % len(texts)]
     return text.replace(_ID, b"%011d" % number).replace(_TIME, b"%06d" % (number % 1_000_000))
 
 
 async def _sent(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    loop = asyncio.get_running_loop()
-    host, port = arguments["load"]["address"].removeprefix("http://").split(":")
     crowd_ = _Crowd(_texts(arguments), arguments["timeout_s"])
-    for kind in crowd_.texts:
-        for _ in range(arguments["connections"]):
-            made = await loop.create_connection(lambda: Connection(crowd_), host, int(port))
-            crowd_.idle[kind].append(made[1])
+    for idle in crowd_.idle.values():
+        idle.extend(await connected(crowd_, arguments["load"]["address"], arguments["connections"]))
     schedule = _schedule(arguments)
     crowd_.left, late_s = len(schedule), []
     begun_s, used_s = time.perf_counter(), time.process_time()

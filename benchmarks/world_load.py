@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import uvloop
 
-from benchmarks.ingest_load import Connection, Load, Sending, requests_of, sent
+from benchmarks.ingest_load import Connection, Load, Sending, connected, requests_of, sent
 from benchmarks.timing import timing_of
 
 __all__ = ["run"]
@@ -68,11 +68,7 @@ class _Asker:
         self._free = asyncio.Lock()
 
     async def connect(self, address: str) -> None:
-        host, port = address.removeprefix("http://").split(":")
-        loop = asyncio.get_running_loop()
-        _, self._connection = await loop.create_connection(
-            lambda: Connection(self), host, int(port)
-        )
+        (self._connection,) = await connected(self, address, 1)
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Return the status of the answer, and its head."""
