@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from benchmarks.alone import run_alone
 from benchmarks.ingest_node import ServedNode, served
+from benchmarks.overload_load import AGAIN, GOOD, LATE, REFUSED, UNCONNECTED
 from benchmarks.timing import timing_of
 
 __all__ = ["add_arguments", "measure", "show"]
@@ -41,10 +42,6 @@ _SPAN_S: Final = 3
 _FIRST: Final = 10_000_000
 _CLIENTS: Final = {"ingest": 32, "query": 4}
 """Who are never refused: no more than a door always lets in at once of a class."""
-_GOOD: Final = 200
-_REFUSED: Final = (0, 503)
-_LATE: Final = -1
-_UNCONNECTED: Final = -2
 _QUESTION: Final = (
     '{"question": "retention", "interval": "day", "as_of": "2026-03-01T00:00:00.TIMEZ"}'
 )
@@ -180,14 +177,14 @@ def _span(found: dict[str, Any], span: tuple[float, float]) -> dict[str, Any]:
     for kind in ("ingest", "query"):
         wanted = [one for one in found["wanted"] if one[0] == kind and first_s <= one[1] < last_s]
         ended = [one for one in found["ended"] if one[0] == kind and first_s <= one[1] < last_s]
-        good = [one for one in ended if one[2] == _GOOD]
+        good = [one for one in ended if one[2] == GOOD]
         counts = {
             "wanted": len(wanted),
             "good": len(good),
             "good_first": sum(one[4] for one in good),
-            "refused": sum(one[2] in _REFUSED for one in ended),
-            "late": sum(one[2] == _LATE for one in ended),
-            "unconnected": sum(one[2] == _UNCONNECTED for one in ended),
+            "refused": sum(one[2] in (AGAIN, REFUSED) for one in ended),
+            "late": sum(one[2] == LATE for one in ended),
+            "unconnected": sum(one[2] == UNCONNECTED for one in ended),
         }
         told[kind] = {
             **{f"{name}_per_second": round(count / seconds, 1) for name, count in counts.items()},
@@ -206,7 +203,7 @@ def _recovered(found: dict[str, Any], kind: str, span: tuple[float, float]) -> i
         end_s = begin_s + _SPAN_S
         wanted = sum(one[0] == kind and begin_s <= one[1] < end_s for one in found["wanted"])
         good = sum(
-            one[0] == kind and one[2] == _GOOD and one[4] and begin_s <= one[1] < end_s
+            one[0] == kind and one[2] == GOOD and one[4] and begin_s <= one[1] < end_s
             for one in found["ended"]
         )
         if good < _GOOD_SHARE * wanted:

@@ -21,7 +21,16 @@ import uvloop
 
 from benchmarks.ingest_load import Connection, Load, connected, requests_of
 
-__all__ = ["busy", "crowd"]
+__all__ = ["AGAIN", "GOOD", "LATE", "REFUSED", "UNCONNECTED", "busy", "crowd"]
+
+GOOD: Final = 200
+REFUSED: Final = 503
+AGAIN: Final = 0
+"""A refusal after which its client comes again."""
+LATE: Final = -1
+"""An answer that came when its client waited no longer."""
+UNCONNECTED: Final = -2
+"""No connection was free."""
 
 _TRIES: Final = 2
 _ID: Final = b"ID-OF-BATCH"
@@ -45,10 +54,7 @@ class _Asked:
 
 
 class _Crowd:
-    """Clients that send, and what came of each try: kind, second, status, delay, and whether it was the first one.
-
-    A status of 0 is a refusal after which its client comes again, -1 an answer that came too late, -2 no connection.
-    """
+    """Clients that send, and what came of each try: kind, second, status, delay, and whether it was the first one."""
 
     def __init__(self, texts: Mapping[str, Sequence[bytes]], timeout_s: float) -> None:
         self.texts, self.timeout_s = texts, timeout_s
@@ -68,7 +74,7 @@ class _Crowd:
         if idle:
             self._send(idle.popleft(), asked)
         else:
-            self._end(asked, asked.since_s, -2, 0.0)
+            self._end(asked, asked.since_s, UNCONNECTED, 0.0)
 
     def _send(self, connection: Connection, asked: _Asked) -> None:
         self.under_way[connection] = asked
@@ -79,8 +85,8 @@ class _Crowd:
         asked = self.under_way.pop(connection)
         status, delay_s = int(head[9:12]), time.perf_counter() - since_s
         at = head.lower().find(b"retry-after: ")
-        if status == 503 and at >= 0 and asked.tries > 1:
-            self.ended.append((asked.kind, since_s, 0, delay_s, asked.tries == _TRIES))
+        if status == REFUSED and at >= 0 and asked.tries > 1:
+            self.ended.append((asked.kind, since_s, AGAIN, delay_s, asked.tries == _TRIES))
             asked.tries -= 1
             after_s = int(head[at + 13 :].split(b"\r", 1)[0])
             asyncio.get_running_loop().call_later(after_s, self.offer, asked)
@@ -90,9 +96,9 @@ class _Crowd:
 
     def _end(self, asked: _Asked, since_s: float, status: int, delay_s: float) -> None:
         self.left -= 1
-        late = status == 200 and delay_s > self.timeout_s
+        late = status == GOOD and delay_s > self.timeout_s
         first = asked.tries == _TRIES
-        self.ended.append((asked.kind, since_s, -1 if late else status, delay_s, first))
+        self.ended.append((asked.kind, since_s, LATE if late else status, delay_s, first))
 
     def lost(self, error: Exception | None) -> None:
         """Say that a connection was closed on which somebody waits."""
@@ -148,9 +154,9 @@ async def _kept_busy(arguments: Mapping[str, Any]) -> dict[str, Any]:
     found = all_.counts - before
     all_.is_over = True
     await asyncio.sleep(_END_S / 5)
-    if refused := {status for _, status in found} - {200}:
+    if refused := {status for _, status in found} - {GOOD}:
         raise SystemExit(f"the node answered some of its busy clients with {refused}")
-    return {kind: found[kind, 200] / seconds for kind in all_.texts}
+    return {kind: found[kind, GOOD] / seconds for kind in all_.texts}
 
 
 def crowd(arguments: Mapping[str, Any]) -> dict[str, Any]:
