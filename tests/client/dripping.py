@@ -5,9 +5,8 @@ import socket
 import threading
 
 DRIP_S = 0.03
-DROPS_MAX = (
-    100  # so that a client that waits for all of them fails its test instead of holding it up
-)
+# So many that a client that waits for all of them fails its test instead of holding it up.
+DROPS_MAX = 100
 SLOW_HEADERS = b"HTTP/1.1 200 OK\r\nx: "
 SLOW_BODY = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
 SLOW_REFUSAL = b"HTTP/1.1 503 Not now\r\ncontent-length: 1000000\r\n\r\n"

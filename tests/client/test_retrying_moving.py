@@ -24,6 +24,9 @@ from homeroom.client.retrying import (
 )
 from homeroom.client.routes import Endpoint
 
+REGIONS = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
+"""Two nodes of one region, and one of another."""
+
 
 def made(*urls, time_ms_max=60_000, seed=1, named=()):
     generator = random.Random(seed)
@@ -50,15 +53,13 @@ def test_a_lost_connection_moves_the_request_at_once():
 
 
 def test_after_silence_another_region_is_asked_first():
-    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
-    exchange, found = begun(made(named=nodes))
+    exchange, found = begun(made(named=REGIONS))
     found = exchange.step(lost(found.at, Loss.LATE), 4_000)
     assert found.at == "http://b1"
 
 
 def test_after_a_refused_connection_the_neighbour_is_asked_as_before():
-    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
-    exchange, found = begun(made(named=nodes))
+    exchange, found = begun(made(named=REGIONS))
     found = exchange.step(lost(found.at), 3)
     assert found.at in {"http://a1", "http://a2"}
 
@@ -221,19 +222,16 @@ def late_read(nodes, meanwhile):
 
 
 def test_a_late_read_is_asked_of_another_region_where_all_of_the_first_is_silent():
-    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
-    assert late_read(nodes, None)[1] == "http://b1"
+    assert late_read(REGIONS, None)[1] == "http://b1"
 
 
 @pytest.mark.parametrize("meanwhile", ["itself", "its neighbour"])
 def test_a_late_read_of_a_region_that_answers_others_stays_near(meanwhile):
-    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2", "b1")]
-    assert set(late_read(nodes, meanwhile)) == {"http://a1", "http://a2"}
+    assert set(late_read(REGIONS, meanwhile)) == {"http://a1", "http://a2"}
 
 
 def test_where_there_is_no_other_region_a_late_read_is_asked_of_the_neighbour():
-    nodes = [Endpoint(f"http://{name}", name, name[0]) for name in ("a1", "a2")]
-    assert set(late_read(nodes, None)) == {"http://a1", "http://a2"}
+    assert set(late_read(REGIONS[:2], None)) == {"http://a1", "http://a2"}
 
 
 def test_a_write_is_never_asked_of_two():

@@ -44,9 +44,8 @@ class Endpoints:
         self._generator = generator
         self._known: dict[str, _Known] = {}
         self._order: tuple[Endpoint, ...] = ()
-        self._regions: frozenset[str] = (
-            frozenset()
-        )  # in which the tenant's data are taken; empty: anywhere
+        # In which the tenant's data are taken; empty: anywhere.
+        self._regions: frozenset[str] = frozenset()
         self._elsewhere: set[str] = set()  # addresses that said that they do not take them
         self.take(endpoints)
 

@@ -279,10 +279,13 @@ class Exchange:
 
     def _next(self, now_ms: int) -> Endpoint | None:
         """Return who is asked next, None if all were: after silence another region, which may still be there."""
+        return self._away(self._of.endpoints.near(self._silent), self._tried, now_ms)
+
+    def _away(self, near: set[str], tried: set[str], now_ms: int) -> Endpoint | None:
+        """Return the best that was not tried and is none of those near, or of those if nobody else is left."""
         endpoints = self._of.endpoints
-        silent = endpoints.near(self._silent)
-        found = endpoints.next(self._kind, now_ms, self._tried | silent) if silent else None
-        return found or endpoints.next(self._kind, now_ms, self._tried)
+        found = endpoints.next(self._kind, now_ms, tried | near) if near else None
+        return found or endpoints.next(self._kind, now_ms, tried)
 
     def _at(self, endpoint: Endpoint, left_ms: int, now_ms: int) -> Try:
         time_ms_max, connect_ms_max = min(left_ms, self._of.attempt_ms_max), None
@@ -314,13 +317,11 @@ class Exchange:
         Where a node of the region has answered anybody meanwhile, only the node that was asked is slow, and its
         neighbour is the quickest that there is.
         """
-        endpoints, tried = self._of.endpoints, self._tried | self._flying.keys()
+        endpoints = self._of.endpoints
         near = endpoints.near(self._flying)
-        if all(endpoints.is_silent(url, self._began_ms) for url in near):
-            found = endpoints.next(self._kind, now_ms, tried | near)
-            if found is not None:
-                return found
-        return endpoints.next(self._kind, now_ms, tried)
+        if not all(endpoints.is_silent(url, self._began_ms) for url in near):
+            near = set()
+        return self._away(near, self._tried | self._flying.keys(), now_ms)
 
     # --- how they end ------------------------------------------------------------------------------------------------
 
@@ -340,8 +341,7 @@ class Exchange:
         self._may_be_told_better |= is_silent or event.loss in _LOST
         self._has_credit |= event.loss in _LOST
         self._late += event.loss is Loss.LATE
-        moved = self._moved(now_ms) if self._has_credit or self._knows_better(now_ms) else None
-        return moved or self._again(event.why, now_ms)
+        return self._moved(now_ms) or self._again(event.why, now_ms)
 
     def _answered(self, event: Answered, now_ms: int) -> Instruction:
         url, began_ms = self._landed(event.at)
@@ -364,8 +364,7 @@ class Exchange:
             self._asked_ms[one.url] = now_ms + wait_ms
         self._has_credit |= url in self._trials and event.status not in _OF_THE_KEY
         self._may_be_told_better = not wait_ms and event.status in _OF_THE_NODE
-        moved = self._moved(now_ms) if self._has_credit or self._knows_better(now_ms) else None
-        return moved or self._again(f"the answer was {event.status}", now_ms)
+        return self._moved(now_ms) or self._again(f"the answer was {event.status}", now_ms)
 
     def _blame(self, url: str, event: Answered, began_ms: int, now_ms: int) -> None:
         """Tell what an answer that is tried again says of its endpoint."""
@@ -421,19 +420,21 @@ class Exchange:
         endpoints = self._of.endpoints
         if self._has_credit:
             best = endpoints.next(self._kind, now_ms)
-            if best is not None and best.url in self._tried and self._is_back(best.url):
+            if (
+                best is not None
+                and best.url in self._tried
+                and self._has_answered(best.url, self._failed_ms)
+            ):
                 self._tried.discard(best.url)
                 self._silent.clear()
                 return True
         found = self._next(now_ms)
-        if found is None:
-            return False
-        return endpoints.is_well(found.url) and not endpoints.is_silent(found.url, self._began_ms)
+        return found is not None and self._has_answered(found.url, self._began_ms)
 
-    def _is_back(self, url: str) -> bool:
-        """Say whether an endpoint has answered others since this request was lost."""
+    def _has_answered(self, url: str, since_ms: int) -> bool:
+        """Say whether an endpoint has answered others since then, and nothing is wrong with it."""
         endpoints = self._of.endpoints
-        return endpoints.is_well(url) and not endpoints.is_silent(url, self._failed_ms)
+        return endpoints.is_well(url) and not endpoints.is_silent(url, since_ms)
 
     def _moved(self, now_ms: int) -> Instruction | None:
         """Move at once, on credit, from where a request was no load: to another endpoint it is one only once.
@@ -441,6 +442,8 @@ class Exchange:
         What is under way when an endpoint dies is lost together, and may be more than any budget holds. Nor does a
         request pay that found out, for all others, whether an endpoint is back: of these there is one at a time.
         """
+        if not (self._has_credit or self._knows_better(now_ms)):
+            return None
         is_over = self._of.endpoints.next(self._kind, now_ms, self._tried) is None
         if self._flying or is_over or self._has_moved:
             return None

@@ -318,9 +318,8 @@ class RunningTraffic:
     def _do(self, effect: DetectorEffect) -> None:
         match effect:
             case SendHeartbeat():
-                with contextlib.suppress(
-                    MessageError
-                ):  # too long: its orders are, and that is told elsewhere
+                # What is too long for it are the orders, and that is told elsewhere.
+                with contextlib.suppress(MessageError):
                     self._at.fabric.send(effect.to, effect.body)
             case Probe():
                 self._begin_task(self._probe(effect.node))
@@ -351,9 +350,8 @@ class RunningTraffic:
     def _publish(self, table: RoutingTable) -> None:
         try:
             document = sealed(table, self._at.key[0])
-        except (
-            HomeroomError
-        ) as error:  # clients keep the one before, and the next tick makes another
+        except HomeroomError as error:
+            # Clients keep the one before, and the next tick makes another.
             self._table_trouble = str(error)
             self._route(NotPublished())
             return

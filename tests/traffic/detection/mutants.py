@@ -285,8 +285,8 @@ FAULTS = (
     Mutant(
         "who is being emptied is taken for failing",
         "judging",
-        "        or links[link, DRAINING] > 0\n",
-        "",
+        "    if links[link, DRAINING] > 0 or links[link, UNREADY] > 0:\n",
+        "    if links[link, UNREADY] > 0:\n",
         stories.who_is_being_emptied_is_fine,
     ),
     Mutant(

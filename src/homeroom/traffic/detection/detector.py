@@ -269,9 +269,10 @@ class Detector:
     def _tick(self, now_ms: float) -> list[DetectorEffect]:
         effects: list[DetectorEffect] = []
         self._give_up_probes(now_ms)
-        before = self._vantage.verdicts[0].copy()
-        if judging.judge(self._vantage, 0):
-            for number in np.flatnonzero(before != self._vantage.verdicts[0]):
+        vantage = self._vantage
+        before = vantage.verdicts[0].copy()
+        if judging.judge(vantage, 0):
+            for number in np.flatnonzero(before != vantage.verdicts[0]):
                 self._counted["verdicts"] += 1
                 effects.append(
                     Judged(
@@ -289,10 +290,8 @@ class Detector:
             if now_ms >= self._probe_ms[name] and name not in self._asked_ms:
                 self._probe_ms[name] = _following(self._probe_ms[name], limits.PROBE_MS, now_ms)
                 self._asked_ms[name] = now_ms
-                vantage = self._vantage
-                vantage.links[self._numbers[name], suspicion.ASKED] = vantage.clock[
-                    0, judging.AWAKE
-                ]
+                link = vantage.links[self._numbers[name]]
+                link[suspicion.ASKED] = vantage.clock[0, judging.AWAKE]
                 effects.append(Probe(name))
         return effects
 

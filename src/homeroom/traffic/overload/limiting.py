@@ -154,9 +154,8 @@ class Limit:
         passed_ms = now_ms - self._began_ms
         if 0 <= passed_ms < self._window_ms:
             return Found.NOTHING
-        if (
-            not 0 <= passed_ms < inf
-        ):  # the first one, or the clock was set back: no time of before means anything
+        # Else it is the first one, or the clock was set back: no time of before means anything.
+        if not 0 <= passed_ms < inf:
             self._since_ms = self._trial_after_ms = -inf
             self.anew(now_ms)
             return Found.NOTHING
@@ -212,14 +211,12 @@ class Limit:
         """Let fewer in, or find that this does not help, and begin another window."""
         if self._peak <= self._bounds.floor:
             self._strike(now_ms)
+            self.anew(now_ms)
         elif self._trial is not None:
             self._fail(now_ms)
         else:
             self._strikes, self._strike_ms = 0, 0.0
-            self._knee = min(self.limit, float(self._peak))
-            self._to(self._knee * max(_CUT_MIN, 1 / max(self.ratio, 1.0)))
-            self._since_ms = now_ms
-        self.anew(now_ms)
+            self._leave(max(_CUT_MIN, 1 / max(self.ratio, 1.0)), now_ms)
 
     def _strike(self, now_ms: float) -> None:
         """Find that few are slow too; if it is found again and again, so it may be."""
@@ -238,17 +235,15 @@ class Limit:
         """Take that a base was none: where more are under way, no more is done."""
         self._trial, self._base_ms = None, 0.0
         self._trial_after_ms = self._base_until_ms
-        self._knee = min(self.limit, float(max(self._peak, 1)))
-        self._to(float(self._bounds.floor))
-        self._since_ms = now_ms
-        self.anew(now_ms)
+        self._leave(0.0, now_ms)
 
     def make_way(self, ratio: float, now_ms: float) -> None:
         """Let fewer in, for others that come first and take ``ratio`` times what they may."""
+        self._leave(max(_CUT_MIN, min(_HALF, 1 / ratio)), now_ms)
+
+    def _leave(self, part: float, now_ms: float) -> None:
+        """Let in a part of as many as there were, though not below the floor, and begin another window."""
         self._knee = min(self.limit, float(max(self._peak, 1)))
-        self._to(self._knee * max(_CUT_MIN, min(_HALF, 1 / ratio)))
+        self.limit = max(float(self._bounds.floor), self._knee * part)
         self._since_ms = now_ms
         self.anew(now_ms)
-
-    def _to(self, limit: float) -> None:
-        self.limit = max(float(self._bounds.floor), limit)

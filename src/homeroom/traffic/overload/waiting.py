@@ -17,6 +17,7 @@ one tenant costs that tenant.
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
+from math import inf
 from typing import Final, Generic, TypeVar
 
 from homeroom.traffic.overload.kinds import Bounds
@@ -46,16 +47,14 @@ class Waiting(Generic[_W]):
         # Since when the queue has not been empty; None while it is.
         self._since_ms: float | None = None
         # When somebody was last refused who stood in a queue that stands, or would have.
-        self._refused_ms: float | None = None
+        self._refused_ms = -inf
 
     def is_standing(self, now_ms: float) -> bool:
         """Whether it has not been empty for as long as one may wait, and for as long nobody was refused since."""
-        return self._is_within(self._refused_ms, now_ms) or (
-            self._since_ms is not None and now_ms - self._since_ms >= self._bounds.wait_ms_max
+        wait_ms, since_ms = self._bounds.wait_ms_max, self._since_ms
+        return 0 <= now_ms - self._refused_ms < wait_ms or (
+            since_ms is not None and now_ms - since_ms >= wait_ms
         )
-
-    def _is_within(self, at_ms: float | None, now_ms: float) -> bool:
-        return at_ms is not None and 0 <= now_ms - at_ms < self._bounds.wait_ms_max
 
     def _refuses(self, now_ms: float) -> None:
         """Take that somebody is refused: as long as that goes on, a queue that stands does so."""

@@ -16,7 +16,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from homeroom import limits
-from homeroom.client.routes import RouteState, RoutingTable
+from homeroom.client.routes import LAST, RoutingTable
 from homeroom.errors import MessageError
 from homeroom.regions.world import Region
 from homeroom.traffic.detection.health import Health, Readiness
@@ -161,7 +161,7 @@ class Router:
 
     def tried(self, about: About, name: str, do: Do, now_ms: int) -> Routes:
         """Return the routes that would follow from an order; nothing changes."""
-        orders = self.orders.given(about, name, do)
+        orders = self.given(about, name, do)
         return compute((self._places, self.health), orders, self._memory, now_ms)
 
     @property
@@ -242,7 +242,6 @@ def _as_it_was(table: RoutingTable, orders: Orders, now_ms: int) -> Memory:
             share=share, falls=int(is_away), is_cold=is_away, stepped_ms=stepped_ms, stamp=stamp
         )
 
-    lost = (RouteState.SUSPECTED, RouteState.EVACUATED, RouteState.DRAINING)
     return Memory(
         {
             node.name: presence(About.NODE, node.name, float(node.weight > 0), 0)
@@ -251,7 +250,7 @@ def _as_it_was(table: RoutingTable, orders: Orders, now_ms: int) -> Memory:
         },
         {
             region.name: presence(About.REGION, region.name, 0.0, 0)
-            if region.state in lost
+            if region.state in LAST
             else presence(
                 About.REGION,
                 region.name,
