@@ -252,6 +252,25 @@ def test_a_damaged_message_is_dropped_and_counted(world, opened):
     assert two.receive() == []
 
 
+def test_a_burst_after_a_stall_loses_the_oldest_and_never_the_newest(world, opened):
+    one, _ = opened(world.fabric("one"))
+    two, _ = opened(world.fabric("two"))
+    three, _ = opened(world.fabric("three"))
+    carries(one, two, "two")
+    carries(one, three, "three")
+    many, go_on = 3 * limits.FABRIC_MESSAGES_MAX, threading.Event()
+    two._loop.call_soon_threadsafe(go_on.wait, WAIT_S)
+    for number in range(many):
+        one.send("two", b"%d" % number)
+        if number % 500 == 499:
+            wait_until(lambda: not one._out._waiting)
+    carries(one, three, "three")  # so the server has the burst too
+    go_on.set()
+    wait_until(lambda: two._in._waiting and two._in._waiting[-1][1] == b"%d" % (many - 1))
+    kept = [b"%d" % number for number in range(many - limits.FABRIC_MESSAGES_MAX, many)]
+    assert [body for _, body in two.receive()] == kept
+
+
 # --- settings --------------------------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ import pyarrow as pa
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoServersError, SlowConsumerError
+from nats.errors import NoServersError
 
 from homeroom import limits
 from homeroom.errors import KeyFileError, MessageError, SettingsError
@@ -239,8 +239,9 @@ class NatsFabric:
         await client.subscribe(
             f"homeroom.{options.world}.{options.node}.*",
             cb=self._came,
-            pending_msgs_limit=limits.FABRIC_MESSAGES_MAX,
-            pending_bytes_limit=limits.FABRIC_BYTES_MAX,
+            # The client would drop the newest. What one read of the socket brings is bounded; the box bounds the rest.
+            pending_msgs_limit=0,
+            pending_bytes_limit=0,
         )
         await client.flush()
 
@@ -300,9 +301,7 @@ class NatsFabric:
 
     async def _error(self, error: Exception) -> None:
         """Hear of what the client met; what ends a connection comes as its end too."""
-        if isinstance(error, SlowConsumerError):
-            self._dropped(error.subject.rpartition(".")[2])
-        elif "permissions violation" in str(error).lower():
+        if "permissions violation" in str(error).lower():
             self._refused = (
                 f"the servers of the fabric refuse this node something ({_said(error)}); its certificate must name "
                 f"{self._options.node}, and the settings of its region's server too"
