@@ -894,6 +894,14 @@ PROVING_YEARS_AT_ONCE: Final = 2_000
 """Years in which what is down at the same time is looked at together: some hundred MB."""
 PROVING_SHARE_MIN: Final = 1e-9
 """A smaller share of what all ask is none."""
+PROVING_CHANCE_MAX: Final = 0.01
+"""Chance that a build is called worse that is not, over all its figures."""
+PROVING_SHIFT_MIN: Final = 1.05
+"""A figure that is less than this many times as bad as before is as it was."""
+PROVING_HISTORY_MAX: Final = 64
+"""Newest runs that are looked at."""
+PROVING_SHUFFLES: Final = 10_000
+"""Shuffled runs by which is known how far apart chance sets them."""
 
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000
