@@ -898,6 +898,8 @@ PROVING_CHANCE_MAX: Final = 0.01
 """Chance that a build is called worse that is not, over all its figures."""
 PROVING_SHIFT_MIN: Final = 1.05
 """A figure that is less than this many times as bad as before is as it was."""
+PROVING_APART_MIN: Final = 1.5
+"""One run alone counts where it is this many times as bad as those before."""
 PROVING_HISTORY_MAX: Final = 64
 """Newest runs that are looked at."""
 PROVING_SHUFFLES: Final = 10_000
@@ -980,6 +982,7 @@ assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert 0 < CACHE_SMALL_SHARE < 1
 assert PROVING_YEARS % PROVING_WORLDS == 0
+assert 1 < PROVING_SHIFT_MIN < PROVING_APART_MIN
 assert CACHE_LEASE_LOOK_MS < CACHE_LEASE_WAIT_MS < CACHE_LEASE_MS
 assert BREAKER_PAUSE_MS < BREAKER_PAUSE_MS_MAX
 assert 1 <= CACHE_PROVING_HITS <= 3

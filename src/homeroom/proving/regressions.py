@@ -6,8 +6,8 @@ of each figure, and a *regression* is a worse answer to either:
 - Has the level shifted somewhere? A change point is where the means of the runs before and after differ most (each
   split standardised); how far apart chance sets them is found by shuffling the same runs, so that no distribution need
   be assumed and one run on a busy machine makes no shift. After a shift it takes three or four runs.
-- Does the newest run stand apart? It does where it is worse than Student's interval for one more run says it could be.
-  This finds at once what is large.
+- Does the newest run stand apart? It does where it is worse than Student's interval for one more run says it could be,
+  and `limits.PROVING_APART_MIN` times as bad, since busy machines have heavier tails. This finds at once what is large.
 
 Both are asked of every figure, so the chance that is allowed for a false alarm is shared among all of them. A shift
 that is smaller than `limits.PROVING_SHIFT_MIN` is none that matters. The way not taken is a bound ("fail if 10 % slower
@@ -128,4 +128,7 @@ def _apart(values: _Floats) -> _Floats:
 def _stands_apart(values: _Floats, chance: float) -> bool:
     before, newest = values[:-1], values[-1]
     spread = float(before.std(ddof=1)) * math.sqrt(1 + 1 / before.size)
-    return bool(newest - before.mean() > student_quantile(1 - chance, before.size - 1) * spread)
+    least = math.log(limits.PROVING_APART_MIN)
+    return bool(
+        newest - before.mean() > max(least, student_quantile(1 - chance, before.size - 1) * spread)
+    )
