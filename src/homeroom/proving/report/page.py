@@ -109,6 +109,11 @@ def _file(name: str) -> str:
     return resources.files("homeroom.proving.report").joinpath(name).read_text(encoding="utf-8")
 
 
+def _about(size: float) -> str:
+    """Write a size to two digits, as far as it is known."""
+    return f"{float(f'{size:.2g}'):,.0f}"
+
+
 @functools.cache
 def _template() -> "jinja2.Template":
     import jinja2
@@ -117,5 +122,5 @@ def _template() -> "jinja2.Template":
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         finalize=lambda value: clean(value) if type(value) is str else value,
     )  # fmt: skip
-    environment.filters |= {"figure": figure_words, "count": lambda n: f"{n:,.0f}"}
+    environment.filters |= {"figure": figure_words, "count": lambda n: f"{n:,.0f}", "about": _about}
     return environment.from_string(_file("page.html"))
