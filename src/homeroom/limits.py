@@ -246,6 +246,8 @@ HELD_RUNS_MAX: Final = 4_096
 """Runs of entries of an origin that wait for their time; beyond it neighbours wait together, for the later time."""
 WAITING_MAX: Final = 20_000
 """Clients that wait for other regions, or for entries that they know of; a further one hears at once how far it is."""
+SECONDED_MS_MAX: Final = 5_000
+"""A home that has heard no other node for longer states no retention cut: nobody would hold it soon."""
 MEMBER_TICK_MS: Final = 100
 """So often a node of a world looks whether time has passed: what it does late by this, it does late."""
 LIFE_PAUSE_MS_MAX: Final = 60_000

@@ -365,6 +365,10 @@ class Live:
         found = {name: one.state.cut_made for name, one in list(self._folding.tenants.items())}
         return {name: cut for name, cut in found.items() if cut is not None}
 
+    def days_cut(self) -> dict[str, int]:
+        """Return by tenant the day at which its history begins, of those of which some was cut."""
+        return {name: cut.day for name, cut in self.cuts().items()}
+
     def read(self, tenant: str, look: Callable[[State], _T]) -> _T:
         """Return what ``look`` sees in a tenant's state, while nothing is joined: it must be quick."""
         with self._guard:
