@@ -944,6 +944,20 @@ GENERATED_GROUP_ROWS: Final = 1_000_000
 """Rows of a row group of a generated Parquet file."""
 REPORT_CSV_ROWS_MAX: Final = 25_000
 """Rows of a CSV inside of the page (about 1.5 MB); for a larger one the page names the command."""
+# --- shards ------------------------------------------------------------------------------------------------------
+SHARDS_MAX: Final = 256
+"""Shards of a region: each is a process, and each question waits for the slowest of them."""
+SHARD_SESSIONS_MAX: Final = 8
+"""Questions that a shard works at together; the next one waits. Each holds a thread."""
+SHARD_LATE_MS: Final = 60_000
+"""A shard that has not said its part of an answer after so long is late: questions go on without it, or are refused."""
+SHARD_APPLY_LATE_MS: Final = 300_000
+"""A shard that has not folded what it was given after so long is given up, and made anew."""
+SHARD_START_MS_MAX: Final = 60_000
+"""A shard whose process has not begun after so long is given up."""
+SHARD_PORTION_ENTRIES_MAX: Final = 256
+"""Entries that are given to all shards at once: no question is begun while they are folded."""
+
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
