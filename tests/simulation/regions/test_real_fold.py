@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from homeroom.simulation.regions.outside import BEGIN_MS
+from homeroom.simulation.regions.agenda import BEGIN_MS
 from homeroom.simulation.regions.plan import Kind, make_plan
 from homeroom.simulation.regions.real_fold import RealEntries, check_real_fold
 from homeroom.simulation.regions.rows import Happening

@@ -19,7 +19,6 @@ from homeroom.simulation.regions.counted import Counted
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import consents, expected
-from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 from homeroom.simulation.regions.residency import of_shared
 from homeroom.simulation.regions.rows import FIRST_DAY
@@ -81,7 +80,7 @@ class Watcher:
             self._put_down(machine, entry)
         is_right = self._clocks_are_seen or machine.name not in self._wrong
         if is_right and not self._is_outvoted:
-            off_ms = hybrid_ms(entries[-1].hybrid) - BEGIN_MS - machine.outside.agenda.now_ms
+            off_ms = hybrid_ms(entries[-1].hybrid) - machine.outside.agenda.wall_ms
             # An entry that was stamped before a pause is durable after it.
             if off_ms > _STAMP_OFF_MS_MAX or (off_ms < -_STAMP_OFF_MS_MAX and not self._pauses):
                 self.violations.append(f"{machine.name} stamps {off_ms} ms off the time")

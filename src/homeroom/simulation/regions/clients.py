@@ -14,7 +14,7 @@ from homeroom.log.origins import Token
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
+from homeroom.simulation.regions.outside import Request, Told
 from homeroom.simulation.regions.papers import Paper
 from homeroom.simulation.regions.rows import GIVEN, REFUSED, Happening
 
@@ -118,7 +118,7 @@ class Client:
 
     def _event(self, event_id: str) -> Happening:
         chance, known = self._chance, self._diary.event_ids
-        at_ms = BEGIN_MS + self._agenda.now_ms - chance.randrange(_DAYS) * _DAY_MS
+        at_ms = self._agenda.wall_ms - chance.randrange(_DAYS) * _DAY_MS
         learner = f"learner {chance.randrange(self.learners)}"
         kind = chance.random()
         if known and kind < 0.03:
@@ -142,7 +142,7 @@ class Client:
         superseded = tuple(before) if chance.random() < 0.7 else ()
         said = chance.choice((GIVEN, REFUSED))
         before.append(f"{batch_id} consent")
-        at_ms = BEGIN_MS + now_ms
+        at_ms = self._agenda.wall_ms
         yield Happening(
             before[-1], learner, at_ms, says=said, supersedes=superseded[-_SUPERSEDED_MAX:]
         )

@@ -14,7 +14,7 @@ from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import Network
-from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
+from homeroom.simulation.regions.outside import Request, Told
 from homeroom.simulation.regions.plan import Fault, Kind
 from homeroom.simulation.regions.residency import Erased
 from homeroom.simulation.regions.rows import Happening
@@ -79,7 +79,7 @@ class Erasures:
 
         now_ms = self._agenda.now_ms
         name = f"erase {learner} at {node}"
-        erasure = Happening(name, "", BEGIN_MS + now_ms, erases=learner)
+        erasure = Happening(name, "", self._agenda.wall_ms, erases=learner)
         self._machines[node].erase(Request(name, (erasure,), Level.LOCAL, tell, now_ms), erasure)
         elsewhere = sorted(name for name, machine in self._machines.items() if machine.life)
         following = self._chance.choice(elsewhere or [node])

@@ -74,12 +74,7 @@ from homeroom.simulation.regions.door import Content, Residence, write_content
 from homeroom.simulation.regions.erasing import Redact
 from homeroom.simulation.regions.folding import TENANT, Folding
 from homeroom.simulation.regions.network import SimulatedFabric
-from homeroom.simulation.regions.outside import (
-    BEGIN_MS,
-    Outside,
-    Request,
-    Told,
-)
+from homeroom.simulation.regions.outside import Outside, Request, Told
 from homeroom.simulation.regions.places import Place
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
@@ -151,11 +146,11 @@ class Machine:
 
     def wall_ms(self) -> int:
         """Return what its clock of the day shows."""
-        now_ms = self.outside.agenda.now_ms
+        agenda = self.outside.agenda
         if not self.offset_ms and not self.drift:
-            return BEGIN_MS + now_ms
-        drifted = self.drift * (now_ms - self._drift_since_ms)
-        return max(0, int(BEGIN_MS + now_ms + self.offset_ms + drifted))
+            return agenda.wall_ms
+        drifted = self.drift * (agenda.now_ms - self._drift_since_ms)
+        return max(0, int(agenda.wall_ms + self.offset_ms + drifted))
 
     def steady_ms(self) -> int:
         """Return what its steady clock shows; it has nothing to do with that of any other."""

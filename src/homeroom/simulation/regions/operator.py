@@ -31,7 +31,7 @@ from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
 from homeroom.simulation.regions.folding import TENANT
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
+from homeroom.simulation.regions.outside import Request, Told
 
 __all__ = ["Operator"]
 
@@ -143,7 +143,7 @@ class Operator:
     def _rule(self) -> None:
         """Rule of what waits for a time that is far off, before all that is not stated while facts wait for theirs."""
         facts: list[Fact] = []
-        now_ms = BEGIN_MS + self._agenda.now_ms
+        now_ms = self._agenda.wall_ms
         running = [machine for machine in self._machines.values() if machine.life is not None]
         for machine in running if self._is_at_home() else ():
             gate = machine.member.gate
@@ -245,7 +245,7 @@ class Operator:
         """State facts after all that was stated before, or before all that waits."""
         self.open += 1
         self._number += 1
-        at_ms = BEGIN_MS + self._agenda.now_ms
+        at_ms = self._agenda.wall_ms
         changes = [Change(fact=fact, author="operator", at_ms=at_ms) for fact in facts]
         statement = _Statement(f"operator {self._number}", changes)
         if is_first:

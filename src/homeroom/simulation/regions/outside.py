@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from homeroom.clock import HybridClock
 from homeroom.log.entries import Entry
@@ -35,17 +35,12 @@ if TYPE_CHECKING:
     from homeroom.simulation.regions.machine import Machine
 
 __all__ = [
-    "BEGIN_MS",
     "Cores",
     "Outside",
     "Request",
     "Told",
     "Watch",
 ]
-
-BEGIN_MS: Final = 1_764_000_000_000
-"""What a right clock shows when a world begins."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cores:

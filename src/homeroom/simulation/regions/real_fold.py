@@ -36,10 +36,10 @@ from homeroom.log.payloads import Part, pack, write_parts
 from homeroom.log.redacting import redacted_entry, redacted_parts
 from homeroom.log.rulings import ruling_of
 from homeroom.node.folding import Folding, TenantState
+from homeroom.simulation.regions.agenda import BEGIN_MS
 from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import expected
-from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.simulation.regions.rows import Happening
 from homeroom.state.state import State, rebuild
 from homeroom.state.zones import load_zone

@@ -16,7 +16,7 @@ from homeroom.simulation.regions.clients import Acknowledged, Batch, Diary
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.operator import Operator
-from homeroom.simulation.regions.outside import BEGIN_MS, Outside, Request, Told
+from homeroom.simulation.regions.outside import Outside, Request, Told
 from homeroom.simulation.regions.plan import Fault, Kind
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.snapshots import Courier
@@ -115,7 +115,7 @@ class Upheavals:
         if copy.is_destroyed:
             return
         name = f"at the copy of {copy.name} {number}"
-        event = Happening(name, "learner 1", BEGIN_MS + self._agenda.now_ms)
+        event = Happening(name, "learner 1", self._agenda.wall_ms)
         level = Level.REMOTE if number % 2 else Level.LOCAL
         batch = self._diary.sent[name] = Batch(name, (event,), level)
 

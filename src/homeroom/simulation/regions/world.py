@@ -14,7 +14,7 @@ from typing import Final
 from homeroom import limits
 from homeroom.errors import kind_and_places
 from homeroom.regions.steps import Level, Members
-from homeroom.simulation.regions.agenda import Agenda, Trace
+from homeroom.simulation.regions.agenda import BEGIN_MS, Agenda, Trace
 from homeroom.simulation.regions.checks import Watcher, check_all, long_vectors, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Batch, Client, Diary
 from homeroom.simulation.regions.disks import Disks
@@ -24,7 +24,7 @@ from homeroom.simulation.regions.lies import Lies
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import NEWER, OLDER, Network, Weather
 from homeroom.simulation.regions.operator import Operator
-from homeroom.simulation.regions.outside import BEGIN_MS, Cores, Outside, Request, Told
+from homeroom.simulation.regions.outside import Cores, Outside, Request, Told
 from homeroom.simulation.regions.paper_clients import PaperClient
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import (
@@ -368,7 +368,7 @@ class World:
     def _poison(self, fault: Fault) -> None:
         """Have a client send what no node of this release can fold: all store it, and that origin waits everywhere."""
         (name,) = fault.nodes
-        event = Happening(f"{POISON} {fault.at_ms}", "learner 1", BEGIN_MS + self.agenda.now_ms)
+        event = Happening(f"{POISON} {fault.at_ms}", "learner 1", self.agenda.wall_ms)
         batch = self.diary.sent[event.id] = Batch(event.id, (event,), Level.LOCAL)
         self.outside.readings.refuses = True
 
