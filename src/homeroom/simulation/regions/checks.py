@@ -16,9 +16,11 @@ from homeroom.log.rulings import ruling_of
 from homeroom.regions.steps import Alarm, Applied, AwaitApplied, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
+from homeroom.simulation.regions.crossings import Crossings
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.model import consents, expected
+from homeroom.simulation.regions.met import Case, Met
+from homeroom.simulation.regions.model import consents, expected, merged
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 from homeroom.simulation.regions.residency import of_shared
 from homeroom.simulation.regions.rows import FIRST_DAY
@@ -31,6 +33,7 @@ _LOCAL_MS_MAX = 150
 _QUIET = frozenset({Trouble.UNPROVEN})
 _SEEN_KINDS = CLOCK_KINDS - {Kind.ALONE_AND_WRONG}
 _STAMP_OFF_MS_MAX = 1_000
+_ANSWERED = ("rows", "consents", "merged")
 
 
 class Watcher:
@@ -44,8 +47,9 @@ class Watcher:
     machines : all nodes, by name
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, met: Met, crossings: Crossings) -> None:
         self.losses = Losses()
+        self._met, self._crossings = met, crossings
         self._allowed = _QUIET
         if Kind.DAMAGE in plan.kinds:
             self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
@@ -55,6 +59,8 @@ class Watcher:
             self._allowed |= {Trouble.BAD_MESSAGE}
         if Kind.LIES in plan.kinds:
             self._allowed |= {Trouble.CLAIM, Trouble.BAD_ENTRY}
+        if Kind.EACH_OTHER in plan.kinds:
+            self._allowed |= {Trouble.STRANGER}
         if Kind.CLONE in plan.kinds:
             self._allowed |= {Trouble.CLONE}
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
@@ -138,6 +144,7 @@ class Watcher:
             machine.log.check_invariants()
         except AssertionError as error:
             self.violations.append(f"{machine.name} breaks an invariant: {error}")
+        self._met[Case.GAP_FULL] += machine.member.replication.has_dropped
         held = machine.member.held
         before = self._held.get((machine.name, machine.life), {})
         is_retired = machine.member.replication.is_retired
@@ -149,8 +156,13 @@ class Watcher:
     def alarmed(self, machine: Machine, alarm: Alarm) -> None:
         """Let no alarm pass for which the plan gives no reason."""
         self.alarms[alarm.trouble] = self.alarms.get(alarm.trouble, 0) + 1
+        self._met[Case.COPY_BESIDE] += alarm.trouble is Trouble.CLONE
         if alarm.trouble not in self._allowed:
             self.violations.append(f"{machine.name} raised an alarm, {alarm.trouble}: {alarm.why}")
+
+    def erased(self, machine: Machine) -> None:
+        """Take that a node has folded an erasure."""
+        self._crossings.erased(machine)
 
     def acknowledged(self, told: Acknowledged, machines: Mapping[str, Machine]) -> None:
         """See that what is promised is true when it is said."""
@@ -266,15 +278,18 @@ def _rebuilt(machines: Sequence[Machine], counted: Counted) -> Iterator[str]:
 def _as_expected(machines: Sequence[Machine], diary: Diary, counted: Counted) -> Iterator[str]:
     sent = {event for batch in diary.sent.values() for event in batch.events}
     first = machines[0].ledger
-    found = {learner: _plain(row.figures()) for learner, row in first.rows.items()}
-    if found != expected(counted.said, counted.cuts):
+    rows, figures = first.rows, expected(counted.said, counted.cuts)
+    if {learner: _plain(row.figures()) for learner, row in rows.items()} != figures:
         yield f"{machines[0].name} answers something else than its events say"
+    together = {learner: _plain(row.figures()) for learner, row in first.answered().items()}
+    if together != merged(figures, counted.said):
+        yield f"{machines[0].name} takes other learners for one than it was told"
     if {learner: first.consent_of(learner) for learner in first.consents} != consents(counted.said):
         yield f"{machines[0].name} takes something else for what learners have agreed to than they said"
     if not first.events() <= sent:
         yield f"{machines[0].name} has events that nobody sent"
     for machine in machines[1:]:
-        if (machine.ledger.rows, machine.ledger.consents) != (first.rows, first.consents):
+        if any(getattr(machine.ledger, name) != getattr(first, name) for name in _ANSWERED):
             yield f"{machine.name} answers something else than {machines[0].name}"
 
 

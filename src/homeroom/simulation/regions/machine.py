@@ -8,7 +8,7 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -26,6 +26,7 @@ from homeroom.log.log import (
     Life,
     Offer,
     Offers,
+    Refusal,
     Refused,
     Reply,
     Write,
@@ -73,8 +74,9 @@ from homeroom.simulation.regions.beginning import Beginning
 from homeroom.simulation.regions.door import Content, Residence, write_content
 from homeroom.simulation.regions.erasing import Redact
 from homeroom.simulation.regions.folding import TENANT, Folding
+from homeroom.simulation.regions.met import Case
 from homeroom.simulation.regions.network import SimulatedFabric
-from homeroom.simulation.regions.outside import Outside, Request, Told
+from homeroom.simulation.regions.outside import OWNER, Outside, Request, Told
 from homeroom.simulation.regions.places import Place
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
@@ -90,7 +92,7 @@ _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
-_OWNER: Final = "client"
+_YEAR_OFF_MS: Final = 300 * 86_400_000
 
 _Written: TypeAlias = Write | Keep | Exchange | Redact
 """What is written, one after the other."""
@@ -204,6 +206,8 @@ class Machine:
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
         self._upkeep = Upkeep(self, folding, found.tail, self._hands())
+        if abs(self.offset_ms) > _YEAR_OFF_MS:
+            self.outside.met[Case.YEAR_OFF] += 1
         self.note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
@@ -299,6 +303,11 @@ class Machine:
         since_ms = self.outside.agenda.now_ms - _HELD_WAIT_MS - 1_000
         return sum(request.sent_ms < since_ms for request in self._requests.values())
 
+    @property
+    def waiting(self) -> "Iterable[Entry]":
+        """Entries that are durable here, and not folded yet."""
+        return self._folding.waiting
+
     def has_durable(self, token: Token) -> bool:
         """Say whether its log holds an entry, with all before it; whether it runs or not."""
         return self.has_begun and self.store.head(token.origin).number >= token.number
@@ -361,13 +370,14 @@ class Machine:
     def _offer(self, batch_id: str, events: Content, request: Request | None) -> None:
         self._tickets += 1
         body = write_content(events)
-        known = self.store.record(_OWNER, batch_id)
+        owner = OWNER if request is None else request.owner
+        known = self.store.record(owner, batch_id)
         if request is not None:
             self._requests[self._tickets] = request
         offer = Offer(
             ticket=self._tickets,
             tenant=TENANT,
-            owner=_OWNER,
+            owner=owner,
             batch_id=batch_id,
             digest=hashlib.sha256(body).digest(),
             content=events,
@@ -435,6 +445,8 @@ class Machine:
         if request is None:
             return
         outcome = reply.outcome
+        if isinstance(outcome, Refused) and outcome.refusal is Refusal.CONFLICT:
+            self.outside.met[Case.BATCH_ID_REFUSED] += 1
         if isinstance(outcome, Refused) or outcome.token is None:
             request.tell(Told(None, Level.LOCAL))
         elif request.level is Level.LOCAL:
@@ -515,7 +527,9 @@ class Machine:
     def _fold(self, fold: Fold) -> None:
         before, erased = self.stated.control, len(self.ledger.erased)
         told = self._folding.fold(fold)
-        self.cleaning.is_due |= len(self.ledger.erased) > erased
+        if len(self.ledger.erased) > erased:
+            self.cleaning.is_due = True
+            self.outside.watch.erased(self)
         for event in told:
             self._step(event)
         if self.stated.control is not before:

@@ -50,7 +50,8 @@ class Network:
     ----------
     weather : how links behave now
     carried, carried_bytes : what was handed over, lost or not
-    look : is shown each message, if anybody wants to look
+    looks : are shown each message
+    rewritten : how many messages were of another release
     releases : by node that does not run this release which one it runs
     """
 
@@ -64,7 +65,8 @@ class Network:
         self.weather = Weather()
         self.carried = 0
         self.carried_bytes = 0
-        self.look: Callable[[str, str, bytes], None] | None = None
+        self.looks: list[Callable[[str, str, bytes], None]] = []
+        self.rewritten = 0
         self.releases: dict[str, str] = {}
         self._agenda, self._trace = agenda, trace
         self._chance = chance
@@ -125,11 +127,12 @@ class Network:
         self.carried += 1
         self.carried_bytes += len(body)
         self._trace.add(self._agenda.now_ms, body)
-        if self.look is not None:
-            self.look(sender, to, body)
+        for look in self.looks:
+            look(sender, to, body)
         if to not in self._arrivals:
             return
         if sender in self.releases:
+            self.rewritten += 1
             body = self._written_otherwise(self.releases[sender], sender, to, body)
         if (sender, to) in self._cuts:
             return

@@ -31,6 +31,7 @@ from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
 from homeroom.simulation.regions.folding import TENANT
 from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.met import Case
 from homeroom.simulation.regions.outside import Request, Told
 
 __all__ = ["Operator"]
@@ -99,6 +100,7 @@ class Operator:
     def _look_after(self) -> None:
         """Let lives end; state again who belongs to the world where that was lost with a home; leave a dead home."""
         if self.home.is_destroyed:
+            self.home.outside.met[Case.HOME_LOST] += 1
             running = [m for m in self._machines.values() if m.life and m.name not in self.left]
             self.move_home(running[0])
         elif self._is_unknown():
@@ -188,6 +190,15 @@ class Operator:
         self.open += 1
         self._state([MemberFenced(node=node)])
         self._agenda.after(_AGAIN_MS, self._close, node)
+
+    def fence(self, node: str) -> None:
+        """Let nothing more be taken of a node, without seeing its removal through."""
+        self._state([MemberFenced(node=node)])
+
+    def next_term(self) -> int:
+        """Return the term of a move of the home that somebody else states."""
+        self._term += 1
+        return self._term
 
     def cut(self, day: int) -> None:
         """Let history begin on a day since 1970, of what all members hold."""

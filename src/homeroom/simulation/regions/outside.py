@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from homeroom.clock import HybridClock
 from homeroom.log.entries import Entry
@@ -25,6 +25,7 @@ from homeroom.simulation.regions.beginning import Beginning, begin
 from homeroom.simulation.regions.door import Content, Residence, admitted
 from homeroom.simulation.regions.erasing import Cleaning, Register
 from homeroom.simulation.regions.ledger import Ledger, Readings
+from homeroom.simulation.regions.met import Met
 from homeroom.simulation.regions.network import Network
 from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.sharing import Sharing
@@ -35,12 +36,17 @@ if TYPE_CHECKING:
     from homeroom.simulation.regions.machine import Machine
 
 __all__ = [
+    "OWNER",
     "Cores",
     "Outside",
     "Request",
     "Told",
     "Watch",
 ]
+
+OWNER: Final = "client"
+"""Who sends batches, under the key that all have at first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cores:
@@ -80,6 +86,9 @@ class Watch(Protocol):
     def alarmed(self, machine: Machine, alarm: Alarm) -> None:
         """Take an alarm that a node raised."""
 
+    def erased(self, machine: Machine) -> None:
+        """Take that a node has folded an erasure."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
@@ -94,6 +103,7 @@ class Outside:
     members: Members
     cores: Cores
     courier: Courier
+    met: Met
     save_ms: tuple[int, int]
     """How long it is between two snapshots of a node, at least and at most."""
     homes: Mapping[str, str]
@@ -104,7 +114,7 @@ class Outside:
 class Request:
     """A batch that a client sends, or facts that an operator states, when, and whom to tell.
 
-    ``seen`` is the last token that the client has.
+    ``seen`` is the last token that the client has, ``owner`` whose its key is.
     """
 
     batch_id: str
@@ -113,6 +123,7 @@ class Request:
     tell: Callable[[Told], None]
     sent_ms: int
     seen: Token | None = None
+    owner: str = OWNER
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,17 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from homeroom.log.control import Change
-from homeroom.log.members import MemberJoined
+from homeroom.log.control import Change, Fact
+from homeroom.log.members import HomeMoved, MemberFenced, MemberJoined
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.clients import Acknowledged, Batch, Diary
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.met import Case
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.outside import Outside, Request, Told
 from homeroom.simulation.regions.plan import Fault, Kind
+from homeroom.simulation.regions.retries import Retries
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.snapshots import Courier
 
@@ -29,6 +31,8 @@ __all__ = ["Upheavals"]
 _AGAIN_MS: Final = 200
 _LATER_MS: Final = 700
 _BATCH_MS: Final = 400
+_WAY_MS_MAX: Final = 1_200
+_WEEKS_MS: Final = 21 * 86_400_000
 
 
 class Upheavals:
@@ -39,6 +43,7 @@ class Upheavals:
     machines : all nodes, by name
     operator, outside : of the world
     diary, losses : what clients sent and were told, and what may be gone
+    retries : sends again what was acknowledged
     """
 
     def __init__(
@@ -48,8 +53,10 @@ class Upheavals:
         outside: Outside,
         diary: Diary,
         losses: Losses,
+        retries: Retries,
     ) -> None:
         self._machines, self._operator = machines, operator
+        self._outside, self._retries = outside, retries
         self._network, self._agenda = outside.network, outside.agenda
         self._diary, self._losses = diary, losses
 
@@ -59,6 +66,8 @@ class Upheavals:
             Kind.RETURN: self._remove,
             Kind.MOVE_HOME: self._move_home,
             Kind.CLONE: self._clone,
+            Kind.EACH_OTHER: self._remove_each_other,
+            Kind.WEEKS: self._let_weeks_go_by,
         }
         begin[fault.kind](fault)
 
@@ -102,7 +111,10 @@ class Upheavals:
     def _clone(self, fault: Fault) -> None:
         """Start a copy of a machine beside it, and let clients write there; somebody stops it in the end."""
         original = self._machines[fault.nodes[0]]
-        outside = replace(original.outside, courier=Courier(self._agenda, self._network))
+        outside = replace(
+            original.outside,
+            courier=Courier(self._agenda, self._network, self._outside.courier.look),
+        )
         chance = Random(f"clone of {original.name} at {fault.at_ms}")  # noqa: S311 - settled by the plan
         copy = Machine(original.name, original.place, outside, chance)
         copy.exchange_disk(original.copy_of_disk())
@@ -128,6 +140,73 @@ class Upheavals:
 
         copy.offer(Request(name, batch.events, level, tell, self._agenda.now_ms))
         self._agenda.after(_BATCH_MS, self._write_there, copy, number + 1)
+
+    def _remove_each_other(self, fault: Fault) -> None:
+        """Cut the world in two, and let each side have a home that removes the one of the other side.
+
+        Who put it right then has both taken back, at a home that was neither.
+        """
+        old, new = self._operator.home, self._machines[fault.nodes[0]]
+        outside = [name for name in self._machines if name not in fault.nodes]
+        links = [
+            pair
+            for here in fault.nodes
+            for there in outside
+            for pair in ((here, there), (there, here))
+        ]
+        self._network.cut(links)
+        self._operator.fence(new.name)
+        self._operator.open += 1
+        facts = [
+            HomeMoved(node=new.name, term=self._operator.next_term()),
+            MemberFenced(node=old.name),
+        ]
+        self._state_at(new, facts)
+        self._agenda.after(fault.for_ms, self._network.heal, links)
+        self._agenda.after(fault.for_ms, self._reconcile, (old, new))
+
+    def _state_at(self, home: Machine, facts: list[Fact]) -> None:
+        changes = [
+            Change(fact=fact, author="somebody else", at_ms=home.wall_ms()) for fact in facts
+        ]
+        home.offer(Request("removal", changes, Level.LOCAL, lambda _: None, 0))
+
+    def _reconcile(self, two: tuple[Machine, Machine]) -> None:
+        """Take two back that have removed each other, at a third home."""
+        old, new = two
+        is_mutual = all(
+            other.name in one.stated.control.members.fenced
+            for one, other in ((old, new), (new, old))
+            if one.life is not None
+        )
+        self._outside.met[Case.REMOVED_EACH_OTHER] += is_mutual
+        self._operator.open -= 1
+        third = next(m for m in self._machines.values() if m.has_begun and m not in two)
+        self._operator.move_home(third)
+        for machine in two:
+            self._operator.join(machine)
+
+    def _let_weeks_go_by(self, _fault: Fault) -> None:
+        """Have every machine off for weeks; then clients send again what was acknowledged before."""
+        everybody = list(self._machines)
+        links = [(one, other) for one in everybody for other in everybody if one != other]
+        self._network.cut(links)
+        self._turn_off()
+        # Until nothing is under way any more.
+        self._agenda.after(_WAY_MS_MAX, self._begin_again, links)
+
+    def _turn_off(self) -> None:
+        for machine in self._machines.values():
+            machine.kill()
+
+    def _begin_again(self, links: list[tuple[str, str]]) -> None:
+        self._turn_off()
+        self._network.heal(links)
+        self._agenda.skipped_ms += _WEEKS_MS
+        for machine in self._machines.values():
+            if machine.has_begun:
+                machine.start()
+                self._agenda.after(_LATER_MS, self._retries.send, machine.name, Case.AFTER_WEEKS)
 
     def _take_back(self, machine: Machine) -> None:
         if not self._operator.has_left(machine.name):

@@ -6,6 +6,7 @@ and every check is made.
 """
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -17,11 +18,14 @@ from homeroom.regions.steps import Level, Members
 from homeroom.simulation.regions.agenda import BEGIN_MS, Agenda, Trace
 from homeroom.simulation.regions.checks import Watcher, check_all, long_vectors, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Batch, Client, Diary
+from homeroom.simulation.regions.crossings import Crossings
 from homeroom.simulation.regions.disks import Disks
 from homeroom.simulation.regions.erasures import Erasures
 from homeroom.simulation.regions.ledger import POISON, Readings
 from homeroom.simulation.regions.lies import Lies
 from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.met import Case, Met
+from homeroom.simulation.regions.mistakes import MistakenClient
 from homeroom.simulation.regions.network import NEWER, OLDER, Network, Weather
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.outside import Cores, Outside, Request, Told
@@ -44,6 +48,7 @@ from homeroom.simulation.regions.residency import (
     divided,
     is_true,
 )
+from homeroom.simulation.regions.retries import Retries
 from homeroom.simulation.regions.rows import DAY_MS, Happening
 from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.signatures import is_signed
@@ -64,6 +69,7 @@ _CHECKS_MORE: Final = 2
 _REST_MS_MAX: Final = 3_000
 _DOCUMENTS_SELDOM: Final = 3
 """A document is sent for so many batches of events."""
+_MISTAKES_SELDOM: Final = 5
 _ENDINGS_MS_MAX: Final = 12_000
 
 
@@ -77,6 +83,7 @@ class Run:
     violations : what did not hold
     checksum : of everything that happened
     figures : counts
+    met : how often it came to what worlds are made for
     trace : the last lines of what happened
     """
 
@@ -85,6 +92,7 @@ class Run:
     checksum: int
     figures: dict[str, int]
     trace: list[str] = field(default_factory=list)
+    met: Met = field(default_factory=Counter)
 
 
 class World:
@@ -106,8 +114,11 @@ class World:
         self._begun_ms = -(plan.storm_ms + _CHECK_AFTER_MS) % limits.CHECK_MS
         self._calm_ms = self._begun_ms + plan.storm_ms
         self.agenda, self.trace = Agenda(self._begun_ms), Trace()
-        self.watcher = Watcher(plan)
-        self.diary = Diary(self._acknowledged)
+        self.met: Met = Counter()
+        readings, sharing = Readings(), Sharing(is_signed)
+        self.crossings = Crossings(self.met, readings, sharing)
+        self.watcher = Watcher(plan, self.met, self.crossings)
+        self.diary = Diary(self._acknowledged, self.met)
         places = {**plan.nodes, **plan.joining}
         delays_ms = {
             (one, other): one_way_ms(here, there)
@@ -119,12 +130,13 @@ class World:
             agenda=self.agenda,
             trace=self.trace,
             network=self.network,
-            readings=Readings(),
-            sharing=Sharing(is_signed),
+            readings=readings,
+            sharing=sharing,
             watch=self.watcher,
             members=_seeds(plan),
             cores=cores or Cores(),
-            courier=Courier(self.agenda, self.network),
+            courier=Courier(self.agenda, self.network, self.crossings.brought),
+            met=self.met,
             homes=_homes(plan),
             save_ms=plan.save_ms,
         )
@@ -137,14 +149,19 @@ class World:
         self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
         self.papers = Diary(self._acknowledged_paper)
         self.border = BorderWatch({node: place.jurisdiction for node, place in places.items()})
-        self.network.look = self.border.carried if plan.has_documents else None
+        if plan.has_documents:
+            self.network.looks.append(self.border.carried)
+        if plan.kinds & ERASURES:
+            self.network.looks.append(self.crossings.carried)
+        retries = Retries(self.machines, self.agenda, self.diary, self._chance("retries"))
+        losses = self.watcher.losses
+        self.disks = Disks(self.machines, self.agenda, losses, self.crossings, retries)
         self.erasures = Erasures(
-            self.machines, self.network, self.agenda, self.watcher.losses, self._chance("erasures")
+            self.machines, self.network, self.agenda, self.disks, self._chance("erasures")
         )
-        self.disks = Disks(self.machines, self.agenda, self.watcher.losses)
         self.lies = Lies(self.machines, self.network, self.agenda, self._chance("lies"))
         self.upheavals = Upheavals(
-            self.machines, self.operator, self.outside, self.diary, self.watcher.losses
+            self.machines, self.operator, self.outside, self.diary, losses, retries
         )
 
     def _chance(self, of: str) -> Random:
@@ -174,6 +191,8 @@ class World:
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
         if self.plan.has_documents:
             self._send_papers(first)
+        if self.plan.has_mistakes:
+            self._make_mistakes(first)
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ms, self._begin, fault)
         try:
@@ -185,6 +204,13 @@ class World:
             self.watcher.violations.append(f"something raised {kind_and_places(error)}: {error}")
             converged_ms = -1
         return self._run(converged_ms)
+
+    def _make_mistakes(self, nodes: dict[str, Machine]) -> None:
+        for name in nodes:
+            chance = self._chance(f"{name}/mistakes")
+            client = MistakenClient(name, nodes, self.agenda, self.diary, chance)
+            every_ms = _MISTAKES_SELDOM * self.plan.every_ms
+            self.agenda.after(_CLIENTS_FROM_MS, client.run, every_ms, self._calm_ms)
 
     def _send_papers(self, nodes: dict[str, Machine]) -> None:
         for name, home in nodes.items():
@@ -315,7 +341,9 @@ class World:
             "erasures": len(self.erasures.confirmed),
         }
         violations = list(dict.fromkeys(self.watcher.violations))
-        return Run(self.plan, violations, self.trace.checksum, figures, self.trace.lines(60))
+        self.met[Case.TWO_RELEASES] = self.network.rewritten
+        lines = self.trace.lines(60)
+        return Run(self.plan, violations, self.trace.checksum, figures, lines, self.met)
 
     def _acknowledged(self, told: Acknowledged) -> None:
         self.watcher.acknowledged(told, self.machines)
