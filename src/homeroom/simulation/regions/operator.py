@@ -192,7 +192,7 @@ class Operator:
         self._agenda.after(_AGAIN_MS, self._close, node)
 
     def fence(self, node: str) -> None:
-        """Let nothing more be taken of a node, without seeing its removal through."""
+        """Have nothing more taken of a node; nobody sees its removal through."""
         self._state([MemberFenced(node=node)])
 
     def next_term(self) -> int:

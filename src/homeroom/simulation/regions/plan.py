@@ -87,7 +87,7 @@ class Fault:
     kind : what
     at_ms, for_ms : when, and how long
     nodes : whom it befalls; of a cut the one side
-    amount : milliseconds of a clock, share of messages lost; else unused
+    amount : milliseconds of a clock, share of messages lost, number of a learner
     """
 
     kind: Kind

@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from homeroom.log.control import Change, Fact
+from homeroom.log.control import Change
 from homeroom.log.members import HomeMoved, MemberFenced, MemberJoined
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.clients import Acknowledged, Batch, Diary
@@ -157,28 +157,19 @@ class Upheavals:
         self._network.cut(links)
         self._operator.fence(new.name)
         self._operator.open += 1
-        facts = [
-            HomeMoved(node=new.name, term=self._operator.next_term()),
-            MemberFenced(node=old.name),
+        moved = HomeMoved(node=new.name, term=self._operator.next_term())
+        changes = [
+            Change(fact=fact, author="somebody else", at_ms=new.wall_ms())
+            for fact in (moved, MemberFenced(node=old.name))
         ]
-        self._state_at(new, facts)
+        new.offer(Request("removal", changes, Level.LOCAL, lambda _: None, 0))
         self._agenda.after(fault.for_ms, self._network.heal, links)
         self._agenda.after(fault.for_ms, self._reconcile, (old, new))
-
-    def _state_at(self, home: Machine, facts: list[Fact]) -> None:
-        changes = [
-            Change(fact=fact, author="somebody else", at_ms=home.wall_ms()) for fact in facts
-        ]
-        home.offer(Request("removal", changes, Level.LOCAL, lambda _: None, 0))
 
     def _reconcile(self, two: tuple[Machine, Machine]) -> None:
         """Take two back that have removed each other, at a third home."""
         old, new = two
-        is_mutual = all(
-            other.name in one.stated.control.members.fenced
-            for one, other in ((old, new), (new, old))
-            if one.life is not None
-        )
+        is_mutual = _has_fenced(old, new) and _has_fenced(new, old)
         self._outside.met[Case.REMOVED_EACH_OTHER] += is_mutual
         self._operator.open -= 1
         third = next(m for m in self._machines.values() if m.has_begun and m not in two)
@@ -214,3 +205,8 @@ class Upheavals:
             return
         self._operator.open -= 1
         self._operator.join(machine)
+
+
+def _has_fenced(one: Machine, other: Machine) -> bool:
+    """Say whether a node knows that another one is to leave."""
+    return one.life is not None and other.name in one.stated.control.members.fenced
