@@ -64,8 +64,8 @@ FAULTS = (
     Mutant(
         "what is sealed is not cleaned",
         "erasing",
-        "    if not entry.origin.stream.is_shared:\n        return names",
-        "    if entry.origin.stream is Stream.DOCUMENT:\n        return names",
+        "        return names_any(entry, erased)\n",
+        "        return not entry.origin.stream.home and names_any(entry, erased)\n",
         seed=219,
     ),
     Mutant(

@@ -18,18 +18,18 @@ from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.met import Case, Met
 from homeroom.simulation.regions.outside import Request, Told
 from homeroom.simulation.regions.papers import Paper
-from homeroom.simulation.regions.rows import GIVEN, REFUSED, Happening
+from homeroom.simulation.regions.rows import DAY_MS, GIVEN, REFUSED, Happening
 
-__all__ = ["Acknowledged", "Batch", "Client", "Diary"]
+__all__ = ["STATUSES", "Acknowledged", "Batch", "Client", "Diary"]
 
 _NEAR_MS: Final = 5
 _TIMEOUT_MS: Final = 4_000
 _DAYS: Final = 5
-_DAY_MS: Final = 86_400_000
 _CONSENTS: Final = 0.15
 _SUPERSEDED_MAX: Final = 3
 _AT_ONCE: Final = {2: Case.TWO_REGIONS, 3: Case.THREE_REGIONS}
-_STATUSES: Final = ("enrolled", "completed", "withdrawn")
+STATUSES: Final = ("enrolled", "completed", "withdrawn")
+"""What an event may say that somebody is in a course."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Client:
 
     def _event(self, event_id: str) -> Happening:
         chance, known = self._chance, self._diary.event_ids
-        at_ms = self._agenda.wall_ms - chance.randrange(_DAYS) * _DAY_MS
+        at_ms = self._agenda.wall_ms - chance.randrange(_DAYS) * DAY_MS
         learner = f"learner {chance.randrange(self.learners)}"
         kind = chance.random()
         if known and kind < 0.03:
@@ -136,7 +136,7 @@ class Client:
             event_id = chance.choice(known)
             self._diary.met[Case.EVENT_ID_AGAIN] += 1
         known.append(event_id)
-        return Happening(event_id, learner, at_ms, chance.choice(_STATUSES) if kind > 0.7 else "")
+        return Happening(event_id, learner, at_ms, chance.choice(STATUSES) if kind > 0.7 else "")
 
     def _consents(self, batch_id: str) -> Iterator[Happening]:
         """Return what a learner says of consent now and then: in place of what was said before, or beside it.

@@ -1,4 +1,4 @@
-"""Clients that get things wrong and put them right: learners who are one, ids that are used twice, other keys.
+"""Clients that get things wrong and put them right: learners who are one, ids that are used twice, other keys, ties.
 
 They are apart from the other clients, so that a world without them is the same to the last message.
 """
@@ -6,15 +6,17 @@ They are apart from the other clients, so that a world without them is the same 
 from typing import Final
 
 from homeroom.regions.steps import Level
-from homeroom.simulation.regions.clients import Batch, Client
+from homeroom.simulation.regions.clients import STATUSES, Batch, Client
 from homeroom.simulation.regions.met import Case
 from homeroom.simulation.regions.outside import Told
 from homeroom.simulation.regions.retries import Retries
-from homeroom.simulation.regions.rows import Happening
+from homeroom.simulation.regions.rows import DAY_MS, Happening
 
 __all__ = ["MistakenClient"]
 
 _ROTATED: Final = "client, under another key"
+_TIED: Final = 4
+"""So few learners have statuses that are tied, so that most are."""
 
 
 class MistakenClient(Client):
@@ -26,8 +28,8 @@ class MistakenClient(Client):
         if self._agenda.now_ms >= until_ms:
             return
         self._number += 1
-        do = self._chance.choice((self._merge, self._merge, self._use_again, self._rotate))
-        do()
+        choices = (self._merge, self._merge, self._use_again, self._rotate, self._tie, self._tie)
+        self._chance.choice(choices)()
         wait_ms = 1 + int(self._chance.expovariate(1 / every_ms))
         self._agenda.after(wait_ms, self.run, every_ms, until_ms)
 
@@ -47,6 +49,14 @@ class MistakenClient(Client):
             merges.setdefault(pair, []).append(name)
             said = [Happening(name, "", at_ms, joins=pair)]
         self._offer(Batch(name, tuple(said), Level.LOCAL), self._home)
+
+    def _tie(self) -> None:
+        """Say what the status of a learner is, with no more than the day for its time: others say otherwise."""
+        name, day = f"{self._home} tie {self._number}", self._agenda.wall_ms // DAY_MS
+        learner = f"learner {self._chance.randrange(_TIED)}"
+        status = self._chance.choice(STATUSES)
+        event = Happening(name, learner, day * DAY_MS, status)
+        self._offer(Batch(name, (event,), Level.LOCAL), self._home)
 
     def _use_again(self) -> None:
         """Send something else under the id of a batch that was acknowledged, there or elsewhere."""
