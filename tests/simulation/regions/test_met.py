@@ -1,6 +1,8 @@
 """What worlds are made for is met: by the counts of worlds themselves, and in the world that stands beside each."""
 
+import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +19,8 @@ SEEDS = {
     Case.TWO_REGIONS: 1,
     Case.THREE_REGIONS: 1,
     Case.EVENT_ID_AGAIN: 1,
-    Case.BATCH_ID_REFUSED: 1,
-    Case.BATCH_ID_ELSEWHERE: 1,
+    Case.BATCH_ID_REFUSED: 5,
+    Case.BATCH_ID_ELSEWHERE: 5,
     Case.AFTER_ROTATION: 1,
     Case.COPY_BESIDE: 1,
     Case.ERASED_MERGED: 1,
@@ -69,6 +71,12 @@ def test_a_buffer_of_gaps_that_is_full_is_met(monkeypatch):
 
 def test_every_case_has_a_world_here():
     assert {*SEEDS, Case.HOME_LOST, Case.GAP_FULL} == set(Case)
+
+
+def test_the_page_names_the_worlds_that_stand_here():
+    page = Path("docs/explanation/regions.md").read_text(encoding="utf-8")
+    named = {int(text) for text in re.findall(r"\| seed (\d+)", page)}
+    assert named == set(SEEDS.values())
 
 
 def test_nothing_is_met_where_nothing_goes_wrong():

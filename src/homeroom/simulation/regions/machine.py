@@ -38,7 +38,6 @@ from homeroom.log.log import (
 from homeroom.log.members import HomeMoved
 from homeroom.log.origins import Origin, Token
 from homeroom.log.rulings import EntriesLost, Restamped
-from homeroom.regions.counting import lost
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
@@ -53,7 +52,6 @@ from homeroom.regions.steps import (
     Event,
     Exchange,
     Fold,
-    Found,
     Held,
     Keep,
     Kept,
@@ -475,7 +473,7 @@ class Machine:
     def _do_seldom(self, effect: Effect) -> None:
         match effect:
             case Look():
-                self._later(_LOOK_MS, self._look, effect)
+                self._later(_LOOK_MS, self._upkeep.look, effect)
             case Print():
                 self._step(self._folding.printed(effect.check))
             case Held():
@@ -502,18 +500,6 @@ class Machine:
                 self.ledger.retire(effect.origins)
             case BeginAnew():
                 self._later(0, self._begin_anew, effect.why)
-
-    def _look(self, look: Look) -> None:
-        found: list[Entry] = []
-        size_bytes = 0
-        for wanted in look.ranges:
-            for entry in self.store.read(wanted.origin, wanted.first, limits.MESSAGE_ENTRIES_MAX):
-                if len(found) >= limits.MESSAGE_ENTRIES_MAX or size_bytes > limits.PULL_BYTES:
-                    break
-                found.append(entry)
-                size_bytes += len(entry.payload)
-        gone = lost(look.ranges, found, self.store)
-        self._step(Found(look.to, look.pull, tuple(found), self.wall_ms(), gone))
 
     def _seeds(self) -> Members:
         """Return who is said to belong to the world at first: those that a node was told of, and itself."""
