@@ -276,6 +276,10 @@ class RecordError(HomeroomError):
         return RecordError(outer + inner, self.rule, self.remedy)
 
 
+class ProvingError(HomeroomError):
+    """A plan of the proving ground asks for what cannot be, or a run has left too little to conclude from."""
+
+
 class StoreError(HomeroomError):
     """A log's store cannot be read or written: the disk is full or failing, or a database does not answer.
 

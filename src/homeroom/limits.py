@@ -882,6 +882,29 @@ WATCHING_CONNECTIONS_MAX: Final = 64
 OVERLOAD_FLOWS_MAX: Final = 64
 """Callers whose tenant is not known before they are let in share so many places in the order."""
 
+# --- proving ---------------------------------------------------------------------------------------------------
+
+PROVING_EXPONENT_MAX: Final = 1.1
+"""A figure grows linearly at most where the interval of its exponent ends here or below."""
+PROVING_WORLDS: Final = 200
+"""Worlds of which years are drawn, each with rates of its own; intervals are over them."""
+PROVING_YEARS: Final = 20_000
+"""Years that are drawn of all worlds together."""
+PROVING_YEARS_AT_ONCE: Final = 2_000
+"""Years in which what is down at the same time is looked at together: some hundred MB."""
+PROVING_SHARE_MIN: Final = 1e-9
+"""A smaller share of what all ask is none."""
+PROVING_CHANCE_MAX: Final = 0.01
+"""Chance that a build is called worse that is not, over all its figures."""
+PROVING_SHIFT_MIN: Final = 1.05
+"""A figure that is less than this many times as bad as before is as it was."""
+PROVING_APART_MIN: Final = 1.5
+"""One run alone counts where it is this many times as bad as those before."""
+PROVING_HISTORY_MAX: Final = 64
+"""Newest runs that are looked at."""
+PROVING_SHUFFLES: Final = 10_000
+"""Shuffled runs by which is known how far apart chance sets them."""
+
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000
 """Learners of a generated world: eight bytes an enrolment are held, 1.1 GB at this bound."""
@@ -958,6 +981,8 @@ assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert 0 < CACHE_SMALL_SHARE < 1
+assert PROVING_YEARS % PROVING_WORLDS == 0
+assert 1 < PROVING_SHIFT_MIN < PROVING_APART_MIN
 assert CACHE_LEASE_LOOK_MS < CACHE_LEASE_WAIT_MS < CACHE_LEASE_MS
 assert BREAKER_PAUSE_MS < BREAKER_PAUSE_MS_MAX
 assert 1 <= CACHE_PROVING_HITS <= 3
