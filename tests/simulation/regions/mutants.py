@@ -337,7 +337,7 @@ FAULTS = (
         "holdings",
         "if news.is_whole and news.version >= self._version:",
         "if False:",
-        seed=40,
+        seed=52,
     ),
     Mutant(
         "what has collapsed is not asked for by who lacks it",

@@ -4,7 +4,7 @@ A check says what it found as a sentence; an empty list is a world in which all 
 no node does, and trust what clients were told over what nodes say.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from homeroom.clock import hybrid_ms
@@ -31,6 +31,16 @@ __all__ = ["Watcher", "check_all", "long_vectors", "missing_entries"]
 _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
 _QUIET = frozenset({Trouble.UNPROVEN})
+_TOLD: Mapping[Kind, Collection[Trouble]] = {
+    Kind.DAMAGE: (Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY),
+    Kind.JOIN: (Trouble.STRANGER,),
+    Kind.LEAVE: (Trouble.STRANGER,),
+    Kind.RETURN: (Trouble.STRANGER,),
+    Kind.RELEASES: (Trouble.BAD_MESSAGE,),
+    Kind.LIES: (Trouble.CLAIM, Trouble.BAD_ENTRY),
+    Kind.CLONE: (Trouble.CLONE,),
+}
+"""What goes wrong, and the alarms that it gives a reason for."""
 _SEEN_KINDS = CLOCK_KINDS - {Kind.ALONE_AND_WRONG}
 _STAMP_OFF_MS_MAX = 1_000
 _ANSWERED = ("rows", "consents", "merged")
@@ -50,19 +60,7 @@ class Watcher:
     def __init__(self, plan: Plan, met: Met, crossings: Crossings) -> None:
         self.losses = Losses()
         self._met, self._crossings = met, crossings
-        self._allowed = _QUIET
-        if Kind.DAMAGE in plan.kinds:
-            self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
-        if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
-            self._allowed |= {Trouble.STRANGER}
-        if Kind.RELEASES in plan.kinds:
-            self._allowed |= {Trouble.BAD_MESSAGE}
-        if Kind.LIES in plan.kinds:
-            self._allowed |= {Trouble.CLAIM, Trouble.BAD_ENTRY}
-        if Kind.EACH_OTHER in plan.kinds:
-            self._allowed |= {Trouble.STRANGER}
-        if Kind.CLONE in plan.kinds:
-            self._allowed |= {Trouble.CLONE}
+        self._allowed = _QUIET.union(*(_TOLD.get(kind, ()) for kind in plan.kinds))
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.

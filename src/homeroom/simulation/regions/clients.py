@@ -70,6 +70,12 @@ class Diary:
     consents: dict[str, list[str]] = field(default_factory=dict)
     merges: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
+    def take(self, batch: Batch, node: str, told: Told, now_ms: int, waited_ms: int = 0) -> None:
+        """Put down what a client was told, if that was yes."""
+        if told.token is not None:
+            said = Acknowledged(batch, node, told.token, told.level, now_ms, waited_ms)
+            self.acknowledged.append(said)
+
 
 class Client:
     """Clients of one region.

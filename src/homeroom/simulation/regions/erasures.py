@@ -60,10 +60,7 @@ class Erasures:
             copy = self._disks.copy(machine)
             self._agenda.after(fault.for_ms, self._disks.put_back, machine, copy)
         elif fault.kind is Kind.ERASE_CUT_OFF:
-            others = [other for other in self._machines if other != machine.name]
-            links = [p for o in others for p in ((machine.name, o), (o, machine.name))]
-            self._network.cut(links)
-            self._agenda.after(fault.for_ms, self._network.heal, links)
+            self._network.part(fault.nodes, fault.for_ms)
         self._ask(machine.name, learner, [])
 
     def _ask(self, node: str, learner: str, done: list[Told]) -> None:

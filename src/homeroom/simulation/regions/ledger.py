@@ -372,14 +372,17 @@ class Ledger:
 
     def _hash_of(self, name: str) -> int:
         row, kept = self.rows.get(name), {"\0": self.voided, "\1": self.erased}
-        if name[0] == "\2":
-            said = sorted(one.id for one in self.consents.get(name[1:], ()))
-            return self._readings.hash_of("\n".join((name, *said)), None) if said else 0
-        if name[0] == "\3":
-            said = sorted(repr(edge.joins) for edge in self.merged if edge.id == name[1:])
+        if name[0] in "\2\3":
+            said = sorted(self._said(name))
             return self._readings.hash_of("\n".join((name, *said)), None) if said else 0
         is_there = row is not None or name[1:] in kept.get(name[0], ())
         return self._readings.hash_of(name, row) if is_there else 0
+
+    def _said(self, name: str) -> Iterable[str]:
+        """Return what is said of consent or of merges under a name."""
+        if name[0] == "\2":
+            return (one.id for one in self.consents.get(name[1:], ()))
+        return (repr(edge.joins) for edge in self.merged if edge.id == name[1:])
 
     def answered(self) -> dict[str, Row]:
         """Return by the least name of learners who are one what their rows come to together.

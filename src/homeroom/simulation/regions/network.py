@@ -5,7 +5,7 @@ come first. A cut is by ordered pair of nodes: a partition of any shape is a set
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -90,6 +90,12 @@ class Network:
         """Let nothing through from the first to the second of each pair."""
         for link in links:
             self._cuts[link] = self._cuts.get(link, 0) + 1
+
+    def part(self, some: Collection[str], for_ms: int) -> None:
+        """Let nothing through between some nodes and all others for a while."""
+        links = [link for link in self._delays_ms if (link[0] in some) is not (link[1] in some)]
+        self.cut(links)
+        self._agenda.after(for_ms, self.heal, links)
 
     def heal(self, links: Iterable[tuple[str, str]]) -> None:
         """End one cut of each of these links."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from homeroom.log.control import Change
 from homeroom.log.members import HomeMoved, MemberFenced, MemberJoined
 from homeroom.regions.steps import Level
-from homeroom.simulation.regions.clients import Acknowledged, Batch, Diary
+from homeroom.simulation.regions.clients import Batch, Diary
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.met import Case
@@ -74,22 +74,16 @@ class Upheavals:
     def _remove(self, fault: Fault) -> None:
         """Cut a node off and let it leave: it goes on as if nothing had been."""
         name = fault.nodes[0]
-        links = [pair for other in self._machines for pair in ((name, other), (other, name))]
-        self._network.cut(links)
+        self._network.part(fault.nodes, fault.for_ms)
         self._operator.leave(name)
         self._operator.open += 1
-        self._agenda.after(fault.for_ms, self._network.heal, links)
         self._agenda.after(fault.for_ms, self._take_back, self._machines[name])
 
     def _move_home(self, fault: Fault) -> None:
         """Cut the home off and have another node be it; somebody goes on stating things at the old one."""
         old, new = self._operator.home, self._machines[fault.nodes[0]]
-        links = [
-            pair for other in self._machines for pair in ((old.name, other), (other, old.name))
-        ]
-        self._network.cut(links)
+        self._network.part((old.name,), fault.for_ms)
         self._operator.move_home(new)
-        self._agenda.after(fault.for_ms, self._network.heal, links)
         self._agenda.after(_LATER_MS, self._see_moved, old, new)
 
     def _see_moved(self, old: Machine, new: Machine) -> None:
@@ -133,10 +127,8 @@ class Upheavals:
 
         def tell(told: Told) -> None:
             # What it alone holds is lost with it.
-            if told.token is not None and told.level > Level.LOCAL:
-                at_ms = self._agenda.now_ms
-                said = Acknowledged(batch, copy.name, told.token, told.level, at_ms, 0)
-                self._diary.acknowledged.append(said)
+            if told.level > Level.LOCAL:
+                self._diary.take(batch, copy.name, told, self._agenda.now_ms)
 
         copy.offer(Request(name, batch.events, level, tell, self._agenda.now_ms))
         self._agenda.after(_BATCH_MS, self._write_there, copy, number + 1)
@@ -147,14 +139,7 @@ class Upheavals:
         Who put it right then has both taken back, at a home that was neither.
         """
         old, new = self._operator.home, self._machines[fault.nodes[0]]
-        outside = [name for name in self._machines if name not in fault.nodes]
-        links = [
-            pair
-            for here in fault.nodes
-            for there in outside
-            for pair in ((here, there), (there, here))
-        ]
-        self._network.cut(links)
+        self._network.part(fault.nodes, fault.for_ms)
         self._operator.fence(new.name)
         self._operator.open += 1
         moved = HomeMoved(node=new.name, term=self._operator.next_term())
@@ -163,7 +148,6 @@ class Upheavals:
             for fact in (moved, MemberFenced(node=old.name))
         ]
         new.offer(Request("removal", changes, Level.LOCAL, lambda _: None, 0))
-        self._agenda.after(fault.for_ms, self._network.heal, links)
         self._agenda.after(fault.for_ms, self._reconcile, (old, new))
 
     def _reconcile(self, two: tuple[Machine, Machine]) -> None:

@@ -7,10 +7,9 @@ and every check is made.
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeroom import limits
 from homeroom.errors import kind_and_places
@@ -54,6 +53,9 @@ from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.signatures import is_signed
 from homeroom.simulation.regions.snapshots import Courier
 from homeroom.simulation.regions.upheavals import Upheavals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Run", "World", "simulate"]
 
@@ -373,7 +375,11 @@ class World:
         begin.get(fault.kind, self._befall)(fault)
 
     def _cut(self, fault: Fault) -> None:
-        links = list(self._links(fault))
+        if fault.kind is not Kind.CUT_ONE_WAY:
+            self.network.part(fault.nodes, fault.for_ms)
+            return
+        outside = [name for name in self.machines if name not in fault.nodes]
+        links = [(one, other) for one in fault.nodes for other in outside]
         self.network.cut(links)
         self.agenda.after(fault.for_ms, self.network.heal, links)
 
@@ -401,10 +407,7 @@ class World:
         self.outside.readings.refuses = True
 
         def tell(told: Told) -> None:
-            if told.token is not None:
-                at_ms = self.agenda.now_ms
-                said = Acknowledged(batch, name, told.token, told.level, at_ms, 0)
-                self.diary.acknowledged.append(said)
+            self.diary.take(batch, name, told, self.agenda.now_ms)
 
         request = Request(event.id, batch.events, batch.level, tell, self.agenda.now_ms)
         self.machines[name].offer(request)
@@ -412,14 +415,6 @@ class World:
     def _cut_history(self, fault: Fault) -> None:
         # Learners have events of the last days: some are before this day, and some come later.
         self.operator.cut(BEGIN_MS // DAY_MS - int(fault.amount))
-
-    def _links(self, fault: Fault) -> Iterable[tuple[str, str]]:
-        outside = [name for name in self.machines if name not in fault.nodes]
-        for one in fault.nodes:
-            for other in outside:
-                yield one, other
-                if fault.kind is not Kind.CUT_ONE_WAY:
-                    yield other, one
 
     def _befall(self, fault: Fault) -> None:
         machine = self.machines[fault.nodes[0]]
@@ -451,10 +446,8 @@ class World:
 
     def _set_clock(self, machine: Machine, fault: Fault) -> None:
         if fault.kind is Kind.ALONE_AND_WRONG:
-            links = list(self._links(fault))
-            self.network.cut(links)
+            self.network.part(fault.nodes, fault.for_ms)
             machine.set_clock(fault.amount)
-            self.agenda.after(fault.for_ms, self.network.heal, links)
         elif fault.kind is Kind.CLOCK_DRIFT:
             machine.set_clock(0, fault.amount)
         else:
