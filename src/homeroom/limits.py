@@ -886,6 +886,8 @@ OVERLOAD_FLOWS_MAX: Final = 64
 
 PROVING_EXPONENT_MAX: Final = 1.1
 """A figure grows linearly at most where the interval of its exponent ends here or below."""
+PROVING_SIZE_MAX: Final = 10_000_000_000
+"""Learners up to which projections look for the end of a machine: all people."""
 PROVING_WORLDS: Final = 200
 """Worlds of which years are drawn, each with rates of its own; intervals are over them."""
 PROVING_YEARS: Final = 20_000
@@ -904,6 +906,20 @@ PROVING_HISTORY_MAX: Final = 64
 """Newest runs that are looked at."""
 PROVING_SHUFFLES: Final = 10_000
 """Shuffled runs by which is known how far apart chance sets them."""
+PROVING_SECONDS_MAX: Final = 86_400.0
+"""Length of one run of a plan: a day."""
+PROVING_QUESTIONS_MAX: Final = 10_000_000
+"""Questions of one run: their times are settled before the first one, eight bytes each."""
+PROVING_PLACES_MAX: Final = 256
+"""Places from which users ask in a plan of geography."""
+PROVING_RATE_ELSEWHERE_MAX: Final = 2_000.0
+"""Requests a second to another machine, whoever owns it: more is a flood to whatever stands between."""
+PROVING_QUICK_LEARNERS: Final = 100_000
+"""Learners of the quick form of a plan that says nothing else."""
+PROVING_QUICK_S: Final = 20.0
+"""Length of the quick form of a plan that says nothing else."""
+PROVING_PLAN_BYTES_MAX: Final = 1 << 20
+"""A plan's file; a longer one is none."""
 
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000
@@ -929,6 +945,8 @@ REPORT_CSV_ROWS_MAX: Final = 25_000
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
+assert PROVING_QUICK_LEARNERS <= GENERATED_LEARNERS_MAX
+assert PROVING_QUICK_S < PROVING_SECONDS_MAX
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert ORDERS_MAX * 300 < HEARTBEAT_CARRIED_BYTES_MAX < ORDERS_BYTES_MAX
