@@ -160,7 +160,7 @@ FAULTS = (
         "ledger",
         "        self.bases.rows.pop(learner, None)\n",
         "",
-        seed=119,
+        seed=165,
     ),
     Mutant(
         "documents are not cleaned",
