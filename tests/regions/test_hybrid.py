@@ -4,6 +4,7 @@ import pytest
 
 from homeroom import limits
 from homeroom.regions.hybrid import Clocks
+from homeroom.regions.messages import Reading
 
 WALL_MS = 1_764_000_000_000
 YEAR_MS = 365 * 86_400_000
@@ -75,3 +76,13 @@ def test_a_message_that_lay_in_a_queue_says_nothing_of_the_time():
         late.exchange(1_000 + number, WALL_MS + 1_000 + number)
     wall_ms, now_ms = WALL_MS + 8_000, 8_000
     assert mine.stray_ms(wall_ms, now_ms) == pytest.approx(0, abs=12)
+
+
+def test_silence_lasts_since_anybody_was_heard():
+    clocks = Clocks(0)
+    assert clocks.silent_ms(50) is None
+    clocks.heard("far", Reading(wall_ms=7, steady_ms=3), 100)
+    clocks.heard("near", Reading(wall_ms=7, steady_ms=3), 300)
+    assert clocks.silent_ms(400) == 100
+    clocks.keep({"far"})
+    assert clocks.silent_ms(400) == 300

@@ -394,6 +394,7 @@ def test_events_of_a_tenant_that_nobody_has_stated_wait_in_logs_over_starts(worl
             await world.stop(name)
             await world.start(name)
         told = [node._live.unknown for node in nodes()]
+        assert all("forgets nothing" in " ".join(node.troubles) for node in nodes())
         await world.known("main")
         await world.nodes["b"].change(TenantPut(name="other"), "somebody")
         await world.until(

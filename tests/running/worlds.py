@@ -63,6 +63,8 @@ class RunningWorld:
         self.path, self.names = path, list(names)
         self.nodes: dict[str, RunningNode] = {}
         self.cut: set[str] = set()
+        # Short, for many tests wait it out; a test in which all must be heard sets more.
+        self.ack_wait_ms = 300
         self.ahead_ms: dict[str, int] = {}
         self.boxes: dict[str, Box] = {}
         self._seeds = list(names)
@@ -152,7 +154,7 @@ class RunningWorld:
             fabric=self.fabric(name),
             steady_ms=lambda: time.monotonic_ns() // 1_000_000,
             draw=random.Random(name).randrange,
-            ack_wait_ms=300,
+            ack_wait_ms=self.ack_wait_ms,
         )
         given = {"now_ms": lambda: now_ms() + self.ahead_ms.get(name, 0), **fields}
         return await RunningNode.open(self.path / name, options(name=name, world=world, **given))

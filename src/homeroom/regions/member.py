@@ -94,7 +94,7 @@ class Member:
         # Nodes that are to be asked for all that they hold, and for the time, at the next tick.
         self._unmet: set[str] = set()
         self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
-        self._analytic = Origin(birth.node, birth.life, Stream.ANALYTIC)
+        self.analytic = Origin(birth.node, birth.life, Stream.ANALYTIC)
         self._marked = -1
         # Until then something may be folded without the rows of somebody whose erasure is not.
         self._compares_from_ms = now_ms
@@ -396,7 +396,7 @@ class Member:
         return [nodes.pop(self._birth.draw(len(nodes))) for _ in range(count)]
 
     def _mark(self, wall_ms: int, now_ms: int) -> list[Effect]:
-        check, stamp = wall_ms // limits.CHECK_MS, self.gate.stamp(self._analytic)
+        check, stamp = wall_ms // limits.CHECK_MS, self.gate.stamp(self.analytic)
         # The first entry of a life is no mark. So it is written soon, if no client does it; with it goes the claim of
         # what was held of the life before.
         is_due = check_of(stamp) < check if stamp else self._marked < 0

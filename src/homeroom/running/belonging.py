@@ -339,6 +339,8 @@ class Belonging:
         wall_ms = self._around.now_ms()
         if node not in member.members.regions or node in member.members.fenced:
             why = f"{node} does not belong to the world of epoch {member.members.epoch}, or is to leave it"
+        elif member.analytic in self._around.live.control.members.closed:
+            why = "the world has given up this life of the node; its next begins"
         elif self._around.clock.is_ahead(wall_ms):
             why = "the clock of this node was put back since it stamped the last; its next life stamps by it"
         elif member.may_stamp(wall_ms, self._options.steady_ms()):

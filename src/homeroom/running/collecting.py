@@ -1,7 +1,7 @@
 """What the log need not hold any more is forgotten, some entries at a time, between two writes.
 
-Events may go that two snapshots of every tenant hold, and documents that two copies of the vault hold. What was stated
-stays.
+Events may go that two snapshots of every tenant hold and all members have. Documents may go that two copies of the
+vault hold, in a node alone: in a world whoever joins reads them from logs, and none go. What was stated stays.
 """
 
 import contextlib

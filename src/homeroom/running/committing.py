@@ -400,19 +400,24 @@ class Committer:
 def _as_counted(
     known: Mapping[_Name, BatchRecord], closed: Mapping[Origin, int], store: Store
 ) -> Mapping[_Name, BatchRecord]:
-    """Return what is known of batches, with the entry that counts where it was written once more."""
-    beyond = {
+    """Return what is known of batches, with the entry that counts where it was written once more.
+
+    That may have been done in a life that was given up too, and then once more.
+    """
+    counted = dict(known)
+    while beyond := {
         name: ("", again_name(one.token.origin, one.token.number))
-        for name, one in known.items()
+        for name, one in counted.items()
         if one.token is not None
         and one.token.number > closed.get(one.token.origin, one.token.number)
-    }
-    if not beyond:
-        return known
-    again = store.records_of(list(beyond.values()))
-    moved = {
-        name: msgspec.structs.replace(known[name], token=again[of].token)
-        for name, of in beyond.items()
-        if of in again
-    }
-    return {**known, **moved}
+    }:
+        again = store.records_of(list(beyond.values()))
+        moved = {
+            name: msgspec.structs.replace(counted[name], token=again[of].token)
+            for name, of in beyond.items()
+            if of in again
+        }
+        if not moved:
+            break
+        counted |= moved
+    return counted

@@ -41,8 +41,7 @@ def tail_of(
     Each with the name under which it is written once more; what was is left out. Raises `StoreError`.
     """
     for origin, last in store.held().items():
-        is_own = origin.node == node and origin.stream is Stream.ANALYTIC
-        number = closed.get(origin, last) if is_own else last
+        number = closed.get(origin, last) if _has_own_events(origin, node) else last
         for first in range(number + 1, last + 1, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, last + 1))
             names = {again_name(origin, number): number for number in numbers}
@@ -74,7 +73,8 @@ class Returning:
         self._node, self._live, self._store, self._offer = node, live, store, offer
         self._is_open = is_open
         self._trouble: str | None = None
-        self._seen: Mapping[Origin, int] | None = None
+        # By origin the last entry of what was written once more, all of it.
+        self._done: Mapping[Origin, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -94,13 +94,20 @@ class Returning:
     async def _go_on(self) -> None:
         while True:
             closed = self._live.control.members.closed
-            if closed is not self._seen:
-                try:
+            try:
+                # More may come of a life that was closed a moment ago, what was written once more too.
+                beyond = self._beyond(closed)
+                if beyond != self._done:
                     self._trouble = await self._write(closed)
-                except HomeroomError as error:
-                    self._trouble = str(error)
-                self._seen = closed if self._trouble is None else None
+                    self._done = beyond if self._trouble is None else {}
+            except HomeroomError as error:
+                self._trouble = str(error)
             await asyncio.sleep(limits.ENDINGS_MS / 1_000)
+
+    def _beyond(self, closed: Mapping[Origin, int]) -> dict[Origin, int]:
+        """Return by origin the last entry that is here, of those of its own that go on beyond their closing."""
+        own = ((o, n) for o, n in self._store.held().items() if _has_own_events(o, self._node))
+        return {origin: number for origin, number in own if number > closed.get(origin, number)}
 
     async def _write(self, closed: Mapping[Origin, int]) -> str | None:
         """Write what there is; return why not all could be."""
@@ -120,6 +127,10 @@ class Returning:
                 if isinstance(outcome, Refused):
                     return _not_yet(entry, outcome.why)
         return why
+
+
+def _has_own_events(origin: Origin, node: str) -> bool:
+    return origin.node == node and origin.stream is Stream.ANALYTIC
 
 
 def _not_yet(entry: Entry, why: str) -> str:

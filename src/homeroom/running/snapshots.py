@@ -146,13 +146,15 @@ class Snapshots:
         if not path.exists():
             raise KeyFileError(
                 f"{path} is missing, and the pseudonyms of {tenant} must be the same in all regions: copy it from the "
-                f"home of the world, and start the node again. Until then nothing of {tenant} is folded here"
+                f"home of the world, and start the node again. Until then nothing of {tenant} is folded here, this log "
+                f"forgets nothing, and no other node gets a snapshot of this one"
             )
         if key_check(self.key(tenant)) != wanted:
             raise KeyFileError(
                 f"{path} is another key than the one of the world (its check is {wanted}), with which each learner of "
                 f"{tenant} would be another one: copy it from the home of the world, and start the node again. Until "
-                f"then nothing of {tenant} is folded here"
+                f"then nothing of {tenant} is folded here, this log forgets nothing, and no other node gets a "
+                f"snapshot of this one"
             )
 
     def labels(self, tenant: str) -> Labels:

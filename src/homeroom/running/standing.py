@@ -95,7 +95,10 @@ class Standing:
             *self.facts.retention.troubles.items(),
             *live.refused.items(),
         )
-        why = "its events count nowhere: it was stated by a node that was the home no more; state it at the home"
+        why = (
+            "its events count nowhere: it was stated by a node that was the home no more; state it at the home. Until "
+            "then this log forgets nothing, and no other node gets a snapshot of this one"
+        )
         doubts = () if live.doubt is None else (live.doubt,)
         stopped = (
             *live.troubles.values(),

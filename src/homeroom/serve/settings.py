@@ -151,7 +151,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             ge=0,
             le=604_800,
             description="how often the records are copied, if anything has come, so that the log forgets what "
-            "two copies hold; 0 is never, and it keeps all documents",
+            "two copies hold; 0 is never, and it keeps all documents, as in a world it does always",
         ),
     ] = 21_600.0
 
