@@ -886,6 +886,8 @@ OVERLOAD_FLOWS_MAX: Final = 64
 
 PROVING_EXPONENT_MAX: Final = 1.1
 """A figure grows linearly at most where the interval of its exponent ends here or below."""
+PROVING_SIZE_MAX: Final = 10_000_000_000
+"""Learners up to which projections look for the end of a machine: all people."""
 PROVING_WORLDS: Final = 200
 """Worlds of which years are drawn, each with rates of its own; intervals are over them."""
 PROVING_YEARS: Final = 20_000

@@ -42,12 +42,19 @@ class Growth:
     exponent : the fitted one
     low, high : ends of its 95 % interval
     factor : the fitted figure at size 1, in the figure's unit
+    runs : how many it was fitted to
+    scatter : standard deviation of the logarithm of a run about the fit
+    middle, spread : mean of the logarithms of the sizes, and sum of the squares of their distances from it
     """
 
     exponent: float
     low: float
     high: float
     factor: float
+    runs: int
+    scatter: float
+    middle: float
+    spread: float
 
     @property
     def shape(self) -> Shape:
@@ -59,6 +66,16 @@ class Growth:
     def at(self, size: float) -> float:
         """Return the fitted figure at a size."""
         return self.factor * math.pow(size, self.exponent)
+
+    def interval_at(self, size: float) -> tuple[float, float]:
+        """Return between which figures one more run of this size lies, 95 times in 100."""
+        off = (math.log(size) - self.middle) ** 2 / self.spread
+        half = (
+            student_quantile(0.975, self.runs - 2)
+            * self.scatter
+            * math.sqrt(1 + 1 / self.runs + off)
+        )
+        return self.at(size) * math.exp(-half), self.at(size) * math.exp(half)
 
 
 def fit_growth(sizes: Sequence[float], figures: Sequence[float]) -> Growth:
@@ -82,9 +99,18 @@ def fit_growth(sizes: Sequence[float], figures: Sequence[float]) -> Growth:
     exponent = float(((x - middle) * y).sum()) / spread
     offset = float(y.mean()) - exponent * float(middle)
     left = y - offset - exponent * x
-    freedom = len(sizes) - 2
-    half = student_quantile(0.975, freedom) * math.sqrt(float((left**2).sum()) / freedom / spread)
-    return Growth(exponent, exponent - half, exponent + half, math.exp(offset))
+    scatter = math.sqrt(float((left**2).sum()) / (len(sizes) - 2))
+    half = student_quantile(0.975, len(sizes) - 2) * scatter / math.sqrt(spread)
+    return Growth(
+        exponent=exponent,
+        low=exponent - half,
+        high=exponent + half,
+        factor=math.exp(offset),
+        runs=len(sizes),
+        scatter=scatter,
+        middle=float(middle),
+        spread=spread,
+    )
 
 
 def suspect(sizes: Sequence[float], stages: Mapping[str, Sequence[float]]) -> str | None:
